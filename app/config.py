@@ -1,0 +1,214 @@
+"""Every setting of the house: its name, its default, and what it is for.
+
+Law: the environment is read here and nowhere else; secrets are made by ``anguan init``, kept under ``ANGUAN_HOME`` (0600),
+and handed down as arguments.
+"""
+
+import json
+import os
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from app.errors import HouseError
+
+DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
+
+
+class BadSetting(HouseError):
+    """A setting that the house cannot run with. The sentence names it and says what to do."""
+
+    code = "bad-setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The authority and the numbers in its rules. Each field: default, source. ``ANGUAN_<FIELD>`` overrides it."""
+
+    province: str = "湖南省"
+    short_name: str = "湘"  # the character that certificate numbers begin with
+    region_code: str = "430000"  # GB/T 2260
+    issuer: str = "湖南省住房和城乡建设厅"
+    issuer_code: str = "11430000006122244L"  # unified social credit code of the issuer
+    system_name: str = "安管人员网上审批系统"
+    seal_text: str = "电子证照专用章"
+    support: str = ""  # telephone shown under the menu
+    legal_paths: str = "自收到本决定之日起六十日内可以依法申请行政复议，或者六个月内依法提起行政诉讼。"
+    public_url: str = "http://127.0.0.1:8000"  # what QR codes point at
+
+    validity_years: int = 3  # 令17号 art. 9
+    pass_valid_years: int = 2  # manual R66, R67
+    renewal_window_months: int = 3  # 令17号 art. 10
+    least_age: int = 18  # 建质〔2015〕206号 three (3)
+    age_limit_c: int = 60  # 建质〔2015〕206号 three (3): C must be under 60
+    accept_days: int = 5  # working days, 行政许可法 art. 32
+    decide_days: int = 20  # working days, 行政许可法 art. 42
+    pass_mark: int = 60  # of 100
+    publicity_days: int = 30  # how long a public notice stays listed
+    two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application
+
+    largest_batch: int = 10_000  # applications decided in one request
+    lookups_per_minute: int = 30  # per address, public counter
+    scan_bytes: int = 10 * 1024 * 1024
+    photo_bytes: int = 50 * 1024  # national e-certificate record
+
+    lock_after: int = 5  # wrong passwords before an account rests
+    lock_minutes: int = 15
+    idle_minutes: int = 30
+    password_length: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Secrets. ``data`` maps key ids (1–255) to 32-byte keys; the highest id encrypts, all decrypt."""
+
+    session: str
+    index: bytes
+    data: Mapping[int, bytes]
+
+    @classmethod
+    def fresh(cls) -> "Keys":
+        return cls(secrets.token_urlsafe(48), secrets.token_bytes(32), {1: secrets.token_bytes(32)})
+
+    def dump(self) -> str:
+        return json.dumps(
+            {
+                "session": self.session,
+                "index": b64encode(self.index).decode(),
+                "data": {str(kid): b64encode(key).decode() for kid, key in self.data.items()},
+            },
+            indent=2,
+        )
+
+    @classmethod
+    def load(cls, text: str) -> "Keys":
+        raw = json.loads(text)
+        return cls(raw["session"], b64decode(raw["index"]), {int(kid): b64decode(key) for kid, key in raw["data"].items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the house needs to stand: where it lives, what it is, and who it serves."""
+
+    home: Path
+    database_url: str
+    keys: Keys
+    office: Office = field(default_factory=Office)
+    production: bool = False
+    https: bool = False  # behind TLS: secure cookies, HSTS
+    trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
+    hosts: tuple[str, ...] = ()  # host names answered to; empty: any
+    demo_password: str = DEMO_PASSWORD
+
+    @property
+    def blobs(self) -> Path:
+        return self.home / "blobs"
+
+    def flask(self) -> dict[str, Any]:
+        """The same as Flask and Flask-AppBuilder want it (fab.md 3.2)."""
+        return {
+            "SECRET_KEY": self.keys.session,
+            "SQLALCHEMY_DATABASE_URI": self.database_url,
+            "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
+            "SESSION_COOKIE_NAME": "__Host-anguan" if self.https else "anguan",
+            "SESSION_COOKIE_SECURE": self.https,
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SAMESITE": "Lax",
+            "PERMANENT_SESSION_LIFETIME": timedelta(minutes=self.office.idle_minutes),
+            "WTF_CSRF_TIME_LIMIT": None,
+            "MAX_CONTENT_LENGTH": 64 * 1024 * 1024,
+            "MAX_FORM_MEMORY_SIZE": 4 * 1024 * 1024,
+            "APP_NAME": self.office.system_name,
+            "FAB_CREATE_DB": False,
+            "FAB_UPDATE_PERMS": False,
+            "FAB_ADD_SECURITY_API": False,
+            "FAB_API_SWAGGER_UI": False,
+            "FAB_ADD_MENU_API": False,
+            "FAB_ADD_OPENAPI_VIEWS": False,
+            "FAB_ADD_SECURITY_PERMISSION_VIEW": False,
+            "FAB_ADD_SECURITY_VIEW_MENU_VIEW": False,
+            "FAB_ADD_SECURITY_PERMISSION_VIEWS_VIEW": False,
+            "FAB_PASSWORD_COMPLEXITY_ENABLED": True,
+            "AUTH_TYPE": 1,
+            "AUTH_ROLE_ADMIN": "admin",
+            "AUTH_ROLE_PUBLIC": "public",
+            "AUTH_USER_REGISTRATION": False,
+            "AUTH_RATE_LIMITED": False,  # app/login/throttle.py counts in the database, for every worker alike
+            "RATELIMIT_ENABLED": False,
+            "LANGUAGES": {"zh": {"flag": "cn", "name": "中文"}, "en": {"flag": "gb", "name": "English"}},
+            "BABEL_DEFAULT_LOCALE": "zh",
+            "BABEL_DEFAULT_TIMEZONE": "Asia/Shanghai",
+            "BABEL_DEFAULT_FOLDER": "translations",
+        }
+
+
+def home_of(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where keys, scans and the embedded database lie: ``ANGUAN_HOME``, default ``./var``."""
+    return Path(environment.get("ANGUAN_HOME") or "var").resolve()
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment and from the keys under ``ANGUAN_HOME``."""
+    home = home_of(environment)
+    keys_file = home / "keys.json"
+    if not keys_file.exists():
+        raise BadSetting(f"There are no keys in {home}. Run 'anguan init' first.")
+    database_url = environment.get("DATABASE_URL") or f"sqlite:///{home / 'anguan.db'}"
+    return Settings(
+        home=home,
+        database_url=_with_driver(database_url),
+        keys=Keys.load(keys_file.read_text()),
+        office=read_office(environment),
+        production=environment.get("ANGUAN_ENV", "demo") == "production",
+        https=_truth(environment.get("ANGUAN_HTTPS", "0")),
+        trusted_proxies=int(environment.get("ANGUAN_TRUSTED_PROXIES", "0")),
+        hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
+        demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
+    )
+
+
+def read_office(environment: Mapping[str, str]) -> Office:
+    """The office's parameters, each overridden by ``ANGUAN_<NAME>`` where that is set."""
+    given: dict[str, Any] = {}
+    for entry in fields(Office):
+        text = environment.get(f"ANGUAN_{entry.name.upper()}")
+        if text is None:
+            continue
+        try:
+            given[entry.name] = _READERS[type(entry.default)](text)
+        except ValueError:
+            raise BadSetting(f"ANGUAN_{entry.name.upper()} must be a whole number, not {text!r}.") from None
+    if "public_url" not in given and "PORT" in environment:
+        given["public_url"] = f"http://{environment.get('HOST', '127.0.0.1')}:{environment['PORT']}"
+    return Office(**given)
+
+
+def make_keys(home: Path) -> bool:
+    """Make the keys once, readable by the owner only. True if they were made now, False if they were there."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(home / "keys.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "w") as file:
+        file.write(Keys.fresh().dump())
+    return True
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL addresses in the forms people paste, with the driver that is installed."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def _truth(text: str) -> bool:
+    return text.strip().lower() in {"1", "true", "yes", "on"}
+
+
+_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _truth}

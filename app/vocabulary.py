@@ -1,0 +1,224 @@
+"""The words of the trade, in closed lists. A code is stored and never renamed; a label is shown and may change.
+
+Law: the codes are those of docs/GLOSSARY.md; a list here is the CHECK of its column, too.
+"""
+
+from enum import Enum
+from typing import Self
+
+from flask_babel import lazy_gettext as _
+
+
+class Term(Enum):
+    """A closed list of words: ``term.value`` is for machines, ``str(term)`` is for people.
+
+    Not a ``str``: that would be two-faced, as ``{{ x }}`` shows the label and ``{{ x ~ '' }}`` the code.
+    """
+
+    label: object
+
+    def __new__(cls, code: str, label: object) -> Self:
+        term = object.__new__(cls)
+        term._value_ = code
+        term.label = label
+        return term
+
+    def __str__(self) -> str:
+        return str(self.label)
+
+
+class Role(Term):
+    """The seven roles (domain.md 1.1)."""
+
+    ENTERPRISE_CLERK = "enterprise_clerk", _("Enterprise clerk")
+    EXAM_CLERK = "exam_clerk", _("Training and exam clerk")
+    ACCEPTANCE_OFFICER = "acceptance_officer", _("Acceptance officer")
+    REVIEWER = "reviewer", _("Reviewer")
+    APPROVER = "approver", _("Approver")
+    VIEWER = "viewer", _("Viewer")
+    ADMIN = "admin", _("System administrator")
+
+
+AUTHORITY = (Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER, Role.ADMIN)
+
+
+class Category(Term):
+    """What a certificate is for (建质〔2015〕206号). Undivided C exists only in imported records."""
+
+    A = "A", _("A · Principal")
+    B = "B", _("B · Project manager")
+    C1 = "C1", _("C1 · Safety officer, machinery")
+    C2 = "C2", _("C2 · Safety officer, civil works")
+    C3 = "C3", _("C3 · Safety officer, comprehensive")
+    C = "C", _("C · Safety officer, undivided")
+
+
+CURRENT_CATEGORIES = (Category.A, Category.B, Category.C1, Category.C2, Category.C3)
+
+
+class MatterKind(Term):
+    """The service matters of the manual."""
+
+    NEW = "new", _("New application")
+    RENEWAL = "renewal", _("Renewal")
+    TRANSFER = "transfer", _("Transfer")
+    REPLACEMENT = "replacement", _("Replacement")
+    CANCELLATION = "cancellation", _("Cancellation")
+
+
+class State(Term):
+    """Where an application stands."""
+
+    DRAFT = "draft", _("Not yet submitted")
+    AWAITING_ACCEPTANCE = "awaiting_acceptance", _("Awaiting acceptance")
+    RETURNED = "returned", _("To be corrected")
+    NOT_ACCEPTED = "not_accepted", _("Not accepted")
+    AWAITING_REVIEW = "awaiting_review", _("Awaiting review")
+    REVIEW_REFUSED = "review_refused", _("Refused in review")
+    AWAITING_APPROVAL = "awaiting_approval", _("Awaiting approval")
+    APPROVAL_REFUSED = "approval_refused", _("Refused in approval")
+    APPROVED = "approved", _("Approved and closed")
+
+
+FINAL = (State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED)  # nothing moves it any more
+CLOSED = (State.NOT_ACCEPTED, *FINAL)  # the office owes no further step
+OPEN = tuple(state for state in State if state not in CLOSED)
+
+
+class Action(Term):
+    """What can be done to an application; the labels are the manual's buttons."""
+
+    SUBMIT = "submit", _("Submit")
+    ACCEPT = "accept", _("Accept")
+    RETURN = "return", _("Return for correction")
+    DECLINE = "decline", _("Do not accept")
+    ENDORSE = "endorse", _("Agree in review")
+    REFUSE_REVIEW = "refuse_review", _("Disagree in review")
+    APPROVE = "approve", _("Agree in approval")
+    REFUSE_APPROVAL = "refuse_approval", _("Disagree in approval")
+
+
+class Stage(Term):
+    """The stages whose results are made public (R16–R18)."""
+
+    ACCEPTANCE = "acceptance", _("Acceptance")
+    REVIEW = "review", _("First review")
+    APPROVAL = "approval", _("Second review (issuing approval)")
+
+
+class SignupState(Term):
+    """Where an exam sign-up stands."""
+
+    SELECTED = "selected", _("Selected, not yet submitted")
+    SUBMITTED = "submitted", _("Awaiting sign-up review")
+    ADMITTED = "admitted", _("Admitted")
+    REJECTED = "rejected", _("Rejected")
+    PASSED = "passed", _("Passed")
+    FAILED = "failed", _("Failed")
+    ABSENT = "absent", _("Absent")
+
+
+SCORED = (SignupState.PASSED, SignupState.FAILED, SignupState.ABSENT)
+
+
+class PassSource(Term):
+    """Where a passed exam is known from."""
+
+    LEGACY = "legacy", _("Old system")
+    SYSTEM = "system", _("This system")
+
+
+class CertificateStatus(Term):
+    """The national status codes (ZWFW C0317-2022). 05 expired is computed when read, never stored alone."""
+
+    VALID = "01", _("Valid")
+    SUSPENDED = "02", _("Suspended")
+    REVOKED = "03", _("Revoked")
+    CANCELLED = "04", _("Cancelled")
+    EXPIRED = "05", _("Expired")
+    TRANSFERRED_OUT = "06", _("Transferred out of the province")
+    WITHDRAWN = "07", _("Withdrawn as a penalty")
+    OTHER = "99", _("Other")
+
+
+class PaperKind(Term):
+    """The scans a person or an enterprise must hand in (domain.md 2.9)."""
+
+    PHOTO = "photo", _("Photo")
+    ID_CARD = "id_card", _("ID card")
+    EDUCATION = "education", _("Education certificate")
+    TITLE = "title", _("Technical title certificate")
+    REGISTRATION = "registration", _("Registration certificate")
+    PLEDGE = "pledge", _("Integrity pledge")
+    QUALIFICATION = "qualification", _("Qualification certificate scan")
+
+
+PERSON_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE, PaperKind.REGISTRATION)
+
+
+class Sex(Term):
+    """Derived from the ID number (GB 11643-1999, 17th digit)."""
+
+    MALE = "1", _("Male")
+    FEMALE = "2", _("Female")
+
+
+class Education(Term):
+    POSTGRADUATE = "postgraduate", _("Postgraduate")
+    BACHELOR = "bachelor", _("Bachelor")
+    COLLEGE = "college", _("Junior college")
+    SECONDARY = "secondary", _("Secondary vocational or high school")
+    OTHER = "other", _("Other education")
+
+
+class TechnicalTitle(Term):
+    SENIOR_PLUS = "senior_plus", _("Full senior")
+    SENIOR = "senior", _("Senior")
+    INTERMEDIATE = "intermediate", _("Intermediate")
+    JUNIOR = "junior", _("Junior")
+    NONE = "none", _("No title")
+
+
+class Position(Term):
+    """The posts of 建质〔2015〕206号 one: a category belongs to certain posts."""
+
+    LEGAL_REPRESENTATIVE = "legal_representative", _("Legal representative")
+    GENERAL_MANAGER = "general_manager", _("General manager (president)")
+    SAFETY_DEPUTY = "safety_deputy", _("Deputy general manager for safety")
+    PRODUCTION_DEPUTY = "production_deputy", _("Deputy general manager for production")
+    TECHNICAL_DIRECTOR = "technical_director", _("Technical director")
+    SAFETY_DIRECTOR = "safety_director", _("Safety director")
+    PROJECT_MANAGER = "project_manager", _("Project manager (post)")
+    SAFETY_OFFICER = "safety_officer", _("Full-time safety officer (post)")
+
+
+class AccountSource(Term):
+    LEGACY = "legacy", _("Old system")
+    CLOUD = "cloud", _("Construction cloud registration")
+
+
+class Registration(Term):
+    """Whether an enterprise's own registration was approved."""
+
+    PENDING = "pending", _("Registration awaiting review")
+    APPROVED = "approved", _("Registration approved")
+    REJECTED = "rejected", _("Registration rejected")
+
+
+class MessageState(Term):
+    QUEUED = "queued", _("To be sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Could not be sent")
+
+
+class Deed(Term):
+    """What a line of the diary tells of."""
+
+    CREATE = "create", _("Created")
+    CHANGE = "change", _("Changed")
+    DELETE = "delete", _("Deleted")
+    READ = "read", _("Read in full")
+    EXPORT = "export", _("Exported")
+    SIGN_IN = "sign_in", _("Signed in")
+    SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
+    SIGN_OUT = "sign_out", _("Signed out")
