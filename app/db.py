@@ -1,0 +1,189 @@
+"""The one database handle, and the column types every table shares.
+
+Law: nobody else opens a connection; a value that must not lie open in the store (``Secret``) never does.
+"""
+
+import hmac
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from flask_appbuilder import Model
+from flask_appbuilder.models.sqla.base import SQLA
+from sqlalchemy import DateTime, Dialect, Engine, LargeBinary, String, event
+from sqlalchemy.types import TypeDecorator
+
+from app.vocabulary import Term
+
+db = SQLA(metadata=Model.metadata)
+
+# SQLite lets one writer in at a time, and a reader that turns writer half-way is thrown out at once. So a transaction says
+# at its start what it is for: writing (the safe default) or reading. Doors set this from the request's method.
+reading: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+class Keyring:
+    """Encrypts, decrypts and indexes secrets. Unlocked once, by whoever holds the keys (``create_app``)."""
+
+    def __init__(self) -> None:
+        self._index = b""
+        self._ciphers: dict[int, AESGCM] = {}
+        self._current = 0
+
+    def unlock(self, index: bytes, data: Mapping[int, bytes]) -> None:
+        self._index = index
+        self._ciphers = {kid: AESGCM(key) for kid, key in data.items()}
+        self._current = max(data)
+
+    def seal(self, text: str, purpose: str) -> bytes:
+        """Key id, nonce, ciphertext. ``purpose`` is bound in: a value copied to another column does not open there."""
+        nonce = os.urandom(12)
+        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), purpose.encode())
+        return bytes([self._current]) + nonce + sealed
+
+    def open(self, sealed: bytes, purpose: str) -> str:
+        return self._ciphers[sealed[0]].decrypt(sealed[1:13], sealed[13:], purpose.encode()).decode()
+
+    def digest(self, text: str, purpose: str) -> "Digest":
+        """A keyed fingerprint for finding a secret again: equal for equal text, worthless without the key."""
+        return Digest(hmac.new(self._index, f"{purpose}\0{text}".encode(), sha256).hexdigest()[:40])
+
+
+keyring = Keyring()
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: aware in Python, UTC in the store. A naive value is a bug, so it is refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Word(TypeDecorator[Term]):
+    """One word of a vocabulary, stored as its code.
+
+    Not SQLAlchemy's ``Enum``: FAB's generated search forms look stored values up as member *names*
+    and fail on codes. The table's own CHECK keeps strangers out; see ``models.among``.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, term: type[Term]) -> None:
+        super().__init__(length=30)
+        self.term = term
+
+    def process_bind_param(self, value: Term | str | None, dialect: Dialect) -> str | None:
+        return value.value if isinstance(value, Term) else value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Term | None:
+        return None if value is None else self.term(value)  # type: ignore[call-arg]
+
+
+class Words(TypeDecorator[tuple[Term, ...]]):
+    """Several words of a vocabulary, in its own order, stored as codes between commas: ``,A,B,``."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, term: type[Term]) -> None:
+        super().__init__(length=120)
+        self.term = term
+
+    def process_bind_param(self, value: tuple[Term, ...] | str | None, dialect: Dialect) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        return f",{','.join(term.value for term in self.term if term in value)},"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Term, ...] | None:
+        return None if value is None else tuple(self.term(code) for code in value.strip(",").split(",") if code)  # type: ignore[call-arg]
+
+
+class Secret(TypeDecorator[str]):
+    """Text that is encrypted at rest (AES-256-GCM), opened on reading. Find it by its ``BlindIndex`` beside it."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__()
+        self.purpose = purpose
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else keyring.seal(value, self.purpose)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else keyring.open(bytes(value), self.purpose)
+
+
+class SecretRecord(TypeDecorator[dict[str, Any]]):
+    """A record (JSON) that holds secrets and is therefore encrypted as a whole."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__()
+        self.purpose = purpose
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else keyring.seal(json.dumps(value, ensure_ascii=False), self.purpose)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> dict[str, Any] | None:
+        return None if value is None else dict(json.loads(keyring.open(bytes(value), self.purpose)))
+
+
+class Digest(str):
+    """A fingerprint that was computed already and must not be computed again."""
+
+    __slots__ = ()
+
+
+class BlindIndex(TypeDecorator[str]):
+    """Finds a secret by equality: ``where(Person.id_number_key == "4301…")``. Stored as a keyed fingerprint."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(length=40)
+        self.purpose = purpose
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or isinstance(value, Digest):
+            return value
+        return keyring.digest(value, self.purpose)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Digest | None:
+        return None if value is None else Digest(value)
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # BEGIN is ours, below
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN" if reading.get() else "BEGIN IMMEDIATE")

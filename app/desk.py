@@ -1,0 +1,59 @@
+"""What a door finds on its desk in one request: who is there, whose office it is, and what time it is.
+
+Law: doors and joinery ask here; below them the same things are handed in as arguments.
+"""
+
+from datetime import date, datetime
+from typing import cast
+
+from flask import current_app, g, request
+from flask_login import current_user
+
+from app import clock
+from app.config import Settings
+from app.models import Account
+from app.scope import NOBODY, Actor
+from app.storage import Store
+from app.vocabulary import Role
+
+
+def settings() -> Settings:
+    return cast(Settings, current_app.extensions["anguan"])
+
+
+def store() -> Store:
+    return Store(settings().blobs)
+
+
+def moment() -> datetime:
+    """One moment for the whole request, so that everything done in it bears the same time."""
+    if "moment" not in g:
+        g.moment = clock.now()
+    return cast(datetime, g.moment)
+
+
+def today() -> date:
+    return clock.office_day(moment())
+
+
+def actor() -> Actor:
+    """Whoever is signed in, as the domain knows them; ``NOBODY`` for a passer-by."""
+    if "actor" not in g:
+        g.actor = actor_of(current_user) if current_user and current_user.is_authenticated else NOBODY
+    return cast(Actor, g.actor)
+
+
+def actor_of(account: Account) -> Actor:
+    held = {role.name for role in account.roles}
+    return Actor(
+        id=account.id,
+        name=account.get_full_name(),
+        roles=frozenset(role for role in Role if role.value in held),
+        region=account.region_code or "",
+        enterprise_id=account.enterprise_id,
+    )
+
+
+def address() -> str:
+    """Where the request comes from, as far as trusted proxies tell (``ANGUAN_TRUSTED_PROXIES``)."""
+    return request.remote_addr or ""

@@ -1,0 +1,165 @@
+"""Who is acting, and how far their hand reaches.
+
+Law: asked twice on purpose, as SQL, so that lists show only what is in reach, and as a plain question, so that nothing is
+done to what is not. ``test_scope`` keeps the two in step.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
+
+from app.errors import NotAllowed, NotFound
+from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
+from app.vocabulary import CLOSED, Role, SignupState, State
+
+CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
+OFFICERS = CASE_OFFICERS | {Role.EXAM_CLERK, Role.VIEWER}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever is acting: a clerk, an officer, or the house itself."""
+
+    id: int | None
+    name: str
+    roles: frozenset[Role]
+    region: str = ""  # an officer's region code; "" reaches nowhere
+    enterprise_id: int | None = None  # the enterprise a clerk acts for
+
+    def demand(self, *roles: Role) -> None:
+        """Refuse whoever holds none of these roles."""
+        if self.roles.isdisjoint(roles):
+            raise NotAllowed
+
+
+NOBODY = Actor(None, "", frozenset())
+
+
+def region_prefix(code: str) -> str:
+    """``430000`` → ``43``, ``430100`` → ``4301``: what every code within it begins with."""
+    while code.endswith("00"):
+        code = code[:-2]
+    return code
+
+
+def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
+    """SQL for *this row of ``model`` is within the actor's reach*."""
+    grants: list[ColumnElement[bool]] = []
+    if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None:
+        grants.append(_own(actor, model))
+    if actor.region and (limit := _official(actor, model)) is not None:
+        grants.append(and_(_within(actor.region, model), limit))
+    return or_(false(), *grants)
+
+
+def reaches(actor: Actor, thing: Any) -> bool:
+    """The same question about one loaded row."""
+    if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_own(actor, thing):
+        return True
+    return bool(actor.region) and _region_of(thing).startswith(region_prefix(actor.region)) and _is_official(actor, thing)
+
+
+class Case(Protocol):
+    """As much of an application as reach depends on: a loaded row or its facts."""
+
+    @property
+    def enterprise_id(self) -> int: ...
+    @property
+    def region_code(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+
+
+def reaches_case(actor: Actor, case: Case) -> bool:
+    """``reaches`` for an application of which only the facts are at hand."""
+    if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and case.enterprise_id == actor.enterprise_id:
+        return True
+    within = bool(actor.region) and case.region_code.startswith(region_prefix(actor.region))
+    return within and _is_officers_case(actor, case)
+
+
+def _is_officers_case(actor: Actor, case: Case) -> bool:
+    if actor.roles & CASE_OFFICERS:
+        return case.state is not State.DRAFT
+    return Role.VIEWER in actor.roles and case.state in CLOSED
+
+
+def must_reach(actor: Actor, thing: Any) -> None:
+    """Refuse as if the row did not exist: what is out of reach is not even confirmed."""
+    if thing is None or not reaches(actor, thing):
+        raise NotFound
+
+
+# --- own rows -------------------------------------------------------------------------------------
+
+
+def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
+    if model is Enterprise:
+        return Enterprise.id == actor.enterprise_id
+    if model is ExamNotice:
+        return true()  # a notice is for everybody
+    return bool_column(model.enterprise_id == actor.enterprise_id)
+
+
+def _is_own(actor: Actor, thing: Any) -> bool:
+    if isinstance(thing, Enterprise):
+        return thing.id == actor.enterprise_id
+    return isinstance(thing, ExamNotice) or bool(thing.enterprise_id == actor.enterprise_id)
+
+
+def bool_column(condition: Any) -> ColumnElement[bool]:
+    """Names the type of a comparison on a column that is only known at run time."""
+    return condition  # type: ignore[no-any-return]
+
+
+# --- what an officer may see at all ----------------------------------------------------------------
+
+
+def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
+    """Beyond the region: which rows of this kind are an officer's business. None: none."""
+    roles = actor.roles
+    if model is Application:
+        if roles & CASE_OFFICERS:
+            return Application.state != State.DRAFT
+        return Application.state.in_(CLOSED) if Role.VIEWER in roles else None
+    if model is ExamSignup:
+        return ExamSignup.state != SignupState.SELECTED if Role.EXAM_CLERK in roles else None
+    if model is ExamNotice:
+        return true() if Role.EXAM_CLERK in roles else None
+    if model in (Certificate, Filing):
+        return true() if roles & (CASE_OFFICERS | {Role.VIEWER}) else None
+    if model is Enterprise:
+        return true() if roles & (OFFICERS | {Role.ADMIN}) else None
+    if model in (Person, Qualification, Paper):
+        return true() if roles & (CASE_OFFICERS | {Role.EXAM_CLERK}) else None
+    raise TypeError(f"no reach is declared for {model.__name__}")
+
+
+def _is_official(actor: Actor, thing: Any) -> bool:
+    roles = actor.roles
+    if isinstance(thing, Application):
+        return _is_officers_case(actor, thing)
+    if isinstance(thing, ExamSignup):
+        return Role.EXAM_CLERK in roles and thing.state is not SignupState.SELECTED
+    if isinstance(thing, ExamNotice):
+        return Role.EXAM_CLERK in roles
+    if isinstance(thing, Certificate | Filing):
+        return bool(roles & (CASE_OFFICERS | {Role.VIEWER}))
+    if isinstance(thing, Enterprise):
+        return bool(roles & (OFFICERS | {Role.ADMIN}))
+    return bool(roles & (CASE_OFFICERS | {Role.EXAM_CLERK}))
+
+
+def _within(region: str, model: type[Any]) -> ColumnElement[bool]:
+    """By the row's own region, or by that of the enterprise it belongs to."""
+    if hasattr(model, "region_code"):
+        return bool_column(model.region_code.startswith(region_prefix(region), autoescape=True))
+    theirs = select(Enterprise.id).where(Enterprise.region_code.startswith(region_prefix(region), autoescape=True))
+    return bool_column(model.enterprise_id.in_(theirs))
+
+
+def _region_of(thing: Any) -> str:
+    if hasattr(thing, "region_code"):
+        return str(thing.region_code)
+    return "" if thing.enterprise is None else str(thing.enterprise.region_code)

@@ -1,0 +1,200 @@
+"""Makers: each returns one valid, unsaved thing, and takes only what the test cares about."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+
+from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
+from app.models import (
+    Application,
+    Certificate,
+    Enterprise,
+    ExamNotice,
+    ExamPass,
+    ExamSignup,
+    Filing,
+    Paper,
+    Person,
+    Qualification,
+    Region,
+)
+from app.scope import Actor
+from app.vocabulary import (
+    PERSON_PAPERS,
+    Category,
+    CertificateStatus,
+    Education,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Position,
+    Role,
+    SignupState,
+    State,
+    TechnicalTitle,
+)
+
+NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)  # noon in the office, a Monday
+TODAY = date(2026, 3, 2)
+_serial = count(1)
+
+
+def id_number(born: date = date(1985, 6, 15), sequence: int | None = None, region: str = "430102") -> str:
+    """A resident ID number with a sound check digit; a new one each time."""
+    n = next(_serial) if sequence is None else sequence
+    born = born + timedelta(days=n // 999)
+    body = f"{region}{born:%Y%m%d}{n % 999 + 1:03d}"
+    return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
+
+
+def uscc(n: int | None = None) -> str:
+    """A unified social credit code with a sound check character; a new one each time."""
+    body = f"91430100MA4{next(_serial) if n is None else n:06d}"
+    total = sum(CREDIT_ALPHABET.index(mark) * pow(3, i, 31) for i, mark in enumerate(body))
+    return body + CREDIT_ALPHABET[(31 - total % 31) % 31]
+
+
+def regions() -> list[Region]:
+    return [Region(code="430000", name="湖南省"), Region(code="430100", name="长沙市"), Region(code="430200", name="株洲市")]
+
+
+def enterprise(**facts) -> Enterprise:
+    return Enterprise(**{"name": "湖南湘江建设有限公司", "uscc": uscc(), "region_code": "430100", **facts})
+
+
+def person(enterprise: Enterprise | None = None, **facts) -> Person:
+    given = {
+        "name": "李雷",
+        "id_number": id_number(),
+        "education": Education.BACHELOR,
+        "technical_title": TechnicalTitle.INTERMEDIATE,
+        "position": Position.SAFETY_OFFICER,
+        "enterprise": enterprise,
+    }
+    return Person(**{**given, **facts})
+
+
+def paper(kind: PaperKind = PaperKind.PHOTO, **owner) -> Paper:
+    return Paper(
+        kind=kind,
+        filename="扫描件.jpg",
+        digest="0" * 64,
+        mime="image/jpeg",
+        size=1000,
+        uploaded_at=NOON,
+        uploaded_by="clerk",
+        **owner,
+    )
+
+
+def complete_papers(person: Person, *, without: tuple[PaperKind, ...] = ()) -> list[Paper]:
+    """Every scan a person can have. The person must be flushed, so that it has an id."""
+    return [
+        paper(kind, person_id=person.id, enterprise_id=person.enterprise_id) for kind in PERSON_PAPERS if kind not in without
+    ]
+
+
+def qualification(enterprise: Enterprise, **facts) -> Qualification:
+    given = {
+        "number": "D243000001",
+        "kind_and_grade": "建筑工程施工总承包贰级",
+        "valid_from": date(2024, 1, 1),
+        "valid_to": date(2028, 12, 31),
+    }
+    return Qualification(**{**given, "enterprise": enterprise, **facts})
+
+
+def notice(**facts) -> ExamNotice:
+    given = {
+        "title": "2026年第1期安管人员考核",
+        "categories": (Category.A, Category.B, Category.C1, Category.C2, Category.C3),
+        "signup_start": NOON - timedelta(days=5),
+        "signup_end": NOON + timedelta(days=5),
+        "exam_on": TODAY + timedelta(days=20),
+        "place": "长沙",
+        "pass_mark": 60,
+        "region_code": "430000",
+        "published_at": NOON - timedelta(days=6),
+        "published_by": "考务",
+    }
+    return ExamNotice(**{**given, **facts})
+
+
+def signup(notice: ExamNotice, person: Person, **facts) -> ExamSignup:
+    given = {
+        "number": f"BM{next(_serial):06d}",
+        "notice": notice,
+        "person": person,
+        "enterprise": person.enterprise,
+        "region_code": person.enterprise.region_code,
+        "category": Category.C1,
+        "state": SignupState.SELECTED,
+        "created_at": NOON,
+    }
+    return ExamSignup(**{**given, **facts})
+
+
+def exam_pass(person: Person, **facts) -> ExamPass:
+    """A passed exam known from the old system, originals verified."""
+    given = {
+        "category": Category.C1,
+        "passed_on": TODAY - timedelta(days=100),
+        "source": PassSource.LEGACY,
+        "originals_verified_at": NOON,
+        "originals_verified_by": "受理",
+    }
+    return ExamPass(person=person, **{**given, **facts})
+
+
+def filing(enterprise: Enterprise, **facts) -> Filing:
+    given = {
+        "number": f"F{next(_serial):06d}",
+        "matter": MatterKind.NEW,
+        "handler_name": "韩梅梅",
+        "handler_mobile": "13800000000",
+        "created_at": NOON,
+        "created_by": "企业",
+    }
+    return Filing(enterprise=enterprise, **{**given, **facts})
+
+
+def application(person: Person, state: State = State.DRAFT, **facts) -> Application:
+    """An application in any state, with the dates and numbers that the state demands."""
+    enterprise = facts.pop("enterprise", person.enterprise)
+    moved = {} if state is State.DRAFT else {"submitted_at": NOON - timedelta(days=1), "round": 1}
+    if state not in (State.DRAFT, State.AWAITING_ACCEPTANCE, State.RETURNED, State.NOT_ACCEPTED):
+        moved |= {"accepted_at": NOON, "acceptance_number": f"SL{next(_serial):06d}"}
+    if state in (State.NOT_ACCEPTED, State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED):
+        moved["closed_at"] = NOON
+    given = {
+        "number": f"AG{next(_serial):06d}",
+        "filing": facts.pop("filing", None) or filing(enterprise),
+        "matter": MatterKind.NEW,
+        "category": Category.C1,
+        "region_code": enterprise.region_code,
+        "created_at": NOON - timedelta(days=2),
+    }
+    return Application(person=person, enterprise=enterprise, state=state, **{**given, **moved, **facts})
+
+
+def certificate(person: Person, **facts) -> Certificate:
+    category = facts.get("category", Category.C1)
+    given = {
+        "number": f"湘建安{category.value}(2024){next(_serial):07d}",
+        "category": category,
+        "enterprise": person.enterprise,
+        "holder": person.name,
+        "first_issued_on": date(2024, 5, 1),
+        "issued_on": date(2024, 5, 1),
+        "valid_from": date(2024, 5, 1),
+        "valid_to": date(2027, 4, 30),
+        "status": CertificateStatus.VALID,
+    }
+    return Certificate(person=person, **{**given, **facts})
+
+
+def clerk(enterprise: Enterprise) -> Actor:
+    return Actor(None, "企业经办", frozenset({Role.ENTERPRISE_CLERK}), enterprise_id=enterprise.id)
+
+
+def officer(*roles: Role, region: str = "430000", account_id: int | None = None) -> Actor:
+    return Actor(account_id, "工作人员", frozenset(roles), region=region)

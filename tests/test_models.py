@@ -1,0 +1,72 @@
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+
+from app.db import keyring
+from app.models import Application, Person
+from app.vocabulary import Category, State
+from tests import make
+
+
+def test_an_id_number_lies_encrypted_in_the_store_and_is_found_by_its_index(session):
+    number = make.id_number()
+    session.add(make.person(make.enterprise(), id_number=number))
+    session.commit()
+    raw = session.execute(text("SELECT id_number, id_number_key FROM person")).one()
+    assert number.encode() not in bytes(raw[0])
+    assert number not in raw[1]
+    assert session.scalars(select(Person).where(Person.id_number_key == number)).one().id_number == number
+
+
+def test_a_secret_does_not_open_in_another_column():
+    sealed = keyring.seal("430102", "person.id_number")
+    with pytest.raises(Exception, match=""):
+        keyring.open(sealed, "person.mobile")
+
+
+def test_sex_and_birth_date_follow_from_the_id_number(session):
+    person = make.person(make.enterprise(), id_number="11010519491231002X")
+    assert (str(person.birth_date), person.sex.value) == ("1949-12-31", "2")
+
+
+def test_the_same_person_cannot_stand_in_the_store_twice(session):
+    number = make.id_number()
+    session.add_all([make.person(make.enterprise(), id_number=number), make.person(make.enterprise(), id_number=number)])
+    with pytest.raises(IntegrityError):
+        session.commit()
+    session.rollback()
+
+
+def test_the_database_refuses_a_second_open_application_for_the_same_category(session):
+    person = make.person(make.enterprise())
+    session.add_all([make.application(person), make.application(person, State.AWAITING_REVIEW)])
+    with pytest.raises(IntegrityError):
+        session.commit()
+    session.rollback()
+
+
+def test_a_closed_application_leaves_room_for_a_new_one(session):
+    person = make.person(make.enterprise())
+    session.add_all([make.application(person, State.REVIEW_REFUSED), make.application(person)])
+    session.commit()
+    assert len(session.scalars(select(Application)).all()) == 2
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"state": State.APPROVED},  # without a certificate
+        {"state": State.AWAITING_REVIEW, "accepted_at": None},
+        {"state": State.AWAITING_ACCEPTANCE, "submitted_at": None},
+        {"state": State.NOT_ACCEPTED, "closed_at": None},
+        {"category": "Z"},
+    ],
+)
+def test_the_database_refuses_what_cannot_be(session, broken):
+    application = make.application(make.person(make.enterprise()), broken.get("state", State.DRAFT), category=Category.A)
+    for name, value in broken.items():
+        setattr(application, name, value)
+    session.add(application)
+    with pytest.raises(IntegrityError):
+        session.commit()
+    session.rollback()
