@@ -1,0 +1,91 @@
+"""The paper of a certificate version: drawn from its stored face when it is first needed, kept in the store from then on.
+
+Law: nothing but the face, the photo it names and the version's own token goes into the page, so that drawing again gives the
+same paper; two who draw at once keep one.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.certificates import document
+from app.config import Office
+from app.models import CertificateVersion, Paper
+from app.storage import Store
+from app.vocabulary import Category, Position, Sex
+
+# Printed, and so Chinese whatever language the reader has chosen (建质〔2015〕206号 one and six).
+KINDS: Mapping[Category, str] = {
+    Category.A: "建筑施工企业主要负责人",
+    Category.B: "建筑施工企业项目负责人",
+    Category.C1: "建筑施工企业机械类专职安全生产管理人员",
+    Category.C2: "建筑施工企业土建类专职安全生产管理人员",
+    Category.C3: "建筑施工企业综合类专职安全生产管理人员",
+    Category.C: "建筑施工企业专职安全生产管理人员",
+}
+SEXES: Mapping[str, str] = {Sex.MALE.value: "男", Sex.FEMALE.value: "女"}
+POSITIONS: Mapping[str, str] = {
+    Position.LEGAL_REPRESENTATIVE.value: "法定代表人",
+    Position.GENERAL_MANAGER.value: "总经理（总裁）",
+    Position.SAFETY_DEPUTY.value: "分管安全生产的副总经理（副总裁）",
+    Position.PRODUCTION_DEPUTY.value: "分管生产经营的副总经理（副总裁）",
+    Position.TECHNICAL_DIRECTOR.value: "技术负责人",
+    Position.SAFETY_DIRECTOR.value: "安全总监",
+    Position.PROJECT_MANAGER.value: "项目负责人",
+    Position.SAFETY_OFFICER.value: "专职安全生产管理人员",
+}
+
+
+def paper_of(session: Session, store: Store, version: CertificateVersion, office: Office) -> bytes:
+    """The PDF of a version, drawn now if it never was or if the store has lost it. The caller commits.
+
+    Raises ``Unprintable``, ``Unreadable`` (the photo) or ``FileMissing`` (its bytes), and keeps nothing then.
+    """
+    if version.digest and store.has(version.digest):
+        return store.read(version.digest)
+    data = document.draw(face_of(session, store, version, office))
+    digest = store.put(data)  # the object first: no row may ever point to nothing
+    # Not by assignment: that would be a line in the diary, and drawing is nobody's deed.
+    session.execute(
+        update(CertificateVersion).where(CertificateVersion.id == version.id).values(digest=digest),
+        execution_options={"synchronize_session": False},
+    )
+    return data
+
+
+def face_of(session: Session, store: Store, version: CertificateVersion, office: Office) -> document.Face:
+    """What is printed, from what was kept when the certificate was issued."""
+    kept = version.face
+    category = Category(kept["category"])  # type: ignore[call-arg]
+    return document.Face(
+        category=category.value,
+        kind=KINDS[category],
+        number=kept["number"],
+        name=kept["name"],
+        sex=SEXES[kept["sex"]],
+        birth_date=date.fromisoformat(kept["birth_date"]),
+        id_number=kept["id_number"],
+        enterprise=kept["enterprise"],
+        position=POSITIONS.get(kept["position"], ""),
+        first_issued_on=date.fromisoformat(kept["first_issued_on"]),
+        issued_on=date.fromisoformat(kept["issued_on"]),
+        valid_from=date.fromisoformat(kept["valid_from"]),
+        valid_to=date.fromisoformat(kept["valid_to"]),
+        issuer=kept["issuer"],
+        seal_text=kept["seal_text"],
+        photo=_photo(session, store, kept),
+        address=f"{office.public_url}/v/{version.token}",
+        licence_identifier=str(kept.get("licence_identifier", "")),
+        specimen=True,  # the house has no real seal to set; a page that looked valid without one would be a forgery
+    )
+
+
+def _photo(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:
+    """The photo as it was submitted, also when the enterprise has replaced it since."""
+    if kept.get("photo") is None:
+        return None
+    digest = session.scalar(select(Paper.digest).where(Paper.id == kept["photo"]))
+    return store.read(digest) if digest else None
