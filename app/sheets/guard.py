@@ -1,0 +1,242 @@
+"""The gate of the sheets: a foreign file is taken apart and measured here before any parser sees it.
+
+Law: nothing is believed that the file says of itself; what is not plainly a workbook is refused.
+"""
+
+import posixpath
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from xml.parsers import expat
+
+from flask_babel import lazy_gettext as _
+
+from app.sheets.columns import MIB, Limits, SheetRefused
+
+NOT_AS_SAVED = _(
+    "The workbook is not built as Excel or WPS builds one. Please copy the table into a new workbook and save it as .xlsx."
+)
+NOT_XLSX = _("This is not an .xlsx workbook. Please save the table as .xlsx in Excel or WPS and import that file.")
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_END = struct.Struct("<4s4H2LH")  # end of central directory; at the very end, for nothing may follow it
+_LOCAL = struct.Struct("<4s5H3L2H")
+_DESCRIPTOR = 24  # bytes that a writer may leave behind a part: its data descriptor, and nothing longer
+_BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, struct.error)
+_UNWANTED = (
+    (
+        "macros",
+        re.compile(r"vbaproject|vbadata|macrosheets/|dialogsheets/|activex/|customui/"),
+        _("The workbook contains macros. Please save it as .xlsx without macros and import that file."),
+    ),
+    (
+        "external-links",
+        re.compile(r"externallinks/|xl/connections\.xml|querytables/"),
+        _("The workbook takes data from other files. Please copy the table as values into a new workbook."),
+    ),
+    (
+        "embedded-files",
+        re.compile(r"embeddings/|^(?!.*printersettings\d*\.bin$).*\.bin$"),  # Excel and WPS keep printer settings so
+        _("The workbook contains other files. Please copy only the table into a new workbook."),
+    ),
+)
+
+
+def unpack(data: bytes, limits: Limits) -> dict[str, bytes]:
+    """The XML parts by lower-case name, every part inflated under a counter and its checksum compared."""
+    _check_kind(data, limits)
+    parts: dict[str, bytes] = {}
+    room = limits.unpacked
+    for entry in _entries(data, limits):
+        name = entry.orig_filename.casefold()
+        large = name.startswith("xl/worksheets/") or name == "xl/sharedstrings.xml"
+        body = _inflate(data, entry, min(room, limits.part if large else limits.other_part))
+        room -= len(body)
+        if name.endswith((".xml", ".rels")):
+            _check_markup(body)
+            parts[name] = body
+    if b"macroEnabled" in parts.get("[content_types].xml", b""):
+        raise SheetRefused(_UNWANTED[0][2], code="macros")
+    return parts
+
+
+def _check_kind(data: bytes, limits: Limits) -> None:
+    if not data:
+        raise SheetRefused(_("The file is empty. Please choose the workbook again."), code="empty-file")
+    if len(data) > limits.file:
+        sentence = _("The file is larger than %(n)s MB. Please split the table.", n=limits.file // MIB)
+        raise SheetRefused(sentence, code="file-too-large")
+    if data.startswith(_OLE):
+        sentence = _(
+            "This is an old .xls workbook, or one that is protected by a password. "
+            "Please save it as .xlsx without a password and import that file."
+        )
+        raise SheetRefused(sentence, code="old-or-encrypted")
+    if data.startswith(b"PK\x03\x04"):
+        return
+    if b"PK\x03\x04" in data[:MIB]:
+        raise SheetRefused(NOT_AS_SAVED, code="zip-prefix")
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        sentence = _(
+            "This is a web page under the name of a workbook. "
+            "Please open it in Excel or WPS, save it as .xlsx and import that file."
+        )
+        raise SheetRefused(sentence, code="web-page")
+    raise SheetRefused(NOT_XLSX, code="not-xlsx")
+
+
+def _entries(data: bytes, limits: Limits) -> list[zipfile.ZipInfo]:
+    """The zip entries, side by side from the first byte to the directory, and no name twice."""
+    directory = _directory(data, limits)
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
+    except _BROKEN_ZIP as error:
+        raise SheetRefused from error
+    names = [entry.orig_filename.casefold() for entry in entries]
+    if len(names) > limits.parts:
+        raise SheetRefused(NOT_AS_SAVED, code="too-many-parts")
+    if len(set(names)) < len(names):
+        raise SheetRefused(NOT_AS_SAVED, code="duplicate-part")
+    if "xl/workbook.xml" not in names:
+        raise SheetRefused(NOT_XLSX, code="not-xlsx")
+    for code, pattern, sentence in _UNWANTED:
+        if any(pattern.search(name) for name in names):
+            raise SheetRefused(sentence, code=code)
+    end = 0
+    for entry in entries:
+        if not end <= entry.header_offset <= (end + _DESCRIPTOR if end else 0):
+            raise SheetRefused(NOT_AS_SAVED, code="zip-overlap")
+        _check_entry(entry)
+        end = _body_at(data, entry) + entry.compress_size
+    if not end <= directory <= end + _DESCRIPTOR:
+        raise SheetRefused(NOT_AS_SAVED, code="zip-overlap")
+    return entries
+
+
+def _directory(data: bytes, limits: Limits) -> int:
+    """Where the zip directory begins; it has to end with the file, so that nothing hides behind it."""
+    if b"PK\x05\x06" not in data:
+        raise SheetRefused(code="truncated")
+    mark, disk, first_disk, here, count, size, start, comment = _END.unpack(data[-_END.size :])
+    if mark != b"PK\x05\x06" or disk or first_disk or here != count or comment or start + size + _END.size != len(data):
+        raise SheetRefused(NOT_AS_SAVED, code="zip-trailer")
+    if count > limits.parts:
+        raise SheetRefused(NOT_AS_SAVED, code="too-many-parts")
+    return int(start)
+
+
+def _check_entry(entry: zipfile.ZipInfo) -> None:
+    name = entry.orig_filename
+    if entry.flag_bits & 0x41:
+        raise SheetRefused(_("The workbook is encrypted. Please save it without a password."), code="encrypted")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise SheetRefused(NOT_AS_SAVED, code="zip-method")
+    link = entry.external_attr >> 16 & 0o170000 == 0o120000
+    if link or not name.isprintable() or re.search(r"^/|\\|:|(^|/)\.\.?(/|$)|//", name):
+        raise SheetRefused(NOT_AS_SAVED, code="part-name")
+
+
+def _body_at(data: bytes, entry: zipfile.ZipInfo) -> int:
+    """Where the part's bytes begin, if its own header says the same of it as the directory does."""
+    try:
+        mark, _v, flags, method, _t, _d, _crc, _packed, _size, name, extra = _LOCAL.unpack_from(data, entry.header_offset)
+    except struct.error as error:
+        raise SheetRefused from error
+    start = entry.header_offset + _LOCAL.size
+    said = data[start : start + name].decode("utf-8" if flags & 0x800 else "cp437", "replace")
+    if (mark, flags & 1, method, said) != (b"PK\x03\x04", 0, entry.compress_type, entry.orig_filename):
+        raise SheetRefused(NOT_AS_SAVED, code="zip-header")
+    return int(start + name + extra)
+
+
+def _inflate(data: bytes, entry: zipfile.ZipInfo, most: int) -> bytes:
+    """The part itself. ``zipfile`` would stop at the size the file declares, and believe it."""
+    start = _body_at(data, entry)
+    body = data[start : start + entry.compress_size]
+    if entry.compress_type == zipfile.ZIP_DEFLATED:
+        engine = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            body = engine.decompress(body, most + 1)
+        except zlib.error as error:
+            raise SheetRefused from error
+    if len(body) > most:
+        sentence = _("The workbook unpacks to more than can be read. Please copy only the table into a new workbook.")
+        raise SheetRefused(sentence, code="unpacks-too-large")
+    if len(body) != entry.file_size or zlib.crc32(body) != entry.CRC:
+        raise SheetRefused(code="wrong-checksum")
+    return body
+
+
+def _check_markup(body: bytes) -> None:
+    """UTF-8 without a document type: entities that grow, or that reach outside, need one."""
+    declared = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", body)
+    if b"\0" in body or (declared and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii", b"ascii")):
+        raise SheetRefused(NOT_AS_SAVED, code="xml-encoding")
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        raise SheetRefused(NOT_AS_SAVED, code="xml-doctype")
+
+
+# --- which sheet --------------------------------------------------------------------------------
+
+
+def walk(body: bytes, start: Callable[[str, dict[str, str]], None], end: Callable[[str], None] | None = None) -> None:
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    try:
+        parser.Parse(body, True)
+    except expat.ExpatError as error:
+        raise SheetRefused(code="bad-xml") from error
+
+
+def _relations(parts: Mapping[str, bytes], name: str, base: str) -> dict[str, tuple[str, str]]:
+    """Relationship id → (kind, path of the part); links to the web, such as mail addresses, are left out.
+
+    A path to a sheet must need no tidying, and an id must be given once: others might tidy or choose differently.
+    """
+    found: dict[str, tuple[str, str]] = {}
+
+    def start(_name: str, said: dict[str, str]) -> None:
+        if "Target" not in said or said.get("TargetMode") == "External":
+            return
+        target, key, kind = said["Target"], said.get("Id", ""), said.get("Type", "").rpartition("/")[2]
+        path = posixpath.join("/", base, target)
+        tidy = posixpath.normpath(path) == path and not (base and target.startswith(f"{base}/"))
+        if key in found or (kind == "worksheet" and not tidy):
+            raise SheetRefused(NOT_AS_SAVED, code="odd-relation")
+        found[key] = (kind, posixpath.normpath(path).lstrip("/").casefold())
+
+    _walk_part(parts, name, start)
+    return found
+
+
+def first_visible_sheet(parts: Mapping[str, bytes]) -> tuple[str, bytes]:
+    """Name and XML of the first sheet that the clerk sees as a tab; a chart is not a sheet."""
+    if ("officeDocument", "xl/workbook.xml") not in _relations(parts, "_rels/.rels", "").values():
+        raise SheetRefused(NOT_AS_SAVED, code="other-workbook")
+    targets = _relations(parts, "xl/_rels/workbook.xml.rels", "xl")
+    names: list[str] = []
+    found: list[tuple[str, bytes]] = []
+
+    def start(name: str, said: dict[str, str]) -> None:
+        if name.rpartition(":")[2] != "sheet" or "name" not in said:
+            return
+        names.append(said["name"])
+        ids = [value for key, value in said.items() if key.endswith(":id")]
+        kind, path = targets.get(ids[0], ("", "")) if len(ids) == 1 else ("", "")
+        if said.get("state", "visible") == "visible" and kind == "worksheet" and path in parts:
+            found.append((said["name"], parts[path]))
+
+    _walk_part(parts, "xl/workbook.xml", start)
+    if not found or len(set(names)) < len(names):
+        raise SheetRefused(_("The workbook has no visible sheet with a table."), code="no-visible-sheet")
+    return found[0]
+
+
+def _walk_part(parts: Mapping[str, bytes], name: str, start: Callable[[str, dict[str, str]], None]) -> None:
+    if name not in parts:
+        raise SheetRefused(code="missing-part")
+    walk(parts[name], start)

@@ -1,0 +1,205 @@
+"""Reading a sheet: find the header, then read each cell as it stands or name it with what to do about it.
+
+Law: nothing is read as empty, rounded or computed in silence.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from io import BytesIO
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+from flask_babel import lazy_gettext as _
+from python_calamine import CalamineError
+
+from app.errors import HouseError
+from app.sheets.columns import CellError, Column, Limits, Reading, Row, SheetRefused
+from app.sheets.guard import first_visible_sheet, unpack
+from app.sheets.survey import Survey, too_many_rows
+
+HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table
+MOST_ERRORS = 500
+
+
+def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: Limits | None = None) -> Reading:
+    """The first visible sheet of an .xlsx workbook, hidden rows included, rows without any content left out.
+
+    All bad cells are named at once, up to ``MOST_ERRORS`` and a last entry that says how many more there are.
+    Raises ``SheetRefused`` if the file is not a plain workbook of a sensible size.
+    """
+    limits = limits or Limits()
+    parts = unpack(data, limits)
+    name, body = first_visible_sheet(parts)
+    survey = Survey(most_rows, HEADER_WITHIN, limits).of(body)
+    grid = _grid(data, name, survey.reach)
+    header, places, errors = _find_header(grid, columns)
+    if errors:
+        return Reading([], errors)
+    if len(grid) - header > most_rows:
+        raise too_many_rows(most_rows)
+    faults = _faults_below(header, len(grid), places, survey)
+    reading = Reading()
+    for number, cells in enumerate(grid[header:], start=header + 1):
+        wanted = [(column, place, cells[place - 1]) for column, place in zip(columns, places, strict=True)]
+        _read_row(reading, number, wanted, faults)
+    return Reading(reading.rows, _listed(reading.errors))
+
+
+def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
+    """The cells from A1 down to row ``reach``, all rows of the same length; an empty cell is ``""``."""
+    try:
+        frame = pd.read_excel(BytesIO(data), sheet_name=name, engine="calamine", header=None, dtype=object, na_filter=False)
+    except (CalamineError, ValueError, OverflowError) as error:
+        raise SheetRefused from error
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # a panic in Rust is no Exception, and has no name to import
+            raise SheetRefused(code="parser-panic") from error
+        raise
+    grid: list[list[object]] = frame.to_numpy(dtype=object).tolist()
+    below = reach - len(grid)  # formulas and errors that calamine takes for the end of the sheet
+    return grid + [[""] * frame.shape[1]] * below
+
+
+def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[int, list[int], list[CellError]]:
+    """The header's row number, the column number of each column, and what is wrong with the header."""
+    wanted = [_title(column.title) for column in columns]
+    heads = [[_title(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
+    at = max(
+        range(len(heads)),
+        key=lambda index: len(set(wanted).intersection(heads[index])),
+    )
+    errors = []
+    for column, title in zip(columns, wanted, strict=True):
+        times = heads[at].count(title)
+        if times == 0:
+            errors.append(CellError(at + 1, column.title, _("This column is missing.")))
+        elif times > 1:
+            sentence = _("This column title stands %(n)s times in the sheet. Please keep only one.", n=times)
+            errors.append(CellError(at + 1, column.title, sentence))
+    return at + 1, [] if errors else [heads[at].index(title) + 1 for title in wanted], errors
+
+
+def _faults_below(header: int, last: int, places: list[int], survey: Survey) -> dict[tuple[int, int], object]:
+    """What the survey holds against the table: (row, column number) → sentence, or None if named already.
+
+    A merged range is one fault, named at its first cell: that is where the clerk clicks to unmerge it.
+    """
+    faults = {spot: sentence for spot, sentence in survey.faults.items() if header < spot[0] <= last}
+    room = (last - header) * len(places)  # ranges that do not overlap cannot cover more cells than there are
+    for top, left, bottom, right, sentence, once in survey.spans:
+        covered = [place for place in sorted(places) if left <= place <= right]
+        rows = range(max(top, header + 1), min(bottom, last) + 1)
+        room -= len(rows) * len(covered)
+        if room < 0:
+            raise SheetRefused(code="overlapping-ranges")
+        for index, spot in enumerate((row, place) for row in rows for place in covered):
+            faults[spot] = None if once and index else sentence
+    return faults
+
+
+def _read_row(
+    reading: Reading,
+    number: int,
+    cells: list[tuple[Column, int, object]],
+    faults: Mapping[tuple[int, int], object],
+) -> None:
+    named = {place: faults[number, place] for _column, place, _raw in cells if (number, place) in faults}
+    if not named and all(isinstance(raw, str) and not fold(raw) for _column, _place, raw in cells):
+        return
+    values: dict[str, Any] = {}
+    for column, place, raw in cells:
+        if place in named:
+            if named[place]:
+                reading.errors.append(CellError(number, column.title, named[place]))
+            continue
+        try:
+            values[column.key] = _value(column, raw)
+        except HouseError as error:
+            reading.errors.append(CellError(number, column.title, error.sentence))
+        except ValueError as error:
+            reading.errors.append(CellError(number, column.title, error.args[0]))
+    if len(values) == len(cells):
+        reading.rows.append(Row(number, values))
+
+
+def _value(column: Column, raw: object) -> Any:
+    text = _text(raw)
+    if text:
+        return column.parse(text)
+    if column.required:
+        raise ValueError(_("Please fill this in."))
+    return None
+
+
+def _listed(errors: list[CellError]) -> list[CellError]:
+    errors.sort(key=lambda error: error.row)
+    if len(errors) <= MOST_ERRORS:
+        return errors
+    more = _(
+        "%(n)s more cells have to be put right; only the first %(most)s are listed.",
+        n=len(errors) - MOST_ERRORS,
+        most=MOST_ERRORS,
+    )
+    return [*errors[:MOST_ERRORS], CellError(errors[MOST_ERRORS].row, "", more)]
+
+
+# --- one cell --------------------------------------------------------------------------------
+
+
+_FLOATED = re.compile(r"\d(?:\.\d+)?E\+(?:1[5-9]|[2-9]\d)", re.IGNORECASE)  # 4.30102E+17
+
+
+def fold(text: str) -> str:
+    """Trimmed and NFKC-folded (full-width digits become digits), without characters that nobody can see."""
+    if not text.isprintable():
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def _title(cell: object) -> str:
+    return re.sub(r"\s+", "", fold(str(cell)))
+
+
+def _text(raw: object) -> str:
+    """A cell as the text that a clerk sees in it, dates in ISO form; ValueError where Excel has lost it."""
+    match raw:
+        case str():
+            text = fold(raw)
+            if _FLOATED.fullmatch(text):
+                raise _ruined(text)  # the same loss, saved through a CSV file
+            return text
+        case bool():
+            raise ValueError(_("This cell holds TRUE or FALSE. Please type the value as text."))
+        case int() | float():
+            return _number(raw)
+        case datetime():
+            return raw.date().isoformat() if raw.time() == time() else raw.isoformat()
+        case date() | time():
+            return raw.isoformat()
+        case timedelta():
+            return str(raw)
+    raise TypeError(type(raw).__name__)
+
+
+def _number(raw: float) -> str:
+    """Fifteen digits, as Excel shows them: the sixteenth and later ones are noise of binary fractions."""
+    if not isfinite(raw):
+        raise ValueError(_("This cell does not hold a number that can be read. Please type the value again."))
+    if abs(raw) >= 10**15:
+        raise _ruined(f"{raw:.6E}")
+    return format(Decimal(f"{raw:.15g}"), "f")
+
+
+def _ruined(shown: str) -> ValueError:
+    return ValueError(
+        _(
+            "Excel holds this as a number (%(shown)s) and has lost the last digits. "
+            "Please format the column as text and type the ID numbers again.",
+            shown=shown,
+        )
+    )
