@@ -1,0 +1,258 @@
+"""Text messages to those who filed (R20): an outbox written with the deed, and a courier that empties it.
+
+Law: nothing is sent from inside a transaction. A deed leaves a row; the courier claims rows, closes its transaction, and only
+then calls the gateway. Two couriers never claim the same row at the same time, so each message is sent once, with two
+exceptions that no outbox can exclude: a courier that dies after the gateway took the message and before it was marked, and
+one whose gateway is silent for longer than ``PATIENCE`` a message. Then it is sent again; better twice than never.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Protocol
+
+from babel.support import Translations
+from flask_babel import lazy_gettext as _
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from app.catalogue import FOLDER
+from app.config import Office
+from app.identity import fold, mask_id_publicly, mask_mobile
+from app.models import Message
+from app.vocabulary import Action, MatterKind, MessageState
+
+TRIES = 8
+PATIENCE = timedelta(seconds=10)  # a gateway answers or raises within this
+LONGEST_REASON = 60
+LONGEST_TEXT = 500  # the column's own limit
+
+_log = logging.getLogger(__name__)
+
+
+# --- what is said ---------------------------------------------------------------------------------
+
+TEXTS: dict[Action, object] = {
+    Action.ACCEPT: _("%(enterprise)s: the %(matter)s for %(person)s was accepted under the acceptance number %(number)s."),
+    Action.RETURN: _(
+        "%(enterprise)s: the %(matter)s for %(person)s needs correction: %(reason)s. "
+        "Please sign in, correct it and submit it again."
+    ),
+    Action.DECLINE: _(
+        "%(enterprise)s: the %(matter)s for %(person)s was not accepted. Reason: %(reason)s. Please sign in for the details."
+    ),
+    Action.ENDORSE: _("%(enterprise)s: the %(matter)s for %(person)s passed the first review and goes to the second review."),
+    Action.REFUSE_REVIEW: _(
+        "%(enterprise)s: the %(matter)s for %(person)s was refused in the first review. Reason: %(reason)s. "
+        "Please sign in for the details."
+    ),
+    Action.APPROVE: _(
+        "%(enterprise)s: the %(matter)s for %(person)s is closed. Certificate number %(certificate_number)s; "
+        "the electronic certificate can be downloaded in the system."
+    ),
+    Action.REFUSE_APPROVAL: _(
+        "%(enterprise)s: the %(matter)s for %(person)s was refused in the second review. Reason: %(reason)s. "
+        "Please sign in for the details."
+    ),
+}
+CANCELLED = _("%(enterprise)s: the %(matter)s for %(person)s is closed. The certificate %(certificate_number)s is cancelled.")
+
+_SHORTER = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
+_ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d)")  # 15 or 18 places, however typed
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One message to one mobile number."""
+
+    mobile: str
+    text: str
+    application_id: int | None = None
+
+
+def about_decision(
+    action: Action,
+    *,
+    mobile: str,
+    application_id: int,
+    enterprise: str,
+    person: str,
+    matter: MatterKind,
+    office: Office,
+    reason: str = "",
+    acceptance_number: str = "",
+    certificate_number: str = "",
+    words: NullTranslations | None = None,
+) -> Owed:
+    """What the one who filed is told of a decision (domain.md 2.8): signed, short, and never with an ID number in it.
+
+    ``words`` is the catalogue to write in, the province's by default, whatever language the deciding officer reads.
+    """
+    words = words or province_language()
+    cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
+    text = _worded(CANCELLED if cancelled else TEXTS[action], words) % {
+        "enterprise": enterprise,
+        "person": person,
+        "matter": _worded(matter.label, words),
+        "number": acceptance_number,
+        "certificate_number": certificate_number,
+        "reason": _brief(reason),
+    }
+    return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+
+
+@lru_cache(maxsize=1)
+def province_language() -> NullTranslations:
+    """The compiled Chinese catalogue. Where there is none the msgids are sent: a decision never fails for want of words."""
+    return Translations.load(FOLDER, ["zh"])
+
+
+def _worded(sentence: object, words: NullTranslations) -> str:
+    """A lazy sentence in the given language. Outside any request it shows its msgid, and an empty context is outside."""
+    return words.gettext(Context().run(str, sentence))
+
+
+def _short(issuer: str) -> str:
+    for long, short in _SHORTER:
+        issuer = issuer.replace(long, short, 1)
+    return issuer
+
+
+def _brief(reason: str) -> str:
+    """A reason of one line, at most 60 characters; ID numbers are masked before the cut could leave half of one."""
+    line = " ".join(_ID_LIKE.sub(lambda found: mask_id_publicly(fold(found[0]).replace("-", "")), reason).split())
+    line = line.rstrip("。.；;")
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
+
+
+# --- what is owed ---------------------------------------------------------------------------------
+
+
+def owe(session: Session, texts: Sequence[Owed], *, at: datetime) -> None:
+    """Write messages into the outbox in one statement. The caller commits, together with the deed."""
+    rows = [{"mobile": owed.mobile, "text": owed.text, "application_id": owed.application_id, "due_at": at} for owed in texts]
+    if rows:
+        session.execute(insert(Message), rows)
+
+
+# --- who carries it -------------------------------------------------------------------------------
+
+
+class Gateway(Protocol):
+    """Whoever carries text messages: answers with the carrier's own reference, or raises, within ``PATIENCE``.
+
+    ``message_id`` is the same each time a message is tried, so a carrier that remembers it can drop the second one.
+    """
+
+    def send(self, message_id: int, mobile: str, text: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileGateway:
+    """Writes each message as one line of JSON; readable by the owner only, as it names mobile numbers."""
+
+    path: Path
+
+    def send(self, message_id: int, mobile: str, text: str) -> str:
+        line = json.dumps({"id": message_id, "mobile": mobile, "text": text}, ensure_ascii=False) + "\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(handle, line.encode())  # one write, so that two couriers never mix their lines
+        finally:
+            os.close(handle)
+        return f"file-{message_id}"
+
+
+class ConsoleGateway:
+    """Shows each message on the console, the mobile masked: what a trial run on one's own machine uses."""
+
+    def send(self, message_id: int, mobile: str, text: str) -> str:
+        sys.stderr.write(f"SMS {message_id} → {mask_mobile(mobile)}: {text}\n")
+        return f"console-{message_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one round of the courier came to."""
+
+    sent: int = 0
+    postponed: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    id: int
+    mobile: str
+    text: str
+    tries: int
+
+
+def deliver(session_factory: Callable[[], Session], gateway: Gateway, *, at: datetime, most: int = 100) -> Delivered:
+    """Send what is due, at most so many. May run twice and at once; each transaction is its own and short.
+
+    A message that fails waits 2, 4, 8 … minutes; after the eighth try it is given up and stays in the list as failed.
+    """
+    with session_factory() as session:
+        lost = _give_up_lost(session, at)
+        claims = _claim(session, at, most)
+        session.commit()
+    ends = [_carry(session_factory, gateway, claim, at) for claim in claims]
+    return Delivered(ends.count(MessageState.SENT), ends.count(MessageState.QUEUED), ends.count(MessageState.FAILED) + lost)
+
+
+def _claim(session: Session, at: datetime, most: int) -> list[_Claim]:
+    """Take rows by pushing them beyond everybody's reach. The condition is asked again on the locked row, so one wins."""
+    due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < TRIES)
+    oldest = select(Message.id).where(*due).order_by(Message.due_at, Message.id).limit(most)
+    taken = session.execute(
+        update(Message)
+        .where(Message.id.in_(oldest.with_for_update(skip_locked=True).scalar_subquery()), *due)
+        .values(tries=Message.tries + 1, due_at=at + PATIENCE * max(most, 6))
+        .returning(Message.id, Message.mobile, Message.text, Message.tries)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted((_Claim(*row) for row in taken), key=lambda claim: claim.id)
+
+
+def _give_up_lost(session: Session, at: datetime) -> int:
+    """A row whose every courier died on the way would wait for ever: it is a failure, too."""
+    gone = session.execute(
+        update(Message)
+        .where(Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries >= TRIES)
+        .values(state=MessageState.FAILED, fault="unconfirmed")
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
+
+
+def _carry(session_factory: Callable[[], Session], gateway: Gateway, claim: _Claim, at: datetime) -> MessageState:
+    try:
+        reference = gateway.send(claim.id, claim.mobile, claim.text)
+    except Exception as fault:  # noqa: BLE001 - whatever a carrier's library raises, the other messages must still go out
+        end = MessageState.FAILED if claim.tries >= TRIES else MessageState.QUEUED
+        told = f"{type(fault).__name__}: {fault}".replace(claim.mobile, mask_mobile(claim.mobile))[:200]
+        _log.warning("message %s, try %s: %s", claim.id, claim.tries, told)
+        _mark(session_factory, claim, {"state": end, "due_at": at + timedelta(minutes=2**claim.tries), "fault": told})
+        return end
+    _log.info("message %s sent, reference %s", claim.id, reference)
+    _mark(session_factory, claim, {"state": MessageState.SENT, "sent_at": at, "fault": ""})
+    return MessageState.SENT
+
+
+def _mark(session_factory: Callable[[], Session], claim: _Claim, values: dict[str, object]) -> None:
+    """Write the outcome, unless a later claim has taken the row over: then the outcome is the later one's to write."""
+    mine = (Message.id == claim.id, Message.tries == claim.tries, Message.state == MessageState.QUEUED)
+    with session_factory() as session:
+        session.execute(update(Message).where(*mine).values(**values).execution_options(synchronize_session=False))
+        session.commit()

@@ -1,0 +1,390 @@
+"""How applications move: one table, one way to look ahead (``plan``), one way to move (``carry_out``).
+
+Law: read ``MOVES`` from top to bottom and you have read the procedure. One application is a batch of one. Nothing outside
+``carry_out`` writes ``Application.state``; the transaction is the caller's.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from app import messages, numbers, publicity
+from app.certificates.lifecycle import Issued
+from app.clock import add_working_days, office_day
+from app.config import Office
+from app.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
+from app.facts import Facts, of_applications
+from app.matters import MATTERS
+from app.models import Application, Step
+from app.rules import Rule, refusals
+from app.scope import Actor, reaches_case
+from app.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Stage, State
+
+MOST_REASON = 1000  # characters
+
+
+@dataclass(slots=True)
+class Batch:
+    """What effects work on: the cases that pass, and what is to be written with them."""
+
+    session: Session
+    move: "Move"
+    cases: list[Facts]
+    actor: Actor
+    reason: str
+    at: datetime
+    office: Office
+    columns: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # application id -> own columns
+    common: dict[str, Any] = field(default_factory=dict)  # the same for all
+    issued: dict[int, Issued] = field(default_factory=dict)
+
+
+Effect = Callable[[Batch], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of the procedure."""
+
+    source: State
+    action: Action
+    target: State
+    by: Role
+    needs: tuple[Rule, ...] = ()
+    then: tuple[Effect, ...] = ()
+    stage: Stage | None = None  # whose result it is
+    agreed: bool = True
+    reason: bool = False  # the officer must say why
+
+
+# --- what the moves ask for -------------------------------------------------------------------------
+
+
+def meets_the_matter(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Everything the matter asks for, with all its papers."""
+    matter = MATTERS[case.matter]
+    yield from refusals(case, (matter.is_served, *matter.rules, matter.papers_are_complete), on, office)
+
+
+def may_be_accepted(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    yield from refusals(case, MATTERS[case.matter].on_acceptance, on, office)
+
+
+def may_be_approved(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    yield from refusals(case, MATTERS[case.matter].on_approval, on, office)
+
+
+# --- what they bring about --------------------------------------------------------------------------
+
+
+def keep_snapshot(batch: Batch) -> None:
+    """Officers decide on what was submitted, and the archive keeps it, whatever the enterprise changes later."""
+    due = add_working_days(office_day(batch.at), batch.office.accept_days)
+    batch.common |= {"submitted_at": batch.at, "due_on": due, "closed_at": None}
+    for case in batch.cases:
+        batch.columns[_id(case)] |= {"snapshot": case.record(), "round": case.round + 1}
+
+
+def number_acceptance(batch: Batch) -> None:
+    """The acceptance slip's number and day; the legal clock of the decision starts (行政许可法 art. 42)."""
+    on = office_day(batch.at)
+    batch.common["due_on"] = add_working_days(on, batch.office.decide_days)
+    slips = numbers.daily(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
+    for case, slip in zip(batch.cases, slips, strict=True):
+        batch.columns[_id(case)] |= {"acceptance_number": slip, "accepted_at": batch.at}
+
+
+def bring_about_outcome(batch: Batch) -> None:
+    """Certificates: issued, extended, moved, ended, as the matter says."""
+    groups: dict[MatterKind, list[Facts]] = defaultdict(list)
+    for case in batch.cases:
+        groups[case.matter].append(case)
+    for kind, cases in groups.items():
+        batch.issued |= MATTERS[kind].outcome(batch.session, cases, batch.at, batch.office)
+    for application_id, issued in batch.issued.items():
+        batch.columns[application_id]["certificate_id"] = issued.certificate_id
+
+
+def close(batch: Batch) -> None:
+    batch.common |= {"closed_at": batch.at, "due_on": None}
+
+
+def stop_the_clock(batch: Batch) -> None:
+    """While the enterprise corrects, the office owes nothing."""
+    batch.common["due_on"] = None
+
+
+def make_public(batch: Batch) -> None:
+    """R16–R19: the result of every stage, masked and without reasons."""
+    stage = batch.move.stage
+    assert stage is not None  # noqa: S101 - see ``flaws``
+    results = [
+        publicity.Result(
+            application_id=_id(case),
+            matter=case.matter,
+            category=case.category,
+            stage=stage,
+            agreed=batch.move.agreed,
+            name=case.submitted["person"]["name"],
+            id_number=case.submitted["person"]["id_number"],
+            enterprise_name=case.submitted["enterprise"]["name"],
+            certificate_number=batch.issued[_id(case)].number if _id(case) in batch.issued else "",
+            region_code=case.region_code,
+        )
+        for case in batch.cases
+    ]
+    publicity.announce(batch.session, results, at=batch.at)
+
+
+def tell_the_handler(batch: Batch) -> None:
+    """R20, R78, R82, R85: a text message to the handler, written in the same transaction, sent afterwards."""
+    owed = []
+    for case in batch.cases:
+        issued = batch.issued.get(_id(case))
+        owed.append(
+            messages.about_decision(
+                batch.move.action,
+                mobile=case.submitted["handler"]["mobile"],
+                application_id=_id(case),
+                enterprise=case.submitted["enterprise"]["name"],
+                person=case.submitted["person"]["name"],
+                matter=case.matter,
+                reason=batch.reason,
+                acceptance_number=str(batch.columns[_id(case)].get("acceptance_number", "")),
+                certificate_number=issued.number if issued else "",
+                office=batch.office,
+            )
+        )
+    messages.owe(batch.session, owed, at=batch.at)
+
+
+# --- the table --------------------------------------------------------------------------------------
+
+FIT = (meets_the_matter,)
+FILED = (keep_snapshot,)
+TOLD = (make_public, tell_the_handler)
+ENTERPRISE, ACCEPTANCE, REVIEWER, APPROVER = Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER
+
+# fmt: off
+MOVES = (
+    #    from                       action                  to                         by           asks for, brings about
+    Move(State.DRAFT,               Action.SUBMIT,          State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
+    Move(State.RETURNED,            Action.SUBMIT,          State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
+    Move(State.NOT_ACCEPTED,        Action.SUBMIT,          State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
+    Move(State.AWAITING_ACCEPTANCE, Action.ACCEPT,          State.AWAITING_REVIEW,     ACCEPTANCE,  (may_be_accepted,), (number_acceptance, *TOLD), Stage.ACCEPTANCE),
+    Move(State.AWAITING_ACCEPTANCE, Action.RETURN,          State.RETURNED,            ACCEPTANCE,  (), (stop_the_clock, tell_the_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,         State.NOT_ACCEPTED,        ACCEPTANCE,  (), (close, *TOLD), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_REVIEW,     Action.ENDORSE,         State.AWAITING_APPROVAL,   REVIEWER,    (), TOLD, Stage.REVIEW),
+    Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,   State.REVIEW_REFUSED,      REVIEWER,    (), (close, *TOLD), Stage.REVIEW, agreed=False, reason=True),
+    Move(State.AWAITING_APPROVAL,   Action.APPROVE,         State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, close, *TOLD), Stage.APPROVAL),
+    Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL, State.APPROVAL_REFUSED,    APPROVER,    (), (close, *TOLD), Stage.APPROVAL, agreed=False, reason=True),
+)
+# fmt: on
+
+
+def flaws(moves: Iterable[Move]) -> list[str]:
+    """What is wrong with a table of moves: twins, dead ends, places nobody reaches, results that belong to no stage."""
+    moves = tuple(moves)
+    keys = [(move.source, move.action) for move in moves]
+    reached, frontier = {State.DRAFT}, [State.DRAFT]
+    while frontier:
+        here = frontier.pop()
+        onward = {move.target for move in moves if move.source is here} - reached
+        reached |= onward
+        frontier.extend(onward)
+    leaving = {move.source for move in moves}
+    return [
+        *(f"two moves for {key}" for key in sorted(set(keys), key=str) if keys.count(key) > 1),
+        *(f"{state.name} cannot be reached" for state in State if state not in reached),
+        *(f"{state.name} has no way out" for state in State if state not in {*leaving, *FINAL}),
+        *(f"{state.name} is final yet has a way out" for state in FINAL if state in leaving),
+        *(
+            f"{move.action.name} is made public but belongs to no stage"
+            for move in moves
+            if make_public in move.then and not move.stage
+        ),
+        *(
+            f"{move.target.name} is closed without a day"
+            for move in moves
+            if move.target in CLOSED and close not in move.then
+        ),
+    ]
+
+
+if found := flaws(MOVES):
+    raise RuntimeError(f"the workflow table is unsound: {'; '.join(found)}")
+
+_BY_KEY = {(move.source, move.action): move for move in MOVES}
+_STAGE_OF = {move.action: move.stage for move in MOVES}
+ACTORS = {action: frozenset(move.by for move in MOVES if move.action is action) for action in Action}
+
+
+# --- looking ahead ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Plan:
+    """What would happen to each application, and why not. Nothing is dropped without a word."""
+
+    passes: dict[int, tuple[Facts, Move]] = field(default_factory=dict)
+    refused: dict[int, tuple[Refusal, ...]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)  # for telling people which one it was
+
+
+def plan(
+    session: Session, ids: Iterable[int], action: Action, actor: Actor, *, reason: str = "", at: datetime, office: Office
+) -> Plan:
+    """What ``carry_out`` would do with these applications now. Writes nothing, in a fixed number of queries.
+
+    Raises ``NotAllowed`` where nobody with the actor's roles may do this at all, ``Unmet`` for a missing or overlong reason
+    and for an empty or too large batch.
+    """
+    return _plan(session, ids, action, actor, reason=reason, at=at, office=office, lock=False)
+
+
+def carry_out(
+    session: Session, ids: Iterable[int], action: Action, actor: Actor, *, reason: str = "", at: datetime, office: Office
+) -> Plan:
+    """Lock, plan again, then write states, steps, certificates, notices and messages in bulk.
+
+    One transaction, owned by the caller. What does not pass is refused and left as it was; a row that changed hands meanwhile
+    is refused, never overwritten. Raises as ``plan`` does, and ``Stale`` if the store was changed behind the lock.
+    """
+    planned = _plan(session, ids, action, actor, reason=reason, at=at, office=office, lock=True)
+    groups: dict[Move, list[Facts]] = defaultdict(list)
+    for case, move in planned.passes.values():
+        groups[move].append(case)
+    for move, cases in groups.items():
+        _write(Batch(session, move, cases, actor, reason.strip(), at, office))
+    session.expire_all()  # bulk statements went past the session's own copies
+    return planned
+
+
+def _plan(
+    session: Session,
+    ids: Iterable[int],
+    action: Action,
+    actor: Actor,
+    *,
+    reason: str,
+    at: datetime,
+    office: Office,
+    lock: bool,
+) -> Plan:
+    if actor.roles.isdisjoint(ACTORS[action]):
+        raise NotAllowed
+    ids = list(dict.fromkeys(ids))
+    _check_request(ids, action, reason, office)
+    found = of_applications(session, ids, lock=lock)
+    on = office_day(at)
+    planned = Plan()
+    for application_id in ids:
+        case = found.get(application_id)
+        if case is None or not reaches_case(actor, case):
+            planned.refused[application_id] = NotFound().refusals
+            continue
+        planned.names[application_id] = case.name
+        move = _BY_KEY.get((case.state, action))
+        standing = _standing(case, move, actor, on, office)
+        if standing or move is None:
+            planned.refused[application_id] = tuple(standing)
+        else:
+            planned.passes[application_id] = (case, move)
+    return planned
+
+
+def _check_request(ids: Collection[int], action: Action, reason: str, office: Office) -> None:
+    if not ids:
+        raise Unmet.because(Refusal("nothing-chosen", _("Please choose at least one record first.")))
+    if len(ids) > office.largest_batch:
+        raise Unmet.because(
+            Refusal("batch-too-large", _("At most %(n)s records can be handled at once.", n=office.largest_batch))
+        )
+    if len(reason.strip()) > MOST_REASON:
+        raise Unmet.because(
+            Refusal("reason-too-long", _("The reason may have at most %(n)s characters.", n=MOST_REASON), field="reason")
+        )
+    if not reason.strip() and any(move.reason for move in MOVES if move.action is action):
+        raise Unmet.because(Refusal("reason-missing", _("Please give the reason in detail."), field="reason"))
+
+
+def _standing(case: Facts, move: Move | None, actor: Actor, on: date, office: Office) -> list[Refusal]:
+    """What stands in the way of one case."""
+    if move is None:
+        return [
+            Refusal(
+                "stale", _("%(name)s: now “%(state)s”; this can no longer be done.", name=case.name, state=case.state.label)
+            )
+        ]
+    if move.by not in actor.roles:
+        return list(NotAllowed().refusals)
+    standing = refusals(case, move.needs, on, office)
+    if office.two_pairs_of_eyes and move.stage and actor.id is not None and case.last_officer_id == actor.id:
+        decided = _STAGE_OF.get(case.last_officer_action) if case.last_officer_action else None
+        if decided is not move.stage:
+            standing.append(
+                Refusal(
+                    "two-pairs-of-eyes",
+                    _("%(name)s: you decided the stage before; the next one needs a second pair of eyes.", name=case.name),
+                )
+            )
+    return standing
+
+
+# --- moving -----------------------------------------------------------------------------------------
+
+
+def _write(batch: Batch) -> None:
+    """Effects first (they number and issue), then each row's own columns, then the state of all, then the steps."""
+    for effect in batch.move.then:
+        effect(batch)
+    session, ids = batch.session, [_id(case) for case in batch.cases]
+    own = [{"id": application_id, **batch.columns[application_id]} for application_id in ids if batch.columns[application_id]]
+    if own:
+        session.execute(update(Application), own)
+    moved = session.execute(
+        update(Application)
+        .where(Application.id.in_(ids), Application.state == batch.move.source)
+        .values(state=batch.move.target, **batch.common),
+        execution_options={"synchronize_session": False},
+    )
+    if moved.rowcount != len(ids):  # type: ignore[attr-defined]
+        raise Stale
+    session.execute(insert(Step), [_step(batch, case) for case in batch.cases])
+
+
+def _step(batch: Batch, case: Facts) -> dict[str, Any]:
+    return {
+        "application_id": _id(case),
+        "round": case.round + (batch.move.action is Action.SUBMIT),
+        "action": batch.move.action,
+        "source": batch.move.source,
+        "target": batch.move.target,
+        "actor_id": batch.actor.id,
+        "actor": batch.actor.name,
+        "reason": batch.reason,
+        "at": batch.at,
+    }
+
+
+def _id(case: Facts) -> int:
+    assert case.application_id is not None  # noqa: S101 - candidates are never moved
+    return case.application_id
+
+
+def moves_open_to(actor: Actor, state: State) -> list[Move]:
+    """The buttons to draw. A courtesy only: ``carry_out`` asks everything again."""
+    return [move for move in MOVES if move.source is state and move.by in actor.roles]
+
+
+def must_all_pass(planned: Plan) -> None:
+    """For a door that takes all or nothing: raise ``Unmet`` with every refusal, if there is one."""
+    standing: Sequence[Refusal] = [refusal for refusals_ in planned.refused.values() for refusal in refusals_]
+    if standing:
+        raise Unmet(standing)

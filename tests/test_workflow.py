@@ -1,0 +1,456 @@
+import threading
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.config import Office
+from app.errors import NotAllowed, Unmet
+from app.models import (
+    Account,
+    Application,
+    Certificate,
+    CertificateVersion,
+    ExamPass,
+    Message,
+    PublicNotice,
+    Step,
+)
+from app.vocabulary import (
+    CLOSED,
+    Action,
+    Category,
+    CertificateStatus,
+    PaperKind,
+    Role,
+    Stage,
+    State,
+)
+from app.workflow import ACTORS, MOVES, Move, carry_out, flaws, plan
+from tests import make
+from tests.count import queries
+
+ELIGIBLE = (State.DRAFT, State.RETURNED, State.NOT_ACCEPTED)
+
+
+@pytest.fixture
+def works(session):
+    """An enterprise with everything in order, and a way to add people who can be filed for at once."""
+    return Works(session)
+
+
+class Works:
+    def __init__(self, session):
+        self.session = session
+        self.enterprise = make.enterprise()
+        session.add(self.enterprise)
+        session.flush()
+        scan = make.qualification(self.enterprise)
+        session.add(scan)
+        session.flush()
+        session.add_all(
+            [
+                make.paper(PaperKind.QUALIFICATION, qualification_id=scan.id, enterprise_id=self.enterprise.id),
+                make.paper(PaperKind.PLEDGE, pledging_enterprise_id=self.enterprise.id, enterprise_id=self.enterprise.id),
+            ]
+        )
+        session.commit()
+
+    def application(self, state=State.DRAFT, category=Category.C1, **facts):
+        person = make.person(self.enterprise, **facts.pop("person", {}))
+        self.session.add(person)
+        self.session.flush()
+        self.session.add_all(make.complete_papers(person, without=facts.pop("without", ())))
+        self.session.add(make.exam_pass(person, category=category, **facts.pop("exam", {})))
+        if state is State.APPROVED:
+            facts["certificate"] = make.certificate(person, category=category)
+        application = make.application(person, state, category=category, **facts)
+        self.session.add(application)
+        self.session.commit()
+        return application
+
+    def actor(self, role):
+        return make.clerk(self.enterprise) if role is Role.ENTERPRISE_CLERK else make.officer(role)
+
+
+def do(session, application, action, actor, reason="", at=make.NOON, office=None):
+    ids = application if isinstance(application, list) else [application.id]
+    return carry_out(session, ids, action, actor, reason=reason, at=at, office=office or Office())
+
+
+def codes(planned):
+    return [refusal.code for refusals in planned.refused.values() for refusal in refusals]
+
+
+# --- the table ---------------------------------------------------------------------------------------
+
+
+def test_the_table_is_sound():
+    assert flaws(MOVES) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        ((*MOVES, MOVES[0]), "two moves"),
+        (tuple(m for m in MOVES if m.target is not State.RETURNED), "RETURNED cannot be reached"),
+        (tuple(m for m in MOVES if m.source is not State.RETURNED), "RETURNED has no way out"),
+        ((*MOVES, Move(State.APPROVED, Action.SUBMIT, State.DRAFT, Role.ADMIN)), "final yet has a way out"),
+    ],
+)
+def test_a_flawed_table_is_noticed(broken, fault):
+    assert any(fault in flaw for flaw in flaws(broken))
+
+
+OFFERED = {(move.source, move.action, move.by) for move in MOVES}
+
+
+@pytest.mark.parametrize("state", State)
+def test_whatever_is_not_in_the_table_is_refused_for_every_action_and_role(works, session, state):
+    application = works.application(state)
+    for action in Action:
+        for role in Role:
+            if (state, action, role) in OFFERED:
+                continue
+            try:
+                planned = do(session, application, action, works.actor(role), reason="原因")
+            except NotAllowed:
+                assert role not in ACTORS[action]
+            else:
+                assert planned.passes == {}
+    session.expire_all()
+    assert session.get(Application, application.id).state is state
+    assert session.scalar(select(func.count(Step.id))) == 0
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.source.value}-{move.action.value}")
+def test_every_move_of_the_table_can_be_made_and_leaves_one_step(works, session, move):
+    application = works.application(move.source)
+    planned = do(session, application, move.action, works.actor(move.by), reason="材料不清晰" if move.reason else "")
+    session.commit()
+    assert codes(planned) == []
+    moved = session.get(Application, application.id)
+    assert moved.state is move.target
+    assert (moved.closed_at is not None) == (move.target in CLOSED)
+    assert [(s.action, s.source, s.target) for s in moved.steps] == [(move.action, move.source, move.target)]
+
+
+@pytest.mark.parametrize("move", [m for m in MOVES if m.stage], ids=lambda move: move.action.value)
+def test_every_decision_owes_a_message_and_a_masked_public_notice(works, session, move):
+    application = works.application(move.source)
+    do(session, application, move.action, works.actor(move.by), reason="照片不清晰" if move.reason else "")
+    session.commit()
+    message = session.scalars(select(Message)).one()
+    number = application.person.id_number
+    assert message.mobile == "13800000000"
+    assert number not in message.text
+    if move.action is Action.RETURN:
+        assert session.scalars(select(PublicNotice)).all() == []
+        return
+    notice = session.scalars(select(PublicNotice)).one()
+    assert (notice.stage, notice.agreed) == (move.stage, move.agreed)
+    assert notice.masked_id_number == f"{number[:3]}*************{number[-2:]}"
+
+
+# --- reach and request --------------------------------------------------------------------------------
+
+
+def test_a_foreign_enterprise_meets_the_same_answer_as_for_nothing_at_all(works, session):
+    application = works.application()
+    stranger = make.enterprise(name="别家")
+    session.add(stranger)
+    session.commit()
+    planned = carry_out(
+        session, [application.id, 999_999], Action.SUBMIT, make.clerk(stranger), at=make.NOON, office=_office()
+    )
+    assert codes(planned) == ["not-found", "not-found"]
+
+
+def test_an_officer_of_another_prefecture_reaches_nothing(works, session):
+    application = works.application(State.AWAITING_ACCEPTANCE)
+    planned = do(session, application, Action.ACCEPT, make.officer(Role.ACCEPTANCE_OFFICER, region="430200"))
+    assert codes(planned) == ["not-found"]
+
+
+@pytest.mark.parametrize("reason", ["", "   \n"])
+def test_a_refusal_needs_a_reason(works, session, reason):
+    application = works.application(State.AWAITING_ACCEPTANCE)
+    with pytest.raises(Unmet) as no:
+        do(session, application, Action.DECLINE, works.actor(Role.ACCEPTANCE_OFFICER), reason=reason)
+    assert no.value.refusals[0].code == "reason-missing"
+
+
+def test_nothing_chosen_and_too_much_chosen_are_refused(works, session):
+    officer = works.actor(Role.ACCEPTANCE_OFFICER)
+    for ids, code in (([], "nothing-chosen"), (range(10_001), "batch-too-large")):
+        with pytest.raises(Unmet) as no:
+            carry_out(session, ids, Action.ACCEPT, officer, at=make.NOON, office=_office())
+        assert no.value.refusals[0].code == code
+
+
+def test_the_second_of_two_equal_decisions_is_told_that_it_is_too_late(works, session):
+    application = works.application(State.AWAITING_ACCEPTANCE)
+    officer = works.actor(Role.ACCEPTANCE_OFFICER)
+    do(session, application, Action.ACCEPT, officer)
+    again = do(session, application, Action.ACCEPT, officer)
+    assert codes(again) == ["stale"]
+    assert session.scalar(select(func.count(Step.id))) == 1
+
+
+def test_a_plan_says_what_would_happen_and_changes_nothing(works, session, house):
+    good, bad = works.application(State.AWAITING_ACCEPTANCE), works.application(State.AWAITING_REVIEW)
+    with queries(house.engine) as seen:
+        planned = plan(
+            session, [good.id, bad.id], Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER), at=make.NOON, office=_office()
+        )
+    assert list(planned.passes) == [good.id]
+    assert list(planned.refused) == [bad.id]
+    assert all(statement.lstrip().startswith("SELECT") for statement in seen)
+
+
+def test_one_bad_row_never_spoils_a_batch(works, session):
+    batch = [works.application(State.AWAITING_ACCEPTANCE) for _ in range(3)]
+    batch.insert(1, works.application(State.AWAITING_REVIEW))
+    planned = do(session, [application.id for application in batch], Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
+    session.commit()
+    assert len(planned.passes) == 3
+    numbers = session.scalars(select(Application.acceptance_number).where(Application.id.in_(planned.passes))).all()
+    assert len(set(numbers)) == 3
+
+
+# --- submission -----------------------------------------------------------------------------------------
+
+
+def test_submission_names_every_gap_at_once_and_where_to_mend_it(session):
+    enterprise = make.enterprise()
+    person = make.person(enterprise)
+    application = make.application(person, category=Category.B)
+    session.add(application)
+    session.commit()
+    planned = do(session, application, Action.SUBMIT, make.clerk(enterprise))
+    (standing,) = planned.refused.values()
+    places = {refusal.code: refusal.place.page for refusal in standing if refusal.place}
+    assert {r.code for r in standing} == {
+        *(f"missing-{kind}" for kind in ("photo", "id_card", "education", "title", "registration")),
+        "missing-qualification",
+        "missing-pledge",
+        "no-exam-pass",
+    }
+    assert places["missing-photo"] == "person"
+    assert places["missing-pledge"] == "enterprise"
+
+
+@pytest.mark.parametrize(("days_late", "passes"), [(0, True), (1, False)])
+def test_an_exam_counts_for_two_years_the_last_day_included(works, session, days_late, passes):
+    passed_on = make.TODAY.replace(year=make.TODAY.year - 2) - timedelta(days=days_late)
+    application = works.application(exam={"passed_on": passed_on})
+    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    assert bool(planned.passes) is passes
+    assert codes(planned) == ([] if passes else ["exam-pass-too-old"])
+
+
+@pytest.mark.parametrize(
+    ("born", "category", "code"),
+    [("1966-03-02", Category.C1, "over-age"), ("1966-03-03", Category.C1, None), ("1966-03-02", Category.A, None)],
+)
+def test_a_safety_officer_is_under_sixty(works, session, born, category, code):
+    number = make.id_number(date.fromisoformat(born), sequence=1)
+    application = works.application(category=category, person={"id_number": number})
+    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    assert codes(planned) == ([code] if code else [])
+
+
+def test_who_holds_the_certificate_already_cannot_apply_for_it(works, session):
+    application = works.application()
+    session.add(make.certificate(application.person, category=Category.C3))
+    session.commit()
+    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    assert codes(planned) == ["already-certified"]
+
+
+def test_an_expired_certificate_does_not_stand_in_the_way(works, session):
+    application = works.application()
+    session.add(make.certificate(application.person, valid_to=make.TODAY - timedelta(days=1)))
+    session.commit()
+    assert do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK)).passes
+
+
+def test_officers_decide_on_what_was_submitted_whatever_changes_later(works, session):
+    application = works.application()
+    do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    application.person.major = "改了"
+    session.commit()
+    snapshot = session.get(Application, application.id).snapshot
+    assert snapshot["person"]["major"] == ""
+    assert set(snapshot["papers"]) == {"photo", "id_card", "education", "title", "registration"}
+
+
+def test_a_returned_application_is_submitted_again_in_its_next_round(works, session):
+    application = works.application()
+    clerk, officer = works.actor(Role.ENTERPRISE_CLERK), works.actor(Role.ACCEPTANCE_OFFICER)
+    do(session, application, Action.SUBMIT, clerk)
+    do(session, application, Action.RETURN, officer, reason="照片模糊")
+    do(session, application, Action.SUBMIT, clerk)
+    session.commit()
+    again = session.get(Application, application.id)
+    assert (again.state, again.round) == (State.AWAITING_ACCEPTANCE, 2)
+    assert [step.round for step in again.steps] == [1, 1, 2]
+
+
+# --- acceptance, review, approval ---------------------------------------------------------------------------
+
+
+def test_originals_of_legacy_passers_are_seen_before_acceptance(works, session):
+    application = works.application(
+        State.AWAITING_ACCEPTANCE, exam={"originals_verified_at": None, "originals_verified_by": ""}
+    )
+    planned = do(session, application, Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
+    assert codes(planned) == ["originals-not-verified"]
+
+
+def test_acceptance_gives_a_number_and_starts_the_legal_clock(works, session):
+    application = works.application(State.AWAITING_ACCEPTANCE)
+    do(session, application, Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
+    session.commit()
+    accepted = session.get(Application, application.id)
+    assert accepted.acceptance_number == "430000-SL-20260302-0001"
+    assert accepted.due_on == make.TODAY + timedelta(days=28)  # 20 working days
+
+
+def test_nobody_decides_two_consecutive_stages(works, session):
+    account = Account(id=7, first_name="张", last_name="", username="z", email="z@example.test")
+    session.add(account)
+    application = works.application(State.AWAITING_ACCEPTANCE)
+    both = make.officer(Role.ACCEPTANCE_OFFICER, Role.REVIEWER, account_id=account.id)
+    do(session, application, Action.ACCEPT, both)
+    assert codes(do(session, application, Action.ENDORSE, both)) == ["two-pairs-of-eyes"]
+    assert do(session, application, Action.ENDORSE, both, office=_office(two_pairs_of_eyes=False)).passes
+
+
+def test_who_returned_an_application_may_accept_it_later(works, session):
+    session.add(Account(id=7, first_name="张", last_name="", username="z", email="z@example.test"))
+    application = works.application()
+    officer, clerk = make.officer(Role.ACCEPTANCE_OFFICER, account_id=7), works.actor(Role.ENTERPRISE_CLERK)
+    do(session, application, Action.SUBMIT, clerk)
+    do(session, application, Action.RETURN, officer, reason="补照片")
+    do(session, application, Action.SUBMIT, clerk)
+    assert do(session, application, Action.ACCEPT, officer).passes
+
+
+def test_approval_issues_a_numbered_certificate_for_three_years(works, session):
+    application = works.application()
+    _submit_to_approval(works, session, application)
+    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+    session.commit()
+    certificate = session.scalars(select(Certificate)).one()
+    assert certificate.number == "湘建安C1(2026)0000001"
+    assert (str(certificate.valid_from), str(certificate.valid_to)) == ("2026-03-02", "2029-03-01")
+    version = session.scalars(select(CertificateVersion)).one()
+    assert version.face["name"] == application.person.name
+    assert len(version.token) >= 22
+    assert session.get(Application, application.id).certificate_id == certificate.id
+    assert session.scalars(select(ExamPass)).one().used_by_application_id == application.id
+    approval = session.scalars(select(PublicNotice).where(PublicNotice.stage == Stage.APPROVAL)).one()
+    assert approval.certificate_number == certificate.number
+
+
+def test_numbers_run_on_per_category_and_year(works, session):
+    batch = [works.application(category=category) for category in (Category.A, Category.C1, Category.A)]
+    for application in batch:
+        _submit_to_approval(works, session, application)
+    do(session, [application.id for application in batch], Action.APPROVE, works.actor(Role.APPROVER))
+    session.commit()
+    numbers = {a.id: session.get(Application, a.id).certificate.number for a in batch}
+    assert [numbers[a.id] for a in batch] == ["湘建安A(2026)0000001", "湘建安C1(2026)0000001", "湘建安A(2026)0000002"]
+
+
+def test_c3_ends_the_c1_it_was_added_to(works, session):
+    application = works.application(category=Category.C3)
+    held = make.certificate(application.person, category=Category.C1)
+    session.add(held)
+    session.commit()
+    _submit_to_approval(works, session, application)
+    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+    session.commit()
+    session.refresh(held)
+    assert held.status is CertificateStatus.CANCELLED
+    assert held.status_reason == "→ 湘建安C3(2026)0000001"
+
+
+def test_a_name_that_no_font_has_is_refused_before_anything_is_issued(works, session):
+    application = works.application(person={"name": "李\U00030001"})
+    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    assert codes(planned) == ["cannot-be-printed"]
+
+
+def _submit_to_approval(works, session, application):
+    do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    do(session, application, Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
+    do(session, application, Action.ENDORSE, works.actor(Role.REVIEWER))
+    session.commit()
+
+
+def _office(**changes):
+    return Office(**changes)
+
+
+# --- many at once, and at the same time -----------------------------------------------------------------------
+
+
+def _many(works, session, count, state=State.AWAITING_APPROVAL):
+    """Applications in bulk, each with a person, papers and a pass, in few statements."""
+    people = [make.person(works.enterprise) for _ in range(count)]
+    session.add_all(people)
+    session.flush()
+    session.add_all([p for person in people for p in make.complete_papers(person)])
+    session.add_all([make.exam_pass(person) for person in people])
+    filing = make.filing(works.enterprise)
+    applications = [make.application(person, state, filing=filing) for person in people]
+    session.add_all(applications)
+    session.commit()
+    return [application.id for application in applications]
+
+
+def test_five_hundred_are_approved_in_as_many_queries_as_one(works, session, house):
+    one, many = _many(works, session, 1), _many(works, session, 500)
+    approver = works.actor(Role.APPROVER)
+    with queries(house.engine) as few:
+        do(session, one, Action.APPROVE, approver)
+        session.commit()
+    with queries(house.engine) as lots:
+        planned = do(session, many, Action.APPROVE, approver)
+        session.commit()
+    assert len(planned.passes) == 500
+    assert len(lots) == len(few), sorted({statement[:60] for statement in lots})
+
+
+def test_two_approvers_at_once_issue_each_certificate_once(works, session, house):
+    ids = _many(works, session, 12)
+    start, passed = threading.Barrier(2), []
+
+    def approve():
+        with Session(house.engine) as mine:
+            start.wait()
+            planned = carry_out(mine, ids, Action.APPROVE, make.officer(Role.APPROVER), at=make.NOON, office=_office())
+            mine.commit()
+            passed.append(len(planned.passes))
+
+    threads = [threading.Thread(target=approve) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(passed) == [0, 12]
+    assert session.scalar(select(func.count(Certificate.id))) == 12
+    assert session.scalar(select(func.count(func.distinct(Certificate.number)))) == 12
+
+
+def test_a_rolled_back_approval_leaves_no_trace_and_gives_its_numbers_back(works, session):
+    application = _many(works, session, 1)
+    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+    session.rollback()
+    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+    session.commit()
+    assert session.scalars(select(Certificate.number)).all() == ["湘建安C1(2026)0000001"]
+    assert session.scalar(select(func.count(Message.id))) == 1
