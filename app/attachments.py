@@ -1,0 +1,108 @@
+"""Papers: who handed in which scan, which one counts now, and who may look at it.
+
+Law: a new scan replaces the old one as the current one and never overwrites it, because a submitted application keeps the
+papers it was submitted with. The bytes are ``storage``'s affair.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.config import Office
+from app.errors import HouseError, NotFound, Stale
+from app.models import Enterprise, Paper, Person, Qualification
+from app.scope import Actor, must_reach, reaches
+from app.storage import LIMITS, Store, inspect
+from app.vocabulary import PERSON_PAPERS, PaperKind, Role
+
+Owner = Person | Qualification | Enterprise
+
+# which column names the owner, and which kinds it may hand in
+_OWNERS: Mapping[type[Owner], tuple[str, tuple[PaperKind, ...]]] = {
+    Person: ("person_id", PERSON_PAPERS),
+    Qualification: ("qualification_id", (PaperKind.QUALIFICATION,)),
+    Enterprise: ("pledging_enterprise_id", (PaperKind.PLEDGE,)),
+}
+
+
+def attach(
+    session: Session,
+    store: Store,
+    owner: Owner,
+    kind: PaperKind,
+    data: bytes,
+    filename: str,
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> Paper:
+    """Take in a scan of one's own person, qualification or enterprise; it becomes the current one.
+
+    Raises ``FileRefused`` (what is wrong with the file), ``NotFound`` for what is not one's own.
+    """
+    actor.demand(Role.ENTERPRISE_CLERK)
+    must_reach(actor, owner)
+    column, kinds = _OWNERS[type(owner)]
+    if kind not in kinds:
+        raise HouseError(_("“%(paper)s” does not belong here.", paper=kind.label), code="wrong-paper")
+    limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
+    sound = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
+    digest = store.put(sound.data)
+    _retire(session, owner, kind, at)
+    paper = Paper(
+        kind=kind,
+        enterprise_id=actor.enterprise_id,
+        filename=sound.name,
+        digest=digest,
+        mime=sound.mime,
+        size=len(sound.data),
+        uploaded_at=at,
+        uploaded_by=actor.name,
+        **{column: owner.id},
+    )
+    session.add(paper)
+    try:
+        session.flush()  # two uploads of the same scan at once: the index lets one through
+    except IntegrityError:
+        raise Stale from None
+    return paper
+
+
+def discard(session: Session, paper_id: int, actor: Actor, *, at: datetime) -> Paper:
+    """Take a scan back: it no longer counts, and stays where applications were submitted with it."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    paper = session.get(Paper, paper_id)
+    if paper is None or not reaches(actor, paper) or paper.replaced_at is not None:
+        raise NotFound
+    paper.replaced_at = at
+    return paper
+
+
+def current(session: Session, owner: Owner) -> dict[PaperKind, Paper]:
+    """The scans that count now, by kind."""
+    papers = session.scalars(select(Paper).where(_of(owner), Paper.replaced_at.is_(None)))
+    return {paper.kind: paper for paper in papers}
+
+
+def may_open(session: Session, paper_id: int, actor: Actor) -> Paper:
+    """The paper, if this actor may look at it; ``NotFound`` otherwise."""
+    paper = session.get(Paper, paper_id)
+    must_reach(actor, paper)
+    assert paper is not None  # noqa: S101 - must_reach has refused None
+    return paper
+
+
+def _of(owner: Owner) -> ColumnElement[bool]:
+    column, _kinds = _OWNERS[type(owner)]
+    condition: ColumnElement[bool] = getattr(Paper, column) == owner.id
+    return condition
+
+
+def _retire(session: Session, owner: Owner, kind: PaperKind, at: datetime) -> None:
+    session.execute(update(Paper).where(_of(owner), Paper.kind == kind, Paper.replaced_at.is_(None)).values(replaced_at=at))

@@ -1,0 +1,185 @@
+"""Who is on the books: enterprises, their qualifications, and the people they employ.
+
+Law: an enterprise keeps its own books and nobody else's; a person stands on one enterprise's books at a time.
+"""
+
+from datetime import datetime
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from app.clock import office_day
+from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.identity import BadNumber, parse_id_number, parse_mobile, parse_name
+from app.models import Application, Certificate, Enterprise, ExamSignup, Person, Qualification
+from app.scope import Actor, must_reach
+from app.vocabulary import OPEN, CertificateStatus, Role, SignupState
+
+_PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
+
+
+def engage(session: Session, person: Person, actor: Actor) -> Person:
+    """Put a person on the books of the actor's enterprise: a new one, or one whom nobody employs any more.
+
+    ``person`` is a filled, unsaved row; the row that is returned may be one that was known before. Raises ``Unmet`` with a
+    refusal per field, or one that says the person stands on another enterprise's books.
+    """
+    actor.demand(Role.ENTERPRISE_CLERK)
+    _check_fields(person)
+    known = session.scalars(select(Person).where(Person.id_number_key == person.id_number).with_for_update()).one_or_none()
+    if known is None:
+        person.enterprise_id = actor.enterprise_id
+        session.add(person)
+        session.flush()
+        return person
+    if known.enterprise_id == actor.enterprise_id:
+        raise HouseError(_("This person is already on your list of people."), code="already-yours", field="id_number")
+    if known.enterprise_id is not None:
+        raise HouseError(
+            _("This ID number is registered with another enterprise. It must remove the person, or file a transfer."),
+            code="employed-elsewhere",
+            field="id_number",
+        )
+    if known.name != person.name:
+        raise HouseError(
+            _("This ID number is on record with another name. Please check both."),
+            code="name-differs",
+            field="name",
+        )
+    for column in ("mobile", "education", "major", "technical_title", "position"):
+        setattr(known, column, getattr(person, column))
+    known.enterprise_id = actor.enterprise_id
+    session.flush()
+    return known
+
+
+def amend(session: Session, person: Person, actor: Actor) -> Person:
+    """Check a changed row of one's own person. Name and ID number are settled once a certificate bears them."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    with session.no_autoflush:
+        _check_fields(person)
+        known = session.execute(
+            select(Person.id, Person.enterprise_id, Person.name, Person.id_number).where(Person.id == person.id)
+        ).one()
+        if known.enterprise_id != actor.enterprise_id:
+            raise NotFound
+        renamed = (person.name, person.id_number) != (known.name, known.id_number)
+        if renamed and session.scalar(select(exists().where(Certificate.person_id == person.id))):
+            raise HouseError(
+                _("Name and ID number stand on a certificate and can only be corrected by a replacement."),
+                code="settled-by-certificate",
+                field="name",
+            )
+        twin = session.scalar(select(Person.id).where(Person.id_number_key == person.id_number, Person.id != person.id))
+        if twin is not None:
+            raise HouseError(_("This ID number belongs to another record."), code="id-taken", field="id_number")
+    session.flush()
+    return person
+
+
+def release(session: Session, person_id: int, actor: Actor, *, at: datetime) -> Person:
+    """Take a person who left off the books. Refused while something of theirs is open or a certificate is in force."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    person = session.get(Person, person_id, with_for_update=True)
+    must_reach(actor, person)
+    assert person is not None  # noqa: S101 - must_reach has refused None
+    standing = _what_holds(session, person, at)
+    if standing:
+        raise Unmet(standing)
+    person.enterprise_id = None
+    session.flush()
+    return person
+
+
+def _what_holds(session: Session, person: Person, at: datetime) -> list[Refusal]:
+    open_case = exists().where(Application.person_id == person.id, Application.state.in_(OPEN))
+    open_signup = exists().where(ExamSignup.person_id == person.id, ExamSignup.state.in_(_PENDING_SIGNUP))
+    in_force = exists().where(
+        Certificate.person_id == person.id,
+        Certificate.enterprise_id == person.enterprise_id,
+        Certificate.status.in_((CertificateStatus.VALID, CertificateStatus.SUSPENDED)),
+        Certificate.valid_to >= office_day(at),
+    )
+    case, signup, certificate = session.execute(select(open_case, open_signup, in_force)).one()
+    found = []
+    if case:
+        found.append(
+            Refusal(
+                "open-application",
+                _("%(name)s has an open application; it must be closed or deleted first.", name=person.name),
+            )
+        )
+    if signup:
+        found.append(Refusal("open-signup", _("%(name)s is signed up for an exam that is not over.", name=person.name)))
+    if certificate:
+        found.append(
+            Refusal(
+                "certificate-in-force",
+                _("%(name)s holds a certificate in force; transfer or cancel it first.", name=person.name),
+            )
+        )
+    return found
+
+
+def _check_fields(person: Person) -> None:
+    """Fold and check what was typed; all mistakes at once."""
+    wrong: list[Refusal] = []
+    for field, parse in (("name", parse_name), ("id_number", parse_id_number), ("mobile", parse_mobile)):
+        typed = getattr(person, field) or ""
+        if field == "mobile" and not typed:
+            person.mobile = None
+            continue
+        try:
+            folded = parse(typed)
+        except BadNumber as no:
+            wrong.extend(no.refusals)
+        else:
+            if folded != typed:
+                setattr(person, field, folded)
+    if person.education is None:
+        wrong.append(Refusal("education-missing", _("Please choose the education."), "education"))
+    if person.position is None:
+        wrong.append(Refusal("position-missing", _("Please choose the position."), "position"))
+    if wrong:
+        raise Unmet(wrong)
+
+
+def keep_enterprise(session: Session, enterprise: Enterprise, actor: Actor) -> Enterprise:
+    """Check the changed particulars of one's own enterprise. Name, code and region are the registry's, not the clerk's."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    must_reach(actor, enterprise)
+    if enterprise.contact_mobile:
+        try:
+            enterprise.contact_mobile = parse_mobile(enterprise.contact_mobile)
+        except BadNumber as no:
+            raise HouseError(no.sentence, code=no.code, field="contact_mobile") from None
+    session.flush()
+    return enterprise
+
+
+def keep_qualification(session: Session, qualification: Qualification, actor: Actor) -> Qualification:
+    """Check a new or changed qualification of one's own enterprise."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    wrong: list[Refusal] = []
+    with session.no_autoflush:
+        if qualification.enterprise_id != actor.enterprise_id:
+            raise NotFound
+        if not (qualification.number or "").strip():
+            wrong.append(Refusal("number-missing", _("Please enter the number of the qualification certificate."), "number"))
+        if not (qualification.kind_and_grade or "").strip():
+            wrong.append(Refusal("kind-missing", _("Please enter the kind and grade."), "kind_and_grade"))
+        if qualification.valid_to < qualification.valid_from:
+            wrong.append(Refusal("validity-order", _("The last day of validity lies before the first."), "valid_to"))
+        twin = select(Qualification.id).where(
+            Qualification.enterprise_id == actor.enterprise_id,
+            Qualification.number == qualification.number,
+            Qualification.id != (qualification.id or 0),
+        )
+        if session.scalar(twin) is not None:
+            wrong.append(Refusal("number-taken", _("A qualification with this number is already listed."), "number"))
+    if wrong:
+        raise Unmet(wrong)
+    session.add(qualification)
+    session.flush()
+    return qualification
