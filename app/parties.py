@@ -47,7 +47,8 @@ def engage(session: Session, person: Person, actor: Actor) -> Person:
             code="name-differs",
             field="name",
         )
-    for column in ("mobile", "education", "major", "technical_title", "position"):
+    known.major = person.major or ""
+    for column in ("mobile", "education", "technical_title", "position"):
         setattr(known, column, getattr(person, column))
     known.enterprise_id = actor.enterprise_id
     session.flush()

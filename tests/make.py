@@ -68,8 +68,10 @@ def person(enterprise: Enterprise | None = None, **facts) -> Person:
         "education": Education.BACHELOR,
         "technical_title": TechnicalTitle.INTERMEDIATE,
         "position": Position.SAFETY_OFFICER,
-        "enterprise": enterprise,
+        "major": "",
     }
+    if enterprise is not None:
+        given["enterprise"] = enterprise
     return Person(**{**given, **facts})
 
 

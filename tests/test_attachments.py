@@ -1,0 +1,139 @@
+import threading
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.attachments import attach, current, discard, may_open
+from app.errors import HouseError, NotFound, Stale
+from app.models import Paper, Person
+from app.storage import FileRefused, Store
+from app.vocabulary import PaperKind, Role
+from tests import make
+
+
+@pytest.fixture
+def person(session):
+    person = make.person(make.enterprise())
+    session.add(person)
+    session.commit()
+    return person
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "blobs")
+
+
+def picture(shade="#336699", size=(800, 600)):
+    out = BytesIO()
+    Image.new("RGB", size, shade).save(out, "JPEG")
+    return out.getvalue()
+
+
+def hand_in(session, store, owner, kind, office, data=None, name="扫描.jpg", actor=None):
+    clerk = actor or make.clerk(owner.enterprise)
+    return attach(session, store, owner, kind, data or picture(), name, clerk, at=make.NOON, office=office)
+
+
+def test_a_scan_is_kept_under_its_digest_with_its_chinese_name(session, store, person, office):
+    paper = hand_in(session, store, person, PaperKind.ID_CARD, office, name="身份证正面.jpg")
+    session.commit()
+    assert paper.filename == "身份证正面.jpg"
+    assert store.verify(paper.digest)
+
+
+def test_a_new_scan_replaces_the_old_one_and_keeps_it(session, store, person, office):
+    old = hand_in(session, store, person, PaperKind.ID_CARD, office)
+    new = hand_in(session, store, person, PaperKind.ID_CARD, office, picture("#ff0000"))
+    session.commit()
+    assert current(session, person)[PaperKind.ID_CARD].id == new.id
+    session.refresh(old)
+    assert old.replaced_at == make.NOON
+    assert store.has(old.digest)
+
+
+def test_a_file_that_is_not_what_its_name_says_leaves_nothing(session, store, person, office):
+    with pytest.raises(FileRefused):
+        hand_in(session, store, person, PaperKind.PHOTO, office, b"<html>", "photo.jpg")
+    session.rollback()
+    assert session.scalar(select(func.count(Paper.id))) == 0
+
+
+def test_papers_belong_where_they_belong(session, store, person, office):
+    with pytest.raises(HouseError) as no:
+        hand_in(session, store, person, PaperKind.PLEDGE, office)
+    assert no.value.code == "wrong-paper"
+
+
+def test_nobody_hands_in_for_a_stranger(session, store, person, office):
+    other = make.enterprise(name="别家")
+    session.add(other)
+    session.commit()
+    with pytest.raises(NotFound):
+        hand_in(session, store, person, PaperKind.PHOTO, office, actor=make.clerk(other))
+
+
+def test_who_may_open_a_paper(session, store, person, office):
+    paper = hand_in(session, store, person, PaperKind.ID_CARD, office)
+    other = make.enterprise(name="别家")
+    session.add(other)
+    session.commit()
+    assert may_open(session, paper.id, make.clerk(person.enterprise))
+    assert may_open(session, paper.id, make.officer(Role.REVIEWER))
+    for stranger in (
+        make.clerk(other),
+        make.officer(Role.VIEWER),
+        make.officer(Role.ADMIN),
+        make.officer(Role.REVIEWER, region="430200"),
+    ):
+        with pytest.raises(NotFound):
+            may_open(session, paper.id, stranger)
+
+
+def test_a_discarded_scan_no_longer_counts(session, store, person, office):
+    paper = hand_in(session, store, person, PaperKind.ID_CARD, office)
+    discard(session, paper.id, make.clerk(person.enterprise), at=make.NOON)
+    session.commit()
+    assert current(session, person) == {}
+    with pytest.raises(NotFound):
+        discard(session, paper.id, make.clerk(person.enterprise), at=make.NOON)
+
+
+def test_two_uploads_at_once_leave_one_current_scan(session, store, person, office, house):
+    start, ends = threading.Barrier(2), []
+
+    def upload(shade):
+        with Session(house.engine) as mine:
+            owner = mine.get(Person, person.id)
+            clerk = make.clerk(owner.enterprise)
+            mine.rollback()
+            start.wait()
+            try:
+                attach(
+                    mine,
+                    store,
+                    mine.get(Person, person.id),
+                    PaperKind.PHOTO,
+                    picture(shade, (413, 579)),
+                    "照片.jpg",
+                    clerk,
+                    at=make.NOON,
+                    office=office,
+                )
+                mine.commit()
+                ends.append("kept")
+            except Stale:
+                mine.rollback()
+                ends.append("stale")
+
+    threads = [threading.Thread(target=upload, args=(shade,)) for shade in ("#112233", "#445566")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ends) == 2
+    assert "kept" in ends
+    assert session.scalar(select(func.count(Paper.id)).where(Paper.replaced_at.is_(None))) == 1

@@ -1,0 +1,116 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.identity import (
+    BadNumber,
+    age,
+    birth_date,
+    fold_name,
+    mask_id,
+    mask_id_publicly,
+    mask_mobile,
+    parse_credit_code,
+    parse_id_number,
+    parse_mobile,
+    parse_name,
+    sex,
+)
+from app.vocabulary import Sex
+from tests import make
+
+ID = "11010519491231002X"
+GOOD_CODES = ("91350100M000100Y43", "91110000600037341L", "11430000006122244L", "91430100MA4L000150")
+
+
+@pytest.mark.parametrize("typed", [ID, ID.lower(), " 1101 0519 4912 31002X ", "１１０１０５１９４９１２３１００２Ｘ"])
+def test_an_id_number_is_read_however_it_is_typed(typed):
+    assert parse_id_number(typed) == ID
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("", "id-missing"),
+        ("110105491231002", "id-length"),
+        ("11010519491231002Y", "id-characters"),
+        ("110105194912310021", "id-check"),
+        ("110105194913310027", "id-birth-date"),
+    ],
+)
+def test_a_wrong_id_number_is_told_what_is_wrong_with_it(typed, code):
+    with pytest.raises(BadNumber) as no:
+        parse_id_number(typed)
+    assert no.value.refusals[0].code in (code, "id-check")
+    assert no.value.refusals[0].field == "id_number"
+
+
+@given(st.dates(date(1900, 1, 1), date(2020, 12, 31)), st.integers(0, 998), st.integers(0, 16), st.integers(1, 9))
+def test_one_mistyped_digit_is_always_noticed(born, sequence, place, shift):
+    number = make.id_number(born, sequence)
+    mistyped = number[:place] + str((int(number[place]) + shift) % 10) + number[place + 1 :]
+    with pytest.raises(BadNumber):
+        parse_id_number(mistyped)
+
+
+def test_sex_birth_date_and_age_are_read_from_the_number():
+    assert sex("11010519491231002X") is Sex.FEMALE
+    assert birth_date("11010519491231002X") == date(1949, 12, 31)
+    assert (age(date(1966, 3, 2), date(2026, 3, 1)), age(date(1966, 3, 2), date(2026, 3, 2))) == (59, 60)
+    assert age(date(2000, 2, 29), date(2026, 2, 28)) == 25
+
+
+@pytest.mark.parametrize("code", GOOD_CODES)
+def test_credit_codes_in_use_are_accepted_also_those_with_remainder_zero(code):
+    assert parse_credit_code(code.lower()) == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("9143", "uscc-length"), ("9143010OMA4L000150", "uscc-characters"), ("91430100MA4L000151", "uscc-check")],
+)
+def test_a_wrong_credit_code_is_told_what_is_wrong_with_it(typed, code):
+    with pytest.raises(BadNumber) as no:
+        parse_credit_code(typed)
+    assert no.value.refusals[0].code == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        (" 李 雷 ", "李雷"),
+        ("古丽•买买提", "古丽·买买提"),
+        ("古丽・买买提", "古丽·买买提"),
+        ("𬭎岩", "𬭎岩"),
+        ("Ｌｉ", "Li"),
+        ("李\u200b雷", "李雷"),
+    ],
+)
+def test_a_name_is_stored_in_one_form(typed, stored):
+    assert parse_name(typed) == fold_name(typed) == stored
+
+
+@pytest.mark.parametrize("typed", ["李", "李雷1", "李<b>", "李雷!", "雷" * 51])
+def test_what_is_no_name_is_refused(typed):
+    with pytest.raises(BadNumber):
+        parse_name(typed)
+
+
+@pytest.mark.parametrize("typed", ["13800000000", "+86 138-0000-0000", "１３８００００００００"])
+def test_a_mobile_number_is_read_however_it_is_typed(typed):
+    assert parse_mobile(typed) == "13800000000"
+
+
+@pytest.mark.parametrize("typed", ["12800000000", "1380000000", "138000000000", "电话"])
+def test_what_is_no_mobile_number_is_refused(typed):
+    with pytest.raises(BadNumber):
+        parse_mobile(typed)
+
+
+def test_masks_show_what_they_may_and_no_more():
+    assert mask_id_publicly("43010219850615002X") == "430*************2X"
+    assert mask_id("43010219850615002X") == "430102********002X"
+    assert mask_mobile("13812345678") == "138****5678"
+    assert mask_id_publicly("123") == "***"
