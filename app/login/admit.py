@@ -1,0 +1,138 @@
+"""Where every way in ends, and where a session's right to go on ends. A method proves who is there; ``admit`` lets in.
+
+Law: no method opens a session itself. What an account was admitted on (password, activity, roles, reach) cannot change
+without ending its sessions: ``session_version`` grows in the same flush, and a cookie of an older version opens nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from flask import session as cookie
+from flask_babel import lazy_gettext as _
+from flask_login import login_user, logout_user
+from sqlalchemy import event, inspect, update
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.clock import office_time
+from app.errors import NotAllowed, Refusal, Unmet
+from app.models import Account, Enterprise
+from app.vocabulary import Deed, Registration, Role
+
+KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
+BEGAN = "began"
+ENDING = ("password", "active", "roles", "region_code", "region", "enterprise_id", "enterprise", "mobile")
+
+
+class Method(Enum):
+    """How somebody showed who they are."""
+
+    PASSWORD = "password"  # noqa: S105 - a word, not a secret
+    LICENCE = "licence"
+    CERTIFICATE = "certificate"
+    SMS_CODE = "sms-code"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The outcome of one method: the account it points at, and how that was shown."""
+
+    account: Account
+    method: Method
+
+
+class NotAdmitted(NotAllowed, Unmet):
+    """Somebody proved who they are, and may not come in all the same. Carries every reason."""
+
+
+def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None:
+    """Open a fresh session for the proved account and write it down; raises ``NotAdmitted``. The caller commits.
+
+    A lock after wrong passwords is no matter of this place: it bars guessing, not the other ways in.
+    """
+    account = proof.account
+    if refusals := tuple(objections(account)):
+        raise NotAdmitted(refusals)
+    account.login_count = (account.login_count or 0) + 1
+    account.fail_login_count = 0
+    account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
+    audit.note(
+        session, account.get_full_name(), Deed.SIGN_IN, account, change={"method": proof.method.value}, at=at, address=address
+    )
+    open_session(account, at=at)
+
+
+def open_session(account: Account, *, at: datetime) -> None:
+    """Give the browser a new cookie; nothing of the old one survives but ``KEPT``."""
+    kept = {name: cookie[name] for name in KEPT if name in cookie}
+    cookie.clear()
+    cookie.update(kept)
+    cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
+    cookie[BEGAN] = int(at.timestamp())
+    login_user(account)
+
+
+def end_session(session: Session, account: Account, *, at: datetime, address: str) -> None:
+    """Sign out: every session of the account ends, so that a copied cookie is worthless, too. The caller commits."""
+    audit.note(session, account.get_full_name(), Deed.SIGN_OUT, account, at=at, address=address)
+    end_sessions(account)
+    close_cookie()
+
+
+def close_cookie() -> None:
+    kept = {name: cookie[name] for name in KEPT if name in cookie}
+    logout_user()
+    cookie.clear()
+    cookie.update(kept)
+
+
+def end_sessions(account: Account) -> None:
+    """Make every cookie of this account worthless once the caller commits."""
+    # Counted by the database: two who end sessions at once must not both arrive at the same version.
+    account.session_version = Account.session_version + 1
+
+
+def objections(account: Account) -> Iterator[Refusal]:
+    """What stands against letting a proved account in; nothing is consent."""
+    if not account.is_active:
+        yield Refusal("account-inactive", _("This account has been switched off. Please ask the system administrator."))
+    held = {role.name for role in account.roles}
+    if held.isdisjoint(role.value for role in Role):
+        yield Refusal("no-role", _("This account has no role yet. Please ask the system administrator."))
+    if Role.ENTERPRISE_CLERK.value in held:
+        yield from _enterprise_objections(account.enterprise)
+
+
+def _enterprise_objections(enterprise: Enterprise | None) -> Iterator[Refusal]:
+    if enterprise is None:
+        yield Refusal("no-enterprise", _("This account belongs to no enterprise. Please ask the system administrator."))
+    elif enterprise.registration is Registration.PENDING:
+        yield Refusal(
+            "registration-pending",
+            _("Your enterprise's registration is still being reviewed. Please wait for the result."),
+        )
+    elif enterprise.registration is not Registration.APPROVED:
+        yield Refusal(
+            "registration-rejected",
+            _("Your enterprise's registration was rejected. Please register again or ask the office."),
+        )
+
+
+@event.listens_for(Session, "before_flush")
+def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
+    for thing in list(session.dirty):
+        if isinstance(thing, Account) and _has_changed(thing, ENDING):
+            end_sessions(thing)
+        elif isinstance(thing, Enterprise) and _has_changed(thing, ("registration",)):
+            its = update(Account).where(Account.enterprise_id == thing.id)
+            session.execute(
+                its.values(session_version=Account.session_version + 1), execution_options={"synchronize_session": False}
+            )
+
+
+def _has_changed(thing: Any, names: tuple[str, ...]) -> bool:
+    state = inspect(thing)
+    return any(state.attrs[name].history.has_changes() for name in names)

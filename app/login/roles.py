@@ -1,0 +1,143 @@
+"""Which role may open what: declared once, here, and made true in the database by ``sync_roles``.
+
+Law: a role holds exactly what stands in ``PERMISSIONS``; what is taken out of it is revoked at the next ``anguan init``.
+Opening a page is all that is granted here. Which rows it shows is ``scope``'s, what may be done to them ``workflow``'s.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select
+from sqlalchemy.orm import Session
+
+from app.errors import HouseError
+from app.vocabulary import Role
+
+PUBLIC = "public"  # FAB wants one for passers-by; it holds nothing
+MENU = "menu_access"
+
+Pair = tuple[str, str]  # (permission, view or menu)
+Declaration = Mapping[str, Mapping[str, Collection[Role]]]
+
+EVERYBODY = tuple(Role)
+ADMIN = (Role.ADMIN,)
+
+
+def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ...]]:
+    """These permissions of one view, to the same holders; ``to(A, …) | to(B, …)`` for different ones."""
+    return dict.fromkeys(permissions, holders)
+
+
+# A view by its class_permission_name, or a menu heading or entry by its name -> permission -> who holds it.
+# A heading must be granted as well as its entries; ``held_by_nobody`` finds what is forgotten here.
+PERMISSIONS: Declaration = {
+    "Work": to(EVERYBODY, MENU, "can_home"),
+    "System": to(ADMIN, MENU),
+    "Accounts": to(ADMIN, MENU),
+    "Account": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_reset"),
+    "Enterprises": to(ADMIN, MENU),
+    "EnterpriseAdmin": to(ADMIN, "can_list", "can_add", "can_edit"),
+    "Messages": to(ADMIN, MENU),
+    "Message": to(ADMIN, "can_list", "can_again"),
+    "Diary": to(ADMIN, MENU, "can_list", "can_show"),
+}
+
+
+class Undeclarable(HouseError):
+    """The table grants what no view or menu offers: a misspelling, or a view that is gone."""
+
+    status = 500
+    code = "unknown-permission"
+
+
+def held_by(role: Role, declaration: Declaration | None = None) -> frozenset[Pair]:
+    """Every (permission, view) of one role."""
+    return frozenset(
+        (permission, view)
+        for view, grants in _or_ours(declaration).items()
+        for permission, roles in grants.items()
+        if role in roles
+    )
+
+
+def offered(appbuilder: Any) -> frozenset[Pair]:
+    """Every (permission, view) that the registered views and the menu ask for."""
+    views = {
+        (permission, view.class_permission_name) for view in appbuilder.baseviews for permission in view.base_permissions
+    }
+    return frozenset(views | {(MENU, name) for name in _menu_names(appbuilder.menu.get_list())})
+
+
+def held_by_nobody(appbuilder: Any, declaration: Declaration | None = None) -> frozenset[Pair]:
+    """What is offered and never granted: a page that nobody can open. A guard test wants this empty."""
+    return offered(appbuilder) - {pair for role in Role for pair in held_by(role, declaration)}
+
+
+def sync_roles(appbuilder: Any, declaration: Declaration | None = None) -> None:
+    """Make the roles, and what they hold, exactly the declared ones; commits. Running it again changes nothing.
+
+    A fixed number of queries, however many permissions. Raises ``Undeclarable``, before anything is written.
+    """
+    wanted = {role.value: held_by(role, declaration) for role in Role} | {PUBLIC: frozenset()}
+    pairs = frozenset(pair for held in wanted.values() for pair in held)
+    if strangers := sorted(pairs - offered(appbuilder)):
+        raise Undeclarable(", ".join(f"{permission} on {view}" for permission, view in strangers))
+    sm, session = appbuilder.sm, appbuilder.session()
+    try:
+        permissions = _named(session, sm.permission_model.__table__, {permission for permission, _view in pairs})
+        views = _named(session, sm.viewmenu_model.__table__, {view for _permission, view in pairs})
+        roles = _named(session, sm.role_model.__table__, wanted)
+        kept = _paired(session, sm.permissionview_model.__table__, permissions, views, pairs)
+        grants = {(kept[pair], roles[role]) for role, held in wanted.items() for pair in held}
+        _grant(session, sm.role_model.permissions.property.secondary, grants)
+        _forget_the_rest(session, sm.permissionview_model.__table__, set(kept.values()))
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def _or_ours(declaration: Declaration | None) -> Declaration:
+    return PERMISSIONS if declaration is None else declaration
+
+
+def _menu_names(items: Iterable[Any]) -> set[str]:
+    return {name for item in items if item.name != "-" for name in {item.name} | _menu_names(item.childs)}
+
+
+def _named(session: Session, table: Table, names: Collection[str]) -> dict[str, int]:
+    """The ids of these names, made where they are missing."""
+    there = {name: key for key, name in session.execute(select(table.c.id, table.c.name))}
+    if missing := sorted(set(names) - there.keys()):
+        made = insert(table).returning(table.c.id, table.c.name)
+        there |= {name: key for key, name in session.execute(made, [{"name": name} for name in missing])}
+    return there
+
+
+def _paired(
+    session: Session, table: Table, permissions: Mapping[str, int], views: Mapping[str, int], pairs: Collection[Pair]
+) -> dict[Pair, int]:
+    """The ids of these pairs, made where they are missing."""
+    wanted = {(permissions[permission], views[view]): (permission, view) for permission, view in pairs}
+    columns = (table.c.id, table.c.permission_id, table.c.view_menu_id)
+    there = {(permission, view): key for key, permission, view in session.execute(select(*columns))}
+    if missing := sorted(wanted.keys() - there.keys()):
+        rows = [{"permission_id": permission, "view_menu_id": view} for permission, view in missing]
+        made = session.execute(insert(table).returning(*columns), rows)
+        there |= {(permission, view): key for key, permission, view in made}
+    return {pair: there[ids] for ids, pair in wanted.items()}
+
+
+def _grant(session: Session, table: Table, grants: Collection[tuple[int, int]]) -> None:
+    """Exactly these (pair, role), whoever held what before."""
+    columns = (table.c.id, table.c.permission_view_id, table.c.role_id)
+    there = {(pair, role): key for key, pair, role in session.execute(select(*columns))}
+    if revoked := [key for grant, key in there.items() if grant not in grants]:
+        session.execute(delete(table).where(table.c.id.in_(revoked)))
+    if missing := sorted(set(grants) - there.keys()):
+        session.execute(insert(table), [{"permission_view_id": pair, "role_id": role} for pair, role in missing])
+
+
+def _forget_the_rest(session: Session, table: Table, kept: Collection[int]) -> None:
+    """Pairs that nobody holds any more; their grants are gone already."""
+    session.execute(delete(table).where(table.c.id.not_in(kept)))

@@ -1,0 +1,327 @@
+"""The security kernel: Flask-AppBuilder's, with our accounts, our doors, one permission query a request, sessions that end.
+
+Law: nothing is public by permission and nothing is granted here (see ``roles``); a cookie opens only what its account's
+``session_version`` says now; signing in and out is done by POST with a CSRF token.
+
+Signing out ends *all* sessions of the account, not only the one at hand: there is one version per account, and a copied
+cookie must not outlive it.
+"""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app, flash, g, make_response, redirect, request, url_for
+from flask import session as cookie
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import no_cache
+from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_appbuilder.security.views import AuthDBView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from app import audit, desk
+from app.db import db
+from app.errors import HouseError, TooMany
+from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
+from app.login import password
+from app.login.admit import BEGAN, NotAdmitted, admit, end_session, open_session
+from app.models import Account
+from app.vocabulary import Deed
+
+LONGEST_SESSION = timedelta(hours=10)  # however busy; the idle limit is Office.idle_minutes
+STATIC = frozenset({"static", "appbuilder.static"})
+OPEN_TO_ALL_STATES = STATIC | {"preference", "SignInView.logout", "OwnPasswordView.change"}
+
+
+class SignInForm(HouseForm):
+    username = TextField(
+        _("User name"),
+        validators=[Required(), TextLength(128)],
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True},
+    )
+    password = SecretTextField(_("Password"), validators=[Required()], render_kw={"autocomplete": "current-password"})
+
+
+class OwnPasswordForm(HouseForm):
+    old = SecretTextField(
+        _("Present password"), validators=[Required()], render_kw={"autocomplete": "current-password", "autofocus": True}
+    )
+    password = SecretTextField(_("New password"), validators=[Required()])
+    again = SecretTextField(_("New password once more"), validators=[Required()])
+
+
+class SignInView(AuthDBView):  # type: ignore[misc]
+    """The gate. Each way in is a form of its own on one page (``login/login.html``)."""
+
+    login_template = "login/login.html"
+
+    @expose("/login/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def login(self) -> Response:
+        if current_user.is_authenticated:
+            return redirect(landing(request.args.get("next", "")))
+        if request.method == "GET" and "next" in request.args:
+            cookie.pop("_flashes", None)  # FAB calls it "access denied" when somebody is merely not signed in
+        form = SignInForm()
+        if not form.validate_on_submit():
+            return self._page(form, status=422 if form.is_submitted() else 200)
+        try:
+            self._sign_in(form)
+        except (password.WrongPassword, NotAdmitted, TooMany) as no:
+            return self._page(form, no, status=no.status)
+        return redirect(landing(request.args.get("next", "")))
+
+    @expose("/logout/", methods=["POST"])  # type: ignore[untyped-decorator]
+    def logout(self) -> Response:
+        session = db.session()
+        if current_user.is_authenticated:
+            end_session(session, current_user._get_current_object(), at=desk.moment(), address=desk.address())
+            session.commit()
+            flash(gettext("You have signed out."), "info")
+        return redirect(url_for("SignInView.login"))
+
+    def _sign_in(self, form: SignInForm) -> None:
+        session, at, address = db.session(), desk.moment(), desk.address()
+        session.rollback()  # guesses are charged beside this session, which must hold no lock meanwhile
+        try:
+            proof = password.prove(
+                session, db.engine, form.username.data, form.password.data,
+                office=desk.settings().office, at=at, address=address,
+            )  # fmt: skip
+            admit(session, proof, at=at, address=address)
+        except HouseError as no:
+            session.rollback()
+            if not isinstance(no, TooMany):  # an address that floods shall not flood the diary as well
+                _note_failure(session, form.username.data, no)
+            raise
+        session.commit()
+
+    def _page(self, form: SignInForm, no: HouseError | None = None, *, status: int = 200) -> Response:
+        page = self.render_template(
+            self.login_template,
+            title=gettext("Sign in"),
+            form=form,
+            refusals=no.refusals if no is not None else (),
+            sent_here="next" in request.args and request.method == "GET",
+        )
+        answer = make_response(page, status)
+        if isinstance(no, TooMany):
+            answer.headers["Retry-After"] = str(no.retry_after)
+        return answer
+
+
+class OwnPasswordView(BaseView):  # type: ignore[misc]
+    """Everybody's own password. Whoever signs in with one that somebody else chose is led here first."""
+
+    route_base = "/password"
+    default_view = "change"
+
+    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def change(self) -> Response:
+        if not current_user.is_authenticated:
+            return redirect(url_for("SignInView.login", next=request.path))
+        form = OwnPasswordForm()
+        if form.validate_on_submit() and self._change(form):
+            flash(gettext("The password has been changed."), "success")
+            return redirect(landing(request.args.get("next", "")))
+        status = 422 if form.is_submitted() else 200
+        forced, office = bool(current_user.must_change_password), desk.settings().office
+        form.password.description = gettext(
+            "%(least)s to %(most)s characters, at least three of: small letters, capital letters, digits, other marks.",
+            least=office.password_length, most=password.LONGEST,
+        )  # fmt: skip
+        page = self.render_template(
+            "login/first_password.html" if forced else "login/password.html",
+            title=gettext("Change password"), form=form, forced=forced, username=current_user.username,
+        )  # fmt: skip
+        return make_response(page, status)
+
+    def _change(self, form: OwnPasswordForm) -> bool:
+        """True if the password is a new one now. Otherwise the form says what stands against it."""
+        session, at, office = db.session(), desk.moment(), desk.settings().office
+        account_id, name, stored = current_user.id, current_user.username, current_user.password
+        faults = list(password.weaknesses(form.password.data, name, office))
+        form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
+        if form.password.data != form.again.data:
+            form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
+        if form.password.data == form.old.data:
+            form.password.errors = [*form.password.errors, gettext("The new password must differ from the present one.")]
+        if form.errors:
+            return False
+        session.rollback()  # as at the gate: the guess is charged beside this session
+        if not password.confirm(db.engine, name, stored, form.old.data, office=office, at=at):
+            form.old.errors = [gettext("The present password is wrong, or was wrong too often.")]
+            return False
+        account = session.get_one(Account, account_id)
+        account.password, account.must_change_password = password.hashed(form.password.data), False
+        session.commit()
+        open_session(account, at=at)  # the change has ended every session, this one too
+        return True
+
+
+class HouseSecurity(SecurityManager):  # type: ignore[misc]
+    """Flask-AppBuilder's security manager, kept to what we use of it."""
+
+    user_model = Account
+    authdbview = SignInView
+    resetmypasswordview = OwnPasswordView
+    userstatschartview = None
+
+    def register_views(self) -> None:
+        """Our two doors only: no API login, no registration, no stock pages for users and roles."""
+        self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
+        self.appbuilder.add_view_no_menu(OwnPasswordView)
+        current_app.jinja_env.globals.update(
+            logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
+        )
+
+    # --- who is there -----------------------------------------------------------------------------
+
+    def load_user(self, pk: object) -> Account | None:
+        """The account a cookie speaks of (``id:session_version``), if it still speaks the truth."""
+        number, _colon, version = str(pk).partition(":")
+        if not (number.isdecimal() and version.isdecimal()) or _too_old():
+            return None
+        wanted = select(Account).where(Account.id == int(number)).options(joinedload(Account.roles))
+        account: Account | None = db.session().scalars(wanted).unique().one_or_none()
+        if account is None or not account.is_active or account.session_version != int(version):
+            return None
+        return account
+
+    def load_user_jwt(self, _jwt_header: object, jwt_data: object) -> None:
+        """Tokens open nothing in this house."""
+
+    def before_request(self) -> Response | None:
+        """Whoever must change the password does that before anything else."""
+        g.user = current_user
+        if request.endpoint in OPEN_TO_ALL_STATES or not current_user.is_authenticated:
+            return None
+        if not current_user.must_change_password:
+            return None
+        wish = request.path if request.method == "GET" else None
+        return redirect(url_for("OwnPasswordView.change", next=wish), 303)
+
+    def find_user(self, username: str | None = None, email: str | None = None) -> Account | None:
+        """By user name in its one spelling. By e-mail only where FAB's own screens ask for it, never at the gate."""
+        if username:
+            return password.find(self.session, username)
+        return self.session.scalars(select(Account).where(Account.email == email)).one_or_none() if email else None
+
+    def auth_user_db(self, username: str, password: str) -> None:  # noqa: ARG002 - FAB's own signature
+        """FAB's way in neither counts nor locks, so it is shut; ours is ``login.password``."""
+        return
+
+    def reset_password(self, userid: object, password: str) -> None:
+        """Set somebody's password (FAB's name for it). Unless it is one's own, it must be changed at the next sign-in."""
+        account = self.session.get_one(Account, int(str(userid)))
+        set_password(account, password, must_change=desk.actor().id != account.id)
+        self.session.commit()
+
+    # --- what may they ----------------------------------------------------------------------------
+
+    def has_access(self, permission_name: str, view_name: str) -> bool:
+        return (permission_name, view_name) in self.permissions()
+
+    def is_item_public(self, permission_name: str, view_name: str) -> bool:  # noqa: ARG002 - FAB's own signature
+        """Nothing is: the public counter has doors of its own, without permissions."""
+        return False
+
+    def get_user_menu_access(self, menu_names: list[str] | None = None) -> set[str]:  # noqa: ARG002 - FAB's own signature
+        return {view for permission, view in self.permissions() if permission == "menu_access"}
+
+    def get_user_roles(self, user: Any) -> list[Any]:
+        """Roles are given to accounts themselves; FAB's groups are not used."""
+        return list(user.roles) if user.is_authenticated else []
+
+    def permissions(self) -> frozenset[tuple[str, str]]:
+        """Every (permission, view) the reader holds: one query a request, whatever is asked how often."""
+        if not current_user.is_authenticated:
+            return frozenset()
+        if "permissions" not in g:
+            g.permissions = {}
+        cache: dict[int, frozenset[tuple[str, str]]] = g.permissions
+        if current_user.id not in cache:
+            cache[current_user.id] = self._permissions_of(current_user.id)
+        return cache[current_user.id]
+
+    def _permissions_of(self, account_id: int) -> frozenset[tuple[str, str]]:
+        pair, permission, view = self.permissionview_model, self.permission_model, self.viewmenu_model
+        held = (
+            select(permission.name, view.name)
+            .select_from(pair)
+            .join(permission, pair.permission_id == permission.id)
+            .join(view, pair.view_menu_id == view.id)
+            .join(pair.role)
+            .join(self.role_model.user)
+            .where(self.user_model.id == account_id)
+        )
+        return frozenset((row[0], row[1]) for row in self.session.execute(held))
+
+    # --- what FAB would grant by itself -----------------------------------------------------------
+
+    def create_db(self) -> None:
+        """Tables come from migrations, roles from ``roles.sync_roles``."""
+
+    def add_permissions_view(self, base_permissions: object, view_menu: object) -> None:
+        """FAB would give its admin role everything; ``roles.sync_roles`` gives each role what is declared."""
+
+    def add_permissions_menu(self, view_menu_name: object) -> None:
+        """As for views."""
+
+    def security_cleanup(self, baseviews: object, menus: object) -> None:
+        """``roles.sync_roles`` leaves nothing to clean."""
+
+
+def set_password(account: Account, plain: str, *, must_change: bool) -> None:
+    """Give an account a password. It ends its sessions; whoever did not choose it must change it. The caller commits."""
+    account.password, account.must_change_password = password.hashed(plain), must_change
+
+
+def landing(wish: str, default: str = "/") -> str:
+    """Where to go after signing in: the page that was asked for, if it is one of this house that opens by GET."""
+    try:
+        parts = urlsplit(wish)
+        foreign = bool(parts.scheme or parts.netloc) and f"{parts.scheme}://{parts.netloc}/" != request.host_url
+    except ValueError:
+        return default
+    path = parts.path
+    # Browsers read "\" as "/" and drop tabs and line ends, so "/\evil" leads away as "//evil" does.
+    if foreign or not path.startswith("/") or path.startswith("//") or any(mark < " " or mark == "\\" for mark in wish):
+        return default
+    try:
+        endpoint, _values = current_app.url_map.bind("", "/").match(path, method="GET")
+    except HTTPException:
+        return default
+    if endpoint in ("SignInView.login", "static"):
+        return default
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _too_old() -> bool:
+    began = cookie.get(BEGAN)
+    if began is None:
+        return False
+    return not isinstance(began, int) or desk.moment().timestamp() - began > LONGEST_SESSION.total_seconds()
+
+
+def _note_failure(session: Session, username: str, no: HouseError) -> None:
+    """One line of its own. A name that nobody has is not written down: people type passwords into that field."""
+    account = password.find(session, username)
+    audit.note(
+        session,
+        account.get_full_name() if account is not None else "unknown",
+        Deed.SIGN_IN_FAILED,
+        Account,
+        account.id if account is not None else "",
+        {"why": [refusal.code for refusal in no.refusals]},
+        at=desk.moment(),
+        address=desk.address(),
+    )
+    session.commit()

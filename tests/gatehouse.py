@@ -1,0 +1,162 @@
+"""A small house of its own for the tests of the gate: its own database, one scratch page, roles declared for that page.
+
+Law: the roles of the real house are left alone, so the tests that share its database do not feel these.
+(PYTEST_DONT_REWRITE: imported by name and as a plugin.)
+"""
+
+import re
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import has_access
+from flask_appbuilder.security.sqla.models import Role as RoleRow
+from flask_wtf import CSRFProtect
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
+from werkzeug.test import TestResponse
+
+from app.catalogue import FOLDER
+from app.config import Office, Settings
+from app.db import db
+from app.login.password import hashed
+from app.login.roles import sync_roles
+from app.login.security import HouseSecurity
+from app.models import Account, Model
+from app.screens import furnish
+from app.threshold import HouseBuilder, guard
+from app.vocabulary import Role
+from tests import make
+from tests.conftest import KEYS, House
+
+PASSWORD = "Correct-Horse-7"
+QUICK_HASH = "pbkdf2:sha256:1"
+
+DECLARED = {
+    "Scratch": {"can_look": (Role.VIEWER, Role.ADMIN), "can_touch": (Role.ADMIN,)},
+    "Scratch entry": {"menu_access": (Role.VIEWER, Role.ADMIN)},
+    "Scratch heading": {"menu_access": (Role.VIEWER, Role.ADMIN)},
+}
+
+
+class Scratch(BaseView):
+    route_base = "/scratch"
+    default_view = "look"
+
+    @expose("/")
+    @has_access
+    def look(self):
+        return self.render_template("frame.html", title="inside")
+
+    @expose("/touch", methods=["POST"])
+    @has_access
+    def touch(self):
+        return "touched"
+
+
+def build(settings: Settings) -> Flask:
+    """The threshold and the gate as in ``create_app``, with the scratch page for all views."""
+    app = Flask("app")
+    app.config.from_mapping(settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="frame.html")
+    app.config.update(TESTING=True, FAB_PASSWORD_HASH_METHOD=QUICK_HASH)
+    app.extensions["anguan"] = settings
+    db.init_app(app)
+    guard(app, settings)
+    CSRFProtect(app)
+    with app.app_context():
+        builder = HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
+        app.config["FAB_FAKE_HASH"] = app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"]
+        app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"] = hashed("nobody's password")
+        builder.add_view(Scratch, "Scratch entry", category="Scratch heading")
+        furnish(app)
+        sync_roles(builder, DECLARED)
+    return app
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def lodge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A database of each kind that only this module uses."""
+    home = tmp_path_factory.mktemp(f"lodge-{request.param}")
+    url = f"sqlite:///{home / 'lodge.db'}"
+    if request.param == "postgresql":
+        server, name = request.getfixturevalue("postgres"), f"lodge_{uuid4().hex[:8]}"
+        with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    engine = create_engine(url, pool_size=20, max_overflow=30)
+    Model.metadata.create_all(engine)
+    yield House(request.param, Settings(home=home, database_url=url, keys=KEYS, office=Office()), engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def lodge_app(lodge: House) -> Flask:
+    return build(lodge.settings)
+
+
+@pytest.fixture
+def shop(lodge: House, lodge_app: Flask) -> Iterator[Session]:
+    """A session on the clean database of the lodge."""
+    with Session(lodge.engine, expire_on_commit=False) as session:
+        session.add_all(make.regions())
+        session.commit()
+        yield session
+    lodge.sweep()
+
+
+@pytest.fixture
+def gate(lodge_app: Flask, shop: Session) -> FlaskClient:
+    return lodge_app.test_client()
+
+
+def account(session: Session, username: str = "viewer", *roles: Role, password: str = PASSWORD, **facts) -> Account:
+    """A stored account that may sign in."""
+    names = [role.value for role in roles or (Role.VIEWER,)]
+    given = {
+        "first_name": "张三",
+        "last_name": "",
+        "email": f"{uuid4().hex}@example.org",
+        "region_code": "430000",
+        "active": True,
+    }
+    made = Account(username=username, password=quickly_hashed(password), **{**given, **facts})
+    made.roles = list(session.scalars(select(RoleRow).where(RoleRow.name.in_(names))))
+    session.add(made)
+    session.commit()
+    return made
+
+
+def quickly_hashed(password: str) -> str:
+    return generate_password_hash(password, QUICK_HASH)
+
+
+def token(client: FlaskClient, path: str = "/login/") -> str:
+    found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get(path).text)
+    assert found is not None, f"no form on {path}"
+    return found[1]
+
+
+def sign_in(client: FlaskClient, username: str = "viewer", password: str = PASSWORD, to: str = "/login/") -> TestResponse:
+    return client.post(to, data={"username": username, "password": password, "csrf_token": token(client)})
+
+
+def sign_out(client: FlaskClient) -> TestResponse:
+    return client.post("/logout/", data={"csrf_token": token(client, "/password/")})
+
+
+def is_inside(client: FlaskClient) -> bool:
+    return client.get("/scratch/").status_code == 200
+
+
+def copied_cookie(client: FlaskClient, app: Flask) -> FlaskClient:
+    """A thief: another browser that holds the same cookie."""
+    thief = app.test_client()
+    cookie = client.get_cookie("anguan")
+    assert cookie is not None
+    thief.set_cookie("anguan", cookie.value)
+    return thief

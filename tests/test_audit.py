@@ -1,0 +1,194 @@
+import json
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask_appbuilder.security.sqla.models import Role as RoleRow
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app import audit, clock
+from app.db import db
+from app.models import Account, Application, Bucket, Certificate, Entry, Person, PublicNotice, Step
+from app.vocabulary import Deed, Education
+from tests import make
+
+
+@pytest.fixture
+def signed(session) -> Session:
+    session.info.update(actor="李四", address="203.0.113.7", at=make.NOON)
+    return session
+
+
+def lines(session, *deeds) -> list[Entry]:
+    found = session.scalars(select(Entry).order_by(Entry.id)).all()
+    return [line for line in found if line.table != "region" and (not deeds or line.deed in deeds)]
+
+
+def stored_person(session, **facts) -> Person:
+    person = make.person(make.enterprise(), **facts)
+    session.add(person)
+    session.commit()
+    return person
+
+
+def test_a_new_row_is_written_down_with_its_number_and_by_whom(signed):
+    person = stored_person(signed)
+    line = next(line for line in lines(signed, Deed.CREATE) if line.table == "person")
+    assert (line.row, line.actor, line.address, line.at) == (str(person.id), "李四", "203.0.113.7", make.NOON)
+    assert line.change["name"] == [None, "李雷"]
+    assert line.change["enterprise_id"] == [None, person.enterprise_id]
+
+
+def test_a_change_tells_before_and_after_and_nothing_else(signed):
+    person = stored_person(signed, education=Education.BACHELOR)
+    person.education, person.major = Education.COLLEGE, person.major
+    signed.commit()
+    assert [line.change for line in lines(signed, Deed.CHANGE)] == [{"education": ["bachelor", "college"]}]
+
+
+def test_the_value_before_is_known_even_if_nobody_had_looked_at_it(signed):
+    person = stored_person(signed)
+    signed.expire(person)
+    person.name = "韩梅梅"
+    signed.commit()
+    assert lines(signed, Deed.CHANGE)[0].change == {"name": ["李雷", "韩梅梅"]}
+
+
+def test_a_deleted_row_is_kept_in_the_diary(signed):
+    person = stored_person(signed)
+    signed.delete(person)
+    signed.commit()
+    line = lines(signed, Deed.DELETE)[0]
+    assert (line.table, line.change["name"]) == ("person", ["李雷", None])
+
+
+def test_no_deed_without_its_line_and_no_line_without_its_deed(signed):
+    person = stored_person(signed)
+    before = len(lines(signed))
+    person.name = "韩梅梅"
+    signed.flush()
+    assert len(lines(signed)) == before + 1
+    signed.rollback()
+    assert len(lines(signed)) == before
+
+
+def test_a_diary_that_cannot_be_written_undoes_the_deed(signed):
+    person = stored_person(signed)
+    signed.info["actor"] = "\ud800"  # what no database takes
+    person.name = "韩梅梅"
+    with pytest.raises(Exception, match="surrogates"):
+        signed.commit()
+    signed.rollback()
+    signed.info["actor"] = "李四"
+    signed.expire_all()
+    assert person.name == "李雷"
+
+
+def test_no_secret_stands_open_in_the_diary(signed):
+    number, mobile = make.id_number(), "13912345678"
+    person = stored_person(signed, id_number=number, mobile=mobile)
+    application = make.application(person)
+    application.snapshot = {"id_number": number}
+    signed.add(application)
+    signed.commit()
+    person.id_number, person.mobile = make.id_number(), "13900000000"
+    application.snapshot = {"id_number": number, "mobile": mobile}
+    signed.delete(application)
+    signed.commit()
+    told = json.dumps([line.change for line in lines(signed)], ensure_ascii=False)
+    assert number not in told
+    assert mobile not in told
+    assert number[:6] + "********" + number[-4:] in told
+    assert "139****5678" in told
+    assert "_key" not in told
+
+
+def test_the_secrets_are_not_in_the_raw_table_either(signed):
+    number = make.id_number()
+    stored_person(signed, id_number=number)
+    raw = " ".join(str(row) for row in signed.execute(text("SELECT * FROM entry")))
+    assert number not in raw
+
+
+def test_passwords_are_never_told_and_sign_in_counters_make_no_noise(signed):
+    account = Account(username="x", first_name="张三", last_name="", email="x@example.org", password="hash-1")
+    signed.add(account)
+    signed.commit()
+    account.password, account.login_count = "hash-2", 7
+    signed.commit()
+    account.login_count = 8
+    signed.commit()
+    assert [line.change for line in lines(signed, Deed.CHANGE)] == [{"password": ["***", "***"]}]
+    assert "hash-" not in json.dumps([line.change for line in lines(signed)])
+
+
+def test_a_role_given_or_taken_is_written_down(signed):
+    account = Account(username="x", first_name="张三", last_name="", email="x@example.org")
+    role = RoleRow(name="scratch role")
+    signed.add_all([account, role])
+    signed.commit()
+    account.roles.append(role)
+    signed.commit()
+    account.roles.remove(role)
+    signed.commit()
+    told = [line.change for line in lines(signed, Deed.CHANGE)]
+    signed.delete(role)
+    signed.commit()
+    assert told == [{"roles": [[], ["scratch role"]]}, {"roles": [["scratch role"], []]}]
+
+
+def test_records_and_counters_keep_no_diary_of_themselves():
+    assert {Account, Application, Certificate, Person} <= set(audit.WATCHED)
+    assert not {Entry, Bucket, Step, PublicNotice} & set(audit.WATCHED)
+
+
+def test_whoever_does_not_say_who_acts_is_the_house_itself(session):
+    before = clock.now()
+    stored_person(session)
+    line = lines(session)[-1]
+    assert line.actor == audit.HOUSE
+    assert before - timedelta(seconds=1) <= line.at <= clock.now()
+
+
+def test_a_read_in_full_is_noted_in_the_same_transaction(signed):
+    person = stored_person(signed)
+    audit.note(signed, "王五", Deed.READ, person, change={"what": "id_number"}, at=make.NOON)
+    signed.flush()
+    line = lines(signed, Deed.READ)[0]
+    assert (line.actor, line.table, line.row, line.address) == ("王五", "person", str(person.id), "203.0.113.7")
+    signed.rollback()
+    assert lines(signed, Deed.READ) == []
+
+
+def test_an_export_is_noted_by_table_and_signed_by_the_session(signed):
+    audit.note(signed, "", Deed.EXPORT, Person, change={"rows": 3}, at=make.NOON)
+    audit.note(signed, "", Deed.EXPORT, "person", 7, at=make.NOON, address="::1")
+    signed.commit()
+    assert [(line.actor, line.table, line.row, line.address) for line in lines(signed, Deed.EXPORT)] == [
+        ("李四", "person", "", "203.0.113.7"),
+        ("李四", "person", "7", "::1"),
+    ]
+
+
+def test_the_diary_is_never_rewritten(signed):
+    stored_person(signed)
+    line = lines(signed)[0]
+    line.actor = "nobody"
+    with pytest.raises(RuntimeError, match="never changed"):
+        signed.commit()
+    signed.rollback()
+    signed.delete(lines(signed)[0])
+    with pytest.raises(RuntimeError, match="never deleted"):
+        signed.commit()
+    signed.rollback()
+
+
+def test_the_session_of_the_doors_keeps_the_diary_too(house, session):
+    app = Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = house.settings.database_url
+    db.init_app(app)
+    with app.app_context():
+        db.session.add(make.person(make.enterprise()))
+        db.session.commit()
+    assert {line.table for line in lines(session)} == {"person", "enterprise"}

@@ -1,0 +1,576 @@
+import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import create_app, throttle
+from app.config import Office
+from app.errors import TooMany
+from app.login import password
+from app.login.admit import BEGAN
+from app.login.security import landing
+from app.models import Account, Bucket, Enterprise, Entry
+from app.vocabulary import Deed, Registration, Role
+from tests import make
+from tests.gatehouse import (
+    PASSWORD,
+    account,
+    copied_cookie,
+    is_inside,
+    sign_in,
+    sign_out,
+    token,
+)
+
+pytest_plugins = ("tests.gatehouse",)  # its fixtures
+
+NEW = "Other-Horse-88"
+
+
+def change_own(client, old=PASSWORD, new=NEW, again=None):
+    data = {"old": old, "password": new, "again": again or new, "csrf_token": token(client, "/password/")}
+    return client.post("/password/", data=data)
+
+
+def refusal(answer) -> str:
+    return " ".join(re.findall(r'alert-danger"[^>]*>.*?<div>(.*?)</div>', answer.text, re.DOTALL))
+
+
+# --- in and out -------------------------------------------------------------------------------------
+
+
+def test_the_right_password_opens_and_is_written_down(gate, shop):
+    account(shop)
+    assert sign_in(gate).location == "/"
+    assert is_inside(gate)
+    line = shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
+    assert (line.actor, line.table, line.change, line.address) == ("张三", "ab_user", {"method": "password"}, "127.0.0.1")
+
+
+def test_the_gate_shows_the_labels_of_the_manual_and_no_way_that_does_not_exist(gate):
+    page = gate.get("/login/").text
+    assert all(word in page for word in ("username", "password", 'autocomplete="current-password"'))
+    assert 'role="tab"' not in page
+
+
+@pytest.mark.parametrize("spelling", ["VIEWER", "Viewer", "ｖｉｅｗｅｒ", " viewer "])
+def test_every_spelling_of_a_user_name_is_the_same_account(gate, shop, spelling):
+    account(shop)
+    assert sign_in(gate, spelling).status_code == 302
+
+
+def test_a_second_spelling_of_a_user_name_cannot_be_stored(shop):
+    account(shop, "viewer")
+    with pytest.raises(IntegrityError):
+        account(shop, "ＶＩＥＷＥＲ")
+
+
+def test_an_email_address_is_no_user_name(gate, shop):
+    account(shop, email="someone@example.org")
+    assert sign_in(gate, "someone@example.org").status_code == 401
+
+
+@pytest.mark.parametrize("typed", ["", "\0", "\0" * 8, "x" * 5000])
+def test_no_strange_password_opens_an_account_without_one(gate, shop, typed):
+    shop.execute(update(Account).where(Account.id == account(shop).id).values(password=None))
+    shop.commit()
+    assert sign_in(gate, password=typed).status_code in (401, 422)
+
+
+def test_a_wrong_password_keeps_the_name_and_forgets_the_password(gate, shop):
+    account(shop)
+    answer = sign_in(gate, password="Wrong-Horse-7")
+    assert answer.status_code == 401
+    assert 'value="viewer"' in answer.text
+    assert "Wrong-Horse-7" not in answer.text
+
+
+def test_signing_out_by_get_does_nothing(gate, shop):
+    account(shop)
+    sign_in(gate)
+    assert gate.get("/logout/").status_code == 405
+    assert is_inside(gate)
+
+
+@pytest.mark.parametrize("path", ["/login/", "/logout/", "/password/", "/scratch/touch"])
+def test_a_post_without_a_csrf_token_changes_nothing(gate, shop, path):
+    account(shop, "viewer", Role.ADMIN)
+    sign_in(gate)
+    assert gate.post(path, data={"username": "viewer", "password": PASSWORD}).status_code == 400
+    assert is_inside(gate)
+
+
+def test_a_get_with_a_password_in_the_address_signs_nobody_in(gate, shop):
+    account(shop)
+    gate.get(f"/login/?username=viewer&password={PASSWORD}")
+    assert not is_inside(gate)
+
+
+def test_the_house_has_no_other_way_in(lodge):
+    rules = [str(rule) for rule in create_app(lodge.settings).url_map.iter_rules()]
+    ways = {rule for rule in rules if re.search("login|logout|auth|regist|api|lang", rule)}
+    assert ways == {"/login/", "/logout/"}
+
+
+# --- sessions that end ------------------------------------------------------------------------------
+
+
+def test_a_cookie_replayed_after_signing_out_opens_nothing(gate, shop, lodge_app):
+    account(shop)
+    sign_in(gate)
+    thief = copied_cookie(gate, lodge_app)
+    assert is_inside(thief)
+    sign_out(gate)
+    assert not is_inside(gate)
+    assert not is_inside(thief)
+    assert shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_OUT)).one().actor == "张三"
+
+
+def test_a_changed_password_ends_every_other_session_but_not_this_one(gate, shop, lodge_app):
+    account(shop)
+    sign_in(gate)
+    thief = copied_cookie(gate, lodge_app)
+    assert change_own(gate).status_code == 302
+    assert is_inside(gate)
+    assert not is_inside(thief)
+
+
+def no_password_any_more(account, session):
+    account.password = "x"
+
+
+def switched_off(account, session):
+    account.active = False
+
+
+def without_roles(account, session):
+    account.roles = []
+
+
+def elsewhere(account, session):
+    account.region_code = "430200"
+
+
+def another_enterprise(account, session):
+    account.enterprise = make.enterprise()
+
+
+def another_mobile(account, session):
+    account.mobile = "13800000001"
+
+
+@pytest.mark.parametrize(
+    "change", [no_password_any_more, switched_off, without_roles, elsewhere, another_enterprise, another_mobile]
+)
+def test_what_an_account_was_admitted_on_cannot_change_under_a_session(gate, shop, change):
+    change_to = account(shop)
+    sign_in(gate)
+    assert is_inside(gate)
+    change(change_to, shop)
+    shop.commit()
+    assert gate.get("/scratch/").location.startswith("/login/")
+
+
+def test_an_account_switched_off_behind_the_sessions_back_is_out_as_well(gate, shop):
+    made = account(shop)
+    sign_in(gate)
+    shop.execute(update(Account.__table__).where(Account.__table__.c.id == made.id).values(active=False))
+    shop.commit()
+    assert not is_inside(gate)
+
+
+def test_a_rejected_registration_ends_the_sessions_of_the_enterprise(gate, shop):
+    enterprise = make.enterprise()
+    account(shop, "viewer", Role.ENTERPRISE_CLERK, Role.VIEWER, enterprise=enterprise)
+    sign_in(gate)
+    assert is_inside(gate)
+    shop.get_one(Enterprise, enterprise.id).registration = Registration.REJECTED
+    shop.commit()
+    assert not is_inside(gate)
+
+
+def test_a_new_name_ends_no_session(gate, shop):
+    named = account(shop)
+    sign_in(gate)
+    named.first_name = "张三丰"
+    shop.commit()
+    assert is_inside(gate)
+
+
+@pytest.mark.parametrize("forged", ["1", "1:", ":1", "1:2", "x:1", "1:1:1", "²:1", "99999999:1"])
+def test_a_cookie_that_names_no_version_of_an_account_opens_nothing(gate, shop, forged):
+    account(shop)
+    with gate.session_transaction() as cookie:
+        cookie["_user_id"] = forged
+    assert not is_inside(gate)
+
+
+def test_signing_in_throws_away_what_the_cookie_held_except_the_language(gate, shop):
+    account(shop)
+    with gate.session_transaction() as cookie:
+        cookie.update(planted="by an attacker", locale="en")
+    before = token(gate)
+    gate.post("/login/", data={"username": "viewer", "password": PASSWORD, "csrf_token": before})
+    with gate.session_transaction() as cookie:
+        assert "planted" not in cookie
+        assert cookie["locale"] == "en"
+        assert cookie.permanent
+    assert token(gate, "/password/") != before
+
+
+def test_a_planted_cookie_stays_worthless_after_the_victim_signs_in(gate, shop, lodge_app):
+    account(shop)
+    token(gate)
+    thief = copied_cookie(gate, lodge_app)
+    sign_in(gate)
+    assert is_inside(gate)
+    assert not is_inside(thief)
+
+
+def test_an_idle_session_ends(gate, shop, lodge_app):
+    account(shop)
+    assert lodge_app.permanent_session_lifetime == timedelta(minutes=Office().idle_minutes)
+    sign_in(gate)
+    lodge_app.permanent_session_lifetime = timedelta(seconds=-1)
+    try:
+        assert not is_inside(gate)
+    finally:
+        lodge_app.permanent_session_lifetime = timedelta(minutes=Office().idle_minutes)
+
+
+def test_even_a_busy_session_ends_after_ten_hours(gate, shop):
+    account(shop)
+    sign_in(gate)
+    with gate.session_transaction() as cookie:
+        cookie[BEGAN] -= 10 * 3600 + 60
+    assert not is_inside(gate)
+
+
+# --- guessing ---------------------------------------------------------------------------------------
+
+
+def test_after_five_wrong_passwords_the_right_one_is_refused_too(gate, shop):
+    account(shop)
+    wrong = [sign_in(gate, password=f"Wrong-{n}") for n in range(5)]
+    right = sign_in(gate)
+    assert {answer.status_code for answer in [*wrong, right]} == {401}
+    assert not is_inside(gate)
+    assert len(shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN_FAILED)).all()) == 6
+
+
+def test_four_wrong_passwords_are_forgiven_by_the_right_one(gate, shop):
+    account(shop)
+    for _round in range(2):
+        for n in range(4):
+            sign_in(gate, password=f"Wrong-{n}")
+        assert sign_in(gate).status_code == 302
+        sign_out(gate)
+
+
+def test_the_lock_opens_after_its_fifteen_minutes_and_not_before(lodge, lodge_app, shop):
+    account(shop)
+
+    def opens(word, minutes):
+        place = f"10.0.0.{minutes}"
+        given = {"office": Office(), "at": make.NOON + timedelta(minutes=minutes), "address": place}
+        try:
+            return password.prove(shop, lodge.engine, "viewer", word, **given).account.username == "viewer"
+        except password.WrongPassword:
+            return False
+
+    with lodge_app.app_context():
+        assert [opens("wrong", 0) for _ in range(5)] == [False] * 5
+        assert [opens(PASSWORD, minutes) for minutes in (1, 14, 15)] == [False, False, True]
+
+
+def test_unknown_name_wrong_password_and_locked_account_are_told_alike(gate, shop):
+    account(shop)
+    account(shop, "locked")
+    for _ in range(5):
+        sign_in(gate, "locked", "wrong")
+    answers = [sign_in(gate, "nobody"), sign_in(gate, "viewer", "wrong"), sign_in(gate, "locked")]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({refusal(answer) for answer in answers}) == 1
+    assert refusal(answers[0])
+
+
+@pytest.mark.parametrize("name", ["nobody", "viewer", "locked"])
+def test_every_refusal_costs_one_hash_so_that_time_tells_nothing(gate, shop, monkeypatch, name):
+    account(shop)
+    account(shop, "locked")
+    for _ in range(5):
+        sign_in(gate, "locked", "wrong")
+    computed, compute = [], hashlib.pbkdf2_hmac
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *given, **more: computed.append(1) or compute(*given, **more))
+    assert sign_in(gate, name, "wrong").status_code == 401
+    assert len(computed) == 1
+
+
+def test_a_stored_hash_costs_as_much_as_the_one_of_nobody(lodge_app, monkeypatch):
+    monkeypatch.delitem(lodge_app.config, "FAB_PASSWORD_HASH_METHOD")
+    monkeypatch.setitem(lodge_app.config, "AUTH_DB_FAKE_PASSWORD_HASH_CHECK", lodge_app.config["FAB_FAKE_HASH"])
+    with lodge_app.app_context():
+        costs = {stored.split("$")[0] for stored in (password.hashed(PASSWORD), password.dummy())}
+    assert costs == {"scrypt:32768:8:1"}
+
+
+def test_of_forty_guesses_at_once_every_one_counts(lodge, lodge_app, shop):
+    account(shop)
+    key, office = password.guess_key("viewer"), Office(lock_after=50)
+
+    def guess(n):
+        with lodge_app.app_context(), Session(lodge.engine) as session:
+            given = {"office": office, "at": make.NOON, "address": f"10.0.1.{n}"}
+            with pytest.raises(password.WrongPassword):
+                password.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+
+    with ThreadPoolExecutor(40) as crowd:
+        list(crowd.map(guess, range(40)))
+    assert throttle.peek(lodge.engine, key, at=make.NOON) == 40
+
+
+def test_an_address_that_keeps_guessing_is_turned_away_whatever_name_it_tries(gate, shop):
+    account(shop)
+    for n in range(30):
+        assert sign_in(gate, f"nobody-{n}").status_code == 401
+    answer = sign_in(gate)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) <= 15 * 60
+    assert "viewer" in answer.text
+
+
+def test_changing_the_last_half_of_an_ipv6_address_does_not_help(gate, shop):
+    account(shop)
+    for n in range(31):
+        gate.environ_base["REMOTE_ADDR"] = f"2001:db8::{n:x}"
+        answer = sign_in(gate, f"nobody-{n}")
+    assert answer.status_code == 429
+
+
+def test_a_short_user_name_may_stand_in_a_password():
+    assert list(password.weaknesses("Correct-Horse-7", "o", Office())) == []
+
+
+def test_signing_in_rightly_does_not_use_up_the_address(lodge, lodge_app, shop):
+    account(shop)
+    given = {"office": Office(), "at": make.NOON, "address": "10.1.1.1"}
+    with lodge_app.app_context():
+        for _ in range(40):
+            password.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+            shop.rollback()
+        for _ in range(30):
+            with pytest.raises(password.WrongPassword):
+                password.prove(shop, lodge.engine, "nobody", "x", **given)
+        with pytest.raises(TooMany):
+            password.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+
+
+def test_a_failed_sign_in_is_written_down_without_what_was_typed(gate, shop):
+    account(shop)
+    sign_in(gate, "My-Password-in-the-wrong-field", "x")
+    sign_in(gate, "viewer", "another-secret")
+    lines = shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN_FAILED).order_by(Entry.id)).all()
+    assert [(line.actor, line.change) for line in lines] == [
+        ("unknown", {"why": ["wrong-password"]}),
+        ("张三", {"why": ["wrong-password"]}),
+    ]
+    assert not any("-Password-in" in bucket.key for bucket in shop.scalars(select(Bucket)))
+
+
+# --- who is let in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "roles", "registration"),
+    [
+        ({"active": False}, (Role.VIEWER,), None),
+        ({}, (Role.ENTERPRISE_CLERK,), None),
+        ({}, (Role.ENTERPRISE_CLERK,), Registration.PENDING),
+        ({}, (Role.ENTERPRISE_CLERK,), Registration.REJECTED),
+    ],
+)
+def test_the_right_password_alone_lets_nobody_in(gate, shop, facts, roles, registration):
+    enterprise = make.enterprise(registration=registration) if registration else None
+    account(shop, "viewer", *roles, enterprise=enterprise, **facts)
+    answer = sign_in(gate)
+    assert answer.status_code == 403
+    assert refusal(answer)
+    assert not is_inside(gate)
+
+
+def test_an_account_without_any_role_is_told_so(gate, shop):
+    account(shop).roles = []
+    shop.commit()
+    assert sign_in(gate).status_code == 403
+
+
+def test_a_clerk_of_an_approved_enterprise_comes_in(gate, shop):
+    account(shop, "clerk", Role.ENTERPRISE_CLERK, enterprise=make.enterprise())
+    assert sign_in(gate, "clerk").status_code == 302
+
+
+# --- where one lands --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "///evil.example/",
+        "/\\evil.example/",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "http:evil.example",
+        "javascript:alert(1)",
+        "http://localhost@evil.example/scratch/",
+        "http://localhost.evil.example/scratch/",
+        "https://[",
+        "/nowhere",
+        "/scratch/touch",
+        "/logout/",
+        "/login/",
+        "scratch/",
+    ],
+)
+def test_nobody_is_sent_where_they_did_not_mean_to_go(gate, shop, wish):
+    account(shop)
+    data = {"username": "viewer", "password": PASSWORD, "csrf_token": token(gate)}
+    assert gate.post("/login/", query_string={"next": wish}, data=data).location == "/"
+
+
+@pytest.mark.parametrize("wish", ["/scratch/", "http://localhost/scratch/", "/scratch/?name=%E5%BC%A0&page=2"])
+def test_whoever_was_sent_to_the_gate_gets_back(gate, shop, wish):
+    account(shop)
+    answer = sign_in(gate, to=f"/login/?next={wish.replace('?', '%3F').replace('&', '%26')}")
+    assert answer.location == wish.removeprefix("http://localhost")
+
+
+def test_a_stranger_is_sent_to_the_gate_with_a_word_of_what_to_do(gate):
+    answer = gate.get("/scratch/", follow_redirects=True)
+    assert answer.request.path == "/login/"
+    assert "alert-danger" not in answer.text
+    assert "alert-info" in answer.text
+
+
+def test_landing_knows_the_house_by_its_own_name_only(lodge_app):
+    with lodge_app.test_request_context("/", base_url="https://anguan.example"):
+        assert landing("http://anguan.example/scratch/") == "/"
+        assert landing("https://anguan.example/scratch/") == "/scratch/"
+
+
+# --- one's own password -----------------------------------------------------------------------------
+
+
+def test_a_password_that_somebody_else_chose_must_be_changed_before_anything_else(gate, shop):
+    account(shop, must_change_password=True)
+    sign_in(gate)
+    assert gate.get("/scratch/").location.startswith("/password/")
+    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 303
+    assert change_own(gate).status_code == 302
+    assert is_inside(gate)
+
+
+def test_the_new_password_works_and_the_old_one_does_not(gate, shop):
+    account(shop)
+    sign_in(gate)
+    change_own(gate)
+    sign_out(gate)
+    assert sign_in(gate).status_code == 401
+    assert sign_in(gate, password=NEW).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("new", "again"),
+    [
+        ("Short-1", None),
+        ("alllowercaseletters", None),
+        ("lower-only-with-marks", None),
+        ("12345678901234", None),
+        ("My-VIEWER-2026", None),
+        ("My-ｖｉｅｗｅｒ-2026", None),
+        ("Aa1-" + "x" * 125, None),
+        (NEW, "Other-Horse-89"),
+        (PASSWORD, None),
+    ],
+)
+def test_a_poor_password_is_refused_and_nothing_changes(gate, shop, new, again):
+    account(shop)
+    sign_in(gate)
+    answer = change_own(gate, new=new, again=again)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert new not in answer.text
+    sign_out(gate)
+    assert sign_in(gate).status_code == 302
+
+
+def test_a_stolen_session_cannot_guess_the_password_for_ever(gate, shop):
+    account(shop)
+    sign_in(gate)
+    for n in range(5):
+        assert change_own(gate, old=f"wrong-{n}").status_code == 422
+    assert change_own(gate).status_code == 422
+    sign_out(gate)
+    assert sign_in(gate).status_code == 302
+
+
+def test_a_stranger_has_no_password_to_change(gate):
+    assert gate.get("/password/").location.startswith("/login/")
+
+
+def test_the_diary_knows_of_the_change_and_not_of_the_password(gate, shop):
+    account(shop)
+    sign_in(gate)
+    change_own(gate)
+    line = shop.scalars(select(Entry).where(Entry.deed == Deed.CHANGE, Entry.table == "ab_user")).one()
+    assert line.change == {"password": ["***", "***"]}
+    assert line.actor == "张三"
+
+
+def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(gate, shop, lodge_app):
+    victim = account(shop)
+    sign_in(gate)
+    with lodge_app.test_request_context("/"):
+        lodge_app.appbuilder.sm.reset_password(victim.id, NEW)
+    assert not is_inside(gate)
+    sign_in(gate, password=NEW)
+    assert gate.get("/scratch/").location.startswith("/password/")
+
+
+# --- what they may ----------------------------------------------------------------------------------
+
+
+def test_a_request_asks_for_permissions_once_however_long_the_menu(gate, shop, lodge_app):
+    account(shop, "viewer", Role.VIEWER, Role.ADMIN)
+    sign_in(gate)
+    asked: list[str] = []
+    with lodge_app.app_context():
+        engine = lodge_app.extensions["sqlalchemy"].engine
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    page = gate.get("/scratch/").text
+    assert "/scratch/" in page
+    assert len([statement for statement in asked if "ab_permission" in statement]) == 1
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 2
+
+
+def test_the_role_decides_what_opens(gate, shop, lodge_app):
+    account(shop, "viewer", Role.VIEWER)
+    account(shop, "chief", Role.ADMIN)
+    sign_in(gate)
+    assert is_inside(gate)
+    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 403
+    chief = lodge_app.test_client()
+    sign_in(chief, "chief")
+    assert chief.post("/scratch/touch", data={"csrf_token": token(chief, "/password/")}).text == "touched"
+
+
+def test_a_stranger_holds_nothing(lodge_app, shop):
+    with lodge_app.test_request_context("/"):
+        assert not lodge_app.appbuilder.sm.has_access("can_look", "Scratch")
+        assert lodge_app.appbuilder.sm.get_user_menu_access(["Scratch entry"]) == set()
