@@ -1,0 +1,48 @@
+"""Exams: notices, the people who sign up, and their scores, from publishing to the pass list (R44–R62).
+
+Law: ``ExamSignup.state`` is written here and nowhere else; what is asked for is checked again on every step.
+"""
+
+from app.exams.notices import amend, publish, withdraw
+from app.exams.reviews import review
+from app.exams.scores import (
+    SCORE_COLUMNS,
+    Change,
+    ScorePreview,
+    import_scores,
+    read_scores,
+    signup_sheet,
+    submit_scores,
+)
+from app.exams.signups import (
+    SIGNUP_PAPERS,
+    Candidate,
+    Outcome,
+    candidates,
+    deselect,
+    not_open,
+    select,
+    submit,
+)
+
+__all__ = [
+    "SCORE_COLUMNS",
+    "SIGNUP_PAPERS",
+    "Candidate",
+    "Change",
+    "Outcome",
+    "ScorePreview",
+    "amend",
+    "candidates",
+    "deselect",
+    "import_scores",
+    "not_open",
+    "publish",
+    "read_scores",
+    "review",
+    "select",
+    "signup_sheet",
+    "submit",
+    "submit_scores",
+    "withdraw",
+]

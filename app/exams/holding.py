@@ -1,0 +1,83 @@
+"""What every deed on an exam begins and ends with: its notice is held, and the diary is told.
+
+Law: whoever writes sign-ups holds the row of their notice until the commit, so that places, reviews and scores never
+overtake each other.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound, Refusal, Unmet
+from app.models import Entry, ExamNotice, ExamSignup
+from app.scope import Actor, reach
+from app.vocabulary import SCORED, Deed, Role, SignupState
+
+MOST_AT_ONCE = 10_000  # rows; one statement holds at most 32,766 parameters on SQLite
+SEATED = (SignupState.SUBMITTED, SignupState.ADMITTED, *SCORED)  # they take up a place
+
+
+def as_exam_clerk(actor: Actor) -> Actor:
+    """The actor with nothing but an exam clerk's reach: what else they may be must not open more rows here."""
+    actor.demand(Role.EXAM_CLERK)
+    return replace(actor, roles=frozenset({Role.EXAM_CLERK}))
+
+
+def hold(session: Session, wanted: ColumnElement[bool]) -> dict[int, ExamNotice]:
+    """These notices as they stand now, locked until the caller commits; in id order, so that no two deeds embrace."""
+    query = select(ExamNotice).where(wanted).order_by(ExamNotice.id).with_for_update(key_share=True)
+    return {notice.id: notice for notice in session.scalars(query.execution_options(populate_existing=True))}
+
+
+def hold_one(session: Session, notice_id: int, clerk: Actor) -> ExamNotice:
+    """One notice within the exam clerk's reach, locked; ``NotFound`` otherwise."""
+    found = hold(session, (ExamNotice.id == notice_id) & reach(clerk, ExamNotice)) if sound([notice_id]) else {}
+    if notice_id not in found:
+        raise NotFound
+    return found[notice_id]
+
+
+def hold_of(session: Session, ids: Collection[int], within: ColumnElement[bool]) -> dict[int, ExamNotice]:
+    """The notices of these sign-ups, locked."""
+    theirs = select(ExamSignup.notice_id).where(ExamSignup.id.in_(ids), within)
+    return hold(session, ExamNotice.id.in_(theirs))
+
+
+def sound(ids: Iterable[int]) -> list[int]:
+    """Each id once, in the order given, without numbers that no row can have and that a driver would choke on."""
+    return [number for number in dict.fromkeys(ids) if 0 < number < 2**31]
+
+
+def must_be_a_batch(ids: Collection[object]) -> None:
+    if not ids:
+        raise Unmet.because(Refusal("nothing-chosen", _("Please choose at least one record first.")))
+    if len(ids) > MOST_AT_ONCE:
+        raise Unmet.because(Refusal("batch-too-large", _("At most %(n)s records can be handled at once.", n=MOST_AT_ONCE)))
+
+
+def free_places(session: Session, notices: Iterable[ExamNotice]) -> dict[int, int]:
+    """How many places each notice has left; notices without a quota are left out."""
+    quotas = {notice.id: notice.quota for notice in notices if notice.quota is not None}
+    counted = (
+        select(ExamSignup.notice_id, func.count())
+        .where(ExamSignup.notice_id.in_(quotas), ExamSignup.state.in_(SEATED))
+        .group_by(ExamSignup.notice_id)
+    )
+    seated: dict[int, int] = dict(session.execute(counted).all()) if quotas else {}
+    return {notice_id: max(0, quota - seated.get(notice_id, 0)) for notice_id, quota in quotas.items()}
+
+
+def tell_diary(
+    session: Session, changes: Iterable[tuple[int, dict[str, Any]]], actor: Actor, at: datetime, *, deed: Deed = Deed.CHANGE
+) -> None:
+    """One line for each sign-up that bulk statements touched: the session's own watch does not see those."""
+    address = str(session.info.get("address") or "")[:45]
+    always = {"at": at, "actor": actor.name[:130], "deed": deed, "table": "exam_signup", "address": address}
+    entries = [{**always, "row": str(row), "change": change} for row, change in changes]
+    if entries:
+        session.execute(insert(Entry), entries)

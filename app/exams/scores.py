@@ -1,0 +1,508 @@
+"""Scores: the sheet that goes out, comes back filled in, is looked at, imported and made final (R58–R62).
+
+Law: the sheet is read again on import, so a preview cannot lie; all cells or none; once submitted, nothing moves any more.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+
+from app.audit import note
+from app.clock import office_day
+from app.db import Word
+from app.errors import NotFound, Refusal, Stale, Unmet
+from app.exams.holding import as_exam_clerk, hold_one, sound, tell_diary
+from app.identity import fold, fold_name
+from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
+from app.scope import Actor, reach
+from app.sheets import CellError, Column, Row, read, write
+from app.vocabulary import SCORED, Deed, PassSource, SignupState
+
+MOST_ERRORS = 500  # listed; more help nobody
+MOST_NAMES = 10
+_TWO_PLACES = Decimal("0.01")
+
+Mark = Decimal | SignupState | None  # a score, ``SignupState.ABSENT``, or nothing yet
+
+
+def parse_mark(text: str) -> Decimal | SignupState:
+    """A score from 0 to 100 with at most two decimals, or ``ABSENT`` for 缺考, absent and what the sheet itself writes."""
+    if text.casefold() in {"缺考", "absent", str(SignupState.ABSENT).casefold()}:
+        return SignupState.ABSENT
+    if not re.fullmatch(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?", text):
+        raise ValueError(
+            _(
+                "“%(text)s” is not a score. Please type a number from 0 to 100, or 缺考 (absent).",
+                text=text[:20],
+            )
+        )
+    score = Decimal(text)
+    if not 0 <= score <= 100:
+        raise ValueError(_("The score %(score)s does not lie between 0 and 100.", score=text[:20]))
+    if score != score.quantize(_TWO_PLACES):
+        raise ValueError(_("The score %(score)s has more than two decimals.", score=text[:20]))
+    return abs(score.quantize(_TWO_PLACES))  # abs: there is a minus zero
+
+
+def parse_verdict(text: str) -> bool:
+    """Whether a clerk calls it passed. An absent candidate has not passed."""
+    word = text.casefold()
+    if word in {"合格", "是", "passed", "pass", "yes", str(SignupState.PASSED).casefold()}:
+        return True
+    failed = (SignupState.FAILED, SignupState.ABSENT)
+    if word in {
+        "不合格",
+        "否",
+        "缺考",
+        "failed",
+        "fail",
+        "no",
+        "absent",
+        *(str(state).casefold() for state in failed),
+    }:
+        return False
+    raise ValueError(
+        _(
+            "“%(text)s” is neither 合格 (passed) nor 不合格 (failed). You may leave this cell empty.",
+            text=text[:20],
+        )
+    )
+
+
+SCORE_COLUMNS = (
+    Column("serial", _("No."), required=False, width=6, text=False),
+    Column("number", _("Sign-up number"), parse=fold, width=26),
+    Column("name", _("Full name"), parse=fold_name, width=12),
+    Column("sex", _("Sex"), required=False, width=6),
+    Column("id_number", _("Resident ID number"), parse=fold, width=22),
+    Column("enterprise", _("Enterprise name"), required=False, width=32),
+    Column("uscc", _("Unified social credit code"), required=False, width=22),
+    Column("category", _("Category"), required=False, width=8),
+    Column("position", _("Position"), required=False, width=18),
+    Column("mobile", _("Mobile number"), required=False, width=14),
+    Column("state", _("Review state"), required=False, width=14),
+    Column("score", _("Score"), parse=parse_mark, required=False, width=10, text=False),
+    Column("verdict", _("Passed or not"), parse=parse_verdict, required=False, width=10),
+    Column("remark", _("Remarks"), required=False, width=24),
+)
+_COLUMN = {column.key: column for column in SCORE_COLUMNS}
+_READ = tuple(_COLUMN[key] for key in ("number", "name", "id_number", "score", "verdict"))
+
+
+class Change(NamedTuple):
+    """A mark that an import writes. ``old`` is None where there was none."""
+
+    signup_id: int
+    number: str
+    name: str
+    old: Mark
+    new: Mark
+
+
+@dataclass(slots=True)
+class ScorePreview:
+    """What an import of this very file (``digest``) does, or why it does nothing.
+
+    ``counts``: ``rows`` with content and readable; of these ``scored``, ``absent`` and ``empty`` (skipped); of the marks
+    ``unchanged`` and ``changed`` (had another mark before); ``missing`` admitted people who are not in the sheet.
+    """
+
+    digest: str
+    errors: list[CellError] = field(default_factory=list)
+    warnings: list[object] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class _Entrant(NamedTuple):
+    """A sign-up of the notice as the store has it."""
+
+    id: int
+    number: str
+    state: SignupState
+    score: Decimal | None
+    absent: bool
+    name: str
+    id_number: str
+
+    @property
+    def mark(self) -> Mark:
+        return SignupState.ABSENT if self.absent else self.score
+
+
+# --- out -------------------------------------------------------------------------------------------
+
+
+def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> tuple[str, bytes]:
+    """导出报名明细 (R58): file name and workbook, every sign-up that was sent in, with full ID numbers; noted in the diary.
+
+    是否合格 stays empty until the scores are final: a corrected score must not meet an old verdict on its way back.
+    """
+    clerk = as_exam_clerk(actor)
+    notice = _notice(session, notice_id, clerk)
+    listed = (
+        sa.select(ExamSignup, Person, Enterprise.name.label("enterprise"), Enterprise.uscc)
+        .join(Person, Person.id == ExamSignup.person_id)
+        .join(Enterprise, Enterprise.id == ExamSignup.enterprise_id)
+        .where(ExamSignup.notice_id == notice_id, reach(clerk, ExamSignup))
+        .order_by(ExamSignup.id)
+    )
+    rows = [
+        _cells(serial, signup, person, enterprise, uscc)
+        for serial, (signup, person, enterprise, uscc) in enumerate(session.execute(listed), start=1)
+    ]
+    hint = _(
+        "Fill in the column Score (0 to 100, or 缺考 for absent), leave the sign-up numbers alone, then import this file."
+    )
+    data = write(SCORE_COLUMNS, rows, sheet_title=_("Sign-up details"), note=hint)
+    title = re.sub(r'[\s\\/:*?"<>|\x00-\x1f]+', " ", notice.title).strip(" .")
+    told = {"rows": len(rows), "sha256": sha256(data).hexdigest()}
+    note(session, actor.name, Deed.EXPORT, notice, change=told, at=at)
+    session.flush()
+    return f"{title}-{_('Sign-up details')}-{office_day(at):%Y%m%d}.xlsx", data
+
+
+def _cells(serial: int, signup: ExamSignup, person: Person, enterprise: str, uscc: str) -> Mapping[str, object]:
+    return {
+        "serial": serial,
+        "number": signup.number,
+        "name": person.name,
+        "sex": person.sex,
+        "id_number": person.id_number,
+        "enterprise": enterprise,
+        "uscc": uscc,
+        "category": signup.category.value,
+        "position": person.position,
+        "mobile": person.mobile,
+        "state": signup.state,
+        "score": SignupState.ABSENT if signup.absent else signup.score,
+        "verdict": signup.state if signup.state in SCORED else None,
+        "remark": signup.reason,
+    }
+
+
+# --- in --------------------------------------------------------------------------------------------
+
+
+def read_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime) -> ScorePreview:
+    """导入成绩, the dry run: every bad cell by row and column, and what would change. Writes nothing.
+
+    Raises ``SheetRefused`` for a file that is no workbook, ``Stale`` once the scores are final.
+    """
+    return _preview(session, _notice(session, notice_id, as_exam_clerk(actor)), data, at)
+
+
+def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime, digest: str) -> ScorePreview:
+    """导入成绩 (R61), all or nothing; may be repeated until the scores are submitted. An empty cell leaves a mark as it is.
+
+    ``digest`` is that of the preview: ``Stale`` if this is another file. ``Unmet`` with every bad cell if there is any.
+    """
+    clerk = as_exam_clerk(actor)
+    notice = hold_one(session, notice_id, clerk)
+    preview = _preview(session, notice, data, at)
+    if preview.digest != digest:
+        raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
+    if preview.errors:
+        raise Unmet([_as_refusal(error) for error in preview.errors])
+    if not preview.changes and not preview.counts["unchanged"]:
+        raise Unmet.because(Refusal("no-scores", _("The column Score is empty in every row; there is nothing to import.")))
+    _write_marks(session, preview.changes)
+    lines = [(change.signup_id, {"score": [_plain(change.old), _plain(change.new)]}) for change in preview.changes]
+    tell_diary(session, lines, actor, at)
+    notice.scores_imported_at = at
+    session.flush()
+    return preview
+
+
+def _write_marks(session: Session, changes: Sequence[Change]) -> None:
+    if not changes:
+        return
+    table = ExamSignup.__table__
+    statement = (
+        sa.update(ExamSignup)
+        .where(table.c.id == sa.bindparam("signup"), table.c.state == SignupState.ADMITTED)
+        .values(score=sa.bindparam("mark"), absent=sa.bindparam("gone"))
+    )
+    written = session.connection().execute(
+        statement,
+        [
+            {
+                "signup": change.signup_id,
+                "mark": change.new if isinstance(change.new, Decimal) else None,
+                "gone": change.new is SignupState.ABSENT,
+            }
+            for change in changes
+        ],
+    )
+    if written.rowcount != len(changes):  # somebody wrote sign-ups without holding the notice
+        raise Stale
+    session.expire_all()
+
+
+def _preview(session: Session, notice: ExamNotice, data: bytes, at: datetime) -> ScorePreview:
+    if notice.scores_submitted_at:
+        raise Stale(_("The scores of this exam have been submitted; they are final."))
+    reading = read(data, _READ)
+    preview = ScorePreview(sha256(data).hexdigest(), list(reading.errors))
+    entrants = _entrants(session, notice.id)
+    elsewhere = _numbers_elsewhere(session, {row.values["number"] for row in reading.rows} - set(entrants))
+    check = _Check(entrants, elsewhere, notice.pass_mark)
+    counts = dict.fromkeys(("rows", "scored", "absent", "empty", "unchanged", "changed", "missing"), 0)
+    for row in reading.rows:
+        counts["rows"] += 1
+        faults = list(check.faults(row))
+        preview.errors += faults
+        if row.values["score"] is None:
+            counts["empty"] += 1
+        elif not faults:
+            _note_change(preview, counts, entrants[row.values["number"]], row.values["score"])
+    preview.counts = counts
+    _warn(preview, notice, [entrant for entrant in entrants.values() if entrant.number not in check.seen], at)
+    preview.errors = _listed(preview.errors)
+    return preview
+
+
+def _note_change(preview: ScorePreview, counts: dict[str, int], entrant: _Entrant, new: Mark) -> None:
+    counts["absent" if new is SignupState.ABSENT else "scored"] += 1
+    if new == entrant.mark:
+        counts["unchanged"] += 1
+        return
+    if entrant.mark is not None:
+        counts["changed"] += 1
+    preview.changes.append(Change(entrant.id, entrant.number, entrant.name, entrant.mark, new))
+
+
+@dataclass(slots=True)
+class _Check:
+    """One row after the other against the store."""
+
+    entrants: Mapping[str, _Entrant]
+    elsewhere: frozenset[str]
+    pass_mark: int
+    seen: dict[str, int] = field(default_factory=dict)  # sign-up number → row
+
+    def faults(self, row: Row) -> Iterator[CellError]:
+        number, mark = row.values["number"], row.values["score"]
+        first = self.seen.setdefault(number, row.number)
+        if mark is None:  # an empty row decides nothing, so it may hold anybody; but not half an answer
+            if row.values["verdict"] is not None:
+                yield _at(row, "score", _("A result is given without a score. Please fill in the score."))
+            return
+        if first != row.number:
+            yield _at(
+                row,
+                "number",
+                _(
+                    "This sign-up number stands in row %(row)s already. Please keep one of the two.",
+                    row=first,
+                ),
+            )
+        entrant = self.entrants.get(number)
+        if entrant is None:
+            yield _at(row, "number", self._unknown(number))
+            return
+        yield from self._mismatches(row, entrant)
+        if entrant.state is not SignupState.ADMITTED:
+            sentence = _(
+                "%(name)s is not admitted to this exam (%(state)s) and cannot have a score. Please clear the cell.",
+                name=entrant.name,
+                state=entrant.state.label,
+            )
+            yield _at(row, "score", sentence)
+        passed = isinstance(mark, Decimal) and mark >= self.pass_mark
+        if row.values["verdict"] not in (None, passed):
+            sentence = _(
+                "This does not agree with the score (pass mark: %(mark)s). Correct one of the two, or clear this cell.",
+                mark=self.pass_mark,
+            )
+            yield _at(row, "verdict", sentence)
+
+    def _unknown(self, number: str) -> object:
+        if number in self.elsewhere:
+            return _("The sign-up number %(number)s belongs to another exam notice.", number=number[:30])
+        return _(
+            "There is no sign-up with the number %(number)s. Please copy it from the exported sheet.",
+            number=number[:30],
+        )
+
+    def _mismatches(self, row: Row, entrant: _Entrant) -> Iterator[CellError]:
+        if row.values["name"] != fold_name(entrant.name):
+            sentence = _("This sign-up number belongs to %(name)s. Has the row slipped?", name=entrant.name)
+            yield _at(row, "name", sentence)
+        if row.values["id_number"] != entrant.id_number:
+            yield _at(
+                row,
+                "id_number",
+                _("This is not the ID number of the person with this sign-up number. Has the row slipped?"),
+            )
+
+
+def _at(row: Row, key: str, sentence: object) -> CellError:
+    return CellError(row.number, _COLUMN[key].title, sentence)
+
+
+def _entrants(session: Session, notice_id: int) -> dict[str, _Entrant]:
+    """Everybody who was sent in for this notice, by sign-up number."""
+    query = (
+        sa.select(
+            ExamSignup.id,
+            ExamSignup.number,
+            ExamSignup.state,
+            ExamSignup.score,
+            ExamSignup.absent,
+            Person.name,
+            Person.id_number,
+        )
+        .join(Person, Person.id == ExamSignup.person_id)
+        .where(ExamSignup.notice_id == notice_id, ExamSignup.state != SignupState.SELECTED)
+        .order_by(ExamSignup.id)
+    )
+    return {row.number: _Entrant(*row) for row in session.execute(query)}
+
+
+def _numbers_elsewhere(session: Session, numbers: set[str]) -> frozenset[str]:
+    """Which of these are sign-up numbers of other notices."""
+    return (
+        frozenset(session.scalars(sa.select(ExamSignup.number).where(ExamSignup.number.in_(numbers))))
+        if numbers
+        else frozenset()
+    )
+
+
+def _warn(preview: ScorePreview, notice: ExamNotice, unseen: list[_Entrant], at: datetime) -> None:
+    if office_day(at) < notice.exam_on:
+        preview.warnings.append(_("The exam is on %(day)s: it has not taken place yet.", day=f"{notice.exam_on:%Y-%m-%d}"))
+    missing = [entrant for entrant in unseen if entrant.state is SignupState.ADMITTED]
+    if missing and not preview.errors:  # an unreadable row is not a missing one
+        preview.counts["missing"] = len(missing)
+        preview.warnings.append(
+            _(
+                "%(n)s admitted people are not in this sheet (%(names)s). Their scores can be imported later.",
+                n=len(missing),
+                names=_names([entrant.name for entrant in missing]),
+            )
+        )
+
+
+def _names(names: Sequence[str]) -> str:
+    return "、".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
+
+
+def _listed(errors: list[CellError]) -> list[CellError]:
+    errors = sorted(errors, key=lambda error: error.row)
+    if len(errors) <= MOST_ERRORS + 1:  # the sheet's own reading may have added such a last line
+        return errors
+    more = _(
+        "%(n)s more cells have to be put right; only the first %(most)s are listed.",
+        n=len(errors) - MOST_ERRORS,
+        most=MOST_ERRORS,
+    )
+    return [*errors[:MOST_ERRORS], CellError(errors[MOST_ERRORS].row, "", more)]
+
+
+def _as_refusal(error: CellError) -> Refusal:
+    sentence = _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
+    return Refusal("bad-cell", sentence)
+
+
+def _plain(mark: Mark) -> str | None:
+    """For the diary."""
+    return mark.value if isinstance(mark, SignupState) else None if mark is None else str(mark)
+
+
+# --- final -----------------------------------------------------------------------------------------
+
+
+def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> int:
+    """上报 (R62): make the scores final and write the pass list. Returns how many passed.
+
+    ``Stale`` the second time; ``Unmet`` with everything that is still open.
+    """
+    clerk = as_exam_clerk(actor)
+    notice = hold_one(session, notice_id, clerk)
+    if notice.scores_submitted_at:
+        raise Stale(_("The scores of this exam have been submitted; they are final."))
+    if refusals := list(_still_open(session, notice, at)):
+        raise Unmet(refusals)
+    here = (ExamSignup.notice_id == notice_id) & (ExamSignup.state == SignupState.ADMITTED)
+    session.execute(
+        sa.update(ExamSignup).where(here).values(state=_result(notice.pass_mark)).execution_options(synchronize_session=False)
+    )
+    passed = _write_pass_list(session, notice)
+    notice.scores_submitted_at = at
+    told = {"scores": "final", "pass_mark": notice.pass_mark, "passed": passed}
+    note(session, actor.name, Deed.CHANGE, notice, change=told, at=at)
+    session.flush()
+    session.expire_all()  # the statement went past the session's own copies
+    return passed
+
+
+def _result(pass_mark: int) -> sa.ColumnElement[SignupState]:
+    def word(state: SignupState) -> sa.ColumnElement[SignupState]:
+        return sa.literal(state, Word(SignupState))
+
+    return sa.case(
+        (ExamSignup.absent, word(SignupState.ABSENT)),
+        (ExamSignup.score >= pass_mark, word(SignupState.PASSED)),
+        else_=word(SignupState.FAILED),
+    )
+
+
+def _write_pass_list(session: Session, notice: ExamNotice) -> int:
+    """One line for each who passed; the day of the exam counts, not that of the scores (Q8)."""
+    passed = sa.select(
+        ExamSignup.person_id,
+        ExamSignup.category,
+        sa.literal(notice.exam_on, sa.Date()),
+        sa.literal(PassSource.SYSTEM, Word(PassSource)),
+        ExamSignup.id,
+        sa.literal(""),
+    ).where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.PASSED)
+    columns = ["person_id", "category", "passed_on", "source", "signup_id", "originals_verified_by"]
+    session.execute(sa.insert(ExamPass).from_select(columns, passed))
+    return session.scalar(sa.select(sa.func.count()).select_from(passed.subquery())) or 0
+
+
+def _still_open(session: Session, notice: ExamNotice, at: datetime) -> Iterator[Refusal]:
+    if office_day(at) < notice.exam_on:
+        sentence = _(
+            "The exam is on %(day)s; scores can be submitted from that day on.",
+            day=f"{notice.exam_on:%Y-%m-%d}",
+        )
+        yield Refusal("before-exam", sentence)
+    entrants = list(_entrants(session, notice.id).values())
+    waiting = [entrant.name for entrant in entrants if entrant.state is SignupState.SUBMITTED]
+    if waiting:
+        sentence = _(
+            "%(n)s sign-ups still await review (%(names)s). Please review them first.",
+            n=len(waiting),
+            names=_names(waiting),
+        )
+        yield Refusal("signups-await-review", sentence)
+    admitted = [entrant for entrant in entrants if entrant.state is SignupState.ADMITTED]
+    unmarked = [entrant.name for entrant in admitted if entrant.mark is None]
+    if unmarked:
+        sentence = _(
+            "%(n)s admitted people have no score yet (%(names)s). Please import a score, or 缺考 (absent), for each of them.",
+            n=len(unmarked),
+            names=_names(unmarked),
+        )
+        yield Refusal("scores-missing", sentence)
+    if not admitted:
+        yield Refusal("nobody-admitted", _("Nobody was admitted to this exam, so there are no scores to submit."))
+
+
+def _notice(session: Session, notice_id: int, clerk: Actor) -> ExamNotice:
+    query = sa.select(ExamNotice).where(ExamNotice.id == notice_id, reach(clerk, ExamNotice))
+    found = session.scalars(query).one_or_none() if sound([notice_id]) else None
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,470 @@
+"""Signing up: whom an enterprise may send to an exam, picking them (保存) and sending them in (上报) (R48–R53).
+
+Law: the window, the papers, the person and the places are checked on both steps; people learn all that stands in the way.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+
+from app import numbers
+from app.clock import add_months, office_day, office_time
+from app.config import Office
+from app.errors import NotFound, Place, Refusal, Unmet
+from app.exams.holding import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
+from app.facts import Facts, of_candidates
+from app.identity import mask_id
+from app.models import Enterprise, ExamNotice, ExamSignup, Person
+from app.rules import (
+    SAFETY_OFFICERS,
+    Rule,
+    has_person_papers,
+    is_not_banned,
+    is_of_age,
+    works_for_the_filing_enterprise,
+)
+from app.scope import Actor, must_reach, region_prefix
+from app.vocabulary import Category, Deed, MatterKind, PaperKind, Position, Registration, Role, SignupState
+
+SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49
+UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # still, or again, in the enterprise's hands
+
+_has_papers: Rule = has_person_papers(*SIGNUP_PAPERS)
+_Entered = Mapping[Category, SignupState]  # one person's sign-ups for one notice
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the enterprise's people, and what stands between them and the exam."""
+
+    person_id: int
+    name: str
+    masked_id_number: str
+    position: Position | None
+    lacks: tuple[Refusal, ...]  # missing scans, each with the place to mend it (R49)
+    bars: tuple[Refusal, ...]  # what no category helps against
+    per_category: Mapping[Category, tuple[Refusal, ...]]  # every category of the notice; empty: nothing stands in the way
+    signed_up: _Entered
+
+    @property
+    def open_categories(self) -> tuple[Category, ...]:
+        """What this person can be signed up for now."""
+        if self.lacks or self.bars:
+            return ()
+        return tuple(category for category, refusals in self.per_category.items() if not refusals)
+
+
+class Line(NamedTuple):
+    """A sign-up of a batch, as it stands in the store."""
+
+    id: int
+    notice_id: int
+    person_id: int
+    category: Category
+    state: SignupState
+    name: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of each sign-up of a batch. Nothing is dropped without a word."""
+
+    moved: list[int] = field(default_factory=list)
+    refused: dict[int, tuple[Refusal, ...]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)  # for telling people which one it was
+
+
+def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, office: Office) -> list[Candidate]:
+    """All own people, also those who cannot be picked, with the reasons. A fixed number of queries.
+
+    Whether sign-up is open at all is asked with ``not_open``.
+    """
+    enterprise = _own_enterprise(session, actor)
+    notice = session.get(ExamNotice, notice_id) if sound([notice_id]) else None
+    if notice is None:
+        raise NotFound
+    must_reach(actor, notice)
+    people = session.execute(
+        sa.select(Person.id, Person.name, Person.id_number, Person.position)
+        .where(Person.enterprise_id == enterprise.id)
+        .order_by(Person.id)
+    ).all()
+    pairs = [(person.id, category) for person in people for category in notice.categories]
+    cases = of_candidates(session, enterprise.id, MatterKind.NEW, pairs)
+    entered = _entered(session, [notice_id], [person.id for person in people])
+    on = office_day(at)
+    found = []
+    for person in people:
+        own = [cases[person.id, category] for category in notice.categories]
+        theirs = entered.get((notice_id, person.id), {})
+        found.append(
+            Candidate(
+                person_id=person.id,
+                name=person.name,
+                masked_id_number=mask_id(person.id_number),
+                position=person.position,
+                lacks=tuple(_has_papers(own[0], on, office)),
+                bars=tuple(is_not_banned(own[0], on, office)),
+                per_category={case.category: tuple(_stands_in_the_way(case, theirs, on, office)) for case in own},
+                signed_up=theirs,
+            )
+        )
+    return found
+
+
+def select(
+    session: Session,
+    notice_id: int,
+    picks: Iterable[tuple[int, Category]],
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> list[ExamSignup]:
+    """保存 (R52): put people, each with a category, on the enterprise's list. All or nothing; not yet a sign-up (R53)."""
+    enterprise = _own_enterprise(session, actor)
+    wanted = list(dict.fromkeys(picks))
+    must_be_a_batch(wanted)
+    notice = hold(session, ExamNotice.id == notice_id).get(notice_id) if sound([notice_id]) else None
+    if notice is None:
+        raise NotFound
+    must_reach(actor, notice)
+    refusals = [
+        *not_open(notice, enterprise, at=at),
+        *_too_many(free_places(session, [notice]).get(notice_id), len(wanted)),
+        *_wrong_picks(session, notice, enterprise, wanted, office_day(at), office),
+    ]
+    if refusals:
+        raise Unmet(refusals)
+    return _put_on_list(session, notice_id, enterprise, wanted, actor, at)
+
+
+def _put_on_list(
+    session: Session,
+    notice_id: int,
+    enterprise: Enterprise,
+    wanted: list[tuple[int, Category]],
+    actor: Actor,
+    at: datetime,
+) -> list[ExamSignup]:
+    """In bulk: on SQLite the session itself would write row by row."""
+    given = numbers.daily(session, enterprise.region_code, "BM", office_day(at), len(wanted))
+    common = {
+        "notice_id": notice_id,
+        "enterprise_id": enterprise.id,
+        "region_code": enterprise.region_code,
+        "state": SignupState.SELECTED,
+        "created_at": at,
+        "reviewed_by": "",
+        "reason": "",
+        "absent": False,
+    }
+    rows = [
+        {**common, "number": number, "person_id": person_id, "category": category}
+        for number, (person_id, category) in zip(given, wanted, strict=True)
+    ]
+    session.execute(sa.insert(ExamSignup), rows)
+    signups = list(session.scalars(sa.select(ExamSignup).where(ExamSignup.number.in_(given)).order_by(ExamSignup.id)))
+    made = [(s.id, {"person_id": [None, s.person_id], "category": [None, s.category.value]}) for s in signups]
+    tell_diary(session, made, actor, at, deed=Deed.CREATE)
+    return signups
+
+
+def deselect(session: Session, ids: Iterable[int], actor: Actor) -> Outcome:
+    """Take people off the list again, as long as they are in the enterprise's own hands."""
+    mine = ExamSignup.enterprise_id == _own_enterprise(session, actor).id
+    ids = list(dict.fromkeys(ids))
+    must_be_a_batch(ids)
+    hold_of(session, sound(ids), mine)
+    outcome, rows = sort_out(session, ids, mine, UNSENT)
+    chosen = sa.select(ExamSignup).where(ExamSignup.id.in_([row.id for row in rows]), ExamSignup.state.in_(UNSENT))
+    gone = set()
+    for signup in session.scalars(chosen.execution_options(populate_existing=True)):
+        gone.add(signup.id)
+        session.delete(signup)  # by the session, which keeps the diary of it; written in one statement
+    session.flush()
+    return settled(outcome, rows, gone)
+
+
+def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, office: Office) -> Outcome:
+    """上报 (R53): what was selected, or rejected and put right, goes to review. Everything is checked again.
+
+    Where the places left do not suffice for all rows of a notice, none of them moves: the enterprise chooses, not the house.
+    """
+    enterprise = _own_enterprise(session, actor)
+    mine = ExamSignup.enterprise_id == enterprise.id
+    ids = list(dict.fromkeys(ids))
+    must_be_a_batch(ids)
+    notices = hold_of(session, sound(ids), mine)
+    outcome, rows = sort_out(session, ids, mine, UNSENT)
+    cases = of_candidates(session, enterprise.id, MatterKind.NEW, [(row.person_id, row.category) for row in rows])
+    entered = _entered(session, notices, {row.person_id for row in rows})
+    on, fit = office_day(at), []
+    for row in rows:
+        case, theirs = cases[row.person_id, row.category], entered[row.notice_id, row.person_id]
+        refusals = [
+            *not_open(notices[row.notice_id], enterprise, at=at),
+            *_keeps_back(case, theirs, on, office),
+        ]
+        if refusals:
+            outcome.refused[row.id] = tuple(refusals)
+        else:
+            fit.append(row)
+    fit = seated(session, notices, fit, outcome)
+    new = {
+        "state": SignupState.SUBMITTED,
+        "submitted_at": at,
+        "reviewed_at": None,
+        "reviewed_by": "",
+        "reason": "",
+    }
+    return move(session, outcome, fit, UNSENT, new, actor, at)
+
+
+# --- moving; for ``reviews``, too --------------------------------------------------------------------
+
+
+def not_open(notice: ExamNotice, enterprise: Enterprise, *, at: datetime) -> Iterator[Refusal]:
+    """Why this enterprise cannot sign anybody up for this exam now; nothing: it can. Both ends of the window are in."""
+    span = {
+        "start": f"{office_time(notice.signup_start):%Y-%m-%d %H:%M}",
+        "end": f"{office_time(notice.signup_end):%Y-%m-%d %H:%M}",
+    }
+    if at < notice.signup_start:
+        sentence = _("Sign-up for this exam is from %(start)s to %(end)s; it has not begun yet.", **span)
+        yield Refusal("signup-not-begun", sentence)
+    elif at > notice.signup_end:
+        yield Refusal("signup-closed", _("Sign-up for this exam was from %(start)s to %(end)s; it is closed.", **span))
+    if not enterprise.region_code.startswith(region_prefix(notice.region_code)):
+        yield Refusal(
+            "other-region",
+            _("This exam is for enterprises of another region. Please choose an exam of your own."),
+        )
+    if enterprise.registration is not Registration.APPROVED:
+        yield Refusal("enterprise-not-registered", _("The registration of your enterprise has not been approved yet."))
+
+
+def sort_out(
+    session: Session, ids: Collection[int], within: sa.ColumnElement[bool], sources: Collection[SignupState]
+) -> tuple[Outcome, list[Line]]:
+    """The rows in reach and at the right stage; the others are refused in the outcome. Forged and foreign ids look alike."""
+    query = (
+        sa.select(
+            ExamSignup.id,
+            ExamSignup.notice_id,
+            ExamSignup.person_id,
+            ExamSignup.category,
+            ExamSignup.state,
+            Person.name,
+        )
+        .join(Person, Person.id == ExamSignup.person_id)
+        .where(ExamSignup.id.in_(sound(ids)), within)
+    )
+    found = {row.id: Line(*row) for row in session.execute(query)}
+    outcome, fit = Outcome(names={row.id: row.name for row in found.values()}), []
+    for signup_id in ids:
+        row = found.get(signup_id)
+        if row is None:
+            outcome.refused[signup_id] = NotFound().refusals
+        elif row.state not in sources:
+            outcome.refused[signup_id] = (moved_on(row),)
+        else:
+            fit.append(row)
+    return outcome, fit
+
+
+def moved_on(row: Line) -> Refusal:
+    sentence = _("%(name)s: now “%(state)s”; this can no longer be done.", name=row.name, state=row.state.label)
+    return Refusal("stale", sentence, place=Place("signup", row.id))
+
+
+def move(
+    session: Session,
+    outcome: Outcome,
+    rows: list[Line],
+    sources: Collection[SignupState],
+    new: dict[str, Any],
+    actor: Actor,
+    at: datetime,
+) -> Outcome:
+    """Write the new state, only where the old one still stands, and tell the diary."""
+    if not rows:
+        return outcome
+    here = ExamSignup.id.in_([row.id for row in rows]) & ExamSignup.state.in_(sources)
+    statement = sa.update(ExamSignup).where(here).values(**new).returning(ExamSignup.id)
+    moved = set(session.scalars(statement.execution_options(synchronize_session=False)))
+    session.expire_all()  # the statement went past the session's own copies
+    said = {"reason": new["reason"]} if new.get("reason") else {}
+    lines = [(row.id, {"state": [row.state.value, new["state"].value], **said}) for row in rows if row.id in moved]
+    tell_diary(session, lines, actor, at)
+    return settled(outcome, rows, moved)
+
+
+def settled(outcome: Outcome, rows: Iterable[Line], moved: Collection[int]) -> Outcome:
+    for row in rows:
+        if row.id in moved:
+            outcome.moved.append(row.id)
+        else:
+            outcome.refused[row.id] = (moved_on(row),)
+    return outcome
+
+
+def seated(session: Session, notices: Mapping[int, ExamNotice], rows: Iterable[Line], outcome: Outcome) -> list[Line]:
+    """The rows for whose notice there are places enough for all of them."""
+    per_notice: dict[int, list[Line]] = defaultdict(list)
+    for row in rows:
+        per_notice[row.notice_id].append(row)
+    free = free_places(session, (notices[notice_id] for notice_id in per_notice))
+    fit: list[Line] = []
+    for notice_id, group in per_notice.items():
+        if refusals := tuple(_too_many(free.get(notice_id), len(group))):
+            outcome.refused |= {row.id: refusals for row in group}
+        else:
+            fit += group
+    return fit
+
+
+# --- what stands in the way --------------------------------------------------------------------------
+
+
+def _own_enterprise(session: Session, actor: Actor) -> Enterprise:
+    actor.demand(Role.ENTERPRISE_CLERK)
+    enterprise = session.get(Enterprise, actor.enterprise_id) if actor.enterprise_id is not None else None
+    if enterprise is None:
+        raise NotFound
+    return enterprise
+
+
+def _entered(
+    session: Session, notice_ids: Iterable[int], people: Iterable[int]
+) -> dict[tuple[int, int], dict[Category, SignupState]]:
+    """By (notice, person), whichever enterprise signed them up: nobody sits the same exam twice."""
+    query = sa.select(ExamSignup.notice_id, ExamSignup.person_id, ExamSignup.category, ExamSignup.state).where(
+        ExamSignup.notice_id.in_(list(notice_ids)), ExamSignup.person_id.in_(list(people))
+    )
+    found: dict[tuple[int, int], dict[Category, SignupState]] = defaultdict(dict)
+    for row in session.execute(query):
+        found[row.notice_id, row.person_id][row.category] = row.state
+    return dict(found)
+
+
+def _wrong_picks(
+    session: Session,
+    notice: ExamNotice,
+    enterprise: Enterprise,
+    picks: list[tuple[int, Category]],
+    on: date,
+    office: Office,
+) -> Iterator[Refusal]:
+    """Everything that is wrong with what was picked, person by person."""
+    known = set(sound(person_id for person_id, _category in picks))
+    cases = of_candidates(session, enterprise.id, MatterKind.NEW, [pick for pick in picks if pick[0] in known])
+    own = {pick: case for pick, case in cases.items() if case.employer_id == enterprise.id}
+    entered = _entered(session, [notice.id], known)
+    if len(own) < len(picks):  # said once: whose they are is nobody's business here
+        yield from NotFound().refusals
+    people: dict[int, list[Facts]] = defaultdict(list)
+    for (person_id, _category), case in own.items():
+        people[person_id].append(case)
+    for person_id, theirs in people.items():
+        before = entered.get((notice.id, person_id), {})
+        yield from _has_papers(theirs[0], on, office)
+        yield from is_not_banned(theirs[0], on, office)
+        for case in theirs:
+            if case.category not in notice.categories:
+                offered = _(
+                    "%(name)s: this exam is not held for %(category)s.",
+                    name=case.name,
+                    category=case.category.value,
+                )
+                yield Refusal("category-not-offered", offered)
+            yield from _fits_category(case, on, office)
+            yield from _is_new(case, before)
+        yield from _is_one_first_c(theirs[0], {*before, *(case.category for case in theirs)}, on)
+
+
+def _keeps_back(case: Facts, entered: _Entered, on: date, office: Office) -> Iterator[Refusal]:
+    """What stands in the way of a sign-up that is on the list already."""
+    yield from works_for_the_filing_enterprise(case, on, office)
+    yield from _has_papers(case, on, office)
+    yield from is_not_banned(case, on, office)
+    yield from _fits_category(case, on, office)
+    if case.category in SAFETY_OFFICERS:
+        yield from _is_one_first_c(case, entered, on)
+
+
+def _stands_in_the_way(case: Facts, entered: _Entered, on: date, office: Office) -> Iterator[Refusal]:
+    """Of one person and category, before anything is picked."""
+    yield from _is_new(case, entered)
+    yield from _fits_category(case, on, office)
+    if case.category in SAFETY_OFFICERS and case.category not in entered:
+        yield from _is_one_first_c(case, {*entered, case.category}, on)
+
+
+def _fits_category(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    yield from is_of_age(case, on, office)
+    yield from _holds_no_lasting_certificate(case, on, office)
+
+
+def _is_new(case: Facts, entered: _Entered) -> Iterator[Refusal]:
+    """One sign-up per notice, person and category; the database says so, too."""
+    if case.category in entered:
+        yield Refusal(
+            "already-signed-up",
+            _(
+                "%(name)s is already signed up for %(category)s in this exam (%(state)s).",
+                name=case.name,
+                category=case.category.value,
+                state=entered[case.category].label,
+            ),
+        )
+
+
+def _holds_no_lasting_certificate(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """domain.md 3.1: who holds the certificate sits the exam again only once renewal is open, too. C3 covers C1 and C2."""
+    covering = {case.category, Category.C3} if case.category in (Category.C1, Category.C2) else {case.category}
+    for held in case.certificates:
+        opens = add_months(held.valid_to, -office.renewal_window_months)
+        if held.category in covering and held.in_force(on) and on < opens:
+            yield Refusal(
+                "already-certified",
+                _(
+                    "%(name)s holds %(number)s until %(day)s; sign-up for %(category)s is possible from %(opens)s.",
+                    name=case.name,
+                    number=held.number,
+                    day=f"{held.valid_to:%Y-%m-%d}",
+                    category=case.category.value,
+                    opens=f"{opens:%Y-%m-%d}",
+                ),
+            )
+
+
+def _is_one_first_c(case: Facts, chosen: Iterable[Category], on: date) -> Iterator[Refusal]:
+    """建质〔2015〕206号: a first safety officer's certificate is C1, C2 or C3, one of them; holders may add to theirs."""
+    first = not any(held.category in SAFETY_OFFICERS and held.in_force(on) for held in case.certificates)
+    several = [category.value for category in Category if category in SAFETY_OFFICERS & set(chosen)]
+    if first and len(several) > 1:
+        yield Refusal(
+            "one-first-c",
+            _(
+                "%(name)s has no C certificate yet and can be signed up for only one of %(categories)s.",
+                name=case.name,
+                categories="、".join(several),
+            ),
+        )
+
+
+def _too_many(free: int | None, wanted: int) -> Iterator[Refusal]:
+    if free is not None and wanted > free:
+        sentence = _(
+            "This exam has %(free)s places left; you chose %(n)s people. Please choose fewer.",
+            free=free,
+            n=wanted,
+        )
+        yield Refusal("no-places", sentence)
