@@ -1,0 +1,458 @@
+"""Fields and validators of all forms, in our own words: numbers of persons and firms, words, days and moments, files.
+
+Law: a field gives the domain's value or a sentence that says what to put right; what files hold is judged elsewhere.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from flask_wtf.i18n import translations as stock
+from markupsafe import Markup
+from sqlalchemy import Boolean, Date, DateTime, Integer, String, Text
+from wtforms import (
+    BooleanField,
+    DateField,
+    DateTimeLocalField,
+    Field,
+    FileField,
+    IntegerField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    widgets,
+)
+from wtforms.fields.choices import Choice, SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
+
+from app import identity
+from app.clock import OFFICE_ZONE, office_time
+from app.db import Moment, Secret, Word, Words
+from app.errors import HouseError
+from app.vocabulary import Term
+
+SHORT, LONG = 200, 4000  # characters where a column sets no bound
+MEGABYTE = 1024 * 1024
+
+
+class _Wording:
+    """WTForms' own sentences, in our words where we have some and in WTForms' translation where not."""
+
+    def gettext(self, string: str) -> str:
+        ours = str(gettext(string)) if string else ""
+        return ours if ours != string else str(stock.gettext(string))
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        return str(stock.ngettext(singular, plural, n))
+
+
+class HouseForm(FlaskForm):  # type: ignore[misc]
+    """Base of every form."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        def get_translations(self, form: Any) -> Any:  # noqa: ARG002 - WTForms' own signature
+            return _Wording()
+
+
+# --- validators -----------------------------------------------------------------------------------------
+
+
+class Required(DataRequired):  # type: ignore[misc]
+    """Something other than blanks must be there."""
+
+    def __init__(self, message: object | None = None) -> None:
+        super().__init__(message or _("Please fill this in."))
+
+
+class TextLength(Length):  # type: ignore[misc]
+    def __init__(self, longest: int) -> None:
+        super().__init__(max=longest, message=_("At most %(n)s characters fit here.", n=longest))
+
+
+class Between(NumberRange):  # type: ignore[misc]
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(least, most, _("Please enter a number from %(least)s to %(most)s.", least=least, most=most))
+
+
+# --- text and numbers -----------------------------------------------------------------------------------
+
+
+class TextField(StringField):  # type: ignore[misc]
+    """One line; blanks around it do not count, and no NUL reaches the store."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata([value.replace("\0", "").strip() for value in valuelist])
+
+
+class LongTextField(TextAreaField):  # type: ignore[misc]
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata([value.replace("\0", "").replace("\r\n", "\n").strip() for value in valuelist])
+
+
+class WholeNumberField(IntegerField):  # type: ignore[misc]
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist or not valuelist[0].strip():
+            self.data = None
+            return
+        try:
+            self.data = int(identity.fold(valuelist[0]))
+        except ValueError:
+            self.data = None
+            raise ValueError(gettext("Please enter a whole number.")) from None
+
+
+class TickField(BooleanField):  # type: ignore[misc]
+    """A single box to tick; its label stands behind it."""
+
+
+class SecretTextField(PasswordField):  # type: ignore[misc]
+    """A password; never sent back to the page."""
+
+
+class _ParsedField(TextField):
+    """Text that the domain parses. What was typed is shown again when it is refused."""
+
+    parse: Callable[[str], str]
+    entry_mode = ""
+    data: str | None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        if not self.data:
+            return
+        try:
+            self.data = type(self).parse(self.data)
+        except HouseError as no:
+            raise ValueError(str(no)) from None
+
+    def _value(self) -> str:
+        return str(self.raw_data[0]) if self.raw_data else str(self.data or "")
+
+
+class IdNumberField(_ParsedField):
+    """A resident ID number; data is its 18 characters in the canonical form."""
+
+    parse = staticmethod(identity.parse_id_number)
+
+
+ResidentIdField = IdNumberField
+
+
+class CreditCodeField(_ParsedField):
+    """A unified social credit code."""
+
+    parse = staticmethod(identity.parse_credit_code)
+
+
+class MobileField(_ParsedField):
+    parse = staticmethod(identity.parse_mobile)
+    entry_mode = "tel"
+
+
+class NameField(_ParsedField):
+    """A person's name, with ``·`` in its one form."""
+
+    parse = staticmethod(identity.parse_name)
+
+
+# --- choices --------------------------------------------------------------------------------------------
+
+
+Choices = Iterable[SelectChoice | tuple[Any, object]]
+
+
+def _choices(given: Choices) -> list[SelectChoice]:
+    return [one if isinstance(one, SelectChoice) else SelectChoice(*one) for one in given]
+
+
+class ChoiceField(SelectField):  # type: ignore[misc]
+    """A select. ``blank`` puts an empty first line; data is the chosen value or None."""
+
+    def __init__(
+        self, label: object = None, validators: Any = None, *, choices: Choices = (), blank: bool = True, **kwargs: Any
+    ) -> None:
+        self.blank = blank
+        super().__init__(label, validators, validate_choice=False, choices=_choices(choices), **kwargs)
+
+    def iter_choices(self) -> Iterable[Any]:
+        if self.blank:
+            yield Choice("", gettext("Please choose"), self.data in (None, ""), {})
+        yield from super().iter_choices()
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist or not valuelist[0]:
+            self.data = None
+            return
+        self.data = self.coerce(valuelist[0])
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
+        known = {str(value) for value, *_rest in _choices(self.choices or ())}
+        if self.data is not None and str(self.data) not in known:
+            raise ValidationError(gettext("Please choose from the list."))
+
+
+class WordField(ChoiceField):
+    """A select over a vocabulary, or over ``only`` some of its words; data is the Term or None."""
+
+    def __init__(
+        self,
+        words: type[Term],
+        label: object = None,
+        validators: Any = None,
+        *,
+        only: Sequence[Term] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.words, self.only = words, tuple(only if only is not None else words)
+        super().__init__(label, validators, coerce=str, **kwargs)
+
+    def iter_choices(self) -> Iterable[Any]:
+        if self.blank:
+            yield Choice("", gettext("Please choose"), self.data is None, {})
+        for term in self.only:
+            yield Choice(term.value, str(term), term is self.data, {})
+
+    def process_data(self, value: Any) -> None:
+        self.data = value if isinstance(value, Term) else next((term for term in self.words if term.value == value), None)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        code = valuelist[0] if valuelist else ""
+        self.data = next((term for term in self.only if str(term.value) == code), None)
+        if code and self.data is None:
+            raise ValueError(gettext("Please choose from the list."))
+
+    def pre_validate(self, form: Any) -> None:
+        """Checked on reading already."""
+
+
+class TicksField(SelectMultipleField):  # type: ignore[misc]
+    """Several boxes to tick; data is the list of chosen values."""
+
+    widget = widgets.ListWidget(prefix_label=False)
+    option_widget = widgets.CheckboxInput()
+
+    def __init__(self, label: object = None, validators: Any = None, *, choices: Choices = (), **kwargs: Any) -> None:
+        super().__init__(label, validators, choices=_choices(choices), **kwargs)
+
+
+class WordsField(TicksField):
+    """Several words of a vocabulary; data is a tuple of Terms."""
+
+    def __init__(self, words: type[Term], label: object = None, validators: Any = None, **kwargs: Any) -> None:
+        self.words = tuple(kwargs.pop("only", None) or words)
+        super().__init__(label, validators, choices=[(t.value, t.label) for t in self.words], **kwargs)
+
+    def process_data(self, value: Any) -> None:
+        self.data = [term.value for term in value or ()]
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        setattr(obj, name, tuple(term for term in self.words if term.value in (self.data or ())))
+
+
+# --- time -----------------------------------------------------------------------------------------------
+
+
+class DayField(DateField):  # type: ignore[misc]
+    """A day, by the browser's own picker."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if not text:
+            return
+        try:
+            self.data = date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(gettext("This day does not exist. Please write it like 2026-01-31.")) from None
+        if not 1900 <= self.data.year <= 2999:
+            raise ValueError(gettext("The year must lie between 1900 and 2999."))
+
+
+class MomentField(DateTimeLocalField):  # type: ignore[misc]
+    """A moment, typed and shown in office time (Asia/Shanghai); data is aware and in UTC."""
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return f"{office_time(self.data):%Y-%m-%dT%H:%M}" if self.data else ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if not text:
+            return
+        try:
+            local = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(gettext("This time does not exist. Please write it like 2026-01-31 09:00.")) from None
+        if local.tzinfo is not None or not 1900 <= local.year <= 2999:
+            raise ValueError(gettext("Please write the office's time, like 2026-01-31 09:00."))
+        self.data = local.replace(tzinfo=OFFICE_ZONE).astimezone(UTC)
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that is there already, for the card that shows it."""
+
+    name: str
+    size: int = 0
+    url: str = ""
+    image: bool = False
+
+
+class UploadField(FileField):  # type: ignore[misc]
+    """A file, in a card. ``data`` is werkzeug's FileStorage or None; storing it is ``deposit``'s business."""
+
+    def __init__(
+        self,
+        label: object = None,
+        validators: Any = None,
+        *,
+        accept: Sequence[str] = (".jpg", ".jpeg", ".png", ".pdf"),
+        limit_mb: float = 5,
+        limit_bytes: int = 0,
+        removable: bool = False,
+        needed: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.accept, self.removable, self.needed = tuple(accept), removable, needed
+        self.limit_bytes = limit_bytes or int(limit_mb * MEGABYTE)
+        self.current: Uploaded | None = None
+        self.removed = False
+        super().__init__(label, validators, **kwargs)
+
+    @property
+    def kinds(self) -> str:
+        return str(gettext(", ").join(mark.lstrip(".").upper() for mark in self.accept if mark != ".jpeg"))
+
+    @property
+    def limit(self) -> str:
+        large = self.limit_bytes >= MEGABYTE
+        return f"{self.limit_bytes / MEGABYTE:g} MB" if large else f"{self.limit_bytes // 1024} KB"
+
+    def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:  # noqa: ARG002
+        super().process(formdata, None, extra_filters)  # an object's column is no file; ``current`` shows what is there
+        self.removed = bool(formdata and formdata.get(f"{self.name}-remove"))
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = next((file for file in valuelist if getattr(file, "filename", "")), None)
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
+        if self.data is None:
+            if self.needed and (self.current is None or self.removed):
+                raise ValidationError(gettext("Please choose a file."))
+            return
+        if not str(self.data.filename).lower().endswith(self.accept):
+            raise ValidationError(gettext("Only these kinds of file fit here: %(kinds)s.", kinds=self.kinds))
+        size = self.data.stream.seek(0, 2)
+        self.data.stream.seek(0)
+        if not size:
+            raise ValidationError(gettext("The file is empty. Please choose it again."))
+        if size > self.limit_bytes:
+            raise ValidationError(gettext("The file is larger than %(size)s.", size=self.limit))
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        """Files are stored by digest, never as a column's text."""
+
+
+# --- from columns to fields, from fields to controls ----------------------------------------------------
+
+
+def fields_for(
+    datamodel: Any,
+    columns: Iterable[str],
+    labels: Mapping[str, object],
+    hints: Mapping[str, object],
+    validators: Mapping[str, Sequence[Any]],
+) -> dict[str, Any]:
+    """A field for each plain column; relations are left to FAB's selects."""
+    made = {}
+    for name in columns:
+        column = datamodel.list_columns.get(name)
+        if column is not None:
+            words = {"label": labels.get(name, name), "description": hints.get(name, "")}
+            made[name] = _field_for(column, words, list(validators.get(name, ())))
+    return made
+
+
+def _field_for(column: Any, words: dict[str, Any], checks: list[Any]) -> Any:
+    kind = column.type
+    if isinstance(kind, Boolean):
+        return TickField(**words, validators=checks)
+    required = not column.nullable and column.default is None and column.server_default is None
+    zero_counts = InputRequired(_("Please fill this in.")) if isinstance(kind, Integer) else Required()
+    checks.insert(0, zero_counts if required else Optional())
+    longest = getattr(kind, "length", None) or (LONG if isinstance(kind, Text) else SHORT)
+    if isinstance(kind, Word):
+        return WordField(kind.term, **words, validators=checks)
+    if isinstance(kind, Words):
+        return WordsField(kind.term, **words, validators=checks)
+    if isinstance(kind, (Moment, DateTime)):
+        return MomentField(**words, validators=checks)
+    if isinstance(kind, Date):
+        return DayField(**words, validators=checks)
+    if isinstance(kind, Integer):
+        return WholeNumberField(**words, validators=checks)
+    if isinstance(kind, Text):
+        return LongTextField(**words, validators=[*checks, TextLength(longest)])
+    if isinstance(kind, (String, Secret)):
+        return TextField(**words, validators=[*checks, TextLength(longest)])
+    return TextField(**words, validators=checks)
+
+
+def control(field: Field, **attributes: Any) -> Markup:
+    """The native control of any field, ours or FAB's: no placeholder for a label, no script, no inline style."""
+    attributes = {"class_": "form-control", **(field.render_kw or {}), **attributes}
+    if isinstance(field, TicksField):
+        return _ticks(field, attributes)
+    if isinstance(field, RadioField):
+        return _ticks(field, attributes)
+    for kind, widget in _CONTROLS:
+        if isinstance(field, kind):
+            return _completed(widget, field, attributes)
+    many = isinstance(getattr(field, "widget", None), widgets.Select) and type(field).__name__.endswith("MultipleField")
+    if hasattr(field, "iter_choices"):
+        return _drawn(widgets.Select(multiple=many), field, attributes)
+    return _drawn(widgets.TextInput(), field, attributes)
+
+
+_CONTROLS: tuple[tuple[Any, Any], ...] = (
+    (PasswordField, widgets.PasswordInput()),
+    (BooleanField, widgets.CheckboxInput()),
+    (TextAreaField, widgets.TextArea()),
+    (DateTimeLocalField, widgets.DateTimeLocalInput()),
+    (DateField, widgets.DateInput()),
+    (IntegerField, widgets.NumberInput(step=1)),
+)
+
+
+def _completed(widget: Any, field: Field, attributes: dict[str, Any]) -> Markup:
+    if isinstance(field, BooleanField):
+        attributes.pop("class_", None)
+    if isinstance(field, TextAreaField):
+        attributes.setdefault("rows", 4)
+    if isinstance(field, PasswordField):
+        attributes.setdefault("autocomplete", "new-password")
+    return _drawn(widget, field, attributes)
+
+
+def _drawn(widget: Any, field: Field, attributes: dict[str, Any]) -> Markup:
+    return Markup(widget(field, **attributes))  # noqa: S704 - WTForms escapes what it draws
+
+
+def _ticks(field: Any, attributes: dict[str, Any]) -> Markup:
+    """Boxes or rounds in one line each; the group is described as a whole."""
+    described = attributes.get("aria-describedby")
+    group = Markup(' aria-describedby="{}"').format(described) if described else Markup("")
+    parts = [Markup("<label>{}<span>{}</span></label>").format(option(), option.label.text) for option in field]
+    return Markup('<div class="ticks" id="{}" tabindex="-1"{}>{}</div>').format(field.id, group, Markup("").join(parts))

@@ -1,0 +1,95 @@
+"""Small things that every page shows alike: a thing to press, the tone of a state, a value in words.
+
+Law: a state is told by its word first; its tone only repeats it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from flask_babel import gettext
+from markupsafe import Markup
+
+from app.clock import office_time
+from app.vocabulary import Term
+
+NOTHING = Markup('<span class="muted">—</span>')
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A thing to press in a row, a head or a bar. ``post`` makes it a button: a GET never changes anything."""
+
+    label: object
+    url: str
+    icon: str = ""
+    primary: bool = False
+    danger: bool = False
+    post: bool = False
+    confirm: object = ""  # the sentence asked before it is done
+    reason: Sequence[object] = ()  # not empty: a reason is required; these are offered. Travels as "reason"
+    external: bool = False  # opens in a new tab (a PDF)
+
+
+# The tone repeats what the word says (never colour alone): todo somebody must act, run under way, ok, bad, off.
+TONES = {
+    "draft": "off",
+    "awaiting_acceptance": "todo",
+    "returned": "todo",
+    "not_accepted": "bad",
+    "awaiting_review": "todo",
+    "review_refused": "bad",
+    "awaiting_approval": "todo",
+    "approval_refused": "bad",
+    "approved": "ok",
+    "submit": "run",
+    "accept": "ok",
+    "return": "todo",
+    "decline": "bad",
+    "endorse": "ok",
+    "refuse_review": "bad",
+    "approve": "ok",
+    "refuse_approval": "bad",
+    "selected": "off",
+    "submitted": "todo",
+    "admitted": "run",
+    "rejected": "bad",
+    "passed": "ok",
+    "failed": "bad",
+    "absent": "off",
+    "pending": "todo",
+    "queued": "todo",
+    "sent": "ok",
+    "01": "ok",
+    "02": "todo",
+    "03": "bad",
+    "04": "off",
+    "05": "bad",
+    "06": "off",
+    "07": "bad",
+    "99": "off",
+}
+
+
+def tone(word: object) -> str:
+    """The tone of a state, by its code; nothing for words that are not states."""
+    code = word.value if isinstance(word, Term) else word
+    return TONES.get(str(code), "")
+
+
+def shown(value: object) -> object:
+    """A value as people read it: office time, words instead of codes, a dash for nothing."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return gettext("Yes") if value else gettext("No")
+    if isinstance(value, datetime):
+        return f"{office_time(value) if value.tzinfo else value:%Y-%m-%d %H:%M}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Markup)):
+        return gettext(", ").join(str(shown(part)) for part in value if part is not None) or NOTHING
+    return value if isinstance(value, Markup) else str(value)

@@ -1,0 +1,195 @@
+"""The query bar: what a list is asked for by its address, and the fields that ask.
+
+Law: nothing of a request is kept on the screen; an address that makes no sense is read as if that part were not there.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import Boolean, ColumnElement, Date, DateTime, Integer, String
+from werkzeug.datastructures import MultiDict
+
+from app.clock import OFFICE_ZONE
+from app.db import Moment, Word, Words
+from app.screens.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
+
+LONGEST = 100  # characters of one query field
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One field of the query bar: ``kind`` is text, select or range (then the names end in _from and _to)."""
+
+    name: str
+    label: object
+    kind: str
+    holds: Callable[[str], ColumnElement[bool] | None]
+    until: Callable[[str], ColumnElement[bool] | None] | None = None
+    options: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"{self.name}_from", f"{self.name}_to") if self.kind == "range" else (self.name,)
+
+    def conditions(self, values: Mapping[str, str]) -> dict[str, ColumnElement[bool]]:
+        """The conditions for the values that make sense, by parameter name."""
+        asks = (self.holds, self.until or self.holds)
+        found = {name: ask(values[name]) for name, ask in zip(self.names, asks, strict=False) if values.get(name)}
+        return {name: condition for name, condition in found.items() if condition is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one request asks of a list, already cleaned: every value here is in force."""
+
+    values: dict[str, str]
+    conditions: dict[str, ColumnElement[bool]] = field(repr=False)
+    sort: str
+    descending: bool
+    page: int  # from 1
+    size: int
+    usual: tuple[str, bool, int]  # sort, descending and size when nothing is said
+
+    def args(self, **changes: Any) -> dict[str, Any]:
+        """Parameters of the same list with changes; None leaves a parameter out, and a new question starts at page 1."""
+        args: dict[str, Any] = dict(self.values)
+        if (self.sort, self.descending) != self.usual[:2]:
+            args["sort"] = f"{'-' if self.descending else ''}{self.sort}"
+        if self.size != self.usual[2]:
+            args["size"] = self.size
+        if self.page > 1:
+            args["page"] = self.page
+        args |= {"page": None} | changes
+        return {name: value for name, value in args.items() if value not in (None, "", 1 if name == "page" else None)}
+
+
+def ask(source: MultiDict[str, str], boxes: Sequence[Box], sortable: Sequence[str], usual: tuple[str, bool, int]) -> Asked:
+    """Read an address. Unknown, empty and senseless parts are left out, numbers are clamped."""
+    given = {name: _UNPRINTABLE.sub("", value).strip()[:LONGEST] for name, value in source.items()}
+    conditions: dict[str, ColumnElement[bool]] = {}
+    for box in boxes:
+        conditions |= box.conditions(given)
+    sort, descending = given.get("sort", "").lstrip("-"), given.get("sort", "").startswith("-")
+    if sort not in sortable:
+        sort, descending = usual[:2]
+    size = _number(given.get("size"), usual[2])
+    return Asked(
+        values={name: given[name] for name in conditions},
+        conditions=conditions,
+        sort=sort,
+        descending=descending,
+        page=max(_number(given.get("page"), 1), 1),
+        size=min(PAGE_SIZES, key=lambda allowed: (abs(allowed - size), allowed)) if size != usual[2] else size,
+        usual=usual,
+    )
+
+
+def crooked(source: MultiDict[str, str]) -> bool:
+    """Whether an address carries empty fields, as a form without script sends them: straightened before it is shared."""
+    return any(value == "" for value in source.values())
+
+
+def boxes_for(
+    datamodel: SelInterface,
+    columns: Sequence[str],
+    labels: Mapping[str, object],
+    own: Mapping[str, Callable[[str], ColumnElement[bool] | None]],
+) -> list[Box]:
+    """A field for each column that can be asked for. Relations cannot: a select of all their rows would tell their names."""
+    found = []
+    for name in dict.fromkeys((*columns, *own)):
+        label = labels.get(name, name)
+        if name in own:
+            found.append(Box(name, label, "text", own[name]))
+        elif (reached := _reach(datamodel, name)) is not None:
+            found.append(_box(name, label, *reached))
+    return found
+
+
+def _reach(datamodel: SelInterface, name: str) -> tuple[Any, Callable[[Any], ColumnElement[bool]]] | None:
+    """The column a dotted name ends at, and how a condition on it becomes one on the row."""
+    steps, model = [], datamodel.obj
+    for part in datamodel.relations_on(name):
+        steps.append(getattr(model, part))
+        model = steps[-1].property.mapper.class_
+    leaf = name.rsplit(".", maxsplit=1)[-1]
+    if len(steps) == name.count(".") + 1 or leaf not in model.__mapper__.columns:
+        return None
+
+    def wrap(condition: Any) -> ColumnElement[bool]:
+        for step in reversed(steps):
+            condition = step.any(condition) if step.property.uselist else step.has(condition)
+        return condition  # type: ignore[no-any-return]
+
+    return getattr(model, leaf), wrap
+
+
+def _box(name: str, label: object, column: Any, wrap: Callable[[Any], ColumnElement[bool]]) -> Box:
+    kind = column.type
+    if isinstance(kind, (Word, Words)):
+        words = {str(term.value): term for term in kind.term}
+        among = isinstance(kind, Words)
+        options = tuple((code, term.label) for code, term in words.items())
+
+        def word(code: str) -> ColumnElement[bool]:
+            return wrap(column.contains(f",{code},") if among else column == words[code])
+
+        return Box(name, label, "select", lambda text: word(text) if text in words else None, options=options)
+    if isinstance(kind, Boolean):
+        answers = {"yes": True, "no": False}
+        options = (("yes", _("Yes")), ("no", _("No")))
+        return Box(name, label, "select", lambda t: wrap(column.is_(answers[t])) if t in answers else None, options=options)
+    if isinstance(kind, (Date, DateTime, Moment)):
+        bound = _day if isinstance(kind, Date) else _office_midnight if isinstance(kind, Moment) else _naive_midnight
+        return Box(
+            name,
+            label,
+            "range",
+            lambda text: None if (day := _parse(text)) is None else wrap(column >= bound(day)),
+            lambda text: None if (day := _parse(text)) is None else wrap(column < bound(day + timedelta(days=1))),
+        )
+    if isinstance(kind, Integer):
+        return Box(name, label, "text", lambda text: None if (n := _whole(text)) is None else wrap(column == n))
+    if isinstance(kind, String):
+        return Box(name, label, "text", lambda text: wrap(contains(column, text)))
+    return Box(name, label, "text", lambda text: wrap(column == text))
+
+
+def contains(column: Any, text: str) -> ColumnElement[bool]:
+    """The column holds this text, whatever the case; ``%`` and ``_`` are themselves."""
+    literal = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return column.ilike(f"%{literal}%", escape="/")  # type: ignore[no-any-return]
+
+
+def _parse(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 1900 <= day.year <= 2999 else None
+
+
+def _day(day: date) -> date:
+    return day
+
+
+def _naive_midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+def _office_midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), OFFICE_ZONE)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) and abs(int(text)) <= LARGEST_ID else None
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    number = _whole(text or "")
+    return otherwise if number is None else number

@@ -1,0 +1,413 @@
+"""The screen: one generated list, form and page over a table, in the house's own look.
+
+Law: every row it touches is fetched inside its base filters; every store goes through ``deposit``; no GET changes anything.
+"""
+
+import builtins
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import Any, ClassVar, TypeVar, cast
+
+from flask import abort, flash, redirect, request, url_for
+from flask_appbuilder import ModelView, expose
+from flask_appbuilder.forms import GeneralModelConverter
+from flask_appbuilder.security.decorators import has_access
+from flask_babel import gettext
+from sqlalchemy import ColumnElement
+from sqlalchemy.exc import IntegrityError
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from app.errors import HouseError, Refusal
+from app.forms import HouseForm, fields_for
+from app.screens.datamodel import COUNT_CAP, PAGE_SIZES, SelInterface
+from app.screens.furniture import safe_next
+from app.screens.links import Link, shown
+from app.screens.query import Asked, Box, ask, boxes_for, crooked
+from app.vocabulary import Term
+
+log = logging.getLogger(__name__)
+
+# FAB's stock doors that are never opened here: actions run by any row id, downloads by any file name (fab.md 2.1, 2.3).
+SHUT = frozenset({"action", "action_post", "download", "userinfo"})
+
+
+Door = TypeVar("Door", bound=Callable[..., Any])
+
+
+def door(path: str, *methods: str) -> Callable[[Door], Door]:
+    """A method of a screen as a page: its path, its methods (GET), and the permission named after it."""
+
+    def open_up(method: Door) -> Door:
+        return cast("Door", expose(path, methods=methods or ("GET",))(has_access(method)))
+
+    return open_up
+
+
+class Screen(ModelView):  # type: ignore[misc]
+    """Base of every generated screen. FAB's declarations (columns, labels, fieldsets, filters) are read as they are."""
+
+    list_template = "screens/list.html"
+    show_template = "screens/show.html"
+    add_template = "screens/form.html"
+    edit_template = "screens/form.html"
+    page_size = 20
+
+    # What FAB reads and fills in, with the types it leaves open.
+    datamodel: Any
+    actions: Any
+    base_permissions: Any
+    exclude_route_methods: Any
+    related_views: Any
+    order_columns: Any
+    add_form: Any
+    edit_form: Any
+
+    head_column = ""
+    tag_columns: Sequence[str] = ()
+    tabs_column = ""
+    tabs: Sequence[Term] = ()
+    sub_columns: ClassVar[Mapping[str, str]] = {}
+    search_by: ClassVar[Mapping[str, Callable[[str], ColumnElement[bool] | None]]] = {}
+    form_buttons: Sequence[tuple[str, object]] = ()
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.exclude_route_methods = set(self.exclude_route_methods) | SHUT
+        super().__init__(**kwargs)
+        # FAB made a permission of every inherited @action; without a route it would only mislead.
+        self.base_permissions = [name for name in self.base_permissions if name not in self.actions]
+        self.actions = {}
+
+    def _init_properties(self) -> None:
+        if not isinstance(self.datamodel, SelInterface):
+            self.datamodel = SelInterface(self.datamodel.obj, self.datamodel._session)
+        super()._init_properties()
+        self.related_views = []
+        self.head_column = self.head_column or self.list_columns[0]
+        self.order_columns = [column for column in self.order_columns if self.datamodel.plain(column)]
+        walked = {*self.list_columns, *self.sub_columns.values(), *self.show_columns}
+        self.datamodel = self.datamodel.bound(self.base_filters, walked)
+        self.boxes: builtins.list[Box] = boxes_for(
+            self.datamodel, [*self.search_columns, *filter(None, [self.tabs_column])], self.label_columns, self.search_by
+        )
+
+    def _init_forms(self) -> None:
+        self.add_form = self.add_form or self._form_of(self.add_columns, self.add_form_extra_fields, "add")
+        self.edit_form = self.edit_form or self._form_of(self.edit_columns, self.edit_form_extra_fields, "edit")
+
+    def _form_of(self, columns: Sequence[str], own: Mapping[str, Any], deed: str) -> type[HouseForm]:
+        """A form over columns: our fields for plain ones, FAB's selects for relations, the screen's own before both."""
+        fields = fields_for(self.datamodel, columns, self.label_columns, self.description_columns, self.validators_columns)
+        made = GeneralModelConverter(self.datamodel).create_form(
+            self.label_columns,
+            list(columns),
+            self.description_columns,
+            self.validators_columns,
+            {**fields, **own},
+            getattr(self, f"{deed}_form_query_rel_fields"),
+        )
+        return type(f"{type(self).__name__}Form", (HouseForm, made), {})
+
+    # --- what a screen says and offers; override these -------------------------------------------------
+
+    def head_links(self) -> builtins.list[Link]:
+        """Top right of the list."""
+        return [Link(gettext("Add"), self.url("add"), icon="plus", primary=True)] if self.may("add") else []
+
+    def row_links(self, item: Any) -> builtins.list[Link]:
+        """The last column of a row; the first one opens the row."""
+        pk = self.datamodel.get_pk_value(item)
+        links = [Link(gettext("View"), self.url("show", pk=pk))] if self.may("show") else []
+        if self.may("edit"):
+            links.append(Link(gettext("Edit"), self.url("edit", pk=pk)))
+        if self.may("delete"):
+            sure = gettext("Delete this record? It cannot be brought back.")
+            links.append(Link(gettext("Delete"), self.url("delete", pk=pk), danger=True, post=True, confirm=sure))
+        return links
+
+    def batch_links(self) -> builtins.list[Link]:
+        """Above the table; each posts the ticked rows as ``rowid`` (and ``reason``) to its address."""
+        return []
+
+    def show_links(self, item: Any) -> builtins.list[Link]:
+        """Top right of the page of one row."""
+        here = url_for(f"{self.endpoint}.show", pk=self.datamodel.get_pk_value(item))
+        return [link for link in self.row_links(item) if link.url.partition("?")[0] != here]
+
+    def note(self) -> object:
+        """A sentence above the list."""
+        return ""
+
+    def empty(self) -> tuple[object, Link | None]:
+        """What an empty list says, and the next thing to do."""
+        return gettext("There is nothing here yet."), next(iter(self.head_links()), None)
+
+    def cell(self, column: str, item: Any) -> object | None:
+        """A cell's own content; None shows the value as usual."""
+
+    def make(self) -> Any:
+        """The new object behind the form for adding."""
+        return self.datamodel.obj()
+
+    def fill(self, form: Any, item: Any, *, new: bool) -> None:
+        """Completes a form before it is shown or checked: choices, the files there are."""
+
+    def deposit(self, item: Any, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        """Store what was typed. A ``HouseError`` raised here is shown in the form; nothing is stored then."""
+        form.populate_obj(item)
+        self.datamodel.session.add(item)
+
+    def remove(self, item: Any) -> None:
+        """Delete a row."""
+        self.datamodel.session.delete(item)
+
+    def after(self, item: Any, *, new: bool) -> str | None:
+        """Where to go after a deposit; None is back to where one came from."""
+
+    def extra(self, item: Any) -> str | None:
+        """The name of a template shown below the facts of one row."""
+
+    # --- addresses and permissions ---------------------------------------------------------------------
+
+    def may(self, deed: str) -> bool:
+        """Whether the reader holds the permission and the screen has the door. Hides buttons; forbids nothing."""
+        name = f"can_{deed}"
+        open_here = deed not in self.exclude_route_methods and name in self.base_permissions
+        return open_here and self.appbuilder.sm.has_access(name, self.class_permission_name)
+
+    def url(self, deed: str, **args: Any) -> str:
+        """An address of this screen; the way back to the list as it stands goes with it."""
+        back = request.full_path.rstrip("?")
+        if deed in ("show", "edit", "add", "delete") and request.query_string and request.endpoint == f"{self.endpoint}.list":
+            args.setdefault("next", back)
+        return url_for(f"{self.endpoint}.{deed}", **args)
+
+    def label(self, column: str) -> str:
+        return str(self.label_columns.get(column) or column)
+
+    def value(self, column: str, item: Any) -> object:
+        """A column of a row as shown: by ``cell``, by a formatter, or in the usual way; dotted names are walked."""
+        own = self.cell(column, item)
+        if own is not None:
+            return own
+        raw = walk(item, column)
+        formatter = self.formatters_columns.get(column)
+        return formatter(raw) if formatter else shown(raw)
+
+    def walk(self, item: Any, column: str) -> Any:
+        return walk(item, column)
+
+    # --- list ------------------------------------------------------------------------------------------
+
+    @door("/list/")
+    def list(self) -> Response | str:
+        asked = self.asked()
+        if crooked(request.args):
+            return redirect(url_for(f"{self.endpoint}.list", **asked.args()))
+        query = self.datamodel.within_reach(*(c for name, c in asked.conditions.items() if name != self.tabs_column))
+        tally = self.datamodel.tally(query, self.tabs_column) if self.tabs_column else {}
+        if self.tabs_column in asked.conditions:
+            query = query.filter(asked.conditions[self.tabs_column])
+        count = self._count(query, tally, asked)
+        pages = max(ceil(min(count, COUNT_CAP) / asked.size), 1)
+        page = min(asked.page, pages)
+        rows = self.datamodel.page(query, asked.sort, asked.descending, page - 1, asked.size) if count else []
+        return self.render_template(  # type: ignore[no-any-return]
+            self.list_template,
+            title=self.list_title,
+            screen=self,
+            asked=asked,
+            rows=rows,
+            count=count,
+            labels={column: self.label(column) for column in self.list_columns},
+            tabs=self._tabs(tally, asked),
+            pager=Pager(self, asked, page, pages, count),
+        )
+
+    def asked(self, source: MultiDict[str, str] | None = None) -> Asked:
+        """What this request asks of the list; the same reading serves an export of what is filtered."""
+        sort, direction = self.base_order or (self.datamodel.get_pk_name(), "desc")
+        usual = (sort, direction == "desc", self.page_size)
+        return ask(request.args if source is None else source, self.boxes, self.order_columns, usual)
+
+    def _count(self, query: Any, tally: Mapping[Any, int], asked: Asked) -> int:
+        """The tabs have counted already; a list without tabs counts, and stops above the cap."""
+        if not self.tabs_column:
+            return int(self.datamodel.count(query))
+        chosen = asked.values.get(self.tabs_column)
+        return sum(n for word, n in tally.items() if chosen is None or (isinstance(word, Term) and word.value == chosen))
+
+    def _tabs(self, tally: Mapping[Any, int], asked: Asked) -> builtins.list[tuple[object, int, str, bool]]:
+        """``(label, count, address, current)`` for 全部 and each word."""
+        if not self.tabs_column:
+            return []
+        chosen = asked.values.get(self.tabs_column)
+        words = self.tabs or tuple(getattr(self.datamodel.obj, self.tabs_column).type.term)
+
+        def to(code: str | None) -> str:
+            return url_for(f"{self.endpoint}.list", **asked.args(**{self.tabs_column: code}))
+
+        every = (gettext("All"), sum(tally.values()), to(None), chosen is None)
+        return [every, *((w.label, tally.get(w, 0), to(w.value), w.value == chosen) for w in words)]
+
+    # --- one row -----------------------------------------------------------------------------------------
+
+    @door("/show/<pk>")
+    def show(self, pk: str) -> str:
+        item = self.found(pk)
+        sets = self.show_fieldsets or [("", {"fields": self.show_columns})]
+        facts = [
+            (title, more.get("description", ""), [(self.label(c), self._fact(c, item)) for c in more["fields"]])
+            for title, more in sets
+        ]
+        return self.render_template(  # type: ignore[no-any-return]
+            self.show_template,
+            title=self.show_title,
+            screen=self,
+            item=item,
+            facts=facts,
+            crumbs=self.crumbs(),
+            back=safe_next(url_for(f"{self.endpoint}.list") if self.may("list") else "/"),
+        )
+
+    def _fact(self, column: str, item: Any) -> tuple[str, object]:
+        """How a fact is shown, ``tag`` or plain, and what."""
+        return ("tag", walk(item, column)) if column in self.tag_columns else ("", self.value(column, item))
+
+    def found(self, pk: Any) -> Any:
+        """The row within reach, or 404."""
+        item = self.datamodel.get(pk)
+        return item if item is not None else abort(404)
+
+    def crumbs(self) -> builtins.list[tuple[object, str]]:
+        return [(self.list_title, url_for(f"{self.endpoint}.list"))] if self.may("list") else []
+
+    @door("/add", "GET", "POST")
+    def add(self) -> Response | str:
+        return self._form_page(self.make(), new=True)
+
+    @door("/edit/<pk>", "GET", "POST")
+    def edit(self, pk: str) -> Response | str:
+        return self._form_page(self.found(pk), new=False)
+
+    @door("/delete/<pk>", "POST")
+    def delete(self, pk: str) -> Response:
+        item, session = self.found(pk), self.datamodel.session
+        try:
+            self.remove(item)
+            session.commit()
+            flash(gettext("Deleted."), "success")
+        except HouseError as no:
+            session.rollback()
+            for refusal in no.refusals:
+                flash(str(refusal.sentence), "danger")
+        except IntegrityError:
+            session.rollback()
+            flash(gettext("Other records depend on this one, so it cannot be deleted."), "danger")
+        return redirect(safe_next(url_for(f"{self.endpoint}.list")))
+
+    def _form_page(self, item: Any, *, new: bool) -> Response | str:
+        form = (self.add_form if new else self.edit_form)(obj=None if new else item)
+        form._id = None if new else self.datamodel.get_pk_value(item)  # FAB's Unique must not stumble over the row itself
+        self.fill(form, item, new=new)
+        home = url_for(f"{self.endpoint}.list") if self.may("list") else "/"
+        loose: builtins.list[object] = []
+        if request.method == "POST" and form.validate():
+            loose = self._try(item, form, new=new)
+            if not loose and not form.errors:
+                flash(gettext("Saved."), "success")
+                return redirect(self.after(item, new=new) or safe_next(home))
+        page = self.render_template(
+            self.add_template if new else self.edit_template,
+            title=self.add_title if new else self.edit_title,
+            screen=self,
+            form=form,
+            item=None if new else item,
+            sets=self._sets(form, new=new),
+            loose=loose,
+            crumbs=self.crumbs(),
+            back=safe_next(home),
+        )
+        return Response(page, 422 if request.method == "POST" else 200, mimetype="text/html")
+
+    def _sets(self, form: Any, *, new: bool) -> builtins.list[Any]:
+        declared = self.add_fieldsets if new else self.edit_fieldsets
+        columns = self.add_columns if new else self.edit_columns
+        return builtins.list(declared or [("", {"fields": [c for c in columns if c in form] or [*form._fields]})])
+
+    def _try(self, item: Any, form: Any, *, new: bool) -> builtins.list[object]:
+        """Deposit and commit, or roll back and say why: beside the field it belongs to, else returned."""
+        session = self.datamodel.session
+        try:
+            self.deposit(item, form, new=new)
+            session.commit()
+        except HouseError as no:
+            session.rollback()
+            return self._explained(form, no.refusals)
+        except IntegrityError:
+            session.rollback()
+            log.exception("a form of %s clashes with the store", self.endpoint)
+            return [gettext("This clashes with a record that exists already. Please check numbers and names.")]
+        except BaseException:
+            session.rollback()
+            raise
+        return []
+
+    @staticmethod
+    def _explained(form: Any, refusals: Sequence[Refusal]) -> builtins.list[object]:
+        loose: builtins.list[object] = []
+        for refusal in refusals:
+            if refusal.field and refusal.field in form:
+                form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
+            else:
+                loose.append(refusal.sentence)
+        return loose or ([] if form.errors else [gettext("This could not be saved.")])
+
+
+def walk(item: Any, column: str) -> Any:
+    """The value a dotted name ends at; None as soon as nothing is there. Methods are called."""
+    for part in column.split("."):
+        if item is None:
+            return None
+        item = getattr(item, part)
+        item = item() if callable(item) else item
+    return item
+
+
+class Pager:
+    """The pages of a list: where one is, and the addresses of the others."""
+
+    def __init__(self, screen: Screen, asked: Asked, page: int, pages: int, count: int) -> None:
+        self.screen, self.asked, self.page, self.pages, self.count = screen, asked, page, pages, count
+        self.capped = count > COUNT_CAP and not screen.tabs_column
+
+    @property
+    def total(self) -> str:
+        return f"{COUNT_CAP}+" if self.capped else str(self.count)
+
+    def to(self, page: int) -> str:
+        return url_for(f"{self.screen.endpoint}.list", **self.asked.args(page=page))
+
+    def sized(self, size: int) -> str:
+        return url_for(f"{self.screen.endpoint}.list", **self.asked.args(size=None if size == self.asked.usual[2] else size))
+
+    def sorted_by(self, column: str) -> str:
+        """The address of the same list by this column; by it already: the other way round."""
+        turn = "-" if self.asked.sort == column and not self.asked.descending else ""
+        return url_for(f"{self.screen.endpoint}.list", **self.asked.args(sort=f"{turn}{column}"))
+
+    @property
+    def sizes(self) -> builtins.list[int]:
+        return sorted({*PAGE_SIZES, self.asked.usual[2]})
+
+    @property
+    def near(self) -> builtins.list[int | None]:
+        """Page numbers to offer; None is a gap."""
+        offered = [n for n in range(1, self.pages + 1) if n in (1, self.pages) or abs(n - self.page) <= 2]
+        gaps: builtins.list[int | None] = []
+        for number in offered:
+            if gaps and gaps[-1] is not None and number - gaps[-1] > 1:
+                gaps.append(None)
+            gaps.append(number)
+        return gaps
