@@ -3,8 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
+from flask_appbuilder.security.sqla.models import Role as FabRole
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
 from app.models import (
+    Account,
     Application,
     Certificate,
     Enterprise,
@@ -192,6 +197,18 @@ def certificate(person: Person, **facts) -> Certificate:
         "status": CertificateStatus.VALID,
     }
     return Certificate(person=person, **{**given, **facts})
+
+
+def account(session: Session, username: str, role: Role, **facts) -> Account:
+    """A saved account with one role (``built`` has synced the roles); its password opens nothing."""
+    held = session.scalars(select(FabRole).where(FabRole.name == role.value)).one()
+    given = {"first_name": username, "last_name": "", "email": f"{username}@accounts.invalid", "active": True}
+    if role is not Role.ENTERPRISE_CLERK:
+        given["region_code"] = "430000"
+    made = Account(username=username, roles=[held], password="-", **{**given, **facts})
+    session.add(made)
+    session.commit()
+    return made
 
 
 def clerk(enterprise: Enterprise) -> Actor:

@@ -1,0 +1,79 @@
+# What one does with this house. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+MESSAGE ?= change
+WORKERS ?= 2
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+export HOST PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint types proof messages migration lock clean
+
+help: ## List these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+run: $(VENV)/runtime ## Start the demonstration on http://127.0.0.1:8000 (HOST, PORT and DATABASE_URL settable)
+	@$(BIN)/anguan init
+	@$(BIN)/anguan demo
+	@exec $(BIN)/anguan serve --host $(HOST) --port $(PORT)
+
+demo: $(VENV)/runtime ## Fill the database with demonstration data (again: adds what is missing)
+	@$(BIN)/anguan init
+	@$(BIN)/anguan demo
+
+test: lint types ## Everything that must hold: style, floors, types, tests on SQLite and PostgreSQL
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+lint: $(VENV)/test ## Style and floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/test ## Types
+	$(BIN)/mypy
+
+proof: export ANGUAN_BROWSER = required
+proof: test ## The same with the browser journeys required, as CI does it
+
+messages: $(VENV)/test ## Collect the sentences of the house into the catalogues; then translate what is empty
+	$(BIN)/pybabel --quiet extract -F pyproject.toml --add-location=file --sort-output --no-wrap --project=anguan \
+		--copyright-holder=anguan --omit-header -o translations/messages.pot app translations
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --no-wrap --omit-header \
+		-i translations/messages.pot -d translations
+
+migration: $(VENV)/test ## Draft the next migration from the models (MESSAGE=what it does)
+	$(BIN)/python migrations/draft.py $(MESSAGE)
+
+lock: ## Renew constraints.txt: the newest versions that pyproject.toml allows
+	rm -rf $(VENV)/lock
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'setuptools>=68' '.[test]'
+	$(VENV)/lock/bin/python -m pip --disable-pip-version-check freeze --all --exclude anguan --exclude pip > constraints.txt
+	rm -rf $(VENV)/lock build
+
+clean: ## Remove what can be made again; the data in var/ stays
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -f translations/*.pot translations/*/LC_MESSAGES/*.mo
+
+$(VENV)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and there is no '$(PYTHON)' here." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) -V). Name another one: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python lacks its venv module (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@touch $@
+
+# Rebuilt when what it was made from changes, so a second start installs nothing.
+$(VENV)/runtime: $(VENV)/python pyproject.toml constraints.txt
+	@echo "Installing (once) ..."
+	@$(PIP) install -c constraints.txt setuptools
+	@$(PIP) install -c constraints.txt --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test: $(VENV)/runtime
+	@echo "Installing what the tests need (once) ..."
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[test]'
+	@touch $@

@@ -1,0 +1,40 @@
+"""The house. ``create_app`` builds it; nothing else is kept in this file.
+
+Law: building reads settings and writes nothing; the database is made ready by ``anguan init``.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config import Settings
+
+
+def create_app(settings: "Settings") -> "Flask":
+    """The whole house over one database, with the keys of ``settings`` unlocked."""
+    # Not at the top: this file runs whenever any room is imported, and one room must not bring all others with it.
+    from flask import Flask
+    from flask_migrate import Migrate
+    from flask_wtf import CSRFProtect
+
+    from app import catalogue, ops, schema, screens, threshold
+    from app.db import db, keyring
+    from app.login.security import HouseSecurity
+    from app.views import register_views
+
+    keyring.unlock(settings.keys.index, settings.keys.data)
+    app = Flask(__name__)
+    app.config.from_mapping(settings.flask())
+    app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(catalogue.FOLDER), FAB_BASE_TEMPLATE="frame.html")
+    app.extensions["anguan"] = settings
+    db.init_app(app)
+    Migrate(app, db, directory=str(schema.FOLDER))
+    threshold.guard(app, settings)
+    CSRFProtect(app)
+    with app.app_context():
+        appbuilder = threshold.HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
+        app.register_blueprint(ops.ops)
+        register_views(appbuilder)
+        screens.furnish(app)
+    return app

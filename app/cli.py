@@ -1,0 +1,327 @@
+"""The back stairs: the commands of ``anguan``, thin over the same functions that the doors use.
+
+Law: what a command cannot do it says in one sentence on the error channel and ends with 1; no traceback for an expected no.
+"""
+
+import argparse
+import fcntl
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_appbuilder.security.sqla.models import Role as RoleRow
+from flask_babel import force_locale
+from gunicorn.app.base import BaseApplication
+from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import catalogue, clock, create_app, messages, schema
+from app.config import BadSetting, Settings, home_of, make_keys, read_settings
+from app.db import db
+from app.demo import ACCOUNTS, fill
+from app.errors import HouseError
+from app.identity import parse_credit_code
+from app.login.password import find, normal, weaknesses
+from app.login.roles import sync_roles
+from app.login.security import set_password
+from app.models import Account, Enterprise, Region
+from app.regions import regions_of
+from app.vocabulary import Role
+
+DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
+INIT_LOCK = 0x616E67756A  # beside schema.LOCK, which is taken inside
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit code."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        return int(chosen.command(chosen) or 0)
+    except HouseError as no:
+        print(f"anguan: {no}", file=sys.stderr)
+    except SQLAlchemyError as fault:
+        print(f"anguan: the database does not answer as it should: {str(fault).splitlines()[0]}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="anguan", description="Commands of the approval system; settings: docs/SETTINGS.md")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
+        own = commands.add_parser(name, help=about, description=about)
+        own.set_defaults(command=command)
+        return own
+
+    add("init", init, "Make keys and folders, bring the database up to date, sync regions and roles. Safe to repeat.")
+    add("demo", demo, "Fill the database with demonstration data. Safe to repeat; refused in production.")
+    server = add("serve", serve, "Serve the application until stopped.")
+    server.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
+    server.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    server.add_argument("--workers", type=int, default=2, help="processes; each answers 8 requests at once (default 2)")
+    add("check", check, "Say what is missing or unsafe in the settings. Ends with 1 if anything is.")
+    person = add("account", account, "Create an account and print a password that must be changed at the first sign-in.")
+    person.add_argument("name", metavar="NAME", help="user name")
+    person.add_argument("--role", action="append", required=True, choices=[role.value for role in Role])
+    person.add_argument("--full-name", default="", help="as it stands in records (default: the user name)")
+    person.add_argument("--region", default="", metavar="CODE", help="six digits; an officer's area")
+    person.add_argument(
+        "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
+    )
+    courier = add("deliver", deliver, "Send the text messages that are due, once.")
+    courier.add_argument(
+        "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
+    )
+    return parser
+
+
+# --- init and demo ------------------------------------------------------------------------------------------
+
+
+def init(_chosen: argparse.Namespace) -> None:
+    with _alone(home_of()):
+        fresh = make_keys(home_of())
+        settings = read_settings()
+        _demand_own_keys(settings, fresh)
+        settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        catalogue.compile_all()
+        app = create_app(settings)
+        with app.app_context(), _alone_on_the_database(db.engine):
+            schema.bring_to(db.engine)
+            fill_regions(db.session(), settings)
+            sync_roles(app.extensions["appbuilder"])
+    print(f"Ready: {settings.home}")
+
+
+def fill_regions(session: Session, settings: Settings) -> None:
+    """The office's province and its prefectures; names that changed are renamed."""
+    for code, name in regions_of(settings.office.region_code, settings.office.province).items():
+        session.merge(Region(code=code, name=name))
+    session.commit()
+
+
+def demo(_chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    with _alone(settings.home), create_app(settings).app_context():
+        fresh = fill(db.session(), settings, clock.now())
+    print("Demonstration data has been made." if fresh else "Demonstration data is there already.")
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One such command at a time on this machine; a second one waits."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home / "init.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _alone_on_the_database(engine: Engine) -> Iterator[None]:
+    """One machine at a time, where several share a PostgreSQL."""
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": INIT_LOCK})
+        yield
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": INIT_LOCK})
+
+
+def _demand_own_keys(settings: Settings, fresh: bool) -> None:
+    """New keys would make everything in an old database unreadable."""
+    if fresh and _revision(settings) is not None:
+        (settings.home / "keys.json").unlink()
+        raise BadSetting(f"The database holds data under other keys: put its keys.json into {settings.home} first.")
+
+
+def _revision(settings: Settings) -> str | None:
+    engine = create_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            return schema.stands_at(connection)
+    finally:
+        engine.dispose()
+
+
+def _settings_in_use() -> Settings:
+    """The settings, provided the database is where this code wants it."""
+    settings = read_settings()
+    if _revision(settings) != schema.newest():
+        raise BadSetting("The database is not up to date. Run 'anguan init' first.")
+    return settings
+
+
+# --- serve ---------------------------------------------------------------------------------------------------
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, told by us instead of by a file. Each worker raises its own house: connections do not survive a fork."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(read_settings())
+
+
+def serve(chosen: argparse.Namespace) -> None:
+    os.environ.update(HOST=chosen.host, PORT=str(chosen.port))  # what the addresses in QR codes start from
+    settings = _settings_in_use()
+    catalogue.compile_all()
+    greeting = _greeting(settings, chosen.host, chosen.port)
+    shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files; a slow disk must not make a worker look dead
+    Server(
+        {
+            "bind": f"{chosen.host}:{chosen.port}",
+            "workers": chosen.workers,
+            "worker_class": "gthread",
+            "threads": 8,
+            "timeout": 60,
+            "graceful_timeout": 30,
+            "keepalive": 5,
+            "max_requests": 5000,
+            "max_requests_jitter": 500,
+            "limit_request_fields": 64,
+            "loglevel": "warning",
+            "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
+            "when_ready": lambda _server: print(greeting, flush=True),
+        }
+    ).run()
+
+
+def _greeting(settings: Settings, host: str, port: int) -> str:
+    lines = [f"{settings.office.system_name}  http://{host}:{port}"]
+    if not settings.production:
+        app = create_app(settings)
+        with app.app_context():
+            with force_locale("zh"):
+                accounts = select(Account).where(Account.username.in_(DEMO_ACCOUNTS)).order_by(Account.id)
+                for one in db.session.scalars(accounts):
+                    roles = ", ".join(str(role) for role in Role if role.value in {held.name for held in one.roles})
+                    lines.append(f"  {one.username:<12} {settings.demo_password}   {one.get_full_name()} ({roles})")
+            db.session.remove()
+            db.engine.dispose()
+    return "\n".join(lines)
+
+
+# --- check, account, deliver -----------------------------------------------------------------------------------
+
+
+def check(_chosen: argparse.Namespace) -> int:
+    settings = read_settings()
+    found = list(faults(settings))
+    for fault in found:
+        print(f"- {fault}")
+    print("Nothing to report." if not found else f"{len(found)} to look at.")
+    return 1 if found else 0
+
+
+def faults(settings: Settings) -> Iterator[str]:
+    """What is missing or unsafe, each with what to do."""
+    yield from _store_faults(settings)
+    if (settings.home / "keys.json").stat().st_mode & 0o077:
+        yield "keys.json can be read by others: chmod 600 it."
+    if not os.access(settings.blobs, os.W_OK):
+        yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if settings.production:
+        yield from _production_faults(settings)
+
+
+def _store_faults(settings: Settings) -> Iterator[str]:
+    try:
+        revision = _revision(settings)
+    except SQLAlchemyError as fault:
+        yield f"The database does not answer (DATABASE_URL): {str(fault).splitlines()[0]}"
+        return
+    if revision != schema.newest():
+        yield "The database is not up to date: run 'anguan init'."
+        return
+    with create_app(settings).app_context():
+        demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
+        if settings.production and (names := db.session.scalars(demonstrators).all()):
+            yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+
+
+def _production_faults(settings: Settings) -> Iterator[str]:
+    if not settings.https:
+        yield "Passwords travel in the open: serve behind TLS and set ANGUAN_HTTPS=1."
+    if not settings.hosts:
+        yield "Any host name is answered to: set ANGUAN_HOSTS to the names of this site."
+    if not settings.office.public_url.startswith("https://"):
+        yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
+    if settings.https and not settings.trusted_proxies:
+        yield "Limits would count the proxy, not the visitor: set ANGUAN_TRUSTED_PROXIES to how many stand in front."
+
+
+def account(chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    with create_app(settings).app_context():
+        session = db.session()
+        session.info.update(actor="anguan account", at=clock.now())
+        password = _one_time_password(chosen.name, settings)
+        session.add(_new_account(session, chosen, password))
+        session.commit()
+    print(f"{normal(chosen.name)}  {password}")
+    print("The password must be changed at the first sign-in.", file=sys.stderr)
+
+
+def _new_account(session: Session, chosen: argparse.Namespace, password: str) -> Account:
+    name = normal(chosen.name)
+    if find(session, name) is not None:
+        raise BadSetting(f"There is an account '{name}' already.")
+    if chosen.region and session.get(Region, chosen.region) is None:
+        raise BadSetting(f"There is no region {chosen.region}.")
+    enterprise = _enterprise(session, chosen.enterprise) if chosen.enterprise else None
+    if (Role.ENTERPRISE_CLERK.value in chosen.role) != (enterprise is not None):
+        raise BadSetting("An enterprise clerk needs --enterprise, and nobody else may have it.")
+    if enterprise is None and not chosen.region:
+        raise BadSetting("An officer needs --region: the area that may be seen and decided on.")
+    held = {role.name: role for role in session.scalars(select(RoleRow)) if role.name in chosen.role}
+    made = Account(
+        username=name,
+        first_name=chosen.full_name or name,
+        last_name="",
+        email=f"{name}@anguan.invalid",  # FAB wants one; nothing is ever sent there
+        active=True,
+        region_code=chosen.region or None,
+        enterprise=enterprise,
+        roles=list(held.values()),
+    )
+    set_password(made, password, must_change=True)
+    return made
+
+
+def _enterprise(session: Session, uscc: str) -> Enterprise:
+    found: Enterprise | None = session.scalar(select(Enterprise).where(Enterprise.uscc == parse_credit_code(uscc)))
+    if found is None:
+        raise BadSetting(f"No enterprise with the credit code {uscc} is on the books.")
+    return found
+
+
+def _one_time_password(name: str, settings: Settings) -> str:
+    """Random, and good enough by our own rules."""
+    length = max(12, settings.office.password_length)
+    while True:
+        password = secrets.token_urlsafe(length)[:length]
+        if not list(weaknesses(password, name, settings.office)):
+            return password
+
+
+def deliver(chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    with create_app(settings).app_context():
+        carrier = messages.ConsoleGateway() if chosen.console else messages.FileGateway(settings.home / "messages.jsonl")
+        done = messages.deliver(sessionmaker(db.engine), carrier, at=clock.now())
+    print(f"{done.sent} sent, {done.postponed} postponed, {done.failed} given up.")

@@ -1,0 +1,50 @@
+"""Where a refusal's ``Place`` is: the address of the page, and on it the field or card, that puts things right.
+
+Law: a page that this house is built without has no address, and the sentence stands alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import current_app, url_for
+
+from app.errors import Place
+from app.vocabulary import PaperKind
+
+Target = tuple[str, dict[str, Any]]  # endpoint and its arguments
+
+
+def _person(row: int | None) -> Target:
+    return ("PersonScreen.edit", {"pk": row}) if row else ("PersonScreen.list", {})
+
+
+def _qualification(row: int | None) -> Target:
+    return ("QualificationScreen.edit", {"pk": row}) if row else ("QualificationScreen.list", {})
+
+
+# An enterprise has one page of basic information, its own, whatever row is named.
+PAGES: dict[str, Callable[[int | None], Target]] = {
+    "person": _person,
+    "people": lambda _row: ("PersonScreen.list", {}),
+    "enterprise": lambda _row: ("EnterpriseView.mine", {}),
+    "qualification": _qualification,
+    "filing": lambda row: ("FilingView.edit", {"filing_id": row}),
+    "signup": lambda row: ("NoticeScreen.signup", {"notice_id": row}),
+}
+
+
+def url_of(place: Place | None, *, back: str = "") -> str:
+    """The address of a place, with the way ``back`` (a path of ours) if given; ``""`` where there is no such page."""
+    if place is None or place.page not in PAGES:
+        return ""
+    endpoint, values = PAGES[place.page](place.row)
+    if endpoint not in current_app.view_functions or None in values.values():
+        return ""
+    if back:
+        values["next"] = back
+    return url_for(endpoint, **values, _anchor=anchor_of(place.part) or None)
+
+
+def anchor_of(part: str) -> str:
+    """Where on its page a part stands: a scan's card as ``paper-photo``, a field under its own name."""
+    return f"paper-{part}" if part in {kind.value for kind in PaperKind} else part

@@ -1,0 +1,108 @@
+"""The threshold: what every request passes on its way in, and what every answer wears on its way out.
+
+Law: nothing here depends on which door was asked for; a GET opens its transaction for reading only.
+"""
+
+from datetime import date, datetime
+from uuid import uuid4
+
+from flask import Flask, current_app, g, has_request_context, request, session
+from flask_appbuilder import AppBuilder
+from flask_babel import get_babel
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response
+
+from app import desk
+from app.clock import office_day, office_time
+from app.config import Settings
+from app.db import db, reading
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+STATIC = frozenset({"static", "appbuilder.static"})
+
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; script-src 'self'; style-src 'self'; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+# A PDF is shown in a frame of our own page; browsers draw it with a viewer that brings its own styles.
+PAPER_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'none'; frame-ancestors 'self'"
+
+
+class HouseBuilder(AppBuilder):  # type: ignore[misc]
+    """Flask-AppBuilder without its own landing page and without its doors that change the session by GET."""
+
+    def _add_admin_views(self) -> None:
+        get_babel().locale_selector = locale
+        self.sm.register_views()
+
+    @property
+    def get_url_for_index(self) -> str:
+        return "/"
+
+
+def guard(app: Flask, settings: Settings) -> None:
+    """Set up the way in and the way out. Called before anything else can hear of a request."""
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    if settings.hosts:
+        app.config["TRUSTED_HOSTS"] = list(settings.hosts)
+    app.before_request(_come_in)
+    app.after_request(_go_out)
+    app.teardown_request(_close_the_door)
+    app.jinja_env.globals.update(office=settings.office)
+    app.jinja_env.filters.update(moment=moment, day=day)
+
+
+def locale() -> str:
+    """The reader's language. One that is not spoken here (an old cookie) counts as none: FAB would answer 500."""
+    chosen = str(session.get("locale")) if has_request_context() else ""
+    return chosen if chosen in current_app.config["LANGUAGES"] else str(current_app.config["BABEL_DEFAULT_LOCALE"])
+
+
+def moment(at: datetime | None) -> str:
+    """``2026-03-02 12:00`` by the office's clock; nothing for nothing."""
+    return f"{office_time(at):%Y-%m-%d %H:%M}" if at else ""
+
+
+def day(on: date | datetime | None) -> str:
+    """``2026-03-02``; a moment falls on the office's day."""
+    return (office_day(on) if isinstance(on, datetime) else on).isoformat() if on else ""
+
+
+# --- in -------------------------------------------------------------------------------------------------------
+
+
+def _come_in() -> None:
+    g.request_id = uuid4().hex[:16]
+    reading.set(request.method in READS)
+    if request.endpoint not in STATIC:
+        # For the diary, which is kept below the doors and may not ask for them.
+        db.session().info.update(actor=desk.actor().name, at=desk.moment(), address=desk.address())
+
+
+# --- out ------------------------------------------------------------------------------------------------------
+
+
+def _go_out(answer: Response) -> Response:
+    wears = answer.headers.setdefault
+    paper = answer.mimetype == "application/pdf"
+    wears("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY)
+    wears("X-Frame-Options", "SAMEORIGIN" if paper else "DENY")
+    wears("X-Content-Type-Options", "nosniff")
+    wears("Referrer-Policy", "same-origin")
+    wears("Cross-Origin-Opener-Policy", "same-origin")
+    wears("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        wears("Strict-Transport-Security", "max-age=31536000")
+    if "request_id" in g:
+        wears("X-Request-ID", g.request_id)
+    if request.endpoint in STATIC:
+        if "v" in request.args:  # the address carries a fingerprint, so what lies there never changes
+            answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    elif "_user_id" in session or session.modified:
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _close_the_door(_error: BaseException | None) -> None:
+    reading.set(False)  # the next request on this thread, or a job, asks for itself

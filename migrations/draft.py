@@ -1,0 +1,34 @@
+"""Draft the next migration: what the models say now, less what the migrations so far have made of a database.
+
+    python migrations/draft.py MESSAGE
+
+The draft is compared on SQLite; read it, and see ``make test`` hold it against both databases, before it is committed.
+"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from alembic import command
+from sqlalchemy import create_engine
+
+from app import schema
+
+
+def draft(message: str) -> Path:
+    versions = schema.FOLDER / "versions"
+    number = f"{len(list(versions.glob('[0-9]*.py'))) + 1:04d}"
+    with tempfile.TemporaryDirectory() as folder:
+        engine = create_engine(f"sqlite:///{folder}/draft.db")
+        if number != "0001":
+            schema.bring_to(engine)
+        with engine.connect() as connection:
+            command.revision(schema.configuration(connection), message, autogenerate=True, rev_id=number)
+        engine.dispose()
+    slug = re.sub(r"\W+", "_", message).lower()[:40]
+    return next(versions.glob(f"{number}_{slug}*.py"))
+
+
+if __name__ == "__main__":
+    print(draft(" ".join(sys.argv[1:]) or "change"))  # noqa: T201

@@ -1,0 +1,180 @@
+"""The back stairs: each command as somebody types it, in a house of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from app import cli, schema
+
+ANGUAN = Path(sys.executable).parent / "anguan"
+ROOT = Path(cli.__file__).parent.parent
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path, monkeypatch):
+    """An empty place to live in, and nothing of ours in the environment."""
+    for name in [name for name in os.environ if name.startswith("ANGUAN_") or name in {"HOST", "PORT"}]:
+        monkeypatch.delenv(name)
+    url = request.getfixturevalue("new_postgres")() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'house.db'}"
+    monkeypatch.setenv("ANGUAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATABASE_URL", url)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def home(place, capsys):
+    """The same, made ready."""
+    assert cli.main(["init"]) == 0
+    capsys.readouterr()
+    return place
+
+
+def rows(question: str) -> list:
+    url = os.environ["DATABASE_URL"]
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text(question)).all()
+    engine.dispose()
+    return list(found)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([ANGUAN, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_init_makes_keys_for_the_owner_only_and_a_database_that_is_current(place):
+    assert cli.main(["init"]) == 0
+    assert (place / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert (place / "blobs").stat().st_mode & 0o777 == 0o700
+    assert rows("SELECT version_num FROM alembic_version") == [(schema.newest(),)]
+    assert ("433100",) in rows("SELECT code FROM region")
+    assert len(rows("SELECT name FROM ab_role")) == 8
+
+
+def test_init_again_keeps_keys_and_data(home):
+    keys = (home / "keys.json").read_text()
+    before = rows("SELECT id, permission_view_id, role_id FROM ab_permission_view_role ORDER BY id")
+    assert cli.main(["init"]) == 0
+    assert (home / "keys.json").read_text() == keys
+    assert rows("SELECT id, permission_view_id, role_id FROM ab_permission_view_role ORDER BY id") == before
+
+
+def test_three_who_start_at_once_make_one_house(place):
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda _: run("init"), range(3)))
+    assert [one.returncode for one in done] == [0] * 3, [one.stderr for one in done]
+    assert len(rows("SELECT code FROM region")) == 15
+    json.loads((place / "keys.json").read_text())
+
+
+def test_a_full_database_without_its_keys_is_not_given_new_ones(home, capsys):
+    (home / "keys.json").unlink()
+    assert cli.main(["init"]) == 1
+    assert "keys.json" in capsys.readouterr().err
+    assert not (home / "keys.json").exists()
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "deliver", "check"])
+def test_without_keys_a_command_says_what_to_do(place, capsys, command):
+    assert cli.main([command]) == 1
+    assert "anguan init" in capsys.readouterr().err
+
+
+def test_demonstration_data_is_made_once(home, capsys):
+    assert cli.main(["demo"]) == 0
+    first = rows("SELECT count(*) FROM application"), rows("SELECT count(*) FROM ab_user")
+    assert cli.main(["demo"]) == 0
+    assert (rows("SELECT count(*) FROM application"), rows("SELECT count(*) FROM ab_user")) == first
+    assert "already" in capsys.readouterr().out
+
+
+def test_demonstration_data_is_refused_in_production(home, monkeypatch, capsys):
+    monkeypatch.setenv("ANGUAN_ENV", "production")
+    assert cli.main(["demo"]) == 1
+    assert "production" in capsys.readouterr().err
+    assert rows("SELECT count(*) FROM ab_user") == [(0,)]
+
+
+def test_check_finds_nothing_in_a_house_that_is_ready(home, capsys):
+    assert cli.main(["check"]) == 0
+
+
+def test_check_names_everything_that_is_unsafe_in_production(home, monkeypatch, capsys):
+    monkeypatch.setenv("ANGUAN_ENV", "production")
+    (home / "keys.json").chmod(0o644)
+    assert cli.main(["check"]) == 1
+    said = capsys.readouterr().out
+    for setting in ("keys.json", "ANGUAN_HTTPS", "ANGUAN_HOSTS", "ANGUAN_PUBLIC_URL"):
+        assert setting in said
+
+
+def test_a_new_account_gets_a_password_that_must_be_changed(home, capsys):
+    assert cli.main(["account", "Li.Lei", "--role", "reviewer", "--region", "430100"]) == 0
+    name, password = capsys.readouterr().out.split()
+    assert name == "li.lei"
+    assert len(password) >= 12
+    assert rows("SELECT region_code, must_change_password FROM ab_user") == [("430100", True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["x", "--role", "reviewer"], "--region"),
+        (["x", "--role", "reviewer", "--region", "999999"], "no region"),
+        (["x", "--role", "enterprise_clerk"], "--enterprise"),
+        (["x", "--role", "enterprise_clerk", "--enterprise", "91430100MA4L000150"], "on the books"),
+        (["x", "--role", "enterprise_clerk", "--enterprise", "123"], "18"),
+        (["x", "--role", "viewer", "--region", "430000", "--enterprise", "91430100MA4L000150"], "books"),
+    ],
+)
+def test_an_account_that_could_not_work_is_refused(home, capsys, arguments, says):
+    assert cli.main(["account", *arguments]) == 1
+    assert says in capsys.readouterr().err
+    assert rows("SELECT count(*) FROM ab_user") == [(0,)]
+
+
+def test_the_same_name_twice_is_refused(home, capsys):
+    assert cli.main(["account", "lilei", "--role", "viewer", "--region", "430000"]) == 0
+    assert cli.main(["account", "LILEI", "--role", "viewer", "--region", "430000"]) == 1
+
+
+def test_deliver_says_what_it_sent(home, capsys):
+    assert cli.main(["deliver"]) == 0
+    assert "0 sent" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["", "init", "demo", "serve", "check", "account", "deliver"])
+def test_every_command_explains_itself(capsys, command):
+    with pytest.raises(SystemExit) as end:
+        cli.main([*filter(None, [command]), "--help"])
+    assert end.value.code == 0
+    assert "usage: anguan" in capsys.readouterr().out
+
+
+def test_a_database_that_is_not_there_is_said_in_one_sentence(home, monkeypatch, capsys):
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all.db")
+    assert cli.main(["demo"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_server_answers_says_where_and_stops_when_told(home):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([ANGUAN, "serve", "--port", str(port), "--workers", "1"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert f"http://127.0.0.1:{port}" in server.stdout.readline()
+        caller = HTTPConnection("127.0.0.1", port, timeout=30)  # it waits in line while the worker comes up
+        caller.request("GET", "/readyz")
+        assert caller.getresponse().status == 200
+    finally:
+        server.terminate()
+    assert server.wait(timeout=30) == 0

@@ -1,0 +1,99 @@
+"""Settings: what is read from the environment, what is refused, and that the list of them is complete."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from app import config
+from app.config import BadSetting, Keys, Office, home_of, make_keys, read_office, read_settings
+
+LIST = (Path(config.__file__).parent.parent / "docs" / "SETTINGS.md").read_text()
+
+
+@pytest.fixture
+def home(tmp_path):
+    make_keys(tmp_path / "home")
+    return tmp_path / "home"
+
+
+def test_keys_are_made_once_and_kept(tmp_path):
+    assert make_keys(tmp_path / "home") is True
+    keys = (tmp_path / "home" / "keys.json").read_text()
+    assert make_keys(tmp_path / "home") is False
+    assert (tmp_path / "home" / "keys.json").read_text() == keys
+
+
+def test_keys_survive_being_written_down():
+    keys = Keys.fresh()
+    assert Keys.load(keys.dump()) == keys
+
+
+def test_without_keys_the_settings_say_what_to_do(tmp_path):
+    with pytest.raises(BadSetting, match="anguan init"):
+        read_settings({"ANGUAN_HOME": str(tmp_path)})
+
+
+def test_the_embedded_database_is_the_default(home):
+    settings = read_settings({"ANGUAN_HOME": str(home)})
+    assert settings.database_url == f"sqlite:///{home / 'anguan.db'}"
+    assert not settings.production
+
+
+@pytest.mark.parametrize("prefix", ["postgres://", "postgresql://", "postgresql+psycopg://"])
+def test_postgresql_addresses_in_the_forms_people_paste(home, prefix):
+    settings = read_settings({"ANGUAN_HOME": str(home), "DATABASE_URL": f"{prefix}u:p@db/anguan"})
+    assert settings.database_url == "postgresql+psycopg://u:p@db/anguan"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("true", True), ("ON", True), ("0", False), ("", False), ("no", False)]
+)
+def test_a_switch_is_read_as_people_write_it(home, text, value):
+    assert read_settings({"ANGUAN_HOME": str(home), "ANGUAN_HTTPS": text}).https is value
+
+
+def test_the_offices_parameters_are_overridden_one_by_one():
+    office = read_office({"ANGUAN_PROVINCE": "湖北省", "ANGUAN_VALIDITY_YEARS": "5", "ANGUAN_TWO_PAIRS_OF_EYES": "0"})
+    assert (office.province, office.validity_years, office.two_pairs_of_eyes) == ("湖北省", 5, False)
+    assert office.accept_days == Office().accept_days
+
+
+def test_a_number_that_is_none_is_refused_by_name():
+    with pytest.raises(BadSetting, match="ANGUAN_VALIDITY_YEARS"):
+        read_office({"ANGUAN_VALIDITY_YEARS": "three"})
+
+
+def test_qr_codes_point_where_the_server_listens_unless_told_otherwise():
+    assert read_office({"HOST": "192.0.2.7", "PORT": "9000"}).public_url == "http://192.0.2.7:9000"
+    assert read_office({"PORT": "9000", "ANGUAN_PUBLIC_URL": "https://ag.example"}).public_url == "https://ag.example"
+
+
+def test_behind_tls_the_cookie_is_bound_to_the_host(home):
+    flask = read_settings({"ANGUAN_HOME": str(home), "ANGUAN_HTTPS": "1"}).flask()
+    assert flask["SESSION_COOKIE_NAME"].startswith("__Host-")
+    assert flask["SESSION_COOKIE_SECURE"] is True
+
+
+def test_an_empty_home_is_the_default_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert home_of({"ANGUAN_HOME": ""}) == tmp_path / "var"
+
+
+def test_every_setting_is_in_the_list():
+    read = set(re.findall(r'"((?:ANGUAN_[A-Z_]+|DATABASE_URL))"', Path(config.__file__).read_text()))
+    of_the_office = {f"ANGUAN_{entry.name.upper()}" for entry in fields(Office)}
+    listed = set(re.findall(r"`(ANGUAN_[A-Z_]+|DATABASE_URL)`", LIST))
+    assert listed >= read | of_the_office
+    assert not {name for name in listed if name.startswith("ANGUAN_")} - read - of_the_office - {"ANGUAN_BROWSER"}
+
+
+def test_the_list_tells_the_true_defaults():
+    for entry in fields(Office):
+        row = re.search(rf"^\| `ANGUAN_{entry.name.upper()}` \| (.*?) \|", LIST, re.MULTILINE)
+        assert row, entry.name
+        default = (
+            {True: "1", False: "0"}.get(entry.default, entry.default) if isinstance(entry.default, bool) else entry.default
+        )
+        assert row[1].strip("`") == str(default), entry.name
