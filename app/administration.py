@@ -1,0 +1,288 @@
+"""The administrator's screens: accounts, enterprises, text messages, the diary.
+
+Law: whoever manages accounts decides no case (三权分立): nothing here reaches an application.
+"""
+
+import secrets
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder.security.sqla.models import Role as FabRole
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app import audit, desk, throttle
+from app.db import db
+from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.forms import (
+    ChoiceField,
+    CreditCodeField,
+    HouseForm,
+    MobileField,
+    Required,
+    TextField,
+    TextLength,
+    TickField,
+    WordField,
+)
+from app.identity import fold_name
+from app.login.admit import end_sessions
+from app.login.password import guess_key, normal
+from app.login.security import set_password
+from app.models import Account, Enterprise, Entry, Message, Region
+from app.screens import Link, Screen, SelInterface, safe_next
+from app.screens.screen import door
+from app.vocabulary import AUTHORITY, Deed, MessageState, Registration, Role
+
+PASSWORD_MARKS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105 - none that look alike
+
+
+def one_time_password() -> str:
+    """Sixteen characters of three classes; whoever gets it must change it at the first sign-in."""
+    while True:
+        word = "".join(secrets.choice(PASSWORD_MARKS) for _place in range(16))
+        if any(c.isdigit() for c in word) and any(c.islower() for c in word) and any(c.isupper() for c in word):
+            return word
+
+
+class AccountForm(HouseForm):
+    username = TextField(_("User name"), validators=[Required(), TextLength(64)])
+    full_name = TextField(_("Full name"), validators=[Required(), TextLength(50)])
+    role = WordField(Role, _("Role"), blank=False)
+    mobile = MobileField(_("Mobile"))
+    region_code = ChoiceField(_("Region"), choices=[])
+    enterprise = CreditCodeField(_("Credit code of the enterprise (enterprise clerks)"))
+    active = TickField(_("May sign in"), default=True)
+
+
+class AccountScreen(Screen):
+    """Accounts: one role each, a region for officers, an enterprise for clerks."""
+
+    datamodel = SelInterface(Account, eager=(Account.roles, Account.region, Account.enterprise))
+    route_base = "/accounts"
+    class_permission_name = "Account"
+    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_reset"]
+    list_title, show_title, add_title, edit_title = _("Accounts"), _("Account"), _("Add account"), _("Edit account")
+    list_columns = ["first_name", "role", "reach", "active", "last_login"]
+    sub_columns = {"first_name": "username"}
+    show_columns = [
+        "username",
+        "first_name",
+        "role",
+        "reach",
+        "masked_mobile",
+        "active",
+        "last_login",
+        "login_count",
+    ]
+    search_columns = ["username", "first_name", "active"]
+    order_columns = ["username", "first_name", "last_login"]
+    base_order = ("username", "asc")
+    label_columns = {
+        "username": _("User name"),
+        "first_name": _("Full name"),
+        "role": _("Role"),
+        "reach": _("Region or enterprise"),
+        "masked_mobile": _("Mobile"),
+        "active": _("May sign in"),
+        "last_login": _("Last sign-in"),
+        "login_count": _("Number of sign-ins"),
+    }
+    add_form = edit_form = AccountForm
+    add_columns = edit_columns = ["username", "full_name", "role", "mobile", "region_code", "enterprise", "active"]
+
+    def cell(self, column: str, item: Account) -> object | None:
+        if column == "role":
+            return "、".join(str(role) for role in Role if role.value in {held.name for held in item.roles}) or "—"
+        if column == "reach":
+            return item.enterprise.name if item.enterprise else item.region.name if item.region else "—"
+        return None
+
+    def fill(self, form: Any, item: Account, *, new: bool) -> None:
+        regions = db.session.scalars(select(Region).order_by(Region.code))
+        form.region_code.choices = [("", ""), *((region.code, region.name) for region in regions)]
+        if request.method == "GET" and not new:
+            form.full_name.data = item.first_name
+            form.role.data = next((role for role in Role if role.value in {held.name for held in item.roles}), None)
+            form.region_code.data = item.region_code or ""
+            form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
+
+    def deposit(self, item: Account, form: Any, *, new: bool) -> None:
+        desk.actor().demand(Role.ADMIN)
+        role: Role = form.role.data
+        enterprise = _enterprise_of(role, form.enterprise.data)
+        if role in AUTHORITY and not form.region_code.data:
+            raise Unmet.because(Refusal("region-missing", _("An officer needs a region."), "region_code"))
+        name = normal(form.username.data)
+        twin = db.session.scalar(select(Account.id).where(Account.username == name, Account.id != (item.id or 0)))
+        if twin is not None:
+            raise HouseError(_("This user name is taken."), code="username-taken", field="username")
+        item.username, item.first_name, item.last_name = name, fold_name(form.full_name.data), ""
+        item.email = f"{name}@accounts.invalid"  # FAB wants one; nobody writes to it
+        item.active, item.mobile = bool(form.active.data), form.mobile.data or None
+        item.region_code = form.region_code.data or None if role in AUTHORITY else None
+        item.enterprise_id = enterprise.id if enterprise else None
+        held = db.session.scalars(select(FabRole).where(FabRole.name == role.value)).one()
+        if item.roles != [held]:
+            item.roles = [held]
+        if new:
+            self._hand_out_password(item)
+        db.session.add(item)
+
+    def row_links(self, item: Account) -> list[Link]:
+        links = super().row_links(item)
+        if self.may("reset"):
+            sure = gettext(
+                "Give %(name)s a new one-time password? Every session of the account ends.", name=item.get_full_name()
+            )
+            links.append(Link(gettext("Reset password"), self.url("reset", pk=item.id), post=True, confirm=sure))
+        return links
+
+    @door("/reset/<int:pk>", "POST")
+    def reset(self, pk: int) -> Response:
+        desk.actor().demand(Role.ADMIN)
+        account = self.found(pk)
+        self._hand_out_password(account)
+        end_sessions(account)
+        db.session.commit()
+        throttle.clear(db.engine, guess_key(account.username))  # whoever forgot the password has guessed, too
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @staticmethod
+    def _hand_out_password(account: Account) -> None:
+        """Shown once, to the administrator who hands it over; the holder must change it."""
+        word = one_time_password()
+        set_password(account, word, must_change=True)
+        flash(gettext("One-time password of %(name)s: %(word)s", name=account.username, word=word), "warning")
+
+
+def _enterprise_of(role: Role, uscc: str | None) -> Enterprise | None:
+    """The enterprise a clerk acts for; officers have none."""
+    if role is not Role.ENTERPRISE_CLERK:
+        return None
+    found: Enterprise | None = db.session.scalars(select(Enterprise).where(Enterprise.uscc == (uscc or ""))).one_or_none()
+    if found is None:
+        raise HouseError(_("There is no enterprise with this credit code."), code="no-enterprise", field="enterprise")
+    return found
+
+
+class EnterpriseForm(HouseForm):
+    name = TextField(_("Enterprise name"), validators=[Required(), TextLength(120)])
+    uscc = CreditCodeField(_("Unified social credit code"), validators=[Required()])
+    region_code = ChoiceField(_("Region"), choices=[], validators=[Required()])
+    registration = WordField(Registration, _("Registration"), blank=False)
+
+
+class EnterpriseAdminScreen(Screen):
+    """Enterprises as the authority keeps them: name, credit code, region, whether their registration was approved."""
+
+    datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
+    route_base = "/enterprises"
+    class_permission_name = "EnterpriseAdmin"
+    base_permissions = ["can_list", "can_add", "can_edit"]
+    list_title, add_title, edit_title = _("Enterprises"), _("Add enterprise"), _("Edit enterprise")
+    list_columns = ["name", "uscc", "region", "registration", "source"]
+    tag_columns = ("registration",)
+    tabs_column = "registration"
+    search_columns = ["name", "uscc"]
+    order_columns = ["name", "uscc"]
+    base_order = ("name", "asc")
+    label_columns = {
+        "name": _("Enterprise name"),
+        "uscc": _("Unified social credit code"),
+        "region": _("Region"),
+        "registration": _("Registration"),
+        "source": _("Known from"),
+    }
+    add_form = edit_form = EnterpriseForm
+    add_columns = edit_columns = ["name", "uscc", "region_code", "registration"]
+
+    def fill(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002
+        regions = db.session.scalars(select(Region).order_by(Region.code))
+        form.region_code.choices = [("", ""), *((region.code, region.name) for region in regions)]
+
+    def deposit(self, item: Enterprise, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        desk.actor().demand(Role.ADMIN)
+        twin = select(Enterprise.id).where(Enterprise.uscc == form.uscc.data, Enterprise.id != (item.id or 0))
+        if db.session.scalar(twin) is not None:
+            raise HouseError(_("An enterprise with this credit code is already listed."), code="uscc-taken", field="uscc")
+        form.populate_obj(item)
+        db.session.add(item)
+
+
+class MessageScreen(Screen):
+    """The outbox of text messages: what was told to whom, and what could not be sent."""
+
+    datamodel = SelInterface(Message)
+    route_base = "/messages"
+    class_permission_name = "Message"
+    base_permissions = ["can_list", "can_again"]
+    list_title = _("Text messages")
+    list_columns = ["masked_mobile", "text", "state", "due_at", "sent_at", "tries"]
+    sub_columns = {"state": "fault"}
+    tag_columns = ("state",)
+    tabs_column = "state"
+    search_columns = ["text", "due_at"]
+    order_columns = ["due_at", "sent_at"]
+    base_order = ("due_at", "desc")
+    label_columns = {
+        "masked_mobile": _("Mobile"),
+        "text": _("Text"),
+        "state": _("Status"),
+        "due_at": _("Due"),
+        "sent_at": _("Sent at"),
+        "tries": _("Tries"),
+        "fault": _("Fault"),
+    }
+
+    def row_links(self, item: Message) -> list[Link]:
+        if item.state is not MessageState.FAILED:
+            return []
+        return [Link(gettext("Send again"), self.url("again", pk=item.id), post=True)]
+
+    @door("/again/<int:pk>", "POST")
+    def again(self, pk: int) -> Response:
+        desk.actor().demand(Role.ADMIN)
+        message = db.session.get(Message, pk, with_for_update=True)
+        if message is None or message.state is not MessageState.FAILED:
+            raise NotFound
+        message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, desk.moment(), ""
+        audit.note(
+            db.session,
+            desk.actor().name,
+            Deed.CHANGE,
+            "message",
+            pk,
+            {"state": ["failed", "queued"]},
+            at=desk.moment(),
+            address=desk.address(),
+        )
+        db.session.commit()
+        flash(gettext("The message will be sent again."), "success")
+        return redirect(safe_next(url_for("MessageScreen.list")))
+
+
+class DiaryScreen(Screen):
+    """The diary: who did what, when, from where. Read-only."""
+
+    datamodel = SelInterface(Entry)
+    route_base = "/diary"
+    class_permission_name = "Diary"
+    base_permissions = ["can_list", "can_show"]
+    list_title = show_title = _("Diary")
+    list_columns = ["at", "actor", "deed", "table", "row", "address"]
+    show_columns = ["at", "actor", "deed", "table", "row", "change", "address"]
+    search_columns = ["actor", "deed", "table", "row", "at"]
+    order_columns = ["at", "actor"]
+    base_order = ("at", "desc")
+    label_columns = {
+        "at": _("Time"),
+        "actor": _("By"),
+        "deed": _("What was done"),
+        "table": _("Kind of record"),
+        "row": _("Record"),
+        "change": _("From and to"),
+        "address": _("Address"),
+    }

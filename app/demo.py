@@ -1,0 +1,456 @@
+"""Demonstration data: two enterprises, their people, an exam that is over and one that is open, cases at every stage.
+
+Law: everything is done the way people would do it, through the domain's own deeds at their own times, so what is shown here
+can be reached by hand. All names, numbers and scans are invented and say so. Refused in production.
+"""
+
+import io
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import attachments, exams, filings, parties
+from app.clock import office_day
+from app.config import Office, Settings
+from app.errors import HouseError
+from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
+from app.login.password import hashed
+from app.models import (
+    Account,
+    Certificate,
+    Enterprise,
+    ExamNotice,
+    ExamPass,
+    Person,
+    Qualification,
+)
+from app.scope import Actor
+from app.sheets import read, write
+from app.storage import Store
+from app.vocabulary import (
+    CURRENT_CATEGORIES,
+    Action,
+    Category,
+    CertificateStatus,
+    Education,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Position,
+    Role,
+    TechnicalTitle,
+)
+from app.workflow import carry_out, must_all_pass
+
+ACCOUNTS = (
+    ("enterprise1", "周经办", Role.ENTERPRISE_CLERK),
+    ("enterprise2", "吴经办", Role.ENTERPRISE_CLERK),
+    ("exam", "郑考务", Role.EXAM_CLERK),
+    ("acceptance", "谭受理", Role.ACCEPTANCE_OFFICER),
+    ("review", "罗初审", Role.REVIEWER),
+    ("approval", "欧审批", Role.APPROVER),
+    ("viewer", "向查阅", Role.VIEWER),
+    ("admin", "系统管理员", Role.ADMIN),
+)
+ENTERPRISES = (
+    ("湖南湘江建设集团有限公司（演示）", "91430100MA4L00001", "430100", "长沙市岳麓区样本路1号", "湘建东"),
+    ("湖南洞庭路桥工程有限公司（演示）", "91430600MA4L00002", "430600", "岳阳市岳阳楼区样本路2号", "洞庭生"),
+)
+SCANS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
+A, B, C1, C2, C3 = CURRENT_CATEGORIES
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """One invented person: who, with which scans, and how far their story goes."""
+
+    name: str
+    born: date
+    category: Category
+    position: Position
+    story: str
+    lacks: tuple[PaperKind, ...] = ()
+
+
+# The story: how far a person has come. See ``_STORIES``; "score 45" failed the exam.
+CAST = (
+    Cast("刘慧敏", date(1985, 3, 12), B, Position.PROJECT_MANAGER, "awaiting_acceptance"),
+    Cast("陈旭东", date(1979, 11, 2), C2, Position.SAFETY_OFFICER, "awaiting_acceptance"),
+    Cast("唐子轩", date(1990, 7, 25), C1, Position.SAFETY_OFFICER, "awaiting_acceptance"),
+    Cast("欧阳娜仁", date(1988, 1, 30), A, Position.GENERAL_MANAGER, "returned"),
+    Cast("阳建军", date(1982, 5, 6), C3, Position.SAFETY_OFFICER, "not_accepted"),
+    Cast("罗晓梅", date(1986, 9, 17), C2, Position.SAFETY_OFFICER, "awaiting_review"),
+    Cast("陈红梅", date(1991, 12, 8), B, Position.PROJECT_MANAGER, "awaiting_review"),
+    Cast("彭淑芬", date(1984, 4, 21), C1, Position.SAFETY_OFFICER, "review_refused"),
+    Cast("谭国强", date(1977, 8, 14), A, Position.LEGAL_REPRESENTATIVE, "awaiting_approval"),
+    Cast("古丽·买买提", date(1989, 2, 11), C2, Position.SAFETY_OFFICER, "awaiting_approval"),
+    Cast("向国庆", date(1980, 10, 1), C3, Position.SAFETY_OFFICER, "approved"),
+    Cast("李雷", date(1987, 6, 15), B, Position.PROJECT_MANAGER, "approved"),
+    Cast("韩梅梅", date(1992, 3, 3), C1, Position.SAFETY_OFFICER, "approval_refused"),
+    Cast("周志远", date(1983, 1, 9), C2, Position.SAFETY_OFFICER, "draft"),
+    Cast("蒋文博", date(1990, 5, 19), C1, Position.SAFETY_OFFICER, "passed"),
+    Cast("邓小琴", date(1993, 9, 28), C2, Position.SAFETY_OFFICER, "passed", (PaperKind.TITLE,)),
+    Cast("贺一鸣", date(1981, 7, 7), A, Position.SAFETY_DEPUTY, "legacy"),
+    Cast("曾庆云", date(1994, 2, 2), C2, Position.SAFETY_OFFICER, "score 45"),
+    Cast("方圆", date(1995, 8, 8), C1, Position.SAFETY_OFFICER, "new"),
+    Cast("夏雨荷", date(1996, 4, 16), C2, Position.SAFETY_OFFICER, "new"),
+    Cast("段天宇", date(1991, 10, 23), B, Position.PROJECT_MANAGER, "new", (PaperKind.EDUCATION, PaperKind.TITLE)),
+    Cast("黎明辉", date(1985, 12, 31), C3, Position.SAFETY_OFFICER, "new", (PaperKind.PHOTO,)),
+)
+SECOND_CAST = (
+    Cast("石磊", date(1986, 6, 6), C2, Position.SAFETY_OFFICER, "awaiting_acceptance"),
+    Cast("易水寒", date(1983, 3, 21), B, Position.PROJECT_MANAGER, "approved"),
+    Cast("柳清扬", date(1992, 11, 11), C1, Position.SAFETY_OFFICER, "new"),
+    Cast("龙在天", date(1978, 1, 1), A, Position.LEGAL_REPRESENTATIVE, "new", (PaperKind.TITLE,)),
+)
+# how a story is told by the procedure: action, who does it, reason
+_ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
+    "draft": (),
+    "awaiting_acceptance": ((Action.SUBMIT, "enterprise", ""),),
+    "returned": (
+        (Action.SUBMIT, "enterprise", ""),
+        (Action.RETURN, "acceptance", "照片与本人近期不符，请重新上传近期免冠照片。"),
+    ),
+    "not_accepted": ((Action.SUBMIT, "enterprise", ""), (Action.DECLINE, "acceptance", "学历证扫描件不清晰，无法核对。")),
+    "awaiting_review": ((Action.SUBMIT, "enterprise", ""), (Action.ACCEPT, "acceptance", "")),
+    "review_refused": (
+        (Action.SUBMIT, "enterprise", ""),
+        (Action.ACCEPT, "acceptance", ""),
+        (Action.REFUSE_REVIEW, "review", "职称证与本人信息不一致。"),
+    ),
+    "awaiting_approval": (
+        (Action.SUBMIT, "enterprise", ""),
+        (Action.ACCEPT, "acceptance", ""),
+        (Action.ENDORSE, "review", ""),
+    ),
+    "approved": (
+        (Action.SUBMIT, "enterprise", ""),
+        (Action.ACCEPT, "acceptance", ""),
+        (Action.ENDORSE, "review", ""),
+        (Action.APPROVE, "approval", ""),
+    ),
+    "approval_refused": (
+        (Action.SUBMIT, "enterprise", ""),
+        (Action.ACCEPT, "acceptance", ""),
+        (Action.ENDORSE, "review", ""),
+        (Action.REFUSE_APPROVAL, "approval", "经核查，该人员劳动关系不在本企业。"),
+    ),
+}
+
+
+def fill(session: Session, settings: Settings, at: datetime) -> bool:
+    """Make the demonstration data once; True if it was made now. Commits. Raises ``HouseError`` in production."""
+    if settings.production:
+        raise HouseError("Demonstration data is refused in production.", code="demo-in-production")
+    if session.scalar(select(Account.id).where(Account.username == ACCOUNTS[0][0])) is not None:
+        return False
+    Stage(session, settings, at).play()
+    session.commit()
+    return True
+
+
+class Stage:
+    """Where the demonstration is played: who acts, with what, and what day it is in the play."""
+
+    def __init__(self, session: Session, settings: Settings, at: datetime) -> None:
+        self.session, self.at = session, at
+        self.office: Office = settings.office
+        self.store = Store(settings.blobs)
+        self.password = hashed(settings.demo_password)
+        self.actors: dict[str, Actor] = {}
+
+    def play(self) -> None:
+        enterprises = [self._enterprise(n, *facts) for n, facts in enumerate(ENTERPRISES)]
+        self._accounts(enterprises)
+        people = {
+            member.name: self._person(member, enterprise, self.actors[f"enterprise{n + 1}"])
+            for n, (enterprise, cast) in enumerate(zip(enterprises, (CAST, SECOND_CAST), strict=True))
+            for member in cast
+        }
+        self._past_exam(people)
+        self._open_exam(people)
+        self._cases(people)
+        self._legacy(people)
+        self._take_away(people)
+
+    # --- who there is ---------------------------------------------------------------------------------
+
+    def _enterprise(self, n: int, name: str, stem: str, region: str, address: str, boss: str) -> Enterprise:
+        enterprise = Enterprise(
+            name=name,
+            uscc=_with_check(stem),
+            region_code=region,
+            address=address,
+            legal_representative=boss,
+            contact=ACCOUNTS[n][1],
+            contact_mobile=f"1380000000{n + 1}",
+        )
+        self.session.add(enterprise)
+        self.session.flush()
+        return enterprise
+
+    def _accounts(self, enterprises: list[Enterprise]) -> None:
+        roles = {role.name: role for role in self.session.scalars(select(Account.roles.property.mapper.class_))}
+        for n, (username, full_name, role) in enumerate(ACCOUNTS):
+            mine = enterprises[n] if role is Role.ENTERPRISE_CLERK else None
+            account = Account(
+                username=username,
+                first_name=full_name,
+                last_name="",
+                email=f"{username}@accounts.invalid",
+                active=True,
+                password=self.password,
+                mobile=f"1390000000{n}",
+                region_code=None if mine else self.office.region_code,
+                enterprise_id=mine.id if mine else None,
+            )
+            account.roles = [roles[role.value]]
+            self.session.add(account)
+            self.session.flush()
+            region = account.region_code or ""
+            self.actors[username] = Actor(account.id, full_name, frozenset({role}), region, account.enterprise_id)
+        for n, enterprise in enumerate(enterprises):
+            self._company_papers(enterprise, self.actors[f"enterprise{n + 1}"])
+
+    def _company_papers(self, enterprise: Enterprise, clerk: Actor) -> None:
+        on = office_day(self.at)
+        qualification = Qualification(
+            enterprise_id=enterprise.id,
+            number=f"D2430{enterprise.id:05d}",
+            kind_and_grade="建筑工程施工总承包贰级",
+            valid_from=date(on.year - 2, 1, 1),
+            valid_to=date(on.year + 2, 12, 31),
+        )
+        parties.keep_qualification(self.session, qualification, clerk)
+        self._attach(qualification, PaperKind.QUALIFICATION, "资质证书.jpg", ("建筑业企业资质证书", enterprise.name), clerk)
+        self._attach(enterprise, PaperKind.PLEDGE, "企业诚信承诺书.jpg", ("企业诚信承诺书", enterprise.name), clerk)
+
+    def _person(self, member: Cast, enterprise: Enterprise, clerk: Actor) -> Person:
+        person = Person(
+            name=member.name,
+            id_number=_id_number(member.born, member.name),
+            mobile="13900001111",
+            education=Education.BACHELOR,
+            major="土木工程",
+            technical_title=TechnicalTitle.INTERMEDIATE,
+            position=member.position,
+        )
+        person = parties.engage(self.session, person, clerk)
+        kinds = [*SCANS, *([PaperKind.REGISTRATION] if member.category is B else [])]
+        for kind in kinds:
+            lines = (_TITLES[kind], member.name, enterprise.name)
+            self._attach(person, kind, f"{member.name}{_TITLES[kind]}.jpg", lines, clerk)
+        return person
+
+    def _attach(self, owner: Any, kind: PaperKind, filename: str, lines: tuple[str, ...], clerk: Actor) -> None:
+        data = _portrait(owner) if kind is PaperKind.PHOTO else _scan(lines)
+        attachments.attach(
+            self.session, self.store, owner, kind, data, filename, clerk, at=self._before(60), office=self.office
+        )
+
+    # --- exams ------------------------------------------------------------------------------------------
+
+    def _past_exam(self, people: dict[str, Person]) -> None:
+        """Signed up, admitted, held, scored and submitted: the way every pass came about."""
+        notice = self._notice("第1期", published=50, start=49, end=42, held=35)
+        entrants = {member.name: member for member in (*CAST, *SECOND_CAST) if member.story not in ("new", "legacy")}
+        picks = {name: (people[name].id, member.category) for name, member in entrants.items()}
+        signups = self._sign_up(notice, people, picks, days_ago=45)
+        exam = self.actors["exam"]
+        exams.review(self.session, signups, True, exam, at=self._before(40))
+        self._score(notice, entrants)
+        exams.submit_scores(self.session, notice.id, exam, at=self._before(30))
+
+    def _score(self, notice: ExamNotice, entrants: dict[str, Cast]) -> None:
+        """Fill the exported sheet, as the clerk does in a spreadsheet, and import it."""
+        exam, at = self.actors["exam"], self._before(31)
+        _name, sheet = exams.signup_sheet(self.session, notice.id, exam, at=at)
+        keys = {column.key: column for column in exams.SCORE_COLUMNS}
+        plain = [replace(column, parse=str, required=False) for column in exams.SCORE_COLUMNS]
+        rows = [row.values | {"score": _score_of(entrants[row.values["name"]].story)} for row in read(sheet, plain).rows]
+        filled = write(list(keys.values()), rows, sheet_title="成绩")
+        preview = exams.read_scores(self.session, notice.id, filled, exam, at=at)
+        exams.import_scores(self.session, notice.id, filled, exam, at=at, digest=preview.digest)
+
+    def _open_exam(self, people: dict[str, Person]) -> None:
+        """An exam open for sign-up: one selected, one waiting for review, the others still to be signed up."""
+        notice = self._notice("第2期", published=3, start=2, end=-12, held=-25)
+        picks = {"夏雨荷": (people["夏雨荷"].id, C2), "柳清扬": (people["柳清扬"].id, C1)}
+        self._sign_up(notice, people, picks, days_ago=1)
+        clerk = self.actors["enterprise1"]
+        exams.select(self.session, notice.id, [(people["方圆"].id, C1)], clerk, at=self._before(1), office=self.office)
+
+    def _notice(self, issue: str, *, published: int, start: int, end: int, held: int) -> ExamNotice:
+        at = self._before(published)
+        year = office_day(at).year
+        notice = ExamNotice(
+            title=f"关于举办{year}年{issue}建筑施工企业安管人员安全生产考核的通知",
+            number=f"湘建培演〔{year}〕{issue[1]}号",
+            body=_BODY,
+            categories=CURRENT_CATEGORIES,
+            signup_start=self._before(start),
+            signup_end=self._before(end),
+            exam_on=office_day(self._before(held)),
+            place="长沙市样本考点",
+            pass_mark=self.office.pass_mark,
+            region_code=self.office.region_code,
+        )
+        return exams.publish(self.session, notice, self.actors["exam"], at=at)
+
+    def _sign_up(
+        self, notice: ExamNotice, people: dict[str, Person], picks: dict[str, tuple[int, Category]], days_ago: int
+    ) -> list[int]:
+        found: list[int] = []
+        for clerk in (self.actors["enterprise1"], self.actors["enterprise2"]):
+            mine = [pick for name, pick in picks.items() if people[name].enterprise_id == clerk.enterprise_id]
+            at = self._before(days_ago)
+            chosen = exams.select(self.session, notice.id, mine, clerk, at=at, office=self.office)
+            ids = [signup.id for signup in chosen]
+            exams.submit(self.session, ids, clerk, at=at, office=self.office)
+            found += ids
+        return found
+
+    # --- cases ------------------------------------------------------------------------------------------
+
+    def _cases(self, people: dict[str, Person]) -> None:
+        for member in (*CAST, *SECOND_CAST):
+            if member.story in _ROADS:
+                self._file(people[member.name], member.category, member.story)
+
+    def _file(self, person: Person, category: Category, story: str) -> None:
+        """One filing, and then the steps of its story, one every other day, the last one yesterday."""
+        clerk = self._clerk_of(person)
+        road = _ROADS[story]
+        days = [2 * n + 1 for n in range(len(road), -1, -1)]
+        handler = ("周经办", "13800000001") if clerk is self.actors["enterprise1"] else ("吴经办", "13800000002")
+        filing = filings.draft(
+            self.session,
+            MatterKind.NEW,
+            [(person.id, category)],
+            *handler,
+            clerk,
+            at=self._before(days[0]),
+            office=self.office,
+        )
+        application_id = filing.applications[0].id
+        for (action, who, reason), day in zip(road, days[1:], strict=True):
+            actor = clerk if who == "enterprise" else self.actors[who]
+            done = carry_out(
+                self.session, [application_id], action, actor, reason=reason, at=self._before(day), office=self.office
+            )
+            must_all_pass(done)
+
+    def _legacy(self, people: dict[str, Person]) -> None:
+        """Somebody who passed in the old system and must show originals, and a paper certificate that runs out soon."""
+        person = people["贺一鸣"]
+        passed_on = office_day(self._before(300))
+        self.session.add(ExamPass(person=person, category=A, passed_on=passed_on, source=PassSource.LEGACY))
+        self.session.flush()
+        self._file(person, A, "awaiting_acceptance")
+        holder, on = people["龙在天"], office_day(self.at)
+        self.session.add(
+            Certificate(
+                number=f"{self.office.short_name}建安A({on.year - 3})0001234",
+                category=A,
+                person=holder,
+                enterprise_id=holder.enterprise_id,
+                holder=holder.name,
+                first_issued_on=office_day(self._before(3 * 365 - 45)),
+                issued_on=office_day(self._before(3 * 365 - 45)),
+                valid_from=office_day(self._before(3 * 365 - 45)),
+                valid_to=office_day(self._before(-45)),
+                status=CertificateStatus.VALID,
+                is_electronic=False,
+            )
+        )
+
+    def _take_away(self, people: dict[str, Person]) -> None:
+        """Scans that somebody lacks today: so that there is something to mend."""
+        for member in (*CAST, *SECOND_CAST):
+            papers = attachments.current(self.session, people[member.name])
+            for kind in member.lacks:
+                attachments.discard(self.session, papers[kind].id, self._clerk_of(people[member.name]), at=self.at)
+
+    def _clerk_of(self, person: Person) -> Actor:
+        clerks = (self.actors["enterprise1"], self.actors["enterprise2"])
+        return next(clerk for clerk in clerks if clerk.enterprise_id == person.enterprise_id)
+
+    def _before(self, days: int) -> datetime:
+        return self.at - timedelta(days=days)
+
+
+# --- made-up numbers and pictures -----------------------------------------------------------------------------
+
+_TITLES = {
+    PaperKind.PHOTO: "照片",
+    PaperKind.ID_CARD: "身份证",
+    PaperKind.EDUCATION: "学历证",
+    PaperKind.TITLE: "职称证",
+    PaperKind.REGISTRATION: "注册证",
+}
+_BODY = """各建筑施工企业：
+
+根据《建筑施工企业主要负责人、项目负责人和专职安全生产管理人员安全生产管理规定》，现将本期考核有关事项通知如下。
+
+一、考核对象：本省建筑施工企业主要负责人（A类）、项目负责人（B类）和专职安全生产管理人员（C类）。
+
+二、报名方式：企业登录本系统，在“培训考试通知”中点击“在线报名”，选择人员后保存并上报。
+
+三、照片、身份证、学历证、职称证扫描件不齐的人员，请先在“基本信息—人员信息”中补充。
+
+（本通知为演示数据。）"""
+
+
+def _score_of(story: str) -> str:
+    return story.removeprefix("score ") if story.startswith("score ") else "86"
+
+
+def _with_check(stem: str) -> str:
+    """A unified social credit code from its first 17 characters."""
+    total = sum(CREDIT_ALPHABET.index(mark) * pow(3, n, 31) for n, mark in enumerate(stem))
+    return stem + CREDIT_ALPHABET[(31 - total % 31) % 31]
+
+
+def _id_number(born: date, name: str) -> str:
+    """An ID number that belongs to nobody: region 430199 was never given out."""
+    body = f"430199{born:%Y%m%d}{sum(map(ord, name)) % 1000:03d}"
+    return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
+
+
+def _lettering(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(Path(__file__).parent / "fonts" / "serif600-tgh.ttf", size)
+
+
+def _scan(lines: tuple[str, ...]) -> bytes:
+    """A picture that stands for a scanned paper, marked as a sample across its face."""
+    picture = Image.new("RGB", (1000, 680), "#f4f1e6")
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((24, 24, 976, 656), outline="#8a6d3b", width=4)
+    for n, line in enumerate(lines):
+        draw.text((500, 150 + 110 * n), line, fill="#2b2b2b", font=_lettering(58 if n == 0 else 38), anchor="mm")
+    draw.text((500, 560), "样本 SAMPLE · 不具效力", fill="#b3301e", font=_lettering(44), anchor="mm")
+    return _jpeg(picture)
+
+
+def _portrait(owner: Any) -> bytes:
+    """A drawn head, not anybody's: the shade of the jacket follows from the name."""
+    shade = ("#27374d", "#3d2b3d", "#23413a", "#4a3526")[sum(map(ord, owner.name)) % 4]
+    picture = Image.new("RGB", (413, 579), "#cfe0f2")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((20, 420, 393, 860), fill=shade)
+    draw.polygon(((165, 430), (248, 430), (207, 520)), fill="#ffffff")
+    draw.rectangle((180, 360, 233, 440), fill="#e0b088")
+    draw.ellipse((122, 130, 291, 390), fill="#ecc7a1")
+    draw.pieslice((112, 100, 301, 330), 180, 360, fill="#20180f")
+    return _jpeg(picture)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=88)
+    return out.getvalue()

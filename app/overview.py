@@ -1,0 +1,197 @@
+"""What waits for whom: the counts on the workbench and in the menu.
+
+Law: reads only, counts what the actor reaches, in a few grouped queries whatever the number of rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import case, exists, extract, func, select
+from sqlalchemy.orm import Session
+
+from app.clock import OFFICE_ZONE, add_months, office_day
+from app.matters import MATTERS
+from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
+from app.scope import Actor, reach
+from app.vocabulary import (
+    OPEN,
+    CertificateStatus,
+    MatterKind,
+    MessageState,
+    PaperKind,
+    Role,
+    SignupState,
+    State,
+)
+
+SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
+QUEUES = {
+    Role.ACCEPTANCE_OFFICER: State.AWAITING_ACCEPTANCE,
+    Role.REVIEWER: State.AWAITING_REVIEW,
+    Role.APPROVER: State.AWAITING_APPROVAL,
+}
+
+
+def waiting(session: Session, actor: Actor) -> dict[State, int]:
+    """Open applications within reach, by state."""
+    rows = session.execute(
+        select(Application.state, func.count())
+        .where(Application.state.in_((*OPEN, State.NOT_ACCEPTED)), reach(actor, Application))
+        .group_by(Application.state)
+    )
+    return dict(rows.tuples().all())
+
+
+def signups_to_review(session: Session, actor: Actor) -> int:
+    return _count(
+        session, select(func.count(ExamSignup.id)).where(ExamSignup.state == SignupState.SUBMITTED, reach(actor, ExamSignup))
+    )
+
+
+def signups_not_submitted(session: Session, actor: Actor) -> int:
+    return _count(
+        session, select(func.count(ExamSignup.id)).where(ExamSignup.state == SignupState.SELECTED, reach(actor, ExamSignup))
+    )
+
+
+def people_with_gaps(session: Session, actor: Actor) -> int:
+    """People of the enterprise who lack one of the four scans that every sign-up asks for (R49)."""
+    complete = (
+        select(Paper.person_id)
+        .where(Paper.kind.in_(SIGNUP_PAPERS), Paper.replaced_at.is_(None), Paper.person_id.is_not(None))
+        .where(Paper.enterprise_id == actor.enterprise_id)
+        .group_by(Paper.person_id)
+        .having(func.count() == len(SIGNUP_PAPERS))
+    )
+    return _count(
+        session, select(func.count(Person.id)).where(Person.enterprise_id == actor.enterprise_id, Person.id.not_in(complete))
+    )
+
+
+def expiring(session: Session, actor: Actor, on: date, days: int = 90) -> int:
+    """Valid certificates within reach whose last day comes within so many days."""
+    return _count(
+        session,
+        select(func.count(Certificate.id)).where(
+            Certificate.status == CertificateStatus.VALID,
+            Certificate.valid_to.between(on, on + timedelta(days=days)),
+            reach(actor, Certificate),
+        ),
+    )
+
+
+def open_notices(session: Session, at: datetime, most: int = 5) -> Sequence[ExamNotice]:
+    """Notices whose sign-up has not ended, the one that ends first on top."""
+    return session.scalars(
+        select(ExamNotice).where(ExamNotice.signup_end >= at).order_by(ExamNotice.signup_end).limit(most)
+    ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How the open cases of one queue stand to their legal limits."""
+
+    overdue: int
+    today: int
+    soon: int  # within two days
+
+
+def deadlines(session: Session, actor: Actor, state: State, on: date) -> Deadlines:
+    soon = on + timedelta(days=2)
+    row = session.execute(
+        select(
+            func.count(case((Application.due_on < on, 1))),
+            func.count(case((Application.due_on == on, 1))),
+            func.count(case((Application.due_on.between(on + timedelta(days=1), soon), 1))),
+        ).where(Application.state == state, reach(actor, Application))
+    ).one()
+    return Deadlines(*row)
+
+
+def next_due(session: Session, actor: Actor, states: Sequence[State], most: int = 6) -> Sequence[Application]:
+    return session.scalars(
+        select(Application)
+        .where(Application.state.in_(states), reach(actor, Application))
+        .order_by(Application.due_on, Application.submitted_at, Application.id)
+        .limit(most)
+    ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """Submitted applications per month and matter, the oldest month first."""
+
+    labels: tuple[str, ...]  # 2026-03
+    series: dict[MatterKind, tuple[int, ...]]
+
+
+def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> Months:
+    """The last months' submissions by matter (a month is counted in UTC; a picture, not a ledger)."""
+    first = add_months(office_day(at).replace(day=1), 1 - months)
+    days = [add_months(first, n) for n in range(months)]
+    year, month = extract("year", Application.submitted_at), extract("month", Application.submitted_at)
+    rows = session.execute(
+        select(year, month, Application.matter, func.count())
+        .where(Application.submitted_at >= datetime(first.year, first.month, 1, tzinfo=at.tzinfo), reach(actor, Application))
+        .group_by(year, month, Application.matter)
+    )
+    found = {(int(y), int(m), matter): count for y, m, matter, count in rows}
+    return Months(
+        tuple(f"{day:%Y-%m}" for day in days),
+        {kind: tuple(found.get((day.year, day.month, kind), 0) for day in days) for kind in MATTERS},
+    )
+
+
+def closed_this_month(session: Session, actor: Actor, on: date) -> int:
+    first = datetime.combine(on.replace(day=1), time(), OFFICE_ZONE)
+    return _count(
+        session, select(func.count(Application.id)).where(Application.closed_at >= first, reach(actor, Application))
+    )
+
+
+def has_people(session: Session, actor: Actor) -> bool:
+    return bool(session.scalar(select(exists().where(Person.enterprise_id == actor.enterprise_id))))
+
+
+def exams_without_scores(session: Session, on: date) -> int:
+    """Exams that are over and whose scores were not submitted."""
+    return _count(
+        session,
+        select(func.count(ExamNotice.id)).where(ExamNotice.exam_on <= on, ExamNotice.scores_submitted_at.is_(None)),
+    )
+
+
+def accounts(session: Session) -> int:
+    return _count(session, select(func.count(Account.id)))
+
+
+def failed_messages(session: Session) -> int:
+    return _count(session, select(func.count(Message.id)).where(Message.state == MessageState.FAILED))
+
+
+def menu_counts(session: Session, actor: Actor) -> dict[str, int]:
+    """To-do counts by menu name, for whoever is signed in: at most two queries."""
+    counts: dict[str, int] = {}
+    if Role.ENTERPRISE_CLERK in actor.roles or actor.roles & set(QUEUES):
+        states = waiting(session, actor)
+        if Role.ENTERPRISE_CLERK in actor.roles:
+            mine = (State.DRAFT, State.RETURNED)
+            counts["NewApplication"] = sum(states.get(state, 0) for state in mine)
+        for role, name in MENU_OF_QUEUE.items():
+            if role in actor.roles:
+                counts[name] = states.get(QUEUES[role], 0)
+    if Role.EXAM_CLERK in actor.roles:
+        counts["SignupReview"] = signups_to_review(session, actor)
+    if Role.ENTERPRISE_CLERK in actor.roles:
+        counts["Signup"] = signups_not_submitted(session, actor)
+    return counts
+
+
+BACKLOG = (State.AWAITING_ACCEPTANCE, State.RETURNED, State.AWAITING_REVIEW, State.AWAITING_APPROVAL)
+MENU_OF_QUEUE = {Role.ACCEPTANCE_OFFICER: "Acceptance", Role.REVIEWER: "Review", Role.APPROVER: "Approval"}
+
+
+def _count(session: Session, query: Any) -> int:
+    return int(session.scalar(query) or 0)

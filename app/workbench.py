@@ -1,0 +1,181 @@
+"""The workbench: what needs doing today, for whoever signs in.
+
+Law: shows counts and leads to the lists that hold them; a tile and its list always count the same rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from flask import g
+from flask_appbuilder import BaseView
+from flask_babel import format_date, gettext
+
+from app import desk, overview
+from app.clock import office_day, office_time
+from app.db import db
+from app.screens import bars, stacked_columns
+from app.screens.furniture import route
+from app.screens.screen import door
+from app.vocabulary import Role, State
+
+QUEUE_SCREENS = {
+    Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
+    Role.REVIEWER: "ReviewScreen.list",
+    Role.APPROVER: "ApprovalScreen.list",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number that wants attention, and the list behind it."""
+
+    label: str
+    count: int
+    url: str
+    tone: str = ""  # todo | bad | ok: only when the number is not zero
+    hint: str = ""
+
+
+class WorkView(BaseView):  # type: ignore[misc]
+    """工作台, the first page after signing in."""
+
+    route_base = "/work"
+    class_permission_name = "Work"
+    default_view = "home"
+
+    @door("/")
+    def home(self) -> str:
+        actor, on = desk.actor(), desk.today()
+        queues = [state for role, state in overview.QUEUES.items() if role in actor.roles]
+        return self.render_template(  # type: ignore[no-any-return]
+            "work/home.html",
+            title=gettext("Workbench"),
+            greeting=greeting(g.user.get_full_name()),
+            day=format_date(on, "full"),
+            tiles=tiles(on),
+            due=overview.next_due(db.session, actor, queues) if queues else (),
+            today=on,
+            charts=charts(),
+            notices=overview.open_notices(db.session, desk.moment()),
+            office_day=office_day,
+            is_clerk=Role.ENTERPRISE_CLERK in actor.roles,
+            first_steps=Role.ENTERPRISE_CLERK in actor.roles and not overview.has_people(db.session, actor),
+        )
+
+
+def greeting(name: str) -> str:
+    hour = office_time(desk.moment()).hour
+    if hour < 12:
+        return gettext("Good morning, %(name)s", name=name)
+    return gettext("Good afternoon, %(name)s", name=name) if hour < 18 else gettext("Good evening, %(name)s", name=name)
+
+
+def tiles(on: date) -> list[Tile]:
+    """The tiles of every role the reader holds."""
+    actor = desk.actor()
+    found: list[Tile] = []
+    if Role.ENTERPRISE_CLERK in actor.roles:
+        found += _clerk_tiles(on)
+    for role, endpoint in QUEUE_SCREENS.items():
+        if role in actor.roles:
+            found += _queue_tiles(overview.QUEUES[role], endpoint, on)
+    if Role.EXAM_CLERK in actor.roles:
+        found += _exam_tiles()
+    if Role.VIEWER in actor.roles:
+        closed = overview.closed_this_month(db.session, actor, on)
+        found.append(Tile(gettext("Closed this month"), closed, route("ClosedScreen.list")))
+    if Role.ADMIN in actor.roles:
+        found += _admin_tiles()
+    return found
+
+
+def _clerk_tiles(on: date) -> list[Tile]:
+    actor, states = desk.actor(), overview.waiting(db.session, desk.actor())
+
+    def filed(state: State) -> str:
+        return route("NewApplicationScreen.list", state=state.value)
+
+    running = sum(states.get(s, 0) for s in (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW, State.AWAITING_APPROVAL))
+    return [
+        Tile(
+            gettext("Not yet submitted"),
+            states.get(State.DRAFT, 0),
+            filed(State.DRAFT),
+            "todo",
+            gettext("Saved only: the authority sees nothing until you submit."),
+        ),
+        Tile(gettext("To be corrected"), states.get(State.RETURNED, 0), filed(State.RETURNED), "bad"),
+        Tile(gettext("In progress"), running, route("NewApplicationScreen.list")),
+        Tile(
+            gettext("People with missing scans"),
+            overview.people_with_gaps(db.session, actor),
+            route("PersonScreen.list"),
+            "todo",
+        ),
+        Tile(
+            gettext("Certificates expiring within 90 days"),
+            overview.expiring(db.session, actor, on),
+            route("CertificateScreen.list", valid_to_from=on.isoformat(), sort="valid_to"),
+            "todo",
+        ),
+    ]
+
+
+def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
+    waiting = overview.waiting(db.session, desk.actor()).get(state, 0)
+    limits = overview.deadlines(db.session, desk.actor(), state, on)
+    url = route(endpoint, state=state.value)
+    return [
+        Tile(str(state.label), waiting, url, "todo"),
+        Tile(gettext("Due today"), limits.today, url, "todo"),
+        Tile(gettext("Overdue"), limits.overdue, url, "bad"),
+    ]
+
+
+def _exam_tiles() -> list[Tile]:
+    return [
+        Tile(
+            gettext("Sign-ups to review"),
+            overview.signups_to_review(db.session, desk.actor()),
+            route("SignupReviewScreen.list", state="submitted"),
+            "todo",
+        ),
+        Tile(
+            gettext("Exams without submitted scores"),
+            overview.exams_without_scores(db.session, desk.today()),
+            route("NoticeScreen.list"),
+            "todo",
+        ),
+    ]
+
+
+def _admin_tiles() -> list[Tile]:
+    return [
+        Tile(
+            gettext("Messages that could not be sent"),
+            overview.failed_messages(db.session),
+            route("MessageScreen.list", state="failed"),
+            "bad",
+        ),
+        Tile(gettext("Accounts"), overview.accounts(db.session), route("AccountScreen.list")),
+    ]
+
+
+def charts() -> list[tuple[str, object]]:
+    """Pictures for those who lead and those who decide: months and where cases lie."""
+    actor = desk.actor()
+    if not actor.roles & {Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER}:
+        return []
+    months = overview.by_month(db.session, actor, desk.moment())
+    found: list[tuple[str, object]] = []
+    if any(any(series) for series in months.series.values()):
+        named: Sequence[tuple[str, list[int]]] = [(str(kind.label), list(counts)) for kind, counts in months.series.items()]
+        title = gettext("Submitted in the last six months")
+        found.append((title, stacked_columns(title, months.labels, named, unit=gettext("cases"))))
+    states = overview.waiting(db.session, actor)
+    if states:
+        title = gettext("Where cases lie")
+        rows = [(str(state.label), states.get(state, 0)) for state in overview.BACKLOG]
+        found.append((title, bars(title, rows, unit=gettext("cases"))))
+    return found

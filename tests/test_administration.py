@@ -1,0 +1,94 @@
+import pytest
+from sqlalchemy import select
+
+from app.models import Account, Enterprise, Entry, Message
+from app.vocabulary import MessageState, Registration, Role
+from tests import make
+
+
+@pytest.fixture
+def admin(session, signed_in):
+    return signed_in(make.account(session, "admin", Role.ADMIN))
+
+
+def test_an_account_is_made_with_a_one_time_password(admin, session):
+    form = {"username": "Reviewer2", "full_name": "罗二审", "role": "reviewer", "region_code": "430100", "active": "y"}
+    page = admin.post("/accounts/add", data=form, follow_redirects=True)
+    made = session.scalars(select(Account).where(Account.username == "reviewer2")).one()
+    assert (made.first_name, made.region_code, made.must_change_password) == ("罗二审", "430100", True)
+    assert [role.name for role in made.roles] == ["reviewer"]
+    assert "reviewer2" in page.text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"region_code": ""}, "主管部门用户必须选择地区"),
+        ({"username": "ADMIN"}, "该用户名已被使用"),
+        ({"role": "enterprise_clerk", "enterprise": make.uscc(7)}, "没有使用该统一社会信用代码的企业"),
+        ({"role": "enterprise_clerk", "enterprise": "91430100MA4L000151"}, "校验不通过"),
+    ],
+)
+def test_what_cannot_be_is_explained_and_nothing_is_made(admin, session, change, sentence):
+    form = {"username": "new", "full_name": "新人", "role": "reviewer", "region_code": "430100", "active": "y"} | change
+    page = admin.post("/accounts/add", data=form)
+    assert page.status_code == 422
+    assert sentence in page.text
+    assert "新人" in page.text
+    assert len(session.scalars(select(Account)).all()) == 1
+
+
+def test_a_reset_password_ends_every_session(admin, session, signed_in):
+    other = make.account(session, "exam", Role.EXAM_CLERK)
+    theirs = signed_in(other)
+    assert theirs.get("/work/").status_code == 200
+    admin.post(f"/accounts/reset/{other.id}")
+    assert theirs.get("/work/").status_code == 302
+
+
+def test_nobody_else_manages_accounts(session, signed_in):
+    for n, role in enumerate(set(Role) - {Role.ADMIN, Role.ENTERPRISE_CLERK}):
+        client = signed_in(make.account(session, f"u{n}", role))
+        for url in ("/accounts/list/", "/accounts/add", "/messages/list/", "/diary/list/", "/enterprises/list/"):
+            assert client.get(url).status_code == 403, (role, url)
+        assert client.post("/accounts/add", data={}).status_code == 403
+
+
+def test_an_enterprise_is_listed_once(admin, session):
+    form = {"name": "湖南新建设有限公司", "uscc": make.uscc(8), "region_code": "430100", "registration": "pending"}
+    admin.post("/enterprises/add", data=form)
+    assert session.scalars(select(Enterprise)).one().registration is Registration.PENDING
+    session.rollback()
+    again = admin.post("/enterprises/add", data=form)
+    assert again.status_code == 422
+    assert "已存在" in again.text
+
+
+def test_a_failed_message_is_sent_again_by_post_only(admin, session):
+    message = Message(mobile="13800000000", text="短信", state=MessageState.FAILED, due_at=make.NOON, tries=8, fault="x")
+    session.add(message)
+    session.commit()
+    assert admin.get(f"/messages/again/{message.id}").status_code == 405
+    admin.post(f"/messages/again/{message.id}")
+    session.refresh(message)
+    assert (message.state, message.tries) == (MessageState.QUEUED, 0)
+    assert session.scalars(select(Entry).where(Entry.table == "message")).one().actor
+
+
+def test_lists_show_masked_numbers_only(admin, session):
+    session.add(Message(mobile="13812345678", text="短信", state=MessageState.QUEUED, due_at=make.NOON))
+    session.commit()
+    page = admin.get("/messages/list/").text
+    assert "138****5678" in page
+    assert "13812345678" not in page
+
+
+def test_the_diary_cannot_be_written_on_a_page(admin):
+    assert admin.get("/diary/list/").status_code == 200
+    for method, url in (
+        ("get", "/diary/add"),
+        ("post", "/diary/add"),
+        ("post", "/diary/edit/1"),
+        ("post", "/diary/delete/1"),
+    ):
+        assert getattr(admin, method)(url).status_code in (403, 404, 405)

@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select
+
+from app.cli import fill_regions
+from app.db import db
+from app.demo import ACCOUNTS, fill
+from app.errors import HouseError
+from app.models import Account, Application, Certificate, ExamSignup, Paper, Person
+from app.storage import Store
+from app.vocabulary import SignupState, State
+from tests import make
+
+
+@pytest.fixture
+def demo(app, house, session):
+    """The demonstration, played once in this test's database."""
+    with app.app_context():
+        fill_regions(db.session(), house.settings)
+        fill(db.session(), house.settings, at=make.NOON)
+    return session
+
+
+def test_every_state_and_every_account_is_there_to_work_with(demo, house):
+    assert set(demo.scalars(select(Application.state).distinct())) == set(State)
+    assert {SignupState.SELECTED, SignupState.SUBMITTED, SignupState.PASSED, SignupState.FAILED} <= set(
+        demo.scalars(select(ExamSignup.state).distinct())
+    )
+    assert set(demo.scalars(select(Account.username))) == {username for username, _name, _role in ACCOUNTS}
+    assert demo.scalar(select(func.count(Certificate.id)).where(Certificate.is_electronic)) == 3
+    assert all(Store(house.settings.blobs).verify(paper) for paper in _digests(demo))
+
+
+def test_playing_it_again_changes_nothing(demo, house):
+    before = demo.scalar(select(func.count(Person.id)))
+    assert fill(demo, house.settings, at=make.NOON) is False
+    assert demo.scalar(select(func.count(Person.id))) == before
+
+
+def test_it_is_refused_in_production(app, house):
+    with app.app_context(), pytest.raises(HouseError) as no:
+        fill(db.session(), replace(house.settings, production=True), at=make.NOON)
+    assert no.value.code == "demo-in-production"
+
+
+def test_a_demo_account_signs_in_and_finds_its_workbench(demo, app, house):
+    demo.rollback()
+    client = app.test_client()
+    answer = client.post("/login/", data={"username": "acceptance", "password": house.settings.demo_password})
+    assert answer.status_code == 302
+    page = client.get("/work/")
+    assert page.status_code == 200
+    assert "待受理" in page.text
+
+
+def _digests(session):
+    return session.scalars(select(Paper.digest).distinct())

@@ -1,0 +1,74 @@
+from datetime import timedelta
+
+import pytest
+
+from app import overview
+from app.vocabulary import MatterKind, Role, SignupState, State
+from tests import make
+from tests.count import queries
+
+
+@pytest.fixture
+def world(session):
+    """Cases of one enterprise in every state, overdue, due today and later."""
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    for n, state in enumerate((*State, State.AWAITING_REVIEW, State.AWAITING_REVIEW)):
+        person = make.person(enterprise)
+        held = {"certificate": make.certificate(person)} if state is State.APPROVED else {}
+        due = {"due_on": make.TODAY + timedelta(days=n - 9)} if state is State.AWAITING_REVIEW else {}
+        session.add(make.application(person, state, **held, **due))
+    session.commit()
+    return enterprise
+
+
+def test_a_reviewer_s_counts_are_those_of_the_queue(world, session):
+    reviewer = make.officer(Role.REVIEWER)
+    assert overview.menu_counts(session, reviewer) == {"Review": 3}
+    limits = overview.deadlines(session, reviewer, State.AWAITING_REVIEW, make.TODAY)
+    assert (limits.overdue, limits.today, limits.soon) == (1, 1, 1)
+
+
+def test_a_clerk_is_told_of_drafts_and_corrections(world, session):
+    assert overview.menu_counts(session, make.clerk(world)) == {"NewApplication": 2, "Signup": 0}
+
+
+def test_somebody_else_s_cases_are_not_counted(world, session):
+    other = make.enterprise(name="别家")
+    session.add(other)
+    session.commit()
+    assert overview.waiting(session, make.clerk(other)) == {}
+    assert overview.menu_counts(session, make.officer(Role.ADMIN)) == {}
+
+
+def test_people_with_missing_scans_are_counted(world, session):
+    person = make.person(world)
+    session.add(person)
+    session.flush()
+    session.add_all(make.complete_papers(person))
+    session.commit()
+    assert overview.people_with_gaps(session, make.clerk(world)) == 11
+
+
+def test_certificates_that_run_out_soon_are_counted_the_last_day_included(world, session):
+    clerk = make.clerk(world)
+    for days in (0, 90, 91, -1):
+        session.add(make.certificate(make.person(world), valid_to=make.TODAY + timedelta(days=days)))
+    session.commit()
+    assert overview.expiring(session, clerk, make.TODAY) == 2
+
+
+def test_months_are_filled_also_where_nothing_was_submitted(world, session):
+    months = overview.by_month(session, make.officer(Role.REVIEWER), make.NOON)
+    assert months.labels[-1] == "2026-03"
+    assert len(months.labels) == len(months.series[MatterKind.NEW]) == 6
+    assert sum(months.series[MatterKind.NEW]) == 10
+
+
+def test_the_menu_asks_two_questions_at_most(world, session, house):
+    session.add(make.signup(make.notice(), make.person(world), state=SignupState.SELECTED))
+    session.commit()
+    actor = make.clerk(world)
+    with queries(house.engine) as seen:
+        overview.menu_counts(session, actor)
+    assert len(seen) <= 2
