@@ -1,10 +1,11 @@
 """Papers: who handed in which scan, which one counts now, and who may look at it.
 
 Law: a new scan replaces the old one as the current one and never overwrites it, because a submitted application keeps the
-papers it was submitted with. The bytes are ``storage``'s affair.
+papers it was submitted with. The bytes are ``storage``'s affair. A paper of an application can be handed in while the
+application is in the enterprise's own hands, by the enterprise that files it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,18 +16,19 @@ from sqlalchemy.orm import Session
 
 from app.config import Office
 from app.errors import HouseError, NotFound, Stale
-from app.models import Enterprise, Paper, Person, Qualification
+from app.models import Application, Enterprise, Filing, Paper, Person, Qualification
 from app.scope import Actor, must_reach, reaches
 from app.storage import LIMITS, Store, inspect
-from app.vocabulary import PERSON_PAPERS, PaperKind, Role
+from app.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
 
-Owner = Person | Qualification | Enterprise
+Owner = Person | Qualification | Enterprise | Application
 
 # which column names the owner, and which kinds it may hand in
 _OWNERS: Mapping[type[Owner], tuple[str, tuple[PaperKind, ...]]] = {
     Person: ("person_id", PERSON_PAPERS),
     Qualification: ("qualification_id", (PaperKind.QUALIFICATION,)),
     Enterprise: ("pledging_enterprise_id", (PaperKind.PLEDGE,)),
+    Application: ("application_id", MATTER_PAPERS),
 }
 
 
@@ -42,36 +44,88 @@ def attach(
     at: datetime,
     office: Office,
 ) -> Paper:
-    """Take in a scan of one's own person, qualification or enterprise; it becomes the current one.
+    """Take in a scan of one's own person, qualification, enterprise or application; it becomes the current one.
 
     Raises ``FileRefused`` (what is wrong with the file), ``NotFound`` for what is not one's own.
     """
+    (paper,) = _attach(session, store, [owner], kind, data, filename, actor, at=at, office=office)
+    return paper
+
+
+def attach_to_all(
+    session: Session,
+    store: Store,
+    filing: Filing,
+    kind: PaperKind,
+    data: bytes,
+    filename: str,
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> list[Paper]:
+    """One scan for every application of a filing that is in the enterprise's hands: the approval of a new name, say."""
+    owners = [application for application in filing.applications if application.state in CHANGEABLE]
+    if filing.enterprise_id != actor.enterprise_id or not owners:
+        raise NotFound
+    return _attach(session, store, owners, kind, data, filename, actor, at=at, office=office)
+
+
+def _attach(
+    session: Session,
+    store: Store,
+    owners: Sequence[Owner],
+    kind: PaperKind,
+    data: bytes,
+    filename: str,
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> list[Paper]:
     actor.demand(Role.ENTERPRISE_CLERK)
-    must_reach(actor, owner)
-    column, kinds = _OWNERS[type(owner)]
-    if kind not in kinds:
-        raise HouseError(_("“%(paper)s” does not belong here.", paper=kind.label), code="wrong-paper")
+    for owner in owners:
+        _must_take(owner, kind, actor)
     limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
     sound = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
     digest = store.put(sound.data)
-    _retire(session, owner, kind, at)
-    paper = Paper(
-        kind=kind,
-        enterprise_id=actor.enterprise_id,
-        filename=sound.name,
-        digest=digest,
-        mime=sound.mime,
-        size=len(sound.data),
-        uploaded_at=at,
-        uploaded_by=actor.name,
-        **{column: owner.id},
-    )
-    session.add(paper)
+    papers = []
+    for owner in owners:
+        _retire(session, owner, kind, at)
+        papers.append(
+            Paper(
+                kind=kind,
+                enterprise_id=actor.enterprise_id,
+                filename=sound.name,
+                digest=digest,
+                mime=sound.mime,
+                size=len(sound.data),
+                uploaded_at=at,
+                uploaded_by=actor.name,
+                **{_OWNERS[type(owner)][0]: owner.id},
+            )
+        )
+    session.add_all(papers)
     try:
         session.flush()  # two uploads of the same scan at once: the index lets one through
     except IntegrityError:
         raise Stale from None
-    return paper
+    return papers
+
+
+def _must_take(owner: Owner, kind: PaperKind, actor: Actor) -> None:
+    """The owner is the actor's own, can still be changed, and is asked for such a paper."""
+    must_reach(actor, owner)
+    _column, kinds = _OWNERS[type(owner)]
+    if isinstance(owner, Application):
+        if owner.enterprise_id != actor.enterprise_id:  # the old enterprise of a transfer reaches it, too
+            raise NotFound
+        if owner.state not in CHANGEABLE:
+            raise Stale
+        if owner.matter is MatterKind.TRANSFER:  # the person's own page is the old enterprise's until then
+            kinds = (*kinds, *PERSON_PAPERS)
+    if kind not in kinds:
+        raise HouseError(_("“%(paper)s” does not belong here.", paper=kind.label), code="wrong-paper")
 
 
 def discard(session: Session, paper_id: int, actor: Actor, *, at: datetime) -> Paper:
@@ -80,6 +134,10 @@ def discard(session: Session, paper_id: int, actor: Actor, *, at: datetime) -> P
     paper = session.get(Paper, paper_id)
     if paper is None or not reaches(actor, paper) or paper.replaced_at is not None:
         raise NotFound
+    if paper.application_id is not None:
+        application = session.get_one(Application, paper.application_id)
+        if application.state not in CHANGEABLE:
+            raise Stale
     paper.replaced_at = at
     return paper
 

@@ -30,6 +30,7 @@ from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
 from app.login.security import set_password
+from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.regions import regions_of
 from app.vocabulary import Role
@@ -95,6 +96,7 @@ def init(_chosen: argparse.Namespace) -> None:
         with app.app_context(), _alone_on_the_database(db.engine):
             schema.bring_to(db.engine)
             fill_regions(db.session(), settings)
+            fill_paper_rules(db.session())
             sync_roles(app.extensions["appbuilder"])
     print(f"Ready: {settings.home}")
 
@@ -103,6 +105,12 @@ def fill_regions(session: Session, settings: Settings) -> None:
     """The office's province and its prefectures; names that changed are renamed."""
     for code, name in regions_of(settings.office.region_code, settings.office.province).items():
         session.merge(Region(code=code, name=name))
+    session.commit()
+
+
+def fill_paper_rules(session: Session) -> None:
+    """The table of required papers, as far as lines are missing; what the administrator switched stays."""
+    seed_papers(session)
     session.commit()
 
 

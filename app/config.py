@@ -46,7 +46,8 @@ class Office:
     least_age: int = 18  # 建质〔2015〕206号 three (3)
     age_limit_c: int = 60  # 建质〔2015〕206号 three (3): C must be under 60
     accept_days: int = 5  # working days, 行政许可法 art. 32
-    decide_days: int = 20  # working days, 行政许可法 art. 42
+    decide_days: int = 20  # working days, 行政许可法 art. 42: new applications and renewals
+    swift_days: int = 5  # working days, 令17号 arts. 11 and 12: transfers, replacements, cancellations
     pass_mark: int = 60  # of 100
     publicity_days: int = 30  # how long a public notice stays listed
     two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application

@@ -360,6 +360,7 @@ class Stage:
                 person=holder,
                 enterprise_id=holder.enterprise_id,
                 holder=holder.name,
+                printed_enterprise=ENTERPRISES[1][0],
                 first_issued_on=office_day(self._before(3 * 365 - 45)),
                 issued_on=office_day(self._before(3 * 365 - 45)),
                 valid_from=office_day(self._before(3 * 365 - 45)),

@@ -3,35 +3,48 @@
 Law: everything in which one matter differs from another stands in its record; what they share is the workflow.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import rules
 from app.certificates import document, lifecycle
 from app.config import Office
 from app.errors import Refusal
 from app.facts import Facts
+from app.models import PaperRule
 from app.rules import Rule
-from app.vocabulary import CURRENT_CATEGORIES, Category, MatterKind, PaperKind
+from app.vocabulary import (
+    CURRENT_CATEGORIES,
+    PERSON_PAPERS,
+    Category,
+    MatterKind,
+    PaperKind,
+    ReplacementReason,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """One service matter: who may ask, with which papers, what is asked again later, and what an approval brings about."""
+    """One service matter: what it asks for, what is asked again later, how long it may take, and what an approval brings."""
 
     kind: MatterKind
     categories: tuple[Category, ...]
-    papers: Mapping[Category, tuple[PaperKind, ...]]  # scans of the person, by category (domain.md 2.9)
     rules: tuple[Rule, ...]  # on submission
     on_acceptance: tuple[Rule, ...]
     on_approval: tuple[Rule, ...]  # what may have changed since submission
     outcome: lifecycle.Outcome
+    days: Callable[[Office], int]  # working days from acceptance to decision (domain.md 4.2)
+    by_reason: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)  # on submission, for this reason only
+    warnings: tuple[Rule, ...] = ()  # told to clerk and officer, stand in nobody's way
 
-    def papers_are_complete(self, case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-        yield from rules.has_person_papers(*self.papers[case.category])(case, on, office)
+    def asked(self, case: Facts) -> tuple[Rule, ...]:
+        """Everything that is asked of this case on submission."""
+        return (self.is_served, *self.rules, *self.by_reason.get(case.reason_code, ()), rules.papers_are_complete)
 
     def is_served(self, case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         if case.category not in self.categories:
@@ -42,8 +55,7 @@ class Matter:
 
 def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """Every character of what is printed exists in our fonts: a certificate never shows a box."""
-    submitted = case.submitted
-    for text in (submitted["person"]["name"], submitted["enterprise"]["name"]):
+    for text in (lifecycle.printed_person(case)["name"], case.submitted["enterprise"]["name"]):
         if missing := document.unprintable(text):
             yield Refusal(
                 "cannot-be-printed",
@@ -51,19 +63,22 @@ def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
             )
 
 
-_SCANS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
+def warnings_of(case: Facts, on: date, office: Office) -> list[Refusal]:
+    """What people should know before they go on, and may go on in spite of."""
+    return rules.refusals(case, MATTERS[case.matter].warnings, on, office)
+
+
+_FILED = (rules.enterprise_is_registered, rules.names_a_handler)
+_IN_FORCE = (rules.certificate_stands, rules.certificate_has_not_expired)
+_OWN = (rules.works_for_the_filing_enterprise, rules.certificate_is_own)
 
 _ALL = (
     Matter(
         MatterKind.NEW,
         categories=CURRENT_CATEGORIES,
-        papers=dict.fromkeys(CURRENT_CATEGORIES, _SCANS) | {Category.B: (*_SCANS, PaperKind.REGISTRATION)},
         rules=(
-            rules.enterprise_is_registered,
+            *_FILED,
             rules.works_for_the_filing_enterprise,
-            rules.names_a_handler,
-            rules.has_qualification_scan,
-            rules.has_integrity_pledge,
             rules.has_passed_the_exam,
             rules.is_not_banned,
             rules.is_of_age,
@@ -75,7 +90,144 @@ _ALL = (
         on_acceptance=(rules.originals_were_seen,),
         on_approval=(rules.still_has_the_pass, rules.holds_no_such_certificate, can_be_printed),
         outcome=lifecycle.issue,
+        days=lambda office: office.decide_days,
+    ),
+    Matter(
+        MatterKind.RENEWAL,
+        categories=tuple(Category),
+        rules=(
+            *_FILED,
+            *_OWN,
+            *_IN_FORCE,
+            rules.asks_within_the_renewal_window,
+            rules.is_of_age,
+            rules.is_the_only_open_application,
+            can_be_printed,
+        ),
+        on_acceptance=(rules.certificate_stands,),
+        on_approval=(rules.certificate_is_own, rules.certificate_stands, can_be_printed),
+        outcome=lifecycle.extend,
+        days=lambda office: office.decide_days,
+        warnings=(rules.nears_retirement,),
+    ),
+    Matter(
+        MatterKind.TRANSFER,
+        categories=tuple(Category),
+        rules=(
+            *_FILED,
+            rules.certificate_is_with_another_enterprise,
+            rules.certificate_is_of_this_province,
+            *_IN_FORCE,
+            rules.is_the_only_open_application,
+            can_be_printed,
+        ),
+        on_acceptance=(rules.certificate_is_with_another_enterprise, rules.certificate_stands),
+        on_approval=(rules.certificate_is_with_another_enterprise, rules.certificate_stands, can_be_printed),
+        outcome=lifecycle.move,
+        days=lambda office: office.swift_days,
+        warnings=(rules.leaves_no_certificate_behind,),
+    ),
+    Matter(
+        MatterKind.REPLACEMENT,
+        categories=tuple(Category),
+        rules=(
+            *_FILED,
+            *_OWN,
+            rules.reason_is_known,
+            rules.particulars_are_given,
+            rules.divided_category_is_free,
+            rules.is_the_only_open_application,
+            can_be_printed,
+        ),
+        by_reason={
+            ReplacementReason.FROM_OTHER_PROVINCE.value: (
+                rules.comes_with_a_certificate_in_force,
+                rules.is_not_banned,
+                rules.is_of_age,
+                rules.holds_no_such_certificate,
+                rules.keeps_certificates_in_one_enterprise,
+            ),
+            ReplacementReason.WRONG_INFORMATION.value: (
+                *_IN_FORCE,
+                rules.corrects_something,
+                rules.corrected_id_number_is_free,
+                rules.corrected_number_is_of_age,
+            ),
+            ReplacementReason.LOST.value: _IN_FORCE,
+            ReplacementReason.ENTERPRISE_RENAMED.value: (*_IN_FORCE, rules.shows_another_enterprise_name),
+            ReplacementReason.PAPER_TO_ELECTRONIC.value: (*_IN_FORCE, rules.is_still_on_paper),
+        },
+        on_acceptance=(rules.certificate_stands,),
+        on_approval=(
+            rules.certificate_is_own,
+            rules.certificate_stands,
+            rules.divided_category_is_free,
+            rules.new_category_is_free,
+            rules.corrected_id_number_is_free,
+            can_be_printed,
+        ),
+        outcome=lifecycle.replace,
+        days=lambda office: office.swift_days,
+    ),
+    Matter(
+        MatterKind.CANCELLATION,
+        categories=tuple(Category),
+        rules=(
+            *_FILED,
+            rules.certificate_is_own,
+            rules.certificate_stands,
+            rules.reason_is_known,
+            rules.particulars_are_given,
+            rules.is_the_only_open_application,
+        ),
+        on_acceptance=(rules.certificate_stands,),
+        on_approval=(rules.certificate_is_own, rules.certificate_stands),
+        outcome=lifecycle.cancel,
+        days=lambda office: office.swift_days,
     ),
 )
 
 MATTERS = {matter.kind: matter for matter in _ALL}
+
+
+# --- which papers, until the administrator says otherwise (domain.md 2.9) -----------------------------
+
+_SCANS = PERSON_PAPERS[:4]  # photo, ID card, education, title
+_B = Category.B.value
+_ALWAYS = date(2018, 1, 1)  # before the first day of the system
+_PAPERS: tuple[tuple[MatterKind, str, str, tuple[PaperKind, ...]], ...] = (
+    (MatterKind.NEW, "", "", (*_SCANS, PaperKind.PLEDGE, PaperKind.QUALIFICATION)),
+    (MatterKind.NEW, _B, "", (PaperKind.REGISTRATION,)),
+    (MatterKind.RENEWAL, "", "", (*_SCANS, PaperKind.OLD_CERTIFICATE, PaperKind.CONTINUING_EDUCATION)),
+    (MatterKind.RENEWAL, _B, "", (PaperKind.REGISTRATION,)),
+    (MatterKind.TRANSFER, "", "", (*_SCANS, PaperKind.END_OF_EMPLOYMENT, PaperKind.EMPLOYMENT_CONTRACT)),
+    (MatterKind.TRANSFER, _B, "", (PaperKind.REGISTRATION,)),
+    *(
+        (MatterKind.REPLACEMENT, "", reason.value, papers)
+        for reason, papers in (
+            (ReplacementReason.FROM_OTHER_PROVINCE, (*_SCANS, PaperKind.OLD_CERTIFICATE, PaperKind.TRANSFER_PROOF)),
+            (ReplacementReason.WRONG_INFORMATION, (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.CORRECTION_PROOF)),
+            (ReplacementReason.LOST, (*_SCANS, PaperKind.LOSS_STATEMENT)),
+            (ReplacementReason.ENTERPRISE_RENAMED, (PaperKind.OLD_CERTIFICATE, PaperKind.RENAMING_APPROVAL)),
+            (ReplacementReason.PAPER_TO_ELECTRONIC, (PaperKind.PHOTO, PaperKind.OLD_CERTIFICATE)),
+        )
+    ),
+    (MatterKind.CANCELLATION, "", "", (PaperKind.ID_CARD, PaperKind.DISMISSAL_PROOF)),
+)
+
+
+def seed_papers(session: Session) -> int:
+    """Add the lines of the table of required papers that are not there; what the administrator switched stays. How many."""
+    there = {
+        tuple(row)
+        for row in session.execute(select(PaperRule.matter, PaperRule.category, PaperRule.reason_code, PaperRule.paper))
+    }
+    lines = [
+        PaperRule(matter=matter, category=category, reason_code=reason, paper=paper, required_from=_ALWAYS)
+        for matter, category, reason, papers in _PAPERS
+        for paper in papers
+        if (matter, category, reason, paper) not in there
+    ]
+    session.add_all(lines)
+    session.flush()
+    return len(lines)

@@ -42,6 +42,17 @@ _log = logging.getLogger(__name__)
 # --- what is said ---------------------------------------------------------------------------------
 
 TEXTS: dict[Action, object] = {
+    Action.RELEASE: _(
+        "%(enterprise)s: the old enterprise of %(person)s has agreed to the transfer out. The authority will now examine it."
+    ),
+    Action.REFUSE_RELEASE: _(
+        "%(enterprise)s: the old enterprise of %(person)s does not agree to the transfer out. Reason: %(reason)s. "
+        "Please sign in for the details."
+    ),
+    Action.RELEASE_BY_OFFICE: _(
+        "%(enterprise)s: the authority has released %(person)s in place of the old enterprise. "
+        "It will now examine the transfer."
+    ),
     Action.ACCEPT: _("%(enterprise)s: the %(matter)s for %(person)s was accepted under the acceptance number %(number)s."),
     Action.RETURN: _(
         "%(enterprise)s: the %(matter)s for %(person)s needs correction: %(reason)s. "
@@ -65,6 +76,16 @@ TEXTS: dict[Action, object] = {
     ),
 }
 CANCELLED = _("%(enterprise)s: the %(matter)s for %(person)s is closed. The certificate %(certificate_number)s is cancelled.")
+TO_THE_OLD_ENTERPRISE: dict[Action, object] = {
+    Action.SUBMIT: _(
+        "%(old_enterprise)s: %(enterprise)s asks to take over %(person)s with the certificate %(certificate_number)s. "
+        "Please sign in to agree to the transfer out or to refuse it."
+    ),
+    Action.RELEASE_BY_OFFICE: _(
+        "%(old_enterprise)s: the authority has released %(person)s with the certificate %(certificate_number)s to "
+        "%(enterprise)s in your place. Please sign in for the reason."
+    ),
+}
 
 _SHORTER = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
 _ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d)")  # 15 or 18 places, however typed
@@ -106,6 +127,28 @@ def about_decision(
         "number": acceptance_number,
         "certificate_number": certificate_number,
         "reason": _brief(reason),
+    }
+    return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+
+
+def about_release(
+    action: Action,
+    *,
+    mobile: str,
+    application_id: int,
+    enterprise: str,
+    old_enterprise: str,
+    person: str,
+    certificate_number: str,
+    office: Office,
+    words: NullTranslations | None = None,
+) -> Owed:
+    """What the old enterprise is told of a transfer: that it is asked, or that it was not waited for any longer."""
+    text = _worded(TO_THE_OLD_ENTERPRISE[action], words or province_language()) % {
+        "enterprise": enterprise,
+        "old_enterprise": old_enterprise,
+        "person": person,
+        "certificate_number": certificate_number,
     }
     return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
 

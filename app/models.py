@@ -21,10 +21,13 @@ from app.identity import birth_date, mask_id, mask_mobile, sex
 from app.vocabulary import (
     CLOSED,
     OPEN,
+    REASONS,
     SCORED,
+    UNDER_WAY,
     AccountSource,
     Action,
     Category,
+    CertificateDeed,
     CertificateStatus,
     Deed,
     Education,
@@ -34,6 +37,7 @@ from app.vocabulary import (
     PassSource,
     Position,
     Registration,
+    ReplacementReason,
     Sex,
     SignupState,
     Stage,
@@ -50,6 +54,18 @@ def among(column: str, words: Iterable[Term]) -> str:
 
 def word_check(table: str, column: str, words: Iterable[Term]) -> CheckConstraint:
     return CheckConstraint(among(column, words), name=f"ck_{table}_{column}")
+
+
+def _only_one(name: str, states: Iterable[State], condition: str, *columns: str) -> Index:
+    """A promise of the database: at most one application in these states per value of the columns."""
+    where = text(f"{condition} AND {among('state', states)}")
+    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+def _reason_fits() -> str:
+    """SQL for *the matter knows this reason*."""
+    whens = " ".join(f"WHEN {matter.value!r} THEN {among('reason_code', words)}" for matter, words in REASONS.items())
+    return f"CASE matter {whens} ELSE reason_code = '' END"
 
 
 # --- places ---------------------------------------------------------------------------------------
@@ -216,7 +232,8 @@ class Paper(Model):
         CheckConstraint("size > 0", name="ck_paper_size"),
         CheckConstraint(
             "CASE WHEN person_id IS NULL THEN 0 ELSE 1 END + CASE WHEN qualification_id IS NULL THEN 0 ELSE 1 END"
-            " + CASE WHEN pledging_enterprise_id IS NULL THEN 0 ELSE 1 END = 1",
+            " + CASE WHEN pledging_enterprise_id IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN application_id IS NULL THEN 0 ELSE 1 END = 1",
             name="ck_paper_has_one_owner",
         ),
         *(
@@ -228,7 +245,7 @@ class Paper(Model):
                 sqlite_where=text(f"replaced_at IS NULL AND {owner}_id IS NOT NULL"),
                 postgresql_where=text(f"replaced_at IS NULL AND {owner}_id IS NOT NULL"),
             )
-            for owner in ("person", "qualification", "pledging_enterprise")
+            for owner in ("person", "qualification", "pledging_enterprise", "application")
         ),
     )
 
@@ -241,6 +258,7 @@ class Paper(Model):
     pledging_enterprise_id: Mapped[int | None] = mapped_column(
         ForeignKey("enterprise.id", name="fk_paper_pledging_enterprise"), index=True
     )
+    application_id: Mapped[int | None] = mapped_column(ForeignKey("application.id", name="fk_paper_application"), index=True)
     enterprise_id: Mapped[int | None] = mapped_column(
         ForeignKey("enterprise.id", name="fk_paper_enterprise"), index=True, comment="who handed it in, and may see it"
     )
@@ -256,6 +274,31 @@ class Paper(Model):
 
     def __repr__(self) -> str:
         return self.filename
+
+
+class PaperRule(Model):
+    """Whether a matter asks for a paper, in one category and for one reason, or in all of them (``""``).
+
+    Kept by the administrator: ``required`` is switched, never the row deleted, or ``anguan init`` would bring it back. What
+    was submitted before ``required_from`` is not asked for it.
+    """
+
+    __tablename__ = "paper_rule"
+    __table_args__ = (
+        UniqueConstraint("matter", "category", "reason_code", "paper", name="uq_paper_rule"),
+        word_check("paper_rule", "matter", MatterKind),
+        CheckConstraint(f"category = '' OR {among('category', Category)}", name="ck_paper_rule_category"),
+        CheckConstraint(f"reason_code = '' OR {_reason_fits()}", name="ck_paper_rule_reason"),
+        word_check("paper_rule", "paper", PaperKind),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
+    category: Mapped[str] = mapped_column(String(30), default="", comment="empty: every category")
+    reason_code: Mapped[str] = mapped_column(String(30), default="", comment="empty: every reason")
+    paper: Mapped[PaperKind] = mapped_column(Word(PaperKind))
+    required: Mapped[bool] = mapped_column(default=True, comment="no: may be handed in, is not asked for")
+    required_from: Mapped[date]
 
 
 # --- exams ----------------------------------------------------------------------------------------
@@ -407,20 +450,32 @@ class Application(Model):
         word_check("application", "state", State),
         CheckConstraint(f"({among('state', CLOSED)}) = (closed_at IS NOT NULL)", name="ck_application_closed_iff_dated"),
         CheckConstraint(
-            f"(state = {State.DRAFT.value!r}) = (submitted_at IS NULL)", name="ck_application_submitted_iff_dated"
+            f"state = {State.ABANDONED.value!r} OR (state = {State.DRAFT.value!r}) = (submitted_at IS NULL)",
+            name="ck_application_submitted_iff_dated",
         ),
         CheckConstraint("(accepted_at IS NULL) = (acceptance_number IS NULL)", name="ck_application_accepted_iff_numbered"),
         CheckConstraint(
             f"state <> {State.APPROVED.value!r} OR certificate_id IS NOT NULL", name="ck_application_approved_has_certificate"
         ),
-        Index(
-            "uq_application_one_open_per_person_and_category",
-            "person_id",
-            "category",
-            "matter",
-            unique=True,
-            sqlite_where=text(among("state", OPEN)),
-            postgresql_where=text(among("state", OPEN)),
+        CheckConstraint(_reason_fits(), name="ck_application_reason_fits_matter"),
+        CheckConstraint(
+            f"(matter = {MatterKind.TRANSFER.value!r}) = (releasing_enterprise_id IS NOT NULL)",
+            name="ck_application_transfer_iff_released",
+        ),
+        CheckConstraint("releasing_enterprise_id <> enterprise_id", name="ck_application_released_by_another"),
+        CheckConstraint(
+            f"matter = {MatterKind.NEW.value!r} OR reason_code = {ReplacementReason.FROM_OTHER_PROVINCE.value!r}"
+            " OR certificate_id IS NOT NULL",
+            name="ck_application_acts_on_a_certificate",
+        ),
+        _only_one("uq_application_one_open_per_person_and_category", OPEN, "certificate_id IS NULL", "person_id", "category"),
+        _only_one("uq_application_one_under_way_per_certificate", UNDER_WAY, "certificate_id IS NOT NULL", "certificate_id"),
+        _only_one(
+            "uq_application_one_open_per_certificate_and_enterprise",
+            OPEN,
+            "certificate_id IS NOT NULL",
+            "certificate_id",
+            "enterprise_id",
         ),
         Index("ix_application_queue", "state", "submitted_at", "id"),
     )
@@ -446,13 +501,28 @@ class Application(Model):
         index=True,
         comment="the certificate acted upon, or the one issued once approved",
     )
+    reason_code: Mapped[str] = mapped_column(
+        String(30), default="", server_default="", comment="why, where the matter asks; see ``vocabulary.REASONS``"
+    )
+    details: Mapped[dict[str, Any] | None] = mapped_column(
+        SecretRecord("application.details"), comment="what the reason asks for; see ``particulars``"
+    )
+    releasing_enterprise_id: Mapped[int | None] = mapped_column(
+        ForeignKey("enterprise.id", name="fk_application_releasing_enterprise"),
+        index=True,
+        comment="the old enterprise of a transfer, which must agree",
+    )
     snapshot: Mapped[dict[str, Any] | None] = mapped_column(
         SecretRecord("application.snapshot"), comment="person, enterprise and papers as they were when submitted"
+    )
+    snapshot_before: Mapped[dict[str, Any] | None] = mapped_column(
+        SecretRecord("application.snapshot_before"), comment="the same, one submission earlier: before and after a correction"
     )
 
     filing: Mapped[Filing] = relationship(back_populates="applications")
     person: Mapped[Person] = relationship()
-    enterprise: Mapped[Enterprise] = relationship()
+    enterprise: Mapped[Enterprise] = relationship(foreign_keys=[enterprise_id])
+    releasing_enterprise: Mapped[Enterprise | None] = relationship(foreign_keys=[releasing_enterprise_id])
     certificate: Mapped[Certificate | None] = relationship()
     steps: Mapped[list[Step]] = relationship(back_populates="application", order_by="Step.id")
 
@@ -479,6 +549,7 @@ class Step(Model):
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_step_actor"))
     actor: Mapped[str] = mapped_column(String(130))
     reason: Mapped[str] = mapped_column(String(1000), default="")
+    marks: Mapped[list[dict[str, str]] | None] = mapped_column(JSON, comment="what is to be corrected, item by item")
     at: Mapped[datetime] = mapped_column(Moment)
 
     application: Mapped[Application] = relationship(back_populates="steps")
@@ -505,6 +576,9 @@ class Certificate(Model):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_certificate_person"))
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_certificate_enterprise"), index=True)
     holder: Mapped[str] = mapped_column(String(50), index=True, comment="the name as printed")
+    printed_enterprise: Mapped[str] = mapped_column(
+        String(120), default="", server_default="", comment="the enterprise's name as printed (R120)"
+    )
     first_issued_on: Mapped[date]
     issued_on: Mapped[date]
     valid_from: Mapped[date]
@@ -518,6 +592,7 @@ class Certificate(Model):
     versions: Mapped[list[CertificateVersion]] = relationship(
         back_populates="certificate", order_by="CertificateVersion.version"
     )
+    events: Mapped[list[CertificateEvent]] = relationship(back_populates="certificate", order_by="CertificateEvent.id")
 
     def status_on(self, day: date) -> CertificateStatus:
         """The status that holds on a day: a valid one past its last day is expired, whatever is stored."""
@@ -537,6 +612,13 @@ class CertificateVersion(Model):
         UniqueConstraint("certificate_id", "version", name="uq_certificate_version"),
         UniqueConstraint("token", name="uq_certificate_version_token"),
         UniqueConstraint("application_id", name="uq_certificate_version_application"),
+        Index(
+            "uq_certificate_version_one_current",
+            "certificate_id",
+            unique=True,
+            sqlite_where=text("replaced_at IS NULL"),
+            postgresql_where=text("replaced_at IS NULL"),
+        ),
         CheckConstraint("version >= 1", name="ck_certificate_version_from_one"),
     )
 
@@ -553,6 +635,32 @@ class CertificateVersion(Model):
     digest: Mapped[str | None] = mapped_column(String(64), comment="the PDF in the store, once it is drawn")
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
+
+
+class CertificateEvent(Model):
+    """One line of a certificate's history: what happened, how it stood afterwards, who did it and why. Never updated."""
+
+    __tablename__ = "certificate_event"
+    __table_args__ = (
+        word_check("certificate_event", "deed", CertificateDeed),
+        word_check("certificate_event", "status", CertificateStatus),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    certificate_id: Mapped[int] = mapped_column(
+        ForeignKey("certificate.id", name="fk_certificate_event_certificate"), index=True
+    )
+    deed: Mapped[CertificateDeed] = mapped_column(Word(CertificateDeed))
+    status: Mapped[CertificateStatus] = mapped_column(Word(CertificateStatus))
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    application_id: Mapped[int | None] = mapped_column(
+        ForeignKey("application.id", name="fk_certificate_event_application"), index=True
+    )
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_certificate_event_actor"))
+    actor: Mapped[str] = mapped_column(String(130))
+    at: Mapped[datetime] = mapped_column(Moment)
+
+    certificate: Mapped[Certificate] = relationship(back_populates="events")
 
 
 # --- records --------------------------------------------------------------------------------------

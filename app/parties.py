@@ -14,7 +14,7 @@ from app.errors import HouseError, NotFound, Refusal, Unmet
 from app.identity import BadNumber, parse_id_number, parse_mobile, parse_name
 from app.models import Application, Certificate, Enterprise, ExamSignup, Person, Qualification
 from app.scope import Actor, must_reach
-from app.vocabulary import OPEN, CertificateStatus, Role, SignupState
+from app.vocabulary import OPEN, UNDER_WAY, CertificateStatus, Role, SignupState
 
 _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 
@@ -94,7 +94,10 @@ def release(session: Session, person_id: int, actor: Actor, *, at: datetime) -> 
 
 
 def _what_holds(session: Session, person: Person, at: datetime) -> list[Refusal]:
-    open_case = exists().where(Application.person_id == person.id, Application.state.in_(OPEN))
+    own = Application.enterprise_id == person.enterprise_id  # a stranger's draft holds nobody
+    open_case = exists().where(
+        Application.person_id == person.id, Application.state.in_(OPEN), own | Application.state.in_(UNDER_WAY)
+    )
     open_signup = exists().where(ExamSignup.person_id == person.id, ExamSignup.state.in_(_PENDING_SIGNUP))
     in_force = exists().where(
         Certificate.person_id == person.id,

@@ -9,12 +9,24 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 
-from app.clock import add_years
+from app.clock import add_months, add_years
 from app.config import Office
 from app.errors import Place, Refusal
 from app.facts import Facts
-from app.identity import age
-from app.vocabulary import Category, PaperKind, PassSource, Registration
+from app.identity import age, birth_date, fold_enterprise_name, fold_name
+from app.particulars import particulars_of
+from app.vocabulary import (
+    MATTER_PAPERS,
+    PERSON_PAPERS,
+    Category,
+    CertificateStatus,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Position,
+    Registration,
+    reason_of,
+)
 
 SAFETY_OFFICERS = frozenset({Category.C1, Category.C2, Category.C3, Category.C})
 
@@ -73,26 +85,60 @@ def is_of_age(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         )
 
 
+def nears_retirement(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """A warning for A and B (domain.md 3.3); the legal representative has no such age."""
+    if case.category in SAFETY_OFFICERS or case.person["position"] == Position.LEGAL_REPRESENTATIVE.value:
+        return
+    if age(case.birth_date, on) >= office.age_limit_c:
+        yield Refusal("past-retirement", _("%(name)s is %(limit)s or older.", name=case.name, limit=office.age_limit_c))
+
+
 # --- papers -----------------------------------------------------------------------------------------
 
 
+def papers_are_complete(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """R64, R74–R76: every scan that the table of required papers asks for. One refusal each, with its place."""
+    for kind in case.required_papers(on):
+        if kind in PERSON_PAPERS:
+            yield from _has_person_paper(case, kind)
+        elif kind in MATTER_PAPERS:
+            yield from _has_matter_paper(case, kind)
+        else:
+            yield from (has_integrity_pledge if kind is PaperKind.PLEDGE else has_qualification_scan)(case, on, office)
+
+
 def has_person_papers(*kinds: PaperKind) -> Rule:
-    """R64, R74: the scans of the person are complete. One refusal per missing scan, each with its place."""
+    """R49: these scans of the person are complete, whatever a table says."""
 
     def has_papers(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         for kind in kinds:
-            if kind not in case.person_papers:
-                yield Refusal(
-                    f"missing-{kind.value}",
-                    _(
-                        "%(name)s: the scan “%(paper)s” is missing. Add it under Basic information, People.",
-                        name=case.name,
-                        paper=kind.label,
-                    ),
-                    place=Place("person", case.person_id, kind.value),
-                )
+            yield from _has_person_paper(case, kind)
 
     return has_papers
+
+
+def _has_person_paper(case: Facts, kind: PaperKind) -> Iterator[Refusal]:
+    if case.matter is MatterKind.TRANSFER:  # the person's own page is the old enterprise's, and nobody else's
+        yield from _has_matter_paper(case, kind)
+    elif kind not in case.person_papers:
+        yield Refusal(
+            f"missing-{kind.value}",
+            _(
+                "%(name)s: the scan “%(paper)s” is missing. Add it under Basic information, People.",
+                name=case.name,
+                paper=kind.label,
+            ),
+            place=Place("person", case.person_id, kind.value),
+        )
+
+
+def _has_matter_paper(case: Facts, kind: PaperKind) -> Iterator[Refusal]:
+    if kind not in case.application_papers:
+        yield Refusal(
+            f"missing-{kind.value}",
+            _("%(name)s: the scan “%(paper)s” is missing. Add it to this application.", name=case.name, paper=kind.label),
+            place=Place("filing", case.filing_id, kind.value),
+        )
 
 
 def has_qualification_scan(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
@@ -163,9 +209,10 @@ def originals_were_seen(case: Facts, on: date, office: Office) -> Iterator[Refus
 
 def holds_no_such_certificate(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """One certificate per category; C3 covers C1 and C2 (206号)."""
-    covering = {case.category, Category.C3} if case.category in (Category.C1, Category.C2) else {case.category}
+    wanted = case.target_category
+    covering = {wanted, Category.C3} if wanted in (Category.C1, Category.C2) else {wanted}
     for held in case.certificates:
-        if held.category in covering and held.in_force(on):
+        if held.id != case.certificate_id and held.category in covering and held.in_force(on):
             yield Refusal(
                 "already-certified",
                 _("%(name)s already holds %(number)s.", name=case.name, number=held.number),
@@ -187,16 +234,219 @@ def keeps_certificates_in_one_enterprise(case: Facts, on: date, office: Office) 
 
 
 def is_the_only_open_application(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """One open application per person, category and matter; the database says so, too."""
-    if case.open_applications:
-        yield Refusal(
-            "already-open",
-            _(
+    """One open matter per certificate, one per person and category for what leads to a new one; the database says so, too."""
+    for other in case.in_the_way:
+        if case.certificate is None:
+            sentence = _(
                 "%(name)s already has an open application for category %(category)s.",
                 name=case.name,
                 category=case.category.value,
+            )
+        else:
+            sentence = _(
+                "%(number)s: a %(matter)s is already open; it must be closed first.",
+                number=case.certificate.number,
+                matter=other.matter.label,
+            )
+        yield Refusal("already-open", sentence)
+        return
+
+
+def certificate_is_own(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """R97: an enterprise files for the certificates of its own people."""
+    if (held := case.certificate) and held.enterprise_id != case.enterprise_id:
+        yield Refusal("not-own-certificate", _("%(number)s is no longer held with your enterprise.", number=held.number))
+
+
+def certificate_is_with_another_enterprise(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """R105: what is to move here is not here yet; R106: it still is where the consent is asked for."""
+    held = case.certificate
+    if held is None:
+        return
+    if held.enterprise_id == case.enterprise_id:
+        yield Refusal("already-yours", _("%(number)s is held with your enterprise already.", number=held.number))
+    elif held.enterprise_id != case.releasing_enterprise_id:
+        yield Refusal(
+            "moved-meanwhile",
+            _("%(number)s has moved to another enterprise in the meantime. Please file anew.", number=held.number),
+        )
+
+
+def certificate_is_of_this_province(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """R104: only what this province issued can be transferred within it."""
+    held = case.certificate
+    if held and not held.is_electronic and not held.number.startswith(office.short_name):
+        yield Refusal(
+            "other-province",
+            _(
+                "%(number)s was issued by another province: file a replacement for “%(reason)s” instead.",
+                number=held.number,
+                reason=_("Transferred in from another province"),
             ),
         )
+
+
+def certificate_stands(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Neither suspended nor ended. Whether it has run out is asked on submission only: a request in time is in time."""
+    held = case.certificate
+    if held and held.status not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):
+        yield Refusal(
+            "certificate-not-valid",
+            _("%(number)s: “%(status)s”. Nothing can be done with it.", number=held.number, status=held.status.label),
+        )
+
+
+def certificate_has_not_expired(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """206号 seven: once it has run out, only a new exam helps. The last day counts."""
+    held = case.certificate
+    if held and (on > held.valid_to or held.status is CertificateStatus.EXPIRED):
+        yield Refusal(
+            "certificate-expired",
+            _(
+                "%(number)s ran out on %(day)s: %(name)s must pass the exam again.",
+                number=held.number,
+                day=f"{held.valid_to:%Y-%m-%d}",
+                name=case.name,
+            ),
+        )
+
+
+def asks_within_the_renewal_window(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """令17号 art. 10: within the last three months, the first and the last day included. 0 months: whenever one likes."""
+    held = case.certificate
+    if held is None or not office.renewal_window_months:
+        return
+    opens = add_months(held.valid_to, -office.renewal_window_months)
+    if on < opens:
+        yield Refusal(
+            "renewal-too-early",
+            _(
+                "%(number)s runs until %(day)s: its renewal can be filed from %(opens)s.",
+                number=held.number,
+                day=f"{held.valid_to:%Y-%m-%d}",
+                opens=f"{opens:%Y-%m-%d}",
+            ),
+        )
+
+
+def leaves_no_certificate_behind(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """A warning: every certificate moves by an application of its own (domain.md 3.4)."""
+    for held in case.certificates:
+        if held.id != case.certificate_id and held.enterprise_id != case.enterprise_id and held.in_force(on):
+            yield Refusal(
+                "left-behind",
+                _(
+                    "%(name)s: %(number)s stays with %(enterprise)s until it is transferred, too.",
+                    name=case.name,
+                    number=held.number,
+                    enterprise=held.enterprise_name,
+                ),
+            )
+
+
+# --- replacement and cancellation --------------------------------------------------------------------
+
+
+def reason_is_known(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    if reason_of(case.matter, case.reason_code) is None:
+        yield Refusal("reason-unknown", _("Please choose a reason from the list."), "reason_code")
+
+
+def particulars_are_given(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """What the reason asks for is filled in."""
+    for field in particulars_of(case.matter, case.reason_code, case.category):
+        if field.required and not case.details.get(field.name):
+            yield Refusal(
+                f"missing-{field.name}",
+                _("%(name)s: please fill in “%(field)s”.", name=case.name, field=field.label),
+                field.name,
+                Place("filing", case.filing_id, field.name),
+            )
+
+
+def comes_with_a_certificate_in_force(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Reason 1: what the other province issued holds on the day of submission, the last day included."""
+    if case.details.get("valid_to", "9999") < f"{on:%Y-%m-%d}":
+        yield Refusal(
+            "old-certificate-expired",
+            _(
+                "%(name)s: the certificate of the other province ran out on %(day)s.",
+                name=case.name,
+                day=case.details["valid_to"],
+            ),
+            "valid_to",
+        )
+    if case.details.get("first_issued_on", "") > case.details.get("valid_to", "9999"):
+        yield Refusal("days-out-of-order", _("The certificate cannot run out before it was issued."), "valid_to")
+
+
+def divided_category_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """An undivided C becomes C1, C2 or C3 only if the person does not hold that already."""
+    if case.certificate and case.category is Category.C:
+        yield from holds_no_such_certificate(case, on, office)
+
+
+def new_category_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """What leads to a new certificate is asked once more on approval whether there is one by now."""
+    if case.certificate is None:
+        yield from holds_no_such_certificate(case, on, office)
+
+
+def corrects_something(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Reason 2: an empty correction is refused. What the books say by now and the print does not is a correction, too."""
+    held = case.certificate
+    if held is None:
+        return
+    printed = case.face or {"name": held.holder, "id_number": case.person["id_number"]}
+    now = {**case.person, **{name: case.details[name] for name in ("name", "id_number") if name in case.details}}
+    if all(_same(now[name], printed[name]) for name in _PRINTED if name in printed):
+        yield Refusal(
+            "nothing-corrected",
+            _("%(name)s: nothing differs from what is printed. Please enter the correct name or ID number.", name=case.name),
+            "name",
+            Place("filing", case.filing_id, "name"),
+        )
+
+
+_PRINTED = ("name", "id_number", "position", "technical_title", "education", "major")
+
+
+def _same(one: str, other: str) -> bool:
+    return fold_name(one).casefold() == fold_name(other).casefold()
+
+
+def corrected_id_number_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """One ID number, one person; the database says so, too."""
+    if case.id_number_taken:
+        yield Refusal(
+            "id-taken",
+            _("%(name)s: the corrected ID number belongs to another record.", name=case.name),
+            "id_number",
+            Place("filing", case.filing_id, "id_number"),
+        )
+
+
+def corrected_number_is_of_age(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """A corrected ID number brings a birth date of its own."""
+    number = case.details.get("id_number")
+    if number and age(birth_date(number), on) < office.least_age:
+        yield Refusal("too-young", _("%(name)s is under %(limit)s.", name=case.name, limit=office.least_age))
+
+
+def shows_another_enterprise_name(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Reason 4 (R120): the certificate bears the old name. Both widths of brackets are the same name."""
+    held = case.certificate
+    if held and fold_enterprise_name(held.printed_enterprise) == fold_enterprise_name(case.enterprise["name"]):
+        yield Refusal(
+            "name-not-changed",
+            _("%(number)s shows the present name of your enterprise already.", number=held.number),
+        )
+
+
+def is_still_on_paper(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Reason 5 (R121)."""
+    if (held := case.certificate) and held.is_electronic:
+        yield Refusal("already-electronic", _("%(number)s is an electronic certificate already.", number=held.number))
 
 
 def refusals(case: Facts, rules: Iterable[Rule], on: date, office: Office) -> list[Refusal]:

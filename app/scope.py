@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.errors import NotAllowed, NotFound
 from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
-from app.vocabulary import CLOSED, Role, SignupState, State
+from app.vocabulary import CLOSED, MatterKind, Role, SignupState, State
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
+NOT_THE_OFFICES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # between enterprises, if at all
 OFFICERS = CASE_OFFICERS | {Role.EXAM_CLERK, Role.VIEWER}
 
 
@@ -69,19 +70,34 @@ class Case(Protocol):
     def region_code(self) -> str: ...
     @property
     def state(self) -> State: ...
+    @property
+    def matter(self) -> MatterKind: ...
+    @property
+    def round(self) -> int: ...
+    @property
+    def releasing_enterprise_id(self) -> int | None: ...
 
 
 def reaches_case(actor: Actor, case: Case) -> bool:
     """``reaches`` for an application of which only the facts are at hand."""
-    if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and case.enterprise_id == actor.enterprise_id:
+    if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_party(actor, case):
         return True
     within = bool(actor.region) and case.region_code.startswith(region_prefix(actor.region))
     return within and _is_officers_case(actor, case)
 
 
+def _is_party(actor: Actor, case: Case) -> bool:
+    """The enterprise that filed; of a transfer, from its submission on, the one that is asked to agree."""
+    if case.enterprise_id == actor.enterprise_id:
+        return True
+    return case.releasing_enterprise_id == actor.enterprise_id and case.state is not State.DRAFT
+
+
 def _is_officers_case(actor: Actor, case: Case) -> bool:
-    if actor.roles & CASE_OFFICERS:
-        return case.state is not State.DRAFT
+    if actor.roles & CASE_OFFICERS and case.state not in NOT_THE_OFFICES:
+        return True
+    if Role.ADMIN in actor.roles and case.state is State.AWAITING_RELEASE:
+        return True
     return Role.VIEWER in actor.roles and case.state in CLOSED
 
 
@@ -99,12 +115,17 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
         return Enterprise.id == actor.enterprise_id
     if model is ExamNotice:
         return true()  # a notice is for everybody
+    if model is Application:
+        asked = and_(Application.releasing_enterprise_id == actor.enterprise_id, Application.state != State.DRAFT)
+        return or_(Application.enterprise_id == actor.enterprise_id, asked)
     return bool_column(model.enterprise_id == actor.enterprise_id)
 
 
 def _is_own(actor: Actor, thing: Any) -> bool:
     if isinstance(thing, Enterprise):
         return thing.id == actor.enterprise_id
+    if isinstance(thing, Application):
+        return _is_party(actor, thing)
     return isinstance(thing, ExamNotice) or bool(thing.enterprise_id == actor.enterprise_id)
 
 
@@ -120,9 +141,7 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
     """Beyond the region: which rows of this kind are an officer's business. None: none."""
     roles = actor.roles
     if model is Application:
-        if roles & CASE_OFFICERS:
-            return Application.state != State.DRAFT
-        return Application.state.in_(CLOSED) if Role.VIEWER in roles else None
+        return _officers_states(roles)
     if model is ExamSignup:
         return ExamSignup.state != SignupState.SELECTED if Role.EXAM_CLERK in roles else None
     if model is ExamNotice:
@@ -134,6 +153,17 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
     if model in (Person, Qualification, Paper):
         return true() if roles & (CASE_OFFICERS | {Role.EXAM_CLERK}) else None
     raise TypeError(f"no reach is declared for {model.__name__}")
+
+
+def _officers_states(roles: frozenset[Role]) -> ColumnElement[bool] | None:
+    grants: list[ColumnElement[bool]] = []
+    if roles & CASE_OFFICERS:
+        grants.append(Application.state.not_in(NOT_THE_OFFICES))
+    if Role.ADMIN in roles:
+        grants.append(Application.state == State.AWAITING_RELEASE)
+    if Role.VIEWER in roles:
+        grants.append(Application.state.in_(CLOSED))
+    return or_(*grants) if grants else None
 
 
 def _is_official(actor: Actor, thing: Any) -> bool:

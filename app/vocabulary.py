@@ -66,10 +66,44 @@ class MatterKind(Term):
     CANCELLATION = "cancellation", _("Cancellation")
 
 
+class ReplacementReason(Term):
+    """Why a certificate is replaced (R117–R121); each has its own conditions and effect (domain.md 3.5)."""
+
+    FROM_OTHER_PROVINCE = "from_other_province", _("Transferred in from another province")
+    WRONG_INFORMATION = "wrong_information", _("Wrong information on the certificate")
+    LOST = "lost", _("Certificate lost")
+    ENTERPRISE_RENAMED = "enterprise_renamed", _("Enterprise renamed")
+    PAPER_TO_ELECTRONIC = "paper_to_electronic", _("Paper to electronic certificate")
+
+
+class CancellationReason(Term):
+    """Why a certificate is given up (domain.md 3.6)."""
+
+    LEFT = "left", _("Left the enterprise")
+    NO_SAFETY_WORK = "no_safety_work", _("No longer in safety management")
+    DECEASED = "deceased", _("Deceased")
+    OVER_AGE = "over_age", _("Over age")
+    ENTERPRISE_DISSOLVED = "enterprise_dissolved", _("Enterprise dissolved")
+    OTHER = "other", _("Other reason")
+
+
+REASONS: dict[MatterKind, type[Term]] = {
+    MatterKind.REPLACEMENT: ReplacementReason,
+    MatterKind.CANCELLATION: CancellationReason,
+}
+
+
+def reason_of(matter: MatterKind, code: str) -> Term | None:
+    """The reason a matter was filed for; None where the matter knows no reasons, or not this one."""
+    return next((reason for reason in REASONS.get(matter, ()) if reason.value == code), None)
+
+
 class State(Term):
     """Where an application stands."""
 
     DRAFT = "draft", _("Not yet submitted")
+    AWAITING_RELEASE = "awaiting_release", _("Awaiting the old enterprise")
+    RELEASE_REFUSED = "release_refused", _("Refused by the old enterprise")
     AWAITING_ACCEPTANCE = "awaiting_acceptance", _("Awaiting acceptance")
     RETURNED = "returned", _("To be corrected")
     NOT_ACCEPTED = "not_accepted", _("Not accepted")
@@ -78,17 +112,26 @@ class State(Term):
     AWAITING_APPROVAL = "awaiting_approval", _("Awaiting approval")
     APPROVAL_REFUSED = "approval_refused", _("Refused in approval")
     APPROVED = "approved", _("Approved and closed")
+    ABANDONED = "abandoned", _("Given up")
 
 
-FINAL = (State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED)  # nothing moves it any more
+FINAL = (State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED, State.ABANDONED)  # nothing moves it any more
 CLOSED = (State.NOT_ACCEPTED, *FINAL)  # the office owes no further step
 OPEN = tuple(state for state in State if state not in CLOSED)
+CHANGEABLE = (State.DRAFT, State.RELEASE_REFUSED, State.RETURNED, State.NOT_ACCEPTED)  # in the enterprise's own hands
+# A draft, or a request that was refused, holds nobody up: else a stranger's draft could keep a certificate from renewal.
+UNDER_WAY = tuple(state for state in OPEN if state not in (State.DRAFT, State.RELEASE_REFUSED))
 
 
 class Action(Term):
     """What can be done to an application; the labels are the manual's buttons."""
 
     SUBMIT = "submit", _("Submit")
+    WITHDRAW = "withdraw", _("Withdraw")
+    ABANDON = "abandon", _("Give up")
+    RELEASE = "release", _("Agree to the transfer out")
+    REFUSE_RELEASE = "refuse_release", _("Disagree to the transfer out")
+    RELEASE_BY_OFFICE = "release_by_office", _("Release in place of the old enterprise")
     ACCEPT = "accept", _("Accept")
     RETURN = "return", _("Return for correction")
     DECLINE = "decline", _("Do not accept")
@@ -96,6 +139,25 @@ class Action(Term):
     REFUSE_REVIEW = "refuse_review", _("Disagree in review")
     APPROVE = "approve", _("Agree in approval")
     REFUSE_APPROVAL = "refuse_approval", _("Disagree in approval")
+
+
+OFFICE_ACTIONS = (
+    Action.RELEASE_BY_OFFICE,
+    Action.ACCEPT,
+    Action.RETURN,
+    Action.DECLINE,
+    Action.ENDORSE,
+    Action.REFUSE_REVIEW,
+    Action.APPROVE,
+    Action.REFUSE_APPROVAL,
+)
+
+
+class Side(Term):
+    """On which side of an application an enterprise stands."""
+
+    FILER = "filer", _("Filing enterprise")
+    RELEASER = "releaser", _("Old enterprise")
 
 
 class Stage(Term):
@@ -141,8 +203,31 @@ class CertificateStatus(Term):
     OTHER = "99", _("Other")
 
 
+ENDED = (
+    CertificateStatus.REVOKED,
+    CertificateStatus.CANCELLED,
+    CertificateStatus.TRANSFERRED_OUT,
+    CertificateStatus.WITHDRAWN,
+)  # for good
+
+
+class CertificateDeed(Term):
+    """What happened to a certificate; every line of its history is one of these."""
+
+    ISSUED = "issued", _("Issued")
+    EXTENDED = "extended", _("Extended")
+    MOVED = "moved", _("Moved to another enterprise")
+    REPLACED = "replaced", _("Replaced")
+    CANCELLED = "cancelled", _("Cancelled on request")
+    SUPERSEDED = "superseded", _("Superseded by a new certificate")
+    SUSPENDED = "suspended", _("Suspension imposed")
+    REINSTATED = "reinstated", _("Suspension lifted")
+    REVOKED = "revoked", _("Grant revoked")
+    WITHDRAWN = "withdrawn", _("Withdrawal imposed")
+
+
 class PaperKind(Term):
-    """The scans a person or an enterprise must hand in (domain.md 2.9)."""
+    """The scans that people, enterprises and single applications hand in (domain.md 2.9)."""
 
     PHOTO = "photo", _("Photo")
     ID_CARD = "id_card", _("ID card")
@@ -151,9 +236,20 @@ class PaperKind(Term):
     REGISTRATION = "registration", _("Registration certificate")
     PLEDGE = "pledge", _("Integrity pledge")
     QUALIFICATION = "qualification", _("Qualification certificate scan")
+    OLD_CERTIFICATE = "old_certificate", _("Original certificate")
+    CONTINUING_EDUCATION = "continuing_education", _("Proof of continuing education")
+    END_OF_EMPLOYMENT = "end_of_employment", _("Proof of the end of employment with the old enterprise")
+    EMPLOYMENT_CONTRACT = "employment_contract", _("Employment contract with the new enterprise")
+    TRANSFER_PROOF = "transfer_proof", _("Transfer-out proof of the other province")
+    LOSS_STATEMENT = "loss_statement", _("Public statement of loss")
+    CORRECTION_PROOF = "correction_proof", _("Proof for the correction")
+    RENAMING_APPROVAL = "renaming_approval", _("Approval of the enterprise's new name")
+    DISMISSAL_PROOF = "dismissal_proof", _("Cancellation request or proof of dismissal")
 
 
 PERSON_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE, PaperKind.REGISTRATION)
+ENTERPRISE_PAPERS = (PaperKind.PLEDGE, PaperKind.QUALIFICATION)
+MATTER_PAPERS = tuple(kind for kind in PaperKind if kind not in (*PERSON_PAPERS, *ENTERPRISE_PAPERS))
 
 
 class Sex(Term):

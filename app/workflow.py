@@ -14,17 +14,18 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from app import messages, numbers, publicity
-from app.certificates.lifecycle import Issued
+from app import corrections, messages, numbers, publicity
+from app.certificates.lifecycle import Decision, Issued
 from app.clock import add_working_days, office_day
 from app.config import Office
+from app.corrections import Mark
 from app.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
 from app.matters import MATTERS
 from app.models import Application, Step
 from app.rules import Rule, refusals
-from app.scope import Actor, reaches_case
-from app.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Stage, State
+from app.scope import Actor, Case, reaches_case
+from app.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
 
 MOST_REASON = 1000  # characters
 
@@ -43,6 +44,7 @@ class Batch:
     columns: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # application id -> own columns
     common: dict[str, Any] = field(default_factory=dict)  # the same for all
     issued: dict[int, Issued] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
 
 
 Effect = Callable[[Batch], None]
@@ -60,7 +62,9 @@ class Move:
     then: tuple[Effect, ...] = ()
     stage: Stage | None = None  # whose result it is
     agreed: bool = True
-    reason: bool = False  # the officer must say why
+    reason: bool = False  # whoever does it must say why
+    matters: tuple[MatterKind, ...] = tuple(MatterKind)
+    side: Side = Side.FILER  # which of two enterprises, where an enterprise does it
 
 
 # --- what the moves ask for -------------------------------------------------------------------------
@@ -68,8 +72,7 @@ class Move:
 
 def meets_the_matter(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """Everything the matter asks for, with all its papers."""
-    matter = MATTERS[case.matter]
-    yield from refusals(case, (matter.is_served, *matter.rules, matter.papers_are_complete), on, office)
+    yield from refusals(case, MATTERS[case.matter].asked(case), on, office)
 
 
 def may_be_accepted(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
@@ -80,24 +83,49 @@ def may_be_approved(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     yield from refusals(case, MATTERS[case.matter].on_approval, on, office)
 
 
+def was_submitted_before(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """What nobody has seen is deleted; what was submitted once leaves a trace (see ``filings.discard``)."""
+    if not case.round:
+        yield Refusal("never-submitted", _("%(name)s: this draft was never submitted. Delete it instead.", name=case.name))
+
+
 # --- what they bring about --------------------------------------------------------------------------
 
 
 def keep_snapshot(batch: Batch) -> None:
-    """Officers decide on what was submitted, and the archive keeps it, whatever the enterprise changes later."""
-    due = add_working_days(office_day(batch.at), batch.office.accept_days)
-    batch.common |= {"submitted_at": batch.at, "due_on": due, "closed_at": None}
+    """Officers decide on what was submitted, and the archive keeps it, whatever the enterprise changes later.
+
+    Where items were marked for correction, only they are taken from the books; the rest stays as it was submitted before.
+    """
+    batch.common |= {"submitted_at": batch.at, "closed_at": None}
     for case in batch.cases:
-        batch.columns[_id(case)] |= {"snapshot": case.record(), "round": case.round + 1}
+        now = case.record()
+        if case.marked and case.snapshot:
+            now = corrections.corrected(case.snapshot, now, case.marked)
+        before = case.snapshot if case.state is State.RETURNED else None
+        batch.columns[_id(case)] |= {"snapshot": now, "snapshot_before": before, "round": case.round + 1}
+
+
+def start_the_clock(batch: Batch) -> None:
+    """It is the office's turn: acceptance is owed within days (行政许可法 art. 32)."""
+    batch.common["due_on"] = add_working_days(office_day(batch.at), batch.office.accept_days)
 
 
 def number_acceptance(batch: Batch) -> None:
     """The acceptance slip's number and day; the legal clock of the decision starts (行政许可法 art. 42)."""
     on = office_day(batch.at)
-    batch.common["due_on"] = add_working_days(on, batch.office.decide_days)
     slips = numbers.daily(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
     for case, slip in zip(batch.cases, slips, strict=True):
-        batch.columns[_id(case)] |= {"acceptance_number": slip, "accepted_at": batch.at}
+        batch.columns[_id(case)] |= {
+            "acceptance_number": slip,
+            "accepted_at": batch.at,
+            "due_on": add_working_days(on, MATTERS[case.matter].days(batch.office)),
+        }
+
+
+def take_back(batch: Batch) -> None:
+    """As if it had never been submitted, but for its history."""
+    batch.common |= {"submitted_at": None, "due_on": None}
 
 
 def bring_about_outcome(batch: Batch) -> None:
@@ -105,8 +133,10 @@ def bring_about_outcome(batch: Batch) -> None:
     groups: dict[MatterKind, list[Facts]] = defaultdict(list)
     for case in batch.cases:
         groups[case.matter].append(case)
-    for kind, cases in groups.items():
-        batch.issued |= MATTERS[kind].outcome(batch.session, cases, batch.at, batch.office)
+    decision = Decision(batch.session, batch.actor, batch.at, batch.office)
+    for kind in MatterKind:  # in a fixed order, so that two batches never embrace
+        if cases := groups.get(kind):
+            batch.issued |= MATTERS[kind].outcome(decision, cases)
     for application_id, issued in batch.issued.items():
         batch.columns[application_id]["certificate_id"] = issued.certificate_id
 
@@ -164,26 +194,61 @@ def tell_the_handler(batch: Batch) -> None:
     messages.owe(batch.session, owed, at=batch.at)
 
 
+def tell_the_old_enterprise(batch: Batch) -> None:
+    """R106: that its consent is asked for, or that it was not waited for any longer; if it has left a number."""
+    messages.owe(batch.session, [owed for case in batch.cases for owed in _to_the_old_enterprise(batch, case)], at=batch.at)
+
+
+def _to_the_old_enterprise(batch: Batch, case: Facts) -> Iterator[messages.Owed]:
+    if case.releasing and case.releasing["mobile"] and case.certificate:
+        yield messages.about_release(
+            batch.move.action,
+            mobile=case.releasing["mobile"],
+            application_id=_id(case),
+            enterprise=case.enterprise["name"],
+            old_enterprise=case.releasing["name"],
+            person=case.person["name"],
+            certificate_number=case.certificate.number,
+            office=batch.office,
+        )
+
+
 # --- the table --------------------------------------------------------------------------------------
 
 FIT = (meets_the_matter,)
-FILED = (keep_snapshot,)
+FILED = (keep_snapshot, start_the_clock)
+ASKED = (keep_snapshot, stop_the_clock, tell_the_old_enterprise)
 TOLD = (make_public, tell_the_handler)
-ENTERPRISE, ACCEPTANCE, REVIEWER, APPROVER = Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER
+ENTERPRISE, ACCEPTANCE, REVIEWER, APPROVER, ADMIN = (
+    Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.ADMIN,
+)  # fmt: skip
+MOVING = (MatterKind.TRANSFER,)  # two enterprises have a say
+OTHERS = tuple(kind for kind in MatterKind if kind not in MOVING)
 
 # fmt: off
 MOVES = (
-    #    from                       action                  to                         by           asks for, brings about
-    Move(State.DRAFT,               Action.SUBMIT,          State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
-    Move(State.RETURNED,            Action.SUBMIT,          State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
-    Move(State.NOT_ACCEPTED,        Action.SUBMIT,          State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
-    Move(State.AWAITING_ACCEPTANCE, Action.ACCEPT,          State.AWAITING_REVIEW,     ACCEPTANCE,  (may_be_accepted,), (number_acceptance, *TOLD), Stage.ACCEPTANCE),
-    Move(State.AWAITING_ACCEPTANCE, Action.RETURN,          State.RETURNED,            ACCEPTANCE,  (), (stop_the_clock, tell_the_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
-    Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,         State.NOT_ACCEPTED,        ACCEPTANCE,  (), (close, *TOLD), Stage.ACCEPTANCE, agreed=False, reason=True),
-    Move(State.AWAITING_REVIEW,     Action.ENDORSE,         State.AWAITING_APPROVAL,   REVIEWER,    (), TOLD, Stage.REVIEW),
-    Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,   State.REVIEW_REFUSED,      REVIEWER,    (), (close, *TOLD), Stage.REVIEW, agreed=False, reason=True),
-    Move(State.AWAITING_APPROVAL,   Action.APPROVE,         State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, close, *TOLD), Stage.APPROVAL),
-    Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL, State.APPROVAL_REFUSED,    APPROVER,    (), (close, *TOLD), Stage.APPROVAL, agreed=False, reason=True),
+    #    from                       action                    to                         by           asks for, brings about
+    Move(State.DRAFT,               Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED, matters=OTHERS),
+    Move(State.DRAFT,               Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
+    Move(State.DRAFT,               Action.ABANDON,           State.ABANDONED,           ENTERPRISE,  (was_submitted_before,), (close,)),
+    Move(State.AWAITING_RELEASE,    Action.RELEASE,           State.AWAITING_ACCEPTANCE, ENTERPRISE,  (), (start_the_clock, tell_the_handler), matters=MOVING, side=Side.RELEASER),
+    Move(State.AWAITING_RELEASE,    Action.REFUSE_RELEASE,    State.RELEASE_REFUSED,     ENTERPRISE,  (), (tell_the_handler,), agreed=False, reason=True, matters=MOVING, side=Side.RELEASER),
+    Move(State.AWAITING_RELEASE,    Action.RELEASE_BY_OFFICE, State.AWAITING_ACCEPTANCE, ADMIN,       (), (start_the_clock, tell_the_handler, tell_the_old_enterprise), reason=True, matters=MOVING),
+    Move(State.AWAITING_RELEASE,    Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,), matters=MOVING),
+    Move(State.RELEASE_REFUSED,     Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
+    Move(State.RELEASE_REFUSED,     Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,), matters=MOVING),
+    Move(State.AWAITING_ACCEPTANCE, Action.ACCEPT,            State.AWAITING_REVIEW,     ACCEPTANCE,  (may_be_accepted,), (number_acceptance, *TOLD), Stage.ACCEPTANCE),
+    Move(State.AWAITING_ACCEPTANCE, Action.RETURN,            State.RETURNED,            ACCEPTANCE,  (), (stop_the_clock, tell_the_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,           State.NOT_ACCEPTED,        ACCEPTANCE,  (), (close, *TOLD), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_ACCEPTANCE, Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,)),
+    Move(State.RETURNED,            Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
+    Move(State.RETURNED,            Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,)),
+    Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED, matters=OTHERS),
+    Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
+    Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (), TOLD, Stage.REVIEW),
+    Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *TOLD), Stage.REVIEW, agreed=False, reason=True),
+    Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, close, *TOLD), Stage.APPROVAL),
+    Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL,   State.APPROVAL_REFUSED,    APPROVER,    (), (close, *TOLD), Stage.APPROVAL, agreed=False, reason=True),
 )
 # fmt: on
 
@@ -191,19 +256,11 @@ MOVES = (
 def flaws(moves: Iterable[Move]) -> list[str]:
     """What is wrong with a table of moves: twins, dead ends, places nobody reaches, results that belong to no stage."""
     moves = tuple(moves)
-    keys = [(move.source, move.action) for move in moves]
-    reached, frontier = {State.DRAFT}, [State.DRAFT]
-    while frontier:
-        here = frontier.pop()
-        onward = {move.target for move in moves if move.source is here} - reached
-        reached |= onward
-        frontier.extend(onward)
-    leaving = {move.source for move in moves}
+    reached = {kind: _reached(moves, kind) for kind in MatterKind}
+    everywhere = set().union(*reached.values())
     return [
-        *(f"two moves for {key}" for key in sorted(set(keys), key=str) if keys.count(key) > 1),
-        *(f"{state.name} cannot be reached" for state in State if state not in reached),
-        *(f"{state.name} has no way out" for state in State if state not in {*leaving, *FINAL}),
-        *(f"{state.name} is final yet has a way out" for state in FINAL if state in leaving),
+        *(f"{state.name} cannot be reached" for state in State if state not in everywhere),
+        *(flaw for kind in MatterKind for flaw in _flaws_of_one(moves, kind, reached[kind])),
         *(
             f"{move.action.name} is made public but belongs to no stage"
             for move in moves
@@ -214,13 +271,38 @@ def flaws(moves: Iterable[Move]) -> list[str]:
             for move in moves
             if move.target in CLOSED and close not in move.then
         ),
+        *(
+            f"{move.action.name} is the old enterprise's, and there is none"
+            for move in moves
+            if move.side is Side.RELEASER and not set(move.matters) <= set(MOVING)
+        ),
     ]
+
+
+def _flaws_of_one(moves: Sequence[Move], kind: MatterKind, reached: set[State]) -> Iterator[str]:
+    """The same seen from one matter, as each reads a table of its own."""
+    keys = [(move.source, move.action) for move in moves if kind in move.matters]
+    leaving = {source for source, _action in keys}
+    yield from (f"{kind.value}: two moves for {key}" for key in sorted(set(keys), key=str) if keys.count(key) > 1)
+    yield from (f"{kind.value}: {state.name} has no way out" for state in State if state in reached - leaving - set(FINAL))
+    yield from (f"{kind.value}: {state.name} is final yet has a way out" for state in FINAL if state in leaving)
+    yield from (f"{kind.value}: {state.name} is left but never entered" for state in State if state in leaving - reached)
+
+
+def _reached(moves: Iterable[Move], kind: MatterKind) -> set[State]:
+    reached, frontier = {State.DRAFT}, [State.DRAFT]
+    while frontier:
+        here = frontier.pop()
+        onward = {move.target for move in moves if move.source is here and kind in move.matters} - reached
+        reached |= onward
+        frontier.extend(onward)
+    return reached
 
 
 if found := flaws(MOVES):
     raise RuntimeError(f"the workflow table is unsound: {'; '.join(found)}")
 
-_BY_KEY = {(move.source, move.action): move for move in MOVES}
+_BY_KEY = {(move.source, move.action, kind): move for move in MOVES for kind in move.matters}
 _STAGE_OF = {move.action: move.stage for move in MOVES}
 ACTORS = {action: frozenset(move.by for move in MOVES if move.action is action) for action in Action}
 
@@ -249,19 +331,29 @@ def plan(
 
 
 def carry_out(
-    session: Session, ids: Iterable[int], action: Action, actor: Actor, *, reason: str = "", at: datetime, office: Office
+    session: Session,
+    ids: Iterable[int],
+    action: Action,
+    actor: Actor,
+    *,
+    reason: str = "",
+    marks: Sequence[Mark] = (),
+    at: datetime,
+    office: Office,
 ) -> Plan:
     """Lock, plan again, then write states, steps, certificates, notices and messages in bulk.
 
     One transaction, owned by the caller. What does not pass is refused and left as it was; a row that changed hands meanwhile
-    is refused, never overwritten. Raises as ``plan`` does, and ``Stale`` if the store was changed behind the lock.
+    is refused, never overwritten. ``marks`` go with a return for correction: the notice is made of them, with ``reason`` as
+    its last line. Raises as ``plan`` does, and ``Stale`` if the store was changed behind the lock.
     """
+    reason = _noticed(action, marks, reason)
     planned = _plan(session, ids, action, actor, reason=reason, at=at, office=office, lock=True)
     groups: dict[Move, list[Facts]] = defaultdict(list)
     for case, move in planned.passes.values():
         groups[move].append(case)
     for move, cases in groups.items():
-        _write(Batch(session, move, cases, actor, reason.strip(), at, office))
+        _write(Batch(session, move, cases, actor, reason.strip(), at, office, marks=tuple(marks)))
     session.expire_all()  # bulk statements went past the session's own copies
     return planned
 
@@ -290,13 +382,21 @@ def _plan(
             planned.refused[application_id] = NotFound().refusals
             continue
         planned.names[application_id] = case.name
-        move = _BY_KEY.get((case.state, action))
+        move = _BY_KEY.get((case.state, action, case.matter))
         standing = _standing(case, move, actor, on, office)
         if standing or move is None:
             planned.refused[application_id] = tuple(standing)
         else:
             planned.passes[application_id] = (case, move)
     return planned
+
+
+def _noticed(action: Action, marks: Sequence[Mark], reason: str) -> str:
+    if not marks:
+        return reason
+    if action is not Action.RETURN or any(mark.item not in corrections.ITEMS or not mark.why.strip() for mark in marks):
+        raise Unmet.because(Refusal("bad-mark", _("Please say of every marked item what is to be corrected."), field="marks"))
+    return corrections.notice(marks, reason)
 
 
 def _check_request(ids: Collection[int], action: Action, reason: str, office: Office) -> None:
@@ -322,7 +422,7 @@ def _standing(case: Facts, move: Move | None, actor: Actor, on: date, office: Of
                 "stale", _("%(name)s: now “%(state)s”; this can no longer be done.", name=case.name, state=case.state.label)
             )
         ]
-    if move.by not in actor.roles:
+    if not _may(actor, move, case):
         return list(NotAllowed().refusals)
     standing = refusals(case, move.needs, on, office)
     if office.two_pairs_of_eyes and move.stage and actor.id is not None and case.last_officer_id == actor.id:
@@ -369,6 +469,7 @@ def _step(batch: Batch, case: Facts) -> dict[str, Any]:
         "actor_id": batch.actor.id,
         "actor": batch.actor.name,
         "reason": batch.reason,
+        "marks": [mark.stored() for mark in batch.marks] or None,
         "at": batch.at,
     }
 
@@ -378,9 +479,19 @@ def _id(case: Facts) -> int:
     return case.application_id
 
 
-def moves_open_to(actor: Actor, state: State) -> list[Move]:
-    """The buttons to draw. A courtesy only: ``carry_out`` asks everything again."""
-    return [move for move in MOVES if move.source is state and move.by in actor.roles]
+def _may(actor: Actor, move: Move, case: Case) -> bool:
+    """The role, and the enterprise on the right side: what an officer's role shows of a case is not theirs to file."""
+    if move.by not in actor.roles:
+        return False
+    if move.by is not Role.ENTERPRISE_CLERK:
+        return True
+    return actor.enterprise_id == (case.enterprise_id if move.side is Side.FILER else case.releasing_enterprise_id)
+
+
+def moves_open_to(actor: Actor, case: Case) -> list[Move]:
+    """The buttons to draw for an application or its facts. A courtesy only: ``carry_out`` asks everything again."""
+    here = [move for move in MOVES if move.source is case.state and case.matter in move.matters]
+    return [move for move in here if _may(actor, move, case) and (case.round or move.action is not Action.ABANDON)]
 
 
 def must_all_pass(planned: Plan) -> None:

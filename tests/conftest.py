@@ -24,6 +24,7 @@ from app import catalogue, create_app, schema
 from app.config import Keys, Office, Settings
 from app.db import db, keyring
 from app.login.roles import sync_roles
+from app.matters import seed_papers
 from app.models import Account, Model
 from app.vocabulary import Role
 from tests import make
@@ -59,7 +60,7 @@ class House:
 
     def sweep(self) -> None:
         """Empty every table but those that ``anguan init`` fills; numbers begin at 1 again."""
-        kept = {"ab_role", "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role"}
+        kept = {"ab_role", "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role", "paper_rule"}
         names = [table.name for table in Model.metadata.sorted_tables[::-1] if table.name not in kept]
         with self.engine.begin() as connection:
             if self.kind == "postgresql":
@@ -104,6 +105,9 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     settings.blobs.mkdir(mode=0o700)
     engine = create_engine(url)
     schema.bring_to(engine)
+    with Session(engine) as session:
+        seed_papers(session)
+        session.commit()
     yield House(request.param, settings, engine)
     engine.dispose()
 

@@ -24,6 +24,8 @@ from app.models import (
 )
 from app.scope import Actor
 from app.vocabulary import (
+    CHANGEABLE,
+    CLOSED,
     PERSON_PAPERS,
     Category,
     CertificateStatus,
@@ -168,9 +170,9 @@ def application(person: Person, state: State = State.DRAFT, **facts) -> Applicat
     """An application in any state, with the dates and numbers that the state demands."""
     enterprise = facts.pop("enterprise", person.enterprise)
     moved = {} if state is State.DRAFT else {"submitted_at": NOON - timedelta(days=1), "round": 1}
-    if state not in (State.DRAFT, State.AWAITING_ACCEPTANCE, State.RETURNED, State.NOT_ACCEPTED):
+    if state not in (*CHANGEABLE, State.AWAITING_RELEASE, State.AWAITING_ACCEPTANCE, State.ABANDONED):
         moved |= {"accepted_at": NOON, "acceptance_number": f"SL{next(_serial):06d}"}
-    if state in (State.NOT_ACCEPTED, State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED):
+    if state in CLOSED:
         moved["closed_at"] = NOON
     given = {
         "number": f"AG{next(_serial):06d}",
@@ -179,6 +181,7 @@ def application(person: Person, state: State = State.DRAFT, **facts) -> Applicat
         "category": Category.C1,
         "region_code": enterprise.region_code,
         "created_at": NOON - timedelta(days=2),
+        "reason_code": "",
     }
     return Application(person=person, enterprise=enterprise, state=state, **{**given, **moved, **facts})
 
@@ -190,6 +193,7 @@ def certificate(person: Person, **facts) -> Certificate:
         "category": category,
         "enterprise": person.enterprise,
         "holder": person.name,
+        "printed_enterprise": person.enterprise.name if person.enterprise else "",
         "first_issued_on": date(2024, 5, 1),
         "issued_on": date(2024, 5, 1),
         "valid_from": date(2024, 5, 1),

@@ -1,6 +1,8 @@
-"""What an approval does to certificates, for many at once.
+"""What an approval does to certificates, for many at once: issue, extend, move, replace, cancel.
 
-Law: writes in bulk inside the caller's transaction, reads no clock, draws nothing: the paper is drawn from the stored face.
+Law: writes in bulk inside the caller's transaction, in as many statements for one as for ten thousand; reads no clock, draws
+nothing: the paper is drawn from the stored face. A number never changes and never comes back; a print is never unmade, it is
+replaced by the next one; whatever happens to a certificate leaves one line in its history.
 """
 
 import secrets
@@ -10,15 +12,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import numbers
 from app.clock import add_years, office_day
 from app.config import Office
-from app.facts import Facts
-from app.models import Certificate, CertificateVersion, ExamPass
-from app.vocabulary import Category, CertificateStatus
+from app.facts import CertificateFacts, Facts
+from app.identity import birth_date, sex
+from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
+from app.scope import Actor
+from app.vocabulary import PERSON_PAPERS, Category, CertificateDeed, CertificateStatus, ReplacementReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,81 +33,322 @@ class Issued:
     number: str
 
 
-Outcome = Callable[[Session, Sequence[Facts], datetime, Office], dict[int, Issued]]
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What outcomes are told: in which transaction, by whom, when, for which office."""
+
+    session: Session
+    actor: Actor
+    at: datetime
+    office: Office
+
+    @property
+    def on(self) -> date:
+        return office_day(self.at)
 
 
-def issue(session: Session, cases: Sequence[Facts], at: datetime, office: Office) -> dict[int, Issued]:
+Row = dict[str, Any]
+Outcome = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
+
+
+# --- the five outcomes ------------------------------------------------------------------------------
+
+
+def issue(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     """New certificates with new numbers, valid ``office.validity_years`` from today, the last day included."""
-    on = office_day(at)
-    numbered = _give_numbers(session, cases, on, office)
-    rows = [_certificate(case, numbered[_id(case)], on, office) for case in cases]
-    session.execute(insert(Certificate), rows)
-    given = list(numbered.values())  # asked back by number: SQLite's RETURNING promises no order
-    ids = dict(
-        session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given))).tuples().all()
+    on, years = decision.on, decision.office.validity_years
+    issued = _issue(
+        decision,
+        cases,
+        [{"first_issued_on": on, "valid_to": add_years(on, years) - timedelta(days=1)} for _case in cases],
     )
-    issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
-    session.execute(
-        insert(CertificateVersion),
-        [_version(case, issued[_id(case)], row, at, office) for case, row in zip(cases, rows, strict=True)],
-    )
-    _use_up_passes(session, cases)
-    _end_what_c3_covers(session, cases, issued, on)
+    _use_up_passes(decision.session, cases)
+    _end(decision, _covered_by_c3(cases, issued, on))
     return issued
 
 
-def _give_numbers(session: Session, cases: Sequence[Facts], on: date, office: Office) -> dict[int, str]:
+def extend(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
+    """``office.validity_years`` more, counted from the old last day, however early or late the decision falls."""
+    years = decision.office.validity_years
+    return _print_anew(
+        decision,
+        cases,
+        CertificateDeed.EXTENDED,
+        [{"valid_to": extended(_held(case).valid_to, years)} for case in cases],
+    )
+
+
+def extended(last_day: date, years: int) -> date:
+    """The last day of a term that follows on one ending on ``last_day``: the day before its first day comes round again."""
+    return add_years(last_day + timedelta(days=1), years) - timedelta(days=1)
+
+
+def move(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
+    """Number and validity stay, the enterprise changes.
+
+    The person goes along with the first certificate: who ended one employment and took up another (both papers are asked for)
+    is no longer on the old books. What is left behind waits there for an application of its own. Somebody whom a third
+    enterprise employs, as may be with A, stays with it.
+    """
+    moved = _print_anew(decision, cases, CertificateDeed.MOVED, [{"enterprise_id": case.enterprise_id} for case in cases])
+    if along := [case for case in cases if case.employer_id in (None, case.releasing_enterprise_id)]:
+        decision.session.execute(
+            update(Person), [{"id": case.person_id, "enterprise_id": case.enterprise_id} for case in along]
+        )
+        _hand_over_papers(decision, along)
+    return moved
+
+
+def _hand_over_papers(decision: Decision, cases: Sequence[Facts]) -> None:
+    """The person's scans that came with the transfer become the person's own; the old enterprise's no longer count."""
+    session, owner = decision.session, {case.application_id: case.person_id for case in cases}
+    session.execute(
+        update(Paper)
+        .where(Paper.person_id.in_(owner.values()), Paper.replaced_at.is_(None))
+        .values(replaced_at=decision.at)
+        .execution_options(synchronize_session=False)
+    )
+    kept = ("kind", "enterprise_id", "filename", "digest", "mime", "size", "uploaded_at", "uploaded_by")
+    brought = {}  # by person and kind: somebody may move with two certificates at once
+    for row in session.execute(
+        select(Paper.application_id, *(getattr(Paper, name) for name in kept)).where(
+            Paper.application_id.in_(owner), Paper.kind.in_(PERSON_PAPERS), Paper.replaced_at.is_(None)
+        )
+    ):
+        person_id = owner[row.application_id]
+        brought[person_id, row.kind] = {name: getattr(row, name) for name in kept} | {"person_id": person_id}
+    if brought:
+        session.execute(insert(Paper), list(brought.values()))
+
+
+def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
+    """By reason (domain.md 3.5): a new print under the old number; a new number only for what came from another province and
+    for an undivided C, whose letter changes. Corrections reach the person's record here and no earlier.
+    """
+    incoming = [case for case in cases if case.certificate is None]
+    undivided = [case for case in cases if case.certificate and case.category is Category.C]
+    others = [case for case in cases if case.certificate and case.category is not Category.C]
+    _correct_people(decision.session, [case for case in cases if case.reason_code == _WRONG])
+    issued: dict[int, Issued] = {}
+    if incoming:
+        issued |= _issue(decision, incoming, [_carried_over(case) for case in incoming])
+    if undivided:
+        kept = [{"first_issued_on": _held(case).first_issued_on, "valid_to": _held(case).valid_to} for case in undivided]
+        divided = _issue(decision, undivided, kept, CertificateDeed.REPLACED)
+        _end(decision, [(_held(case).id, case.application_id, divided[_id(case)].number) for case in undivided])
+        issued |= divided
+    if others:
+        issued |= _print_anew(decision, others, CertificateDeed.REPLACED, [{} for _case in others])
+    return issued
+
+
+def cancel(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
+    """Over at once, for lookup and QR alike. The last print stays the last; person and passed exam stay as they are."""
+    decision.session.execute(
+        update(Certificate)
+        .where(Certificate.id.in_([_held(case).id for case in cases]))
+        .values(status=CertificateStatus.CANCELLED, status_reason="")
+        .execution_options(synchronize_session=False)
+    )
+    record(decision, CertificateDeed.CANCELLED, CertificateStatus.CANCELLED, [_event(case) for case in cases])
+    return {_id(case): Issued(_held(case).id, _held(case).number) for case in cases}
+
+
+_WRONG = ReplacementReason.WRONG_INFORMATION.value
+
+
+# --- new numbers ------------------------------------------------------------------------------------
+
+
+def _issue(
+    decision: Decision,
+    cases: Sequence[Facts],
+    terms: Sequence[Row],
+    deed: CertificateDeed = CertificateDeed.ISSUED,
+) -> dict[int, Issued]:
+    """Certificates with new numbers; ``terms`` says from when and how long each counts."""
+    session, on = decision.session, decision.on
+    numbered = _give_numbers(decision, cases)
+    rows = [_certificate(case, on) | term | {"number": numbered[_id(case)]} for case, term in zip(cases, terms, strict=True)]
+    session.execute(insert(Certificate), rows)
+    given = list(numbered.values())  # asked back by number: SQLite's RETURNING promises no order
+    ids: dict[str, int] = {
+        row.number: row.id
+        for row in session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given)))
+    }
+    issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
+    prints = [
+        _version(case, issued[_id(case)].certificate_id, 1, face(case, row, decision.office), decision.at)
+        for case, row in zip(cases, rows, strict=True)
+    ]
+    session.execute(insert(CertificateVersion), prints)
+    record(
+        decision,
+        deed,
+        CertificateStatus.VALID,
+        [_event(case) | {"certificate_id": issued[_id(case)].certificate_id} for case in cases],
+    )
+    return issued
+
+
+def _give_numbers(decision: Decision, cases: Sequence[Facts]) -> dict[int, str]:
     """Numbers per category in the order of the cases; categories in a fixed order, so that two batches never embrace."""
     groups: dict[str, list[int]] = defaultdict(list)
     for case in cases:
-        groups[case.category.value].append(_id(case))
+        groups[case.target_category.value].append(_id(case))
     given: dict[int, str] = {}
     for category in sorted(groups):
         ids = groups[category]
-        given |= dict(
-            zip(
-                ids,
-                numbers.certificate_numbers(session, office.short_name, category, on.year, len(ids)),
-                strict=True,
-            )
+        taken = numbers.certificate_numbers(
+            decision.session, decision.office.short_name, category, decision.on.year, len(ids)
         )
+        given |= dict(zip(ids, taken, strict=True))
     return given
 
 
-def _certificate(case: Facts, number: str, on: date, office: Office) -> dict[str, Any]:
+def _certificate(case: Facts, on: date) -> Row:
     return {
-        "number": number,
-        "category": case.category,
+        "category": case.target_category,
         "person_id": case.person_id,
         "enterprise_id": case.enterprise_id,
-        "holder": case.submitted["person"]["name"],
-        "first_issued_on": on,
+        "holder": printed_person(case)["name"],
+        "printed_enterprise": case.submitted["enterprise"]["name"],
         "issued_on": on,
         "valid_from": on,
-        "valid_to": add_years(on, office.validity_years) - timedelta(days=1),
         "status": CertificateStatus.VALID,
         "is_electronic": True,
     }
 
 
-def _version(case: Facts, issued: Issued, row: dict[str, Any], at: datetime, office: Office) -> dict[str, Any]:
+def _carried_over(case: Facts) -> Row:
+    """What another province granted counts here for as long as it would have counted there (206号 nine)."""
+    return {name: date.fromisoformat(case.submitted_details[name]) for name in ("first_issued_on", "valid_to")}
+
+
+def _use_up_passes(session: Session, cases: Sequence[Facts]) -> None:
+    """A passed exam carries one certificate."""
+    used = [{"id": case.latest_pass.id, "used_by_application_id": case.application_id} for case in cases if case.latest_pass]
+    if used:
+        session.execute(update(ExamPass), used)
+
+
+def _covered_by_c3(cases: Sequence[Facts], issued: dict[int, Issued], on: date) -> list[tuple[int, int | None, str]]:
+    """C3 takes the place of the C1 or C2 it was added to (206号; inference, see domain.md 3.2)."""
+    return [
+        (held.id, case.application_id, issued[_id(case)].number)
+        for case in cases
+        if case.category is Category.C3
+        for held in case.certificates
+        if held.category in (Category.C1, Category.C2) and held.in_force(on)
+    ]
+
+
+def _end(decision: Decision, ended: Sequence[tuple[int, int | None, str]]) -> None:
+    """Cancelled in favour of another: (certificate id, application id, the number that takes its place)."""
+    if not ended:
+        return
+    decision.session.execute(
+        update(Certificate),
+        [
+            {"id": certificate_id, "status": CertificateStatus.CANCELLED, "status_reason": f"→ {number}"}
+            for certificate_id, _application_id, number in ended
+        ],
+    )
+    record(
+        decision,
+        CertificateDeed.SUPERSEDED,
+        CertificateStatus.CANCELLED,
+        [
+            {"certificate_id": certificate_id, "application_id": application_id, "reason": f"→ {number}"}
+            for certificate_id, application_id, number in ended
+        ],
+    )
+
+
+# --- the same number, printed anew --------------------------------------------------------------------
+
+
+def _print_anew(
+    decision: Decision, cases: Sequence[Facts], deed: CertificateDeed, changes: Sequence[Row]
+) -> dict[int, Issued]:
+    """The next version of each certificate, with what changes about it; the print before it is replaced, not unmade."""
+    session, ids = decision.session, [_held(case).id for case in cases]
+    last = dict.fromkeys(ids, 0)
+    for row in session.execute(
+        select(CertificateVersion.certificate_id, func.max(CertificateVersion.version).label("version"))
+        .where(CertificateVersion.certificate_id.in_(ids))
+        .group_by(CertificateVersion.certificate_id)
+    ):
+        last[row.certificate_id] = row.version
+    session.execute(
+        update(CertificateVersion)
+        .where(CertificateVersion.certificate_id.in_(ids), CertificateVersion.replaced_at.is_(None))
+        .values(replaced_at=decision.at)
+        .execution_options(synchronize_session=False)
+    )
+    rows = [_reprinted(case, decision.on) | change for case, change in zip(cases, changes, strict=True)]
+    session.execute(update(Certificate), [_columns(row) for row in rows])
+    session.execute(
+        insert(CertificateVersion),
+        [
+            _version(case, row["id"], last[row["id"]] + 1, face(case, row, decision.office), decision.at)
+            for case, row in zip(cases, rows, strict=True)
+        ],
+    )
+    record(decision, deed, CertificateStatus.VALID, [_event(case) for case in cases])
+    return {_id(case): Issued(_held(case).id, _held(case).number) for case in cases}
+
+
+def _reprinted(case: Facts, on: date) -> Row:
+    """The certificate's row with everything that a print settles; all rows have the same columns, so they go in one go."""
+    held = _held(case)
     return {
-        "certificate_id": issued.certificate_id,
-        "version": 1,
+        "id": held.id,
+        "number": held.number,
+        "enterprise_id": held.enterprise_id,
+        "holder": printed_person(case)["name"],
+        "printed_enterprise": case.submitted["enterprise"]["name"],
+        "first_issued_on": held.first_issued_on,
+        "issued_on": on,
+        "valid_from": held.valid_from,
+        "valid_to": held.valid_to,
+        "status": CertificateStatus.VALID,
+        "is_electronic": True,
+    }
+
+
+def _columns(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in ("number", "first_issued_on", "valid_from")}
+
+
+def _version(case: Facts, certificate_id: int, version: int, printed: Row, at: datetime) -> Row:
+    return {
+        "certificate_id": certificate_id,
+        "version": version,
         "token": secrets.token_urlsafe(16),
         "application_id": case.application_id,
-        "face": face(case, row, office),
+        "face": printed,
         "issued_at": at,
     }
 
 
-def face(case: Facts, row: dict[str, Any], office: Office) -> dict[str, Any]:
+def printed_person(case: Facts) -> dict[str, str]:
+    """The person as the print shows them: as submitted, with what the application corrects."""
+    person = dict(case.submitted["person"])
+    if case.reason_code == _WRONG:
+        person |= {name: case.submitted_details[name] for name in ("name", "id_number") if name in case.submitted_details}
+        number = person["id_number"]
+        person |= {"sex": sex(number).value, "birth_date": f"{birth_date(number):%Y-%m-%d}"}
+    return person
+
+
+def face(case: Facts, row: Row, office: Office) -> Row:
     """Everything that stands on the paper, kept as it was (the fields of ZWFW C0317-2022, domain.md 2.6)."""
-    person, enterprise = case.submitted["person"], case.submitted["enterprise"]
+    person, enterprise = printed_person(case), case.submitted["enterprise"]
     days = ("first_issued_on", "issued_on", "valid_from", "valid_to")
     return {
         "number": row["number"],
-        "category": case.category.value,
+        "category": case.target_category.value,
         "name": person["name"],
         "sex": person["sex"],
         "birth_date": person["birth_date"],
@@ -121,24 +366,47 @@ def face(case: Facts, row: dict[str, Any], office: Office) -> dict[str, Any]:
     }
 
 
-def _use_up_passes(session: Session, cases: Sequence[Facts]) -> None:
-    """A passed exam carries one certificate."""
-    used = [{"id": case.latest_pass.id, "used_by_application_id": case.application_id} for case in cases if case.latest_pass]
-    if used:
-        session.execute(update(ExamPass), used)
+def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
+    """Name and ID number as corrected, with what follows from the number. Bulk statements derive nothing by themselves."""
+    rows = []
+    for case in cases:
+        now = printed_person(case)
+        rows.append(
+            {
+                "id": case.person_id,
+                "name": now["name"],
+                "id_number": now["id_number"],
+                "id_number_key": now["id_number"],
+                "sex": sex(now["id_number"]),
+                "birth_date": birth_date(now["id_number"]),
+            }
+        )
+    if rows:
+        session.execute(update(Person), rows)
 
 
-def _end_what_c3_covers(session: Session, cases: Sequence[Facts], issued: dict[int, Issued], on: date) -> None:
-    """C3 takes the place of the C1 or C2 it was added to (206号; inference, see domain.md 3.2)."""
-    ended = [
-        {"id": held.id, "status": CertificateStatus.CANCELLED, "status_reason": f"→ {issued[_id(case)].number}"}
-        for case in cases
-        if case.category is Category.C3
-        for held in case.certificates
-        if held.category in (Category.C1, Category.C2) and held.in_force(on)
-    ]
-    if ended:
-        session.execute(update(Certificate), ended)
+# --- history ----------------------------------------------------------------------------------------
+
+
+def record(decision: Decision, deed: CertificateDeed, status: CertificateStatus, events: Sequence[Row]) -> None:
+    """One line of history for each; an event names its certificate, and the application or the reason behind it."""
+    session = decision.session
+    who = {"actor_id": decision.actor.id, "actor": decision.actor.name, "at": decision.at, "deed": deed, "status": status}
+    session.execute(insert(CertificateEvent), [{"application_id": None, "reason": "", **event, **who} for event in events])
+
+
+def _event(case: Facts) -> Row:
+    held = case.certificate
+    return {
+        "certificate_id": held.id if held else None,
+        "application_id": case.application_id,
+        "reason": case.submitted_details.get("note", ""),
+    }
+
+
+def _held(case: Facts) -> CertificateFacts:
+    assert case.certificate is not None  # noqa: S101 - the database has it so for every matter that gets here
+    return case.certificate
 
 
 def _id(case: Facts) -> int:
