@@ -75,6 +75,10 @@ class CertificateFacts:
         """Valid or suspended, and not past its last day: it stands in the way of a second one."""
         return self.status in (CertificateStatus.VALID, CertificateStatus.SUSPENDED) and on <= self.valid_to
 
+    def status_on(self, day: date) -> CertificateStatus:
+        """As ``Certificate.status_on``."""
+        return CertificateStatus.EXPIRED if self.status is CertificateStatus.VALID and day > self.valid_to else self.status
+
 
 Row = Mapping[Any, Any]
 LastWord = tuple[int | None, Action, list[dict[str, str]] | None]

@@ -76,6 +76,11 @@ def particulars_of(matter: MatterKind, reason_code: str, category: Category) -> 
     return (*fields, _UNDIVIDED) if undivided else fields
 
 
+def every_particular() -> frozenset[str]:
+    """The names of all fields, of whatever matter."""
+    return frozenset(field.name for fields in (*_FIELDS.values(), (_UNDIVIDED,)) for field in fields)
+
+
 def read_particulars(
     matter: MatterKind, reason_code: str, category: Category, typed: Mapping[str, str]
 ) -> dict[str, str] | None:

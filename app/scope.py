@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.errors import NotAllowed, NotFound
 from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
-from app.vocabulary import CLOSED, MatterKind, Role, SignupState, State
+from app.vocabulary import DECIDED, MatterKind, Role, SignupState, State
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
 NOT_THE_OFFICES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # between enterprises, if at all
@@ -98,7 +98,7 @@ def _is_officers_case(actor: Actor, case: Case) -> bool:
         return True
     if Role.ADMIN in actor.roles and case.state is State.AWAITING_RELEASE:
         return True
-    return Role.VIEWER in actor.roles and case.state in CLOSED
+    return Role.VIEWER in actor.roles and case.state in DECIDED
 
 
 def must_reach(actor: Actor, thing: Any) -> None:
@@ -162,7 +162,7 @@ def _officers_states(roles: frozenset[Role]) -> ColumnElement[bool] | None:
     if Role.ADMIN in roles:
         grants.append(Application.state == State.AWAITING_RELEASE)
     if Role.VIEWER in roles:
-        grants.append(Application.state.in_(CLOSED))
+        grants.append(Application.state.in_(DECIDED))
     return or_(*grants) if grants else None
 
 

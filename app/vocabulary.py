@@ -117,6 +117,7 @@ class State(Term):
 
 FINAL = (State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED, State.ABANDONED)  # nothing moves it any more
 CLOSED = (State.NOT_ACCEPTED, *FINAL)  # the office owes no further step
+DECIDED = tuple(state for state in CLOSED if state is not State.ABANDONED)  # the office had the last word
 OPEN = tuple(state for state in State if state not in CLOSED)
 CHANGEABLE = (State.DRAFT, State.RELEASE_REFUSED, State.RETURNED, State.NOT_ACCEPTED)  # in the enterprise's own hands
 # A draft, or a request that was refused, holds nobody up: else a stranger's draft could keep a certificate from renewal.

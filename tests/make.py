@@ -186,6 +186,18 @@ def application(person: Person, state: State = State.DRAFT, **facts) -> Applicat
     return Application(person=person, enterprise=enterprise, state=state, **{**given, **moved, **facts})
 
 
+def transfer(person: Person, by: Enterprise, state: State = State.DRAFT, **facts) -> Application:
+    """Another enterprise's request for somebody's certificate."""
+    held = facts.pop("certificate", None) or certificate(person)
+    between = {
+        "matter": MatterKind.TRANSFER,
+        "enterprise": by,
+        "releasing_enterprise": person.enterprise,
+        "certificate": held,
+    }
+    return application(person, state, **{**between, "category": held.category, **facts})
+
+
 def certificate(person: Person, **facts) -> Certificate:
     category = facts.get("category", Category.C1)
     given = {

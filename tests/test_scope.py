@@ -13,13 +13,14 @@ MODELS = (Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, 
 def world(session):
     """Two enterprises in two prefectures with a bit of everything, in many states."""
     notice = make.notice()
-    for region in ("430100", "430200"):
-        enterprise = make.enterprise(region_code=region)
+    enterprises = [make.enterprise(region_code=region) for region in ("430100", "430200")]
+    for enterprise, neighbour in zip(enterprises, reversed(enterprises), strict=True):
         session.add(enterprise)
         for state in State:
             person = make.person(enterprise)
             certificate = {"certificate": make.certificate(person)} if state is State.APPROVED else {}
             session.add(make.application(person, state, **certificate))
+            session.add(make.transfer(make.person(enterprise), neighbour, state))
         for state in (SignupState.SELECTED, SignupState.SUBMITTED):
             session.add(make.signup(notice, make.person(enterprise), state=state))
         session.add_all([make.qualification(enterprise), make.person(None)])
@@ -51,9 +52,11 @@ def test_what_holds_for_an_application_holds_for_its_facts(world):
         assert all(reaches(actor, row) == reaches_case(actor, row) for row in world.scalars(select(Application)))
 
 
-def test_an_administrator_reaches_no_case_and_no_person(world):
+def test_an_administrator_reaches_what_awaits_a_release_and_no_person(world):
     admin = make.officer(Role.ADMIN)
-    for model in (Application, Person, Paper, Certificate, ExamSignup, Filing):
+    states = {row.state for row in world.scalars(select(Application).where(reach(admin, Application)))}
+    assert states == {State.AWAITING_RELEASE}
+    for model in (Person, Paper, Certificate, ExamSignup, Filing):
         assert world.scalars(select(model).where(reach(admin, model))).all() == []
 
 
@@ -68,6 +71,19 @@ def test_an_officer_of_a_prefecture_stays_within_it(world):
     officer = make.officer(Role.REVIEWER, region="430200")
     regions = {row.region_code for row in world.scalars(select(Application).where(reach(officer, Application)))}
     assert regions == {"430200"}
+
+
+def test_the_old_enterprise_reaches_a_transfer_once_it_was_submitted(world):
+    for clerk in map(make.clerk, world.scalars(select(Enterprise))):
+        within = select(Application).where(reach(clerk, Application))
+        asked = within.where(Application.releasing_enterprise_id == clerk.enterprise_id)
+        assert {row.state for row in world.scalars(asked)} == set(State) - {State.DRAFT}
+
+
+def test_what_lies_between_two_enterprises_is_not_the_officers_business(world):
+    officer = make.officer(Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
+    states = {row.state for row in world.scalars(select(Application).where(reach(officer, Application)))}
+    assert states.isdisjoint({State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED})
 
 
 def test_a_draft_is_nobody_s_business_but_the_enterprise_s(world):

@@ -1,5 +1,6 @@
 import threading
 from datetime import date, timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import func, select
@@ -22,14 +23,16 @@ from app.vocabulary import (
     Action,
     Category,
     CertificateStatus,
-    PaperKind,
+    MatterKind,
     Role,
+    Side,
     Stage,
     State,
 )
 from app.workflow import ACTORS, MOVES, Move, carry_out, flaws, plan
 from tests import make
 from tests.count import queries
+from tests.works import Works
 
 ELIGIBLE = (State.DRAFT, State.RETURNED, State.NOT_ACCEPTED)
 
@@ -38,40 +41,6 @@ ELIGIBLE = (State.DRAFT, State.RETURNED, State.NOT_ACCEPTED)
 def works(session):
     """An enterprise with everything in order, and a way to add people who can be filed for at once."""
     return Works(session)
-
-
-class Works:
-    def __init__(self, session):
-        self.session = session
-        self.enterprise = make.enterprise()
-        session.add(self.enterprise)
-        session.flush()
-        scan = make.qualification(self.enterprise)
-        session.add(scan)
-        session.flush()
-        session.add_all(
-            [
-                make.paper(PaperKind.QUALIFICATION, qualification_id=scan.id, enterprise_id=self.enterprise.id),
-                make.paper(PaperKind.PLEDGE, pledging_enterprise_id=self.enterprise.id, enterprise_id=self.enterprise.id),
-            ]
-        )
-        session.commit()
-
-    def application(self, state=State.DRAFT, category=Category.C1, **facts):
-        person = make.person(self.enterprise, **facts.pop("person", {}))
-        self.session.add(person)
-        self.session.flush()
-        self.session.add_all(make.complete_papers(person, without=facts.pop("without", ())))
-        self.session.add(make.exam_pass(person, category=category, **facts.pop("exam", {})))
-        if state is State.APPROVED:
-            facts["certificate"] = make.certificate(person, category=category)
-        application = make.application(person, state, category=category, **facts)
-        self.session.add(application)
-        self.session.commit()
-        return application
-
-    def actor(self, role):
-        return make.clerk(self.enterprise) if role is Role.ENTERPRISE_CLERK else make.officer(role)
 
 
 def do(session, application, action, actor, reason="", at=make.NOON, office=None):
@@ -103,31 +72,39 @@ def test_a_flawed_table_is_noticed(broken, fault):
     assert any(fault in flaw for flaw in flaws(broken))
 
 
-OFFERED = {(move.source, move.action, move.by) for move in MOVES}
+OFFERED = {(kind, move.source, move.action, move.by, move.side) for move in MOVES for kind in move.matters}
+MADE = [(kind, move) for move in MOVES for kind in move.matters]
+HANDS = [*((role, Side.FILER) for role in Role), (Role.ENTERPRISE_CLERK, Side.RELEASER)]
+SEEN = {"seen": True}  # a draft that was submitted before
+
+
+def named(value):
+    return f"{value.source.value}-{value.action.value}" if isinstance(value, Move) else value.value
 
 
 @pytest.mark.parametrize("state", State)
-def test_whatever_is_not_in_the_table_is_refused_for_every_action_and_role(works, session, state):
-    application = works.application(state)
-    for action in Action:
-        for role in Role:
-            if (state, action, role) in OFFERED:
-                continue
-            try:
-                planned = do(session, application, action, works.actor(role), reason="原因")
-            except NotAllowed:
-                assert role not in ACTORS[action]
-            else:
-                assert planned.passes == {}
+@pytest.mark.parametrize("matter", MatterKind, ids=named)
+def test_whatever_is_not_in_the_table_is_refused_for_every_action_and_role(works, session, matter, state):
+    application = works.application(state, matter=matter)
+    for action, (role, side) in product(Action, HANDS):
+        if (matter, state, action, role, side) in OFFERED:
+            continue
+        try:
+            planned = do(session, application, action, works.actor(role, side), reason="原因")
+        except NotAllowed:
+            assert role not in ACTORS[action]
+        else:
+            assert planned.passes == {}
     session.expire_all()
     assert session.get(Application, application.id).state is state
     assert session.scalar(select(func.count(Step.id))) == 0
 
 
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.source.value}-{move.action.value}")
-def test_every_move_of_the_table_can_be_made_and_leaves_one_step(works, session, move):
-    application = works.application(move.source)
-    planned = do(session, application, move.action, works.actor(move.by), reason="材料不清晰" if move.reason else "")
+@pytest.mark.parametrize(("matter", "move"), MADE, ids=named)
+def test_every_move_of_the_table_can_be_made_and_leaves_one_step(works, session, matter, move):
+    application = works.application(move.source, matter=matter, **(SEEN if move.action is Action.ABANDON else {}))
+    actor = works.actor(move.by, move.side)
+    planned = do(session, application, move.action, actor, reason="材料不清晰" if move.reason else "")
     session.commit()
     assert codes(planned) == []
     moved = session.get(Application, application.id)
@@ -136,9 +113,9 @@ def test_every_move_of_the_table_can_be_made_and_leaves_one_step(works, session,
     assert [(s.action, s.source, s.target) for s in moved.steps] == [(move.action, move.source, move.target)]
 
 
-@pytest.mark.parametrize("move", [m for m in MOVES if m.stage], ids=lambda move: move.action.value)
-def test_every_decision_owes_a_message_and_a_masked_public_notice(works, session, move):
-    application = works.application(move.source)
+@pytest.mark.parametrize(("matter", "move"), [(kind, move) for kind, move in MADE if move.stage], ids=named)
+def test_every_decision_owes_a_message_and_a_masked_public_notice(works, session, matter, move):
+    application = works.application(move.source, matter=matter)
     do(session, application, move.action, works.actor(move.by), reason="照片不清晰" if move.reason else "")
     session.commit()
     message = session.scalars(select(Message)).one()

@@ -1,0 +1,154 @@
+"""What every filing has: a number, a handler, applications; and how drafts go away again.
+
+Law: what nobody but the enterprise has seen leaves no trace; what was submitted once is given up, not deleted.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app import numbers
+from app.clock import office_day
+from app.config import Office
+from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.facts import Facts
+from app.identity import BadNumber, parse_mobile, parse_name
+from app.models import Application, Filing, Paper
+from app.scope import Actor
+from app.vocabulary import CHANGEABLE, MatterKind, Role, State
+
+
+def filer(actor: Actor) -> int:
+    """The enterprise that a clerk files for."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    assert actor.enterprise_id is not None  # noqa: S101 - a clerk belongs to an enterprise
+    return actor.enterprise_id
+
+
+def handler(name: str, mobile: str, chosen: Collection[Any]) -> tuple[str, str]:
+    """Fold and check the typed handler and that somebody was chosen; all mistakes at once."""
+    wrong: list[Refusal] = []
+    try:
+        name = parse_name(name)
+    except BadNumber:
+        wrong.append(Refusal("handler-name", _("Please enter the handler's name (2 to 50 characters)."), "handler_name"))
+    try:
+        mobile = parse_mobile(mobile)
+    except BadNumber as no:
+        wrong.append(Refusal("handler-mobile", no.sentence, "handler_mobile"))
+    if not chosen:
+        wrong.append(Refusal("nobody-chosen", _("Please choose at least one person."), "picks"))
+    if wrong:
+        raise Unmet(wrong)
+    return name, mobile
+
+
+def open_filing(
+    session: Session, matter: MatterKind, handled_by: tuple[str, str], actor: Actor, *, at: datetime, office: Office
+) -> Filing:
+    filing = Filing(
+        number=numbers.daily(session, office.region_code, "SB", office_day(at))[0],
+        matter=matter,
+        enterprise_id=filer(actor),
+        handler_name=handled_by[0],
+        handler_mobile=handled_by[1],
+        created_at=at,
+        created_by=actor.name,
+    )
+    session.add(filing)
+    return filing
+
+
+def add_applications(
+    session: Session,
+    filing: Filing,
+    cases: Sequence[Facts],
+    details: Mapping[int | None, Mapping[str, str] | None] | None = None,
+    *,
+    at: datetime,
+    office: Office,
+) -> None:
+    """One draft for each case; ``details`` by certificate id."""
+    given = numbers.daily(session, office.region_code, "AG", office_day(at), len(cases)) if cases else []
+    for case, number in zip(cases, given, strict=True):
+        session.add(
+            Application(
+                number=number,
+                filing=filing,
+                matter=filing.matter,
+                category=case.category,
+                state=State.DRAFT,
+                person_id=case.person_id,
+                enterprise_id=filing.enterprise_id,
+                region_code=case.region_code,
+                certificate_id=case.certificate_id,
+                releasing_enterprise_id=case.releasing_enterprise_id,
+                reason_code=case.reason_code,
+                details=(details or {}).get(case.certificate_id),
+                created_at=at,
+            )
+        )
+
+
+def own_filing(session: Session, filing_id: int, actor: Actor) -> Filing:
+    """The actor's own filing, if something in it can still be changed."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    filing = session.get(Filing, filing_id)
+    if filing is None or filing.enterprise_id != actor.enterprise_id:
+        raise NotFound
+    if not any(application.state in CHANGEABLE for application in filing.applications):
+        raise HouseError(_("This filing is being handled and can no longer be changed."), code="filing-settled")
+    return filing
+
+
+def discard(session: Session, application_ids: Collection[int], actor: Actor) -> int:
+    """删除: take away drafts that were never submitted, and filings that are left empty. All or nothing."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    rows = session.execute(
+        select(Application.id, Application.filing_id, Application.state, Application.round)
+        .where(Application.id.in_(application_ids), Application.enterprise_id == actor.enterprise_id)
+        .with_for_update()
+    ).all()
+    if len(rows) != len(set(application_ids)):
+        raise NotFound
+    if any(row.state is not State.DRAFT for row in rows):
+        raise HouseError(_("Only applications that were never submitted can be deleted."), code="not-a-draft")
+    if any(row.round for row in rows):
+        raise HouseError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
+    delete_drafts(session, [row.id for row in rows])
+    filings = {row.filing_id for row in rows}
+    still = set(session.scalars(select(Application.filing_id).where(Application.filing_id.in_(filings))))
+    if filings - still:
+        session.execute(delete(Filing).where(Filing.id.in_(filings - still)))
+    session.expire_all()
+    return len(rows)
+
+
+def delete_drafts(session: Session, ids: Collection[int]) -> None:
+    """Applications that nobody has seen, with the scans that were handed in for them."""
+    session.execute(delete(Paper).where(Paper.application_id.in_(ids)))
+    session.execute(delete(Application).where(Application.id.in_(ids), Application.state == State.DRAFT))
+
+
+def take_away(session: Session, applications: Collection[Application]) -> None:
+    """Drafts that were unticked on a form."""
+    if any(application.round for application in applications):
+        raise HouseError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
+    if applications:
+        delete_drafts(session, [application.id for application in applications])
+
+
+def already_open(case: Facts) -> Refusal:
+    return Refusal(
+        "already-open",
+        _(
+            "%(name)s already has an open application for category %(category)s.",
+            name=case.name,
+            category=case.category.value,
+        ),
+        "picks",
+    )

@@ -1,0 +1,153 @@
+"""Filings for certificates that the enterprise's people hold: renewal, replacement, cancellation; one filing takes many.
+
+Law: what is not held with the enterprise is not found, whatever its number.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.clock import office_day
+from app.config import Office
+from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.facts import Facts, of_certificates
+from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
+from app.filings.people import INCOMING
+from app.filings.standing import Candidate, judged, order
+from app.models import Application, Certificate, Filing
+from app.particulars import read_particulars
+from app.scope import Actor
+from app.vocabulary import CHANGEABLE, ENDED, REASONS, Category, MatterKind, State, reason_of
+
+OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
+Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed
+
+
+def holdings(
+    session: Session, matter: MatterKind, actor: Actor, *, reason_code: str = "", at: datetime, office: Office
+) -> list[Candidate]:
+    """选择安管人员证书 (R97): the enterprise's own certificates that have not ended, each with what stands in the way."""
+    enterprise_id = filer(actor)
+    mine = session.scalars(
+        select(Certificate.id).where(Certificate.enterprise_id == enterprise_id, Certificate.status.not_in(ENDED))
+    ).all()
+    found = of_certificates(session, enterprise_id, matter, mine, reason_code=reason_code)
+    return sorted((judged(case, office_day(at), office) for case in found.values()), key=order)
+
+
+def draft_on_certificates(
+    session: Session,
+    matter: MatterKind,
+    certificate_ids: Collection[int],
+    handler_name: str,
+    handler_mobile: str,
+    actor: Actor,
+    *,
+    reason_code: str = "",
+    details: Details | None = None,
+    at: datetime,
+    office: Office,
+) -> Filing:
+    """保存 (R99, R122, R126): one filing with one draft per certificate, all for the same reason. Not yet submitted."""
+    enterprise_id, ids = filer(actor), list(dict.fromkeys(certificate_ids))
+    handled_by = handler(handler_name, handler_mobile, ids)
+    _check_reason(matter, reason_code)
+    cases = _chosen(session, matter, ids, enterprise_id, reason_code)
+    read = _read(matter, reason_code, {case.certificate_id or 0: case.category for case in cases}, details or {})
+    filing = open_filing(session, matter, handled_by, actor, at=at, office=office)
+    add_applications(session, filing, cases, read, at=at, office=office)
+    session.flush()
+    return filing
+
+
+def amend_claims(
+    session: Session,
+    filing_id: int,
+    certificate_ids: Collection[int],
+    handler_name: str,
+    handler_mobile: str,
+    actor: Actor,
+    *,
+    reason_code: str = "",
+    details: Details | None = None,
+    at: datetime,
+    office: Office,
+) -> Filing:
+    """修改 → 保存: handler, reason, particulars; certificates come and go as long as theirs are drafts.
+
+    ``details`` replaces what was there. The reason is one for the filing: it cannot change once something was submitted.
+    """
+    filing = own_filing(session, filing_id, actor)
+    if filing.matter not in OWN:
+        raise NotFound
+    _check_reason(filing.matter, reason_code)
+    ids = list(dict.fromkeys(certificate_ids))
+    there = {application.certificate_id or 0: application for application in filing.applications}
+    filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, ids)
+    _keep_reason(filing, reason_code)
+    gone = [a for certificate_id, a in there.items() if certificate_id not in ids and a.state is State.DRAFT]
+    kept = {certificate_id: a for certificate_id, a in there.items() if a not in gone and a.state in CHANGEABLE}
+    added = _chosen(session, filing.matter, [i for i in ids if i not in there], filing.enterprise_id, reason_code)
+    categories = {case.certificate_id or 0: case.category for case in added}
+    read = _read(filing.matter, reason_code, categories | {i: a.category for i, a in kept.items()}, details or {})
+    for certificate_id, application in kept.items():
+        application.details = read[certificate_id]
+    take_away(session, gone)
+    add_applications(session, filing, added, read, at=at, office=office)
+    session.flush()
+    session.expire(filing)
+    return filing
+
+
+def _keep_reason(filing: Filing, reason_code: str) -> None:
+    applications: list[Application] = filing.applications
+    if all(application.reason_code == reason_code for application in applications):
+        return
+    if any(application.round for application in applications):
+        raise HouseError(
+            _("The reason cannot change once something was submitted. Please file anew."),
+            code="reason-settled",
+            field="reason_code",
+        )
+    for application in applications:
+        application.reason_code = reason_code
+
+
+def _check_reason(matter: MatterKind, reason_code: str) -> None:
+    if matter not in OWN:
+        raise NotFound
+    known = reason_of(matter, reason_code) is not None if matter in REASONS else not reason_code
+    if not known or reason_code == INCOMING:  # that one rests on no certificate of ours: see ``people.draft_incoming``
+        raise Unmet.because(Refusal("reason-unknown", _("Please choose a reason from the list."), "reason_code"))
+
+
+def _chosen(session: Session, matter: MatterKind, ids: Collection[int], enterprise_id: int, reason_code: str) -> list[Facts]:
+    if not ids:
+        return []
+    found = of_certificates(session, enterprise_id, matter, ids, reason_code=reason_code)
+    held = (case.certificate for case in found.values())
+    if len(found) != len(ids) or any(one is None or one.enterprise_id != enterprise_id for one in held):
+        raise NotFound
+    if wrong := [already_open(case) for case in found.values() if case.open_applications]:
+        raise Unmet(wrong)
+    return list(found.values())
+
+
+def _read(
+    matter: MatterKind, reason_code: str, categories: Mapping[int, Category], details: Details
+) -> dict[int | None, dict[str, str] | None]:
+    """What was typed for each certificate; every mistake at once, with the certificate's id where there are several."""
+    read: dict[int | None, dict[str, str] | None] = {}
+    wrong: list[Refusal] = []
+    for certificate_id, category in categories.items():
+        try:
+            read[certificate_id] = read_particulars(matter, reason_code, category, details.get(certificate_id, {}))
+        except Unmet as no:
+            several = f"-{certificate_id}" if len(categories) > 1 else ""
+            wrong += [Refusal(one.code, one.sentence, one.field + several) for one in no.refusals]
+    if wrong:
+        raise Unmet(wrong)
+    return read

@@ -1,0 +1,148 @@
+"""Filings for people and what they passed: new applications, and certificates brought along from another province.
+
+Law: an enterprise files for its own people; who is not on its list is not found.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.clock import office_day
+from app.config import Office
+from app.errors import NotFound, Unmet
+from app.facts import Facts, of_candidates
+from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
+from app.filings.standing import Candidate, judged, order
+from app.matters import MATTERS
+from app.models import ExamPass, Filing, Person
+from app.particulars import read_particulars
+from app.scope import Actor
+from app.vocabulary import CHANGEABLE, CURRENT_CATEGORIES, Category, MatterKind, ReplacementReason, State
+
+Pick = tuple[int, Category]  # person id, category
+INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value
+
+
+def candidates(session: Session, matter: MatterKind, actor: Actor, *, at: datetime, office: Office) -> list[Candidate]:
+    """All people of the enterprise who passed an exam, per category, with what they lack; ready ones first.
+
+    People without any passed exam are left out: nothing that the enterprise can do on this page would help them.
+    """
+    enterprise_id = filer(actor)
+    pairs = session.execute(
+        select(ExamPass.person_id, ExamPass.category)
+        .join(Person, Person.id == ExamPass.person_id)
+        .where(Person.enterprise_id == enterprise_id)
+        .distinct()
+    )
+    found = of_candidates(session, enterprise_id, matter, [(row.person_id, row.category) for row in pairs])
+    return sorted((judged(case, office_day(at), office) for case in found.values()), key=order)
+
+
+def draft(
+    session: Session,
+    matter: MatterKind,
+    picks: Iterable[Pick],
+    handler_name: str,
+    handler_mobile: str,
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> Filing:
+    """保存: one filing with one draft application per person and category. Not yet submitted (R72)."""
+    enterprise_id, picks = filer(actor), list(dict.fromkeys(picks))
+    handled_by = handler(handler_name, handler_mobile, picks)
+    cases = _chosen(session, matter, picks, enterprise_id)
+    filing = open_filing(session, matter, handled_by, actor, at=at, office=office)
+    add_applications(session, filing, cases, at=at, office=office)
+    session.flush()
+    return filing
+
+
+def amend(
+    session: Session,
+    filing_id: int,
+    handler_name: str,
+    handler_mobile: str,
+    picks: Iterable[Pick],
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> Filing:
+    """修改 → 保存: another handler, people added or taken away, as long as theirs are drafts (R77)."""
+    filing = own_filing(session, filing_id, actor)
+    if filing.matter is not MatterKind.NEW:
+        raise NotFound
+    picks = list(dict.fromkeys(picks))
+    kept = {(a.person_id, a.category): a for a in filing.applications if a.state is not State.DRAFT}
+    drafts = {(a.person_id, a.category): a for a in filing.applications if a.state is State.DRAFT}
+    filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, picks or list(kept))
+    take_away(session, [application for pick, application in drafts.items() if pick not in picks])
+    added = [pick for pick in picks if pick not in drafts and pick not in kept]
+    add_applications(session, filing, _chosen(session, filing.matter, added, filing.enterprise_id), at=at, office=office)
+    session.flush()
+    session.expire(filing)
+    return filing
+
+
+def draft_incoming(
+    session: Session,
+    pick: Pick,
+    details: Mapping[str, str],
+    handler_name: str,
+    handler_mobile: str,
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> Filing:
+    """换证, reason 1 (R117): one of one's own people brings a certificate of this category along from another province."""
+    enterprise_id, matter = filer(actor), MatterKind.REPLACEMENT
+    handled_by = handler(handler_name, handler_mobile, [pick])
+    cases = _chosen(session, matter, [pick], enterprise_id, INCOMING)
+    read = read_particulars(matter, INCOMING, pick[1], details)
+    filing = open_filing(session, matter, handled_by, actor, at=at, office=office)
+    add_applications(session, filing, cases, {None: read}, at=at, office=office)
+    session.flush()
+    return filing
+
+
+def amend_incoming(
+    session: Session,
+    filing_id: int,
+    details: Mapping[str, str],
+    handler_name: str,
+    handler_mobile: str,
+    actor: Actor,
+) -> Filing:
+    """修改 of the same: handler and particulars; for somebody else one files anew."""
+    filing = own_filing(session, filing_id, actor)
+    if any(application.reason_code != INCOMING for application in filing.applications):
+        raise NotFound
+    filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, filing.applications)
+    for application in filing.applications:
+        if application.state in CHANGEABLE:
+            application.details = read_particulars(filing.matter, INCOMING, application.category, details)
+    session.flush()
+    return filing
+
+
+def _chosen(
+    session: Session, matter: MatterKind, picks: Sequence[Pick], enterprise_id: int, reason_code: str = ""
+) -> list[Facts]:
+    """The facts of the chosen, who must be one's own and must not stand in another open application."""
+    if not picks:
+        return []
+    found = of_candidates(session, enterprise_id, matter, picks, reason_code=reason_code)
+    open_for = CURRENT_CATEGORIES if reason_code == INCOMING else MATTERS[matter].categories
+    for pick in picks:
+        case = found.get(pick)
+        if case is None or case.employer_id != enterprise_id or case.category not in open_for:
+            raise NotFound
+    if wrong := [already_open(case) for case in found.values() if case.open_applications]:
+        raise Unmet(wrong)
+    return list(found.values())

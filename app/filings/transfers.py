@@ -1,0 +1,166 @@
+"""变更: finding a certificate that another enterprise holds, asking for it, and being asked (R103–R114).
+
+Law: only who knows name and ID number finds anybody, each time anew; what is found is no more than the request needs. Doors
+count and note every search (``throttle``, ``audit``).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.clock import office_day
+from app.config import Office
+from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.facts import Facts, of_certificates
+from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing
+from app.filings.standing import Candidate, judged
+from app.identity import BadNumber, fold_name, mask_id, parse_id_number, parse_name
+from app.models import Application, Certificate, Filing, Person
+from app.scope import Actor
+from app.vocabulary import ENDED, Category, CertificateStatus, MatterKind, State
+
+
+@dataclass(frozen=True, slots=True)
+class Transferable:
+    """A certificate of the person who was found, and what stands in the way of its transfer."""
+
+    certificate_id: int
+    number: str
+    category: Category
+    status: CertificateStatus  # as on the day of asking
+    valid_to: date
+    enterprise_name: str
+    bars: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Somebody with this name and ID number who holds certificates. The ID number comes masked: who asked knows it."""
+
+    person_id: int  # for the diary
+    name: str
+    masked_id_number: str
+    certificates: tuple[Transferable, ...]
+
+
+def find_for_transfer(session: Session, name: str, id_number: str, actor: Actor, *, at: datetime, office: Office) -> Found:
+    """R109: the person with exactly this name and ID number, with every certificate that has not ended.
+
+    Raises ``Unmet`` for what cannot be a name or number, ``HouseError`` (``nobody-found``, the same for a wrong name as for
+    nobody, and ``already-yours`` where there is nothing left to move).
+    """
+    on = office_day(at)
+    person_id, cases = _search(session, name, id_number, actor)
+    shown = [_transferable(judged(case, on, office), on) for case in cases]
+    return Found(person_id, cases[0].name, mask_id(cases[0].person["id_number"]), tuple(shown))
+
+
+def draft_transfer(
+    session: Session,
+    name: str,
+    id_number: str,
+    certificate_ids: Collection[int],
+    handler_name: str,
+    handler_mobile: str,
+    actor: Actor,
+    *,
+    at: datetime,
+    office: Office,
+) -> Filing:
+    """保存 (R111): one draft per certificate of the person who is asked for. Name and ID number are proven once more."""
+    handled_by = handler(handler_name, handler_mobile, certificate_ids)
+    _person_id, cases = _search(session, name, id_number, actor)
+    chosen = [case for case in cases if case.certificate_id in set(certificate_ids)]
+    if len(chosen) != len(set(certificate_ids)):
+        raise NotFound
+    wrong = [already_open(case) for case in chosen if case.open_applications]
+    wrong += [_yours(case) for case in chosen if case.releasing_enterprise_id == case.enterprise_id]
+    if wrong:
+        raise Unmet(wrong)
+    filing = open_filing(session, MatterKind.TRANSFER, handled_by, actor, at=at, office=office)
+    add_applications(session, filing, chosen, at=at, office=office)
+    session.flush()
+    return filing
+
+
+def amend_transfer(session: Session, filing_id: int, handler_name: str, handler_mobile: str, actor: Actor) -> Filing:
+    """修改: another handler. Certificates are added by a filing of their own, and taken away with ``discard``."""
+    filing = own_filing(session, filing_id, actor)
+    if filing.matter is not MatterKind.TRANSFER:
+        raise NotFound
+    filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, filing.applications)
+    session.flush()
+    return filing
+
+
+def releases(session: Session, actor: Actor) -> list[Application]:
+    """The old enterprise's to-do: the transfers that await its consent, the longest waiting first."""
+    waiting = (
+        select(Application)
+        .where(Application.releasing_enterprise_id == filer(actor), Application.state == State.AWAITING_RELEASE)
+        .options(joinedload(Application.person), joinedload(Application.enterprise), joinedload(Application.certificate))
+        .order_by(Application.submitted_at, Application.id)
+    )
+    return list(session.scalars(waiting))
+
+
+def _search(session: Session, name: str, id_number: str, actor: Actor) -> tuple[int, list[Facts]]:
+    enterprise_id = filer(actor)
+    name, id_number = _typed(name, id_number)
+    person = session.execute(select(Person.id, Person.name).where(Person.id_number_key == id_number)).one_or_none()
+    ids = []
+    if person and fold_name(person.name).casefold() == name.casefold():
+        held = select(Certificate.id).where(Certificate.person_id == person.id, Certificate.status.not_in(ENDED))
+        ids = list(session.scalars(held))
+    if person is None or not ids:
+        raise HouseError(
+            _("Nobody with this name and ID number holds a certificate. Please check both."), code="nobody-found"
+        )
+    cases = list(of_certificates(session, enterprise_id, MatterKind.TRANSFER, ids).values())
+    if all(case.releasing_enterprise_id == enterprise_id for case in cases):
+        raise HouseError(
+            _(
+                "%(name)s holds every certificate with your enterprise already: there is nothing to transfer.",
+                name=person.name,
+            ),
+            code="already-yours",
+        )
+    return person.id, cases
+
+
+def _typed(name: str, id_number: str) -> tuple[str, str]:
+    wrong: list[Refusal] = []
+    try:
+        name = parse_name(name)
+    except BadNumber as no:
+        wrong += no.refusals
+    try:
+        id_number = parse_id_number(id_number)
+    except BadNumber as no:
+        wrong += no.refusals
+    if wrong:
+        raise Unmet(wrong)
+    return name, id_number
+
+
+def _transferable(candidate: Candidate, on: date) -> Transferable:
+    held = candidate.facts.certificate
+    assert held is not None  # noqa: S101 - it was asked for by its id
+    return Transferable(
+        held.id,
+        held.number,
+        held.category,
+        held.status_on(on),
+        held.valid_to,
+        held.enterprise_name,
+        (*candidate.bars, *candidate.gaps),
+    )
+
+
+def _yours(case: Facts) -> Refusal:
+    number = case.certificate.number if case.certificate else ""
+    return Refusal("already-yours", _("%(number)s is held with your enterprise already.", number=number), "picks")
