@@ -21,6 +21,8 @@ Declaration = Mapping[str, Mapping[str, Collection[Role]]]
 
 EVERYBODY = tuple(Role)
 ADMIN = (Role.ADMIN,)
+CLERK = (Role.ENTERPRISE_CLERK,)
+READERS = (*CLERK, Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
 
 
 def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ...]]:
@@ -40,6 +42,25 @@ PERMISSIONS: Declaration = {
     "Messages": to(ADMIN, MENU),
     "Message": to(ADMIN, "can_list", "can_again"),
     "Diary": to(ADMIN, MENU, "can_list", "can_show"),
+    "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
+    # training and exams
+    "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),
+    "Notices": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU, "can_list", "can_show")
+    | to((Role.EXAM_CLERK,), "can_add", "can_edit", "can_delete", "can_export")
+    | to((Role.ENTERPRISE_CLERK,), "can_signup"),
+    "Signup": to((Role.ENTERPRISE_CLERK,), MENU, "can_list", "can_submit", "can_cancel"),
+    "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine"),
+    # basic information
+    "Basics": to(CLERK, MENU),
+    "Own enterprise": to(CLERK, MENU),
+    "Enterprise": to(CLERK, "can_mine") | to(READERS, "can_show"),
+    "Qualifications": to(CLERK, MENU),
+    "Qualification": to(CLERK, "can_list", "can_add", "can_edit", "can_delete"),
+    "People": to(CLERK, MENU),
+    "Person": to(CLERK, "can_list", "can_add", "can_edit", "can_release") | to(READERS, "can_show", "can_reveal"),
+    "Roster": to(CLERK, "can_roster"),
+    "Paper": to(READERS, "can_open"),
+    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_errors", "can_submit"),
 }
 
 
