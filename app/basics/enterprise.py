@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.attachments import current
-from app.basics.reach import WithinReach
 from app.basics.scans import card, field_name, fill_cards, scan_field, take_in
 from app.db import db
 from app.forms import HouseForm, MobileField, NameField, TextField, TextLength, Uploaded
@@ -22,6 +21,7 @@ from app.identity import mask_mobile
 from app.models import Enterprise, Paper, Person, Qualification
 from app.parties import keep_enterprise
 from app.screens import Screen, SelInterface, safe_next
+from app.screens.reach import WithinReach
 from app.screens.screen import door
 from app.vocabulary import PaperKind
 

@@ -9,16 +9,14 @@ from io import BytesIO
 from flask import abort, request, send_file
 from flask_appbuilder import BaseView, expose, permission_name
 from flask_appbuilder.security.decorators import has_access
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import attachments, audit, desk
-from app.db import db, reading
+from app import attachments, desk
+from app.db import db
 from app.models import Paper
 from app.scope import OFFICERS
 from app.screens.datamodel import LARGEST_ID
 from app.storage import thumbnail
-from app.vocabulary import Deed
 
 ID = f"int(max={LARGEST_ID})"  # a larger one is no id; PostgreSQL would answer with an error
 SMALL = 240  # points across
@@ -68,14 +66,6 @@ def _wrapped(answer: Response) -> Response:
 
 
 def _note_reading(paper: Paper) -> None:
-    """In a short transaction of its own: the request itself only reads, and a reader must not wait for its end."""
-    actor = desk.actor()
-    if paper.person_id is None or actor.roles.isdisjoint(OFFICERS):
-        return
-    token = reading.set(False)
-    try:
-        with Session(db.engine) as session, session.begin():
-            told = {"person": paper.person_id, "kind": paper.kind.value}
-            audit.note(session, actor.name, Deed.READ, Paper, paper.id, told, at=desk.moment(), address=desk.address())
-    finally:
-        reading.reset(token)
+    """An officer who opens a person's paper leaves a line in the diary."""
+    if paper.person_id is not None and not desk.actor().roles.isdisjoint(OFFICERS):
+        desk.note_reading(paper, person=paper.person_id, kind=paper.kind.value)

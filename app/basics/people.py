@@ -16,7 +16,6 @@ from werkzeug.wrappers import Response
 
 from app import audit, desk, parties
 from app.attachments import current
-from app.basics.reach import WithinReach
 from app.basics.scans import (
     NEEDED,
     card,
@@ -31,10 +30,11 @@ from app.basics.scans import (
 from app.db import db
 from app.errors import HouseError
 from app.forms import HouseForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
-from app.identity import fold
+from app.identity import fold, mask_birth_date
 from app.models import Certificate, Paper, Person
 from app.screens import Link, Screen, SelInterface, safe_next, shown
 from app.screens.query import Asked, Box
+from app.screens.reach import WithinReach
 from app.screens.screen import door
 from app.vocabulary import PERSON_PAPERS, CertificateStatus, Deed, Education, PaperKind, Position, TechnicalTitle
 
@@ -228,7 +228,8 @@ class PersonScreen(Screen):
 
     def birth(self, item: Person) -> str:
         """The year only, beside a masked number: with month and day it would be whole again."""
-        return f"{item.birth_date}" if g.get("revealed") == item.id else f"{item.birth_date:%Y}-**-**"
+        born = f"{item.birth_date:%Y-%m-%d}"
+        return born if g.get("revealed") == item.id else mask_birth_date(born)
 
     def _tabs(self, tally: Any, asked: Asked) -> list[tuple[object, int, str, bool]]:  # noqa: ARG002 - the screen's signature
         """Everybody, and those whose scans are not complete."""

@@ -40,7 +40,7 @@ def issue(session: Session, cases: Sequence[Facts], at: datetime, office: Office
     session.execute(insert(Certificate), rows)
     given = list(numbered.values())  # asked back by number: SQLite's RETURNING promises no order
     ids = dict(
-        session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given))).tuples().all()
+        session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given))).all()
     )
     issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
     session.execute(

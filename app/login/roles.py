@@ -22,7 +22,9 @@ Declaration = Mapping[str, Mapping[str, Collection[Role]]]
 EVERYBODY = tuple(Role)
 ADMIN = (Role.ADMIN,)
 CLERK = (Role.ENTERPRISE_CLERK,)
-READERS = (*CLERK, Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
+OFFICERS = (Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
+PARTIES = (*CLERK, *OFFICERS, Role.VIEWER)
+READERS = (*CLERK, Role.EXAM_CLERK, *OFFICERS)
 
 
 def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ...]]:
@@ -50,6 +52,22 @@ PERMISSIONS: Declaration = {
     | to((Role.ENTERPRISE_CLERK,), "can_signup"),
     "Signup": to((Role.ENTERPRISE_CLERK,), MENU, "can_list", "can_submit", "can_cancel"),
     "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine"),
+    # applications, from filing to the archive
+    "Casework": to(PARTIES, MENU),
+    "NewApplication": to(CLERK, MENU, "can_list", "can_submit", "can_discard"),
+    "Filing": to(CLERK, "can_add", "can_edit"),
+    "Acceptance": to((Role.ACCEPTANCE_OFFICER,), MENU, "can_list", "can_batch"),
+    "Review": to((Role.REVIEWER,), MENU, "can_list", "can_batch"),
+    "Approval": to((Role.APPROVER,), MENU, "can_list", "can_batch"),
+    "Closed": to((*OFFICERS, Role.VIEWER), MENU, "can_list"),
+    "Case": to(PARTIES, "can_show", "can_read")
+    | to(OFFICERS, "can_decide")
+    | to(OFFICERS, "can_reveal")
+    | to((Role.ACCEPTANCE_OFFICER,), "can_verify"),
+    "Archive": to(PARTIES, "can_show"),
+    "Certificates": to(PARTIES, MENU),
+    "Certificate": to(PARTIES, "can_list"),
+    "CertificateFile": to(PARTIES, "can_open"),
     # basic information
     "Basics": to(CLERK, MENU),
     "Own enterprise": to(CLERK, MENU),

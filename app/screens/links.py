@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from flask_babel import gettext
+from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
 from app.clock import office_time
@@ -90,6 +91,6 @@ def shown(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Decimal):
         return f"{value:f}"
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Markup)):
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Markup, LazyString)):
         return gettext(", ").join(str(shown(part)) for part in value if part is not None) or NOTHING
     return value if isinstance(value, Markup) else str(value)

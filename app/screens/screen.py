@@ -196,7 +196,9 @@ class Screen(ModelView):  # type: ignore[misc]
         return formatter(raw) if formatter else shown(raw)
 
     def walk(self, item: Any, column: str) -> Any:
-        return walk(item, column)
+        """A column's own value, unadorned; a column that only ``cell`` knows has none but that."""
+        own = self.cell(column, item)
+        return walk(item, column) if own is None else own
 
     # --- list ------------------------------------------------------------------------------------------
 

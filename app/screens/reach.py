@@ -9,6 +9,9 @@ from flask_appbuilder.models.filters import BaseFilter
 
 from app import desk
 from app.scope import reach
+from app.screens.datamodel import LARGEST_ID
+
+ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours
 
 
 class WithinReach(BaseFilter):  # type: ignore[misc]
