@@ -146,8 +146,9 @@ class AccountScreen(Screen):
         account = self.found(pk)
         self._hand_out_password(account)
         end_sessions(account)
+        guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
         db.session.commit()
-        throttle.clear(db.engine, guess_key(account.username))  # whoever forgot the password has guessed, too
+        throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
         return redirect(safe_next(url_for("AccountScreen.list")))
 
     @staticmethod

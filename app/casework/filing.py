@@ -31,7 +31,7 @@ from app.identity import mask_id
 from app.models import Application, Enterprise, Filing
 from app.screens import Link
 from app.screens.furniture import safe_next
-from app.screens.reach import ROW, WithinReach
+from app.screens.reach import ROW, WithinReach, asked_ids
 from app.screens.screen import door
 from app.vocabulary import Action, Category, MatterKind, State
 from app.workflow import MOVES, carry_out, plan
@@ -70,7 +70,7 @@ class NewApplicationScreen(CaseList):
     def submit(self) -> Response | str:
         """上报 for the ticked rows, or for the one whose button was pressed."""
         only = request.args.get("only", type=int)
-        return _submitted([only] if only else outcome.ticked(), url_for("NewApplicationScreen.list"))
+        return _submitted([only] if only else asked_ids(), url_for("NewApplicationScreen.list"))
 
     @door(f"/{ROW}application_id>/discard", "POST")
     def discard(self, application_id: int) -> Response:

@@ -18,7 +18,6 @@ from app.errors import HouseError, Refusal
 from app.models import Application
 from app.places import url_of
 from app.scope import reach
-from app.screens.datamodel import LARGEST_ID
 from app.screens.furniture import safe_next
 from app.vocabulary import Action
 from app.workflow import Plan, carry_out
@@ -56,12 +55,6 @@ def left_of(planned: Plan, back: str = "") -> list[Left]:
         Left(key, planned.names.get(key, gettext("Record %(id)s", id=key)), known.get(key, ""), gaps_of(refusals, back))
         for key, refusals in planned.refused.items()
     ]
-
-
-def ticked() -> list[int]:
-    """The ids of the ticked rows; what cannot be an id names nothing and is told of as such by the domain."""
-    given = request.form.getlist("rowid")
-    return [int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else 0 for text in given]
 
 
 def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[Plan], None] | None = None) -> Response | str:

@@ -4,8 +4,7 @@ Law: one screen for all stages; which cases wait, who decides and how is read fr
 """
 
 import builtins
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
@@ -28,13 +27,12 @@ from app.models import Application, Certificate
 from app.scope import CASE_OFFICERS
 from app.screens import Link, Screen, SelInterface, shown
 from app.screens.datamodel import COUNT_CAP
-from app.screens.query import Asked, contains
-from app.screens.reach import WithinReach
+from app.screens.query import contains
+from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
 from app.vocabulary import CLOSED, Action, Stage
 from app.workflow import Plan
 
-EVERY = "all"  # the tab for all states, where having none in the address means *what waits*
 SOON = 2  # days before a limit from which on a case is marked
 
 
@@ -121,7 +119,7 @@ class QueueScreen(CaseList):
 
     def __init__(self, **kwargs: Any) -> None:
         self.moves = moves_of(self.stage)
-        self.waits = self.moves[0].source
+        self.waits = self.tab_first = self.moves[0].source
         self.tabs = (self.waits, *(move.target for move in self.moves))
         super().__init__(**kwargs)
 
@@ -134,35 +132,7 @@ class QueueScreen(CaseList):
         action = next((move.action for move in self.moves if move.action.value == code), None) or abort(404)
         home = url_for(f"{self.endpoint}.list")
         draw = _draw if action is Action.APPROVE else None
-        return outcome.batch(outcome.ticked(), action, home, draw)
-
-    # --- what waits is the first tab ----------------------------------------------------------------
-
-    def asked(self, source: MultiDict[str, str] | None = None) -> Asked:
-        given = request.args if source is None else source
-        asked = super().asked(given)
-        if self.tabs_column in asked.conditions:
-            return asked
-        if given.get(self.tabs_column) == EVERY:
-            return replace(asked, values={**asked.values, self.tabs_column: EVERY})
-        waiting: ColumnElement[bool] = Application.state == self.waits
-        return replace(asked, conditions={**asked.conditions, self.tabs_column: waiting})
-
-    def _count(self, _query: Any, tally: Mapping[Any, int], asked: Asked) -> int:
-        chosen = asked.values.get(self.tabs_column, self.waits.value)
-        return sum(n for word, n in tally.items() if chosen in (EVERY, word.value))
-
-    def _tabs(self, tally: Mapping[Any, int], asked: Asked) -> builtins.list[tuple[object, int, str, bool]]:
-        chosen = asked.values.get(self.tabs_column, self.waits.value)
-
-        def tab(label: object, n: int, code: str, parameter: str | None) -> tuple[object, int, str, bool]:
-            url = url_for(f"{self.endpoint}.list", **asked.args(**{self.tabs_column: parameter}))
-            return label, n, url, chosen == code
-
-        words = [
-            tab(word.label, tally.get(word, 0), word.value, None if word is self.waits else word.value) for word in self.tabs
-        ]
-        return [*words, tab(gettext("All"), sum(tally.values()), EVERY, EVERY)]
+        return outcome.batch(asked_ids(), action, home, draw)
 
     # --- what can be done -------------------------------------------------------------------------------
 

@@ -39,9 +39,7 @@ def issue(session: Session, cases: Sequence[Facts], at: datetime, office: Office
     rows = [_certificate(case, numbered[_id(case)], on, office) for case in cases]
     session.execute(insert(Certificate), rows)
     given = list(numbered.values())  # asked back by number: SQLite's RETURNING promises no order
-    ids = dict(
-        session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given))).all()
-    )
+    ids = dict(session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given))).all())
     issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
     session.execute(
         insert(CertificateVersion),
