@@ -4,7 +4,6 @@ Law: one screen for all stages; which cases wait, who decides and how is read fr
 """
 
 import builtins
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
@@ -26,6 +25,7 @@ from app.identity import fold_certificate_number
 from app.models import Application, Certificate
 from app.scope import CASE_OFFICERS
 from app.screens import Link, Screen, SelInterface, shown
+from app.screens.bench import Standing
 from app.screens.datamodel import COUNT_CAP
 from app.screens.query import contains
 from app.screens.reach import WithinReach, asked_ids
@@ -240,37 +240,8 @@ def _draw(planned: Plan) -> None:
 # --- where one stands in a queue --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A case among the others of the list it was opened from, and the list's address."""
-
-    title: object
-    address: str
-    ids: tuple[int, ...]
-    application_id: int
-
-    @property
-    def number(self) -> int:
-        """From 1; 0 when the case is no longer in the list."""
-        return self.ids.index(self.application_id) + 1 if self.application_id in self.ids else 0
-
-    @property
-    def before(self) -> str:
-        return self._to(self.ids[self.number - 2]) if self.number > 1 else ""
-
-    @property
-    def after(self) -> str:
-        """The one that follows; for a case that has left the list, the first."""
-        return self._to(self.ids[self.number]) if self.number < len(self.ids) else ""
-
-    @property
-    def following(self) -> str:
-        """Where to go once this case is decided: the next one, else the first that is left, else the list."""
-        rest = [key for key in self.ids if key != self.application_id]
-        return self.after or (self._to(rest[0]) if rest else self.address)
-
-    def _to(self, application_id: int) -> str:
-        return url_for("CaseView.show", application_id=application_id, next=self.address)
+def _page(application_id: int, address: str) -> str:
+    return url_for("CaseView.show", application_id=application_id, next=address)
 
 
 def standing_of(case: Application, address: str) -> Standing | None:
@@ -283,9 +254,9 @@ def standing_of(case: Application, address: str) -> Standing | None:
     for screen in screens:
         home = url_for(f"{screen.endpoint}.list")
         if parts.path == home:
-            return Standing(screen.list_title, address, tuple(screen.ids(MultiDict(parse_qsl(parts.query)))), case.id)
+            return Standing(screen.list_title, address, tuple(screen.ids(MultiDict(parse_qsl(parts.query)))), case.id, _page)
     for screen in screens:
         if screen.waits is case.state:
             home = url_for(f"{screen.endpoint}.list")
-            return Standing(screen.list_title, home, tuple(screen.ids(MultiDict())), case.id)
+            return Standing(screen.list_title, home, tuple(screen.ids(MultiDict())), case.id, _page)
     return None

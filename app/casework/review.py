@@ -18,7 +18,7 @@ from app import audit, desk
 from app.casework.checks import checks_of
 from app.casework.papers import draw_at_once
 from app.casework.progress import history, last_step, progress
-from app.casework.queues import Standing, due, standing_of
+from app.casework.queues import due, standing_of
 from app.casework.reach import case_of
 from app.casework.sayings import about_case, about_person, brief, scans_of
 from app.casework.words import REASONS, VERBS
@@ -31,6 +31,7 @@ from app.models import Application, Step
 from app.originals import ORIGINALS, asks_for_originals, verify_originals
 from app.scope import CASE_OFFICERS
 from app.screens import shown
+from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door

@@ -4,7 +4,6 @@ Law: read from what was submitted, not from what stands there today; numbers of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
@@ -19,6 +18,7 @@ from app.matters import MATTERS
 from app.models import Application, Paper
 from app.scope import reach
 from app.screens import shown
+from app.screens.bench import Scan
 from app.vocabulary import Education, PaperKind, PassSource, Position, Sex, TechnicalTitle, Term
 
 Pairs = list[tuple[object, object]]
@@ -95,17 +95,6 @@ def exam_words(exam: Mapping[str, Any] | None) -> str:
 
 def _joined(*parts: object) -> str:
     return " · ".join(str(part) for part in parts if str(part))
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One paper of a case for the viewer; without ``url`` it was not handed in."""
-
-    label: object
-    url: str = ""
-    small: str = ""
-    pdf: bool = False
-    name: str = ""
 
 
 def scans_of(case: Facts) -> list[Scan]:

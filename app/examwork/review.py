@@ -5,7 +5,6 @@ Law: every decision is ``exams.review`` and a commit; what somebody else decided
 
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,6 +25,7 @@ from app.identity import mask_birth_date
 from app.models import ExamSignup, Paper, Person
 from app.scope import reaches
 from app.screens import Link, Screen, SelInterface, safe_next
+from app.screens.bench import Scan, Standing
 from app.screens.datamodel import COUNT_CAP
 from app.screens.reach import ROW, WithinReach, asked_ids
 from app.screens.screen import door
@@ -157,14 +157,14 @@ class SignupReviewScreen(Screen):
         )
         return Response(text, 422 if refusals else 200, mimetype="text/html")
 
-    def _place(self, signup: ExamSignup) -> "Place":
+    def _place(self, signup: ExamSignup) -> Standing:
         """Where the sign-up stands in the list it was opened from."""
         home = url_for("SignupReviewScreen.list")
         address = safe_next(home)
         parts = urlsplit(address)
         if parts.path != home:
-            return Place(home, tuple(self.ids(MultiDict())), signup.id)
-        return Place(address, tuple(self.ids(MultiDict(parse_qsl(parts.query)))), signup.id)
+            return Standing(self.list_title, home, tuple(self.ids(MultiDict())), signup.id, _page)
+        return Standing(self.list_title, address, tuple(self.ids(MultiDict(parse_qsl(parts.query)))), signup.id, _page)
 
 
 def _answer(code: str) -> bool:
@@ -196,45 +196,8 @@ def _decision(admit: bool, **args: Any) -> Link:
 # --- where one stands, and what there is to look at ----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A sign-up among the others of the list it was opened from, and the list's address."""
-
-    address: str
-    ids: tuple[int, ...]
-    signup_id: int
-
-    @property
-    def number(self) -> int:
-        """From 1; 0 when the sign-up is not, or no longer, in the list."""
-        return self.ids.index(self.signup_id) + 1 if self.signup_id in self.ids else 0
-
-    @property
-    def before(self) -> str:
-        return self._to(self.ids[self.number - 2]) if self.number > 1 else ""
-
-    @property
-    def after(self) -> str:
-        return self._to(self.ids[self.number]) if self.number < len(self.ids) else ""
-
-    @property
-    def following(self) -> str:
-        """Where to go once this one is decided: the next one, else the first that is left, else the list."""
-        rest = [key for key in self.ids if key != self.signup_id]
-        return self.after or (self._to(rest[0]) if rest else self.address)
-
-    def _to(self, signup_id: int) -> str:
-        return url_for("SignupReviewScreen.examine", signup_id=signup_id, next=self.address)
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One paper for the viewer; without ``url`` it was not handed in."""
-
-    label: object
-    url: str = ""
-    small: str = ""
-    pdf: bool = False
+def _page(signup_id: int, address: str) -> str:
+    return url_for("SignupReviewScreen.examine", signup_id=signup_id, next=address)
 
 
 def scans_of(person: Person) -> list[Scan]:
