@@ -9,7 +9,7 @@ from flask import current_app
 from flask_babel import lazy_gettext as _
 
 from app import basics, casework, desk, examwork, overview
-from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, MessageScreen
+from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.db import db
 from app.help import register as register_help
 from app.public import register_public
@@ -27,6 +27,7 @@ def register_views(appbuilder: Any) -> None:
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
+    add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)
     register_help(appbuilder)
     current_app.jinja_env.globals["menu_counts"] = menu_counts

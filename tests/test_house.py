@@ -30,7 +30,7 @@ TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ == mo
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {
     "__init__", "administration", "basics", "casework", "cli", "desk", "examwork", "help", "login", "ops", "public",
-    "screens", "threshold", "views", "workbench",
+    "screens", "threshold", "views", "workbench", "worker",
 }  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[int, str, ast.Call]]:
 STATE_OWNERS = {
     "workflow": "moves applications",
     "exams": "moves sign-ups",
+    "jobs": "its own table",
     "messages": "its own outbox",
     "demo": "sets a stage",
 }

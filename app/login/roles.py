@@ -43,6 +43,8 @@ PERMISSIONS: Declaration = {
     "EnterpriseAdmin": to(ADMIN, "can_list", "can_add", "can_edit"),
     "Messages": to(ADMIN, MENU),
     "Message": to(ADMIN, "can_list", "can_again"),
+    "Jobs": to(ADMIN, MENU),
+    "Job": to(ADMIN, "can_list", "can_again"),
     "Diary": to(ADMIN, MENU, "can_list", "can_show"),
     "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
     # training and exams

@@ -36,6 +36,10 @@ class Link:
 # The tone repeats what the word says (never colour alone): todo somebody must act, run under way, ok, bad, off.
 TONES = {
     "draft": "off",
+    "ready": "todo",
+    "running": "run",
+    "done": "ok",
+    "dead": "bad",
     "awaiting_acceptance": "todo",
     "returned": "todo",
     "not_accepted": "bad",
