@@ -30,13 +30,13 @@ test: lint types ## Everything that must hold: style, floors, types, tests on SQ
 lint: $(VENV)/test ## Style and floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 types: $(VENV)/test ## Types
 	$(BIN)/mypy
 
-proof: export ANGUAN_BROWSER = required
-proof: test ## The same with the browser journeys required, as CI does it
+proof: $(VENV)/test ## The slow proofs: kills, faults, load
+	$(BIN)/python -m pytest -m proof -q
 
 messages: $(VENV)/test ## Collect the sentences of the house into the catalogues; then translate what is empty
 	$(BIN)/pybabel --quiet extract -F pyproject.toml --add-location=file --sort-output --no-wrap --project=anguan \

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import audit, desk, throttle
+from app import audit, desk, jobs, throttle
 from app.db import db
 from app.errors import HouseError, NotFound, Refusal, Unmet
 from app.forms import (
@@ -31,10 +31,10 @@ from app.identity import fold_name
 from app.login.admit import end_sessions
 from app.login.password import guess_key, normal
 from app.login.security import set_password
-from app.models import Account, Enterprise, Entry, Message, Region
+from app.models import Account, Enterprise, Entry, Job, Message, Region
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.screen import door
-from app.vocabulary import AUTHORITY, Deed, MessageState, Registration, Role
+from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration, Role
 
 PASSWORD_MARKS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105 - none that look alike
 
@@ -146,8 +146,9 @@ class AccountScreen(Screen):
         account = self.found(pk)
         self._hand_out_password(account)
         end_sessions(account)
+        guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
         db.session.commit()
-        throttle.clear(db.engine, guess_key(account.username))  # whoever forgot the password has guessed, too
+        throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
         return redirect(safe_next(url_for("AccountScreen.list")))
 
     @staticmethod
@@ -221,7 +222,7 @@ class MessageScreen(Screen):
     base_permissions = ["can_list", "can_again"]
     list_title = _("Text messages")
     list_columns = ["masked_mobile", "text", "state", "due_at", "sent_at", "tries"]
-    sub_columns = {"state": "fault"}
+    sub_columns = {"tries": "fault"}
     tag_columns = ("state",)
     tabs_column = "state"
     search_columns = ["text", "due_at"]
@@ -262,6 +263,48 @@ class MessageScreen(Screen):
         db.session.commit()
         flash(gettext("The message will be sent again."), "success")
         return redirect(safe_next(url_for("MessageScreen.list")))
+
+
+class JobScreen(Screen):
+    """What is done in the background: what waits, what runs and how far, what was given up and why."""
+
+    datamodel = SelInterface(Job)
+    route_base = "/jobs"
+    class_permission_name = "Job"
+    base_permissions = ["can_list", "can_again"]
+    list_title = _("Background jobs")
+    list_columns = ["kind", "state", "progress", "due_at", "finished_at", "attempts"]
+    sub_columns = {"kind": "key", "attempts": "fault"}  # a tag has no second line
+    tag_columns = ("state",)
+    tabs_column = "state"
+    search_columns = ["kind", "key", "due_at"]
+    order_columns = ["due_at", "finished_at", "attempts"]
+    base_order = ("due_at", "desc")
+    label_columns = {
+        "kind": _("Job"),
+        "key": _("Occasion"),
+        "state": _("Status"),
+        "progress": _("Done so far"),
+        "due_at": _("Due"),
+        "finished_at": _("Finished at"),
+        "attempts": _("Attempts"),
+        "fault": _("Fault"),
+    }
+
+    def cell(self, column: str, item: Job) -> object | None:
+        return jobs.NAMES.get(item.kind) if column == "kind" else None
+
+    def row_links(self, item: Job) -> list[Link]:
+        if item.state is not JobState.DEAD:
+            return []
+        return [Link(gettext("Try again"), self.url("again", pk=item.id), post=True)]
+
+    @door("/again/<int:pk>", "POST")
+    def again(self, pk: int) -> Response:
+        jobs.again(db.session(), pk, desk.actor(), at=desk.moment(), address=desk.address())
+        db.session.commit()
+        flash(gettext("The job will be tried again."), "success")
+        return redirect(safe_next(url_for("JobScreen.list")))
 
 
 class DiaryScreen(Screen):

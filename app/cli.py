@@ -5,6 +5,7 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 
 import argparse
 import fcntl
+import logging
 import os
 import secrets
 import sys
@@ -17,6 +18,7 @@ from flask import Flask
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -26,6 +28,7 @@ from app.config import BadSetting, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import ACCOUNTS, fill
 from app.errors import HouseError
+from app.gateways import gateway_of
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
@@ -34,6 +37,7 @@ from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.regions import regions_of
 from app.vocabulary import Role
+from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
 INIT_LOCK = 0x616E67756A  # beside schema.LOCK, which is taken inside
@@ -66,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
     server.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
     server.add_argument("--workers", type=int, default=2, help="processes; each answers 8 requests at once (default 2)")
+    server.add_argument("--no-worker", action="store_true", help="the web only; 'anguan worker' runs elsewhere")
+    hands = add("worker", worker, "Work off what nobody waits for (text messages, nightly tidying up) until stopped.")
+    hands.add_argument("--console", action="store_true", help="show text messages here instead of sending them")
+    hands.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)  # end when this process is gone
     add("check", check, "Say what is missing or unsafe in the settings. Ends with 1 if anything is.")
     person = add("account", account, "Create an account and print a password that must be changed at the first sign-in.")
     person.add_argument("name", metavar="NAME", help="user name")
@@ -172,9 +180,12 @@ def _settings_in_use() -> Settings:
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, told by us instead of by a file. Each worker raises its own house: connections do not survive a fork."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self.options = options
+    def __init__(self, options: Mapping[str, Any], keeper: Keeper | None) -> None:
+        self.options, self.keeper = options, keeper
         super().__init__()
+
+    def run(self) -> None:
+        Master(self).run()
 
     def load_config(self) -> None:
         for name, value in self.options.items():
@@ -182,6 +193,23 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return create_app(read_settings())
+
+
+class Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's first process, which keeps the worker for the background beside those for the web."""
+
+    def manage_workers(self) -> None:  # once a second
+        super().manage_workers()
+        if self.app.keeper is not None:
+            self.app.keeper.keep()
+
+    def stop(self, graceful: bool = True) -> None:
+        keeper, self.app.keeper = self.app.keeper, None
+        if keeper is not None:
+            keeper.tell_to_stop()
+        super().stop(graceful)
+        if keeper is not None:
+            keeper.end()
 
 
 def serve(chosen: argparse.Namespace) -> None:
@@ -205,8 +233,17 @@ def serve(chosen: argparse.Namespace) -> None:
             "loglevel": "warning",
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
             "when_ready": lambda _server: print(greeting, flush=True),
-        }
+        },
+        None if chosen.no_worker else Keeper([sys.executable, "-m", "app.cli", "worker"]),
     ).run()
+
+
+def worker(chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    if not chosen.parent:
+        print(f"Working: {settings.home}", flush=True)
+    work(settings, gateway_of(settings, console=chosen.console), parent=chosen.parent)
 
 
 def _greeting(settings: Settings, host: str, port: int) -> str:
@@ -271,6 +308,10 @@ def _production_faults(settings: Settings) -> Iterator[str]:
         yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
     if settings.https and not settings.trusted_proxies:
         yield "Limits would count the proxy, not the visitor: set ANGUAN_TRUSTED_PROXIES to how many stand in front."
+    if not settings.sms_url:
+        yield "Text messages are only written to a file: set ANGUAN_SMS_URL."
+    elif not settings.sms_url.startswith("https://"):
+        yield "Text messages and their token travel in the open: use an https address in ANGUAN_SMS_URL."
 
 
 def account(chosen: argparse.Namespace) -> None:
@@ -330,6 +371,10 @@ def _one_time_password(name: str, settings: Settings) -> str:
 def deliver(chosen: argparse.Namespace) -> None:
     settings = _settings_in_use()
     with create_app(settings).app_context():
-        carrier = messages.ConsoleGateway() if chosen.console else messages.FileGateway(settings.home / "messages.jsonl")
+        carrier = gateway_of(settings, console=chosen.console)
         done = messages.deliver(sessionmaker(db.engine), carrier, at=clock.now())
     print(f"{done.sent} sent, {done.postponed} postponed, {done.failed} given up.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -104,6 +104,9 @@ class Settings:
     trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
+    queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
+    sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
+    sms_token: str = field(default="", repr=False)
 
     @property
     def blobs(self) -> Path:
@@ -169,6 +172,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=int(environment.get("ANGUAN_TRUSTED_PROXIES", "0")),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
+        queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
+        sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
+        sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
     )
 
 
@@ -205,6 +211,14 @@ def _with_driver(url: str) -> str:
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
+    """An address of one of these kinds, or none. A refusal does not repeat it: it may hold a password."""
+    url = environment.get(name, "").strip()
+    if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise BadSetting(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     return url
 
 

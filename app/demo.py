@@ -97,6 +97,7 @@ CAST = (
     Cast("邓小琴", date(1993, 9, 28), C2, Position.SAFETY_OFFICER, "passed", (PaperKind.TITLE,)),
     Cast("贺一鸣", date(1981, 7, 7), A, Position.SAFETY_DEPUTY, "legacy"),
     Cast("曾庆云", date(1994, 2, 2), C2, Position.SAFETY_OFFICER, "score 45"),
+    Cast("秦岭", date(1988, 5, 5), C2, Position.SAFETY_OFFICER, "sat"),
     Cast("方圆", date(1995, 8, 8), C1, Position.SAFETY_OFFICER, "new"),
     Cast("夏雨荷", date(1996, 4, 16), C2, Position.SAFETY_OFFICER, "new"),
     Cast("段天宇", date(1991, 10, 23), B, Position.PROJECT_MANAGER, "new", (PaperKind.EDUCATION, PaperKind.TITLE)),
@@ -105,6 +106,7 @@ CAST = (
 SECOND_CAST = (
     Cast("石磊", date(1986, 6, 6), C2, Position.SAFETY_OFFICER, "awaiting_acceptance"),
     Cast("易水寒", date(1983, 3, 21), B, Position.PROJECT_MANAGER, "approved"),
+    Cast("白露", date(1993, 9, 8), B, Position.PROJECT_MANAGER, "sat"),
     Cast("柳清扬", date(1992, 11, 11), C1, Position.SAFETY_OFFICER, "new"),
     Cast("龙在天", date(1978, 1, 1), A, Position.LEGAL_REPRESENTATIVE, "new", (PaperKind.TITLE,)),
 )
@@ -173,6 +175,7 @@ class Stage:
             for member in cast
         }
         self._past_exam(people)
+        self._held_exam(people)
         self._open_exam(people)
         self._cases(people)
         self._legacy(people)
@@ -258,7 +261,7 @@ class Stage:
     def _past_exam(self, people: dict[str, Person]) -> None:
         """Signed up, admitted, held, scored and submitted: the way every pass came about."""
         notice = self._notice("第1期", published=50, start=49, end=42, held=35)
-        entrants = {member.name: member for member in (*CAST, *SECOND_CAST) if member.story not in ("new", "legacy")}
+        entrants = {member.name: member for member in (*CAST, *SECOND_CAST) if member.story not in ("new", "legacy", "sat")}
         picks = {name: (people[name].id, member.category) for name, member in entrants.items()}
         signups = self._sign_up(notice, people, picks, days_ago=45)
         exam = self.actors["exam"]
@@ -277,9 +280,17 @@ class Stage:
         preview = exams.read_scores(self.session, notice.id, filled, exam, at=at)
         exams.import_scores(self.session, notice.id, filled, exam, at=at, digest=preview.digest)
 
+    def _held_exam(self, people: dict[str, Person]) -> None:
+        """Held yesterday, everybody admitted, nobody scored: scores can be filled in, imported and submitted at once."""
+        notice = self._notice("第2期", published=20, start=19, end=5, held=1)
+        sat = [member for member in (*CAST, *SECOND_CAST) if member.story == "sat"]
+        picks = {member.name: (people[member.name].id, member.category) for member in sat}
+        signups = self._sign_up(notice, people, picks, days_ago=10)
+        exams.review(self.session, signups, True, self.actors["exam"], at=self._before(4))
+
     def _open_exam(self, people: dict[str, Person]) -> None:
         """An exam open for sign-up: one selected, one waiting for review, the others still to be signed up."""
-        notice = self._notice("第2期", published=3, start=2, end=-12, held=-25)
+        notice = self._notice("第3期", published=3, start=2, end=-12, held=-25)
         picks = {"夏雨荷": (people["夏雨荷"].id, C2), "柳清扬": (people["柳清扬"].id, C1)}
         self._sign_up(notice, people, picks, days_ago=1)
         clerk = self.actors["enterprise1"]

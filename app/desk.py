@@ -3,18 +3,22 @@
 Law: doors and joinery ask here; below them the same things are handed in as arguments.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app, g, request
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
-from app import clock
+from app import audit, clock
 from app.config import Settings
+from app.db import db, reading
 from app.models import Account
 from app.scope import NOBODY, Actor
 from app.storage import Store
-from app.vocabulary import Role
+from app.vocabulary import Deed, Role
 
 
 def settings() -> Settings:
@@ -57,3 +61,21 @@ def actor_of(account: Account) -> Actor:
 def address() -> str:
     """Where the request comes from, as far as trusted proxies tell (``ANGUAN_TRUSTED_PROXIES``)."""
     return request.remote_addr or ""
+
+
+@contextmanager
+def aside() -> Iterator[Session]:
+    """A short writing transaction beside the request's own, which may be one for reading only."""
+    token = reading.set(False)
+    try:
+        with Session(db.engine) as session, session.begin():
+            session.info.update(db.session().info)
+            yield session
+    finally:
+        reading.reset(token)
+
+
+def note_reading(thing: Any, **what: Any) -> None:
+    """One line in the diary: the reader has opened this row in full."""
+    with aside() as session:
+        audit.note(session, actor().name, Deed.READ, thing, change=what, at=moment(), address=address())

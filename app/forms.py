@@ -70,6 +70,10 @@ class Required(DataRequired):  # type: ignore[misc]
     def __init__(self, message: object | None = None) -> None:
         super().__init__(message or _("Please fill this in."))
 
+    def __call__(self, form: Any, field: Any) -> None:
+        if not field.process_errors:  # what was typed could not be read: that sentence says more than "missing"
+            super().__call__(form, field)
+
 
 class TextLength(Length):  # type: ignore[misc]
     def __init__(self, longest: int) -> None:
@@ -308,6 +312,7 @@ class Uploaded:
     size: int = 0
     url: str = ""
     image: bool = False
+    small: str = ""  # a picture of it for the card; without one ``url`` is shown
 
 
 class UploadField(FileField):  # type: ignore[misc]

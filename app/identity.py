@@ -144,5 +144,10 @@ def mask_id(id_number: str) -> str:
     return f"{id_number[:6]}********{id_number[-4:]}" if len(id_number) == 18 else mask_id_publicly(id_number)
 
 
+def mask_birth_date(born: str) -> str:
+    """The year only, of ``1985-06-15``: beside a masked ID number, month and day would make it whole again."""
+    return f"{born[:4]}-**-**"
+
+
 def mask_mobile(mobile: str) -> str:
     return f"{mobile[:3]}****{mobile[-4:]}" if len(mobile) == 11 else "*" * len(mobile)

@@ -256,10 +256,11 @@ def deliver(session_factory: Callable[[], Session], gateway: Gateway, *, at: dat
 def _claim(session: Session, at: datetime, most: int) -> list[_Claim]:
     """Take rows by pushing them beyond everybody's reach. The condition is asked again on the locked row, so one wins."""
     due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < TRIES)
-    oldest = select(Message.id).where(*due).order_by(Message.due_at, Message.id).limit(most)
+    # A CTE, because PostgreSQL may ask a locking subquery anew for each row, and would then take more than ``most``.
+    oldest = select(Message.id).where(*due).order_by(Message.due_at, Message.id).limit(most).with_for_update(skip_locked=True)
     taken = session.execute(
         update(Message)
-        .where(Message.id.in_(oldest.with_for_update(skip_locked=True).scalar_subquery()), *due)
+        .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *due)
         .values(tries=Message.tries + 1, due_at=at + PATIENCE * max(most, 6))
         .returning(Message.id, Message.mobile, Message.text, Message.tries)
         .execution_options(synchronize_session=False)

@@ -31,6 +31,7 @@ from app.vocabulary import (
     CertificateStatus,
     Deed,
     Education,
+    JobState,
     MatterKind,
     MessageState,
     PaperKind,
@@ -720,6 +721,59 @@ class Message(Model):
     @property
     def masked_mobile(self) -> str:
         return mask_mobile(self.mobile)
+
+
+class Job(Model):
+    """One piece of work nobody waits for, written in the deed's own transaction; ``jobs`` claims and runs it."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        UniqueConstraint("key", name="uq_job_key"),
+        word_check("job", "state", JobState),
+        CheckConstraint(
+            f"(state = {JobState.RUNNING.value!r}) = (lease_until IS NOT NULL)", name="ck_job_running_iff_leased"
+        ),
+        CheckConstraint("(lease_until IS NULL) = (token IS NULL)", name="ck_job_lease_has_a_holder"),
+        CheckConstraint(
+            f"({among('state', (JobState.DONE, JobState.DEAD))}) = (finished_at IS NOT NULL)",
+            name="ck_job_finished_iff_dated",
+        ),
+        CheckConstraint(f"state <> {JobState.DEAD.value!r} OR fault <> ''", name="ck_job_dead_has_its_fault"),
+        CheckConstraint("attempts >= 0", name="ck_job_attempts"),
+        CheckConstraint("done >= 0 AND (total IS NULL OR done <= total)", name="ck_job_progress_within_total"),
+        Index("ix_job_queue", "state", "due_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40), comment="whose work it is: a name in jobs.HANDLERS")
+    key: Mapped[str] = mapped_column(String(120), comment="the same work asked for twice has the same key, and is done once")
+    payload: Mapped[dict[str, Any]] = mapped_column(SecretRecord("job.payload"))
+    state: Mapped[JobState] = mapped_column(Word(JobState), default=JobState.READY)
+    due_at: Mapped[datetime] = mapped_column(Moment)
+    lease_until: Mapped[datetime | None] = mapped_column(Moment, comment="until then it belongs to the holder of the token")
+    token: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=0)
+    fault: Mapped[str] = mapped_column(String(200), default="", comment="why the last attempt failed")
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+
+    @property
+    def progress(self) -> str:
+        return f"{self.done}" if self.total is None else f"{self.done} / {self.total}"
+
+    def __repr__(self) -> str:
+        return self.key
+
+
+class Worker(Model):
+    """A process that works jobs off, and when it last gave a sign of life."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="machine and process")
+    seen_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class Entry(Model):

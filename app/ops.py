@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from app import desk, schema
+from app import desk, jobs, schema
 from app.db import db
 
 ops = Blueprint("ops", __name__)
@@ -27,7 +27,9 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """This process can do its work. 503 with the names of what is missing."""
     missing = [name for name, sound in CHECKS.items() if not sound()]
-    return jsonify(status="missing" if missing else "ok", missing=missing), 503 if missing else 200
+    # Not a 503: pages are answered without a worker, and taking the web away would help nobody.
+    warned = {"warnings": ["worker"]} if not missing and work_is_left_lying() else {}
+    return jsonify(status="missing" if missing else "ok", missing=missing, **warned), 503 if missing else 200
 
 
 def database_answers() -> bool:
@@ -45,6 +47,15 @@ def schema_is_current() -> bool:
     except SQLAlchemyError:
         db.session.rollback()
         return False
+
+
+def work_is_left_lying() -> bool:
+    """Jobs or text messages are due, and no worker gave a sign of life for a minute."""
+    try:
+        return jobs.worker_is_missed(db.session(), at=desk.moment())
+    except SQLAlchemyError:
+        db.session.rollback()
+        return True
 
 
 def blobs_are_writable() -> bool:

@@ -41,7 +41,7 @@ def waiting(session: Session, actor: Actor) -> dict[State, int]:
         .where(Application.state.in_((*OPEN, State.NOT_ACCEPTED)), reach(actor, Application))
         .group_by(Application.state)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def signups_to_review(session: Session, actor: Actor) -> int:

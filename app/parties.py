@@ -6,13 +6,13 @@ Law: an enterprise keeps its own books and nobody else's; a person stands on one
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.clock import office_day
 from app.errors import HouseError, NotFound, Refusal, Unmet
 from app.identity import BadNumber, parse_id_number, parse_mobile, parse_name
-from app.models import Application, Certificate, Enterprise, ExamSignup, Person, Qualification
+from app.models import Application, Certificate, Enterprise, ExamSignup, Paper, Person, Qualification
 from app.scope import Actor, must_reach
 from app.vocabulary import OPEN, UNDER_WAY, CertificateStatus, Role, SignupState
 
@@ -187,3 +187,31 @@ def keep_qualification(session: Session, qualification: Qualification, actor: Ac
     session.add(qualification)
     session.flush()
     return qualification
+
+
+def strike_off(session: Session, qualification: Qualification, actor: Actor) -> None:
+    """Take a qualification and its scans off the books; refused once an application was submitted with one of them."""
+    actor.demand(Role.ENTERPRISE_CLERK)
+    must_reach(actor, qualification)
+    papers = select(Paper.id).where(Paper.qualification_id == qualification.id)
+    if _was_handed_in(session, qualification, set(session.scalars(papers))):
+        raise Unmet.because(
+            Refusal(
+                "qualification-in-use",
+                _("An application was submitted with “%(number)s”, so it stays on record.", number=qualification.number),
+            )
+        )
+    session.execute(delete(Paper).where(Paper.qualification_id == qualification.id))
+    session.delete(qualification)
+    session.flush()
+
+
+def _was_handed_in(session: Session, qualification: Qualification, papers: set[int]) -> bool:
+    """Snapshots are encrypted, so they are read and not searched: only those taken since the first scan came in."""
+    first = session.scalar(select(func.min(Paper.uploaded_at)).where(Paper.qualification_id == qualification.id))
+    if first is None:
+        return False
+    snapshots = select(Application.snapshot).where(
+        Application.enterprise_id == qualification.enterprise_id, Application.submitted_at >= first
+    )
+    return any(papers & set((snapshot or {}).get("qualifications", ())) for snapshot in session.scalars(snapshots))

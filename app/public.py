@@ -29,10 +29,10 @@ from app.identity import fold_certificate_number, fold_name, mask_id_publicly
 from app.models import Certificate, CertificateVersion, Enterprise, ExamNotice, Person
 from app.publicity import latest, listed
 from app.scope import NOBODY
+from app.screens.reach import ROW
 from app.vocabulary import Action, Category, CertificateStatus, MatterKind, Role, Stage
 from app.workflow import MOVES, make_public
 
-LARGEST_ID = 2**31 - 1
 Word = TypeVar("Word", MatterKind, Stage)
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
@@ -296,7 +296,7 @@ class NoticeView(BaseView):  # type: ignore[misc]
         words = {"matters": MatterKind, "stages": Stage, "word_of": _word_of}
         return _unlisted(self.render_template("public/notices.html", wide=True, page=page, asked=asked, days=days, **words))
 
-    @expose(f"/exam-notices/<int(max={LARGEST_ID}):notice_id>", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])  # type: ignore[untyped-decorator]
     def exam(self, notice_id: int) -> Response:
         notice = db.session.get(ExamNotice, notice_id)
         if notice is None:

@@ -3,19 +3,26 @@
 Law: nothing here depends on which door was asked for; a GET opens its transaction for reading only.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from flask import Flask, current_app, g, has_request_context, request, session
 from flask_appbuilder import AppBuilder
 from flask_babel import get_babel
+from werkzeug.exceptions import SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response
 
 from app import desk
 from app.clock import office_day, office_time
 from app.config import Settings
 from app.db import db, reading
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = frozenset({"static", "appbuilder.static"})
@@ -40,12 +47,27 @@ class HouseBuilder(AppBuilder):  # type: ignore[misc]
         return "/"
 
 
+class OwnNames:
+    """Answers to our own host names only. Flask's ``TRUSTED_HOSTS`` refuses where no page can be drawn yet: 500."""
+
+    def __init__(self, inner: "WSGIApplication", names: Sequence[str]) -> None:
+        self.inner = inner
+        self.names = names
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        try:
+            get_host(environ["wsgi.url_scheme"], environ.get("HTTP_HOST"), trusted_hosts=self.names)
+        except SecurityError as no:
+            return no(environ, start_response)
+        return self.inner(environ, start_response)
+
+
 def guard(app: Flask, settings: Settings) -> None:
     """Set up the way in and the way out. Called before anything else can hear of a request."""
+    if settings.hosts:
+        app.wsgi_app = OwnNames(app.wsgi_app, settings.hosts)  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    if settings.hosts:
-        app.config["TRUSTED_HOSTS"] = list(settings.hosts)
     app.before_request(_come_in)
     app.after_request(_go_out)
     app.teardown_request(_close_the_door)

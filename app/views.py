@@ -3,16 +3,15 @@
 Law: nothing is decided here. A screen shows and asks; ``login.roles`` says who may open it, the domain who may do what.
 """
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import desk, overview
-from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, MessageScreen
+from app import basics, casework, desk, examwork, overview
+from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.db import db
+from app.help import register as register_help
 from app.public import register_public
 from app.workbench import WorkView
 
@@ -22,16 +21,15 @@ def register_views(appbuilder: Any) -> None:
     add = appbuilder.add_view
     register_public(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
-    for name in ("examwork", "casework", "basics"):
-        if find_spec(f"app.{name}"):
-            module = import_module(f"app.{name}")
-            if hasattr(module, "register"):
-                module.register(appbuilder)
+    for room in (examwork, casework, basics):
+        room.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
+    add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)
+    register_help(appbuilder)
     current_app.jinja_env.globals["menu_counts"] = menu_counts
 
 

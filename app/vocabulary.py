@@ -308,6 +308,15 @@ class MessageState(Term):
     FAILED = "failed", _("Could not be sent")
 
 
+class JobState(Term):
+    """Where a job in the background stands; see ``jobs``."""
+
+    READY = "ready", _("Job waiting")
+    RUNNING = "running", _("Job running")
+    DONE = "done", _("Job finished")
+    DEAD = "dead", _("Job given up")
+
+
 class Deed(Term):
     """What a line of the diary tells of."""
 

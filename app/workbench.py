@@ -67,8 +67,10 @@ class WorkView(BaseView):  # type: ignore[misc]
 def greeting(name: str) -> str:
     hour = office_time(desk.moment()).hour
     if hour < 12:
-        return gettext("Good morning, %(name)s", name=name)
-    return gettext("Good afternoon, %(name)s", name=name) if hour < 18 else gettext("Good evening, %(name)s", name=name)
+        return str(gettext("Good morning, %(name)s", name=name))
+    if hour < 18:
+        return str(gettext("Good afternoon, %(name)s", name=name))
+    return str(gettext("Good evening, %(name)s", name=name))
 
 
 def tiles(on: date) -> list[Tile]:

@@ -70,6 +70,7 @@ _("Logout")
 _(
     "Must have at least two capital letters, one special character, two digits, three lower case letters and a minimal length of 10."
 )
+_("Name")
 _("No Relation")
 _("No records found")
 _("Not Contains")

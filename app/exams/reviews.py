@@ -49,7 +49,7 @@ def review(
                 "%(name)s: the scores of this exam are final, so the review can no longer change.",
                 name=row.name,
             )
-            outcome.refused[row.id] = (Refusal("scores-final", sentence, place=Place("signup", row.id)),)
+            outcome.refused[row.id] = (Refusal("scores-final", sentence, place=Place("signup", row.notice_id)),)
         else:
             fit.append(row)
     if admit and again:  # a rejected sign-up had given its place back

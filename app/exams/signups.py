@@ -281,7 +281,7 @@ def sort_out(
 
 def moved_on(row: Line) -> Refusal:
     sentence = _("%(name)s: now “%(state)s”; this can no longer be done.", name=row.name, state=row.state.label)
-    return Refusal("stale", sentence, place=Place("signup", row.id))
+    return Refusal("stale", sentence, place=Place("signup", row.notice_id))
 
 
 def move(

@@ -21,6 +21,10 @@ Declaration = Mapping[str, Mapping[str, Collection[Role]]]
 
 EVERYBODY = tuple(Role)
 ADMIN = (Role.ADMIN,)
+CLERK = (Role.ENTERPRISE_CLERK,)
+OFFICERS = (Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
+PARTIES = (*CLERK, *OFFICERS, Role.VIEWER)
+READERS = (*CLERK, Role.EXAM_CLERK, *OFFICERS)
 
 
 def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ...]]:
@@ -39,7 +43,44 @@ PERMISSIONS: Declaration = {
     "EnterpriseAdmin": to(ADMIN, "can_list", "can_add", "can_edit"),
     "Messages": to(ADMIN, MENU),
     "Message": to(ADMIN, "can_list", "can_again"),
+    "Jobs": to(ADMIN, MENU),
+    "Job": to(ADMIN, "can_list", "can_again"),
     "Diary": to(ADMIN, MENU, "can_list", "can_show"),
+    "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
+    # training and exams
+    "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),
+    "Notices": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU, "can_list", "can_show")
+    | to((Role.EXAM_CLERK,), "can_add", "can_edit", "can_delete", "can_export")
+    | to((Role.ENTERPRISE_CLERK,), "can_signup"),
+    "Signup": to((Role.ENTERPRISE_CLERK,), MENU, "can_list", "can_submit", "can_cancel"),
+    "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine"),
+    # applications, from filing to the archive
+    "Casework": to(PARTIES, MENU),
+    "NewApplication": to(CLERK, MENU, "can_list", "can_submit", "can_discard"),
+    "Filing": to(CLERK, "can_add", "can_edit"),
+    "Acceptance": to((Role.ACCEPTANCE_OFFICER,), MENU, "can_list", "can_batch"),
+    "Review": to((Role.REVIEWER,), MENU, "can_list", "can_batch"),
+    "Approval": to((Role.APPROVER,), MENU, "can_list", "can_batch"),
+    "Closed": to((*OFFICERS, Role.VIEWER), MENU, "can_list"),
+    "Case": to(PARTIES, "can_show", "can_read")
+    | to(OFFICERS, "can_decide")
+    | to(OFFICERS, "can_reveal")
+    | to((Role.ACCEPTANCE_OFFICER,), "can_verify"),
+    "Archive": to(PARTIES, "can_show"),
+    "Certificates": to(PARTIES, MENU),
+    "Certificate": to(PARTIES, "can_list"),
+    "CertificateFile": to(PARTIES, "can_open"),
+    # basic information
+    "Basics": to(CLERK, MENU),
+    "Own enterprise": to(CLERK, MENU),
+    "Enterprise": to(CLERK, "can_mine") | to(READERS, "can_show"),
+    "Qualifications": to(CLERK, MENU),
+    "Qualification": to(CLERK, "can_list", "can_add", "can_edit", "can_delete"),
+    "People": to(CLERK, MENU),
+    "Person": to(CLERK, "can_list", "can_add", "can_edit", "can_release") | to(READERS, "can_show", "can_reveal"),
+    "Roster": to(CLERK, "can_roster"),
+    "Paper": to(READERS, "can_open"),
+    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_errors", "can_submit"),
 }
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Query, RelationshipProperty, selectinload
 
 COUNT_CAP = 10_000  # counting further costs more than anyone learns from it (fab.md 5)
 PAGE_SIZES = (10, 20, 50, 100)
-LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**31 - 1
 
 
 class SelInterface(SQLAInterface):  # type: ignore[misc]

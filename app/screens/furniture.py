@@ -131,7 +131,8 @@ def _entries(items: Any, sm: Any) -> list[Entry]:
 
 def _stands_on(url: str) -> bool:
     base = url.partition("?")[0]
-    return bool(base) and (request.path == base or (base.endswith("/list/") and request.path.startswith(base[:-5])))
+    home = base[:-5] if base.endswith("/list/") else base
+    return bool(base) and (request.path == base or (len(home) > 1 and home.endswith("/") and request.path.startswith(home)))
 
 
 def preference() -> Response:

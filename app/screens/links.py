@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from flask_babel import gettext
+from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
 from app.clock import office_time
@@ -35,6 +36,10 @@ class Link:
 # The tone repeats what the word says (never colour alone): todo somebody must act, run under way, ok, bad, off.
 TONES = {
     "draft": "off",
+    "ready": "todo",
+    "running": "run",
+    "done": "ok",
+    "dead": "bad",
     "awaiting_acceptance": "todo",
     "returned": "todo",
     "not_accepted": "bad",
@@ -90,6 +95,6 @@ def shown(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Decimal):
         return f"{value:f}"
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Markup)):
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Markup, LazyString)):
         return gettext(", ").join(str(shown(part)) for part in value if part is not None) or NOTHING
     return value if isinstance(value, Markup) else str(value)

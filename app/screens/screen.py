@@ -6,6 +6,7 @@ Law: every row it touches is fetched inside its base filters; every store goes t
 import builtins
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 # FAB's stock doors that are never opened here: actions run by any row id, downloads by any file name (fab.md 2.1, 2.3).
 SHUT = frozenset({"action", "action_post", "download", "userinfo"})
 
+
+EVERY = "all"  # the tab 全部, where another one is the usual
 
 Door = TypeVar("Door", bound=Callable[..., Any])
 
@@ -68,6 +71,7 @@ class Screen(ModelView):  # type: ignore[misc]
     tag_columns: Sequence[str] = ()
     tabs_column = ""
     tabs: Sequence[Term] = ()
+    tab_first: Term | None = None  # shown when none is asked for: what waits; 全部 then comes last and must be asked for
     sub_columns: ClassVar[Mapping[str, str]] = {}
     search_by: ClassVar[Mapping[str, Callable[[str], ColumnElement[bool] | None]]] = {}
     form_buttons: Sequence[tuple[str, object]] = ()
@@ -196,7 +200,9 @@ class Screen(ModelView):  # type: ignore[misc]
         return formatter(raw) if formatter else shown(raw)
 
     def walk(self, item: Any, column: str) -> Any:
-        return walk(item, column)
+        """A column's own value, unadorned; a column that only ``cell`` knows has none but that."""
+        own = self.cell(column, item)
+        return walk(item, column) if own is None else own
 
     # --- list ------------------------------------------------------------------------------------------
 
@@ -229,27 +235,46 @@ class Screen(ModelView):  # type: ignore[misc]
         """What this request asks of the list; the same reading serves an export of what is filtered."""
         sort, direction = self.base_order or (self.datamodel.get_pk_name(), "desc")
         usual = (sort, direction == "desc", self.page_size)
-        return ask(request.args if source is None else source, self.boxes, self.order_columns, usual)
+        given = request.args if source is None else source
+        asked = ask(given, self.boxes, self.order_columns, usual)
+        if self.tab_first is None or self.tabs_column in asked.conditions:
+            return asked
+        if given.get(self.tabs_column) == EVERY:
+            return replace(asked, values={**asked.values, self.tabs_column: EVERY})
+        first: ColumnElement[bool] = getattr(self.datamodel.obj, self.tabs_column) == self.tab_first
+        return replace(asked, conditions={**asked.conditions, self.tabs_column: first})
 
     def _count(self, query: Any, tally: Mapping[Any, int], asked: Asked) -> int:
         """The tabs have counted already; a list without tabs counts, and stops above the cap."""
         if not self.tabs_column:
             return int(self.datamodel.count(query))
-        chosen = asked.values.get(self.tabs_column)
-        return sum(n for word, n in tally.items() if chosen is None or (isinstance(word, Term) and word.value == chosen))
+        chosen = self._chosen(asked)
+        return sum(n for word, n in tally.items() if chosen == EVERY or (isinstance(word, Term) and word.value == chosen))
 
     def _tabs(self, tally: Mapping[Any, int], asked: Asked) -> builtins.list[tuple[object, int, str, bool]]:
-        """``(label, count, address, current)`` for 全部 and each word."""
+        """``(label, count, address, current)`` for each word and for 全部."""
         if not self.tabs_column:
             return []
-        chosen = asked.values.get(self.tabs_column)
+        chosen = self._chosen(asked)
         words = self.tabs or tuple(getattr(self.datamodel.obj, self.tabs_column).type.term)
+        usual = self.tab_first.value if self.tab_first else EVERY
 
-        def to(code: str | None) -> str:
-            return url_for(f"{self.endpoint}.list", **asked.args(**{self.tabs_column: code}))
+        def tab(label: object, count: int, code: str) -> tuple[object, int, str, bool]:
+            parameter = None if code == usual else code
+            return (
+                label,
+                count,
+                url_for(f"{self.endpoint}.list", **asked.args(**{self.tabs_column: parameter})),
+                chosen == code,
+            )
 
-        every = (gettext("All"), sum(tally.values()), to(None), chosen is None)
-        return [every, *((w.label, tally.get(w, 0), to(w.value), w.value == chosen) for w in words)]
+        every = tab(gettext("All"), sum(tally.values()), EVERY)
+        each = [tab(word.label, tally.get(word, 0), word.value) for word in words]
+        return [*each, every] if self.tab_first else [every, *each]
+
+    def _chosen(self, asked: Asked) -> str:
+        """The code of the current tab."""
+        return asked.values.get(self.tabs_column) or (self.tab_first.value if self.tab_first else EVERY)
 
     # --- one row -----------------------------------------------------------------------------------------
 

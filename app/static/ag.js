@@ -194,7 +194,7 @@
   on('click', '[data-rot]', function () { turn += 90; paint(); });
   function decided(r) {
     var against = r.hasAttribute('data-against') || r.value === 'no';
-    $$('[data-neg]', r.form).forEach(function (x) { x.hidden = !against; });
+    $$('[data-neg]', r.form).forEach(function (x) { x.hidden = !against || (!!x.dataset.neg && x.dataset.neg !== r.value); });
     $$('[data-pos]', r.form).forEach(function (x) { x.hidden = against; });
   }
   on('change', '[name=decision]', function (e, r) { decided(r); });

@@ -72,6 +72,35 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_entry_actor'), ['actor'], unique=False)
         batch_op.create_index(batch_op.f('ix_entry_at'), ['at'], unique=False)
 
+    op.create_table('job',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(length=40), nullable=False, comment='whose work it is: a name in jobs.HANDLERS'),
+    sa.Column('key', sa.String(length=120), nullable=False, comment='the same work asked for twice has the same key, and is done once'),
+    sa.Column('payload', sa.LargeBinary(), nullable=False),
+    sa.Column('state', sa.String(length=30), nullable=False),
+    sa.Column('due_at', sa.DateTime(), nullable=False),
+    sa.Column('lease_until', sa.DateTime(), nullable=True, comment='until then it belongs to the holder of the token'),
+    sa.Column('token', sa.String(length=32), nullable=True),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('fault', sa.String(length=200), nullable=False, comment='why the last attempt failed'),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('finished_at', sa.DateTime(), nullable=True),
+    sa.Column('done', sa.Integer(), nullable=False),
+    sa.Column('total', sa.Integer(), nullable=True),
+    sa.CheckConstraint("(state = 'running') = (lease_until IS NOT NULL)", name='ck_job_running_iff_leased'),
+    sa.CheckConstraint("(state IN ('done', 'dead')) = (finished_at IS NOT NULL)", name='ck_job_finished_iff_dated'),
+    sa.CheckConstraint("state <> 'dead' OR fault <> ''", name='ck_job_dead_has_its_fault'),
+    sa.CheckConstraint("state IN ('ready', 'running', 'done', 'dead')", name='ck_job_state'),
+    sa.CheckConstraint('(lease_until IS NULL) = (token IS NULL)', name='ck_job_lease_has_a_holder'),
+    sa.CheckConstraint('attempts >= 0', name='ck_job_attempts'),
+    sa.CheckConstraint('done >= 0 AND (total IS NULL OR done <= total)', name='ck_job_progress_within_total'),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('key', name='uq_job_key')
+    )
+    with op.batch_alter_table('job', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_job_finished_at'), ['finished_at'], unique=False)
+        batch_op.create_index('ix_job_queue', ['state', 'due_at', 'id'], unique=False)
+
     op.create_table('region',
     sa.Column('code', sa.String(length=6), nullable=False),
     sa.Column('name', sa.String(length=60), nullable=False),
@@ -81,6 +110,11 @@ def upgrade() -> None:
     sa.Column('key', sa.String(length=40), nullable=False),
     sa.Column('last', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('key')
+    )
+    op.create_table('worker',
+    sa.Column('name', sa.String(length=80), nullable=False, comment='machine and process'),
+    sa.Column('seen_at', sa.DateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('name')
     )
     op.create_table('ab_group_role',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -683,8 +717,14 @@ def downgrade() -> None:
         batch_op.drop_index('idx_group_id')
 
     op.drop_table('ab_group_role')
+    op.drop_table('worker')
     op.drop_table('series')
     op.drop_table('region')
+    with op.batch_alter_table('job', schema=None) as batch_op:
+        batch_op.drop_index('ix_job_queue')
+        batch_op.drop_index(batch_op.f('ix_job_finished_at'))
+
+    op.drop_table('job')
     with op.batch_alter_table('entry', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_entry_at'))
         batch_op.drop_index(batch_op.f('ix_entry_actor'))

@@ -1,0 +1,40 @@
+"""Casework: where enterprises file and officers decide.
+
+Law: these are doors. They show, ask and commit; who may do what is the domain's to say.
+"""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+from app.casework.archive import ArchiveView, CertificateFileView, CertificateScreen
+from app.casework.filing import FilingView, NewApplicationScreen
+from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
+from app.casework.review import CaseView
+
+# Screen, its ASCII name in the menu (which is its permission), its label, its icon; in the menu's order.
+ENTRIES = (
+    (NewApplicationScreen, "NewApplication", _("New applications of safety personnel"), "file-plus"),
+    (AcceptanceScreen, "Acceptance", _("Acceptance of applications"), "list-check"),
+    (ReviewScreen, "Review", _("First review of applications"), "file-text"),
+    (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
+    (ClosedScreen, "Closed", _("Closed applications"), "search"),
+    (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
+)
+PAGES = (FilingView, CaseView, ArchiveView, CertificateFileView)
+
+
+def register(appbuilder: Any) -> None:
+    """Hang the screens on the menu and open the pages behind them."""
+    for page in PAGES:
+        appbuilder.add_view_no_menu(page)
+    for screen, name, label, icon in ENTRIES:
+        appbuilder.add_view(
+            screen,
+            name,
+            label=label,
+            icon=icon,
+            category="Casework",
+            category_label=_("Safety personnel"),
+            category_icon="certificate",
+        )

@@ -1,0 +1,322 @@
+"""安管人员新申报: the enterprise's own applications, and the form on which a filing is put together, changed and submitted.
+
+Law: saving is all or nothing; what cannot be submitted stays a draft, and the page says so with every gap and its place.
+"""
+
+import builtins
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.wrappers import Response
+
+from app import desk, filings
+from app.casework import outcome
+from app.casework.outcome import Gap, Left, gaps_of, left_of
+from app.casework.queues import CaseList, here
+from app.casework.sayings import exam_words
+from app.casework.words import BATCH_VERBS, VERBS
+from app.db import db
+from app.errors import HouseError, Refusal, Unmet
+from app.filings import Candidate, Pick
+from app.forms import HouseForm, Required, TextField
+from app.identity import mask_id
+from app.models import Application, Enterprise, Filing
+from app.screens import Link
+from app.screens.furniture import safe_next
+from app.screens.reach import ROW, WithinReach, asked_ids
+from app.screens.screen import door
+from app.vocabulary import Action, Category, MatterKind, State
+from app.workflow import MOVES, carry_out, plan
+
+CHANGEABLE = tuple(move.source for move in MOVES if move.action is Action.SUBMIT)
+ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
+
+
+class IsNew(WithinReach):
+    name = "New application"
+
+    def apply(self, query: Any, value: Any) -> Any:
+        return super().apply(query, value).filter(Application.matter == MatterKind.NEW)
+
+
+class NewApplicationScreen(CaseList):
+    """The list (R63, R69, R73, R77)."""
+
+    route_base = "/applications/new"
+    class_permission_name = "NewApplication"
+    base_permissions = ["can_list", "can_submit", "can_discard"]
+    base_filters = [["id", IsNew, None]]
+    list_title = _("New applications of safety personnel")
+    list_template = "casework/filings.html"
+    list_columns = ["person.name", "category", "filing.handler_name", "submitted_at", "due_on", "state"]
+    sub_columns = {"person.name": "person.masked_id_number", "category": "number"}
+    order_columns = ["submitted_at", "due_on"]
+    search_columns = ["person.name", "category", "submitted_at"]
+    label_columns = {**CaseList.label_columns, "filing.handler_name": _("Handler")}
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    @door("/submit", "POST")
+    def submit(self) -> Response | str:
+        """上报 for the ticked rows, or for the one whose button was pressed."""
+        only = request.args.get("only", type=int)
+        return _submitted([only] if only else asked_ids(), url_for("NewApplicationScreen.list"))
+
+    @door(f"/{ROW}application_id>/discard", "POST")
+    def discard(self, application_id: int) -> Response:
+        filings.discard(db.session, [application_id], desk.actor())
+        db.session.commit()
+        flash(gettext("Deleted."), "success")
+        return redirect(safe_next(url_for("NewApplicationScreen.list")))
+
+    def cell(self, column: str, item: Application) -> object | None:
+        if column == "state" and item.state is State.DRAFT:  # nothing is done yet, and too many think it is
+            return Markup('<span class="tag bad">{}</span>').format(gettext("Not submitted yet"))
+        return super().cell(column, item)
+
+    def waiting(self) -> dict[State, int]:
+        """How many are still in the enterprise's own hands, for the loud line above the list."""
+        rows = self.datamodel.within_reach(Application.state.in_((State.DRAFT, State.RETURNED)))
+        return dict(rows.with_entities(Application.state, func.count(Application.id)).group_by(Application.state).all())
+
+    def head_links(self) -> builtins.list[Link]:
+        return [Link(gettext("Add application"), url_for("FilingView.add"), icon="plus", primary=True)]
+
+    def batch_links(self) -> builtins.list[Link]:
+        url = url_for("NewApplicationScreen.submit")
+        sure = gettext("The authority can see them from then on. Whoever lacks something is left and named.")
+        return [Link(BATCH_VERBS[Action.SUBMIT], url, icon="send", primary=True, post=True, confirm=sure)]
+
+    def row_links(self, item: Application) -> builtins.list[Link]:
+        links = []
+        if item.state in CHANGEABLE:
+            links.append(Link(VERBS[Action.SUBMIT], url_for("NewApplicationScreen.submit", only=item.id), post=True))
+            links.append(Link(gettext("Edit"), url_for("FilingView.edit", filing_id=item.filing_id, next=here())))
+        links.append(self.read_link(item))
+        if item.state is State.DRAFT:
+            url = url_for("NewApplicationScreen.discard", application_id=item.id)
+            sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
+            links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
+        return [*links, *self.archive_links(item)]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)
+
+
+def _submitted(ids: Sequence[int], home: str) -> Response | str:
+    return outcome.batch(ids, Action.SUBMIT, home)
+
+
+# --- the form ---------------------------------------------------------------------------------------------
+
+
+class FilingForm(HouseForm):
+    """Drawn only: what is typed is judged by ``filings``, all mistakes at once."""
+
+    handler_name = TextField(
+        _("Handler's name"), validators=[Required()], render_kw={"maxlength": 50, "autocomplete": "name"}
+    )
+    handler_mobile = TextField(
+        _("Handler's mobile"),
+        validators=[Required()],
+        description=_("The results of acceptance, review and approval are sent to this number."),
+        render_kw={"maxlength": 20, "inputmode": "tel", "autocomplete": "tel"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One person in one category on the form."""
+
+    value: str
+    name: str
+    masked_id_number: str
+    category: Category
+    exam: str
+    tone: str
+    word: str
+    gaps: list[Gap]
+    ticked: bool
+    open: bool  # may be ticked and unticked
+
+
+class FilingView(BaseView):  # type: ignore[misc]
+    """添加申报 and 修改: handler, people, 保存 or 保存并上报 (R70–R77)."""
+
+    route_base = "/filings"
+    class_permission_name = "Filing"
+    default_view = "add"
+
+    @door("/add", "GET", "POST")
+    def add(self) -> Response | str:
+        if request.method == "GET" or request.form.get("then") == "tick":
+            return self._form(None)
+        return self._keep(None)
+
+    @door(f"/{ROW}filing_id>/edit", "GET", "POST")
+    def edit(self, filing_id: int) -> Response | str:
+        filing = filings.own_filing(db.session, filing_id, desk.actor())
+        if request.method == "GET" or request.form.get("then") == "tick":
+            return self._form(filing)
+        return self._keep(filing)
+
+    def _keep(self, filing: Filing | None) -> Response | str:
+        """Save, and submit where that was asked for; a failure shows the form again as it was typed."""
+        filing_id = filing.id if filing else None
+        try:
+            kept = _stored(filing)
+            left, sent = _sent(kept) if request.form.get("then") == "submit" else ([], 0)
+            kept_id = kept.id
+            db.session.commit()
+        except (HouseError, IntegrityError) as no:
+            db.session.rollback()
+            if isinstance(no, HouseError) and no.status != HouseError.status:
+                raise
+            again = db.session.get(Filing, filing_id) if filing_id else None
+            return self._form(again, refusals=no.refusals if isinstance(no, HouseError) else (_CLASH,))
+        return redirect(_after(kept_id, left, sent))
+
+    def _form(self, filing: Filing | None, refusals: Sequence[Refusal] = ()) -> Response | str:
+        form = FilingForm(formdata=request.form if request.method == "POST" else None, **_handler(filing))
+        for refusal in refusals:
+            if refusal.field in form:
+                form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
+        candidates = filings.candidates(
+            db.session, MatterKind.NEW, desk.actor(), at=desk.moment(), office=desk.settings().office
+        )
+        lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
+        tried = filing is not None and request.method == "GET" and "tried" in request.args
+        page = self.render_template(
+            "casework/filing.html",
+            title=gettext("Edit application") if filing else gettext("Add application"),
+            crumbs=[(gettext("New applications of safety personnel"), url_for("NewApplicationScreen.list"))],
+            form=form,
+            filing=filing,
+            lines=lines,
+            settled=[a for a in filing.applications if a.state is not State.DRAFT] if filing else [],
+            changeable=CHANGEABLE,
+            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),
+            loose=[refusal.sentence for refusal in refusals if refusal.field not in form],
+            left=_left(filing) if tried and filing else [],
+            back=safe_next(url_for("NewApplicationScreen.list")),
+        )
+        return Response(page, 422 if refusals else 200, mimetype="text/html")
+
+
+_CLASH = Refusal("clash", _("Somebody else has just filed for one of these people. Please look at the list again."))
+
+
+def _handler(filing: Filing | None) -> dict[str, str]:
+    """Who handles it: as saved, else as last time, else the enterprise's contact."""
+    if filing is None:
+        mine = select(Filing).where(Filing.enterprise_id == desk.actor().enterprise_id)
+        filing = db.session.scalars(mine.order_by(Filing.id.desc()).limit(1)).first()
+    if filing is not None:
+        return {"handler_name": filing.handler_name, "handler_mobile": filing.handler_mobile}
+    enterprise = db.session.get(Enterprise, desk.actor().enterprise_id)
+    return {"handler_name": enterprise.contact, "handler_mobile": enterprise.contact_mobile or ""} if enterprise else {}
+
+
+def _line(candidate: Candidate, filing: Filing | None) -> Line:
+    mine = {a.id for a in filing.applications if a.state is State.DRAFT} if filing else set()
+    kept = bool(mine & set(candidate.facts.open_applications))
+    bars = [bar for bar in candidate.bars if not (kept and bar.code == "already-open")]
+    own = [gap for gap in candidate.gaps if gap.code not in ENTERPRISE_WIDE]
+    value = f"{candidate.person_id}-{candidate.category.value}"
+    if bars:
+        tone, word = "off", gettext("Cannot be filed for")
+    elif own:
+        tone, word = "todo", gettext("%(n)s missing", n=len(own))
+    else:
+        tone, word = (
+            ("ok", gettext("Ready")) if candidate.ready or not candidate.gaps else ("todo", gettext("Enterprise papers"))
+        )
+    return Line(
+        value,
+        candidate.facts.name,
+        mask_id(candidate.facts.person["id_number"]),
+        candidate.category,
+        exam_words(candidate.facts.record()["exam"]),
+        tone,
+        word,
+        gaps_of([*bars, *own], here()),
+        ticked=not bars and _ticked(value, kept=kept, ready=candidate.ready),
+        open=not bars,
+    )
+
+
+def _ticked(value: str, *, kept: bool, ready: bool) -> bool:
+    if request.method == "POST":
+        return value in request.form.getlist("rowid") or (ready and request.form.get("then") == "tick")
+    return kept
+
+
+def _picks() -> list[Pick]:
+    """The ticked people; a value that no box of ours has names nobody, as whom the domain refuses it."""
+    found = []
+    for value in request.form.getlist("rowid"):
+        number, _dash, code = value.partition("-")
+        category = next((term for term in Category if term.value == code), None)
+        if category is None or not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
+        found.append((int(number), category))
+    return found
+
+
+def _stored(filing: Filing | None) -> Filing:
+    typed = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
+    actor, at, office = desk.actor(), desk.moment(), desk.settings().office
+    if filing is None:
+        return filings.draft(db.session, MatterKind.NEW, _picks(), *typed, actor, at=at, office=office)
+    return filings.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
+
+
+def _in_hand(filing: Filing) -> list[int]:
+    """What of a filing can be submitted."""
+    mine = select(Application.id).where(Application.filing_id == filing.id, Application.state.in_(CHANGEABLE))
+    return list(db.session.scalars(mine.order_by(Application.id)))
+
+
+def _sent(filing: Filing) -> tuple[Collection[int], int]:
+    """Submit what the filing holds: those left as drafts, and how many were sent."""
+    office, at = desk.settings().office, desk.moment()
+    planned = carry_out(db.session, _in_hand(filing), Action.SUBMIT, desk.actor(), at=at, office=office)
+    return list(planned.refused), len(planned.passes)
+
+
+def _after(filing_id: int, left: Collection[int], sent: int) -> str:
+    """Where to go after saving, with a word on what was sent and what was only saved."""
+    home = url_for("NewApplicationScreen.list")
+    if sent:
+        flash(gettext("%(n)s applications were submitted.", n=sent), "success")
+    if left:
+        flash(
+            gettext(
+                "Saved, but NOT submitted: %(n)s applications stay drafts until what is named below is added.", n=len(left)
+            ),
+            "warning",
+        )
+        return url_for("FilingView.edit", filing_id=filing_id, tried=1)
+    if not sent:
+        flash(gettext("Saved. Not submitted yet: the authority sees nothing until you press Submit."), "warning")
+        return url_for("NewApplicationScreen.list", state=State.DRAFT.value)
+    return safe_next(home)
+
+
+def _left(filing: Filing) -> list[Left]:
+    """Everything that stands in the way of submitting this filing, person by person."""
+    ids = _in_hand(filing)
+    if not ids:
+        return []
+    office, at = desk.settings().office, desk.moment()
+    return left_of(plan(db.session, ids, Action.SUBMIT, desk.actor(), at=at, office=office), here())

@@ -1,0 +1,263 @@
+"""One case on one page: scans, facts and decision side by side, and the next case opens by itself.
+
+Law: a decision is ``workflow.carry_out`` and a commit; what somebody else decided meanwhile is told, never overwritten.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response
+
+from app import audit, desk
+from app.casework.checks import checks_of
+from app.casework.papers import draw_at_once
+from app.casework.progress import history, last_step, progress
+from app.casework.queues import due, standing_of
+from app.casework.reach import case_of
+from app.casework.sayings import about_case, about_person, brief, scans_of
+from app.casework.words import REASONS, VERBS
+from app.clock import office_day
+from app.db import db
+from app.errors import HouseError, NotAllowed, NotFound, Refusal, Stale, Unmet
+from app.facts import Facts, of_applications
+from app.identity import mask_mobile
+from app.models import Application, Step
+from app.originals import ORIGINALS, asks_for_originals, verify_originals
+from app.scope import CASE_OFFICERS
+from app.screens import shown
+from app.screens.bench import Standing
+from app.screens.furniture import route, safe_next
+from app.screens.reach import ROW
+from app.screens.screen import door
+from app.vocabulary import CLOSED, Action, Deed, PaperKind, Role, Stage, State
+from app.workflow import Move, carry_out, moves_open_to, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a page came about, where it is not simply opened."""
+
+    status: int = 200
+    refusals: Sequence[Refusal] = ()
+    stale: bool = False
+    revealed: bool = False
+
+
+OPENED = Said()
+
+
+class CaseView(BaseView):  # type: ignore[misc]
+    """The reviewing page, and the same page for reading."""
+
+    route_base = "/cases"
+    class_permission_name = "Case"
+    default_view = "show"
+
+    @door(f"/{ROW}application_id>")
+    def show(self, application_id: int) -> Response:
+        return self._page(case_of(application_id))
+
+    @door(f"/{ROW}application_id>/read")
+    def read(self, application_id: int) -> Response:
+        return self._page(case_of(application_id), reading=True)
+
+    @door(f"/{ROW}application_id>/decide", "POST")
+    def decide(self, application_id: int) -> Response:
+        case = case_of(application_id)
+        action = _chosen_action()
+        place = standing_of(case, request.form.get("next", ""))
+        follow = place.following if place else safe_next("/")
+        try:
+            if action is None:
+                raise Unmet.because(Refusal("no-decision", _("Please choose a result first."), "decision"))
+            _decide(case, action)
+            db.session.commit()
+        except Stale:
+            db.session.rollback()
+            return self._page(case_of(application_id), Said(status=409, stale=True))
+        except HouseError as no:
+            db.session.rollback()
+            if no.status != HouseError.status:
+                raise
+            return self._page(case_of(application_id), Said(status=422, refusals=no.refusals))
+        if action is Action.APPROVE:
+            draw_at_once([application_id])
+        flash(str(_told(case_of(application_id), action)), "success")
+        return redirect(follow)
+
+    @door(f"/{ROW}application_id>/originals", "POST")
+    def verify(self, application_id: int) -> Response:
+        """R68: the three originals were shown at the counter."""
+        case = case_of(application_id)
+        try:
+            verify_originals(db.session, application_id, _ticks(), desk.actor(), at=desk.moment())
+            db.session.commit()
+        except Unmet as no:
+            db.session.rollback()
+            return self._page(case_of(application_id), Said(status=422, refusals=no.refusals))
+        flash(gettext("The originals of %(name)s are noted as verified.", name=case.person.name), "success")
+        return redirect(url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None))
+
+    @door(f"/{ROW}application_id>/id-number", "POST")
+    def reveal(self, application_id: int) -> Response:
+        """Show the ID number in full, once, and write down that it was shown."""
+        actor = desk.actor()
+        actor.demand(*CASE_OFFICERS)
+        case = case_of(application_id)
+        audit.note(db.session, actor.name, Deed.READ, case, change={"shown": "id_number"}, at=desk.moment())
+        db.session.commit()
+        return self._page(case_of(application_id), Said(revealed=True), reading=bool(request.form.get("reading")))
+
+    def _page(self, case: Application, said: Said = OPENED, *, reading: bool = False) -> Response:
+        facts = of_applications(db.session, [case.id])[case.id]
+        moves = [] if reading or said.stale else [m for m in moves_open_to(desk.actor(), case.state) if m.stage]
+        address = request.values.get("next", "")
+        place = None if reading else standing_of(case, address)
+        page = self.render_template(
+            "casework/case.html",
+            title=case.person.name,
+            crumbs=_crumbs(place),
+            case=case,
+            said=said,
+            stale=_moved_by(case) if said.stale else "",
+            reading=reading or not moves,
+            progress=progress(case),
+            history=history(case),
+            facts=[*about_person(facts, in_full=said.revealed), *about_case(case, facts)]
+            if reading or not moves
+            else brief(case, facts, in_full=said.revealed),
+            due=due(case.due_on, desk.today()) if case.due_on else None,
+            scans=scans_of(facts),
+            place=place,
+            back=safe_next(place.address if place else home()),
+            may_reveal=bool(desk.actor().roles & CASE_OFFICERS) and not said.revealed,
+            edit=_edit_address(case),
+            against=_against(case),
+            archive=case.state is not State.DRAFT and route("ArchiveView.show", application_id=case.id),
+            **(_decision(case, facts, moves, said) if moves else {"moves": []}),
+        )
+        return Response(page, said.status, mimetype="text/html")
+
+
+# --- deciding ------------------------------------------------------------------------------------------
+
+
+def _chosen_action() -> Action | None:
+    code = request.form.get("decision", "")
+    return next((action for action in Action if action.value == code), None) or (abort(400) if code else None)
+
+
+def _ticks() -> list[PaperKind]:
+    given = request.form.getlist("original")
+    return [kind for kind in ORIGINALS if kind.value in given]
+
+
+def _decide(case: Application, action: Action) -> None:
+    """Decide one case, or raise with everything that stands in the way."""
+    actor, at, office = desk.actor(), desk.moment(), desk.settings().office
+    _must_be_as_seen(case.id)
+    ticks = _ticks()
+    if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
+        verify_originals(db.session, case.id, ticks, actor, at=at)
+    reason = request.form.get("reason", "")
+    planned = carry_out(db.session, [case.id], action, actor, reason=reason, at=at, office=office)
+    refused = planned.refused.get(case.id, ())
+    for no in (Stale, NotFound, NotAllowed):
+        if any(refusal.code == no.code for refusal in refused):
+            raise no
+    if refused:
+        raise Unmet(refused)
+
+
+def _must_be_as_seen(application_id: int) -> None:
+    """A page knows after which step it was drawn: a second round is not decided on the look of the first."""
+    seen = request.form.get("seen")
+    if seen is None:
+        return
+    db.session.execute(select(Application.id).where(Application.id == application_id).with_for_update())
+    latest = db.session.scalar(select(func.max(Step.id)).where(Step.application_id == application_id))
+    if seen != str(latest or ""):
+        raise Stale
+
+
+def _told(case: Application, action: Action) -> object:
+    return gettext("%(name)s: %(verb)s. Now “%(state)s”.", name=case.person.name, verb=VERBS[action], state=case.state.label)
+
+
+def _moved_by(case: Application) -> object:
+    """Who was quicker, when, and what came of it."""
+    step = last_step(case)
+    if step is None:
+        return gettext("Nothing was changed: this case is not at the stage you saw.")
+    return gettext(
+        "%(name)s was moved by %(who)s at %(when)s (%(action)s) and is now “%(state)s”. Your decision was not recorded.",
+        name=case.person.name,
+        who=step.actor,
+        when=shown(step.at),
+        action=step.action.label,
+        state=case.state.label,
+    )
+
+
+# --- what the deciding page shows besides ---------------------------------------------------------------
+
+
+def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
+    moves = sorted(moves, key=lambda move: not move.agreed)
+    blocking = _blocking(case.id, moves[0].action)
+    at, office = desk.moment(), desk.settings().office
+    chosen = request.form.get("decision", "")
+    return {
+        "moves": moves,
+        "verbs": VERBS,
+        "chips": [(move.action, REASONS[move.action]) for move in moves if move.reason],
+        "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
+        "reason": request.form.get("reason", ""),
+        "seen": getattr(last_step(case), "id", ""),
+        "checks": checks_of(facts, blocking, office_day(at), office),
+        "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,
+        "originals": [(kind, kind in _ticks()) for kind in ORIGINALS]
+        if moves[0].stage is Stage.ACCEPTANCE and asks_for_originals(facts)
+        else [],
+        "told_to": mask_mobile(facts.submitted["handler"]["mobile"]),
+        "wrong": {refusal.field: refusal.sentence for refusal in said.refusals if refusal.field},
+    }
+
+
+def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
+    """What would stand in the way of the favourable decision at this moment."""
+    office = desk.settings().office
+    planned = plan(db.session, [application_id], action, desk.actor(), reason="-", at=desk.moment(), office=office)
+    return planned.refused.get(application_id, ())
+
+
+def _edit_address(case: Application) -> str:
+    """Where the enterprise corrects it, while it is in its own hands."""
+    mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case.state))
+    return route("FilingView.edit", filing_id=case.filing_id) if mine else ""
+
+
+def _against(case: Application) -> Step | None:
+    """The step that went against it, if it still stands there."""
+    step = last_step(case)
+    return step if step and step.reason and step.target in (State.RETURNED, *CLOSED) else None
+
+
+def _crumbs(place: Standing | None) -> list[tuple[object, str]]:
+    if place is not None:
+        return [(place.title, place.address)]
+    return [(gettext("Applications"), safe_next(home()))]
+
+
+def home() -> str:
+    """The list a reader comes from when the address does not say."""
+    roles = desk.actor().roles
+    if Role.ENTERPRISE_CLERK in roles:
+        return route("NewApplicationScreen.list") or "/"
+    return route("ClosedScreen.list") or "/"

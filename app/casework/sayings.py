@@ -1,0 +1,127 @@
+"""What a case says, in pairs of a label and a value, and the scans it was submitted with.
+
+Law: read from what was submitted, not from what stands there today; numbers of persons are masked unless asked for.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext
+from sqlalchemy import select
+
+from app import desk
+from app.db import db
+from app.facts import Facts
+from app.identity import mask_birth_date, mask_id, mask_mobile
+from app.matters import MATTERS
+from app.models import Application, Paper
+from app.scope import reach
+from app.screens import shown
+from app.screens.bench import Scan
+from app.vocabulary import Education, PaperKind, PassSource, Position, Sex, TechnicalTitle, Term
+
+Pairs = list[tuple[object, object]]
+
+
+def word(terms: type[Term], code: str) -> str:
+    """The label of a stored code; nothing for nothing."""
+    return next((str(term) for term in terms if term.value == code), "")
+
+
+def _born(person: Mapping[str, str], *, in_full: bool) -> str:
+    return person["birth_date"] if in_full else mask_birth_date(person["birth_date"])
+
+
+def about_person(case: Facts, *, in_full: bool = False) -> Pairs:
+    person = case.submitted["person"]
+    return [
+        (gettext("Full name"), person["name"]),
+        (gettext("ID number"), person["id_number"] if in_full else mask_id(person["id_number"])),
+        (gettext("Sex"), word(Sex, person["sex"])),
+        (gettext("Birth date"), _born(person, in_full=in_full)),
+        (gettext("Position"), word(Position, person["position"])),
+        (gettext("Education"), _joined(word(Education, person["education"]), person["major"])),
+        (gettext("Technical title"), word(TechnicalTitle, person["technical_title"])),
+        (gettext("Mobile"), mask_mobile(person["mobile"]) if person["mobile"] else ""),
+    ]
+
+
+def about_case(application: Application, case: Facts) -> Pairs:
+    kept = case.submitted
+    handler = kept["handler"]
+    return [
+        (gettext("Personnel category"), str(application.category)),
+        (gettext("Exam passed on"), exam_words(kept.get("exam"))),
+        (gettext("Enterprise"), kept["enterprise"]["name"]),
+        (gettext("Unified social credit code"), kept["enterprise"]["uscc"]),
+        (gettext("Handler"), handler["name"]),
+        (gettext("Handler's mobile"), mask_mobile(handler["mobile"])),
+        (gettext("Application number"), application.number),
+        (gettext("Filing"), application.filing.number),
+        (gettext("Submitted at"), shown(application.submitted_at)),
+        (gettext("Acceptance number"), application.acceptance_number),
+    ]
+
+
+def brief(application: Application, case: Facts, *, in_full: bool = False) -> Pairs:
+    """What an officer looks at while deciding; name, category and number stand above it already."""
+    kept = case.submitted
+    person, enterprise, handler = kept["person"], kept["enterprise"], kept["handler"]
+    pairs: Pairs = [
+        (gettext("ID number"), person["id_number"] if in_full else mask_id(person["id_number"])),
+        (
+            gettext("Sex"),
+            _joined(word(Sex, person["sex"]), person["birth_date"] if in_full else mask_birth_date(person["birth_date"])),
+        ),
+        (gettext("Position"), word(Position, person["position"])),
+        (gettext("Education"), _joined(word(Education, person["education"]), person["major"])),
+        (gettext("Technical title"), word(TechnicalTitle, person["technical_title"])),
+        (gettext("Exam passed on"), exam_words(kept.get("exam"))),
+        (gettext("Enterprise"), enterprise["name"]),
+        (gettext("Unified social credit code"), enterprise["uscc"]),
+        (gettext("Handler"), _joined(handler["name"], mask_mobile(handler["mobile"]))),
+        (gettext("Submitted at"), shown(application.submitted_at)),
+        (gettext("Acceptance number"), application.acceptance_number),
+    ]
+    return [pair for pair in pairs if pair[1]]
+
+
+def exam_words(exam: Mapping[str, Any] | None) -> str:
+    if not exam:
+        return ""
+    return str(gettext("%(day)s, %(source)s", day=exam["passed_on"], source=word(PassSource, exam["source"])))
+
+
+def _joined(*parts: object) -> str:
+    return " · ".join(str(part) for part in parts if str(part))
+
+
+def scans_of(case: Facts) -> list[Scan]:
+    """Every paper the matter asks for, as submitted; none at all for readers who may not see papers."""
+    wanted = _wanted(case)
+    ids = [paper_id for _kind, paper_id in wanted if paper_id]
+    found = {
+        paper.id: paper for paper in db.session.scalars(select(Paper).where(Paper.id.in_(ids), reach(desk.actor(), Paper)))
+    }
+    if ids and not found:
+        return []
+    return [_scan(kind, found.get(paper_id or 0)) for kind, paper_id in wanted]
+
+
+def _wanted(case: Facts) -> list[tuple[PaperKind, int | None]]:
+    kept = case.submitted
+    kinds = dict.fromkeys((*MATTERS[case.matter].papers[case.category], *map(PaperKind, kept["papers"])))  # type: ignore[arg-type]
+    return [
+        *((kind, kept["papers"].get(kind.value)) for kind in kinds),
+        *((PaperKind.QUALIFICATION, paper_id) for paper_id in kept["qualifications"] or [None]),
+        (PaperKind.PLEDGE, kept["pledge"]),
+    ]
+
+
+def _scan(kind: PaperKind, paper: Paper | None) -> Scan:
+    if paper is None:
+        return Scan(kind.label)
+    pdf = paper.mime == "application/pdf"
+    small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)
+    return Scan(kind.label, url_for("PaperView.open", paper_id=paper.id), small, pdf, paper.filename)

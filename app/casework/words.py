@@ -1,0 +1,61 @@
+"""The words on the buttons of casework, and the reasons that officers give most.
+
+Law: a button is named as in the manual; a stock reason is complete enough for the applicant to act on.
+"""
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _
+
+from app.vocabulary import Action, Stage
+from app.workflow import MOVES, Move
+
+VERBS: Mapping[Action, object] = {
+    Action.SUBMIT: _("Submit"),
+    Action.ACCEPT: _("Accept"),
+    Action.RETURN: _("Return for correction"),
+    Action.DECLINE: _("Do not accept"),
+    Action.ENDORSE: _("Agree"),
+    Action.REFUSE_REVIEW: _("Disagree"),
+    Action.APPROVE: _("Agree"),
+    Action.REFUSE_APPROVAL: _("Disagree"),
+}
+BATCH_VERBS: Mapping[Action, object] = {
+    Action.SUBMIT: _("Submit in batch"),
+    Action.ACCEPT: _("Accept in batch"),
+    Action.RETURN: _("Return in batch"),
+    Action.DECLINE: _("Do not accept in batch"),
+    Action.ENDORSE: _("Agree in batch"),
+    Action.REFUSE_REVIEW: _("Disagree in batch"),
+    Action.APPROVE: _("Agree in batch"),
+    Action.REFUSE_APPROVAL: _("Disagree in batch"),
+}
+
+_UNFIT = (
+    _("What was stated differs from what was found when checking."),
+    _("The person is registered with another enterprise."),
+    _("The conditions for the safety assessment are not met."),
+    _("The papers handed in are not genuine."),
+)
+REASONS: Mapping[Action, tuple[object, ...]] = {
+    Action.RETURN: (
+        _("The scan of the ID card is not legible; please scan it again."),
+        _("The education certificate differs from what was stated."),
+        _("The scan of the title certificate is incomplete."),
+        _("The photo is not a recent one-inch photo without hat on a plain ground."),
+        _("The integrity pledge lacks the signature of the legal representative or the seal."),
+    ),
+    Action.DECLINE: (
+        _("The matter does not belong to this authority."),
+        _("The exam was passed more than two years ago."),
+        _("The originals were not shown at the service centre in time."),
+        _("The qualification certificate has expired."),
+    ),
+    Action.REFUSE_REVIEW: _UNFIT,
+    Action.REFUSE_APPROVAL: _UNFIT,
+}
+
+
+def moves_of(stage: Stage) -> tuple[Move, ...]:
+    """What can be decided at a stage; the favourable decision comes first."""
+    return tuple(sorted((move for move in MOVES if move.stage is stage), key=lambda move: not move.agreed))

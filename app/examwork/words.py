@@ -1,0 +1,67 @@
+"""The words of the exam pages: how a sign-up window stands today, and the reasons clerks give most.
+
+Law: a stock reason is complete enough for the enterprise to act on.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from flask_babel import format_date, gettext
+from flask_babel import lazy_gettext as _
+
+from app.clock import office_day, office_time
+from app.models import ExamNotice
+from app.vocabulary import CURRENT_CATEGORIES, Category, Position
+
+REASONS: tuple[object, ...] = (
+    _("The photo is not a recent bareheaded ID photo; please upload a new one."),
+    _("The scan of the ID card is blurred or incomplete; please scan both sides again."),
+    _("The education certificate does not agree with the particulars of the person."),
+    _("The scan of the technical title certificate is incomplete."),
+    _("The category does not fit the position of the person; please choose again."),
+)
+_USUAL = {Position.PROJECT_MANAGER: (Category.B,), Position.SAFETY_OFFICER: (Category.C3, Category.C2, Category.C1)}
+
+
+def window(notice: ExamNotice, at: datetime) -> tuple[str, str, str]:
+    """How sign-up stands at this moment: tone, word, and how long it stays so."""
+    on = office_day(at)
+    if at < notice.signup_start:
+        days = (office_day(notice.signup_start) - on).days
+        left = (
+            gettext("begins in %(n)s days", n=days)
+            if days
+            else gettext("begins today at %(time)s", time=_time(notice.signup_start))
+        )
+        return "run", gettext("Sign-up not yet open"), left
+    if at <= notice.signup_end:
+        days = (office_day(notice.signup_end) - on).days
+        left = (
+            gettext("%(n)s days left", n=days) if days else gettext("ends today at %(time)s", time=_time(notice.signup_end))
+        )
+        return ("ok" if days > 2 else "todo"), gettext("Sign-up open"), left
+    return "off", gettext("Sign-up closed"), ""
+
+
+def _time(moment: datetime) -> str:
+    return f"{office_time(moment):%H:%M}"
+
+
+def codes(categories: Sequence[Category]) -> str:
+    return "、".join(category.value for category in categories)
+
+
+def usual(position: Position | None, offered: Sequence[Category]) -> Category | None:
+    """The category somebody in this post most likely needs, among those that are open to them."""
+    likely = _USUAL.get(position, (Category.A,)) if position else ()
+    return next((category for category in (*likely, *CURRENT_CATEGORIES) if category in offered), None)
+
+
+def points(score: Decimal) -> str:
+    """``87.50`` as ``87.5``."""
+    return f"{score.normalize():f}"
+
+
+def long_day(day: date) -> str:
+    return str(format_date(day, "long"))

@@ -1,0 +1,308 @@
+"""使用帮助: the whole handling process in the manual's words, role by role, with the procedure drawn (R22, R23).
+
+Law: it holds no data and tells nobody's, so everybody may read it; the procedure is read from the table of moves, and every
+button is named by the very word that stands on it, so that the page cannot tell of a house that is not there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask_appbuilder import BaseView, expose
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+
+from app import desk
+from app.public import EXAM_FLOW, stages
+from app.vocabulary import PaperKind, Role
+from app.workflow import MOVES, Move, make_public, tell_the_handler
+
+# Menu entries as the menu calls them.
+NOTICES, OWN_SIGNUPS, SIGNUP_REVIEW = _("Training and exam notices"), _("My sign-ups"), _("Review of sign-ups")
+NEW, CERTIFICATES, CLOSED = (
+    _("New applications of safety personnel"),
+    _("Safety personnel certificates"),
+    _("Closed applications"),
+)
+ENTERPRISE, QUALIFICATIONS, PEOPLE = _("Enterprise basic information"), _("Qualifications"), _("People")
+SAVE, SUBMIT, EDIT, VIEW = _("Save"), _("Submit"), _("Edit"), _("View")
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one role does, step by step, and the screens it is done on: (label, endpoint)."""
+
+    role: Role
+    steps: tuple[object, ...]
+    screens: tuple[tuple[object, str], ...]
+
+
+_CLERK = Chapter(
+    Role.ENTERPRISE_CLERK,
+    (
+        _(
+            "On the front page press “%(file)s”, enter user name and password, press “%(enter)s”.",
+            file=_("File for safety personnel"),
+            enter=_("Sign in with user name"),
+        ),
+        _(
+            "Complete the enterprise once: upload “%(pledge)s” under “%(enterprise)s” and “%(scan)s” under "
+            "“%(qualifications)s”.",
+            pledge=PaperKind.PLEDGE.label,
+            enterprise=ENTERPRISE,
+            scan=PaperKind.QUALIFICATION.label,
+            qualifications=QUALIFICATIONS,
+        ),
+        _(
+            "Under “%(people)s” press “%(add)s”, fill in and upload the scans: photo, ID card, education certificate, "
+            "technical title certificate; for category B the registration certificate, too. “%(many)s” takes a whole "
+            "sheet of people.",
+            people=PEOPLE,
+            add=_("Add person"),
+            many=_("Import people"),
+        ),
+        _(
+            "Under “%(notices)s” read a notice with “%(view)s” and press “%(sign_up)s”. People without complete scans "
+            "cannot be picked: the line says what is missing and leads there.",
+            notices=NOTICES,
+            view=VIEW,
+            sign_up=_("Sign up online"),
+        ),
+        _(
+            "Tick the people and press “%(save)s”. That is not yet a sign-up: it is complete when “%(submit)s” has been "
+            "pressed as well. “%(own)s” shows how each one stands.",
+            save=SAVE,
+            submit=SUBMIT,
+            own=OWN_SIGNUPS,
+        ),
+        _(
+            "Who has passed can be filed for. Under “%(new)s” press “%(add)s”, enter the handler's name and mobile, tick "
+            "the people (several at once) and press “%(save)s”.",
+            new=NEW,
+            add=_("Add application"),
+            save=SAVE,
+        ),
+        _(
+            "Press “%(submit)s”. If something is missing, everything that is missing is named at once, with a link to "
+            "where it is put right. Then: “%(edit)s”, “%(save)s”, “%(submit)s” again.",
+            submit=SUBMIT,
+            edit=EDIT,
+            save=SAVE,
+        ),
+        _(
+            "For people who passed in the old system: after submitting, take the originals (ID card, education and "
+            "technical title certificates) to the government service centre, where they are verified."
+        ),
+        _(
+            "Every result is sent to the handler by text message. What was returned for correction, or not accepted, can "
+            "be corrected and submitted again. A refusal in review or approval is final: file anew."
+        ),
+        _(
+            "After approval the electronic certificate is there by itself: “%(certificates)s”, “%(open)s”. The "
+            "application form, the slip and the certificate lie in the “%(archive)s”.",
+            certificates=CERTIFICATES,
+            open=_("View certificate"),
+            archive=_("E-archive"),
+        ),
+    ),
+    (
+        (ENTERPRISE, "EnterpriseView.mine"),
+        (QUALIFICATIONS, "QualificationScreen.list"),
+        (PEOPLE, "PersonScreen.list"),
+        (NOTICES, "NoticeScreen.list"),
+        (OWN_SIGNUPS, "SignupScreen.list"),
+        (NEW, "NewApplicationScreen.list"),
+        (CERTIFICATES, "CertificateScreen.list"),
+    ),
+)
+
+_EXAM_CLERK = Chapter(
+    Role.EXAM_CLERK,
+    (
+        _(
+            "Under “%(notices)s” press “%(add)s”, fill in the notice and press “%(save)s”: saving publishes it.",
+            notices=NOTICES,
+            add=_("Add"),
+            save=SAVE,
+        ),
+        _(
+            "Under “%(review)s” press “%(look)s” at a sign-up: the scans stand beside the decision. Press “%(admit)s”, "
+            "or “%(reject)s” and give the reason. Or tick several and decide them at once.",
+            review=SIGNUP_REVIEW,
+            look=_("Review"),
+            admit=_("Admit"),
+            reject=_("Reject"),
+        ),
+        _(
+            "At the notice press “%(export)s” for the workbook of those who signed up.",
+            export=_("Export sign-up details"),
+        ),
+        _(
+            "After the exam fill in the score column of that very workbook and press “%(bring_in)s”. It is checked "
+            "first, and every cell that cannot be read is named. Nothing is stored before you confirm; then all of it or "
+            "nothing.",
+            bring_in=_("Import scores"),
+        ),
+        _(
+            "Press “%(submit)s”: the scores are final, and whoever passed is on the pass list. Until then you can import "
+            "again.",
+            submit=_("Submit scores"),
+        ),
+    ),
+    ((NOTICES, "NoticeScreen.list"), (SIGNUP_REVIEW, "SignupReviewScreen.list")),
+)
+
+_AFTER = _("Publishing the result and the text message to the handler follow by themselves.")
+_DECIDING = _(
+    "Scans, facts and decision stand on one page; the number keys change the scan. Press “%(next)s”: the next case opens.",
+    next=_("Submit and see the next"),
+)
+_IN_BATCH = _("Tick several in the list to decide them at once. Who cannot pass is left as he was and named with the reason.")
+
+_ACCEPTANCE = Chapter(
+    Role.ACCEPTANCE_OFFICER,
+    (
+        _("Under “%(screen)s” press “%(accept)s” at a case.", screen=_("Acceptance of applications"), accept=_("Accept")),
+        _(
+            "In the “%(dialog)s” choose “%(accept)s”, “%(correct)s” or “%(decline)s”; the last two need a detailed "
+            "reason. In a return name everything that must be corrected, once.",
+            dialog=_("Preliminary examination"),
+            accept=_("Accept"),
+            correct=_("Return for correction"),
+            decline=_("Do not accept"),
+        ),
+        _(
+            "For people who passed in the old system verify the originals first: tick the three papers and press “%(note)s”.",
+            note=_("Note as verified"),
+        ),
+        _DECIDING,
+        _IN_BATCH,
+        _AFTER,
+    ),
+    ((_("Acceptance of applications"), "AcceptanceScreen.list"), (CLOSED, "ClosedScreen.list")),
+)
+
+_REVIEWER = Chapter(
+    Role.REVIEWER,
+    (
+        _("Under “%(screen)s” press “%(look)s” at a case.", screen=_("First review of applications"), look=_("Review")),
+        _("Choose “%(yes)s” or “%(no)s”; the latter needs a detailed reason.", yes=_("Agree"), no=_("Disagree")),
+        _DECIDING,
+        _IN_BATCH,
+        _AFTER,
+    ),
+    ((_("First review of applications"), "ReviewScreen.list"), (CLOSED, "ClosedScreen.list")),
+)
+
+_APPROVER = Chapter(
+    Role.APPROVER,
+    (
+        _("Under “%(screen)s” press “%(look)s” at a case.", screen=_("Issuing approval"), look=_("Review")),
+        _("Choose “%(yes)s” or “%(no)s”; the latter needs a detailed reason.", yes=_("Agree"), no=_("Disagree")),
+        _("With the last agreement the certificate gets its number and the electronic certificate with its QR code is made."),
+        _IN_BATCH,
+        _AFTER,
+    ),
+    ((_("Issuing approval"), "ApprovalScreen.list"), (CLOSED, "ClosedScreen.list")),
+)
+
+_VIEWER = Chapter(
+    Role.VIEWER,
+    (
+        _("Under “%(screen)s” look for a closed case and press “%(view)s”.", screen=CLOSED, view=VIEW),
+        _(
+            "“%(archive)s” shows the application form, the acceptance slip and the electronic certificate, as they were, "
+            "for printing.",
+            archive=_("E-archive"),
+        ),
+        _("This role looks and decides nothing."),
+    ),
+    ((CLOSED, "ClosedScreen.list"), (CERTIFICATES, "CertificateScreen.list")),
+)
+
+_ADMIN = Chapter(
+    Role.ADMIN,
+    (
+        _(
+            "“%(accounts)s”: add, switch off, reset a password. The new password is shown once and must be changed at "
+            "the first sign-in; a change of role or region ends the account's sessions.",
+            accounts=_("Accounts"),
+        ),
+        _("“%(enterprises)s”: put enterprises on the books and approve registrations.", enterprises=_("Enterprises")),
+        _(
+            "“%(messages)s”: what was sent, and what could not be sent and is tried once more with “%(again)s”.",
+            messages=_("Text messages"),
+            again=_("Send again"),
+        ),
+        _(
+            "“%(diary)s”: who did what and when. Lines are never changed. The administrator decides no case.",
+            diary=_("Diary"),
+        ),
+    ),
+    (
+        (_("Accounts"), "AccountScreen.list"),
+        (_("Enterprises"), "EnterpriseAdminScreen.list"),
+        (_("Text messages"), "MessageScreen.list"),
+        (_("Diary"), "DiaryScreen.list"),
+    ),
+)
+
+CHAPTERS = (_CLERK, _EXAM_CLERK, _ACCEPTANCE, _REVIEWER, _APPROVER, _VIEWER, _ADMIN)
+
+# The keys that ag.js listens to, in the words of the dialog that "?" opens.
+KEYS = (
+    (("J", "K"), _("next and previous record")),
+    (("X",), _("tick the current row")),
+    (("Enter",), _("open the current row")),
+    (("A",), _("choose the favourable decision")),
+    (("R",), _("choose the unfavourable decision")),
+    (("1", "9"), _("show that scan")),
+    (("Ctrl", "Enter"), _("decide and open the next one")),
+    (("/",), _("go to the query bar")),
+    (("?",), _("open this page")),
+)
+
+
+def follows(move: Move) -> Iterator[object]:
+    """What a move asks for and brings about besides the new state, as a reader needs to know it."""
+    if move.reason:
+        yield _("reason required")
+    if make_public in move.then:
+        yield _("made public")
+    if tell_the_handler in move.then:
+        yield _("text message")
+
+
+def chapters_for(roles: frozenset[Role]) -> list[Chapter]:
+    """All chapters, the reader's own first."""
+    return sorted(CHAPTERS, key=lambda chapter: chapter.role not in roles)
+
+
+class HelpView(BaseView):  # type: ignore[misc]
+    """``/help``: open to everybody, in the frame for whoever has signed in and on a public page for passers-by."""
+
+    route_base = ""
+    class_permission_name = "Help"
+    default_view = "guide"
+
+    @expose("/help", methods=["GET"])  # type: ignore[untyped-decorator]
+    def guide(self) -> str:
+        actor, office = desk.actor(), desk.settings().office
+        return self.render_template(  # type: ignore[no-any-return]
+            "help/guide.html",
+            title=gettext("Help"),
+            wide=True,
+            exam_flow=EXAM_FLOW,
+            stages=stages(),
+            moves=MOVES,
+            follows=follows,
+            chapters=chapters_for(actor.roles),
+            own=actor.roles,
+            keys=KEYS,
+            scan_mb=office.scan_bytes // 1024**2,
+        )
+
+
+def register(appbuilder: Any) -> None:
+    """Hang the help at the end of the menu; the page itself asks for no permission."""
+    appbuilder.add_view(HelpView, "Help", label=_("Help"), icon="info-circle")

@@ -1,0 +1,338 @@
+"""Work nobody waits for: a table of jobs that is the truth, and the hands that work it off.
+
+Law: a job is written in its deed's own transaction and taken by one conditional statement, under a lease and a token.
+Whoever announces jobs may forget them, the table does not. A worker may die after the work and before the mark, so each
+handler must bear to run twice; test_jobs runs each one twice.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import audit, throttle
+from app.clock import office_day
+from app.db import reading
+from app.errors import NotFound
+from app.messages import Gateway, deliver
+from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.scope import Actor
+from app.storage import Store
+from app.vocabulary import Deed, JobState, MessageState, Role
+
+LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
+TRIES = 8
+LONGEST_WAIT = 300  # seconds between two attempts
+SILENCE = timedelta(seconds=60)  # a worker that says nothing for so long is missed
+KEPT = timedelta(days=30)  # finished jobs, for whoever asks
+UNTOUCHED = timedelta(hours=24)  # an object that no row knows may still be on its way into one
+ROUND = 10  # messages between two signs of life; at most 10 s each, so well within LEASE
+DISTRUST = 100  # so many objects without a row are always believed; more, only beside as many that have one
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What handlers work with, handed in by the worker or by a test."""
+
+    engine: Engine
+    gateway: Gateway
+    store: Store
+    now: Callable[[], datetime]
+    chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
+
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        return sessionmaker(self.engine, expire_on_commit=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that is ours for the length of its lease; ``token`` proves it."""
+
+    id: int
+    kind: str
+    payload: Mapping[str, Any]
+    token: str
+    attempts: int
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the job by now: whatever is left of it is theirs to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A job in its handler's hands."""
+
+    claim: Claim
+    tools: Tools
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        return self.claim.payload
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        """Say how far the work is, and keep the job for another ``LEASE``. Call it at least once a minute.
+
+        Raises ``LeaseLost`` once the job is somebody else's; a handler lets that pass through and does no more.
+        """
+        until = self.tools.now() + LEASE
+        if not _write(self.tools, self.claim, {"lease_until": until, "done": done, "total": total}):
+            raise LeaseLost(self.claim.id)
+
+
+Handler = Callable[[Run], None]
+
+
+# --- asking for work --------------------------------------------------------------------------------
+
+
+def enqueue(
+    session: Session, kind: str, key: str, payload: Mapping[str, Any], *, at: datetime, due_at: datetime | None = None
+) -> bool:
+    """Ask for a job in the caller's transaction; the caller commits it together with the deed, or neither.
+
+    False if a job with this key is there already, in whatever state (finished ones are forgotten after ``KEPT``).
+    """
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    job = {"kind": kind, "key": key, "payload": dict(payload), "due_at": due_at or at, "created_at": at}
+    made = dialect.insert(Job).values(job).on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)
+    return session.execute(made).first() is not None
+
+
+def again(session: Session, job_id: int, actor: Actor, *, at: datetime, address: str = "") -> None:
+    """Give a dead job all its attempts anew. The caller commits. ``NotFound`` unless there is such a job and it is dead."""
+    actor.demand(Role.ADMIN)
+    fresh = {"state": JobState.READY, "attempts": 0, "due_at": at, "finished_at": None, "fault": ""}
+    here = (Job.id == job_id, Job.state == JobState.DEAD)
+    revived = update(Job).where(*here).values(**fresh).returning(Job.id).execution_options(synchronize_session=False)
+    if session.execute(revived).first() is None:
+        raise NotFound
+    change = {"state": [JobState.DEAD.value, JobState.READY.value]}
+    audit.note(session, actor.name, Deed.CHANGE, Job.__tablename__, job_id, change, at=at, address=address)
+
+
+# --- doing it ---------------------------------------------------------------------------------------
+
+
+def run_due(tools: Tools, handlers: Mapping[str, Handler], *, most: int) -> list[JobState | None]:
+    """Work off what is due, at most so many; what became of each. Any number may do so at once."""
+    became = []
+    for _n in range(most):
+        claimed = _claimed(tools, handlers, None)
+        if claimed is None:
+            break
+        became.append(_work(tools, handlers[claimed.kind], claimed))
+    return became
+
+
+def run_one(tools: Tools, handlers: Mapping[str, Handler], job_id: int) -> JobState | None:
+    """Work this job off if it is still to be done. None if it is not, or if it was lost to somebody else on the way."""
+    claimed = _claimed(tools, handlers, job_id)
+    return None if claimed is None else _work(tools, handlers[claimed.kind], claimed)
+
+
+def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id: int | None = None) -> Claim | None:
+    """Take one job that is due, this one or the oldest. The condition is asked again on the locked row, so one wins."""
+    due = (_due(at), Job.attempts < TRIES, Job.kind.in_(kinds), *([] if job_id is None else [Job.id == job_id]))
+    oldest = select(Job.id).where(*due).order_by(Job.due_at, Job.id).limit(1).with_for_update(skip_locked=True)
+    token = secrets.token_hex(16)
+    taken = session.execute(
+        update(Job)
+        .where(Job.id == oldest.scalar_subquery(), *due)  # not IN: PostgreSQL may ask a locking subquery anew for each row
+        .values(state=JobState.RUNNING, token=token, lease_until=at + LEASE, attempts=Job.attempts + 1)
+        .returning(Job.id, Job.kind, Job.payload, Job.token, Job.attempts)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return None if taken is None else Claim(*taken)
+
+
+def bury_lost(session: Session, *, at: datetime) -> None:
+    """A job whose every worker died on the way would be tried for ever: it is dead, too. The caller commits."""
+    session.execute(
+        update(Job)
+        .where(_due(at), Job.attempts >= TRIES)
+        .values(state=JobState.DEAD, finished_at=at, lease_until=None, token=None, fault="worker lost")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def due(session: Session, *, at: datetime, most: int) -> list[int]:
+    """The ids of jobs that wait for a hand, the longest waiting first: new ones, and those whose worker was lost."""
+    return list(session.scalars(select(Job.id).where(_due(at)).order_by(Job.due_at, Job.id).limit(most)))
+
+
+def _due(at: datetime) -> ColumnElement[bool]:
+    ready = and_(Job.state == JobState.READY, Job.due_at <= at)
+    return or_(ready, and_(Job.state == JobState.RUNNING, Job.lease_until <= at))
+
+
+def _claimed(tools: Tools, handlers: Mapping[str, Handler], job_id: int | None) -> Claim | None:
+    with tools.sessions.begin() as session:
+        at = tools.now()
+        bury_lost(session, at=at)
+        return claim(session, handlers, at=at, job_id=job_id)
+
+
+def _work(tools: Tools, handler: Handler, claimed: Claim) -> JobState | None:
+    """Call the handler outside any transaction of ours, then write down what became of the job."""
+    try:
+        handler(Run(claimed, tools))
+    except LeaseLost:
+        _log.warning("job %s (%s) went on in other hands", claimed.id, claimed.kind)
+        return None
+    except Exception as fault:  # noqa: BLE001 - whatever a handler raises, the other jobs must still be done
+        _log.exception("job %s (%s), attempt %s", claimed.id, claimed.kind, claimed.attempts)
+        return _failed(tools, claimed, f"{type(fault).__name__}: {fault}".splitlines()[0][:200])
+    done = {"state": JobState.DONE, "finished_at": tools.now(), "lease_until": None, "token": None, "fault": ""}
+    return JobState.DONE if _write(tools, claimed, done) else None
+
+
+def _failed(tools: Tools, claimed: Claim, fault: str) -> JobState | None:
+    """Wait longer each time, half of it for sure and half by chance, so that many do not come back at once."""
+    at, free = tools.now(), {"lease_until": None, "token": None, "fault": fault}
+    if claimed.attempts >= TRIES:
+        state, values = JobState.DEAD, {"finished_at": at}
+    else:
+        longest = min(2**claimed.attempts, LONGEST_WAIT)
+        state, values = JobState.READY, {"due_at": at + timedelta(seconds=longest * (1 + tools.chance()) / 2)}
+    return state if _write(tools, claimed, {"state": state, **values, **free}) else None
+
+
+def _write(tools: Tools, claimed: Claim, values: Mapping[str, object]) -> bool:
+    """Write to the job if it is still ours."""
+    ours = (Job.id == claimed.id, Job.token == claimed.token, Job.state == JobState.RUNNING)
+    written = update(Job).where(*ours).values(**values).returning(Job.id).execution_options(synchronize_session=False)
+    with tools.sessions.begin() as session:
+        return session.execute(written).first() is not None
+
+
+# --- work that comes round --------------------------------------------------------------------------
+
+
+def _this_minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def _last_night(at: datetime) -> str:
+    """The office day on which it last was two in the morning."""
+    return office_day(at - timedelta(hours=2)).isoformat()
+
+
+def _always(_session: Session, _at: datetime) -> bool:
+    return True
+
+
+def _messages_wait(session: Session, at: datetime) -> bool:
+    return bool(session.scalar(select(exists().where(Message.state == MessageState.QUEUED, Message.due_at <= at))))
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Work that comes round: once per period, and only where there is anything to do."""
+
+    period: Callable[[datetime], str]
+    called_for: Callable[[Session, datetime], bool] = _always
+
+
+ROUNDS: dict[str, Round] = {"messages": Round(_this_minute, _messages_wait), "sweep": Round(_last_night)}
+
+
+def called_for(session: Session, *, at: datetime) -> dict[str, str]:
+    """Kind → key of each job that this moment asks for and that nobody has enqueued yet. Reads only."""
+    keys = {kind: f"{kind}:{round_.period(at)}" for kind, round_ in ROUNDS.items()}
+    there = set(session.scalars(select(Job.key).where(Job.key.in_(keys.values()))))
+    return {kind: key for kind, key in keys.items() if key not in there and ROUNDS[kind].called_for(session, at)}
+
+
+def tick(session: Session, *, at: datetime) -> int:
+    """Enqueue what this moment asks for; how many. The caller commits. However many tick at once, one job per period."""
+    return sum(enqueue(session, kind, key, {}, at=at) for kind, key in called_for(session, at=at).items())
+
+
+# --- who is at work ---------------------------------------------------------------------------------
+
+
+def sign_of_life(session: Session, name: str, *, at: datetime) -> None:
+    """A worker says that it is there. The caller commits."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    seen = dialect.insert(Worker).values(name=name, seen_at=at)
+    session.execute(seen.on_conflict_do_update(index_elements=["name"], set_={"seen_at": at}))
+
+
+def worker_is_missed(session: Session, *, at: datetime) -> bool:
+    """Work has been waiting for a minute, and in that minute no worker gave a sign of life."""
+    seen = session.scalar(select(func.max(Worker.seen_at)))
+    if seen is not None and seen > at - SILENCE:
+        return False
+    return bool(due(session, at=at - SILENCE, most=1)) or _messages_wait(session, at - SILENCE)
+
+
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """Inside, transactions do not take SQLite's one place for a writer."""
+    token = reading.set(True)
+    try:
+        yield
+    finally:
+        reading.reset(token)
+
+
+# --- the handlers -----------------------------------------------------------------------------------
+
+
+def send_messages(run: Run) -> None:
+    """Text messages that are due.
+
+    A round in which none went out ends it: a silent gateway is asked again by the next minute's job, not by this one.
+    """
+    handled = 0
+    while True:
+        done = deliver(run.tools.sessions, run.tools.gateway, at=run.tools.now(), most=ROUND)
+        tried = done.sent + done.postponed + done.failed
+        handled += tried
+        run.progress(handled)
+        if tried < ROUND or not done.sent:
+            return
+
+
+def sweep(run: Run) -> None:
+    """What nobody needs any more: old counts, objects without a row, finished jobs, workers that are gone."""
+    at = run.tools.now()
+    throttle.sweep(run.tools.engine, at - timedelta(days=1))
+    with run.tools.sessions.begin() as session:
+        session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
+        session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
+    _sweep_objects(run, at - UNTOUCHED)
+
+
+def _sweep_objects(run: Run, before: datetime) -> None:
+    with only_reading(), run.tools.sessions() as session:
+        known = set(session.scalars(select(Paper.digest).union(select(CertificateVersion.digest))).all()) - {None}
+    orphans = list(run.tools.store.orphans(known, before))
+    if len(orphans) > max(DISTRUST, len(known)):
+        # A folder beside the wrong database looks like this, and what is swept away does not come back.
+        raise OtherPeoplesObjects(f"{len(orphans)} objects without a row, {len(known)} with one: nothing was removed")
+    for swept, orphan in enumerate(orphans):
+        run.tools.store.remove(orphan, before)
+        if swept % 100 == 0:
+            run.progress(swept, len(orphans))
+    run.progress(len(orphans), len(orphans))
+
+
+class OtherPeoplesObjects(Exception):
+    """The store and the database do not seem to belong together."""
+
+
+HANDLERS: dict[str, Handler] = {"messages": send_messages, "sweep": sweep}
+NAMES: dict[str, object] = {"messages": _("Send text messages"), "sweep": _("Nightly tidying up")}

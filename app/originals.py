@@ -1,0 +1,61 @@
+"""Originals shown at the counter: what an acceptance officer verifies for people who passed in the old system (R68, Q10).
+
+Law: all three are seen or none is noted; what was verified once stays verified by whoever did it first.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+
+from app.errors import HouseError, NotFound, Refusal, Stale, Unmet
+from app.facts import Facts, of_applications
+from app.models import ExamPass
+from app.scope import Actor, reaches_case
+from app.vocabulary import PaperKind, PassSource, Role, State
+
+ORIGINALS = (PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
+
+
+def asks_for_originals(case: Facts) -> bool:
+    """Whether this case rests on an exam passed in the old system whose originals nobody has seen yet."""
+    passed = case.latest_pass
+    return passed is not None and passed.source is PassSource.LEGACY and not passed.originals_verified
+
+
+def verify_originals(
+    session: Session, application_id: int, ticks: Collection[PaperKind], actor: Actor, *, at: datetime
+) -> ExamPass:
+    """Note that the originals were seen. Verifying again changes nothing. The caller commits.
+
+    Raises ``NotAllowed``, ``NotFound`` (out of reach), ``Stale`` (no longer awaiting acceptance), ``Unmet`` with every
+    original that was not ticked, and ``HouseError`` for somebody who passed in this system.
+    """
+    actor.demand(Role.ACCEPTANCE_OFFICER)
+    case = of_applications(session, [application_id], lock=True).get(application_id)
+    if case is None or not reaches_case(actor, case):
+        raise NotFound
+    if case.state is not State.AWAITING_ACCEPTANCE:
+        raise Stale
+    if missing := [kind for kind in ORIGINALS if kind not in ticks]:
+        raise Unmet([_not_seen(case, kind) for kind in missing])
+    passed = case.latest_pass
+    if passed is None or passed.source is not PassSource.LEGACY:
+        raise HouseError(
+            _("%(name)s did not pass in the old system: there are no originals to verify.", name=case.name),
+            code="no-originals",
+        )
+    row = session.get_one(ExamPass, passed.id, with_for_update=True)
+    if row.originals_verified_at is None:
+        row.originals_verified_at, row.originals_verified_by = at, actor.name[:64]
+        session.flush()
+    return row
+
+
+def _not_seen(case: Facts, kind: PaperKind) -> Refusal:
+    return Refusal(
+        "original-not-seen",
+        _("%(name)s: the original “%(paper)s” is not ticked as seen.", name=case.name, paper=kind.label),
+        field=f"original-{kind.value}",
+    )

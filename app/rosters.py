@@ -1,0 +1,221 @@
+"""Rosters: an enterprise's people from one sheet, for those who would otherwise type two hundred of them one by one.
+
+Law: the sheet is read again on import, so a preview cannot lie; everybody in it or nobody. Whoever comes in this way is on
+the books without scans, exactly as if they had been typed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.errors import Refusal, Stale, Unmet
+from app.identity import mask_id, parse_id_number, parse_mobile, parse_name
+from app.models import Person
+from app.scope import Actor
+from app.sheets import CellError, Column, Row, read, write
+from app.vocabulary import Deed, Education, Position, Role, TechnicalTitle, Term
+
+MOST_PEOPLE = 2_000  # in one sheet; more come in a second one
+MOST_ERRORS = 500  # listed; more help nobody
+LONGEST_MAJOR = 60
+
+
+def parse_major(text: str) -> str:
+    if len(text) > LONGEST_MAJOR:
+        raise ValueError(_("At most %(n)s characters fit here.", n=LONGEST_MAJOR))
+    return " ".join(text.split())
+
+
+def word_parser(words: type[Term], also: Mapping[str, Term]) -> Callable[[str], Term]:
+    """Reads a word as people write it: its label in their language, its code, or one of the words in ``also``."""
+
+    def parse(text: str) -> Term:
+        wanted = "".join(text.split()).casefold()
+        for term in words:
+            if wanted in ("".join(str(term).split()).casefold(), str(term.value)):
+                return term
+        if wanted in also:
+            return also[wanted]
+        known = "、".join(str(term) for term in words)
+        raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=known))
+
+    return parse
+
+
+# What stands on diplomas, in contracts and in the sheets of other offices, besides our own labels.
+_EDUCATION = {
+    "研究生": Education.POSTGRADUATE, "硕士": Education.POSTGRADUATE, "博士": Education.POSTGRADUATE,
+    "硕士研究生": Education.POSTGRADUATE, "博士研究生": Education.POSTGRADUATE,
+    "本科": Education.BACHELOR, "大学本科": Education.BACHELOR, "大学": Education.BACHELOR,
+    "大专": Education.COLLEGE, "专科": Education.COLLEGE, "大学专科": Education.COLLEGE,
+    "中专": Education.SECONDARY, "高中": Education.SECONDARY, "中技": Education.SECONDARY, "职高": Education.SECONDARY,
+    "其他": Education.OTHER, "初中": Education.OTHER,
+}  # fmt: skip
+_TITLES = {
+    "正高级": TechnicalTitle.SENIOR_PLUS, "正高级工程师": TechnicalTitle.SENIOR_PLUS,
+    "高级": TechnicalTitle.SENIOR, "副高级": TechnicalTitle.SENIOR, "高级工程师": TechnicalTitle.SENIOR,
+    "中级": TechnicalTitle.INTERMEDIATE, "工程师": TechnicalTitle.INTERMEDIATE,
+    "初级": TechnicalTitle.JUNIOR, "助理工程师": TechnicalTitle.JUNIOR, "技术员": TechnicalTitle.JUNIOR,
+    "无": TechnicalTitle.NONE, "无职称": TechnicalTitle.NONE,
+}  # fmt: skip
+_POSITIONS = {
+    "法定代表人": Position.LEGAL_REPRESENTATIVE, "法人代表": Position.LEGAL_REPRESENTATIVE,
+    "总经理": Position.GENERAL_MANAGER, "总裁": Position.GENERAL_MANAGER, "总经理(总裁)": Position.GENERAL_MANAGER,
+    "分管安全生产的副总经理": Position.SAFETY_DEPUTY, "安全副总经理": Position.SAFETY_DEPUTY,
+    "安全副总": Position.SAFETY_DEPUTY,
+    "分管生产经营的副总经理": Position.PRODUCTION_DEPUTY, "生产副总经理": Position.PRODUCTION_DEPUTY,
+    "生产副总": Position.PRODUCTION_DEPUTY,
+    "技术负责人": Position.TECHNICAL_DIRECTOR, "总工程师": Position.TECHNICAL_DIRECTOR,
+    "安全总监": Position.SAFETY_DIRECTOR,
+    "项目负责人": Position.PROJECT_MANAGER, "项目经理": Position.PROJECT_MANAGER,
+    "项目负责人(项目经理)": Position.PROJECT_MANAGER,
+    "专职安全员": Position.SAFETY_OFFICER, "安全员": Position.SAFETY_OFFICER,
+    "专职安全生产管理人员": Position.SAFETY_OFFICER,
+}  # fmt: skip
+
+ROSTER_COLUMNS = (
+    Column("name", _("Full name"), parse=parse_name, width=14),
+    Column("id_number", _("Resident ID no."), parse=parse_id_number, width=24),
+    Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, width=16),
+    Column("education", _("Education"), parse=word_parser(Education, _EDUCATION), width=14),
+    Column("major", _("Major"), parse=parse_major, required=False, width=20),
+    Column("technical_title", _("Technical title"), parse=word_parser(TechnicalTitle, _TITLES), required=False, width=14),
+    Column("position", _("Position"), parse=word_parser(Position, _POSITIONS), width=26),
+)
+_TITLE = {column.key: column.title for column in ROSTER_COLUMNS}
+
+
+@dataclass(slots=True)
+class RosterPreview:
+    """What an import of this very file (``digest``) does, or why it does nothing.
+
+    ``people`` come onto the books, in the order of the sheet; ``returning`` of them are known to the house and employed by
+    nobody. ``kept`` stand on the enterprise's list already and stay as they are.
+    """
+
+    digest: str
+    errors: list[CellError] = field(default_factory=list)
+    people: list[Row] = field(default_factory=list)
+    kept: list[Row] = field(default_factory=list)
+    returning: int = 0
+
+
+def roster_sheet() -> bytes:
+    """An empty workbook to fill in; its note says which words fit where."""
+    lists = [(_TITLE["education"], Education), (_TITLE["technical_title"], TechnicalTitle), (_TITLE["position"], Position)]
+    note = "　".join(f"{title}: {'、'.join(str(term) for term in words)}" for title, words in lists)
+    return write(ROSTER_COLUMNS, (), sheet_title=_("People"), note=note)
+
+
+def read_people(session: Session, data: bytes, actor: Actor) -> RosterPreview:
+    """The dry run: every bad cell by row and column, and who would come onto the books. Writes nothing.
+
+    Raises ``SheetRefused`` for a file that is no workbook of a sensible size.
+    """
+    actor.demand(Role.ENTERPRISE_CLERK)
+    return _preview(session, data, actor)[0]
+
+
+def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, digest: str) -> RosterPreview:
+    """Take everybody in, or raise ``Unmet`` with every bad cell. ``digest`` is that of the preview; else ``Stale``.
+
+    One question and one insert, however many people. The caller commits.
+    """
+    actor.demand(Role.ENTERPRISE_CLERK)
+    preview, known = _preview(session, data, actor, lock=True)
+    if preview.digest != digest:
+        raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
+    if preview.errors:
+        raise Unmet([_as_refusal(error) for error in preview.errors])
+    for row in preview.people:
+        person = known.get(row.values["id_number"])
+        if person is None:
+            session.add(Person(enterprise_id=actor.enterprise_id, **_facts(row)))
+        else:
+            _take_back(person, row, actor)
+    told = {"rows": len(preview.people), "sha256": preview.digest}
+    audit.note(session, actor.name, Deed.CREATE, Person, "", {"roster": told}, at=at)
+    try:
+        session.flush()  # two imports of one sheet at once: the index lets one through
+    except IntegrityError:
+        raise Stale(_("Somebody entered one of these people in the meantime. Please check the file once more.")) from None
+    return preview
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    return {**row.values, "major": row.values["major"] or ""}
+
+
+def _take_back(person: Person, row: Row, actor: Actor) -> None:
+    """Somebody whom nobody employs any more: what the sheet says counts, what it leaves empty stays."""
+    for key in ("mobile", "education", "major", "technical_title", "position"):
+        if row.values[key] is not None:
+            setattr(person, key, row.values[key])
+    person.enterprise_id = actor.enterprise_id
+
+
+def _preview(session: Session, data: bytes, actor: Actor, *, lock: bool = False) -> tuple[RosterPreview, dict[str, Person]]:
+    preview = RosterPreview(sha256(data).hexdigest())
+    reading = read(data, ROSTER_COLUMNS, most_rows=MOST_PEOPLE)
+    preview.errors += reading.errors
+    rows = _once_each(reading.rows, preview.errors)
+    known = _known(session, [row.values["id_number"] for row in rows], lock=lock)
+    for row in rows:
+        _sort_in(row, known.get(row.values["id_number"]), actor, preview)
+    if not reading.rows and not preview.errors:
+        preview.errors.append(CellError(2, "", _("There is nobody in this sheet. Please fill in one person per row.")))
+    preview.errors.sort(key=lambda error: error.row)
+    del preview.errors[MOST_ERRORS + 1 :]
+    return preview, known
+
+
+def _once_each(rows: Iterable[Row], errors: list[CellError]) -> Sequence[Row]:
+    first: dict[str, Row] = {}
+    for row in rows:
+        twin = first.setdefault(row.values["id_number"], row)
+        if twin is not row:
+            errors.append(
+                CellError(row.number, _TITLE["id_number"], _("This ID number stands in row %(n)s already.", n=twin.number))
+            )
+    return list(first.values())
+
+
+def _known(session: Session, numbers: Sequence[str], *, lock: bool) -> dict[str, Person]:
+    if not numbers:
+        return {}
+    query = select(Person).where(Person.id_number_key.in_(numbers)).order_by(Person.id)
+    if lock:
+        query = query.with_for_update()
+    return {person.id_number: person for person in session.scalars(query)}
+
+
+def _sort_in(row: Row, person: Person | None, actor: Actor, preview: RosterPreview) -> None:
+    if person is not None and person.enterprise_id not in (None, actor.enterprise_id):
+        sentence = _("This ID number is registered with another enterprise. It must remove the person, or file a transfer.")
+        preview.errors.append(CellError(row.number, _TITLE["id_number"], sentence))
+    elif person is not None and person.name != row.values["name"]:
+        sentence = _("This ID number is on record with another name. Please check both.")
+        preview.errors.append(CellError(row.number, _TITLE["name"], sentence))
+    elif person is not None and person.enterprise_id == actor.enterprise_id:
+        preview.kept.append(row)
+    else:
+        preview.people.append(row)
+        preview.returning += person is not None
+
+
+def _as_refusal(error: CellError) -> Refusal:
+    sentence = _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
+    return Refusal("bad-cell", sentence, field=f"row-{error.row}")
+
+
+def masked(row: Row) -> dict[str, Any]:
+    """A row of a preview as it may be shown."""
+    return {**row.values, "number": row.number, "id_number": mask_id(row.values["id_number"])}

@@ -1,0 +1,31 @@
+"""Rows: which are within the reader's reach, asked anew for every request, and which ones were ticked.
+
+Law: the same question as the domain's; a screen that forgets it shows nothing more, because the domain asks again.
+"""
+
+from typing import Any
+
+from flask import request
+from flask_appbuilder.models.filters import BaseFilter
+
+from app import desk
+from app.scope import reach
+from app.screens.datamodel import LARGEST_ID
+
+ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours
+
+
+class WithinReach(BaseFilter):  # type: ignore[misc]
+    """``base_filters = [["id", WithinReach, None]]``."""
+
+    name = "Within reach"
+    arg_name = "reach"
+
+    def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
+        return query.filter(reach(desk.actor(), self.model))
+
+
+def asked_ids() -> list[int]:
+    """The row whose own button was pressed (``?only=``), else the ticked rows; 0 for what cannot be an id."""
+    given = [request.args["only"]] if "only" in request.args else request.form.getlist("rowid")
+    return [int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else 0 for text in given]

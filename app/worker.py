@@ -1,0 +1,145 @@
+"""The worker: a process whose hands work jobs off, and whose foreman sees that nothing is forgotten. Huey runs the hands.
+
+Law: Huey's queue holds numbers of jobs and nothing else, and may lose them; every beat the foreman announces anew what
+the table says is due. A worker may be killed at any moment.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
+from huey.consumer import Consumer, ConsumerStopped
+from huey.exceptions import ConfigurationError
+from huey.serializer import SignedSerializer
+from sqlalchemy import create_engine
+
+from app import clock, jobs
+from app.config import BadSetting, Settings
+from app.db import keyring
+from app.messages import Gateway
+from app.storage import Store
+
+HANDS = 2
+BEAT = 2.0  # seconds between two looks at the table
+LIFE = 15.0  # seconds between two signs of life
+FAREWELL = 20  # seconds in which hands may finish what they hold
+PAUSE = 3.0  # seconds before a worker that ended is started again
+
+_log = logging.getLogger(__name__)
+
+
+def work(settings: Settings, gateway: Gateway, *, parent: int = 0) -> None:
+    """Work jobs off until told to stop (SIGTERM, SIGINT, SIGHUP), or until the process ``parent`` is gone."""
+    keyring.unlock(settings.keys.index, settings.keys.data)
+    # A fault is written down and shown: it must not quote what was in a statement.
+    engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
+    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now)
+    Foreman(queue(settings), tools, parent).run()
+    engine.dispose()
+
+
+def queue(settings: Settings) -> Huey:
+    """Where jobs are announced. Signed with our key: what Huey reads is unpickled, and must not be a stranger's."""
+    signed = SignedSerializer(secret=settings.keys.session, salt="anguan.queue")
+    common = {"name": "anguan", "results": False, "serializer": signed}
+    url = settings.queue_url
+    try:
+        if url.startswith("postgres"):
+            return PostgresHuey(dsn=url, **common)
+        if url:
+            return RedisHuey(url=url, **common)
+    except ConfigurationError as missing:
+        raise BadSetting(f"ANGUAN_QUEUE_URL: {missing}") from missing
+    return SqliteHuey(filename=str(settings.home / "queue.db"), **common)
+
+
+class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
+    """Huey's consumer, which also looks at the table every ``BEAT``: Huey's own cron knows minutes only, and forgets."""
+
+    def __init__(self, huey: Huey, tools: jobs.Tools, parent: int = 0) -> None:
+        super().__init__(huey, workers=HANDS, periodic=False, initial_delay=0.05, max_delay=0.5, shutdown_timeout=FAREWELL)
+        self.tools, self.parent = tools, parent
+        self.name = f"{socket.gethostname()[:60]}:{os.getpid()}"
+        self._told_to_stop = False
+        self._next_beat = self._next_sign = 0.0
+
+        def run(job_id: int) -> None:
+            jobs.run_one(tools, jobs.HANDLERS, job_id)
+
+        self.announce = huey.task(name="run")(run)
+
+    def start(self) -> None:
+        super().start()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # Huey would restart on the last
+            signal.signal(number, self._stop_soon)
+
+    def _stop_soon(self, _number: int, _frame: object) -> None:
+        self._told_to_stop = True
+
+    def loop(self, health_check_ts: float | None = None) -> Any:
+        """Huey calls this ten times a second."""
+        if self._told_to_stop or (self.parent and os.getppid() != self.parent):
+            self.stop(graceful=True)
+            raise ConsumerStopped
+        if time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + BEAT
+            try:
+                self.beat()
+            except Exception:  # noqa: BLE001 - a database or a queue that is away comes back
+                _log.exception("the foreman's beat")
+        return super().loop(health_check_ts)
+
+    def beat(self) -> None:
+        """Enqueue what comes round, announce what is due, say that we are there."""
+        at = self.tools.now()
+        with jobs.only_reading(), self.tools.sessions() as session:
+            round_ = jobs.called_for(session, at=at)
+        if round_ or time.monotonic() >= self._next_sign:
+            with self.tools.sessions.begin() as session:
+                jobs.tick(session, at=at)
+                jobs.sign_of_life(session, self.name, at=at)
+            self._next_sign = time.monotonic() + LIFE
+        room = 4 * HANDS - self.huey.pending_count()  # what waits there already needs no second announcement
+        if room > 0:
+            with jobs.only_reading(), self.tools.sessions() as session:
+                waiting = jobs.due(session, at=at, most=room)
+            for job_id in waiting:
+                self.announce(job_id)
+
+
+class Keeper:
+    """Keeps one process running, from within another one's loop, and ends it when told."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._not_before = 0.0
+
+    def keep(self) -> None:
+        """Start it, or start it again if it ended; at most once per ``PAUSE``."""
+        if (self._process is None or self._process.poll() is not None) and time.monotonic() >= self._not_before:
+            if self._process is not None:
+                _log.error("the worker ended and is started again")
+            self._process = subprocess.Popen([*self._command, "--parent", str(os.getpid())])  # noqa: S603 - our own command
+            self._not_before = time.monotonic() + PAUSE
+
+    def tell_to_stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+
+    def end(self) -> None:
+        """Wait until it has stopped; it may be killed, as its jobs are kept in the table."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(FAREWELL + 5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None

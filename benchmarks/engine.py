@@ -1,0 +1,163 @@
+"""How the set-based path compares with the same work row by row, on this machine, in this run.
+
+    .venv/bin/python benchmarks/engine.py [ROWS] [DATABASE_URL]
+
+Prints seconds and, which is what counts, ratios: this machine's neighbours change from minute to minute. Uses a database of
+its own (SQLite in a temporary folder unless an empty one is named) and leaves it as it is.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sqlalchemy import create_engine, insert
+from sqlalchemy.orm import Session
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from app import sheets
+from app.certificates import document
+from app.config import Keys, Office
+from app.db import keyring
+from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
+from app.public import certificates_of
+from app.scope import Actor
+from app.vocabulary import Action, Category, MatterKind, PassSource, Role, Sex, State
+from app.workflow import carry_out
+
+AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
+OFFICE = Office()
+APPROVER = Actor(None, "benchmark", frozenset({Role.APPROVER}), region="430000")
+
+
+def main(rows: int = 1000, url: str = "") -> None:
+    keys = Keys.fresh()
+    keyring.unlock(keys.index, keys.data)
+    with tempfile.TemporaryDirectory() as folder:
+        engine = create_engine(url or f"sqlite:///{folder}/bench.db")
+        Model.metadata.create_all(engine)
+        with Session(engine, expire_on_commit=False) as session:
+            fill(session, 2 * rows)
+            together(session, rows)
+            lookups(session, rows)
+        engine.dispose()
+    workbook(rows)
+    certificates()
+
+
+def fill(session: Session, count: int) -> None:
+    session.add(Region(code="430000", name="湖南省"))
+    enterprise = Enterprise(name="湖南样本建设有限公司", uscc="91430100MA4L000150", region_code="430000")
+    session.add(enterprise)
+    session.flush()
+    filing = Filing(
+        number="F1", matter=MatterKind.NEW, enterprise=enterprise, handler_name="经办", handler_mobile="13800000000"
+    )
+    filing.created_at, filing.created_by = AT, "bench"
+    session.add(filing)
+    session.flush()
+    numbers = [f"43010219850101{n:04d}"[:18] for n in range(count)]
+    people = [
+        {"id": n + 1, "enterprise_id": enterprise.id, "name": f"样本{n}", "id_number": number, "id_number_key": number}
+        | {"sex": Sex.MALE, "birth_date": date(1985, 1, 1)}
+        for n, number in enumerate(numbers)
+    ]
+    session.execute(insert(Person), people)
+    passes = [{"person_id": n + 1, "category": Category.C1, "passed_on": date(2026, 1, 1)} for n in range(count)]
+    session.execute(insert(ExamPass), [row | {"source": PassSource.LEGACY} for row in passes])
+    cases = [
+        {"id": n + 1, "number": f"AG{n}", "filing_id": filing.id, "matter": MatterKind.NEW, "category": Category.C1}
+        | {"state": State.AWAITING_APPROVAL, "round": 1, "person_id": n + 1, "enterprise_id": enterprise.id}
+        | {"region_code": "430000", "created_at": AT, "submitted_at": AT, "accepted_at": AT, "acceptance_number": f"SL{n}"}
+        for n in range(count)
+    ]
+    session.execute(insert(Application), cases)
+    session.commit()
+
+
+def together(session: Session, rows: int) -> None:
+    """Approve as many at once as one by one: facts, rules, numbers, certificates, notices, messages, steps."""
+
+    def batch() -> None:
+        done = carry_out(session, range(1, rows + 1), Action.APPROVE, APPROVER, at=AT, office=OFFICE)
+        assert len(done.passes) == rows, next(iter(done.refused.values()))  # noqa: S101 - a benchmark of nothing is none
+        session.commit()
+
+    def single() -> None:
+        for number in range(rows + 1, 2 * rows + 1):
+            carry_out(session, [number], Action.APPROVE, APPROVER, at=AT, office=OFFICE)
+            session.commit()
+
+    compare(f"approve {rows} in one batch", batch, f"the same {rows} one by one", single)
+
+
+def lookups(session: Session, rows: int) -> None:
+    def hit() -> None:
+        for n in range(200):
+            certificates_of(session, f"样本{n % rows}", f"43010219850101{n % rows:04d}", on=AT.date())
+
+    def miss() -> None:
+        for n in range(200):
+            certificates_of(session, "无此人", f"43010219850101{n % rows:04d}", on=AT.date())
+
+    compare("200 lookups that hit", hit, "200 lookups with a wrong name", miss)
+
+
+def workbook(rows: int) -> None:
+    columns = [sheets.Column(f"c{n}", f"列{n}") for n in range(9)]
+    data = [{f"c{n}": f"值{n}-{row}" for n in range(9)} for row in range(rows)]
+    written: list[bytes] = []
+    compare(
+        f"write {rows} × 9 cells",
+        lambda: written.append(sheets.write(columns, data, sheet_title="表")),
+        f"read and check {rows} × 9 cells",
+        lambda: sheets.read(written[0], columns),
+    )
+
+
+def certificates(count: int = 50) -> None:
+    face = document.Face(
+        category="B",
+        kind="建筑施工企业项目负责人",
+        number="湘建安B(2026)0000001",
+        name="李雷",
+        sex="男",
+        birth_date=date(1985, 1, 1),
+        id_number="43010219850101001X",
+        enterprise="湖南样本建设有限公司",
+        position="项目负责人",
+        first_issued_on=AT.date(),
+        issued_on=AT.date(),
+        valid_from=AT.date(),
+        valid_to=date(2029, 3, 1),
+        issuer=OFFICE.issuer,
+        seal_text=OFFICE.seal_text,
+        photo=None,
+        address="https://example.org/v/0123456789abcdef012345",
+        licence_identifier="",
+        specimen=True,
+    )
+
+    def draw() -> None:
+        for _certificate in range(count):
+            document.draw(face)
+
+    compare("draw the first certificate of a process", lambda: document.draw(face), f"draw {count} more", draw)
+
+
+def compare(first: str, one: Callable[[], object], second: str, other: Callable[[], object]) -> None:
+    a, b = timed(one), timed(other)
+    print(f"{first:<42}{a:8.3f} s\n{second:<42}{b:8.3f} s   {b / a:6.1f} times the first\n")
+
+
+def timed(deed: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    deed()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main(*(int(word) if word.isdigit() else word for word in sys.argv[1:]))  # type: ignore[arg-type]

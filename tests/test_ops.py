@@ -1,0 +1,41 @@
+"""What the machines that watch the house are told."""
+
+import pytest
+from sqlalchemy import text
+
+
+def test_alive_is_said_without_asking_anybody(client):
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_a_house_that_can_work_says_so(client):
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok", "missing": []})
+
+
+def test_a_database_of_another_version_is_not_ready(client, house):
+    with house.engine.begin() as connection:
+        here = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    try:
+        answer = client.get("/readyz")
+    finally:
+        with house.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :here"), {"here": here})
+    assert (answer.status_code, answer.json["missing"]) == (503, ["schema"])
+
+
+def test_a_store_that_is_gone_is_named_and_nothing_more_is_told(client, house):
+    aside = house.settings.blobs.with_name("aside")
+    house.settings.blobs.rename(aside)
+    try:
+        answer = client.get("/readyz")
+    finally:
+        aside.rename(house.settings.blobs)
+    assert (answer.status_code, answer.json["missing"]) == (503, ["blobs"])
+    assert str(aside.parent) not in answer.text
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz"])
+def test_nothing_is_changed_through_them(client, address):
+    assert client.post(address).status_code == 405
