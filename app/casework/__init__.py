@@ -8,6 +8,14 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from app.casework.archive import ArchiveView, CertificateFileView, CertificateScreen
+from app.casework.claimform import ClaimView
+from app.casework.claims import (
+    CancellationScreen,
+    ReleaseScreen,
+    RenewalScreen,
+    ReplacementScreen,
+    TransferScreen,
+)
 from app.casework.filing import FilingView, NewApplicationScreen
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.casework.review import CaseView
@@ -15,13 +23,18 @@ from app.casework.review import CaseView
 # Screen, its ASCII name in the menu (which is its permission), its label, its icon; in the menu's order.
 ENTRIES = (
     (NewApplicationScreen, "NewApplication", _("New applications of safety personnel"), "file-plus"),
+    (RenewalScreen, "Renewals", _("Renewal of safety personnel certificates"), "refresh"),
+    (TransferScreen, "Transfers", _("Transfer of safety personnel"), "arrows-exchange"),
+    (ReplacementScreen, "Replacements", _("Replacement of safety personnel certificates"), "certificate"),
+    (CancellationScreen, "Cancellations", _("Cancellation of safety personnel certificates"), "file-x"),
+    (ReleaseScreen, "Releases", _("Transfers out to be agreed"), "logout"),
     (AcceptanceScreen, "Acceptance", _("Acceptance of applications"), "list-check"),
     (ReviewScreen, "Review", _("First review of applications"), "file-text"),
     (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
 )
-PAGES = (FilingView, CaseView, ArchiveView, CertificateFileView)
+PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView)
 
 
 def register(appbuilder: Any) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.casework.claims import certificate_links
 from app.casework.papers import opened
 from app.casework.progress import history
 from app.casework.reach import case_of
@@ -212,12 +213,14 @@ class CertificateScreen(Screen):
         return _until(item) if column == "valid_to" else None
 
     def row_links(self, item: Certificate) -> builtins.list[Link]:
+        claims = certificate_links(item)
         version = item.versions[-1] if item.versions else None
         if version is None:
-            return []
+            return claims
         pdf = url_for("CertificateFileView.open", version_id=version.id)
         code = url_for("LookupView.scanned", token=version.token)
         return [
+            *claims,
             Link(gettext("View certificate"), pdf, external=True),
             Link(gettext("Page behind the QR code"), code, external=True),
         ]

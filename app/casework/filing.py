@@ -6,7 +6,7 @@ Law: saving is all or nothing; what cannot be submitted stays a draft, and the p
 import builtins
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
 from flask_appbuilder import BaseView
@@ -36,31 +36,40 @@ from app.screens.screen import door
 from app.vocabulary import Action, Category, MatterKind, State
 from app.workflow import MOVES, carry_out, plan
 
-CHANGEABLE = tuple(move.source for move in MOVES if move.action is Action.SUBMIT)
+CHANGEABLE = tuple(dict.fromkeys(move.source for move in MOVES if move.action is Action.SUBMIT))
+WITHDRAWABLE = frozenset(move.source for move in MOVES if move.action is Action.WITHDRAW)
 ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
 
 
-class IsNew(WithinReach):
-    name = "New application"
+class OwnOfMatter(WithinReach):
+    """What the enterprise itself filed in one matter; an old enterprise reaches more, and it stands on a list of its own."""
+
+    name = "Own, of one matter"
 
     def apply(self, query: Any, value: Any) -> Any:
-        return super().apply(query, value).filter(Application.matter == MatterKind.NEW)
+        mine = Application.enterprise_id == desk.actor().enterprise_id
+        return super().apply(query, value).filter(mine, Application.matter == value)
 
 
-class NewApplicationScreen(CaseList):
-    """The list (R63, R69, R73, R77)."""
+class FilingList(CaseList):
+    """The enterprise's applications in one matter (R63, R69, R73, R77)."""
 
-    route_base = "/applications/new"
-    class_permission_name = "NewApplication"
-    base_permissions = ["can_list", "can_submit", "can_discard"]
-    base_filters = [["id", IsNew, None]]
-    list_title = _("New applications of safety personnel")
+    matter: ClassVar[MatterKind]
+    add_word: ClassVar[object]
+    base_permissions = ["can_list", "can_submit", "can_discard", "can_withdraw"]
     list_template = "casework/filings.html"
     list_columns = ["person.name", "category", "filing.handler_name", "submitted_at", "due_on", "state"]
     sub_columns = {"person.name": "person.masked_id_number", "category": "number"}
     order_columns = ["submitted_at", "due_on"]
     search_columns = ["person.name", "category", "submitted_at"]
     label_columns = {**CaseList.label_columns, "filing.handler_name": _("Handler")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.base_filters = [["id", OwnOfMatter, self.matter]]
+        super().__init__(**kwargs)
+
+    def home(self) -> str:
+        return url_for(f"{self.endpoint}.list")
 
     @door("/")
     def list(self) -> Response | str:
@@ -69,15 +78,19 @@ class NewApplicationScreen(CaseList):
     @door("/submit", "POST")
     def submit(self) -> Response | str:
         """上报 for the ticked rows, or for the one whose button was pressed."""
-        only = request.args.get("only", type=int)
-        return _submitted([only] if only else asked_ids(), url_for("NewApplicationScreen.list"))
+        return outcome.batch(asked_ids(), Action.SUBMIT, self.home())
+
+    @door("/withdraw", "POST")
+    def withdraw(self) -> Response | str:
+        """撤回: back into the enterprise's own hands, until it is accepted."""
+        return outcome.batch(asked_ids(), Action.WITHDRAW, self.home())
 
     @door(f"/{ROW}application_id>/discard", "POST")
     def discard(self, application_id: int) -> Response:
         filings.discard(db.session, [application_id], desk.actor())
         db.session.commit()
         flash(gettext("Deleted."), "success")
-        return redirect(safe_next(url_for("NewApplicationScreen.list")))
+        return redirect(safe_next(self.home()))
 
     def cell(self, column: str, item: Application) -> object | None:
         if column == "state" and item.state is State.DRAFT:  # nothing is done yet, and too many think it is
@@ -90,21 +103,31 @@ class NewApplicationScreen(CaseList):
         return dict(rows.with_entities(Application.state, func.count(Application.id)).group_by(Application.state).all())
 
     def head_links(self) -> builtins.list[Link]:
-        return [Link(gettext("Add application"), url_for("FilingView.add"), icon="plus", primary=True)]
+        return [Link(str(self.add_word), self.form_url(None), icon="plus", primary=True)]
+
+    def form_url(self, item: Application | None) -> str:
+        """The form: anew, or of the filing that a row belongs to."""
+        if item is None:
+            return url_for("FilingView.add")
+        return url_for("FilingView.edit", filing_id=item.filing_id, next=here())
 
     def batch_links(self) -> builtins.list[Link]:
-        url = url_for("NewApplicationScreen.submit")
+        url = url_for(f"{self.endpoint}.submit")
         sure = gettext("The authority can see them from then on. Whoever lacks something is left and named.")
         return [Link(BATCH_VERBS[Action.SUBMIT], url, icon="send", primary=True, post=True, confirm=sure)]
 
     def row_links(self, item: Application) -> builtins.list[Link]:
         links = []
         if item.state in CHANGEABLE:
-            links.append(Link(VERBS[Action.SUBMIT], url_for("NewApplicationScreen.submit", only=item.id), post=True))
-            links.append(Link(gettext("Edit"), url_for("FilingView.edit", filing_id=item.filing_id, next=here())))
+            links.append(Link(VERBS[Action.SUBMIT], url_for(f"{self.endpoint}.submit", only=item.id), post=True))
+            links.append(Link(gettext("Edit"), self.form_url(item)))
         links.append(self.read_link(item))
-        if item.state is State.DRAFT:
-            url = url_for("NewApplicationScreen.discard", application_id=item.id)
+        if item.state in WITHDRAWABLE:
+            url = url_for(f"{self.endpoint}.withdraw", only=item.id)
+            sure = gettext("Take the application of %(name)s back? It becomes a draft again.", name=item.person.name)
+            links.append(Link(VERBS[Action.WITHDRAW], url, post=True, confirm=sure))
+        if item.state is State.DRAFT and not item.round:
+            url = url_for(f"{self.endpoint}.discard", application_id=item.id)
             sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
             links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
         return [*links, *self.archive_links(item)]
@@ -113,8 +136,14 @@ class NewApplicationScreen(CaseList):
         return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)
 
 
-def _submitted(ids: Sequence[int], home: str) -> Response | str:
-    return outcome.batch(ids, Action.SUBMIT, home)
+class NewApplicationScreen(FilingList):
+    """安管人员新申报."""
+
+    matter = MatterKind.NEW
+    add_word = _("Add application")
+    route_base = "/applications/new"
+    class_permission_name = "NewApplication"
+    list_title = _("New applications of safety personnel")
 
 
 # --- the form ---------------------------------------------------------------------------------------------
@@ -166,6 +195,8 @@ class FilingView(BaseView):  # type: ignore[misc]
     @door(f"/{ROW}filing_id>/edit", "GET", "POST")
     def edit(self, filing_id: int) -> Response | str:
         filing = filings.own_filing(db.session, filing_id, desk.actor())
+        if filing.matter is not MatterKind.NEW:  # every place that names a filing leads here first
+            return redirect(url_for("ClaimView.edit", filing_id=filing_id, next=request.args.get("next")))
         if request.method == "GET" or request.form.get("then") == "tick":
             return self._form(filing)
         return self._keep(filing)
@@ -175,7 +206,7 @@ class FilingView(BaseView):  # type: ignore[misc]
         filing_id = filing.id if filing else None
         try:
             kept = _stored(filing)
-            left, sent = _sent(kept) if request.form.get("then") == "submit" else ([], 0)
+            left, n = sent(kept) if request.form.get("then") == "submit" else ([], 0)
             kept_id = kept.id
             db.session.commit()
         except (HouseError, IntegrityError) as no:
@@ -183,11 +214,11 @@ class FilingView(BaseView):  # type: ignore[misc]
             if isinstance(no, HouseError) and no.status != HouseError.status:
                 raise
             again = db.session.get(Filing, filing_id) if filing_id else None
-            return self._form(again, refusals=no.refusals if isinstance(no, HouseError) else (_CLASH,))
-        return redirect(_after(kept_id, left, sent))
+            return self._form(again, refusals=no.refusals if isinstance(no, HouseError) else (CLASH,))
+        return redirect(after(kept_id, left, n))
 
     def _form(self, filing: Filing | None, refusals: Sequence[Refusal] = ()) -> Response | str:
-        form = FilingForm(formdata=request.form if request.method == "POST" else None, **_handler(filing))
+        form = FilingForm(formdata=request.form if request.method == "POST" else None, **handler_of(filing))
         for refusal in refusals:
             if refusal.field in form:
                 form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
@@ -207,16 +238,16 @@ class FilingView(BaseView):  # type: ignore[misc]
             changeable=CHANGEABLE,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),
             loose=[refusal.sentence for refusal in refusals if refusal.field not in form],
-            left=_left(filing) if tried and filing else [],
+            left=left_in(filing) if tried and filing else [],
             back=safe_next(url_for("NewApplicationScreen.list")),
         )
         return Response(page, 422 if refusals else 200, mimetype="text/html")
 
 
-_CLASH = Refusal("clash", _("Somebody else has just filed for one of these people. Please look at the list again."))
+CLASH = Refusal("clash", _("Somebody else has just filed for one of these people. Please look at the list again."))
 
 
-def _handler(filing: Filing | None) -> dict[str, str]:
+def handler_of(filing: Filing | None) -> dict[str, str]:
     """Who handles it: as saved, else as last time, else the enterprise's contact."""
     if filing is None:
         mine = select(Filing).where(Filing.enterprise_id == desk.actor().enterprise_id)
@@ -281,22 +312,24 @@ def _stored(filing: Filing | None) -> Filing:
     return filings.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
 
 
-def _in_hand(filing: Filing) -> list[int]:
+def in_hand(filing: Filing) -> list[int]:
     """What of a filing can be submitted."""
     mine = select(Application.id).where(Application.filing_id == filing.id, Application.state.in_(CHANGEABLE))
     return list(db.session.scalars(mine.order_by(Application.id)))
 
 
-def _sent(filing: Filing) -> tuple[Collection[int], int]:
+def sent(filing: Filing) -> tuple[Collection[int], int]:
     """Submit what the filing holds: those left as drafts, and how many were sent."""
     office, at = desk.settings().office, desk.moment()
-    planned = carry_out(db.session, _in_hand(filing), Action.SUBMIT, desk.actor(), at=at, office=office)
+    planned = carry_out(db.session, in_hand(filing), Action.SUBMIT, desk.actor(), at=at, office=office)
     return list(planned.refused), len(planned.passes)
 
 
-def _after(filing_id: int, left: Collection[int], sent: int) -> str:
+def after(
+    filing_id: int, left: Collection[int], sent: int, endpoint: str = "NewApplicationScreen", edit: str = "FilingView.edit"
+) -> str:
     """Where to go after saving, with a word on what was sent and what was only saved."""
-    home = url_for("NewApplicationScreen.list")
+    home = url_for(f"{endpoint}.list")
     if sent:
         flash(gettext("%(n)s applications were submitted.", n=sent), "success")
     if left:
@@ -306,16 +339,16 @@ def _after(filing_id: int, left: Collection[int], sent: int) -> str:
             ),
             "warning",
         )
-        return url_for("FilingView.edit", filing_id=filing_id, tried=1)
+        return url_for(edit, filing_id=filing_id, tried=1)
     if not sent:
         flash(gettext("Saved. Not submitted yet: the authority sees nothing until you press Submit."), "warning")
-        return url_for("NewApplicationScreen.list", state=State.DRAFT.value)
+        return url_for(f"{endpoint}.list", state=State.DRAFT.value)
     return safe_next(home)
 
 
-def _left(filing: Filing) -> list[Left]:
+def left_in(filing: Filing) -> list[Left]:
     """Everything that stands in the way of submitting this filing, person by person."""
-    ids = _in_hand(filing)
+    ids = in_hand(filing)
     if not ids:
         return []
     office, at = desk.settings().office, desk.moment()

@@ -98,7 +98,7 @@ def told(planned: Plan, action: Action, home: str) -> Response | str:
         return redirect(back)
     page = render_template(
         "casework/outcome.html",
-        title=gettext("Result: %(verb)s", verb=BATCH_VERBS[action]),
+        title=gettext("Result: %(verb)s", verb=BATCH_VERBS.get(action, VERBS[action])),
         verb=VERBS[action],
         done=[planned.names[key] for key in planned.passes],
         left=left_of(planned, back),

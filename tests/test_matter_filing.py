@@ -1,0 +1,239 @@
+"""延期, 变更, 换证, 注销 through the enterprise's doors: from 申报 to 上报, and every way in which it is refused."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.clock import now, office_day
+from app.models import Application, Certificate, Filing
+from app.storage import Store
+from app.vocabulary import Category, PaperKind, Role, State
+from tests import make
+from tests.hostile_files import jpeg
+from tests.test_casework import Works, look
+
+HANDLER = {"handler_name": "周敏", "handler_mobile": "13812345678"}
+TODAY = office_day(now())
+P = PaperKind
+
+
+class Holder(Works):
+    """An enterprise whose people hold certificates, and its browser."""
+
+    def held(self, **facts) -> Certificate:
+        person = make.person(self.enterprise)
+        self.session.add(person)
+        self.session.flush()
+        papers = make.complete_papers(person)
+        digest = Store(self.house.settings.blobs).put(jpeg(413, 579))
+        for paper in papers:
+            paper.digest = digest
+        certificate = make.certificate(person, **{"valid_to": TODAY + timedelta(days=60), **facts})
+        self.session.add_all([*papers, certificate])
+        self.session.commit()
+        return certificate
+
+    @property
+    def clerk(self):
+        return self.browser(Role.ENTERPRISE_CLERK)
+
+    def file(self, matter, *certificates, papers=(), then="submit", **typed):
+        """Post the form as a browser would, one scan for each kind and certificate."""
+        keys = typed.pop("keys", None) or [c.id for c in certificates]
+        scans = {f"paper_{kind.value}-{key}": (io.BytesIO(jpeg(600, 800)), "scan.jpg") for kind in papers for key in keys}
+        data = {**HANDLER, "then": then, "rowid": [c.id for c in certificates], **typed, **scans}
+        return self.clerk.post(f"/claims/{matter}/add", data=data, content_type="multipart/form-data")
+
+    def states(self) -> list[State]:
+        self.session.rollback()
+        mine = select(Application.state).where(Application.enterprise_id == self.enterprise.id)
+        found = list(self.session.scalars(mine.order_by(Application.id)))
+        self.session.rollback()
+        return found
+
+
+@pytest.fixture
+def holder(session, signed_in, house) -> Holder:
+    return Holder(session, signed_in, house)
+
+
+@pytest.fixture
+def other(session, signed_in, house) -> Holder:
+    return Holder(session, signed_in, house, name="湖南旧东家建设有限公司")
+
+
+RENEWAL = (P.OLD_CERTIFICATE, P.CONTINUING_EDUCATION)
+
+
+def test_a_renewal_is_filed_and_submitted_in_one_go(holder):
+    answer = holder.file("renewal", holder.held(), papers=RENEWAL)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_a_cancellation_is_filed_with_its_reason(holder):
+    answer = holder.file("cancellation", holder.held(), papers=(P.DISMISSAL_PROOF,), reason_code="left")
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+    assert look(holder.session, select(Application.reason_code)) == "left"
+
+
+def test_what_lacks_a_paper_stays_a_draft_and_the_form_links_to_the_card(holder):
+    answer = holder.file("renewal", holder.held(), papers=(P.OLD_CERTIFICATE,))
+    page = holder.clerk.get(answer.location).text
+    assert holder.states() == [State.DRAFT]
+    assert "Saved as drafts, not submitted" in page
+    assert "#paper-continuing_education" in page
+    assert 'id="paper-continuing_education"' in page
+    assert "scan.jpg" in page
+
+
+def test_a_draft_is_completed_on_its_own_form(holder):
+    certificate = holder.held()
+    where = holder.file("renewal", certificate, papers=(P.OLD_CERTIFICATE,)).location.partition("?")[0]
+    scan = {f"paper_continuing_education-{certificate.id}": (io.BytesIO(jpeg(600, 800)), "b.jpg")}
+    answer = holder.clerk.post(where, data={**HANDLER, "then": "submit", "rowid": certificate.id, **scan})
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_looking_at_the_forms_changes_nothing(holder):
+    certificate = holder.held()
+    for matter in ("renewal", "transfer", "replacement", "cancellation"):
+        assert holder.clerk.get(f"/claims/{matter}/add?certificate={certificate.id}").status_code == 200
+        assert holder.clerk.get(f"/applications/{matter}/").status_code == 200
+    assert look(holder.session, select(func.count(Filing.id))) == 0
+
+
+def test_the_certificate_row_leads_to_what_can_be_filed_for_it(holder):
+    certificate = holder.held()
+    page = holder.clerk.get("/certificates/").text
+    for matter in ("renewal", "replacement", "cancellation"):
+        assert f"/claims/{matter}/add?certificate={certificate.id}" in page
+
+
+def test_the_form_shows_the_person_and_the_cards_of_a_chosen_certificate(holder):
+    certificate = holder.held()
+    page = holder.clerk.get(f"/claims/renewal/add?certificate={certificate.id}").text
+    assert certificate.number in page
+    assert f"paper_continuing_education-{certificate.id}" in page
+
+
+@pytest.mark.parametrize("matter", ["renewal", "cancellation"])
+def test_another_enterprises_certificate_is_not_found(holder, other, matter):
+    strange = other.held()
+    assert holder.file(matter, strange, reason_code="left" if matter == "cancellation" else "").status_code == 404
+    assert strange.number not in holder.clerk.get(f"/claims/{matter}/add?certificate={strange.id}").text
+
+
+def test_another_enterprises_filing_is_not_found(holder, other):
+    other.file("renewal", other.held(), then="")
+    theirs = look(holder.session, select(Filing.id))
+    assert holder.clerk.get(f"/claims/{theirs}/edit").status_code == 404
+    assert holder.clerk.post(f"/claims/{theirs}/edit", data=HANDLER).status_code == 404
+
+
+def test_a_bad_file_stores_nothing_and_keeps_what_was_typed(holder):
+    certificate = holder.held()
+    bad = {f"paper_old_certificate-{certificate.id}": (io.BytesIO(b"MZ not a picture"), "scan.jpg")}
+    answer = holder.file("renewal", certificate, handler_name="欧阳修", **bad)
+    assert answer.status_code == 422
+    assert "欧阳修" in answer.text
+    assert 'href="#paper-old_certificate"' in answer.text
+    assert look(holder.session, select(func.count(Filing.id))) == 0
+
+
+def test_nothing_chosen_no_handler_and_no_reason_are_all_named(holder):
+    answer = holder.file("cancellation", handler_name="", handler_mobile="12")
+    assert answer.status_code == 422
+    assert "handler&#39;s name" in answer.text
+    assert "at least one" in answer.text
+    assert "choose a reason" in holder.file("cancellation", holder.held()).text
+
+
+@pytest.mark.usefixtures("strict")
+def test_a_post_without_the_token_is_refused(holder):
+    assert holder.file("renewal", holder.held()).status_code == 400
+    assert holder.states() == []
+
+
+def test_an_unknown_matter_and_ids_that_are_none_are_no_faults(holder):
+    assert holder.clerk.get("/claims/new/add").status_code == 404
+    assert holder.clerk.get("/claims/renewal/add?certificate=%C2%B2&certificate=9999999999999999999999").status_code == 200
+    assert holder.clerk.post("/claims/renewal/add", data={**HANDLER, "rowid": "x"}).status_code == 404
+
+
+def test_a_submitted_application_can_be_taken_back_and_a_strangers_cannot(holder, other):
+    holder.file("renewal", holder.held(), papers=RENEWAL)
+    mine = look(holder.session, select(Application.id))
+    other.clerk.post("/applications/renewal/withdraw", data={"rowid": mine})
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+    assert holder.clerk.post("/applications/renewal/withdraw", data={"rowid": mine}).status_code == 302
+    assert holder.states() == [State.DRAFT]
+
+
+LOST = {"declared_on": "2026-02-20", "medium": "湖南日报"}
+REPLACEMENTS = [
+    ("wrong_information", {"name": "李小明"}, (P.CORRECTION_PROOF,), {}),
+    ("lost", LOST, (P.LOSS_STATEMENT,), {}),
+    ("enterprise_renamed", {}, (P.OLD_CERTIFICATE, P.RENAMING_APPROVAL), {"printed_enterprise": "湖南旧名建设有限公司"}),
+    ("paper_to_electronic", {}, (P.OLD_CERTIFICATE,), {"is_electronic": False}),
+]
+
+
+@pytest.mark.parametrize(("reason", "said", "papers", "facts"), REPLACEMENTS)
+def test_each_reason_of_replacement_asks_for_its_own_and_is_submitted(holder, reason, said, papers, facts):
+    certificate = holder.held(**facts)
+    page = holder.clerk.get(f"/claims/replacement/add?certificate={certificate.id}&reason={reason}").text
+    assert all(f'name="{name}-{certificate.id}"' in page for name in said)
+    assert page.count('type="file"') == len(papers)
+    typed = {f"{name}-{certificate.id}": text for name, text in said.items()}
+    answer = holder.file("replacement", certificate, papers=papers, reason_code=reason, **typed)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE], holder.clerk.get(answer.location).text
+
+
+def test_a_certificate_from_another_province_is_brought_along(holder):
+    person = holder.passer()
+    said = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
+    typed = {f"{name}-in": text for name, text in {**said, "valid_to": str(TODAY + timedelta(days=400))}.items()}
+    papers = (P.OLD_CERTIFICATE, P.TRANSFER_PROOF)
+    where = {"reason_code": "from_other_province", "person": person.id, "category": "C1", "keys": ["in"]}
+    answer = holder.file("replacement", papers=papers, **where, **typed)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE], holder.clerk.get(answer.location).text
+
+
+def test_another_enterprises_person_brings_nothing_along(holder, other):
+    strange = other.passer()
+    asked = {"reason_code": "from_other_province", "person": strange.id, "category": "C1"}
+    shown = holder.file("replacement", then="choose", **asked).text
+    assert strange.name not in shown.partition("<main")[2]
+    assert holder.file("replacement", **asked).status_code == 404
+
+
+def test_a_new_enterprise_name_takes_many_certificates_with_one_approval(holder):
+    many = [holder.held(printed_enterprise="湖南旧名建设有限公司") for _n in range(3)]
+    scan = {"paper_renaming_approval-all": (io.BytesIO(jpeg(600, 800)), "approval.jpg")}
+    answer = holder.file("replacement", *many, papers=(P.OLD_CERTIFICATE,), reason_code="enterprise_renamed", **scan)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE] * 3, holder.clerk.get(answer.location).text
+
+
+def test_what_cannot_be_read_is_named_at_its_field_and_kept(holder):
+    certificate = holder.held()
+    typed = {f"declared_on-{certificate.id}": "yesterday", f"medium-{certificate.id}": "湖南日报"}
+    answer = holder.file("replacement", certificate, reason_code="lost", **typed)
+    assert answer.status_code == 422
+    assert f'href="#declared_on-{certificate.id}"' in answer.text
+    assert "yesterday" in answer.text
+    assert "湖南日报" in answer.text
+
+
+def test_an_undivided_certificate_may_choose_its_new_category(holder):
+    certificate = holder.held(category=Category.C)
+    typed = {f"{name}-{certificate.id}": text for name, text in {**LOST, "category": "C2"}.items()}
+    holder.file("replacement", certificate, papers=(P.LOSS_STATEMENT,), reason_code="lost", **typed)
+    assert look(holder.session, select(Application.details))["category"] == "C2"
