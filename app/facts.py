@@ -596,6 +596,5 @@ def _person(row: Row) -> dict[str, str]:
 
 
 def _releasing(row: Row) -> dict[str, str] | None:
-    if row["releasing_enterprise_id"] is None:
-        return None
-    return {"name": row["releasing_name"], "mobile": row["releasing_mobile"] or ""}
+    there = row["releasing_enterprise_id"] is not None
+    return {"name": row["releasing_name"], "mobile": row["releasing_mobile"] or ""} if there else None

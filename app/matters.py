@@ -216,6 +216,12 @@ _PAPERS: tuple[tuple[MatterKind, str, str, tuple[PaperKind, ...]], ...] = (
 )
 
 
+def papers_at_first(matter: MatterKind, category: Category, reason: str = "") -> tuple[PaperKind, ...]:
+    """What the table asks for before the administrator touches it: forms are laid out by it, decisions never."""
+    fits = (line for line in _PAPERS if line[0] is matter and line[1] in ("", category.value) and line[2] in ("", reason))
+    return tuple(dict.fromkeys(paper for *_where, papers in fits for paper in papers))
+
+
 def seed_papers(session: Session) -> int:
     """Add the lines of the table of required papers that are not there; what the administrator switched stays. How many."""
     there = {

@@ -10,6 +10,9 @@ from flask_babel import lazy_gettext as _
 
 from app import basics, casework, desk, examwork, overview
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
+from app.casework.releases import OfficeReleaseScreen
+from app.casework.required import PaperRuleScreen
+from app.casework.standing import StandingView
 from app.db import db
 from app.help import register as register_help
 from app.public import register_public
@@ -26,6 +29,9 @@ def register_views(appbuilder: Any) -> None:
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
+    add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
+    add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)
+    add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)

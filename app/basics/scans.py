@@ -16,17 +16,17 @@ from app import desk
 from app.attachments import Owner, attach, current, discard
 from app.errors import Refusal, Unmet
 from app.forms import Uploaded, UploadField
-from app.matters import MATTERS
+from app.matters import papers_at_first
 from app.models import Paper
 from app.places import anchor_of
 from app.scope import reaches
 from app.storage import FileRefused
-from app.vocabulary import PERSON_PAPERS, MatterKind, PaperKind
+from app.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind
 
 PICTURES = (".jpg", ".jpeg", ".png")
 SCANS = (*PICTURES, ".pdf")
 
-_BY_CATEGORY = MATTERS[MatterKind.NEW].papers
+_BY_CATEGORY = {category: papers_at_first(MatterKind.NEW, category) for category in CURRENT_CATEGORIES}
 # The scans that everybody needs, whatever the category (R64); the others are said to be for some.
 NEEDED = tuple(kind for kind in PERSON_PAPERS if all(kind in papers for papers in _BY_CATEGORY.values()))
 

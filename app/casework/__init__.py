@@ -19,6 +19,7 @@ from app.casework.claims import (
 from app.casework.filing import FilingView, NewApplicationScreen
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.casework.review import CaseView
+from app.casework.standing import CertificateHistoryView
 
 # Screen, its ASCII name in the menu (which is its permission), its label, its icon; in the menu's order.
 ENTRIES = (
@@ -34,7 +35,7 @@ ENTRIES = (
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
 )
-PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView)
+PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView)
 
 
 def register(appbuilder: Any) -> None:

@@ -4,7 +4,7 @@ Law: shown from what was kept, never from what stands there today; every opening
 """
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.casework.claim import claim_of
 from app.casework.claims import certificate_links
 from app.casework.papers import opened
 from app.casework.progress import history
@@ -29,6 +30,7 @@ from app.db import db
 from app.errors import NotFound
 from app.facts import of_applications
 from app.identity import fold_certificate_number
+from app.matters import MATTERS
 from app.models import Application, Certificate, CertificateVersion, Step
 from app.scope import must_reach
 from app.screens import Link, Screen, SelInterface, tone
@@ -36,9 +38,31 @@ from app.screens.furniture import safe_next
 from app.screens.query import contains
 from app.screens.reach import ROW, WithinReach
 from app.screens.screen import door
-from app.vocabulary import Action, CertificateStatus, Role, State
+from app.vocabulary import Action, CertificateStatus, MatterKind, Role, State
 
 SOON = timedelta(days=90)  # R107: renewal is asked for within three months before the last day
+
+FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
+    MatterKind.NEW: _("Application form for the work safety assessment certificate"),
+    MatterKind.RENEWAL: _("Application form for the renewal of the work safety assessment certificate"),
+    MatterKind.TRANSFER: _("Application form for the transfer of the work safety assessment certificate"),
+    MatterKind.REPLACEMENT: _("Application form for the replacement of the work safety assessment certificate"),
+    MatterKind.CANCELLATION: _("Application form for the cancellation of the work safety assessment certificate"),
+}
+GRANTED: Mapping[MatterKind, object] = {
+    MatterKind.NEW: _("After review the conditions are met. The certificate is granted."),
+    MatterKind.RENEWAL: _("After review the conditions are met. The validity of the certificate is extended."),
+    MatterKind.TRANSFER: _("After review the conditions are met. The certificate is transferred to your enterprise."),
+    MatterKind.REPLACEMENT: _("After review the conditions are met. The certificate is replaced."),
+    MatterKind.CANCELLATION: _("After review the conditions are met. The certificate is cancelled from today."),
+}
+REFUSED: Mapping[MatterKind, object] = {
+    MatterKind.NEW: _("After review the certificate is not granted, for the following reason."),
+    MatterKind.RENEWAL: _("After review the validity is not extended, for the following reason."),
+    MatterKind.TRANSFER: _("After review the transfer is not granted, for the following reason."),
+    MatterKind.REPLACEMENT: _("After review the replacement is not granted, for the following reason."),
+    MatterKind.CANCELLATION: _("After review the cancellation is not granted, for the following reason."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +99,10 @@ class ArchiveView(BaseView):  # type: ignore[misc]
             title=gettext("E-archive"),
             crumbs=[(case.person.name, url_for("CaseView.read", application_id=case.id))],
             case=case,
-            person=about_person(facts, in_full=not desk.actor().roles.isdisjoint({Role.ENTERPRISE_CLERK})),
+            person=about_person(facts, in_full=_may_see_numbers(case)),
             about=about_case(case, facts),
+            claim=claim_of(facts, in_full=_may_see_numbers(case)),
+            form_title=FORMS[case.matter],
             submitted=facts.submitted,
             letters=letters_of(case),
             long_day=lambda at: format_date(office_day(at), "long"),
@@ -85,6 +111,12 @@ class ArchiveView(BaseView):  # type: ignore[misc]
             history=history(case),
             back=safe_next(home()),
         )
+
+
+def _may_see_numbers(case: Application) -> bool:
+    """The enterprise that filed typed them itself; of a transfer the old one is not told anew."""
+    actor = desk.actor()
+    return Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id == case.enterprise_id
 
 
 def _version_of(case: Application) -> CertificateVersion | None:
@@ -101,7 +133,7 @@ def letters_of(case: Application) -> list[Letter]:
 
 
 def _slip(case: Application, step: Step) -> Letter:
-    days = desk.settings().office.decide_days
+    days = MATTERS[case.matter].days(desk.settings().office)
     return Letter(
         "slip",
         gettext("Acceptance slip"),
@@ -134,9 +166,17 @@ def _declined(case: Application, step: Step) -> Letter:
 
 
 def _refused(case: Application, step: Step) -> Letter:
-    sentences = [gettext("After review the certificate is not granted, for the following reason.")]
+    sentences = [REFUSED[case.matter]]
     title = gettext("Decision of refusal")
     return Letter(f"letter-{step.id}", title, case.number, sentences, step.reason, step.actor, step.at, legal_paths=True)
+
+
+def _approved(case: Application, step: Step) -> Letter:
+    sentences: list[object] = [GRANTED[case.matter]]
+    if case.certificate:
+        sentences.append(gettext("Certificate number: %(number)s", number=case.certificate.number))
+    title = gettext("Decision of approval")
+    return Letter(f"letter-{step.id}", title, case.number, sentences, step.reason, step.actor, step.at)
 
 
 LETTERS = {
@@ -145,6 +185,7 @@ LETTERS = {
     Action.DECLINE: _declined,
     Action.REFUSE_REVIEW: _refused,
     Action.REFUSE_APPROVAL: _refused,
+    Action.APPROVE: _approved,
 }
 
 
@@ -214,15 +255,17 @@ class CertificateScreen(Screen):
 
     def row_links(self, item: Certificate) -> builtins.list[Link]:
         claims = certificate_links(item)
+        past = Link(gettext("Certificate history"), url_for("CertificateHistoryView.show", certificate_id=item.id))
         version = item.versions[-1] if item.versions else None
         if version is None:
-            return claims
+            return [*claims, past]
         pdf = url_for("CertificateFileView.open", version_id=version.id)
         code = url_for("LookupView.scanned", token=version.token)
         return [
             *claims,
             Link(gettext("View certificate"), pdf, external=True),
             Link(gettext("Page behind the QR code"), code, external=True),
+            past,
         ]
 
 

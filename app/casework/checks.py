@@ -15,7 +15,7 @@ from app.config import Office
 from app.errors import Refusal
 from app.facts import Facts
 from app.identity import age
-from app.matters import MATTERS, can_be_printed
+from app.matters import MATTERS, Matter, can_be_printed, warnings_of
 from app.originals import ORIGINALS
 from app.rules import Rule
 from app.vocabulary import PaperKind, PassSource
@@ -49,6 +49,22 @@ def _certificates(case: Facts, on: date) -> object:
     return gettext(", ").join(held) if held else gettext("Holds no certificate in force.")
 
 
+def _number(case: Facts, _on: date) -> object:
+    return case.certificate.number if case.certificate else ""
+
+
+def _until(case: Facts, _on: date) -> object:
+    return case.certificate.valid_to.isoformat() if case.certificate else ""
+
+
+def _holder(case: Facts, _on: date) -> object:
+    return case.certificate.enterprise_name if case.certificate else ""
+
+
+def _target(case: Facts, _on: date) -> object:
+    return case.target_category.label if case.target_category is not case.category else ""
+
+
 def _nothing(_case: Facts, _on: date) -> object:
     return ""
 
@@ -64,7 +80,38 @@ LINES: Mapping[Rule, tuple[object, Detail]] = {
     rules.is_not_banned: (_("Not barred from applying"), _nothing),
     rules.holds_no_such_certificate: (_("No certificate of this category yet"), _certificates),
     can_be_printed: (_("All characters can be printed"), _nothing),
+    rules.enterprise_is_registered: (_("Registration of the enterprise approved"), _nothing),
+    rules.certificate_is_own: (_("Certificate held with the filing enterprise"), _number),
+    rules.certificate_is_with_another_enterprise: (_("Certificate held with the old enterprise"), _holder),
+    rules.certificate_is_of_this_province: (_("Issued by this province"), _number),
+    rules.certificate_stands: (_("Certificate neither suspended nor ended"), _number),
+    rules.certificate_has_not_expired: (_("Certificate not expired"), _until),
+    rules.asks_within_the_renewal_window: (_("Within the window of renewal"), _until),
+    rules.is_the_only_open_application: (_("No other open application on it"), _nothing),
+    rules.divided_category_is_free: (_("Category after the replacement is free"), _target),
+    rules.corrects_something: (_("Something is corrected"), _nothing),
+    rules.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), _nothing),
+    rules.shows_another_enterprise_name: (_("Enterprise name on the certificate is out of date"), _nothing),
+    rules.is_still_on_paper: (_("Certificate still on paper"), _nothing),
+    rules.comes_with_a_certificate_in_force: (_("Certificate of the other province in force"), _nothing),
 }
+
+
+_ON_A_CERTIFICATE = {
+    rules.certificate_is_own,
+    rules.certificate_stands,
+    rules.certificate_has_not_expired,
+    rules.certificate_is_of_this_province,
+}
+
+
+def _applies(rule: Rule, case: Facts) -> bool:
+    """A rule that has nothing to ask of this case holds, and is not worth a line."""
+    if rule is rules.divided_category_is_free:
+        return case.target_category is not case.category
+    if rule is rules.corrected_id_number_is_free:
+        return "id_number" in case.submitted_details
+    return case.certificate is not None or rule not in _ON_A_CERTIFICATE
 
 
 def checks_of(case: Facts, blocking: tuple[Refusal, ...], on: date, office: Office) -> list[Check]:
@@ -73,22 +120,30 @@ def checks_of(case: Facts, blocking: tuple[Refusal, ...], on: date, office: Offi
     red: dict[str, Check] = {str(no.sentence): (False, no.sentence, "", "") for no in blocking}
     amber: dict[str, Check] = {}
     green: list[Check] = []
-    asked = dict.fromkeys((*matter.rules, *matter.on_acceptance, *matter.on_approval, matter.papers_are_complete))
-    for rule in asked:
+    for rule in _asked(matter, case):
         standing = [no for no in rule(case, on, office) if str(no.sentence) not in red]
         amber |= {str(no.sentence): (None, no.sentence, gettext("Changed since it was submitted."), "") for no in standing}
         if not standing:
             green += _held(rule, case, on, blocked=any(True for _no in rule(case, on, office)))
-    return [*red.values(), *amber.values(), *green]
+    known = {
+        str(no.sentence): (None, no.sentence, gettext("To be weighed; it may go on."), "")
+        for no in warnings_of(case, on, office)
+    }
+    return [*red.values(), *(amber | known).values(), *green]
+
+
+def _asked(matter: Matter, case: Facts) -> dict[Rule, None]:
+    """Every rule of the matter once, whenever it is asked."""
+    by_reason = matter.by_reason.get(case.reason_code, ())
+    return dict.fromkeys((*matter.rules, *by_reason, *matter.on_acceptance, *matter.on_approval, rules.papers_are_complete))
 
 
 def _held(rule: Rule, case: Facts, on: date, *, blocked: bool) -> Iterator[Check]:
     if blocked:
         return
-    if rule == MATTERS[case.matter].papers_are_complete:
-        kinds = MATTERS[case.matter].papers[case.category]
-        yield True, gettext("Scans of the person complete"), _labels(kinds), ""
-    elif rule in LINES:
+    if rule == rules.papers_are_complete:
+        yield True, gettext("Scans complete"), _labels(case.required_papers(on)), ""
+    elif rule in LINES and _applies(rule, case):
         title, detail = LINES[rule]
         yield True, title, detail(case, on), ""
 

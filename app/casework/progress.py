@@ -11,13 +11,21 @@ from flask_babel import gettext
 from app.clock import office_time
 from app.models import Application, Step
 from app.vocabulary import CLOSED, Action, Stage, State
-from app.workflow import MOVES
+from app.workflow import MOVES, MOVING
 
 Node = tuple[object, str, str]  # label, who, when
 
 _STAGES = {move.action: move.stage for move in MOVES if move.stage}
 _AT = {move.source: move.stage for move in MOVES if move.stage}
 _STOPPED = {move.target: move.stage for move in MOVES if move.stage and not move.agreed and move.target in CLOSED}
+_BETWEEN = {State.AWAITING_RELEASE: "released", State.RELEASE_REFUSED: "released"}
+_OWN_MARKS = {
+    Action.SUBMIT: "submitted",
+    Action.RELEASE: "released",
+    Action.REFUSE_RELEASE: "released",
+    Action.RELEASE_BY_OFFICE: "released",
+}
+AGAINST = frozenset({*CLOSED, State.RELEASE_REFUSED}) - {State.APPROVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +37,23 @@ class Progress:
 
 def progress(case: Application) -> Progress:
     """Submission, the three stages, the certificate: who and when, as far as this round has come."""
-    last = {_node_of(step): step for step in case.steps if step.round == case.round}
     stages = list(Stage)
-    labels: list[object] = [gettext("Submitted by the enterprise"), *(str(stage.label) for stage in stages)]
-    nodes = [_node(label, last.get(n)) for n, label in enumerate(labels)]
+    marks: list[object] = ["submitted", *(["released"] if case.matter in MOVING else []), *stages]
+    last = {_mark_of(step): step for step in case.steps if step.round == case.round}
+    said = {"submitted": gettext("Submitted by the enterprise"), "released": gettext("Consent of the old enterprise")}
+    nodes = [_node(said[mark] if isinstance(mark, str) else mark, last.get(mark)) for mark in marks]
     number = case.certificate.number if case.certificate and case.state is State.APPROVED else ""
     nodes.append((gettext("Certificate"), number, _short(case.closed_at) if number else ""))
     if case.state is State.APPROVED:
         return Progress(nodes, len(nodes), stopped=False)
-    stage = _AT.get(case.state) or _STOPPED.get(case.state)
-    return Progress(nodes, stages.index(stage) + 1 if stage else 0, stopped=case.state in CLOSED)
+    stage: object = _AT.get(case.state) or _STOPPED.get(case.state) or _BETWEEN.get(case.state)
+    stopped = case.state in CLOSED or case.state is State.RELEASE_REFUSED
+    return Progress(nodes, marks.index(stage) if stage in marks else 0, stopped=stopped)
 
 
-def _node_of(step: Step) -> int:
-    stage = _STAGES.get(step.action)
-    return list(Stage).index(stage) + 1 if stage else 0
+def _mark_of(step: Step) -> object:
+    """The node a step belongs to; none for what takes the case off the road."""
+    return _STAGES.get(step.action) or _OWN_MARKS.get(step.action)
 
 
 def _node(label: object, step: Step | None) -> Node:
@@ -63,7 +73,7 @@ def history(case: Application) -> list[dict[str, object]]:
             "who": step.actor,
             "at": step.at,
             "text": step.reason,
-            "tone": "bad" if step.target in CLOSED and step.target is not State.APPROVED else "",
+            "tone": "bad" if step.target in AGAINST else "",
         }
         for step in reversed(case.steps)
     ]

@@ -57,7 +57,7 @@ class CaseList(Screen):
     sub_columns = {"person.name": "person.masked_id_number", "matter": "category", "enterprise.name": "number"}
     tag_columns = ("state",)
     tabs_column = "state"
-    search_columns = ["person.name", "enterprise.name", "category"]
+    search_columns = ["person.name", "matter", "enterprise.name", "category"]
     search_by = {"number": by_number}
     label_columns = {
         "person.name": _("Full name"),

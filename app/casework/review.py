@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from app import audit, desk
 from app.casework.checks import checks_of
+from app.casework.claim import claim_of
 from app.casework.papers import draw_at_once
 from app.casework.progress import history, last_step, progress
 from app.casework.queues import due, standing_of
@@ -116,7 +117,7 @@ class CaseView(BaseView):  # type: ignore[misc]
 
     def _page(self, case: Application, said: Said = OPENED, *, reading: bool = False) -> Response:
         facts = of_applications(db.session, [case.id])[case.id]
-        moves = [] if reading or said.stale else [m for m in moves_open_to(desk.actor(), case.state) if m.stage]
+        moves = [] if reading or said.stale else [m for m in moves_open_to(desk.actor(), case) if m.stage]
         address = request.values.get("next", "")
         place = None if reading else standing_of(case, address)
         page = self.render_template(
@@ -132,6 +133,7 @@ class CaseView(BaseView):  # type: ignore[misc]
             facts=[*about_person(facts, in_full=said.revealed), *about_case(case, facts)]
             if reading or not moves
             else brief(case, facts, in_full=said.revealed),
+            claim=claim_of(facts, case.snapshot_before, in_full=said.revealed),
             due=due(case.due_on, desk.today()) if case.due_on else None,
             scans=scans_of(facts),
             place=place,
@@ -239,7 +241,7 @@ def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
 
 def _edit_address(case: Application) -> str:
     """Where the enterprise corrects it, while it is in its own hands."""
-    mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case.state))
+    mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case))
     return route("FilingView.edit", filing_id=case.filing_id) if mine else ""
 
 

@@ -14,7 +14,6 @@ from app import desk
 from app.db import db
 from app.facts import Facts
 from app.identity import mask_birth_date, mask_id, mask_mobile
-from app.matters import MATTERS
 from app.models import Application, Paper
 from app.scope import reach
 from app.screens import shown
@@ -111,12 +110,15 @@ def scans_of(case: Facts) -> list[Scan]:
 
 def _wanted(case: Facts) -> list[tuple[PaperKind, int | None]]:
     kept = case.submitted
-    kinds = dict.fromkeys((*MATTERS[case.matter].papers[case.category], *map(PaperKind, kept["papers"])))  # type: ignore[arg-type]
-    return [
-        *((kind, kept["papers"].get(kind.value)) for kind in kinds),
-        *((PaperKind.QUALIFICATION, paper_id) for paper_id in kept["qualifications"] or [None]),
-        (PaperKind.PLEDGE, kept["pledge"]),
-    ]
+    company = (PaperKind.QUALIFICATION, PaperKind.PLEDGE)
+    asked = case.required_papers(desk.today())
+    own = dict.fromkeys((*(kind for kind in asked if kind not in company), *map(PaperKind, kept["papers"])))  # type: ignore[arg-type]
+    wanted: list[tuple[PaperKind, int | None]] = [(kind, kept["papers"].get(kind.value)) for kind in own]
+    if PaperKind.QUALIFICATION in asked or kept["qualifications"]:
+        wanted += [(PaperKind.QUALIFICATION, paper_id) for paper_id in kept["qualifications"] or [None]]
+    if PaperKind.PLEDGE in asked or kept["pledge"]:
+        wanted.append((PaperKind.PLEDGE, kept["pledge"]))
+    return wanted
 
 
 def _scan(kind: PaperKind, paper: Paper | None) -> Scan:

@@ -12,6 +12,11 @@ from app.workflow import MOVES, Move
 
 VERBS: Mapping[Action, object] = {
     Action.SUBMIT: _("Submit"),
+    Action.WITHDRAW: _("Withdraw"),
+    Action.ABANDON: _("Give up"),
+    Action.RELEASE: _("Agree to the transfer out"),
+    Action.REFUSE_RELEASE: _("Disagree to the transfer out"),
+    Action.RELEASE_BY_OFFICE: _("Release"),
     Action.ACCEPT: _("Accept"),
     Action.RETURN: _("Return for correction"),
     Action.DECLINE: _("Do not accept"),
@@ -50,6 +55,15 @@ REASONS: Mapping[Action, tuple[object, ...]] = {
         _("The exam was passed more than two years ago."),
         _("The originals were not shown at the service centre in time."),
         _("The qualification certificate has expired."),
+    ),
+    Action.REFUSE_RELEASE: (
+        _("The employment contract with our enterprise has not ended."),
+        _("The person still serves on a project that is under construction."),
+    ),
+    Action.RELEASE_BY_OFFICE: (
+        _("The proof of the end of employment was examined; the old enterprise does not cooperate."),
+        _("The old enterprise has been dissolved; the deregistration notice was examined."),
+        _("A labour arbitration award has ended the employment."),
     ),
     Action.REFUSE_REVIEW: _UNFIT,
     Action.REFUSE_APPROVAL: _UNFIT,

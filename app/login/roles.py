@@ -76,6 +76,13 @@ PERMISSIONS: Declaration = {
     "Certificates": to(PARTIES, MENU),
     "Certificate": to(PARTIES, "can_list"),
     "CertificateFile": to(PARTIES, "can_open"),
+    "CertificateHistory": to(PARTIES, "can_show"),
+    # the administrator's hand on the matters: releases only, never a decision
+    "OfficeReleases": to(ADMIN, MENU),
+    "OfficeRelease": to(ADMIN, "can_list", "can_release"),
+    "Standing": to(ADMIN, MENU, "can_find", "can_change"),
+    "RequiredPapers": to(ADMIN, MENU),
+    "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # basic information
     "Basics": to(CLERK, MENU),
     "Own enterprise": to(CLERK, MENU),

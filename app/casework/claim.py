@@ -1,0 +1,147 @@
+"""What a case is about besides the person: the certificate acted upon, the reason, and what is to be otherwise afterwards.
+
+Law: before and after stand side by side, both as they were submitted; numbers of persons are masked unless asked for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext
+
+from app import corrections, desk
+from app.casework.sayings import Pairs, word
+from app.certificates.lifecycle import extended
+from app.facts import Facts
+from app.identity import mask_id, mask_mobile
+from app.particulars import particulars_of
+from app.screens import shown
+from app.vocabulary import (
+    CLOSED,
+    Category,
+    CertificateStatus,
+    Education,
+    MatterKind,
+    Position,
+    ReplacementReason,
+    TechnicalTitle,
+    reason_of,
+)
+
+CORRECTED = ("name", "id_number")
+WORDS = {"position": Position, "education": Education, "technical_title": TechnicalTitle}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One thing as it is and as it will be."""
+
+    label: object
+    before: object
+    after: object
+    masked: bool = False  # differs in what is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    certificate: Pairs
+    reason: Pairs
+    turns: list[Turn]
+    corrected: list[Turn]  # since the submission before
+
+
+def claim_of(case: Facts, before: dict[str, Any] | None = None, *, in_full: bool = False) -> Claim:
+    """Everything about one case that its matter adds; ``before`` is the snapshot of the submission before."""
+    turns = [turn for turn in _turns(case, in_full=in_full) if turn.masked or str(turn.before) != str(turn.after)]
+    return Claim(_certificate(case), _reason(case), turns, _corrected_since(case, before, in_full=in_full))
+
+
+def _corrected_since(case: Facts, before: dict[str, Any] | None, *, in_full: bool = False) -> list[Turn]:
+    """What an officer looks at again: what differs from the submission before."""
+    if not before or not case.snapshot:
+        return []
+    return [
+        Turn(change.label, _said(change.item, change.before, in_full), _said(change.item, change.after, in_full))
+        for change in corrections.changes(before, case.snapshot)
+    ]
+
+
+def _said(item: str, value: Any, in_full: bool) -> object:
+    section, _dot, name = item.partition(".")
+    if section in ("papers", "pledge", "qualifications"):
+        return gettext("Scan no. %(number)s", number=shown(value)) if value else gettext("Not uploaded")
+    return _plain(name, str(value or ""), in_full)
+
+
+def _plain(name: str, text: str, in_full: bool) -> object:
+    """A stored value as people read it."""
+    if name in WORDS:
+        return word(WORDS[name], text)
+    if name == "id_number" and text and not in_full:
+        return mask_id(text)
+    return mask_mobile(text) if name == "mobile" and text else text
+
+
+def _certificate(case: Facts) -> Pairs:
+    """As it was submitted, and how it stands today."""
+    kept, held = case.submitted.get("certificate"), case.certificate
+    if not kept:
+        return []
+    pairs: Pairs = [
+        (gettext("Certificate number"), kept["number"]),
+        (gettext("Personnel category"), word(Category, kept["category"])),
+        (gettext("Enterprise as printed"), kept["enterprise"]),
+        (gettext("First issued on"), kept["first_issued_on"]),
+        (gettext("Validity"), gettext("%(start)s to %(end)s", start=kept["valid_from"], end=kept["valid_to"])),
+    ]
+    if held:
+        pairs.append((gettext("Certificate status"), held.status_on(desk.today()).label))
+        kind = gettext("Electronic certificate") if held.is_electronic else gettext("Paper certificate")
+        pairs.append((gettext("Form"), kind))
+    if case.submitted.get("releasing"):
+        pairs.append((gettext("Old enterprise"), case.submitted["releasing"]["name"]))
+    return pairs
+
+
+def _reason(case: Facts) -> Pairs:
+    reason = reason_of(case.matter, case.reason_code)
+    if reason is None:
+        return []
+    told: Pairs = [(gettext("Reason"), reason.label)]
+    for field in particulars_of(case.matter, case.reason_code, case.category):
+        if field.name not in (*CORRECTED, "category"):
+            told.append((field.label, case.submitted_details.get(field.name, "")))
+    return told
+
+
+def _turns(case: Facts, *, in_full: bool) -> Iterator[Turn]:
+    kept, details = case.submitted.get("certificate"), case.submitted_details
+    if case.reason_code == ReplacementReason.WRONG_INFORMATION.value:
+        yield from _corrections(case, in_full=in_full)
+    if not kept:
+        return
+    if case.matter is MatterKind.CANCELLATION:
+        yield Turn(gettext("Certificate status"), CertificateStatus.VALID.label, CertificateStatus.CANCELLED.label)
+        return
+    enterprise = case.submitted["enterprise"]["name"]
+    yield Turn(gettext("Enterprise"), kept["enterprise"], enterprise)
+    if case.matter is MatterKind.RENEWAL:
+        last_day = extended(date.fromisoformat(kept["valid_to"]), desk.settings().office.validity_years)
+        yield Turn(gettext("Valid until"), kept["valid_to"], last_day.isoformat())
+    if case.matter is MatterKind.REPLACEMENT and case.category is Category.C:
+        after = details.get("category", Category.C3.value)
+        yield Turn(gettext("Personnel category"), Category.C.label, word(Category, after))
+
+
+def _corrections(case: Facts, *, in_full: bool) -> Iterator[Turn]:
+    """What is printed today against what is asked for; once it is decided, against the books as they were then."""
+    person = case.submitted["person"]
+    printed = case.face if case.face and case.state not in CLOSED else person
+    wanted = {**person, **{name: case.submitted_details[name] for name in CORRECTED if name in case.submitted_details}}
+    for item, label in corrections.ITEMS.items():
+        section, _dot, name = item.partition(".")
+        if section == "person" and name in printed and name != "mobile":
+            before, after = str(printed[name] or ""), str(wanted[name] or "")
+            if before != after:
+                yield Turn(label, _plain(name, before, in_full), _plain(name, after, in_full), masked=True)

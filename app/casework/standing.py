@@ -1,0 +1,237 @@
+"""What was printed and what happened: the history of a certificate, and the administrator's hand on its standing.
+
+Law: a certificate is found by its exact number or not at all; every deed asks for a reason and leaves a line of history.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+from werkzeug.wrappers import Response
+
+from app import desk
+from app.certificates.standing import by_number, deeds_open_to, reinstate, revoke, suspend, withdraw
+from app.db import db
+from app.errors import HouseError, NotFound, Stale
+from app.models import Application, Certificate
+from app.scope import must_reach, reach
+from app.screens import Link, safe_next
+from app.screens.reach import ROW
+from app.screens.screen import door
+from app.vocabulary import ENDED, CertificateDeed, CertificateStatus
+
+DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
+    CertificateDeed.SUSPENDED: (
+        _("Suspend"),
+        suspend,
+        (
+            _("A production safety accident is under investigation."),
+            _("Safety duties were not performed; to be set right within a term."),
+        ),
+    ),
+    CertificateDeed.REINSTATED: (
+        _("Lift the suspension"),
+        reinstate,
+        (
+            _("The term of the suspension is over and the faults are set right."),
+            _("The investigation has found no responsibility."),
+        ),
+    ),
+    CertificateDeed.REVOKED: (
+        _("Revoke"),
+        revoke,
+        (
+            _("The certificate was obtained by deception or bribery."),
+            _("It was granted although the conditions were not met."),
+        ),
+    ),
+    CertificateDeed.WITHDRAWN: (
+        _("Withdraw as a penalty"),
+        withdraw,
+        (_("Safety duties were not performed and a serious accident was the consequence."),),
+    ),
+}
+FINAL = {CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One version as the history shows it."""
+
+    version: int
+    issued_at: object
+    enterprise: str
+    valid_to: str
+    replaced_at: object
+    pdf: str
+    case: str
+
+
+def facts_of(certificate: Certificate) -> list[tuple[object, object]]:
+    return [
+        (gettext("Full name"), certificate.holder),
+        (gettext("ID number"), certificate.person.masked_id_number),
+        (gettext("Personnel category"), certificate.category),
+        (gettext("Enterprise"), certificate.enterprise.name),
+        (gettext("Enterprise as printed"), certificate.printed_enterprise),
+        (gettext("First issued on"), certificate.first_issued_on),
+        (gettext("Issued on"), certificate.issued_on),
+        (gettext("Validity"), gettext("%(start)s to %(end)s", start=certificate.valid_from, end=certificate.valid_to)),
+        (gettext("Form"), gettext("Electronic certificate") if certificate.is_electronic else gettext("Paper certificate")),
+        (gettext("Note on the status"), certificate.status_reason),
+    ]
+
+
+def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
+    """Every version, the current one first."""
+    cases = _cases(certificate)
+    return [
+        Print(
+            version.version,
+            version.issued_at,
+            version.face.get("enterprise", ""),
+            version.face.get("valid_to", ""),
+            version.replaced_at,
+            url_for("CertificateFileView.open", version_id=version.id) if open_pdf else "",
+            cases.get(version.application_id or 0, ""),
+        )
+        for version in reversed(certificate.versions)
+    ]
+
+
+def events_of(certificate: Certificate) -> list[dict[str, Any]]:
+    """Every line of history for ``ui.timeline``, the newest on top."""
+    numbers = _numbers(certificate)
+    bad = (*ENDED, CertificateStatus.SUSPENDED)
+    return [
+        {
+            "label": event.deed.label,
+            "result": event.status,
+            "who": event.actor,
+            "at": event.at,
+            "text": " · ".join(filter(None, (numbers.get(event.application_id or 0, ""), event.reason))),
+            "tone": "bad" if event.status in bad else "",
+        }
+        for event in reversed(certificate.events)
+    ]
+
+
+def _numbers(certificate: Certificate) -> dict[int, str]:
+    """The numbers of the applications behind the events."""
+    ids = {event.application_id for event in certificate.events} - {None}
+    rows = db.session.execute(select(Application.id, Application.number, Application.matter).where(Application.id.in_(ids)))
+    return {row.id: f"{row.matter.label} {row.number}" for row in rows}
+
+
+def _cases(certificate: Certificate) -> dict[int, str]:
+    """The pages of the applications behind the prints, as far as the reader reaches them."""
+    ids = {version.application_id for version in certificate.versions} - {None}
+    mine = select(Application.id).where(Application.id.in_(ids), reach(desk.actor(), Application))
+    return {key: url_for("CaseView.read", application_id=key) for key in db.session.scalars(mine)}
+
+
+class CertificateHistoryView(BaseView):  # type: ignore[misc]
+    """The certificate's own page: how it stands, every print, every change and its cause."""
+
+    route_base = "/certificates"
+    class_permission_name = "CertificateHistory"
+    default_view = "show"
+
+    @door(f"/{ROW}certificate_id>/history")
+    def show(self, certificate_id: int) -> str:
+        certificate = db.session.get(
+            Certificate, certificate_id, options=(selectinload(Certificate.versions), selectinload(Certificate.events))
+        )
+        must_reach(desk.actor(), certificate)
+        assert certificate is not None  # noqa: S101 - must_reach has refused None
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/certificate.html",
+            title=certificate.number,
+            crumbs=[(gettext("Safety personnel certificates"), url_for("CertificateScreen.list"))],
+            certificate=certificate,
+            status=certificate.status_on(desk.today()),
+            facts=facts_of(certificate),
+            prints=prints_of(certificate, open_pdf=True),
+            events=events_of(certificate),
+            deeds=[],
+            back=safe_next(url_for("CertificateScreen.list")),
+        )
+
+
+class StandingView(BaseView):  # type: ignore[misc]
+    """暂扣, 暂扣发还, 撤销, 吊销: look one up by its number, then act with a reason."""
+
+    route_base = "/standing"
+    class_permission_name = "Standing"
+    default_view = "find"
+
+    @door("/")
+    def find(self) -> Response:
+        number = request.args.get("number", "").strip()
+        if not number:
+            return self._page(None)
+        try:
+            found = by_number(db.session, number, desk.actor())
+        except NotFound:
+            return self._page(None, gettext("There is no certificate with exactly this number in your region."), 404)
+        desk.note_reading(found, shown="standing")
+        return self._page(found)
+
+    @door(f"/{ROW}certificate_id>/<code>", "POST")
+    def change(self, certificate_id: int, code: str) -> Response:
+        deed = next((deed for deed in DEEDS if deed.value == code), None) or abort(404)
+        _verb, carry, _reasons = DEEDS[deed]
+        reason, at, office = request.form.get("reason", ""), desk.moment(), desk.settings().office
+        try:
+            certificate = carry(db.session, certificate_id, desk.actor(), reason=reason, at=at, office=office)
+            number = certificate.number
+            db.session.commit()
+        except Stale:
+            db.session.rollback()
+            flash(gettext("Nothing was changed: the certificate no longer stands as you saw it."), "danger")
+            return redirect(safe_next(url_for("StandingView.find")))
+        except HouseError as no:
+            db.session.rollback()
+            if no.status != HouseError.status:
+                raise
+            for refusal in no.refusals:
+                flash(str(refusal.sentence), "danger")
+            return redirect(safe_next(url_for("StandingView.find")))
+        flash(gettext("%(number)s: %(deed)s.", number=number, deed=deed.label), "success")
+        return redirect(url_for("StandingView.find", number=number))
+
+    def _page(self, found: Certificate | None, missed: object = "", status: int = 200) -> Response:
+        number = request.args.get("number", "").strip()
+        page = self.render_template(
+            "casework/standing.html",
+            title=gettext("Standing of certificates"),
+            number=number[:60],
+            missed=missed,
+            certificate=found,
+            status=found and found.status_on(desk.today()),
+            facts=facts_of(found) if found else [],
+            prints=prints_of(found, open_pdf=False) if found else [],
+            events=events_of(found) if found else [],
+            deeds=_links(found) if found else [],
+        )
+        return Response(page, status, mimetype="text/html")
+
+
+def _links(certificate: Certificate) -> Sequence[Link]:
+    return [
+        Link(
+            DEEDS[deed][0],
+            url_for("StandingView.change", certificate_id=certificate.id, code=deed.value),
+            danger=deed is not CertificateDeed.REINSTATED,
+            post=True,
+            confirm=gettext("This ends the certificate for good. It cannot be undone.") if deed in FINAL else "",
+            reason=DEEDS[deed][2],
+        )
+        for deed in deeds_open_to(certificate, desk.today())
+    ]
