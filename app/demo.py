@@ -4,13 +4,10 @@ Law: everything is done the way people would do it, through the domain's own dee
 can be reached by hand. All names, numbers and scans are invented and say so. Refused in production.
 """
 
-import io
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,10 +15,11 @@ from app import attachments, exams, filings, parties
 from app.clock import office_day
 from app.config import Office, Settings
 from app.errors import HouseError
-from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
 from app.login.password import hashed
+from app.matters import papers_at_first
 from app.models import (
     Account,
+    Application,
     Certificate,
     Enterprise,
     ExamNotice,
@@ -31,10 +29,14 @@ from app.models import (
 )
 from app.scope import Actor
 from app.sheets import read, write
+from app.specimens import id_number, portrait, scan, with_check
 from app.storage import Store
 from app.vocabulary import (
     CURRENT_CATEGORIES,
+    MATTER_PAPERS,
+    PERSON_PAPERS,
     Action,
+    CancellationReason,
     Category,
     CertificateStatus,
     Education,
@@ -42,6 +44,7 @@ from app.vocabulary import (
     PaperKind,
     PassSource,
     Position,
+    ReplacementReason,
     Role,
     TechnicalTitle,
 )
@@ -110,10 +113,78 @@ SECOND_CAST = (
     Cast("柳清扬", date(1992, 11, 11), C1, Position.SAFETY_OFFICER, "new"),
     Cast("龙在天", date(1978, 1, 1), A, Position.LEGAL_REPRESENTATIVE, "new", (PaperKind.TITLE,)),
 )
+# People who hold certificates from the old system, in each enterprise.
+HOLDERS = (
+    Cast("宋江河", date(1984, 2, 14), C2, Position.SAFETY_OFFICER, "holder"),
+    Cast("高远航", date(1987, 3, 8), C3, Position.SAFETY_OFFICER, "holder"),
+    Cast("魏长风", date(1983, 10, 11), B, Position.PROJECT_MANAGER, "holder"),
+    Cast("程如意", date(1981, 12, 24), Category.C, Position.SAFETY_OFFICER, "holder"),
+    Cast("朱晓鸣", date(1990, 6, 3), C1, Position.SAFETY_OFFICER, "holder"),
+    Cast("孟春生", date(1979, 4, 4), C1, Position.SAFETY_OFFICER, "holder"),
+    Cast("丁一凡", date(1976, 9, 9), A, Position.GENERAL_MANAGER, "holder"),
+    Cast("许可欣", date(1993, 1, 17), C2, Position.SAFETY_OFFICER, "holder"),
+)
+SECOND_HOLDERS = (
+    Cast("林若水", date(1988, 8, 18), C1, Position.SAFETY_OFFICER, "holder"),
+    Cast("何必问", date(1985, 5, 15), C3, Position.SAFETY_OFFICER, "holder"),
+)
+LASTS = {"宋江河": 40, "高远航": 30, "丁一凡": 75, "许可欣": 20}  # days that their certificates have left; else two years
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A filing on somebody's certificate: which matter, for which reason, and how far it goes."""
+
+    name: str
+    matter: MatterKind
+    story: str
+    reason: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+
+CLAIMS = (
+    Claim("宋江河", MatterKind.RENEWAL, "awaiting_review"),
+    Claim("高远航", MatterKind.RENEWAL, "approved"),
+    Claim("丁一凡", MatterKind.RENEWAL, "abandoned"),
+    Claim(
+        "魏长风",
+        MatterKind.REPLACEMENT,
+        "awaiting_acceptance",
+        ReplacementReason.LOST.value,
+        (("declared_on", "2026-02-10"), ("medium", "湖南日报（演示）")),
+    ),
+    Claim(
+        "程如意",
+        MatterKind.REPLACEMENT,
+        "awaiting_approval",
+        ReplacementReason.PAPER_TO_ELECTRONIC.value,
+        (("category", Category.C2.value),),
+    ),
+    Claim(
+        "朱晓鸣",
+        MatterKind.REPLACEMENT,
+        "awaiting_acceptance",
+        ReplacementReason.WRONG_INFORMATION.value,
+        (("name", "朱晓明"),),
+    ),
+    Claim("孟春生", MatterKind.CANCELLATION, "awaiting_approval", CancellationReason.LEFT.value),
+    Claim("林若水", MatterKind.TRANSFER, "awaiting_release"),
+    Claim("何必问", MatterKind.TRANSFER, "release_refused"),
+)
 # how a story is told by the procedure: action, who does it, reason
 _ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
     "draft": (),
     "awaiting_acceptance": ((Action.SUBMIT, "enterprise", ""),),
+    "awaiting_release": ((Action.SUBMIT, "enterprise", ""),),
+    "release_refused": (
+        (Action.SUBMIT, "enterprise", ""),
+        (Action.REFUSE_RELEASE, "old", "该人员现任在建项目专职安全员，项目竣工后再办理转出。"),
+    ),
+    "abandoned": (
+        (Action.SUBMIT, "enterprise", ""),
+        (Action.WITHDRAW, "enterprise", ""),
+        (Action.ABANDON, "enterprise", ""),
+    ),
     "returned": (
         (Action.SUBMIT, "enterprise", ""),
         (Action.RETURN, "acceptance", "照片与本人近期不符，请重新上传近期免冠照片。"),
@@ -145,6 +216,9 @@ _ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
 }
 
 
+EVERYBODY = ((*CAST, *HOLDERS), (*SECOND_CAST, *SECOND_HOLDERS))
+
+
 def fill(session: Session, settings: Settings, at: datetime) -> bool:
     """Make the demonstration data once; True if it was made now. Commits. Raises ``HouseError`` in production."""
     if settings.production:
@@ -171,7 +245,7 @@ class Stage:
         self._accounts(enterprises)
         people = {
             member.name: self._person(member, enterprise, self.actors[f"enterprise{n + 1}"])
-            for n, (enterprise, cast) in enumerate(zip(enterprises, (CAST, SECOND_CAST), strict=True))
+            for n, (enterprise, cast) in enumerate(zip(enterprises, EVERYBODY, strict=True))
             for member in cast
         }
         self._past_exam(people)
@@ -179,6 +253,7 @@ class Stage:
         self._open_exam(people)
         self._cases(people)
         self._legacy(people)
+        self._holders(people)
         self._take_away(people)
 
     # --- who there is ---------------------------------------------------------------------------------
@@ -186,7 +261,7 @@ class Stage:
     def _enterprise(self, n: int, name: str, stem: str, region: str, address: str, boss: str) -> Enterprise:
         enterprise = Enterprise(
             name=name,
-            uscc=_with_check(stem),
+            uscc=with_check(stem),
             region_code=region,
             address=address,
             legal_representative=boss,
@@ -236,7 +311,7 @@ class Stage:
     def _person(self, member: Cast, enterprise: Enterprise, clerk: Actor) -> Person:
         person = Person(
             name=member.name,
-            id_number=_id_number(member.born, member.name),
+            id_number=id_number(member.born, member.name),
             mobile="13900001111",
             education=Education.BACHELOR,
             major="土木工程",
@@ -251,7 +326,7 @@ class Stage:
         return person
 
     def _attach(self, owner: Any, kind: PaperKind, filename: str, lines: tuple[str, ...], clerk: Actor) -> None:
-        data = _portrait(owner) if kind is PaperKind.PHOTO else _scan(lines)
+        data = portrait(owner) if kind is PaperKind.PHOTO else scan(lines)
         attachments.attach(
             self.session, self.store, owner, kind, data, filename, clerk, at=self._before(60), office=self.office
         )
@@ -336,25 +411,99 @@ class Stage:
     def _file(self, person: Person, category: Category, story: str) -> None:
         """One filing, and then the steps of its story, one every other day, the last one yesterday."""
         clerk = self._clerk_of(person)
-        road = _ROADS[story]
-        days = [2 * n + 1 for n in range(len(road), -1, -1)]
-        handler = ("周经办", "13800000001") if clerk is self.actors["enterprise1"] else ("吴经办", "13800000002")
         filing = filings.draft(
             self.session,
             MatterKind.NEW,
             [(person.id, category)],
-            *handler,
+            *self._handler_of(clerk),
             clerk,
-            at=self._before(days[0]),
+            at=self._before(_days_of(story)[0]),
             office=self.office,
         )
-        application_id = filing.applications[0].id
-        for (action, who, reason), day in zip(road, days[1:], strict=True):
-            actor = clerk if who == "enterprise" else self.actors[who]
+        self._walk(filing.applications[0].id, story, clerk)
+
+    def _walk(self, application_id: int, story: str, clerk: Actor) -> None:
+        """The steps of a story, each at its day."""
+        others = {"enterprise": clerk, "old": self._other(clerk)}
+        for (action, who, reason), day in zip(_ROADS[story], _days_of(story)[1:], strict=True):
+            actor = others.get(who) or self.actors[who]
             done = carry_out(
                 self.session, [application_id], action, actor, reason=reason, at=self._before(day), office=self.office
             )
             must_all_pass(done)
+
+    def _handler_of(self, clerk: Actor) -> tuple[str, str]:
+        return ("周经办", "13800000001") if clerk is self.actors["enterprise1"] else ("吴经办", "13800000002")
+
+    def _other(self, clerk: Actor) -> Actor:
+        return self.actors["enterprise2" if clerk is self.actors["enterprise1"] else "enterprise1"]
+
+    # --- certificates from the old system, and what is filed on them ------------------------------------
+
+    def _holders(self, people: dict[str, Person]) -> None:
+        held = {}
+        for n, member in enumerate((*HOLDERS, *SECOND_HOLDERS), 2001):
+            held[member.name] = self._imported(people[member.name], member.category, n, LASTS.get(member.name, 730))
+        self.session.flush()
+        for claim in CLAIMS:
+            self._claim(claim, held[claim.name])
+
+    def _imported(self, holder: Person, category: Category, serial: int, left: int) -> Certificate:
+        """A paper certificate as the old system leaves it: three years, of which ``left`` days are to come."""
+        on = office_day(self._before(3 * 365 - left))
+        certificate = Certificate(
+            number=f"{self.office.short_name}建安{category.value}({on.year}){serial:07d}",
+            category=category,
+            person=holder,
+            enterprise_id=holder.enterprise_id,
+            holder=holder.name,
+            printed_enterprise=ENTERPRISES[self._clerks().index(self._clerk_of(holder))][0],
+            first_issued_on=on,
+            issued_on=on,
+            valid_from=on,
+            valid_to=office_day(self._before(-left)),
+            status=CertificateStatus.VALID,
+            is_electronic=False,
+        )
+        self.session.add(certificate)
+        return certificate
+
+    def _claim(self, claim: Claim, certificate: Certificate) -> None:
+        """File on a certificate, with the papers the matter asks for; a transfer is the other enterprise's."""
+        holder = certificate.person
+        clerk = self._clerk_of(holder)
+        told: dict[str, Any] = {"at": self._before(_days_of(claim.story)[0]), "office": self.office}
+        if claim.matter is MatterKind.TRANSFER:
+            clerk = self._other(clerk)
+            handler, mobile = self._handler_of(clerk)
+            filing = filings.draft_transfer(
+                self.session, holder.name, holder.id_number, [certificate.id], handler, mobile, clerk, **told
+            )
+        else:
+            details = {certificate.id: dict(claim.details)}
+            filing = filings.draft_on_certificates(
+                self.session,
+                claim.matter,
+                [certificate.id],
+                *self._handler_of(clerk),
+                clerk,
+                reason_code=claim.reason,
+                details=details,
+                **told,
+            )
+        application = filing.applications[0]
+        self._bring_papers(application, holder, clerk, told["at"])
+        self._walk(application.id, claim.story, clerk)
+
+    def _bring_papers(self, application: Application, holder: Person, clerk: Actor, at: datetime) -> None:
+        asked = papers_at_first(application.matter, application.category, application.reason_code)
+        own = (*MATTER_PAPERS, *(PERSON_PAPERS if application.matter is MatterKind.TRANSFER else ()))
+        for kind in asked:
+            if kind in own:
+                title = _TITLES[kind]
+                data = portrait(holder) if kind is PaperKind.PHOTO else scan((title, holder.name))
+                name = f"{holder.name}{title}.jpg"
+                attachments.attach(self.session, self.store, application, kind, data, name, clerk, at=at, office=self.office)
 
     def _legacy(self, people: dict[str, Person]) -> None:
         """Somebody who passed in the old system and must show originals, and a paper certificate that runs out soon."""
@@ -389,11 +538,18 @@ class Stage:
                 attachments.discard(self.session, papers[kind].id, self._clerk_of(people[member.name]), at=self.at)
 
     def _clerk_of(self, person: Person) -> Actor:
-        clerks = (self.actors["enterprise1"], self.actors["enterprise2"])
-        return next(clerk for clerk in clerks if clerk.enterprise_id == person.enterprise_id)
+        return next(clerk for clerk in self._clerks() if clerk.enterprise_id == person.enterprise_id)
+
+    def _clerks(self) -> tuple[Actor, Actor]:
+        return self.actors["enterprise1"], self.actors["enterprise2"]
 
     def _before(self, days: int) -> datetime:
         return self.at - timedelta(days=days)
+
+
+def _days_of(story: str) -> list[int]:
+    """How many days ago a story was filed, and then each of its steps: every other day, the last one yesterday."""
+    return [2 * n + 1 for n in range(len(_ROADS[story]), -1, -1)]
 
 
 # --- made-up numbers and pictures -----------------------------------------------------------------------------
@@ -404,6 +560,13 @@ _TITLES = {
     PaperKind.EDUCATION: "学历证",
     PaperKind.TITLE: "职称证",
     PaperKind.REGISTRATION: "注册证",
+    PaperKind.OLD_CERTIFICATE: "原证书",
+    PaperKind.CONTINUING_EDUCATION: "继续教育证明",
+    PaperKind.END_OF_EMPLOYMENT: "解除劳动关系证明",
+    PaperKind.EMPLOYMENT_CONTRACT: "劳动合同",
+    PaperKind.LOSS_STATEMENT: "遗失声明",
+    PaperKind.CORRECTION_PROOF: "更正证明",
+    PaperKind.DISMISSAL_PROOF: "解聘证明",
 }
 _BODY = """各建筑施工企业：
 
@@ -420,49 +583,3 @@ _BODY = """各建筑施工企业：
 
 def _score_of(story: str) -> str:
     return story.removeprefix("score ") if story.startswith("score ") else "86"
-
-
-def _with_check(stem: str) -> str:
-    """A unified social credit code from its first 17 characters."""
-    total = sum(CREDIT_ALPHABET.index(mark) * pow(3, n, 31) for n, mark in enumerate(stem))
-    return stem + CREDIT_ALPHABET[(31 - total % 31) % 31]
-
-
-def _id_number(born: date, name: str) -> str:
-    """An ID number that belongs to nobody: region 430199 was never given out."""
-    body = f"430199{born:%Y%m%d}{sum(map(ord, name)) % 1000:03d}"
-    return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
-
-
-def _lettering(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(Path(__file__).parent / "fonts" / "serif600-tgh.ttf", size)
-
-
-def _scan(lines: tuple[str, ...]) -> bytes:
-    """A picture that stands for a scanned paper, marked as a sample across its face."""
-    picture = Image.new("RGB", (1000, 680), "#f4f1e6")
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((24, 24, 976, 656), outline="#8a6d3b", width=4)
-    for n, line in enumerate(lines):
-        draw.text((500, 150 + 110 * n), line, fill="#2b2b2b", font=_lettering(58 if n == 0 else 38), anchor="mm")
-    draw.text((500, 560), "样本 SAMPLE · 不具效力", fill="#b3301e", font=_lettering(44), anchor="mm")
-    return _jpeg(picture)
-
-
-def _portrait(owner: Any) -> bytes:
-    """A drawn head, not anybody's: the shade of the jacket follows from the name."""
-    shade = ("#27374d", "#3d2b3d", "#23413a", "#4a3526")[sum(map(ord, owner.name)) % 4]
-    picture = Image.new("RGB", (413, 579), "#cfe0f2")
-    draw = ImageDraw.Draw(picture)
-    draw.ellipse((20, 420, 393, 860), fill=shade)
-    draw.polygon(((165, 430), (248, 430), (207, 520)), fill="#ffffff")
-    draw.rectangle((180, 360, 233, 440), fill="#e0b088")
-    draw.ellipse((122, 130, 291, 390), fill="#ecc7a1")
-    draw.pieslice((112, 100, 301, 330), 180, 360, fill="#20180f")
-    return _jpeg(picture)
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=88)
-    return out.getvalue()

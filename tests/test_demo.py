@@ -28,7 +28,7 @@ def test_every_state_and_every_account_is_there_to_work_with(demo, house):
         demo.scalars(select(ExamSignup.state).distinct())
     )
     assert set(demo.scalars(select(Account.username))) == {username for username, _name, _role in ACCOUNTS}
-    assert demo.scalar(select(func.count(Certificate.id)).where(Certificate.is_electronic)) == 3
+    assert demo.scalar(select(func.count(Certificate.id)).where(Certificate.is_electronic)) == 4
     assert all(Store(house.settings.blobs).verify(paper) for paper in _digests(demo))
 
 
