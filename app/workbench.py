@@ -3,9 +3,9 @@
 Law: shows counts and leads to the lists that hold them; a tile and its list always count the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from flask import g
 from flask_appbuilder import BaseView
@@ -17,12 +17,21 @@ from app.db import db
 from app.screens import bars, stacked_columns
 from app.screens.furniture import route
 from app.screens.screen import door
-from app.vocabulary import Role, State
+from app.vocabulary import CertificateStatus, MatterKind, Role, State
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
     Role.REVIEWER: "ReviewScreen.list",
     Role.APPROVER: "ApprovalScreen.list",
+}
+
+
+MATTER_SCREENS = {
+    MatterKind.NEW: "NewApplicationScreen",
+    MatterKind.RENEWAL: "RenewalScreen",
+    MatterKind.TRANSFER: "TransferScreen",
+    MatterKind.REPLACEMENT: "ReplacementScreen",
+    MatterKind.CANCELLATION: "CancellationScreen",
 }
 
 
@@ -93,22 +102,19 @@ def tiles(on: date) -> list[Tile]:
 
 
 def _clerk_tiles(on: date) -> list[Tile]:
-    actor, states = desk.actor(), overview.waiting(db.session, desk.actor())
-
-    def filed(state: State) -> str:
-        return route("NewApplicationScreen.list", state=state.value)
-
-    running = sum(states.get(s, 0) for s in (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW, State.AWAITING_APPROVAL))
+    actor = desk.actor()
+    ours = overview.own(db.session, actor)
+    until = on + timedelta(days=90)
+    valid = CertificateStatus.VALID.value
     return [
+        *_matter_tiles(ours.filed),
         Tile(
-            gettext("Not yet submitted"),
-            states.get(State.DRAFT, 0),
-            filed(State.DRAFT),
-            "todo",
-            gettext("Saved only: the authority sees nothing until you submit."),
+            gettext("Transfers out to be agreed"),
+            ours.to_release,
+            route("ReleaseScreen.list"),
+            "bad",
+            gettext("Another enterprise asks for one of your people; it waits for your answer."),
         ),
-        Tile(gettext("To be corrected"), states.get(State.RETURNED, 0), filed(State.RETURNED), "bad"),
-        Tile(gettext("In progress"), running, route("NewApplicationScreen.list")),
         Tile(
             gettext("People with missing scans"),
             overview.people_with_gaps(db.session, actor),
@@ -118,10 +124,30 @@ def _clerk_tiles(on: date) -> list[Tile]:
         Tile(
             gettext("Certificates expiring within 90 days"),
             overview.expiring(db.session, actor, on),
-            route("CertificateScreen.list", valid_to_from=on.isoformat(), sort="valid_to"),
+            route(
+                "CertificateScreen.list",
+                valid_to_from=on.isoformat(),
+                valid_to_to=until.isoformat(),
+                status=valid,
+                sort="valid_to",
+            ),
             "todo",
+            gettext("Apply for renewal from the row of the certificate."),
         ),
     ]
+
+
+def _matter_tiles(own: Mapping[tuple[MatterKind, State], int]) -> list[Tile]:
+    """What was filed, matter by matter; a matter in which nothing is open has no tile, unless none has."""
+    hint = gettext("Saved only: the authority sees nothing until you submit.")
+    words = ((State.DRAFT, "todo", hint), (State.RETURNED, "bad", ""), (State.RELEASE_REFUSED, "bad", ""))
+    found = []
+    for matter, endpoint in MATTER_SCREENS.items():
+        for state, tone, more in words:
+            if count := own.get((matter, state), 0):
+                label = f"{matter.label} · {state.label}"
+                found.append(Tile(label, count, route(f"{endpoint}.list", state=state.value), tone, more))
+    return found or [Tile(gettext("Not yet submitted"), 0, route("NewApplicationScreen.list"))]
 
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:

@@ -1,15 +1,17 @@
 """延期, 变更, 换证, 注销 through the enterprise's doors: from 申报 to 上报, and every way in which it is refused."""
 
 import io
+import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from app.casework.claimform import SEARCHES_PER_HOUR
 from app.clock import now, office_day
-from app.models import Application, Certificate, Filing
+from app.models import Application, Certificate, Entry, Filing
 from app.storage import Store
-from app.vocabulary import Category, PaperKind, Role, State
+from app.vocabulary import Category, Deed, PaperKind, Role, State
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import Works, look
@@ -237,3 +239,118 @@ def test_an_undivided_certificate_may_choose_its_new_category(holder):
     typed = {f"{name}-{certificate.id}": text for name, text in {**LOST, "category": "C2"}.items()}
     holder.file("replacement", certificate, papers=(P.LOSS_STATEMENT,), reason_code="lost", **typed)
     assert look(holder.session, select(Application.details))["category"] == "C2"
+
+
+# --- transfer and release ---------------------------------------------------------------------------------------
+
+TRANSFER = (P.PHOTO, P.ID_CARD, P.EDUCATION, P.TITLE, P.END_OF_EMPLOYMENT, P.EMPLOYMENT_CONTRACT)
+
+
+def who(certificate) -> dict[str, str]:
+    return {"name": certificate.person.name, "id_number": certificate.person.id_number}
+
+
+def asked_over(holder, other, **facts) -> tuple[Certificate, dict[str, str]]:
+    certificate = other.held(**facts)
+    return certificate, who(certificate)
+
+
+def test_one_search_finds_the_person_and_lays_out_the_form(holder, other):
+    certificate, person = asked_over(holder, other)
+    page = holder.file("transfer", then="search", **person).text
+    assert certificate.number in page
+    assert f"paper_employment_contract-{certificate.id}" in page
+    assert holder.states() == []
+
+
+def test_a_transfer_goes_to_the_old_enterprise_and_from_there_to_acceptance(holder, other):
+    certificate, person = asked_over(holder, other)
+    answer = holder.file("transfer", certificate, papers=TRANSFER, **person)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE], holder.clerk.get(answer.location).text
+    mine = look(holder.session, select(Application.id))
+    page = other.clerk.get("/releases/").text
+    assert certificate.number in page
+    assert person["id_number"] not in page
+    assert other.clerk.post("/releases/decide/release", data={"rowid": mine}).status_code == 302
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_the_old_enterprise_refuses_only_with_a_reason(holder, other):
+    certificate, person = asked_over(holder, other)
+    holder.file("transfer", certificate, papers=TRANSFER, **person)
+    mine = look(holder.session, select(Application.id))
+    other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine})
+    assert holder.states() == [State.AWAITING_RELEASE]
+    other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine, "reason": "The contract runs on."})
+    assert holder.states() == [State.RELEASE_REFUSED]
+
+
+def test_nobody_else_lets_a_certificate_go(holder, other):
+    certificate, person = asked_over(holder, other)
+    holder.file("transfer", certificate, papers=TRANSFER, **person)
+    mine = look(holder.session, select(Application.id))
+    holder.clerk.post("/releases/decide/release", data={"rowid": mine})
+    assert holder.states() == [State.AWAITING_RELEASE]
+    assert certificate.number not in holder.clerk.get("/releases/").text
+    assert other.clerk.post("/releases/decide/accept", data={"rowid": mine}).status_code == 404
+
+
+def test_a_wrong_name_and_an_unknown_number_get_the_same_answer(holder, other):
+    _certificate, person = asked_over(holder, other)
+    for wrong in ({**person, "name": "李不对"}, {**person, "id_number": make.id_number(sequence=777)}):
+        answer = holder.file("transfer", then="search", **wrong)
+        assert answer.status_code == 422
+        assert "Nobody with this name and ID number" in answer.text
+
+
+def test_own_people_are_not_asked_for(holder):
+    answer = holder.file("transfer", then="search", **who(holder.held()))
+    assert answer.status_code == 422
+    assert "with your enterprise already" in answer.text
+
+
+def test_certificates_cannot_be_asked_for_without_knowing_the_person(holder, other):
+    mine, strange = other.held(), other.held()
+    assert holder.file("transfer", strange, **who(mine)).status_code == 404
+    assert holder.file("transfer", strange).status_code == 422
+    assert holder.states() == []
+
+
+def test_every_search_is_noted_and_too_many_are_refused(holder, other):
+    _certificate, person = asked_over(holder, other)
+    answers = [holder.file("transfer", then="search", **person).status_code for _n in range(SEARCHES_PER_HOUR + 1)]
+    assert answers == [200] * SEARCHES_PER_HOUR + [429]
+    notes = select(func.count(Entry.id)).where(Entry.table == "enterprise", Entry.deed == Deed.READ)
+    assert look(holder.session, notes) == SEARCHES_PER_HOUR
+
+
+def test_what_stays_behind_is_warned_about(holder, other):
+    certificate = other.held()
+    second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
+    other.session.add(second)
+    other.session.commit()
+    person, number = who(certificate), second.number
+    page = holder.file("transfer", certificate, then="choose", **person).text
+    assert "stay behind" in page
+    assert number in page.partition("stay behind")[2]
+
+
+def test_the_workbench_leads_to_what_waits_in_each_matter(holder, other):
+    certificate, person = asked_over(holder, other)
+    holder.file("transfer", certificate, papers=TRANSFER, **person)
+    holder.file("renewal", holder.held(), then="")
+    work = holder.clerk.get("/work/").text
+    assert "/applications/renewal/?state=draft" in work
+    assert "/applications/new/?state=draft" not in work
+    assert "/releases/" in other.clerk.get("/work/").text.partition("<main")[2]
+
+
+def test_the_expiring_tile_lists_exactly_what_it_counts(holder):
+    soon, late = holder.held().number, holder.held(valid_to=TODAY + timedelta(days=300)).number
+    work = holder.clerk.get("/work/").text
+    url = re.search(r'href="(/certificates/[^"]*valid_to_to[^"]*)"', work).group(1).replace("&amp;", "&")
+    page = holder.clerk.get(url).text
+    assert soon in page
+    assert late not in page
+    assert "/claims/renewal/add" in page
