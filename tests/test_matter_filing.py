@@ -234,6 +234,13 @@ def test_what_cannot_be_read_is_named_at_its_field_and_kept(holder):
     assert "湖南日报" in answer.text
 
 
+def test_a_correction_shows_what_stands_there_now(holder):
+    certificate = holder.held()
+    number = certificate.person.id_number
+    page = holder.clerk.get(f"/claims/replacement/add?certificate={certificate.id}&reason=wrong_information").text
+    assert f"Now: {number}" in page
+
+
 def test_an_undivided_certificate_may_choose_its_new_category(holder):
     certificate = holder.held(category=Category.C)
     typed = {f"{name}-{certificate.id}": text for name, text in {**LOST, "category": "C2"}.items()}

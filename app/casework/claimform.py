@@ -392,19 +392,26 @@ def _card_name(kind: PaperKind, key: str) -> str:
     return f"paper_{kind.value}-{key}"
 
 
-def _control(field: Particular, name: str) -> Any:
+def _control(field: Particular, name: str, case: Facts) -> Any:
+    """What stands on the certificate now is said below the field that corrects it."""
+    now = case.person.get(field.name, "")
+    hint = _("Now: %(value)s", value=now) if now else ""
     checks = [Required()] if field.required else []
     if field.name == "category":
         return ChoiceField(field.label, choices=[("", "—"), *((one.value, str(one.label)) for one in DIVIDED)])
     day = field.name.endswith("_on") or field.name == "valid_to"
-    return TextField(field.label, id=name, validators=checks, render_kw={"type": "date"} if day else {"maxlength": 200})
+    return TextField(
+        field.label, id=name, validators=checks, description=hint, render_kw={"type": "date"} if day else {"maxlength": 200}
+    )
 
 
 def _drawn(asked: Asked, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
     """The form with one field for each thing asked for; judged by the domain, not by it."""
     controls: dict[str, Any] = {}
     for n, part in enumerate(parts):
-        controls |= {name: _control(field, name) for field, name in zip(part.fields, part.field_names, strict=True)}
+        controls |= {
+            name: _control(field, name, part.facts) for field, name in zip(part.fields, part.field_names, strict=True)
+        }
         for kind, name in zip(part.kinds, part.card_names, strict=True):
             controls[name] = scan_field(kind)
             if n or part.key == SHARED:

@@ -23,6 +23,8 @@ from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
 from app.vocabulary import Action, CertificateStatus, MatterKind, Role, State
 
+LONGEST_WINDOW = 92  # days in three months (R107); the day itself is the rule's to say
+
 
 class ClaimList(FilingList):
     """The enterprise's applications on certificates, in one matter."""
@@ -92,11 +94,11 @@ def certificate_links(certificate: Certificate) -> list[Link]:
     mine = Role.ENTERPRISE_CLERK in actor.roles and certificate.enterprise_id == actor.enterprise_id
     if not mine or status not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):
         return []
-    words = {MatterKind.CANCELLATION: _("Apply for cancellation")}
+    words = {MatterKind.CANCELLATION: _("Cancel certificate")}
     if status is CertificateStatus.VALID:
-        soon = (certificate.valid_to - desk.today()).days <= 92
-        early = {MatterKind.RENEWAL: _("Apply for renewal")} if soon else {}
-        words = {**early, MatterKind.REPLACEMENT: _("Apply for replacement"), **words}
+        soon = (certificate.valid_to - desk.today()).days <= LONGEST_WINDOW
+        early = {MatterKind.RENEWAL: _("Renew certificate")} if soon else {}
+        words = {**early, MatterKind.REPLACEMENT: _("Replace certificate"), **words}
     return [
         Link(str(word), url_for("ClaimView.add", matter=matter.value, certificate=certificate.id, next=here()))
         for matter, word in words.items()
