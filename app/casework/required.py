@@ -37,10 +37,11 @@ class PaperRuleScreen(Screen):
     class_permission_name = "PaperRule"
     base_permissions = ["can_list", "can_add", "can_edit", "can_delete"]
     list_title, add_title, edit_title = _("Required papers"), _("Add a required paper"), _("Edit a required paper")
-    list_columns = ["matter", "paper", "category", "reason_code", "required", "required_from"]
+    list_columns = ["paper", "category", "required", "required_from"]
+    sub_columns = {"paper": "matter", "category": "reason_code"}
     head_column = "paper"
     search_columns = ["matter", "paper", "required"]
-    order_columns = ["matter", "required_from"]
+    order_columns = ["required_from"]
     base_order = ("id", "asc")
     page_size = 50
     tabs_column = "matter"
@@ -63,7 +64,7 @@ class PaperRuleScreen(Screen):
             return next((term.label for term in Category if term.value == item.category), gettext("All"))
         if column == "reason_code":
             reason = reason_of(item.matter, item.reason_code)
-            return reason.label if reason else gettext("All")
+            return reason.label if reason else gettext("Every reason")
         return None
 
     def fill(self, form: Any, item: PaperRule, *, new: bool) -> None:  # noqa: ARG002
