@@ -385,3 +385,13 @@ def test_the_history_of_a_strangers_certificate_does_not_exist(bench):
     bench.session.commit()
     clerk = bench.browser(Role.ENTERPRISE_CLERK, bench.enterprise)
     assert clerk.get(f"/certificates/{certificate.id}/history").status_code == 404
+
+
+def test_the_archive_does_not_tell_how_the_certificate_stands_by_now(bench):
+    certificate = bench.held()
+    application = bench.case(RENEWAL, certificate=certificate)
+    bench.decide(application)
+    bench.decide(bench.case(CANCELLATION, certificate=bench.now(certificate)))
+    page = bench.browser(Role.VIEWER).get(f"/archive/{application.id}").text
+    assert certificate.number in page
+    assert "Cancelled" not in page

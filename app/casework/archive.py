@@ -101,7 +101,7 @@ class ArchiveView(BaseView):  # type: ignore[misc]
             case=case,
             person=about_person(facts, in_full=_may_see_numbers(case)),
             about=about_case(case, facts),
-            claim=claim_of(facts, in_full=_may_see_numbers(case)),
+            claim=claim_of(facts, in_full=_may_see_numbers(case), today=False),
             form_title=FORMS[case.matter],
             submitted=facts.submitted,
             letters=letters_of(case),

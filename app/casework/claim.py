@@ -51,10 +51,13 @@ class Claim:
     corrected: list[Turn]  # since the submission before
 
 
-def claim_of(case: Facts, before: dict[str, Any] | None = None, *, in_full: bool = False) -> Claim:
-    """Everything about one case that its matter adds; ``before`` is the snapshot of the submission before."""
+def claim_of(case: Facts, before: dict[str, Any] | None = None, *, in_full: bool = False, today: bool = True) -> Claim:
+    """Everything about one case that its matter adds; ``before`` is the snapshot of the submission before.
+
+    Without ``today`` nothing is said of how the certificate stands by now: the archive tells what was.
+    """
     turns = [turn for turn in _turns(case, in_full=in_full) if turn.masked or str(turn.before) != str(turn.after)]
-    return Claim(_certificate(case), _reason(case), turns, _corrected_since(case, before, in_full=in_full))
+    return Claim(_certificate(case, today=today), _reason(case), turns, _corrected_since(case, before, in_full=in_full))
 
 
 def _corrected_since(case: Facts, before: dict[str, Any] | None, *, in_full: bool = False) -> list[Turn]:
@@ -83,7 +86,7 @@ def _plain(name: str, text: str, in_full: bool) -> object:
     return mask_mobile(text) if name == "mobile" and text else text
 
 
-def _certificate(case: Facts) -> Pairs:
+def _certificate(case: Facts, *, today: bool) -> Pairs:
     """As it was submitted, and how it stands today."""
     kept, held = case.submitted.get("certificate"), case.certificate
     if not kept:
@@ -95,7 +98,7 @@ def _certificate(case: Facts) -> Pairs:
         (gettext("First issued on"), kept["first_issued_on"]),
         (gettext("Validity"), gettext("%(start)s to %(end)s", start=kept["valid_from"], end=kept["valid_to"])),
     ]
-    if held:
+    if held and today:
         pairs.append((gettext("Certificate status"), held.status_on(desk.today()).label))
         kind = gettext("Electronic certificate") if held.is_electronic else gettext("Paper certificate")
         pairs.append((gettext("Form"), kind))

@@ -18,7 +18,7 @@ from app.models import Application, Paper
 from app.scope import reach
 from app.screens import shown
 from app.screens.bench import Scan
-from app.vocabulary import Education, PaperKind, PassSource, Position, Sex, TechnicalTitle, Term
+from app.vocabulary import Education, MatterKind, PaperKind, PassSource, Position, Sex, TechnicalTitle, Term
 
 Pairs = list[tuple[object, object]]
 
@@ -51,7 +51,7 @@ def about_case(application: Application, case: Facts) -> Pairs:
     handler = kept["handler"]
     return [
         (gettext("Personnel category"), str(application.category)),
-        (gettext("Exam passed on"), exam_words(kept.get("exam"))),
+        *([(gettext("Exam passed on"), exam_words(kept.get("exam")))] if case.matter is MatterKind.NEW else []),
         (gettext("Enterprise"), kept["enterprise"]["name"]),
         (gettext("Unified social credit code"), kept["enterprise"]["uscc"]),
         (gettext("Handler"), handler["name"]),
