@@ -152,7 +152,8 @@ def test_nothing_chosen_no_handler_and_no_reason_are_all_named(holder):
     assert answer.status_code == 422
     assert "handler&#39;s name" in answer.text
     assert "at least one" in answer.text
-    assert "choose a reason" in holder.file("cancellation", holder.held()).text
+    assert 'href="#h-held"' in answer.text
+    assert '<a href="#reason_code">Please choose a reason' in holder.file("cancellation", holder.held()).text
 
 
 @pytest.mark.usefixtures("strict")
@@ -361,3 +362,62 @@ def test_the_expiring_tile_lists_exactly_what_it_counts(holder):
     assert soon in page
     assert late not in page
     assert "/claims/renewal/add" in page
+
+
+def completed(holder, where, *kinds, keys, **typed):
+    scans = {f"paper_{kind.value}-{key}": (io.BytesIO(jpeg(600, 800)), "b.jpg") for kind in kinds for key in keys}
+    return holder.clerk.post(where.partition("?")[0], data={**HANDLER, "then": "submit", **typed, **scans})
+
+
+def test_a_transfer_draft_is_completed_without_searching_again(holder, other):
+    certificate, person = asked_over(holder, other)
+    key = certificate.id
+    where = holder.file("transfer", certificate, papers=TRANSFER[:-1], **person).location
+    page = holder.clerk.get(where).text
+    assert 'name="id_number"' not in page
+    answer = completed(holder, where, P.EMPLOYMENT_CONTRACT, keys=[key])
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE]
+
+
+def test_two_certificates_of_one_person_share_their_scans(holder, other):
+    certificate = other.held()
+    second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
+    other.session.add(second)
+    other.session.commit()
+    person = who(certificate)
+    answer = holder.file("transfer", certificate, second, papers=TRANSFER, keys=["all"], **person)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE] * 2, holder.clerk.get(answer.location).text
+
+
+def test_a_draft_may_change_its_reason_and_is_asked_for_other_papers(holder):
+    certificate = holder.held()
+    key = certificate.id
+    holder.file("cancellation", certificate, then="", reason_code="left")
+    where = f"/claims/{look(holder.session, select(Filing.id))}/edit"
+    typed = {"rowid": key, "reason_code": "other", f"note-{key}": "已调任其他岗位"}
+    assert completed(holder, where, P.DISMISSAL_PROOF, keys=[key], **typed).status_code == 302
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+    assert look(holder.session, select(Application.reason_code)) == "other"
+
+
+def test_what_was_brought_along_is_completed_on_its_form(holder):
+    person = holder.passer()
+    where = {"reason_code": "from_other_province", "person": person.id, "category": "C1"}
+    answer = holder.file("replacement", then="", **where)
+    assert answer.status_code == 302, answer.text
+    page = f"/claims/{look(holder.session, select(Filing.id))}/edit"
+    assert "old_number-in" in holder.clerk.get(page).text
+    said = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
+    typed = {f"{name}-in": text for name, text in {**said, "valid_to": str(TODAY + timedelta(days=400))}.items()}
+    assert completed(holder, page, P.OLD_CERTIFICATE, P.TRANSFER_PROOF, keys=["in"], **typed).status_code == 302
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_the_place_of_a_missing_paper_leads_to_the_matters_own_form(holder):
+    holder.file("renewal", holder.held(), then="")
+    mine = look(holder.session, select(Filing.id))
+    answer = holder.clerk.get(f"/filings/{mine}/edit")
+    assert answer.status_code == 302
+    assert f"/claims/{mine}/edit" in answer.location

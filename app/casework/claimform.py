@@ -12,6 +12,7 @@ from flask import abort, redirect, request, url_for
 from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
@@ -202,7 +203,7 @@ class ClaimView(BaseView):  # type: ignore[misc]
             categories=CURRENT_CATEGORIES,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),
             behind=[line for line in lines if not line.ticked] if asked.matter is TRANSFER else [],
-            loose=[no.sentence for no in refusals if _field_of(no, form, parts) is None],
+            loose=[_led(no) for no in refusals if _field_of(no, form, parts) is None],
             left=left_in(asked.filing) if asked.filing and request.method == "GET" and "tried" in request.args else [],
             back=safe_next(url_for(f"{screen.__name__}.list")),
         )
@@ -433,6 +434,16 @@ def _drawn(asked: Asked, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
         if at := _field_of(no, form, parts):
             form[at].errors = [*form[at].errors, no.sentence]
     return form
+
+
+_ANCHORS = {"picks": "h-held", **{name: name for name in ("reason_code", "person", "name", "id_number")}}
+
+
+def _led(no: Refusal) -> object:
+    """A sentence that belongs to a part of the page which is no field of the form, with the way there."""
+    if no.field not in _ANCHORS:
+        return no.sentence
+    return Markup('<a href="#{}">{}</a>').format(_ANCHORS[no.field], no.sentence)
 
 
 def _field_of(no: Refusal, form: Any, parts: list[Part]) -> str | None:
