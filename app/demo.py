@@ -18,10 +18,12 @@ from app import attachments, exams, filings, parties
 from app.clock import office_day
 from app.config import Office, Settings
 from app.errors import HouseError
+from app.facts import of_applications
 from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
 from app.login.password import hashed
 from app.models import (
     Account,
+    Application,
     Certificate,
     Enterprise,
     ExamNotice,
@@ -34,7 +36,9 @@ from app.sheets import read, write
 from app.storage import Store
 from app.vocabulary import (
     CURRENT_CATEGORIES,
+    MATTER_PAPERS,
     Action,
+    CancellationReason,
     Category,
     CertificateStatus,
     Education,
@@ -61,6 +65,7 @@ ENTERPRISES = (
     ("湖南湘江建设集团有限公司（演示）", "91430100MA4L00001", "430100", "长沙市岳麓区样本路1号", "湘建东"),
     ("湖南洞庭路桥工程有限公司（演示）", "91430600MA4L00002", "430600", "岳阳市岳阳楼区样本路2号", "洞庭生"),
 )
+_HANDLERS = {"周经办": ("周经办", "13800000001"), "吴经办": ("吴经办", "13800000002")}
 SCANS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 A, B, C1, C2, C3 = CURRENT_CATEGORIES
 
@@ -176,6 +181,7 @@ class Stage:
         self._open_exam(people)
         self._cases(people)
         self._legacy(people)
+        self._certificates(people)
         self._take_away(people)
 
     # --- who there is ---------------------------------------------------------------------------------
@@ -327,7 +333,7 @@ class Stage:
         clerk = self._clerk_of(person)
         road = _ROADS[story]
         days = [2 * n + 1 for n in range(len(road), -1, -1)]
-        handler = ("周经办", "13800000001") if clerk is self.actors["enterprise1"] else ("吴经办", "13800000002")
+        handler = _HANDLERS[clerk.name]
         filing = filings.draft(
             self.session,
             MatterKind.NEW,
@@ -369,6 +375,49 @@ class Stage:
                 is_electronic=False,
             )
         )
+
+    def _certificates(self, people: dict[str, Person]) -> None:
+        """What becomes of certificates: one to be renewed, one asked for, one held back, one request taken back."""
+        held = {one.holder: one for one in self.session.scalars(select(Certificate))}
+        mine, theirs = self.actors["enterprise1"], self.actors["enterprise2"]
+        renewal = self._claim(MatterKind.RENEWAL, held["龙在天"], theirs)
+        self._walk(renewal, ((Action.SUBMIT, theirs, ""),))
+        asked = self._transfer(people["易水寒"], held["易水寒"], mine)
+        self._walk(asked, ((Action.SUBMIT, mine, ""),))
+        kept = self._transfer(people["李雷"], held["李雷"], theirs)
+        self._walk(kept, ((Action.SUBMIT, theirs, ""), (Action.REFUSE_RELEASE, mine, "劳动合同尚未解除，项目仍由其负责。")))
+        given_up = self._claim(MatterKind.CANCELLATION, held["向国庆"], mine, CancellationReason.LEFT.value)
+        self._walk(given_up, tuple((action, mine, "") for action in (Action.SUBMIT, Action.WITHDRAW, Action.ABANDON)))
+
+    def _claim(self, matter: MatterKind, held: Certificate, clerk: Actor, reason: str = "") -> Application:
+        filing = filings.draft_on_certificates(
+            self.session, matter, [held.id], *_HANDLERS[clerk.name], clerk, reason_code=reason, at=self.at, office=self.office
+        )
+        return self._with_papers(filing.applications[0], clerk)
+
+    def _transfer(self, person: Person, held: Certificate, clerk: Actor) -> Application:
+        who = (person.name, person.id_number)
+        filing = filings.draft_transfer(
+            self.session, *who, [held.id], *_HANDLERS[clerk.name], clerk, at=self.at, office=self.office
+        )
+        return self._with_papers(filing.applications[0], clerk)
+
+    def _with_papers(self, application: Application, clerk: Actor) -> Application:
+        """Every scan that the application itself is asked for."""
+        case = of_applications(self.session, [application.id])[application.id]
+        for kind in case.required_papers(office_day(self.at)):
+            if kind in MATTER_PAPERS or application.matter is MatterKind.TRANSFER:
+                label = _TITLES.get(kind, "证明材料")
+                data = _portrait(application.person) if kind is PaperKind.PHOTO else _scan((label, application.person.name))
+                attachments.attach(
+                    self.session, self.store, application, kind, data, f"{label}.jpg", clerk, at=self.at, office=self.office
+                )
+        return application
+
+    def _walk(self, application: Application, road: tuple[tuple[Action, Actor, str], ...]) -> None:
+        for action, actor, reason in road:
+            ids = [application.id]
+            must_all_pass(carry_out(self.session, ids, action, actor, reason=reason, at=self.at, office=self.office))
 
     def _take_away(self, people: dict[str, Person]) -> None:
         """Scans that somebody lacks today: so that there is something to mend."""

@@ -91,7 +91,7 @@ class Life(RuleBasedStateMachine):
     def the_end_draws_near(self, certificate_id, days):
         self.on = max(self.on, self.expected[certificate_id].valid_to + timedelta(days=days))
 
-    @precondition(lambda self: len(self.expected) < 3 or self.on > max(one.valid_to for one in self.expected.values()))
+    @precondition(lambda self: len(self.expected) < 2 or self.on > max(one.valid_to for one in self.expected.values()))
     @rule(target=certificates, who=st.integers(0, 1))
     def issue(self, who):
         person = self.session.get(Person, self.people[who])
@@ -104,7 +104,7 @@ class Life(RuleBasedStateMachine):
         in_force = any(self.expected[c.id].status in (VALID, SUSPENDED) and self.on <= c.valid_to for c in held)
         assert self._submitted(works, application) == (not in_force)
         if in_force:
-            return max(c.id for c in held)
+            return next(c.id for c in held)
         self._decide(application)
         certificate = self.session.get_one(Certificate, application.certificate_id)
         until = add_years(self.on, 3) - timedelta(days=1)
@@ -309,8 +309,8 @@ def test_a_certificate_s_life_in_any_order(tmp_path):
         seed_papers(session)
         session.commit()
     bounds = settings(
-        max_examples=20,
-        stateful_step_count=20,
+        max_examples=30,
+        stateful_step_count=25,
         deadline=None,
         derandomize=True,
         phases=[Phase.generate],  # twenty steps can be read; making them fewer takes minutes
