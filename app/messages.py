@@ -43,15 +43,15 @@ _log = logging.getLogger(__name__)
 
 TEXTS: dict[Action, object] = {
     Action.RELEASE: _(
-        "%(enterprise)s: the old enterprise of %(person)s has agreed to the transfer out. The authority will now examine it."
+        "%(enterprise)s: the old enterprise has agreed to the %(matter)s of %(person)s. The authority will now examine it."
     ),
     Action.REFUSE_RELEASE: _(
-        "%(enterprise)s: the old enterprise of %(person)s does not agree to the transfer out. Reason: %(reason)s. "
+        "%(enterprise)s: the old enterprise does not agree to the %(matter)s of %(person)s. Reason: %(reason)s. "
         "Please sign in for the details."
     ),
     Action.RELEASE_BY_OFFICE: _(
-        "%(enterprise)s: the authority has released %(person)s in place of the old enterprise. "
-        "It will now examine the transfer."
+        "%(enterprise)s: the authority has agreed to the %(matter)s of %(person)s in place of the old enterprise. "
+        "It will now examine it."
     ),
     Action.ACCEPT: _("%(enterprise)s: the %(matter)s for %(person)s was accepted under the acceptance number %(number)s."),
     Action.RETURN: _(

@@ -176,7 +176,7 @@ def application(person: Person, state: State = State.DRAFT, **facts) -> Applicat
         moved["closed_at"] = NOON
     given = {
         "number": f"AG{next(_serial):06d}",
-        "filing": facts.pop("filing", None) or filing(enterprise),
+        "filing": facts.pop("filing", None) or filing(enterprise, matter=facts.get("matter", MatterKind.NEW)),
         "matter": MatterKind.NEW,
         "category": Category.C1,
         "region_code": enterprise.region_code,
@@ -192,7 +192,7 @@ def transfer(person: Person, by: Enterprise, state: State = State.DRAFT, **facts
     between = {
         "matter": MatterKind.TRANSFER,
         "enterprise": by,
-        "releasing_enterprise": person.enterprise,
+        "releasing_enterprise": held.enterprise,
         "certificate": held,
     }
     return application(person, state, **{**between, "category": held.category, **facts})

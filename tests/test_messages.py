@@ -18,7 +18,20 @@ from sqlalchemy import event, func, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Office
-from app.messages import CANCELLED, TEXTS, TRIES, ConsoleGateway, Delivered, FileGateway, Owed, about_decision, deliver, owe
+from app.messages import (
+    CANCELLED,
+    TEXTS,
+    TO_THE_OLD_ENTERPRISE,
+    TRIES,
+    ConsoleGateway,
+    Delivered,
+    FileGateway,
+    Owed,
+    about_decision,
+    about_release,
+    deliver,
+    owe,
+)
 from app.models import Message
 from app.vocabulary import Action, MatterKind, MessageState
 from tests import make
@@ -70,8 +83,21 @@ def told(action: Action, words=ENGLISH, **facts) -> str:
 # --- what is said -----------------------------------------------------------------------------------
 
 
-def test_every_decision_has_its_text_and_a_submission_has_none():
-    assert set(TEXTS) == set(Action) - {Action.SUBMIT}
+def test_every_decision_has_its_text_and_one_s_own_deeds_have_none():
+    assert set(TEXTS) == set(Action) - {Action.SUBMIT, Action.WITHDRAW, Action.ABANDON}
+
+
+@pytest.mark.parametrize("action", list(TO_THE_OLD_ENTERPRISE))
+def test_the_old_enterprise_is_told_who_asks_for_whom(action):
+    names = {
+        "enterprise": "湘江建设",
+        "old_enterprise": "洞庭路桥",
+        "person": "李雷",
+        "certificate_number": "湘建安A(2026)0000001",
+    }
+    owed = about_release(action, mobile=MOBILE, application_id=1, office=Office(), words=ENGLISH, **names)
+    assert owed.text.startswith("【湖南住建厅】")
+    assert all(name in owed.text for name in names.values())
 
 
 @pytest.mark.parametrize("action", list(TEXTS))

@@ -1,0 +1,198 @@
+"""One case as rules and effects see it: values, and what follows from them.
+
+Law: frozen, and free of the store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from app.clock import office_day
+from app.vocabulary import (
+    Action,
+    Category,
+    CertificateStatus,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Registration,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PassFacts:
+    """A passed exam of the person. ``used_by`` is the application that was approved on it."""
+
+    id: int
+    category: Category
+    passed_on: date
+    source: PassSource
+    originals_verified: bool
+    used_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """A certificate the person holds or held."""
+
+    id: int
+    number: str
+    category: Category
+    status: CertificateStatus
+    valid_to: date
+    enterprise_id: int
+    enterprise_name: str
+    holder: str
+    printed_enterprise: str
+    first_issued_on: date
+    issued_on: date
+    valid_from: date
+    is_electronic: bool
+
+    def in_force(self, on: date) -> bool:
+        """Valid or suspended, and not past its last day: it stands in the way of a second one."""
+        return self.status in (CertificateStatus.VALID, CertificateStatus.SUSPENDED) and on <= self.valid_to
+
+    def status_on(self, day: date) -> CertificateStatus:
+        """As ``Certificate.status_on``."""
+        return CertificateStatus.EXPIRED if self.status is CertificateStatus.VALID and day > self.valid_to else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """Another open application of the same person."""
+
+    id: int
+    matter: MatterKind
+    category: Category
+    state: State
+    enterprise_id: int
+    certificate_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperAsked:
+    """A line of the table of required papers that fits a case."""
+
+    kind: PaperKind
+    required: bool
+    required_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that rules and effects may ask about one case, loaded at once."""
+
+    application_id: int | None  # None: not filed yet, a candidate
+    number: str
+    state: State
+    round: int
+    matter: MatterKind
+    category: Category
+    filing_id: int | None
+    handler_name: str
+    handler_mobile: str
+    region_code: str
+    enterprise_id: int
+    enterprise: Mapping[str, str]  # name, uscc, address, legal_representative
+    enterprise_registration: Registration
+    person_id: int
+    person: Mapping[str, str]  # name, id_number, sex, birth_date, education, major, technical_title, position, mobile
+    birth_date: date
+    employer_id: int | None
+    banned_until: date | None
+    person_papers: Mapping[PaperKind, int] = field(default_factory=dict)  # kind -> paper id
+    pledge_paper: int | None = None
+    qualification_papers: tuple[int, ...] = ()
+    passes: tuple[PassFacts, ...] = ()
+    certificates: tuple[CertificateFacts, ...] = ()
+    in_the_way: tuple[OpenCase, ...] = ()  # other open applications that exclude this one
+    last_officer_id: int | None = None
+    last_officer_action: Action | None = None
+    snapshot: Mapping[str, Any] | None = None  # as submitted; see ``record``
+    submitted_at: datetime | None = None
+    certificate_id: int | None = None
+    reason_code: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    id_number_taken: bool = False  # the corrected one belongs to somebody else
+    face: Mapping[str, Any] | None = None  # what the certificate to be replaced shows today
+    releasing_enterprise_id: int | None = None
+    releasing: Mapping[str, str] | None = None  # name, mobile of the old enterprise
+    papers_asked: tuple[PaperAsked, ...] = ()
+    application_papers: Mapping[PaperKind, int] = field(default_factory=dict)  # kind -> paper id
+    marked: tuple[str, ...] = ()  # items to be corrected, while it is returned
+
+    @property
+    def name(self) -> str:
+        return self.person["name"]
+
+    @property
+    def certificate(self) -> CertificateFacts | None:
+        """The certificate acted upon."""
+        return next((held for held in self.certificates if held.id == self.certificate_id), None)
+
+    @property
+    def target_category(self) -> Category:
+        """The category that comes of it: a replaced undivided C becomes C1, C2 or C3; C3 unless said otherwise."""
+        if self.category is Category.C and self.matter is MatterKind.REPLACEMENT:
+            return Category(self.submitted_details.get("category", Category.C3.value))  # type: ignore[call-arg]
+        return self.category
+
+    @property
+    def papers(self) -> Mapping[PaperKind, int]:
+        """The scans that speak for this case: of a transfer only its own, as the person's are the old enterprise's."""
+        theirs = {} if self.matter is MatterKind.TRANSFER else self.person_papers
+        return {**theirs, **self.application_papers}
+
+    @property
+    def open_applications(self) -> tuple[int, ...]:
+        return tuple(other.id for other in self.in_the_way)
+
+    def required_papers(self, on: date) -> tuple[PaperKind, ...]:
+        """What must be handed in. A change of the table is not asked of what was submitted before it took effect."""
+        since = office_day(self.submitted_at) if self.submitted_at else on
+        return tuple(asked.kind for asked in self.papers_asked if asked.required and asked.required_from <= since)
+
+    @property
+    def latest_pass(self) -> PassFacts | None:
+        """The newest passed exam of this category that no other application has used up."""
+        fit = [p for p in self.passes if p.category is self.category and p.used_by in (None, self.application_id)]
+        return max(fit, key=lambda p: p.passed_on, default=None)
+
+    def record(self) -> dict[str, Any]:
+        """The case as it stands now, for keeping: what officers decide on and what the archive shows (a snapshot)."""
+        return {
+            "person": dict(self.person),
+            "enterprise": dict(self.enterprise),
+            "handler": {"name": self.handler_name, "mobile": self.handler_mobile},
+            "papers": {kind.value: paper_id for kind, paper_id in self.papers.items()},
+            "pledge": self.pledge_paper,
+            "qualifications": list(self.qualification_papers),
+            "exam": {"passed_on": f"{self.latest_pass.passed_on:%Y-%m-%d}", "source": self.latest_pass.source.value}
+            if self.latest_pass
+            else None,
+            "certificate": self._certificate_record(),
+            "reason": self.reason_code,
+            "details": dict(self.details),
+            "releasing": {"name": self.releasing["name"]} if self.releasing else None,
+        }
+
+    def _certificate_record(self) -> dict[str, Any] | None:
+        held = self.certificate
+        if held is None:
+            return None
+        days = {
+            name: f"{getattr(held, name):%Y-%m-%d}" for name in ("first_issued_on", "issued_on", "valid_from", "valid_to")
+        }
+        return {"number": held.number, "category": held.category.value, "enterprise": held.printed_enterprise, **days}
+
+    @property
+    def submitted_details(self) -> Mapping[str, str]:
+        return self.details if self.snapshot is None else self.snapshot.get("details") or {}
+
+    @property
+    def submitted(self) -> Mapping[str, Any]:
+        """The case as it was submitted; as it stands now, while it is a draft."""
+        return self.snapshot or self.record()

@@ -1,0 +1,98 @@
+"""What the administrator does to certificates: suspension, its lifting, revocation, withdrawal."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.certificates import standing
+from app.config import Office
+from app.errors import NotAllowed, NotFound, Stale, Unmet
+from app.models import CertificateEvent
+from app.vocabulary import CertificateDeed, CertificateStatus, Role
+from tests import make
+
+DEEDS = {
+    CertificateDeed.SUSPENDED: standing.suspend,
+    CertificateDeed.REINSTATED: standing.reinstate,
+    CertificateDeed.REVOKED: standing.revoke,
+    CertificateDeed.WITHDRAWN: standing.withdraw,
+}
+VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED
+ALLOWED = {
+    CertificateDeed.SUSPENDED: {VALID: SUSPENDED},
+    CertificateDeed.REINSTATED: {SUSPENDED: VALID},
+    CertificateDeed.REVOKED: dict.fromkeys((VALID, SUSPENDED, EXPIRED), CertificateStatus.REVOKED),
+    CertificateDeed.WITHDRAWN: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
+}
+
+
+@pytest.fixture
+def held(session):
+    def hold(**facts):
+        certificate = make.certificate(make.person(make.enterprise()), **facts)
+        session.add(certificate)
+        session.commit()
+        return certificate
+
+    return hold
+
+
+def do(session, certificate, deed, actor=None, reason="发生生产安全事故", at=make.NOON):
+    done = DEEDS[deed](session, certificate.id, actor or make.officer(Role.ADMIN), reason=reason, at=at, office=Office())
+    session.commit()
+    return done
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.value)
+@pytest.mark.parametrize("status", CertificateStatus, ids=lambda status: status.name)
+def test_each_deed_starts_from_certain_statuses_only(session, held, deed, status):
+    certificate = held(status=status)
+    target = ALLOWED[deed].get(status)
+    assert (deed in standing.deeds_open_to(certificate, make.TODAY)) == (target is not None)
+    if target is None:
+        with pytest.raises(Stale):
+            do(session, certificate, deed)
+        return
+    assert do(session, certificate, deed).status is target
+    event = session.scalars(select(CertificateEvent)).one()
+    assert (event.deed, event.status, event.reason) == (deed, target, "发生生产安全事故")
+
+
+@pytest.mark.parametrize(("late", "open_"), [(-1, True), (0, True), (1, False)])
+def test_what_has_run_out_is_not_suspended(session, held, late, open_):
+    certificate = held(valid_to=make.TODAY - timedelta(days=late))
+    assert (CertificateDeed.SUSPENDED in standing.deeds_open_to(certificate, make.TODAY)) is open_
+
+
+def test_a_lifted_suspension_leaves_what_the_calendar_left(session, held):
+    certificate = held(status=SUSPENDED, valid_to=make.TODAY - timedelta(days=1))
+    do(session, certificate, CertificateDeed.REINSTATED)
+    assert certificate.status_on(make.TODAY) is EXPIRED
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
+def test_only_the_administrator_does_this(session, held, role):
+    actor = make.officer(role)
+    with pytest.raises(NotAllowed):
+        do(session, held(), CertificateDeed.SUSPENDED, actor)
+    with pytest.raises(NotAllowed):
+        standing.by_number(session, "湘建安C1(2024)0000001", actor)
+
+
+@pytest.mark.parametrize(("region", "found"), [("430000", True), ("430100", True), ("430200", False), ("", False)])
+def test_an_administrator_stays_within_the_region(session, held, region, found):
+    certificate, admin = held(number="湘建安C1(2024)0000777"), make.officer(Role.ADMIN, region=region)
+    if found:
+        assert standing.by_number(session, "湘建安C1（2024） 0000777", admin).id == certificate.id
+        return
+    with pytest.raises(NotFound):
+        standing.by_number(session, certificate.number, admin)
+    with pytest.raises(NotFound):
+        do(session, certificate, CertificateDeed.REVOKED, admin)
+
+
+@pytest.mark.parametrize("reason", ["", "  \n", "长" * 501])
+def test_a_reason_is_given_and_not_a_novel(session, held, reason):
+    with pytest.raises(Unmet):
+        do(session, held(), CertificateDeed.REVOKED, reason=reason)
