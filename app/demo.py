@@ -6,7 +6,7 @@ can be reached by hand. All names, numbers and scans are invented and say so. Re
 
 import io
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import attachments, exams, filings, parties
-from app.clock import office_day
+from app.clock import OFFICE_ZONE, office_day
 from app.config import Office, Settings
 from app.errors import HouseError
 from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
@@ -60,6 +60,9 @@ ACCOUNTS = (
 ENTERPRISES = (
     ("湖南湘江建设集团有限公司（演示）", "91430100MA4L00001", "430100", "长沙市岳麓区样本路1号", "湘建东"),
     ("湖南洞庭路桥工程有限公司（演示）", "91430600MA4L00002", "430600", "岳阳市岳阳楼区样本路2号", "洞庭生"),
+)
+WOMEN = frozenset(
+    ("刘慧敏", "欧阳娜仁", "罗晓梅", "陈红梅", "彭淑芬", "古丽·买买提", "韩梅梅", "邓小琴", "方圆", "夏雨荷", "柳清扬")
 )
 SCANS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 A, B, C1, C2, C3 = CURRENT_CATEGORIES
@@ -392,7 +395,10 @@ class Stage:
         return next(clerk for clerk in clerks if clerk.enterprise_id == person.enterprise_id)
 
     def _before(self, days: int) -> datetime:
-        return self.at - timedelta(days=days)
+        """So many days ago, at an hour when offices work; nothing is done later than now, but what lies ahead."""
+        hour, minute = divmod(9 * 60 + days * 97 % 480, 60)
+        then = datetime.combine(office_day(self.at) - timedelta(days=days), time(hour, minute), OFFICE_ZONE)
+        return min(then, self.at) if days >= 0 else then
 
 
 # --- made-up numbers and pictures -----------------------------------------------------------------------------
@@ -429,7 +435,8 @@ def _with_check(stem: str) -> str:
 
 def _id_number(born: date, name: str) -> str:
     """An ID number that belongs to nobody: region 430199 was never given out."""
-    body = f"430199{born:%Y%m%d}{sum(map(ord, name)) % 1000:03d}"
+    sequence = sum(map(ord, name)) % 500 * 2 + (name not in WOMEN)  # odd for men (GB 11643)
+    body = f"430199{born:%Y%m%d}{sequence:03d}"
     return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
 
 
