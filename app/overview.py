@@ -45,7 +45,7 @@ def waiting(session: Session, actor: Actor) -> dict[State, int]:
 
 
 def backlog(session: Session, actor: Actor) -> dict[State, int]:
-    """How many cases lie where in the officer's region: numbers for everyone who leads or decides, also over cases not theirs."""
+    """How many cases lie where in the officer's region: numbers for all who lead or decide, not the cases."""
     rows = session.execute(
         select(Application.state, func.count())
         .where(Application.state.in_(BACKLOG), in_region(actor))

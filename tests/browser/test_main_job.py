@@ -128,9 +128,11 @@ def reads(page: Page) -> str:
     page.go_back()
     row(page).get_by_role("link", name="电子档案").click()
     page.get_by_role("tab", name="受理单").click()
-    with page.expect_response(re.compile(r"/certificates/\d+\.pdf")) as caught:
-        page.get_by_role("tab", name="电子证书").click()
-    assert caught.value.headers["content-type"] == "application/pdf"
+    page.get_by_role("tab", name="电子证书").click()
+    expect(page.get_by_title("电子证书")).to_be_visible()
+    with page.expect_download() as caught:
+        page.get_by_role("link", name="下载").click()
+    assert caught.value.path().read_bytes().startswith(b"%PDF")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="二维码").click()
     expect(opened.value.get_by_role("heading", level=1)).to_be_visible()
