@@ -33,6 +33,7 @@ from app.login.password import guess_key, normal
 from app.login.security import set_password
 from app.models import Account, Enterprise, Entry, Job, Message, Region
 from app.screens import Link, Screen, SelInterface, safe_next
+from app.screens.reach import ROW
 from app.screens.screen import door
 from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration, Role
 
@@ -243,7 +244,7 @@ class MessageScreen(Screen):
             return []
         return [Link(gettext("Send again"), self.url("again", pk=item.id), post=True)]
 
-    @door("/again/<int:pk>", "POST")
+    @door(f"/again/{ROW}pk>", "POST")
     def again(self, pk: int) -> Response:
         desk.actor().demand(Role.ADMIN)
         message = db.session.get(Message, pk, with_for_update=True)
@@ -299,7 +300,7 @@ class JobScreen(Screen):
             return []
         return [Link(gettext("Try again"), self.url("again", pk=item.id), post=True)]
 
-    @door("/again/<int:pk>", "POST")
+    @door(f"/again/{ROW}pk>", "POST")
     def again(self, pk: int) -> Response:
         jobs.again(db.session(), pk, desk.actor(), at=desk.moment(), address=desk.address())
         db.session.commit()

@@ -17,7 +17,7 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 
 from app import clock
 from app.db import BlindIndex, Secret, SecretRecord
-from app.identity import mask_id, mask_mobile
+from app.identity import mask_birth_date, mask_id, mask_mobile
 from app.models import Account, Bucket, CertificateEvent, Entry, Message, PublicNotice, Series, Step
 from app.vocabulary import Deed, Term
 
@@ -139,6 +139,8 @@ def _told(column: ColumnProperty[Any], value: Any) -> Any:
         return _masked(kind, value)
     if isinstance(kind, SecretRecord) or column.key == "password":
         return HIDDEN
+    if column.key == "birth_date":  # beside a masked ID number, the whole of it would make that number whole again
+        return mask_birth_date(_plain(value))
     return _plain(value)
 
 

@@ -225,7 +225,7 @@ def serve(chosen: argparse.Namespace) -> None:
             "worker_class": "gthread",
             "threads": 8,
             "timeout": 60,
-            "graceful_timeout": 30,
+            "graceful_timeout": 30 if settings.production else 5,
             "keepalive": 5,
             "max_requests": 5000,
             "max_requests_jitter": 500,

@@ -117,7 +117,7 @@ class Settings:
         return {
             "SECRET_KEY": self.keys.session,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
-            "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
+            "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "hide_parameters": True},
             "SESSION_COOKIE_NAME": "__Host-anguan" if self.https else "anguan",
             "SESSION_COOKIE_SECURE": self.https,
             "SESSION_COOKIE_HTTPONLY": True,
@@ -169,7 +169,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         office=read_office(environment),
         production=environment.get("ANGUAN_ENV", "demo") == "production",
         https=_truth(environment.get("ANGUAN_HTTPS", "0")),
-        trusted_proxies=int(environment.get("ANGUAN_TRUSTED_PROXIES", "0")),
+        trusted_proxies=_whole(environment, "ANGUAN_TRUSTED_PROXIES"),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
@@ -192,6 +192,14 @@ def read_office(environment: Mapping[str, str]) -> Office:
     if "public_url" not in given and "PORT" in environment:
         given["public_url"] = f"http://{environment.get('HOST', '127.0.0.1')}:{environment['PORT']}"
     return Office(**given)
+
+
+def _whole(environment: Mapping[str, str], name: str) -> int:
+    """A whole number, 0 where none is set."""
+    try:
+        return int(environment.get(name) or 0)
+    except ValueError:
+        raise BadSetting(f"{name} must be a whole number, not {environment[name]!r}.") from None
 
 
 def make_keys(home: Path) -> bool:

@@ -5,14 +5,14 @@ can be reached by hand. All names, numbers and scans are invented and say so. Re
 """
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import attachments, exams, filings, parties
-from app.clock import office_day
+from app.clock import OFFICE_ZONE, office_day
 from app.config import Office, Settings
 from app.errors import HouseError
 from app.login.password import hashed
@@ -63,6 +63,9 @@ ACCOUNTS = (
 ENTERPRISES = (
     ("湖南湘江建设集团有限公司（演示）", "91430100MA4L00001", "430100", "长沙市岳麓区样本路1号", "湘建东"),
     ("湖南洞庭路桥工程有限公司（演示）", "91430600MA4L00002", "430600", "岳阳市岳阳楼区样本路2号", "洞庭生"),
+)
+WOMEN = frozenset(
+    ("刘慧敏", "欧阳娜仁", "罗晓梅", "陈红梅", "彭淑芬", "古丽·买买提", "韩梅梅", "邓小琴", "方圆", "夏雨荷", "柳清扬")
 )
 SCANS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 A, B, C1, C2, C3 = CURRENT_CATEGORIES
@@ -311,7 +314,7 @@ class Stage:
     def _person(self, member: Cast, enterprise: Enterprise, clerk: Actor) -> Person:
         person = Person(
             name=member.name,
-            id_number=id_number(member.born, member.name),
+            id_number=id_number(member.born, member.name, woman=member.name in WOMEN),
             mobile="13900001111",
             education=Education.BACHELOR,
             major="土木工程",
@@ -544,7 +547,10 @@ class Stage:
         return self.actors["enterprise1"], self.actors["enterprise2"]
 
     def _before(self, days: int) -> datetime:
-        return self.at - timedelta(days=days)
+        """So many days ago, at an hour when offices work; nothing is done later than now, but what lies ahead."""
+        hour, minute = divmod(9 * 60 + days * 97 % 480, 60)
+        then = datetime.combine(office_day(self.at) - timedelta(days=days), time(hour, minute), OFFICE_ZONE)
+        return min(then, self.at) if days >= 0 else then
 
 
 def _days_of(story: str) -> list[int]:

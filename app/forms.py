@@ -3,17 +3,20 @@
 Law: a field gives the domain's value or a sentence that says what to put right; what files hold is judged elsewhere.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from flask import request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.i18n import translations as stock
 from markupsafe import Markup
 from sqlalchemy import Boolean, Date, DateTime, Integer, String, Text
+from werkzeug.datastructures import ImmutableMultiDict
 from wtforms import (
     BooleanField,
     DateField,
@@ -38,7 +41,9 @@ from app.db import Moment, Secret, Word, Words
 from app.errors import HouseError
 from app.vocabulary import Term
 
+ODD_MARKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"
 SHORT, LONG = 200, 4000  # characters where a column sets no bound
+LARGEST = 2**31 - 1  # a whole number, as columns hold it
 MEGABYTE = 1024 * 1024
 
 
@@ -59,6 +64,12 @@ class HouseForm(FlaskForm):  # type: ignore[misc]
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         def get_translations(self, form: Any) -> Any:  # noqa: ARG002 - WTForms' own signature
             return _Wording()
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Forms only: Flask-WTF would take JSON, too, and hand its numbers and lists to fields that expect text."""
+            if formdata is not None and request.is_json:
+                return ImmutableMultiDict()
+            return super().wrap_formdata(form, formdata)
 
 
 # --- validators -----------------------------------------------------------------------------------------
@@ -89,10 +100,10 @@ class Between(NumberRange):  # type: ignore[misc]
 
 
 class TextField(StringField):  # type: ignore[misc]
-    """One line; blanks around it do not count, and no NUL reaches the store."""
+    """One line; blanks around it do not count, and neither a line end nor a control reaches the store or a header."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        super().process_formdata([value.replace("\0", "").strip() for value in valuelist])
+        super().process_formdata([re.sub(ODD_MARKS, " ", value.replace("\0", "")).strip() for value in valuelist])
 
 
 class LongTextField(TextAreaField):  # type: ignore[misc]
@@ -110,6 +121,9 @@ class WholeNumberField(IntegerField):  # type: ignore[misc]
         except ValueError:
             self.data = None
             raise ValueError(gettext("Please enter a whole number.")) from None
+        if not -LARGEST <= self.data <= LARGEST:  # PostgreSQL answers with an error, SQLite keeps it
+            self.data = None
+            raise ValueError(gettext("Please enter a number from %(least)s to %(most)s.", least=0, most=LARGEST))
 
 
 class TickField(BooleanField):  # type: ignore[misc]

@@ -527,6 +527,12 @@ class Application(Model):
     certificate: Mapped[Certificate | None] = relationship()
     steps: Mapped[list[Step]] = relationship(back_populates="application", order_by="Step.id")
 
+    @property
+    def asked_for(self) -> str:
+        """What the office said when it gave the application back; nothing otherwise."""
+        given_back = self.state in (State.RETURNED, State.NOT_ACCEPTED) and self.steps
+        return self.steps[-1].reason if given_back else ""
+
     def __repr__(self) -> str:
         return self.number
 

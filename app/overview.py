@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import case, exists, extract, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, extract, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.clock import OFFICE_ZONE, add_months, office_day
 from app.matters import MATTERS
 from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
-from app.scope import Actor, reach
+from app.scope import Actor, reach, region_prefix
 from app.vocabulary import (
     OPEN,
     CertificateStatus,
@@ -68,6 +68,22 @@ def own(session: Session, actor: Actor) -> Own:
     return Own(filed, sum(asked))
 
 
+def backlog(session: Session, actor: Actor) -> dict[State, int]:
+    """How many cases lie where in the officer's region: numbers for all who lead or decide, not the cases."""
+    rows = session.execute(
+        select(Application.state, func.count())
+        .where(Application.state.in_(BACKLOG), in_region(actor))
+        .group_by(Application.state)
+    )
+    return dict(rows.all())
+
+
+def in_region(actor: Actor) -> ColumnElement[bool]:
+    """Submitted cases of the officer's region, whoever handles them."""
+    within = Application.region_code.startswith(region_prefix(actor.region), autoescape=True) if actor.region else false()
+    return and_(within, Application.state != State.DRAFT)
+
+
 def signups_to_review(session: Session, actor: Actor) -> int:
     return _count(
         session, select(func.count(ExamSignup.id)).where(ExamSignup.state == SignupState.SUBMITTED, reach(actor, ExamSignup))
@@ -94,7 +110,10 @@ def people_with_gaps(session: Session, actor: Actor) -> int:
     )
 
 
-def expiring(session: Session, actor: Actor, on: date, days: int = 90) -> int:
+SOON_TO_EXPIRE = 90  # days
+
+
+def expiring(session: Session, actor: Actor, on: date, days: int = SOON_TO_EXPIRE) -> int:
     """Valid certificates within reach whose last day comes within so many days."""
     return _count(
         session,
@@ -158,7 +177,7 @@ def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> M
     year, month = extract("year", Application.submitted_at), extract("month", Application.submitted_at)
     rows = session.execute(
         select(year, month, Application.matter, func.count())
-        .where(Application.submitted_at >= datetime(first.year, first.month, 1, tzinfo=at.tzinfo), reach(actor, Application))
+        .where(Application.submitted_at >= datetime(first.year, first.month, 1, tzinfo=at.tzinfo), in_region(actor))
         .group_by(year, month, Application.matter)
     )
     found = {(int(y), int(m), matter): count for y, m, matter, count in rows}
@@ -177,14 +196,6 @@ def closed_this_month(session: Session, actor: Actor, on: date) -> int:
 
 def has_people(session: Session, actor: Actor) -> bool:
     return bool(session.scalar(select(exists().where(Person.enterprise_id == actor.enterprise_id))))
-
-
-def exams_without_scores(session: Session, on: date) -> int:
-    """Exams that are over and whose scores were not submitted."""
-    return _count(
-        session,
-        select(func.count(ExamNotice.id)).where(ExamNotice.exam_on <= on, ExamNotice.scores_submitted_at.is_(None)),
-    )
 
 
 def accounts(session: Session) -> int:

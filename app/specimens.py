@@ -19,9 +19,10 @@ def with_check(stem: str) -> str:
     return stem + CREDIT_ALPHABET[(31 - total % 31) % 31]
 
 
-def id_number(born: date, name: str) -> str:
+def id_number(born: date, name: str, *, woman: bool = False) -> str:
     """An ID number that belongs to nobody: region 430199 was never given out."""
-    body = f"430199{born:%Y%m%d}{sum(map(ord, name)) % 1000:03d}"
+    sequence = sum(map(ord, name)) % 500 * 2 + (not woman)  # odd for men (GB 11643)
+    body = f"430199{born:%Y%m%d}{sequence:03d}"
     return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
 
 

@@ -42,7 +42,7 @@ def test_a_reset_password_ends_every_session(admin, session, signed_in):
     other = make.account(session, "exam", Role.EXAM_CLERK)
     theirs = signed_in(other)
     assert theirs.get("/work/").status_code == 200
-    admin.post(f"/accounts/reset/{other.id}")
+    assert admin.post(f"/accounts/reset/{other.id}").status_code == 302
     assert theirs.get("/work/").status_code == 302
 
 

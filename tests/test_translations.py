@@ -87,6 +87,7 @@ CHINESE_ALLOWED = {
     "app/exams/scores.py": "words that clerks type into the workbook",
     "app/messages.py": "the signature that carriers demand, and how the issuer is abbreviated",
     "app/models.py": "the trade's word beside a column",
+    "app/specimens.py": "what stands on invented scans",
     "app/public.py": "an example of a certificate number",
 }
 MARKS_ALLOWED = {"frame.html": "安人员中文", "gate.html": "安"}  # the stamp, and the name of the language itself
@@ -154,3 +155,8 @@ def test_a_half_written_catalogue_is_never_read(tmp_path):
     assert "乙".encode() not in (folder / "messages.mo").read_bytes()
     assert catalogue.compile_all(tmp_path) == []
     assert sorted(path.name for path in folder.iterdir()) == ["messages.mo", "messages.po"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_sentence_hides_within_an_f_string_where_extraction_does_not_see_it(path):
+    assert not re.findall(r"\{(?:gettext|_)\(", path.read_text())

@@ -231,7 +231,7 @@ class PersonScreen(Screen):
         born = f"{item.birth_date:%Y-%m-%d}"
         return born if g.get("revealed") == item.id else mask_birth_date(born)
 
-    def _tabs(self, tally: Any, asked: Asked) -> list[tuple[object, int, str, bool]]:  # noqa: ARG002 - the screen's signature
+    def _tabs(self, tally: Any, asked: Asked) -> list[tuple[object, str, str, bool]]:  # noqa: ARG002 - the screen's signature
         """Everybody, and those whose scans are not complete."""
         others = [condition for name, condition in asked.conditions.items() if name != "scans"]
         every = self.datamodel.within_reach(*others)
@@ -239,7 +239,7 @@ class PersonScreen(Screen):
         counts = (self.datamodel.count(every), self.datamodel.count(every.filter(INCOMPLETE)))
         tabs = ((gettext("All"), None), (gettext("Scans missing"), "incomplete"))
         return [
-            (label, count, url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
+            (label, str(count), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
             for (label, code), count in zip(tabs, counts, strict=True)
         ]
 

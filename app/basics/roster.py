@@ -3,6 +3,7 @@
 Law: between the check and the import the sheet waits in the store; what is imported is what this very clerk had checked.
 """
 
+from datetime import timedelta
 from io import BytesIO
 
 from flask import current_app, flash, redirect, request, send_file, url_for
@@ -67,6 +68,7 @@ class RosterView(BaseView):  # type: ignore[misc]
             form = RosterForm()
             form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             return self._page(form, None, "")
+        desk.store().remove(digest, desk.moment() + timedelta(days=1))  # nobody waits for it: it is full of ID numbers
         flash(gettext("%(n)s people were added. Their scans are still missing.", n=len(preview.people)), "success")
         return redirect(url_for("PersonScreen.list", scans="incomplete"))
 
@@ -74,7 +76,8 @@ class RosterView(BaseView):  # type: ignore[misc]
     @has_access  # type: ignore[untyped-decorator]
     @permission_name("roster")  # type: ignore[untyped-decorator]
     def template(self) -> Response:
-        name = f"{gettext('Template for importing people')}.xlsx"
+        what = gettext("Template for importing people")
+        name = f"{what}.xlsx"
         return send_file(BytesIO(roster_sheet()), XLSX, as_attachment=True, download_name=name)
 
     def _page(self, form: RosterForm, preview: RosterPreview | None, ticket: str) -> Response:
@@ -112,6 +115,6 @@ def _redeemed(ticket: str) -> str:
         digest, *holder = _signer().loads(ticket, max_age=WAITS)
     except (BadSignature, ValueError):
         holder, digest = [], ""
-    if holder != [actor.id, actor.enterprise_id]:
+    if holder != [actor.id, actor.enterprise_id] or not desk.store().has(str(digest)):
         raise Stale(_("The check of this sheet has expired. Please choose the file again and check it once more."))
     return str(digest)

@@ -29,7 +29,7 @@ from app.filings import Candidate, Pick
 from app.forms import HouseForm, Required, TextField
 from app.identity import mask_id
 from app.models import Application, Enterprise, Filing
-from app.screens import Link
+from app.screens import Link, SelInterface
 from app.screens.furniture import safe_next
 from app.screens.reach import ROW, WithinReach, asked_ids
 from app.screens.screen import door
@@ -58,11 +58,12 @@ class FilingList(CaseList):
     add_word: ClassVar[object]
     base_permissions = ["can_list", "can_submit", "can_discard", "can_withdraw"]
     list_template = "casework/filings.html"
-    list_columns = ["person.name", "category", "filing.handler_name", "submitted_at", "due_on", "state"]
+    datamodel = SelInterface(Application, eager=(Application.steps,))
+    list_columns = ["person.name", "category", "filing.handler_name", "submitted_at", "due_on", "asked_for", "state"]
     sub_columns = {"person.name": "person.masked_id_number", "category": "number"}
     order_columns = ["submitted_at", "due_on"]
     search_columns = ["person.name", "category", "submitted_at"]
-    label_columns = {**CaseList.label_columns, "filing.handler_name": _("Handler")}
+    label_columns = {**CaseList.label_columns, "filing.handler_name": _("Handler"), "asked_for": _("To be put right")}
 
     def __init__(self, **kwargs: Any) -> None:
         self.base_filters = [["id", OwnOfMatter, self.matter]]
@@ -301,6 +302,10 @@ def _picks() -> list[Pick]:
         if category is None or not (number.isascii() and number.isdigit() and len(number) < 19):
             raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
         found.append((int(number), category))
+    most = desk.settings().office.largest_batch
+    if len(found) > most:
+        sentence = _("At most %(n)s records can be handled at once.", n=most)
+        raise Unmet.because(Refusal("batch-too-large", sentence, "picks"))
     return found
 
 

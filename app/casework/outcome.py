@@ -6,7 +6,7 @@ Law: nothing is dropped without a word, and where something can be put right, th
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from flask import flash, redirect, render_template, request
+from flask import flash, redirect, render_template
 from flask_babel import gettext
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -19,6 +19,7 @@ from app.models import Application
 from app.places import url_of
 from app.scope import reach
 from app.screens.furniture import safe_next
+from app.screens.reach import asked_reason
 from app.vocabulary import Action
 from app.workflow import Plan, carry_out
 
@@ -63,7 +64,7 @@ def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[P
     ``afterwards`` is called between the commit and the next question to the database, so that no transaction is open
     when it writes beside this one.
     """
-    office, reason = desk.settings().office, request.form.get("reason", "")
+    office, reason = desk.settings().office, asked_reason()
     try:
         planned = carry_out(db.session, ids, action, desk.actor(), reason=reason, at=desk.moment(), office=office)
         db.session.commit()

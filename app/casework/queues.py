@@ -115,7 +115,7 @@ class QueueScreen(CaseList):
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
     order_columns = ["submitted_at", "due_on"]
     base_order = ("submitted_at", "asc")
-    search_columns = [*CaseList.search_columns, "submitted_at"]
+    search_columns = [*CaseList.search_columns, "submitted_at", "due_on"]
 
     def __init__(self, **kwargs: Any) -> None:
         self.moves = moves_of(self.stage)

@@ -34,7 +34,7 @@ from app.scope import CASE_OFFICERS
 from app.screens import shown
 from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next
-from app.screens.reach import ROW
+from app.screens.reach import ROW, asked_reason
 from app.screens.screen import door
 from app.vocabulary import CLOSED, Action, Deed, PaperKind, Role, Stage, State
 from app.workflow import Move, carry_out, moves_open_to, plan
@@ -167,7 +167,7 @@ def _decide(case: Application, action: Action) -> None:
     ticks = _ticks()
     if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
         verify_originals(db.session, case.id, ticks, actor, at=at)
-    reason = request.form.get("reason", "")
+    reason = asked_reason()
     planned = carry_out(db.session, [case.id], action, actor, reason=reason, at=at, office=office)
     refused = planned.refused.get(case.id, ())
     for no in (Stale, NotFound, NotAllowed):
@@ -220,7 +220,7 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said
         "verbs": VERBS,
         "chips": [(move.action, REASONS[move.action]) for move in moves if move.reason],
         "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
-        "reason": request.form.get("reason", ""),
+        "reason": asked_reason(),
         "seen": getattr(last_step(case), "id", ""),
         "checks": checks_of(facts, blocking, office_day(at), office),
         "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,

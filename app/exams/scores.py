@@ -167,7 +167,8 @@ def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime
     told = {"rows": len(rows), "sha256": sha256(data).hexdigest()}
     note(session, actor.name, Deed.EXPORT, notice, change=told, at=at)
     session.flush()
-    return f"{title}-{_('Sign-up details')}-{office_day(at):%Y%m%d}.xlsx", data
+    what = _("Sign-up details")
+    return f"{title}-{what}-{office_day(at):%Y%m%d}.xlsx", data
 
 
 def _cells(serial: int, signup: ExamSignup, person: Person, enterprise: str, uscc: str) -> Mapping[str, object]:

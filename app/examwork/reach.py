@@ -13,6 +13,7 @@ from app.db import db
 from app.errors import NotFound
 from app.models import ExamNotice, ExamSignup
 from app.scope import reach
+from app.screens.datamodel import as_id
 from app.screens.query import Box
 from app.vocabulary import SignupState
 
@@ -48,19 +49,16 @@ class Newest:
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         asked = request.args.get("notice", "")
-        is_asked = ExamNotice.id == (int(asked) if _is_id(asked) else 0)
+        is_asked = ExamNotice.id == (as_id(asked) or 0)
         mine = select(ExamSignup.notice_id).where(reach(desk.actor(), ExamSignup))
         query = select(ExamNotice.id, ExamNotice.title).where(or_(ExamNotice.id.in_(mine), is_asked))
         newest = query.order_by(is_asked.desc(), ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(MOST_NOTICES)
         return ((str(notice_id), title) for notice_id, title in db.session.execute(newest))
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text) < 2**31
-
-
 def _of_notice(text: str) -> ColumnElement[bool] | None:
-    return ExamSignup.notice_id == int(text) if _is_id(text) else None
+    notice_id = as_id(text)
+    return ExamSignup.notice_id == notice_id if notice_id else None
 
 
 def notice_box(label: object) -> Box:

@@ -27,7 +27,7 @@ from app.scope import reaches
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.bench import Scan, Standing
 from app.screens.datamodel import COUNT_CAP
-from app.screens.reach import ROW, WithinReach, asked_ids
+from app.screens.reach import ROW, WithinReach, asked_ids, asked_reason
 from app.screens.screen import door
 from app.vocabulary import PERSON_PAPERS, PaperKind, SignupState
 
@@ -153,7 +153,7 @@ class SignupReviewScreen(Screen):
             undo=[] if signup.state is WAITS else self.decisions(signup),
             reasons=REASONS,
             chosen=request.form.get("decision", "yes"),
-            reason=request.form.get("reason", ""),
+            reason=asked_reason(),
         )
         return Response(text, 422 if refusals else 200, mimetype="text/html")
 
@@ -172,7 +172,7 @@ def _answer(code: str) -> bool:
 
 
 def _review(ids: Sequence[int], admit: bool) -> Outcome:
-    again, reason = request.args.get("again") == "1", request.form.get("reason", "")
+    again, reason = request.args.get("again") == "1", asked_reason()
     return exams.review(db.session(), ids, admit, desk.actor(), reason=reason, again=again, at=desk.moment())
 
 

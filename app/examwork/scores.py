@@ -92,7 +92,8 @@ class ScoreView(BaseView):  # type: ignore[misc]
             return self._refused(notice_id, no)
         desk.store().remove(digest, at + timedelta(days=1))  # nobody waits for it: it is full of ID numbers
         count = gettext("%(n)s scores were imported.", n=len(preview.changes) + preview.counts["unchanged"])
-        flash(f"{count} {gettext('They are not final until you submit them.')}", "success")
+        final = gettext("They are not final until you submit them.")
+        flash(f"{count} {final}", "success")
         return redirect(url_for("ScoreView.submit", notice_id=notice_id))
 
     @door(f"/{ROW}notice_id>/scores/errors", "POST")
@@ -103,7 +104,8 @@ class ScoreView(BaseView):  # type: ignore[misc]
             data = _kept(_redeemed(ERRORS, notice_id))
         except HouseError as no:
             return self._refused(notice_id, no)
-        name = f"{notice.title}-{gettext('Errors in the score sheet')}.xlsx".replace("/", " ")
+        what = gettext("Errors in the score sheet")
+        name = f"{notice.title}-{what}.xlsx".replace("/", " ")
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)
 
     @door(f"/{ROW}notice_id>/scores/submit", "GET", "POST")

@@ -101,7 +101,9 @@ def _taken(notice_id: int, choice: Choice) -> Response:
     if outcome.refused:
         raise Unmet([refusal for refusals in outcome.refused.values() for refusal in refusals])
     session.commit()
-    flash(f"{done(outcome, gettext('Submit'))} {gettext('The authority will review them.')}", "success")
+    more = gettext("The authority will review them.")
+    told = done(outcome, gettext("Submit"))
+    flash(f"{told} {more}", "success")
     return redirect(here)
 
 

@@ -81,7 +81,9 @@ def _unit(unit: object) -> Markup:
 
 
 def _table(caption: object, heads: Sequence[object], rows: Sequence[tuple[object, Sequence[int]]]) -> Markup:
-    head = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in heads)
+    head = Markup("").join(
+        Markup('<th scope="col">{}</th>').format(name) if str(name) else Markup("<td></td>") for name in heads
+    )
     body = Markup("").join(
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
             label, Markup("").join(Markup("<td>{}</td>").format(number) for number in numbers)

@@ -3,6 +3,7 @@
 Law: whoever asks for a row by its id asks inside the reader's reach; what lies outside does not exist.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,9 +12,17 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Query, RelationshipProperty, selectinload
 
+from app.vocabulary import Term
+
 COUNT_CAP = 10_000  # counting further costs more than anyone learns from it (fab.md 5)
+TALLY_CAP = 999  # what a tab can show; more is 999+
 PAGE_SIZES = (10, 20, 50, 100)
 LARGEST_ID = 2**31 - 1
+
+
+def as_id(text: str) -> int | None:
+    """What somebody sent as an id, if a column can hold it. Bounded before it is read: Python raises at 5,000 digits."""
+    return int(text) if re.fullmatch("[0-9]{1,10}", text) and int(text) <= LARGEST_ID else None
 
 
 class SelInterface(SQLAInterface):  # type: ignore[misc]
@@ -70,11 +79,17 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         capped = query.order_by(None).with_entities(self.get_pk()).limit(COUNT_CAP + 1).subquery()
         return int(self.session.scalar(select(func.count()).select_from(capped)))
 
-    def tally(self, query: Query[Any], column: str) -> dict[Any, int]:
-        """How many rows for each value of a column, in one query."""
-        value = getattr(self.obj, column)
-        rows = query.order_by(None).with_entities(value, func.count(self.get_pk())).group_by(value)
-        return {row[0]: row[1] for row in rows}
+    def tally(self, query: Query[Any], column: str, words: Sequence[Term]) -> dict[Term, int]:
+        """How many rows for each word of a column, each counted to just above ``TALLY_CAP``; one statement.
+
+        Not one GROUP BY: that walks through every closed case of all years to tell that there are many.
+        """
+        value, rows = getattr(self.obj, column), query.order_by(None).with_entities(self.get_pk())
+        counts = [
+            select(func.count()).select_from(rows.filter(value == word).limit(TALLY_CAP + 1).subquery()).scalar_subquery()
+            for word in words
+        ]
+        return dict(zip(words, self.session.execute(select(*counts)).one(), strict=True)) if words else {}
 
     def page(self, query: Query[Any], sort: str, descending: bool, page: int, size: int) -> list[Any]:
         """One page of rows with everything they show; the id breaks ties, so that no row is on two pages."""
@@ -108,8 +123,7 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         """The id as its column keeps it: PostgreSQL answers text or a too large number with an error, not with nothing."""
         if self.get_pk().type.python_type is not int:
             return str(given)
-        text = str(given)
-        return int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else None
+        return as_id(str(given))
 
     def _loads(self) -> list[Any]:
         loads = []

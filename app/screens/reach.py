@@ -3,6 +3,7 @@
 Law: the same question as the domain's; a screen that forgets it shows nothing more, because the domain asks again.
 """
 
+import re
 from typing import Any
 
 from flask import request
@@ -10,7 +11,7 @@ from flask_appbuilder.models.filters import BaseFilter
 
 from app import desk
 from app.scope import reach
-from app.screens.datamodel import LARGEST_ID
+from app.screens.datamodel import LARGEST_ID, as_id
 
 ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours
 
@@ -28,4 +29,9 @@ class WithinReach(BaseFilter):  # type: ignore[misc]
 def asked_ids() -> list[int]:
     """The row whose own button was pressed (``?only=``), else the ticked rows; 0 for what cannot be an id."""
     given = [request.args["only"]] if "only" in request.args else request.form.getlist("rowid")
-    return [int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else 0 for text in given]
+    return [as_id(text) or 0 for text in given]
+
+
+def asked_reason() -> str:
+    """The reason that was typed, without marks that no paper shows and PostgreSQL does not take."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f]", "", request.form.get("reason", "").replace("\r\n", "\n"))

@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import HouseError, Refusal
 from app.forms import HouseForm, fields_for
-from app.screens.datamodel import COUNT_CAP, PAGE_SIZES, SelInterface
+from app.screens.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
 from app.screens.furniture import safe_next
 from app.screens.links import Link, shown
 from app.screens.query import Asked, Box, ask, boxes_for, crooked
@@ -212,10 +212,10 @@ class Screen(ModelView):  # type: ignore[misc]
         if crooked(request.args):
             return redirect(url_for(f"{self.endpoint}.list", **asked.args()))
         query = self.datamodel.within_reach(*(c for name, c in asked.conditions.items() if name != self.tabs_column))
-        tally = self.datamodel.tally(query, self.tabs_column) if self.tabs_column else {}
+        tally = self.datamodel.tally(query, self.tabs_column, self._words()) if self.tabs_column else {}
         if self.tabs_column in asked.conditions:
             query = query.filter(asked.conditions[self.tabs_column])
-        count = self._count(query, tally, asked)
+        count = self.datamodel.count(query)
         pages = max(ceil(min(count, COUNT_CAP) / asked.size), 1)
         page = min(asked.page, pages)
         rows = self.datamodel.page(query, asked.sort, asked.descending, page - 1, asked.size) if count else []
@@ -244,32 +244,22 @@ class Screen(ModelView):  # type: ignore[misc]
         first: ColumnElement[bool] = getattr(self.datamodel.obj, self.tabs_column) == self.tab_first
         return replace(asked, conditions={**asked.conditions, self.tabs_column: first})
 
-    def _count(self, query: Any, tally: Mapping[Any, int], asked: Asked) -> int:
-        """The tabs have counted already; a list without tabs counts, and stops above the cap."""
-        if not self.tabs_column:
-            return int(self.datamodel.count(query))
-        chosen = self._chosen(asked)
-        return sum(n for word, n in tally.items() if chosen == EVERY or (isinstance(word, Term) and word.value == chosen))
+    def _words(self) -> Sequence[Term]:
+        return self.tabs or tuple(getattr(self.datamodel.obj, self.tabs_column).type.term)
 
-    def _tabs(self, tally: Mapping[Any, int], asked: Asked) -> builtins.list[tuple[object, int, str, bool]]:
+    def _tabs(self, tally: Mapping[Term, int], asked: Asked) -> builtins.list[tuple[object, str, str, bool]]:
         """``(label, count, address, current)`` for each word and for 全部."""
         if not self.tabs_column:
             return []
-        chosen = self._chosen(asked)
-        words = self.tabs or tuple(getattr(self.datamodel.obj, self.tabs_column).type.term)
-        usual = self.tab_first.value if self.tab_first else EVERY
+        chosen, usual = self._chosen(asked), self.tab_first.value if self.tab_first else EVERY
 
-        def tab(label: object, count: int, code: str) -> tuple[object, int, str, bool]:
+        def tab(label: object, count: int, code: str) -> tuple[object, str, str, bool]:
             parameter = None if code == usual else code
-            return (
-                label,
-                count,
-                url_for(f"{self.endpoint}.list", **asked.args(**{self.tabs_column: parameter})),
-                chosen == code,
-            )
+            url = url_for(f"{self.endpoint}.list", **asked.args(**{self.tabs_column: parameter}))
+            return label, f"{TALLY_CAP}+" if count > TALLY_CAP else str(count), url, chosen == code
 
         every = tab(gettext("All"), sum(tally.values()), EVERY)
-        each = [tab(word.label, tally.get(word, 0), word.value) for word in words]
+        each = [tab(word.label, tally[word], word.value) for word in self._words()]
         return [*each, every] if self.tab_first else [every, *each]
 
     def _chosen(self, asked: Asked) -> str:
@@ -405,7 +395,7 @@ class Pager:
 
     def __init__(self, screen: Screen, asked: Asked, page: int, pages: int, count: int) -> None:
         self.screen, self.asked, self.page, self.pages, self.count = screen, asked, page, pages, count
-        self.capped = count > COUNT_CAP and not screen.tabs_column
+        self.capped = count > COUNT_CAP
 
     @property
     def total(self) -> str:

@@ -1,0 +1,34 @@
+"""The demonstration behind a real socket, and a browser that is listened to."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.cli import fill_regions
+from app.db import db
+from app.demo import fill
+from tests.browser.watch import Watch
+from tests.conftest import House
+
+
+@pytest.fixture
+def demo(app: Flask, house: House, session: Session) -> Session:
+    """What ``anguan demo`` leaves behind, as of now."""
+    with app.app_context():
+        fill_regions(db.session(), house.settings)
+        fill(db.session(), house.settings, clock.now())
+        db.session.remove()
+    session.rollback()
+    return session
+
+
+@pytest.fixture
+def watch(strict: Flask, demo: Session, chromium: Browser, served: str) -> Iterator[Watch]:
+    """Windows on the demonstration, with the CSRF guard up; at the end nothing may have been complained of."""
+    watch = Watch(chromium, served)
+    yield watch
+    assert not watch.complaints

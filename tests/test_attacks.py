@@ -1,0 +1,665 @@
+"""The house as its enemy finds it: every door, as everybody, with rows of one's own, of others and of nobody; hostile text
+in every field; the same deed twice at once. What is expected stands in a table, and a door that is not in it fails."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from io import BytesIO
+from threading import Barrier
+
+import pytest
+from sqlalchemy import func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.clock import now, office_day
+from app.db import db
+from app.models import (
+    Account,
+    Bucket,
+    CertificateVersion,
+    Entry,
+    ExamNotice,
+    ExamSignup,
+    Job,
+    Message,
+    Model,
+    Person,
+    PublicNotice,
+    Series,
+    Step,
+)
+from app.rosters import ROSTER_COLUMNS
+from app.sheets import write
+from app.storage import Store
+from app.vocabulary import (
+    Category,
+    Deed,
+    Education,
+    JobState,
+    MatterKind,
+    MessageState,
+    PaperKind,
+    PassSource,
+    Position,
+    Role,
+    SignupState,
+    Stage,
+    State,
+)
+from tests import make
+from tests.hostile_files import jpeg
+
+DAY = timedelta(days=1)
+CLERK, EXAM, ADMIN, VIEWER = Role.ENTERPRISE_CLERK, Role.EXAM_CLERK, Role.ADMIN, Role.VIEWER
+ACCEPTANCE, REVIEWER, APPROVER = Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER
+OFFICERS = (ACCEPTANCE, REVIEWER, APPROVER)
+READERS, PARTIES = (CLERK, EXAM, *OFFICERS), (CLERK, *OFFICERS, VIEWER)
+NOBODYS = 2**31 - 1  # an id that no row has
+
+
+@dataclass(frozen=True)
+class Town:
+    """One row of everything, of one enterprise in one city."""
+
+    person: int
+    qualification: int
+    enterprise: int
+    paper: int
+    case: int  # awaits acceptance
+    draft: int
+    closed: int
+    filing: int  # holds the draft
+    certificate: int  # a version of it
+    notice: int
+    signup: int  # awaits review
+    account: int
+    message: int
+    job: int
+    entry: int
+
+
+def town(session, store: Store, region: str, words: str = "") -> Town:
+    """``words`` stand in every text that the house takes as it is typed."""
+    at, on = now(), office_day(now())
+    digest = store.put(jpeg(413, 579))
+    firm = make.enterprise(name=f"湖南湘江建设有限公司{region}{words}", region_code=region, address=words, contact=words)
+    firm.legal_representative = words
+    session.add(firm)
+    session.flush()
+    grade = make.qualification(firm, kind_and_grade=f"贰级{words}", number=f"D{region}{words}")
+    people = [make.person(firm, major=words[:60], name=f"李雷{words}"[:50]) for _ in range(3)]
+    notice = make.notice(
+        title=f"安管人员考核{words}", number=words, body=words, place=words, region_code=region,
+        signup_start=at - DAY, signup_end=at + DAY, published_at=at - DAY, exam_on=on + 9 * DAY, published_by=words,
+    )  # fmt: skip
+    session.add_all([grade, *people, notice])
+    session.flush()
+    papers = [paper for person in people for paper in make.complete_papers(person)]
+    papers.append(make.paper(PaperKind.QUALIFICATION, qualification_id=grade.id, enterprise_id=firm.id))
+    papers.append(make.paper(PaperKind.PLEDGE, pledging_enterprise_id=firm.id, enterprise_id=firm.id))
+    for paper in papers:
+        paper.digest, paper.filename = digest, f"扫描件{words}.jpg"
+    passes = [make.exam_pass(person, passed_on=on - 30 * DAY, source=PassSource.LEGACY) for person in people]
+    certificate = make.certificate(people[2], holder=people[2].name, status_reason=words)
+    session.add_all([*papers, *passes, certificate])
+    session.flush()
+    face = {"name": people[2].name, "number": certificate.number}
+    token = f"{region}{firm.id:026d}"
+    version = CertificateVersion(certificate=certificate, version=1, token=token, face=face, issued_at=at, digest=digest)
+    cases = [
+        make.application(people[0], State.AWAITING_ACCEPTANCE),
+        make.application(people[1], State.DRAFT),
+        make.application(people[2], State.APPROVED, certificate=certificate),
+    ]
+    for case in cases:
+        case.filing.handler_name = f"韩梅梅{words}"[:50]
+    session.add_all([version, *cases])
+    session.flush()
+    step = Step(application_id=cases[0].id, round=1, action="submit", source="draft", target="awaiting_acceptance",
+                actor=words[:64], reason=words, at=at)  # fmt: skip
+    board = PublicNotice(application_id=cases[2].id, matter=MatterKind.NEW, category=Category.C1, stage=Stage.APPROVAL,
+                         agreed=True, name="李*", masked_id_number="430*****", enterprise_name=firm.name,
+                         region_code=region, published_at=at)  # fmt: skip
+    signup = make.signup(notice, people[0], state=SignupState.SUBMITTED, submitted_at=at)
+    turned_down = make.signup(notice, people[1], state=SignupState.REJECTED, submitted_at=at, reason=words or "不清楚")
+    message = Message(
+        mobile="13800000000", text=f"【厅】{words}", due_at=at, state=MessageState.SENT, sent_at=at, fault=words
+    )
+    job = Job(kind="tidy", key=f"{region}{words}"[:120], payload={}, state=JobState.DONE, due_at=at, created_at=at,
+              finished_at=at, attempts=1, fault=words)  # fmt: skip
+    account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
+    session.add_all([step, board, signup, turned_down, message, job])
+    session.commit()
+    entry = session.scalar(select(func.max(Entry.id)))
+    session.rollback()
+    return Town(
+        people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
+        version.id, notice.id, signup.id, account.id, message.id, job.id, entry,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def changsha(session, house) -> Town:
+    return town(session, Store(house.settings.blobs), "430100")
+
+
+@pytest.fixture
+def zhuzhou(session, house) -> Town:
+    return town(session, Store(house.settings.blobs), "430200")
+
+
+@pytest.fixture
+def everybody(session, signed_in, changsha):
+    """A browser for each role; all of them belong to Changsha."""
+
+    def enter(role: Role):
+        if role is CLERK:
+            return signed_in(session.get_one(Account, changsha.account))
+        return signed_in(make.account(session, f"the-{role.value}", role, region_code="430100"))
+
+    browsers = {role: enter(role) for role in Role}
+    session.rollback()
+    return browsers
+
+
+# --- every door that takes a row, as everybody ---------------------------------------------------------------
+
+PDF, SHEET = "/certificates/{}.pdf", "/exam/notices/{}/scores"
+# method and address -> the kind of row in it, and what each role gets with an empty form and a row of their own town.
+# Who is not named gets 403, whatever the row. A row of another town, or of nobody, is 404 for all who are named.
+DOORS = {
+    ("GET", "/people/show/{}"): ("person", dict.fromkeys(READERS, 200)),
+    ("GET", "/people/edit/{}"): ("person", {CLERK: 200}),
+    ("POST", "/people/edit/{}"): ("person", {CLERK: 302}),  # an empty form changes nothing
+    ("POST", "/people/reveal/{}"): ("person", dict.fromkeys(READERS, 200)),
+    ("POST", "/people/release/{}"): ("person", {CLERK: 302}),
+    ("GET", "/qualifications/edit/{}"): ("qualification", {CLERK: 200}),
+    ("POST", "/qualifications/edit/{}"): ("qualification", {CLERK: 302}),
+    ("POST", "/qualifications/delete/{}"): ("qualification", {CLERK: 302}),
+    ("GET", "/enterprise/{}"): ("enterprise", dict.fromkeys(READERS, 200)),
+    ("GET", "/papers/{}"): ("paper", dict.fromkeys(READERS, 200)),
+    ("GET", "/papers/{}/small"): ("paper", dict.fromkeys(READERS, 200)),
+    ("GET", "/cases/{}"): ("case", dict.fromkeys(READERS[:1] + OFFICERS, 200) | {VIEWER: 404}),
+    ("GET", "/cases/{}/read"): ("closed", dict.fromkeys(PARTIES, 200)),
+    ("POST", "/cases/{}/decide"): ("case", dict.fromkeys(OFFICERS, 422)),
+    ("POST", "/cases/{}/originals"): ("case", {ACCEPTANCE: 422}),
+    ("POST", "/cases/{}/id-number"): ("case", dict.fromkeys(OFFICERS, 200)),
+    ("GET", "/archive/{}"): ("closed", dict.fromkeys(PARTIES, 200)),
+    ("GET", PDF): ("certificate", dict.fromkeys(PARTIES, 200)),
+    ("POST", "/applications/new/{}/discard"): ("draft", {CLERK: 302}),
+    ("GET", "/filings/{}/edit"): ("filing", {CLERK: 200}),
+    ("POST", "/filings/{}/edit"): ("filing", {CLERK: 422}),
+    ("GET", "/exam/notices/show/{}"): ("notice", {CLERK: 200, EXAM: 200}),
+    ("GET", "/exam/notices/edit/{}"): ("notice", {EXAM: 200}),
+    ("POST", "/exam/notices/edit/{}"): ("notice", {EXAM: 422}),
+    ("POST", "/exam/notices/delete/{}"): ("notice", {EXAM: 302}),
+    ("POST", "/exam/notices/{}/export"): ("notice", {EXAM: 200}),
+    ("GET", "/exam/notices/{}/signup"): ("notice", {CLERK: 200}),
+    ("POST", "/exam/notices/{}/signup"): ("notice", {CLERK: 422}),
+    ("GET", SHEET): ("notice", {EXAM: 200}),
+    ("POST", SHEET): ("notice", {EXAM: 422}),
+    ("POST", SHEET + "/import"): ("notice", {EXAM: 409}),
+    ("POST", SHEET + "/errors"): ("notice", {EXAM: 409}),
+    ("GET", SHEET + "/submit"): ("notice", {EXAM: 200}),
+    ("POST", SHEET + "/submit"): ("notice", {EXAM: 422}),
+    ("GET", "/exam/review/{}"): ("signup", {EXAM: 200}),
+    ("POST", "/exam/review/{}"): ("signup", {EXAM: 400}),
+    # the administrator's: accounts and machines, in every town, and nothing of the above
+    ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
+    ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
+    ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
+    ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),
+    ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
+    ("POST", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 302}),
+    ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
+    ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
+    ("GET", "/diary/show/{}"): ("entry", {ADMIN: 200}),
+}
+FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
+NO_ROW = {"/v/<token>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
+BLANK = re.compile(r"<[^>]+>")
+
+
+def shut(rule) -> bool:
+    """FAB's stock doors that a screen has not declared: shut for everybody."""
+    return rule.endpoint.endswith((".delete", ".edit", ".show", ".add"))
+
+
+def test_every_door_that_takes_a_row_is_in_the_table_or_shut_for_everybody(app, everybody):
+    undeclared = [
+        (method, rule)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods & {"GET", "POST"}
+        if rule.arguments and "static" not in rule.endpoint and rule.rule not in NO_ROW and "batch" not in rule.rule
+        if (method, BLANK.sub("{}", rule.rule)) not in DOORS
+    ]
+    strangers = [rule.rule for _method, rule in undeclared if not shut(rule)]
+    assert not strangers, "declare in DOORS who gets what"
+    for method, rule in undeclared:
+        for role, browser in everybody.items():
+            answer = browser.open(BLANK.sub("1", rule.rule), method=method)
+            assert answer.status_code == 403, (method, rule.rule, role)
+
+
+def gentle_first(door):
+    (method, address), _expected = door
+    return method == "POST", address.rsplit("/", 2)[-2] in ("delete", "release", "reset"), address.endswith("discard")
+
+
+def test_with_rows_of_their_own_town_everybody_gets_what_is_declared(everybody, changsha):
+    wrong = []
+    for (method, address), (kind, gets) in sorted(DOORS.items(), key=gentle_first):
+        for role, browser in everybody.items():
+            got = browser.open(address.format(getattr(changsha, kind)), method=method).status_code
+            if got != gets.get(role, 403):
+                wrong.append(f"{method} {address} as {role.value}: {got}, not {gets.get(role, 403)}")
+    assert not wrong
+
+
+def stranger_gets(method, address, role, *, foreign: bool) -> int:
+    if foreign and role is CLERK and address in FOR_ALL_CLERKS:
+        known = FOR_ALL_CLERKS[address]
+        return known[method] if isinstance(known, dict) else known
+    return 404
+
+
+@pytest.mark.parametrize("whose", ["another town's", "nobody's"])
+def test_rows_of_others_and_of_nobody_are_not_there_and_nothing_changes(whose, session, everybody, zhuzhou):
+    foreign, wrong, before = whose == "another town's", [], everything(session)
+    for (method, address), (kind, gets) in DOORS.items():
+        for role in gets.keys() - ({ADMIN} if foreign else set()):  # an administrator's hand reaches every town
+            row = getattr(zhuzhou, kind) if foreign else NOBODYS
+            got = everybody[role].open(address.format(row), method=method).status_code
+            if got != stranger_gets(method, address, role, foreign=foreign):
+                wrong.append(f"{method} {address} as {role.value}: {got}")
+    assert not wrong
+    assert everything(session) == before
+
+
+def everything(session) -> dict[str, list]:
+    """All that is stored, but for what is counted and noted down."""
+    session.rollback()
+    mine = {mapper.class_ for mapper in Model.registry.mappers if mapper.class_.__module__ == "app.models"}
+    found = {}
+    for model in mine - {Entry, Bucket, Series}:
+        table = inspect(model).local_table
+        columns = [column for column in table.columns if column.name not in ("last_login", "login_count")]
+        found[table.name] = sorted(map(str, session.execute(select(*columns))))
+    session.rollback()
+    return found
+
+
+BATCHES = (
+    *("/exam/notices/{notice}/signup", "/filings/{filing}/edit"),
+    *("/exam/signups/submit", "/exam/signups/cancel", "/exam/review/decide?admit=yes", "/exam/review/decide?admit=no"),
+    *("/exam/review/decide?admit=no&again=1", "/applications/new/submit", "/filings/add", "/acceptance/batch/accept"),
+    *("/acceptance/batch/decline", "/review/batch/endorse", "/approval/batch/approve", "/approval/batch/refuse_approval"),
+)
+
+
+def test_rows_of_others_ticked_in_a_batch_are_left_as_they_are(session, everybody, changsha, zhuzhou):
+    before = everything(session)
+    rows = [NOBODYS, zhuzhou.case, zhuzhou.draft, zhuzhou.closed, zhuzhou.signup + 1]
+    typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
+    for address in BATCHES:
+        ticked = [f"{zhuzhou.person}-C1"] if "filings" in address else rows
+        for role, browser in everybody.items():
+            answer = browser.post(
+                address.format(**vars(changsha)), data={"rowid": ticked, f"category-{rows[0]}": "C1", **typed}
+            )
+            assert answer.status_code in (403, 404, 422), (address, role)
+    assert everything(session) == before
+
+
+# --- hostile values in every place ---------------------------------------------------------------------------
+
+NAMES = (
+    *("next", "page", "size", "sort", "state", "only", "notice", "name", "id_number", "person.name", "scans", "tried"),
+    *(
+        "show",
+        "again",
+        "matter",
+        "stage",
+        "q",
+        "valid_to_from",
+        "at_from",
+        "due_at_to",
+        "decision",
+        "reason",
+        "rowid",
+        "seen",
+    ),
+    *("then", "handler_name", "handler_mobile", "ticket", "title", "number", "categories", "signup_start", "signup_end"),
+    *(
+        "exam_on",
+        "place",
+        "quota",
+        "pass_mark",
+        "body",
+        "username",
+        "full_name",
+        "role",
+        "mobile",
+        "region_code",
+        "enterprise",
+    ),
+    *("active", "uscc", "registration", "kind_and_grade", "valid_from", "valid_to", "address", "legal_representative"),
+    *("contact", "contact_mobile", "education", "major", "technical_title", "position", "original", "reading", "old"),
+    *("password", "locale", "contrast", "table", "row", "actor", "text", "key", "kind", "deed"),
+)
+LISTS = {
+    CLERK: (
+        "/people/list/",
+        "/qualifications/list/",
+        "/applications/new/",
+        "/exam/notices/",
+        "/exam/signups/",
+        "/certificates/",
+    ),
+    EXAM: ("/exam/notices/", "/exam/review/"),
+    ACCEPTANCE: ("/acceptance/", "/closed/"),
+    REVIEWER: ("/review/",),
+    APPROVER: ("/approval/",),
+    VIEWER: ("/closed/", "/certificates/"),
+    ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/", "/diary/list/"),
+}
+ADDED = {CLERK: ("/people/add", "/qualifications/add", "/enterprise/"), EXAM: ("/exam/notices/add",),
+         ADMIN: ("/accounts/add", "/enterprises/add")}  # fmt: skip
+DECIDED = {EXAM: BATCHES[4:7], ACCEPTANCE: BATCHES[9:11], REVIEWER: BATCHES[11:12], APPROVER: BATCHES[12:]}
+
+
+@pytest.mark.parametrize(
+    ("house", "value"),
+    [
+        pytest.param("postgresql", "\0", id="nul"),
+        pytest.param("postgresql", str(2**31), id="beyond integer"),
+        pytest.param("postgresql", "a\r\nX-Evil: 1", id="line end"),
+        pytest.param("sqlite", "9" * 5000, id="5000 digits"),
+        pytest.param("sqlite", str(2**63), id="beyond bigint"),
+    ],
+    indirect=["house"],
+)
+def test_no_value_in_any_place_breaks_the_house(value, everybody, changsha):
+    """PostgreSQL takes no NUL and no number beyond its columns, Python reads no 5,000 digits."""
+    typed, broken = dict.fromkeys(NAMES, value), []
+    doors = [(method, address, role) for (method, address), (_kind, gets) in DOORS.items() for role in gets]
+    tried = [(method, address.format(getattr(changsha, DOORS[method, address][0])), role) for method, address, role in doors]
+    tried += [("GET", address, role) for role, addresses in LISTS.items() for address in addresses]
+    tried += [("POST", address, role) for role, addresses in ADDED.items() for address in addresses]
+    for method, address, role in sorted(tried, key=lambda one: one[0]):
+        where = {"query_string": typed} if method == "GET" else {"data": typed}
+        answer = everybody[role].open(address, method=method, **where)
+        if answer.status_code >= 500 or "X-Evil" in answer.headers:
+            broken.append(f"{method} {address} as {role.value}")
+    assert not broken
+
+
+FORGED = ("9" * 5000, "%00", "-1", str(2**63), "..%2F..%2Fetc%2Fpasswd", "1%20OR%201=1")
+
+
+def test_no_forged_id_breaks_the_house_or_finds_anything(everybody):
+    for (method, address), (_kind, gets) in DOORS.items():
+        browser = everybody[next(iter(gets))]
+        got = {forged: browser.open(address.format(forged), method=method).status_code for forged in FORGED}
+        assert set(got.values()) <= {404, 405}, (method, address)
+
+
+@pytest.mark.parametrize("role", DECIDED, ids=lambda role: role.value)
+def test_a_reason_with_nul_is_kept_without_it(role, session, everybody, changsha):
+    for address in DECIDED[role]:
+        row = changsha.signup if role is EXAM else changsha.case
+        assert everybody[role].post(address, data={"rowid": row, "reason": "照\0片模糊"}).status_code < 500, address
+    everybody[ACCEPTANCE].post(f"/cases/{changsha.case}/decide", data={"decision": "return", "reason": "照\0片模糊"})
+    kept = set(session.scalars(select(Step.reason))) | set(session.scalars(select(ExamSignup.reason)))
+    session.rollback()
+    assert "照片模糊" in kept
+    assert not any("\0" in reason for reason in kept)
+
+
+@pytest.mark.parametrize("house", ["postgresql"], indirect=True)  # its driver takes 65,535 parameters
+def test_a_flood_of_rows_is_refused_before_the_store_is_asked(everybody, changsha):
+    typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
+    for address in BATCHES:
+        role = next(role for role, starts in WHO.items() if address.startswith(starts))
+        rows = [f"{row}-C1" if "filings" in address else row for row in range(1, 70_000)]
+        answer = everybody[role].post(address.format(**vars(changsha)), data={"rowid": rows, **typed})
+        assert answer.status_code in (302, 422), address
+
+
+WHO = {
+    CLERK: ("/exam/notices/", "/exam/signups/", "/applications", "/filings"), EXAM: ("/exam/review/",),
+    ACCEPTANCE: ("/acceptance/",), REVIEWER: ("/review/",), APPROVER: ("/approval/",),
+}  # fmt: skip
+
+
+def test_a_form_sent_as_json_is_read_as_an_empty_one(client, everybody):
+    forms = {"/lookup": client, "/login/": client, "/people/add": everybody[CLERK], "/accounts/add": everybody[ADMIN]}
+    for address, browser in forms.items():
+        for body in ('{"name": 1, "number": {"a": []}, "username": [], "password": 0}', "[1, 2]", "null", "{", '"text"'):
+            answer = browser.post(address, data=body, content_type="application/json")
+            assert answer.status_code in (400, 422), (address, body)
+
+
+def test_a_line_end_in_a_title_reaches_neither_the_store_nor_a_header(session, everybody):
+    start, end, on = now(), now() + DAY, office_day(now()) + 9 * DAY
+    form = {
+        "title": "考核\r\nX-Evil: 1\u2028安管", "categories": "C1", "signup_start": f"{start:%Y-%m-%dT%H:%M}",
+        "signup_end": f"{end:%Y-%m-%dT%H:%M}", "exam_on": on.isoformat(), "pass_mark": "60",
+    }  # fmt: skip
+    everybody[EXAM].post("/exam/notices/add", data=form)
+    made = session.execute(select(ExamNotice.id, ExamNotice.title).order_by(ExamNotice.id.desc()).limit(1)).one()
+    session.rollback()
+    assert made.title == "考核 X-Evil: 1 安管"
+    answer = everybody[EXAM].post(f"/exam/notices/{made.id}/export")
+    assert (answer.status_code, "X-Evil" in answer.headers) == (200, False)
+
+
+# --- hostile text that is stored ------------------------------------------------------------------------------
+
+MARKUP = "<xss>\"'onxss=</script>{{7*7}}"
+
+
+@pytest.fixture
+def poisoned(session, house) -> Town:
+    """Changsha, with markup in every text that is kept as it is typed."""
+    return town(session, Store(house.settings.blobs), "430100", MARKUP)
+
+
+def pages(app, session, signed_in, place: Town):
+    """Every page that opens, as everybody who may, with rows of the place in the address."""
+    readers = [(None, app.test_client())]
+    for role in Role:
+        account = session.get(Account, place.account) if role is CLERK else None
+        account = account or make.account(session, f"reader-{role.value}", role, region_code="430100")
+        readers.append((role, signed_in(account)))
+    session.rollback()
+    open_to_all = [(rule.rule, None) for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
+    rows = [(path.format(getattr(place, kind)), gets) for (verb, path), (kind, gets) in DOORS.items() if verb == "GET"]
+    more = [
+        (f"/exam-notices/{place.notice}", None),
+        (f"/v/430100{place.enterprise:026d}", None),
+        ("/exam/review/?state=all", None),
+    ]
+    for role, browser in readers:
+        for address, gets in (*open_to_all, *rows, *more):
+            if gets is None or role in gets:
+                yield (
+                    role,
+                    address,
+                    browser.get(address, headers={"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}),
+                )
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # a page looks the same over either database
+def test_stored_markup_is_shown_as_text_on_every_page_in_full_armour(app, session, signed_in, poisoned):
+    number = session.get_one(Person, poisoned.person).id_number
+    session.rollback()
+    shown, faults = 0, []
+    for role, address, answer in pages(app, session, signed_in, poisoned):
+        text, wears = answer.get_data(as_text=True) if answer.mimetype == "text/html" else "", answer.headers
+        shown += "&lt;xss&gt;" in text
+        checks = {
+            "markup": "<xss" not in text and "\"'onxss" not in text and ">49<" not in text,
+            "host": "evil.example" not in text + wears.get("Location", ""),
+            "id number": number not in text or address.startswith("/archive/"),
+            "policy": "default-src" in wears["Content-Security-Policy"] and wears["X-Content-Type-Options"] == "nosniff",
+            "kept": role is None or wears.get("Cache-Control") == "no-store" or address in ("/healthz", "/readyz"),
+            "fault": answer.status_code < 500,
+        }
+        faults += [f"{fault}: {address} as {role}" for fault, sound in checks.items() if not sound]
+    assert not faults, "\n".join(faults)
+    assert shown > 20
+
+
+# --- the same deed twice, at once -----------------------------------------------------------------------------
+
+
+def at_once(*deeds):
+    """What became of deeds that begin at the same moment."""
+    gate = Barrier(len(deeds))
+
+    def begin(deed):
+        gate.wait(10)
+        return deed()
+
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return [future.result(60) for future in [pool.submit(begin, deed) for deed in deeds]]
+
+
+def asked(session, query):
+    found = session.scalar(query)
+    session.rollback()
+    return found
+
+
+def test_of_two_officers_deciding_at_once_one_wins_and_the_other_is_told(session, signed_in, changsha):
+    officers = [make.account(session, f"officer{n}", ACCEPTANCE) for n in (1, 2)]
+    browsers = [signed_in(officer) for officer in officers]
+    session.rollback()
+    case, results = f"/cases/{changsha.case}/decide", ("return", "decline")
+    deeds = zip(browsers, results, strict=True)
+    answers = at_once(
+        *(
+            lambda browser=one, result=two: browser.post(case, data={"decision": result, "reason": "不清楚"})
+            for one, two in deeds
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [302, 409]
+    assert asked(session, select(func.count(Step.id)).where(Step.application_id == changsha.case)) == 2  # handed in, decided
+
+
+def test_a_double_submission_is_one(session, signed_in, changsha):
+    account = session.get_one(Account, changsha.account)
+    browsers = [signed_in(account), signed_in(account)]
+    session.rollback()
+    row = changsha.signup + 1  # rejected, so back in the enterprise's hands
+    at_once(*(lambda browser=one: browser.post("/exam/signups/submit", data={"rowid": row}) for one in browsers))
+    lines = select(Entry.change).where(Entry.table == "exam_signup", Entry.row == str(row))
+    moves = [change for change in session.scalars(lines) if change.get("state") == ["rejected", "submitted"]]
+    session.rollback()
+    assert len(moves) == 1
+
+
+def test_six_enterprises_signing_up_at_once_get_no_more_places_than_there_are(session, signed_in, changsha):
+    session.get_one(ExamNotice, changsha.notice).quota = 3  # one place is taken
+    firms = [make.enterprise(name=f"第{n}建设有限公司") for n in range(6)]
+    people = [make.person(firm) for firm in firms]
+    session.add_all(people)
+    session.flush()
+    session.add_all(paper for person in people for paper in make.complete_papers(person))
+    browsers = [signed_in(make.account(session, f"firm{firm.id}", CLERK, enterprise_id=firm.id)) for firm in firms]
+    forms = [{"rowid": [person.id], f"category-{person.id}": "C1", "then": "submit"} for person in people]
+    session.commit()
+    door, deeds = f"/exam/notices/{changsha.notice}/signup", zip(browsers, forms, strict=True)
+    answers = at_once(*(lambda browser=one, form=two: browser.post(door, data=form) for one, two in deeds))
+    assert sorted(answer.status_code for answer in answers) == [302, 302, 422, 422, 422, 422]
+    taken = ExamSignup.state.in_((SignupState.SUBMITTED, SignupState.ADMITTED))
+    assert asked(session, select(func.count(ExamSignup.id)).where(taken)) == 3
+
+
+# --- who is asking --------------------------------------------------------------------------------------------
+
+
+def test_a_token_of_another_session_or_none_opens_no_deed(strict, session, everybody, client, changsha):
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/lookup").text)[1]
+    before = everything(session)
+    for (method, address), (kind, gets) in DOORS.items():
+        if method == "POST":
+            browser, place = everybody[next(iter(gets))], address.format(getattr(changsha, kind))
+            answers = [browser.post(place, data={"csrf_token": forged}) for forged in (token, "")]
+            answers.append(browser.post(place, data="{}", content_type="application/json"))
+            answers.append(browser.post(place, data="x", content_type="text/plain"))
+            assert {answer.status_code for answer in answers} == {400}, address
+    assert everything(session) == before
+
+
+def test_an_invented_forwarding_address_buys_no_further_guesses(client):
+    typed = {"name": "李雷", "number": "430102199001011234"}
+    answers = [client.post("/lookup", data=typed, headers={"X-Forwarded-For": f"10.0.0.{n}"}) for n in range(62)]
+    assert 429 in {answer.status_code for answer in answers}  # 62: the minute may turn meanwhile
+
+
+def test_every_reading_in_full_is_one_line_in_the_diary(session, everybody, changsha):
+    deeds = {
+        ("POST", f"/people/reveal/{changsha.person}"): (EXAM, Deed.READ),
+        ("POST", f"/cases/{changsha.case}/id-number"): (REVIEWER, Deed.READ),
+        ("GET", f"/archive/{changsha.closed}"): (VIEWER, Deed.READ),
+        ("GET", PDF.format(changsha.certificate)): (VIEWER, Deed.READ),
+        ("GET", f"/papers/{changsha.paper}"): (ACCEPTANCE, Deed.READ),
+        ("POST", f"/exam/notices/{changsha.notice}/export"): (EXAM, Deed.EXPORT),
+    }
+    for (method, address), (role, deed) in deeds.items():
+        last = asked(session, select(func.max(Entry.id)))
+        assert everybody[role].open(address, method=method).status_code == 200
+        lines = session.execute(select(Entry.actor, Entry.deed, Entry.address).where(Entry.id > last)).all()
+        session.rollback()
+        assert lines == [(f"the-{role.value}", deed, "127.0.0.1")], address
+
+
+def test_a_checked_roster_is_a_ticket_for_nothing_else_and_does_not_stay(app, session, house, everybody, changsha):
+    with app.test_request_context():
+        row = {
+            "name": "张三",
+            "id_number": make.id_number(),
+            "education": Education.COLLEGE,
+            "position": Position.SAFETY_OFFICER,
+        }
+        data = write(ROSTER_COLUMNS, [row], sheet_title="people")
+    page = everybody[CLERK].post("/people/import/", data={"sheet": (BytesIO(data), "人员.xlsx")}).text
+    ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
+    assert everybody[EXAM].post(SHEET.format(changsha.notice) + "/import", data={"ticket": ticket}).status_code == 409
+    assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 302
+    assert not Store(house.settings.blobs).has(sha256(data).hexdigest())
+    assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 422
+
+
+def test_a_statement_that_fails_tells_the_log_no_values(app):
+    with app.app_context(), db.engine.connect() as connection, pytest.raises(DBAPIError) as fault:
+        connection.execute(text("SELECT :name FROM nowhere"), {"name": "李雷430102199001011234"})
+    assert "430102199001011234" not in str(fault.value)
+
+
+def test_the_diary_holds_nothing_to_put_an_id_number_together_from(session, everybody, changsha):
+    number = session.get_one(Person, changsha.person).id_number
+    change = session.scalar(select(Entry.change).where(Entry.table == "person", Entry.row == str(changsha.person)))
+    session.rollback()
+    kept = str(change)
+    assert number[:6] in kept  # it is masked, not left out
+    assert not any(born in kept for born in (number[6:14], f"{number[6:10]}-{number[10:12]}-{number[12:14]}"))
+
+
+def test_a_number_that_no_column_holds_is_refused_with_a_sentence(everybody, changsha):
+    start, end, on = now(), now() + DAY, office_day(now()) + 9 * DAY
+    form = {
+        "title": "考核",
+        "categories": "C1",
+        "exam_on": on.isoformat(),
+        "pass_mark": "60",
+        "quota": str(2**31),
+        "signup_start": f"{start:%Y-%m-%dT%H:%M}",
+        "signup_end": f"{end:%Y-%m-%dT%H:%M}",
+    }
+    assert everybody[EXAM].post("/exam/notices/add", data=form).status_code == 422
+    assert everybody[CLERK].post(f"/applications/new/submit?only={2**63}").status_code == 422
