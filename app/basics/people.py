@@ -16,7 +16,12 @@ from werkzeug.wrappers import Response
 
 from app import audit, desk, parties
 from app.attachments import current
-from app.basics.scans import (
+from app.db import db
+from app.errors import HouseError
+from app.forms import HouseForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
+from app.identity import fold, mask_birth_date
+from app.models import Certificate, Paper, Person
+from app.scans import (
     NEEDED,
     card,
     categories_needing,
@@ -27,11 +32,6 @@ from app.basics.scans import (
     scan_field,
     take_in,
 )
-from app.db import db
-from app.errors import HouseError
-from app.forms import HouseForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
-from app.identity import fold, mask_birth_date
-from app.models import Certificate, Paper, Person
 from app.screens import Link, Screen, SelInterface, safe_next, shown
 from app.screens.query import Asked, Box
 from app.screens.reach import WithinReach

@@ -20,7 +20,6 @@ from werkzeug.wrappers import Response
 
 from app import audit, desk, filings, throttle
 from app.attachments import attach, current, discard
-from app.basics.scans import card, scan_field
 from app.casework.claims import LISTS
 from app.casework.filing import (
     CHANGEABLE,
@@ -45,6 +44,7 @@ from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
 from app.particulars import DIVIDED, Particular, particulars_of
 from app.places import anchor_of
+from app.scans import card, scan_field
 from app.screens.datamodel import LARGEST_ID
 from app.screens.furniture import safe_next
 from app.screens.reach import ROW
