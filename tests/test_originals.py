@@ -59,7 +59,20 @@ def test_another_region_and_an_unknown_case_do_not_exist(session):
         verify_originals(session, 10**6, ORIGINALS, OFFICER, at=make.NOON)
 
 
-@pytest.mark.parametrize("state", [s for s in State if s not in (State.AWAITING_ACCEPTANCE, State.DRAFT, State.APPROVED)])
+NOT_AT_THE_COUNTER = [
+    state
+    for state in State
+    if state not in (State.AWAITING_ACCEPTANCE, State.DRAFT, State.APPROVED, State.AWAITING_RELEASE, State.RELEASE_REFUSED)
+]
+
+
+@pytest.mark.parametrize("state", [State.AWAITING_RELEASE, State.RELEASE_REFUSED])
+def test_a_case_that_lies_between_two_enterprises_is_not_the_office_s_yet(session, state):
+    with pytest.raises(NotFound):
+        verify(session, filed(session, state))
+
+
+@pytest.mark.parametrize("state", NOT_AT_THE_COUNTER)
 def test_a_case_that_is_not_at_the_counter_has_nothing_to_verify(session, state):
     with pytest.raises(Stale):
         verify(session, filed(session, state))
