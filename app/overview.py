@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, extract, false, func, 
 from sqlalchemy.orm import Session
 
 from app.clock import OFFICE_ZONE, add_months, office_day
+from app.exams import SIGNUP_PAPERS
 from app.matters import MATTERS
 from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
 from app.scope import Actor, reach, region_prefix
@@ -20,13 +21,11 @@ from app.vocabulary import (
     CertificateStatus,
     MatterKind,
     MessageState,
-    PaperKind,
     Role,
     SignupState,
     State,
 )
 
-SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 QUEUES = {
     Role.ACCEPTANCE_OFFICER: State.AWAITING_ACCEPTANCE,
     Role.REVIEWER: State.AWAITING_REVIEW,
