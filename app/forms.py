@@ -33,7 +33,7 @@ from wtforms import (
     widgets,
 )
 from wtforms.fields.choices import Choice, SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from app import identity
 from app.clock import OFFICE_ZONE, office_time
@@ -89,11 +89,6 @@ class Required(DataRequired):  # type: ignore[misc]
 class TextLength(Length):  # type: ignore[misc]
     def __init__(self, longest: int) -> None:
         super().__init__(max=longest, message=_("At most %(n)s characters fit here.", n=longest))
-
-
-class Between(NumberRange):  # type: ignore[misc]
-    def __init__(self, least: int, most: int) -> None:
-        super().__init__(least, most, _("Please enter a number from %(least)s to %(most)s.", least=least, most=most))
 
 
 # --- text and numbers -----------------------------------------------------------------------------------
