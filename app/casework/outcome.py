@@ -18,7 +18,7 @@ from app.errors import HouseError, Refusal
 from app.models import Application
 from app.places import url_of
 from app.scope import reach
-from app.screens.furniture import safe_next
+from app.screens.furniture import safe_next, told_here
 from app.screens.reach import asked_reason
 from app.vocabulary import Action
 from app.workflow import Plan, carry_out
@@ -69,11 +69,7 @@ def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[P
         planned = carry_out(db.session, ids, action, desk.actor(), reason=reason, at=desk.moment(), office=office)
         db.session.commit()
     except HouseError as no:
-        db.session.rollback()
-        if no.status != HouseError.status:  # not one's business at all: that is a page of its own
-            raise
-        for refusal in no.refusals:
-            flash(str(refusal.sentence), "danger")
+        told_here(no)
         return redirect(safe_next(home))
     if afterwards is not None:
         afterwards(planned)

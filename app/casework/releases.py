@@ -18,6 +18,7 @@ from app.db import db
 from app.errors import HouseError, NotFound
 from app.models import Application
 from app.screens import Link, Screen, SelInterface, safe_next, shown
+from app.screens.furniture import told_here
 from app.screens.reach import ROW, WithinReach
 from app.screens.screen import door
 from app.vocabulary import Action, State
@@ -98,11 +99,7 @@ class OfficeReleaseScreen(Screen):
             must_all_pass(planned)
             db.session.commit()
         except HouseError as no:
-            db.session.rollback()
-            if no.status != HouseError.status:
-                raise
-            for refusal in no.refusals:
-                flash(str(refusal.sentence), "danger")
+            told_here(no)
         else:
             name = planned.names[application_id]
             flash(gettext("%(name)s: released. The application now awaits acceptance.", name=name), "success")

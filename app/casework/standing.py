@@ -22,6 +22,7 @@ from app.errors import HouseError, NotFound, Stale
 from app.models import Application, Certificate
 from app.scope import must_reach, reach
 from app.screens import Link, safe_next
+from app.screens.furniture import told_here
 from app.screens.reach import ROW
 from app.screens.screen import door
 from app.vocabulary import ENDED, CertificateDeed, CertificateStatus
@@ -197,11 +198,7 @@ class StandingView(BaseView):  # type: ignore[misc]
             flash(gettext("Nothing was changed: the certificate no longer stands as you saw it."), "danger")
             return redirect(safe_next(url_for("StandingView.find")))
         except HouseError as no:
-            db.session.rollback()
-            if no.status != HouseError.status:
-                raise
-            for refusal in no.refusals:
-                flash(str(refusal.sentence), "danger")
+            told_here(no)
             return redirect(safe_next(url_for("StandingView.find")))
         flash(gettext("%(number)s: %(deed)s.", number=number, deed=deed.label), "success")
         return redirect(url_for("StandingView.find", number=number))

@@ -16,6 +16,7 @@ from app.errors import HouseError, Refusal
 from app.exams import Outcome
 from app.places import url_of
 from app.screens import safe_next
+from app.screens.furniture import told_here
 
 Gap = tuple[object, str]  # a sentence, and the address where it is put right ("" if nowhere)
 MOST_NAMED = 5
@@ -48,11 +49,7 @@ def carry(deed: Callable[[], Outcome], verb: object, home: str, *, more: object 
         outcome = deed()
         db.session.commit()
     except HouseError as no:
-        db.session.rollback()
-        if no.status != HouseError.status:  # not one's business at all: that is a page of its own
-            raise
-        for refusal in no.refusals:
-            flash(str(refusal.sentence), "danger")
+        told_here(no)
         return redirect(back)
     if outcome.refused:
         return _page_of(outcome, verb, back)

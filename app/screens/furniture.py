@@ -12,13 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, g, jsonify, make_response, redirect, render_template, request, session, url_for
+from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
 from app.screens.links import Link, shown, tone
@@ -57,6 +58,15 @@ def furnish(app: Flask) -> None:
     app.register_error_handler(HouseError, _house_says_no)
     app.register_error_handler(HTTPException, _http_says_no)
     app.register_error_handler(Exception, _our_fault)
+
+
+def told_here(no: HouseError) -> None:
+    """Undo what was begun and say why on the page that comes next; a no that is a page of its own goes on as it is."""
+    db.session.rollback()
+    if no.status != HouseError.status:
+        raise no
+    for refusal in no.refusals:
+        flash(str(refusal.sentence), "danger")
 
 
 def safe_next(default: str) -> str:
