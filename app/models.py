@@ -557,6 +557,7 @@ class Step(Model):
     actor: Mapped[str] = mapped_column(String(130))
     reason: Mapped[str] = mapped_column(String(1000), default="")
     marks: Mapped[list[dict[str, str]] | None] = mapped_column(JSON, comment="what is to be corrected, item by item")
+    promised_on: Mapped[date | None] = mapped_column(comment="the day the office owes its next step by, as promised then")
     at: Mapped[datetime] = mapped_column(Moment)
 
     application: Mapped[Application] = relationship(back_populates="steps")

@@ -470,6 +470,7 @@ def _step(batch: Batch, case: Facts) -> dict[str, Any]:
         "actor": batch.actor.name,
         "reason": batch.reason,
         "marks": [mark.stored() for mark in batch.marks] or None,
+        "promised_on": batch.columns[_id(case)].get("due_on", batch.common.get("due_on")),
         "at": batch.at,
     }
 
