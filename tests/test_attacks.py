@@ -230,7 +230,7 @@ DOORS = {
 LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
-    *("/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
 NO_ROW = {"/v/<token>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
