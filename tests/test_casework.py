@@ -26,6 +26,7 @@ from app.models import (
     Filing,
     Message,
     Paper,
+    Parameter,
     Person,
     PublicNotice,
     Step,
@@ -755,6 +756,16 @@ def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_no
     assert look(session, select(Entry.change).where(Entry.deed == Deed.READ)) == {"shown": "archive"}
 
 
+def test_a_slip_tells_what_was_promised_whatever_is_set_afterwards(works, clerk, session):
+    application = works.case()
+    decide(works.browser(Role.ACCEPTANCE_OFFICER), application, Action.ACCEPT)
+    session.add(Parameter(name="decide_days", value="7", changed_at=now(), changed_by="管理员"))
+    session.commit()
+    page = clerk.get(f"/archive/{application.id}").text
+    assert "within 20 working days" in page
+    assert "within 7 working days" not in page
+
+
 def test_the_archive_of_a_case_that_was_not_accepted_holds_the_notice_with_its_reason(works, clerk, acceptance):
     application = works.case()
     decide(acceptance, application, Action.DECLINE, "申请事项不属于本机关职权范围")
@@ -839,18 +850,6 @@ def test_a_letter_is_chinese_on_paper_and_has_the_reason_and_where_it_can_be_con
     for said in (title, "照片不符合要求", "学历证不清晰", works.enterprise.name):
         assert said in text
     assert ("行政复议" in text) is (action is Action.DECLINE)
-
-
-def test_the_slip_keeps_the_day_that_was_promised(works, clerk, acceptance, session):
-    application = works.case()
-    decide(acceptance, application, Action.ACCEPT)
-    promised = look(session, select(Step.promised_on).where(Step.action == Action.ACCEPT))
-    assert promised == look(session, select(Application.due_on))
-    session.get_one(Application, application.id).due_on = promised + timedelta(days=30)
-    session.commit()
-    step = look(session, select(Step.id).where(Step.action == Action.ACCEPT))
-    text = PdfReader(io.BytesIO(clerk.get(f"/archive/{application.id}/letter-{step}.pdf").data)).pages[0].extract_text()
-    assert f"{promised.year}年{promised.month}月{promised.day}日" in text
 
 
 def test_no_document_but_the_case_s_own_is_found(works, clerk, acceptance):

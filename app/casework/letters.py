@@ -19,6 +19,7 @@ from app.casework.sayings import Pairs, about_case, about_person
 from app.certificates import letters as paper
 from app.clock import office_day
 from app.facts import Facts
+from app.matters import MATTERS
 from app.models import Application, Step
 from app.screens import shown
 from app.vocabulary import Action, MatterKind, Role
@@ -73,17 +74,24 @@ def _letter(
 
 
 def _slip(case: Application, step: Step) -> Letter:
-    """R91: the day was promised when it was accepted, by the rules and the calendar of that day."""
-    said = gettext("Your application was examined, is complete and meets the legal form. It is accepted.")
-    promise = [long_day(step.promised_on)] if step.promised_on else []
+    days, due = _promised(case, step)
     return _letter(
         case,
         step,
         gettext("Acceptance slip"),
-        said,
-        *(gettext("The decision will be made by %(day)s at the latest.", day=day) for day in promise),
+        gettext("Your application was examined, is complete and meets the legal form. It is accepted."),
+        gettext("The decision will be made within %(days)s working days, by %(day)s.", days=days, day=long_day(due)),
         number=case.acceptance_number or "",
     )
+
+
+def _promised(case: Application, step: Step) -> tuple[int, date]:
+    """What was promised when it was accepted, whatever numbers have been set since."""
+    if case.promised_days is not None and case.promised_on is not None:
+        return case.promised_days, case.promised_on
+    office = desk.office()  # accepted before promises were kept
+    days = MATTERS[case.matter].days(office)
+    return days, office.calendar.add_working_days(office_day(step.at), days)
 
 
 def _returned(case: Application, step: Step) -> Letter:
@@ -152,7 +160,7 @@ def printed(case: Application, facts: Facts, part: str | None = None) -> list[tu
 
 
 def _head(title: object, number: str) -> dict[str, Any]:
-    office = desk.settings().office
+    office = desk.office()
     return {"issuer": office.issuer, "title": str(title), "number": number, "seal_text": office.seal_text}
 
 
@@ -165,7 +173,7 @@ def _on_paper(letter: Letter, case: Application, facts: Facts) -> paper.Page:
         addressee=kept["enterprise"]["name"],
         sentences=(opening(case, kept), *map(str, letter.sentences)),
         reasons=tuple(letter.reason.splitlines()),
-        closing=(desk.settings().office.legal_paths,) if letter.legal_paths else (),
+        closing=(desk.office().legal_paths,) if letter.legal_paths else (),
         signed_on=long_day(office_day(letter.at)),
         foot="；".join(f"{label}：{value}" for label, value in foot),
     )
