@@ -230,6 +230,11 @@ _ADMIN = Chapter(
         ),
         _("“%(enterprises)s”: put enterprises on the books and approve registrations.", enterprises=_("Enterprises")),
         _(
+            "“%(parameters)s”: periods, limits, who decides which stage, and the texts on notices. A change counts from then "
+            "on, for everybody.",
+            parameters=_("Parameters"),
+        ),
+        _(
             "“%(messages)s”: what was sent, and what could not be sent and is tried once more with “%(again)s”.",
             messages=_("Text messages"),
             again=_("Send again"),
@@ -242,6 +247,7 @@ _ADMIN = Chapter(
     (
         (_("Accounts"), "AccountScreen.list"),
         (_("Enterprises"), "EnterpriseAdminScreen.list"),
+        (_("Parameters"), "ParameterView.show"),
         (_("Text messages"), "MessageScreen.list"),
         (_("Diary"), "DiaryScreen.list"),
     ),

@@ -81,6 +81,8 @@ PERMISSIONS: Declaration = {
     "OfficeReleases": to(ADMIN, MENU),
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
     "Standing": to(ADMIN, MENU, "can_find", "can_change"),
+    "Parameters": to(ADMIN, MENU),
+    "Parameter": to(ADMIN, "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # basic information
