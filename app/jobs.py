@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, throttle
+from app.certificates.seal.provider import NoSeal, SealProvider
 from app.clock import office_day
 from app.db import reading
 from app.errors import NotFound
@@ -49,6 +50,7 @@ class Tools:
     store: Store
     now: Callable[[], datetime]
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
+    seal: SealProvider = field(default_factory=NoSeal)
 
     @property
     def sessions(self) -> sessionmaker[Session]:
