@@ -43,4 +43,4 @@ def opened(version: CertificateVersion) -> io.BytesIO:
 def _drawn(version_id: int) -> bytes:
     with desk.aside() as session:
         version = session.get_one(CertificateVersion, version_id)
-        return paper_of(session, desk.store(), version, desk.settings().office, desk.seal(), at=desk.moment())
+        return paper_of(session, desk.store(), version, desk.office(), desk.seal(), at=desk.moment())
