@@ -1,6 +1,7 @@
 """Who is asked outside the house: the carrier of messages and the keeper of the seal, each behind a real socket."""
 
 import hashlib
+import socket
 from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
@@ -161,11 +162,8 @@ def test_a_kind_of_seal_that_the_service_does_not_keep_is_nothing_to_wait_for(ke
 def test_a_service_that_is_not_there_or_never_answers_is_an_absent_seal(kept):
     with pytest.raises(SealAway):
         RemoteSeal("http://127.0.0.1:9").seal(Suite.P256, at=AT)
-    with carrier() as silent:
-        silent.stalls_after = 0
-        with pytest.raises(SealAway) as no:
-            RemoteSeal(silent.url, seconds=1).seal(Suite.P256, at=AT)
-        silent.go_on.set()
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SealAway) as no:
+        RemoteSeal(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=1).seal(Suite.P256, at=AT)
     assert "TimeoutError" in no.value.why
 
 

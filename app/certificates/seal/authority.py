@@ -132,6 +132,17 @@ def _standing(folder: Path, number: int, revoked: dict[int, x509.RevokedCertific
     )
 
 
+PUBLISHED = ("root.pem", "root.crl", "issuing.crl")
+
+
+def published(folder: Path, name: str) -> bytes | None:
+    """What everybody may have of the folder; lists in DER, as RFC 5280 wants them at their address."""
+    if name not in PUBLISHED or not (folder / name).exists():
+        return None
+    data = (folder / name).read_bytes()
+    return x509.load_pem_x509_crl(data).public_bytes(Encoding.DER) if name.endswith(".crl") else data
+
+
 # --- setting the seal ---------------------------------------------------------------------------------------
 
 
