@@ -57,7 +57,9 @@ def test_a_change_is_saved_shown_with_its_author_and_taken_back(admin, session):
     assert "Saved, and in effect from now on: Acceptance is owed within." in answer.text
     assert stands(session) == {"accept_days": "7"}
     row = re.search(r"<tr role=\"row\">(?:(?!</tr>).)*Acceptance is owed within.*?</tr>", answer.text, re.DOTALL)[0]
-    assert all(words in row for words in ("7 working days", "5 working days", "管理员", "Not the default", "Restore the default"))
+    assert all(
+        words in row for words in ("7 working days", "5 working days", "管理员", "Not the default", "Restore the default")
+    )
     assert "within 7 working days after submission" in admin.get("/help").text
     answer = admin.post("/parameters/accept_days/restore", follow_redirects=True)
     assert "Acceptance is owed within: the default counts again." in answer.text
