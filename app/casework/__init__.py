@@ -17,6 +17,7 @@ from app.casework.claims import (
     TransferScreen,
 )
 from app.casework.filing import FilingView, NewApplicationScreen
+from app.casework.papers import PapersView
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.casework.review import CaseView
 from app.casework.standing import CertificateHistoryView
@@ -34,6 +35,7 @@ ENTRIES = (
     (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
+    (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
 )
 PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView)
 

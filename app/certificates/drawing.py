@@ -46,14 +46,26 @@ def paper_of(session: Session, store: Store, version: CertificateVersion, office
     """
     if version.digest and store.has(version.digest):
         return store.read(version.digest)
-    data = document.draw(face_of(session, store, version, office))
+    data = rendered(session, store, version, office)
     digest = store.put(data)  # the object first: no row may ever point to nothing
     # Not by assignment: that would be a line in the diary, and drawing is nobody's deed.
-    session.execute(
-        update(CertificateVersion).where(CertificateVersion.id == version.id).values(digest=digest),
+    won = session.execute(
+        update(CertificateVersion)
+        .where(CertificateVersion.id == version.id, CertificateVersion.digest.is_not_distinct_from(version.digest))
+        .values(digest=digest, fault=""),
         execution_options={"synchronize_session": False},
     )
-    return data
+    return data if won.rowcount else store.read(_kept(session, version.id))  # type: ignore[attr-defined]
+
+
+def _kept(session: Session, version_id: int) -> str:
+    """What somebody else drew at the same time: theirs was first, so theirs is the paper."""
+    return str(session.scalar(select(CertificateVersion.digest).where(CertificateVersion.id == version_id)))
+
+
+def rendered(session: Session, store: Store, version: CertificateVersion, office: Office) -> bytes:
+    """The PDF as it is made anew. Keeps nothing."""
+    return document.draw(face_of(session, store, version, office))
 
 
 def face_of(session: Session, store: Store, version: CertificateVersion, office: Office) -> document.Face:

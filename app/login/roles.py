@@ -74,6 +74,8 @@ PERMISSIONS: Declaration = {
     | to((Role.ACCEPTANCE_OFFICER,), "can_verify"),
     "Archive": to(PARTIES, "can_show"),
     "Certificates": to(PARTIES, MENU),
+    "PapersDrawn": to((Role.APPROVER,), MENU),
+    "Papers": to((Role.APPROVER,), "can_watch", "can_again"),
     "Certificate": to(PARTIES, "can_list"),
     "CertificateFile": to(PARTIES, "can_open"),
     "CertificateHistory": to(PARTIES, "can_show"),
