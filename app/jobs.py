@@ -7,8 +7,7 @@ handler must bear to run twice; test_jobs runs each one twice.
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,10 +21,11 @@ from app import audit, errands, throttle
 from app.certificates import printing
 from app.clock import office_day
 from app.config import Office
-from app.db import reading
+from app.db import only_reading
 from app.errors import NotFound
 from app.messages import Gateway, deliver
 from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.parameters import office_of
 from app.scope import Actor
 from app.storage import Store
 from app.vocabulary import Deed, JobState, MessageState, Role
@@ -86,7 +86,9 @@ class Run:
         return self.claim.payload
 
     def office(self) -> Office:
-        return self.tools.office
+        """The office as it stands now: what the administrator changed counts without a restart of the worker."""
+        with only_reading(), self.tools.sessions() as session:
+            return office_of(session, self.tools.office)
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Say how far the work is, and keep the job for another ``LEASE``. Call it at least once a minute.
@@ -271,16 +273,6 @@ def worker_is_missed(session: Session, *, at: datetime) -> bool:
     if seen is not None and seen > at - SILENCE:
         return False
     return bool(due(session, at=at - SILENCE, most=1)) or _messages_wait(session, at - SILENCE)
-
-
-@contextmanager
-def only_reading() -> Iterator[None]:
-    """Inside, transactions do not take SQLite's one place for a writer."""
-    token = reading.set(True)
-    try:
-        yield
-    finally:
-        reading.reset(token)
 
 
 # --- the handlers -----------------------------------------------------------------------------------
