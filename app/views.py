@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import basics, casework, desk, examwork, overview
+from app import basics, casework, desk, examwork, listcheck, overview
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
@@ -23,6 +23,7 @@ def register_views(appbuilder: Any) -> None:
     """Hang every screen on the menu, in the order the menu shows them."""
     add = appbuilder.add_view
     register_public(appbuilder)
+    listcheck.register(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, basics):
         room.register(appbuilder)
