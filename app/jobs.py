@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, errands, throttle
-from app.certificates import printing
+from app.certificates import bundles, printing
 from app.clock import office_day
 from app.config import Office
 from app.db import only_reading
@@ -338,9 +338,15 @@ class OtherPeoplesObjects(Exception):
     """The store and the database do not seem to belong together."""
 
 
-HANDLERS: dict[str, Handler] = {"messages": send_messages, printing.KIND: draw_papers, "sweep": sweep}
+HANDLERS: dict[str, Handler] = {
+    "messages": send_messages,
+    printing.KIND: draw_papers,
+    bundles.KIND: draw_papers,
+    "sweep": sweep,
+}
 NAMES: dict[str, object] = {
     "messages": _("Send text messages"),
     printing.KIND: _("Draw e-certificates"),
+    bundles.KIND: _("Prepare a download of certificates"),
     "sweep": _("Nightly tidying up"),
 }

@@ -438,6 +438,13 @@ def test_run_twice_papers__each_is_drawn_once(session, tools):
     assert len({*digests[0]}) == 3
 
 
+def test_run_twice_bundle__draws_what_is_missing_once(session, tools):
+    ids = printed(session, tools.store, 2)
+    for _time in twice(session, tools, "bundle", {"versions": ids, "for": [1, None, "43"]}):
+        assert session.scalar(select(func.count(CertificateVersion.digest))) == 2
+        session.rollback()
+
+
 @pytest.fixture
 def left_over(session, tools, house):
     """An object that no row knows and one that a paper knows, both old; and counts of the day before yesterday."""

@@ -17,6 +17,7 @@ from app.casework.claims import (
     TransferScreen,
 )
 from app.casework.filing import FilingView, NewApplicationScreen
+from app.casework.packing import BundleView
 from app.casework.papers import PapersView
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.casework.review import CaseView
@@ -37,7 +38,7 @@ ENTRIES = (
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
     (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
 )
-PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView)
+PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView, BundleView)
 
 
 def register(appbuilder: Any) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.casework import packing
 from app.casework.claim import claim_of
 from app.casework.claims import certificate_links
 from app.casework.papers import opened
@@ -36,7 +37,7 @@ from app.scope import must_reach
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.furniture import safe_next
 from app.screens.query import contains
-from app.screens.reach import ROW, WithinReach
+from app.screens.reach import ROW, WithinReach, asked_ids
 from app.screens.screen import door
 from app.vocabulary import Action, CertificateStatus, MatterKind, Role, State
 
@@ -229,7 +230,7 @@ class CertificateScreen(Screen):
     datamodel = SelInterface(Certificate)
     route_base = "/certificates"
     class_permission_name = "Certificate"
-    base_permissions = ["can_list"]
+    base_permissions = ["can_list", "can_pack"]
     base_filters = [["id", WithinReach, None]]
     exclude_route_methods = {"show", "add", "edit", "delete"}
     list_template = "casework/list.html"
@@ -255,6 +256,30 @@ class CertificateScreen(Screen):
     @door("/")
     def list(self) -> Response | str:
         return super().list()
+
+    @door("/pack", "POST")
+    def pack(self) -> Response:
+        """The ticked ones as a zip, or all that match the query (``?every=1``)."""
+        home = url_for("CertificateScreen.list")
+        return packing.pack(self._matching() if "every" in request.args else asked_ids(), home)
+
+    def _matching(self) -> builtins.list[int]:
+        """One more than may be packed, so that too many are refused and not cut off in silence."""
+        query = self.datamodel.within_reach(*self.asked().conditions.values())
+        rows: Any = query.with_entities(Certificate.id).limit(desk.office().largest_bundle + 1)
+        return [row[0] for row in rows]
+
+    def batch_links(self) -> builtins.list[Link]:
+        pack = url_for("CertificateScreen.pack")
+        return [Link(gettext("Download the ticked as zip"), pack, icon="download", post=True)] if self.may("pack") else []
+
+    def head_links(self) -> builtins.list[Link]:
+        if not self.may("pack"):
+            return []
+        asked = {name: value for name, value in self.asked().args().items() if name not in ("page", "size", "sort")}
+        every = url_for("CertificateScreen.pack", every=1, **asked)
+        word = gettext("Download what matches as zip") if asked else gettext("Download all as zip")
+        return [Link(word, every, icon="download", post=True)]
 
     def cell(self, column: str, item: Certificate) -> object | None:
         if column == "status":

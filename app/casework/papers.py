@@ -48,12 +48,17 @@ def draw_at_once(application_ids: Sequence[int]) -> str:
         versions = list(session.scalars(issued.where(CertificateVersion.digest.is_(None)).order_by(CertificateVersion.id)))
     if len(versions) > AT_ONCE:
         return url_for("PapersView.watch", batch=versions[0])
-    for version_id in versions:
+    draw_these(versions)
+    return ""
+
+
+def draw_these(version_ids: Sequence[int]) -> None:
+    """Draw each in a transaction of its own; one that cannot be drawn is left, and said so in the log."""
+    for version_id in version_ids:
         try:
             _drawn(version_id)
         except HouseError as no:
             log.warning("the certificate of version %s could not be drawn: %s", version_id, no.code)
-    return ""
 
 
 def opened(version: CertificateVersion) -> io.BytesIO:

@@ -76,7 +76,8 @@ PERMISSIONS: Declaration = {
     "Certificates": to(PARTIES, MENU),
     "PapersDrawn": to((Role.APPROVER,), MENU),
     "Papers": to((Role.APPROVER,), "can_watch", "can_again"),
-    "Certificate": to(PARTIES, "can_list"),
+    "Certificate": to(PARTIES, "can_list", "can_pack"),
+    "Bundle": to(PARTIES, "can_watch"),
     "CertificateFile": to(PARTIES, "can_open"),
     "CertificateHistory": to(PARTIES, "can_show"),
     # the administrator's hand on the matters: releases only, never a decision
