@@ -25,7 +25,7 @@ from app.config import Keys
 from app.db import keyring
 from app.jobs import HANDLERS, Tools, run_due
 from app.measures import COLUMNS, carry_out, plan
-from app.models import Certificate, CertificateVersion, Model, Paper
+from app.models import Certificate, CertificateVersion, Model, Paper, Person
 from app.scope import Actor
 from app.specimens import portrait
 from app.storage import Store
@@ -58,7 +58,7 @@ def unlock(keys: Keys) -> None:
 
 
 def photograph(session: Session, store: Store, rows: int) -> None:
-    digest = store.put(portrait("bench", female=False))
+    digest = store.put(portrait(Person(name="样本")))
     common = {"kind": PaperKind.PHOTO, "enterprise_id": 1, "filename": "p.jpg", "digest": digest, "mime": "image/jpeg"}
     common |= {"size": 1, "uploaded_at": AT, "uploaded_by": "bench"}
     session.execute(insert(Paper), [{"person_id": n + 1, **common} for n in range(rows)])
