@@ -50,7 +50,8 @@ def phones() -> list[Phone]:
     for message in told:
         found[message.mobile].append(message)
     return [
-        Phone(messages[0].id, messages[0].masked_mobile, tuple(map(_bubble, reversed(messages)))) for messages in found.values()
+        Phone(messages[0].id, messages[0].masked_mobile, tuple(map(_bubble, reversed(messages))))
+        for messages in found.values()
     ]
 
 

@@ -61,7 +61,9 @@ def statuses(session) -> list[CertificateStatus]:
 
 def test_a_check_writes_nothing_and_says_what_becomes_of_each_row(session, held):
     first, second, third = held(3)
-    planned = check(session, sheet((first, "暂扣"), (second, "撤销"), (third, "恢复"), ("湘建安A(2020)9", "吊销"), (first, "吊销")))
+    planned = check(
+        session, sheet((first, "暂扣"), (second, "撤销"), (third, "恢复"), ("湘建安A(2020)9", "吊销"), (first, "吊销"))
+    )
     assert [bool(line.refused) for line in planned.lines] == [False, False, True, True, True]
     assert [str(line.refused).split(" ")[0:4] for line in planned.lines[2:]] == [
         ["The", "certificate", "is", "now"],

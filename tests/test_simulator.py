@@ -27,7 +27,11 @@ def enter(session, signed_in):
 
 @pytest.fixture
 def told(session):
-    owe(session, [Owed("13812345678", "【厅】甲"), Owed("13987654321", "【厅】乙"), Owed("13812345678", "【厅】<丙>")], at=now())
+    owe(
+        session,
+        [Owed("13812345678", "【厅】甲"), Owed("13987654321", "【厅】乙"), Owed("13812345678", "【厅】<丙>")],
+        at=now(),
+    )
     session.execute(update(Message).where(Message.id == 1).values(state=MessageState.SENT, sent_at=now()))
     session.commit()
 

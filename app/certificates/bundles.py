@@ -44,9 +44,7 @@ def gather(session: Session, certificate_ids: Sequence[int], actor: Actor, offic
     """
     most = office.largest_bundle
     if len(certificate_ids) > most:
-        sentence = _(
-            "At most %(n)s certificates fit in one download. Please choose fewer, or narrow the query.", n=most
-        )
+        sentence = _("At most %(n)s certificates fit in one download. Please choose fewer, or narrow the query.", n=most)
         raise Unmet.because(Refusal("bundle-too-large", sentence))
     mine = (CertificateVersion.certificate_id.in_(certificate_ids), reach(actor, Certificate))
     found = _leaves(session, *mine, CertificateVersion.replaced_at.is_(None))

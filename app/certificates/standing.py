@@ -105,7 +105,7 @@ def may_be(certificate: Certificate, deed: CertificateDeed, on: date) -> bool:
 
 
 def impose(session: Session, orders: Sequence[Order], actor: Actor, *, at: datetime, office: Office) -> None:
-    """All of them, in as many statements as there are kinds of measure; the certificates are locked and were asked ``may_be``.
+    """All of them, in a few statements for each kind of measure. The certificates are locked, and were asked ``may_be``.
 
     No line of the diary is written for each: the caller notes the sheet, and every certificate has its line of history.
     """
