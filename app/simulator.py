@@ -45,14 +45,10 @@ class Phone:
 def phones() -> list[Phone]:
     """The mobile numbers of the newest messages, whoever was told last first."""
     desk.actor().demand(Role.ADMIN)
-    told = db.session.scalars(select(Message).order_by(Message.id.desc()).limit(NEWEST))
     found: dict[str, list[Message]] = defaultdict(list)
-    for message in told:
+    for message in db.session.scalars(select(Message).order_by(Message.id.desc()).limit(NEWEST)):
         found[message.mobile].append(message)
-    return [
-        Phone(messages[0].id, messages[0].masked_mobile, tuple(map(_bubble, reversed(messages))))
-        for messages in found.values()
-    ]
+    return [Phone(told[0].id, told[0].masked_mobile, tuple(map(_bubble, told[::-1]))) for told in found.values()]
 
 
 def _bubble(message: Message) -> Bubble:

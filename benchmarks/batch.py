@@ -15,9 +15,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, func, insert, select
 from sqlalchemy.orm import Session
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
-
-from engine import APPROVER, AT, OFFICE, compare, fill, timed
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
 from app.certificates import bundles
@@ -31,6 +29,7 @@ from app.specimens import portrait
 from app.storage import Store
 from app.vocabulary import Action, PaperKind, Role
 from app.workflow import carry_out as move
+from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, timed
 
 ADMIN = Actor(None, "benchmark", frozenset({Role.ADMIN}), region="430000")
 
