@@ -36,6 +36,7 @@ WORDS: Mapping[str, CertificateDeed] = {
     "撤销": CertificateDeed.REVOKED,
     "吊销": CertificateDeed.WITHDRAWN,
 }
+KNOWN = "暂扣、恢复、撤销、吊销"
 MEASURES = (CertificateDeed.SUSPENDED, CertificateDeed.REINSTATED, *FINAL)
 
 
@@ -46,7 +47,7 @@ def _measure(text: str) -> CertificateDeed:
             return deed
     if wanted in WORDS:
         return WORDS[wanted]
-    raise ValueError(_("“%(text)s” is none of: 暂扣、恢复、撤销、吊销.", text=text[:20]))
+    raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=KNOWN))
 
 
 def _up_to(most: int) -> Any:
@@ -108,7 +109,7 @@ class Plan:
 
 def template() -> bytes:
     """An empty sheet to fill in."""
-    note = _("Measure: 暂扣、恢复、撤销、吊销. A revocation (撤销) or withdrawal (吊销) cannot be undone.")
+    note = _("Measure: %(known)s. What is revoked or withdrawn cannot be undone.", known=KNOWN)
     return sheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note)
 
 
