@@ -5,7 +5,7 @@ Between the answer and its download the list travels with the reader, signed.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from io import BytesIO
 from typing import Any
@@ -57,7 +57,7 @@ ANSWERS = (
 class ListForm(HouseForm):
     pairs = LongTextField(
         _("Names and certificate numbers"),
-        render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false", "placeholder": "李雷　湘建安C1(2024)0000001"},
+        render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"},
     )
     sheet = UploadField(_("Or a table"), accept=(".xlsx", ".csv"), limit_mb=2)
 
@@ -93,19 +93,19 @@ class ListCheckView(BaseView):  # type: ignore[misc]
     @expose("/answer.xlsx", methods=["POST"])  # type: ignore[untyped-decorator]
     def download(self) -> Response:
         """The answer as a sheet: what was shown, without asking anew."""
-        data = sheets.write(ANSWERS, _signed_rows(request.form.get("answer", "")), sheet_title=gettext("List check"))
-        answer = send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{gettext('List check')}.xlsx")
+        answer = _workbook(ANSWERS, _signed_rows(request.form.get("answer", "")))
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
     @expose("/template.xlsx", methods=["GET"])  # type: ignore[untyped-decorator]
     def template(self) -> Response:
-        data = sheets.write(COLUMNS, (), sheet_title=gettext("List check"))
-        return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{gettext('List check')}.xlsx")
+        return _workbook(COLUMNS, ())
 
     def _page(
         self, form: ListForm, refusals: Sequence[Refusal] = (), *, found: Sequence[Found] = (), status: int = 200
     ) -> Response:
+        number = f"{desk.office().short_name}建安C1({desk.today().year})0000001"
+        form.pairs.description = gettext("For example: the holder's name, then %(number)s.", number=number)
         page = self.render_template(
             "public/list.html",
             form=form,
@@ -128,6 +128,12 @@ def register(appbuilder: Any) -> None:
 
 
 # --- small things ------------------------------------------------------------------------------------------
+
+
+def _workbook(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -> Response:
+    name = gettext("List check")
+    data = sheets.write(columns, rows, sheet_title=name)
+    return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
 
 def _count(kind: str, limit: int, seconds: int, uses: int = 1) -> None:

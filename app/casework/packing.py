@@ -92,5 +92,5 @@ def _sent(leaves: list[Leaf]) -> Response:
     name = gettext("Certificates %(day)s", day=desk.today())
     headers = Headers({"Cache-Control": "no-store"})
     headers.set("Content-Disposition", "attachment", filename=f"{name}.zip")
-    body = bundles.archive(store, leaves, at=at)
+    body = bundles.archive(store, leaves, at=at, left_out=str(bundles.LEFT_OUT), why=str(bundles.WHY))
     return current_app.response_class(body, mimetype="application/zip", headers=headers)

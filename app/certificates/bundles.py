@@ -25,7 +25,8 @@ from app.storage import FileMissing, Store, display_name
 from app.vocabulary import Deed, JobState
 
 KIND = "bundle"
-LEFT_OUT = "未包含的证书.txt"  # read by whoever unpacks it, so Chinese, as the file names are
+LEFT_OUT = _("Certificates left out")  # a text file in the zip
+WHY = _("The e-certificates of these could not be drawn. Please download them again later:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,11 @@ class _Window(io.RawIOBase):
         return data
 
 
-def archive(store: Store, leaves: Iterable[Leaf], *, at: datetime) -> Iterator[bytes]:
-    """The zip, piece by piece: one certificate is in memory at a time, however many there are."""
+def archive(store: Store, leaves: Iterable[Leaf], *, at: datetime, left_out: str, why: str) -> Iterator[bytes]:
+    """The zip, piece by piece: one certificate is in memory at a time, however many there are.
+
+    It is made while it is sent, when no reader's language is known any more: so the words come along.
+    """
     window, date, lost = _Window(), office_time(at).timetuple()[:6], list[str]()
     with zipfile.ZipFile(window, "w", zipfile.ZIP_STORED) as made:  # PDF is compressed already
         for leaf in leaves:
@@ -166,6 +170,6 @@ def archive(store: Store, leaves: Iterable[Leaf], *, at: datetime) -> Iterator[b
             made.writestr(zipfile.ZipInfo(leaf.name, date), data)
             yield window.taken()
         if lost:
-            told = "以下证书的电子证照暂时无法生成，请稍后再下载：\r\n" + "\r\n".join(lost)
-            made.writestr(zipfile.ZipInfo(LEFT_OUT, date), told.encode("utf-8-sig"))
+            told = "\r\n".join([why, *lost])
+            made.writestr(zipfile.ZipInfo(f"{left_out}.txt", date), told.encode("utf-8-sig"))
     yield window.taken()

@@ -43,6 +43,7 @@ PERMISSIONS: Declaration = {
     "EnterpriseAdmin": to(ADMIN, "can_list", "can_add", "can_edit"),
     "Messages": to(ADMIN, MENU),
     "Message": to(ADMIN, "can_list", "can_again"),
+    "Simulator": to(ADMIN, "can_phones"),
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
     "Diary": to(ADMIN, MENU, "can_list", "can_show"),
@@ -84,6 +85,7 @@ PERMISSIONS: Declaration = {
     "OfficeReleases": to(ADMIN, MENU),
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
     "Standing": to(ADMIN, MENU, "can_find", "can_change"),
+    "StandingSheet": to(ADMIN, "can_mass"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # basic information
