@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, errands, throttle
 from app.certificates import bundles, printing
+from app.certificates.seal.provider import NoSeal, SealProvider
 from app.clock import office_day
 from app.config import Office
 from app.db import only_reading
@@ -53,6 +54,7 @@ class Tools:
     now: Callable[[], datetime]
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
     office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
+    seal: SealProvider = field(default_factory=NoSeal)
 
     @property
     def sessions(self) -> sessionmaker[Session]:
@@ -301,10 +303,11 @@ def draw_papers(run: Run) -> None:
     done, ours = len(asked) - len(left), list[Exception]()
     for start in range(0, len(left), SOME):
         with only_reading(), tools.sessions() as session:
-            drawn = printing.draw_some(session, tools.store, left[start : start + SOME], office)
+            some = left[start : start + SOME]
+            drawn = printing.draw_some(session, tools.store, some, office, tools.seal, at=tools.now())
         with tools.sessions.begin() as session:
             printing.keep(session, drawn)
-        done, ours = done + len(drawn.digests), ours + drawn.ours
+        done, ours = done + len(drawn.papers), ours + drawn.ours
         run.progress(done, len(asked))
     if ours:
         raise ours[0]  # the machine's fault, not the paper's: the job is tried again, and draws only what is missing

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from app.certificates import bundles
 from app.certificates.bundles import Leaf, archive
+from app.certificates.seal.authority import EmbeddedSeal
 from app.clock import now
 from app.config import Office
 from app.errors import NotFound, Unmet
@@ -33,7 +34,7 @@ def store(house) -> Store:
 
 @pytest.fixture
 def tools(house, session, store) -> Tools:
-    return Tools(house.engine, None, store, now)
+    return Tools(house.engine, None, store, now, seal=EmbeddedSeal(house.settings.seals))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import jobs, throttle
+from app.certificates.seal.authority import EmbeddedSeal
 from app.errors import NotAllowed, NotFound
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
@@ -64,7 +65,9 @@ def pigeon() -> Pigeon:
 
 @pytest.fixture
 def tools(house, session, clock, pigeon, tmp_path) -> Tools:
-    return Tools(house.engine, pigeon, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0)
+    return Tools(
+        house.engine, pigeon, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0, seal=EmbeddedSeal(house.settings.seals)
+    )
 
 
 @pytest.fixture

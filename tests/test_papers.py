@@ -2,11 +2,14 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 
 from app.casework.papers import AT_ONCE, FAULTS
+from app.certificates.seal.authority import EmbeddedSeal
+from app.clock import now
 from app.jobs import HANDLERS, Tools, run_due
 from app.models import Account, CertificateVersion, Job, Paper
 from app.storage import Store
@@ -17,9 +20,13 @@ from tests.hostile_files import jpeg
 from tests.works import Works
 
 
+def later():
+    return now() + timedelta(hours=1)
+
+
 @pytest.fixture
 def tools(house, session) -> Tools:
-    return Tools(house.engine, None, Store(house.settings.blobs), lambda: make.NOON.replace(year=2099))
+    return Tools(house.engine, None, Store(house.settings.blobs), later, seal=EmbeddedSeal(house.settings.seals))
 
 
 @pytest.fixture

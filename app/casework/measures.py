@@ -71,14 +71,14 @@ class MeasuresView(BaseView):  # type: ignore[misc]
     @permission_name("mass")  # type: ignore[untyped-decorator]
     def result(self) -> Response:
         file, _digest = _redeemed(request.form.get("ticket", ""))
-        name = f"{gettext('Result of the measures')}.xlsx"
-        return send_file(desk.store().open(file), XLSX, as_attachment=True, download_name=name)
+        name = gettext("Result of the measures")
+        return send_file(desk.store().open(file), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
     @door("/template.xlsx")
     @permission_name("mass")  # type: ignore[untyped-decorator]
     def template(self) -> Response:
-        name = f"{gettext('Measures by sheet')}.xlsx"
-        return send_file(BytesIO(template()), XLSX, as_attachment=True, download_name=name)
+        name = gettext("Measures by sheet")
+        return send_file(BytesIO(template()), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
     def _refused(self, form: SheetForm, no: HouseError) -> Response:
         if no.status == 403:

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
-from app.certificates.drawing import rendered
+from app.certificates.drawing import Sealed, rendered
+from app.certificates.seal.provider import SealProvider
 from app.config import Office
 from app.errands import Errand, enqueue_all
 from app.errors import HouseError, NotFound
@@ -54,20 +55,23 @@ def have_drawn(session: Session, version_ids: Sequence[int], *, at: datetime, oc
 
 @dataclass(slots=True)
 class Drawn:
-    """What became of some papers: digests and faults by version; ``ours`` are faults of the machine, which pass."""
+    """What became of some papers, by version: one with its digest, or a fault. ``ours`` are the machine's, and pass."""
 
-    digests: dict[int, str]
+    papers: dict[int, tuple[str, Sealed]]
     faults: dict[int, str]
     ours: list[Exception]
 
 
-def draw_some(session: Session, store: Store, version_ids: Sequence[int], office: Office) -> Drawn:
+def draw_some(
+    session: Session, store: Store, version_ids: Sequence[int], office: Office, provider: SealProvider, *, at: datetime
+) -> Drawn:
     """Draw those of the versions that were never drawn, into the store. Reads the tables only; see ``keep``."""
     found = Drawn({}, {}, [])
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
     for version in session.scalars(select(CertificateVersion).where(*never).order_by(CertificateVersion.id)):
         try:
-            found.digests[version.id] = store.put(rendered(session, store, version, office))
+            made = rendered(session, store, version, office, provider, at=at)
+            found.papers[version.id] = (store.put(made.data), made)
         except HouseError as no:
             found.faults[version.id] = no.code
             if no.status >= 500:  # a service that is away comes back
@@ -83,9 +87,17 @@ def keep(session: Session, drawn: Drawn) -> None:
     mine = (CertificateVersion.id == bindparam("row"), CertificateVersion.digest.is_(None))
     quietly = {"synchronize_session": False}  # and not by assignment: drawing is nobody's deed, so no line in the diary
     table = CertificateVersion.__table__
-    if drawn.digests:
-        kept = update(table).where(*mine).values(digest=bindparam("drawn"), fault="")
-        rows = [{"row": key, "drawn": digest} for key, digest in drawn.digests.items()]
+    if drawn.papers:
+        values: dict[str, Any] = {
+            "digest": bindparam("drawn"),
+            "sealed_by": bindparam("seal"),
+            "sealed_at": bindparam("moment"),
+        }
+        kept = update(table).where(*mine).values(**values, fault="")
+        rows: list[dict[str, object]] = [
+            {"row": key, "drawn": digest, "seal": made.sealed_by, "moment": made.sealed_at}
+            for key, (digest, made) in drawn.papers.items()
+        ]
         session.connection().execute(kept, rows, execution_options=quietly)
     if drawn.faults:
         noted = update(table).where(*mine).values(fault=bindparam("why"))
