@@ -178,7 +178,7 @@ def _drawn(application: Application, case: Facts, marks: Sequence[Mark]) -> Any:
     for mark in marks:
         if mark.item in SCANS:
             there = current(db.session, _owner(application, SCANS[mark.item])).get(SCANS[mark.item])
-            form[field_name(mark.item)].limit_bytes = desk.settings().office.scan_bytes
+            form[field_name(mark.item)].limit_bytes = desk.office().scan_bytes
             form[field_name(mark.item)].current = card(there) if there else None
     return form
 
@@ -253,7 +253,7 @@ def _keep_details(application: Application, form: Any, _items: set[str]) -> None
 
 
 def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
-    actor, at, office, store = desk.actor(), desk.moment(), desk.settings().office, desk.store()
+    actor, at, office, store = desk.actor(), desk.moment(), desk.office(), desk.store()
     wrong: list[Refusal] = []
     for item in corrections.ITEMS:
         if item not in items or item not in SCANS or form[field_name(item)].data is None:
@@ -276,7 +276,7 @@ def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
 
 def _submit(application_id: int) -> None:
     """Hand it in again; everything that stands in the way is told here, at its field."""
-    word, office = without_controls(request.form.get("word", "")).strip(), desk.settings().office
+    word, office = without_controls(request.form.get("word", "")).strip(), desk.office()
     planned = carry_out(
         db.session, [application_id], Action.SUBMIT, desk.actor(), reason=word, at=desk.moment(), office=office
     )

@@ -3,7 +3,7 @@
 Law: read from what was submitted, not from what stands there today; numbers of persons are masked unless asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import url_for
@@ -122,16 +122,23 @@ def scans_of(case: Facts, before: Mapping[str, Any] | None = None) -> list[Scan]
 
     ``before`` is the snapshot of the submission before: what differs from it stands in front, with what it was.
     """
-    wanted = _wanted(case)
     old = _replaced(case, before)
-    ids = {paper_id for _kind, paper_id in wanted if paper_id} | set(old.values())
-    found = {
-        paper.id: paper for paper in db.session.scalars(select(Paper).where(Paper.id.in_(ids), reach(desk.actor(), Paper)))
-    }
-    if ids and not found:
-        return []
-    scans = [_scan(kind, found.get(paper_id or 0), found.get(old.get(kind, 0))) for kind, paper_id in wanted]
+    found = _within_reach(old.values()) if old else {}
+    scans = [_scan(kind, paper, found.get(old.get(kind, 0))) for kind, paper in papers_of(case)]
     return sorted(scans, key=lambda scan: scan.before is None)
+
+
+def papers_of(case: Facts) -> list[tuple[PaperKind, Paper | None]]:
+    """The same with the rows themselves; None was not handed in, or is out of the reader's reach."""
+    wanted = _wanted(case)
+    ids = [paper_id for _kind, paper_id in wanted if paper_id]
+    found = _within_reach(ids)
+    return [(kind, found.get(paper_id or 0)) for kind, paper_id in wanted] if found or not ids else []
+
+
+def _within_reach(ids: Iterable[int]) -> dict[int, Paper]:
+    mine = select(Paper).where(Paper.id.in_(ids), reach(desk.actor(), Paper))
+    return {paper.id: paper for paper in db.session.scalars(mine)}
 
 
 def _replaced(case: Facts, before: Mapping[str, Any] | None) -> dict[PaperKind, int]:
