@@ -405,7 +405,7 @@ def _card_name(kind: PaperKind, key: str) -> str:
 def control(field: Particular, name: str, case: Facts) -> Any:
     """What stands on the certificate now is said below the field that corrects it."""
     now = case.person.get(field.name, "")
-    hint = _("Now: %(value)s", value=now) if now else ""
+    hint = gettext("Now: %(value)s", value=now) if now else ""  # lazy words would be shown as markup
     checks = [Required()] if field.required else []
     if field.name == "category":
         return ChoiceField(field.label, choices=[("", "—"), *((one.value, str(one.label)) for one in DIVIDED)])

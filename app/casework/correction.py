@@ -137,7 +137,7 @@ def _typed(item: str, application: Application, case: Facts) -> Any:
     section, _dot, name = item.partition(".")
     label = corrections.ITEMS[item]
     before = plain(name, str((case.submitted.get(section) or {}).get(name) or ""))
-    hint = {"description": _("As submitted: %(value)s", value=before or gettext("nothing"))}
+    hint = {"description": gettext("As submitted: %(value)s", value=before or gettext("nothing"))}
     if section == "details":
         said = particulars_of(application.matter, application.reason_code, application.category)
         made = control(next(field for field in said if field.name == name), field_name(item), case)
