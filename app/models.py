@@ -535,6 +535,11 @@ class Application(Model):
         given_back = self.state in (State.RETURNED, State.NOT_ACCEPTED) and self.steps
         return self.steps[-1].reason if given_back else ""
 
+    @property
+    def marks(self) -> list[dict[str, str]]:
+        """What an officer marked for correction, while it is to be corrected; only this is open to the enterprise."""
+        return (self.steps[-1].marks if self.state is State.RETURNED and self.steps else None) or []
+
     def __repr__(self) -> str:
         return self.number
 

@@ -16,6 +16,7 @@ from app.casework.claims import (
     ReplacementScreen,
     TransferScreen,
 )
+from app.casework.correction import CorrectionView
 from app.casework.filing import FilingView, NewApplicationScreen
 from app.casework.packing import BundleView
 from app.casework.papers import PapersView
@@ -38,7 +39,16 @@ ENTRIES = (
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
     (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
 )
-PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView, BundleView)
+PAGES = (
+    FilingView,
+    ClaimView,
+    CorrectionView,
+    CaseView,
+    ArchiveView,
+    CertificateFileView,
+    CertificateHistoryView,
+    BundleView,
+)
 
 
 def register(appbuilder: Any) -> None:
