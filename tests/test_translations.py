@@ -84,6 +84,7 @@ CHINESE_ALLOWED = {
     "app/certificates/document.py": "a certificate is printed in Chinese, whoever looks at it",
     "app/certificates/drawing.py": "as document.py",
     "app/rosters.py": "words that clerks type into the sheet",
+    "app/holidays.py": "what the State Council announced, and the two words that are typed into its sheet",
     "app/exams/scores.py": "words that clerks type into the workbook",
     "app/messages.py": "the signature that carriers demand, and how the issuer is abbreviated",
     "app/models.py": "the trade's word beside a column",

@@ -16,6 +16,7 @@ from app.casework.claims import (
     ReplacementScreen,
     TransferScreen,
 )
+from app.casework.due import DueBoardView, DueScreen
 from app.casework.filing import FilingView, NewApplicationScreen
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.casework.review import CaseView
@@ -32,6 +33,8 @@ ENTRIES = (
     (AcceptanceScreen, "Acceptance", _("Acceptance of applications"), "list-check"),
     (ReviewScreen, "Review", _("First review of applications"), "file-text"),
     (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
+    (DueScreen, "Due", _("Due cases"), "clock"),
+    (DueBoardView, "DueBoard", _("Deadlines at a glance"), "chart-bar"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
 )

@@ -174,6 +174,18 @@ def _declined(case: Application, step: Step) -> Letter:
     return Letter(f"letter-{step.id}", title, case.number, sentences, step.reason, step.actor, step.at, legal_paths=True)
 
 
+def _extended(case: Application, step: Step) -> Letter:
+    sentences = [
+        gettext(
+            "The decision cannot be made within the time set. With the approval of the head of this authority the limit is "
+            "extended to %(day)s (Administrative Licensing Law, article 42), for the following reason.",
+            day=format_date(case.extended_to, "long"),
+        )
+    ]
+    title = gettext("Notice of extension")
+    return Letter(f"letter-{step.id}", title, case.number, sentences, step.reason, step.actor, step.at)
+
+
 def _refused(case: Application, step: Step) -> Letter:
     sentences = [REFUSED[case.matter]]
     title = gettext("Decision of refusal")
@@ -192,6 +204,7 @@ LETTERS = {
     Action.ACCEPT: _slip,
     Action.RETURN: _returned,
     Action.DECLINE: _declined,
+    Action.EXTEND: _extended,
     Action.REFUSE_REVIEW: _refused,
     Action.REFUSE_APPROVAL: _refused,
     Action.APPROVE: _approved,

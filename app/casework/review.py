@@ -5,6 +5,7 @@ Law: a decision is ``workflow.carry_out`` and a commit; what somebody else decid
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -19,7 +20,7 @@ from app.casework.checks import checks_of
 from app.casework.claim import claim_of
 from app.casework.papers import draw_at_once
 from app.casework.progress import history, last_step, progress
-from app.casework.queues import due, standing_of
+from app.casework.queues import standing_of
 from app.casework.reach import case_of
 from app.casework.sayings import about_case, about_person, brief, scans_of
 from app.casework.words import REASONS, VERBS
@@ -31,7 +32,7 @@ from app.identity import mask_mobile
 from app.models import Application, Step
 from app.originals import ORIGINALS, asks_for_originals, verify_originals
 from app.scope import CASE_OFFICERS
-from app.screens import shown
+from app.screens import due, shown
 from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next
 from app.screens.reach import ROW, asked_reason
@@ -74,6 +75,8 @@ class CaseView(BaseView):  # type: ignore[misc]
         action = _chosen_action()
         place = standing_of(case, request.form.get("next", ""))
         follow = place.following if place else safe_next("/")
+        if action is Action.EXTEND:  # decides nothing: one stays with the case
+            follow = url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None)
         try:
             if action is None:
                 raise Unmet.because(Refusal("no-decision", _("Please choose a result first."), "decision"))
@@ -134,7 +137,15 @@ class CaseView(BaseView):  # type: ignore[misc]
             if reading or not moves
             else brief(case, facts, in_full=said.revealed),
             claim=claim_of(facts, case.snapshot_before, in_full=said.revealed),
-            due=due(case.due_on, desk.today()) if case.due_on else None,
+            due=due(case.due_on, extended=case.extended_to is not None) if case.due_on else None,
+            more_time=not reading and not said.stale and _may_have_more_time(case),
+            more_reasons=REASONS[Action.EXTEND],
+            more_days=desk.office().extend_days,
+            more_until=_longer(case),
+            posted=request.form.get("decision", ""),
+            reason=asked_reason(),
+            seen=getattr(last_step(case), "id", ""),
+            wrong={refusal.field: refusal.sentence for refusal in said.refusals if refusal.field},
             scans=scans_of(facts),
             place=place,
             back=safe_next(place.address if place else home()),
@@ -142,7 +153,7 @@ class CaseView(BaseView):  # type: ignore[misc]
             edit=_edit_address(case),
             against=_against(case),
             archive=case.state is not State.DRAFT and route("ArchiveView.show", application_id=case.id),
-            **(_decision(case, facts, moves, said) if moves else {"moves": []}),
+            **(_decision(case, facts, moves) if moves else {"moves": []}),
         )
         return Response(page, said.status, mimetype="text/html")
 
@@ -210,7 +221,7 @@ def _moved_by(case: Application) -> object:
 # --- what the deciding page shows besides ---------------------------------------------------------------
 
 
-def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
+def _decision(case: Application, facts: Facts, moves: Sequence[Move]) -> dict[str, Any]:
     moves = sorted(moves, key=lambda move: not move.agreed)
     blocking = _blocking(case.id, moves[0].action)
     at, office = desk.moment(), desk.office()
@@ -220,15 +231,12 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said
         "verbs": VERBS,
         "chips": [(move.action, REASONS[move.action]) for move in moves if move.reason],
         "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
-        "reason": asked_reason(),
-        "seen": getattr(last_step(case), "id", ""),
         "checks": checks_of(facts, blocking, office_day(at), office),
         "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,
         "originals": [(kind, kind in _ticks()) for kind in ORIGINALS]
         if moves[0].stage is Stage.ACCEPTANCE and asks_for_originals(facts)
         else [],
         "told_to": mask_mobile(facts.submitted["handler"]["mobile"]),
-        "wrong": {refusal.field: refusal.sentence for refusal in said.refusals if refusal.field},
     }
 
 
@@ -237,6 +245,20 @@ def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
     office = desk.office()
     planned = plan(db.session, [application_id], action, desk.actor(), reason="-", at=desk.moment(), office=office)
     return planned.refused.get(application_id, ())
+
+
+def _may_have_more_time(case: Application) -> bool:
+    """Whether to offer the extension; ``carry_out`` asks again."""
+    may = any(move.action is Action.EXTEND for move in moves_open_to(desk.actor(), case))
+    return may and case.extended_to is None and case.due_on is not None and desk.today() <= case.due_on
+
+
+def _longer(case: Application) -> date | None:
+    """The day by which it would be due, were it extended now."""
+    if case.due_from is None or case.due_days is None:
+        return None
+    office = desk.office()
+    return office.calendar.add_working_days(case.due_from, case.due_days + office.extend_days)
 
 
 def _edit_address(case: Application) -> str:
