@@ -20,8 +20,8 @@ from app.config import Office
 from app.holidays import reckon
 from app.messages import DEADLINES, EXPIRING_MANY, EXPIRING_ONE, UNSENT, Owed, in_writing, reminder, some
 from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Occasion, Person
-from app.overview import QUEUES
-from app.scope import region_prefix
+from app.overview import QUEUES, queues_of
+from app.scope import Actor, region_prefix
 from app.vocabulary import UNDER_WAY, CertificateDeed, CertificateStatus, MatterKind, OccasionKind, State
 
 HOUSE = _("By the system itself")  # who did it, in a certificate's history
@@ -154,7 +154,7 @@ def tell_of_deadlines(session: Session, on: date, office: Office, *, at: datetim
     if not office.deadline_messages or not office.calendar.is_working_day(on):
         return
     lots = _lots(session, on, office)
-    told = {key: counts for key, counts in _per_officer(session, lots).items() if any(counts.values())}
+    told = _per_officer(session, lots, office)
     rows = [{"kind": OccasionKind.DEADLINES, "subject": key, "day": on, "days": 0, "at": at} for key in told]
     if not rows:
         return
@@ -182,7 +182,7 @@ def _lots(session: Session, on: date, office: Office) -> list[Lot]:
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def _per_officer(session: Session, lots: Sequence[Lot]) -> dict[int, dict[str, int]]:
+def _per_officer(session: Session, lots: Sequence[Lot], office: Office) -> dict[int, dict[str, int]]:
     """How many cases are how urgent for each officer who can be told, by account."""
     RoleRow: Any = Account.roles.property.mapper.class_  # noqa: N806 - FAB's, which this room may not know
     holders = session.execute(
@@ -193,11 +193,11 @@ def _per_officer(session: Session, lots: Sequence[Lot]) -> dict[int, dict[str, i
     ).all()
     found: dict[int, dict[str, int]] = {}
     for account_id, region, name in holders:
-        counts = found.setdefault(account_id, {"overdue": 0, "today": 0, "soon": 0})
-        stage = next(state for role, state in QUEUES.items() if role.value == name)
+        role = next(role for role in QUEUES if role.value == name)
+        officer = Actor(account_id, "", frozenset({role}), region)
         for state, where, urgency, n in lots:
-            if state is stage and where.startswith(region_prefix(region)):
-                counts[urgency] += n
+            if state in queues_of(officer, office).values() and where.startswith(region_prefix(region)):
+                found.setdefault(account_id, {"overdue": 0, "today": 0, "soon": 0})[urgency] += n
     return found
 
 

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app import overview
+from app.config import Office
 from app.models import Application
-from app.vocabulary import MatterKind, Role, SignupState, State, Urgency
+from app.vocabulary import Level, MatterKind, Role, SignupState, State, Urgency
 from tests import make
 from tests.count import queries
 
@@ -27,13 +28,19 @@ def world(session):
 
 def test_a_reviewer_s_counts_are_those_of_the_queue(world, session):
     reviewer = make.officer(Role.REVIEWER)
-    assert overview.menu_counts(session, reviewer) == {"Review": 3}
+    assert overview.menu_counts(session, reviewer, Office()) == {"Review": 3}
     lots = [lot for lot in overview.lots(session, reviewer) if lot.state is State.AWAITING_REVIEW]
     assert list(overview.tally(lots, make.TODAY, make.TODAY + timedelta(days=1)).values()) == [1, 1, 1, 0]
 
 
+def test_what_is_decided_elsewhere_is_not_counted_as_waiting(world, session):
+    local = make.officer(Role.REVIEWER, region="430100")
+    assert overview.menu_counts(session, local, Office()) == {}
+    assert overview.menu_counts(session, local, Office(review_level=Level.PREFECTURE)) == {"Review": 3}
+
+
 def test_a_clerk_is_told_of_drafts_and_corrections(world, session):
-    counts = overview.menu_counts(session, make.clerk(world))
+    counts = overview.menu_counts(session, make.clerk(world), Office())
     assert {name: n for name, n in counts.items() if n} == {"NewApplication": 3}
     assert {*overview.MENU_OF_MATTER.values(), "Releases", "Signup"} == counts.keys()
 
@@ -43,7 +50,7 @@ def test_somebody_else_s_cases_are_not_counted(world, session):
     session.add(other)
     session.commit()
     assert overview.waiting(session, make.clerk(other)) == {}
-    assert overview.menu_counts(session, make.officer(Role.ADMIN)) == {}
+    assert overview.menu_counts(session, make.officer(Role.ADMIN), Office()) == {}
 
 
 def test_people_with_missing_scans_are_counted(world, session):
@@ -75,7 +82,7 @@ def test_the_menu_asks_two_questions_at_most(world, session, house):
     session.commit()
     actor = make.clerk(world)
     with queries(house.engine) as seen:
-        overview.menu_counts(session, actor)
+        overview.menu_counts(session, actor, Office())
     assert len(seen) <= 2
 
 

@@ -103,8 +103,7 @@ class DueScreen(CaseList):
 
     @property
     def tab_first(self) -> Term | None:  # type: ignore[override]
-        roles = desk.actor().roles
-        return next((state for role, state in overview.QUEUES.items() if role in roles), None)
+        return next(iter(overview.queues_of(desk.actor(), desk.office()).values()), None)
 
     @door("/")
     def list(self) -> Response | str:
@@ -163,7 +162,7 @@ class DueScreen(CaseList):
         return [board, Link(gettext("Export"), url, icon="download", post=True)]
 
     def row_links(self, item: Application) -> builtins.list[Link]:
-        mine = any(move.stage for move in moves_open_to(desk.actor(), item))
+        mine = any(move.stage for move in moves_open_to(desk.actor(), item, desk.office()))
         word = VERBS[Action.ACCEPT] if item.state is State.AWAITING_ACCEPTANCE else gettext("Review")
         return [Link(word if mine else gettext("View"), url_for("CaseView.show", application_id=item.id, next=here()))]
 
