@@ -548,6 +548,11 @@ class Application(Model):
         given_back = self.state in (State.RETURNED, State.NOT_ACCEPTED) and self.steps
         return self.steps[-1].reason if given_back else ""
 
+    @property
+    def marks(self) -> list[dict[str, str]]:
+        """What an officer marked for correction, while it is to be corrected; only this is open to the enterprise."""
+        return (self.steps[-1].marks if self.state is State.RETURNED and self.steps else None) or []
+
     def __repr__(self) -> str:
         return self.number
 
@@ -655,7 +660,9 @@ class CertificateVersion(Model):
     face: Mapped[dict[str, Any]] = mapped_column(SecretRecord("certificate_version.face"), comment="everything printed on it")
     issued_at: Mapped[datetime] = mapped_column(Moment)
     replaced_at: Mapped[datetime | None] = mapped_column(Moment)
-    digest: Mapped[str | None] = mapped_column(String(64), comment="the PDF in the store, once it is drawn")
+    digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
+    sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
+    sealed_at: Mapped[datetime | None] = mapped_column(Moment)
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
 

@@ -16,6 +16,7 @@ from app.casework.claims import (
     ReplacementScreen,
     TransferScreen,
 )
+from app.casework.correction import CorrectionView
 from app.casework.due import DueBoardView, DueScreen
 from app.casework.filing import FilingView, NewApplicationScreen
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
@@ -38,7 +39,7 @@ ENTRIES = (
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
 )
-PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView)
+PAGES = (FilingView, ClaimView, CorrectionView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView)
 
 
 def register(appbuilder: Any) -> None:

@@ -5,7 +5,6 @@ Law: a decision is ``workflow.carry_out`` and a commit; what somebody else decid
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -18,13 +17,15 @@ from werkzeug.wrappers import Response
 from app import audit, desk
 from app.casework.checks import checks_of
 from app.casework.claim import claim_of
+from app.casework.marking import asked_marks, corrected_since, marking_of
 from app.casework.papers import draw_at_once
 from app.casework.progress import history, last_step, progress
 from app.casework.queues import standing_of
 from app.casework.reach import case_of
-from app.casework.sayings import about_case, about_person, brief, scans_of
+from app.casework.sayings import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.casework.words import REASONS, VERBS
 from app.clock import office_day
+from app.corrections import ITEMS, remark_of
 from app.db import db
 from app.errors import HouseError, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
@@ -77,6 +78,8 @@ class CaseView(BaseView):  # type: ignore[misc]
         follow = place.following if place else safe_next("/")
         if action is Action.EXTEND:  # decides nothing: one stays with the case
             follow = url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None)
+        if request.form.get("then") == "look":
+            return self._page(case)
         try:
             if action is None:
                 raise Unmet.because(Refusal("no-decision", _("Please choose a result first."), "decision"))
@@ -134,27 +137,21 @@ class CaseView(BaseView):  # type: ignore[misc]
             reading=reading or not moves,
             progress=progress(case),
             history=history(case),
-            facts=[*about_person(facts, in_full=said.revealed), *about_case(case, facts)]
-            if reading or not moves
-            else brief(case, facts, in_full=said.revealed),
-            claim=claim_of(facts, case.snapshot_before, in_full=said.revealed),
+            facts=_told_of(case, facts, moves, in_full=said.revealed),
+            claim=claim_of(facts, in_full=said.revealed),
+            items=ITEMS,
+            remark_of=remark_of,
+            corrected=corrected_since(case, facts, in_full=said.revealed),
             due=due(case.due_on, extended=case.extended_to is not None) if case.due_on else None,
-            more_time=not reading and not said.stale and _may_have_more_time(case),
-            more_reasons=REASONS[Action.EXTEND],
-            more_days=desk.office().extend_days,
-            more_until=_longer(case),
-            posted=request.form.get("decision", ""),
-            reason=asked_reason(),
-            seen=getattr(last_step(case), "id", ""),
-            wrong={refusal.field: refusal.sentence for refusal in said.refusals if refusal.field},
-            scans=scans_of(facts),
+            more=None if reading or said.stale else _more_time(case, said),
+            scans=scans_of(facts, case.snapshot_before),
             place=place,
             back=safe_next(place.address if place else home()),
             may_reveal=bool(desk.actor().roles & CASE_OFFICERS) and not said.revealed,
             edit=_edit_address(case),
             against=_against(case),
             archive=case.state is not State.DRAFT and route("ArchiveView.show", application_id=case.id),
-            **(_decision(case, facts, moves) if moves else {"moves": []}),
+            **(_decision(case, facts, moves, said) if moves else {"moves": [], "marking": None}),
         )
         return Response(page, said.status, mimetype="text/html")
 
@@ -179,8 +176,8 @@ def _decide(case: Application, action: Action) -> None:
     ticks = _ticks()
     if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
         verify_originals(db.session, case.id, ticks, actor, at=at, office=office)
-    reason = asked_reason()
-    planned = carry_out(db.session, [case.id], action, actor, reason=reason, at=at, office=office)
+    reason, marks = asked_reason(), asked_marks() if action is Action.RETURN else ()
+    planned = carry_out(db.session, [case.id], action, actor, reason=reason, marks=marks, at=at, office=office)
     refused = planned.refused.get(case.id, ())
     for no in (Stale, NotFound, NotAllowed):
         if any(refusal.code == no.code for refusal in refused):
@@ -222,7 +219,18 @@ def _moved_by(case: Application) -> object:
 # --- what the deciding page shows besides ---------------------------------------------------------------
 
 
-def _decision(case: Application, facts: Facts, moves: Sequence[Move]) -> dict[str, Any]:
+def _told_of(case: Application, facts: Facts, moves: Sequence[Move], *, in_full: bool) -> Pairs:
+    """All there is for reading; what matters for deciding; item by item for marking."""
+    if not moves:
+        return [*about_person(facts, in_full=in_full), *about_case(case, facts)]
+    return (item_by_item if _may_return(moves) else brief)(case, facts, in_full=in_full)
+
+
+def _may_return(moves: Sequence[Move]) -> bool:
+    return any(move.action is Action.RETURN for move in moves)
+
+
+def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
     moves = sorted(moves, key=lambda move: not move.agreed)
     blocking = _blocking(case.id, moves[0].action)
     at, office = desk.moment(), desk.office()
@@ -232,12 +240,16 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move]) -> dict[st
         "verbs": VERBS,
         "chips": [(move.action, REASONS[move.action]) for move in moves if move.reason],
         "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
+        "reason": "" if chosen == Action.EXTEND.value else asked_reason(),
+        "seen": getattr(last_step(case), "id", ""),
+        "marking": marking_of(facts, said.refusals) if _may_return(moves) else None,
         "checks": checks_of(facts, blocking, office_day(at), office),
         "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,
         "originals": [(kind, kind in _ticks()) for kind in ORIGINALS]
         if moves[0].stage is Stage.ACCEPTANCE and asks_for_originals(facts)
         else [],
         "told_to": mask_mobile(facts.submitted["handler"]["mobile"]),
+        "wrong": {refusal.field: refusal.sentence for refusal in said.refusals if refusal.field},
     }
 
 
@@ -248,23 +260,29 @@ def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
     return planned.refused.get(application_id, ())
 
 
-def _may_have_more_time(case: Application) -> bool:
-    """Whether to offer the extension; ``carry_out`` asks again."""
+def _more_time(case: Application, said: Said) -> dict[str, Any] | None:
+    """What the form for an extension shows, where one may be given; ``carry_out`` asks again."""
     may = any(move.action is Action.EXTEND for move in moves_open_to(desk.actor(), case, desk.office()))
-    return may and case.extended_to is None and case.due_on is not None and desk.today() <= case.due_on
-
-
-def _longer(case: Application) -> date | None:
-    """The day by which it would be due, were it extended now."""
-    if case.due_from is None or case.due_days is None:
+    late = case.due_on is None or desk.today() > case.due_on
+    if not may or late or case.extended_to or case.due_from is None or case.due_days is None:
         return None
-    office = desk.office()
-    return office.calendar.add_working_days(case.due_from, case.due_days + office.extend_days)
+    office, mine = desk.office(), request.form.get("decision") == Action.EXTEND.value
+    return {
+        "days": office.extend_days,
+        "until": office.calendar.add_working_days(case.due_from, case.due_days + office.extend_days),
+        "reasons": REASONS[Action.EXTEND],
+        "seen": getattr(last_step(case), "id", ""),
+        "mine": mine,
+        "reason": asked_reason() if mine else "",
+        "wrong": next((no.sentence for no in said.refusals if mine and no.field == "reason"), ""),
+    }
 
 
 def _edit_address(case: Application) -> str:
     """Where the enterprise corrects it, while it is in its own hands."""
     mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case, desk.office()))
+    if mine and case.marks:
+        return route("CorrectionView.edit", application_id=case.id)
     return route("FilingView.edit", filing_id=case.filing_id) if mine else ""
 
 

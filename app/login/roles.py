@@ -67,6 +67,7 @@ PERMISSIONS: Declaration = {
     "Releases": to(CLERK, MENU, "can_list", "can_decide"),
     "Claim": to(CLERK, "can_add", "can_edit"),
     "Filing": to(CLERK, "can_add", "can_edit"),
+    "Correction": to(CLERK, "can_edit"),
     "Acceptance": to((Role.ACCEPTANCE_OFFICER,), MENU, "can_list", "can_batch"),
     "Review": to((Role.REVIEWER,), MENU, "can_list", "can_batch"),
     "Approval": to((Role.APPROVER,), MENU, "can_list", "can_batch"),
