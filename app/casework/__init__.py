@@ -19,6 +19,8 @@ from app.casework.claims import (
 from app.casework.correction import CorrectionView
 from app.casework.due import DueBoardView, DueScreen
 from app.casework.filing import FilingView, NewApplicationScreen
+from app.casework.packing import BundleView
+from app.casework.papers import PapersView
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.casework.review import CaseView
 from app.casework.standing import CertificateHistoryView
@@ -38,8 +40,18 @@ ENTRIES = (
     (DueBoardView, "DueBoard", _("Deadlines at a glance"), "chart-bar"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
+    (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
 )
-PAGES = (FilingView, ClaimView, CorrectionView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView)
+PAGES = (
+    FilingView,
+    ClaimView,
+    CorrectionView,
+    CaseView,
+    ArchiveView,
+    CertificateFileView,
+    CertificateHistoryView,
+    BundleView,
+)
 
 
 def register(appbuilder: Any) -> None:
