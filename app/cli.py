@@ -19,11 +19,12 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import catalogue, clock, create_app, messages, schema
+from app.certificates import keys
 from app.config import BadSetting, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import ACCOUNTS, fill
@@ -102,6 +103,7 @@ def init(_chosen: argparse.Namespace) -> None:
         catalogue.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
+            _make_code_keys(settings)
             schema.bring_to(db.engine)
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
@@ -155,6 +157,21 @@ def _demand_own_keys(settings: Settings, fresh: bool) -> None:
     if fresh and _revision(settings) is not None:
         (settings.home / "keys.json").unlink()
         raise BadSetting(f"The database holds data under other keys: put its keys.json into {settings.home} first.")
+
+
+def _make_code_keys(settings: Settings) -> None:
+    """Once. Others beside certificates that were issued under the lost ones would call every print a forgery."""
+    with db.engine.connect() as connection:
+        known = inspect(connection).has_table("certificate_version") and {
+            column["name"] for column in inspect(connection).get_columns("certificate_version")
+        }
+        signed = "SELECT 1 FROM certificate_version WHERE status_index IS NOT NULL LIMIT 1"
+        lost = known and "status_index" in known and connection.execute(text(signed)).first()
+    if lost and not settings.code_keys.exists():
+        raise BadSetting(
+            f"Certificates have been issued under other code keys: put their codes.json into {settings.home} first."
+        )
+    keys.make(settings.code_keys, at=clock.now())
 
 
 def _revision(settings: Settings) -> str | None:

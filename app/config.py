@@ -54,6 +54,7 @@ class Office:
 
     largest_batch: int = 10_000  # applications decided in one request
     lookups_per_minute: int = 30  # per address, public counter
+    status_list_hours: int = 72  # how long whoever checks codes off line may rely on one status list
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
 
@@ -111,6 +112,11 @@ class Settings:
     @property
     def blobs(self) -> Path:
         return self.home / "blobs"
+
+    @property
+    def code_keys(self) -> Path:
+        """The private keys behind the square codes and the status list; see ``certificates.keys``."""
+        return self.home / "codes.json"
 
     def flask(self) -> dict[str, Any]:
         """The same as Flask and Flask-AppBuilder want it (fab.md 3.2)."""
