@@ -7,7 +7,8 @@ import hmac
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,6 +27,16 @@ db = SQLA(metadata=Model.metadata)
 # SQLite lets one writer in at a time, and a reader that turns writer half-way is thrown out at once. So a transaction says
 # at its start what it is for: writing (the safe default) or reading. Doors set this from the request's method.
 reading: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """Inside, transactions do not take SQLite's one place for a writer."""
+    token = reading.set(True)
+    try:
+        yield
+    finally:
+        reading.reset(token)
 
 
 class Keyring:

@@ -7,9 +7,8 @@ handler must bear to run twice; test_jobs runs each one twice.
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,10 +19,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, throttle
 from app.clock import office_day
-from app.db import reading
+from app.config import Office
+from app.db import only_reading
 from app.errors import NotFound
 from app.messages import Gateway, deliver
 from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.parameters import office_of
 from app.scope import Actor
 from app.storage import Store
 from app.vocabulary import Deed, JobState, MessageState, Role
@@ -49,6 +50,7 @@ class Tools:
     store: Store
     now: Callable[[], datetime]
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
+    office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
 
     @property
     def sessions(self) -> sessionmaker[Session]:
@@ -80,6 +82,11 @@ class Run:
     @property
     def payload(self) -> Mapping[str, Any]:
         return self.claim.payload
+
+    def office(self) -> Office:
+        """The office as it stands now: what the administrator changed counts without a restart of the worker."""
+        with only_reading(), self.tools.sessions() as session:
+            return office_of(session, self.tools.office)
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Say how far the work is, and keep the job for another ``LEASE``. Call it at least once a minute.
@@ -276,16 +283,6 @@ def worker_is_missed(session: Session, *, at: datetime) -> bool:
     if seen is not None and seen > at - SILENCE:
         return False
     return bool(due(session, at=at - SILENCE, most=1)) or _messages_wait(session, at - SILENCE)
-
-
-@contextmanager
-def only_reading() -> Iterator[None]:
-    """Inside, transactions do not take SQLite's one place for a writer."""
-    token = reading.set(True)
-    try:
-        yield
-    finally:
-        reading.reset(token)
 
 
 # --- the handlers -----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine
 
 from app import clock, jobs
 from app.config import BadSetting, Settings
-from app.db import keyring
+from app.db import keyring, only_reading
 from app.messages import Gateway
 from app.storage import Store
 
@@ -39,7 +39,7 @@ def work(settings: Settings, gateway: Gateway, *, parent: int = 0) -> None:
     keyring.unlock(settings.keys.index, settings.keys.data)
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
-    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now)
+    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now, office=settings.office)
     Foreman(queue(settings), tools, parent).run()
     engine.dispose()
 
@@ -98,7 +98,7 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
     def beat(self) -> None:
         """Enqueue what comes round, announce what is due, say that we are there."""
         at = self.tools.now()
-        with jobs.only_reading(), self.tools.sessions() as session:
+        with only_reading(), self.tools.sessions() as session:
             round_ = jobs.called_for(session, at=at)
         if round_ or time.monotonic() >= self._next_sign:
             with self.tools.sessions.begin() as session:
@@ -107,7 +107,7 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
             self._next_sign = time.monotonic() + LIFE
         room = 4 * HANDS - self.huey.pending_count()  # what waits there already needs no second announcement
         if room > 0:
-            with jobs.only_reading(), self.tools.sessions() as session:
+            with only_reading(), self.tools.sessions() as session:
                 waiting = jobs.due(session, at=at, most=room)
             for job_id in waiting:
                 self.announce(job_id)

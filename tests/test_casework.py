@@ -22,6 +22,7 @@ from app.models import (
     Filing,
     Message,
     Paper,
+    Parameter,
     Person,
     PublicNotice,
     Step,
@@ -749,6 +750,16 @@ def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_no
         assert f'id="{part}"' in page
     assert f'<iframe class="pdf" src="/certificates/{version.id}.pdf"' in page
     assert look(session, select(Entry.change).where(Entry.deed == Deed.READ)) == {"shown": "archive"}
+
+
+def test_a_slip_tells_what_was_promised_whatever_is_set_afterwards(works, clerk, session):
+    application = works.case()
+    decide(works.browser(Role.ACCEPTANCE_OFFICER), application, Action.ACCEPT)
+    session.add(Parameter(name="decide_days", value="7", changed_at=now(), changed_by="管理员"))
+    session.commit()
+    page = clerk.get(f"/archive/{application.id}").text
+    assert "within 20 working days" in page
+    assert "within 7 working days" not in page
 
 
 def test_the_archive_of_a_case_that_was_not_accepted_holds_the_notice_with_its_reason(works, clerk, acceptance):

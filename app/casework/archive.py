@@ -6,7 +6,7 @@ Law: shown from what was kept, never from what stands there today; every opening
 import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from flask import request, send_file, url_for
 from flask_appbuilder import BaseView
@@ -25,7 +25,7 @@ from app.casework.progress import history
 from app.casework.reach import case_of
 from app.casework.review import home
 from app.casework.sayings import about_case, about_person, scans_of
-from app.clock import add_working_days, office_day
+from app.clock import office_day
 from app.db import db
 from app.errors import NotFound
 from app.facts import of_applications
@@ -133,7 +133,7 @@ def letters_of(case: Application) -> list[Letter]:
 
 
 def _slip(case: Application, step: Step) -> Letter:
-    days = MATTERS[case.matter].days(desk.settings().office)
+    days, due = _promised(case, step)
     return Letter(
         "slip",
         gettext("Acceptance slip"),
@@ -143,13 +143,22 @@ def _slip(case: Application, step: Step) -> Letter:
             gettext(
                 "The decision will be made within %(days)s working days, by %(day)s.",
                 days=days,
-                day=format_date(add_working_days(office_day(step.at), days), "long"),
+                day=format_date(due, "long"),
             ),
         ],
         step.reason,
         step.actor,
         step.at,
     )
+
+
+def _promised(case: Application, step: Step) -> tuple[int, date]:
+    """What was promised when it was accepted, whatever numbers have been set since."""
+    if case.promised_days is not None and case.promised_on is not None:
+        return case.promised_days, case.promised_on
+    office = desk.office()  # accepted before promises were kept
+    days = MATTERS[case.matter].days(office)
+    return days, office.calendar.add_working_days(office_day(step.at), days)
 
 
 def _returned(case: Application, step: Step) -> Letter:

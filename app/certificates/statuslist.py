@@ -100,8 +100,9 @@ def packed(session: Session) -> bytes:
             (Certificate.status != CertificateStatus.VALID) | CertificateVersion.replaced_at.is_not(None),
         )
     )
-    for place, status, replaced_at in rows:
-        entries[place // 4] |= mark_of(status, is_replaced=replaced_at is not None) << place % 4 * BITS
+    for row in rows:
+        mark = mark_of(row.status, is_replaced=row.replaced_at is not None)
+        entries[row.status_index // 4] |= mark << row.status_index % 4 * BITS
     return bytes(entries)
 
 
