@@ -5,12 +5,14 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 
 import argparse
 import fcntl
+import json
 import logging
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import catalogue, clock, create_app, messages, schema
-from app.certificates import keys
+from app.certificates import code, eye, keys, offline, statuslist
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import ACCOUNTS, fill
@@ -89,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
+    verifier = add("verify", verify, "Check a certificate's square code. Ends with 0 only if the certificate is in force.")
+    verifier.add_argument("code", metavar="CODE", help="address behind the code, its digits, or a picture of it (JPEG, PNG)")
+    verifier.add_argument("--keys", metavar="FILE", help="published keys (JWK Set); default: this house's own")
+    verifier.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
+    codes_ = add(
+        "codes", codes, "Keys behind the square codes: show them, make a new one, publish them with the status list."
+    )
+    codes_.add_argument("deed", choices=["status", "rotate", "publish"])
+    codes_.add_argument("folder", nargs="?", metavar="FOLDER", help="where 'publish' writes jwks.json and status-list.jwt")
     return parser
 
 
@@ -114,8 +125,8 @@ def init(_chosen: argparse.Namespace) -> None:
 
 def fill_regions(session: Session, settings: Settings) -> None:
     """The office's province and its prefectures; names that changed are renamed."""
-    for code, name in regions_of(settings.office.region_code, settings.office.province).items():
-        session.merge(Region(code=code, name=name))
+    for digits, name in regions_of(settings.office.region_code, settings.office.province).items():
+        session.merge(Region(code=digits, name=name))
     session.commit()
 
 
@@ -277,6 +288,81 @@ def _greeting(settings: Settings, host: str, port: int) -> str:
             db.session.remove()
             db.engine.dispose()
     return "\n".join(lines)
+
+
+# --- square codes ----------------------------------------------------------------------------------------------
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    given, at = _code_given(chosen.code), clock.now()
+    verdict = offline.check(given, *_proofs(chosen, at), at=at)
+    claims = verdict.claims
+    print(f"{verdict.standing}\n{claims.name}  {claims.number}  version {claims.version}, until {claims.valid_to}")
+    if verdict.listed_at:
+        print(f"Status list of {clock.office_time(verdict.listed_at):%Y-%m-%d %H:%M}")
+    return 0 if verdict.standing is offline.Standing.IN_FORCE else 1
+
+
+def _code_given(text: str) -> str:
+    """The code itself, read from a picture if it is the name of one."""
+    if code.is_signed(code.digits_in(text)):
+        return text
+    try:
+        return eye.code_seen(Path(text).read_bytes())
+    except (OSError, ValueError):
+        raise BadSetting(f"{text} is neither a signed code nor a picture that can be read.") from None
+
+
+def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[keys.PublicKeys, statuslist.StatusList | None]:
+    """Keys and list to check with: those given, so that no house is needed; else this one's own, as they are now."""
+    if chosen.keys:
+        known = keys.published_in(_text_of(chosen.keys))
+        return known, statuslist.opened(_text_of(chosen.list), known) if chosen.list else None
+    with create_app(_settings_in_use()).app_context():
+        if chosen.list:
+            return keys.ring.public, statuslist.opened(_text_of(chosen.list), keys.ring.public)
+        return keys.ring.public, statuslist.current(db.session(), at=at, hours=1)
+
+
+def _text_of(name: str) -> str:
+    try:
+        return Path(name).read_text()
+    except (OSError, UnicodeDecodeError):
+        raise BadSetting(f"{name} cannot be read.") from None
+
+
+def codes(chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    if chosen.deed == "rotate":
+        with _alone(settings.home):
+            fresh = keys.rotate(settings.code_keys, at=clock.now())
+        print(f"{fresh.kid} signs from now on; older keys go on verifying. Back up {settings.code_keys.name}.")
+    elif chosen.deed == "publish":
+        _publish(settings, chosen.folder)
+    else:
+        keys.ring.open(settings.code_keys)
+        for n, (kid, made_at) in enumerate(keys.ring.history()):
+            print(f"{kid}  {made_at}  {'signs' if n == 0 else 'verifies'}")
+
+
+def _publish(settings: Settings, folder: str | None) -> None:
+    """What whoever checks codes without the network must have, as files."""
+    if folder is None:
+        raise BadSetting("Say where to: anguan codes publish FOLDER.")
+    at, into = clock.now(), Path(folder)
+    with create_app(settings).app_context():
+        office = office_of(db.session(), settings.office)
+        uri, hours = f"{office.public_url}/status-list", office.status_list_hours
+        token = statuslist.signed(statuslist.packed(db.session()), keys.ring.newest, uri=uri, at=at, hours=hours)
+        published = json.dumps(keys.ring.published(), indent=2)
+    into.mkdir(parents=True, exist_ok=True)
+    for name, text_ in (("jwks.json", published), ("status-list.jwt", token)):
+        beside = into / f"{name}.new"
+        beside.write_text(text_)
+        beside.replace(into / name)
+    print(
+        f"Published in {into}, good until {clock.office_time(at + timedelta(hours=office.status_list_hours)):%Y-%m-%d %H:%M}."
+    )
 
 
 # --- check, account, deliver -----------------------------------------------------------------------------------

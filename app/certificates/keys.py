@@ -81,6 +81,10 @@ class Ring:
         keys = reversed(self._read())
         return {"keys": [{**_jwk(key.public), "kid": key.kid, "use": "sig", "alg": "ES256"} for key in keys]}
 
+    def history(self) -> list[tuple[str, str]]:
+        """(name, when it was made) of each key, the newest first."""
+        return [(key.kid, key.made_at) for key in reversed(self._read())]
+
     def _read(self) -> Sequence[CodeKey]:
         try:
             found = self._path.stat()

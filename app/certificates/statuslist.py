@@ -135,6 +135,11 @@ class StatusList:
         return at >= self.expires_at
 
 
+def current(session: Session, *, at: datetime, hours: int) -> StatusList:
+    """The list as it is now, for whoever sits at the source and needs no signature."""
+    return StatusList(packed(session), at, at + timedelta(hours=hours))
+
+
 def opened(token: str, keys: PublicKeys) -> StatusList:
     """A list that came from elsewhere; ``BadList`` unless it is ours to the last bit. Its age is the reader's to judge."""
     try:
