@@ -90,7 +90,7 @@ def aside() -> Iterator[Session]:
         reading.reset(token)
 
 
-def note_reading(thing: Any, **what: Any) -> None:
-    """One line in the diary: the reader has opened this row in full."""
+def note_reading(thing: Any, deed: Deed = Deed.READ, **what: Any) -> None:
+    """One line in the diary: the reader has opened this row in full, or taken it along."""
     with aside() as session:
-        audit.note(session, actor().name, Deed.READ, thing, change=what, at=moment(), address=address())
+        audit.note(session, actor().name, deed, thing, change=what, at=moment(), address=address())

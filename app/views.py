@@ -43,4 +43,4 @@ def register_views(appbuilder: Any) -> None:
 
 def menu_counts() -> dict[str, int]:
     """To-do counts beside the menu's entries."""
-    return overview.menu_counts(db.session, desk.actor())
+    return overview.menu_counts(db.session, desk.actor(), desk.office())

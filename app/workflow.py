@@ -24,7 +24,7 @@ from app.facts import Facts, of_applications
 from app.matters import MATTERS
 from app.models import Application, Step
 from app.rules import Rule, refusals
-from app.scope import Actor, Case, reaches_case
+from app.scope import Actor, Case, decides, level_of, reaches_case
 from app.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
 
 MOST_REASON = 1000  # characters
@@ -423,6 +423,10 @@ def _standing(case: Facts, move: Move | None, actor: Actor, on: date, office: Of
         ]
     if not _may(actor, move, case):
         return list(NotAllowed().refusals)
+    if not decides(actor, move.by, office):
+        level = level_of(move.by, office)
+        told = _("%(name)s: this is decided by %(level)s; you may read it.", name=case.name, level=level)
+        return [Refusal("decided-elsewhere", told)]
     standing = refusals(case, move.needs, on, office)
     if office.two_pairs_of_eyes and move.stage and actor.id is not None and case.last_officer_id == actor.id:
         decided = _STAGE_OF.get(case.last_officer_action) if case.last_officer_action else None
@@ -487,10 +491,11 @@ def _may(actor: Actor, move: Move, case: Case) -> bool:
     return actor.enterprise_id == (case.enterprise_id if move.side is Side.FILER else case.releasing_enterprise_id)
 
 
-def moves_open_to(actor: Actor, case: Case) -> list[Move]:
+def moves_open_to(actor: Actor, case: Case, office: Office) -> list[Move]:
     """The buttons to draw for an application or its facts. A courtesy only: ``carry_out`` asks everything again."""
     here = [move for move in MOVES if move.source is case.state and case.matter in move.matters]
-    return [move for move in here if _may(actor, move, case) and (case.round or move.action is not Action.ABANDON)]
+    mine = [move for move in here if _may(actor, move, case) and decides(actor, move.by, office)]
+    return [move for move in mine if case.round or move.action is not Action.ABANDON]
 
 
 def must_all_pass(planned: Plan) -> None:

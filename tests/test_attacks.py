@@ -188,6 +188,8 @@ DOORS = {
     ("POST", "/cases/{}/originals"): ("case", {ACCEPTANCE: 422}),
     ("POST", "/cases/{}/id-number"): ("case", dict.fromkeys(OFFICERS, 200)),
     ("GET", "/archive/{}"): ("closed", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/archive/{}.zip"): ("closed", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/archive/{}/form.pdf"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", PDF): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("POST", "/applications/new/{}/discard"): ("draft", {CLERK: 302}),
     ("GET", "/certificates/{}/history"): ("certificate", dict.fromkeys(PARTIES, 200)),
@@ -228,7 +230,7 @@ DOORS = {
 LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
-    *("/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
 NO_ROW = {"/v/<token>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
@@ -633,6 +635,8 @@ def test_every_reading_in_full_is_one_line_in_the_diary(session, everybody, chan
         ("POST", f"/people/reveal/{changsha.person}"): (EXAM, Deed.READ),
         ("POST", f"/cases/{changsha.case}/id-number"): (REVIEWER, Deed.READ),
         ("GET", f"/archive/{changsha.closed}"): (VIEWER, Deed.READ),
+        ("GET", f"/archive/{changsha.closed}/form.pdf"): (VIEWER, Deed.READ),
+        ("GET", f"/archive/{changsha.closed}.zip"): (VIEWER, Deed.EXPORT),
         ("GET", PDF.format(changsha.certificate)): (VIEWER, Deed.READ),
         ("GET", f"/papers/{changsha.paper}"): (ACCEPTANCE, Deed.READ),
         ("POST", f"/exam/notices/{changsha.notice}/export"): (EXAM, Deed.EXPORT),

@@ -211,7 +211,7 @@ def test_a_database_with_prints_is_not_given_other_keys(house_of_its_own, capsys
 
 @pytest.fixture
 def checking(chromium, served):
-    """``checking(digits, mark, …)``: what the page says of a code, given a list. Without the service worker, which has its own."""
+    """``checking(digits, mark, …)``: what the page says of a code, given a list. No service worker: it has its own."""
     context = chromium.new_context(base_url=served, locale="zh-CN", service_workers="block")
     page = context.new_page()
 

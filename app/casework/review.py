@@ -97,7 +97,8 @@ class CaseView(BaseView):  # type: ignore[misc]
         """R68: the three originals were shown at the counter."""
         case = case_of(application_id)
         try:
-            verify_originals(db.session, application_id, _ticks(), desk.actor(), at=desk.moment())
+            at, office = desk.moment(), desk.office()
+            verify_originals(db.session, application_id, _ticks(), desk.actor(), at=at, office=office)
             db.session.commit()
         except Unmet as no:
             db.session.rollback()
@@ -117,7 +118,7 @@ class CaseView(BaseView):  # type: ignore[misc]
 
     def _page(self, case: Application, said: Said = OPENED, *, reading: bool = False) -> Response:
         facts = of_applications(db.session, [case.id])[case.id]
-        moves = [] if reading or said.stale else [m for m in moves_open_to(desk.actor(), case) if m.stage]
+        moves = [] if reading or said.stale else [m for m in moves_open_to(desk.actor(), case, desk.office()) if m.stage]
         address = request.values.get("next", "")
         place = None if reading else standing_of(case, address)
         page = self.render_template(
@@ -166,7 +167,7 @@ def _decide(case: Application, action: Action) -> None:
     _must_be_as_seen(case.id)
     ticks = _ticks()
     if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
-        verify_originals(db.session, case.id, ticks, actor, at=at)
+        verify_originals(db.session, case.id, ticks, actor, at=at, office=office)
     reason = asked_reason()
     planned = carry_out(db.session, [case.id], action, actor, reason=reason, at=at, office=office)
     refused = planned.refused.get(case.id, ())
@@ -241,7 +242,7 @@ def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
 
 def _edit_address(case: Application) -> str:
     """Where the enterprise corrects it, while it is in its own hands."""
-    mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case))
+    mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case, desk.office()))
     return route("FilingView.edit", filing_id=case.filing_id) if mine else ""
 
 
