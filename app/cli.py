@@ -27,11 +27,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import catalogue, clock, create_app, messages, schema
 from app.certificates import code, eye, keys, offline, statuslist
+from app.certificates.seal import authority
+from app.certificates.seal import verdict as verdicts
+from app.certificates.seal.provider import SealAway, Suite
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import ACCOUNTS, fill
 from app.errors import HouseError
-from app.gateways import gateway_of
+from app.gateways import gateway_of, seal_of
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
@@ -44,6 +47,7 @@ from app.vocabulary import Role
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
+SOON = timedelta(days=180)  # a seal that runs out within so long is worth a word
 INIT_LOCK = 0x616E67756A  # beside schema.LOCK, which is taken inside
 
 
@@ -91,16 +95,31 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
-    verifier = add("verify", verify, "Check a certificate's square code. Ends with 0 only if the certificate is in force.")
-    verifier.add_argument("code", metavar="CODE", help="address behind the code, its digits, or a picture of it (JPEG, PNG)")
-    verifier.add_argument("--keys", metavar="FILE", help="published keys (JWK Set); default: this house's own")
-    verifier.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
+    paper = add("verify", verify, "Check an e-certificate: its file, or its square code. Ends with 1 unless all is well.")
+    paper.add_argument(
+        "what", metavar="WHAT", help="a PDF, a picture of a code (JPEG, PNG), the address behind it, or its digits"
+    )
+    paper.add_argument("--keys", metavar="FILE", help="published keys (JWK Set) for a code; default: this house's own")
+    paper.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
     codes_ = add(
         "codes", codes, "Keys behind the square codes: show them, make a new one, publish them with the status list."
     )
     codes_.add_argument("deed", choices=["status", "rotate", "publish"])
     codes_.add_argument("folder", nargs="?", metavar="FOLDER", help="where 'publish' writes jwks.json and status-list.jwt")
+    _seal_commands(add("seal", seal_status, "The seals of e-certificates under ANGUAN_HOME: status, renew, revoke."))
     return parser
+
+
+def _seal_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(metavar="DEED")
+    commands.add_parser("status", help="list the seals (the default)").set_defaults(command=seal_status)
+    about = "make a new key and certificate, in use at once; papers sealed before stay as good as they are"
+    commands.add_parser("renew", help=about, description=about).set_defaults(command=seal_renew)
+    about = "put a seal on the list of revoked ones, for good: all it ever sealed is reported as such"
+    revoking = commands.add_parser("revoke", help=about, description=about)
+    revoking.set_defaults(command=seal_revoke)
+    revoking.add_argument("number", metavar="NUMBER", type=int, help="as 'anguan seal status' lists it")
+    revoking.add_argument("--reason", required=True, choices=list(authority.REASONS))
 
 
 # --- init and demo ------------------------------------------------------------------------------------------
@@ -112,6 +131,7 @@ def init(_chosen: argparse.Namespace) -> None:
         settings = read_settings()
         _demand_own_keys(settings, fresh)
         settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        authority.establish(settings.seals, address=settings.office.public_url, at=clock.now())
         catalogue.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
@@ -294,23 +314,28 @@ def _greeting(settings: Settings, host: str, port: int) -> str:
 
 
 def verify(chosen: argparse.Namespace) -> int:
-    given, at = _code_given(chosen.code), clock.now()
+    """What is given decides what is checked: a code, a picture of one, or a sealed file."""
+    if code.is_signed(code.digits_in(chosen.what)):
+        return _verify_code(chosen.what, chosen)
+    try:
+        data = Path(chosen.what).read_bytes()
+    except (OSError, ValueError) as fault:
+        raise BadSetting(f"{chosen.what} cannot be read: {getattr(fault, 'strerror', '') or 'no such file'}.") from None
+    if data.startswith(eye.PICTURES):
+        return _verify_code(eye.code_seen(data), chosen)
+    verdict = verdicts.verify(data, verdicts.trusted(read_settings().seals), at=clock.now())
+    print("\n".join(verdicts.in_words(verdict)))
+    return 0 if verdict.good else 1
+
+
+def _verify_code(given: str, chosen: argparse.Namespace) -> int:
+    at = clock.now()
     verdict = offline.check(given, *_proofs(chosen, at), at=at)
     claims = verdict.claims
     print(f"{verdict.standing}\n{claims.name}  {claims.number}  version {claims.version}, until {claims.valid_to}")
     if verdict.listed_at:
         print(f"Status list of {clock.office_time(verdict.listed_at):%Y-%m-%d %H:%M}")
     return 0 if verdict.standing is offline.Standing.IN_FORCE else 1
-
-
-def _code_given(text: str) -> str:
-    """The code itself, read from a picture if it is the name of one."""
-    if code.is_signed(code.digits_in(text)):
-        return text
-    try:
-        return eye.code_seen(Path(text).read_bytes())
-    except (OSError, ValueError):
-        raise BadSetting(f"{text} is neither a signed code nor a picture that can be read.") from None
 
 
 def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[keys.PublicKeys, statuslist.StatusList | None]:
@@ -384,6 +409,10 @@ def faults(settings: Settings) -> Iterator[str]:
         yield "keys.json can be read by others: chmod 600 it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if (word := seal_word(settings)) != "ready":
+        yield f"E-certificates cannot be sealed: {word}."
+    elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
+        yield f"The seal of e-certificates runs out on {last:%Y-%m-%d}: renew it ('anguan seal renew', or at the service)."
     if settings.production:
         yield from _production_faults(settings)
 
@@ -412,6 +441,10 @@ def _production_faults(settings: Settings) -> Iterator[str]:
         yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
     if settings.https and not settings.trusted_proxies:
         yield "Limits would count the proxy, not the visitor: set ANGUAN_TRUSTED_PROXIES to how many stand in front."
+    if not settings.seal_url:
+        yield "E-certificates bear the demonstration's seal, which has no legal force: set ANGUAN_SEAL_URL."
+    elif not settings.seal_url.startswith("https://"):
+        yield "The token of the seal travels in the open: use an https address in ANGUAN_SEAL_URL."
     if not settings.sms_url:
         yield "Text messages are only written to a file: set ANGUAN_SMS_URL."
     elif not settings.sms_url.startswith("https://"):
@@ -470,6 +503,45 @@ def _one_time_password(name: str, office: Office) -> str:
         password = secrets.token_urlsafe(length)[:length]
         if not list(weaknesses(password, name, office)):
             return password
+
+
+# --- the seal ------------------------------------------------------------------------------------------------
+
+
+def seal_status(_chosen: argparse.Namespace) -> None:
+    settings = read_settings()
+    if settings.seal_url:
+        print(f"Certificates are sealed by the service of ANGUAN_SEAL_URL ({seal_word(settings)}).")
+    for one in authority.standing(settings.seals):
+        print(_seal_line(one))
+
+
+def seal_renew(_chosen: argparse.Namespace) -> None:
+    settings = read_settings()
+    with _alone(settings.home):
+        print(_seal_line(authority.renew(settings.seals, address=settings.office.public_url, at=clock.now())))
+
+
+def seal_revoke(chosen: argparse.Namespace) -> None:
+    settings = read_settings()
+    with _alone(settings.home):
+        print(_seal_line(authority.revoke(settings.seals, chosen.number, chosen.reason, at=clock.now())))
+    if seal_word(settings) != "ready":
+        print("Nothing can be sealed any more until 'anguan seal renew' has made another one.", file=sys.stderr)
+
+
+def _seal_line(one: authority.Standing) -> str:
+    state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M} UTC" if one.revoked_at else f"until {one.valid_to:%Y-%m-%d}"
+    return f"{one.number}  {one.fingerprint[:16]}  from {one.valid_from:%Y-%m-%d}  {state}  (demonstration, no legal force)"
+
+
+def seal_word(settings: Settings) -> str:
+    """Whether something can be sealed now, or why not."""
+    try:
+        seal_of(settings).seal(Suite.P256, at=clock.now())
+    except SealAway as away:
+        return away.why
+    return "ready"
 
 
 def deliver(chosen: argparse.Namespace) -> None:

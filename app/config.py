@@ -216,6 +216,10 @@ class Settings:
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
+    seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
+    seal_token: str = field(default="", repr=False)
+    seal_seconds: int = 10  # how long that service may take for one answer
+    seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
 
     @property
     def blobs(self) -> Path:
@@ -225,6 +229,10 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def seals(self) -> Path:
+        return self.home / "seal"
 
     def flask(self) -> dict[str, Any]:
         """The same as Flask and Flask-AppBuilder want it (fab.md 3.2)."""
@@ -289,6 +297,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
+        seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
+        seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
+        seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
+        seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
     )
 
 

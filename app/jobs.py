@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, throttle
+from app.certificates.seal.provider import NoSeal, SealProvider
 from app.clock import office_day
 from app.config import Office
 from app.db import only_reading
@@ -51,6 +52,7 @@ class Tools:
     now: Callable[[], datetime]
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
     office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
+    seal: SealProvider = field(default_factory=NoSeal)
 
     @property
     def sessions(self) -> sessionmaker[Session]:

@@ -643,7 +643,9 @@ class CertificateVersion(Model):
     face: Mapped[dict[str, Any]] = mapped_column(SecretRecord("certificate_version.face"), comment="everything printed on it")
     issued_at: Mapped[datetime] = mapped_column(Moment)
     replaced_at: Mapped[datetime | None] = mapped_column(Moment)
-    digest: Mapped[str | None] = mapped_column(String(64), comment="the PDF in the store, once it is drawn")
+    digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
+    sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
+    sealed_at: Mapped[datetime | None] = mapped_column(Moment)
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
 

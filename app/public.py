@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from flask import make_response, redirect, request, url_for
@@ -21,11 +22,13 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, throttle
-from app.certificates.shown import Scanned, Shown, certificate_scanned, certificates_of
+from app.certificates.seal.authority import published
+from app.certificates.seal.verdict import trusted, verify
+from app.certificates.shown import Scanned, Shown, certificate_scanned, certificate_sealed, certificates_of
 from app.clock import office_day
 from app.db import db, reading
 from app.errors import HouseError, NotFound, TooMany
-from app.forms import HouseForm, Required, TextField, TextLength
+from app.forms import HouseForm, Required, TextField, TextLength, UploadField
 from app.models import ExamNotice
 from app.publicity import latest, listed
 from app.scope import NOBODY
@@ -34,6 +37,7 @@ from app.vocabulary import Action, CertificateStatus, MatterKind, Role, Stage
 from app.workflow import MOVES, make_public
 
 Word = TypeVar("Word", MatterKind, Stage)
+LARGEST_PAPER = 4 * 1024 * 1024  # fifty times an e-certificate; a check costs some milliseconds
 
 # What a published result is called: the very word that the officer pressed.
 RESULTS: dict[tuple[Stage, bool], Action] = {
@@ -184,6 +188,50 @@ class LookupView(BaseView):  # type: ignore[misc]
         return _unlisted(page)
 
 
+class SealForm(HouseForm):
+    paper = UploadField(_("E-certificate"), accept=(".pdf",), limit_bytes=LARGEST_PAPER, needed=True)
+
+
+class SealView(BaseView):  # type: ignore[misc]
+    """``/verify-file`` and ``/seal/…``: was this file sealed here, and is it as it was? What is handed in is not kept."""
+
+    route_base = ""
+    default_view = "form"
+
+    @expose("/verify-file", methods=["GET"])  # type: ignore[untyped-decorator]
+    def form(self) -> Response:
+        return self._page(SealForm(formdata=None))
+
+    @expose("/verify-file", methods=["POST"])  # type: ignore[untyped-decorator]
+    def check(self) -> Response:
+        try:
+            _count_a_try("lookup")
+        except TooMany as no:
+            answer = self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
+            answer.headers["Retry-After"] = str(no.retry_after)
+            return answer
+        form = SealForm()
+        if not form.validate_on_submit():
+            return self._page(form, status=422)
+        assert form.paper.data is not None  # noqa: S101 - the field is needed
+        data = form.paper.data.read()
+        verdict = verify(data, trusted(desk.settings().seals), at=desk.moment())
+        kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=desk.today())
+        return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
+
+    @expose("/seal/<name>", methods=["GET"])  # type: ignore[untyped-decorator]
+    def part(self, name: str) -> Response:
+        """Our root, and the lists of revoked seals where the certificates say that they are."""
+        data = published(desk.settings().seals, name)
+        if data is None:
+            raise NotFound
+        kind = "application/pkix-crl" if name.endswith(".crl") else "application/x-x509-ca-cert"
+        return Response(data, mimetype=kind, headers={"Cache-Control": "public, max-age=3600"})
+
+    def _page(self, form: SealForm, *, status: int = 200, **what: Any) -> Response:
+        return _unlisted(self.render_template("public/seal.html", form=form, **what), status)
+
+
 class NoticeView(BaseView):  # type: ignore[misc]
     """``/notices`` and ``/exam-notices/…``: results of decisions, and exams to come."""
 
@@ -230,6 +278,7 @@ def register_public(appbuilder: Any) -> None:
     """Open the counter."""
     appbuilder.add_view_no_menu(FrontPage)
     appbuilder.add_view_no_menu(LookupView)
+    appbuilder.add_view_no_menu(SealView)
     appbuilder.add_view_no_menu(NoticeView)
 
 

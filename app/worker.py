@@ -22,6 +22,7 @@ from sqlalchemy import create_engine
 from app import clock, jobs
 from app.config import BadSetting, Settings
 from app.db import keyring, only_reading
+from app.gateways import seal_of
 from app.messages import Gateway
 from app.storage import Store
 
@@ -39,7 +40,8 @@ def work(settings: Settings, gateway: Gateway, *, parent: int = 0) -> None:
     keyring.unlock(settings.keys.index, settings.keys.data)
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
-    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now, office=settings.office)
+    keeper = seal_of(settings)
+    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now, office=settings.office, seal=keeper)
     Foreman(queue(settings), tools, parent).run()
     engine.dispose()
 

@@ -233,7 +233,7 @@ WITH_A_WORD = {
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
-NO_ROW = {"/v/<token>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
+NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
 BLANK = re.compile(r"<[^>]+>")
 
 

@@ -83,6 +83,7 @@ CHINESE_ALLOWED = {
     "app/demo.py": "people and firms that do not exist",
     "app/certificates/document.py": "a certificate is printed in Chinese, whoever looks at it",
     "app/certificates/drawing.py": "as document.py",
+    "app/certificates/seal/authority.py": "names in certificates of the demonstration's seal",
     "app/rosters.py": "words that clerks type into the sheet",
     "app/exams/scores.py": "words that clerks type into the workbook",
     "app/messages.py": "the signature that carriers demand, and how the issuer is abbreviated",

@@ -42,4 +42,5 @@ def opened(version: CertificateVersion) -> io.BytesIO:
 
 def _drawn(version_id: int) -> bytes:
     with desk.aside() as session:
-        return paper_of(session, desk.store(), session.get_one(CertificateVersion, version_id), desk.office())
+        version = session.get_one(CertificateVersion, version_id)
+        return paper_of(session, desk.store(), version, desk.office(), desk.seal(), at=desk.moment())

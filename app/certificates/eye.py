@@ -11,6 +11,8 @@ from PIL import Image
 
 from app.errors import HouseError
 
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how the kinds begin that are opened here
+
 
 class NoCode(HouseError):
     """Not a picture, or none in which a square code can be made out."""

@@ -113,6 +113,12 @@ def certificate_scanned(session: Session, text: str, *, on: date) -> Scanned:
     return Scanned(_shown(row, on), row.version, row.newest, row.replaced_at, claims is not None)
 
 
+def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | None:
+    """The certificate whose file has exactly these bytes, as it stands now. Whoever has the file has its code, too."""
+    token = session.scalar(select(CertificateVersion.token).where(CertificateVersion.digest == digest).limit(1))
+    return certificate_scanned(session, token, on=on) if token else None
+
+
 def _print_of(scanned: type[CertificateVersion], claims: code.Claims) -> ColumnElement[bool]:
     return and_(scanned.certificate_id == claims.certificate_id, scanned.version == claims.version)
 
