@@ -116,7 +116,7 @@
   /* --- what is shown --- */
   function ago(at) {
     var s = Math.max(0, (Date.now() - at) / 1000), f = new Intl.RelativeTimeFormat(d.documentElement.lang, {numeric: 'always'});
-    return s < 5400 ? f.format(-Math.round(s / 60), 'minute') : s < 172800 ? f.format(-Math.round(s / 3600), 'hour') : f.format(-Math.round(s / 86400), 'day');
+    return s < 60 ? words.now : s < 5400 ? f.format(-Math.round(s / 60), 'minute') : s < 172800 ? f.format(-Math.round(s / 3600), 'hour') : f.format(-Math.round(s / 86400), 'day');
   }
   function listLine() {
     var line = d.getElementById('list-age'), list = state.list;
@@ -150,7 +150,7 @@
 
   /* --- where it begins --- */
   function fetched(address) { return fetch(address).then(function (a) { if (!a.ok) throw new Error(address); return a; }); }
-  var ready = fetched(box.dataset.keys).then(function (a) { return a.json(); }).then(function (set) { state.keys = set.keys; })
+  var ready = fetched(box.dataset.jwks).then(function (a) { return a.json(); }).then(function (set) { state.keys = set.keys; })
     .then(function () { return fetched(box.dataset.list); }).then(function (a) { return a.text(); }).then(opened)
     .then(function (list) { state.list = list; }).catch(function () {}).then(listLine);
   box.addEventListener('submit', function (e) { e.preventDefault(); ready.then(function () { check(box.elements.code.value); }); });
