@@ -90,6 +90,8 @@ CHINESE_ALLOWED = {
     "app/models.py": "the trade's word beside a column",
     "app/specimens.py": "what stands on invented scans",
     "app/public.py": "an example of a certificate number",
+    "app/listcheck.py": "an example of a certificate number",
+    "app/measures.py": "words that officers type into the sheet",
 }
 MARKS_ALLOWED = {"frame.html": "安人员中文", "gate.html": "安"}  # the stamp, and the name of the language itself
 
