@@ -81,7 +81,7 @@ CHINESE_ALLOWED = {
     "app/identity.py": "characters that occur in names",
     "app/numbers.py": "the form of certificate numbers",
     "app/demo.py": "people and firms that do not exist",
-    "app/certificates/document.py": "a certificate is printed in Chinese, whoever looks at it",
+    "app/certificates/layout.py", "app/certificates/ornament.py": "a certificate is printed in Chinese, whoever looks at it",
     "app/certificates/drawing.py": "as document.py",
     "app/certificates/seal/authority.py": "names in certificates of the demonstration's seal",
     "app/rosters.py": "words that clerks type into the sheet",
