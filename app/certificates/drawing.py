@@ -85,7 +85,7 @@ def paper_of(
     won = session.execute(
         update(CertificateVersion)
         .where(CertificateVersion.id == version.id, CertificateVersion.digest.is_not_distinct_from(version.digest))
-        .values(digest=digest, sealed_by=made.sealed_by, sealed_at=made.sealed_at)
+        .values(digest=digest, fault="", sealed_by=made.sealed_by, sealed_at=made.sealed_at)
         .returning(CertificateVersion.id),
         execution_options={"synchronize_session": False},
     ).first()
