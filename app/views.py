@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from app import basics, casework, desk, examwork, listcheck, overview
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
+from app.almanac import CalendarView
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
@@ -19,6 +20,7 @@ from app.db import db
 from app.help import register as register_help
 from app.public import register_public
 from app.simulator import SimulatorView
+from app.verification import register_verification
 from app.workbench import WorkView
 
 
@@ -26,6 +28,7 @@ def register_views(appbuilder: Any) -> None:
     """Hang every screen on the menu, in the order the menu shows them."""
     add = appbuilder.add_view
     register_public(appbuilder)
+    register_verification(appbuilder)
     listcheck.register(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, basics):
@@ -37,6 +40,7 @@ def register_views(appbuilder: Any) -> None:
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)
     appbuilder.add_view_no_menu(MeasuresView)
     add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
+    add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     appbuilder.add_view_no_menu(SimulatorView)
