@@ -626,6 +626,7 @@ class CertificateVersion(Model):
         UniqueConstraint("certificate_id", "version", name="uq_certificate_version"),
         UniqueConstraint("token", name="uq_certificate_version_token"),
         UniqueConstraint("application_id", name="uq_certificate_version_application"),
+        Index("uq_certificate_version_status_index", "status_index", unique=True),
         Index(
             "uq_certificate_version_one_current",
             "certificate_id",
@@ -634,21 +635,29 @@ class CertificateVersion(Model):
             postgresql_where=text("replaced_at IS NULL"),
         ),
         CheckConstraint("version >= 1", name="ck_certificate_version_from_one"),
+        Index(
+            "ix_certificate_version_undrawn",
+            "id",
+            sqlite_where=text("digest IS NULL"),
+            postgresql_where=text("digest IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id", name="fk_certificate_version_certificate"))
     version: Mapped[int]
     token: Mapped[str] = mapped_column(String(32), comment="128 random bits, base64url; opens the public page, names nobody")
+    status_index: Mapped[int | None] = mapped_column(comment="its place in the status list; see ``certificates.statuslist``")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
     )
     face: Mapped[dict[str, Any]] = mapped_column(SecretRecord("certificate_version.face"), comment="everything printed on it")
-    issued_at: Mapped[datetime] = mapped_column(Moment)
+    issued_at: Mapped[datetime] = mapped_column(Moment, index=True)
     replaced_at: Mapped[datetime | None] = mapped_column(Moment)
     digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
     sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
     sealed_at: Mapped[datetime | None] = mapped_column(Moment)
+    fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be drawn")
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
 

@@ -15,6 +15,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from app import corrections, messages, numbers, publicity
+from app.certificates import printing
 from app.certificates.lifecycle import Decision, Issued
 from app.clock import office_day
 from app.config import Office
@@ -140,6 +141,11 @@ def bring_about_outcome(batch: Batch) -> None:
         batch.columns[application_id]["certificate_id"] = issued.certificate_id
 
 
+def have_papers_drawn(batch: Batch) -> None:
+    """The files are drawn afterwards, by jobs that are asked for here: ten thousand of them are nobody's to wait for."""
+    printing.ask(batch.session, batch.issued, at=batch.at)
+
+
 def close(batch: Batch) -> None:
     batch.common |= {"closed_at": batch.at, "due_on": None}
 
@@ -246,7 +252,7 @@ MOVES = (
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
     Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (), TOLD, Stage.REVIEW),
     Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *TOLD), Stage.REVIEW, agreed=False, reason=True),
-    Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, close, *TOLD), Stage.APPROVAL),
+    Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, have_papers_drawn, close, *TOLD), Stage.APPROVAL),
     Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL,   State.APPROVAL_REFUSED,    APPROVER,    (), (close, *TOLD), Stage.APPROVAL, agreed=False, reason=True),
 )
 # fmt: on

@@ -204,6 +204,9 @@ DOORS = {
     ("POST", "/corrections/{}"): ("returned", {CLERK: 302}),  # an empty form changes nothing
     ("GET", "/filings/{}/edit"): ("filing", {CLERK: 200}),
     ("POST", "/filings/{}/edit"): ("filing", {CLERK: 422}),
+    ("GET", "/bundles/{}"): ("job", dict.fromkeys(PARTIES, 404)),  # a job that is no bundle of theirs
+    ("GET", "/bundles/{}/progress"): ("job", dict.fromkeys(PARTIES, 404)),
+    ("GET", "/bundles/{}.zip"): ("job", dict.fromkeys(PARTIES, 404)),
     ("GET", "/exam/notices/show/{}"): ("notice", {CLERK: 200, EXAM: 200}),
     ("GET", "/exam/notices/edit/{}"): ("notice", {EXAM: 200}),
     ("POST", "/exam/notices/edit/{}"): ("notice", {EXAM: 422}),

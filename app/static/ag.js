@@ -159,6 +159,23 @@
     if (left > 0) setTimeout(function () { countdown(b, left - 1); }, 1000);
   }
 
+  /* Work in the background: asked after with growing pauses; when nothing waits any more, the page is opened anew. */
+  function poll(box, pause) {
+    setTimeout(function () {
+      if (d.hidden) { poll(box, pause); return; }
+      fetch(box.dataset.poll, { credentials: 'same-origin', headers: { Accept: 'application/json' } }).then(function (answer) {
+        if (!answer.ok) throw new Error(answer.status);
+        return answer.json();
+      }).then(function (far) {
+        var meter = $('progress', box), text = $('[data-poll-text]');
+        if (!far.waiting) { location.reload(); return; }
+        if (meter) { meter.max = far.total; meter.value = far.done; }
+        if (text) text.textContent = far.sentence;
+        poll(box, Math.min(pause * 1.3, 10000));
+      }).catch(function () { poll(box, Math.min(pause * 2, 30000)); });
+    }, pause);
+  }
+
   /* Tabs in one page (log-in, public counter): all panels stand open until the script shuts the others. */
   function pick(tab) {
     $$('[role=tab]', tab.parentNode).forEach(function (x) {
@@ -282,6 +299,7 @@
     var summary = $('[data-focus]');
     if (summary) summary.focus();
     if ($('[data-list]')) sync();
+    $$('[data-poll]').forEach(function (box) { poll(box, 1000); });
     $$('[role=tablist]').forEach(function (list) { var t = $('[role=tab][aria-selected=true]', list) || $('[role=tab]', list); if (t) pick(t); });
     $$('[name=decision]:checked').forEach(decided);
     noticed();
