@@ -317,7 +317,11 @@ def sweep(run: Run) -> None:
 
 def _sweep_objects(run: Run, before: datetime) -> None:
     with only_reading(), run.tools.sessions() as session:
-        known = set(session.scalars(select(Paper.digest).union(select(CertificateVersion.digest))).all()) - {None}
+        known = set(
+            session.scalars(
+                select(Paper.digest).union(select(CertificateVersion.digest), select(CertificateVersion.ofd))
+            ).all()
+        ) - {None}
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
         # A folder beside the wrong database looks like this, and what is swept away does not come back.

@@ -17,7 +17,7 @@ from flask import make_response, redirect, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_babel import format_date, gettext
 from flask_babel import lazy_gettext as _
-from sqlalchemy import func, select, union
+from sqlalchemy import func, or_, select, union
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -132,7 +132,11 @@ def certificate_scanned(session: Session, token: str, *, on: date) -> Scanned:
 
 def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | None:
     """The certificate whose file has exactly these bytes, as it stands now. Whoever has the file has its code, too."""
-    token = session.scalar(select(CertificateVersion.token).where(CertificateVersion.digest == digest).limit(1))
+    token = session.scalar(
+        select(CertificateVersion.token)
+        .where(or_(CertificateVersion.digest == digest, CertificateVersion.ofd == digest))
+        .limit(1)
+    )
     return certificate_scanned(session, token, on=on) if token else None
 
 
@@ -281,7 +285,7 @@ class LookupView(BaseView):  # type: ignore[misc]
 
 
 class SealForm(HouseForm):
-    paper = UploadField(_("E-certificate"), accept=(".pdf",), limit_bytes=LARGEST_PAPER, needed=True)
+    paper = UploadField(_("E-certificate"), accept=(".pdf", ".ofd"), limit_bytes=LARGEST_PAPER, needed=True)
 
 
 class SealView(BaseView):  # type: ignore[misc]
