@@ -76,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
     server.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
     server.add_argument("--workers", type=int, default=2, help="processes; each answers 8 requests at once (default 2)")
+    cores = min(2, os.cpu_count() or 1)
+    server.add_argument(
+        "--background", type=int, default=cores, help=f"processes for what nobody waits for (default {cores})"
+    )
     server.add_argument("--no-worker", action="store_true", help="the web only; 'anguan worker' runs elsewhere")
     hands = add("worker", worker, "Work off what nobody waits for (text messages, nightly tidying up) until stopped.")
     hands.add_argument("--console", action="store_true", help="show text messages here instead of sending them")
@@ -202,8 +206,8 @@ def _settings_in_use() -> Settings:
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, told by us instead of by a file. Each worker raises its own house: connections do not survive a fork."""
 
-    def __init__(self, options: Mapping[str, Any], keeper: Keeper | None) -> None:
-        self.options, self.keeper = options, keeper
+    def __init__(self, options: Mapping[str, Any], keepers: Sequence[Keeper]) -> None:
+        self.options, self.keepers = options, keepers
         super().__init__()
 
     def run(self) -> None:
@@ -218,19 +222,19 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 class Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's first process, which keeps the worker for the background beside those for the web."""
+    """gunicorn's first process, which keeps the workers for the background beside those for the web."""
 
     def manage_workers(self) -> None:  # once a second
         super().manage_workers()
-        if self.app.keeper is not None:
-            self.app.keeper.keep()
+        for keeper in self.app.keepers:
+            keeper.keep()
 
     def stop(self, graceful: bool = True) -> None:
-        keeper, self.app.keeper = self.app.keeper, None
-        if keeper is not None:
+        keepers, self.app.keepers = self.app.keepers, ()
+        for keeper in keepers:
             keeper.tell_to_stop()
         super().stop(graceful)
-        if keeper is not None:
+        for keeper in keepers:
             keeper.end()
 
 
@@ -256,7 +260,10 @@ def serve(chosen: argparse.Namespace) -> None:
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
             "when_ready": lambda _server: print(greeting, flush=True),
         },
-        None if chosen.no_worker else Keeper([sys.executable, "-m", "app.cli", "worker"]),
+        [
+            Keeper([sys.executable, "-m", "app.cli", "worker"])
+            for _each in range(0 if chosen.no_worker else chosen.background)
+        ],
     ).run()
 
 

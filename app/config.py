@@ -64,7 +64,11 @@ class Office:
     approval_level: Level = Level.PROVINCE
 
     largest_batch: int = 10_000  # applications decided in one request
+    largest_bundle: int = 2_000  # certificates in one zip
+    bundle_minutes: int = 60  # how long a prepared zip can be fetched
     lookups_per_minute: int = 30  # per address, public counter
+    largest_check: int = 500  # pairs of name and number in one list
+    checks_per_hour: int = 2_000  # pairs per address, public counter
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
 
@@ -157,8 +161,12 @@ ADJUSTABLE = (
     Adjustable("legal_paths", Section.CERTIFICATES, _("Ways to appeal, in notices of refusal"), _("Administrative Licensing Law, article 38"), 10, 300),
     Adjustable("publicity_days", Section.PUBLIC, _("A result stays on the board for"), _OWN, 1, 365, _("days")),
     Adjustable("lookups_per_minute", Section.PUBLIC, _("Lookups from one address"), _OWN, 1, 10_000, _("per minute")),
+    Adjustable("largest_check", Section.PUBLIC, _("Certificates in one list to be checked, at most"), _OWN, 1, 5_000, _("records")),
+    Adjustable("checks_per_hour", Section.PUBLIC, _("Certificates checked by list from one address"), _OWN, 1, 100_000, _("per hour")),
     Adjustable("support", Section.PUBLIC, _("Help line, shown under the menu"), _OWN, 0, 60),
     Adjustable("largest_batch", Section.QUANTITIES, _("Applications decided at once, at most"), _OWN, 1, 20_000, _("records")),
+    Adjustable("largest_bundle", Section.QUANTITIES, _("Certificates in one download, at most"), _OWN, 1, 10_000, _("records")),
+    Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),
     Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),
     Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),

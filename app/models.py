@@ -535,6 +535,11 @@ class Application(Model):
         given_back = self.state in (State.RETURNED, State.NOT_ACCEPTED) and self.steps
         return self.steps[-1].reason if given_back else ""
 
+    @property
+    def marks(self) -> list[dict[str, str]]:
+        """What an officer marked for correction, while it is to be corrected; only this is open to the enterprise."""
+        return (self.steps[-1].marks if self.state is State.RETURNED and self.steps else None) or []
+
     def __repr__(self) -> str:
         return self.number
 
@@ -629,6 +634,12 @@ class CertificateVersion(Model):
             postgresql_where=text("replaced_at IS NULL"),
         ),
         CheckConstraint("version >= 1", name="ck_certificate_version_from_one"),
+        Index(
+            "ix_certificate_version_undrawn",
+            "id",
+            sqlite_where=text("digest IS NULL"),
+            postgresql_where=text("digest IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -639,7 +650,7 @@ class CertificateVersion(Model):
         ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
     )
     face: Mapped[dict[str, Any]] = mapped_column(SecretRecord("certificate_version.face"), comment="everything printed on it")
-    issued_at: Mapped[datetime] = mapped_column(Moment)
+    issued_at: Mapped[datetime] = mapped_column(Moment, index=True)
     replaced_at: Mapped[datetime | None] = mapped_column(Moment)
     digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
     ofd: Mapped[str | None] = mapped_column(
@@ -647,6 +658,7 @@ class CertificateVersion(Model):
     )
     sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
     sealed_at: Mapped[datetime | None] = mapped_column(Moment)
+    fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be drawn")
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
 

@@ -244,8 +244,8 @@ class ClosedScreen(CaseList):
         return [self.read_link(item), *self.archive_links(item)]
 
 
-def _draw(planned: Plan) -> None:
-    draw_at_once([*planned.passes])
+def _draw(planned: Plan) -> str:
+    return draw_at_once([*planned.passes])
 
 
 # --- where one stands in a queue --------------------------------------------------------------------------

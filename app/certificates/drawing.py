@@ -18,7 +18,7 @@ from app.certificates.seal.provider import SealProvider, Suite
 from app.config import Office
 from app.models import CertificateVersion, Paper
 from app.storage import Store
-from app.vocabulary import Category, Position, Sex
+from app.vocabulary import Category, Education, Position, Sex, TechnicalTitle
 
 # Printed, and so Chinese whatever language the reader has chosen (建质〔2015〕206号 one and six).
 KINDS: Mapping[Category, str] = {
@@ -40,6 +40,20 @@ POSITIONS: Mapping[str, str] = {
     Position.PROJECT_MANAGER.value: "项目负责人",
     Position.SAFETY_OFFICER.value: "专职安全生产管理人员",
 }
+TITLES: Mapping[str, str] = {
+    TechnicalTitle.SENIOR_PLUS.value: "正高级",
+    TechnicalTitle.SENIOR.value: "高级",
+    TechnicalTitle.INTERMEDIATE.value: "中级",
+    TechnicalTitle.JUNIOR.value: "初级",
+    TechnicalTitle.NONE.value: "",
+}
+EDUCATIONS: Mapping[str, str] = {
+    Education.POSTGRADUATE.value: "研究生",
+    Education.BACHELOR.value: "本科",
+    Education.COLLEGE.value: "大专",
+    Education.SECONDARY.value: "中专",
+    Education.OTHER.value: "其他",
+}
 
 
 REASON = "电子证照签发"
@@ -60,7 +74,8 @@ def paper_of(
 ) -> bytes:
     """The sealed PDF of a version, made now if it never was or if the store has lost it. The caller commits.
 
-    Raises ``Unprintable``, ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealAway``, and keeps nothing then.
+    Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealAway``, and keeps
+    nothing then.
     """
     if version.digest and store.has(version.digest):
         return store.read(version.digest)
@@ -70,7 +85,7 @@ def paper_of(
     won = session.execute(
         update(CertificateVersion)
         .where(CertificateVersion.id == version.id, CertificateVersion.digest.is_not_distinct_from(version.digest))
-        .values(digest=digest, sealed_by=made.sealed_by, sealed_at=made.sealed_at)
+        .values(digest=digest, fault="", sealed_by=made.sealed_by, sealed_at=made.sealed_at)
         .returning(CertificateVersion.id),
         execution_options={"synchronize_session": False},
     ).first()
@@ -127,8 +142,16 @@ def face_of(
         photo=_photo(session, store, kept),
         address=f"{office.public_url}/v/{version.token}",
         licence_identifier=str(kept.get("licence_identifier", "")),
+        technical_title=TITLES.get(kept.get("technical_title") or "", ""),
+        schooling=_schooling(kept),
         specimen=specimen,
     )
+
+
+def _schooling(kept: Mapping[str, Any]) -> str:
+    """Degree and major as one."""
+    parts = (EDUCATIONS.get(kept.get("education") or "", ""), kept.get("major") or "")
+    return "\u3000".join(part for part in parts if part)
 
 
 def _photo(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:

@@ -45,8 +45,8 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
     reading = Reading()
     for number, cells in enumerate(grid[header:], start=header + 1):
         wanted = [(column, place, cells[place - 1]) for column, place in zip(columns, places, strict=True)]
-        _read_row(reading, number, wanted, faults)
-    return Reading(reading.rows, _listed(reading.errors))
+        read_row(reading, number, wanted, faults)
+    return Reading(reading.rows, listed(reading.errors))
 
 
 def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
@@ -66,8 +66,8 @@ def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
 
 def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[int, list[int], list[CellError]]:
     """The header's row number, the column number of each column, and what is wrong with the header."""
-    wanted = [_title(column.title) for column in columns]
-    heads = [[_title(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
+    wanted = [title_of(column.title) for column in columns]
+    heads = [[title_of(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
     at = max(
         range(len(heads)),
         key=lambda index: len(set(wanted).intersection(heads[index])),
@@ -101,7 +101,7 @@ def _faults_below(header: int, last: int, places: list[int], survey: Survey) -> 
     return faults
 
 
-def _read_row(
+def read_row(
     reading: Reading,
     number: int,
     cells: list[tuple[Column, int, object]],
@@ -135,7 +135,7 @@ def _value(column: Column, raw: object) -> Any:
     return None
 
 
-def _listed(errors: list[CellError]) -> list[CellError]:
+def listed(errors: list[CellError]) -> list[CellError]:
     errors.sort(key=lambda error: error.row)
     if len(errors) <= MOST_ERRORS:
         return errors
@@ -161,7 +161,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
 
 
-def _title(cell: object) -> str:
+def title_of(cell: object) -> str:
     return re.sub(r"\s+", "", fold(str(cell)))
 
 
