@@ -35,6 +35,7 @@ FAULTS: Mapping[str, object] = {
     "unprintable": _("The name or the enterprise has a character that no font of the system has."),
     "unreadable-photo": _("The photo is damaged. It must be handed in anew with an application for replacement."),
     "file-missing": _("The photo is missing from the store. Have it restored from the backup, then try again."),
+    "seal-away": _("The seal service did not answer. The file is made by itself within the hour after it does."),
 }
 MACHINES = _("The system could not write the file (%(fault)s). It is tried again by itself for some minutes.")
 
