@@ -5,13 +5,14 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 
 import argparse
 import fcntl
+import json
 import logging
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import catalogue, clock, create_app, messages, schema
+from app.certificates import code, eye, keys, offline, statuslist
 from app.certificates.seal import authority
 from app.certificates.seal import verdict as verdicts
 from app.certificates.seal.provider import SealAway, Suite
@@ -97,9 +99,18 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
+    paper = add("verify", verify, "Check an e-certificate: its file, or its square code. Ends with 1 unless all is well.")
+    paper.add_argument(
+        "what", metavar="WHAT", help="a PDF, a picture of a code (JPEG, PNG), the address behind it, or its digits"
+    )
+    paper.add_argument("--keys", metavar="FILE", help="published keys (JWK Set) for a code; default: this house's own")
+    paper.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
+    codes_ = add(
+        "codes", codes, "Keys behind the square codes: show them, make a new one, publish them with the status list."
+    )
+    codes_.add_argument("deed", choices=["status", "rotate", "publish"])
+    codes_.add_argument("folder", nargs="?", metavar="FOLDER", help="where 'publish' writes jwks.json and status-list.jwt")
     _seal_commands(add("seal", seal_status, "The seals of e-certificates under ANGUAN_HOME: status, renew, revoke."))
-    paper = add("verify", verify, "Say whether an e-certificate is as it was sealed, and by whom. Ends with 1 if it is not.")
-    paper.add_argument("file", metavar="FILE", type=Path, help="an e-certificate as PDF")
     return parser
 
 
@@ -128,6 +139,7 @@ def init(_chosen: argparse.Namespace) -> None:
         catalogue.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
+            _make_code_keys(settings)
             schema.bring_to(db.engine)
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
@@ -137,8 +149,8 @@ def init(_chosen: argparse.Namespace) -> None:
 
 def fill_regions(session: Session, settings: Settings) -> None:
     """The office's province and its prefectures; names that changed are renamed."""
-    for code, name in regions_of(settings.office.region_code, settings.office.province).items():
-        session.merge(Region(code=code, name=name))
+    for digits, name in regions_of(settings.office.region_code, settings.office.province).items():
+        session.merge(Region(code=digits, name=name))
     session.commit()
 
 
@@ -181,6 +193,21 @@ def _demand_own_keys(settings: Settings, fresh: bool) -> None:
     if fresh and _revision(settings) is not None:
         (settings.home / "keys.json").unlink()
         raise BadSetting(f"The database holds data under other keys: put its keys.json into {settings.home} first.")
+
+
+def _make_code_keys(settings: Settings) -> None:
+    """Once. Others beside certificates that were issued under the lost ones would call every print a forgery."""
+    with db.engine.connect() as connection:
+        known = inspect(connection).has_table("certificate_version") and {
+            column["name"] for column in inspect(connection).get_columns("certificate_version")
+        }
+        signed = "SELECT 1 FROM certificate_version WHERE status_index IS NOT NULL LIMIT 1"
+        lost = known and "status_index" in known and connection.execute(text(signed)).first()
+    if lost and not settings.code_keys.exists():
+        raise BadSetting(
+            f"Certificates have been issued under other code keys: put their codes.json into {settings.home} first."
+        )
+    keys.make(settings.code_keys, at=clock.now())
 
 
 def _revision(settings: Settings) -> str | None:
@@ -288,6 +315,86 @@ def _greeting(settings: Settings, host: str, port: int) -> str:
             db.session.remove()
             db.engine.dispose()
     return "\n".join(lines)
+
+
+# --- square codes ----------------------------------------------------------------------------------------------
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    """What is given decides what is checked: a code, a picture of one, or a sealed file."""
+    if code.is_signed(code.digits_in(chosen.what)):
+        return _verify_code(chosen.what, chosen)
+    try:
+        data = Path(chosen.what).read_bytes()
+    except (OSError, ValueError) as fault:
+        raise BadSetting(f"{chosen.what} cannot be read: {getattr(fault, 'strerror', '') or 'no such file'}.") from None
+    if data.startswith(eye.PICTURES):
+        return _verify_code(eye.code_seen(data), chosen)
+    verdict = verdicts.verify(data, verdicts.trusted(read_settings().seals), at=clock.now())
+    print("\n".join(verdicts.in_words(verdict)))
+    return 0 if verdict.good else 1
+
+
+def _verify_code(given: str, chosen: argparse.Namespace) -> int:
+    at = clock.now()
+    verdict = offline.check(given, *_proofs(chosen, at), at=at)
+    claims = verdict.claims
+    print(f"{verdict.standing}\n{claims.name}  {claims.number}  version {claims.version}, until {claims.valid_to}")
+    if verdict.listed_at:
+        print(f"Status list of {clock.office_time(verdict.listed_at):%Y-%m-%d %H:%M}")
+    return 0 if verdict.standing is offline.Standing.IN_FORCE else 1
+
+
+def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[keys.PublicKeys, statuslist.StatusList | None]:
+    """Keys and list to check with: those given, so that no house is needed; else this one's own, as they are now."""
+    if chosen.keys:
+        known = keys.published_in(_text_of(chosen.keys))
+        return known, statuslist.opened(_text_of(chosen.list), known) if chosen.list else None
+    with create_app(_settings_in_use()).app_context():
+        if chosen.list:
+            return keys.ring.public, statuslist.opened(_text_of(chosen.list), keys.ring.public)
+        return keys.ring.public, statuslist.current(db.session(), at=at, hours=1)
+
+
+def _text_of(name: str) -> str:
+    try:
+        return Path(name).read_text()
+    except (OSError, UnicodeDecodeError):
+        raise BadSetting(f"{name} cannot be read.") from None
+
+
+def codes(chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    if chosen.deed == "rotate":
+        with _alone(settings.home):
+            fresh = keys.rotate(settings.code_keys, at=clock.now())
+        print(f"{fresh.kid} signs from now on; older keys go on verifying. Back up {settings.code_keys.name}.")
+    elif chosen.deed == "publish":
+        _publish(settings, chosen.folder)
+    else:
+        keys.ring.open(settings.code_keys)
+        for n, (kid, made_at) in enumerate(keys.ring.history()):
+            print(f"{kid}  {made_at}  {'signs' if n == 0 else 'verifies'}")
+
+
+def _publish(settings: Settings, folder: str | None) -> None:
+    """What whoever checks codes without the network must have, as files."""
+    if folder is None:
+        raise BadSetting("Say where to: anguan codes publish FOLDER.")
+    at, into = clock.now(), Path(folder)
+    with create_app(settings).app_context():
+        office = office_of(db.session(), settings.office)
+        uri, hours = f"{office.public_url}/status-list", office.status_list_hours
+        token = statuslist.signed(statuslist.packed(db.session()), keys.ring.newest, uri=uri, at=at, hours=hours)
+        published = json.dumps(keys.ring.published(), indent=2)
+    into.mkdir(parents=True, exist_ok=True)
+    for name, text_ in (("jwks.json", published), ("status-list.jwt", token)):
+        beside = into / f"{name}.new"
+        beside.write_text(text_)
+        beside.replace(into / name)
+    print(
+        f"Published in {into}, good until {clock.office_time(at + timedelta(hours=office.status_list_hours)):%Y-%m-%d %H:%M}."
+    )
 
 
 # --- check, account, deliver -----------------------------------------------------------------------------------
@@ -442,17 +549,6 @@ def seal_word(settings: Settings) -> str:
     except SealAway as away:
         return away.why
     return "ready"
-
-
-def verify(chosen: argparse.Namespace) -> int:
-    settings = read_settings()
-    try:
-        data = chosen.file.read_bytes()
-    except OSError as fault:
-        raise BadSetting(f"{chosen.file} cannot be read: {fault.strerror}.") from None
-    verdict = verdicts.verify(data, verdicts.trusted(settings.seals), at=clock.now())
-    print("\n".join(verdicts.in_words(verdict)))
-    return 0 if verdict.good else 1
 
 
 def deliver(chosen: argparse.Namespace) -> None:

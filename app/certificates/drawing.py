@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.certificates import document, ofd
+from app.certificates import code, document, ofd
+from app.certificates.keys import ring
 from app.certificates.seal.pades import Words, sealed
 from app.certificates.seal.provider import SealProvider, Suite
 from app.certificates.seal.ses import signs
@@ -160,7 +161,7 @@ def face_of(
         issuer=kept["issuer"],
         seal_text=kept["seal_text"],
         photo=_photo(session, store, kept),
-        address=f"{office.public_url}/v/{version.token}",
+        address=address_of(version, office),
         licence_identifier=str(kept.get("licence_identifier", "")),
         technical_title=TITLES.get(kept.get("technical_title") or "", ""),
         schooling=_schooling(kept),
@@ -172,6 +173,18 @@ def _schooling(kept: Mapping[str, Any]) -> str:
     """Degree and major as one."""
     parts = (EDUCATIONS.get(kept.get("education") or "", ""), kept.get("major") or "")
     return "\u3000".join(part for part in parts if part)
+
+
+def address_of(version: CertificateVersion, office: Office) -> str:
+    """What the square code holds: the public page, and in its last part the signed statement that can be checked anywhere."""
+    return f"{office.public_url}/v/{code.write(claims_of(version), ring.signer(version.face.get('code_key', '')))}"
+
+
+def claims_of(version: CertificateVersion) -> code.Claims:
+    """What the code says of a print: all of it stands on the paper, too."""
+    kept = version.face
+    until = date.fromisoformat(kept["valid_to"])
+    return code.Claims(version.certificate_id, version.version, kept["number"], kept["name"], until, version.status_index)
 
 
 def _photo(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:
