@@ -414,6 +414,10 @@ def faults(settings: Settings) -> Iterator[str]:
     yield from _store_faults(settings)
     if (settings.home / "keys.json").stat().st_mode & 0o077:
         yield "keys.json can be read by others: chmod 600 it."
+    if not settings.code_keys.exists():
+        yield "There are no keys to sign square codes with: run 'anguan init'."
+    elif settings.code_keys.stat().st_mode & 0o077:
+        yield "codes.json can be read by others: chmod 600 it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
     if (word := seal_word(settings)) != "ready":

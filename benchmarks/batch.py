@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
 from app.certificates import bundles
+from app.certificates import keys as code_keys
 from app.config import Keys
 from app.db import keyring
 from app.jobs import HANDLERS, Tools, run_due
@@ -38,7 +39,8 @@ def main(rows: int = 1000, url: str = "") -> None:
     keys = Keys.fresh()
     with tempfile.TemporaryDirectory() as folder:
         url = url or f"sqlite:///{folder}/bench.db"
-        unlock(keys)
+        code_keys.make(Path(folder) / "codes.json", at=AT)
+        unlock(keys, folder)
         engine = create_engine(url)
         Model.metadata.create_all(engine)
         store = Store(Path(folder) / "blobs")
@@ -52,8 +54,9 @@ def main(rows: int = 1000, url: str = "") -> None:
         engine.dispose()
 
 
-def unlock(keys: Keys) -> None:
+def unlock(keys: Keys, folder: str) -> None:
     keyring.unlock(keys.index, keys.data)
+    code_keys.ring.open(Path(folder) / "codes.json")
 
 
 def photograph(session: Session, store: Store, rows: int) -> None:
@@ -94,7 +97,7 @@ def drawing(session: Session, url: str, folder: str, keys: Keys, rows: int) -> N
 
 
 def hand(url: str, folder: str, keys: Keys, most: int) -> None:
-    unlock(keys)
+    unlock(keys, folder)
     start = time.process_time()
     tools = Tools(create_engine(url), None, Store(Path(folder) / "blobs"), lambda: AT)  # type: ignore[arg-type]
     run_due(tools, HANDLERS, most=most)

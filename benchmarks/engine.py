@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
 from app.certificates import document
+from app.certificates import keys as code_keys
 from app.config import Keys, Office
 from app.db import keyring
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
@@ -37,6 +38,8 @@ def main(rows: int = 1000, url: str = "") -> None:
     keys = Keys.fresh()
     keyring.unlock(keys.index, keys.data)
     with tempfile.TemporaryDirectory() as folder:
+        code_keys.make(Path(folder) / "codes.json", at=AT)
+        code_keys.ring.open(Path(folder) / "codes.json")
         engine = create_engine(url or f"sqlite:///{folder}/bench.db")
         Model.metadata.create_all(engine)
         with Session(engine, expire_on_commit=False) as session:

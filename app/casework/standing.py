@@ -66,6 +66,7 @@ class Print:
     """One version as the history shows it."""
 
     version: int
+    identifier: str
     issued_at: object
     enterprise: str
     valid_to: str
@@ -96,6 +97,7 @@ def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
     return [
         Print(
             version.version,
+            version.face.get("licence_identifier", ""),
             version.issued_at,
             version.face.get("enterprise", ""),
             version.face.get("valid_to", ""),
