@@ -4,12 +4,13 @@ import base64
 
 import pytest
 
-from app.certificates.record import EDUCATIONS, OPERATIONS, TITLES, national_record
+from app.certificates.drawing import EDUCATIONS
+from app.certificates.record import OPERATIONS, national_record
 from app.certificates.standing import suspend
 from app.errors import NotFound
 from app.models import Certificate, CertificateVersion
 from app.storage import Store
-from app.vocabulary import Action, Category, CertificateDeed, Education, MatterKind, ReplacementReason, Role, TechnicalTitle
+from app.vocabulary import Action, Category, CertificateDeed, Education, MatterKind, ReplacementReason, Role
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg
@@ -119,5 +120,4 @@ def test_what_was_never_printed_here_has_no_record(session, store, office):
 
 def test_every_word_and_every_deed_has_its_national_form():
     assert set(EDUCATIONS) == {term.value for term in Education}
-    assert set(TITLES) == {term.value for term in TechnicalTitle}
     assert set(OPERATIONS) == set(CertificateDeed)

@@ -12,12 +12,12 @@ from hashlib import sha256
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.certificates.drawing import POSITIONS, photo_of
+from app.certificates.drawing import EDUCATIONS, POSITIONS, TITLES, photo_of
 from app.config import Office
 from app.errors import NotFound
 from app.models import Certificate, CertificateEvent, CertificateVersion
 from app.storage import Store
-from app.vocabulary import CertificateDeed, CertificateStatus, Education, TechnicalTitle
+from app.vocabulary import CertificateDeed, CertificateStatus
 
 RESIDENT_ID = "111"  # 居民身份证 (GB/T 36903-2018, annex A)
 RAN_OUT = "04"
@@ -32,20 +32,6 @@ OPERATIONS: Mapping[CertificateDeed, str] = {
     CertificateDeed.REINSTATED: "06",
     CertificateDeed.REPLACED: "07",
     CertificateDeed.MOVED: "09",
-}
-EDUCATIONS: Mapping[str, str] = {
-    Education.POSTGRADUATE.value: "研究生",
-    Education.BACHELOR.value: "本科",
-    Education.COLLEGE.value: "大专",
-    Education.SECONDARY.value: "中专",
-    Education.OTHER.value: "其他",
-}
-TITLES: Mapping[str, str] = {
-    TechnicalTitle.SENIOR_PLUS.value: "正高级",
-    TechnicalTitle.SENIOR.value: "高级",
-    TechnicalTitle.INTERMEDIATE.value: "中级",
-    TechnicalTitle.JUNIOR.value: "初级",
-    TechnicalTitle.NONE.value: "无",
 }
 
 
