@@ -105,9 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     paper.add_argument("--keys", metavar="FILE", help="published keys (JWK Set) for a code; default: this house's own")
     paper.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
-    codes_ = add(
-        "codes", codes, "Keys behind the square codes: show them, make a new one, publish them with the status list."
-    )
+    codes_ = add("codes", codes, "Keys behind the square codes: show them, make a new one, publish them and the status list.")
     codes_.add_argument("deed", choices=["status", "rotate", "publish"])
     codes_.add_argument("folder", nargs="?", metavar="FOLDER", help="where 'publish' writes jwks.json and status-list.jwt")
     _seal_commands(add("seal", seal_status, "The seals of e-certificates under ANGUAN_HOME: status, renew, revoke."))

@@ -21,6 +21,7 @@ from app.vocabulary import CertificateDeed, CertificateStatus
 
 RESIDENT_ID = "111"  # 居民身份证 (GB/T 36903-2018, annex A)
 RAN_OUT = "04"
+NO_TITLE = "无"  # said here, left out on paper
 OPERATIONS: Mapping[CertificateDeed, str] = {
     CertificateDeed.ISSUED: "01",
     CertificateDeed.EXTENDED: "02",
@@ -61,7 +62,7 @@ def national_record(session: Session, store: Store, certificate: Certificate, of
         "companyName": kept["enterprise"],
         "creditCode": kept["uscc"],
         "appointment": POSITIONS.get(kept["position"], ""),
-        "technicalTitle": TITLES.get(kept["technical_title"], ""),
+        "technicalTitle": TITLES.get(kept["technical_title"]) or NO_TITLE,
         "educationDegree": EDUCATIONS.get(kept["education"], ""),
         "major": kept["major"],
         "photo": base64.b64encode(photo).decode() if photo else "",
