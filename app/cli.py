@@ -35,6 +35,7 @@ from app.db import db
 from app.demo import ACCOUNTS, fill
 from app.errors import HouseError
 from app.gateways import gateway_of, seal_of
+from app.holidays import seed_calendar
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
@@ -141,6 +142,7 @@ def init(_chosen: argparse.Namespace) -> None:
             schema.bring_to(db.engine)
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
+            fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
     print(f"Ready: {settings.home}")
 
@@ -155,6 +157,12 @@ def fill_regions(session: Session, settings: Settings) -> None:
 def fill_paper_rules(session: Session) -> None:
     """The table of required papers, as far as lines are missing; what the administrator switched stays."""
     seed_papers(session)
+    session.commit()
+
+
+def fill_calendar(session: Session) -> None:
+    """The State Council's days for years of which the office knows none."""
+    seed_calendar(session)
     session.commit()
 
 

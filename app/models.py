@@ -34,6 +34,7 @@ from app.vocabulary import (
     JobState,
     MatterKind,
     MessageState,
+    OccasionKind,
     PaperKind,
     PassSource,
     Position,
@@ -59,8 +60,12 @@ def word_check(table: str, column: str, words: Iterable[Term]) -> CheckConstrain
 
 def _only_one(name: str, states: Iterable[State], condition: str, *columns: str) -> Index:
     """A promise of the database: at most one application in these states per value of the columns."""
-    where = text(f"{condition} AND {among('state', states)}")
-    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+    return Index(name, *columns, unique=True, **_where(f"{condition} AND {among('state', states)}"))
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index of some rows only, in the words of both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 def _reason_fits() -> str:
@@ -460,6 +465,11 @@ class Application(Model):
         ),
         CheckConstraint(_reason_fits(), name="ck_application_reason_fits_matter"),
         CheckConstraint(
+            "(due_on IS NULL) = (due_from IS NULL) AND (due_on IS NULL) = (due_days IS NULL)",
+            name="ck_application_due_iff_counted",
+        ),
+        CheckConstraint("extended_to IS NULL OR accepted_at IS NOT NULL", name="ck_application_extended_when_accepted"),
+        CheckConstraint(
             f"(matter = {MatterKind.TRANSFER.value!r}) = (releasing_enterprise_id IS NOT NULL)",
             name="ck_application_transfer_iff_released",
         ),
@@ -498,6 +508,9 @@ class Application(Model):
     promised_on: Mapped[date | None] = mapped_column(comment="and by which day")
     accepted_at: Mapped[datetime | None] = mapped_column(Moment)
     due_on: Mapped[date | None] = mapped_column(comment="the day by which the office owes its next step")
+    due_from: Mapped[date | None] = mapped_column(comment="the day on which that clock started; it does not count")
+    due_days: Mapped[int | None] = mapped_column(comment="the clock's working days, an extension included")
+    extended_to: Mapped[date | None] = mapped_column(comment="the later day that the head allowed (行政许可法 art. 42)")
     closed_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
     certificate_id: Mapped[int | None] = mapped_column(
         ForeignKey("certificate.id", name="fk_application_certificate"),
@@ -552,6 +565,7 @@ class Step(Model):
         word_check("step", "action", Action),
         word_check("step", "source", State),
         word_check("step", "target", State),
+        Index("uq_step_one_extension", "application_id", unique=True, **_where(f"action = {Action.EXTEND.value!r}")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -768,6 +782,23 @@ class Message(Model):
         return mask_mobile(self.mobile)
 
 
+class Occasion(Model):
+    """Something the house did by itself, once: for which row, for which day. The unique row keeps it from a second time."""
+
+    __tablename__ = "occasion"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject", "day", "days", name="uq_occasion"),
+        word_check("occasion", "kind", OccasionKind),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[OccasionKind] = mapped_column(Word(OccasionKind))
+    subject: Mapped[int] = mapped_column(comment="the id of the certificate, application or account")
+    day: Mapped[date] = mapped_column(comment="the last day of the certificate, the first of the draft, the officer's day")
+    days: Mapped[int] = mapped_column(default=0, comment="so many days before it")
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
 class Job(Model):
     """One piece of work nobody waits for, written in the deed's own transaction; ``jobs`` claims and runs it."""
 
@@ -803,6 +834,7 @@ class Job(Model):
     finished_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
+    result: Mapped[dict[str, int] | None] = mapped_column(JSON, comment="what came of it, counted; see jobs.RESULTS")
 
     @property
     def progress(self) -> str:

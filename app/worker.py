@@ -20,6 +20,7 @@ from huey.serializer import SignedSerializer
 from sqlalchemy import create_engine
 
 from app import clock, jobs
+from app.certificates.keys import ring
 from app.config import BadSetting, Settings
 from app.db import keyring, only_reading
 from app.gateways import seal_of
@@ -38,6 +39,7 @@ _log = logging.getLogger(__name__)
 def work(settings: Settings, gateway: Gateway, *, parent: int = 0) -> None:
     """Work jobs off until told to stop (SIGTERM, SIGINT, SIGHUP), or until the process ``parent`` is gone."""
     keyring.unlock(settings.keys.index, settings.keys.data)
+    ring.open(settings.code_keys)  # a paper that is drawn here bears a signed code, too
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
     keeper = seal_of(settings)
