@@ -274,6 +274,11 @@ _ADMIN = Chapter(
         ),
         _("“%(enterprises)s”: put enterprises on the books and approve registrations.", enterprises=_("Enterprises")),
         _(
+            "“%(parameters)s”: periods, limits, who decides which stage, and the texts on notices. A change counts from then "
+            "on, for everybody.",
+            parameters=_("Parameters"),
+        ),
+        _(
             "“%(calendar)s”: days off and make-up days; bring in next year's with “%(bring)s” as soon as they are announced. "
             "Running deadlines are counted anew at once.",
             calendar=_("Holidays"),
@@ -298,6 +303,7 @@ _ADMIN = Chapter(
     (
         (_("Accounts"), "AccountScreen.list"),
         (_("Enterprises"), "EnterpriseAdminScreen.list"),
+        (_("Parameters"), "ParameterView.show"),
         (_("Holidays"), "CalendarView.show"),
         (_("Text messages"), "MessageScreen.list"),
         (_("Diary"), "DiaryScreen.list"),

@@ -25,6 +25,7 @@ from app.models import (
     Job,
     Message,
     Model,
+    Parameter,
     Person,
     PublicNotice,
     Series,
@@ -158,7 +159,10 @@ def zhuzhou(session, house) -> Town:
 
 @pytest.fixture
 def everybody(session, signed_in, changsha):
-    """A browser for each role; all of them belong to Changsha."""
+    """A browser for each role; all of them belong to Changsha, which decides every stage itself."""
+    levels = ("acceptance_level", "review_level", "approval_level")
+    session.add_all(Parameter(name=level, value="prefecture", changed_at=now(), changed_by="x") for level in levels)
+    session.commit()
 
     def enter(role: Role):
         if role is CLERK:
@@ -241,6 +245,7 @@ LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    *("/parameters/{}", "/parameters/{}/restore"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
 NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
@@ -273,6 +278,7 @@ def test_doors_with_a_word_in_their_address_are_locked_alike(everybody, changsha
     mine[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
     mine[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # told so on the list
     mine[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
+    mine[ADMIN] |= {"/parameters/nonsense": 404, "/parameters/province/restore": 404, "/parameters/lock_after/restore": 302}
     before = everything(session)
     for holder, gets in mine.items():
         for address, expected in gets.items():

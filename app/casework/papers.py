@@ -33,6 +33,7 @@ LISTED = 100  # papers named on one page
 
 FAULTS: Mapping[str, object] = {
     "unprintable": _("The name or the enterprise has a character that no font of the system has."),
+    "missing-photo": _("There is no photo. It must be handed in with an application for replacement."),
     "unreadable-photo": _("The photo is damaged. It must be handed in anew with an application for replacement."),
     "file-missing": _("The photo is missing from the store. Have it restored from the backup, then try again."),
 }
