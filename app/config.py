@@ -239,6 +239,7 @@ class Settings:
     seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
     seal_token: str = field(default="", repr=False)
     seal_seconds: int = 10  # how long that service may take for one answer
+    seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
     seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
 
     @property
@@ -321,6 +322,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
         seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
+        seal_ofd=_truth(environment.get("ANGUAN_SEAL_OFD", "0")),
         seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
     )
 

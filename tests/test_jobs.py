@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import jobs, throttle
+from app.certificates import printing
 from app.certificates.seal.authority import EmbeddedSeal
 from app.errors import NotAllowed, NotFound
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
@@ -22,6 +23,7 @@ from app.storage import Store
 from app.vocabulary import JobState, MessageState, Role
 from tests import make
 from tests.printed import printed
+from tests.seals import embedded
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -420,6 +422,27 @@ def test_every_handler_is_run_twice_here():
     ours = {name.removeprefix("test_run_twice_").split("__")[0] for name in globals() if name.startswith("test_run_twice_")}
     assert ours == set(jobs.HANDLERS) == set(jobs.NAMES)
     assert set(jobs.ROUNDS) <= set(jobs.HANDLERS)
+
+
+def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, tools, clock, tmp_path):
+    (version_id,) = printed(session, tools.store, 1)
+    away = replace(tools, seal=EmbeddedSeal(tmp_path / "away"))
+    printing.have_drawn(session, [version_id], at=clock())
+    session.commit()
+    for _n in range(TRIES):
+        run_due(away, jobs.HANDLERS, most=9)
+        clock.at += HOUR
+    assert printing.unsealed(session) == [version_id]
+    assert "seal" in jobs.called_for(session, at=clock())
+    session.rollback()
+    jobs.seal_late(jobs.Run(jobs.Claim(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
+    assert not due(session, at=clock(), most=9)
+    session.rollback()
+    there = replace(tools, seal=embedded(tmp_path / "seal"))
+    for _time in twice(session, there, "seal"):
+        run_due(there, {printing.KIND: jobs.HANDLERS[printing.KIND]}, most=9)
+    assert not printing.unsealed(session)
+    assert tools.store.has(session.get_one(CertificateVersion, version_id).digest)
 
 
 def test_run_twice_messages__each_is_sent_once(session, tools, pigeon):

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.certificates.drawing import Sealed, rendered
-from app.certificates.seal.provider import SealProvider
+from app.certificates.seal.provider import SealAway, SealProvider
 from app.config import Office
 from app.errands import Errand, enqueue_all
 from app.errors import HouseError, NotFound
@@ -123,6 +123,12 @@ def missing(session: Session, version_ids: Sequence[int]) -> list[int]:
     """Those of the versions that are still to be drawn."""
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
     return list(session.scalars(select(CertificateVersion.id).where(*never).order_by(CertificateVersion.id)))
+
+
+def unsealed(session: Session, *, most: int = MOST_AGAIN) -> list[int]:
+    """Papers for which there was no seal when they were last tried."""
+    waits = (CertificateVersion.digest.is_(None), CertificateVersion.fault == SealAway.code)
+    return list(session.scalars(select(CertificateVersion.id).where(*waits).order_by(CertificateVersion.id).limit(most)))
 
 
 # --- how far they are -------------------------------------------------------------------------------------
