@@ -26,6 +26,7 @@ OPERATIONS: Mapping[CertificateDeed, str] = {
     CertificateDeed.ISSUED: "01",
     CertificateDeed.EXTENDED: "02",
     CertificateDeed.SUSPENDED: "03",
+    CertificateDeed.EXPIRED: RAN_OUT,
     CertificateDeed.CANCELLED: "05",
     CertificateDeed.SUPERSEDED: "05",
     CertificateDeed.REVOKED: "05",
