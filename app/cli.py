@@ -32,7 +32,8 @@ from app.certificates.seal import verdict as verdicts
 from app.certificates.seal.provider import SealAway, Suite
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
-from app.demo import ACCOUNTS, fill
+from app.demo import fill
+from app.demo.cast import ACCOUNTS
 from app.errors import HouseError
 from app.gateways import gateway_of, seal_of
 from app.holidays import seed_calendar

@@ -91,7 +91,7 @@ class ListCheckView(BaseView):  # type: ignore[misc]
         return self._page(form, found=check(db.session, pairs, on=desk.today()))
 
     @expose("/answer.xlsx", methods=["POST"])  # type: ignore[untyped-decorator]
-    def download(self) -> Response:
+    def answer(self) -> Response:
         """The answer as a sheet: what was shown, without asking anew."""
         answer = _workbook(ANSWERS, _signed_rows(request.form.get("answer", "")))
         answer.headers["Cache-Control"] = "no-store"

@@ -201,7 +201,7 @@ DOORS = {
     ("GET", "/archive/{}/form.pdf"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", PDF): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("POST", "/applications/new/{}/discard"): ("draft", {CLERK: 302}),
-    ("GET", "/certificates/{}.ofd"): ("version", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/certificates/{}.ofd"): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("GET", "/certificates/{}/history"): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("GET", "/claims/{}/edit"): ("filing", {CLERK: 404}),  # a new application has its own form
     ("POST", "/claims/{}/edit"): ("filing", {CLERK: 404}),

@@ -5,7 +5,8 @@ from sqlalchemy import func, select
 
 from app.cli import fill_regions
 from app.db import db
-from app.demo import ACCOUNTS, fill
+from app.demo import fill
+from app.demo.cast import ACCOUNTS
 from app.errors import HouseError
 from app.models import Account, Application, Certificate, ExamSignup, Paper, Person
 from app.storage import Store

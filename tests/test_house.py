@@ -221,7 +221,7 @@ OPEN_TO_ALL = {  # anonymous is a list, not an accident
     "NoticeView.exam",
     "ListCheckView.form",
     "ListCheckView.check",
-    "ListCheckView.download",
+    "ListCheckView.answer",
     "ListCheckView.template",
     "HelpView.guide",
     "VerifyView.page",
