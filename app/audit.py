@@ -18,12 +18,24 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 from app import clock
 from app.db import BlindIndex, Secret, SecretRecord
 from app.identity import mask_birth_date, mask_id, mask_mobile
-from app.models import Account, Bucket, CertificateEvent, Entry, Message, PublicNotice, Series, Step
+from app.models import (
+    Account,
+    Bucket,
+    CertificateEvent,
+    Entry,
+    LegacyChunk,
+    LegacyRecord,
+    Message,
+    PublicNotice,
+    Series,
+    Step,
+)
 from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
 HIDDEN = "***"
-UNWATCHED = (Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent)  # records themselves, or mere counters
+# records themselves, or mere counters
+UNWATCHED = (Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, LegacyChunk, LegacyRecord)
 WATCHED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers

@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import catalogue, clock, create_app, messages, schema
+from app import catalogue, clock, create_app, legacy, messages, schema
 from app.config import BadSetting, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import ACCOUNTS, fill
@@ -34,9 +34,11 @@ from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
-from app.models import Account, Enterprise, Region
+from app.models import Account, Enterprise, LegacyImport, Region
 from app.regions import regions_of
-from app.vocabulary import Role
+from app.scope import Actor
+from app.storage import Store
+from app.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -83,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument(
         "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
     )
+    takeover = add(
+        "import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over. Safe to repeat."
+    )
+    takeover.add_argument("kind", choices=[kind.value for kind in LegacyKind])
+    takeover.add_argument("file", type=Path, metavar="FILE", help="an .xlsx workbook")
+    takeover.add_argument("--dry-run", action="store_true", help="check only")
+    takeover.add_argument("--report", type=Path, metavar="FILE", help="write the rows with result and reason here (0600)")
     courier = add("deliver", deliver, "Send the text messages that are due, once.")
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
@@ -243,7 +252,21 @@ def worker(chosen: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     if not chosen.parent:
         print(f"Working: {settings.home}", flush=True)
-    work(settings, gateway_of(settings, console=chosen.console), parent=chosen.parent)
+    work(settings, gateway_of(settings, console=chosen.console), speaking=_voice(settings), parent=chosen.parent)
+
+
+def _voice(settings: Settings) -> Callable[[str], AbstractContextManager[None]]:
+    """The house speaks from its catalogues within an application only; that is raised when first needed."""
+    raised: list[Flask] = []
+
+    @contextmanager
+    def speaking(locale: str) -> Iterator[None]:
+        if not raised:
+            raised.append(create_app(settings))
+        with raised[0].app_context(), force_locale(locale):
+            yield
+
+    return speaking
 
 
 def _greeting(settings: Settings, host: str, port: int) -> str:
@@ -366,6 +389,57 @@ def _one_time_password(name: str, settings: Settings) -> str:
         password = secrets.token_urlsafe(length)[:length]
         if not list(weaknesses(password, name, settings.office)):
             return password
+
+
+def import_legacy(chosen: argparse.Namespace) -> None:
+    settings, at = _settings_in_use(), clock.now()
+    admin, store = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN})), Store(settings.blobs)
+    data = _bytes_of(chosen.file)
+    with _voice(settings)("zh"):
+        sessions = sessionmaker(db.engine, expire_on_commit=False)
+        means = legacy.Means(sessions, store, lambda _done, _all: None)
+        with sessions.begin() as session:
+            session.info.update(actor=admin.name, at=at)
+            kind, name = LegacyKind(chosen.kind), chosen.file.name  # type: ignore[call-arg]
+            course = legacy.receive(session, store, kind, data, name, admin, at=at, office=settings.office)
+        legacy.check(means, course.id, at=clock.now())
+        course = _tell(means, course.id)
+        if course.phase is LegacyPhase.CHECKED and not chosen.dry_run:
+            with sessions.begin() as session:
+                legacy.confirm(session, course.id, course.sha256, admin, at=clock.now())
+            legacy.take_over(means, course.id, at=clock.now())
+            course = _tell(means, course.id)
+        if chosen.report and course.report_object:
+            with sessions.begin() as session:
+                _write_privately(chosen.report, legacy.report_of(session, store, course.id, admin, at=clock.now()))
+
+
+def _tell(means: legacy.Means, import_id: int) -> LegacyImport:
+    """Where the import stands, on paper; ``HouseError`` for a sheet that cannot be read."""
+    with means.sessions() as session:
+        course = session.get_one(LegacyImport, import_id)
+    if course.phase is LegacyPhase.UNREADABLE:
+        raise HouseError(course.fault)
+    counts = ", ".join(f"{getattr(course, outcome.value)} {outcome.value}" for outcome in LegacyOutcome)
+    print(f"{course.phase.value}: {course.total} rows, {counts}.")
+    return course
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as no:
+        raise BadSetting(f"{file} cannot be read: {no.strerror}.") from None
+
+
+def _write_privately(file: Path, data: bytes) -> None:
+    """For the owner's eyes only, and never over another file."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as no:
+        raise BadSetting(f"{file} cannot be written: {no.strerror}.") from None
+    with os.fdopen(handle, "wb") as out:
+        out.write(data)
 
 
 def deliver(chosen: argparse.Namespace) -> None:

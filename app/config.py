@@ -50,6 +50,7 @@ class Office:
     swift_days: int = 5  # working days, 令17号 arts. 11 and 12: transfers, replacements, cancellations
     pass_mark: int = 60  # of 100
     publicity_days: int = 30  # how long a public notice stays listed
+    legacy_report_days: int = 30  # how long sheet and report of an import from the old system are kept
     two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application
 
     largest_batch: int = 10_000  # applications decided in one request

@@ -8,7 +8,7 @@ handler must bear to run twice; test_jobs runs each one twice.
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,9 +18,9 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, throttle
+from app import audit, legacy, throttle
 from app.clock import office_day
-from app.db import reading
+from app.db import only_reading
 from app.errors import NotFound
 from app.messages import Gateway, deliver
 from app.models import CertificateVersion, Job, Message, Paper, Worker
@@ -49,6 +49,8 @@ class Tools:
     store: Store
     now: Callable[[], datetime]
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
+    speaking: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for what people will read
+    fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
 
     @property
     def sessions(self) -> sessionmaker[Session]:
@@ -278,16 +280,6 @@ def worker_is_missed(session: Session, *, at: datetime) -> bool:
     return bool(due(session, at=at - SILENCE, most=1)) or _messages_wait(session, at - SILENCE)
 
 
-@contextmanager
-def only_reading() -> Iterator[None]:
-    """Inside, transactions do not take SQLite's one place for a writer."""
-    token = reading.set(True)
-    try:
-        yield
-    finally:
-        reading.reset(token)
-
-
 # --- the handlers -----------------------------------------------------------------------------------
 
 
@@ -313,12 +305,14 @@ def sweep(run: Run) -> None:
     with run.tools.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
+        legacy.expire(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)
 
 
 def _sweep_objects(run: Run, before: datetime) -> None:
     with only_reading(), run.tools.sessions() as session:
         known = set(session.scalars(select(Paper.digest).union(select(CertificateVersion.digest))).all()) - {None}
+        known |= legacy.objects(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
         # A folder beside the wrong database looks like this, and what is swept away does not come back.
@@ -334,5 +328,44 @@ class OtherPeoplesObjects(Exception):
     """The store and the database do not seem to belong together."""
 
 
-HANDLERS: dict[str, Handler] = {"messages": send_messages, "sweep": sweep}
-NAMES: dict[str, object] = {"messages": _("Send text messages"), "sweep": _("Nightly tidying up")}
+def check_legacy(run: Run) -> None:
+    """The dry run of a sheet of the old system."""
+    with _legacy_means(run) as means:
+        legacy.check(means, run.payload["import"], at=run.tools.now())
+
+
+def import_legacy(run: Run) -> None:
+    """Such a sheet, chunk by chunk; goes on where a lost worker stopped."""
+    with _legacy_means(run) as means:
+        legacy.take_over(means, run.payload["import"], at=run.tools.now())
+
+
+def legacy_passwords(run: Run) -> None:
+    """First passwords for the accounts that came with it."""
+    asked_at = datetime.fromisoformat(run.payload["asked_at"])
+    with _legacy_means(run) as means:
+        fresh, at = run.tools.fresh_password, run.tools.now()
+        legacy.make_passwords(means, run.payload["import"], fresh, asked_at=asked_at, at=at)
+
+
+@contextmanager
+def _legacy_means(run: Run) -> Iterator[legacy.Means]:
+    """Speaks the language of whoever asked, as sentences end in a sheet."""
+    with run.tools.speaking(run.payload["locale"]):
+        yield legacy.Means(run.tools.sessions, run.tools.store, run.progress)
+
+
+HANDLERS: dict[str, Handler] = {
+    "messages": send_messages,
+    "sweep": sweep,
+    "legacy-check": check_legacy,
+    "legacy-import": import_legacy,
+    "legacy-passwords": legacy_passwords,
+}
+NAMES: dict[str, object] = {
+    "messages": _("Send text messages"),
+    "sweep": _("Nightly tidying up"),
+    "legacy-check": _("Check a sheet of the old system"),
+    "legacy-import": _("Import a sheet of the old system"),
+    "legacy-passwords": _("Make first passwords"),
+}

@@ -32,6 +32,8 @@ from app.vocabulary import (
     Deed,
     Education,
     JobState,
+    LegacyKind,
+    LegacyPhase,
     MatterKind,
     MessageState,
     PaperKind,
@@ -668,6 +670,75 @@ class CertificateEvent(Model):
     at: Mapped[datetime] = mapped_column(Moment)
 
     certificate: Mapped[Certificate] = relationship(back_populates="events")
+
+
+# --- the old system's records -----------------------------------------------------------------------
+
+
+class LegacyImport(Model):
+    """One sheet of the old system: handed in, checked, taken over or not. Its files lie encrypted in the store."""
+
+    __tablename__ = "legacy_import"
+    __table_args__ = (
+        word_check("legacy_import", "kind", LegacyKind),
+        word_check("legacy_import", "phase", LegacyPhase),
+        CheckConstraint("length(sha256) = 64", name="ck_legacy_import_sha256"),
+        CheckConstraint("done BETWEEN 0 AND total", name="ck_legacy_import_done_within_total"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind))
+    phase: Mapped[LegacyPhase] = mapped_column(Word(LegacyPhase), default=LegacyPhase.CHECKING)
+    filename: Mapped[str] = mapped_column(String(120))
+    sha256: Mapped[str] = mapped_column(
+        String(64), comment="of the sheet as handed in: what is confirmed is what was checked"
+    )
+    sheet_object: Mapped[str | None] = mapped_column(String(64))
+    report_object: Mapped[str | None] = mapped_column(String(64))
+    passwords_object: Mapped[str | None] = mapped_column(String(64), comment="until it is fetched, once")
+    passwords_at: Mapped[datetime | None] = mapped_column(Moment)
+    total: Mapped[int] = mapped_column(default=0, comment="rows")
+    done: Mapped[int] = mapped_column(default=0)
+    added: Mapped[int] = mapped_column(default=0)
+    updated: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+    fault: Mapped[str] = mapped_column(String(500), default="", comment="why the sheet as a whole cannot be read")
+    received_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    received_by: Mapped[str] = mapped_column(String(64))
+    confirmed_by: Mapped[str] = mapped_column(String(64), default="")
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment, comment="sheet and report are removed then")
+
+
+class LegacyChunk(Model):
+    """What came of a few hundred rows of a running import, written with them; the report is put together of these."""
+
+    __tablename__ = "legacy_chunk"
+    __table_args__ = (UniqueConstraint("import_id", "first", name="uq_legacy_chunk_once"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_chunk_import"))
+    first: Mapped[int]
+    outcomes: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_chunk.outcomes"))
+
+
+class LegacyRecord(Model):
+    """What the old system last said of a row here, so that a later sheet can tell a correction from what changed here."""
+
+    __tablename__ = "legacy_record"
+    __table_args__ = (
+        UniqueConstraint("kind", "key", name="uq_legacy_record_key"),
+        UniqueConstraint("kind", "row_id", name="uq_legacy_record_row"),
+        word_check("legacy_record", "kind", LegacyKind),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind))
+    key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), comment="credit code, ID number and category, number")
+    row_id: Mapped[int] = mapped_column(comment="account, exam_pass or certificate")
+    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_record_import"), index=True)
+    taken: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_record.taken"))
 
 
 # --- records --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import basics, casework, desk, examwork, overview
+from app import basics, casework, desk, examwork, overview, takeover
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
@@ -24,7 +24,7 @@ def register_views(appbuilder: Any) -> None:
     add = appbuilder.add_view
     register_public(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
-    for room in (examwork, casework, basics):
+    for room in (examwork, casework, takeover, basics):
         room.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
@@ -32,6 +32,7 @@ def register_views(appbuilder: Any) -> None:
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
+    add(takeover.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)

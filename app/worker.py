@@ -10,7 +10,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
@@ -18,10 +19,12 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.exceptions import ConfigurationError
 from huey.serializer import SignedSerializer
 from sqlalchemy import create_engine
+from werkzeug.security import generate_password_hash
 
 from app import clock, jobs
 from app.config import BadSetting, Settings
-from app.db import keyring
+from app.db import keyring, only_reading
+from app.login.password import one_time_password
 from app.messages import Gateway
 from app.storage import Store
 
@@ -32,16 +35,26 @@ FAREWELL = 20  # seconds in which hands may finish what they hold
 PAUSE = 3.0  # seconds before a worker that ended is started again
 
 _log = logging.getLogger(__name__)
+Speaking = Callable[[str], AbstractContextManager[object]]
 
 
-def work(settings: Settings, gateway: Gateway, *, parent: int = 0) -> None:
-    """Work jobs off until told to stop (SIGTERM, SIGINT, SIGHUP), or until the process ``parent`` is gone."""
+def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: int = 0) -> None:
+    """Work jobs off until told to stop (SIGTERM, SIGINT, SIGHUP), or until the process ``parent`` is gone.
+
+    ``speaking(locale)`` is the context in which sentences come out in a language.
+    """
     keyring.unlock(settings.keys.index, settings.keys.data)
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
-    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now)
+    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now, speaking=speaking, fresh_password=fresh_password)
     Foreman(queue(settings), tools, parent).run()
     engine.dispose()
+
+
+def fresh_password() -> tuple[str, str]:
+    """A one-time password, and its hash as the gate checks it."""
+    word = one_time_password()
+    return word, generate_password_hash(word)
 
 
 def queue(settings: Settings) -> Huey:
@@ -98,7 +111,7 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
     def beat(self) -> None:
         """Enqueue what comes round, announce what is due, say that we are there."""
         at = self.tools.now()
-        with jobs.only_reading(), self.tools.sessions() as session:
+        with only_reading(), self.tools.sessions() as session:
             round_ = jobs.called_for(session, at=at)
         if round_ or time.monotonic() >= self._next_sign:
             with self.tools.sessions.begin() as session:
@@ -107,7 +120,7 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
             self._next_sign = time.monotonic() + LIFE
         room = 4 * HANDS - self.huey.pending_count()  # what waits there already needs no second announcement
         if room > 0:
-            with jobs.only_reading(), self.tools.sessions() as session:
+            with only_reading(), self.tools.sessions() as session:
                 waiting = jobs.due(session, at=at, most=room)
             for job_id in waiting:
                 self.announce(job_id)

@@ -30,7 +30,7 @@ TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ == mo
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {
     "__init__", "administration", "basics", "casework", "cli", "desk", "examwork", "help", "login", "ops", "public",
-    "screens", "threshold", "views", "workbench", "worker",
+    "screens", "takeover", "threshold", "views", "workbench", "worker",
 }  # fmt: skip
 
 
