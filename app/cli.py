@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import catalogue, clock, create_app, legacy, messages, schema
-from app.config import BadSetting, Settings, home_of, make_keys, read_settings
+from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import ACCOUNTS, fill
 from app.errors import HouseError
@@ -35,6 +35,7 @@ from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
 from app.models import Account, Enterprise, LegacyImport, Region
+from app.parameters import office_of
 from app.regions import regions_of
 from app.scope import Actor
 from app.storage import Store
@@ -342,7 +343,7 @@ def account(chosen: argparse.Namespace) -> None:
     with create_app(settings).app_context():
         session = db.session()
         session.info.update(actor="anguan account", at=clock.now())
-        password = _one_time_password(chosen.name, settings)
+        password = _one_time_password(chosen.name, office_of(session, settings.office))
         session.add(_new_account(session, chosen, password))
         session.commit()
     print(f"{normal(chosen.name)}  {password}")
@@ -382,12 +383,12 @@ def _enterprise(session: Session, uscc: str) -> Enterprise:
     return found
 
 
-def _one_time_password(name: str, settings: Settings) -> str:
+def _one_time_password(name: str, office: Office) -> str:
     """Random, and good enough by our own rules."""
-    length = max(12, settings.office.password_length)
+    length = max(12, office.password_length)
     while True:
         password = secrets.token_urlsafe(length)[:length]
-        if not list(weaknesses(password, name, settings.office)):
+        if not list(weaknesses(password, name, office)):
             return password
 
 

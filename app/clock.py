@@ -3,7 +3,7 @@
 Law: the wall clock is read at the doors and in jobs only; below them a moment (``at``) or a day (``on``) is handed in.
 """
 
-from collections.abc import Container
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,11 +41,26 @@ def add_months(day: date, months: int) -> date:
     return day + relativedelta(months=months)
 
 
-def add_working_days(start: date, days: int, holidays: Container[date] = frozenset()) -> date:
-    """The day on which a promise of ``days`` working days falls due; the start day never counts (行政许可法 art. 82)."""
-    due = start
-    while days > 0:
-        due += timedelta(days=1)
-        if due.weekday() < 5 and due not in holidays:
-            days -= 1
-    return due
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """On which days the office works: Monday to Friday, but for days off and for make-up days (the State Council's list)."""
+
+    days_off: frozenset[date] = frozenset()
+    days_on: frozenset[date] = frozenset()  # Saturdays and Sundays that are worked to make up for a long holiday
+
+    def is_working_day(self, day: date) -> bool:
+        return day in self.days_on or (day.weekday() < 5 and day not in self.days_off)
+
+    def add_working_days(self, start: date, days: int) -> date:
+        """The day a promise of ``days`` working days falls due; the start day never counts (行政许可法 art. 82)."""
+        due = start
+        while days > 0:
+            due += timedelta(days=1)
+            days -= self.is_working_day(due)
+        return due
+
+    def working_days_between(self, start: date, end: date) -> int:
+        """How many working days come after ``start``, up to and including ``end``; negative where ``end`` is earlier."""
+        if end < start:
+            return -self.working_days_between(end, start)
+        return sum(self.is_working_day(start + timedelta(days=n)) for n in range(1, (end - start).days + 1))

@@ -1,20 +1,25 @@
 """Every setting of the house: its name, its default, and what it is for.
 
 Law: the environment is read here and nowhere else; secrets are made by ``anguan init``, kept under ``ANGUAN_HOME`` (0600),
-and handed down as arguments.
+and handed down as arguments. What is in ``ADJUSTABLE`` the administrator may set in the system, too; see ``parameters``.
 """
 
 import json
 import os
+import re
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from flask_babel import lazy_gettext as _
+
+from app.clock import Calendar
 from app.errors import HouseError
+from app.vocabulary import Level, Term
 
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
@@ -27,7 +32,10 @@ class BadSetting(HouseError):
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The authority and the numbers in its rules. Each field: default, source. ``ANGUAN_<FIELD>`` overrides it."""
+    """The authority and the numbers in its rules. Each field: default, source. ``ANGUAN_<FIELD>`` pins it.
+
+    ``parameters.office_of`` lays over it what the administrator set, and the calendar.
+    """
 
     province: str = "湖南省"
     short_name: str = "湘"  # the character that certificate numbers begin with
@@ -52,6 +60,9 @@ class Office:
     publicity_days: int = 30  # how long a public notice stays listed
     legacy_report_days: int = 30  # how long sheet and report of an import from the old system are kept
     two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application
+    acceptance_level: Level = Level.PROVINCE  # domain.md Q6
+    review_level: Level = Level.PROVINCE
+    approval_level: Level = Level.PROVINCE
 
     largest_batch: int = 10_000  # applications decided in one request
     lookups_per_minute: int = 30  # per address, public counter
@@ -62,6 +73,103 @@ class Office:
     lock_minutes: int = 15
     idle_minutes: int = 30
     password_length: int = 10
+
+    calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
+    pinned: frozenset[str] = frozenset()  # what the environment says; nobody changes it in the system
+
+
+class Section(Term):
+    """What the administrator finds together."""
+
+    DEADLINES = "deadlines", _("Deadlines")
+    ELIGIBILITY = "eligibility", _("Who may apply")
+    DECISIONS = "decisions", _("Who decides")
+    CERTIFICATES = "certificates", _("Certificates and notices")
+    PUBLIC = "public", _("Public counter")
+    QUANTITIES = "quantities", _("Batches and scans")
+    SECURITY = "security", _("Signing in")
+
+
+Value = str | int | bool | Term | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustable:
+    """One field of the office that the administrator may set: what it is called, from where it comes, how far it goes."""
+
+    name: str
+    section: Section
+    label: object
+    source: object  # article or manual line; "" where it is ours to choose
+    least: int = 0  # of a number; of a text: how many characters; of a list: each number in it
+    most: int = 0
+    unit: object = ""
+    scale: int = 1  # people type the number divided by it: megabytes, not bytes
+
+    @property
+    def default(self) -> Value:
+        return cast(Value, getattr(_PLAIN, self.name))
+
+    def read(self, text: str) -> Value:
+        """A stored text as a value. ``ValueError`` for what is none or goes too far."""
+        value = cast(Value, _READERS[_kind(self.default)](text))
+        if not self.holds(value):
+            raise ValueError(text)
+        return value
+
+    def holds(self, value: Value) -> bool:
+        """Is the value of the right kind, and not too small nor too large?"""
+        if isinstance(value, bool | Term):
+            return True
+        if isinstance(value, tuple):
+            return all(self.least <= number <= self.most for number in value)
+        return self.least <= (len(value) if isinstance(value, str) else value) <= self.most
+
+
+def written(value: Value) -> str:
+    """A value as it is stored, and as the environment would say it."""
+    if isinstance(value, Term):
+        return str(value.value)
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+_DAYS, _YEARS, _MONTHS = _("working days"), _("years"), _("months")
+_OWN = _("our own choice")
+
+# fmt: off
+ADJUSTABLE = (
+    Adjustable("accept_days", Section.DEADLINES, _("Acceptance is owed within"), _("Administrative Licensing Law, article 32"), 1, 60, _DAYS),
+    Adjustable("decide_days", Section.DEADLINES, _("Decision on new applications and renewals"), _("Administrative Licensing Law, article 42"), 1, 60, _DAYS),
+    Adjustable("swift_days", Section.DEADLINES, _("Decision on transfers, replacements and cancellations"), _("Order 17, articles 11 and 12"), 1, 60, _DAYS),
+    Adjustable("pass_valid_years", Section.ELIGIBILITY, _("A passed exam counts for"), _("Manual, R66 and R67"), 1, 10, _YEARS),
+    Adjustable("renewal_window_months", Section.ELIGIBILITY, _("Renewal opens so long before the last day (0: at any time)"), _("Order 17, article 10"), 0, 36, _MONTHS),
+    Adjustable("least_age", Section.ELIGIBILITY, _("Least age"), _("Document 206 of 2015, three (3)"), 16, 30, _("years of age")),
+    Adjustable("age_limit_c", Section.ELIGIBILITY, _("Full-time safety officers (C) must be under"), _("Document 206 of 2015, three (3)"), 40, 80, _("years of age")),
+    Adjustable("pass_mark", Section.ELIGIBILITY, _("Pass mark proposed for a new exam notice"), _OWN, 1, 100, _("of 100 points")),
+    Adjustable("acceptance_level", Section.DECISIONS, _("Acceptance is decided by"), _("Manual, R78 (open which level)")),
+    Adjustable("review_level", Section.DECISIONS, _("First review is decided by"), _("Manual, R82 (open which level)")),
+    Adjustable("approval_level", Section.DECISIONS, _("Issuing approval is decided by"), _("Order 17, article 9")),
+    Adjustable("two_pairs_of_eyes", Section.DECISIONS, _("Nobody decides two consecutive stages of one application"), _OWN),
+    Adjustable("validity_years", Section.CERTIFICATES, _("A certificate is valid for"), _("Order 17, article 9"), 1, 10, _YEARS),
+    Adjustable("issuer", Section.CERTIFICATES, _("Issuing authority, as printed"), _OWN, 2, 60),
+    Adjustable("seal_text", Section.CERTIFICATES, _("Text in the seal"), _OWN, 2, 20),
+    Adjustable("legal_paths", Section.CERTIFICATES, _("Ways to appeal, in notices of refusal"), _("Administrative Licensing Law, article 38"), 10, 300),
+    Adjustable("publicity_days", Section.PUBLIC, _("A result stays on the board for"), _OWN, 1, 365, _("days")),
+    Adjustable("lookups_per_minute", Section.PUBLIC, _("Lookups from one address"), _OWN, 1, 10_000, _("per minute")),
+    Adjustable("support", Section.PUBLIC, _("Help line, shown under the menu"), _OWN, 0, 60),
+    Adjustable("legacy_report_days", Section.QUANTITIES, _("Sheets and reports of imports are kept for"), _OWN, 1, 365, _("days")),
+    Adjustable("largest_batch", Section.QUANTITIES, _("Applications decided at once, at most"), _OWN, 1, 20_000, _("records")),
+    Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),
+    Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
+    Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
+    Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
+    Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 720, _("minutes")),
+    Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
+)
+# fmt: on
+BY_NAME: Mapping[str, Adjustable] = {one.name: one for one in ADJUSTABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +288,21 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def read_office(environment: Mapping[str, str]) -> Office:
-    """The office's parameters, each overridden by ``ANGUAN_<NAME>`` where that is set."""
+    """The office's parameters, each pinned by ``ANGUAN_<NAME>`` where that is set."""
     given: dict[str, Any] = {}
-    for entry in fields(Office):
-        text = environment.get(f"ANGUAN_{entry.name.upper()}")
+    for name in SETTABLE:
+        text = environment.get(f"ANGUAN_{name.upper()}")
         if text is None:
             continue
+        default = getattr(_PLAIN, name)
         try:
-            given[entry.name] = _READERS[type(entry.default)](text)
+            given[name] = _truth(text) if isinstance(default, bool) else _READERS[_kind(default)](text)
         except ValueError:
-            raise BadSetting(f"ANGUAN_{entry.name.upper()} must be a whole number, not {text!r}.") from None
+            raise BadSetting(f"ANGUAN_{name.upper()} must be {_WANTED[_kind(default)]}, not {text!r}.") from None
+        if name in BY_NAME and not BY_NAME[name].holds(given[name]):
+            one = BY_NAME[name]
+            raise BadSetting(f"ANGUAN_{name.upper()} must be within {one.least} and {one.most}, not {text!r}.")
+    given["pinned"] = frozenset(given)
     if "public_url" not in given and "PORT" in environment:
         given["public_url"] = f"http://{environment.get('HOST', '127.0.0.1')}:{environment['PORT']}"
     return Office(**given)
@@ -235,4 +348,24 @@ def _truth(text: str) -> bool:
     return text.strip().lower() in {"1", "true", "yes", "on"}
 
 
-_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _truth}
+def _switch(text: str) -> bool:
+    """What was stored is one or the other; a word that means neither must not count as off."""
+    return bool(["0", "1"].index(text))
+
+
+def _level(text: str) -> Level:
+    return Level(text.strip())  # type: ignore[call-arg]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
+
+
+def _kind(value: Value) -> type:
+    return type(value)
+
+
+_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, Level: _level, tuple: _numbers}
+_WANTED = {int: "a whole number", Level: "province or prefecture", tuple: "whole numbers between commas"}
+_PLAIN = Office()
+SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

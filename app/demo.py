@@ -27,6 +27,7 @@ from app.models import (
     Person,
     Qualification,
 )
+from app.parameters import office_of
 from app.scope import Actor
 from app.sheets import read, write
 from app.specimens import id_number, portrait, scan, with_check
@@ -238,7 +239,7 @@ class Stage:
 
     def __init__(self, session: Session, settings: Settings, at: datetime) -> None:
         self.session, self.at = session, at
-        self.office: Office = settings.office
+        self.office: Office = office_of(session, settings.office)
         self.store = Store(settings.blobs)
         self.password = hashed(settings.demo_password)
         self.actors: dict[str, Actor] = {}

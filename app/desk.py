@@ -13,9 +13,10 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.config import Settings
-from app.db import db, reading
+from app.config import Office, Settings
+from app.db import db, only_reading, reading
 from app.models import Account
+from app.parameters import office_of
 from app.scope import NOBODY, Actor
 from app.storage import Store
 from app.vocabulary import Deed, Role
@@ -23,6 +24,20 @@ from app.vocabulary import Deed, Role
 
 def settings() -> Settings:
     return cast(Settings, current_app.extensions["anguan"])
+
+
+def office() -> Office:
+    """The office as it stands in this request: defaults, what the administrator set, what the operator pinned.
+
+    Read beside a writing request's own transaction, which this must not open: doors that count attempts come first.
+    """
+    if "office" not in g:
+        if reading.get():
+            g.office = office_of(db.session(), settings().office)
+        else:
+            with only_reading(), Session(db.engine) as session:
+                g.office = office_of(session, settings().office)
+    return cast(Office, g.office)
 
 
 def store() -> Store:
@@ -75,7 +90,7 @@ def aside() -> Iterator[Session]:
         reading.reset(token)
 
 
-def note_reading(thing: Any, **what: Any) -> None:
-    """One line in the diary: the reader has opened this row in full."""
+def note_reading(thing: Any, deed: Deed = Deed.READ, **what: Any) -> None:
+    """One line in the diary: the reader has opened this row in full, or taken it along."""
     with aside() as session:
-        audit.note(session, actor().name, Deed.READ, thing, change=what, at=moment(), address=address())
+        audit.note(session, actor().name, deed, thing, change=what, at=moment(), address=address())

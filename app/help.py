@@ -287,7 +287,7 @@ class HelpView(BaseView):  # type: ignore[misc]
 
     @expose("/help", methods=["GET"])  # type: ignore[untyped-decorator]
     def guide(self) -> str:
-        actor, office = desk.actor(), desk.settings().office
+        actor, office = desk.actor(), desk.office()
         return self.render_template(  # type: ignore[no-any-return]
             "help/guide.html",
             title=gettext("Help"),

@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,10 +20,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, legacy, throttle
 from app.clock import office_day
+from app.config import Office
 from app.db import only_reading
 from app.errors import NotFound
 from app.messages import Gateway, deliver
 from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.parameters import office_of
 from app.scope import Actor
 from app.storage import Store
 from app.vocabulary import Deed, JobState, MessageState, Role
@@ -49,6 +51,7 @@ class Tools:
     store: Store
     now: Callable[[], datetime]
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
+    office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
     speaking: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for what people will read
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
 
@@ -82,6 +85,11 @@ class Run:
     @property
     def payload(self) -> Mapping[str, Any]:
         return self.claim.payload
+
+    def office(self) -> Office:
+        """The office as it stands now: what the administrator changed counts without a restart of the worker."""
+        with only_reading(), self.tools.sessions() as session:
+            return office_of(session, self.tools.office)
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Say how far the work is, and keep the job for another ``LEASE``. Call it at least once a minute.

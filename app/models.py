@@ -496,6 +496,8 @@ class Application(Model):
     created_at: Mapped[datetime] = mapped_column(Moment)
     submitted_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
     acceptance_number: Mapped[str | None] = mapped_column(String(30))
+    promised_days: Mapped[int | None] = mapped_column(comment="within how many working days the acceptance slip says")
+    promised_on: Mapped[date | None] = mapped_column(comment="and by which day")
     accepted_at: Mapped[datetime | None] = mapped_column(Moment)
     due_on: Mapped[date | None] = mapped_column(comment="the day by which the office owes its next step")
     closed_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
@@ -672,7 +674,7 @@ class CertificateEvent(Model):
     certificate: Mapped[Certificate] = relationship(back_populates="events")
 
 
-# --- the old system's records -----------------------------------------------------------------------
+# --- records --------------------------------------------------------------------------------------
 
 
 class LegacyImport(Model):
@@ -715,11 +717,9 @@ class LegacyChunk(Model):
     """What came of a few hundred rows of a running import, written with them; the report is put together of these."""
 
     __tablename__ = "legacy_chunk"
-    __table_args__ = (UniqueConstraint("import_id", "first", name="uq_legacy_chunk_once"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_chunk_import"))
-    first: Mapped[int]
+    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_chunk_import"), primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     outcomes: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_chunk.outcomes"))
 
 
@@ -741,7 +741,25 @@ class LegacyRecord(Model):
     taken: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_record.taken"))
 
 
-# --- records --------------------------------------------------------------------------------------
+class Parameter(Model):
+    """What the administrator set instead of a default, as text; ``config.ADJUSTABLE`` says which there are."""
+
+    __tablename__ = "parameter"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+    changed_by: Mapped[str] = mapped_column(String(130))
+
+
+class CalendarDay(Model):
+    """A weekday on which the office rests, or a day of a weekend on which it works."""
+
+    __tablename__ = "calendar_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    working: Mapped[bool]
+    name: Mapped[str] = mapped_column(String(40), default="", comment="the holiday: 国庆节")
 
 
 class Series(Model):

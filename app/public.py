@@ -197,7 +197,7 @@ class FrontPage(BaseView):  # type: ignore[misc]
     def index(self) -> Response:
         if desk.actor() is not NOBODY:
             return redirect(url_for("WorkView.home"))
-        at, on, office = desk.moment(), desk.today(), desk.settings().office
+        at, on, office = desk.moment(), desk.today(), desk.office()
         newest = select(ExamNotice).order_by(ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(5)
         page = self.render_template(
             "public/front.html",
@@ -259,7 +259,7 @@ class LookupView(BaseView):  # type: ignore[misc]
 
     def _form(self, form: LookupForm, *, refusal: str = "", missed: bool = False, status: int = 200) -> Response:
         form.number.data = ""  # whoever stands behind the reader need not see it twice
-        office = desk.settings().office
+        office = desk.office()
         form.number.description = gettext(
             "18 characters, or a number like %(number)s; brackets of either width, capital or small letters.",
             number=f"{office.short_name}建安C1({desk.today().year})0000001",
@@ -285,14 +285,14 @@ class NoticeView(BaseView):  # type: ignore[misc]
         page = listed(
             db.session,
             on=desk.today(),
-            office=desk.settings().office,
+            office=desk.office(),
             text=asked["q"],
             matter=matter,
             stage=stage,
             page=_page_number(request.args.get("page", "")),
         )
         asked = {name: value for name, value in asked.items() if value}
-        days = desk.settings().office.publicity_days
+        days = desk.office().publicity_days
         words = {"matters": MatterKind, "stages": Stage, "word_of": _word_of}
         return _unlisted(self.render_template("public/notices.html", wide=True, page=page, asked=asked, days=days, **words))
 
@@ -325,7 +325,7 @@ def register_public(appbuilder: Any) -> None:
 def _count_a_try() -> None:
     """One lookup more from this address, whatever comes of it; then the rest of the request only reads."""
     db.session.rollback()  # SQLite has one writer, and the count is written beside this session
-    office, at = desk.settings().office, desk.moment()
+    office, at = desk.office(), desk.moment()
     throttle.hit(db.engine, f"lookup:{throttle.origin(desk.address())}", limit=office.lookups_per_minute, seconds=60, at=at)
     reading.set(True)
 

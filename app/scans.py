@@ -61,7 +61,7 @@ def card(paper: Paper) -> Uploaded:
 
 def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind, Paper]) -> None:
     """Show on each card what is there already, and how large a file may be."""
-    limit = desk.settings().office.scan_bytes
+    limit = desk.office().scan_bytes
     for kind in kinds:
         field = form[field_name(kind)]
         field.limit_bytes = limit
@@ -72,7 +72,7 @@ def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind,
 
 def take_in(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
     """Attach what was chosen and discard what was ticked off; raises ``Unmet`` with every file that cannot be kept."""
-    actor, at, office, store = desk.actor(), desk.moment(), desk.settings().office, desk.store()
+    actor, at, office, store = desk.actor(), desk.moment(), desk.office(), desk.store()
     there = current(session, owner)
     wrong: list[Refusal] = []
     for kind in kinds:

@@ -11,14 +11,16 @@ from uuid import uuid4
 from flask import Flask, current_app, g, has_request_context, request, session
 from flask_appbuilder import AppBuilder
 from flask_babel import get_babel
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import SecurityError
+from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response
 
 from app import desk
 from app.clock import office_day, office_time
-from app.config import Settings
+from app.config import Office, Settings
 from app.db import db, reading
 
 if TYPE_CHECKING:
@@ -71,8 +73,16 @@ def guard(app: Flask, settings: Settings) -> None:
     app.before_request(_come_in)
     app.after_request(_go_out)
     app.teardown_request(_close_the_door)
-    app.jinja_env.globals.update(office=settings.office)
+    app.jinja_env.globals.update(office=LocalProxy(_office))
     app.jinja_env.filters.update(moment=moment, day=day)
+
+
+def _office() -> Office:
+    """The office as pages name it. Where the database is away, the page that says so has a name all the same."""
+    try:
+        return desk.office()
+    except SQLAlchemyError:
+        return desk.settings().office
 
 
 def locale() -> str:

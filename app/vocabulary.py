@@ -42,6 +42,13 @@ class Role(Term):
 AUTHORITY = (Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER, Role.ADMIN)
 
 
+class Level(Term):
+    """Whose officers decide a stage (domain.md 1.2). What is theirs to read is wider; see ``scope``."""
+
+    PROVINCE = "province", _("Provincial officers only")
+    PREFECTURE = "prefecture", _("Provincial and prefecture officers")
+
+
 class Category(Term):
     """What a certificate is for (建质〔2015〕206号). Undivided C exists only in imported records."""
 

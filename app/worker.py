@@ -46,7 +46,15 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
     keyring.unlock(settings.keys.index, settings.keys.data)
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
-    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now, speaking=speaking, fresh_password=fresh_password)
+    tools = jobs.Tools(
+        engine,
+        gateway,
+        Store(settings.blobs),
+        clock.now,
+        office=settings.office,
+        speaking=speaking,
+        fresh_password=fresh_password,
+    )
     Foreman(queue(settings), tools, parent).run()
     engine.dispose()
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import corrections, messages, numbers, publicity
 from app.certificates.lifecycle import Decision, Issued
-from app.clock import add_working_days, office_day
+from app.clock import office_day
 from app.config import Office
 from app.corrections import Mark
 from app.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
@@ -108,7 +108,7 @@ def keep_snapshot(batch: Batch) -> None:
 
 def start_the_clock(batch: Batch) -> None:
     """It is the office's turn: acceptance is owed within days (行政许可法 art. 32)."""
-    batch.common["due_on"] = add_working_days(office_day(batch.at), batch.office.accept_days)
+    batch.common["due_on"] = batch.office.calendar.add_working_days(office_day(batch.at), batch.office.accept_days)
 
 
 def number_acceptance(batch: Batch) -> None:
@@ -116,11 +116,10 @@ def number_acceptance(batch: Batch) -> None:
     on = office_day(batch.at)
     slips = numbers.daily(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
     for case, slip in zip(batch.cases, slips, strict=True):
-        batch.columns[_id(case)] |= {
-            "acceptance_number": slip,
-            "accepted_at": batch.at,
-            "due_on": add_working_days(on, MATTERS[case.matter].days(batch.office)),
-        }
+        days = MATTERS[case.matter].days(batch.office)
+        due = batch.office.calendar.add_working_days(on, days)
+        promised = {"promised_days": days, "promised_on": due}
+        batch.columns[_id(case)] |= {"acceptance_number": slip, "accepted_at": batch.at, "due_on": due, **promised}
 
 
 def take_back(batch: Batch) -> None:

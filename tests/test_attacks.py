@@ -23,6 +23,7 @@ from app.models import (
     ExamNotice,
     ExamSignup,
     Job,
+    LegacyImport,
     Message,
     Model,
     Person,
@@ -38,6 +39,8 @@ from app.vocabulary import (
     Deed,
     Education,
     JobState,
+    LegacyKind,
+    LegacyPhase,
     MatterKind,
     MessageState,
     PaperKind,
@@ -78,6 +81,7 @@ class Town:
     message: int
     job: int
     entry: int
+    legacy: int  # an import of the old system, checked
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -131,13 +135,15 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     job = Job(kind="tidy", key=f"{region}{words}"[:120], payload={}, state=JobState.DONE, due_at=at, created_at=at,
               finished_at=at, attempts=1, fault=words)  # fmt: skip
     account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
-    session.add_all([step, board, signup, turned_down, message, job])
+    sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
+                         received_at=at, received_by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
+    session.add_all([step, board, signup, turned_down, message, job, sheet])
     session.commit()
     entry = session.scalar(select(func.max(Entry.id)))
     session.rollback()
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
-        version.id, notice.id, signup.id, account.id, message.id, job.id, entry,
+        version.id, notice.id, signup.id, account.id, message.id, job.id, entry, sheet.id,
     )  # fmt: skip
 
 
@@ -188,6 +194,8 @@ DOORS = {
     ("POST", "/cases/{}/originals"): ("case", {ACCEPTANCE: 422}),
     ("POST", "/cases/{}/id-number"): ("case", dict.fromkeys(OFFICERS, 200)),
     ("GET", "/archive/{}"): ("closed", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/archive/{}.zip"): ("closed", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/archive/{}/form.pdf"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", PDF): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("POST", "/applications/new/{}/discard"): ("draft", {CLERK: 302}),
     ("GET", "/certificates/{}/history"): ("certificate", dict.fromkeys(PARTIES, 200)),
@@ -223,12 +231,16 @@ DOORS = {
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
     ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
     ("GET", "/diary/show/{}"): ("entry", {ADMIN: 200}),
+    ("GET", "/legacy/{}"): ("legacy", {ADMIN: 200}),
+    ("POST", "/legacy/{}/report.xlsx"): ("legacy", {ADMIN: 404}),  # nothing lies in the store
+    ("POST", "/legacy/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # told so on the import's page
 }
 # A word stands in these addresses besides the row, or none but the word: tested below, and by the tests of their rooms.
 LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
-    *("/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
 NO_ROW = {"/v/<token>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
@@ -261,6 +273,8 @@ def test_doors_with_a_word_in_their_address_are_locked_alike(everybody, changsha
     mine[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
     mine[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # told so on the list
     mine[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
+    mine[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
+    mine[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
     before = everything(session)
     for holder, gets in mine.items():
         for address, expected in gets.items():
@@ -384,12 +398,14 @@ LISTS = {
         "/exam/notices/",
         "/exam/signups/",
         "/certificates/",
+        "/legacy-passes/list/",
+        "/legacy-certificates/list/",
     ),
     EXAM: ("/exam/notices/", "/exam/review/"),
     ACCEPTANCE: ("/acceptance/", "/closed/"),
     REVIEWER: ("/review/",),
     APPROVER: ("/approval/",),
-    VIEWER: ("/closed/", "/certificates/"),
+    VIEWER: ("/closed/", "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/"),
     ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/", "/diary/list/"),
 }
 ADDED = {CLERK: ("/people/add", "/qualifications/add", "/enterprise/"), EXAM: ("/exam/notices/add",),
@@ -633,6 +649,8 @@ def test_every_reading_in_full_is_one_line_in_the_diary(session, everybody, chan
         ("POST", f"/people/reveal/{changsha.person}"): (EXAM, Deed.READ),
         ("POST", f"/cases/{changsha.case}/id-number"): (REVIEWER, Deed.READ),
         ("GET", f"/archive/{changsha.closed}"): (VIEWER, Deed.READ),
+        ("GET", f"/archive/{changsha.closed}/form.pdf"): (VIEWER, Deed.READ),
+        ("GET", f"/archive/{changsha.closed}.zip"): (VIEWER, Deed.EXPORT),
         ("GET", PDF.format(changsha.certificate)): (VIEWER, Deed.READ),
         ("GET", f"/papers/{changsha.paper}"): (ACCEPTANCE, Deed.READ),
         ("POST", f"/exam/notices/{changsha.notice}/export"): (EXAM, Deed.EXPORT),

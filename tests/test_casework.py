@@ -1,12 +1,16 @@
 """Casework through its doors: filing, the queues, one case on one page, the archive and the certificate; refusals first."""
 
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
+from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
+from pypdf import PdfReader
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -22,6 +26,7 @@ from app.models import (
     Filing,
     Message,
     Paper,
+    Parameter,
     Person,
     PublicNotice,
     Step,
@@ -751,6 +756,16 @@ def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_no
     assert look(session, select(Entry.change).where(Entry.deed == Deed.READ)) == {"shown": "archive"}
 
 
+def test_a_slip_tells_what_was_promised_whatever_is_set_afterwards(works, clerk, session):
+    application = works.case()
+    decide(works.browser(Role.ACCEPTANCE_OFFICER), application, Action.ACCEPT)
+    session.add(Parameter(name="decide_days", value="7", changed_at=now(), changed_by="管理员"))
+    session.commit()
+    page = clerk.get(f"/archive/{application.id}").text
+    assert "within 20 working days" in page
+    assert "within 7 working days" not in page
+
+
 def test_the_archive_of_a_case_that_was_not_accepted_holds_the_notice_with_its_reason(works, clerk, acceptance):
     application = works.case()
     decide(acceptance, application, Action.DECLINE, "申请事项不属于本机关职权范围")
@@ -781,6 +796,68 @@ def test_the_viewer_gets_the_archive_without_papers(works):
 
 def test_nothing_submitted_is_nothing_archived(works, clerk):
     assert clerk.get(f"/archive/{works.case(State.DRAFT).id}").status_code == 404
+
+
+def unpacked(answer) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_archive_is_taken_along_as_one_file_with_a_list_that_proves_each_part(works, clerk, session):
+    application, version = approved(works, name="李雷")
+    answer = clerk.get(f"/archive/{application.id}.zip")
+    assert "%E6%9D%8E%E9%9B%B7" in answer.headers["Content-Disposition"]
+    files = unpacked(answer)
+    assert [name.split("-")[0] for name in files if "/" not in name] == ["01", "02", "03", "04", "文件清单.txt"]
+    assert files[f"04-电子证书-{version.face['number']}.pdf"] == clerk.get(f"/certificates/{version.id}.pdf").data
+    assert files["附件材料/01-照片.jpg"].startswith(b"\xff\xd8")
+    told = dict(line.split("\t", 1) for line in files["文件清单.txt"].decode("utf-8-sig").splitlines()[1:])
+    proofs = {name: f"{len(data)}\t{sha256(data).hexdigest()}" for name, data in files.items() if name in told}
+    assert {name: told[name] for name in proofs} == proofs
+    assert len(proofs) == 9  # the enterprise's two scans have no bytes here
+    assert look(session, select(Entry.change).where(Entry.deed == Deed.EXPORT)) == {"shown": "archive"}
+
+
+def test_what_the_store_has_lost_is_named_in_the_list_and_the_rest_is_handed_out(works, clerk, house):
+    application, _version = approved(works)
+    store = Store(house.settings.blobs)
+    lost = look(works.session, select(Paper.digest).where(Paper.kind == PaperKind.ID_CARD))
+    kept = store.read(lost)
+    store.path(lost).unlink()
+    files = unpacked(clerk.get(f"/archive/{application.id}.zip"))
+    store.put(kept)
+    assert "附件材料/02-身份证.jpg" not in files
+    assert "附件材料/02-身份证.jpg\t" in files["文件清单.txt"].decode()
+
+
+def test_a_viewer_takes_along_no_papers_and_no_number_in_full(works):
+    application, _version = approved(works)
+    files = unpacked(works.browser(Role.VIEWER).get(f"/archive/{application.id}.zip"))
+    assert not [name for name in files if "/" in name]
+    form = PdfReader(io.BytesIO(files[next(name for name in files if name.startswith("01"))])).pages[0].extract_text()
+    assert application.person.id_number not in form
+    assert application.person.id_number[:6] in form
+
+
+@pytest.mark.parametrize(("action", "title"), [(Action.DECLINE, "不予受理通知书"), (Action.RETURN, "补正通知书")])
+def test_a_letter_is_chinese_on_paper_and_has_the_reason_and_where_it_can_be_contested(
+    works, clerk, acceptance, action, title
+):
+    application = works.case()
+    decide(acceptance, application, action, "照片不符合要求\n学历证不清晰")
+    part = re.search(rf"/archive/{application.id}/(letter-\d+).pdf", clerk.get(f"/archive/{application.id}").text)[1]
+    text = PdfReader(io.BytesIO(clerk.get(f"/archive/{application.id}/{part}.pdf").data)).pages[0].extract_text()
+    for said in (title, "照片不符合要求", "学历证不清晰", works.enterprise.name):
+        assert said in text
+    assert ("行政复议" in text) is (action is Action.DECLINE)
+
+
+def test_no_document_but_the_case_s_own_is_found(works, clerk, acceptance):
+    application, other = works.case(), works.case()
+    decide(acceptance, other, Action.ACCEPT)
+    step = look(works.session, select(Step.id).where(Step.application_id == other.id))
+    for part in (f"letter-{step}", "letter-0", "anything"):
+        assert clerk.get(f"/archive/{application.id}/{part}.pdf").status_code == 404
 
 
 # --- the whole way -------------------------------------------------------------------------------------------------

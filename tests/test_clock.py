@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from app.clock import add_months, add_working_days, add_years, office_day
+from app.clock import Calendar, add_months, add_years, office_day
 
 
 def test_a_day_is_the_office_s_day():
@@ -26,8 +26,25 @@ def test_months_end_where_the_month_ends():
     assert add_months(date(2026, 5, 31), -3) == date(2026, 2, 28)
 
 
-def test_working_days_skip_weekends_and_holidays_and_the_day_itself():
-    monday = date(2026, 3, 2)
-    assert add_working_days(monday, 5) == date(2026, 3, 9)
-    assert add_working_days(monday, 5, {date(2026, 3, 3)}) == date(2026, 3, 10)
-    assert add_working_days(date(2026, 3, 7), 1) == date(2026, 3, 9)
+MONDAY, SATURDAY = date(2026, 3, 2), date(2026, 3, 7)
+
+
+def test_working_days_skip_weekends_and_days_off_and_the_day_itself():
+    assert Calendar().add_working_days(MONDAY, 5) == date(2026, 3, 9)
+    assert Calendar(days_off=frozenset({date(2026, 3, 3)})).add_working_days(MONDAY, 5) == date(2026, 3, 10)
+    assert Calendar().add_working_days(SATURDAY, 1) == date(2026, 3, 9)
+    assert Calendar().add_working_days(MONDAY, 0) == MONDAY
+
+
+def test_a_make_up_day_on_a_weekend_is_worked():
+    calendar = Calendar(days_on=frozenset({SATURDAY}))
+    assert calendar.is_working_day(SATURDAY)
+    assert calendar.add_working_days(MONDAY, 5) == SATURDAY
+
+
+@pytest.mark.parametrize("days", [1, 5, 20])
+def test_between_a_promise_and_its_day_lie_as_many_working_days_as_were_promised(days):
+    calendar = Calendar(frozenset({date(2026, 3, 3)}), frozenset({SATURDAY}))
+    due = calendar.add_working_days(MONDAY, days)
+    assert calendar.working_days_between(MONDAY, due) == days
+    assert calendar.working_days_between(due, MONDAY) == -days

@@ -1,13 +1,25 @@
 """Settings: what is read from the environment, what is refused, and that the list of them is complete."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from app import config
-from app.config import BadSetting, Keys, Office, home_of, make_keys, read_office, read_settings
+from app.config import (
+    ADJUSTABLE,
+    SETTABLE,
+    BadSetting,
+    Keys,
+    Office,
+    home_of,
+    make_keys,
+    read_office,
+    read_settings,
+    written,
+)
+from app.vocabulary import Level, Term
+from tests.test_docs import chinese
 
 LIST = (Path(config.__file__).parent.parent / "docs" / "SETTINGS.md").read_text()
 
@@ -65,6 +77,31 @@ def test_a_number_that_is_none_is_refused_by_name():
         read_office({"ANGUAN_VALIDITY_YEARS": "three"})
 
 
+def test_what_the_environment_says_is_pinned():
+    assert read_office({"ANGUAN_ACCEPT_DAYS": "5", "PORT": "9000"}).pinned == {"accept_days"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("VALIDITY_YEARS", "0"), ("LOCK_AFTER", "2"), ("SEAL_TEXT", "章" * 21), ("REVIEW_LEVEL", "county")],
+)
+def test_the_environment_cannot_go_too_far_either(name, text):
+    with pytest.raises(BadSetting, match=f"ANGUAN_{name}"):
+        read_office({f"ANGUAN_{name}": text})
+
+
+def test_a_level_is_read_by_its_code():
+    assert read_office({"ANGUAN_REVIEW_LEVEL": "prefecture"}).review_level is Level.PREFECTURE
+
+
+@pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
+def test_every_parameter_is_written_as_it_is_read_and_its_default_holds(one):
+    assert one.read(written(one.default)) == one.default
+    assert one.name in SETTABLE
+    assert one.least < one.most or isinstance(one.default, bool | Term)
+    assert one.least % one.scale == one.most % one.scale == 0
+
+
 def test_qr_codes_point_where_the_server_listens_unless_told_otherwise():
     assert read_office({"HOST": "192.0.2.7", "PORT": "9000"}).public_url == "http://192.0.2.7:9000"
     assert read_office({"PORT": "9000", "ANGUAN_PUBLIC_URL": "https://ag.example"}).public_url == "https://ag.example"
@@ -83,17 +120,27 @@ def test_an_empty_home_is_the_default_home(tmp_path, monkeypatch):
 
 def test_every_setting_is_in_the_list():
     read = set(re.findall(r'"((?:ANGUAN_[A-Z_]+|DATABASE_URL))"', Path(config.__file__).read_text()))
-    of_the_office = {f"ANGUAN_{entry.name.upper()}" for entry in fields(Office)}
+    of_the_office = {f"ANGUAN_{name.upper()}" for name in SETTABLE}
     listed = set(re.findall(r"`(ANGUAN_[A-Z_]+|DATABASE_URL)`", LIST))
     assert listed >= read | of_the_office
     assert not {name for name in listed if name.startswith("ANGUAN_")} - read - of_the_office - {"ANGUAN_BROWSER"}
 
 
 def test_the_list_tells_the_true_defaults():
-    for entry in fields(Office):
-        row = re.search(rf"^\| `ANGUAN_{entry.name.upper()}` \| (.*?) \|", LIST, re.MULTILINE)
-        assert row, entry.name
-        default = (
-            {True: "1", False: "0"}.get(entry.default, entry.default) if isinstance(entry.default, bool) else entry.default
-        )
-        assert row[1].strip("`") == str(default), entry.name
+    for name in SETTABLE:
+        row = re.search(rf"^\| `ANGUAN_{name.upper()}` \| (.*?) \|", LIST, re.MULTILINE)
+        assert row, name
+        assert row[1].strip("`") == written(getattr(Office(), name)), name
+
+
+@pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
+def test_the_list_says_of_a_parameter_what_the_screen_says(one):
+    said = chinese()
+    section = LIST.split(f"### {said[str(one.section)]}\n", 1)[1].split("\n### ", 1)[0]
+    row = re.search(rf"^\| `ANGUAN_{one.name.upper()}` \| (.*) \|$", section, re.MULTILINE)
+    assert row, f"{one.name} is not listed under its section"
+    _default, label, unit, limits, source = row[1].split(" | ")
+    assert (label, source) == (said[str(one.label)], said[str(one.source)])
+    if type(one.default) is int:
+        assert limits == f"{one.least}–{one.most}"
+        assert unit == said.get(str(one.unit)) or one.scale > 1

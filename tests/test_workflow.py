@@ -293,6 +293,7 @@ def test_acceptance_gives_a_number_and_starts_the_legal_clock(works, session):
     accepted = session.get(Application, application.id)
     assert accepted.acceptance_number == "430000-SL-20260302-0001"
     assert accepted.due_on == make.TODAY + timedelta(days=28)  # 20 working days
+    assert (accepted.promised_days, accepted.promised_on) == (20, accepted.due_on)
 
 
 def test_nobody_decides_two_consecutive_stages(works, session):

@@ -4,13 +4,12 @@ Law: shown from what was kept, never from what stands there today; every opening
 """
 
 import builtins
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import io
+from datetime import timedelta
 
 from flask import request, send_file, url_for
 from flask_appbuilder import BaseView
-from flask_babel import format_date, gettext
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
@@ -18,65 +17,30 @@ from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.casework import bundle
 from app.casework.claim import claim_of
 from app.casework.claims import certificate_links
+from app.casework.letters import FORMS, letters_of, long_day, may_see_numbers, opening, printed
 from app.casework.papers import opened
 from app.casework.progress import history
 from app.casework.reach import case_of
 from app.casework.review import home
 from app.casework.sayings import about_case, about_person, scans_of
-from app.clock import add_working_days, office_day
+from app.clock import office_day
 from app.db import db
 from app.errors import NotFound
-from app.facts import of_applications
+from app.facts import Facts, of_applications
 from app.identity import fold_certificate_number
-from app.matters import MATTERS
-from app.models import Application, Certificate, CertificateVersion, Step
+from app.models import Application, Certificate, CertificateVersion
 from app.scope import must_reach
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.furniture import safe_next
 from app.screens.query import contains
 from app.screens.reach import ROW, WithinReach
 from app.screens.screen import door
-from app.vocabulary import Action, CertificateStatus, MatterKind, Role, State
+from app.vocabulary import CertificateStatus, Deed, State
 
 SOON = timedelta(days=90)  # R107: renewal is asked for within three months before the last day
-
-FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
-    MatterKind.NEW: _("Application form for the work safety assessment certificate"),
-    MatterKind.RENEWAL: _("Application form for the renewal of the work safety assessment certificate"),
-    MatterKind.TRANSFER: _("Application form for the transfer of the work safety assessment certificate"),
-    MatterKind.REPLACEMENT: _("Application form for the replacement of the work safety assessment certificate"),
-    MatterKind.CANCELLATION: _("Application form for the cancellation of the work safety assessment certificate"),
-}
-GRANTED: Mapping[MatterKind, object] = {
-    MatterKind.NEW: _("After review the conditions are met. The certificate is granted."),
-    MatterKind.RENEWAL: _("After review the conditions are met. The validity of the certificate is extended."),
-    MatterKind.TRANSFER: _("After review the conditions are met. The certificate is transferred to your enterprise."),
-    MatterKind.REPLACEMENT: _("After review the conditions are met. The certificate is replaced."),
-    MatterKind.CANCELLATION: _("After review the conditions are met. The certificate is cancelled from today."),
-}
-REFUSED: Mapping[MatterKind, object] = {
-    MatterKind.NEW: _("After review the certificate is not granted, for the following reason."),
-    MatterKind.RENEWAL: _("After review the validity is not extended, for the following reason."),
-    MatterKind.TRANSFER: _("After review the transfer is not granted, for the following reason."),
-    MatterKind.REPLACEMENT: _("After review the replacement is not granted, for the following reason."),
-    MatterKind.CANCELLATION: _("After review the cancellation is not granted, for the following reason."),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """An official page besides the form: a slip or a notice."""
-
-    part: str  # its anchor
-    title: object
-    number: str
-    sentences: Sequence[object]
-    reason: str
-    officer: str
-    at: datetime
-    legal_paths: bool = False
 
 
 class ArchiveView(BaseView):  # type: ignore[misc]
@@ -88,10 +52,7 @@ class ArchiveView(BaseView):  # type: ignore[misc]
 
     @door(f"/{ROW}application_id>")
     def show(self, application_id: int) -> str:
-        case = case_of(application_id)
-        if case.state is State.DRAFT:
-            raise NotFound  # nothing was submitted, so nothing is kept
-        facts = of_applications(db.session, [case.id])[case.id]
+        case, facts = _kept(application_id)
         version = _version_of(case)
         desk.note_reading(case, shown="archive")
         return self.render_template(  # type: ignore[no-any-return]
@@ -99,24 +60,51 @@ class ArchiveView(BaseView):  # type: ignore[misc]
             title=gettext("E-archive"),
             crumbs=[(case.person.name, url_for("CaseView.read", application_id=case.id))],
             case=case,
-            person=about_person(facts, in_full=_may_see_numbers(case)),
+            person=about_person(facts, in_full=may_see_numbers(case)),
             about=about_case(case, facts),
-            claim=claim_of(facts, in_full=_may_see_numbers(case), today=False),
+            claim=claim_of(facts, in_full=may_see_numbers(case), today=False),
             form_title=FORMS[case.matter],
             submitted=facts.submitted,
             letters=letters_of(case),
-            long_day=lambda at: format_date(office_day(at), "long"),
+            opening=opening(case, facts.submitted),
+            long_day=lambda at: long_day(office_day(at)),
             version=version,
             scans=scans_of(facts),
             history=history(case),
             back=safe_next(home()),
         )
 
+    @door(f"/{ROW}application_id>/<part>.pdf")
+    def letter(self, application_id: int, part: str) -> Response:
+        """One of its documents by itself, as it was sent or handed over: the form, a letter, the record."""
+        case, facts = _kept(application_id)
+        documents = printed(case, facts, part)
+        if not documents:
+            raise NotFound
+        desk.note_reading(case, shown=part)
+        name, data = documents[0]
+        return send_file(
+            io.BytesIO(data),
+            mimetype="application/pdf",
+            as_attachment="download" in request.args,
+            download_name=bundle.file_name(f"{case.number}-{name}"),
+        )
 
-def _may_see_numbers(case: Application) -> bool:
-    """The enterprise that filed typed them itself; of a transfer the old one is not told anew."""
-    actor = desk.actor()
-    return Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id == case.enterprise_id
+    @door(f"/{ROW}application_id>.zip")
+    def bundle(self, application_id: int) -> Response:
+        """Everything the reader may see of the case, in one file."""
+        case, facts = _kept(application_id)
+        desk.note_reading(case, Deed.EXPORT, shown="archive")
+        name = f"{facts.submitted['person']['name']}-{case.number}.zip"
+        packed = bundle.pack(case, facts, _version_of(case))
+        return send_file(packed, mimetype="application/zip", as_attachment=True, download_name=bundle.file_name(name))
+
+
+def _kept(application_id: int) -> tuple[Application, Facts]:
+    case = case_of(application_id)
+    if case.state is State.DRAFT:
+        raise NotFound  # nothing was submitted, so nothing is kept
+    return case, of_applications(db.session, [case.id])[case.id]
 
 
 def _version_of(case: Application) -> CertificateVersion | None:
@@ -125,68 +113,6 @@ def _version_of(case: Application) -> CertificateVersion | None:
     brief = mine.options(load_only(CertificateVersion.id, CertificateVersion.token))
     found: CertificateVersion | None = db.session.scalars(brief).first()
     return found
-
-
-def letters_of(case: Application) -> list[Letter]:
-    """The slips and notices that this case was answered with, in the order of the procedure."""
-    return [LETTERS[step.action](case, step) for step in case.steps if step.action in LETTERS]
-
-
-def _slip(case: Application, step: Step) -> Letter:
-    days = MATTERS[case.matter].days(desk.settings().office)
-    return Letter(
-        "slip",
-        gettext("Acceptance slip"),
-        case.acceptance_number or "",
-        [
-            gettext("Your application was examined, is complete and meets the legal form. It is accepted."),
-            gettext(
-                "The decision will be made within %(days)s working days, by %(day)s.",
-                days=days,
-                day=format_date(add_working_days(office_day(step.at), days), "long"),
-            ),
-        ],
-        step.reason,
-        step.actor,
-        step.at,
-    )
-
-
-def _returned(case: Application, step: Step) -> Letter:
-    sentences = [gettext("The following must be corrected or added; it is all named at once.")]
-    return Letter(
-        f"letter-{step.id}", gettext("Notice of correction"), case.number, sentences, step.reason, step.actor, step.at
-    )
-
-
-def _declined(case: Application, step: Step) -> Letter:
-    sentences = [gettext("After examination your application is not accepted, for the following reason.")]
-    title = gettext("Notice of non-acceptance")
-    return Letter(f"letter-{step.id}", title, case.number, sentences, step.reason, step.actor, step.at, legal_paths=True)
-
-
-def _refused(case: Application, step: Step) -> Letter:
-    sentences = [REFUSED[case.matter]]
-    title = gettext("Decision of refusal")
-    return Letter(f"letter-{step.id}", title, case.number, sentences, step.reason, step.actor, step.at, legal_paths=True)
-
-
-def _approved(case: Application, step: Step) -> Letter:
-    sentences: list[object] = [GRANTED[case.matter]]
-    if case.certificate:
-        sentences.append(gettext("Certificate number: %(number)s", number=case.certificate.number))
-    title = gettext("Decision of approval")
-    return Letter(f"letter-{step.id}", title, case.number, sentences, step.reason, step.actor, step.at)
-
-
-LETTERS = {
-    Action.ACCEPT: _slip,
-    Action.RETURN: _returned,
-    Action.DECLINE: _declined,
-    Action.REFUSE_REVIEW: _refused,
-    Action.REFUSE_APPROVAL: _refused,
-    Action.APPROVE: _approved,
-}
 
 
 # --- certificates ------------------------------------------------------------------------------------------

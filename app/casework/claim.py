@@ -130,7 +130,7 @@ def _turns(case: Facts, *, in_full: bool) -> Iterator[Turn]:
     enterprise = case.submitted["enterprise"]["name"]
     yield Turn(gettext("Enterprise"), kept["enterprise"], enterprise)
     if case.matter is MatterKind.RENEWAL:
-        last_day = extended(date.fromisoformat(kept["valid_to"]), desk.settings().office.validity_years)
+        last_day = extended(date.fromisoformat(kept["valid_to"]), desk.office().validity_years)
         yield Turn(gettext("Valid until"), kept["valid_to"], last_day.isoformat())
     if case.matter is MatterKind.REPLACEMENT and case.category is Category.C:
         after = details.get("category", Category.C3.value)

@@ -276,7 +276,7 @@ def _candidates(asked: Asked) -> tuple[list[Candidate], Sequence[Refusal]]:
     """The certificates to choose from, and what the search for a transfer was answered with."""
     if asked.is_incoming:
         return [], ()
-    actor, at, office = desk.actor(), desk.moment(), desk.settings().office
+    actor, at, office = desk.actor(), desk.moment(), desk.office()
     if asked.matter is not TRANSFER:
         found = filings.holdings(db.session, asked.matter, actor, reason_code=asked.reason, at=at, office=office)
         return found, ()
@@ -324,7 +324,7 @@ def _parts(asked: Asked) -> list[Part]:
     """What the form asks for, certificate by certificate; for one that is filed, as it stands."""
     if asked.matter in REASONS and asked.reason not in {reason.value for reason in REASONS[asked.matter]}:
         return []
-    enterprise_id, on, office = desk.actor().enterprise_id or 0, desk.today(), desk.settings().office
+    enterprise_id, on, office = desk.actor().enterprise_id or 0, desk.today(), desk.office()
     there = {a.certificate_id: a for a in asked.filing.applications if a.state in CHANGEABLE} if asked.filing else {}
     filed = of_applications(db.session, [a.id for a in there.values()])
     cases: dict[int | None, Facts] = {}
@@ -424,7 +424,7 @@ def _drawn(asked: Asked, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
         said = (part.application.details or {}) if part.application else {}
         known |= {name: said.get(field.name, "") for field, name in zip(part.fields, part.field_names, strict=True)}
     form = type("ClaimForm", (FilingForm,), controls)(formdata=typed, data={**handler_of(asked.filing), **known})
-    limit = desk.settings().office.scan_bytes
+    limit = desk.office().scan_bytes
     for part in parts:
         papers = current(db.session, part.application) if part.application else {}
         for kind, name in zip(part.kinds, part.card_names, strict=True):
@@ -457,7 +457,7 @@ def _field_of(no: Refusal, form: Any, parts: list[Part]) -> str | None:
 
 def _stored(asked: Asked) -> Filing:
     handler = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
-    when: Mapping[str, Any] = {"at": desk.moment(), "office": desk.settings().office}
+    when: Mapping[str, Any] = {"at": desk.moment(), "office": desk.office()}
     actor, session, filing = desk.actor(), db.session, asked.filing
     if asked.matter is TRANSFER:
         if filing is not None:
@@ -484,7 +484,7 @@ def _said(key: str) -> dict[str, str]:
 
 def _take_in(filing: Filing, parts: list[Part]) -> None:
     """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
-    actor, at, office, store = desk.actor(), desk.moment(), desk.settings().office, desk.store()
+    actor, at, office, store = desk.actor(), desk.moment(), desk.office(), desk.store()
     own = [application for application in filing.applications if application.state in CHANGEABLE]
     wrong: list[Refusal] = []
     for part in parts:

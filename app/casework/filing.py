@@ -223,9 +223,7 @@ class FilingView(BaseView):  # type: ignore[misc]
         for refusal in refusals:
             if refusal.field in form:
                 form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
-        candidates = filings.candidates(
-            db.session, MatterKind.NEW, desk.actor(), at=desk.moment(), office=desk.settings().office
-        )
+        candidates = filings.candidates(db.session, MatterKind.NEW, desk.actor(), at=desk.moment(), office=desk.office())
         lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
         page = self.render_template(
@@ -302,7 +300,7 @@ def _picks() -> list[Pick]:
         if category is None or not (number.isascii() and number.isdigit() and len(number) < 19):
             raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
         found.append((int(number), category))
-    most = desk.settings().office.largest_batch
+    most = desk.office().largest_batch
     if len(found) > most:
         sentence = _("At most %(n)s records can be handled at once.", n=most)
         raise Unmet.because(Refusal("batch-too-large", sentence, "picks"))
@@ -311,7 +309,7 @@ def _picks() -> list[Pick]:
 
 def _stored(filing: Filing | None) -> Filing:
     typed = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
-    actor, at, office = desk.actor(), desk.moment(), desk.settings().office
+    actor, at, office = desk.actor(), desk.moment(), desk.office()
     if filing is None:
         return filings.draft(db.session, MatterKind.NEW, _picks(), *typed, actor, at=at, office=office)
     return filings.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
@@ -325,7 +323,7 @@ def in_hand(filing: Filing) -> list[int]:
 
 def sent(filing: Filing) -> tuple[Collection[int], int]:
     """Submit what the filing holds: those left as drafts, and how many were sent."""
-    office, at = desk.settings().office, desk.moment()
+    office, at = desk.office(), desk.moment()
     planned = carry_out(db.session, in_hand(filing), Action.SUBMIT, desk.actor(), at=at, office=office)
     return list(planned.refused), len(planned.passes)
 
@@ -356,5 +354,5 @@ def left_in(filing: Filing) -> list[Left]:
     ids = in_hand(filing)
     if not ids:
         return []
-    office, at = desk.settings().office, desk.moment()
+    office, at = desk.office(), desk.moment()
     return left_of(plan(db.session, ids, Action.SUBMIT, desk.actor(), at=at, office=office), here())

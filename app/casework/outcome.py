@@ -64,7 +64,7 @@ def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[P
     ``afterwards`` is called between the commit and the next question to the database, so that no transaction is open
     when it writes beside this one.
     """
-    office, reason = desk.settings().office, asked_reason()
+    office, reason = desk.office(), asked_reason()
     try:
         planned = carry_out(db.session, ids, action, desk.actor(), reason=reason, at=desk.moment(), office=office)
         db.session.commit()

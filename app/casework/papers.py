@@ -42,4 +42,4 @@ def opened(version: CertificateVersion) -> io.BytesIO:
 
 def _drawn(version_id: int) -> bytes:
     with desk.aside() as session:
-        return paper_of(session, desk.store(), session.get_one(CertificateVersion, version_id), desk.settings().office)
+        return paper_of(session, desk.store(), session.get_one(CertificateVersion, version_id), desk.office())

@@ -91,7 +91,7 @@ class OfficeReleaseScreen(Screen):
     @door(f"/{ROW}application_id>/release", "POST")
     def release(self, application_id: int) -> Response:
         actor, action = desk.actor(), Action.RELEASE_BY_OFFICE
-        reason, at, office = request.form.get("reason", ""), desk.moment(), desk.settings().office
+        reason, at, office = request.form.get("reason", ""), desk.moment(), desk.office()
         try:
             planned = carry_out(db.session, [application_id], action, actor, reason=reason, at=at, office=office)
             if any(no.code == NotFound.code for no in planned.refused.get(application_id, ())):

@@ -162,7 +162,7 @@ def _ticks() -> list[PaperKind]:
 
 def _decide(case: Application, action: Action) -> None:
     """Decide one case, or raise with everything that stands in the way."""
-    actor, at, office = desk.actor(), desk.moment(), desk.settings().office
+    actor, at, office = desk.actor(), desk.moment(), desk.office()
     _must_be_as_seen(case.id)
     ticks = _ticks()
     if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
@@ -213,7 +213,7 @@ def _moved_by(case: Application) -> object:
 def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
     moves = sorted(moves, key=lambda move: not move.agreed)
     blocking = _blocking(case.id, moves[0].action)
-    at, office = desk.moment(), desk.settings().office
+    at, office = desk.moment(), desk.office()
     chosen = request.form.get("decision", "")
     return {
         "moves": moves,
@@ -234,7 +234,7 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said
 
 def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
     """What would stand in the way of the favourable decision at this moment."""
-    office = desk.settings().office
+    office = desk.office()
     planned = plan(db.session, [application_id], action, desk.actor(), reason="-", at=desk.moment(), office=office)
     return planned.refused.get(application_id, ())
 

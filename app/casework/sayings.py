@@ -98,14 +98,17 @@ def _joined(*parts: object) -> str:
 
 def scans_of(case: Facts) -> list[Scan]:
     """Every paper the matter asks for, as submitted; none at all for readers who may not see papers."""
+    return [_scan(kind, paper) for kind, paper in papers_of(case)]
+
+
+def papers_of(case: Facts) -> list[tuple[PaperKind, Paper | None]]:
+    """The same with the rows themselves; None was not handed in, or is out of the reader's reach."""
     wanted = _wanted(case)
     ids = [paper_id for _kind, paper_id in wanted if paper_id]
     found = {
         paper.id: paper for paper in db.session.scalars(select(Paper).where(Paper.id.in_(ids), reach(desk.actor(), Paper)))
     }
-    if ids and not found:
-        return []
-    return [_scan(kind, found.get(paper_id or 0)) for kind, paper_id in wanted]
+    return [(kind, found.get(paper_id or 0)) for kind, paper_id in wanted] if found or not ids else []
 
 
 def _wanted(case: Facts) -> list[tuple[PaperKind, int | None]]:

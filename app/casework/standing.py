@@ -188,7 +188,7 @@ class StandingView(BaseView):  # type: ignore[misc]
     def change(self, certificate_id: int, code: str) -> Response:
         deed = next((deed for deed in DEEDS if deed.value == code), None) or abort(404)
         _verb, carry, _reasons = DEEDS[deed]
-        reason, at, office = request.form.get("reason", ""), desk.moment(), desk.settings().office
+        reason, at, office = request.form.get("reason", ""), desk.moment(), desk.office()
         try:
             certificate = carry(db.session, certificate_id, desk.actor(), reason=reason, at=at, office=office)
             number = certificate.number

@@ -199,7 +199,7 @@ class NoticeScreen(Screen):
 
     def fill(self, form: Any, item: ExamNotice, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         if new and request.method == "GET":
-            form.pass_mark.data = desk.settings().office.pass_mark
+            form.pass_mark.data = desk.office().pass_mark
 
     def deposit(self, item: ExamNotice, form: Any, *, new: bool) -> None:
         ends = {name: getattr(item, name) for name in ("signup_start", "signup_end")}

@@ -86,7 +86,7 @@ def _choice() -> Choice:
 
 def _taken(notice_id: int, choice: Choice) -> Response:
     """保存, or 保存并上报 in one transaction: either all of them are signed up, or nobody is put on the list."""
-    actor, at, office, session = desk.actor(), desk.moment(), desk.settings().office, db.session()
+    actor, at, office, session = desk.actor(), desk.moment(), desk.office(), db.session()
     signups = exams.select(session, notice_id, _picks(choice), actor, at=at, office=office)
     here = url_for("NoticeScreen.signup", notice_id=notice_id)
     if request.form.get("then") != "submit":
@@ -118,7 +118,7 @@ def _picks(choice: Choice) -> list[tuple[int, Category]]:
 
 
 def _shown(notice: ExamNotice, choice: Choice | None = None, refusals: Sequence[Refusal] = ()) -> Response:
-    actor, at, office, session = desk.actor(), desk.moment(), desk.settings().office, db.session()
+    actor, at, office, session = desk.actor(), desk.moment(), desk.office(), db.session()
     enterprise = session.get_one(Enterprise, actor.enterprise_id)
     here = url_for("NoticeScreen.signup", notice_id=notice.id)
     candidates = exams.candidates(session, notice.id, actor, at=at, office=office)

@@ -101,7 +101,7 @@ class SignupScreen(Screen):
     @door("/submit", "POST")
     def submit(self) -> Response:
         """上报 (R53)."""
-        ids, office = asked_ids(), desk.settings().office
+        ids, office = asked_ids(), desk.office()
         return carry(
             lambda: exams.submit(db.session(), ids, desk.actor(), at=desk.moment(), office=office),
             gettext("Submit"),

@@ -72,7 +72,7 @@ PERMISSIONS: Declaration = {
     | to(OFFICERS, "can_decide")
     | to(OFFICERS, "can_reveal")
     | to((Role.ACCEPTANCE_OFFICER,), "can_verify"),
-    "Archive": to(PARTIES, "can_show"),
+    "Archive": to(PARTIES, "can_show", "can_letter", "can_bundle"),
     "Certificates": to(PARTIES, MENU),
     "Certificate": to(PARTIES, "can_list"),
     "CertificateFile": to(PARTIES, "can_open"),

@@ -92,7 +92,7 @@ class SignInView(AuthDBView):  # type: ignore[misc]
         try:
             proof = password.prove(
                 session, db.engine, form.username.data, form.password.data,
-                office=desk.settings().office, at=at, address=address,
+                office=desk.office(), at=at, address=address,
             )  # fmt: skip
             admit(session, proof, at=at, address=address)
         except HouseError as no:
@@ -132,7 +132,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
             flash(gettext("The password has been changed."), "success")
             return redirect(landing(request.args.get("next", "")))
         status = 422 if form.is_submitted() else 200
-        forced, office = bool(current_user.must_change_password), desk.settings().office
+        forced, office = bool(current_user.must_change_password), desk.office()
         form.password.description = gettext(
             "%(least)s to %(most)s characters, at least three of: small letters, capital letters, digits, other marks.",
             least=office.password_length, most=password.LONGEST,
@@ -145,7 +145,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
 
     def _change(self, form: OwnPasswordForm) -> bool:
         """True if the password is a new one now. Otherwise the form says what stands against it."""
-        session, at, office = db.session(), desk.moment(), desk.settings().office
+        session, at, office = db.session(), desk.moment(), desk.office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
         faults = list(password.weaknesses(form.password.data, name, office))
         form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]

@@ -171,7 +171,7 @@ def _passwords_under_way(course: LegacyImport) -> bool:
 
 def _received(kind: LegacyKind, data: bytes, name: str) -> int:
     session, at = db.session(), desk.moment()
-    office = desk.settings().office
+    office = desk.office()
     course = legacy.receive(session, desk.store(), kind, data, name, desk.actor(), at=at, office=office)
     _ask("legacy-check", course.id)
     number = course.id

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0003'
-down_revision = '0002'
+revision = '0004'
+down_revision = '0003'
 branch_labels = None
 depends_on = None
 
@@ -51,13 +51,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_legacy_import_received_at'), ['received_at'], unique=False)
 
     op.create_table('legacy_chunk',
-    sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('import_id', sa.Integer(), nullable=False),
     sa.Column('first', sa.Integer(), nullable=False),
     sa.Column('outcomes', sa.LargeBinary(), nullable=False),
     sa.ForeignKeyConstraint(['import_id'], ['legacy_import.id'], name='fk_legacy_chunk_import'),
-    sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('import_id', 'first', name='uq_legacy_chunk_once')
+    sa.PrimaryKeyConstraint('import_id', 'first')
     )
     op.create_table('legacy_record',
     sa.Column('id', sa.Integer(), nullable=False),
