@@ -230,6 +230,11 @@ _ADMIN = Chapter(
         ),
         _("“%(enterprises)s”: put enterprises on the books and approve registrations.", enterprises=_("Enterprises")),
         _(
+            "“%(legacy)s”: accounts, who passed and certificates from sheets; check first, then confirm. Refused rows come back "
+            "with their reason; first passwords are made and fetched there, once.",
+            legacy=_("Import from the old system"),
+        ),
+        _(
             "“%(messages)s”: what was sent, and what could not be sent and is tried once more with “%(again)s”.",
             messages=_("Text messages"),
             again=_("Send again"),
@@ -242,6 +247,7 @@ _ADMIN = Chapter(
     (
         (_("Accounts"), "AccountScreen.list"),
         (_("Enterprises"), "EnterpriseAdminScreen.list"),
+        (_("Import from the old system"), "LegacyView.home"),
         (_("Text messages"), "MessageScreen.list"),
         (_("Diary"), "DiaryScreen.list"),
     ),

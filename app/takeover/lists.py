@@ -14,8 +14,7 @@ from markupsafe import Markup
 from sqlalchemy import ColumnElement, select
 
 from app import desk
-from app.errors import HouseError
-from app.identity import fold_certificate_number, parse_old_id_number
+from app.identity import fold_certificate_number
 from app.models import Certificate, ExamPass, LegacyRecord, Person
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.query import contains
@@ -36,16 +35,7 @@ class FromOldSystem(BaseFilter):  # type: ignore[misc]
         return query.filter(Certificate.id.in_(taken))
 
 
-def by_id_number(text: str) -> ColumnElement[bool] | None:
-    """Exactly this ID number, of 18 digits or of 15; there is no searching by a part of one."""
-    try:
-        number = parse_old_id_number(text)
-    except HouseError:
-        return ExamPass.id.is_(None)
-    return ExamPass.person_id.in_(select(Person.id).where(Person.id_number_key == number))
-
-
-def by_name(text: str) -> ColumnElement[bool] | None:
+def by_name(text: str) -> ColumnElement[bool]:
     return ExamPass.person_id.in_(select(Person.id).where(contains(Person.name, text)))
 
 
@@ -62,14 +52,13 @@ class LegacyPassScreen(Screen):
     list_columns = ["person.name", "category", "passed_on", "person.enterprise.name", "originals_verified_at"]
     sub_columns = {"person.name": "person.masked_id_number"}
     head_column = "person.name"
-    search_columns = ["person.name", "id", "category", "passed_on"]
-    search_by = {"person.name": by_name, "id": by_id_number}
+    search_columns = ["person.name", "category", "passed_on"]  # no ID number: it would stand in the address
+    search_by = {"person.name": by_name}
     order_columns = ["passed_on"]
     base_order = ("passed_on", "desc")
     label_columns = {
         "person.name": _("Full name"),
         "person.masked_id_number": _("ID number"),
-        "id": _("ID number"),
         "category": _("Personnel category"),
         "passed_on": _("Passed on"),
         "person.enterprise.name": _("Enterprise"),
