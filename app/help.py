@@ -230,8 +230,8 @@ _ADMIN = Chapter(
         ),
         _("“%(enterprises)s”: put enterprises on the books and approve registrations.", enterprises=_("Enterprises")),
         _(
-            "“%(legacy)s”: accounts, who passed and certificates from sheets; check first, then confirm. Refused rows come back "
-            "with their reason; first passwords are made and fetched there, once.",
+            "“%(legacy)s”: accounts, who passed and certificates from sheets; check first, then confirm. Refused rows come "
+            "back with their reason; first passwords are made and fetched there, once.",
             legacy=_("Import from the old system"),
         ),
         _(
