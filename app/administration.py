@@ -228,6 +228,12 @@ class MessageScreen(Screen):
         "fault": _("Fault"),
     }
 
+    def head_links(self) -> list[Link]:
+        """The telephone on the screen, where no provider carries messages."""
+        if desk.settings().production or desk.settings().sms_url:
+            return []
+        return [Link(gettext("Telephone simulator"), url_for("SimulatorView.phones"), icon="device-mobile")]
+
     def row_links(self, item: Message) -> list[Link]:
         if item.state is not MessageState.FAILED:
             return []

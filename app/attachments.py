@@ -122,10 +122,19 @@ def _must_take(owner: Owner, kind: PaperKind, actor: Actor) -> None:
             raise NotFound
         if owner.state not in CHANGEABLE:
             raise Stale
+        _must_be_open(owner, kind)
         if owner.matter is MatterKind.TRANSFER:  # the person's own page is the old enterprise's until then
             kinds = (*kinds, *PERSON_PAPERS)
     if kind not in kinds:
         raise HouseError(_("“%(paper)s” does not belong here.", paper=kind.label), code="wrong-paper")
+
+
+def _must_be_open(application: Application, kind: PaperKind) -> None:
+    """What was returned with marks is open where it was marked, and nowhere else."""
+    if application.marks and f"papers.{kind.value}" not in {mark["item"] for mark in application.marks}:
+        raise HouseError(
+            _("“%(paper)s” was not marked for correction and stays as it was submitted.", paper=kind.label), code="not-marked"
+        )
 
 
 def discard(session: Session, paper_id: int, actor: Actor, *, at: datetime) -> Paper:
@@ -138,6 +147,7 @@ def discard(session: Session, paper_id: int, actor: Actor, *, at: datetime) -> P
         application = session.get_one(Application, paper.application_id)
         if application.state not in CHANGEABLE:
             raise Stale
+        _must_be_open(application, paper.kind)
     paper.replaced_at = at
     return paper
 

@@ -11,6 +11,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import catalogue, clock, create_app, legacy, messages, schema
+from app.certificates.seal import authority
+from app.certificates.seal import verdict as verdicts
+from app.certificates.seal.provider import SealAway, Suite
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import ACCOUNTS, fill
 from app.errors import HouseError
-from app.gateways import gateway_of
+from app.gateways import gateway_of, seal_of
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
@@ -43,6 +47,7 @@ from app.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
+SOON = timedelta(days=180)  # a seal that runs out within so long is worth a word
 INIT_LOCK = 0x616E67756A  # beside schema.LOCK, which is taken inside
 
 
@@ -73,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
     server.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
     server.add_argument("--workers", type=int, default=2, help="processes; each answers 8 requests at once (default 2)")
+    cores = min(2, os.cpu_count() or 1)
+    server.add_argument(
+        "--background", type=int, default=cores, help=f"processes for what nobody waits for (default {cores})"
+    )
     server.add_argument("--no-worker", action="store_true", help="the web only; 'anguan worker' runs elsewhere")
     hands = add("worker", worker, "Work off what nobody waits for (text messages, nightly tidying up) until stopped.")
     hands.add_argument("--console", action="store_true", help="show text messages here instead of sending them")
@@ -97,7 +106,22 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
+    _seal_commands(add("seal", seal_status, "The seals of e-certificates under ANGUAN_HOME: status, renew, revoke."))
+    paper = add("verify", verify, "Say whether an e-certificate is as it was sealed, and by whom. Ends with 1 if it is not.")
+    paper.add_argument("file", metavar="FILE", type=Path, help="an e-certificate as PDF")
     return parser
+
+
+def _seal_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(metavar="DEED")
+    commands.add_parser("status", help="list the seals (the default)").set_defaults(command=seal_status)
+    about = "make a new key and certificate, in use at once; papers sealed before stay as good as they are"
+    commands.add_parser("renew", help=about, description=about).set_defaults(command=seal_renew)
+    about = "put a seal on the list of revoked ones, for good: all it ever sealed is reported as such"
+    revoking = commands.add_parser("revoke", help=about, description=about)
+    revoking.set_defaults(command=seal_revoke)
+    revoking.add_argument("number", metavar="NUMBER", type=int, help="as 'anguan seal status' lists it")
+    revoking.add_argument("--reason", required=True, choices=list(authority.REASONS))
 
 
 # --- init and demo ------------------------------------------------------------------------------------------
@@ -109,6 +133,7 @@ def init(_chosen: argparse.Namespace) -> None:
         settings = read_settings()
         _demand_own_keys(settings, fresh)
         settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        authority.establish(settings.seals, address=settings.office.public_url, at=clock.now())
         catalogue.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
@@ -190,8 +215,8 @@ def _settings_in_use() -> Settings:
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, told by us instead of by a file. Each worker raises its own house: connections do not survive a fork."""
 
-    def __init__(self, options: Mapping[str, Any], keeper: Keeper | None) -> None:
-        self.options, self.keeper = options, keeper
+    def __init__(self, options: Mapping[str, Any], keepers: Sequence[Keeper]) -> None:
+        self.options, self.keepers = options, keepers
         super().__init__()
 
     def run(self) -> None:
@@ -206,19 +231,19 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 class Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's first process, which keeps the worker for the background beside those for the web."""
+    """gunicorn's first process, which keeps the workers for the background beside those for the web."""
 
     def manage_workers(self) -> None:  # once a second
         super().manage_workers()
-        if self.app.keeper is not None:
-            self.app.keeper.keep()
+        for keeper in self.app.keepers:
+            keeper.keep()
 
     def stop(self, graceful: bool = True) -> None:
-        keeper, self.app.keeper = self.app.keeper, None
-        if keeper is not None:
+        keepers, self.app.keepers = self.app.keepers, ()
+        for keeper in keepers:
             keeper.tell_to_stop()
         super().stop(graceful)
-        if keeper is not None:
+        for keeper in keepers:
             keeper.end()
 
 
@@ -244,7 +269,10 @@ def serve(chosen: argparse.Namespace) -> None:
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
             "when_ready": lambda _server: print(greeting, flush=True),
         },
-        None if chosen.no_worker else Keeper([sys.executable, "-m", "app.cli", "worker"]),
+        [
+            Keeper([sys.executable, "-m", "app.cli", "worker"])
+            for _each in range(0 if chosen.no_worker else chosen.background)
+        ],
     ).run()
 
 
@@ -304,6 +332,10 @@ def faults(settings: Settings) -> Iterator[str]:
         yield "keys.json can be read by others: chmod 600 it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if (word := seal_word(settings)) != "ready":
+        yield f"E-certificates cannot be sealed: {word}."
+    elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
+        yield f"The seal of e-certificates runs out on {last:%Y-%m-%d}: renew it ('anguan seal renew', or at the service)."
     if settings.production:
         yield from _production_faults(settings)
 
@@ -332,6 +364,10 @@ def _production_faults(settings: Settings) -> Iterator[str]:
         yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
     if settings.https and not settings.trusted_proxies:
         yield "Limits would count the proxy, not the visitor: set ANGUAN_TRUSTED_PROXIES to how many stand in front."
+    if not settings.seal_url:
+        yield "E-certificates bear the demonstration's seal, which has no legal force: set ANGUAN_SEAL_URL."
+    elif not settings.seal_url.startswith("https://"):
+        yield "The token of the seal travels in the open: use an https address in ANGUAN_SEAL_URL."
     if not settings.sms_url:
         yield "Text messages are only written to a file: set ANGUAN_SMS_URL."
     elif not settings.sms_url.startswith("https://"):
@@ -421,7 +457,7 @@ def _tell(means: legacy.Means, import_id: int) -> LegacyImport:
         course = session.get_one(LegacyImport, import_id)
     if course.phase is LegacyPhase.UNREADABLE:
         raise HouseError(course.fault)
-    counts = ", ".join(f"{getattr(course, outcome.value)} {outcome.value}" for outcome in LegacyOutcome)
+    counts = ", ".join(f"{course.counts.get(outcome.value, 0)} {outcome.value}" for outcome in LegacyOutcome)
     print(f"{course.phase.value}: {course.total} rows, {counts}.")
     return course
 
@@ -441,6 +477,56 @@ def _write_privately(file: Path, data: bytes) -> None:
         raise BadSetting(f"{file} cannot be written: {no.strerror}.") from None
     with os.fdopen(handle, "wb") as out:
         out.write(data)
+
+
+# --- the seal ------------------------------------------------------------------------------------------------
+
+
+def seal_status(_chosen: argparse.Namespace) -> None:
+    settings = read_settings()
+    if settings.seal_url:
+        print(f"Certificates are sealed by the service of ANGUAN_SEAL_URL ({seal_word(settings)}).")
+    for one in authority.standing(settings.seals):
+        print(_seal_line(one))
+
+
+def seal_renew(_chosen: argparse.Namespace) -> None:
+    settings = read_settings()
+    with _alone(settings.home):
+        print(_seal_line(authority.renew(settings.seals, address=settings.office.public_url, at=clock.now())))
+
+
+def seal_revoke(chosen: argparse.Namespace) -> None:
+    settings = read_settings()
+    with _alone(settings.home):
+        print(_seal_line(authority.revoke(settings.seals, chosen.number, chosen.reason, at=clock.now())))
+    if seal_word(settings) != "ready":
+        print("Nothing can be sealed any more until 'anguan seal renew' has made another one.", file=sys.stderr)
+
+
+def _seal_line(one: authority.Standing) -> str:
+    state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M} UTC" if one.revoked_at else f"until {one.valid_to:%Y-%m-%d}"
+    return f"{one.number}  {one.fingerprint[:16]}  from {one.valid_from:%Y-%m-%d}  {state}  (demonstration, no legal force)"
+
+
+def seal_word(settings: Settings) -> str:
+    """Whether something can be sealed now, or why not."""
+    try:
+        seal_of(settings).seal(Suite.P256, at=clock.now())
+    except SealAway as away:
+        return away.why
+    return "ready"
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    settings = read_settings()
+    try:
+        data = chosen.file.read_bytes()
+    except OSError as fault:
+        raise BadSetting(f"{chosen.file} cannot be read: {fault.strerror}.") from None
+    verdict = verdicts.verify(data, verdicts.trusted(settings.seals), at=clock.now())
+    print("\n".join(verdicts.in_words(verdict)))
+    return 0 if verdict.good else 1
 
 
 def deliver(chosen: argparse.Namespace) -> None:

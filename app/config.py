@@ -65,7 +65,11 @@ class Office:
     approval_level: Level = Level.PROVINCE
 
     largest_batch: int = 10_000  # applications decided in one request
+    largest_bundle: int = 2_000  # certificates in one zip
+    bundle_minutes: int = 60  # how long a prepared zip can be fetched
     lookups_per_minute: int = 30  # per address, public counter
+    largest_check: int = 500  # pairs of name and number in one list
+    checks_per_hour: int = 2_000  # pairs per address, public counter
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
 
@@ -158,9 +162,13 @@ ADJUSTABLE = (
     Adjustable("legal_paths", Section.CERTIFICATES, _("Ways to appeal, in notices of refusal"), _("Administrative Licensing Law, article 38"), 10, 300),
     Adjustable("publicity_days", Section.PUBLIC, _("A result stays on the board for"), _OWN, 1, 365, _("days")),
     Adjustable("lookups_per_minute", Section.PUBLIC, _("Lookups from one address"), _OWN, 1, 10_000, _("per minute")),
+    Adjustable("largest_check", Section.PUBLIC, _("Certificates in one list to be checked, at most"), _OWN, 1, 5_000, _("records")),
+    Adjustable("checks_per_hour", Section.PUBLIC, _("Certificates checked by list from one address"), _OWN, 1, 100_000, _("per hour")),
     Adjustable("support", Section.PUBLIC, _("Help line, shown under the menu"), _OWN, 0, 60),
     Adjustable("legacy_report_days", Section.QUANTITIES, _("Sheets and reports of imports are kept for"), _OWN, 1, 365, _("days")),
     Adjustable("largest_batch", Section.QUANTITIES, _("Applications decided at once, at most"), _OWN, 1, 20_000, _("records")),
+    Adjustable("largest_bundle", Section.QUANTITIES, _("Certificates in one download, at most"), _OWN, 1, 10_000, _("records")),
+    Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),
     Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),
     Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
@@ -216,10 +224,18 @@ class Settings:
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
+    seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
+    seal_token: str = field(default="", repr=False)
+    seal_seconds: int = 10  # how long that service may take for one answer
+    seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
 
     @property
     def blobs(self) -> Path:
         return self.home / "blobs"
+
+    @property
+    def seals(self) -> Path:
+        return self.home / "seal"
 
     def flask(self) -> dict[str, Any]:
         """The same as Flask and Flask-AppBuilder want it (fab.md 3.2)."""
@@ -284,6 +300,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
+        seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
+        seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
+        seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
+        seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
     )
 
 

@@ -12,7 +12,8 @@ from flask import current_app, g, request
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from app import audit, clock
+from app import audit, clock, gateways
+from app.certificates.seal.provider import SealProvider
 from app.config import Office, Settings
 from app.db import db, only_reading, reading
 from app.models import Account
@@ -42,6 +43,14 @@ def office() -> Office:
 
 def store() -> Store:
     return Store(settings().blobs)
+
+
+def seal() -> SealProvider:
+    """Whoever keeps the seal; one for the whole process, as it remembers when it was not answered."""
+    kept = current_app.extensions
+    if "anguan.seal" not in kept:
+        kept["anguan.seal"] = gateways.seal_of(settings())
+    return cast(SealProvider, kept["anguan.seal"])
 
 
 def moment() -> datetime:

@@ -1,12 +1,20 @@
-"""Who carries text messages, as the settings say: a file, the console, or a provider over HTTP.
+"""Who is asked outside the house, as the settings say: a carrier of text messages, a service that keeps the seal.
 
-Law: a gateway answers or raises within the courier's ``PATIENCE``; what it raises never holds its token.
+Law: a gateway answers or raises within its patience; what it raises never holds its token, and what it sends no more than
+it needs: of a certificate, the digest.
 """
 
 import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from app.certificates.seal.authority import EmbeddedSeal
+from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, SealProvider, Suite
 from app.config import Settings
 from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
 
@@ -56,3 +64,77 @@ def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
     if settings.sms_url:
         return HttpGateway(settings.sms_url, settings.sms_token)
     return FileGateway(settings.home / "messages.jsonl")
+
+
+# --- the seal -----------------------------------------------------------------------------------------------
+
+CHAIN_KEPT = timedelta(minutes=5)  # how long a seal that was changed over there may go unnoticed here
+RESTS = timedelta(seconds=30)  # after a failure nobody is asked: a batch must not wait once for each of its papers
+
+
+@dataclass
+class RemoteSeal:
+    """A seal kept by a service or a device behind HTTP (docs/SEAL.md)."""
+
+    url: str
+    token: str = field(default="", repr=False)
+    seconds: int = 10
+    demonstration: bool = True
+    _seals: dict[Suite, tuple[datetime, Seal]] = field(default_factory=dict, repr=False)
+    _rests_until: datetime | None = field(default=None, repr=False)
+
+    def seal(self, suite: Suite, *, at: datetime) -> Seal:
+        if self._rests_until is not None and at < self._rests_until:
+            raise SealAway("the service did not answer a moment ago")
+        until, seal = self._seals.get(suite, (at, None))
+        if seal is None or until <= at:
+            seal = self._introduced(suite, at)
+            self._seals[suite] = (at + CHAIN_KEPT, seal)
+        return seal
+
+    def _introduced(self, suite: Suite, at: datetime) -> Seal:
+        said = self._asked(f"{self.url}/seals/{suite.value}", None, at)
+        try:
+            chain = tuple(b64decode(one, validate=True) for one in said["chain"])
+            known = Seal(chain, lambda digest: self._signature(suite, known, digest, at))
+            known.certificate.public_key()  # or what was sent is none
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise self._failed(at, "the service's answer holds no certificates") from None
+        return known
+
+    def _signature(self, suite: Suite, seal: Seal, digest: bytes, at: datetime) -> bytes:
+        asked = {"certificate": seal.fingerprint, "digest": b64encode(digest).decode()}
+        said = self._asked(f"{self.url}/seals/{suite.value}/signatures", asked, at)
+        try:
+            return b64decode(said["signature"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            raise self._failed(at, "the service's answer holds no signature") from None
+
+    def _asked(self, url: str, body: Mapping[str, str] | None, at: datetime) -> Any:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(url, data, headers, method="GET" if body is None else "POST")  # noqa: S310 - config: http, https
+        try:
+            with build_opener(_Straight).open(request, timeout=self.seconds) as answer:
+                return json.loads(answer.read(LONGEST_ANSWER))
+        except HTTPError as no:
+            if no.code == 404:
+                raise NoSuchSeal("the service keeps no seal of this kind") from None
+            raise self._failed(at, f"the service said {no.code}") from None
+        except (OSError, ValueError) as fault:
+            raise self._failed(at, f"the service cannot be asked ({type(fault).__name__})") from None
+
+    def _failed(self, at: datetime, why: str) -> SealAway:
+        """Whatever went wrong, ask anew later, and for the certificates, too: perhaps they were changed."""
+        self._rests_until = at + RESTS
+        self._seals.clear()
+        return SealAway(why)
+
+
+def seal_of(settings: Settings) -> SealProvider:
+    """The seal the settings name; without one, the demonstration's own, which has no legal force."""
+    if settings.seal_url:
+        return RemoteSeal(settings.seal_url, settings.seal_token, settings.seal_seconds, not settings.seal_lawful)
+    return EmbeddedSeal(settings.seals)

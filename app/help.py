@@ -95,7 +95,8 @@ _CLERK = Chapter(
         ),
         _(
             "Every result is sent to the handler by text message. What was returned for correction, or not accepted, can "
-            "be corrected and submitted again. A refusal in review or approval is final: file anew."
+            "be corrected and submitted again; where items were marked, only they are open. A refusal in review or "
+            "approval is final: file anew."
         ),
         _(
             "After approval the electronic certificate is there by itself: “%(certificates)s”, “%(open)s”. The "
@@ -164,11 +165,12 @@ _ACCEPTANCE = Chapter(
     (
         _("Under “%(screen)s” press “%(accept)s” at a case.", screen=_("Acceptance of applications"), accept=_("Accept")),
         _(
-            "In the “%(dialog)s” choose “%(accept)s”, “%(correct)s” or “%(decline)s”; the last two need a detailed "
-            "reason. In a return name everything that must be corrected, once.",
+            "In the “%(dialog)s” choose “%(accept)s”, “%(correct)s” or “%(decline)s”; the last needs a detailed reason. "
+            "To return it, tick “%(mark)s” beside everything that must be corrected and say why: one notice is made of it.",
             dialog=_("Preliminary examination"),
             accept=_("Accept"),
             correct=_("Return for correction"),
+            mark=_("Mark"),
             decline=_("Do not accept"),
         ),
         _(

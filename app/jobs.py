@@ -18,7 +18,9 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, legacy, throttle
+from app import audit, errands, legacy, throttle
+from app.certificates import bundles, printing
+from app.certificates.seal.provider import NoSeal, SealProvider
 from app.clock import office_day
 from app.config import Office
 from app.db import only_reading
@@ -36,6 +38,7 @@ LONGEST_WAIT = 300  # seconds between two attempts
 SILENCE = timedelta(seconds=60)  # a worker that says nothing for so long is missed
 KEPT = timedelta(days=30)  # finished jobs, for whoever asks
 UNTOUCHED = timedelta(hours=24)  # an object that no row knows may still be on its way into one
+SOME = 20  # papers drawn between two signs of life and written down together
 ROUND = 10  # messages between two signs of life; at most 10 s each, so well within LEASE
 DISTRUST = 100  # so many objects without a row are always believed; more, only beside as many that have one
 
@@ -52,6 +55,7 @@ class Tools:
     now: Callable[[], datetime]
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
     office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
+    seal: SealProvider = field(default_factory=NoSeal)
     speaking: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for what people will read
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
 
@@ -102,22 +106,10 @@ class Run:
 
 
 Handler = Callable[[Run], None]
+enqueue = errands.enqueue  # asked for by rooms below as well
 
 
-# --- asking for work --------------------------------------------------------------------------------
-
-
-def enqueue(
-    session: Session, kind: str, key: str, payload: Mapping[str, Any], *, at: datetime, due_at: datetime | None = None
-) -> bool:
-    """Ask for a job in the caller's transaction; the caller commits it together with the deed, or neither.
-
-    False if a job with this key is there already, in whatever state (finished ones are forgotten after ``KEPT``).
-    """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    job = {"kind": kind, "key": key, "payload": dict(payload), "due_at": due_at or at, "created_at": at}
-    made = dialect.insert(Job).values(job).on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)
-    return session.execute(made).first() is not None
+# --- asking anew ------------------------------------------------------------------------------------
 
 
 def again(session: Session, job_id: int, actor: Actor, *, at: datetime, address: str = "") -> None:
@@ -306,6 +298,24 @@ def send_messages(run: Run) -> None:
             return
 
 
+def draw_papers(run: Run) -> None:
+    """The papers of a batch, some at a time. What cannot be drawn is written down and holds up no other."""
+    tools, asked, office = run.tools, run.payload["versions"], run.office()
+    with only_reading(), tools.sessions() as session:
+        left = printing.missing(session, asked)
+    done, ours = len(asked) - len(left), list[Exception]()
+    for start in range(0, len(left), SOME):
+        with only_reading(), tools.sessions() as session:
+            some = left[start : start + SOME]
+            drawn = printing.draw_some(session, tools.store, some, office, tools.seal, at=tools.now())
+        with tools.sessions.begin() as session:
+            printing.keep(session, drawn)
+        done, ours = done + len(drawn.papers), ours + drawn.ours
+        run.progress(done, len(asked))
+    if ours:
+        raise ours[0]  # the machine's fault, not the paper's: the job is tried again, and draws only what is missing
+
+
 def sweep(run: Run) -> None:
     """What nobody needs any more: old counts, objects without a row, finished jobs, workers that are gone."""
     at = run.tools.now()
@@ -365,6 +375,8 @@ def _legacy_means(run: Run) -> Iterator[legacy.Means]:
 
 HANDLERS: dict[str, Handler] = {
     "messages": send_messages,
+    printing.KIND: draw_papers,
+    bundles.KIND: draw_papers,
     "sweep": sweep,
     "legacy-check": check_legacy,
     "legacy-import": import_legacy,
@@ -372,6 +384,8 @@ HANDLERS: dict[str, Handler] = {
 }
 NAMES: dict[str, object] = {
     "messages": _("Send text messages"),
+    printing.KIND: _("Draw e-certificates"),
+    bundles.KIND: _("Prepare a download of certificates"),
     "sweep": _("Nightly tidying up"),
     "legacy-check": _("Check a sheet of the old system"),
     "legacy-import": _("Import a sheet of the old system"),

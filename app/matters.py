@@ -11,15 +11,17 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import rules
+from app import corrections, rules
 from app.certificates import document, lifecycle
 from app.config import Office
 from app.errors import Refusal
 from app.facts import Facts
 from app.models import PaperRule
+from app.particulars import particulars_of
 from app.rules import Rule
 from app.vocabulary import (
     CURRENT_CATEGORIES,
+    MATTER_PAPERS,
     PERSON_PAPERS,
     Category,
     MatterKind,
@@ -66,6 +68,28 @@ def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 def warnings_of(case: Facts, on: date, office: Office) -> list[Refusal]:
     """What people should know before they go on, and may go on in spite of."""
     return rules.refusals(case, MATTERS[case.matter].warnings, on, office)
+
+
+def correctable(case: Facts, on: date) -> tuple[str, ...]:
+    """What of a case its enterprise can put right, in the order of ``corrections.ITEMS``: what an officer may mark.
+
+    A person whose page is another enterprise's is out of its hands, and so is what stands on a certificate.
+    """
+    asked, kept = case.required_papers(on), case.submitted
+    own = case.matter is not MatterKind.TRANSFER and case.employer_id == case.enterprise_id
+    printed = ("name", "id_number") if case.certificates else ()
+    scans = {kind for kind in (*PERSON_PAPERS, *MATTER_PAPERS) if kind in asked or kind.value in kept["papers"]}
+    if not own and case.matter is not MatterKind.TRANSFER:
+        scans -= set(PERSON_PAPERS)
+    said = particulars_of(case.matter, case.reason_code, case.category)
+    found = {
+        *(f"person.{name}" for name in corrections.PERSON if own and name not in printed),
+        *(f"papers.{kind.value}" for kind in scans),
+        *(f"details.{field.name}" for field in said),
+        *(["pledge"] if PaperKind.PLEDGE in asked or kept["pledge"] else []),
+        *(["qualifications"] if PaperKind.QUALIFICATION in asked or kept["qualifications"] else []),
+    }
+    return tuple(item for item in corrections.ITEMS if item in found)
 
 
 _FILED = (rules.enterprise_is_registered, rules.names_a_handler)

@@ -537,6 +537,11 @@ class Application(Model):
         given_back = self.state in (State.RETURNED, State.NOT_ACCEPTED) and self.steps
         return self.steps[-1].reason if given_back else ""
 
+    @property
+    def marks(self) -> list[dict[str, str]]:
+        """What an officer marked for correction, while it is to be corrected; only this is open to the enterprise."""
+        return (self.steps[-1].marks if self.state is State.RETURNED and self.steps else None) or []
+
     def __repr__(self) -> str:
         return self.number
 
@@ -631,6 +636,12 @@ class CertificateVersion(Model):
             postgresql_where=text("replaced_at IS NULL"),
         ),
         CheckConstraint("version >= 1", name="ck_certificate_version_from_one"),
+        Index(
+            "ix_certificate_version_undrawn",
+            "id",
+            sqlite_where=text("digest IS NULL"),
+            postgresql_where=text("digest IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -641,9 +652,12 @@ class CertificateVersion(Model):
         ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
     )
     face: Mapped[dict[str, Any]] = mapped_column(SecretRecord("certificate_version.face"), comment="everything printed on it")
-    issued_at: Mapped[datetime] = mapped_column(Moment)
+    issued_at: Mapped[datetime] = mapped_column(Moment, index=True)
     replaced_at: Mapped[datetime | None] = mapped_column(Moment)
-    digest: Mapped[str | None] = mapped_column(String(64), comment="the PDF in the store, once it is drawn")
+    digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
+    sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
+    sealed_at: Mapped[datetime | None] = mapped_column(Moment)
+    fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be drawn")
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
 
@@ -681,12 +695,7 @@ class LegacyImport(Model):
     """One sheet of the old system: handed in, checked, taken over or not. Its files lie encrypted in the store."""
 
     __tablename__ = "legacy_import"
-    __table_args__ = (
-        word_check("legacy_import", "kind", LegacyKind),
-        word_check("legacy_import", "phase", LegacyPhase),
-        CheckConstraint("length(sha256) = 64", name="ck_legacy_import_sha256"),
-        CheckConstraint("done BETWEEN 0 AND total", name="ck_legacy_import_done_within_total"),
-    )
+    __table_args__ = (word_check("legacy_import", "kind", LegacyKind), word_check("legacy_import", "phase", LegacyPhase))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind))
@@ -701,14 +710,10 @@ class LegacyImport(Model):
     passwords_at: Mapped[datetime | None] = mapped_column(Moment)
     total: Mapped[int] = mapped_column(default=0, comment="rows")
     done: Mapped[int] = mapped_column(default=0)
-    added: Mapped[int] = mapped_column(default=0)
-    updated: Mapped[int] = mapped_column(default=0)
-    unchanged: Mapped[int] = mapped_column(default=0)
-    refused: Mapped[int] = mapped_column(default=0)
+    counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, comment="rows by outcome, once checked or imported")
     fault: Mapped[str] = mapped_column(String(500), default="", comment="why the sheet as a whole cannot be read")
     received_at: Mapped[datetime] = mapped_column(Moment, index=True)
-    received_by: Mapped[str] = mapped_column(String(64))
-    confirmed_by: Mapped[str] = mapped_column(String(64), default="")
+    by: Mapped[str] = mapped_column(String(64), comment="who handed it in, then who confirmed it")
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     expires_at: Mapped[datetime] = mapped_column(Moment, comment="sheet and report are removed then")
 
@@ -727,15 +732,10 @@ class LegacyRecord(Model):
     """What the old system last said of a row here, so that a later sheet can tell a correction from what changed here."""
 
     __tablename__ = "legacy_record"
-    __table_args__ = (
-        UniqueConstraint("kind", "key", name="uq_legacy_record_key"),
-        UniqueConstraint("kind", "row_id", name="uq_legacy_record_row"),
-        word_check("legacy_record", "kind", LegacyKind),
-    )
+    __table_args__ = (word_check("legacy_record", "kind", LegacyKind),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind))
-    key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), comment="credit code, ID number and category, number")
+    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind), primary_key=True)
+    key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="by what it is known again")
     row_id: Mapped[int] = mapped_column(comment="account, exam_pass or certificate")
     import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_record_import"), index=True)
     taken: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_record.taken"))

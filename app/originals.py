@@ -9,10 +9,11 @@ from datetime import datetime
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from app.errors import HouseError, NotFound, Refusal, Stale, Unmet
+from app.config import Office
+from app.errors import HouseError, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
 from app.models import ExamPass
-from app.scope import Actor, reaches_case
+from app.scope import Actor, decides, reaches_case
 from app.vocabulary import PaperKind, PassSource, Role, State
 
 ORIGINALS = (PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
@@ -25,17 +26,20 @@ def asks_for_originals(case: Facts) -> bool:
 
 
 def verify_originals(
-    session: Session, application_id: int, ticks: Collection[PaperKind], actor: Actor, *, at: datetime
+    session: Session, application_id: int, ticks: Collection[PaperKind], actor: Actor, *, at: datetime, office: Office
 ) -> ExamPass:
     """Note that the originals were seen. Verifying again changes nothing. The caller commits.
 
-    Raises ``NotAllowed``, ``NotFound`` (out of reach), ``Stale`` (no longer awaiting acceptance), ``Unmet`` with every
-    original that was not ticked, and ``HouseError`` for somebody who passed in this system.
+    Raises ``NotAllowed`` (also where acceptance is not left to the actor's region), ``NotFound`` (out of reach), ``Stale``
+    (no longer awaiting acceptance), ``Unmet`` with every original that was not ticked, and ``HouseError`` for somebody who
+    passed in this system.
     """
     actor.demand(Role.ACCEPTANCE_OFFICER)
     case = of_applications(session, [application_id], lock=True).get(application_id)
     if case is None or not reaches_case(actor, case):
         raise NotFound
+    if not decides(actor, Role.ACCEPTANCE_OFFICER, office):
+        raise NotAllowed
     if case.state is not State.AWAITING_ACCEPTANCE:
         raise Stale
     if missing := [kind for kind in ORIGINALS if kind not in ticks]:

@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, and_, case, exists, extract, false, func, 
 from sqlalchemy.orm import Session
 
 from app.clock import OFFICE_ZONE, add_months, office_day
+from app.config import Office
 from app.exams import SIGNUP_PAPERS
 from app.matters import MATTERS
 from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
-from app.scope import Actor, reach, region_prefix
+from app.scope import Actor, decides, reach, region_prefix
 from app.vocabulary import (
     OPEN,
     CertificateStatus,
@@ -31,6 +32,11 @@ QUEUES = {
     Role.REVIEWER: State.AWAITING_REVIEW,
     Role.APPROVER: State.AWAITING_APPROVAL,
 }
+
+
+def queues_of(actor: Actor, office: Office) -> dict[Role, State]:
+    """The queues in which the actor decides: by role, and by what the region is left to decide."""
+    return {role: state for role, state in QUEUES.items() if role in actor.roles and decides(actor, role, office)}
 
 
 def waiting(session: Session, actor: Actor) -> dict[State, int]:
@@ -205,7 +211,7 @@ def failed_messages(session: Session) -> int:
     return _count(session, select(func.count(Message.id)).where(Message.state == MessageState.FAILED))
 
 
-def menu_counts(session: Session, actor: Actor) -> dict[str, int]:
+def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int]:
     """To-do counts by menu name, for whoever is signed in: two queries for a clerk."""
     counts: dict[str, int] = {}
     if Role.ENTERPRISE_CLERK in actor.roles:
@@ -213,11 +219,9 @@ def menu_counts(session: Session, actor: Actor) -> dict[str, int]:
         for matter, name in MENU_OF_MATTER.items():
             counts[name] = sum(ours.filed.get((matter, state), 0) for state in IN_OWN_HANDS)
         counts["Releases"] = ours.to_release
-    if actor.roles & set(QUEUES):
+    if queues := queues_of(actor, office):
         states = waiting(session, actor)
-        for role, name in MENU_OF_QUEUE.items():
-            if role in actor.roles:
-                counts[name] = states.get(QUEUES[role], 0)
+        counts |= {MENU_OF_QUEUE[role]: states.get(state, 0) for role, state in queues.items()}
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
     if Role.ENTERPRISE_CLERK in actor.roles:

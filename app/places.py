@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import current_app, url_for
 
+from app.corrections import ITEMS
 from app.errors import Place
 from app.vocabulary import PaperKind
 
@@ -29,6 +30,7 @@ PAGES: dict[str, Callable[[int | None], Target]] = {
     "enterprise": lambda _row: ("EnterpriseView.mine", {}),
     "qualification": _qualification,
     "filing": lambda row: ("FilingView.edit", {"filing_id": row}),
+    "correction": lambda row: ("CorrectionView.edit", {"application_id": row}),
     "signup": lambda row: ("NoticeScreen.signup", {"notice_id": row}),
 }
 
@@ -47,4 +49,6 @@ def url_of(place: Place | None, *, back: str = "") -> str:
 
 def anchor_of(part: str) -> str:
     """Where on its page a part stands: a scan's card as ``paper-photo``, a field under its own name."""
+    if part in ITEMS:  # on the page of corrections
+        return f"f-{part.replace('.', '-')}"
     return f"paper-{part}" if part in {kind.value for kind in PaperKind} else part

@@ -10,6 +10,7 @@ links to ``/lookup``, hold on to them.
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from flask import make_response, redirect, request, url_for
@@ -21,10 +22,12 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import desk, throttle
+from app.certificates.seal.authority import published
+from app.certificates.seal.verdict import trusted, verify
 from app.clock import office_day
 from app.db import db, reading
 from app.errors import NotFound, TooMany
-from app.forms import HouseForm, Required, TextField, TextLength
+from app.forms import HouseForm, Required, TextField, TextLength, UploadField
 from app.identity import fold_certificate_number, fold_name, mask_id_publicly
 from app.models import Certificate, CertificateVersion, Enterprise, ExamNotice, Person
 from app.publicity import latest, listed
@@ -34,6 +37,7 @@ from app.vocabulary import Action, Category, CertificateStatus, MatterKind, Role
 from app.workflow import MOVES, make_public
 
 Word = TypeVar("Word", MatterKind, Stage)
+LARGEST_PAPER = 4 * 1024 * 1024  # fifty times an e-certificate; a check costs some milliseconds
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 # What a published result is called: the very word that the officer pressed.
@@ -124,6 +128,12 @@ def certificate_scanned(session: Session, token: str, *, on: date) -> Scanned:
         raise NotFound(UNKNOWN_CODE)
     certificate, id_number, enterprise, version, replaced_at, newest = row
     return Scanned(_shown(certificate, id_number, enterprise, on), version, newest, replaced_at)
+
+
+def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | None:
+    """The certificate whose file has exactly these bytes, as it stands now. Whoever has the file has its code, too."""
+    token = session.scalar(select(CertificateVersion.token).where(CertificateVersion.digest == digest).limit(1))
+    return certificate_scanned(session, token, on=on) if token else None
 
 
 UNKNOWN_CODE = _(
@@ -270,6 +280,50 @@ class LookupView(BaseView):  # type: ignore[misc]
         return _unlisted(self.render_template("public/result.html", found=found, outdated=outdated, at=desk.moment()))
 
 
+class SealForm(HouseForm):
+    paper = UploadField(_("E-certificate"), accept=(".pdf",), limit_bytes=LARGEST_PAPER, needed=True)
+
+
+class SealView(BaseView):  # type: ignore[misc]
+    """``/verify-file`` and ``/seal/…``: was this file sealed here, and is it as it was? What is handed in is not kept."""
+
+    route_base = ""
+    default_view = "form"
+
+    @expose("/verify-file", methods=["GET"])  # type: ignore[untyped-decorator]
+    def form(self) -> Response:
+        return self._page(SealForm(formdata=None))
+
+    @expose("/verify-file", methods=["POST"])  # type: ignore[untyped-decorator]
+    def check(self) -> Response:
+        try:
+            _count_a_try()
+        except TooMany as no:
+            answer = self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
+            answer.headers["Retry-After"] = str(no.retry_after)
+            return answer
+        form = SealForm()
+        if not form.validate_on_submit():
+            return self._page(form, status=422)
+        assert form.paper.data is not None  # noqa: S101 - the field is needed
+        data = form.paper.data.read()
+        verdict = verify(data, trusted(desk.settings().seals), at=desk.moment())
+        kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=desk.today())
+        return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
+
+    @expose("/seal/<name>", methods=["GET"])  # type: ignore[untyped-decorator]
+    def part(self, name: str) -> Response:
+        """Our root, and the lists of revoked seals where the certificates say that they are."""
+        data = published(desk.settings().seals, name)
+        if data is None:
+            raise NotFound
+        kind = "application/pkix-crl" if name.endswith(".crl") else "application/x-x509-ca-cert"
+        return Response(data, mimetype=kind, headers={"Cache-Control": "public, max-age=3600"})
+
+    def _page(self, form: SealForm, *, status: int = 200, **what: Any) -> Response:
+        return _unlisted(self.render_template("public/seal.html", form=form, **what), status)
+
+
 class NoticeView(BaseView):  # type: ignore[misc]
     """``/notices`` and ``/exam-notices/…``: results of decisions, and exams to come."""
 
@@ -316,6 +370,7 @@ def register_public(appbuilder: Any) -> None:
     """Open the counter."""
     appbuilder.add_view_no_menu(FrontPage)
     appbuilder.add_view_no_menu(LookupView)
+    appbuilder.add_view_no_menu(SealView)
     appbuilder.add_view_no_menu(NoticeView)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
+from app.config import Office
 from app.errors import NotAllowed, NotFound
 from app.models import (
     Application,
@@ -22,7 +23,7 @@ from app.models import (
     Person,
     Qualification,
 )
-from app.vocabulary import DECIDED, MatterKind, Role, SignupState, State
+from app.vocabulary import DECIDED, Level, MatterKind, Role, SignupState, State
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
 NOT_THE_OFFICES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # between enterprises, if at all
@@ -53,6 +54,32 @@ def region_prefix(code: str) -> str:
     while code.endswith("00"):
         code = code[:-2]
     return code
+
+
+def level_of(role: Role, office: Office) -> Level | None:
+    """Whose officers take the decisions of this role, as the administrator has set it; None where it is not set."""
+    levels = {
+        Role.ACCEPTANCE_OFFICER: office.acceptance_level,
+        Role.REVIEWER: office.review_level,
+        Role.APPROVER: office.approval_level,
+    }
+    return levels.get(role)
+
+
+def decides(actor: Actor, role: Role, office: Office) -> bool:
+    """Whether officers of the actor's region take the decisions of this role at all; of which cases, ``reach`` says.
+
+    What a province has handed down to its prefectures it may still decide itself; a county reads and never decides.
+    """
+    level = level_of(role, office)
+    if level is None or actor.region == office.region_code:
+        return True
+    return level is Level.PREFECTURE and _is_prefecture(actor.region)
+
+
+def _is_prefecture(region: str) -> bool:
+    """``430100``; also what lies directly under the province (``429004``), whose codes have 90 in the middle."""
+    return len(region_prefix(region)) == 4 or region[2:4] == "90"
 
 
 def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:

@@ -20,14 +20,14 @@ from app.models import Bucket
 DAY = 24 * 60 * 60
 
 
-def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime) -> None:
-    """Count one use of ``key`` (``"lookup:203.0.113.7"``); raises ``TooMany`` from the one after ``limit`` on.
+def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, uses: int = 1) -> None:
+    """Count one use of ``key`` (``"lookup:203.0.113.7"``), or several; raises ``TooMany`` from the one after ``limit`` on.
 
     Windows of ``seconds`` stand on the clock, they do not slide: across a boundary twice the limit is possible.
     """
     window = _window(at, seconds)
     with _writing(engine) as connection:
-        count = _count_one(connection, _stored(key), window)
+        count = _count_one(connection, _stored(key), window, uses)
     if count > limit:
         raise TooMany(retry_after=window + seconds - int(at.timestamp()))
 
@@ -103,10 +103,10 @@ def _window(at: datetime, seconds: int) -> int:
     return int(at.timestamp()) // seconds * seconds
 
 
-def _count_one(connection: Connection, stored: str, window: int) -> int:
+def _count_one(connection: Connection, stored: str, window: int, uses: int = 1) -> int:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    one = dialect.insert(Bucket).values(key=stored, window=window, count=1)
-    counted = one.on_conflict_do_update(index_elements=["key", "window"], set_={"count": Bucket.count + 1})
+    one = dialect.insert(Bucket).values(key=stored, window=window, count=uses)
+    counted = one.on_conflict_do_update(index_elements=["key", "window"], set_={"count": Bucket.count + uses})
     count: int = connection.execute(counted.returning(Bucket.count)).scalar_one()
     return count
 

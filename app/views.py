@@ -8,14 +8,16 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import basics, casework, desk, examwork, overview, takeover
+from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
+from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
 from app.casework.standing import StandingView
 from app.db import db
 from app.help import register as register_help
 from app.public import register_public
+from app.simulator import SimulatorView
 from app.workbench import WorkView
 
 
@@ -23,6 +25,7 @@ def register_views(appbuilder: Any) -> None:
     """Hang every screen on the menu, in the order the menu shows them."""
     add = appbuilder.add_view
     register_public(appbuilder)
+    listcheck.register(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, takeover, basics):
         room.register(appbuilder)
@@ -31,9 +34,11 @@ def register_views(appbuilder: Any) -> None:
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)
+    appbuilder.add_view_no_menu(MeasuresView)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
     add(takeover.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
+    appbuilder.add_view_no_menu(SimulatorView)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)
     register_help(appbuilder)
@@ -42,4 +47,4 @@ def register_views(appbuilder: Any) -> None:
 
 def menu_counts() -> dict[str, int]:
     """To-do counts beside the menu's entries."""
-    return overview.menu_counts(db.session, desk.actor())
+    return overview.menu_counts(db.session, desk.actor(), desk.office())

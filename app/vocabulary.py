@@ -45,8 +45,8 @@ AUTHORITY = (Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPRO
 class Level(Term):
     """Whose officers decide a stage (domain.md 1.2). What is theirs to read is wider; see ``scope``."""
 
-    PROVINCE = "province", _("Provincial officers only")
-    PREFECTURE = "prefecture", _("Provincial and prefecture officers")
+    PROVINCE = "province", _("officers of the province")
+    PREFECTURE = "prefecture", _("officers of the province and of the prefecture")
 
 
 class Category(Term):

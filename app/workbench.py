@@ -57,7 +57,7 @@ class WorkView(BaseView):  # type: ignore[misc]
     @door("/")
     def home(self) -> str:
         actor, on = desk.actor(), desk.today()
-        queues = [state for role, state in overview.QUEUES.items() if role in actor.roles]
+        queues = [*overview.queues_of(actor, desk.office()).values()]
         return self.render_template(  # type: ignore[no-any-return]
             "work/home.html",
             title=gettext("Workbench"),
@@ -89,9 +89,8 @@ def tiles(on: date) -> list[Tile]:
     found: list[Tile] = []
     if Role.ENTERPRISE_CLERK in actor.roles:
         found += _clerk_tiles(on)
-    for role, endpoint in QUEUE_SCREENS.items():
-        if role in actor.roles:
-            found += _queue_tiles(overview.QUEUES[role], endpoint, on)
+    for role, state in overview.queues_of(actor, desk.office()).items():
+        found += _queue_tiles(state, QUEUE_SCREENS[role], on)
     if Role.EXAM_CLERK in actor.roles:
         found += _exam_tiles()
     if Role.VIEWER in actor.roles:

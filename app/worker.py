@@ -24,6 +24,7 @@ from werkzeug.security import generate_password_hash
 from app import clock, jobs
 from app.config import BadSetting, Settings
 from app.db import keyring, only_reading
+from app.gateways import seal_of
 from app.login.password import one_time_password
 from app.messages import Gateway
 from app.storage import Store
@@ -46,12 +47,14 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
     keyring.unlock(settings.keys.index, settings.keys.data)
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
+    keeper = seal_of(settings)
     tools = jobs.Tools(
         engine,
         gateway,
         Store(settings.blobs),
         clock.now,
         office=settings.office,
+        seal=keeper,
         speaking=speaking,
         fresh_password=fresh_password,
     )

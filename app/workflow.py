@@ -15,16 +15,17 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from app import corrections, messages, numbers, publicity
+from app.certificates import printing
 from app.certificates.lifecycle import Decision, Issued
 from app.clock import office_day
 from app.config import Office
 from app.corrections import Mark
-from app.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
+from app.errors import NotAllowed, NotFound, Place, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
-from app.matters import MATTERS
+from app.matters import MATTERS, correctable
 from app.models import Application, Step
 from app.rules import Rule, refusals
-from app.scope import Actor, Case, reaches_case
+from app.scope import Actor, Case, decides, level_of, reaches_case
 from app.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
 
 MOST_REASON = 1000  # characters
@@ -140,6 +141,11 @@ def bring_about_outcome(batch: Batch) -> None:
         batch.columns[application_id]["certificate_id"] = issued.certificate_id
 
 
+def have_papers_drawn(batch: Batch) -> None:
+    """The files are drawn afterwards, by jobs that are asked for here: ten thousand of them are nobody's to wait for."""
+    printing.ask(batch.session, batch.issued, at=batch.at)
+
+
 def close(batch: Batch) -> None:
     batch.common |= {"closed_at": batch.at, "due_on": None}
 
@@ -246,7 +252,7 @@ MOVES = (
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
     Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (), TOLD, Stage.REVIEW),
     Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *TOLD), Stage.REVIEW, agreed=False, reason=True),
-    Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, close, *TOLD), Stage.APPROVAL),
+    Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, have_papers_drawn, close, *TOLD), Stage.APPROVAL),
     Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL,   State.APPROVAL_REFUSED,    APPROVER,    (), (close, *TOLD), Stage.APPROVAL, agreed=False, reason=True),
 )
 # fmt: on
@@ -347,7 +353,7 @@ def carry_out(
     its last line. Raises as ``plan`` does, and ``Stale`` if the store was changed behind the lock.
     """
     reason = _noticed(action, marks, reason)
-    planned = _plan(session, ids, action, actor, reason=reason, at=at, office=office, lock=True)
+    planned = _plan(session, ids, action, actor, reason=reason, marks=marks, at=at, office=office, lock=True)
     groups: dict[Move, list[Facts]] = defaultdict(list)
     for case, move in planned.passes.values():
         groups[move].append(case)
@@ -364,6 +370,7 @@ def _plan(
     actor: Actor,
     *,
     reason: str,
+    marks: Sequence[Mark] = (),
     at: datetime,
     office: Office,
     lock: bool,
@@ -382,7 +389,7 @@ def _plan(
             continue
         planned.names[application_id] = case.name
         move = _BY_KEY.get((case.state, action, case.matter))
-        standing = _standing(case, move, actor, on, office)
+        standing = _standing(case, move, actor, on, office) or _left_open(case, action, marks, reason, on)
         if standing or move is None:
             planned.refused[application_id] = tuple(standing)
         else:
@@ -393,9 +400,43 @@ def _plan(
 def _noticed(action: Action, marks: Sequence[Mark], reason: str) -> str:
     if not marks:
         return reason
-    if action is not Action.RETURN or any(mark.item not in corrections.ITEMS or not mark.why.strip() for mark in marks):
-        raise Unmet.because(Refusal("bad-mark", _("Please say of every marked item what is to be corrected."), field="marks"))
+    unknown = action is not Action.RETURN or any(mark.item not in corrections.ITEMS for mark in marks)
+    wrong = [_unexplained(mark) for mark in marks if not unknown and not 0 < len(mark.why.strip()) <= corrections.LONGEST_WHY]
+    if unknown:
+        wrong = [Refusal("bad-mark", _("Only what belongs to the application can be marked for correction."), "marks")]
+    if wrong:
+        raise Unmet(wrong)
     return corrections.notice(marks, reason)
+
+
+def _unexplained(mark: Mark) -> Refusal:
+    sentence = _(
+        "%(item)s: please say in at most %(n)s characters what is to be corrected.",
+        item=corrections.ITEMS[mark.item],
+        n=corrections.LONGEST_WHY,
+    )
+    return Refusal("bad-mark", sentence, f"why-{mark.item}")
+
+
+def _left_open(case: Facts, action: Action, marks: Sequence[Mark], reason: str, on: date) -> list[Refusal]:
+    """Marks are of what the enterprise can put right; and what was marked is put right, or said why it stays as it is."""
+    if marks and not {mark.item for mark in marks} <= set(correctable(case, on)):
+        sentence = _("%(name)s: something was marked that the enterprise cannot change.", name=case.name)
+        return [Refusal("bad-mark", sentence, "marks")]
+    if action is not Action.SUBMIT or not case.marked or not case.snapshot or reason.strip():
+        return []
+    return [
+        Refusal(
+            "not-corrected",
+            _(
+                "%(name)s: “%(item)s” was marked and is still as it was. Correct it, or write to the officer why it stays.",
+                name=case.name,
+                item=corrections.ITEMS[item],
+            ),
+            place=Place("correction", case.application_id, item),
+        )
+        for item in corrections.untouched(case.snapshot, case.record(), case.marked)
+    ]
 
 
 def _check_request(ids: Collection[int], action: Action, reason: str, office: Office) -> None:
@@ -423,6 +464,10 @@ def _standing(case: Facts, move: Move | None, actor: Actor, on: date, office: Of
         ]
     if not _may(actor, move, case):
         return list(NotAllowed().refusals)
+    if not decides(actor, move.by, office):
+        level = level_of(move.by, office)
+        told = _("%(name)s: this is decided by %(level)s; you may read it.", name=case.name, level=level)
+        return [Refusal("decided-elsewhere", told)]
     standing = refusals(case, move.needs, on, office)
     if office.two_pairs_of_eyes and move.stage and actor.id is not None and case.last_officer_id == actor.id:
         decided = _STAGE_OF.get(case.last_officer_action) if case.last_officer_action else None
@@ -487,10 +532,11 @@ def _may(actor: Actor, move: Move, case: Case) -> bool:
     return actor.enterprise_id == (case.enterprise_id if move.side is Side.FILER else case.releasing_enterprise_id)
 
 
-def moves_open_to(actor: Actor, case: Case) -> list[Move]:
+def moves_open_to(actor: Actor, case: Case, office: Office) -> list[Move]:
     """The buttons to draw for an application or its facts. A courtesy only: ``carry_out`` asks everything again."""
     here = [move for move in MOVES if move.source is case.state and case.matter in move.matters]
-    return [move for move in here if _may(actor, move, case) and (case.round or move.action is not Action.ABANDON)]
+    mine = [move for move in here if _may(actor, move, case) and decides(actor, move.by, office)]
+    return [move for move in mine if case.round or move.action is not Action.ABANDON]
 
 
 def must_all_pass(planned: Plan) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from app import catalogue, create_app, schema
+from app.certificates.seal.authority import establish
 from app.config import Keys, Office, Settings
 from app.db import db, keyring
 from app.login.roles import sync_roles
@@ -114,6 +115,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     url = f"sqlite:///{home / 'anguan.db'}" if request.param == "sqlite" else request.getfixturevalue("new_postgres")()
     settings = Settings(home=home, database_url=url, keys=KEYS, office=Office())
     settings.blobs.mkdir(mode=0o700)
+    establish(settings.seals, address=settings.office.public_url, at=make.NOON)
     engine = create_engine(url)
     schema.bring_to(engine)
     with Session(engine) as session:
@@ -240,16 +242,21 @@ def page(chromium: Browser, served: str) -> Iterator[Page]:
     context.close()
 
 
+# marker: the program it needs, and where it comes from
+PROGRAMS = {"browser": (CHROMIUM, "chromium"), "poppler": (shutil.which("pdfsig"), "poppler-utils")}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if CHROMIUM is not None:
-        return
-    if os.environ.get("ANGUAN_BROWSER") == "required":
-        raise pytest.UsageError(
-            "ANGUAN_BROWSER=required, and there is no chromium on this machine (apt-get install chromium)"
-        )
-    for item in items:
-        if "browser" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="no chromium here (apt-get install chromium)"))
+    for marker, (program, package) in PROGRAMS.items():
+        if program is not None:
+            continue
+        if os.environ.get("ANGUAN_BROWSER") == "required":
+            raise pytest.UsageError(
+                f"ANGUAN_BROWSER=required, and there is no {package} on this machine (apt-get install it)"
+            )
+        for item in items:
+            if marker in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=f"no {package} here (apt-get install {package})"))
 
 
 def pytest_configure() -> None:

@@ -81,6 +81,7 @@ class Town:
     message: int
     job: int
     entry: int
+    returned: int  # for correction, with a mark
     legacy: int  # an import of the old system, checked
     paper_rule: int = 1  # one table of required papers serves every town
 
@@ -117,6 +118,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         make.application(people[0], State.AWAITING_ACCEPTANCE),
         make.application(people[1], State.DRAFT),
         make.application(people[2], State.APPROVED, certificate=certificate),
+        make.application(people[0], State.RETURNED, category=Category.A),
     ]
     for case in cases:
         case.filing.handler_name = f"韩梅梅{words}"[:50]
@@ -124,6 +126,8 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     session.flush()
     step = Step(application_id=cases[0].id, round=1, action="submit", source="draft", target="awaiting_acceptance",
                 actor=words[:64], reason=words, at=at)  # fmt: skip
+    back = Step(application_id=cases[3].id, round=1, action="return", source="awaiting_acceptance", target="returned",
+                actor=words[:64], reason=words, marks=[{"item": "person.major", "why": words}], at=at)  # fmt: skip
     board = PublicNotice(application_id=cases[2].id, matter=MatterKind.NEW, category=Category.C1, stage=Stage.APPROVAL,
                          agreed=True, name="李*", masked_id_number="430*****", enterprise_name=firm.name,
                          region_code=region, published_at=at)  # fmt: skip
@@ -136,14 +140,15 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
               finished_at=at, attempts=1, fault=words)  # fmt: skip
     account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
     sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
-                         received_at=at, received_by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
-    session.add_all([step, board, signup, turned_down, message, job, sheet])
+                         received_at=at, by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
+    session.add_all([step, back, board, signup, turned_down, message, job, sheet])
     session.commit()
     entry = session.scalar(select(func.max(Entry.id)))
     session.rollback()
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
-        version.id, notice.id, signup.id, account.id, message.id, job.id, entry, sheet.id,
+        version.id, notice.id, signup.id, account.id, message.id, job.id, entry,
+        cases[3].id, sheet.id,
     )  # fmt: skip
 
 
@@ -201,8 +206,13 @@ DOORS = {
     ("GET", "/certificates/{}/history"): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("GET", "/claims/{}/edit"): ("filing", {CLERK: 404}),  # a new application has its own form
     ("POST", "/claims/{}/edit"): ("filing", {CLERK: 404}),
+    ("GET", "/corrections/{}"): ("returned", {CLERK: 200}),
+    ("POST", "/corrections/{}"): ("returned", {CLERK: 302}),  # an empty form changes nothing
     ("GET", "/filings/{}/edit"): ("filing", {CLERK: 200}),
     ("POST", "/filings/{}/edit"): ("filing", {CLERK: 422}),
+    ("GET", "/bundles/{}"): ("job", dict.fromkeys(PARTIES, 404)),  # a job that is no bundle of theirs
+    ("GET", "/bundles/{}/progress"): ("job", dict.fromkeys(PARTIES, 404)),
+    ("GET", "/bundles/{}.zip"): ("job", dict.fromkeys(PARTIES, 404)),
     ("GET", "/exam/notices/show/{}"): ("notice", {CLERK: 200, EXAM: 200}),
     ("GET", "/exam/notices/edit/{}"): ("notice", {EXAM: 200}),
     ("POST", "/exam/notices/edit/{}"): ("notice", {EXAM: 422}),
@@ -243,7 +253,7 @@ WITH_A_WORD = {
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
-NO_ROW = {"/v/<token>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
+NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
 BLANK = re.compile(r"<[^>]+>")
 
 

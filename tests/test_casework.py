@@ -224,6 +224,8 @@ def test_a_case_outside_the_region_does_not_exist_for_an_officer(works, stranger
 
 def test_a_forged_row_of_another_region_is_told_of_as_unknown_and_left(works, strangers, session):
     foreign, own = strangers.case(name="株洲人"), works.case(name="长沙人")
+    works.session.add(Parameter(name="acceptance_level", value="prefecture", changed_at=now(), changed_by="管理员"))
+    works.session.commit()
     answer = in_batch(works.browser(Role.ACCEPTANCE_OFFICER, "430100"), [own, foreign], Action.ACCEPT)
     assert works.state(own) is State.AWAITING_REVIEW
     assert works.state(foreign) is State.AWAITING_ACCEPTANCE

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from app import cli, schema
+from app import cli, clock, schema
+from app.certificates.document import SEAL_BOX, draw
+from app.certificates.seal import pades
+from app.certificates.seal.provider import Suite
+from app.config import read_settings
+from app.gateways import seal_of
+from tests.test_certificate_document import FACE
 
 ANGUAN = Path(sys.executable).parent / "anguan"
 ROOT = Path(cli.__file__).parent.parent
@@ -116,6 +122,40 @@ def test_check_names_everything_that_is_unsafe_in_production(home, monkeypatch, 
         assert setting in said
 
 
+def test_init_makes_a_seal_for_the_owner_only_and_a_second_one_keeps_it(home):
+    kept = {path.name: path.read_bytes() for path in (home / "seal").iterdir()}
+    assert {path.stat().st_mode & 0o777 for path in (home / "seal").iterdir()} == {0o600}
+    assert cli.main(["init"]) == 0
+    assert {path.name: path.read_bytes() for path in (home / "seal").iterdir()} == kept
+
+
+def test_a_seal_is_renewed_and_revoked_and_the_papers_are_told_apart(home, tmp_path, capsys):
+    settings = read_settings()
+    seal = seal_of(settings).seal(Suite.P256, at=clock.now())
+    words = pades.Words("演示", "演示", "演示", "湖南")
+    (tmp_path / "paper.pdf").write_bytes(pades.sealed(draw(FACE), seal, words, SEAL_BOX, at=clock.now()))
+    verify = ["verify", str(tmp_path / "paper.pdf")]
+    assert cli.main(verify) == 0
+    assert "no legal force" in capsys.readouterr().out
+    assert cli.main(["seal", "revoke", "1", "--reason", "key-compromise"]) == 0
+    assert "renew" in capsys.readouterr().err
+    assert cli.main(["check"]) == 1
+    assert cli.main(["seal", "renew"]) == 0
+    assert cli.main(["seal"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-2:]] == ["2", "1"]
+    assert cli.main(verify) == 1
+    assert "revoked" in capsys.readouterr().out
+    assert cli.main(["check"]) == 0
+
+
+def test_a_paper_that_is_not_there_and_one_that_is_none(home, tmp_path, capsys):
+    assert cli.main(["verify", str(tmp_path / "nothing.pdf")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    (tmp_path / "note.txt").write_text("note")
+    assert cli.main(["verify", str(tmp_path / "note.txt")]) == 1
+    assert "no seal" in capsys.readouterr().out
+
+
 def test_a_new_account_gets_a_password_that_must_be_changed(home, capsys):
     assert cli.main(["account", "Li.Lei", "--role", "reviewer", "--region", "430100"]) == 0
     name, password = capsys.readouterr().out.split()
@@ -151,7 +191,7 @@ def test_deliver_says_what_it_sent(home, capsys):
     assert "0 sent" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["", "init", "demo", "serve", "check", "account", "deliver"])
+@pytest.mark.parametrize("command", ["", "init", "demo", "serve", "check", "account", "seal", "verify", "deliver"])
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as end:
         cli.main([*filter(None, [command]), "--help"])

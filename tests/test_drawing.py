@@ -1,4 +1,6 @@
 import io
+from dataclasses import replace
+from datetime import timedelta
 
 import pypdf
 import pytest
@@ -6,12 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.certificates.drawing import KINDS, POSITIONS, SEXES, face_of, paper_of
+from app.certificates.seal.authority import EmbeddedSeal
+from app.certificates.seal.provider import NoSeal, SealAway
+from app.certificates.seal.verdict import Finding, trusted, verify
 from app.config import Office
 from app.models import CertificateVersion, Entry
 from app.storage import FileMissing, Store
 from app.vocabulary import Category, Position, Sex
 from tests import make
 from tests.hostile_files import jpeg
+from tests.seals import embedded
 
 OFFICE = Office(public_url="https://ag.example.gov.cn")
 
@@ -47,9 +53,24 @@ def issued(session, store, **face):
     return version
 
 
-def test_the_paper_says_what_was_kept_and_that_it_is_a_specimen(session, store):
+@pytest.fixture
+def keeper(tmp_path) -> EmbeddedSeal:
+    return embedded(tmp_path / "seal")
+
+
+@pytest.fixture
+def paper(keeper):
+    """``paper(session, store, version)``: as a door asks for it."""
+
+    def asked(session, store, version, *, later=timedelta(0), provider=keeper):
+        return paper_of(session, store, version, OFFICE, provider, at=make.NOON + later)
+
+    return asked
+
+
+def test_the_paper_says_what_was_kept_and_that_it_is_a_specimen(session, store, paper):
     version = issued(session, store)
-    text = pypdf.PdfReader(io.BytesIO(paper_of(session, store, version, OFFICE))).pages[0].extract_text()
+    text = pypdf.PdfReader(io.BytesIO(paper(session, store, version))).pages[0].extract_text()
     for words in (version.face["number"], "古丽·买买提", "专职安全生产管理人员", "演示"):
         assert words in text
 
@@ -60,45 +81,73 @@ def test_the_code_leads_to_the_public_page_of_this_version(session, store):
     assert face.specimen
 
 
-def test_it_is_drawn_once_and_kept_without_a_line_in_the_diary(session, store):
+def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, paper, keeper):
     version = issued(session, store)
-    lines = session.scalar(select(Entry.id).order_by(Entry.id.desc()))
-    first = paper_of(session, store, version, OFFICE)
+    verdict = verify(paper(session, store, version), trusted(keeper.folder), at=make.NOON)
     session.commit()
     session.refresh(version)
-    assert store.read(version.digest) == first == paper_of(session, store, version, OFFICE)
+    assert verdict.finding is Finding.GENUINE
+    assert (version.sealed_by, version.sealed_at) == (verdict.fingerprint, make.NOON)
+
+
+def test_while_the_seal_is_away_nothing_is_kept_and_afterwards_the_paper_is_made(session, store, paper):
+    version = issued(session, store)
+    before = {path for path in store.folder.rglob("*") if path.is_file()}
+    with pytest.raises(SealAway):
+        paper(session, store, version, provider=NoSeal())
+    session.rollback()
+    assert session.scalar(select(CertificateVersion.digest)) is None
+    assert {path for path in store.folder.rglob("*") if path.is_file()} == before
+    assert paper(session, store, version).startswith(b"%PDF")
+
+
+def test_only_a_lawful_seal_makes_a_page_that_is_no_specimen(session, store, paper, keeper):
+    lawful = replace(keeper, demonstration=False)
+    text = pypdf.PdfReader(io.BytesIO(paper(session, store, issued(session, store), provider=lawful))).pages[0].extract_text()
+    assert "演示" not in text
+    assert "样张" not in text
+
+
+def test_it_is_drawn_once_and_kept_without_a_line_in_the_diary(session, store, paper):
+    version = issued(session, store)
+    lines = session.scalar(select(Entry.id).order_by(Entry.id.desc()))
+    first = paper(session, store, version)
+    session.commit()
+    session.refresh(version)
+    assert store.read(version.digest) == first == paper(session, store, version)
     assert session.scalar(select(Entry.id).order_by(Entry.id.desc())) == lines
 
 
-def test_two_who_draw_at_once_keep_one_paper(house, session, store):
+def test_two_who_draw_at_once_keep_one_paper(house, session, store, paper):
     version = issued(session, store)
     session.commit()
     with Session(house.engine) as one:
         first = one.get_one(CertificateVersion, version.id)
-        paper = paper_of(one, store, first, OFFICE)
+        kept = paper(one, store, first)
         one.commit()
-    assert paper_of(session, store, version, OFFICE) == paper  # ``version`` still knows of none
+    # ``version`` still knows of none, and time has passed, so what is made now is another file
+    assert paper(session, store, version, later=timedelta(seconds=5)) == kept
     session.commit()
     session.refresh(version)
-    assert store.read(version.digest) == paper
+    assert store.read(version.digest) == kept
 
 
-def test_a_paper_that_the_store_has_lost_is_drawn_again(session, store):
+def test_a_paper_that_the_store_has_lost_is_drawn_again(session, store, paper):
     version = issued(session, store)
-    first = paper_of(session, store, version, OFFICE)
+    first = paper(session, store, version)
     session.commit()
     session.refresh(version)
     store.path(version.digest).unlink()
-    assert paper_of(session, store, version, OFFICE) == first
+    assert paper(session, store, version) == first
 
 
-def test_a_lost_photo_is_a_no_and_keeps_nothing(session, store):
+def test_a_lost_photo_is_a_no_and_keeps_nothing(session, store, paper):
     version = issued(session, store)
     photo = session.get_one(make.Paper, version.face["photo"])
     photo.digest = "f" * 64
     session.commit()
     with pytest.raises(FileMissing):
-        paper_of(session, store, version, OFFICE)
+        paper(session, store, version)
     assert session.scalar(select(CertificateVersion.digest)) is None
 
 

@@ -1,16 +1,28 @@
-"""Who carries text messages: the provider over HTTP, against a real socket, and which one the settings mean."""
+"""Who is asked outside the house: the carrier of messages and the keeper of the seal, each behind a real socket."""
 
+import hashlib
+import socket
+from base64 import b64encode
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from app.certificates.seal.authority import EmbeddedSeal
+from app.certificates.seal.provider import NoSuchSeal, SealAway, Suite
 from app.config import BadSetting, Keys, Settings, make_keys, read_settings
-from app.gateways import HttpGateway, gateway_of
+from app.gateways import HttpGateway, RemoteSeal, gateway_of, seal_of
 from app.messages import ConsoleGateway, FileGateway
+from tests import make
 from tests.carrier import carrier
+from tests.seals import embedded, service
 
+AT = make.NOON
 SETTINGS = Settings(home=Path("home"), database_url="sqlite://", keys=Keys("", b"", {}))
 
 
@@ -69,10 +81,97 @@ def test_the_settings_say_who_carries():
     assert "'t'" not in repr(asked)
 
 
-@pytest.mark.parametrize("name", ["ANGUAN_SMS_URL", "ANGUAN_QUEUE_URL"])
+@pytest.mark.parametrize("name", ["ANGUAN_SMS_URL", "ANGUAN_QUEUE_URL", "ANGUAN_SEAL_URL"])
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://u:secret@x/", "sms.example", "javascript:1"])
 def test_an_address_of_another_kind_is_refused_and_not_repeated(tmp_path, name, url):
     make_keys(tmp_path)
     with pytest.raises(BadSetting, match=name) as no:
         read_settings({"ANGUAN_HOME": str(tmp_path), name: url})
     assert url not in str(no.value)
+
+
+# --- the seal -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A seal as the service keeps it."""
+    return embedded(tmp_path / "theirs").seal(Suite.P256, at=AT)
+
+
+@pytest.fixture
+def keeper(monkeypatch, kept):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with service(kept) as one:
+        yield one
+
+
+def test_only_the_digest_goes_out_and_the_signature_is_proven(keeper, kept):
+    seal = RemoteSeal(keeper.url, "s3cret").seal(Suite.P256, at=AT)
+    assert seal.fingerprint == kept.fingerprint
+    digest = hashlib.sha256(b"a paper").digest()
+    kept.certificate.public_key().verify(seal.sign(digest), digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+    (path, _headers, _body), (paths, headers, body) = keeper.asked
+    assert (path, paths) == ("/seals/ecdsa-p256-sha256", "/seals/ecdsa-p256-sha256/signatures")
+    assert body == {"certificate": kept.fingerprint, "digest": b64encode(digest).decode()}
+    assert headers["Authorization"] == "Bearer s3cret"
+
+
+def test_the_certificates_are_asked_for_once_in_five_minutes(keeper):
+    remote = RemoteSeal(keeper.url)
+    for later in (0, 4, 6):
+        remote.seal(Suite.P256, at=AT + timedelta(minutes=later))
+    assert len(keeper.asked) == 2
+
+
+def test_a_signature_that_does_not_fit_is_never_used(keeper, kept):
+    keeper.wrong = kept.sign(b"0" * 32)
+    seal = RemoteSeal(keeper.url).seal(Suite.P256, at=AT)
+    with pytest.raises(SealAway, match="seal service") as no:
+        seal.sign(b"1" * 32)
+    assert "no signature of its certificate" in no.value.why
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 409, 500, 503])
+def test_a_service_that_says_no_is_left_alone_for_half_a_minute(keeper, status):
+    remote = RemoteSeal(keeper.url, "s3cret")
+    keeper.answer = status
+    for _twice in range(2):
+        with pytest.raises(SealAway) as no:
+            remote.seal(Suite.P256, at=AT)
+    assert len(keeper.asked) == 1
+    assert "s3cret" not in f"{no.value}{no.value.why}{remote}"
+    keeper.answer = 200
+    assert remote.seal(Suite.P256, at=AT + timedelta(seconds=31))
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"chain": []}', b'{"chain": ["AAAA"]}', b'{"chain": 7}', b"\xff" * 99])
+def test_an_answer_that_makes_no_sense_is_an_absent_seal(keeper, raw):
+    keeper.raw = raw
+    with pytest.raises(SealAway):
+        RemoteSeal(keeper.url).seal(Suite.P256, at=AT)
+
+
+def test_a_kind_of_seal_that_the_service_does_not_keep_is_nothing_to_wait_for(keeper):
+    remote = RemoteSeal(keeper.url)
+    with pytest.raises(NoSuchSeal):
+        remote.seal(Suite.SM2, at=AT)
+    assert remote.seal(Suite.P256, at=AT)
+
+
+def test_a_service_that_is_not_there_or_never_answers_is_an_absent_seal(kept):
+    with pytest.raises(SealAway):
+        RemoteSeal("http://127.0.0.1:9").seal(Suite.P256, at=AT)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SealAway) as no:
+        RemoteSeal(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=1).seal(Suite.P256, at=AT)
+    assert "TimeoutError" in no.value.why
+
+
+def test_the_settings_say_whose_seal_it_is_and_only_a_lawful_one_is_no_demonstration():
+    own = seal_of(replace(SETTINGS, seal_lawful=True))
+    assert own == EmbeddedSeal(Path("home/seal"))
+    assert own.demonstration
+    asked = replace(SETTINGS, seal_url="https://seal.example", seal_token="t", seal_seconds=3)
+    assert seal_of(asked) == RemoteSeal("https://seal.example", "t", 3, demonstration=True)
+    assert not seal_of(replace(asked, seal_lawful=True)).demonstration
+    assert "'t'" not in repr(asked)

@@ -29,8 +29,8 @@ TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ == mo
 
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {
-    "__init__", "administration", "basics", "casework", "cli", "desk", "examwork", "help", "login", "ops", "public",
-    "screens", "takeover", "threshold", "views", "workbench", "worker",
+    "__init__", "administration", "basics", "casework", "cli", "desk", "examwork", "help", "listcheck", "login", "ops",
+    "public", "screens", "simulator", "takeover", "threshold", "views", "workbench", "worker",
 }  # fmt: skip
 
 
@@ -213,8 +213,15 @@ OPEN_TO_ALL = {  # anonymous is a list, not an accident
     "LookupView.form",
     "LookupView.find",
     "LookupView.scanned",
+    "SealView.form",
+    "SealView.check",
+    "SealView.part",
     "NoticeView.board",
     "NoticeView.exam",
+    "ListCheckView.form",
+    "ListCheckView.check",
+    "ListCheckView.download",
+    "ListCheckView.template",
     "HelpView.guide",
 }
 NEEDS_NO_PERMISSION = {endpoint.partition(".")[0] for endpoint in OPEN_TO_ALL} | {"OwnPasswordView"}

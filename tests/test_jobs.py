@@ -13,13 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import jobs, throttle
+from app.certificates.seal.authority import EmbeddedSeal
 from app.errors import NotAllowed, NotFound
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
-from app.models import Bucket, Entry, Job, Message, Worker
+from app.models import Bucket, CertificateVersion, Entry, Job, Message, Worker
 from app.storage import Store
 from app.vocabulary import JobState, MessageState, Role
 from tests import make
+from tests.printed import printed
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -63,7 +65,9 @@ def pigeon() -> Pigeon:
 
 @pytest.fixture
 def tools(house, session, clock, pigeon, tmp_path) -> Tools:
-    return Tools(house.engine, pigeon, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0)
+    return Tools(
+        house.engine, pigeon, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0, seal=EmbeddedSeal(house.settings.seals)
+    )
 
 
 @pytest.fixture
@@ -394,9 +398,9 @@ def test_the_night_begins_at_two_in_the_morning_of_the_office(session, moment, k
 # --- each handler twice -----------------------------------------------------------------------------
 
 
-def twice(session: Session, tools: Tools, kind: str) -> Iterator[None]:
+def twice(session: Session, tools: Tools, kind: str, payload=None) -> Iterator[None]:
     """The handler is run, and its worker dies before the mark; so it is run again. Yields after each."""
-    enqueue(session, kind, "k", {}, at=tools.now())
+    enqueue(session, kind, "k", payload or {}, at=tools.now())
     session.commit()
     handler = jobs.HANDLERS[kind]
 
@@ -425,6 +429,23 @@ def test_run_twice_messages__each_is_sent_once(session, tools, pigeon):
         assert sorted(pigeon.carried) == owed
     session.expire_all()
     assert set(session.scalars(select(Message.state))) == {MessageState.SENT}
+
+
+def test_run_twice_papers__each_is_drawn_once(session, tools):
+    ids = printed(session, tools.store, 3)
+    digests = []
+    for _time in twice(session, tools, "papers", {"versions": ids}):
+        digests.append(session.scalars(select(CertificateVersion.digest).order_by(CertificateVersion.id)).all())
+        session.rollback()
+    assert digests[0] == digests[1]
+    assert len({*digests[0]}) == 3
+
+
+def test_run_twice_bundle__draws_what_is_missing_once(session, tools):
+    ids = printed(session, tools.store, 2)
+    for _time in twice(session, tools, "bundle", {"versions": ids, "for": [1, None, "43"]}):
+        assert session.scalar(select(func.count(CertificateVersion.digest))) == 2
+        session.rollback()
 
 
 @pytest.fixture

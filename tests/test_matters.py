@@ -598,7 +598,8 @@ def test_marks_make_one_notice_and_open_only_what_is_marked(works, session):
     person = session.get(Person, application.person_id)
     person.major, person.position = "土木工程", Position.SAFETY_DIRECTOR
     session.commit()
-    do(works, application, Action.SUBMIT)
+    assert codes(do(works, application, Action.SUBMIT)) == {"not-corrected"}  # the photo is the one that was marked
+    do(works, application, Action.SUBMIT, reason="照片为上月拍摄")
     session.refresh(application)
     found = changes(application.snapshot_before, application.snapshot)
     assert [(change.item, change.before, change.after) for change in found] == [("person.major", "", "土木工程")]

@@ -1,10 +1,11 @@
 import pytest
 from sqlalchemy import select
 
+from app.config import Office
 from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.models import ExamPass
 from app.originals import ORIGINALS, verify_originals
-from app.vocabulary import PassSource, Role, State
+from app.vocabulary import Level, PassSource, Role, State
 from tests import make
 
 UNSEEN = {"originals_verified_at": None, "originals_verified_by": ""}
@@ -20,10 +21,11 @@ def filed(session, state=State.AWAITING_ACCEPTANCE, **exam):
 
 
 OFFICER = make.officer(Role.ACCEPTANCE_OFFICER)
+OFFICE = Office()
 
 
-def verify(session, application, ticks=ORIGINALS, actor=OFFICER, at=make.NOON):
-    return verify_originals(session, application.id, ticks, actor, at=at)
+def verify(session, application, ticks=ORIGINALS, actor=OFFICER, at=make.NOON, office=OFFICE):
+    return verify_originals(session, application.id, ticks, actor, at=at, office=office)
 
 
 def test_the_three_originals_are_noted_with_name_and_time(session):
@@ -56,7 +58,14 @@ def test_another_region_and_an_unknown_case_do_not_exist(session):
     with pytest.raises(NotFound):
         verify(session, application, actor=make.officer(Role.ACCEPTANCE_OFFICER, region="430200"))
     with pytest.raises(NotFound):
-        verify_originals(session, 10**6, ORIGINALS, OFFICER, at=make.NOON)
+        verify_originals(session, 10**6, ORIGINALS, OFFICER, at=make.NOON, office=OFFICE)
+
+
+def test_where_acceptance_is_the_provinces_so_are_the_originals(session):
+    application, local = filed(session), make.officer(Role.ACCEPTANCE_OFFICER, region="430100")
+    with pytest.raises(NotAllowed):
+        verify(session, application, actor=local)
+    assert verify(session, application, actor=local, office=Office(acceptance_level=Level.PREFECTURE)).originals_verified_at
 
 
 NOT_AT_THE_COUNTER = [

@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 
 from app import overview
-from app.vocabulary import MatterKind, Role, SignupState, State
+from app.config import Office
+from app.vocabulary import Level, MatterKind, Role, SignupState, State
 from tests import make
 from tests.count import queries
 
@@ -25,13 +26,19 @@ def world(session):
 
 def test_a_reviewer_s_counts_are_those_of_the_queue(world, session):
     reviewer = make.officer(Role.REVIEWER)
-    assert overview.menu_counts(session, reviewer) == {"Review": 3}
+    assert overview.menu_counts(session, reviewer, Office()) == {"Review": 3}
     limits = overview.deadlines(session, reviewer, State.AWAITING_REVIEW, make.TODAY)
     assert (limits.overdue, limits.today, limits.soon) == (1, 1, 1)
 
 
+def test_what_is_decided_elsewhere_is_not_counted_as_waiting(world, session):
+    local = make.officer(Role.REVIEWER, region="430100")
+    assert overview.menu_counts(session, local, Office()) == {}
+    assert overview.menu_counts(session, local, Office(review_level=Level.PREFECTURE)) == {"Review": 3}
+
+
 def test_a_clerk_is_told_of_drafts_and_corrections(world, session):
-    counts = overview.menu_counts(session, make.clerk(world))
+    counts = overview.menu_counts(session, make.clerk(world), Office())
     assert {name: n for name, n in counts.items() if n} == {"NewApplication": 3}
     assert {*overview.MENU_OF_MATTER.values(), "Releases", "Signup"} == counts.keys()
 
@@ -41,7 +48,7 @@ def test_somebody_else_s_cases_are_not_counted(world, session):
     session.add(other)
     session.commit()
     assert overview.waiting(session, make.clerk(other)) == {}
-    assert overview.menu_counts(session, make.officer(Role.ADMIN)) == {}
+    assert overview.menu_counts(session, make.officer(Role.ADMIN), Office()) == {}
 
 
 def test_people_with_missing_scans_are_counted(world, session):
@@ -73,5 +80,5 @@ def test_the_menu_asks_two_questions_at_most(world, session, house):
     session.commit()
     actor = make.clerk(world)
     with queries(house.engine) as seen:
-        overview.menu_counts(session, actor)
+        overview.menu_counts(session, actor, Office())
     assert len(seen) <= 2

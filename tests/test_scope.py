@@ -1,9 +1,10 @@
 import pytest
 from sqlalchemy import select
 
+from app.config import Office
 from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
-from app.scope import NOBODY, Actor, reach, reaches, reaches_case, region_prefix
-from app.vocabulary import PaperKind, Role, SignupState, State
+from app.scope import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
+from app.vocabulary import Level, PaperKind, Role, SignupState, State
 from tests import make
 
 MODELS = (Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification)
@@ -89,6 +90,29 @@ def test_what_lies_between_two_enterprises_is_not_the_officers_business(world):
 def test_a_draft_is_nobody_s_business_but_the_enterprise_s(world):
     officer = make.officer(Role.ACCEPTANCE_OFFICER)
     assert all(row.state is not State.DRAFT for row in world.scalars(select(Application).where(reach(officer, Application))))
+
+
+@pytest.mark.parametrize(
+    ("region", "decides_at"),
+    [
+        ("430000", set(Level)),
+        ("430100", {Level.PREFECTURE}),
+        ("433100", {Level.PREFECTURE}),
+        ("439001", {Level.PREFECTURE}),  # a county directly under the province
+        ("430102", set()),  # a district reads; it is its prefecture that decides
+        ("", set()),
+    ],
+)
+def test_a_level_says_whose_officers_decide(region, decides_at):
+    officer = make.officer(*CASE_OFFICERS, region=region)
+    for level in Level:
+        office = Office(acceptance_level=level, review_level=level, approval_level=level)
+        assert {decides(officer, role, office) for role in CASE_OFFICERS} == {level in decides_at}
+
+
+def test_each_stage_has_a_level_of_its_own():
+    officer, office = make.officer(*CASE_OFFICERS, region="430100"), Office(review_level=Level.PREFECTURE)
+    assert {role for role in CASE_OFFICERS if decides(officer, role, office)} == {Role.REVIEWER}
 
 
 @pytest.mark.parametrize(("code", "prefix"), [("430000", "43"), ("430100", "4301"), ("430102", "430102"), ("100000", "10")])

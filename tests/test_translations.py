@@ -83,12 +83,15 @@ CHINESE_ALLOWED = {
     "app/demo.py": "people and firms that do not exist",
     "app/certificates/document.py": "a certificate is printed in Chinese, whoever looks at it",
     "app/certificates/drawing.py": "as document.py",
+    "app/certificates/seal/authority.py": "names in certificates of the demonstration's seal",
     "app/rosters.py": "words that clerks type into the sheet",
     "app/exams/scores.py": "words that clerks type into the workbook",
     "app/messages.py": "the signature that carriers demand, and how the issuer is abbreviated",
     "app/models.py": "the trade's word beside a column",
     "app/specimens.py": "what stands on invented scans",
     "app/public.py": "an example of a certificate number",
+    "app/listcheck.py": "an example of a certificate number",
+    "app/measures.py": "words that officers type into the sheet",
 }
 MARKS_ALLOWED = {"frame.html": "安人员中文", "gate.html": "安"}  # the stamp, and the name of the language itself
 

@@ -17,20 +17,24 @@ from time import monotonic
 
 import pytest
 from huey import PostgresHuey
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock, schema, worker
+from app.certificates import printing
+from app.certificates.seal.authority import EmbeddedSeal
 from app.config import BadSetting
 from app.gateways import HttpGateway
 from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.messages import Owed, owe
-from app.models import Job, Message, Worker
+from app.models import CertificateVersion, Job, Message, Paper, Worker
 from app.storage import Store
 from app.vocabulary import JobState, MessageState
 from app.worker import HANDS, Foreman, queue
 from tests.carrier import carrier
 from tests.conftest import KEYS
+from tests.printed import printed
+from tests.seals import embedded
 
 ANGUAN = [sys.executable, "-m", "app.cli"]
 
@@ -50,6 +54,7 @@ def place(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("ANGUAN_") or name in {"HOST", "PORT"}]:
         monkeypatch.delenv(name)
     (tmp_path / "blobs").mkdir()
+    embedded(tmp_path / "seal")
     (tmp_path / "keys.json").write_text(KEYS.dump())
     (tmp_path / "keys.json").chmod(0o600)
     monkeypatch.setenv("ANGUAN_HOME", str(tmp_path))
@@ -98,7 +103,8 @@ def start(place) -> Iterator[Callable[..., subprocess.Popen]]:
 def tools(house, home) -> Tools:
     """What this process works with itself, a long time later."""
     later = timedelta(hours=1)
-    return Tools(house.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later)
+    keeper = EmbeddedSeal(home / "seal")
+    return Tools(house.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=keeper)
 
 
 def workers(session: Session) -> set[int]:
@@ -174,6 +180,54 @@ def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session
     assert set(taken) == owed
     assert taken.total() - 600 <= 30 * HANDS
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
+
+
+def drawn(session: Session) -> int:
+    number = session.scalar(select(func.count(CertificateVersion.digest)))
+    session.rollback()  # SQLite has one writer, and this session must not be it
+    return number
+
+
+def have_many_drawn(session, home, many: int) -> None:
+    printing.have_drawn(session, printed(session, Store(home / "blobs"), many), at=clock.now())
+    session.commit()
+    session.rollback()
+
+
+def each_once(session, home, many: int) -> None:
+    """One digest per version, and an object for each; what a killed hand left behind is the sweeper's."""
+    kept = {*session.scalars(select(CertificateVersion.digest))}
+    there = {place.name for place in (home / "blobs").glob("??/??/*")} - {*session.scalars(select(Paper.digest))}
+    assert (len(kept), None in kept) == (many, False)
+    assert kept <= there
+
+
+def test_a_worker_killed_in_the_middle_of_papers_draws_each_once(session, home, start, tools):
+    have_many_drawn(session, home, 60)
+    process = start("worker")
+    until(lambda: drawn(session) >= 20)
+    process.kill()
+    process.wait()
+    run_due(tools, HANDLERS, most=9)
+    each_once(session, home, 60)
+    assert set(session.scalars(select(Job.state).where(Job.kind == printing.KIND))) == {JobState.DONE}
+
+
+@pytest.mark.proof
+def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session, home, start, tools):
+    have_many_drawn(session, home, 2_000)
+    chance = random.Random(20)  # noqa: S311
+    for _kill in range(20):
+        workers = [start("worker"), start("worker")]
+        goal = drawn(session) + chance.randint(1, 80)
+        until(lambda goal=goal: drawn(session) >= min(goal, 2_000), seconds=180)
+        for process in workers:
+            process.kill()
+            process.wait()
+        session.execute(update(Job).where(Job.state == JobState.RUNNING).values(lease_until=clock.now()))  # two minutes pass
+        session.commit()
+    run_due(tools, HANDLERS, most=99)
+    each_once(session, home, 2_000)
 
 
 # --- the foreman ------------------------------------------------------------------------------------
@@ -267,17 +321,17 @@ def ready(port: str) -> int:
     return caller.getresponse().status
 
 
-def test_the_server_starts_a_worker_keeps_one_and_takes_it_along(empty, start):
+def test_the_server_starts_workers_keeps_them_and_takes_them_along(empty, start):
     port = free_port()
-    server = start("serve", "--port", port, "--workers", "1")
+    server = start("serve", "--port", port, "--workers", "1", "--background", "2")
     assert f"http://127.0.0.1:{port}" in server.stdout.readline()
-    (first,) = until(lambda: workers(empty))
-    os.kill(first, signal.SIGKILL)
-    (second,) = until(lambda: workers(empty) - {first})
+    both = until(lambda: len(workers(empty)) == 2 and workers(empty))
+    os.kill(min(both), signal.SIGKILL)
+    later = until(lambda: workers(empty) - both)
     assert ready(port) == 200
     server.terminate()
     assert server.wait(30) == 0
-    assert not alive(second)
+    assert not [one for one in {max(both), *later} if alive(one)]
 
 
 def test_a_server_told_so_has_no_worker(empty, start):

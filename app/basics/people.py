@@ -11,16 +11,17 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 from werkzeug.wrappers import Response
 
 from app import audit, desk, parties
 from app.attachments import current
+from app.corrections import ITEMS
 from app.db import db
 from app.errors import HouseError
 from app.forms import HouseForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
 from app.identity import fold, mask_birth_date
-from app.models import Certificate, Paper, Person
+from app.models import Application, Certificate, Paper, Person
 from app.scans import (
     NEEDED,
     card,
@@ -36,7 +37,7 @@ from app.screens import Link, Screen, SelInterface, safe_next, shown
 from app.screens.query import Asked, Box
 from app.screens.reach import WithinReach
 from app.screens.screen import door
-from app.vocabulary import PERSON_PAPERS, CertificateStatus, Deed, Education, PaperKind, Position, TechnicalTitle
+from app.vocabulary import PERSON_PAPERS, CertificateStatus, Deed, Education, PaperKind, Position, State, TechnicalTitle
 
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
 CARDS = tuple(map(field_name, PERSON_PAPERS))
@@ -163,6 +164,7 @@ class PersonScreen(Screen):
     ]
     add_template = edit_template = "basics/person_form.html"
     show_template = "basics/person.html"
+    items = ITEMS
 
     def _init_properties(self) -> None:
         super()._init_properties()
@@ -260,6 +262,14 @@ class PersonScreen(Screen):
 
     def checks(self, item: Person | None) -> list[Any]:
         return person_checks(current_kinds(db.session(), [item.id])[item.id] if item else ())
+
+    def sent_back(self, item: Person | None) -> list[Application]:
+        """This person's applications that were returned with marks: what is put right here counts for them."""
+        if item is None:
+            return []
+        mine = (Application.person_id == item.id, Application.enterprise_id == desk.actor().enterprise_id)
+        returned = select(Application).where(*mine, Application.state == State.RETURNED).order_by(Application.id)
+        return [one for one in db.session.scalars(returned.options(selectinload(Application.steps))) if one.marks]
 
     # --- one person --------------------------------------------------------------------------------
 

@@ -16,7 +16,10 @@ from app.casework.claims import (
     ReplacementScreen,
     TransferScreen,
 )
+from app.casework.correction import CorrectionView
 from app.casework.filing import FilingView, NewApplicationScreen
+from app.casework.packing import BundleView
+from app.casework.papers import PapersView
 from app.casework.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.casework.review import CaseView
 from app.casework.standing import CertificateHistoryView
@@ -34,8 +37,18 @@ ENTRIES = (
     (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
+    (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
 )
-PAGES = (FilingView, ClaimView, CaseView, ArchiveView, CertificateFileView, CertificateHistoryView)
+PAGES = (
+    FilingView,
+    ClaimView,
+    CorrectionView,
+    CaseView,
+    ArchiveView,
+    CertificateFileView,
+    CertificateHistoryView,
+    BundleView,
+)
 
 
 def register(appbuilder: Any) -> None:

@@ -6,6 +6,7 @@ Law: shown from what was kept, never from what stands there today; every opening
 import builtins
 import io
 from datetime import timedelta
+from typing import Any
 
 from flask import request, send_file, url_for
 from flask_appbuilder import BaseView
@@ -17,7 +18,7 @@ from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
 from app import desk
-from app.casework import bundle
+from app.casework import bundle, packing
 from app.casework.claim import claim_of
 from app.casework.claims import certificate_links
 from app.casework.letters import FORMS, letters_of, long_day, may_see_numbers, opening, printed
@@ -36,7 +37,7 @@ from app.scope import must_reach
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.furniture import safe_next
 from app.screens.query import contains
-from app.screens.reach import ROW, WithinReach
+from app.screens.reach import ROW, WithinReach, asked_ids
 from app.screens.screen import door
 from app.vocabulary import CertificateStatus, Deed, State
 
@@ -146,7 +147,7 @@ class CertificateScreen(Screen):
     datamodel = SelInterface(Certificate)
     route_base = "/certificates"
     class_permission_name = "Certificate"
-    base_permissions = ["can_list"]
+    base_permissions = ["can_list", "can_pack"]
     base_filters = [["id", WithinReach, None]]
     exclude_route_methods = {"show", "add", "edit", "delete"}
     list_template = "casework/list.html"
@@ -172,6 +173,30 @@ class CertificateScreen(Screen):
     @door("/")
     def list(self) -> Response | str:
         return super().list()
+
+    @door("/pack", "POST")
+    def pack(self) -> Response:
+        """The ticked ones as a zip, or all that match the query (``?every=1``)."""
+        home = url_for("CertificateScreen.list")
+        return packing.pack(self._matching() if "every" in request.args else asked_ids(), home)
+
+    def _matching(self) -> builtins.list[int]:
+        """One more than may be packed, so that too many are refused and not cut off in silence."""
+        query = self.datamodel.within_reach(*self.asked().conditions.values())
+        rows: Any = query.with_entities(Certificate.id).limit(desk.office().largest_bundle + 1)
+        return [row[0] for row in rows]
+
+    def batch_links(self) -> builtins.list[Link]:
+        pack = url_for("CertificateScreen.pack")
+        return [Link(gettext("Download the ticked as zip"), pack, icon="download", post=True)] if self.may("pack") else []
+
+    def head_links(self) -> builtins.list[Link]:
+        if not self.may("pack"):
+            return []
+        asked = {name: value for name, value in self.asked().args().items() if name not in ("page", "size", "sort")}
+        every = url_for("CertificateScreen.pack", every=1, **asked)
+        word = gettext("Download what matches as zip") if asked else gettext("Download all as zip")
+        return [Link(word, every, icon="download", post=True)]
 
     def cell(self, column: str, item: Certificate) -> object | None:
         if column == "status":

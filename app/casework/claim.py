@@ -6,31 +6,25 @@ Law: before and after stand side by side, both as they were submitted; numbers o
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from flask_babel import gettext
 
 from app import corrections, desk
-from app.casework.sayings import Pairs, word
+from app.casework.sayings import WORDS, Pairs, word
 from app.certificates.lifecycle import extended
 from app.facts import Facts
 from app.identity import mask_id, mask_mobile
 from app.particulars import particulars_of
-from app.screens import shown
 from app.vocabulary import (
     CLOSED,
     Category,
     CertificateStatus,
-    Education,
     MatterKind,
-    Position,
     ReplacementReason,
-    TechnicalTitle,
     reason_of,
 )
 
 CORRECTED = ("name", "id_number")
-WORDS = {"position": Position, "education": Education, "technical_title": TechnicalTitle}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +35,7 @@ class Turn:
     before: object
     after: object
     masked: bool = False  # differs in what is not shown
+    item: str = ""  # what it is marked by
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +43,18 @@ class Claim:
     certificate: Pairs
     reason: Pairs
     turns: list[Turn]
-    corrected: list[Turn]  # since the submission before
 
 
-def claim_of(case: Facts, before: dict[str, Any] | None = None, *, in_full: bool = False, today: bool = True) -> Claim:
-    """Everything about one case that its matter adds; ``before`` is the snapshot of the submission before.
+def claim_of(case: Facts, *, in_full: bool = False, today: bool = True) -> Claim:
+    """Everything about one case that its matter adds.
 
     Without ``today`` nothing is said of how the certificate stands by now: the archive tells what was.
     """
     turns = [turn for turn in _turns(case, in_full=in_full) if turn.masked or str(turn.before) != str(turn.after)]
-    return Claim(_certificate(case, today=today), _reason(case), turns, _corrected_since(case, before, in_full=in_full))
+    return Claim(_certificate(case, today=today), _reason(case), turns)
 
 
-def _corrected_since(case: Facts, before: dict[str, Any] | None, *, in_full: bool = False) -> list[Turn]:
-    """What an officer looks at again: what differs from the submission before."""
-    if not before or not case.snapshot:
-        return []
-    return [
-        Turn(change.label, _said(change.item, change.before, in_full), _said(change.item, change.after, in_full))
-        for change in corrections.changes(before, case.snapshot)
-    ]
-
-
-def _said(item: str, value: Any, in_full: bool) -> object:
-    section, _dot, name = item.partition(".")
-    if section in ("papers", "pledge", "qualifications"):
-        return gettext("Scan no. %(number)s", number=shown(value)) if value else gettext("Not uploaded")
-    return _plain(name, str(value or ""), in_full)
-
-
-def _plain(name: str, text: str, in_full: bool) -> object:
+def plain(name: str, text: str, in_full: bool = False) -> object:
     """A stored value as people read it."""
     if name in WORDS:
         return word(WORDS[name], text)
@@ -114,7 +91,7 @@ def _reason(case: Facts) -> Pairs:
     told: Pairs = [(gettext("Reason"), reason.label)]
     for field in particulars_of(case.matter, case.reason_code, case.category):
         if field.name not in (*CORRECTED, "category"):
-            told.append((field.label, case.submitted_details.get(field.name, "")))
+            told.append((field.label, case.submitted_details.get(field.name, ""), f"details.{field.name}"))
     return told
 
 
@@ -147,4 +124,5 @@ def _corrections(case: Facts, *, in_full: bool) -> Iterator[Turn]:
         if section == "person" and name in printed and name != "mobile":
             before, after = str(printed[name] or ""), str(wanted[name] or "")
             if before != after:
-                yield Turn(label, _plain(name, before, in_full), _plain(name, after, in_full), masked=True)
+                said = f"details.{name}" if name in CORRECTED else ""
+                yield Turn(label, plain(name, before, in_full), plain(name, after, in_full), masked=True, item=said)

@@ -33,6 +33,7 @@ from app.casework.filing import (
 )
 from app.casework.outcome import Gap, gaps_of
 from app.casework.queues import here
+from app.corrections import ITEMS
 from app.db import db
 from app.errors import HouseError, NotFound, Refusal, Unmet
 from app.facts import Facts, of_applications, of_candidates, of_certificates
@@ -198,6 +199,8 @@ class ClaimView(BaseView):  # type: ignore[misc]
             is_transfer=asked.matter is TRANSFER,
             lines=sorted(lines, key=lambda line: (not line.ticked, not line.open)),
             parts=parts,
+            returned=[a for a in asked.filing.applications if a.marks] if asked.filing else [],
+            items=ITEMS,
             reasons=list(REASONS.get(asked.matter, ())),
             people=_people() if asked.is_incoming and not asked.filing else [],
             categories=CURRENT_CATEGORIES,
@@ -325,15 +328,16 @@ def _parts(asked: Asked) -> list[Part]:
     if asked.matter in REASONS and asked.reason not in {reason.value for reason in REASONS[asked.matter]}:
         return []
     enterprise_id, on, office = desk.actor().enterprise_id or 0, desk.today(), desk.office()
-    there = {a.certificate_id: a for a in asked.filing.applications if a.state in CHANGEABLE} if asked.filing else {}
+    there = {a.certificate_id: a for a in asked.filing.applications if _is_open(a)} if asked.filing else {}
+    locked = {a.certificate_id for a in asked.filing.applications if a.marks} if asked.filing else set()
     filed = of_applications(db.session, [a.id for a in there.values()])
     cases: dict[int | None, Facts] = {}
     if asked.is_incoming:
-        if asked.incoming and not there:
+        if asked.incoming and not there and not locked:
             found = of_candidates(db.session, enterprise_id, asked.matter, [asked.incoming], reason_code=asked.reason)
             cases |= {None: case for case in found.values() if case.employer_id == enterprise_id}  # noqa: B035 - one at most
     else:
-        new = [key for key in asked.ticked if key not in there]
+        new = [key for key in asked.ticked if key not in there and key not in locked]
         held = of_certificates(db.session, enterprise_id, asked.matter, new, reason_code=asked.reason) if new else {}
         cases = {key: case for key, case in held.items() if asked.matter is TRANSFER or _is_own(case, enterprise_id)}
     cases |= {key: filed[a.id] for key, a in there.items() if key is None or key in asked.ticked}
@@ -351,6 +355,11 @@ def _parts(asked: Asked) -> list[Part]:
             )
         )
     return _shared(asked, parts)
+
+
+def _is_open(application: Application) -> bool:
+    """What was returned with marks has a page of its own, and is locked here."""
+    return application.state in CHANGEABLE and not application.marks
 
 
 def _is_own(case: Facts, enterprise_id: int) -> bool:
@@ -393,10 +402,10 @@ def _card_name(kind: PaperKind, key: str) -> str:
     return f"paper_{kind.value}-{key}"
 
 
-def _control(field: Particular, name: str, case: Facts) -> Any:
+def control(field: Particular, name: str, case: Facts) -> Any:
     """What stands on the certificate now is said below the field that corrects it."""
     now = case.person.get(field.name, "")
-    hint = _("Now: %(value)s", value=now) if now else ""
+    hint = gettext("Now: %(value)s", value=now) if now else ""  # lazy words would be shown as markup
     checks = [Required()] if field.required else []
     if field.name == "category":
         return ChoiceField(field.label, choices=[("", "—"), *((one.value, str(one.label)) for one in DIVIDED)])
@@ -411,7 +420,7 @@ def _drawn(asked: Asked, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
     controls: dict[str, Any] = {}
     for n, part in enumerate(parts):
         controls |= {
-            name: _control(field, name, part.facts) for field, name in zip(part.fields, part.field_names, strict=True)
+            name: control(field, name, part.facts) for field, name in zip(part.fields, part.field_names, strict=True)
         }
         for kind, name in zip(part.kinds, part.card_names, strict=True):
             controls[name] = scan_field(kind)
@@ -485,7 +494,7 @@ def _said(key: str) -> dict[str, str]:
 def _take_in(filing: Filing, parts: list[Part]) -> None:
     """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
     actor, at, office, store = desk.actor(), desk.moment(), desk.office(), desk.store()
-    own = [application for application in filing.applications if application.state in CHANGEABLE]
+    own = [application for application in filing.applications if _is_open(application)]
     wrong: list[Refusal] = []
     for part in parts:
         owners = own if part.key == SHARED else [part.application] if part.application else []

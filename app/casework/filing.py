@@ -23,6 +23,7 @@ from app.casework.outcome import Gap, Left, gaps_of, left_of
 from app.casework.queues import CaseList, here
 from app.casework.sayings import exam_words
 from app.casework.words import BATCH_VERBS, VERBS
+from app.corrections import ITEMS
 from app.db import db
 from app.errors import HouseError, Refusal, Unmet
 from app.filings import Candidate, Pick
@@ -121,7 +122,7 @@ class FilingList(CaseList):
         links = []
         if item.state in CHANGEABLE:
             links.append(Link(VERBS[Action.SUBMIT], url_for(f"{self.endpoint}.submit", only=item.id), post=True))
-            links.append(Link(gettext("Edit"), self.form_url(item)))
+            links.append(self.correction_link(item) if item.marks else Link(gettext("Edit"), self.form_url(item)))
         links.append(self.read_link(item))
         if item.state in WITHDRAWABLE:
             url = url_for(f"{self.endpoint}.withdraw", only=item.id)
@@ -132,6 +133,9 @@ class FilingList(CaseList):
             sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
             links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
         return [*links, *self.archive_links(item)]
+
+    def correction_link(self, item: Application) -> Link:
+        return Link(gettext("Correct"), url_for("CorrectionView.edit", application_id=item.id, next=here()))
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)
@@ -233,6 +237,8 @@ class FilingView(BaseView):  # type: ignore[misc]
             form=form,
             filing=filing,
             lines=lines,
+            returned=[a for a in filing.applications if a.marks] if filing else [],
+            items=ITEMS,
             settled=[a for a in filing.applications if a.state is not State.DRAFT] if filing else [],
             changeable=CHANGEABLE,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),

@@ -182,7 +182,10 @@ def _on_paper(letter: Letter, case: Application, facts: Facts) -> paper.Page:
 def _form(case: Application, facts: Facts) -> paper.Page:
     in_full = may_see_numbers(case)
     claim = claim_of(facts, in_full=in_full, today=False)
-    asked: Pairs = [*claim.reason, *((turn.label, f"{shown(turn.before)} → {shown(turn.after)}") for turn in claim.turns)]
+    asked: Pairs = [
+        *(pair[:2] for pair in claim.reason),
+        *((turn.label, f"{shown(turn.before)} → {shown(turn.after)}") for turn in claim.turns),
+    ]
     opinions: Pairs = [(step["label"], _in_lines(step["text"], step["who"], step["at"])) for step in reversed(history(case))]
     tables = (
         (gettext("About the person"), about_person(facts, in_full=in_full)),

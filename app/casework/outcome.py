@@ -58,11 +58,11 @@ def left_of(planned: Plan, back: str = "") -> list[Left]:
     ]
 
 
-def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[Plan], None] | None = None) -> Response | str:
+def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[Plan], str] | None = None) -> Response | str:
     """Carry out one action on many, commit, and tell what became of each.
 
     ``afterwards`` is called between the commit and the next question to the database, so that no transaction is open
-    when it writes beside this one.
+    when it writes beside this one. It answers with the page where what goes on in the background is seen, if anything does.
     """
     office, reason = desk.office(), asked_reason()
     try:
@@ -71,12 +71,10 @@ def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[P
     except HouseError as no:
         told_here(no)
         return redirect(safe_next(home))
-    if afterwards is not None:
-        afterwards(planned)
-    return told(planned, action, home)
+    return told(planned, action, home, afterwards(planned) if afterwards else "")
 
 
-def told(planned: Plan, action: Action, home: str) -> Response | str:
+def told(planned: Plan, action: Action, home: str, goes_on: str = "") -> Response | str:
     """Back to the list when all went well; else a page, for a cookie has no room for a hundred sentences."""
     back = safe_next(home)
     if not planned.refused:
@@ -92,7 +90,7 @@ def told(planned: Plan, action: Action, home: str) -> Response | str:
             ),
             "success",
         )
-        return redirect(back)
+        return redirect(goes_on or back)
     page = render_template(
         "casework/outcome.html",
         title=gettext("Result: %(verb)s", verb=BATCH_VERBS.get(action, VERBS[action])),
@@ -100,5 +98,6 @@ def told(planned: Plan, action: Action, home: str) -> Response | str:
         done=[planned.names[key] for key in planned.passes],
         left=left_of(planned, back),
         back=back,
+        goes_on=goes_on,
     )
     return Response(page, 200 if planned.passes else 422, mimetype="text/html")

@@ -1,32 +1,60 @@
-"""Certificates as files: drawn at once after an approval, or when somebody first needs them, and handed out by permission.
+"""Certificates as files: a few drawn at once, many by jobs that are watched here, each handed out by permission.
 
-Law: a paper that cannot be drawn never undoes the approval; it is tried again when it is needed.
+Law: a paper that cannot be drawn never undoes the approval; it is named here, and tried again when somebody asks for it.
 """
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from flask import flash, jsonify, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
 from sqlalchemy import select
+from werkzeug.wrappers import Response
 
-from app import desk
+from app import desk, jobs
 from app.certificates.drawing import paper_of
+from app.certificates.printing import Progress, progress_of, try_again, undrawn
+from app.db import db
 from app.errors import HouseError
 from app.models import CertificateVersion
+from app.screens import safe_next
+from app.screens.datamodel import as_id
+from app.screens.furniture import may_open
+from app.screens.screen import door
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 200  # as many as are drawn while the officer waits (about 10 ms each)
+AT_ONCE = 5  # as many as are drawn while the officer waits
+LISTED = 100  # papers named on one page
+
+FAULTS: Mapping[str, object] = {
+    "unprintable": _("The name or the enterprise has a character that no font of the system has."),
+    "unreadable-photo": _("The photo is damaged. It must be handed in anew with an application for replacement."),
+    "file-missing": _("The photo is missing from the store. Have it restored from the backup, then try again."),
+}
+MACHINES = _("The system could not write the file (%(fault)s). It is tried again by itself for some minutes.")
 
 
-def draw_at_once(application_ids: Sequence[int]) -> None:
-    """Draw what these approvals issued; more than ``AT_ONCE`` are left to be drawn when they are needed."""
-    if not application_ids or len(application_ids) > AT_ONCE:
-        return
+def draw_at_once(application_ids: Sequence[int]) -> str:
+    """Draw a few; of more, the address where one sees how far the jobs are. The approval has asked for all of them."""
+    if not application_ids:
+        return ""
     issued = select(CertificateVersion.id).where(CertificateVersion.application_id.in_(application_ids))
     with desk.aside() as session:
         versions = list(session.scalars(issued.where(CertificateVersion.digest.is_(None)).order_by(CertificateVersion.id)))
-    for version_id in versions:  # one transaction each: nobody else waits while two hundred pages are drawn
+    if len(versions) > AT_ONCE:
+        return url_for("PapersView.watch", batch=versions[0])
+    draw_these(versions)
+    return ""
+
+
+def draw_these(version_ids: Sequence[int]) -> None:
+    """Draw each in a transaction of its own; one that cannot be drawn is left, and said so in the log."""
+    for version_id in version_ids:
         try:
             _drawn(version_id)
         except HouseError as no:
@@ -42,4 +70,73 @@ def opened(version: CertificateVersion) -> io.BytesIO:
 
 def _drawn(version_id: int) -> bytes:
     with desk.aside() as session:
-        return paper_of(session, desk.store(), session.get_one(CertificateVersion, version_id), desk.office())
+        version = session.get_one(CertificateVersion, version_id)
+        return paper_of(session, desk.store(), version, desk.office(), desk.seal(), at=desk.moment())
+
+
+class PapersView(BaseView):  # type: ignore[misc]
+    """How far the papers are: of one approval, or all that are not there yet."""
+
+    route_base = "/papers-drawn"
+    class_permission_name = "Papers"
+    default_view = "watch"
+
+    @door("/")
+    def watch(self) -> str:
+        batch = _batch()
+        progress = progress_of(db.session, desk.actor(), batch)
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/papers.html",
+            title=gettext("Drawing of e-certificates"),
+            batch=batch,
+            progress=progress,
+            sentence=sentence_of(progress, batch),
+            faults=[(one, _fault(one.fault)) for one in undrawn(db.session, desk.actor(), batch, most=LISTED)],
+            missed=bool(progress.waiting) and jobs.worker_is_missed(db.session, at=desk.moment()),
+            jobs_page=url_for("JobScreen.list") if may_open("can_list", "Job") else "",
+            back=safe_next(url_for("CertificateScreen.list")),
+        )
+
+    @door("/progress")
+    @permission_name("watch")  # type: ignore[untyped-decorator]
+    def progress(self) -> Response:
+        """The same for the page's script."""
+        batch = _batch()
+        found = progress_of(db.session, desk.actor(), batch)
+        answer = jsonify(done=found.done, total=found.total, waiting=found.waiting, sentence=str(sentence_of(found, batch)))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @door("/again", "POST")
+    def again(self) -> Response:
+        batch = _batch()
+        asked = try_again(db.session(), desk.actor(), at=desk.moment(), batch=batch)
+        db.session.commit()
+        told = (
+            gettext("%(n)s e-certificates are drawn anew.", n=asked) if asked else gettext("There is nothing to try again.")
+        )
+        flash(told, "success" if asked else "info")
+        return redirect(url_for("PapersView.watch", batch=batch or None))
+
+
+def _batch() -> int:
+    return as_id(request.args.get("batch", "")) or 0
+
+
+def _fault(code: str) -> object:
+    return FAULTS.get(code) or gettext(str(MACHINES), fault=code)
+
+
+def sentence_of(progress: Progress, batch: int) -> object:
+    """How far it is, in one sentence."""
+    if not batch:
+        return gettext("%(n)s e-certificates are still to be drawn.", n=f"{progress.waiting:,}")
+    if progress.waiting:
+        return gettext("Drawing e-certificates: %(done)s / %(total)s", done=f"{progress.done:,}", total=f"{progress.total:,}")
+    if progress.failed:
+        return gettext(
+            "%(done)s of %(total)s e-certificates are ready; the others are named below.",
+            done=f"{progress.done:,}",
+            total=f"{progress.total:,}",
+        )
+    return gettext("All %(total)s e-certificates are ready.", total=f"{progress.total:,}")

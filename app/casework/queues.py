@@ -23,7 +23,7 @@ from app.casework.words import BATCH_VERBS, REASONS, VERBS, moves_of
 from app.clock import office_day
 from app.identity import fold_certificate_number
 from app.models import Application, Certificate
-from app.scope import CASE_OFFICERS
+from app.scope import CASE_OFFICERS, decides, level_of
 from app.screens import Link, Screen, SelInterface, shown
 from app.screens.bench import Standing
 from app.screens.datamodel import COUNT_CAP
@@ -136,14 +136,25 @@ class QueueScreen(CaseList):
 
     # --- what can be done -------------------------------------------------------------------------------
 
+    def decides(self) -> bool:
+        """Whether this stage is left to officers of the reader's region."""
+        return decides(desk.actor(), self.moves[0].by, desk.office())
+
+    def note(self) -> object:
+        if self.decides():
+            return ""
+        level = level_of(self.moves[0].by, desk.office())
+        return gettext("This stage is decided by %(level)s; you may read what your region has filed.", level=level)
+
     def row_links(self, item: Application) -> builtins.list[Link]:
-        if item.state is not self.waits:
+        if item.state is not self.waits or not self.decides():
             return [self.read_link(item), *self.archive_links(item)]
         word = VERBS[Action.ACCEPT] if self.stage is Stage.ACCEPTANCE else gettext("Review")
         return [Link(word, url_for("CaseView.show", application_id=item.id, next=here())), self.read_link(item)]
 
     def batch_links(self) -> builtins.list[Link]:
-        if request.args.get(self.tabs_column, self.waits.value) != self.waits.value or not self.may("batch"):
+        waits = request.args.get(self.tabs_column, self.waits.value) == self.waits.value
+        if not (waits and self.may("batch") and self.decides()):
             return []
         return [
             Link(
@@ -233,8 +244,8 @@ class ClosedScreen(CaseList):
         return [self.read_link(item), *self.archive_links(item)]
 
 
-def _draw(planned: Plan) -> None:
-    draw_at_once([*planned.passes])
+def _draw(planned: Plan) -> str:
+    return draw_at_once([*planned.passes])
 
 
 # --- where one stands in a queue --------------------------------------------------------------------------

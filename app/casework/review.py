@@ -17,13 +17,15 @@ from werkzeug.wrappers import Response
 from app import audit, desk
 from app.casework.checks import checks_of
 from app.casework.claim import claim_of
+from app.casework.marking import asked_marks, corrected_since, marking_of
 from app.casework.papers import draw_at_once
 from app.casework.progress import history, last_step, progress
 from app.casework.queues import due, standing_of
 from app.casework.reach import case_of
-from app.casework.sayings import about_case, about_person, brief, scans_of
+from app.casework.sayings import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.casework.words import REASONS, VERBS
 from app.clock import office_day
+from app.corrections import ITEMS, remark_of
 from app.db import db
 from app.errors import HouseError, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
@@ -74,6 +76,8 @@ class CaseView(BaseView):  # type: ignore[misc]
         action = _chosen_action()
         place = standing_of(case, request.form.get("next", ""))
         follow = place.following if place else safe_next("/")
+        if request.form.get("then") == "look":
+            return self._page(case)
         try:
             if action is None:
                 raise Unmet.because(Refusal("no-decision", _("Please choose a result first."), "decision"))
@@ -97,7 +101,8 @@ class CaseView(BaseView):  # type: ignore[misc]
         """R68: the three originals were shown at the counter."""
         case = case_of(application_id)
         try:
-            verify_originals(db.session, application_id, _ticks(), desk.actor(), at=desk.moment())
+            at, office = desk.moment(), desk.office()
+            verify_originals(db.session, application_id, _ticks(), desk.actor(), at=at, office=office)
             db.session.commit()
         except Unmet as no:
             db.session.rollback()
@@ -117,7 +122,7 @@ class CaseView(BaseView):  # type: ignore[misc]
 
     def _page(self, case: Application, said: Said = OPENED, *, reading: bool = False) -> Response:
         facts = of_applications(db.session, [case.id])[case.id]
-        moves = [] if reading or said.stale else [m for m in moves_open_to(desk.actor(), case) if m.stage]
+        moves = [] if reading or said.stale else [m for m in moves_open_to(desk.actor(), case, desk.office()) if m.stage]
         address = request.values.get("next", "")
         place = None if reading else standing_of(case, address)
         page = self.render_template(
@@ -130,19 +135,20 @@ class CaseView(BaseView):  # type: ignore[misc]
             reading=reading or not moves,
             progress=progress(case),
             history=history(case),
-            facts=[*about_person(facts, in_full=said.revealed), *about_case(case, facts)]
-            if reading or not moves
-            else brief(case, facts, in_full=said.revealed),
-            claim=claim_of(facts, case.snapshot_before, in_full=said.revealed),
+            facts=_told_of(case, facts, moves, in_full=said.revealed),
+            claim=claim_of(facts, in_full=said.revealed),
+            items=ITEMS,
+            remark_of=remark_of,
+            corrected=corrected_since(case, facts, in_full=said.revealed),
             due=due(case.due_on, desk.today()) if case.due_on else None,
-            scans=scans_of(facts),
+            scans=scans_of(facts, case.snapshot_before),
             place=place,
             back=safe_next(place.address if place else home()),
             may_reveal=bool(desk.actor().roles & CASE_OFFICERS) and not said.revealed,
             edit=_edit_address(case),
             against=_against(case),
             archive=case.state is not State.DRAFT and route("ArchiveView.show", application_id=case.id),
-            **(_decision(case, facts, moves, said) if moves else {"moves": []}),
+            **(_decision(case, facts, moves, said) if moves else {"moves": [], "marking": None}),
         )
         return Response(page, said.status, mimetype="text/html")
 
@@ -166,9 +172,9 @@ def _decide(case: Application, action: Action) -> None:
     _must_be_as_seen(case.id)
     ticks = _ticks()
     if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
-        verify_originals(db.session, case.id, ticks, actor, at=at)
-    reason = asked_reason()
-    planned = carry_out(db.session, [case.id], action, actor, reason=reason, at=at, office=office)
+        verify_originals(db.session, case.id, ticks, actor, at=at, office=office)
+    reason, marks = asked_reason(), asked_marks() if action is Action.RETURN else ()
+    planned = carry_out(db.session, [case.id], action, actor, reason=reason, marks=marks, at=at, office=office)
     refused = planned.refused.get(case.id, ())
     for no in (Stale, NotFound, NotAllowed):
         if any(refusal.code == no.code for refusal in refused):
@@ -210,6 +216,17 @@ def _moved_by(case: Application) -> object:
 # --- what the deciding page shows besides ---------------------------------------------------------------
 
 
+def _told_of(case: Application, facts: Facts, moves: Sequence[Move], *, in_full: bool) -> Pairs:
+    """All there is for reading; what matters for deciding; item by item for marking."""
+    if not moves:
+        return [*about_person(facts, in_full=in_full), *about_case(case, facts)]
+    return (item_by_item if _may_return(moves) else brief)(case, facts, in_full=in_full)
+
+
+def _may_return(moves: Sequence[Move]) -> bool:
+    return any(move.action is Action.RETURN for move in moves)
+
+
 def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
     moves = sorted(moves, key=lambda move: not move.agreed)
     blocking = _blocking(case.id, moves[0].action)
@@ -222,6 +239,7 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said
         "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
         "reason": asked_reason(),
         "seen": getattr(last_step(case), "id", ""),
+        "marking": marking_of(facts, said.refusals) if _may_return(moves) else None,
         "checks": checks_of(facts, blocking, office_day(at), office),
         "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,
         "originals": [(kind, kind in _ticks()) for kind in ORIGINALS]
@@ -241,7 +259,9 @@ def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
 
 def _edit_address(case: Application) -> str:
     """Where the enterprise corrects it, while it is in its own hands."""
-    mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case))
+    mine = any(move.action is Action.SUBMIT for move in moves_open_to(desk.actor(), case, desk.office()))
+    if mine and case.marks:
+        return route("CorrectionView.edit", application_id=case.id)
     return route("FilingView.edit", filing_id=case.filing_id) if mine else ""
 
 

@@ -70,6 +70,7 @@ class Print:
     enterprise: str
     valid_to: str
     replaced_at: object
+    sealed_at: object
     pdf: str
     case: str
 
@@ -99,6 +100,7 @@ def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
             version.face.get("enterprise", ""),
             version.face.get("valid_to", ""),
             version.replaced_at,
+            version.sealed_at,
             url_for("CertificateFileView.open", version_id=version.id) if open_pdf else "",
             cases.get(version.application_id or 0, ""),
         )

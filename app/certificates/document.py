@@ -242,6 +242,9 @@ PHOTO_X, PHOTO_Y, PHOTO_WIDTH, PHOTO_HEIGHT = 141.0, 161.2, float(portrait.WIDTH
 CODE_X, CODE_Y, CODE_SIDE = 34.0, 45.0, 34.0
 ISSUE_X, ISSUED_X, ISSUER_Y, DATE_Y = 98.0, 123.0, 67.5, 56.0
 SEAL_X, SEAL_Y, SEAL_RADIUS = 152.0, 63.0, 21.0
+SEAL_BOX = (  # in points: where a click opens the signature
+    (SEAL_X - SEAL_RADIUS) * MM, (SEAL_Y - SEAL_RADIUS) * MM, (SEAL_X + SEAL_RADIUS) * MM, (SEAL_Y + SEAL_RADIUS) * MM,
+)  # fmt: skip
 
 Point = tuple[float, float]
 

@@ -1,17 +1,20 @@
-"""The paper of a certificate version: drawn from its stored face when it is first needed, kept in the store from then on.
+"""The paper of a certificate version: drawn from its stored face and sealed when it is first needed, kept from then on.
 
-Law: nothing but the face, the photo it names and the version's own token goes into the page, so that drawing again gives the
-same paper; two who draw at once keep one.
+Law: nothing but the face, the photo it names and the version's own token goes into the page; what is kept is sealed, or
+nothing is; two who draw at once keep one.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.certificates import document
+from app.certificates.seal.pades import Words, sealed
+from app.certificates.seal.provider import SealProvider, Suite
 from app.config import Office
 from app.models import CertificateVersion, Paper
 from app.storage import Store
@@ -39,25 +42,70 @@ POSITIONS: Mapping[str, str] = {
 }
 
 
-def paper_of(session: Session, store: Store, version: CertificateVersion, office: Office) -> bytes:
-    """The PDF of a version, drawn now if it never was or if the store has lost it. The caller commits.
+REASON = "电子证照签发"
+DEMONSTRATION = "演示印章，不具有法律效力"
 
-    Raises ``Unprintable``, ``Unreadable`` (the photo) or ``FileMissing`` (its bytes), and keeps nothing then.
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A finished paper, and whose seal is on it since when."""
+
+    data: bytes
+    sealed_by: str
+    sealed_at: datetime
+
+
+def paper_of(
+    session: Session, store: Store, version: CertificateVersion, office: Office, provider: SealProvider, *, at: datetime
+) -> bytes:
+    """The sealed PDF of a version, made now if it never was or if the store has lost it. The caller commits.
+
+    Raises ``Unprintable``, ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealAway``, and keeps nothing then.
     """
     if version.digest and store.has(version.digest):
         return store.read(version.digest)
-    data = document.draw(face_of(session, store, version, office))
-    digest = store.put(data)  # the object first: no row may ever point to nothing
+    made = rendered(session, store, version, office, provider, at=at)
+    digest = store.put(made.data)  # the object first: no row may ever point to nothing
     # Not by assignment: that would be a line in the diary, and drawing is nobody's deed.
-    session.execute(
-        update(CertificateVersion).where(CertificateVersion.id == version.id).values(digest=digest),
+    won = session.execute(
+        update(CertificateVersion)
+        .where(CertificateVersion.id == version.id, CertificateVersion.digest.is_not_distinct_from(version.digest))
+        .values(digest=digest, fault="", sealed_by=made.sealed_by, sealed_at=made.sealed_at)
+        .returning(CertificateVersion.id),
         execution_options={"synchronize_session": False},
-    )
-    return data
+    ).first()
+    return made.data if won else store.read(_kept(session, version.id))
 
 
-def face_of(session: Session, store: Store, version: CertificateVersion, office: Office) -> document.Face:
-    """What is printed, from what was kept when the certificate was issued."""
+def _kept(session: Session, version_id: int) -> str:
+    """What somebody else made at the same time: theirs was first, so theirs is the paper."""
+    return str(session.scalar(select(CertificateVersion.digest).where(CertificateVersion.id == version_id)))
+
+
+def rendered(
+    session: Session, store: Store, version: CertificateVersion, office: Office, provider: SealProvider, *, at: datetime
+) -> Sealed:
+    """The paper as it is made anew. Keeps nothing."""
+    seal = provider.seal(Suite.P256, at=at)  # first: without one, nothing need be drawn
+    face = face_of(session, store, version, office, specimen=provider.demonstration)
+    return Sealed(sealed(document.draw(face), seal, _words(face), document.SEAL_BOX, at=at), seal.fingerprint, at)
+
+
+def _words(face: document.Face) -> Words:
+    """What a PDF reader tells of the seal. On a specimen, that it has no force."""
+    if face.specimen:
+        field, reason = DEMONSTRATION, f"{REASON}（{DEMONSTRATION}）"
+    else:
+        field, reason = face.seal_text, REASON
+    return Words(field=field, signer=f"{face.issuer} {field}", reason=reason, place=face.issuer)
+
+
+def face_of(
+    session: Session, store: Store, version: CertificateVersion, office: Office, *, specimen: bool = True
+) -> document.Face:
+    """What is printed, from what was kept when the certificate was issued. A specimen is whatever no lawful seal is set on:
+    a page that looked valid without one would be a forgery.
+    """
     kept = version.face
     category = Category(kept["category"])  # type: ignore[call-arg]
     return document.Face(
@@ -79,7 +127,7 @@ def face_of(session: Session, store: Store, version: CertificateVersion, office:
         photo=_photo(session, store, kept),
         address=f"{office.public_url}/v/{version.token}",
         licence_identifier=str(kept.get("licence_identifier", "")),
-        specimen=True,  # the house has no real seal to set; a page that looked valid without one would be a forgery
+        specimen=specimen,
     )
 
 

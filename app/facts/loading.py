@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
+from app import corrections
 from app.facts.case import CertificateFacts, Facts, OpenCase, PaperAsked, PassFacts
 from app.models import (
     Application,
@@ -384,7 +385,7 @@ def _facts(row: Row, about: _Surroundings) -> Facts:
         releasing=_releasing(row),
         papers_asked=about.papers_asked(row["matter"], row["category"], row["reason_code"]),
         application_papers=about.own_papers.get(row["application_id"], {}),
-        marked=tuple(mark["item"] for mark in marks or ()) if row["state"] is State.RETURNED else (),
+        marked=tuple(mark.item for mark in corrections.read(marks)) if row["state"] is State.RETURNED else (),
     )
 
 

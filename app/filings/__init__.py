@@ -1,9 +1,12 @@
 """Filings: an enterprise puts applications together, changes them and takes them away, until they are submitted.
 
 Law: this room makes and unmakes drafts; every step after that is ``workflow``'s. ``people`` files for people and what they
-passed, ``holdings`` for certificates that one holds, ``transfers`` for certificates that another enterprise holds.
+passed, ``holdings`` for certificates that one holds, ``transfers`` for certificates that another enterprise holds;
+``correcting`` opens what was marked.
 """
 
+from app.filings.correcting import correct_details as correct_details
+from app.filings.correcting import to_correct as to_correct
 from app.filings.folder import discard as discard
 from app.filings.folder import own_filing as own_filing
 from app.filings.holdings import amend_claims as amend_claims

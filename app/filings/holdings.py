@@ -92,6 +92,7 @@ def amend_claims(
     kept = {certificate_id: a for certificate_id, a in there.items() if a not in gone and a.state in CHANGEABLE}
     added = _chosen(session, filing.matter, [i for i in ids if i not in there], filing.enterprise_id, reason_code)
     categories = {case.certificate_id or 0: case.category for case in added}
+    kept = {i: a for i, a in kept.items() if not a.marks}  # what was marked is put right by ``correct``, the rest is locked
     read = _read(filing.matter, reason_code, categories | {i: a.category for i, a in kept.items()}, details or {})
     for certificate_id, application in kept.items():
         application.details = read[certificate_id]

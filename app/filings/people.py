@@ -125,7 +125,7 @@ def amend_incoming(
         raise NotFound
     filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, filing.applications)
     for application in filing.applications:
-        if application.state in CHANGEABLE:
+        if application.state in CHANGEABLE and not application.marks:
             application.details = read_particulars(filing.matter, INCOMING, application.category, details)
     session.flush()
     return filing

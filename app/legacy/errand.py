@@ -67,7 +67,7 @@ def take_over(means: Means, import_id: int, *, at: datetime) -> None:
     if course.phase is not LegacyPhase.IMPORTING or course.sheet_object is None:
         return
     sheet, province = opened(means.store, course.kind, course.sheet_object), _province(means)
-    deed = Deed(course.id, course.confirmed_by, at)
+    deed = Deed(course.id, course.by, at)
     ledger, done, tries = sheet.ledger(office_day(at), province), course.done, 0
     while done < len(sheet.lines):
         try:
@@ -91,10 +91,8 @@ def _write_chunk(means: Means, sheet: Sheet, ledger: Ledger, deed: Deed, done: i
         verdicts = ledger.look(session, lines)
         ledger.write(session, verdicts, deed)
         session.execute(insert(LegacyChunk), [{"import_id": deed.import_id, "first": done, "outcomes": _outcomes(verdicts)}])
-        tally = {outcome.value: sum(verdict.outcome is outcome for verdict in verdicts) for outcome in LegacyOutcome}
-        grown: dict[str, Any] = {name: getattr(LegacyImport, name) + count for name, count in tally.items()}
         session.execute(
-            update(LegacyImport).where(LegacyImport.id == deed.import_id).values(**grown, done=done + len(lines)),
+            update(LegacyImport).where(LegacyImport.id == deed.import_id).values(done=done + len(lines)),
             execution_options={"synchronize_session": False},
         )
     return done + len(lines)
@@ -149,7 +147,7 @@ def _reported(means: Means, sheet: Sheet, outcomes: Outcomes) -> dict[str, Any]:
     sealed = keyring.seal_bytes(report(sheet, outcomes, means.told), REPORT)
     found = [outcome for outcome, _reasons in outcomes.values()]
     counts = {outcome.value: found.count(outcome.value) for outcome in LegacyOutcome}
-    return {**counts, "total": len(sheet.lines), "report_object": means.store.put(sealed)}
+    return {"counts": counts, "total": len(sheet.lines), "report_object": means.store.put(sealed)}
 
 
 def _close(means: Means, course: LegacyImport, values: dict[str, Any], actor: str = "") -> None:
@@ -166,6 +164,6 @@ def _close(means: Means, course: LegacyImport, values: dict[str, Any], actor: st
             return
         if values["phase"] is LegacyPhase.DONE:
             session.execute(delete(LegacyChunk).where(LegacyChunk.import_id == course.id))
-        told = {name: value for name, value in values.items() if isinstance(value, int)} | {"phase": values["phase"].value}
+        told = {**values.get("counts", {}), "total": values.get("total", 0), "phase": values["phase"].value}
         at = values.get("finished_at") or course.received_at
-        audit.note(session, actor or course.received_by, DiaryDeed.CHANGE, LegacyImport.__tablename__, course.id, told, at=at)
+        audit.note(session, actor or course.by, DiaryDeed.CHANGE, LegacyImport.__tablename__, course.id, told, at=at)

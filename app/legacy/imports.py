@@ -67,7 +67,7 @@ def receive(
         sha256=sha256(data).hexdigest(),
         sheet_object=store.put(keyring.seal_bytes(data, SHEET)),
         received_at=at,
-        received_by=actor.name[:64],
+        by=actor.name[:64],
         expires_at=at + timedelta(days=office.legacy_report_days),
     )
     session.add(course)
@@ -79,9 +79,8 @@ def confirm(session: Session, import_id: int, digest: str, actor: Actor, *, at: 
     """确认导入. The caller commits, together with the job that does it. ``Stale`` unless this very sheet was just checked."""
     actor.demand(Role.ADMIN)
     here = (LegacyImport.id == import_id, LegacyImport.phase == LegacyPhase.CHECKED, LegacyImport.sha256 == digest)
-    values = {"phase": LegacyPhase.IMPORTING, "confirmed_by": actor.name[:64], "done": 0}
-    counts = dict.fromkeys((outcome.value for outcome in LegacyOutcome), 0)
-    _step(session, here, values | counts, actor, {"phase": ["checked", "importing"], "sha256": digest}, at)
+    values = {"phase": LegacyPhase.IMPORTING, "by": actor.name[:64], "done": 0}
+    _step(session, here, values, actor, {"phase": ["checked", "importing"], "sha256": digest}, at)
 
 
 def discard(session: Session, import_id: int, actor: Actor, *, at: datetime) -> None:

@@ -44,7 +44,6 @@ class Verdict:
 class Taken:
     """What a ``LegacyRecord`` holds."""
 
-    id: int
     row_id: int
     values: Plain
 
@@ -100,11 +99,9 @@ class Ledger(ABC):
 
     def _load_records(self, session: Session, keys: Sequence[str]) -> None:
         rows = session.execute(
-            select(LegacyRecord.id, LegacyRecord.key, LegacyRecord.row_id, LegacyRecord.taken).where(
-                LegacyRecord.kind == self.kind, LegacyRecord.key.in_(keys)
-            )
+            select(LegacyRecord.row_id, LegacyRecord.taken).where(LegacyRecord.kind == self.kind, LegacyRecord.key.in_(keys))
         )
-        self.records.update({row.taken["key"]: Taken(row.id, row.row_id, row.taken) for row in rows})
+        self.records.update({row.taken["key"]: Taken(row.row_id, row.taken) for row in rows})
 
     def _verdict(self, line: Line) -> Verdict:
         if not line.is_sound:
@@ -162,7 +159,7 @@ class Ledger(ABC):
         known = [verdict for verdict in going if verdict.key in self.records]
         fresh = [verdict for verdict in going if verdict.key not in self.records]
         if known:
-            rows = [{"id": self.records[verdict.key].id, "taken": verdict.taken} for verdict in known]
+            rows = [{"kind": self.kind, "key": verdict.key, "taken": verdict.taken} for verdict in known]
             session.execute(update(LegacyRecord), rows)
         if fresh:
             rows = [

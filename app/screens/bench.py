@@ -47,3 +47,5 @@ class Scan:
     small: str = ""
     pdf: bool = False
     name: str = ""
+    item: str = ""  # what it is marked by, where it can be marked
+    before: "Scan | None" = None  # what it was in the submission before, where it differs

@@ -102,6 +102,11 @@ def route(endpoint: str, **values: Any) -> str:
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""
 
 
+def may_open(permission: str, view: str) -> bool:
+    """Whether the reader holds this permission: a link that leads to a no is not shown."""
+    return bool(getattr(current_app, "appbuilder").sm.has_access(permission, view))  # noqa: B009 - Flask's type does not know it
+
+
 def reader() -> Any:
     """The account that is logged in, or None."""
     user = g.get("user")

@@ -34,4 +34,8 @@ def asked_ids() -> list[int]:
 
 def asked_reason() -> str:
     """The reason that was typed, without marks that no paper shows and PostgreSQL does not take."""
-    return re.sub("[\x00-\x08\x0b-\x1f\x7f]", "", request.form.get("reason", "").replace("\r\n", "\n"))
+    return without_controls(request.form.get("reason", ""))
+
+
+def without_controls(text: str) -> str:
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f]", "", text.replace("\r\n", "\n"))

@@ -1,11 +1,12 @@
 """Spreadsheets in and out: a sheet is a tuple of columns; every import and export of the house is written so.
 
 Law: a foreign workbook is measured before it is parsed, and each of its cells is read as it stands or named;
-a workbook of ours holds what it was given.
+a workbook of ours holds what it was given. Text that was pasted, and CSV, is read by the same rules.
 """
 
 from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused
 from app.sheets.guard import examine
+from app.sheets.pasted import read_text
 from app.sheets.reading import read, read_lines
 from app.sheets.writing import write
 
@@ -20,5 +21,6 @@ __all__ = [
     "examine",
     "read",
     "read_lines",
+    "read_text",
     "write",
 ]

@@ -39,7 +39,7 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
         reading.errors.extend(line.errors)
         if line.is_sound:
             reading.rows.append(Row(line.number, line.values))
-    return Reading(reading.rows, _listed(reading.errors))
+    return Reading(reading.rows, listed(reading.errors))
 
 
 def read_lines(
@@ -72,7 +72,7 @@ def _lines(
 ) -> Iterator[Line]:
     for number, cells in enumerate(grid[header:], start=header + 1):
         wanted = [(column, place, cells[place - 1] if place else "") for column, place in zip(columns, places, strict=True)]
-        line = _read_row(number, wanted, faults)
+        line = line_of(number, wanted, faults)
         if line is not None:
             yield line
 
@@ -94,9 +94,9 @@ def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
 
 def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[int, list[int], list[CellError]]:
     """The header's row number, the column number of each column (0: not there), and what is wrong with the header."""
-    wanted = [{_title(column.title), *column.also} for column in columns]
+    wanted = [{title_of(column.title), *column.also} for column in columns]
     known = set().union(*wanted)
-    heads = [[_title(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
+    heads = [[title_of(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
     at = max(
         range(len(heads)),
         key=lambda index: len(known.intersection(heads[index])),
@@ -131,7 +131,21 @@ def _faults_below(header: int, last: int, places: list[int], survey: Survey) -> 
     return faults
 
 
-def _read_row(number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]) -> Line | None:
+def read_row(
+    reading: Reading,
+    number: int,
+    cells: list[tuple[Column, int, object]],
+    faults: Mapping[tuple[int, int], object],
+) -> None:
+    """Put a row with content where it belongs: among the sound ones, or its bad cells among the errors."""
+    line = line_of(number, cells, faults)
+    if line is not None:
+        reading.errors.extend(line.errors)
+        if line.is_sound:
+            reading.rows.append(Row(number, line.values))
+
+
+def line_of(number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]) -> Line | None:
     """None where there is nothing in the row."""
     named = {place: faults[number, place] for _column, place, _raw in cells if (number, place) in faults}
     if not named and all(isinstance(raw, str) and not fold(raw) for _column, _place, raw in cells):
@@ -160,7 +174,7 @@ def _value(column: Column, raw: object) -> Any:
     return None
 
 
-def _listed(errors: list[CellError]) -> list[CellError]:
+def listed(errors: list[CellError]) -> list[CellError]:
     errors.sort(key=lambda error: error.row)
     if len(errors) <= MOST_ERRORS:
         return errors
@@ -186,7 +200,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
 
 
-def _title(cell: object) -> str:
+def title_of(cell: object) -> str:
     return re.sub(r"[\s*]+", "", fold(str(cell)))  # a star marks what must be filled in
 
 

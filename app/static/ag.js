@@ -115,6 +115,7 @@
     if (pressed) t.value = t.value.split('\n').filter(function (line) { return line !== s; }).join('\n');
     else t.value += (t.value && t.value.slice(-1) !== '\n' ? '\n' : '') + s;
     c.setAttribute('aria-pressed', String(!pressed)); t.removeAttribute('aria-invalid');
+    t.dispatchEvent(new Event('input', { bubbles: true }));
   });
 
   /* Forms: no double submit, a warning before typed words are lost, the chosen file. */
@@ -158,6 +159,23 @@
     if (left > 0) setTimeout(function () { countdown(b, left - 1); }, 1000);
   }
 
+  /* Work in the background: asked after with growing pauses; when nothing waits any more, the page is opened anew. */
+  function poll(box, pause) {
+    setTimeout(function () {
+      if (d.hidden) { poll(box, pause); return; }
+      fetch(box.dataset.poll, { credentials: 'same-origin', headers: { Accept: 'application/json' } }).then(function (answer) {
+        if (!answer.ok) throw new Error(answer.status);
+        return answer.json();
+      }).then(function (far) {
+        var meter = $('progress', box), text = $('[data-poll-text]');
+        if (!far.waiting) { location.reload(); return; }
+        if (meter) { meter.max = far.total; meter.value = far.done; }
+        if (text) text.textContent = far.sentence;
+        poll(box, Math.min(pause * 1.3, 10000));
+      }).catch(function () { poll(box, Math.min(pause * 2, 30000)); });
+    }, pause);
+  }
+
   /* Tabs in one page (log-in, public counter): all panels stand open until the script shuts the others. */
   function pick(tab) {
     $$('[role=tab]', tab.parentNode).forEach(function (x) {
@@ -173,21 +191,29 @@
     e.preventDefault(); t = all[(to + all.length) % all.length]; pick(t); t.focus();
   });
 
-  /* Scans: data-scan buttons show their file in .stage; data-zoom, data-rot turn it. */
+  /* Scans: data-scan buttons show their file in .stage, beside what it was before if it was corrected; data-zoom, data-rot
+     turn it. */
   var zoom = 1, turn = 0;
-  function paint() { var i = $('.stage img'); if (i) i.style.transform = 'scale(' + zoom + ') rotate(' + turn + 'deg)'; }
+  function paint() { $$('.stage img').forEach(function (i) { i.style.transform = 'scale(' + zoom + ') rotate(' + turn + 'deg)'; }); }
+  function sheet(url, kind, name, caption) {
+    var shown = d.createElement(kind === 'pdf' ? 'iframe' : 'img'), figure;
+    shown.src = url; shown.title = name;
+    if (shown.tagName === 'IMG') shown.alt = name;
+    if (!caption) return shown;
+    figure = d.createElement('figure'); figure.appendChild(shown);
+    figure.appendChild(d.createElement('figcaption')).textContent = caption;
+    return figure;
+  }
   on('click', '[data-scan]', function (e, b) {
-    var stage = $('.stage'), shown;
+    var stage = $('.stage'), old = b.dataset.before;
     if (!stage) return;
     e.preventDefault();
     $$('[data-scan]').forEach(function (x) { x.setAttribute('aria-pressed', String(x === b)); });
     zoom = 1; turn = 0; stage.textContent = '';
-    if (b.dataset.scan) {
-      shown = d.createElement(b.dataset.kind === 'pdf' ? 'iframe' : 'img');
-      shown.src = b.dataset.scan; shown.title = b.dataset.name;
-      if (shown.tagName === 'IMG') shown.alt = b.dataset.name;
-    } else { shown = d.createElement('p'); shown.textContent = word('missing'); }
-    stage.appendChild(shown);
+    stage.classList.toggle('two', !!old);
+    if (old) stage.appendChild(sheet(old, b.dataset.beforeKind, b.dataset.name, stage.dataset.old));
+    if (b.dataset.scan) stage.appendChild(sheet(b.dataset.scan, b.dataset.kind, b.dataset.name, old && stage.dataset.new));
+    else stage.appendChild(d.createElement('p')).textContent = word('missing');
     if ($('[data-scan-name]')) $('[data-scan-name]').textContent = b.dataset.name;
   });
   on('click', '[data-zoom]', function (e, b) { zoom = Math.min(4, Math.max(.5, zoom + Number(b.dataset.zoom))); paint(); });
@@ -198,6 +224,34 @@
     $$('[data-pos]', r.form).forEach(function (x) { x.hidden = against; });
   }
   on('change', '[name=decision]', function (e, r) { decided(r); });
+
+  /* Marks for correction: a tick opens its line, and the notice is put together as it will be sent (corrections.notice). */
+  function noticed() {
+    var box = $('[data-marks]'), lines = [], remark, letter;
+    if (!box) return;
+    $$('[data-line]', box).forEach(function (line) {
+      var ticked = $$('[data-mark]').some(function (m) { return m.checked && m.value === line.dataset.line; });
+      var text = $('textarea', line), why = text.value.split('\n').map(function (x) { return x.trim().replace(/[。.；;]+$/, ''); });
+      line.hidden = !ticked; text.disabled = !ticked;
+      if (ticked) lines.push(lines.length + 1 + '. ' + $('[data-label]', line).textContent + box.dataset.colon + why.filter(Boolean).join(box.dataset.join));
+    });
+    $('[data-none]', box).hidden = lines.length > 0;
+    remark = $('#reason').value.trim(); letter = $('[data-notice]');
+    letter.textContent = lines.concat(remark || []).join('\n');
+    letter.parentNode.toggleAttribute('data-empty', !letter.textContent);
+  }
+  on('change', '[data-mark]', function (e, m) {
+    var r = $('[name=decision][value=return]'), line = $('[data-line="' + m.value + '"]');
+    $$('[data-mark]').forEach(function (x) { if (x.value === m.value) x.checked = m.checked; });
+    if (m.checked && !r.checked) { r.checked = true; decided(r); }
+    noticed();
+    if (m.checked) line.scrollIntoView({ block: 'nearest' });
+  });
+  on('click', '[data-unmark]', function (e, b) {
+    $$('[data-mark]').forEach(function (m) { if (m.value === b.dataset.unmark) m.checked = false; });
+    noticed();
+  });
+  on('input', '#decide', noticed);
 
   /* Keys J K X Enter A R 1-9 / ? (WCAG 2.1.4: can be switched off under ?). */
   var current = -1;
@@ -245,8 +299,10 @@
     var summary = $('[data-focus]');
     if (summary) summary.focus();
     if ($('[data-list]')) sync();
+    $$('[data-poll]').forEach(function (box) { poll(box, 1000); });
     $$('[role=tablist]').forEach(function (list) { var t = $('[role=tab][aria-selected=true]', list) || $('[role=tab]', list); if (t) pick(t); });
     $$('[name=decision]:checked').forEach(decided);
+    noticed();
     $$('[data-countdown]').forEach(function (b) { if (Number(b.dataset.countdown)) countdown(b, Number(b.dataset.countdown)); });
   });
 })();

@@ -82,7 +82,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
             title=gettext("Import of “%(name)s”", name=course.filename),
             crumbs=[(gettext("Import from the old system"), url_for("LegacyView.home"))],
             course=course,
-            counts=[(outcome, getattr(course, outcome.value)) for outcome in LegacyOutcome],
+            counts=[(outcome, course.counts.get(outcome.value, 0)) for outcome in LegacyOutcome],
             job=_job(course),
             passwords=Passwords(course),
             phases=LegacyPhase,

@@ -10,29 +10,18 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
 from app.clock import now, office_day, office_time
 from app.models import ExamNotice
+from tests.browser.hands import STAGES, decides, menu, row, told
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]
 
 DAY = timedelta(days=1)
 TITLE = "关于举办第9期安管人员考核的通知"
 WHO = "曾庆云"  # failed the first exam of the demonstration; sits another
-
-
-def row(page: Page, text: str = WHO) -> Locator:
-    return page.get_by_role("row").filter(has_text=text).first
-
-
-def menu(page: Page, entry: str) -> None:
-    page.get_by_role("navigation", name="主菜单").get_by_role("link", name=entry).click()
-
-
-def told(page: Page, words: str) -> None:
-    expect(page.get_by_text(words).first).to_be_visible()
 
 
 # --- the steps, in the order of the manual ---------------------------------------------------------------
@@ -54,8 +43,8 @@ def publishes(page: Page) -> None:
 def signs_up(page: Page) -> None:
     menu(page, "培训考试通知")
     row(page, TITLE).get_by_role("link", name="在线报名").click()
-    row(page).get_by_role("checkbox").check()
-    row(page).get_by_role("combobox").select_option(label="C2类 专职安全员（土建）")
+    row(page, WHO).get_by_role("checkbox").check()
+    row(page, WHO).get_by_role("combobox").select_option(label="C2类 专职安全员（土建）")
     page.get_by_role("button", name="保存", exact=True).click()
     told(page, "还未上报")
     menu(page, "我的报名")
@@ -104,29 +93,20 @@ def scores(page: Page, folder: Path) -> None:
 def applies(page: Page) -> None:
     menu(page, "安管人员新申报")
     page.get_by_role("link", name="添加申报").click()
-    row(page).get_by_role("checkbox").check()
+    row(page, WHO).get_by_role("checkbox").check()
     page.get_by_role("button", name="保存", exact=True).click()
     told(page, "还未上报")
-    row(page).get_by_role("button", name="上报").click()
+    row(page, WHO).get_by_role("button", name="上报").click()
     told(page, "待受理")
-
-
-def decides(page: Page, queue: str, verb: str, decision: str) -> None:
-    menu(page, queue)
-    row(page).get_by_role("link", name=verb, exact=True).click()
-    expect(page.get_by_role("heading", name=WHO)).to_be_visible()
-    page.get_by_role("radio", name=decision, exact=True).check()
-    page.get_by_role("button", name="提交并看下一件").click()
-    told(page, f"{WHO}：")
 
 
 def reads(page: Page) -> str:
     """查阅, then 电子档案 → 电子证书; the number of the certificate."""
     menu(page, "办结查阅")
-    row(page).get_by_role("link", name="查阅").click()
+    row(page, WHO).get_by_role("link", name="查阅").click()
     told(page, "已办结")
     page.go_back()
-    row(page).get_by_role("link", name="电子档案").click()
+    row(page, WHO).get_by_role("link", name="电子档案").click()
     page.get_by_role("tab", name="受理单").click()
     page.get_by_role("tab", name="电子证书").click()
     expect(page.get_by_title("电子证书")).to_be_visible()
@@ -164,13 +144,9 @@ def test_the_main_job_from_the_notice_to_the_public_counter(watch, demo, house, 
         scores(exam, tmp_path)
         reads_that_it_was(enterprise, "91 分")
         applies(enterprise)
-    for name, queue, verb, decision in (
-        ("acceptance", "业务受理", "受理", "受理"),
-        ("review", "业务初审", "审核", "同意"),
-        ("approval", "发证审批", "审核", "同意"),
-    ):
+    for name, *errand in STAGES:
         with at(name) as officer:
-            decides(officer, queue, verb, decision)
+            decides(officer, WHO, *errand)
     with at("viewer") as viewer:
         number = reads(viewer)
     with watch.window() as passer_by:

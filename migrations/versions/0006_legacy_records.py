@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0004'
-down_revision = '0003'
+revision = '0006'
+down_revision = '0005'
 branch_labels = None
 depends_on = None
 
@@ -31,20 +31,14 @@ def upgrade() -> None:
     sa.Column('passwords_at', sa.DateTime(), nullable=True),
     sa.Column('total', sa.Integer(), nullable=False, comment='rows'),
     sa.Column('done', sa.Integer(), nullable=False),
-    sa.Column('added', sa.Integer(), nullable=False),
-    sa.Column('updated', sa.Integer(), nullable=False),
-    sa.Column('unchanged', sa.Integer(), nullable=False),
-    sa.Column('refused', sa.Integer(), nullable=False),
+    sa.Column('counts', sa.JSON(), nullable=False, comment='rows by outcome, once checked or imported'),
     sa.Column('fault', sa.String(length=500), nullable=False, comment='why the sheet as a whole cannot be read'),
     sa.Column('received_at', sa.DateTime(), nullable=False),
-    sa.Column('received_by', sa.String(length=64), nullable=False),
-    sa.Column('confirmed_by', sa.String(length=64), nullable=False),
+    sa.Column('by', sa.String(length=64), nullable=False, comment='who handed it in, then who confirmed it'),
     sa.Column('finished_at', sa.DateTime(), nullable=True),
     sa.Column('expires_at', sa.DateTime(), nullable=False, comment='sheet and report are removed then'),
     sa.CheckConstraint("kind IN ('accounts', 'passes', 'certificates')", name='ck_legacy_import_kind'),
     sa.CheckConstraint("phase IN ('checking', 'checked', 'importing', 'done', 'unreadable', 'discarded')", name='ck_legacy_import_phase'),
-    sa.CheckConstraint('done BETWEEN 0 AND total', name='ck_legacy_import_done_within_total'),
-    sa.CheckConstraint('length(sha256) = 64', name='ck_legacy_import_sha256'),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('legacy_import', schema=None) as batch_op:
@@ -58,17 +52,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('import_id', 'first')
     )
     op.create_table('legacy_record',
-    sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(length=30), nullable=False),
-    sa.Column('key', sa.String(length=40), nullable=False, comment='credit code, ID number and category, number'),
+    sa.Column('key', sa.String(length=40), nullable=False, comment='by what it is known again'),
     sa.Column('row_id', sa.Integer(), nullable=False, comment='account, exam_pass or certificate'),
     sa.Column('import_id', sa.Integer(), nullable=False),
     sa.Column('taken', sa.LargeBinary(), nullable=False),
     sa.CheckConstraint("kind IN ('accounts', 'passes', 'certificates')", name='ck_legacy_record_kind'),
     sa.ForeignKeyConstraint(['import_id'], ['legacy_import.id'], name='fk_legacy_record_import'),
-    sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('kind', 'key', name='uq_legacy_record_key'),
-    sa.UniqueConstraint('kind', 'row_id', name='uq_legacy_record_row')
+    sa.PrimaryKeyConstraint('kind', 'key')
     )
     with op.batch_alter_table('legacy_record', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_legacy_record_import_id'), ['import_id'], unique=False)

@@ -1,0 +1,96 @@
+"""证书打包下载: the certificates that are ticked, or all that match the query, as one zip.
+
+Law: asked for by POST and noted in the diary as an export; what must be drawn first is drawn by a job, and the download is
+open to whoever asked, for a short time.
+"""
+
+from flask import current_app, redirect, url_for
+from flask_appbuilder import BaseView
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Response
+
+from app import audit, desk
+from app.casework.papers import AT_ONCE, draw_these
+from app.certificates import bundles
+from app.certificates.bundles import KIND, Leaf
+from app.db import db
+from app.errors import HouseError
+from app.screens.furniture import safe_next, told_here
+from app.screens.reach import ROW
+from app.screens.screen import door
+from app.vocabulary import Deed
+
+
+def pack(certificate_ids: list[int], home: str) -> Response:
+    """The zip at once if (nearly) all papers are there, else the page that shows how far they are."""
+    at, actor = desk.moment(), desk.actor()
+    try:
+        leaves = bundles.gather(db.session(), certificate_ids, actor, desk.office())
+        bundles.note(db.session(), leaves, actor, at=at, address=desk.address())
+        undrawn = [leaf.version_id for leaf in leaves if not leaf.digest]
+        number = bundles.prepare(db.session(), leaves, actor, at=at) if len(undrawn) > AT_ONCE else 0
+        db.session.commit()
+    except HouseError as no:
+        told_here(no)
+        return redirect(safe_next(home))
+    if number:
+        return redirect(url_for("BundleView.watch", number=number, next=safe_next(home)))
+    if undrawn:
+        draw_these(undrawn)
+        leaves = bundles.gather(db.session(), certificate_ids, actor, desk.office())
+    return _sent(leaves)
+
+
+class BundleView(BaseView):  # type: ignore[misc]
+    """A bundle that is being prepared, and its download."""
+
+    route_base = "/bundles"
+    class_permission_name = "Bundle"
+    default_view = "watch"
+
+    @door(f"/{ROW}number>")
+    def watch(self, number: int) -> str:
+        found = bundles.prepared(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/bundle.html",
+            title=gettext("Download of certificates"),
+            found=found,
+            sentence=_sentence(found),
+            minutes=desk.office().bundle_minutes,
+            back=safe_next(url_for("CertificateScreen.list")),
+        )
+
+    @door(f"/{ROW}number>/progress")
+    @permission_name("watch")  # type: ignore[untyped-decorator]
+    def progress(self, number: int) -> dict[str, object]:
+        found = bundles.prepared(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
+        waiting = 0 if found.ready else 1
+        return {"done": found.done, "total": found.total, "waiting": waiting, "sentence": _sentence(found)}
+
+    @door(f"/{ROW}number>.zip")
+    @permission_name("watch")  # type: ignore[untyped-decorator]
+    def fetch(self, number: int) -> Response:
+        leaves = bundles.fetched(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
+        with desk.aside() as session:
+            what = {"shown": KIND, "certificates": len(leaves)}
+            audit.note(session, desk.actor().name, Deed.READ, "job", number, what, at=desk.moment(), address=desk.address())
+        return _sent(leaves)
+
+
+def _sentence(found: bundles.Prepared) -> str:
+    if found.ready:
+        return str(gettext("%(n)s certificates are ready for download.", n=found.done))
+    return str(gettext("Preparing the certificates: %(done)s / %(total)s", done=found.done, total=found.total))
+
+
+def _sent(leaves: list[Leaf]) -> Response:
+    """The archive as it is made. Nothing but the store is asked meanwhile."""
+    at, store = desk.moment(), desk.store()
+    db.session.rollback()
+    name = gettext("Certificates %(day)s", day=desk.today())
+    headers = Headers({"Cache-Control": "no-store"})
+    headers.set("Content-Disposition", "attachment", filename=f"{name}.zip")
+    body = bundles.archive(store, leaves, at=at, left_out=str(bundles.LEFT_OUT), why=str(bundles.WHY))
+    return current_app.response_class(body, mimetype="application/zip", headers=headers)

@@ -1,0 +1,50 @@
+"""Lists to be checked: how certificates stand of which somebody knows both the holder's name and the number.
+
+Law: a pair fits exactly or it is not found, and nothing tells which half was wrong; one question for the whole list, whatever
+it holds; nothing of it is kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.identity import fold_certificate_number, fold_name
+from app.models import Certificate, Person
+from app.vocabulary import CertificateStatus
+
+Pair = tuple[str, str]  # the holder's name and the certificate's number, as typed
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How one pair stands; no status where no certificate fits it."""
+
+    name: str
+    number: str
+    status: CertificateStatus | None
+    valid_to: date | None
+
+
+def check(session: Session, pairs: Sequence[Pair], *, on: date) -> list[Found]:
+    """The answer to each pair, in the order of the list."""
+    asked = {fold_certificate_number(number) for _name, number in pairs}
+    rows = session.execute(
+        select(Certificate, Person.name).join(Person, Person.id == Certificate.person_id).where(Certificate.number.in_(asked))
+    )
+    known = {certificate.number: (certificate, {_same(certificate.holder), _same(name)}) for certificate, name in rows}
+    return [_answer(name, number, known, on) for name, number in pairs]
+
+
+def _answer(name: str, number: str, known: Mapping[str, tuple[Certificate, set[str]]], on: date) -> Found:
+    folded = fold_certificate_number(number)
+    certificate, names = known.get(folded, (None, set[str]()))
+    if certificate is None or _same(name) not in names:
+        return Found(fold_name(name), folded, None, None)
+    return Found(fold_name(name), folded, certificate.status_on(on), certificate.valid_to)
+
+
+def _same(name: str) -> str:
+    return fold_name(name).casefold()

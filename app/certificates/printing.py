@@ -1,0 +1,176 @@
+"""Papers to be drawn: asked for with the deed that printed them, in portions; how far they are, and which would not be drawn.
+
+Law: each version is drawn once and keeps one digest, whoever draws it and however often; one that cannot be drawn is named
+with its reason and holds up no other.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, case, func, select, update
+from sqlalchemy.orm import Session
+
+from app.certificates.drawing import Sealed, rendered
+from app.certificates.seal.provider import SealProvider
+from app.config import Office
+from app.errands import Errand, enqueue_all
+from app.errors import HouseError, NotFound
+from app.models import Certificate, CertificateVersion
+from app.scope import CASE_OFFICERS, Actor, reach
+from app.storage import Store
+
+KIND = "papers"
+PORTION = 100  # papers in one job: some seconds of work, so that every hand has one
+MOST_AGAIN = 10_000
+LONGEST_FAULT = 200
+
+
+# --- asking ---------------------------------------------------------------------------------------------
+
+
+def ask(session: Session, application_ids: Iterable[int], *, at: datetime) -> int:
+    """Have drawn what these approvals printed; the number of the batch, 0 if they printed nothing. The caller commits."""
+    mine = CertificateVersion.application_id.in_(list(application_ids))
+    printed = select(CertificateVersion.id).where(mine, CertificateVersion.digest.is_(None)).order_by(CertificateVersion.id)
+    return have_drawn(session, session.scalars(printed).all(), at=at)
+
+
+def have_drawn(session: Session, version_ids: Sequence[int], *, at: datetime, occasion: str = "") -> int:
+    """One job per ``PORTION``; the first of the versions, by which the batch is known. The caller commits.
+
+    A version is asked for once; an ``occasion`` asks again.
+    """
+    errands = [
+        Errand(KIND, f"{KIND}:{occasion}:{portion[0]}", {"versions": portion}, total=len(portion))
+        for portion in (list(version_ids[n : n + PORTION]) for n in range(0, len(version_ids), PORTION))
+    ]
+    enqueue_all(session, errands, at=at)
+    return version_ids[0] if version_ids else 0
+
+
+# --- drawing --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Drawn:
+    """What became of some papers, by version: one with its digest, or a fault. ``ours`` are the machine's, and pass."""
+
+    papers: dict[int, tuple[str, Sealed]]
+    faults: dict[int, str]
+    ours: list[Exception]
+
+
+def draw_some(
+    session: Session, store: Store, version_ids: Sequence[int], office: Office, provider: SealProvider, *, at: datetime
+) -> Drawn:
+    """Draw those of the versions that were never drawn, into the store. Reads the tables only; see ``keep``."""
+    found = Drawn({}, {}, [])
+    never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
+    for version in session.scalars(select(CertificateVersion).where(*never).order_by(CertificateVersion.id)):
+        try:
+            made = rendered(session, store, version, office, provider, at=at)
+            found.papers[version.id] = (store.put(made.data), made)
+        except HouseError as no:
+            found.faults[version.id] = no.code
+            if no.status >= 500:  # a service that is away comes back
+                found.ours.append(no)
+        except Exception as fault:  # noqa: BLE001 - one paper must not hold up the others
+            found.faults[version.id] = type(fault).__name__
+            found.ours.append(fault)
+    return found
+
+
+def keep(session: Session, drawn: Drawn) -> None:
+    """Write down what became of them, in two statements; whoever was quicker keeps the digest. The caller commits."""
+    mine = (CertificateVersion.id == bindparam("row"), CertificateVersion.digest.is_(None))
+    quietly = {"synchronize_session": False}  # and not by assignment: drawing is nobody's deed, so no line in the diary
+    table = CertificateVersion.__table__
+    if drawn.papers:
+        values: dict[str, Any] = {
+            "digest": bindparam("drawn"),
+            "sealed_by": bindparam("seal"),
+            "sealed_at": bindparam("moment"),
+        }
+        kept = update(table).where(*mine).values(**values, fault="")
+        rows: list[dict[str, object]] = [
+            {"row": key, "drawn": digest, "seal": made.sealed_by, "moment": made.sealed_at}
+            for key, (digest, made) in drawn.papers.items()
+        ]
+        session.connection().execute(kept, rows, execution_options=quietly)
+    if drawn.faults:
+        noted = update(table).where(*mine).values(fault=bindparam("why"))
+        rows = [{"row": key, "why": fault[:LONGEST_FAULT]} for key, fault in drawn.faults.items()]
+        session.connection().execute(noted, rows, execution_options=quietly)
+
+
+def missing(session: Session, version_ids: Sequence[int]) -> list[int]:
+    """Those of the versions that are still to be drawn."""
+    never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
+    return list(session.scalars(select(CertificateVersion.id).where(*never).order_by(CertificateVersion.id)))
+
+
+# --- how far they are -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many papers there are, how many of them are drawn, and how many could not be when it was last tried."""
+
+    total: int
+    done: int
+    failed: int
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.done - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Undrawn:
+    """A paper that was tried and is not there, and why."""
+
+    version_id: int
+    holder: str
+    number: str
+    enterprise: str
+    fault: str
+
+
+def progress_of(session: Session, actor: Actor, batch: int = 0) -> Progress:
+    """How far the batch is, as far as the actor reaches; without one: how many papers of all are still to be drawn.
+
+    ``NotFound`` for a batch that nobody knows, or nobody of this region.
+    """
+    tried = case((and_(CertificateVersion.digest.is_(None), CertificateVersion.fault != ""), 1), else_=0)
+    asked = select(func.count(CertificateVersion.id), func.count(CertificateVersion.digest), func.sum(tried))
+    total, done, failed = session.execute(_mine(asked, actor, batch)).one()
+    if batch and not total:
+        raise NotFound
+    return Progress(total, done, int(failed or 0))
+
+
+def undrawn(session: Session, actor: Actor, batch: int = 0, *, most: int = 100) -> list[Undrawn]:
+    """The papers that could not be drawn, the newest first."""
+    columns = (CertificateVersion.id, Certificate.holder, Certificate.number, Certificate.printed_enterprise)
+    asked = _mine(select(*columns, CertificateVersion.fault), actor, batch)
+    tried = asked.where(CertificateVersion.digest.is_(None), CertificateVersion.fault != "")
+    return [Undrawn(*row) for row in session.execute(tried.order_by(CertificateVersion.id.desc()).limit(most))]
+
+
+def try_again(session: Session, actor: Actor, *, at: datetime, batch: int = 0) -> int:
+    """Ask anew for what could not be drawn; how many papers that is. The caller commits."""
+    actor.demand(*CASE_OFFICERS)
+    tried = [one.version_id for one in undrawn(session, actor, batch, most=MOST_AGAIN)]
+    have_drawn(session, sorted(tried), at=at, occasion=f"{at:%Y%m%d%H%M%S}")
+    return len(tried)
+
+
+def _mine(asked: Any, actor: Actor, batch: int) -> Any:
+    """Versions within reach: of one approval, which gave all of its prints the same moment, or all without a paper."""
+    asked = asked.join(Certificate, Certificate.id == CertificateVersion.certificate_id).where(reach(actor, Certificate))
+    if not batch:
+        return asked.where(CertificateVersion.digest.is_(None))
+    moment = select(CertificateVersion.issued_at).where(CertificateVersion.id == batch).scalar_subquery()
+    return asked.where(CertificateVersion.issued_at == moment)

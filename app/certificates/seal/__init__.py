@@ -1,0 +1,1 @@
+"""The electronic seal: who sets it (``provider``, ``authority``), how it gets into a paper, and how it is checked again."""

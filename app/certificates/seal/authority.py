@@ -1,0 +1,333 @@
+"""The demonstration's own seal: a small certificate authority in files under ``ANGUAN_HOME/seal``, and the seal it issues.
+
+Law: keys are made once, for the owner's eyes only, and never written over; what it seals says that it has no legal force.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from flask_babel import lazy_gettext as _
+
+from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, Suite
+from app.errors import HouseError
+
+ROOT_YEARS, ISSUING_YEARS, SEAL_YEARS = 20, 15, 3  # lives of a small PKI; the seal's as of a qualified certificate
+LIST_LIFE = timedelta(days=400)  # whoever has no connection still knows for a year what was revoked
+LIST_SPARE = timedelta(days=200)  # a list with less life left is renewed by ``anguan init``
+LISTS = "/seal"  # beneath the site's address: there the public counter hands out certificates and lists
+NOT_LEGAL = "演示，不具有法律效力 Demonstration only, no legal force"
+REASONS = {
+    "key-compromise": x509.ReasonFlags.key_compromise,
+    "superseded": x509.ReasonFlags.superseded,
+    "cessation": x509.ReasonFlags.cessation_of_operation,
+}
+
+SIGNS = hashes.SHA256()
+
+
+class SealFolder(HouseError):
+    """The folder of seals does not hold what was asked for."""
+
+    code = "seal-folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One seal of the folder, for whoever asks how things stand."""
+
+    number: int
+    fingerprint: str
+    valid_from: datetime
+    valid_to: datetime
+    revoked_at: datetime | None
+
+
+# --- making and renewing ------------------------------------------------------------------------------------
+
+
+def establish(folder: Path, *, address: str, at: datetime) -> bool:
+    """Whatever is missing of root, issuer, first seal and lists. True if anything was. What is there stays as it is.
+
+    ``address``: the site where the lists of revoked seals can be had (``LISTS``); it is written into the certificates.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    before = _stamp(folder)
+    root_key, issuing_key = _key(folder, "root", ec.SECP384R1()), _key(folder, "issuing", ec.SECP256R1())
+    if not (folder / "root.pem").exists():
+        _keep_certificate(folder, "root", _certificate("Root", root_key.public_key(), None, root_key, at, ROOT_YEARS))
+    root = _read(folder, "root")
+    if not (folder / "issuing.pem").exists():
+        issued = _certificate(
+            "Issuing", issuing_key.public_key(), root, root_key, at, ISSUING_YEARS, _list_at(address, "root")
+        )
+        _keep_certificate(folder, "issuing", issued)
+    for name, key in (("root", root_key), ("issuing", issuing_key)):
+        if not _fresh_list(folder, name, at):
+            _write_list(folder, name, key, _revoked(folder, name), at)
+    if not _numbers(folder):
+        renew(folder, address=address, at=at)
+    return _stamp(folder) != before
+
+
+def renew(folder: Path, *, address: str, at: datetime) -> Standing:
+    """A new key and certificate, in use from now on; papers sealed before stay as good as their own certificate."""
+    _demand(folder)
+    number = max(_numbers(folder), default=0) + 1
+    key, issuer = _key(folder, f"seal-{number}", ec.SECP256R1()), _read(folder, "issuing")
+    where = _list_at(address, "issuing")
+    made = _certificate(f"Seal {number}", key.public_key(), issuer, _key(folder, "issuing"), at, SEAL_YEARS, where)
+    _keep_certificate(folder, f"seal-{number}", made)
+    return _standing(folder, number, {})
+
+
+def revoke(folder: Path, number: int, reason: str, *, at: datetime) -> Standing:
+    """Put a seal on the list of revoked ones, for good: everything it ever sealed is reported as such."""
+    _demand(folder)
+    if number not in _numbers(folder):
+        raise SealFolder(_("There is no seal number %(number)s.", number=number))
+    known = _revoked(folder, "issuing")
+    certificate = _read(folder, f"seal-{number}")
+    if certificate.serial_number not in known:
+        entry = (
+            x509.RevokedCertificateBuilder()
+            .serial_number(certificate.serial_number)
+            .revocation_date(at)
+            .add_extension(x509.CRLReason(REASONS[reason]), critical=False)
+            .build()
+        )
+        known = known | {certificate.serial_number: entry}
+        _write_list(folder, "issuing", _key(folder, "issuing"), known, at)
+    return _standing(folder, number, known)
+
+
+def standing(folder: Path) -> list[Standing]:
+    """Every seal of the folder, the newest first."""
+    _demand(folder)
+    known = _revoked(folder, "issuing")
+    return [_standing(folder, number, known) for number in sorted(_numbers(folder), reverse=True)]
+
+
+def _standing(folder: Path, number: int, revoked: dict[int, x509.RevokedCertificate]) -> Standing:
+    certificate = _read(folder, f"seal-{number}")
+    entry = revoked.get(certificate.serial_number)
+    return Standing(
+        number,
+        certificate.fingerprint(SIGNS).hex(),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        entry.revocation_date_utc if entry else None,
+    )
+
+
+PUBLISHED = ("root.pem", "root.crl", "issuing.crl")
+
+
+def published(folder: Path, name: str) -> bytes | None:
+    """What everybody may have of the folder; lists in DER, as RFC 5280 wants them at their address."""
+    if name not in PUBLISHED or not (folder / name).exists():
+        return None
+    data = (folder / name).read_bytes()
+    return x509.load_pem_x509_crl(data).public_bytes(Encoding.DER) if name.endswith(".crl") else data
+
+
+# --- setting the seal ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedSeal:
+    """The newest seal of the folder. A renewal by another process is noticed at once."""
+
+    folder: Path
+    demonstration: bool = True
+
+    def seal(self, suite: Suite, *, at: datetime) -> Seal:
+        if suite is not Suite.P256:
+            raise NoSuchSeal(f"the demonstration's own authority has no seal for {suite.value}")
+        try:
+            seal, revoked = _newest(self.folder, _stamp(self.folder))
+        except (FileNotFoundError, SealFolder):
+            raise SealAway("there is no seal yet: run 'anguan init'") from None
+        certificate = seal.certificate
+        if revoked:
+            raise SealAway("the seal is revoked: run 'anguan seal renew'")
+        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+            raise SealAway("the seal has run out: run 'anguan seal renew'")
+        return seal
+
+
+def _stamp(folder: Path) -> int:
+    """Another number after every file that was put into the folder."""
+    return folder.stat().st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _newest(folder: Path, _stamp: int) -> tuple[Seal, bool]:
+    _demand(folder)
+    name = f"seal-{max(_numbers(folder))}"
+    key, certificate = _key(folder, name), _read(folder, name)
+    how = ec.ECDSA(Prehashed(SIGNS), deterministic_signing=True)
+    chain = tuple(one.public_bytes(Encoding.DER) for one in (certificate, _read(folder, "issuing"), _read(folder, "root")))
+    return Seal(chain, lambda digest: key.sign(digest, how)), certificate.serial_number in _revoked(folder, "issuing")
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def _demand(folder: Path) -> None:
+    if not (folder / "issuing.pem").exists():
+        raise SealFolder(_("There is no seal authority in %(folder)s. Run 'anguan init' first.", folder=str(folder)))
+
+
+def _numbers(folder: Path) -> set[int]:
+    """Of seals with a certificate: a key alone was left by a renewal that broke off, and is used by the next."""
+    found = (re.fullmatch(r"seal-(\d{1,6})\.pem", path.name) for path in folder.iterdir())
+    return {int(name[1]) for name in found if name}
+
+
+def _key(folder: Path, name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
+    """The key of this name; made now if it is not there and a curve is given."""
+    path = folder / f"{name}.key"
+    if curve is not None and not path.exists():
+        made = ec.generate_private_key(curve).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _put(path, made, once=True)
+    key = load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - written by the lines above
+    return key
+
+
+def _read(folder: Path, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
+
+
+def _keep_certificate(folder: Path, name: str, certificate: x509.Certificate) -> None:
+    _put(folder / f"{name}.pem", certificate.public_bytes(Encoding.PEM), once=True)
+
+
+def _put(path: Path, data: bytes, *, once: bool = False) -> None:
+    """Whole or not at all, for the owner only (0600); ``once``: never over what is there."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        if once:
+            os.link(name, path)  # unlike a rename, this refuses to replace
+            Path(name).unlink()
+        else:
+            Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+# --- certificates and lists -----------------------------------------------------------------------------------
+
+
+def _name(of: str) -> x509.Name:
+    titles = {"Root": "演示根证书", "Issuing": "演示签发机构"}
+    title = titles.get(of, "电子证照演示印章")
+    parts = {NameOID.COUNTRY_NAME: "CN", NameOID.ORGANIZATION_NAME: NOT_LEGAL, NameOID.COMMON_NAME: f"{title} {of}"}
+    return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
+
+
+def _list_at(address: str, name: str) -> x509.CRLDistributionPoints:
+    place = x509.UniformResourceIdentifier(f"{address}{LISTS}/{name}.crl")
+    return x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)])
+
+
+def _certificate(
+    of: str,
+    public: ec.EllipticCurvePublicKey,
+    issuer: x509.Certificate | None,
+    key: ec.EllipticCurvePrivateKey,
+    at: datetime,
+    years: int,
+    listed: x509.CRLDistributionPoints | None = None,
+) -> x509.Certificate:
+    """``Root``, ``Issuing`` or a seal's own; ``key`` is the issuer's."""
+    at, depth = at.replace(microsecond=0), {"Root": 1, "Issuing": 0}.get(of)
+    authority = depth is not None
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(of))
+        .issuer_name(issuer.subject if issuer else _name(of))
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at - timedelta(hours=1))
+        .not_valid_after(at + timedelta(days=365 * years))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=depth), critical=True)
+        .add_extension(_usage(authority=authority), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
+    if listed is not None:
+        builder = builder.add_extension(listed, critical=False)
+    if not authority:  # RFC 9336: for documents, and for nothing else
+        purpose = x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"), ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        builder = builder.add_extension(purpose, critical=False)
+    return builder.sign(key, SIGNS)
+
+
+def _usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=not authority,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _fresh_list(folder: Path, name: str, at: datetime) -> bool:
+    path = folder / f"{name}.crl"
+    if not path.exists():
+        return False
+    ends = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
+    return ends is not None and ends - at > LIST_SPARE
+
+
+def _revoked(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
+    path = folder / f"{name}.crl"
+    entries: Iterator[x509.RevokedCertificate] = iter(())
+    if path.exists():
+        entries = iter(x509.load_pem_x509_crl(path.read_bytes()))
+    return {entry.serial_number: entry for entry in entries}
+
+
+def _write_list(
+    folder: Path, name: str, key: ec.EllipticCurvePrivateKey, revoked: dict[int, x509.RevokedCertificate], at: datetime
+) -> None:
+    path, number = folder / f"{name}.crl", 1
+    if path.exists():
+        last = x509.load_pem_x509_crl(path.read_bytes()).extensions.get_extension_for_class(x509.CRLNumber)
+        number = last.value.crl_number + 1
+    at = at.replace(microsecond=0)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(_read(folder, name).subject)
+        .last_update(at)
+        .next_update(at + LIST_LIFE)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
+    for entry in revoked.values():
+        builder = builder.add_revoked_certificate(entry)
+    _put(path, builder.sign(key, SIGNS).public_bytes(Encoding.PEM))

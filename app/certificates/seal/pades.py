@@ -1,0 +1,159 @@
+"""The seal put into a PDF: a certifying signature that allows no change, appended to the finished page (PAdES B-B).
+
+Law: the bytes of the page stay as they are; what is appended leaves a hole of fixed size, and everything but the hole is
+signed. Only files of our own drawing are sealed: one page, a plain cross-reference table.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.certificates.seal import cms
+from app.certificates.seal.provider import Seal
+from app.clock import office_time
+
+Box = tuple[float, float, float, float]
+
+BLANK = b"%010d"  # numbers of the byte range keep their breadth, so that they can be written last
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a reader is told beside the signature. Printed, and so Chinese whatever language the clerk has chosen."""
+
+    field: str
+    signer: str
+    reason: str
+    place: str
+
+
+class NotSealable(ValueError):
+    """The file is not built as our own drawing builds one. A fault of ours, not of whoever asked."""
+
+
+def sealed(pdf: bytes, seal: Seal, words: Words, box: Box, *, at: datetime) -> bytes:
+    """The page with the seal on it; ``box`` is where a click on the printed seal opens the signature, in points."""
+    file = _File(pdf)
+    room = cms.room_for(seal)
+    widget, signature, look = file.size, file.size + 1, file.size + 2
+    form = b"/AcroForm<</Fields[%d 0 R]/SigFlags 3>>/Perms<</DocMDP %d 0 R>>" % (widget, signature)
+    file.put(file.root, _with(file.body(file.root), form))
+    file.put(file.page, _with_annotation(file, widget))
+    file.put(widget, _widget(file.page, signature, look, words, box))
+    file.put(look, b"<</Type/XObject/Subtype/Form/BBox[0 0 %g %g]/Length 0>>\nstream\n\nendstream" % _extent(box))
+    file.put(signature, _signature(words, room, at))
+    return _filled(file.finished(), file.places[signature], room, seal)
+
+
+def _filled(out: bytearray, start: int, room: int, seal: Seal) -> bytes:
+    """Write into the hole the signature over all the rest."""
+    hole = out.index(b"/Contents<", start) + len(b"/Contents")
+    after = hole + 2 * room + 2
+    figures = out.index(b"/ByteRange[", start) + len(b"/ByteRange[")
+    counts = b" ".join(BLANK % n for n in (0, hole, after, len(out) - after))
+    out[figures : figures + len(counts)] = counts
+    digest = hashlib.sha256(memoryview(out)[:hole])
+    digest.update(memoryview(out)[after:])
+    written = cms.signed(seal, digest.digest()).hex().encode()
+    if len(written) > 2 * room:
+        raise NotSealable("the signature is larger than the room for it")
+    out[hole + 1 : hole + 1 + len(written)] = written
+    return bytes(out)
+
+
+def _signature(words: Words, room: int, at: datetime) -> bytes:
+    moment = f"{office_time(at):D:%Y%m%d%H%M%S%z}"
+    return b"".join(
+        (
+            b"<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached",
+            b"/Name%s/Reason%s/Location%s" % tuple(map(_text, (words.signer, words.reason, words.place))),
+            b"/M(%s'%s')" % (moment[:-2].encode(), moment[-2:].encode()),
+            b"/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/P 1/V/1.2>>>>]",
+            b"/ByteRange[%s]" % b" ".join([BLANK % 0] * 4),
+            b"/Contents<%s>>>" % (b"0" * 2 * room),
+        )
+    )
+
+
+def _widget(page: int, signature: int, look: int, words: Words, box: Box) -> bytes:
+    """The field, over the seal that the page shows; it is drawn on the page itself, so the field adds no look of its own."""
+    return b"<</Type/Annot/Subtype/Widget/FT/Sig/F 132/T%s/TU%s/Rect[%s]/P %d 0 R/V %d 0 R/AP<</N %d 0 R>>>>" % (
+        _text(words.field), _text(words.reason), b" ".join(b"%.2f" % n for n in box), page, signature, look,
+    )  # fmt: skip
+
+
+def _extent(box: Box) -> tuple[float, float]:
+    return box[2] - box[0], box[3] - box[1]
+
+
+def _text(words: str) -> bytes:
+    return b"<FEFF%s>" % words.encode("utf-16-be").hex().upper().encode()
+
+
+def _with(dictionary: bytes, more: bytes) -> bytes:
+    end = dictionary.rindex(b">>")
+    return dictionary[:end] + more + dictionary[end:]
+
+
+def _with_annotation(file: "_File", number: int) -> bytes:
+    """The page's dictionary with one more annotation, beside the link of the square code."""
+    page, own = file.body(file.page), b"%d 0 R" % number
+    if b"/Annots" not in page:
+        return _with(page, b"/Annots[%s]" % own)
+    listed, found = re.subn(rb"(/Annots\s*\[[^\]]*)\]", rb"\1 " + own + rb"]", page)
+    if found != 1:
+        raise NotSealable("the page's annotations are not a plain list")
+    return listed
+
+
+class _File:
+    """A finished file, to which objects are appended."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.out, self.places = data, bytearray(data), dict[int, int]()
+        self.start = int(self._found(rb"startxref\s+(\d+)\s+%%EOF\s*$", data[-64:]))
+        table = re.match(rb"xref\r?\n0 (\d+) ?\r?\n", data[self.start : self.start + 40])
+        if table is None:
+            raise NotSealable("there is no plain cross-reference table")
+        self.size, self.rows = int(table[1]), self.start + table.end()
+        self.trailer = data[data.index(b"trailer", self.start) : data.rindex(b"startxref")]
+        self.root = self._pointed("Root", self.trailer)
+        pages = self.body(self._pointed("Pages", self.body(self.root)))
+        self.page = int(self._found(rb"/Kids\s*\[\s*(\d+) 0 R\s*\]", pages))
+        if not data.endswith(b"\n"):
+            self.out += b"\n"
+
+    def body(self, number: int) -> bytes:
+        """An object as it stands in the file, without its frame. Dictionaries only: a stream could hold anything."""
+        row = self.data[self.rows + 20 * number : self.rows + 20 * number + 18]
+        start = int(row[:10])
+        end = self.data.index(b"endobj", start)
+        found = re.match(rb"%d 0 obj\s*(<<.*>>)\s*$" % number, self.data[start:end], re.DOTALL)
+        if found is None or not row.endswith(b" n"):
+            raise NotSealable(f"object {number} is not where the table says")
+        return found[1]
+
+    def put(self, number: int, body: bytes) -> None:
+        self.places[number] = len(self.out)
+        self.out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+
+    def finished(self) -> bytearray:
+        """The whole file, the new cross-references at its end."""
+        start, rows = len(self.out), sorted(self.places.items())
+        self.out += b"xref\n" + b"".join(b"%d 1\n%010d 00000 n \n" % row for row in rows)
+        keep = b"".join(re.findall(rb"/(?:Info \d+ 0 R|ID\s*\[[^\]]*\])", self.trailer))
+        size = max(self.size, *(number + 1 for number in self.places))
+        ends = (size, self.root, self.start, keep, start)
+        self.out += b"trailer\n<</Size %d/Root %d 0 R/Prev %d%s>>\nstartxref\n%d\n%%%%EOF\n" % ends
+        return self.out
+
+    def _pointed(self, name: str, dictionary: bytes) -> int:
+        return int(self._found(rb"/%s (\d+) 0 R" % name.encode(), dictionary))
+
+    @staticmethod
+    def _found(pattern: bytes, where: bytes) -> bytes:
+        found = re.search(pattern, where)
+        if found is None:
+            raise NotSealable(f"the file lacks {pattern.decode()}")
+        return found[1]

@@ -1,0 +1,96 @@
+"""What the house asks of whoever keeps the seal, be it a file of our own, a service or a device.
+
+Law: a provider is given a digest and never the paper; what it answers is checked against its own certificate before
+anybody keeps it, so that a wrong answer is an absent seal and not a broken paper. How to connect one: docs/SEAL.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cached_property
+from typing import Protocol
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from flask_babel import lazy_gettext as _
+
+from app.errors import HouseError
+
+
+class Suite(Enum):
+    """How a seal signs: the curve and the digest go together."""
+
+    P256 = "ecdsa-p256-sha256"  # for PDF: what readers everywhere can check
+    SM2 = "sm2-sm3"  # for OFD: GB/T 32918, GB/T 32905
+
+
+class SealAway(HouseError):
+    """No seal can be set now. ``why`` is for the log and the administrator; it names neither token nor holder."""
+
+    status = 503
+    code = "seal-away"
+    sentence = _(
+        "The e-certificate is issued, but the seal service does not answer at the moment. "
+        "The file is made by itself as soon as it does; please come back in a few minutes."
+    )
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self.why = why
+
+
+class NoSuchSeal(SealAway):
+    """The provider has no seal of this suite at all: nothing to wait for."""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A seal that is ready: ``chain`` in DER, its own certificate first, and the way to have a digest signed."""
+
+    chain: tuple[bytes, ...]
+    press: Callable[[bytes], bytes]
+
+    @cached_property
+    def certificate(self) -> x509.Certificate:
+        return x509.load_der_x509_certificate(self.chain[0])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    def sign(self, digest: bytes) -> bytes:
+        """An ECDSA signature (DER) over a SHA-256 digest, proven to be one."""
+        signature = self.press(digest)
+        key = self.certificate.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise SealAway("the seal's certificate has no key on an elliptic curve")
+        try:
+            key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        except InvalidSignature:
+            raise SealAway("what the provider answered is no signature of its certificate") from None
+        return signature
+
+
+class SealProvider(Protocol):
+    """Whoever keeps the seal. ``demonstration``: nothing it seals may ever be called valid."""
+
+    @property
+    def demonstration(self) -> bool: ...
+
+    def seal(self, suite: Suite, *, at: datetime) -> Seal:
+        """The seal to use at this moment. Raises ``SealAway``, or ``NoSuchSeal`` if it never has one of this suite."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoSeal:
+    """Nobody keeps a seal: for work that sets none."""
+
+    demonstration: bool = True
+
+    def seal(self, suite: Suite, *, at: datetime) -> Seal:
+        raise NoSuchSeal(f"nobody keeps a seal for {suite.value} (asked at {at:%H:%M})")

@@ -1,0 +1,178 @@
+"""Measures by sheet: many certificates suspended, reinstated, revoked or withdrawn at once, each row with its reason.
+
+Law: the administrator's alone; a row whose certificate does not fit is left and named, all others are done in one
+transaction; what is done is what was checked. A revocation or withdrawal is never undone, by no sheet.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+
+from app import audit, sheets
+from app.certificates.standing import Order, by_numbers, impose, may_be
+from app.clock import office_day
+from app.config import Office
+from app.errors import Refusal, Stale, Unmet
+from app.identity import fold_certificate_number, fold_name
+from app.models import Certificate
+from app.scope import Actor
+from app.sheets import Column, Row
+from app.vocabulary import CertificateDeed, Deed, Role
+
+FINAL = (CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN)
+MOST_ERRORS = 20  # named at once where no row can be read
+LONGEST_REASON, LONGEST_EVIDENCE = 400, 80  # together they fit into a line of history
+# What officers write, besides our own labels.
+WORDS: Mapping[str, CertificateDeed] = {
+    "暂扣": CertificateDeed.SUSPENDED,
+    "恢复": CertificateDeed.REINSTATED,
+    "暂扣发还": CertificateDeed.REINSTATED,
+    "撤销": CertificateDeed.REVOKED,
+    "吊销": CertificateDeed.WITHDRAWN,
+}
+KNOWN = "暂扣、恢复、撤销、吊销"
+MEASURES = (CertificateDeed.SUSPENDED, CertificateDeed.REINSTATED, *FINAL)
+
+
+def _measure(text: str) -> CertificateDeed:
+    wanted = "".join(text.split()).casefold()
+    for deed in MEASURES:
+        if wanted in ("".join(str(deed).split()).casefold(), deed.value):
+            return deed
+    if wanted in WORDS:
+        return WORDS[wanted]
+    raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=KNOWN))
+
+
+def _up_to(most: int) -> Any:
+    def parse(text: str) -> str:
+        if len(text) > most:
+            raise ValueError(_("At most %(n)s characters fit here.", n=most))
+        return text
+
+    return parse
+
+
+COLUMNS = (
+    Column("number", _("Certificate number"), parse=_up_to(60), width=28),
+    Column("name", _("Full name"), parse=_up_to(50), width=14),
+    Column("deed", _("Measure"), parse=_measure, width=12),
+    Column("reason", _("Reason"), parse=_up_to(LONGEST_REASON), width=44),
+    Column("evidence", _("Document number"), parse=_up_to(LONGEST_EVIDENCE), width=24),
+)
+RESULT_COLUMNS = (
+    Column("row", _("Row"), text=False, width=8),
+    *COLUMNS[:3],
+    Column("result", _("Result"), width=50),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What becomes, or became, of one row; a sentence says why nothing does."""
+
+    row: int
+    number: str
+    name: str
+    measure: object
+    refused: object = ""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a sheet does. ``digest`` is of the file and of all that it would do, so that neither changes unseen."""
+
+    digest: str
+    lines: list[Line] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+
+    @property
+    def counts(self) -> list[tuple[CertificateDeed, int]]:
+        found = Counter(order.deed for order in self.orders)
+        return [(deed, found[deed]) for deed in MEASURES if found[deed]]
+
+    @property
+    def final(self) -> int:
+        """How many certificates end for good."""
+        return sum(order.deed in FINAL for order in self.orders)
+
+    @property
+    def left(self) -> list[Line]:
+        return [line for line in self.lines if line.refused]
+
+
+def template() -> bytes:
+    """An empty sheet to fill in."""
+    note = _("Measure: %(known)s. What is revoked or withdrawn cannot be undone.", known=KNOWN)
+    return sheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note)
+
+
+def plan(session: Session, data: bytes, actor: Actor, *, on: date, office: Office, lock: bool = False) -> Plan:
+    """The dry run: each row and what becomes of it. Writes nothing; one question, however many rows."""
+    actor.demand(Role.ADMIN)
+    reading = sheets.read(data, COLUMNS, most_rows=office.largest_batch)
+    if reading.errors and not reading.rows:  # above all, a column that is missing
+        raise Unmet([Refusal("bad-cell", _cell(error)) for error in reading.errors[:MOST_ERRORS]])
+    found = by_numbers(session, [row.values["number"] for row in reading.rows], actor, lock=lock)
+    planned, first = Plan(""), dict[str, int]()
+    for row in reading.rows:
+        _place(planned, row, found, first, on)
+    planned.lines += [Line(error.row, "", "", "", _cell(error)) for error in reading.errors]
+    planned.lines.sort(key=lambda line: line.row)
+    planned.digest = sha256(data + repr(planned.orders).encode()).hexdigest()
+    return planned
+
+
+def carry_out(session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str) -> Plan:
+    """Do what was checked: ``Stale`` if the sheet, or a certificate in it, has changed since. The caller commits."""
+    planned = plan(session, data, actor, on=office_day(at), office=office, lock=True)
+    if planned.digest != digest:
+        raise Stale(_("A certificate in the sheet has changed since it was checked. Please check the sheet once more."))
+    if not planned.orders:
+        raise Unmet.because(Refusal("nothing-to-do", _("There is nothing in this sheet that can be done.")))
+    impose(session, planned.orders, actor, at=at, office=office)
+    told = {deed.value: number for deed, number in planned.counts} | {"left": len(planned.left), "sha256": digest}
+    audit.note(session, actor.name, Deed.CHANGE, Certificate, "", {"measures": told}, at=at)
+    return planned
+
+
+def result_sheet(planned: Plan, *, done: bool) -> bytes:
+    """What became of each row, to keep."""
+    word = _("Done") if done else _("Can be done")
+    rows = [
+        {"row": line.row, "number": line.number, "name": line.name, "deed": line.measure, "result": line.refused or word}
+        for line in planned.lines
+    ]
+    return sheets.write(RESULT_COLUMNS, rows, sheet_title=_("Measures"))
+
+
+def _place(planned: Plan, row: Row, found: Mapping[str, Certificate], first: dict[str, int], on: date) -> None:
+    given, number = row.values, fold_certificate_number(row.values["number"])
+    certificate, deed = found.get(number), given["deed"]
+    refused: object = ""
+    if number in first:
+        refused = _("This certificate stands in row %(row)s already.", row=first[number])
+    elif certificate is None or fold_name(given["name"]).casefold() != certificate.holder.casefold():
+        refused = _("No certificate in your region has this number and this name.")
+    elif not may_be(certificate, deed, on):
+        refused = _("The certificate is now “%(status)s”; this cannot be done with it.", status=certificate.status_on(on))
+    else:
+        reason = _("%(reason)s (%(evidence)s)", reason=given["reason"], evidence=given["evidence"])
+        planned.orders.append(Order(certificate.id, deed, str(reason)))
+    first.setdefault(number, row.number)
+    planned.lines.append(Line(row.number, number, fold_name(given["name"]), deed, refused))
+
+
+def _cell(error: sheets.CellError) -> object:
+    return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
+
+
+def listed(lines: Sequence[Line], most: int) -> list[Line]:
+    """Those that are left first: they are what one must look at."""
+    return sorted(lines, key=lambda line: (not line.refused, line.row))[:most]

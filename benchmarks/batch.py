@@ -1,0 +1,132 @@
+"""How long ten thousand certificates take: the approval in one transaction, and their papers by one process and by two.
+
+    .venv/bin/python benchmarks/batch.py [ROWS] [DATABASE_URL]
+
+Half of the rows are drawn by one worker process, the other half by two; the ratio says what the second core is worth. A sheet
+of measures over all of them and a zip of the first thousand follow. Uses a database of its own, as engine.py does.
+"""
+
+import sys
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+from sqlalchemy import create_engine, func, insert, select
+from sqlalchemy.orm import Session
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from app import sheets
+from app.certificates import bundles
+from app.config import Keys
+from app.db import keyring
+from app.jobs import HANDLERS, Tools, run_due
+from app.measures import COLUMNS, carry_out, plan
+from app.models import Certificate, CertificateVersion, Model, Paper, Person
+from app.scope import Actor
+from app.specimens import portrait
+from app.storage import Store
+from app.vocabulary import Action, PaperKind, Role
+from app.workflow import carry_out as move
+from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, timed
+
+ADMIN = Actor(None, "benchmark", frozenset({Role.ADMIN}), region="430000")
+
+
+def main(rows: int = 1000, url: str = "") -> None:
+    keys = Keys.fresh()
+    with tempfile.TemporaryDirectory() as folder:
+        url = url or f"sqlite:///{folder}/bench.db"
+        unlock(keys)
+        engine = create_engine(url)
+        Model.metadata.create_all(engine)
+        store = Store(Path(folder) / "blobs")
+        with Session(engine, expire_on_commit=False) as session:
+            fill(session, rows)
+            photograph(session, store, rows)
+            approval(session, rows)
+            drawing(session, url, folder, keys, rows)
+            measures(session, rows)
+            zip_of(session, store, min(rows, 1000))
+        engine.dispose()
+
+
+def unlock(keys: Keys) -> None:
+    keyring.unlock(keys.index, keys.data)
+
+
+def photograph(session: Session, store: Store, rows: int) -> None:
+    digest = store.put(portrait(Person(name="样本")))
+    common = {"kind": PaperKind.PHOTO, "enterprise_id": 1, "filename": "p.jpg", "digest": digest, "mime": "image/jpeg"}
+    common |= {"size": 1, "uploaded_at": AT, "uploaded_by": "bench"}
+    session.execute(insert(Paper), [{"person_id": n + 1, **common} for n in range(rows)])
+    session.commit()
+
+
+def approval(session: Session, rows: int) -> None:
+    halves = [range(1, rows // 2 + 1), range(rows // 2 + 1, rows + 1)]
+
+    def decide(ids: range) -> None:
+        done = move(session, ids, Action.APPROVE, APPROVER, at=AT, office=OFFICE)
+        assert len(done.passes) == len(ids), next(iter(done.refused.values()))  # noqa: S101 - a benchmark of nothing is none
+        session.commit()
+
+    print(f"approve {rows} in two batches, rows and jobs        {timed(lambda: list(map(decide, halves))):8.3f} s\n")
+
+
+def drawing(session: Session, url: str, folder: str, keys: Keys, rows: int) -> None:
+    most = -(-rows // 2 // 100)
+
+    def hands(number: int) -> None:
+        started = [
+            get_context("spawn").Process(target=hand, args=(url, folder, keys, most // number)) for _n in range(number)
+        ]
+        for process in started:
+            process.start()
+        for process in started:
+            process.join()
+
+    compare(f"draw {rows // 2} papers, one process", lambda: hands(1), "as many, two processes", lambda: hands(2))
+    drawn = session.scalar(select(func.count(CertificateVersion.digest)))
+    print(f"{drawn} of {rows} are drawn\n")
+    session.rollback()
+
+
+def hand(url: str, folder: str, keys: Keys, most: int) -> None:
+    unlock(keys)
+    start = time.process_time()
+    tools = Tools(create_engine(url), None, Store(Path(folder) / "blobs"), lambda: AT)  # type: ignore[arg-type]
+    run_due(tools, HANDLERS, most=most)
+    print(f"    one process worked {time.process_time() - start:.1f} s of CPU on {most} portions of 100")
+
+
+def measures(session: Session, rows: int) -> None:
+    given = [
+        {"number": number, "name": name, "deed": "暂扣", "reason": "检查", "evidence": "1号"}
+        for number, name in session.execute(select(Certificate.number, Certificate.holder))
+    ]
+    data = sheets.write(COLUMNS, given, sheet_title="x")
+    session.rollback()
+    digests: list[str] = []
+
+    def check() -> None:
+        digests.append(plan(session, data, ADMIN, on=AT.date(), office=OFFICE).digest)
+
+    def do() -> None:
+        carry_out(session, data, ADMIN, at=AT, office=OFFICE, digest=digests[0])
+        session.commit()
+
+    compare(f"check a sheet of {rows} measures", check, "carry it out", do)
+
+
+def zip_of(session: Session, store: Store, rows: int) -> None:
+    ids = list(session.scalars(select(Certificate.id).order_by(Certificate.id).limit(rows)))
+    leaves = bundles.gather(session, ids, Actor(None, "b", frozenset({Role.VIEWER}), region="430000"), OFFICE)
+    sizes: list[int] = []
+    seconds = timed(lambda: sizes.extend(map(len, bundles.archive(store, leaves, at=AT, left_out="", why=""))))
+    print(f"a zip of {rows} certificates, {sum(sizes) / 1e6:.0f} MB           {seconds:8.3f} s")
+
+
+if __name__ == "__main__":
+    main(*(int(word) if word.isdigit() else word for word in sys.argv[1:]))  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""What hands do in a browser on more than one errand: choosing from the menu, finding a row, deciding a case.
+
+Law: whatever is pressed is found by what stands on it.
+"""
+
+from playwright.sync_api import Locator, Page, expect
+
+STAGES = (
+    ("acceptance", "业务受理", "受理", "受理"),
+    ("review", "业务初审", "审核", "同意"),
+    ("approval", "发证审批", "审核", "同意"),
+)  # who, in which queue, opens a case with which verb, and agrees with which word
+
+
+def row(page: Page, text: str) -> Locator:
+    return page.get_by_role("row").filter(has_text=text).first
+
+
+def menu(page: Page, entry: str) -> None:
+    page.get_by_role("navigation", name="主菜单").get_by_role("link", name=entry).click()
+
+
+def told(page: Page, words: str) -> None:
+    expect(page.get_by_text(words).first).to_be_visible()
+
+
+def opens(page: Page, who: str, queue: str, verb: str) -> None:
+    menu(page, queue)
+    row(page, who).get_by_role("link", name=verb, exact=True).click()
+    expect(page.get_by_role("heading", name=who)).to_be_visible()
+
+
+def decides(page: Page, who: str, queue: str, verb: str, decision: str) -> None:
+    opens(page, who, queue, verb)
+    page.get_by_role("radio", name=decision, exact=True).check()
+    page.get_by_role("button", name="提交并看下一件").click()
+    told(page, f"{who}：")

@@ -1,0 +1,73 @@
+"""A house's own seal for tests, and a seal service behind a real socket that keeps it."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from app.certificates.seal.authority import EmbeddedSeal, establish
+from app.certificates.seal.provider import Seal, Suite
+from tests import make
+
+SITE = "http://127.0.0.1:9"  # where no list is ever fetched from
+
+
+def embedded(folder: Path) -> EmbeddedSeal:
+    """A seal that is ready at ``make.NOON`` and for three years."""
+    establish(folder, address=SITE, at=make.NOON)
+    return EmbeddedSeal(folder)
+
+
+@dataclass
+class Service:
+    """What a 签章服务 does, and what it may do wrong: ``answer`` overrides the status, ``wrong`` the signature."""
+
+    keeps: Seal
+    url: str = ""
+    asked: list[tuple[str, dict[str, str], dict]] = field(default_factory=list)  # path, headers, body
+    answer: int = 200
+    wrong: bytes | None = None
+    raw: bytes | None = None
+
+    def reply(self, path: str, body: dict) -> dict | None:
+        if path == f"/seals/{Suite.P256.value}":
+            return {"chain": [b64encode(one).decode() for one in self.keeps.chain]}
+        if path == f"/seals/{Suite.P256.value}/signatures":
+            return {"signature": b64encode(self.wrong or self.keeps.sign(b64decode(body["digest"]))).decode()}
+        return None
+
+
+@contextmanager
+def service(keeps: Seal) -> Iterator[Service]:
+    one = Service(keeps)
+
+    class Desk(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length) or b"{}")
+            one.asked.append((self.path, dict(self.headers), body))
+            said = one.reply(self.path, body) if one.answer == 200 else None
+            self.send_response(one.answer if said is not None or one.answer != 200 else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode() if one.raw is None else one.raw)
+
+        do_GET = do_POST  # noqa: N815 - http.server calls it so
+
+        def log_message(self, *_said: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Desk)
+    server.daemon_threads = True
+    one.url = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield one
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

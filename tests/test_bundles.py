@@ -1,0 +1,213 @@
+"""Many certificates in one zip: sound, well named, for whoever asked and nobody else."""
+
+import io
+import re
+import subprocess
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from app.certificates import bundles
+from app.certificates.bundles import Leaf, archive
+from app.certificates.seal.authority import EmbeddedSeal
+from app.clock import now
+from app.config import Office
+from app.errors import NotFound, Unmet
+from app.jobs import HANDLERS, Tools, run_due
+from app.models import Account, Certificate, CertificateVersion, Entry
+from app.storage import Store
+from app.vocabulary import Deed, Role
+from tests import make
+from tests.count import queries
+from tests.printed import printed
+
+VIEWER = make.officer(Role.VIEWER, account_id=1)
+
+
+@pytest.fixture
+def store(house) -> Store:
+    return Store(house.settings.blobs)
+
+
+@pytest.fixture
+def tools(house, session, store) -> Tools:
+    return Tools(house.engine, None, store, now, seal=EmbeddedSeal(house.settings.seals))
+
+
+@pytest.fixture
+def browsers(session, signed_in):
+    def enter(role: Role, name: str = "", **facts):
+        account: Account = make.account(session, name or role.value, role, **facts)
+        client = signed_in(account)
+        with client.session_transaction() as cookie:
+            cookie["locale"] = "en"
+        session.rollback()
+        return client
+
+    return enter
+
+
+def certificates(session) -> list[int]:
+    found = list(session.scalars(select(Certificate.id).order_by(Certificate.id)))
+    session.rollback()
+    return found
+
+
+def opened(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as made:
+        assert made.testzip() is None
+        return {name: made.read(name) for name in made.namelist()}
+
+
+# --- the archive ------------------------------------------------------------------------------------------
+
+
+def packed(store, leaves):
+    return archive(store, leaves, at=make.NOON, left_out="没有的", why="因为")
+
+
+def test_an_archive_is_read_by_others_and_says_its_names_are_utf8(store, tmp_path):
+    leaves = [Leaf(n, f"李雷{n}-C1-湘建安C1(2024)000000{n}.pdf", store.put(b"%%PDF %d" % n)) for n in range(3)]
+    data = b"".join(packed(store, leaves))
+    with zipfile.ZipFile(io.BytesIO(data)) as made:
+        for entry in made.infolist():
+            assert entry.flag_bits == 0x800  # UTF-8 names; sizes stand in the heads, as Windows and Java want them
+    (tmp_path / "a.zip").write_bytes(data)
+    listed = subprocess.run(["python3", "-m", "zipfile", "-t", str(tmp_path / "a.zip")], capture_output=True, check=True)
+    assert b"Done testing" in listed.stdout
+
+
+def test_one_certificate_is_in_memory_at_a_time(store):
+    leaves = [Leaf(n, f"{n}.pdf", store.put(b"x" * 50_000 + b"%d" % n)) for n in range(40)]
+    pieces = list(packed(store, leaves))
+    assert max(map(len, pieces)) < 60_000
+    assert len(opened(b"".join(pieces))) == 40
+
+
+def test_what_is_lost_is_named_inside(store):
+    leaves = [
+        Leaf(1, "李雷-C1-一.pdf", store.put(b"x")),
+        Leaf(2, "韩梅-C1-二.pdf", None),
+        Leaf(3, "王五-C1-三.pdf", "0" * 64),
+    ]
+    found = opened(b"".join(packed(store, leaves)))
+    told = found["没有的.txt"].decode("utf-8-sig")
+    assert ("韩梅-C1-二" in told, "王五-C1-三" in told, "李雷" in told) == (True, True, False)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..\\c", "CON", "x:y", "=1+1", "尾.", "换\n行"])
+def test_a_name_is_safe_for_every_disk(session, store, name):
+    printed(session, store, 1)
+    session.execute(update(Certificate).values(holder=name))
+    (leaf,) = bundles.gather(session, certificates(session), VIEWER, Office())
+    assert not re.search(r'[<>:"/\\|?*\n]', leaf.name)
+    assert leaf.name.endswith(".pdf")
+
+
+# --- which certificates -------------------------------------------------------------------------------------
+
+
+def test_only_what_is_reached_and_current_is_packed(session, store):
+    ours, theirs = make.enterprise(), make.enterprise(region_code="430200")
+    printed(session, store, 2, owner=ours)
+    printed(session, store, 2, owner=theirs)
+    every = certificates(session)
+    assert len(bundles.gather(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
+    assert len(bundles.gather(session, every, make.clerk(theirs), Office())) == 2
+    for stranger in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
+        with pytest.raises(Unmet):
+            bundles.gather(session, every, stranger, Office())
+    session.execute(update(CertificateVersion).values(replaced_at=make.NOON))
+    with pytest.raises(Unmet):
+        bundles.gather(session, every, VIEWER, Office())
+
+
+def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
+    printed(session, store, 3)
+    with pytest.raises(Unmet, match="At most 2 certificates"):
+        bundles.gather(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
+
+
+def test_as_many_questions_for_many_as_for_few(session, house, store):
+    asked = []
+    for many in (2, 30):
+        printed(session, store, many)
+        ids = certificates(session)
+        with queries(house.engine) as seen:
+            bundles.gather(session, ids, VIEWER, Office())
+        asked.append(len(seen))
+    assert asked == [1, 1]
+
+
+# --- through the doors ---------------------------------------------------------------------------------------
+
+
+def test_a_few_come_at_once_and_the_diary_says_who_took_which(session, store, browsers):
+    ids = printed(session, store, 3)
+    viewer = browsers(Role.VIEWER)
+    answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)[:2]})
+    assert (answer.status_code, answer.mimetype, answer.headers["Cache-Control"]) == (200, "application/zip", "no-store")
+    found = opened(answer.data)
+    assert len(found) == 2
+    assert all(name.startswith("古丽·买买提-C1-湘建安C1(2024)") and body[:4] == b"%PDF" for name, body in found.items())
+    (line,) = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT))
+    assert (line.actor, line.change["certificates"], line.change["versions"]) == ("viewer", 2, ids[:2])
+
+
+def test_all_that_match_the_query_and_nothing_else(session, store, browsers):
+    printed(session, store, 2)
+    first = session.scalar(select(Certificate.number).order_by(Certificate.id))
+    session.rollback()
+    viewer = browsers(Role.VIEWER)
+    assert "pack?every=1&amp;number=" in viewer.get("/certificates/", query_string={"number": first}).text
+    assert len(opened(viewer.post("/certificates/pack", query_string={"every": 1, "number": first}).data)) == 1
+    assert len(opened(viewer.post("/certificates/pack?every=1").data)) == 2
+
+
+def prepared(session, store, viewer) -> str:
+    printed(session, store, 7)
+    answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)})
+    assert answer.status_code == 302
+    return answer.headers["Location"].partition("?")[0]
+
+
+def test_many_are_prepared_and_then_fetched_by_who_asked(session, store, browsers, tools):
+    viewer = browsers(Role.VIEWER)
+    place = prepared(session, store, viewer)
+    assert "Preparing the certificates: 0 / 7" in viewer.get(place).text
+    assert viewer.get(f"{place}/progress").json["waiting"] == 1
+    run_due(tools, HANDLERS, most=9)
+    assert "7 certificates are ready for download." in viewer.get(place).text
+    assert len(opened(viewer.get(f"{place}.zip").data)) == 7
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.APPROVER, Role.ENTERPRISE_CLERK, Role.ADMIN], ids=lambda role: role.value)
+def test_a_bundle_is_not_there_for_anybody_else(session, store, browsers, tools, role):
+    place = prepared(session, store, browsers(Role.VIEWER))
+    run_due(tools, HANDLERS, most=9)
+    other = browsers(role, "other")
+    wanted = 403 if role is Role.ADMIN else 404
+    assert [other.get(place + end).status_code for end in ("", "/progress", ".zip")] == [wanted] * 3
+
+
+def test_a_bundle_is_gone_after_its_time_and_with_the_reach(session, store):
+    ids = printed(session, store, 1)
+    number = bundles.prepare(session, [Leaf(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
+    late = make.NOON + timedelta(minutes=60, seconds=1)
+    assert bundles.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1
+    for actor, at in ((VIEWER, late), (replace(VIEWER, region="430100"), make.NOON), (replace(VIEWER, id=2), make.NOON)):
+        with pytest.raises(NotFound):
+            bundles.fetched(session, number, actor, at=at, office=Office())
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.EXAM_CLERK], ids=lambda role: role.value)
+def test_who_has_no_business_with_certificates_packs_none(browsers, role):
+    assert browsers(role).post("/certificates/pack", data={"rowid": [1]}).status_code == 403
+
+
+def test_nothing_ticked_is_said_so(browsers):
+    page = browsers(Role.VIEWER).post("/certificates/pack", follow_redirects=True).text
+    assert "None of these certificates has an electronic version." in page
