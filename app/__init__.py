@@ -19,11 +19,13 @@ def create_app(settings: "Settings") -> "Flask":
     from flask_wtf import CSRFProtect
 
     from app import catalogue, ops, schema, screens, threshold
+    from app.certificates.keys import ring
     from app.db import db, keyring
     from app.login.security import HouseSecurity
     from app.views import register_views
 
     keyring.unlock(settings.keys.index, settings.keys.data)
+    ring.open(settings.code_keys)
     app = Flask(__name__)
     app.config.from_mapping(settings.flask())
     app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(catalogue.FOLDER), FAB_BASE_TEMPLATE="frame.html")

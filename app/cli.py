@@ -5,13 +5,14 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 
 import argparse
 import fcntl
+import json
 import logging
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import catalogue, clock, create_app, legacy, messages, schema
+from app import catalogue, clock, create_app, messages, schema
+from app.certificates import code, eye, keys, offline, statuslist
 from app.certificates.seal import authority
 from app.certificates.seal import verdict as verdicts
 from app.certificates.seal.provider import SealAway, Suite
@@ -38,12 +40,12 @@ from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
-from app.models import Account, Enterprise, LegacyImport, Region
+from app.models import Account, Enterprise, Region
 from app.parameters import office_of
 from app.regions import regions_of
-from app.scope import Actor
 from app.storage import Store
-from app.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
+from app.takeover.command import Sheet, take_over
+from app.vocabulary import LegacyKind, Role
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -106,9 +108,18 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
+    paper = add("verify", verify, "Check an e-certificate: its file, or its square code. Ends with 1 unless all is well.")
+    paper.add_argument(
+        "what", metavar="WHAT", help="a PDF, a picture of a code (JPEG, PNG), the address behind it, or its digits"
+    )
+    paper.add_argument("--keys", metavar="FILE", help="published keys (JWK Set) for a code; default: this house's own")
+    paper.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
+    codes_ = add(
+        "codes", codes, "Keys behind the square codes: show them, make a new one, publish them with the status list."
+    )
+    codes_.add_argument("deed", choices=["status", "rotate", "publish"])
+    codes_.add_argument("folder", nargs="?", metavar="FOLDER", help="where 'publish' writes jwks.json and status-list.jwt")
     _seal_commands(add("seal", seal_status, "The seals of e-certificates under ANGUAN_HOME: status, renew, revoke."))
-    paper = add("verify", verify, "Say whether an e-certificate is as it was sealed, and by whom. Ends with 1 if it is not.")
-    paper.add_argument("file", metavar="FILE", type=Path, help="an e-certificate as PDF")
     return parser
 
 
@@ -137,6 +148,7 @@ def init(_chosen: argparse.Namespace) -> None:
         catalogue.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
+            _make_code_keys(settings)
             schema.bring_to(db.engine)
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
@@ -146,8 +158,8 @@ def init(_chosen: argparse.Namespace) -> None:
 
 def fill_regions(session: Session, settings: Settings) -> None:
     """The office's province and its prefectures; names that changed are renamed."""
-    for code, name in regions_of(settings.office.region_code, settings.office.province).items():
-        session.merge(Region(code=code, name=name))
+    for digits, name in regions_of(settings.office.region_code, settings.office.province).items():
+        session.merge(Region(code=digits, name=name))
     session.commit()
 
 
@@ -190,6 +202,21 @@ def _demand_own_keys(settings: Settings, fresh: bool) -> None:
     if fresh and _revision(settings) is not None:
         (settings.home / "keys.json").unlink()
         raise BadSetting(f"The database holds data under other keys: put its keys.json into {settings.home} first.")
+
+
+def _make_code_keys(settings: Settings) -> None:
+    """Once. Others beside certificates that were issued under the lost ones would call every print a forgery."""
+    with db.engine.connect() as connection:
+        known = inspect(connection).has_table("certificate_version") and {
+            column["name"] for column in inspect(connection).get_columns("certificate_version")
+        }
+        signed = "SELECT 1 FROM certificate_version WHERE status_index IS NOT NULL LIMIT 1"
+        lost = known and "status_index" in known and connection.execute(text(signed)).first()
+    if lost and not settings.code_keys.exists():
+        raise BadSetting(
+            f"Certificates have been issued under other code keys: put their codes.json into {settings.home} first."
+        )
+    keys.make(settings.code_keys, at=clock.now())
 
 
 def _revision(settings: Settings) -> str | None:
@@ -313,6 +340,86 @@ def _greeting(settings: Settings, host: str, port: int) -> str:
     return "\n".join(lines)
 
 
+# --- square codes ----------------------------------------------------------------------------------------------
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    """What is given decides what is checked: a code, a picture of one, or a sealed file."""
+    if code.is_signed(code.digits_in(chosen.what)):
+        return _verify_code(chosen.what, chosen)
+    try:
+        data = Path(chosen.what).read_bytes()
+    except (OSError, ValueError) as fault:
+        raise BadSetting(f"{chosen.what} cannot be read: {getattr(fault, 'strerror', '') or 'no such file'}.") from None
+    if data.startswith(eye.PICTURES):
+        return _verify_code(eye.code_seen(data), chosen)
+    verdict = verdicts.verify(data, verdicts.trusted(read_settings().seals), at=clock.now())
+    print("\n".join(verdicts.in_words(verdict)))
+    return 0 if verdict.good else 1
+
+
+def _verify_code(given: str, chosen: argparse.Namespace) -> int:
+    at = clock.now()
+    verdict = offline.check(given, *_proofs(chosen, at), at=at)
+    claims = verdict.claims
+    print(f"{verdict.standing}\n{claims.name}  {claims.number}  version {claims.version}, until {claims.valid_to}")
+    if verdict.listed_at:
+        print(f"Status list of {clock.office_time(verdict.listed_at):%Y-%m-%d %H:%M}")
+    return 0 if verdict.standing is offline.Standing.IN_FORCE else 1
+
+
+def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[keys.PublicKeys, statuslist.StatusList | None]:
+    """Keys and list to check with: those given, so that no house is needed; else this one's own, as they are now."""
+    if chosen.keys:
+        known = keys.published_in(_text_of(chosen.keys))
+        return known, statuslist.opened(_text_of(chosen.list), known) if chosen.list else None
+    with create_app(_settings_in_use()).app_context():
+        if chosen.list:
+            return keys.ring.public, statuslist.opened(_text_of(chosen.list), keys.ring.public)
+        return keys.ring.public, statuslist.current(db.session(), at=at, hours=1)
+
+
+def _text_of(name: str) -> str:
+    try:
+        return Path(name).read_text()
+    except (OSError, UnicodeDecodeError):
+        raise BadSetting(f"{name} cannot be read.") from None
+
+
+def codes(chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    if chosen.deed == "rotate":
+        with _alone(settings.home):
+            fresh = keys.rotate(settings.code_keys, at=clock.now())
+        print(f"{fresh.kid} signs from now on; older keys go on verifying. Back up {settings.code_keys.name}.")
+    elif chosen.deed == "publish":
+        _publish(settings, chosen.folder)
+    else:
+        keys.ring.open(settings.code_keys)
+        for n, (kid, made_at) in enumerate(keys.ring.history()):
+            print(f"{kid}  {made_at}  {'signs' if n == 0 else 'verifies'}")
+
+
+def _publish(settings: Settings, folder: str | None) -> None:
+    """What whoever checks codes without the network must have, as files."""
+    if folder is None:
+        raise BadSetting("Say where to: anguan codes publish FOLDER.")
+    at, into = clock.now(), Path(folder)
+    with create_app(settings).app_context():
+        office = office_of(db.session(), settings.office)
+        uri, hours = f"{office.public_url}/status-list", office.status_list_hours
+        token = statuslist.signed(statuslist.packed(db.session()), keys.ring.newest, uri=uri, at=at, hours=hours)
+        published = json.dumps(keys.ring.published(), indent=2)
+    into.mkdir(parents=True, exist_ok=True)
+    for name, text_ in (("jwks.json", published), ("status-list.jwt", token)):
+        beside = into / f"{name}.new"
+        beside.write_text(text_)
+        beside.replace(into / name)
+    print(
+        f"Published in {into}, good until {clock.office_time(at + timedelta(hours=office.status_list_hours)):%Y-%m-%d %H:%M}."
+    )
+
+
 # --- check, account, deliver -----------------------------------------------------------------------------------
 
 
@@ -429,54 +536,14 @@ def _one_time_password(name: str, office: Office) -> str:
 
 
 def import_legacy(chosen: argparse.Namespace) -> None:
-    settings, at = _settings_in_use(), clock.now()
-    admin, store = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN})), Store(settings.blobs)
-    data = _bytes_of(chosen.file)
+    settings = _settings_in_use()
+    kind = LegacyKind(chosen.kind)  # type: ignore[call-arg]
+    sheet = Sheet(kind, chosen.file, chosen.dry_run, chosen.report)
     with _voice(settings)("zh"):
-        sessions = sessionmaker(db.engine, expire_on_commit=False)
-        means = legacy.Means(sessions, store, lambda _done, _all: None)
-        with sessions.begin() as session:
-            session.info.update(actor=admin.name, at=at)
-            kind, name = LegacyKind(chosen.kind), chosen.file.name  # type: ignore[call-arg]
-            course = legacy.receive(session, store, kind, data, name, admin, at=at, office=settings.office)
-        legacy.check(means, course.id, at=clock.now())
-        course = _tell(means, course.id)
-        if course.phase is LegacyPhase.CHECKED and not chosen.dry_run:
-            with sessions.begin() as session:
-                legacy.confirm(session, course.id, course.sha256, admin, at=clock.now())
-            legacy.take_over(means, course.id, at=clock.now())
-            course = _tell(means, course.id)
-        if chosen.report and course.report_object:
-            with sessions.begin() as session:
-                _write_privately(chosen.report, legacy.report_of(session, store, course.id, admin, at=clock.now()))
-
-
-def _tell(means: legacy.Means, import_id: int) -> LegacyImport:
-    """Where the import stands, on paper; ``HouseError`` for a sheet that cannot be read."""
-    with means.sessions() as session:
-        course = session.get_one(LegacyImport, import_id)
-    if course.phase is LegacyPhase.UNREADABLE:
-        raise HouseError(course.fault)
-    counts = ", ".join(f"{course.counts.get(outcome.value, 0)} {outcome.value}" for outcome in LegacyOutcome)
-    print(f"{course.phase.value}: {course.total} rows, {counts}.")
-    return course
-
-
-def _bytes_of(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as no:
-        raise BadSetting(f"{file} cannot be read: {no.strerror}.") from None
-
-
-def _write_privately(file: Path, data: bytes) -> None:
-    """For the owner's eyes only, and never over another file."""
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as no:
-        raise BadSetting(f"{file} cannot be written: {no.strerror}.") from None
-    with os.fdopen(handle, "wb") as out:
-        out.write(data)
+        office = office_of(db.session(), settings.office)
+        db.session.remove()  # SQLite has one writer
+        for line in take_over(db.engine, Store(settings.blobs), sheet, office):
+            print(line)
 
 
 # --- the seal ------------------------------------------------------------------------------------------------
@@ -516,17 +583,6 @@ def seal_word(settings: Settings) -> str:
     except SealAway as away:
         return away.why
     return "ready"
-
-
-def verify(chosen: argparse.Namespace) -> int:
-    settings = read_settings()
-    try:
-        data = chosen.file.read_bytes()
-    except OSError as fault:
-        raise BadSetting(f"{chosen.file} cannot be read: {fault.strerror}.") from None
-    verdict = verdicts.verify(data, verdicts.trusted(settings.seals), at=clock.now())
-    print("\n".join(verdicts.in_words(verdict)))
-    return 0 if verdict.good else 1
 
 
 def deliver(chosen: argparse.Namespace) -> None:

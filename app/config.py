@@ -68,6 +68,7 @@ class Office:
     largest_bundle: int = 2_000  # certificates in one zip
     bundle_minutes: int = 60  # how long a prepared zip can be fetched
     lookups_per_minute: int = 30  # per address, public counter
+    status_list_hours: int = 72  # how long whoever checks codes off line may rely on one status list
     largest_check: int = 500  # pairs of name and number in one list
     checks_per_hour: int = 2_000  # pairs per address, public counter
     scan_bytes: int = 10 * 1024 * 1024
@@ -162,6 +163,7 @@ ADJUSTABLE = (
     Adjustable("legal_paths", Section.CERTIFICATES, _("Ways to appeal, in notices of refusal"), _("Administrative Licensing Law, article 38"), 10, 300),
     Adjustable("publicity_days", Section.PUBLIC, _("A result stays on the board for"), _OWN, 1, 365, _("days")),
     Adjustable("lookups_per_minute", Section.PUBLIC, _("Lookups from one address"), _OWN, 1, 10_000, _("per minute")),
+    Adjustable("status_list_hours", Section.PUBLIC, _("Whoever checks codes off line may rely on one status list for"), _OWN, 1, 720, _("hours")),
     Adjustable("largest_check", Section.PUBLIC, _("Certificates in one list to be checked, at most"), _OWN, 1, 5_000, _("records")),
     Adjustable("checks_per_hour", Section.PUBLIC, _("Certificates checked by list from one address"), _OWN, 1, 100_000, _("per hour")),
     Adjustable("support", Section.PUBLIC, _("Help line, shown under the menu"), _OWN, 0, 60),
@@ -232,6 +234,11 @@ class Settings:
     @property
     def blobs(self) -> Path:
         return self.home / "blobs"
+
+    @property
+    def code_keys(self) -> Path:
+        """The private keys behind the square codes and the status list; see ``certificates.keys``."""
+        return self.home / "codes.json"
 
     @property
     def seals(self) -> Path:

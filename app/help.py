@@ -105,6 +105,11 @@ _CLERK = Chapter(
             open=_("View certificate"),
             archive=_("E-archive"),
         ),
+        _(
+            "Under “%(certificates)s” the ticked certificates, or all that match the query, come as one zip with “%(pack)s”.",
+            certificates=CERTIFICATES,
+            pack=_("Download the ticked as zip"),
+        ),
     ),
     (
         (ENTERPRISE, "EnterpriseView.mine"),
@@ -202,6 +207,11 @@ _APPROVER = Chapter(
         _("Under “%(screen)s” press “%(look)s” at a case.", screen=_("Issuing approval"), look=_("Review")),
         _("Choose “%(yes)s” or “%(no)s”; the latter needs a detailed reason.", yes=_("Agree"), no=_("Disagree")),
         _("With the last agreement the certificate gets its number and the electronic certificate with its QR code is made."),
+        _(
+            "After a large batch the files are made in the background: “%(papers)s” shows how far they are, and names any "
+            "that could not be made.",
+            papers=_("Drawing of e-certificates"),
+        ),
         _IN_BATCH,
         _AFTER,
     ),
@@ -240,6 +250,12 @@ _ADMIN = Chapter(
             "“%(messages)s”: what was sent, and what could not be sent and is tried once more with “%(again)s”.",
             messages=_("Text messages"),
             again=_("Send again"),
+        ),
+        _(
+            "“%(standing)s”: suspend, reinstate, revoke or withdraw a certificate, or many with “%(sheet)s”: the sheet is "
+            "checked row by row before anything is done.",
+            standing=_("Standing of certificates"),
+            sheet=_("Measures by sheet"),
         ),
         _(
             "“%(diary)s”: who did what and when. Lines are never changed. The administrator decides no case.",

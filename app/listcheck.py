@@ -105,7 +105,11 @@ class ListCheckView(BaseView):  # type: ignore[misc]
         self, form: ListForm, refusals: Sequence[Refusal] = (), *, found: Sequence[Found] = (), status: int = 200
     ) -> Response:
         number = f"{desk.office().short_name}建安C1({desk.today().year})0000001"
-        form.pairs.description = gettext("For example: the holder's name, then %(number)s.", number=number)
+        form.pairs.description = gettext(
+            "One person per line: the name, then the certificate number (like %(number)s), as copied from a table, or "
+            "divided by a space or comma.",
+            number=number,
+        )
         page = self.render_template(
             "public/list.html",
             form=form,

@@ -63,7 +63,7 @@ COLUMNS = (
     Column("number", _("Certificate number"), parse=_up_to(60), width=28),
     Column("name", _("Full name"), parse=_up_to(50), width=14),
     Column("deed", _("Measure"), parse=_measure, width=12),
-    Column("reason", _("Reason"), parse=_up_to(LONGEST_REASON), width=44),
+    Column("reason", _("Grounds"), parse=_up_to(LONGEST_REASON), width=44),
     Column("evidence", _("Document number"), parse=_up_to(LONGEST_EVIDENCE), width=24),
 )
 RESULT_COLUMNS = (

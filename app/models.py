@@ -628,6 +628,7 @@ class CertificateVersion(Model):
         UniqueConstraint("certificate_id", "version", name="uq_certificate_version"),
         UniqueConstraint("token", name="uq_certificate_version_token"),
         UniqueConstraint("application_id", name="uq_certificate_version_application"),
+        Index("uq_certificate_version_status_index", "status_index", unique=True),
         Index(
             "uq_certificate_version_one_current",
             "certificate_id",
@@ -648,6 +649,7 @@ class CertificateVersion(Model):
     certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id", name="fk_certificate_version_certificate"))
     version: Mapped[int]
     token: Mapped[str] = mapped_column(String(32), comment="128 random bits, base64url; opens the public page, names nobody")
+    status_index: Mapped[int | None] = mapped_column(comment="its place in the status list; see ``certificates.statuslist``")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
     )

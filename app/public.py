@@ -8,8 +8,9 @@ links to ``/lookup``, hold on to them.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -17,28 +18,26 @@ from flask import make_response, redirect, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_babel import format_date, gettext
 from flask_babel import lazy_gettext as _
-from sqlalchemy import func, select, union
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, throttle
 from app.certificates.seal.authority import published
 from app.certificates.seal.verdict import trusted, verify
+from app.certificates.shown import Scanned, Shown, certificate_scanned, certificate_sealed, certificates_of
 from app.clock import office_day
 from app.db import db, reading
-from app.errors import NotFound, TooMany
+from app.errors import HouseError, NotFound, TooMany
 from app.forms import HouseForm, Required, TextField, TextLength, UploadField
-from app.identity import fold_certificate_number, fold_name, mask_id_publicly
-from app.models import Certificate, CertificateVersion, Enterprise, ExamNotice, Person
+from app.models import ExamNotice
 from app.publicity import latest, listed
 from app.scope import NOBODY
 from app.screens.reach import ROW
-from app.vocabulary import Action, Category, CertificateStatus, MatterKind, Role, Stage
+from app.vocabulary import Action, CertificateStatus, MatterKind, Role, Stage
 from app.workflow import MOVES, make_public
 
 Word = TypeVar("Word", MatterKind, Stage)
 LARGEST_PAPER = 4 * 1024 * 1024  # fifty times an e-certificate; a check costs some milliseconds
-TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 # What a published result is called: the very word that the officer pressed.
 RESULTS: dict[tuple[Stage, bool], Action] = {
@@ -46,120 +45,17 @@ RESULTS: dict[tuple[Stage, bool], Action] = {
 }
 
 
-# --- what the public may know ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One certificate as anybody may see it."""
-
-    holder: str
-    masked_id_number: str
-    category: Category
-    number: str
-    enterprise: str
-    first_issued_on: date
-    issued_on: date
-    valid_from: date
-    valid_to: date
-    status: CertificateStatus
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """What a QR code leads to: the certificate as it stands now, and whether the print it was scanned from is the newest."""
-
-    certificate: Shown
-    version: int
-    newest: int
-    replaced_at: datetime | None
-
-    @property
-    def is_outdated(self) -> bool:
-        return self.version < self.newest
-
-
-def certificates_of(session: Session, name: str, number: str, *, on: date) -> tuple[Shown, ...]:
-    """Every certificate of the person with this name and this ID or certificate number (R129, R130), in one query.
-
-    Nothing if there is nobody, and nothing if the name is another: the caller cannot tell which.
-    """
-    typed = fold_certificate_number(number)
-    known = union(
-        select(Person.id).where(Person.id_number_key == typed),
-        select(Certificate.person_id).where(Certificate.number == typed),
-    )
-    rows = session.execute(
-        select(Certificate, Person.name, Person.id_number, Enterprise.name)
-        .join(Person, Person.id == Certificate.person_id)
-        .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
-        .where(Certificate.person_id.in_(known.subquery().select()))
-        .order_by(Certificate.category, Certificate.issued_on.desc(), Certificate.id)
-    ).all()
-    names = {
-        _same(known_as) for certificate, name_now, _id, _enterprise in rows for known_as in (certificate.holder, name_now)
-    }
-    if _same(name) not in names:
-        return ()
-    return tuple(_shown(certificate, id_number, enterprise, on) for certificate, _name, id_number, enterprise in rows)
-
-
-def certificate_scanned(session: Session, token: str, *, on: date) -> Scanned:
-    """The certificate a QR code belongs to (R131), in one query; ``NotFound`` for what is not electronic (R133), too."""
-    if not TOKEN.fullmatch(token):
-        raise NotFound(UNKNOWN_CODE)
-    later = select(func.max(CertificateVersion.version)).where(CertificateVersion.certificate_id == Certificate.id)
-    row = session.execute(
-        select(
-            Certificate,
-            Person.id_number,
-            Enterprise.name,
-            CertificateVersion.version,
-            CertificateVersion.replaced_at,
-            later.correlate(Certificate).scalar_subquery(),
-        )
-        .join(CertificateVersion, CertificateVersion.certificate_id == Certificate.id)
-        .join(Person, Person.id == Certificate.person_id)
-        .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
-        .where(CertificateVersion.token == token, Certificate.is_electronic)
-    ).one_or_none()
-    if row is None:
-        raise NotFound(UNKNOWN_CODE)
-    certificate, id_number, enterprise, version, replaced_at, newest = row
-    return Scanned(_shown(certificate, id_number, enterprise, on), version, newest, replaced_at)
-
-
-def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | None:
-    """The certificate whose file has exactly these bytes, as it stands now. Whoever has the file has its code, too."""
-    token = session.scalar(select(CertificateVersion.token).where(CertificateVersion.digest == digest).limit(1))
-    return certificate_scanned(session, token, on=on) if token else None
-
-
-UNKNOWN_CODE = _(
-    "This code belongs to no electronic certificate of this system. Scan it once more, or look it up by name and number."
-)
-
-
-def _same(name: str) -> str:
-    return fold_name(name).casefold()
-
-
-def _shown(certificate: Certificate, id_number: str, enterprise: str, on: date) -> Shown:
-    status = certificate.status_on(on)
-    return Shown(
-        holder=certificate.holder,
-        masked_id_number=mask_id_publicly(id_number),
-        category=certificate.category,
-        number=certificate.number,
-        enterprise=enterprise,
-        first_issued_on=certificate.first_issued_on,
-        issued_on=certificate.issued_on,
-        valid_from=certificate.valid_from,
-        valid_to=certificate.valid_to,
-        status=status,
-        reason=certificate.status_reason if status is CertificateStatus.OTHER else "",  # 99 means nothing without it
-    )
+# What each status means for whoever stands before the holder.
+MEANS: Mapping[CertificateStatus, object] = {
+    CertificateStatus.VALID: _("The certificate is in force."),
+    CertificateStatus.SUSPENDED: _("It must not be used until the suspension is lifted."),
+    CertificateStatus.REVOKED: _("The grant was revoked. It must not be used."),
+    CertificateStatus.CANCELLED: _("It was given up and no longer counts."),
+    CertificateStatus.EXPIRED: _("Its last day is past. It must not be used."),
+    CertificateStatus.TRANSFERRED_OUT: _("It was moved to another province and no longer counts here."),
+    CertificateStatus.WITHDRAWN: _("It was withdrawn as a penalty. It must not be used."),
+    CertificateStatus.OTHER: _("Please ask the issuing authority what this means."),
+}
 
 
 # --- the procedure as a picture (R22) ----------------------------------------------------------------
@@ -248,7 +144,7 @@ class LookupView(BaseView):  # type: ignore[misc]
     @expose("/lookup", methods=["POST"])  # type: ignore[untyped-decorator]
     def find(self) -> Response:
         try:
-            _count_a_try()
+            _count_a_try("lookup")
         except TooMany as no:
             answer = self._form(LookupForm(formdata=None), refusal=str(no), status=no.status)
             answer.headers["Retry-After"] = str(no.retry_after)
@@ -261,11 +157,22 @@ class LookupView(BaseView):  # type: ignore[misc]
 
     @expose("/v/<token>", methods=["GET"])  # type: ignore[untyped-decorator]
     def scanned(self, token: str) -> Response:
+        """The page behind a code. Only what leads nowhere is counted: a real print is never refused."""
         try:
             scanned = certificate_scanned(db.session, token, on=desk.today())
         except NotFound as no:
-            return self._form(LookupForm(formdata=None), refusal=str(no), status=no.status)
-        return self._result((scanned.certificate,), scanned if scanned.is_outdated else None)
+            return self._not_ours(no)
+        return self._result((scanned.certificate,), scanned)
+
+    def _not_ours(self, no: HouseError) -> Response:
+        try:
+            _count_a_try("code")
+        except TooMany as too_many:
+            no = too_many
+        answer = _unlisted(self.render_template("public/not_ours.html", no=no), no.status)
+        if isinstance(no, TooMany):
+            answer.headers["Retry-After"] = str(no.retry_after)
+        return answer
 
     def _form(self, form: LookupForm, *, refusal: str = "", missed: bool = False, status: int = 200) -> Response:
         form.number.data = ""  # whoever stands behind the reader need not see it twice
@@ -276,8 +183,9 @@ class LookupView(BaseView):  # type: ignore[misc]
         )
         return _unlisted(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
 
-    def _result(self, found: tuple[Shown, ...], outdated: Scanned | None = None) -> Response:
-        return _unlisted(self.render_template("public/result.html", found=found, outdated=outdated, at=desk.moment()))
+    def _result(self, found: tuple[Shown, ...], scanned: Scanned | None = None) -> Response:
+        page = self.render_template("public/result.html", found=found, scanned=scanned, means=MEANS, at=desk.moment())
+        return _unlisted(page)
 
 
 class SealForm(HouseForm):
@@ -297,7 +205,7 @@ class SealView(BaseView):  # type: ignore[misc]
     @expose("/verify-file", methods=["POST"])  # type: ignore[untyped-decorator]
     def check(self) -> Response:
         try:
-            _count_a_try()
+            _count_a_try("lookup")
         except TooMany as no:
             answer = self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
             answer.headers["Retry-After"] = str(no.retry_after)
@@ -377,11 +285,11 @@ def register_public(appbuilder: Any) -> None:
 # --- small things of the doors -----------------------------------------------------------------------
 
 
-def _count_a_try() -> None:
-    """One lookup more from this address, whatever comes of it; then the rest of the request only reads."""
+def _count_a_try(kind: str) -> None:
+    """One more from this address, whatever comes of it; then the rest of the request only reads."""
     db.session.rollback()  # SQLite has one writer, and the count is written beside this session
     office, at = desk.office(), desk.moment()
-    throttle.hit(db.engine, f"lookup:{throttle.origin(desk.address())}", limit=office.lookups_per_minute, seconds=60, at=at)
+    throttle.hit(db.engine, f"{kind}:{throttle.origin(desk.address())}", limit=office.lookups_per_minute, seconds=60, at=at)
     reading.set(True)
 
 

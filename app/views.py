@@ -18,6 +18,7 @@ from app.db import db
 from app.help import register as register_help
 from app.public import register_public
 from app.simulator import SimulatorView
+from app.verification import register_verification
 from app.workbench import WorkView
 
 
@@ -25,6 +26,7 @@ def register_views(appbuilder: Any) -> None:
     """Hang every screen on the menu, in the order the menu shows them."""
     add = appbuilder.add_view
     register_public(appbuilder)
+    register_verification(appbuilder)
     listcheck.register(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, takeover, basics):

@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
-from app.certificates import document
 from app.config import Keys, Office
 from app.db import keyring
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
@@ -45,7 +44,6 @@ def main(rows: int = 1000, url: str = "") -> None:
             lookups(session, rows)
         engine.dispose()
     workbook(rows)
-    certificates()
 
 
 def fill(session: Session, count: int) -> None:
@@ -116,36 +114,6 @@ def workbook(rows: int) -> None:
         f"read and check {rows} × 9 cells",
         lambda: sheets.read(written[0], columns),
     )
-
-
-def certificates(count: int = 50) -> None:
-    face = document.Face(
-        category="B",
-        kind="建筑施工企业项目负责人",
-        number="湘建安B(2026)0000001",
-        name="李雷",
-        sex="男",
-        birth_date=date(1985, 1, 1),
-        id_number="43010219850101001X",
-        enterprise="湖南样本建设有限公司",
-        position="项目负责人",
-        first_issued_on=AT.date(),
-        issued_on=AT.date(),
-        valid_from=AT.date(),
-        valid_to=date(2029, 3, 1),
-        issuer=OFFICE.issuer,
-        seal_text=OFFICE.seal_text,
-        photo=None,
-        address="https://example.org/v/0123456789abcdef012345",
-        licence_identifier="",
-        specimen=True,
-    )
-
-    def draw() -> None:
-        for _certificate in range(count):
-            document.draw(face)
-
-    compare("draw the first certificate of a process", lambda: document.draw(face), f"draw {count} more", draw)
 
 
 def compare(first: str, one: Callable[[], object], second: str, other: Callable[[], object]) -> None:

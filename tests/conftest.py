@@ -1,8 +1,10 @@
 """One database of each kind and one app on each, built once; every test leaves the tables empty behind it."""
 
+import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -22,6 +24,7 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from app import catalogue, create_app, schema
+from app.certificates.keys import ring
 from app.certificates.seal.authority import establish
 from app.config import Keys, Office, Settings
 from app.db import db, keyring
@@ -32,8 +35,18 @@ from app.vocabulary import Role
 from tests import make
 
 _accounts = count(1)
+CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
 KEYS = Keys(session="for tests only, and long enough", index=b"i" * 32, data={1: b"d" * 32})
 keyring.unlock(KEYS.index, KEYS.data)
+
+
+def keep_code_keys(home: Path) -> Path:
+    (home / "codes.json").write_text(json.dumps(CODE_KEYS))
+    return home / "codes.json"
+
+
+_drawer = tempfile.TemporaryDirectory(prefix="anguan-")
+_code_keys = keep_code_keys(Path(_drawer.name))
 
 
 # Fifteen times as quick as TRUNCATE, which makes new files for thirty tables, most of them empty already.
@@ -115,6 +128,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     url = f"sqlite:///{home / 'anguan.db'}" if request.param == "sqlite" else request.getfixturevalue("new_postgres")()
     settings = Settings(home=home, database_url=url, keys=KEYS, office=Office())
     settings.blobs.mkdir(mode=0o700)
+    keep_code_keys(home)
     establish(settings.seals, address=settings.office.public_url, at=make.NOON)
     engine = create_engine(url)
     schema.bring_to(engine)
@@ -135,6 +149,12 @@ def built(house: House) -> Flask:
         sync_roles(app.extensions["appbuilder"])
         db.session.remove()
     return app
+
+
+@pytest.fixture(autouse=True)
+def _code_keys_at_hand() -> None:
+    """Tests without a house sign, too; and whatever house was raised last, its keys are the same."""
+    ring.open(_code_keys)
 
 
 @pytest.fixture

@@ -1,13 +1,18 @@
 import io
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pypdf
+import pypdfium2
 import pytest
+import zxingcpp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.certificates.drawing import KINDS, POSITIONS, SEXES, face_of, paper_of
+from app.certificates import code, keys, qr
+from app.certificates.code import Claims
+from app.certificates.drawing import KINDS, POSITIONS, SEXES, address_of, face_of, paper_of
+from app.certificates.keys import ring
 from app.certificates.seal.authority import EmbeddedSeal
 from app.certificates.seal.provider import NoSeal, SealAway
 from app.certificates.seal.verdict import Finding, trusted, verify
@@ -76,9 +81,33 @@ def test_the_paper_says_what_was_kept_and_that_it_is_a_specimen(session, store, 
 
 
 def test_the_code_leads_to_the_public_page_of_this_version(session, store):
-    face = face_of(session, store, issued(session, store), OFFICE)
-    assert face.address == f"https://ag.example.gov.cn/v/{'t' * 22}"
+    version = issued(session, store)
+    face = face_of(session, store, version, OFFICE)
+    assert face.address.startswith("https://ag.example.gov.cn/v/1")
+    read = code.read(code.digits_in(face.address), ring.public)
+    assert read == Claims(version.certificate_id, 1, version.face["number"], "古丽·买买提", date(2027, 4, 30), None)
     assert face.specimen
+
+
+@pytest.mark.parametrize("name", ["李雷", "欧阳𬭎翀", "阿不都热合曼·吐尔逊·买买提艾力"])
+def test_the_code_is_read_from_a_picture_of_150_dots_an_inch(session, store, paper, name):
+    version = issued(session, store, name=name)
+    page = pypdfium2.PdfDocument(paper(session, store, version))[0]
+    (found,) = zxingcpp.read_barcodes(page.render(scale=150 / 72).to_pil())
+    assert found.text == address_of(version, OFFICE)
+    corners = [getattr(found.position, corner) for corner in ("top_left", "top_right")]
+    across = abs(corners[1].x - corners[0].x)
+    modules = len(qr.matrix(found.text))
+    assert across / 150 * 25.4 * (modules + 2 * qr.QUIET) / modules >= 30  # millimetres, the quiet zone included
+
+
+def test_a_print_keeps_its_code_when_the_keys_have_been_rotated(session, store, tmp_path):
+    ring.open(tmp_path / "codes.json")
+    keys.make(tmp_path / "codes.json", at=make.NOON)
+    version = issued(session, store, code_key=ring.newest.kid)
+    before = address_of(version, OFFICE)
+    keys.rotate(tmp_path / "codes.json", at=make.NOON)
+    assert address_of(version, OFFICE) == before
 
 
 def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, paper, keeper):

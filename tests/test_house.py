@@ -30,7 +30,7 @@ TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ == mo
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {
     "__init__", "administration", "basics", "casework", "cli", "desk", "examwork", "help", "listcheck", "login", "ops",
-    "public", "screens", "simulator", "takeover", "threshold", "views", "workbench", "worker",
+    "public", "screens", "simulator", "takeover", "threshold", "verification", "views", "workbench", "worker",
 }  # fmt: skip
 
 
@@ -223,6 +223,10 @@ OPEN_TO_ALL = {  # anonymous is a list, not an accident
     "ListCheckView.download",
     "ListCheckView.template",
     "HelpView.guide",
+    "VerifyView.page",
+    "VerifyView.worker",
+    "VerifyView.keys",
+    "VerifyView.status_list",
 }
 NEEDS_NO_PERMISSION = {endpoint.partition(".")[0] for endpoint in OPEN_TO_ALL} | {"OwnPasswordView"}
 

@@ -22,9 +22,13 @@ from hypothesis.stateful import (
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
-from app import public, schema
-from app.certificates import standing
+from app import schema
+from app.certificates import code, standing, statuslist
+from app.certificates.drawing import address_of
+from app.certificates.keys import ring
 from app.certificates.lifecycle import extended
+from app.certificates.shown import certificate_scanned, certificates_of
+from app.certificates.statuslist import Mark
 from app.clock import OFFICE_ZONE, add_months, add_years
 from app.config import Office
 from app.errors import Stale
@@ -55,6 +59,10 @@ class Expected:
 
     def shown(self, on):
         return CertificateStatus.EXPIRED if self.status is VALID and on > self.valid_to else self.status
+
+
+def code_of(version):
+    return code.digits_in(address_of(version, OFFICE))
 
 
 class Life(RuleBasedStateMachine):
@@ -208,13 +216,49 @@ class Life(RuleBasedStateMachine):
         for certificate_id, expected in self.expected.items():
             truth = (expected.number, expected.shown(self.on), expected.valid_to, names[expected.enterprise_id])
             certificate = self.session.get_one(Certificate, certificate_id)
-            found = public.certificates_of(self.session, certificate.holder, certificate.number, on=self.on)
+            found = certificates_of(self.session, certificate.holder, certificate.number, on=self.on)
             assert truth in [(one.number, one.status, one.valid_to, one.enterprise) for one in found]
-            for version, token in self._tokens(certificate_id):
-                scanned = public.certificate_scanned(self.session, token, on=self.on)
-                one = scanned.certificate
-                assert (one.number, one.status, one.valid_to, one.enterprise) == truth
-                assert scanned.is_outdated == (version < expected.versions)
+            for version in self._versions(certificate_id):
+                for scan in (version.token, code_of(version)):
+                    scanned = certificate_scanned(self.session, scan, on=self.on)
+                    one = scanned.certificate
+                    assert (one.number, one.status, one.valid_to, one.enterprise) == truth
+                    assert scanned.is_outdated == (version.version < expected.versions)
+
+    @invariant()
+    def whoever_is_off_line_is_told_the_truth_as_well(self):
+        """Every code ever printed against the list of today: an end, a newer print, a suspension, and otherwise nothing."""
+        if not hasattr(self, "session") or not self.expected:
+            return
+        token = statuslist.signed(statuslist.packed(self.session), ring.newest, uri="-", at=self._noon(), hours=72)
+        listed = statuslist.opened(token, ring.public)
+        for certificate_id, expected in self.expected.items():
+            for version in self._versions(certificate_id):
+                claims = code.read(code_of(version), ring.public)
+                assert (claims.certificate_id, claims.version) == (certificate_id, version.version)
+                assert claims.number == expected.number
+                assert listed.mark(claims.status_index) is self._mark(expected, version.version)
+                if version.version == expected.versions:
+                    assert claims.valid_to == expected.valid_to
+
+    def _mark(self, expected, version):
+        if expected.status not in (VALID, SUSPENDED):
+            return Mark.ENDED
+        if version < expected.versions:
+            return Mark.UPDATED
+        return Mark.SUSPENDED if expected.status is SUSPENDED else Mark.VALID
+
+    @invariant()
+    def every_print_has_a_place_and_an_identifier_of_its_own(self):
+        if not hasattr(self, "session"):
+            return
+        versions = self.session.scalars(select(CertificateVersion)).all()
+        assert len({v.status_index for v in versions} - {None}) == len(versions)
+        assert len({v.face["licence_identifier"] for v in versions}) == len(versions)
+        before = {(v.certificate_id, v.version + 1): v.face["licence_identifier"] for v in versions}
+        for v in versions:
+            assert v.face["previous_identifier"] == before.get((v.certificate_id, v.version), "")
+            assert v.face["licence_identifier"].split(".")[-2] == f"{v.version:03d}"
 
     @invariant()
     def history_ends_with_the_present(self):
@@ -291,11 +335,9 @@ class Life(RuleBasedStateMachine):
         self.session.commit()
         return bool(planned.passes)
 
-    def _tokens(self, certificate_id):
-        return self.session.execute(
-            select(CertificateVersion.version, CertificateVersion.token).where(
-                CertificateVersion.certificate_id == certificate_id
-            )
+    def _versions(self, certificate_id):
+        return self.session.scalars(
+            select(CertificateVersion).where(CertificateVersion.certificate_id == certificate_id)
         ).all()
 
     def _noon(self):

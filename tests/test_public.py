@@ -2,26 +2,32 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
+from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask, g
 from flask.testing import FlaskClient
 from flask_appbuilder import BaseView, expose
 from flask_wtf import CSRFProtect
 from sqlalchemy.orm import Session
 
+from app.certificates import code, keys
+from app.certificates.drawing import address_of
+from app.certificates.keys import CodeKey, ring
+from app.certificates.shown import certificates_of
 from app.db import db
 from app.login.security import HouseSecurity
-from app.models import CertificateVersion
-from app.public import certificates_of, register_public, stages
+from app.models import CertificateEvent, CertificateVersion
+from app.public import MEANS, register_public, stages
 from app.publicity import Result, announce
 from app.screens import furnish
 from app.threshold import HouseBuilder, guard
-from app.vocabulary import Category, CertificateStatus, MatterKind, Role, Stage
+from app.vocabulary import Category, CertificateDeed, CertificateStatus, MatterKind, Role, Stage
 from tests import make
 from tests.conftest import House
 from tests.count import queries
@@ -297,11 +303,11 @@ def test_an_older_print_shows_the_present_certificate_and_says_so(client, holder
     holder.versions.append(CertificateVersion(version=2, token="r" * 22, face={}, issued_at=make.NOON))
     session.commit()
     older, newest = client.get(f"/v/{TOKEN}").text, client.get(f"/v/{'r' * 22}").text
-    assert "alert-warning" in older
+    assert "old-print" in older
     assert "2026-02-04" in older
     assert "2026-02-04" not in newest
     assert NUMBER in older
-    assert "alert-warning" not in newest
+    assert "old-print" not in newest
 
 
 @pytest.mark.parametrize(("day", "tone"), [(date(2027, 4, 30), "ok"), (date(2027, 5, 1), "bad")])
@@ -318,6 +324,100 @@ def test_every_status_is_shown_by_word_sign_and_tone(client, holder, session, st
     top = re.search(r"<h2 class=\"cert-top\".*?</h2>", page, re.DOTALL)[0]
     assert ("shield-check" in top) == (status is CertificateStatus.VALID)
     assert ("说明文字" in page) == (status is CertificateStatus.OTHER)
+
+
+FACE = {"number": NUMBER, "name": "李雷", "valid_to": "2027-04-30", "licence_identifier": "1.2.156.3005.2.X"}
+
+
+@pytest.fixture
+def coded(holder, session, office):
+    """The address of a print whose code is signed."""
+    holder.versions[0].face, holder.versions[0].status_index = FACE, 7
+    session.commit()
+    return address_of(holder.versions[0], office).removeprefix(office.public_url)
+
+
+def test_a_signed_code_opens_the_same_page_and_says_that_it_is_genuine(client, coded):
+    page = client.get(coded).text
+    for part in ("110*************2X", NUMBER, "cert ok", 'class="signed"', "1.2.156.3005.2.X"):
+        assert part in page
+    assert 'class="signed"' not in client.get(f"/v/{TOKEN}").text  # an older print proves nothing by itself
+
+
+def test_a_signed_code_costs_one_question(client, coded):
+    with queries(db_engine(client)) as asked:
+        client.get(coded)
+    assert len([statement for statement in asked if "certificate" in statement]) == 1
+
+
+def changed(coded: str) -> str:
+    return coded[:-1] + str((int(coded[-1]) + 1) % 10)
+
+
+def test_a_forged_code_is_called_so_and_shows_nothing(client, coded, holder, session):
+    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+    claims = code.read(code.digits_in(coded), ring.public)
+    for address in (changed(coded), f"/v/{code.write(claims, stranger)}", f"/v/0{coded[3:]}", coded + "1", f"/v/{'1' * 320}"):
+        answer = client.get(address)
+        assert answer.status_code == 404
+        assert "This code was not issued by this system." in answer.text
+        assert NUMBER not in answer.text
+        assert "李雷" not in answer.text
+
+
+def test_a_code_with_our_signature_but_without_a_record_shows_nothing(client, coded, session):
+    """Signed with a key that was stolen, or lost from the records: our own book has the last word."""
+    claims = code.read(code.digits_in(coded), ring.public)
+    for other in (
+        replace(claims, name="韩梅梅"),
+        replace(claims, number="湘建安A(2024)0000001"),
+        replace(claims, version=2),
+        replace(claims, certificate_id=claims.certificate_id + 1),
+    ):
+        answer = client.get(f"/v/{code.write(other, ring.newest)}")
+        assert answer.status_code == 404
+        assert "no such certificate on record" in answer.text
+        assert NUMBER not in answer.text
+
+
+def test_ids_cannot_be_tried_out_and_a_real_code_is_never_kept_waiting(client, coded):
+    answers = [client.get(f"/v/{n}{'0' * 300}") for n in range(1, 32)]
+    assert [answer.status_code for answer in answers] == [404] * 30 + [429]
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+    assert client.get(coded).status_code == 200
+    assert client.get(f"/v/{TOKEN}").status_code == 200
+
+
+def test_codes_of_a_key_that_was_rotated_out_still_open(client, coded, tmp_path):
+    path = tmp_path / "codes.json"
+    path.write_text((Path(ring._path)).read_text())
+    ring.open(path)
+    keys.rotate(path, at=make.NOON)
+    assert client.get(coded).status_code == 200
+
+
+def test_an_older_print_names_the_date_the_number_and_the_version_that_replaced_it(client, coded, holder, session):
+    holder.versions[0].replaced_at = datetime(2026, 2, 3, 16, 30, tzinfo=make.NOON.tzinfo)
+    holder.versions.append(CertificateVersion(version=2, token="r" * 22, face={**FACE, "name": "李磊"}, issued_at=make.NOON))
+    session.commit()
+    block = re.search(r'<section class="cert bad old-print".*?</section>', client.get(coded).text, re.DOTALL)[0]
+    for part in ("Updated", "2026-02-04", NUMBER, "version 2"):
+        assert part in block
+
+
+def test_a_certificate_in_whose_place_another_came_names_it(client, coded, holder, session):
+    holder.status, holder.status_reason = CertificateStatus.CANCELLED, "→ 湘建安C3(2026)0000009"
+    holder.events.append(
+        CertificateEvent(deed=CertificateDeed.SUPERSEDED, status=CertificateStatus.CANCELLED, actor="审批", at=make.NOON)
+    )
+    session.commit()
+    means = " ".join(re.findall(r'<p class="means">.*?</p>', client.get(coded).text, re.DOTALL))
+    assert "湘建安C3(2026)0000009" in means
+    assert "2026-03-02" in means
+
+
+def test_every_status_is_explained():
+    assert set(MEANS) == set(CertificateStatus)
 
 
 # --- front page, board, exam notices ---------------------------------------------------------------------

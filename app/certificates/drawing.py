@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.certificates import document
+from app.certificates import code, document
+from app.certificates.keys import ring
 from app.certificates.seal.pades import Words, sealed
 from app.certificates.seal.provider import SealProvider, Suite
 from app.config import Office
 from app.models import CertificateVersion, Paper
 from app.storage import Store
-from app.vocabulary import Category, Position, Sex
+from app.vocabulary import Category, Education, Position, Sex, TechnicalTitle
 
 # Printed, and so Chinese whatever language the reader has chosen (建质〔2015〕206号 one and six).
 KINDS: Mapping[Category, str] = {
@@ -40,6 +41,20 @@ POSITIONS: Mapping[str, str] = {
     Position.PROJECT_MANAGER.value: "项目负责人",
     Position.SAFETY_OFFICER.value: "专职安全生产管理人员",
 }
+TITLES: Mapping[str, str] = {
+    TechnicalTitle.SENIOR_PLUS.value: "正高级",
+    TechnicalTitle.SENIOR.value: "高级",
+    TechnicalTitle.INTERMEDIATE.value: "中级",
+    TechnicalTitle.JUNIOR.value: "初级",
+    TechnicalTitle.NONE.value: "",
+}
+EDUCATIONS: Mapping[str, str] = {
+    Education.POSTGRADUATE.value: "研究生",
+    Education.BACHELOR.value: "本科",
+    Education.COLLEGE.value: "大专",
+    Education.SECONDARY.value: "中专",
+    Education.OTHER.value: "其他",
+}
 
 
 REASON = "电子证照签发"
@@ -60,7 +75,8 @@ def paper_of(
 ) -> bytes:
     """The sealed PDF of a version, made now if it never was or if the store has lost it. The caller commits.
 
-    Raises ``Unprintable``, ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealAway``, and keeps nothing then.
+    Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealAway``, and keeps
+    nothing then.
     """
     if version.digest and store.has(version.digest):
         return store.read(version.digest)
@@ -125,10 +141,30 @@ def face_of(
         issuer=kept["issuer"],
         seal_text=kept["seal_text"],
         photo=_photo(session, store, kept),
-        address=f"{office.public_url}/v/{version.token}",
+        address=address_of(version, office),
         licence_identifier=str(kept.get("licence_identifier", "")),
+        technical_title=TITLES.get(kept.get("technical_title") or "", ""),
+        schooling=_schooling(kept),
         specimen=specimen,
     )
+
+
+def _schooling(kept: Mapping[str, Any]) -> str:
+    """Degree and major as one."""
+    parts = (EDUCATIONS.get(kept.get("education") or "", ""), kept.get("major") or "")
+    return "\u3000".join(part for part in parts if part)
+
+
+def address_of(version: CertificateVersion, office: Office) -> str:
+    """What the square code holds: the public page, and in its last part the signed statement that can be checked anywhere."""
+    return f"{office.public_url}/v/{code.write(claims_of(version), ring.signer(version.face.get('code_key', '')))}"
+
+
+def claims_of(version: CertificateVersion) -> code.Claims:
+    """What the code says of a print: all of it stands on the paper, too."""
+    kept = version.face
+    until = date.fromisoformat(kept["valid_to"])
+    return code.Claims(version.certificate_id, version.version, kept["number"], kept["name"], until, version.status_index)
 
 
 def _photo(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:

@@ -17,8 +17,10 @@ from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Flowable, HRFlowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from app.certificates import document
-from app.certificates.document import MM, Unprintable, unprintable
+from app.certificates import fonts, ornament, press
+from app.certificates.document import Unprintable
+from app.certificates.press import MM
+from app.certificates.shapes import POINT
 
 LEFT, TOP, BREADTH, HEIGHT = 28.0, 37.0, 156.0, 225.0  # mm
 PADDING = 6.0  # reportlab pads its frames by so many points
@@ -62,10 +64,9 @@ Page = Letter | Form
 
 def draw(page: Page) -> bytes:
     """The PDF, its fonts embedded; the same page gives the same bytes. Raises ``Unprintable``. Safe in several threads."""
-    if missing := unprintable(_words(page)):
+    if missing := fonts.unprintable(_words(page)):
         raise Unprintable(missing)
-    with document._lock:
-        document._fonts()
+    with press.lock:
         output = io.BytesIO()
         _template(output, page).build(
             _letter(page) if isinstance(page, Letter) else _form(page), onFirstPage=_number, onLaterPages=_number
@@ -83,7 +84,7 @@ def _words(page: Page) -> str:
 
 
 def _template(output: io.BytesIO, page: Page) -> SimpleDocTemplate:
-    wide, high = document.WIDTH * MM, document.HEIGHT * MM
+    wide, high = ornament.WIDTH * MM, ornament.HEIGHT * MM
     return SimpleDocTemplate(
         output,
         pagesize=(wide, high),
@@ -97,7 +98,7 @@ def _template(output: io.BytesIO, page: Page) -> SimpleDocTemplate:
         creator="anguan",
         lang="zh-CN",
         invariant=1,
-        initialFontName=document.PLAIN[0],
+        initialFontName=press.font(fonts.PLAIN[0]),
     )
 
 
@@ -105,16 +106,15 @@ def _number(canvas: Any, doc: Any) -> None:
     """— 1 —, at the outer edge of the text, one letter in."""
     text = f"— {doc.page} —"
     edge = LEFT + BREADTH - 20 if doc.page % 2 else LEFT + 5
-    document._put(canvas, edge, document.HEIGHT - TOP - HEIGHT - 10, text, document.PLAIN, 14)
+    y = ornament.HEIGHT - TOP - HEIGHT - 10
+    press.draw(canvas, ornament.set_line(edge, y, text, fonts.PLAIN, 14, ornament.INK))
 
 
 # --- what stands on the page ----------------------------------------------------------------------------------
 
 
 def _style(size: float, leading: float, **more: Any) -> ParagraphStyle:
-    return ParagraphStyle(
-        "", fontName=document.PLAIN[0], fontSize=size, leading=leading, textColor=INK, wordWrap="CJK", **more
-    )
+    return ParagraphStyle("", fontName=fonts.PLAIN[0], fontSize=size, leading=leading, textColor=INK, wordWrap="CJK", **more)
 
 
 HEAD = ParagraphStyle("", _style(30, 40, alignment=TA_CENTER), textColor=RED)
@@ -128,19 +128,19 @@ LABEL = _style(10.5, 15)
 VALUE = _style(10.5, 15)
 
 
-def _text(text: str, style: ParagraphStyle, chain: tuple[str, ...] = document.PLAIN) -> Paragraph:
+def _text(text: str, style: ParagraphStyle, chain: tuple[str, ...] = fonts.PLAIN) -> Paragraph:
     """Letter by letter in a font that has it; line ends stay line ends."""
     lines = []
     for line in text.split("\n"):
-        runs = document._runs(line, chain)
-        lines.append("".join(f'<font name="{font}">{escape(piece, quote=False)}</font>' for font, piece in runs))
+        runs = fonts.runs(line, chain)
+        lines.append("".join(f'<font name="{press.font(key)}">{escape(piece, quote=False)}</font>' for key, piece in runs))
     return Paragraph("<br/>".join(lines), style)
 
 
 def _line(text: str, style: ParagraphStyle) -> Paragraph:
     """A heading, set so small that it keeps to one line."""
-    room = (BREADTH - 1) * MM / max(document._breadth(text, document.BOLD, 1) * MM, 1)
-    return _text(text, ParagraphStyle("", style, fontSize=min(style.fontSize, room)), document.BOLD)
+    room = (BREADTH - 1) * MM / max(fonts.breadth(fonts.runs(text, fonts.BOLD), 1), 1)
+    return _text(text, ParagraphStyle("", style, fontSize=min(style.fontSize, room)), fonts.BOLD)
 
 
 def _letter(page: Letter) -> list[Flowable]:
@@ -153,7 +153,7 @@ def _letter(page: Letter) -> list[Flowable]:
         Spacer(1, 8),
         _text(f"{page.addressee}：", FLUSH),
         *(_text(sentence, BODY) for sentence in page.sentences),
-        *(_text(reason, BODY, document.VALUE) for reason in page.reasons if reason.strip()),
+        *(_text(reason, BODY, fonts.VALUE) for reason in page.reasons if reason.strip()),
         *(_text(sentence, BODY) for sentence in page.closing),
         KeepTogether([Spacer(1, LINE), _Signature(page), Spacer(1, LINE), _text(page.foot, FOOT)]),
     ]
@@ -171,15 +171,11 @@ class _Signature(Flowable):  # type: ignore[misc]
 
     def draw(self) -> None:
         canvas, right = self.canv, BREADTH - 16
-        breadth = max(document._breadth(self.page.issuer, document.PLAIN, 16), 42)
+        breadth = max(fonts.breadth(fonts.runs(self.page.issuer, fonts.PLAIN), 16 * POINT), 42)
         middle = right - breadth / 2
-        canvas.setFillColor(INK)
         for text, y in ((self.page.issuer, 24.0), (self.page.signed_on, 14.0)):
-            document._put(canvas, middle, y, text, document.PLAIN, 16, centred=True)
-        canvas.saveState()
-        canvas.translate((middle - document.SEAL_X) * MM, (21.5 - document.SEAL_Y) * MM)
-        document._seal(canvas, self.page.seal_text, True)
-        canvas.restoreState()
+            press.draw(canvas, ornament.set_line(middle, y, text, fonts.PLAIN, 16, ornament.INK, centred=True))
+        press.draw(canvas, ornament.seal(middle, 21.5, self.page.seal_text, True))
 
 
 def _form(page: Form) -> list[Flowable]:
@@ -213,4 +209,4 @@ def _table(caption: str, rows: Rows, pairs: int) -> list[Flowable]:
     ]
     style += [("BACKGROUND", (column, 0), (column, -1), SHADE) for column in range(0, 2 * pairs, 2)]
     table = Table(lines, [label, value] * pairs, style=[*style, *spans])
-    return [_text(caption, CAPTION, document.BOLD), table]
+    return [_text(caption, CAPTION, fonts.BOLD), table]

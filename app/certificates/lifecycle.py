@@ -16,6 +16,9 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import numbers
+from app.certificates import statuslist
+from app.certificates.keys import ring
+from app.certificates.licence import identifier
 from app.clock import add_years, office_day
 from app.config import Office
 from app.facts import CertificateFacts, Facts
@@ -168,6 +171,7 @@ def _issue(
 ) -> dict[int, Issued]:
     """Certificates with new numbers; ``terms`` says from when and how long each counts."""
     session, on = decision.session, decision.on
+    places = statuslist.places(session, len(cases))  # before the numbers: who waits here holds none of the other series
     numbered = _give_numbers(decision, cases)
     rows = [_certificate(case, on) | term | {"number": numbered[_id(case)]} for case, term in zip(cases, terms, strict=True)]
     session.execute(insert(Certificate), rows)
@@ -178,8 +182,8 @@ def _issue(
     }
     issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
     prints = [
-        _version(case, issued[_id(case)].certificate_id, 1, face(case, row, decision.office), decision.at)
-        for case, row in zip(cases, rows, strict=True)
+        _version(case, row | {"id": issued[_id(case)].certificate_id}, 1, place, decision)
+        for case, row, place in zip(cases, rows, places, strict=True)
     ]
     session.execute(insert(CertificateVersion), prints)
     record(
@@ -273,6 +277,7 @@ def _print_anew(
 ) -> dict[int, Issued]:
     """The next version of each certificate, with what changes about it; the print before it is replaced, not unmade."""
     session, ids = decision.session, [_held(case).id for case in cases]
+    places = statuslist.places(session, len(cases))
     last = dict.fromkeys(ids, 0)
     for row in session.execute(
         select(CertificateVersion.certificate_id, func.max(CertificateVersion.version).label("version"))
@@ -291,8 +296,8 @@ def _print_anew(
     session.execute(
         insert(CertificateVersion),
         [
-            _version(case, row["id"], last[row["id"]] + 1, face(case, row, decision.office), decision.at)
-            for case, row in zip(cases, rows, strict=True)
+            _version(case, row, last[row["id"]] + 1, place, decision)
+            for case, row, place in zip(cases, rows, places, strict=True)
         ],
     )
     record(decision, deed, CertificateStatus.VALID, [_event(case) for case in cases])
@@ -321,14 +326,15 @@ def _columns(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in ("number", "first_issued_on", "valid_from")}
 
 
-def _version(case: Facts, certificate_id: int, version: int, printed: Row, at: datetime) -> Row:
+def _version(case: Facts, row: Row, version: int, place: int, decision: Decision) -> Row:
     return {
-        "certificate_id": certificate_id,
+        "certificate_id": row["id"],
         "version": version,
         "token": secrets.token_urlsafe(16),
+        "status_index": place,
         "application_id": case.application_id,
-        "face": printed,
-        "issued_at": at,
+        "face": face(case, row, version, decision.office),
+        "issued_at": decision.at,
     }
 
 
@@ -342,9 +348,12 @@ def printed_person(case: Facts) -> dict[str, str]:
     return person
 
 
-def face(case: Facts, row: Row, office: Office) -> Row:
-    """Everything that stands on the paper, kept as it was (the fields of ZWFW C0317-2022, domain.md 2.6)."""
+def face(case: Facts, row: Row, version: int, office: Office) -> Row:
+    """Everything that stands on the paper, kept as it was (the fields of ZWFW C0317-2022, domain.md 2.6), and the name of the
+    key that its code is signed with, so that it is the same code whenever the paper is drawn.
+    """
     person, enterprise = printed_person(case), case.submitted["enterprise"]
+    named = [identifier(office.issuer_code, row["first_issued_on"], row["id"], n) for n in (version, version - 1)]
     days = ("first_issued_on", "issued_on", "valid_from", "valid_to")
     return {
         "number": row["number"],
@@ -361,7 +370,11 @@ def face(case: Facts, row: Row, office: Office) -> Row:
         "uscc": enterprise["uscc"],
         "photo": case.submitted["papers"].get("photo"),
         "issuer": office.issuer,
+        "issuer_code": office.issuer_code,
         "seal_text": office.seal_text,
+        "licence_identifier": named[0],
+        "previous_identifier": named[1] if version > 1 else "",
+        "code_key": ring.newest.kid,
         **{day: f"{row[day]:%Y-%m-%d}" for day in days},
     }
 

@@ -4,6 +4,8 @@ Law: half a picture is refused, and nothing that a camera wrote beside the pictu
 """
 
 import io
+import struct
+from typing import NamedTuple
 
 from flask_babel import lazy_gettext as _
 from PIL import Image, ImageOps
@@ -12,6 +14,7 @@ from app.errors import HouseError
 
 WIDTH, HEIGHT = 35, 49  # mm
 PIXELS = (413, 579)  # the same at 300 dpi
+_END = b"\xff\xd9"
 
 
 class Unreadable(HouseError):
@@ -21,23 +24,55 @@ class Unreadable(HouseError):
     sentence = _("The photo cannot be read as a JPEG or PNG picture. Please upload it again.")
 
 
-def fitting(data: bytes) -> bytes:
-    """A JPEG of the right shape. One that has it already is left alone; any other is turned upright, put on
-    white, cropped and set down to print resolution.
+class Missing(HouseError):
+    """A certificate names its holder by a picture, too."""
+
+    code = "missing-photo"
+    sentence = _("The photo is missing, and a certificate is not printed without one. Please upload it.")
+
+
+class Photo(NamedTuple):
+    """A JPEG that may go into a page as it is."""
+
+    data: bytes
+    pixels: tuple[int, int]
+    channels: int  # 1 or 3
+
+
+def fitting(data: bytes) -> Photo:
+    """A JPEG of the right shape. One that has it already is passed on without decoding it; any other is turned upright,
+    put on white, cropped and set down to print resolution.
     """
+    photo = _plain(data)
+    if photo and _fits(photo):
+        return photo
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
-            picture.load()  # also when it is left alone: opening reads no more than the head
-            return data if _fits(picture) else _refitted(picture)
+            picture.load()
+            return Photo(_refitted(picture), PIXELS, 3)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
         raise Unreadable from fault
 
 
-def _fits(picture: Image.Image) -> bool:
-    across, up = picture.size
-    shape = abs(across * HEIGHT / (up * WIDTH) - 1) < 0.02 and up <= 2 * PIXELS[1]
-    bare = all(name == "APP0" for name, _body in getattr(picture, "applist", ()))  # no place, camera or remark
-    return shape and bare and picture.format == "JPEG" and picture.mode in ("L", "RGB")
+def _fits(photo: Photo) -> bool:
+    across, up = photo.pixels
+    return abs(across * HEIGHT / (up * WIDTH) - 1) < 0.02 and up <= 2 * PIXELS[1]
+
+
+def _plain(data: bytes) -> Photo | None:
+    """A JPEG in grey or colour that goes on to its end mark, and has no place, camera or remark beside the picture."""
+    place, photo = 2, None
+    while data.startswith(b"\xff\xd8") and place + 9 < len(data) and data[place] == 0xFF:
+        kind, length = struct.unpack_from(">BH", data, place + 1)
+        if kind in (0xC0, 0xC1, 0xC2):  # the frame: precision, height, width, channels
+            depth, up, across, channels = struct.unpack_from(">BHHB", data, place + 4)
+            photo = Photo(data, (across, up), channels) if depth == 8 and channels in (1, 3) and up and across else None
+        elif kind == 0xDA:
+            return photo if data.find(_END, place) == len(data) - 2 else None
+        elif kind not in (0xC4, 0xDB, 0xDD, 0xE0):  # tables, and the mark of JFIF
+            return None
+        place += 2 + length
+    return None
 
 
 def _refitted(picture: Image.Image) -> bytes:

@@ -5,9 +5,9 @@ and nothing else.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from qrcode import QRCode
-from qrcode.constants import ERROR_CORRECT_M
+import zxingcpp
 
 QUIET = 4  # light modules on every side: part of the code, a scanner needs them
 
@@ -16,10 +16,10 @@ Matrix = Sequence[Sequence[bool]]
 
 def matrix(text: str) -> list[list[bool]]:
     """The modules of ``text`` without the quiet zone, top row first; True is dark."""
-    code = QRCode(error_correction=ERROR_CORRECT_M, border=0)
-    code.add_data(text)
-    code.make(fit=True)
-    return [[bool(module) for module in row] for row in code.get_matrix()]
+    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
+    picture: Any = zxingcpp.write_barcode_to_image(code, scale=1, add_quiet_zones=False)
+    rows: list[list[int]] = memoryview(picture).tolist()  # type: ignore[assignment]
+    return [[not light for light in row] for row in rows]
 
 
 def bars(modules: Matrix) -> Iterator[tuple[int, int, int]]:

@@ -54,18 +54,21 @@ def read_text(text: str | bytes, columns: Sequence[Column], *, most_rows: int) -
 def _lines(text: str, width: int, most_rows: int) -> list[tuple[int, list[str]]]:
     """The cells of each line that holds any, with the line's number."""
     rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    divider = next((mark for mark in DIVIDERS if any(mark in row for row in rows[:10])), "")
     found: list[tuple[int, list[str]]] = []
     for number, row in enumerate(rows, start=1):
         if not row.strip(DIVIDERS + " \u3000"):
             continue
         if len(found) > most_rows:  # one more may be the header
             raise too_many_rows(most_rows)
-        found.append((number, _cells(row, divider) if divider else row.split(maxsplit=width - 1)))
+        found.append((number, _cells(row, width)))
     return found
 
 
-def _cells(row: str, divider: str) -> list[str]:
+def _cells(row: str, width: int) -> list[str]:
+    """Divided line by line: who types a list by hand is not consistent."""
+    divider = next((mark for mark in DIVIDERS if mark in row), "")
+    if not divider:
+        return row.split(maxsplit=width - 1)
     try:
         return next(csv.reader([row], delimiter=divider))
     except csv.Error:

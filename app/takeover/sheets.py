@@ -55,7 +55,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
     @door("/template/<code>.xlsx")
     def template(self, code: str) -> Response:
         kind = _kind(code)
-        return _file(legacy.template(kind), f"{kind}-{gettext('template')}.xlsx")
+        return _file(legacy.template(kind), gettext("Template of %(records)s", records=kind))
 
     @door("/hand-in/<code>", "POST")
     def hand_in(self, code: str) -> Response:
@@ -109,10 +109,10 @@ class LegacyView(BaseView):  # type: ignore[misc]
     @door(f"/{ROW}import_id>/report.xlsx", "POST")
     def report(self, import_id: int) -> Response:
         course, actor = _course(import_id), desk.actor()
-        name = f"{course.kind}-{gettext('results')}-{course.received_at:%Y%m%d}.xlsx"
+        name = gettext("Results of %(records)s", records=course.kind)
         data = legacy.report_of(db.session(), desk.store(), import_id, actor, at=desk.moment())
         db.session.commit()
-        return _file(data, name)
+        return _file(data, f"{name}-{import_id}")
 
     @door(f"/{ROW}import_id>/passwords.xlsx", "POST")
     def passwords(self, import_id: int) -> Response:
@@ -126,7 +126,8 @@ class LegacyView(BaseView):  # type: ignore[misc]
             _say(no)
             return redirect(url_for("LegacyView.course", import_id=import_id))
         store.remove(gone, at + timedelta(days=1))
-        return _file(data, f"{gettext('First passwords')}-{import_id}.xlsx")
+        what = gettext("First passwords")
+        return _file(data, f"{what}-{import_id}")
 
     def _home(self, kind: LegacyKind | None = None, form: SheetForm | None = None, status: int = 200) -> Response:
         desk.actor().demand(Role.ADMIN)
@@ -241,4 +242,4 @@ def _job(course: LegacyImport) -> Job | None:
 
 
 def _file(data: bytes, name: str) -> Response:
-    return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name.replace("/", " "))
+    return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")

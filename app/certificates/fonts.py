@@ -1,0 +1,102 @@
+"""The letters of the house: which of the vendored fonts prints a character, and how wide it is.
+
+Law: every Han character of GB 18030-2022 has a glyph here; a font of rare ones is opened only when a name needs it, and
+a character that no font has is told, never replaced.
+"""
+
+import lzma
+from functools import cache, lru_cache
+from importlib.resources import as_file, files
+from itertools import groupby
+from mmap import ACCESS_READ, mmap
+from typing import NamedTuple
+
+from app.certificates.truetype import Font
+
+FONTS = {"kai": "kai-tgh.ttf", "song": "serif-L2.ttf", "semi": "serif600-tgh.ttf"}
+NAMES = {"kai": "AnguanKai", "song": "AnguanSong", "semi": "AnguanSong-SemiBold"}
+VALUE = ("kai", "song", "semi")
+PLAIN = ("song", "kai", "semi")
+BOLD = ("semi", "song", "kai")
+RARE = ("babelstone", "hana")  # shapes as they are written in China first, then all the others
+BLOCK = 12  # bits: a rare font holds 4096 characters, so that one name does not open fifty megabytes
+
+WIDE_SPACE = "\u3000"
+
+Chain = tuple[str, ...]
+
+
+class Run(NamedTuple):
+    """A piece of a text that is set in one font."""
+
+    font: str
+    text: str
+
+
+@cache
+def _common(key: str) -> Font:
+    with as_file(files("app") / "fonts" / FONTS[key]) as path, path.open("rb") as file:
+        return Font(mmap(file.fileno(), 0, access=ACCESS_READ))  # the processes of a machine share its pages
+
+
+@lru_cache(maxsize=8)
+def _rare(key: str) -> Font:
+    return Font(lzma.decompress((files("app") / "fonts" / "rare" / f"{key}.ttf.xz").read_bytes()))
+
+
+@cache
+def _packed() -> frozenset[str]:
+    """The keys of the rare fonts, without opening them."""
+    return frozenset(entry.name.removesuffix(".ttf.xz") for entry in (files("app") / "fonts" / "rare").iterdir())
+
+
+def font(key: str) -> Font:
+    return _common(key) if key in FONTS else _rare(key)
+
+
+def name(key: str) -> str:
+    """What the font is called in a file that it is embedded in. Reserved names of its makers are not used."""
+    return NAMES.get(key) or "AnguanRare-" + key.replace("-", "").upper()
+
+
+def holder(c: str, chain: Chain) -> str | None:
+    """The key of the font that prints ``c``: one of the chain, else a rare one."""
+    for key in chain:
+        if _common(key).glyphs[c]:
+            return key
+    rare = (f"{kind}-{ord(c) >> BLOCK:02x}" for kind in RARE)
+    return next((key for key in rare if key in _packed() and _rare(key).glyphs[c]), None)
+
+
+def unprintable(text: str) -> list[str]:
+    """The characters of ``text`` that no vendored font has, or that nobody could see; each once, in order."""
+    return [c for c in dict.fromkeys(text) if not _prints(c)]
+
+
+def _prints(c: str) -> bool:
+    return (c.isprintable() or c == WIDE_SPACE) and holder(c, PLAIN) is not None
+
+
+def runs(text: str, chain: Chain) -> tuple[Run, ...]:
+    """``text`` cut into pieces: whole in the first font that has it all, else letter by letter."""
+    whole = next((key for key in chain if all(map(_common(key).glyphs.__getitem__, text))), None)
+    if whole and whole != "kai":
+        return (Run(whole, text),) if text else ()
+    return tuple(Run(key, "".join(piece)) for key, piece in groupby(text, lambda c: _key(c, whole, chain)))
+
+
+def _key(c: str, whole: str | None, chain: Chain) -> str:
+    key = whole or holder(c, chain)
+    if key is None:
+        raise LookupError(f"no font has U+{ord(c):04X}")  # whoever prints asks ``unprintable`` first
+    return "song" if key == "kai" and c.isascii() else key  # serif figures sit better beside Kai than its own narrow ones
+
+
+def advance(key: str, c: str) -> float:
+    """How far ``c`` moves the pen, as a share of the size."""
+    return font(key).advances[c]
+
+
+def breadth(pieces: tuple[Run, ...], size: float) -> float:
+    """In the unit of ``size``."""
+    return size * sum(sum(map(font(run.font).advances.__getitem__, run.text)) for run in pieces)

@@ -1,0 +1,180 @@
+"""What anybody may know of a certificate: by name and number, or by the square code of a print.
+
+Law: reads only; an ID number leaves here masked; who is unknown and whose name does not match get the same answer for the
+same work; a code that is not ours opens nothing, whatever ids are in it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, union
+from sqlalchemy.orm import Session, aliased
+
+from app.certificates import code
+from app.certificates.keys import ring
+from app.clock import office_day
+from app.errors import NotFound
+from app.identity import fold_certificate_number, fold_name, mask_id_publicly
+from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
+from app.vocabulary import Category, CertificateStatus
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")
+UNKNOWN_CODE = _(
+    "This code belongs to no electronic certificate of this system. Scan it once more, or look it up by name and number."
+)
+NOT_ON_RECORD = _(
+    "The code bears our signature, but there is no such certificate on record. Please ask the issuing authority about it."
+)
+_INSTEAD = "→ "  # how ``lifecycle`` notes the number that took a certificate's place
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One certificate as anybody may see it. ``since`` is the day from which the status holds, where that is known."""
+
+    holder: str
+    masked_id_number: str
+    category: Category
+    number: str
+    enterprise: str
+    first_issued_on: date
+    issued_on: date
+    valid_from: date
+    valid_to: date
+    status: CertificateStatus
+    since: date | None
+    reason: str
+    successor: str
+    licence_identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a QR code leads to: the certificate as it stands now, and whether the print it was scanned from is the newest.
+
+    ``is_signed``: the code proved by itself to be ours. Older prints bear a token, which only this system resolves.
+    """
+
+    certificate: Shown
+    version: int
+    newest: int
+    replaced_at: datetime | None
+    is_signed: bool
+
+    @property
+    def is_outdated(self) -> bool:
+        return self.version < self.newest
+
+
+def certificates_of(session: Session, name: str, number: str, *, on: date) -> tuple[Shown, ...]:
+    """Every certificate of the person with this name and this ID or certificate number (R129, R130), in one query.
+
+    Nothing if there is nobody, and nothing if the name is another: the caller cannot tell which.
+    """
+    typed = fold_certificate_number(number)
+    known = union(
+        select(Person.id).where(Person.id_number_key == typed),
+        select(Certificate.person_id).where(Certificate.number == typed),
+    )
+    rows = session.execute(
+        _as_it_stands(Person.name)
+        .where(Certificate.person_id.in_(known.subquery().select()))
+        .order_by(Certificate.category, Certificate.issued_on.desc(), Certificate.id)
+    ).all()
+    names = {_same(known_as) for row in rows for known_as in (row.Certificate.holder, row.name)}
+    if _same(name) not in names:
+        return ()
+    return tuple(_shown(row, on) for row in rows)
+
+
+def certificate_scanned(session: Session, text: str, *, on: date) -> Scanned:
+    """The certificate that a code belongs to (R131), in one query; ``NotFound`` for what is not electronic (R133), too."""
+    claims = code.read(text, ring.public) if code.is_signed(text) else None
+    if claims is None and not TOKEN.fullmatch(text):
+        raise code.Forged if text.isdigit() else NotFound(UNKNOWN_CODE)
+    scanned = aliased(CertificateVersion)
+    later = select(func.max(CertificateVersion.version)).where(CertificateVersion.certificate_id == Certificate.id)
+    row = session.execute(
+        _as_it_stands(
+            scanned.version,
+            scanned.replaced_at,
+            scanned.face.label("printed"),
+            later.correlate(Certificate).scalar_subquery().label("newest"),
+        )
+        .join(scanned, scanned.certificate_id == Certificate.id)
+        .where(_print_of(scanned, claims) if claims else scanned.token == text, Certificate.is_electronic)
+    ).one_or_none()
+    if row is None or (claims and not _is_the_print(claims, row.printed)):
+        raise NotFound(NOT_ON_RECORD if claims else UNKNOWN_CODE)
+    return Scanned(_shown(row, on), row.version, row.newest, row.replaced_at, claims is not None)
+
+
+def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | None:
+    """The certificate whose file has exactly these bytes, as it stands now. Whoever has the file has its code, too."""
+    token = session.scalar(select(CertificateVersion.token).where(CertificateVersion.digest == digest).limit(1))
+    return certificate_scanned(session, token, on=on) if token else None
+
+
+def _print_of(scanned: type[CertificateVersion], claims: code.Claims) -> ColumnElement[bool]:
+    return and_(scanned.certificate_id == claims.certificate_id, scanned.version == claims.version)
+
+
+def _is_the_print(claims: code.Claims, printed: Mapping[str, Any]) -> bool:
+    """Whether the code says what our own record of the print says: a stolen key could sign anything."""
+    return (claims.number, claims.name) == (printed.get("number"), code.short(printed.get("name", "")))
+
+
+def _as_it_stands(*more: Any) -> Select[Any]:
+    """Certificates with all that is shown of them, one row each."""
+    current = aliased(CertificateVersion)
+    since = select(func.max(CertificateEvent.at)).where(
+        CertificateEvent.certificate_id == Certificate.id, CertificateEvent.status == Certificate.status
+    )
+    return (
+        select(
+            Certificate,
+            Person.id_number,
+            Enterprise.name.label("enterprise"),
+            current.face,
+            since.correlate(Certificate).scalar_subquery().label("since"),
+            *more,
+        )
+        .join(Person, Person.id == Certificate.person_id)
+        .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
+        .outerjoin(current, and_(current.certificate_id == Certificate.id, current.replaced_at.is_(None)))
+    )
+
+
+def _same(name: str) -> str:
+    return fold_name(name).casefold()
+
+
+def _shown(row: Row[Any], on: date) -> Shown:
+    certificate: Certificate = row.Certificate
+    status, reason = certificate.status_on(on), certificate.status_reason
+    return Shown(
+        holder=certificate.holder,
+        masked_id_number=mask_id_publicly(row.id_number),
+        category=certificate.category,
+        number=certificate.number,
+        enterprise=row.enterprise,
+        first_issued_on=certificate.first_issued_on,
+        issued_on=certificate.issued_on,
+        valid_from=certificate.valid_from,
+        valid_to=certificate.valid_to,
+        status=status,
+        since=_since(status, certificate.valid_to, row.since),
+        reason=reason if status is CertificateStatus.OTHER else "",  # 99 means nothing without it
+        successor=reason.removeprefix(_INSTEAD) if reason.startswith(_INSTEAD) else "",
+        licence_identifier=(row.face or {}).get("licence_identifier", ""),
+    )
+
+
+def _since(status: CertificateStatus, valid_to: date, at: datetime | None) -> date | None:
+    if status is CertificateStatus.EXPIRED:
+        return valid_to + timedelta(days=1)
+    return office_day(at) if at and status is not CertificateStatus.VALID else None

@@ -1,0 +1,234 @@
+"""The status list: small, signed, the truth about every print, and nobody's order of arrival."""
+
+import json
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter
+from datetime import UTC, timedelta
+from itertools import pairwise
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from app.certificates import keys, statuslist
+from app.certificates.keys import CodeKey, ring
+from app.certificates.statuslist import BLOCK, BadList, Mark, Shelf
+from app.models import CertificateEvent, CertificateVersion
+from app.vocabulary import CertificateDeed, CertificateStatus
+from tests import make
+from tests.count import queries
+
+URI = "https://ag.example.gov.cn/status-list"
+VALID, SUSPENDED = CertificateStatus.VALID, CertificateStatus.SUSPENDED
+
+
+def list_of(session, at=make.NOON, hours=72):
+    return statuslist.signed(statuslist.packed(session), ring.newest, uri=URI, at=at, hours=hours)
+
+
+def opened(session):
+    return statuslist.opened(list_of(session), ring.public)
+
+
+@pytest.fixture
+def printed(session):
+    """``printed(status, replaced)``: a certificate that stands so, with one print; its place in the list."""
+
+    def make_print(status=VALID, *, is_replaced=False):
+        certificate = make.certificate(make.person(make.enterprise()), status=status)
+        (place,) = statuslist.places(session, 1)
+        version = CertificateVersion(version=1, token=f"{place}", status_index=place, face={}, issued_at=make.NOON)
+        version.replaced_at = make.NOON if is_replaced else None
+        certificate.versions.append(version)
+        session.add(certificate)
+        session.commit()
+        return place
+
+    return make_print
+
+
+# --- places -----------------------------------------------------------------------------------------
+
+
+def test_every_place_is_given_out_once_and_none_is_left_out():
+    assert sorted(map(statuslist._shuffled, range(2 * BLOCK))) == list(range(2 * BLOCK))
+
+
+def test_places_tell_nothing_of_the_order_in_which_they_were_given():
+    places = [statuslist._shuffled(n) for n in range(BLOCK)]
+    steps = Counter(abs(b - a) < BLOCK // 16 for a, b in pairwise(places))
+    assert 0.08 < steps[True] / BLOCK < 0.16  # by chance: about one in eight
+    rising = sum(b > a for a, b in pairwise(places))
+    assert 0.48 < rising / BLOCK < 0.52
+
+
+def test_ten_thousand_places_are_one_statement(house, session):
+    with queries(house.engine) as asked:
+        places = statuslist.places(session, 10_000)
+    assert len(asked) == 1
+    assert len(set(places)) == 10_000
+    assert not set(statuslist.places(session, 500)) & set(places)
+
+
+# --- what it says -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", list(CertificateStatus))
+def test_each_status_has_its_mark(printed, session, status):
+    expected = {VALID: Mark.VALID, CertificateStatus.EXPIRED: Mark.VALID, SUSPENDED: Mark.SUSPENDED}
+    place = printed(status)
+    assert opened(session).mark(place) is expected.get(status, Mark.ENDED)
+
+
+@pytest.mark.parametrize(
+    ("status", "mark"), [(VALID, Mark.UPDATED), (SUSPENDED, Mark.UPDATED), (CertificateStatus.REVOKED, Mark.ENDED)]
+)
+def test_an_old_print_is_updated_unless_all_is_over(printed, session, status, mark):
+    place = printed(status, is_replaced=True)
+    assert opened(session).mark(place) is mark
+
+
+def test_its_neighbours_are_left_alone(printed, session):
+    places = [printed(VALID) for _n in range(6)]
+    revoked = printed(CertificateStatus.REVOKED)
+    listed = opened(session)
+    assert [listed.mark(place) for place in places] == [Mark.VALID] * 6
+    assert listed.mark(revoked) is Mark.ENDED
+    assert sum(byte.bit_count() for byte in listed.entries) == 1
+
+
+def test_a_place_beyond_the_list_is_unknown_not_valid(session):
+    listed = opened(session)
+    assert listed.mark(4 * len(listed.entries) - 1) is Mark.VALID
+    assert listed.mark(4 * len(listed.entries)) is None
+    assert listed.mark(-1) is None
+
+
+def test_it_is_a_token_status_list_that_another_library_can_read(printed, session):
+    place = printed(CertificateStatus.CANCELLED)
+    token = list_of(session)
+    key = jwt.PyJWK(ring.published()["keys"][0]).key
+    claims = jwt.decode(token, key, algorithms=["ES256"], options={"verify_exp": False, "verify_iat": False})
+    assert jwt.get_unverified_header(token) == {"alg": "ES256", "typ": "statuslist+jwt", "kid": ring.newest.kid}
+    assert (claims["sub"], claims["iat"]) == (URI, int(make.NOON.timestamp()))
+    lst = claims["status_list"]["lst"]
+    raw = zlib.decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))
+    assert raw[place // 4] >> place % 4 * 2 & 3 == 1
+    assert len(raw) == BLOCK // 4
+
+
+# --- what is none of ours ---------------------------------------------------------------------------
+
+
+def recoded(token: str, *, head=None, claims=None) -> str:
+    parts = token.split(".")
+    for n, changes in enumerate((head, claims)):
+        if changes:
+            old = json.loads(urlsafe_b64decode(parts[n] + "=="))
+            parts[n] = urlsafe_b64encode(json.dumps({**old, **changes}).encode()).rstrip(b"=").decode()
+    return ".".join(parts)
+
+
+def test_a_changed_list_is_refused(session):
+    token = list_of(session)
+    for other in (
+        recoded(token, claims={"exp": 4_000_000_000}),
+        recoded(token, head={"alg": "none"}),
+        recoded(token, head={"alg": "none"}).rpartition(".")[0] + ".",
+        recoded(token, head={"kid": "AAAA"}),
+        recoded(token, head={"typ": "JWT"}),
+        token[:-4] + "AAAA",
+        token.replace(".", "", 1),
+        "",
+        "…",
+    ):
+        with pytest.raises(BadList):
+            statuslist.opened(other, ring.public)
+
+
+def test_a_list_signed_by_a_stranger_or_by_a_secret_is_refused(session):
+    entries, head = statuslist.packed(session), {"typ": statuslist.TYPE, "kid": ring.newest.kid}
+    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+    theirs = statuslist.signed(entries, stranger, uri=URI, at=make.NOON, hours=1)
+    hashed = jwt.encode({"iat": 1, "exp": 2, "status_list": {"bits": 2, "lst": ""}}, "k" * 40, "HS256", head)
+    for token in (theirs, recoded(theirs, head=head), hashed):
+        with pytest.raises(BadList):
+            statuslist.opened(token, ring.public)
+
+
+@pytest.mark.parametrize(
+    "said", [{"bits": 1, "lst": "eNo"}, {"bits": 2, "lst": "eNo"}, {"bits": 2}, 7, {"bits": 2, "lst": "!"}, None]
+)
+def test_a_list_that_is_signed_but_holds_nonsense_is_refused(said):
+    head = {"typ": statuslist.TYPE, "kid": ring.newest.kid}
+    token = jwt.encode({"iat": 1, "exp": 2, "status_list": said}, ring.newest.private, "ES256", head)
+    with pytest.raises(BadList):
+        statuslist.opened(token, ring.public)
+
+
+def test_a_list_that_unpacks_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(statuslist, "MOST_BYTES", 1 << 16)
+    token = statuslist.signed(b"\0" * (1 << 20), ring.newest, uri=URI, at=make.NOON, hours=1)
+    with pytest.raises(BadList):
+        statuslist.opened(token, ring.public)
+
+
+def test_an_old_list_says_how_old_it_is(session):
+    listed = statuslist.opened(list_of(session, at=make.NOON, hours=72), ring.public)
+    assert listed.made_at == make.NOON.astimezone(UTC)
+    assert not listed.is_past(make.NOON + timedelta(hours=71, minutes=59))
+    assert listed.is_past(make.NOON + timedelta(hours=72))
+
+
+def test_a_list_signed_before_a_rotation_can_still_be_read(session, tmp_path):
+    ring.open(tmp_path / "codes.json")
+    keys.make(tmp_path / "codes.json", at=make.NOON)
+    token = list_of(session)
+    keys.rotate(tmp_path / "codes.json", at=make.NOON)
+    assert statuslist.opened(token, ring.public).mark(0) is Mark.VALID
+
+
+# --- handing it out ---------------------------------------------------------------------------------
+
+
+def handed(shelf, session, minutes=0.0):
+    return shelf.token(session, ring, uri=URI, at=make.NOON + timedelta(minutes=minutes), hours=72)
+
+
+def test_a_request_for_an_unchanged_list_is_one_small_question(house, session, printed):
+    place, shelf = printed(), Shelf()
+    first = handed(shelf, session)
+    with queries(house.engine) as asked:
+        assert handed(shelf, session, 30) == first
+    assert len(asked) == 1
+    assert "certificate_version" not in asked[0]
+    assert statuslist.opened(first, ring.public).mark(place) is Mark.VALID
+
+
+def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
+    place, shelf = printed(), Shelf()
+    first = handed(shelf, session)
+    version = session.query(CertificateVersion).one()
+    version.certificate.status = SUSPENDED
+    version.certificate.events.append(
+        CertificateEvent(deed=CertificateDeed.SUSPENDED, status=SUSPENDED, actor="-", at=make.NOON)
+    )
+    session.commit()
+    assert handed(shelf, session, 0.4) == first
+    assert statuslist.opened(handed(shelf, session, 0.5), ring.public).mark(place) is Mark.SUSPENDED
+
+
+def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(house, session, printed, tmp_path):
+    printed()
+    shelf, path = Shelf(), tmp_path / "codes.json"
+    keys.make(path, at=make.NOON)
+    ring.open(path)
+    first = handed(shelf, session)
+    with queries(house.engine) as asked:
+        second = handed(shelf, session, 60)
+    assert len(asked) == 1
+    made = [statuslist.opened(token, ring.public).made_at for token in (first, second)]
+    assert made[1] - made[0] == timedelta(hours=1)
+    fresh = keys.rotate(path, at=make.NOON)
+    assert jwt.get_unverified_header(handed(shelf, session, 60.1))["kid"] == fresh.kid
