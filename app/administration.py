@@ -270,7 +270,7 @@ class JobScreen(Screen):
     base_permissions = ["can_list", "can_again"]
     list_title = _("Background jobs")
     list_columns = ["kind", "state", "progress", "due_at", "finished_at", "attempts"]
-    sub_columns = {"kind": "key", "attempts": "fault"}  # a tag has no second line
+    sub_columns = {"kind": "key", "progress": "result", "attempts": "fault"}  # a tag has no second line
     tag_columns = ("state",)
     tabs_column = "state"
     search_columns = ["kind", "key", "due_at"]
@@ -281,6 +281,7 @@ class JobScreen(Screen):
         "key": _("Occasion"),
         "state": _("Status"),
         "progress": _("Done so far"),
+        "result": _("What came of it"),
         "due_at": _("Due"),
         "finished_at": _("Finished at"),
         "attempts": _("Attempts"),
@@ -288,6 +289,8 @@ class JobScreen(Screen):
     }
 
     def cell(self, column: str, item: Job) -> object | None:
+        if column == "result":
+            return "、".join(f"{jobs.RESULTS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
         return jobs.NAMES.get(item.kind) if column == "kind" else None
 
     def row_links(self, item: Job) -> list[Link]:

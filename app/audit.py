@@ -26,6 +26,7 @@ from app.models import (
     LegacyChunk,
     LegacyRecord,
     Message,
+    Occasion,
     PublicNotice,
     Series,
     Step,
@@ -34,8 +35,8 @@ from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
 HIDDEN = "***"
-# records themselves, or mere counters
-UNWATCHED = (Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, LegacyChunk, LegacyRecord)
+# Records themselves, or mere counters.
+UNWATCHED = (Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, LegacyChunk, LegacyRecord)
 WATCHED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers

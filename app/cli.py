@@ -35,6 +35,7 @@ from app.db import db
 from app.demo import ACCOUNTS, fill
 from app.errors import HouseError
 from app.gateways import gateway_of, seal_of
+from app.holidays import seed_calendar
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
 from app.login.roles import sync_roles
@@ -97,9 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument(
         "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
     )
-    takeover = add(
-        "import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over. Safe to repeat."
-    )
+    takeover = add("import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over.")
     takeover.add_argument("kind", choices=[kind.value for kind in LegacyKind])
     takeover.add_argument("file", type=Path, metavar="FILE", help="an .xlsx workbook")
     takeover.add_argument("--dry-run", action="store_true", help="check only")
@@ -152,6 +151,7 @@ def init(_chosen: argparse.Namespace) -> None:
             schema.bring_to(db.engine)
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
+            fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
     print(f"Ready: {settings.home}")
 
@@ -166,6 +166,12 @@ def fill_regions(session: Session, settings: Settings) -> None:
 def fill_paper_rules(session: Session) -> None:
     """The table of required papers, as far as lines are missing; what the administrator switched stays."""
     seed_papers(session)
+    session.commit()
+
+
+def fill_calendar(session: Session) -> None:
+    """The State Council's days for years of which the office knows none."""
+    seed_calendar(session)
     session.commit()
 
 
@@ -312,14 +318,12 @@ def worker(chosen: argparse.Namespace) -> None:
 
 
 def _voice(settings: Settings) -> Callable[[str], AbstractContextManager[None]]:
-    """The house speaks from its catalogues within an application only; that is raised when first needed."""
-    raised: list[Flask] = []
+    """The house speaks from its catalogues within an application only."""
+    app = create_app(settings)
 
     @contextmanager
     def speaking(locale: str) -> Iterator[None]:
-        if not raised:
-            raised.append(create_app(settings))
-        with raised[0].app_context(), force_locale(locale):
+        with app.app_context(), force_locale(locale):
             yield
 
     return speaking
@@ -537,8 +541,7 @@ def _one_time_password(name: str, office: Office) -> str:
 
 def import_legacy(chosen: argparse.Namespace) -> None:
     settings = _settings_in_use()
-    kind = LegacyKind(chosen.kind)  # type: ignore[call-arg]
-    sheet = Sheet(kind, chosen.file, chosen.dry_run, chosen.report)
+    sheet = Sheet(chosen.kind, chosen.file, chosen.dry_run, chosen.report)
     with _voice(settings)("zh"):
         office = office_of(db.session(), settings.office)
         db.session.remove()  # SQLite has one writer

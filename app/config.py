@@ -56,6 +56,12 @@ class Office:
     accept_days: int = 5  # working days, 行政许可法 art. 32
     decide_days: int = 20  # working days, 行政许可法 art. 42: new applications and renewals
     swift_days: int = 5  # working days, 令17号 arts. 11 and 12: transfers, replacements, cancellations
+    extend_days: int = 10  # working days, 行政许可法 art. 42
+    due_soon_days: int = 2  # working days before a limit from which on a case is marked
+    expiry_reminders: tuple[int, ...] = (90, 60, 30)  # days before a certificate's last day; none: no reminders
+    draft_reminder_days: int = 3  # after which the handler is told of a draft; 0: never
+    deadline_messages: bool = True  # officers are told by text message what is due
+    calendar_month: int = 11  # from which on next year's holidays are asked for
     pass_mark: int = 60  # of 100
     publicity_days: int = 30  # how long a public notice stays listed
     legacy_report_days: int = 30  # how long sheet and report of an import from the old system are kept
@@ -148,6 +154,12 @@ ADJUSTABLE = (
     Adjustable("accept_days", Section.DEADLINES, _("Acceptance is owed within"), _("Administrative Licensing Law, article 32"), 1, 60, _DAYS),
     Adjustable("decide_days", Section.DEADLINES, _("Decision on new applications and renewals"), _("Administrative Licensing Law, article 42"), 1, 60, _DAYS),
     Adjustable("swift_days", Section.DEADLINES, _("Decision on transfers, replacements and cancellations"), _("Order 17, articles 11 and 12"), 1, 60, _DAYS),
+    Adjustable("extend_days", Section.DEADLINES, _("An extension allows so much more time"), _("Administrative Licensing Law, article 42"), 1, 60, _DAYS),
+    Adjustable("due_soon_days", Section.DEADLINES, _("A case is marked so long before its limit"), _OWN, 0, 20, _DAYS),
+    Adjustable("expiry_reminders", Section.DEADLINES, _("Enterprises are reminded before a certificate expires (empty: never)"), _OWN, 1, 365, _("days")),
+    Adjustable("draft_reminder_days", Section.DEADLINES, _("Handlers are reminded of what was never submitted after (0: never)"), _OWN, 0, 90, _("days")),
+    Adjustable("deadline_messages", Section.DEADLINES, _("Officers are told each working day by text message what is due"), _OWN),
+    Adjustable("calendar_month", Section.DEADLINES, _("Next year's holidays are asked for from this month on"), _OWN, 1, 12, _("month")),
     Adjustable("pass_valid_years", Section.ELIGIBILITY, _("A passed exam counts for"), _("Manual, R66 and R67"), 1, 10, _YEARS),
     Adjustable("renewal_window_months", Section.ELIGIBILITY, _("Renewal opens so long before the last day (0: at any time)"), _("Order 17, article 10"), 0, 36, _MONTHS),
     Adjustable("least_age", Section.ELIGIBILITY, _("Least age"), _("Document 206 of 2015, three (3)"), 16, 30, _("years of age")),

@@ -165,6 +165,14 @@ _DECIDING = _(
 )
 _IN_BATCH = _("Tick several in the list to decide them at once. Who cannot pass is left as he was and named with the reason.")
 
+_DUE = _(
+    "“%(due)s” lists what is due at every stage, your own first: overdue, today, soon, extended; “%(export)s” takes the "
+    "list away. “%(board)s” says which stage and region holds things up.",
+    due=_("Due cases"),
+    export=_("Export"),
+    board=_("Deadlines at a glance"),
+)
+
 _ACCEPTANCE = Chapter(
     Role.ACCEPTANCE_OFFICER,
     (
@@ -184,9 +192,14 @@ _ACCEPTANCE = Chapter(
         ),
         _DECIDING,
         _IN_BATCH,
+        _DUE,
         _AFTER,
     ),
-    ((_("Acceptance of applications"), "AcceptanceScreen.list"), (CLOSED, "ClosedScreen.list")),
+    (
+        (_("Acceptance of applications"), "AcceptanceScreen.list"),
+        (_("Due cases"), "DueScreen.list"),
+        (CLOSED, "ClosedScreen.list"),
+    ),
 )
 
 _REVIEWER = Chapter(
@@ -196,9 +209,14 @@ _REVIEWER = Chapter(
         _("Choose “%(yes)s” or “%(no)s”; the latter needs a detailed reason.", yes=_("Agree"), no=_("Disagree")),
         _DECIDING,
         _IN_BATCH,
+        _DUE,
         _AFTER,
     ),
-    ((_("First review of applications"), "ReviewScreen.list"), (CLOSED, "ClosedScreen.list")),
+    (
+        (_("First review of applications"), "ReviewScreen.list"),
+        (_("Due cases"), "DueScreen.list"),
+        (CLOSED, "ClosedScreen.list"),
+    ),
 )
 
 _APPROVER = Chapter(
@@ -206,6 +224,11 @@ _APPROVER = Chapter(
     (
         _("Under “%(screen)s” press “%(look)s” at a case.", screen=_("Issuing approval"), look=_("Review")),
         _("Choose “%(yes)s” or “%(no)s”; the latter needs a detailed reason.", yes=_("Agree"), no=_("Disagree")),
+        _(
+            "A case that cannot be decided in time: “%(extend)s” on its page or for several at once, with the reason, once "
+            "and before the limit has passed (Administrative Licensing Law, article 42). The handler is told.",
+            extend=_("Extend the time limit"),
+        ),
         _("With the last agreement the certificate gets its number and the electronic certificate with its QR code is made."),
         _(
             "After a large batch the files are made in the background: “%(papers)s” shows how far they are, and names any "
@@ -213,9 +236,10 @@ _APPROVER = Chapter(
             papers=_("Drawing of e-certificates"),
         ),
         _IN_BATCH,
+        _DUE,
         _AFTER,
     ),
-    ((_("Issuing approval"), "ApprovalScreen.list"), (CLOSED, "ClosedScreen.list")),
+    ((_("Issuing approval"), "ApprovalScreen.list"), (_("Due cases"), "DueScreen.list"), (CLOSED, "ClosedScreen.list")),
 )
 
 _VIEWER = Chapter(
@@ -227,9 +251,17 @@ _VIEWER = Chapter(
             "for printing.",
             archive=_("E-archive"),
         ),
+        _(
+            "“%(board)s” shows how many cases are due and which stage and region holds them up.",
+            board=_("Deadlines at a glance"),
+        ),
         _("This role looks and decides nothing."),
     ),
-    ((CLOSED, "ClosedScreen.list"), (CERTIFICATES, "CertificateScreen.list")),
+    (
+        (_("Deadlines at a glance"), "DueBoardView.show"),
+        (CLOSED, "ClosedScreen.list"),
+        (CERTIFICATES, "CertificateScreen.list"),
+    ),
 )
 
 _ADMIN = Chapter(
@@ -245,6 +277,12 @@ _ADMIN = Chapter(
             "“%(legacy)s”: accounts, who passed and certificates from sheets; check first, then confirm. Refused rows come "
             "back with their reason; first passwords are made and fetched there, once.",
             legacy=_("Import from the old system"),
+        ),
+        _(
+            "“%(calendar)s”: days off and make-up days; bring in next year's with “%(bring)s” as soon as they are announced. "
+            "Running deadlines are counted anew at once.",
+            calendar=_("Holidays"),
+            bring=_("Import a year"),
         ),
         _(
             "“%(messages)s”: what was sent, and what could not be sent and is tried once more with “%(again)s”.",
@@ -266,6 +304,7 @@ _ADMIN = Chapter(
         (_("Accounts"), "AccountScreen.list"),
         (_("Enterprises"), "EnterpriseAdminScreen.list"),
         (_("Import from the old system"), "LegacyView.home"),
+        (_("Holidays"), "CalendarView.show"),
         (_("Text messages"), "MessageScreen.list"),
         (_("Diary"), "DiaryScreen.list"),
     ),

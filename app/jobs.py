@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -21,16 +21,17 @@ from sqlalchemy.orm import Session, sessionmaker
 from app import audit, errands, legacy, throttle
 from app.certificates import bundles, printing
 from app.certificates.seal.provider import NoSeal, SealProvider
-from app.clock import office_day
+from app.clock import OFFICE_ZONE, office_day
 from app.config import Office
 from app.db import only_reading
 from app.errors import NotFound
 from app.messages import Gateway, deliver
 from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
 from app.scope import Actor
 from app.storage import Store
-from app.vocabulary import Deed, JobState, MessageState, Role
+from app.vocabulary import Deed, JobState, MessageState, OccasionKind, Role
 
 LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
 TRIES = 8
@@ -102,6 +103,11 @@ class Run:
         """
         until = self.tools.now() + LEASE
         if not _write(self.tools, self.claim, {"lease_until": until, "done": done, "total": total}):
+            raise LeaseLost(self.claim.id)
+
+    def tell(self, result: Mapping[str, int]) -> None:
+        """Say what came of it, for the list of jobs. Raises as ``progress`` does."""
+        if not _write(self.tools, self.claim, {"result": dict(result)}):
             raise LeaseLost(self.claim.id)
 
 
@@ -231,6 +237,10 @@ def _last_night(at: datetime) -> str:
     return office_day(at - timedelta(hours=2)).isoformat()
 
 
+def _since_last_night(at: datetime) -> datetime:
+    return datetime.combine(office_day(at - timedelta(hours=2)), time(2), OFFICE_ZONE)
+
+
 def _always(_session: Session, _at: datetime) -> bool:
     return True
 
@@ -247,7 +257,11 @@ class Round:
     called_for: Callable[[Session, datetime], bool] = _always
 
 
-ROUNDS: dict[str, Round] = {"messages": Round(_this_minute, _messages_wait), "sweep": Round(_last_night)}
+ROUNDS: dict[str, Round] = {
+    "messages": Round(_this_minute, _messages_wait),
+    "sweep": Round(_last_night),
+    "nightly": Round(_last_night),
+}
 
 
 def called_for(session: Session, *, at: datetime) -> dict[str, str]:
@@ -296,6 +310,18 @@ def send_messages(run: Run) -> None:
         run.progress(handled)
         if tried < ROUND or not done.sent:
             return
+
+
+def nightly_checks(run: Run) -> None:
+    """What expired, expires, lies about or is due: one transaction each, so a broken night goes on where it was."""
+    at, office = run.tools.now(), run.office()
+    for number, check in enumerate(NIGHTLY, start=1):
+        with run.tools.sessions.begin() as session:
+            check(session, office_day(at), office, at=at)
+        run.progress(number, len(NIGHTLY))
+    with only_reading(), run.tools.sessions() as session:
+        result = done_since(session, _since_last_night(at))
+    run.tell(result)
 
 
 def draw_papers(run: Run) -> None:
@@ -378,6 +404,7 @@ HANDLERS: dict[str, Handler] = {
     printing.KIND: draw_papers,
     bundles.KIND: draw_papers,
     "sweep": sweep,
+    "nightly": nightly_checks,
     "legacy-check": check_legacy,
     "legacy-import": import_legacy,
     "legacy-passwords": legacy_passwords,
@@ -387,7 +414,9 @@ NAMES: dict[str, object] = {
     printing.KIND: _("Draw e-certificates"),
     bundles.KIND: _("Prepare a download of certificates"),
     "sweep": _("Nightly tidying up"),
+    "nightly": _("Nightly checks and reminders"),
     "legacy-check": _("Check a sheet of the old system"),
     "legacy-import": _("Import a sheet of the old system"),
     "legacy-passwords": _("Make first passwords"),
 }
+RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind}

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
@@ -74,6 +74,10 @@ TEXTS: dict[Action, object] = {
         "%(enterprise)s: the %(matter)s for %(person)s was refused in the second review. Reason: %(reason)s. "
         "Please sign in for the details."
     ),
+    Action.EXTEND: _(
+        "%(enterprise)s: the head of the authority has extended the time limit for the %(matter)s of %(person)s by %(days)s "
+        "working days, to %(due_on)s. Reason: %(reason)s."
+    ),
 }
 CANCELLED = _("%(enterprise)s: the %(matter)s for %(person)s is closed. The certificate %(certificate_number)s is cancelled.")
 TO_THE_OLD_ENTERPRISE: dict[Action, object] = {
@@ -86,6 +90,23 @@ TO_THE_OLD_ENTERPRISE: dict[Action, object] = {
         "%(enterprise)s in your place. Please sign in for the reason."
     ),
 }
+
+EXPIRING_ONE = _(
+    "%(enterprise)s: the certificate %(number)s of %(names)s is valid until %(day)s. "
+    "Please sign in and apply for renewal in time."
+)
+EXPIRING_MANY = _(
+    "%(enterprise)s: %(n)s certificates of your people expire within %(days)s days, the first on %(day)s (%(names)s). "
+    "Please sign in and apply for renewal in time."
+)
+UNSENT = _(
+    "%(enterprise)s: %(n)s applications (%(names)s) have been saved for %(days)s days and were NOT submitted; "
+    "the authority sees nothing of them yet. Please sign in and press Submit."
+)
+DEADLINES = _(
+    "%(officer)s: of the cases at your stage %(overdue)s are overdue, %(today)s due today, %(soon)s due within the next "
+    "%(days)s working days. Please sign in."
+)
 
 _SHORTER = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
 _ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d)")  # 15 or 18 places, however typed
@@ -112,6 +133,7 @@ def about_decision(
     reason: str = "",
     acceptance_number: str = "",
     certificate_number: str = "",
+    due_on: date | None = None,
     words: NullTranslations | None = None,
 ) -> Owed:
     """What the one who filed is told of a decision (domain.md 2.8): signed, short, and never with an ID number in it.
@@ -126,6 +148,8 @@ def about_decision(
         "matter": _worded(matter.label, words),
         "number": acceptance_number,
         "certificate_number": certificate_number,
+        "days": office.extend_days,
+        "due_on": due_on,
         "reason": _brief(reason),
     }
     return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
@@ -151,6 +175,21 @@ def about_release(
         "certificate_number": certificate_number,
     }
     return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+
+
+def reminder(sentence: object, mobile: str, office: Office, **said: object) -> Owed:
+    """What the house says by itself: one of the sentences above, with what is to be said in it."""
+    return Owed(mobile, f"【{_short(office.issuer)}】{in_writing(sentence) % said}"[:LONGEST_TEXT])
+
+
+def in_writing(sentence: object) -> str:
+    """A lazy sentence as the province writes it, whoever reads which language here."""
+    return _worded(sentence, province_language())
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first few names, and that there are more."""
+    return "、".join(names[:most]) + ("…" if len(names) > most else "")
 
 
 @lru_cache(maxsize=1)

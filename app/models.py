@@ -18,36 +18,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.db import BlindIndex, Moment, Secret, SecretRecord, Word, Words
 from app.identity import birth_date, mask_id, mask_mobile, sex
+
+# Many to a line: one to a line, they would be a page of their own.
+# isort: off
+# fmt: off
 from app.vocabulary import (
-    CLOSED,
-    OPEN,
-    REASONS,
-    SCORED,
-    UNDER_WAY,
-    AccountSource,
-    Action,
-    Category,
-    CertificateDeed,
-    CertificateStatus,
-    Deed,
-    Education,
-    JobState,
-    LegacyKind,
-    LegacyPhase,
-    MatterKind,
-    MessageState,
-    PaperKind,
-    PassSource,
-    Position,
-    Registration,
-    ReplacementReason,
-    Sex,
-    SignupState,
-    Stage,
-    State,
-    TechnicalTitle,
-    Term,
+    CLOSED, OPEN, REASONS, SCORED, UNDER_WAY, AccountSource, Action, Category, CertificateDeed, CertificateStatus, Deed,
+    Education, JobState, LegacyKind, LegacyPhase, MatterKind, MessageState, OccasionKind, PaperKind, PassSource,
+    Position, Registration, ReplacementReason, Sex, SignupState, Stage, State, TechnicalTitle, Term,
 )
+# fmt: on
+# isort: on
 
 
 def among(column: str, words: Iterable[Term]) -> str:
@@ -61,8 +42,12 @@ def word_check(table: str, column: str, words: Iterable[Term]) -> CheckConstrain
 
 def _only_one(name: str, states: Iterable[State], condition: str, *columns: str) -> Index:
     """A promise of the database: at most one application in these states per value of the columns."""
-    where = text(f"{condition} AND {among('state', states)}")
-    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+    return Index(name, *columns, unique=True, **_where(f"{condition} AND {among('state', states)}"))
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index of some rows only, in the words of both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 def _reason_fits() -> str:
@@ -72,8 +57,6 @@ def _reason_fits() -> str:
 
 
 # --- places ---------------------------------------------------------------------------------------
-
-
 class Region(Model):
     """An administrative division (GB/T 2260). Six digits; ``430100`` lies within ``430000``."""
 
@@ -87,8 +70,6 @@ class Region(Model):
 
 
 # --- parties --------------------------------------------------------------------------------------
-
-
 class Enterprise(Model):
     """A construction enterprise, known by its unified social credit code."""
 
@@ -223,8 +204,6 @@ class Person(Model):
 
 
 # --- papers ---------------------------------------------------------------------------------------
-
-
 class Paper(Model):
     """One uploaded scan. The bytes live in the store under ``digest``; a new one replaces, never overwrites, the old."""
 
@@ -305,8 +284,6 @@ class PaperRule(Model):
 
 
 # --- exams ----------------------------------------------------------------------------------------
-
-
 class ExamNotice(Model):
     """A training and exam notice (R44–R50). Saving it publishes it."""
 
@@ -410,8 +387,6 @@ class ExamPass(Model):
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 class Filing(Model):
     """What an enterprise files in one go, under one handler: several applications of one matter (R71, Q14)."""
 
@@ -462,6 +437,11 @@ class Application(Model):
         ),
         CheckConstraint(_reason_fits(), name="ck_application_reason_fits_matter"),
         CheckConstraint(
+            "(due_on IS NULL) = (due_from IS NULL) AND (due_on IS NULL) = (due_days IS NULL)",
+            name="ck_application_due_iff_counted",
+        ),
+        CheckConstraint("extended_to IS NULL OR accepted_at IS NOT NULL", name="ck_application_extended_when_accepted"),
+        CheckConstraint(
             f"(matter = {MatterKind.TRANSFER.value!r}) = (releasing_enterprise_id IS NOT NULL)",
             name="ck_application_transfer_iff_released",
         ),
@@ -500,6 +480,9 @@ class Application(Model):
     promised_on: Mapped[date | None] = mapped_column(comment="and by which day")
     accepted_at: Mapped[datetime | None] = mapped_column(Moment)
     due_on: Mapped[date | None] = mapped_column(comment="the day by which the office owes its next step")
+    due_from: Mapped[date | None] = mapped_column(comment="the day on which that clock started; it does not count")
+    due_days: Mapped[int | None] = mapped_column(comment="the clock's working days, an extension included")
+    extended_to: Mapped[date | None] = mapped_column(comment="the later day that the head allowed (行政许可法 art. 42)")
     closed_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
     certificate_id: Mapped[int | None] = mapped_column(
         ForeignKey("certificate.id", name="fk_application_certificate"),
@@ -554,6 +537,7 @@ class Step(Model):
         word_check("step", "action", Action),
         word_check("step", "source", State),
         word_check("step", "target", State),
+        Index("uq_step_one_extension", "application_id", unique=True, **_where(f"action = {Action.EXTEND.value!r}")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -572,8 +556,6 @@ class Step(Model):
 
 
 # --- certificates ---------------------------------------------------------------------------------
-
-
 class Certificate(Model):
     """A certificate and how it stands now. Numbers are never reused; what was printed when is in its versions."""
 
@@ -691,8 +673,6 @@ class CertificateEvent(Model):
 
 
 # --- records --------------------------------------------------------------------------------------
-
-
 class LegacyImport(Model):
     """One sheet of the old system: handed in, checked, taken over or not. Its files lie encrypted in the store."""
 
@@ -820,6 +800,23 @@ class Message(Model):
         return mask_mobile(self.mobile)
 
 
+class Occasion(Model):
+    """Something the house did by itself, once: for which row, for which day. The unique row keeps it from a second time."""
+
+    __tablename__ = "occasion"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject", "day", "days", name="uq_occasion"),
+        word_check("occasion", "kind", OccasionKind),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[OccasionKind] = mapped_column(Word(OccasionKind))
+    subject: Mapped[int] = mapped_column(comment="the id of the certificate, application or account")
+    day: Mapped[date] = mapped_column(comment="the last day of the certificate, the first of the draft, the officer's day")
+    days: Mapped[int] = mapped_column(default=0, comment="so many days before it")
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
 class Job(Model):
     """One piece of work nobody waits for, written in the deed's own transaction; ``jobs`` claims and runs it."""
 
@@ -855,6 +852,7 @@ class Job(Model):
     finished_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
+    result: Mapped[dict[str, int] | None] = mapped_column(JSON, comment="what came of it, counted; see jobs.RESULTS")
 
     @property
     def progress(self) -> str:

@@ -3,12 +3,12 @@
 Law: reads only, counts what the actor reaches, in a few grouped queries whatever the number of rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, extract, false, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.clock import OFFICE_ZONE, add_months, office_day
@@ -19,12 +19,14 @@ from app.models import Account, Application, Certificate, ExamNotice, ExamSignup
 from app.scope import Actor, decides, reach, region_prefix
 from app.vocabulary import (
     OPEN,
+    UNDER_WAY,
     CertificateStatus,
     MatterKind,
     MessageState,
     Role,
     SignupState,
     State,
+    Urgency,
 )
 
 QUEUES = {
@@ -55,6 +57,7 @@ class Own:
 
     filed: dict[tuple[MatterKind, State], int]
     to_release: int
+    saved_at: dict[MatterKind, datetime]  # since when the oldest draft of a matter has been lying there
 
 
 def own(session: Session, actor: Actor) -> Own:
@@ -64,13 +67,14 @@ def own(session: Session, actor: Actor) -> Own:
         Application.releasing_enterprise_id == actor.enterprise_id,
     )
     rows = session.execute(
-        select(mine.label("mine"), Application.matter, Application.state, func.count())
+        select(mine.label("mine"), Application.matter, Application.state, func.count(), func.min(Application.created_at))
         .where(Application.state.in_((*OPEN, State.NOT_ACCEPTED)), or_(mine, theirs))
         .group_by("mine", Application.matter, Application.state)
     ).all()
-    filed = {(matter, state): count for is_mine, matter, state, count in rows if is_mine}
-    asked = (count for is_mine, _matter, state, count in rows if not is_mine and state is State.AWAITING_RELEASE)
-    return Own(filed, sum(asked))
+    filed = {(matter, state): count for is_mine, matter, state, count, _first in rows if is_mine}
+    asked = (count for is_mine, _matter, state, count, _first in rows if not is_mine and state is State.AWAITING_RELEASE)
+    saved_at = {matter: first for is_mine, matter, state, _count, first in rows if is_mine and state is State.DRAFT}
+    return Own(filed, sum(asked), saved_at)
 
 
 def backlog(session: Session, actor: Actor) -> dict[State, int]:
@@ -130,6 +134,25 @@ def expiring(session: Session, actor: Actor, on: date, days: int = SOON_TO_EXPIR
     )
 
 
+def next_expiring(session: Session, actor: Actor, on: date, most: int = 6) -> Sequence[Row[Certificate, bool]]:
+    """The enterprise's own certificates that expire next, each with whether a renewal of it is under way."""
+    renewal = exists().where(
+        Application.certificate_id == Certificate.id,
+        Application.matter == MatterKind.RENEWAL,
+        Application.state.in_(UNDER_WAY),
+    )
+    return session.execute(
+        select(Certificate, renewal)
+        .where(
+            Certificate.status == CertificateStatus.VALID,
+            Certificate.valid_to.between(on, on + timedelta(days=SOON_TO_EXPIRE)),
+            Certificate.enterprise_id == actor.enterprise_id,
+        )
+        .order_by(Certificate.valid_to, Certificate.id)
+        .limit(most)
+    ).all()
+
+
 def open_notices(session: Session, at: datetime, most: int = 5) -> Sequence[ExamNotice]:
     """Notices whose sign-up has not ended, the one that ends first on top."""
     return session.scalars(
@@ -137,25 +160,50 @@ def open_notices(session: Session, at: datetime, most: int = 5) -> Sequence[Exam
     ).all()
 
 
+def is_due(urgency: Urgency, on: date, until: date) -> ColumnElement[bool]:
+    """SQL for *the case stands so to its limit on this day*; soon is after it, up to ``until``."""
+    due = Application.due_on
+    return {
+        Urgency.OVERDUE: due < on,
+        Urgency.TODAY: due == on,
+        Urgency.SOON: and_(due > on, due <= until),
+        Urgency.LATER: due > until,
+    }[urgency]
+
+
 @dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How the open cases of one queue stand to their legal limits."""
+class Lot:
+    """Cases that lie at one stage in one region and are due on one day."""
 
-    overdue: int
-    today: int
-    soon: int  # within two days
+    state: State
+    region_code: str
+    due_on: date
+    extended: bool
+    count: int
+
+    def urgency(self, on: date, until: date) -> Urgency:
+        """As ``is_due``."""
+        if self.due_on <= on:
+            return Urgency.OVERDUE if self.due_on < on else Urgency.TODAY
+        return Urgency.SOON if self.due_on <= until else Urgency.LATER
 
 
-def deadlines(session: Session, actor: Actor, state: State, on: date) -> Deadlines:
-    soon = on + timedelta(days=2)
-    row = session.execute(
-        select(
-            func.count(case((Application.due_on < on, 1))),
-            func.count(case((Application.due_on == on, 1))),
-            func.count(case((Application.due_on.between(on + timedelta(days=1), soon), 1))),
-        ).where(Application.state == state, reach(actor, Application))
-    ).one()
-    return Deadlines(*row)
+def lots(session: Session, actor: Actor) -> list[Lot]:
+    """Every case in the actor's region whose clock runs, counted by stage, region and day: one query, no names."""
+    longer = Application.extended_to.is_not(None)
+    columns = (Application.state, Application.region_code, Application.due_on, longer)
+    rows = session.execute(
+        select(*columns, func.count()).where(Application.due_on.is_not(None), in_region(actor)).group_by(*columns)
+    )
+    return [Lot(row[0], row[1], row[2] or date.max, bool(row[3]), row[4]) for row in rows]
+
+
+def tally(found: Iterable[Lot], on: date, until: date) -> dict[Urgency, int]:
+    """How many of these cases are how urgent."""
+    counts = dict.fromkeys(Urgency, 0)
+    for lot in found:
+        counts[lot.urgency(on, until)] += lot.count
+    return counts
 
 
 def next_due(session: Session, actor: Actor, states: Sequence[State], most: int = 6) -> Sequence[Application]:

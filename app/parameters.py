@@ -20,9 +20,14 @@ def office_of(session: Session, base: Office) -> Office:
     """``base`` (defaults and environment) as the administrator has set it, with the calendar. Two small queries."""
     with session.no_autoflush:
         stored = {row.name: row.value for row in session.execute(select(Parameter.name, Parameter.value))}
-        days = session.execute(select(CalendarDay.day, CalendarDay.working)).all()
+        return replace(base, **_valid(stored, base), calendar=calendar_of(session))
+
+
+def calendar_of(session: Session) -> Calendar:
+    """The days off and the make-up days as they are stored."""
+    days = session.execute(select(CalendarDay.day, CalendarDay.working)).all()
     off, on = (frozenset(day for day, working in days if working is wanted) for wanted in (False, True))
-    return replace(base, **_valid(stored, base), calendar=Calendar(off, on))
+    return Calendar(off, on)
 
 
 def _valid(stored: Mapping[str, str], base: Office) -> dict[str, Any]:

@@ -449,6 +449,25 @@ def is_still_on_paper(case: Facts, on: date, office: Office) -> Iterator[Refusal
         yield Refusal("already-electronic", _("%(number)s is an electronic certificate already.", number=held.number))
 
 
+# --- more time --------------------------------------------------------------------------------------
+
+
+def was_never_given_more_time(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """行政许可法 art. 42: the head may allow more time once."""
+    if case.extended_to:
+        yield Refusal(
+            "already-extended", _("%(name)s: the time limit was extended before; it can be done once.", name=case.name)
+        )
+
+
+def is_still_in_time(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """行政许可法 art. 42: more time is allowed within the time there is; what is overdue stays overdue."""
+    if case.due_on is None or on > case.due_on:
+        yield Refusal(
+            "too-late-to-extend", _("%(name)s: the limit has passed, so it can no longer be extended.", name=case.name)
+        )
+
+
 def refusals(case: Facts, rules: Iterable[Rule], on: date, office: Office) -> list[Refusal]:
     """Everything that stands in the way, not just the first thing: people should come once."""
     return [refusal for rule in rules for refusal in rule(case, on, office)]

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 
 from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
+from app.almanac import CalendarView
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
@@ -37,6 +38,7 @@ def register_views(appbuilder: Any) -> None:
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)
     appbuilder.add_view_no_menu(MeasuresView)
+    add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
     add(takeover.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)

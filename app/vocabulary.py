@@ -147,9 +147,10 @@ class Action(Term):
     REFUSE_REVIEW = "refuse_review", _("Disagree in review")
     APPROVE = "approve", _("Agree in approval")
     REFUSE_APPROVAL = "refuse_approval", _("Disagree in approval")
+    EXTEND = "extend", _("Extend the time limit")
 
 
-OFFICE_ACTIONS = (
+OFFICE_ACTIONS = (  # what the office decides; an extension decides nothing, and hides nobody's decision
     Action.RELEASE_BY_OFFICE,
     Action.ACCEPT,
     Action.RETURN,
@@ -159,6 +160,15 @@ OFFICE_ACTIONS = (
     Action.APPROVE,
     Action.REFUSE_APPROVAL,
 )
+
+
+class Urgency(Term):
+    """How a case stands to its legal limit."""
+
+    OVERDUE = "overdue", _("Overdue")
+    TODAY = "today", _("Due today")
+    SOON = "soon", _("Due soon")
+    LATER = "later", _("Due later")
 
 
 class Side(Term):
@@ -261,6 +271,7 @@ class CertificateDeed(Term):
     REINSTATED = "reinstated", _("Suspension lifted")
     REVOKED = "revoked", _("Grant revoked")
     WITHDRAWN = "withdrawn", _("Withdrawal imposed")
+    EXPIRED = "expired", _("Expired")
 
 
 class PaperKind(Term):
@@ -351,6 +362,15 @@ class JobState(Term):
     RUNNING = "running", _("Job running")
     DONE = "done", _("Job finished")
     DEAD = "dead", _("Job given up")
+
+
+class OccasionKind(Term):
+    """What the house does by itself, once for each thing and day; see ``nightly``."""
+
+    EXPIRED = "expired", _("Certificates noted as expired")
+    EXPIRING = "expiring", _("Certificates whose enterprise was reminded")
+    UNSENT = "unsent", _("Drafts whose handler was reminded")
+    DEADLINES = "deadlines", _("Officers told of their deadlines")
 
 
 class Deed(Term):

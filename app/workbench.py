@@ -3,7 +3,7 @@
 Law: shows counts and leads to the lists that hold them; a tile and its list always count the same rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,14 +11,14 @@ from flask import g
 from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 
-from app import desk, overview
+from app import desk, holidays, overview
 from app.clock import office_day, office_time
 from app.db import db
 from app.scope import Actor
-from app.screens import bars, stacked_columns
+from app.screens import bars, due, stacked_columns
 from app.screens.furniture import route
 from app.screens.screen import door
-from app.vocabulary import CertificateStatus, MatterKind, Role, State
+from app.vocabulary import CertificateStatus, MatterKind, Role, State, Urgency
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
@@ -65,7 +65,9 @@ class WorkView(BaseView):  # type: ignore[misc]
             day=format_date(on, "full"),
             tiles=tiles(on),
             due=overview.next_due(db.session, actor, queues) if queues else (),
-            today=on,
+            limit=due,
+            expiring=overview.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
+            days_left=lambda day: (day - on).days,
             charts=charts(),
             notices=overview.open_notices(db.session, desk.moment()),
             office_day=office_day,
@@ -97,8 +99,10 @@ def tiles(on: date) -> list[Tile]:
         closed = overview.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
         found.append(Tile(gettext("Closed this month"), closed, route("ClosedScreen.list", closed_at_from=since)))
+        late = overview.tally(overview.lots(db.session, actor), on, on)[Urgency.OVERDUE]
+        found.append(Tile(gettext("Overdue"), late, route("DueBoardView.show"), "bad"))
     if Role.ADMIN in actor.roles:
-        found += _admin_tiles()
+        found += _admin_tiles(on)
     return found
 
 
@@ -108,7 +112,7 @@ def _clerk_tiles(on: date) -> list[Tile]:
     until = on + timedelta(days=90)
     valid = CertificateStatus.VALID.value
     return [
-        *_matter_tiles(ours.filed),
+        *_matter_tiles(ours, on),
         Tile(
             gettext("Transfers out to be agreed"),
             ours.to_release,
@@ -138,30 +142,40 @@ def _clerk_tiles(on: date) -> list[Tile]:
     ]
 
 
-def _matter_tiles(own: Mapping[tuple[MatterKind, State], int]) -> list[Tile]:
+def _matter_tiles(ours: overview.Own, on: date) -> list[Tile]:
     """What was filed, matter by matter; a matter in which nothing is open has no tile, unless none has."""
-    hint = gettext("Saved only: the authority sees nothing until you submit.")
-    words = ((State.DRAFT, "todo", hint), (State.RETURNED, "bad", ""), (State.RELEASE_REFUSED, "bad", ""))
     found = []
     for matter, endpoint in MATTER_SCREENS.items():
-        for state, tone, more in words:
-            if count := own.get((matter, state), 0):
+        for state in (State.DRAFT, State.RETURNED, State.RELEASE_REFUSED):
+            if count := ours.filed.get((matter, state), 0):
                 label = f"{matter.label} · {state.label}"
-                found.append(Tile(label, count, route(f"{endpoint}.list", state=state.value), tone, more))
+                hint = _lying(ours.saved_at[matter], on) if state is State.DRAFT else ""
+                found.append(Tile(label, count, route(f"{endpoint}.list", state=state.value), "bad", hint))
     return found or [Tile(gettext("Not yet submitted"), 0, route("NewApplicationScreen.list"))]
+
+
+def _lying(since: datetime, on: date) -> str:
+    """Loud: saving is not submitting, and too many think it is."""
+    days = (on - office_day(since)).days
+    if days < 1:
+        return str(gettext("Saved only: the authority sees nothing until you submit."))
+    return str(gettext("NOT submitted: the oldest has been lying for %(n)s days; the authority sees nothing of it.", n=days))
 
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
     waiting = overview.waiting(db.session, desk.actor()).get(state, 0)
-    limits = overview.deadlines(db.session, desk.actor(), state, on)
+    here = [lot for lot in overview.lots(db.session, desk.actor()) if lot.state is state]
+    limits = overview.tally(here, on, desk.office().calendar.add_working_days(on, desk.office().due_soon_days))
 
-    def due(first: date | None, last: date) -> str:
-        return route(endpoint, due_on_from=first.isoformat() if first else None, due_on_to=last.isoformat())
+    def due(urgency: Urgency, tone: str) -> Tile:
+        url = route("DueScreen.list", state=state.value, urgency=urgency.value)
+        return Tile(str(urgency.label), limits[urgency], url, tone)
 
     return [
         Tile(str(state.label), waiting, route(endpoint), "todo"),
-        Tile(gettext("Due today"), limits.today, due(on, on), "todo"),
-        Tile(gettext("Overdue"), limits.overdue, due(None, on - timedelta(days=1)), "bad"),
+        due(Urgency.OVERDUE, "bad"),
+        due(Urgency.TODAY, "todo"),
+        due(Urgency.SOON, "todo"),
     ]
 
 
@@ -176,7 +190,7 @@ def _exam_tiles() -> list[Tile]:
     ]
 
 
-def _admin_tiles() -> list[Tile]:
+def _admin_tiles(on: date) -> list[Tile]:
     return [
         Tile(
             gettext("Messages that could not be sent"),
@@ -185,6 +199,18 @@ def _admin_tiles() -> list[Tile]:
             "bad",
         ),
         Tile(gettext("Accounts"), overview.accounts(db.session), route("AccountScreen.list")),
+        *_calendar_tile(on),
+    ]
+
+
+def _calendar_tile(on: date) -> list[Tile]:
+    """Loud, once the State Council has spoken and the office has not listened."""
+    year = holidays.unknown_year(db.session, on, desk.office().calendar_month)
+    if year is None:
+        return []
+    hint = gettext("Limits that reach into %(year)s would be counted wrongly.", year=year)
+    return [
+        Tile(gettext("Holidays of %(year)s not entered", year=year), 1, route("CalendarView.show", year=year), "bad", hint)
     ]
 
 

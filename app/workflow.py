@@ -24,7 +24,7 @@ from app.errors import NotAllowed, NotFound, Place, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
 from app.matters import MATTERS, correctable
 from app.models import Application, Step
-from app.rules import Rule, refusals
+from app.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
 from app.scope import Actor, Case, decides, level_of, reaches_case
 from app.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
 
@@ -107,9 +107,17 @@ def keep_snapshot(batch: Batch) -> None:
         batch.columns[_id(case)] |= {"snapshot": now, "snapshot_before": before, "round": case.round + 1}
 
 
+NO_CLOCK = {"due_on": None, "due_from": None, "due_days": None}
+
+
+def _clock(office: Office, start: date, days: int) -> dict[str, Any]:
+    """A running clock: when it started, how many working days it has, and the day that makes of it by the calendar."""
+    return {"due_on": office.calendar.add_working_days(start, days), "due_from": start, "due_days": days}
+
+
 def start_the_clock(batch: Batch) -> None:
     """It is the office's turn: acceptance is owed within days (行政许可法 art. 32)."""
-    batch.common["due_on"] = batch.office.calendar.add_working_days(office_day(batch.at), batch.office.accept_days)
+    batch.common |= _clock(batch.office, office_day(batch.at), batch.office.accept_days)
 
 
 def number_acceptance(batch: Batch) -> None:
@@ -118,14 +126,22 @@ def number_acceptance(batch: Batch) -> None:
     slips = numbers.daily(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
     for case, slip in zip(batch.cases, slips, strict=True):
         days = MATTERS[case.matter].days(batch.office)
-        due = batch.office.calendar.add_working_days(on, days)
-        promised = {"promised_days": days, "promised_on": due}
-        batch.columns[_id(case)] |= {"acceptance_number": slip, "accepted_at": batch.at, "due_on": due, **promised}
+        clock = _clock(batch.office, on, days)
+        promised = {"promised_days": days, "promised_on": clock["due_on"]}
+        batch.columns[_id(case)] |= {"acceptance_number": slip, "accepted_at": batch.at, **clock, **promised}
+
+
+def give_more_time(batch: Batch) -> None:
+    """The clock of the decision goes on, with more days (行政许可法 art. 42)."""
+    for case in batch.cases:
+        assert case.due_from is not None and case.due_days is not None  # noqa: S101, PT018 - ``is_still_in_time``
+        clock = _clock(batch.office, case.due_from, case.due_days + batch.office.extend_days)
+        batch.columns[_id(case)] |= {**clock, "extended_to": clock["due_on"]}
 
 
 def take_back(batch: Batch) -> None:
     """As if it had never been submitted, but for its history."""
-    batch.common |= {"submitted_at": None, "due_on": None}
+    batch.common |= {"submitted_at": None, **NO_CLOCK}
 
 
 def bring_about_outcome(batch: Batch) -> None:
@@ -147,12 +163,12 @@ def have_papers_drawn(batch: Batch) -> None:
 
 
 def close(batch: Batch) -> None:
-    batch.common |= {"closed_at": batch.at, "due_on": None}
+    batch.common |= {"closed_at": batch.at, **NO_CLOCK}
 
 
 def stop_the_clock(batch: Batch) -> None:
     """While the enterprise corrects, the office owes nothing."""
-    batch.common["due_on"] = None
+    batch.common |= NO_CLOCK
 
 
 def make_public(batch: Batch) -> None:
@@ -193,6 +209,7 @@ def tell_the_handler(batch: Batch) -> None:
                 reason=batch.reason,
                 acceptance_number=str(batch.columns[_id(case)].get("acceptance_number", "")),
                 certificate_number=issued.number if issued else "",
+                due_on=batch.columns[_id(case)].get("due_on"),
                 office=batch.office,
             )
         )
@@ -224,6 +241,8 @@ FIT = (meets_the_matter,)
 FILED = (keep_snapshot, start_the_clock)
 ASKED = (keep_snapshot, stop_the_clock, tell_the_old_enterprise)
 TOLD = (make_public, tell_the_handler)
+IN_TIME = (was_never_given_more_time, is_still_in_time)
+LONGER = (give_more_time, tell_the_handler)
 ENTERPRISE, ACCEPTANCE, REVIEWER, APPROVER, ADMIN = (
     Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.ADMIN,
 )  # fmt: skip
@@ -252,14 +271,19 @@ MOVES = (
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
     Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (), TOLD, Stage.REVIEW),
     Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *TOLD), Stage.REVIEW, agreed=False, reason=True),
+    Move(State.AWAITING_REVIEW,     Action.EXTEND,            State.AWAITING_REVIEW,     APPROVER,    IN_TIME, LONGER, reason=True),
     Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, have_papers_drawn, close, *TOLD), Stage.APPROVAL),
     Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL,   State.APPROVAL_REFUSED,    APPROVER,    (), (close, *TOLD), Stage.APPROVAL, agreed=False, reason=True),
+    Move(State.AWAITING_APPROVAL,   Action.EXTEND,            State.AWAITING_APPROVAL,   APPROVER,    IN_TIME, LONGER, reason=True),
 )
 # fmt: on
 
 
 def flaws(moves: Iterable[Move]) -> list[str]:
-    """What is wrong with a table of moves: twins, dead ends, places nobody reaches, results that belong to no stage."""
+    """What is wrong with a table of moves: twins, dead ends, places nobody reaches, results that belong to no stage.
+
+    A row may stay where it is, if something limits it and it decides nothing; it leads nowhere, so it is no way out.
+    """
     moves = tuple(moves)
     reached = {kind: _reached(moves, kind) for kind in MatterKind}
     everywhere = set().union(*reached.values())
@@ -270,6 +294,11 @@ def flaws(moves: Iterable[Move]) -> list[str]:
             f"{move.action.name} is made public but belongs to no stage"
             for move in moves
             if make_public in move.then and not move.stage
+        ),
+        *(
+            f"{move.action.name} stays in {move.source.name} " + ("as a result" if move.stage else "without a limit")
+            for move in moves
+            if move.source is move.target and (move.stage or not move.needs)
         ),
         *(
             f"{move.target.name} is closed without a day"
@@ -287,11 +316,12 @@ def flaws(moves: Iterable[Move]) -> list[str]:
 def _flaws_of_one(moves: Sequence[Move], kind: MatterKind, reached: set[State]) -> Iterator[str]:
     """The same seen from one matter, as each reads a table of its own."""
     keys = [(move.source, move.action) for move in moves if kind in move.matters]
-    leaving = {source for source, _action in keys}
+    leaving = {move.source for move in moves if kind in move.matters and move.target is not move.source}
+    touched = {source for source, _action in keys}
     yield from (f"{kind.value}: two moves for {key}" for key in sorted(set(keys), key=str) if keys.count(key) > 1)
     yield from (f"{kind.value}: {state.name} has no way out" for state in State if state in reached - leaving - set(FINAL))
-    yield from (f"{kind.value}: {state.name} is final yet has a way out" for state in FINAL if state in leaving)
-    yield from (f"{kind.value}: {state.name} is left but never entered" for state in State if state in leaving - reached)
+    yield from (f"{kind.value}: {state.name} is final yet has a way out" for state in FINAL if state in touched)
+    yield from (f"{kind.value}: {state.name} is left but never entered" for state in State if state in touched - reached)
 
 
 def _reached(moves: Iterable[Move], kind: MatterKind) -> set[State]:

@@ -174,6 +174,8 @@ def application(person: Person, state: State = State.DRAFT, **facts) -> Applicat
         moved |= {"accepted_at": NOON, "acceptance_number": f"SL{next(_serial):06d}"}
     if state in CLOSED:
         moved["closed_at"] = NOON
+    if state in (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW, State.AWAITING_APPROVAL) or "due_on" in facts:
+        moved |= {"due_on": TODAY + timedelta(days=28), "due_from": TODAY, "due_days": 20}
     given = {
         "number": f"AG{next(_serial):06d}",
         "filing": facts.pop("filing", None) or filing(enterprise, matter=facts.get("matter", MatterKind.NEW)),

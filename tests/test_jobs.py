@@ -17,7 +17,7 @@ from app.certificates.seal.authority import EmbeddedSeal
 from app.errors import NotAllowed, NotFound
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
-from app.models import Bucket, CertificateVersion, Entry, Job, Message, Worker
+from app.models import Bucket, CertificateEvent, CertificateVersion, Entry, Job, Message, Worker
 from app.storage import Store
 from app.vocabulary import JobState, MessageState, Role
 from tests import make
@@ -373,13 +373,13 @@ def test_ten_who_tick_at_once_ask_for_one_job_per_period(session, tools):
             return tick(own, at=make.NOON)
 
     with ThreadPoolExecutor(10) as pool:
-        assert sum(pool.map(one, range(10))) == 2
-    assert set(session.scalars(select(Job.key))) == {"messages:2026-03-02T04:00", "sweep:2026-03-02"}
+        assert sum(pool.map(one, range(10))) == len(jobs.ROUNDS)
+    assert set(session.scalars(select(Job.key))) == {"messages:2026-03-02T04:00", "sweep:2026-03-02", "nightly:2026-03-02"}
 
 
 def test_without_a_message_nobody_is_sent_for_messages(session):
     tick(session, at=make.NOON)
-    assert set(session.scalars(select(Job.kind))) == {"sweep"}
+    assert set(session.scalars(select(Job.kind))) == {"sweep", "nightly"}
 
 
 @pytest.mark.parametrize(
@@ -471,6 +471,18 @@ def test_run_twice_sweep__takes_only_what_nobody_needs(session, tools, left_over
     for _time in twice(session, tools, "sweep"):
         assert [tools.store.has(digest) for digest in (known, orphan, fresh)] == [True, False, True]
         assert session.scalar(select(func.count(Bucket.key))) == 0
+        session.rollback()
+
+
+def test_run_twice_nightly__reminds_once_and_tells_the_same_result(session, tools):
+    person = make.person(make.enterprise(contact_mobile="13900000001"))
+    session.add_all([make.certificate(person, valid_to=make.TODAY + n * DAY) for n in (-1, 20)])
+    session.commit()
+    for _time in twice(session, tools, "nightly"):
+        assert session.scalar(select(func.count(Message.id))) == 1
+        assert session.scalar(select(func.count(CertificateEvent.id))) == 1
+        results = session.scalars(select(Job.result)).all()
+        assert all(result == {"expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0} for result in results)
         session.rollback()
 
 

@@ -1,10 +1,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from app import overview
 from app.config import Office
-from app.vocabulary import Level, MatterKind, Role, SignupState, State
+from app.models import Application
+from app.vocabulary import Level, MatterKind, Role, SignupState, State, Urgency
 from tests import make
 from tests.count import queries
 
@@ -27,8 +29,8 @@ def world(session):
 def test_a_reviewer_s_counts_are_those_of_the_queue(world, session):
     reviewer = make.officer(Role.REVIEWER)
     assert overview.menu_counts(session, reviewer, Office()) == {"Review": 3}
-    limits = overview.deadlines(session, reviewer, State.AWAITING_REVIEW, make.TODAY)
-    assert (limits.overdue, limits.today, limits.soon) == (1, 1, 1)
+    lots = [lot for lot in overview.lots(session, reviewer) if lot.state is State.AWAITING_REVIEW]
+    assert list(overview.tally(lots, make.TODAY, make.TODAY + timedelta(days=1)).values()) == [1, 1, 1, 0]
 
 
 def test_what_is_decided_elsewhere_is_not_counted_as_waiting(world, session):
@@ -82,3 +84,29 @@ def test_the_menu_asks_two_questions_at_most(world, session, house):
     with queries(house.engine) as seen:
         overview.menu_counts(session, actor, Office())
     assert len(seen) <= 2
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.VIEWER])
+def test_the_limits_of_a_region_are_counted_as_the_list_asks_for_them_and_no_further(world, session, role):
+    until = make.TODAY + timedelta(days=1)
+    officer = make.officer(role, region="430100")
+    counts = overview.tally(overview.lots(session, officer), make.TODAY, until)
+    for urgency in Urgency:
+        condition = overview.is_due(urgency, make.TODAY, until)
+        assert session.scalar(select(func.count(Application.id)).where(condition)) == counts[urgency], urgency
+    assert overview.lots(session, make.officer(role, region="430200")) == []
+
+
+def test_an_enterprise_is_shown_what_expires_next_and_whether_its_renewal_is_under_way(world, session):
+    for days, state in ((40, None), (20, State.AWAITING_REVIEW), (30, State.DRAFT), (91, None)):
+        held = make.certificate(make.person(world), valid_to=make.TODAY + timedelta(days=days))
+        session.add(held)
+        if state:
+            session.add(make.application(held.person, state, matter=MatterKind.RENEWAL, certificate=held))
+    session.commit()
+    rows = overview.next_expiring(session, make.clerk(world), make.TODAY)
+    assert [((held.valid_to - make.TODAY).days, bool(renewal)) for held, renewal in rows] == [
+        (20, True),
+        (30, False),
+        (40, False),
+    ]

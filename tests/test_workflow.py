@@ -3,9 +3,11 @@ from datetime import date, timedelta
 from itertools import product
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.clock import Calendar
 from app.config import Office
 from app.errors import NotAllowed, Unmet
 from app.models import (
@@ -44,7 +46,7 @@ def works(session):
 
 
 def do(session, application, action, actor, reason="", at=make.NOON, office=None):
-    ids = application if isinstance(application, list) else [application.id]
+    ids = [getattr(one, "id", one) for one in application] if isinstance(application, list) else [application.id]
     return carry_out(session, ids, action, actor, reason=reason, at=at, office=office or Office())
 
 
@@ -59,6 +61,11 @@ def test_the_table_is_sound():
     assert flaws(MOVES) == []
 
 
+def still(_case, _on, _office):
+    """A rule that stands in nobody's way."""
+    return ()
+
+
 @pytest.mark.parametrize(
     ("broken", "fault"),
     [
@@ -66,6 +73,16 @@ def test_the_table_is_sound():
         (tuple(m for m in MOVES if m.target is not State.RETURNED), "RETURNED cannot be reached"),
         (tuple(m for m in MOVES if m.source is not State.RETURNED), "RETURNED has no way out"),
         ((*MOVES, Move(State.APPROVED, Action.SUBMIT, State.DRAFT, Role.ADMIN)), "final yet has a way out"),
+        ((*MOVES, Move(State.APPROVED, Action.EXTEND, State.APPROVED, Role.APPROVER, (still,))), "final yet has a way out"),
+        ((*MOVES, Move(State.RETURNED, Action.EXTEND, State.RETURNED, Role.APPROVER)), "without a limit"),
+        (
+            (*MOVES, Move(State.RETURNED, Action.EXTEND, State.RETURNED, Role.APPROVER, (still,), stage=Stage.REVIEW)),
+            "as a result",
+        ),
+        (
+            tuple(m for m in MOVES if m.source is not State.AWAITING_REVIEW or m.target is m.source),
+            "AWAITING_REVIEW has no way out",
+        ),
     ],
 )
 def test_a_flawed_table_is_noticed(broken, fault):
@@ -294,6 +311,95 @@ def test_acceptance_gives_a_number_and_starts_the_legal_clock(works, session):
     assert accepted.acceptance_number == "430000-SL-20260302-0001"
     assert accepted.due_on == make.TODAY + timedelta(days=28)  # 20 working days
     assert (accepted.promised_days, accepted.promised_on) == (20, accepted.due_on)
+
+
+# --- more time ----------------------------------------------------------------------------------------------
+
+LAST_DAY = make.TODAY + timedelta(days=28)
+
+
+def at_noon(day):
+    return make.NOON + timedelta(days=(day - make.TODAY).days)
+
+
+@pytest.mark.parametrize("state", [State.AWAITING_REVIEW, State.AWAITING_APPROVAL])
+@pytest.mark.parametrize(("day", "refused"), [(LAST_DAY, []), (LAST_DAY + timedelta(days=1), ["too-late-to-extend"])])
+def test_more_time_is_given_until_the_last_day_and_not_after_it(works, session, state, day, refused):
+    application = works.application(state)
+    planned = do(session, application, Action.EXTEND, works.actor(Role.APPROVER), "案情复杂", at=at_noon(day))
+    session.commit()
+    assert codes(planned) == refused
+    later = session.get(Application, application.id)
+    if refused:
+        assert (later.due_on, later.due_days, later.extended_to) == (LAST_DAY, 20, None)
+    else:
+        assert (later.state, later.due_days) == (state, 30)
+        assert later.due_on == later.extended_to == LAST_DAY + timedelta(days=14)  # 10 working days
+
+
+def test_more_time_is_given_once_whatever_happens_in_between(works, session):
+    application = works.application(State.AWAITING_REVIEW)
+    head = works.actor(Role.APPROVER)
+    do(session, application, Action.EXTEND, head, "须核实")
+    assert codes(do(session, application, Action.EXTEND, head, "再次")) == ["already-extended"]
+    do(session, application, Action.ENDORSE, works.actor(Role.REVIEWER))
+    assert codes(do(session, application, Action.EXTEND, head, "再次")) == ["already-extended"]
+    session.commit()
+    with pytest.raises(IntegrityError):
+        session.execute(
+            insert(Step).values(
+                application_id=application.id,
+                round=1,
+                action=Action.EXTEND,
+                source=State.AWAITING_APPROVAL,
+                target=State.AWAITING_APPROVAL,
+                actor="他人",
+                at=make.NOON,
+            )
+        )
+    session.rollback()
+
+
+def test_more_time_counts_the_calendar_and_the_parameter(works, session):
+    application = works.application(State.AWAITING_REVIEW)
+    office = _office(extend_days=3, calendar=Calendar(days_off=frozenset({LAST_DAY + timedelta(days=1)})))
+    do(session, application, Action.EXTEND, works.actor(Role.APPROVER), "须核实", office=office)
+    session.commit()
+    assert session.get(Application, application.id).due_on == LAST_DAY + timedelta(days=4)
+
+
+def test_the_reason_for_more_time_is_told_to_the_handler_and_nobody_else(works, session):
+    application = works.application(State.AWAITING_APPROVAL)
+    do(session, application, Action.EXTEND, works.actor(Role.APPROVER), "须向外省核实注册情况")
+    session.commit()
+    (message,) = session.scalars(select(Message))
+    assert message.mobile == "13800000000"
+    for part in ("2026-04-13", "须向外省核实注册情况", "10"):
+        assert part in message.text
+    assert session.scalar(select(func.count(PublicNotice.id))) == 0
+
+
+def test_an_extension_hides_nobody_s_decision(works, session):
+    """Whoever endorsed must not approve, even though somebody else gave more time in between."""
+    session.add_all(
+        Account(id=n, first_name="张", last_name="", username=f"z{n}", email=f"z{n}@example.test") for n in (7, 8)
+    )
+    application = works.application(State.AWAITING_REVIEW)
+    both = make.officer(Role.REVIEWER, Role.APPROVER, account_id=7)
+    other = make.officer(Role.APPROVER, account_id=8)
+    do(session, application, Action.ENDORSE, both)
+    do(session, application, Action.EXTEND, other, "须核实")
+    assert codes(do(session, application, Action.APPROVE, both)) == ["two-pairs-of-eyes"]
+    assert do(session, application, Action.APPROVE, other).passes
+
+
+def test_a_batch_gives_more_time_to_whom_it_can_and_names_the_others(works, session):
+    fresh, late = works.application(State.AWAITING_REVIEW), works.application(State.AWAITING_APPROVAL)
+    late.due_on = make.TODAY - timedelta(days=1)
+    session.commit()
+    planned = do(session, [fresh, late], Action.EXTEND, works.actor(Role.APPROVER), "系统故障")
+    assert list(planned.passes) == [fresh.id]
+    assert codes(planned) == ["too-late-to-extend"]
 
 
 def test_nobody_decides_two_consecutive_stages(works, session):

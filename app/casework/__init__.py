@@ -17,6 +17,7 @@ from app.casework.claims import (
     TransferScreen,
 )
 from app.casework.correction import CorrectionView
+from app.casework.due import DueBoardView, DueScreen
 from app.casework.filing import FilingView, NewApplicationScreen
 from app.casework.packing import BundleView
 from app.casework.papers import PapersView
@@ -35,6 +36,8 @@ ENTRIES = (
     (AcceptanceScreen, "Acceptance", _("Acceptance of applications"), "list-check"),
     (ReviewScreen, "Review", _("First review of applications"), "file-text"),
     (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
+    (DueScreen, "Due", _("Due cases"), "clock"),
+    (DueBoardView, "DueBoard", _("Deadlines at a glance"), "chart-bar"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
     (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),

@@ -23,6 +23,7 @@ from app.casework.outcome import Gap, Left, gaps_of, left_of
 from app.casework.queues import CaseList, here
 from app.casework.sayings import exam_words
 from app.casework.words import BATCH_VERBS, VERBS
+from app.clock import office_day
 from app.corrections import ITEMS
 from app.db import db
 from app.errors import HouseError, Refusal, Unmet
@@ -96,7 +97,9 @@ class FilingList(CaseList):
 
     def cell(self, column: str, item: Application) -> object | None:
         if column == "state" and item.state is State.DRAFT:  # nothing is done yet, and too many think it is
-            return Markup('<span class="tag bad">{}</span>').format(gettext("Not submitted yet"))
+            days = (desk.today() - office_day(item.created_at)).days
+            word = gettext("Not submitted for %(n)s days", n=days) if days else gettext("Not submitted yet")
+            return Markup('<span class="tag bad">{}</span>').format(word)
         return super().cell(column, item)
 
     def waiting(self) -> dict[State, int]:

@@ -104,6 +104,15 @@ def _declined(case: Application, step: Step) -> Letter:
     return _letter(case, step, gettext("Notice of non-acceptance"), said, legal_paths=True)
 
 
+def _extended(case: Application, step: Step) -> Letter:
+    said = gettext(
+        "The decision cannot be made within the time set. With the approval of the head of this authority the limit is "
+        "extended to %(day)s (Administrative Licensing Law, article 42), for the following reason.",
+        day=long_day(case.extended_to or office_day(step.at)),
+    )
+    return _letter(case, step, gettext("Notice of extension"), said)
+
+
 def _refused(case: Application, step: Step) -> Letter:
     return _letter(case, step, gettext("Decision of refusal"), REFUSED[case.matter], legal_paths=True)
 
@@ -118,6 +127,7 @@ LETTERS = {
     Action.ACCEPT: _slip,
     Action.RETURN: _returned,
     Action.DECLINE: _declined,
+    Action.EXTEND: _extended,
     Action.REFUSE_REVIEW: _refused,
     Action.REFUSE_APPROVAL: _refused,
     Action.APPROVE: _approved,

@@ -41,7 +41,8 @@ def progress(case: Application) -> Progress:
     marks: list[object] = ["submitted", *(["released"] if case.matter in MOVING else []), *stages]
     last = {_mark_of(step): step for step in case.steps if step.round == case.round}
     said = {"submitted": gettext("Submitted by the enterprise"), "released": gettext("Consent of the old enterprise")}
-    nodes = [_node(said[mark] if isinstance(mark, str) else mark, last.get(mark)) for mark in marks]
+    longer: dict[object, Step] = {_AT.get(step.source): step for step in case.steps if step.action is Action.EXTEND}
+    nodes = [_node(said[mark] if isinstance(mark, str) else mark, last.get(mark), longer.get(mark)) for mark in marks]
     number = case.certificate.number if case.certificate and case.state is State.APPROVED else ""
     nodes.append((gettext("Certificate"), number, _short(case.closed_at) if number else ""))
     if case.state is State.APPROVED:
@@ -56,7 +57,10 @@ def _mark_of(step: Step) -> object:
     return _STAGES.get(step.action) or _OWN_MARKS.get(step.action)
 
 
-def _node(label: object, step: Step | None) -> Node:
+def _node(label: object, step: Step | None, longer: Step | None) -> Node:
+    """Who and when; of a stage that was given more time and is not decided yet, that."""
+    if step is None and longer is not None:
+        return (label, gettext("time limit extended"), _short(longer.at))
     return (label, step.actor, _short(step.at)) if step else (label, "", "")
 
 

@@ -4,14 +4,12 @@ Law: one screen for all stages; which cases wait, who decides and how is read fr
 """
 
 import builtins
-from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import abort, current_app, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from markupsafe import Markup
 from sqlalchemy import ColumnElement, or_
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
@@ -24,7 +22,7 @@ from app.clock import office_day
 from app.identity import fold_certificate_number
 from app.models import Application, Certificate
 from app.scope import CASE_OFFICERS, decides, level_of
-from app.screens import Link, Screen, SelInterface, shown
+from app.screens import Link, Screen, SelInterface, due, shown
 from app.screens.bench import Standing
 from app.screens.datamodel import COUNT_CAP
 from app.screens.query import contains
@@ -32,8 +30,6 @@ from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
 from app.vocabulary import CLOSED, Action, Stage
 from app.workflow import Plan
-
-SOON = 2  # days before a limit from which on a case is marked
 
 
 def by_number(text: str) -> ColumnElement[bool]:
@@ -76,7 +72,7 @@ class CaseList(Screen):
         if column in ("submitted_at", "closed_at"):
             at = getattr(item, column)
             return shown(office_day(at) if at else None)
-        return due(item.due_on, desk.today()) if column == "due_on" else None
+        return due(item.due_on, extended=item.extended_to is not None) if column == "due_on" else None
 
     def read_link(self, item: Application) -> Link:
         return Link(gettext("View"), url_for("CaseView.read", application_id=item.id, next=here()))
@@ -91,20 +87,6 @@ class CaseList(Screen):
 def here() -> str:
     """The list as it stands, for the way back."""
     return request.full_path.rstrip("?") if request.method == "GET" else request.path
-
-
-def due(on: date | None, today: date) -> object:
-    """A limit with what it means today, in words and not by colour alone."""
-    if on is None:
-        return shown(None)
-    left = (on - today).days
-    if left > SOON:
-        return on.isoformat()
-    if left < 0:
-        word, tone = gettext("%(n)s days overdue", n=-left), "over"
-    else:
-        word, tone = (gettext("due today") if left == 0 else gettext("%(n)s days left", n=left)), "soon"
-    return Markup('<span class="due {}">{} <b>{}</b></span>').format(tone, on.isoformat(), word)
 
 
 class QueueScreen(CaseList):

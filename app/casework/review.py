@@ -20,7 +20,7 @@ from app.casework.claim import claim_of
 from app.casework.marking import asked_marks, corrected_since, marking_of
 from app.casework.papers import draw_at_once
 from app.casework.progress import history, last_step, progress
-from app.casework.queues import due, standing_of
+from app.casework.queues import standing_of
 from app.casework.reach import case_of
 from app.casework.sayings import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.casework.words import REASONS, VERBS
@@ -33,7 +33,7 @@ from app.identity import mask_mobile
 from app.models import Application, Step
 from app.originals import ORIGINALS, asks_for_originals, verify_originals
 from app.scope import CASE_OFFICERS
-from app.screens import shown
+from app.screens import due, shown
 from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next
 from app.screens.reach import ROW, asked_reason
@@ -76,6 +76,8 @@ class CaseView(BaseView):  # type: ignore[misc]
         action = _chosen_action()
         place = standing_of(case, request.form.get("next", ""))
         follow = place.following if place else safe_next("/")
+        if action is Action.EXTEND:  # decides nothing: one stays with the case
+            follow = url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None)
         if request.form.get("then") == "look":
             return self._page(case)
         try:
@@ -140,7 +142,8 @@ class CaseView(BaseView):  # type: ignore[misc]
             items=ITEMS,
             remark_of=remark_of,
             corrected=corrected_since(case, facts, in_full=said.revealed),
-            due=due(case.due_on, desk.today()) if case.due_on else None,
+            due=due(case.due_on, extended=case.extended_to is not None) if case.due_on else None,
+            more=None if reading or said.stale else _more_time(case, said),
             scans=scans_of(facts, case.snapshot_before),
             place=place,
             back=safe_next(place.address if place else home()),
@@ -237,7 +240,7 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said
         "verbs": VERBS,
         "chips": [(move.action, REASONS[move.action]) for move in moves if move.reason],
         "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
-        "reason": asked_reason(),
+        "reason": "" if chosen == Action.EXTEND.value else asked_reason(),
         "seen": getattr(last_step(case), "id", ""),
         "marking": marking_of(facts, said.refusals) if _may_return(moves) else None,
         "checks": checks_of(facts, blocking, office_day(at), office),
@@ -255,6 +258,24 @@ def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
     office = desk.office()
     planned = plan(db.session, [application_id], action, desk.actor(), reason="-", at=desk.moment(), office=office)
     return planned.refused.get(application_id, ())
+
+
+def _more_time(case: Application, said: Said) -> dict[str, Any] | None:
+    """What the form for an extension shows, where one may be given; ``carry_out`` asks again."""
+    may = any(move.action is Action.EXTEND for move in moves_open_to(desk.actor(), case, desk.office()))
+    late = case.due_on is None or desk.today() > case.due_on
+    if not may or late or case.extended_to or case.due_from is None or case.due_days is None:
+        return None
+    office, mine = desk.office(), request.form.get("decision") == Action.EXTEND.value
+    return {
+        "days": office.extend_days,
+        "until": office.calendar.add_working_days(case.due_from, case.due_days + office.extend_days),
+        "reasons": REASONS[Action.EXTEND],
+        "seen": getattr(last_step(case), "id", ""),
+        "mine": mine,
+        "reason": asked_reason() if mine else "",
+        "wrong": next((no.sentence for no in said.refusals if mine and no.field == "reason"), ""),
+    }
 
 
 def _edit_address(case: Application) -> str:

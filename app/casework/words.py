@@ -24,6 +24,7 @@ VERBS: Mapping[Action, object] = {
     Action.REFUSE_REVIEW: _("Disagree"),
     Action.APPROVE: _("Agree"),
     Action.REFUSE_APPROVAL: _("Disagree"),
+    Action.EXTEND: _("Extend the time limit"),
 }
 BATCH_VERBS: Mapping[Action, object] = {
     Action.SUBMIT: _("Submit in batch"),
@@ -34,6 +35,7 @@ BATCH_VERBS: Mapping[Action, object] = {
     Action.REFUSE_REVIEW: _("Disagree in batch"),
     Action.APPROVE: _("Agree in batch"),
     Action.REFUSE_APPROVAL: _("Disagree in batch"),
+    Action.EXTEND: _("Extend in batch"),
 }
 
 _UNFIT = (
@@ -67,6 +69,11 @@ REASONS: Mapping[Action, tuple[object, ...]] = {
     ),
     Action.REFUSE_REVIEW: _UNFIT,
     Action.REFUSE_APPROVAL: _UNFIT,
+    Action.EXTEND: (
+        _("The case is complicated; what was stated must be verified with other departments."),
+        _("The registration with another enterprise must be clarified with the other province."),
+        _("A system fault has interrupted the examination."),
+    ),
 }
 
 

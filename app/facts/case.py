@@ -113,6 +113,10 @@ class Facts:
     last_officer_action: Action | None = None
     snapshot: Mapping[str, Any] | None = None  # as submitted; see ``record``
     submitted_at: datetime | None = None
+    due_on: date | None = None
+    due_from: date | None = None
+    due_days: int | None = None
+    extended_to: date | None = None
     certificate_id: int | None = None
     reason_code: str = ""
     details: Mapping[str, str] = field(default_factory=dict)

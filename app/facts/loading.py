@@ -53,6 +53,7 @@ _ENTERPRISE = (
     Enterprise.registration,
     Enterprise.region_code.label("enterprise_region"),
 )
+_CLOCK = ("due_on", "due_from", "due_days", "extended_to")
 _Old = aliased(Enterprise)
 _CASE = (
     Application.id.label("application_id"),
@@ -64,6 +65,7 @@ _CASE = (
     Application.region_code,
     Application.snapshot,
     Application.submitted_at,
+    *(getattr(Application, column) for column in _CLOCK),
     Application.certificate_id,
     Application.reason_code,
     Application.details,
@@ -376,6 +378,7 @@ def _facts(row: Row, about: _Surroundings) -> Facts:
         last_officer_action=officer_action,
         snapshot=row["snapshot"],
         submitted_at=row["submitted_at"],
+        **{column: row[column] for column in _CLOCK},
         certificate_id=row["certificate_id"],
         reason_code=row["reason_code"],
         details=details,

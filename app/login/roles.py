@@ -41,6 +41,9 @@ PERMISSIONS: Declaration = {
     "Account": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_reset"),
     "Enterprises": to(ADMIN, MENU),
     "EnterpriseAdmin": to(ADMIN, "can_list", "can_add", "can_edit"),
+    "Calendar": to(
+        ADMIN, MENU, "can_show", "can_set", "can_remove", "can_sheet", "can_confirm", "can_export", "can_template"
+    ),
     "Messages": to(ADMIN, MENU),
     "Message": to(ADMIN, "can_list", "can_again"),
     "Simulator": to(ADMIN, "can_phones"),
@@ -69,6 +72,8 @@ PERMISSIONS: Declaration = {
     "Acceptance": to((Role.ACCEPTANCE_OFFICER,), MENU, "can_list", "can_batch"),
     "Review": to((Role.REVIEWER,), MENU, "can_list", "can_batch"),
     "Approval": to((Role.APPROVER,), MENU, "can_list", "can_batch"),
+    "Due": to(OFFICERS, MENU, "can_list", "can_export") | to((Role.APPROVER,), "can_extend"),
+    "DueBoard": to((*OFFICERS, Role.VIEWER), MENU, "can_show"),
     "Closed": to((*OFFICERS, Role.VIEWER), MENU, "can_list"),
     "Case": to(PARTIES, "can_show", "can_read")
     | to(OFFICERS, "can_decide")

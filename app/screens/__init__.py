@@ -6,6 +6,7 @@ Law: a screen shows and stores what it is told to; it hides buttons, and only th
 from app.screens.charts import bars, stacked_columns
 from app.screens.datamodel import SelInterface
 from app.screens.furniture import furnish, safe_next
+from app.screens.limits import due
 from app.screens.links import TONES, Link, shown, tone
 from app.screens.screen import Screen
 
@@ -15,6 +16,7 @@ __all__ = [
     "Screen",
     "SelInterface",
     "bars",
+    "due",
     "furnish",
     "safe_next",
     "shown",

@@ -237,12 +237,17 @@ class Screen(ModelView):  # type: ignore[misc]
         usual = (sort, direction == "desc", self.page_size)
         given = request.args if source is None else source
         asked = ask(given, self.boxes, self.order_columns, usual)
-        if self.tab_first is None or self.tabs_column in asked.conditions:
+        first_tab = self.first_tab()
+        if first_tab is None or self.tabs_column in asked.conditions:
             return asked
         if given.get(self.tabs_column) == EVERY:
             return replace(asked, values={**asked.values, self.tabs_column: EVERY})
-        first: ColumnElement[bool] = getattr(self.datamodel.obj, self.tabs_column) == self.tab_first
+        first: ColumnElement[bool] = getattr(self.datamodel.obj, self.tabs_column) == first_tab
         return replace(asked, conditions={**asked.conditions, self.tabs_column: first})
+
+    def first_tab(self) -> Term | None:
+        """The tab shown when none is asked for; a screen may choose it by its reader."""
+        return self.tab_first
 
     def _words(self) -> Sequence[Term]:
         return self.tabs or tuple(getattr(self.datamodel.obj, self.tabs_column).type.term)
@@ -251,7 +256,8 @@ class Screen(ModelView):  # type: ignore[misc]
         """``(label, count, address, current)`` for each word and for 全部."""
         if not self.tabs_column:
             return []
-        chosen, usual = self._chosen(asked), self.tab_first.value if self.tab_first else EVERY
+        first_tab = self.first_tab()
+        chosen, usual = self._chosen(asked), first_tab.value if first_tab else EVERY
 
         def tab(label: object, count: int, code: str) -> tuple[object, str, str, bool]:
             parameter = None if code == usual else code
@@ -260,11 +266,12 @@ class Screen(ModelView):  # type: ignore[misc]
 
         every = tab(gettext("All"), sum(tally.values()), EVERY)
         each = [tab(word.label, tally[word], word.value) for word in self._words()]
-        return [*each, every] if self.tab_first else [every, *each]
+        return [*each, every] if first_tab else [every, *each]
 
     def _chosen(self, asked: Asked) -> str:
         """The code of the current tab."""
-        return asked.values.get(self.tabs_column) or (self.tab_first.value if self.tab_first else EVERY)
+        first_tab = self.first_tab()
+        return asked.values.get(self.tabs_column) or (first_tab.value if first_tab else EVERY)
 
     # --- one row -----------------------------------------------------------------------------------------
 

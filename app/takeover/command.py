@@ -26,7 +26,7 @@ BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
 class Sheet:
     """What was asked for at the command line."""
 
-    kind: LegacyKind
+    kind: str  # the code of a ``LegacyKind``
     file: Path
     dry_run: bool = False
     report: Path | None = None
@@ -36,10 +36,10 @@ def take_over(engine: Engine, store: Store, sheet: Sheet, office: Office) -> Ite
     """Check, and take over unless it is a dry run; a line for each of the two. ``HouseError`` for what cannot be read."""
     data = _bytes_of(sheet.file)
     means = legacy.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
-    at = clock.now()
+    kind, at = LegacyKind(sheet.kind), clock.now()  # type: ignore[call-arg]
     with means.sessions.begin() as session:
         session.info.update(actor=BY.name, at=at)
-        course = legacy.receive(session, store, sheet.kind, data, sheet.file.name, BY, at=at, office=office)
+        course = legacy.receive(session, store, kind, data, sheet.file.name, BY, at=at, office=office)
     legacy.check(means, course.id, at=at)
     course = _as_it_stands(means, course.id)
     yield _told(course)

@@ -3,12 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0007'
-down_revision = '0006'
+revision = '0008'
+down_revision = '0007'
 branch_labels = None
 depends_on = None
 
-DEEDS = "'extended', 'moved', 'replaced', 'cancelled', 'superseded', 'suspended', 'reinstated', 'revoked', 'withdrawn'"
+DEEDS = "'extended', 'moved', 'replaced', 'cancelled', 'superseded', 'suspended', 'reinstated', 'revoked', 'withdrawn', 'expired'"
 
 
 def change_deeds(says: str) -> None:

@@ -1,0 +1,310 @@
+"""The office's calendar: which days are off, which are worked to make up for them, and what that makes of running clocks.
+
+Law: only the administrator changes it, and the diary keeps what was changed; a year comes in whole or not at all.
+Whoever changes a day moves every running clock that counts it, in the same transaction, and says how many.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, select, update
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.errors import NotFound, Refusal, Stale, Unmet
+from app.models import Application, CalendarDay
+from app.parameters import calendar_of
+from app.scope import Actor
+from app.sheets import CellError, Column, read, write
+from app.vocabulary import Deed, Role
+
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+LONGEST_NAME = 40
+MOST_ROWS = 800  # two years, every day of them
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Day:
+    """One line of the calendar."""
+
+    day: date
+    working: bool
+    name: str = ""
+
+
+# --- what the State Council has said ----------------------------------------------------------------
+
+# year: the paper, (holiday, first and last day off), (make-up working days, for which holiday)
+Announced = tuple[str, tuple[tuple[str, str, str], ...], tuple[tuple[str, str], ...]]
+OFFICIAL: dict[int, Announced] = {
+    2025: (
+        "国务院办公厅关于2025年部分节假日安排的通知（国办发明电〔2024〕12号，2024年11月12日）",
+        (
+            ("元旦", "01-01", "01-01"),
+            ("春节", "01-28", "02-04"),
+            ("清明节", "04-04", "04-06"),
+            ("劳动节", "05-01", "05-05"),
+            ("端午节", "05-31", "06-02"),
+            ("国庆节、中秋节", "10-01", "10-08"),
+        ),
+        (
+            ("01-26", "春节"),
+            ("02-08", "春节"),
+            ("04-27", "劳动节"),
+            ("09-28", "国庆节、中秋节"),
+            ("10-11", "国庆节、中秋节"),
+        ),
+    ),
+    2026: (
+        "国务院办公厅关于2026年部分节假日安排的通知（2025年11月4日）",
+        (
+            ("元旦", "01-01", "01-03"),
+            ("春节", "02-15", "02-23"),
+            ("清明节", "04-04", "04-06"),
+            ("劳动节", "05-01", "05-05"),
+            ("端午节", "06-19", "06-21"),
+            ("中秋节", "09-25", "09-27"),
+            ("国庆节", "10-01", "10-07"),
+        ),
+        (
+            ("01-04", "元旦"),
+            ("02-14", "春节"),
+            ("02-28", "春节"),
+            ("05-09", "劳动节"),
+            ("09-20", "国庆节"),
+            ("10-10", "国庆节"),
+        ),
+    ),
+}
+
+
+def announced(year: int) -> list[Day]:
+    """The days of a year as the State Council announced them; none for a year that is not written down here."""
+    if year not in OFFICIAL:
+        return []
+    _paper, holidays, made_up = OFFICIAL[year]
+    days = [Day(date.fromisoformat(f"{year}-{day}"), True, name) for day, name in made_up]
+    for name, first, last in holidays:
+        start, end = date.fromisoformat(f"{year}-{first}"), date.fromisoformat(f"{year}-{last}")
+        days += [Day(start + timedelta(days=n), False, name) for n in range((end - start).days + 1)]
+    return sorted(days)
+
+
+def seed_calendar(session: Session) -> int:
+    """Write down the announced years of which nothing is known yet; a year that has any day is the administrator's."""
+    missing = [year for year in OFFICIAL if not _has_days(session, year)]
+    days = [day for year in missing for day in announced(year)]
+    _write(session, days)
+    return len(days)
+
+
+def _write(session: Session, days: Sequence[Day]) -> None:
+    if days:
+        session.execute(insert(CalendarDay), [{"day": one.day, "working": one.working, "name": one.name} for one in days])
+
+
+def _has_days(session: Session, year: int) -> bool:
+    return bool(session.scalar(select(exists().where(_within(year)))))
+
+
+def _within(*years: int) -> ColumnElement[bool]:
+    return CalendarDay.day.between(date(min(years), 1, 1), date(max(years), 12, 31))
+
+
+def unknown_year(session: Session, on: date, from_month: int) -> int | None:
+    """The year whose days ought to be known by now and are not: this one, and from that month on the next one, too."""
+    wanted = [on.year, *([on.year + 1] if on.month >= from_month else [])]
+    return next((year for year in wanted if not _has_days(session, year)), None)
+
+
+def days_of(session: Session, *years: int) -> list[Day]:
+    """The calendar's lines in these years, in order."""
+    rows = session.execute(
+        select(CalendarDay.day, CalendarDay.working, CalendarDay.name).where(_within(*years)).order_by(CalendarDay.day)
+    )
+    return [Day(*row) for row in rows if row.day.year in years]
+
+
+# --- one day ----------------------------------------------------------------------------------------
+
+
+def set_day(session: Session, one: Day, actor: Actor) -> int:
+    """Write down one day, or change what is written; how many deadlines moved. The caller commits."""
+    actor.demand(Role.ADMIN)
+    if sentence := _fault(one):
+        raise Unmet.because(Refusal("bad-day", sentence, field="day"))
+    if len(one.name) > LONGEST_NAME:
+        sentence = _("At most %(n)s characters fit here.", n=LONGEST_NAME)
+        raise Unmet.because(Refusal("name-too-long", sentence, field="name"))
+    session.merge(CalendarDay(day=one.day, working=one.working, name=one.name))
+    session.flush()
+    return reckon(session)
+
+
+def forget_day(session: Session, day: date, actor: Actor) -> int:
+    """Take one day out: it is an ordinary one again. How many deadlines moved. The caller commits."""
+    actor.demand(Role.ADMIN)
+    known = session.get(CalendarDay, day)
+    if known is None:
+        raise NotFound
+    session.delete(known)
+    session.flush()
+    return reckon(session)
+
+
+def _fault(one: Day) -> object:
+    """What is wrong with a line; nothing, if it can stand in the calendar."""
+    if not FIRST_YEAR <= one.day.year <= LAST_YEAR:
+        return _("Please enter a day between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR)
+    if one.working and one.day.weekday() < 5:
+        return _("%(day)s is no Saturday or Sunday: it is worked anyway.", day=one.day.isoformat())
+    return ""
+
+
+# --- running clocks ---------------------------------------------------------------------------------
+
+
+def reckon(session: Session) -> int:
+    """Every running clock by the calendar as it is stored now, extensions included; how many fell on another day.
+
+    One question and one update, however many cases: what counts is when a clock started and how many days it has.
+    """
+    calendar = calendar_of(session)
+    kinds = session.execute(
+        select(Application.due_from, Application.due_days).where(Application.due_on.is_not(None)).distinct()
+    ).all()
+    if not kinds:
+        return 0
+    due = case(
+        *(
+            (and_(Application.due_from == start, Application.due_days == days), calendar.add_working_days(start, days))
+            for start, days in kinds
+            if start is not None and days is not None  # the table says so, too
+        ),
+        else_=Application.due_on,
+    )
+    moved = session.execute(
+        update(Application).where(Application.due_on.is_not(None), Application.due_on != due).values(due_on=due),
+        execution_options={"synchronize_session": False},
+    )
+    return int(moved.rowcount)  # type: ignore[attr-defined]
+
+
+# --- years in and out -------------------------------------------------------------------------------
+
+OFF, MADE_UP = "休", "班"
+_WORDS = {OFF: False, "假": False, "放假": False, "休息": False, MADE_UP: True, "上班": True, "补班": True}
+
+
+def _parse_day(text: str) -> date:
+    for mark in "年/.月":
+        text = text.replace(mark, "-")
+    try:
+        year, month, day = (int(part) for part in text.replace("日", "").split("T")[0].split("-"))
+        return date(year, month, day)
+    except ValueError:
+        raise ValueError(_("This is no day. Please write it like 2027-01-01.")) from None
+
+
+def _parse_kind(text: str) -> bool:
+    if text not in _WORDS:
+        raise ValueError(_("Please write 休 for a day off or 班 for a make-up working day."))
+    return _WORDS[text]
+
+
+def _parse_name(text: str) -> str:
+    if len(text) > LONGEST_NAME:
+        raise ValueError(_("At most %(n)s characters fit here.", n=LONGEST_NAME))
+    return text
+
+
+CALENDAR_COLUMNS = (
+    Column("day", _("Date"), parse=_parse_day, width=14, text=False),
+    Column("working", _("Kind"), parse=_parse_kind, width=8),
+    Column("name", _("Holiday"), parse=_parse_name, required=False, width=24),
+)
+
+
+@dataclass(slots=True)
+class YearPreview:
+    """What the import of a sheet does to the years it speaks of, or what is wrong with it, cell by cell."""
+
+    errors: list[CellError] = field(default_factory=list)
+    days: list[Day] = field(default_factory=list)
+    added: list[Day] = field(default_factory=list)
+    changed: list[tuple[Day, Day]] = field(default_factory=list)  # before, after
+    removed: list[Day] = field(default_factory=list)
+
+    @property
+    def years(self) -> list[int]:
+        return sorted({one.day.year for one in self.days})
+
+    @property
+    def changes(self) -> list[Day]:
+        """What is done, in short: the same again is done to the same calendar only."""
+        return [*self.added, *(one for pair in self.changed for one in pair), *self.removed]
+
+
+def year_sheet(days: Iterable[Day]) -> bytes:
+    """Days as a workbook that can be filled in and handed back; without days it is the template."""
+    rows = [{"day": one.day, "working": MADE_UP if one.working else OFF, "name": one.name} for one in days]
+    note = _("One day per row: 休 for a day off, 班 for a Saturday or Sunday that is worked.")
+    return write(CALENDAR_COLUMNS, rows, sheet_title=_("Holidays"), note=note)
+
+
+def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
+    """The dry run: every bad cell, or what would be added, changed and removed. Writes nothing.
+
+    Raises ``SheetRefused`` for a file that is no workbook of a sensible size.
+    """
+    actor.demand(Role.ADMIN)
+    reading = read(data, CALENDAR_COLUMNS, most_rows=MOST_ROWS)
+    errors, days = list(reading.errors), []
+    first: dict[date, int] = {}
+    for row in reading.rows:
+        one = Day(row.values["day"], row.values["working"], row.values["name"] or "")
+        if sentence := _fault(one):
+            errors.append(CellError(row.number, CALENDAR_COLUMNS[0].title, sentence))
+        elif (twin := first.setdefault(one.day, row.number)) != row.number:
+            sentence = _("This day stands in row %(n)s already.", n=twin)
+            errors.append(CellError(row.number, CALENDAR_COLUMNS[0].title, sentence))
+        else:
+            days.append(one)
+    if not reading.rows and not errors:
+        errors.append(CellError(2, "", _("There is no day in this sheet. Please fill in one day per row.")))
+    errors.sort(key=lambda error: error.row)
+    return YearPreview(errors=errors) if errors else compare(session, days)
+
+
+def compare(session: Session, days: Sequence[Day]) -> YearPreview:
+    """What these days do to their years: whatever else stands there goes."""
+    preview = YearPreview(days=sorted(days))
+    known = {one.day: one for one in days_of(session, *preview.years)}
+    for one in preview.days:
+        before = known.pop(one.day, None)
+        if before is None:
+            preview.added.append(one)
+        elif before != one:
+            preview.changed.append((before, one))
+    preview.removed = list(known.values())
+    return preview
+
+
+def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: datetime) -> int:
+    """Do what the preview said, or raise ``Stale`` if the calendar has changed since; how many deadlines moved.
+
+    The caller commits.
+    """
+    actor.demand(Role.ADMIN)
+    session.execute(select(CalendarDay.day).where(_within(*seen.years)).with_for_update()).all()
+    now = compare(session, seen.days)
+    if now.changes != seen.changes:
+        raise Stale(_("Somebody changed the calendar in the meantime. Please check the file once more."))
+    for year in now.years:
+        session.execute(delete(CalendarDay).where(_within(year)), execution_options={"synchronize_session": False})
+    _write(session, now.days)
+    told = {"years": now.years, "added": len(now.added), "changed": len(now.changed), "removed": len(now.removed)}
+    audit.note(session, actor.name, Deed.CHANGE, CalendarDay, "", {"import": told}, at=at)
+    return reckon(session)

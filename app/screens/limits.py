@@ -1,0 +1,36 @@
+"""A legal limit as people read it: the day, and in words how near it is.
+
+Law: days are counted as the law counts them, in working days by the office's calendar; colour never says it alone.
+"""
+
+from datetime import date
+
+from flask_babel import gettext
+from markupsafe import Markup
+
+from app import desk
+from app.screens.links import shown
+
+
+def due(on: date | None, *, extended: bool = False) -> object:
+    """A limit, and what it means today."""
+    if on is None:
+        return shown(None)
+    word, tone = standing(on)
+    if extended:
+        word = gettext("%(word)s, extended", word=word) if word else gettext("extended")
+    if not word:
+        return on.isoformat()
+    return Markup('<span class="due {}">{} <b>{}</b></span>').format(tone, on.isoformat(), word)
+
+
+def standing(on: date) -> tuple[str, str]:
+    """What is to be said of a limit today, and its tone; nothing while it is far."""
+    today, office = desk.today(), desk.office()
+    if on < today:
+        return gettext("%(n)s days overdue", n=(today - on).days), "over"
+    if on == today:
+        return gettext("due today"), "soon"
+    if on > office.calendar.add_working_days(today, office.due_soon_days):
+        return "", ""
+    return gettext("%(n)s working days left", n=office.calendar.working_days_between(today, on)), "soon"
