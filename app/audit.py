@@ -27,6 +27,7 @@ from app.models import (
     LegacyRecord,
     Message,
     Occasion,
+    Parameter,
     PublicNotice,
     Series,
     Step,
@@ -35,8 +36,11 @@ from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
 HIDDEN = "***"
-# Records themselves, or mere counters.
-UNWATCHED = (Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, LegacyChunk, LegacyRecord)
+# Records themselves, mere counters, and what notes its own changes with the default that counted before.
+UNWATCHED = (
+    *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter),
+    *(LegacyChunk, LegacyRecord),
+)
 WATCHED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers

@@ -187,7 +187,7 @@ ADJUSTABLE = (
     Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
-    Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 720, _("minutes")),
+    Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
 )
 # fmt: on
@@ -241,6 +241,7 @@ class Settings:
     seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
     seal_token: str = field(default="", repr=False)
     seal_seconds: int = 10  # how long that service may take for one answer
+    seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
     seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
 
     @property
@@ -266,7 +267,8 @@ class Settings:
             "SESSION_COOKIE_SECURE": self.https,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",
-            "PERMANENT_SESSION_LIFETIME": timedelta(minutes=self.office.idle_minutes),
+            # As long as a cookie may lie idle at all; ``login.security`` asks how long it may today.
+            "PERMANENT_SESSION_LIFETIME": timedelta(minutes=BY_NAME["idle_minutes"].most),
             "WTF_CSRF_TIME_LIMIT": None,
             "MAX_CONTENT_LENGTH": 64 * 1024 * 1024,
             "MAX_FORM_MEMORY_SIZE": 4 * 1024 * 1024,
@@ -322,6 +324,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
         seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
+        seal_ofd=_truth(environment.get("ANGUAN_SEAL_OFD", "0")),
         seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
     )
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import attachments, exams, filings, parties
 from app.clock import OFFICE_ZONE, office_day
 from app.config import Office, Settings
+from app.corrections import Mark
 from app.errors import HouseError
 from app.login.password import hashed
 from app.matters import papers_at_first
@@ -192,7 +193,7 @@ _ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
     ),
     "returned": (
         (Action.SUBMIT, "enterprise", ""),
-        (Action.RETURN, "acceptance", "照片与本人近期不符，请重新上传近期免冠照片。"),
+        (Action.RETURN, "acceptance", "请在十日内补正。"),
     ),
     "not_accepted": ((Action.SUBMIT, "enterprise", ""), (Action.DECLINE, "acceptance", "学历证扫描件不清晰，无法核对。")),
     "awaiting_review": ((Action.SUBMIT, "enterprise", ""), (Action.ACCEPT, "acceptance", "")),
@@ -226,7 +227,8 @@ _ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
     ),
 }
 
-
+# What is marked wherever something is returned for correction.
+MARKED = (Mark("person.education", "与学历证不一致"), Mark("papers.photo", "照片不是本人近期免冠照片"))
 EVERYBODY = ((*CAST, *HOLDERS), (*SECOND_CAST, *SECOND_HOLDERS))
 
 
@@ -438,8 +440,9 @@ class Stage:
         others = {"enterprise": clerk, "old": self._other(clerk)}
         for (action, who, reason), day in zip(_ROADS[story], _days_of(story, name)[1:], strict=True):
             actor = others.get(who) or self.actors[who]
+            marks, at = MARKED if action is Action.RETURN else (), self._before(day)
             done = carry_out(
-                self.session, [application_id], action, actor, reason=reason, at=self._before(day), office=self.office
+                self.session, [application_id], action, actor, reason=reason, marks=marks, at=at, office=self.office
             )
             must_all_pass(done)
 

@@ -80,8 +80,12 @@ class RemoteSeal:
     token: str = field(default="", repr=False)
     seconds: int = 10
     demonstration: bool = True
+    ofd: bool = False
     _seals: dict[Suite, tuple[datetime, Seal]] = field(default_factory=dict, repr=False)
     _rests_until: datetime | None = field(default=None, repr=False)
+
+    def offers(self, suite: Suite) -> bool:
+        return suite is Suite.P256 or self.ofd
 
     def seal(self, suite: Suite, *, at: datetime) -> Seal:
         if self._rests_until is not None and at < self._rests_until:
@@ -96,8 +100,9 @@ class RemoteSeal:
         said = self._asked(f"{self.url}/seals/{suite.value}", None, at)
         try:
             chain = tuple(b64decode(one, validate=True) for one in said["chain"])
-            known = Seal(chain, lambda digest: self._signature(suite, known, digest, at))
-            known.certificate.public_key()  # or what was sent is none
+            body = b64decode(said["body"], validate=True) if suite is Suite.SM2 else b""
+            known = Seal(chain, lambda digest: self._signature(suite, known, digest, at), body)
+            known.fingerprint  # noqa: B018 - or what was sent is no certificate
         except (KeyError, IndexError, TypeError, ValueError):
             raise self._failed(at, "the service's answer holds no certificates") from None
         return known
@@ -136,5 +141,6 @@ class RemoteSeal:
 def seal_of(settings: Settings) -> SealProvider:
     """The seal the settings name; without one, the demonstration's own, which has no legal force."""
     if settings.seal_url:
-        return RemoteSeal(settings.seal_url, settings.seal_token, settings.seal_seconds, not settings.seal_lawful)
+        demonstration = not settings.seal_lawful
+        return RemoteSeal(settings.seal_url, settings.seal_token, settings.seal_seconds, demonstration, settings.seal_ofd)
     return EmbeddedSeal(settings.seals)

@@ -279,6 +279,11 @@ _ADMIN = Chapter(
             legacy=_("Import from the old system"),
         ),
         _(
+            "“%(parameters)s”: periods, limits, who decides which stage, and the texts on notices. A change counts from then "
+            "on, for everybody.",
+            parameters=_("Parameters"),
+        ),
+        _(
             "“%(calendar)s”: days off and make-up days; bring in next year's with “%(bring)s” as soon as they are announced. "
             "Running deadlines are counted anew at once.",
             calendar=_("Holidays"),
@@ -304,6 +309,7 @@ _ADMIN = Chapter(
         (_("Accounts"), "AccountScreen.list"),
         (_("Enterprises"), "EnterpriseAdminScreen.list"),
         (_("Import from the old system"), "LegacyView.home"),
+        (_("Parameters"), "ParameterView.show"),
         (_("Holidays"), "CalendarView.show"),
         (_("Text messages"), "MessageScreen.list"),
         (_("Diary"), "DiaryScreen.list"),

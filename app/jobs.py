@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, errands, legacy, throttle
 from app.certificates import bundles, printing
-from app.certificates.seal.provider import NoSeal, SealProvider
+from app.certificates.seal.provider import NoSeal, SealAway, SealProvider, Suite
 from app.clock import OFFICE_ZONE, office_day
 from app.config import Office
 from app.db import only_reading
@@ -232,6 +232,10 @@ def _this_minute(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
 
+def _this_hour(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H}"
+
+
 def _last_night(at: datetime) -> str:
     """The office day on which it last was two in the morning."""
     return office_day(at - timedelta(hours=2)).isoformat()
@@ -257,8 +261,13 @@ class Round:
     called_for: Callable[[Session, datetime], bool] = _always
 
 
+def _papers_wait(session: Session, _at: datetime) -> bool:
+    return bool(printing.unsealed(session, most=1))
+
+
 ROUNDS: dict[str, Round] = {
     "messages": Round(_this_minute, _messages_wait),
+    "seal": Round(_this_hour, _papers_wait),
     "sweep": Round(_last_night),
     "nightly": Round(_last_night),
 }
@@ -342,6 +351,17 @@ def draw_papers(run: Run) -> None:
         raise ours[0]  # the machine's fault, not the paper's: the job is tried again, and draws only what is missing
 
 
+def seal_late(run: Run) -> None:
+    """Papers that waited for a seal longer than their jobs had patience: asked for anew, once it is there again."""
+    at = run.tools.now()
+    try:
+        run.tools.seal.seal(Suite.P256, at=at)
+    except SealAway:
+        return  # the next hour asks again
+    with run.tools.sessions.begin() as session:
+        printing.have_drawn(session, printing.unsealed(session), at=at, occasion=f"sealed{run.claim.id}")
+
+
 def sweep(run: Run) -> None:
     """What nobody needs any more: old counts, objects without a row, finished jobs, workers that are gone."""
     at = run.tools.now()
@@ -355,7 +375,11 @@ def sweep(run: Run) -> None:
 
 def _sweep_objects(run: Run, before: datetime) -> None:
     with only_reading(), run.tools.sessions() as session:
-        known = set(session.scalars(select(Paper.digest).union(select(CertificateVersion.digest))).all()) - {None}
+        known = set(
+            session.scalars(
+                select(Paper.digest).union(select(CertificateVersion.digest), select(CertificateVersion.ofd))
+            ).all()
+        ) - {None}
         known |= legacy.objects(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
@@ -403,20 +427,22 @@ HANDLERS: dict[str, Handler] = {
     "messages": send_messages,
     printing.KIND: draw_papers,
     bundles.KIND: draw_papers,
+    "seal": seal_late,
     "sweep": sweep,
     "nightly": nightly_checks,
-    "legacy-check": check_legacy,
-    "legacy-import": import_legacy,
-    "legacy-passwords": legacy_passwords,
+    "legacy_check": check_legacy,
+    "legacy_import": import_legacy,
+    "legacy_passwords": legacy_passwords,
 }
 NAMES: dict[str, object] = {
     "messages": _("Send text messages"),
     printing.KIND: _("Draw e-certificates"),
     bundles.KIND: _("Prepare a download of certificates"),
+    "seal": _("Seal papers that waited"),
     "sweep": _("Nightly tidying up"),
     "nightly": _("Nightly checks and reminders"),
-    "legacy-check": _("Check a sheet of the old system"),
-    "legacy-import": _("Import a sheet of the old system"),
-    "legacy-passwords": _("Make first passwords"),
+    "legacy_check": _("Check a sheet of the old system"),
+    "legacy_import": _("Import a sheet of the old system"),
+    "legacy_passwords": _("Make first passwords"),
 }
 RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind}

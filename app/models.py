@@ -639,6 +639,9 @@ class CertificateVersion(Model):
     issued_at: Mapped[datetime] = mapped_column(Moment, index=True)
     replaced_at: Mapped[datetime | None] = mapped_column(Moment)
     digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
+    ofd: Mapped[str | None] = mapped_column(
+        String(64), index=True, comment="the OFD in the store, once somebody asked for it"
+    )
     sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
     sealed_at: Mapped[datetime | None] = mapped_column(Moment)
     fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be drawn")

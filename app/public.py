@@ -189,7 +189,7 @@ class LookupView(BaseView):  # type: ignore[misc]
 
 
 class SealForm(HouseForm):
-    paper = UploadField(_("E-certificate"), accept=(".pdf",), limit_bytes=LARGEST_PAPER, needed=True)
+    paper = UploadField(_("E-certificate"), accept=(".pdf", ".ofd"), limit_bytes=LARGEST_PAPER, needed=True)
 
 
 class SealView(BaseView):  # type: ignore[misc]

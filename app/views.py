@@ -9,6 +9,7 @@ from flask import current_app
 from flask_babel import lazy_gettext as _
 
 from app import basics, casework, desk, examwork, listcheck, overview, takeover
+from app.adjustment import ParameterView
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
 from app.casework.measures import MeasuresView
@@ -38,6 +39,7 @@ def register_views(appbuilder: Any) -> None:
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)
     appbuilder.add_view_no_menu(MeasuresView)
+    add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
     add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
     add(takeover.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)

@@ -22,6 +22,7 @@ from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
 from app import clock, jobs
+from app.certificates.keys import ring
 from app.config import BadSetting, Settings
 from app.db import keyring, only_reading
 from app.gateways import seal_of
@@ -45,6 +46,7 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
     ``speaking(locale)`` is the context in which sentences come out in a language.
     """
     keyring.unlock(settings.keys.index, settings.keys.data)
+    ring.open(settings.code_keys)  # a paper that is drawn here bears a signed code, too
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
     keeper = seal_of(settings)

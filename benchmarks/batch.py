@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
 from app.certificates import bundles
+from app.certificates.seal.authority import EmbeddedSeal, establish
 from app.config import Keys
 from app.db import keyring
 from app.jobs import HANDLERS, Tools, run_due
@@ -29,7 +30,7 @@ from app.specimens import portrait
 from app.storage import Store
 from app.vocabulary import Action, PaperKind, Role
 from app.workflow import carry_out as move
-from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, timed
+from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, open_code_keys, timed
 
 ADMIN = Actor(None, "benchmark", frozenset({Role.ADMIN}), region="430000")
 
@@ -38,7 +39,8 @@ def main(rows: int = 1000, url: str = "") -> None:
     keys = Keys.fresh()
     with tempfile.TemporaryDirectory() as folder:
         url = url or f"sqlite:///{folder}/bench.db"
-        unlock(keys)
+        unlock(keys, folder)
+        establish(Path(folder) / "seal", address="https://example.org", at=AT)
         engine = create_engine(url)
         Model.metadata.create_all(engine)
         store = Store(Path(folder) / "blobs")
@@ -52,8 +54,9 @@ def main(rows: int = 1000, url: str = "") -> None:
         engine.dispose()
 
 
-def unlock(keys: Keys) -> None:
+def unlock(keys: Keys, folder: str) -> None:
     keyring.unlock(keys.index, keys.data)
+    open_code_keys(folder)
 
 
 def photograph(session: Session, store: Store, rows: int) -> None:
@@ -94,9 +97,10 @@ def drawing(session: Session, url: str, folder: str, keys: Keys, rows: int) -> N
 
 
 def hand(url: str, folder: str, keys: Keys, most: int) -> None:
-    unlock(keys)
+    unlock(keys, folder)
     start = time.process_time()
-    tools = Tools(create_engine(url), None, Store(Path(folder) / "blobs"), lambda: AT)  # type: ignore[arg-type]
+    seal = EmbeddedSeal(Path(folder) / "seal")
+    tools = Tools(create_engine(url), None, Store(Path(folder) / "blobs"), lambda: AT, seal=seal)  # type: ignore[arg-type]
     run_due(tools, HANDLERS, most=most)
     print(f"    one process worked {time.process_time() - start:.1f} s of CPU on {most} portions of 100")
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
+from app.certificates.keys import make, ring
 from app.config import Keys, Office
 from app.db import keyring
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
@@ -36,6 +37,7 @@ def main(rows: int = 1000, url: str = "") -> None:
     keys = Keys.fresh()
     keyring.unlock(keys.index, keys.data)
     with tempfile.TemporaryDirectory() as folder:
+        open_code_keys(folder)
         engine = create_engine(url or f"sqlite:///{folder}/bench.db")
         Model.metadata.create_all(engine)
         with Session(engine, expire_on_commit=False) as session:
@@ -44,6 +46,12 @@ def main(rows: int = 1000, url: str = "") -> None:
             lookups(session, rows)
         engine.dispose()
     workbook(rows)
+
+
+def open_code_keys(folder: str) -> None:
+    """What the codes on the papers are signed with."""
+    make(Path(folder) / "codes.json", at=AT)
+    ring.open(Path(folder) / "codes.json")
 
 
 def fill(session: Session, count: int) -> None:

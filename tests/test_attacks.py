@@ -26,6 +26,7 @@ from app.models import (
     LegacyImport,
     Message,
     Model,
+    Parameter,
     Person,
     PublicNotice,
     Series,
@@ -164,7 +165,10 @@ def zhuzhou(session, house) -> Town:
 
 @pytest.fixture
 def everybody(session, signed_in, changsha):
-    """A browser for each role; all of them belong to Changsha."""
+    """A browser for each role; all of them belong to Changsha, which decides every stage itself."""
+    levels = ("acceptance_level", "review_level", "approval_level")
+    session.add_all(Parameter(name=level, value="prefecture", changed_at=now(), changed_by="x") for level in levels)
+    session.commit()
 
     def enter(role: Role):
         if role is CLERK:
@@ -203,6 +207,7 @@ DOORS = {
     ("GET", "/archive/{}/form.pdf"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", PDF): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("POST", "/applications/new/{}/discard"): ("draft", {CLERK: 302}),
+    ("GET", "/certificates/{}.ofd"): ("version", dict.fromkeys(PARTIES, 200)),
     ("GET", "/certificates/{}/history"): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("GET", "/claims/{}/edit"): ("filing", {CLERK: 404}),  # a new application has its own form
     ("POST", "/claims/{}/edit"): ("filing", {CLERK: 404}),
@@ -250,6 +255,7 @@ LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    *("/parameters/{}", "/parameters/{}/restore"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
@@ -283,6 +289,7 @@ def test_doors_with_a_word_in_their_address_are_locked_alike(everybody, changsha
     mine[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
     mine[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # told so on the list
     mine[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
+    mine[ADMIN] |= {"/parameters/nonsense": 404, "/parameters/province/restore": 404, "/parameters/lock_after/restore": 302}
     mine[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
     mine[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
     before = everything(session)

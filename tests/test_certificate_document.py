@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from multiprocessing import get_context
 
+import pikepdf
 import pypdfium2
 import pytest
 import zxingcpp
@@ -16,7 +18,8 @@ from PIL import Image
 from pypdf import PdfReader
 
 from app.certificates import portrait, qr
-from app.certificates.document import Face, Unprintable, draw, unprintable
+from app.certificates.document import Face, Unprintable, draw, page_of, unprintable
+from app.certificates.shapes import Text, walk
 
 
 def photo(kind: str, mode: str = "RGB", size: tuple[int, int] = (413, 579), **saving: object) -> bytes:
@@ -296,3 +299,54 @@ def test_what_may_be_empty_leaves_no_gap() -> None:
     lines = words(draw(replace(FACE, position="", licence_identifier="")))
     assert "—" in lines
     assert not any("证照标识" in line for line in lines)
+
+
+@pytest.mark.parametrize("category", ["A", "B", "C1", "C2", "C3", "C"])
+@pytest.mark.parametrize("specimen", [True, False])
+def test_every_certificate_is_sound_pdf_of_version_1_7(category: str, specimen: bool) -> None:
+    pdf = draw(replace(FACE, category=category, specimen=specimen, technical_title="高级", name="王𰻝"))
+    assert pdf.startswith(b"%PDF-1.7\n")
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        assert document.check_pdf_syntax() == []
+        assert not document.is_linearized
+
+
+@pytest.mark.parametrize("long", range(2, 21))
+def test_a_name_of_two_to_twenty_characters_is_whole_and_keeps_to_its_line(long: int) -> None:
+    name = "阿卜杜热合曼·买买提伊敏·阿卜杜克热木托"[: long - 1] + "江"
+    pdf = draw(replace(FACE, name=name))
+    assert name in "".join(words(pdf))
+    beside = (128.5, 195, 10, 20)  # right of the rule, left of the photo
+    assert part(page(pdf), *beside).tobytes() == part(page(draw(FACE)), *beside).tobytes()
+
+
+def test_the_twenty_ninth_of_february_is_printed_as_it_is() -> None:
+    leap = date(2028, 2, 29)
+    lines = words(draw(replace(FACE, birth_date=date(1988, 2, 29), issued_on=leap, valid_from=leap)))
+    assert {"1988年02月29日", "2028年02月29日", "2028年02月29日 至 2029年06月14日"} <= set(lines)
+
+
+def test_title_and_schooling_have_a_row_of_their_own_if_there_are_any() -> None:
+    lines = words(draw(replace(FACE, technical_title="高级", schooling="本科　土木工程")))
+    assert {"高级", "本科　土木工程"} <= {piece for line in lines for piece in line.split(" ")}
+    assert "技术职称" not in "".join(words(draw(FACE))).replace(" ", "")
+
+
+def test_the_micro_text_is_drawn_and_not_read_aloud() -> None:
+    assert "".join(words(draw(FACE))).count("安全生产考核合格证书") == 1
+    grain = part(page(draw(FACE), 300), 60, 19.2, 90, 0.8).convert("L").getextrema()
+    assert grain[1] - grain[0] > 60
+
+
+def test_two_processes_draw_the_same_bytes() -> None:
+    face = replace(FACE, name="王𰻝", photo=photo("PNG"))
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        assert list(pool.map(draw, [face, face])) == [draw(face)] * 2
+
+
+def test_the_layout_tells_every_place_and_text_of_the_page() -> None:
+    shapes = list(walk(page_of(FACE).shapes()))
+    texts = [shape.text for _place, shape in shapes if isinstance(shape, Text)]
+    assert {FACE.name, FACE.number, "企业名称"} <= {text.removeprefix("证书编号：") for text in texts}
+    kinds = {type(shape).__name__ for _place, shape in shapes}
+    assert kinds == {"Text", "Path", "Picture", "Code", "Link"}

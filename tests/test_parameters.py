@@ -1,17 +1,24 @@
 """What the administrator sets in the system: which word counts, and that no stored word breaks the house."""
 
+from dataclasses import replace
 from datetime import date
+from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import desk
-from app.config import Office
+from app.config import ADJUSTABLE, Office
+from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.jobs import Claim, Run, Tools
-from app.models import CalendarDay, Parameter
-from app.parameters import office_of
+from app.models import CalendarDay, Entry, Parameter
+from app.parameters import bounds, change, contradictions, lines, office_of, restore
 from app.storage import Store
+from app.vocabulary import Level, Role, Term
 from tests import make
 from tests.count import queries
+from tests.test_docs import chinese
 
 
 @pytest.fixture
@@ -81,3 +88,172 @@ def test_a_job_sees_a_change_without_a_restart_of_its_worker(house, tmp_path, se
     assert run.office().decide_days == 20
     stored(decide_days="15")
     assert (run.office().decide_days, run.office().accept_days) == (15, 6)
+
+
+# --- setting them ---------------------------------------------------------------------------------------
+
+ADMIN, OFFICE = make.officer(Role.ADMIN), Office()
+
+
+def put(session, wanted, seen=None, actor=ADMIN, base=OFFICE, at=make.NOON):
+    held = {name: getattr(office_of(session, base), name) for name in wanted} if seen is None else seen
+    try:
+        changed = change(session, wanted, held, actor, base=base, at=at)
+    except HouseError:
+        session.rollback()
+        raise
+    session.commit()
+    return changed
+
+
+def refused(session, wanted, **more):
+    with pytest.raises(Unmet) as no:
+        put(session, wanted, **more)
+    return [(refusal.code, refusal.field) for refusal in no.value.refusals]
+
+
+def diary(session):
+    lines = session.scalars(select(Entry).where(Entry.table == "parameter").order_by(Entry.id))
+    return [(line.row, line.change["value"], line.actor) for line in lines]
+
+
+def test_a_change_counts_from_the_next_question_on_and_stands_in_the_diary(session):
+    assert [line.value for line in put(session, {"accept_days": 7})] == [5]
+    assert office_of(session, Office()).accept_days == 7
+    put(session, {"accept_days": 6, "two_pairs_of_eyes": False})
+    row = session.get_one(Parameter, "accept_days")
+    assert (row.value, row.changed_at, row.changed_by) == ("6", make.NOON, ADMIN.name)
+    told = [("accept_days", ["5", "7"]), ("accept_days", ["7", "6"]), ("two_pairs_of_eyes", ["1", "0"])]
+    assert diary(session) == [(*line, ADMIN.name) for line in told]
+
+
+def test_what_is_set_to_what_it_is_leaves_no_trace(session):
+    assert put(session, {"accept_days": 5}) == []
+    assert session.scalars(select(Parameter)).all() == []
+    assert diary(session) == []
+
+
+def test_the_default_is_restored_once(session):
+    put(session, {"review_level": Level.PREFECTURE})
+    for _once_more in range(2):
+        restore(session, "review_level", ADMIN, base=Office(), at=make.NOON)
+        session.commit()
+    assert office_of(session, Office()) == Office()
+    assert [change for _row, change, _who in diary(session)] == [["province", "prefecture"], ["prefecture", "province"]]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+def test_nobody_but_the_administrator_sets_anything(session, role):
+    actor = make.officer(role)
+    with pytest.raises(NotAllowed):
+        change(session, {"accept_days": 7}, {"accept_days": 5}, actor, base=Office(), at=make.NOON)
+    with pytest.raises(NotAllowed):
+        restore(session, "accept_days", actor, base=Office(), at=make.NOON)
+
+
+@pytest.mark.parametrize("name", ["province", "issuer_code", "calendar", "pinned", "gone"])
+def test_what_is_no_parameter_is_not_found(session, name):
+    with pytest.raises(NotFound):
+        change(session, {name: "x"}, {}, ADMIN, base=Office(), at=make.NOON)
+    with pytest.raises(NotFound):
+        restore(session, name, ADMIN, base=Office(), at=make.NOON)
+
+
+def test_what_the_operator_has_pinned_is_refused(session):
+    base = Office(accept_days=6, pinned=frozenset({"accept_days"}))
+    assert refused(session, {"accept_days": 7}, base=base) == [("pinned", "accept_days")]
+
+
+def beyond(one):
+    """Values that are too small, too large, or of another kind."""
+    if isinstance(one.default, bool):
+        return [None, "1"]
+    if isinstance(one.default, Term):
+        return [None, "province", Role.ADMIN]
+    if isinstance(one.default, str):
+        return [None, "x" * (one.most + 1), *(["x" * (one.least - 1)] if one.least else [])]
+    if isinstance(one.default, tuple):
+        return [None, (one.most + 1,), (one.least - 1,)]
+    return [None, one.least - 1, one.most + 1, True]
+
+
+@pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
+def test_every_parameter_has_bounds_that_are_kept_and_a_label_in_chinese(session, one):
+    for value in beyond(one):
+        assert refused(session, {one.name: value}) == [("out-of-bounds", one.name)]
+    said = chinese()
+    for word in (one.label, one.source, one.unit):
+        assert str(word) in (*said, "", "MB", "KB")
+    assert str(bounds(one))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "field"),
+    [
+        ({"least_age": 30, "age_limit_c": 40}, None, None),
+        ({"validity_years": 1, "renewal_window_months": 12}, "window-too-wide", "renewal_window_months"),
+        ({"renewal_window_months": 36}, "window-too-wide", "renewal_window_months"),
+        ({"validity_years": 1, "renewal_window_months": 11}, None, None),
+    ],
+)
+def test_what_cannot_go_together_is_refused(session, wanted, code, field):
+    if code is None:
+        assert len(put(session, wanted)) == 2
+    else:
+        assert refused(session, wanted) == [(code, field)]
+        assert session.scalars(select(Parameter)).all() == []
+
+
+def test_ages_that_cross_are_named():
+    assert [no.code for no in contradictions(Office(least_age=60), ["least_age"])] == ["ages-cross"]
+    assert list(contradictions(Office(least_age=60), ["accept_days"])) == []
+
+
+def test_whoever_comes_last_is_told_what_was_set_meanwhile(session):
+    put(session, {"accept_days": 7}, actor=replace(ADMIN, name="早来的"))
+    with pytest.raises(Unmet) as no:
+        put(session, {"accept_days": 9}, seen={"accept_days": 5})
+    assert [refusal.code for refusal in no.value.refusals] == ["set-meanwhile"]
+    assert "早来的" in str(no.value)
+    assert "7 working days" in str(no.value)
+    assert put(session, {"accept_days": 9}, seen={"accept_days": 7})
+
+
+def test_all_is_set_or_nothing(session):
+    assert refused(session, {"accept_days": 7, "swift_days": 0}) == [("out-of-bounds", "swift_days")]
+    assert office_of(session, Office()) == Office()
+
+
+def test_a_stored_word_that_says_nothing_is_shown_and_can_be_replaced(session, stored):
+    stored(accept_days="many", swift_days="7")
+    told = lines(session, Office())
+    assert {name for name, line in told.items() if line.unreadable} == {"accept_days"}
+    assert (told["accept_days"].value, told["swift_days"].value) == (5, 7)
+    session.rollback()
+    put(session, {"accept_days": 5})
+    assert not lines(session, Office())["accept_days"].unreadable
+    assert diary(session)[-1][1] == ["many", "5"]
+
+
+def test_two_who_set_the_same_at_once_do_not_overwrite_each_other(house, session):
+    meet, told = Barrier(2), []
+
+    def set_to(days: int) -> None:
+        with Session(house.engine) as own:
+            own.info.update(actor="x", at=make.NOON)
+            meet.wait(20)
+            try:
+                change(own, {"accept_days": days}, {"accept_days": 5}, ADMIN, base=Office(), at=make.NOON)
+                own.commit()
+                told.append(days)
+            except (Stale, Unmet) as no:
+                own.rollback()
+                told.append(no.code)
+
+    both = [Thread(target=set_to, args=(days,)) for days in (7, 9)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    assert len([word for word in told if isinstance(word, int)]) == 1
+    assert len(diary(session)) == 1

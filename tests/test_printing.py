@@ -70,7 +70,7 @@ def test_an_approval_asks_for_its_papers_in_its_own_transaction(session):
     approve(session, ids)
     session.commit()
     job = session.scalars(select(Job)).one()
-    assert job.payload == {"versions": list(session.scalars(select(CertificateVersion.id)))}
+    assert job.payload == {"versions": list(session.scalars(select(CertificateVersion.id).order_by(CertificateVersion.id)))}
     assert (job.total, job.progress) == (3, "0 / 3")
 
 

@@ -32,7 +32,7 @@ from app.storage import Store
 from app.vocabulary import JobState, MessageState
 from app.worker import HANDS, Foreman, queue
 from tests.carrier import carrier
-from tests.conftest import KEYS
+from tests.conftest import KEYS, keep_code_keys
 from tests.printed import printed
 from tests.seals import embedded
 
@@ -55,6 +55,7 @@ def place(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     (tmp_path / "blobs").mkdir()
     embedded(tmp_path / "seal")
+    keep_code_keys(tmp_path)
     (tmp_path / "keys.json").write_text(KEYS.dump())
     (tmp_path / "keys.json").chmod(0o600)
     monkeypatch.setenv("ANGUAN_HOME", str(tmp_path))

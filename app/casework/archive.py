@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import request, send_file, url_for
 from flask_appbuilder import BaseView
+from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
@@ -22,11 +23,12 @@ from app.casework import bundle, packing
 from app.casework.claim import claim_of
 from app.casework.claims import certificate_links
 from app.casework.letters import FORMS, letters_of, long_day, may_see_numbers, opening, printed
-from app.casework.papers import opened
+from app.casework.papers import opened, opened_ofd
 from app.casework.progress import history
 from app.casework.reach import case_of
 from app.casework.review import home
 from app.casework.sayings import about_case, about_person, scans_of
+from app.certificates.seal.provider import Suite
 from app.clock import office_day
 from app.db import db
 from app.errors import NotFound
@@ -120,7 +122,7 @@ def _version_of(case: Application) -> CertificateVersion | None:
 
 
 class CertificateFileView(BaseView):  # type: ignore[misc]
-    """The certificate as PDF, for whoever may see it."""
+    """The certificate as PDF and as OFD, for whoever may see it."""
 
     route_base = "/certificates"
     class_permission_name = "CertificateFile"
@@ -128,17 +130,29 @@ class CertificateFileView(BaseView):  # type: ignore[misc]
 
     @door(f"/{ROW}version_id>.pdf")
     def open(self, version_id: int) -> Response:
-        version = db.session.get(CertificateVersion, version_id)
-        must_reach(desk.actor(), version and version.certificate)
-        assert version is not None  # noqa: S101 - must_reach has refused None
-        if version.certificate.enterprise_id != desk.actor().enterprise_id:
-            desk.note_reading(version, shown="certificate")  # it bears the ID number in full
+        version = self._within_reach(version_id)
         return send_file(
             opened(version),
             mimetype="application/pdf",
             as_attachment="download" in request.args,
             download_name=f"{version.face['name']}-{version.face['number']}.pdf",
         )
+
+    @door(f"/{ROW}version_id>.ofd")
+    @permission_name("open")  # type: ignore[untyped-decorator]
+    def ofd(self, version_id: int) -> Response:
+        """GB/T 33190; browsers do not show it, so it is always handed out as a file."""
+        version = self._within_reach(version_id)
+        name = f"{version.face['name']}-{version.face['number']}.ofd"
+        return send_file(opened_ofd(version), mimetype="application/ofd", as_attachment=True, download_name=name)
+
+    def _within_reach(self, version_id: int) -> CertificateVersion:
+        version: CertificateVersion | None = db.session.get(CertificateVersion, version_id)
+        must_reach(desk.actor(), version and version.certificate)
+        assert version is not None  # noqa: S101 - must_reach has refused None
+        if version.certificate.enterprise_id != desk.actor().enterprise_id:
+            desk.note_reading(version, shown="certificate")  # it bears the ID number in full
+        return version
 
 
 class CertificateScreen(Screen):
@@ -215,9 +229,17 @@ class CertificateScreen(Screen):
         return [
             *claims,
             Link(gettext("View certificate"), pdf, external=True),
+            *_as_ofd(version),
             Link(gettext("Page behind the QR code"), code, external=True),
             past,
         ]
+
+
+def _as_ofd(version: CertificateVersion) -> list[Link]:
+    """The file of the national carrier's format, where there is a seal for it."""
+    if not desk.seal().offers(Suite.SM2):
+        return []
+    return [Link(gettext("Download OFD"), url_for("CertificateFileView.ofd", version_id=version.id))]
 
 
 def _until(item: Certificate) -> object:

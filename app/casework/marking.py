@@ -41,10 +41,6 @@ class Marking:
     lines: Mapping[str, Line]
     notice: str  # as it would be sent now
 
-    @property
-    def ticked(self) -> list[Line]:
-        return [line for line in self.lines.values() if line.ticked]
-
 
 def marking_of(case: Facts, refusals: Sequence[Refusal] = ()) -> Marking:
     """What can be marked on this case, with what was ticked and typed so far."""

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, jobs
-from app.certificates.drawing import paper_of
+from app.certificates.drawing import ofd_of, paper_of
 from app.certificates.printing import Progress, progress_of, try_again, undrawn
 from app.db import db
 from app.errors import HouseError
@@ -33,8 +33,10 @@ LISTED = 100  # papers named on one page
 
 FAULTS: Mapping[str, object] = {
     "unprintable": _("The name or the enterprise has a character that no font of the system has."),
+    "missing-photo": _("There is no photo. It must be handed in with an application for replacement."),
     "unreadable-photo": _("The photo is damaged. It must be handed in anew with an application for replacement."),
     "file-missing": _("The photo is missing from the store. Have it restored from the backup, then try again."),
+    "seal-away": _("The seal service did not answer. The file is made by itself within the hour after it does."),
 }
 MACHINES = _("The system could not write the file (%(fault)s). It is tried again by itself for some minutes.")
 
@@ -66,6 +68,13 @@ def opened(version: CertificateVersion) -> io.BytesIO:
     store = desk.store()
     there = version.digest and store.has(version.digest)
     return io.BytesIO(store.read(str(version.digest)) if there else _drawn(version.id))
+
+
+def opened_ofd(version: CertificateVersion) -> io.BytesIO:
+    """The same as OFD; ``NoSuchSeal`` where there is no seal for it."""
+    with desk.aside() as session:
+        mine = session.get_one(CertificateVersion, version.id)
+        return io.BytesIO(ofd_of(session, desk.store(), mine, desk.office(), desk.seal(), at=desk.moment()))
 
 
 def _drawn(version_id: int) -> bytes:

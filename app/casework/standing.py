@@ -16,6 +16,7 @@ from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.certificates.seal.provider import Suite
 from app.certificates.standing import by_number, deeds_open_to, reinstate, revoke, suspend, withdraw
 from app.db import db
 from app.errors import HouseError, NotFound, Stale
@@ -72,6 +73,7 @@ class Print:
     replaced_at: object
     sealed_at: object
     pdf: str
+    ofd: str
     case: str
 
 
@@ -102,6 +104,7 @@ def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
             version.replaced_at,
             version.sealed_at,
             url_for("CertificateFileView.open", version_id=version.id) if open_pdf else "",
+            url_for("CertificateFileView.ofd", version_id=version.id) if open_pdf and desk.seal().offers(Suite.SM2) else "",
             cases.get(version.application_id or 0, ""),
         )
         for version in reversed(certificate.versions)

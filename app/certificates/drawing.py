@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.certificates import code, document
+from app.certificates import code, document, ofd
 from app.certificates.keys import ring
 from app.certificates.seal.pades import Words, sealed
 from app.certificates.seal.provider import SealProvider, Suite
+from app.certificates.seal.ses import signs
 from app.config import Office
 from app.models import CertificateVersion, Paper
 from app.storage import Store
@@ -81,21 +82,40 @@ def paper_of(
     if version.digest and store.has(version.digest):
         return store.read(version.digest)
     made = rendered(session, store, version, office, provider, at=at)
-    digest = store.put(made.data)  # the object first: no row may ever point to nothing
+    sealing = {"fault": "", "sealed_by": made.sealed_by, "sealed_at": made.sealed_at}
+    return _kept(session, store, version, CertificateVersion.digest, made.data, sealing)
+
+
+def ofd_of(
+    session: Session, store: Store, version: CertificateVersion, office: Office, provider: SealProvider, *, at: datetime
+) -> bytes:
+    """The same page as OFD, sealed with SM2; made when somebody first asks for it. The caller commits.
+
+    Raises what ``paper_of`` raises, and ``NoSuchSeal`` where nobody keeps a seal of SM2.
+    """
+    if version.ofd and store.has(version.ofd):
+        return store.read(version.ofd)
+    seal = provider.seal(Suite.SM2, at=at)
+    page = document.page_of(face_of(session, store, version, office, specimen=provider.demonstration))
+    made = ofd.document_of(page)
+    signed = made.closed(signs(made.opened(sealed=True), seal, made.page, ofd.SEAL_BOX, at=at))
+    return _kept(session, store, version, CertificateVersion.ofd, signed, {})
+
+
+def _kept(
+    session: Session, store: Store, version: CertificateVersion, column: Any, data: bytes, more: Mapping[str, Any]
+) -> bytes:
+    """The file that is kept from now on: this one, or what somebody else made at the same time, for theirs was first."""
+    digest, mine = store.put(data), CertificateVersion.id == version.id  # the object first: no row may point to nothing
     # Not by assignment: that would be a line in the diary, and drawing is nobody's deed.
     won = session.execute(
         update(CertificateVersion)
-        .where(CertificateVersion.id == version.id, CertificateVersion.digest.is_not_distinct_from(version.digest))
-        .values(digest=digest, fault="", sealed_by=made.sealed_by, sealed_at=made.sealed_at)
+        .where(mine, column.is_not_distinct_from(getattr(version, column.key)))
+        .values({column.key: digest, **more})
         .returning(CertificateVersion.id),
         execution_options={"synchronize_session": False},
     ).first()
-    return made.data if won else store.read(_kept(session, version.id))
-
-
-def _kept(session: Session, version_id: int) -> str:
-    """What somebody else made at the same time: theirs was first, so theirs is the paper."""
-    return str(session.scalar(select(CertificateVersion.digest).where(CertificateVersion.id == version_id)))
+    return data if won else store.read(str(session.scalar(select(column).where(mine))))
 
 
 def rendered(

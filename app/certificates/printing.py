@@ -4,7 +4,9 @@ Law: each version is drawn once and keeps one digest, whoever draws it and howev
 with its reason and holds up no other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +15,7 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.certificates.drawing import Sealed, rendered
-from app.certificates.seal.provider import SealProvider
+from app.certificates.seal.provider import SealAway, SealProvider
 from app.config import Office
 from app.errands import Errand, enqueue_all
 from app.errors import HouseError, NotFound
@@ -23,6 +25,7 @@ from app.storage import Store
 
 KIND = "papers"
 PORTION = 100  # papers in one job: some seconds of work, so that every hand has one
+WRITERS = 4  # files on their way to the disk at once
 MOST_AGAIN = 10_000
 LONGEST_FAULT = 200
 
@@ -61,6 +64,19 @@ class Drawn:
     faults: dict[int, str]
     ours: list[Exception]
 
+    @contextmanager
+    def blamed_on(self, version_id: int) -> Iterator[None]:
+        """What goes wrong inside is this paper's fault, and holds up no other."""
+        try:
+            yield
+        except HouseError as no:
+            self.faults[version_id] = no.code
+            if no.status >= 500:  # a service that is away comes back
+                self.ours.append(no)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the other papers must still be drawn
+            self.faults[version_id] = type(fault).__name__
+            self.ours.append(fault)
+
 
 def draw_some(
     session: Session, store: Store, version_ids: Sequence[int], office: Office, provider: SealProvider, *, at: datetime
@@ -68,17 +84,15 @@ def draw_some(
     """Draw those of the versions that were never drawn, into the store. Reads the tables only; see ``keep``."""
     found = Drawn({}, {}, [])
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
-    for version in session.scalars(select(CertificateVersion).where(*never).order_by(CertificateVersion.id)):
-        try:
-            made = rendered(session, store, version, office, provider, at=at)
-            found.papers[version.id] = (store.put(made.data), made)
-        except HouseError as no:
-            found.faults[version.id] = no.code
-            if no.status >= 500:  # a service that is away comes back
-                found.ours.append(no)
-        except Exception as fault:  # noqa: BLE001 - one paper must not hold up the others
-            found.faults[version.id] = type(fault).__name__
-            found.ours.append(fault)
+    with ThreadPoolExecutor(WRITERS) as writers:  # a disk that is waited for one by one takes longer than the drawing
+        waiting: dict[int, tuple[Future[str], Sealed]] = {}
+        for version in session.scalars(select(CertificateVersion).where(*never).order_by(CertificateVersion.id)):
+            with found.blamed_on(version.id):
+                made = rendered(session, store, version, office, provider, at=at)
+                waiting[version.id] = (writers.submit(store.put, made.data), made)
+    for version_id, (written, made) in waiting.items():
+        with found.blamed_on(version_id):
+            found.papers[version_id] = (written.result(), made)
     return found
 
 
@@ -109,6 +123,12 @@ def missing(session: Session, version_ids: Sequence[int]) -> list[int]:
     """Those of the versions that are still to be drawn."""
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
     return list(session.scalars(select(CertificateVersion.id).where(*never).order_by(CertificateVersion.id)))
+
+
+def unsealed(session: Session, *, most: int = MOST_AGAIN) -> list[int]:
+    """Papers for which there was no seal when they were last tried."""
+    waits = (CertificateVersion.digest.is_(None), CertificateVersion.fault == SealAway.code)
+    return list(session.scalars(select(CertificateVersion.id).where(*waits).order_by(CertificateVersion.id).limit(most)))
 
 
 # --- how far they are -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, union
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from app.certificates import code
@@ -115,7 +115,8 @@ def certificate_scanned(session: Session, text: str, *, on: date) -> Scanned:
 
 def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | None:
     """The certificate whose file has exactly these bytes, as it stands now. Whoever has the file has its code, too."""
-    token = session.scalar(select(CertificateVersion.token).where(CertificateVersion.digest == digest).limit(1))
+    mine = or_(CertificateVersion.digest == digest, CertificateVersion.ofd == digest)
+    token = session.scalar(select(CertificateVersion.token).where(mine).limit(1))
     return certificate_scanned(session, token, on=on) if token else None
 
 

@@ -24,6 +24,7 @@ from app.vocabulary import Deed, Registration, Role
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
 BEGAN = "began"
+SEEN = "seen"  # when the holder last asked for a page
 ENDING = ("password", "active", "roles", "region_code", "region", "enterprise_id", "enterprise", "mobile")
 
 
@@ -71,7 +72,7 @@ def open_session(account: Account, *, at: datetime) -> None:
     cookie.clear()
     cookie.update(kept)
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
-    cookie[BEGAN] = int(at.timestamp())
+    cookie[BEGAN] = cookie[SEEN] = int(at.timestamp())
     login_user(account)
 
 

@@ -92,6 +92,8 @@ PERMISSIONS: Declaration = {
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
     "Standing": to(ADMIN, MENU, "can_find", "can_change"),
     "StandingSheet": to(ADMIN, "can_mass"),
+    "Parameters": to(ADMIN, MENU),
+    "Parameter": to(ADMIN, "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # the old system's records

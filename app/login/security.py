@@ -30,7 +30,7 @@ from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password
-from app.login.admit import BEGAN, NotAdmitted, admit, end_session, open_session
+from app.login.admit import BEGAN, SEEN, NotAdmitted, admit, end_session, open_session
 from app.models import Account
 from app.vocabulary import Deed
 
@@ -187,12 +187,13 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
     def load_user(self, pk: object) -> Account | None:
         """The account a cookie speaks of (``id:session_version``), if it still speaks the truth."""
         number, _colon, version = str(pk).partition(":")
-        if not (number.isdecimal() and version.isdecimal()) or _too_old():
+        if not (number.isdecimal() and version.isdecimal()) or _too_old() or _idle():
             return None
         wanted = select(Account).where(Account.id == int(number)).options(joinedload(Account.roles))
         account: Account | None = db.session().scalars(wanted).unique().one_or_none()
         if account is None or not account.is_active or account.session_version != int(version):
             return None
+        cookie[SEEN] = int(desk.moment().timestamp())
         return account
 
     def load_user_jwt(self, _jwt_header: object, jwt_data: object) -> None:
@@ -309,6 +310,11 @@ def _too_old() -> bool:
     if began is None:
         return False
     return not isinstance(began, int) or desk.moment().timestamp() - began > LONGEST_SESSION.total_seconds()
+
+
+def _idle() -> bool:
+    seen = cookie.get(SEEN)
+    return isinstance(seen, int) and desk.moment().timestamp() - seen > 60 * desk.office().idle_minutes
 
 
 def _note_failure(session: Session, username: str, no: HouseError) -> None:

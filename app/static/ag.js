@@ -273,7 +273,7 @@
     var all = $$('[data-review] [name=decision]'), r = all.filter(function (x) { return (x.hasAttribute('data-against') || x.value === 'no') === against; })[0];
     if (!r) return false;
     r.checked = true; r.dispatchEvent(new Event('change', { bubbles: true }));
-    (against ? $('[data-review] textarea') || r : r).focus();
+    (against ? $('[data-review] textarea:enabled') || r : r).focus();
     return true;
   }
   function press(key) {

@@ -157,7 +157,7 @@ class Passwords:
 
 
 def _passwords_job(course: LegacyImport) -> Job | None:
-    mine = Job.key.startswith(f"legacy-passwords:{course.id}:", autoescape=True)
+    mine = Job.key.startswith(f"legacy_passwords:{course.id}:", autoescape=True)
     newest: Job | None = db.session.scalars(select(Job).where(mine).order_by(Job.id.desc()).limit(1)).first()
     return newest
 
@@ -174,7 +174,7 @@ def _received(kind: LegacyKind, data: bytes, name: str) -> int:
     session, at = db.session(), desk.moment()
     office = desk.office()
     course = legacy.receive(session, desk.store(), kind, data, name, desk.actor(), at=at, office=office)
-    _ask("legacy-check", course.id)
+    _ask("legacy_check", course.id)
     number = course.id
     session.commit()
     return number
@@ -188,7 +188,7 @@ def _ask(kind: str, import_id: int, **more: str) -> None:
 
 def _confirm(course: LegacyImport) -> None:
     legacy.confirm(db.session(), course.id, request.form.get("digest", ""), desk.actor(), at=desk.moment())
-    _ask("legacy-import", course.id)
+    _ask("legacy_import", course.id)
 
 
 def _discard(course: LegacyImport) -> None:
@@ -199,7 +199,7 @@ def _make_passwords(course: LegacyImport) -> None:
     if course.phase is not LegacyPhase.DONE or not legacy.without_password(db.session(), course.id):
         raise Stale
     if not _passwords_under_way(course):
-        _ask("legacy-passwords", course.id, asked_at=desk.moment().isoformat())
+        _ask("legacy_passwords", course.id, asked_at=desk.moment().isoformat())
 
 
 STEPS: dict[str, Callable[[LegacyImport], None]] = {
@@ -236,7 +236,7 @@ def _say(no: HouseError) -> None:
 
 def _job(course: LegacyImport) -> Job | None:
     """The work that this import waits for, if any."""
-    kind = {LegacyPhase.CHECKING: "legacy-check", LegacyPhase.IMPORTING: "legacy-import"}.get(course.phase)
+    kind = {LegacyPhase.CHECKING: "legacy_check", LegacyPhase.IMPORTING: "legacy_import"}.get(course.phase)
     found: Job | None = db.session.scalars(select(Job).where(Job.key == f"{kind}:{course.id}")).one_or_none()
     return found
 

@@ -14,7 +14,7 @@ PAGES = {
     "": ("/", "/login/", "/lookup", "/notices", "/exam-notices/3", "/help", "/nothing-here"),
     "enterprise1": (
         *("/work/", "/exam/notices/", "/exam/notices/show/3", "/exam/notices/3/signup", "/exam/signups/"),
-        *("/applications/new/", "/filings/add", "/cases/4/read", "/archive/11", "/certificates/"),
+        *("/applications/new/", "/filings/add", "/corrections/4", "/cases/4/read", "/archive/11", "/certificates/"),
         *("/enterprise/", "/qualifications/list/", "/people/list/", "/people/add", "/people/edit/3", "/people/import/"),
     ),
     "exam": (

@@ -18,6 +18,9 @@ NARROW = {"width": 390, "height": 844}
 def marks(page: Page) -> None:
     """A tick at the photo flips the decision to 补正; the notice grows with every word."""
     opens(page, WHO, "业务受理", "受理")
+    page.keyboard.press("r")
+    expect(page.get_by_role("textbox", name="备注")).to_be_focused()
+    page.get_by_role("radio", name="受理", exact=True).check()
     page.get_by_role("checkbox", name="标记 照片").check()
     expect(page.get_by_role("radio", name="补正")).to_be_checked()
     page.get_by_role("button", name="照片不是白色背景").click()

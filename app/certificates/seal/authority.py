@@ -3,6 +3,7 @@
 Law: keys are made once, for the owner's eyes only, and never written over; what it seals says that it has no legal force.
 """
 
+import io
 import os
 import re
 import tempfile
@@ -19,11 +20,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flask_babel import lazy_gettext as _
+from PIL import Image
 
+from app.certificates.seal import sm2
 from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, Suite
+from app.certificates.seal.ses import seal_body
 from app.errors import HouseError
 
 ROOT_YEARS, ISSUING_YEARS, SEAL_YEARS = 20, 15, 3  # lives of a small PKI; the seal's as of a qualified certificate
+SIDE = 42  # mm: the seal as the page shows it
 LIST_LIFE = timedelta(days=400)  # whoever has no connection still knows for a year what was revoked
 LIST_SPARE = timedelta(days=200)  # a list with less life left is renewed by ``anguan init``
 LISTS = "/seal"  # beneath the site's address: there the public counter hands out certificates and lists
@@ -79,6 +84,7 @@ def establish(folder: Path, *, address: str, at: datetime) -> bool:
             _write_list(folder, name, key, _revoked(folder, name), at)
     if not _numbers(folder):
         renew(folder, address=address, at=at)
+    _twin(folder, max(_numbers(folder)), at)
     return _stamp(folder) != before
 
 
@@ -90,6 +96,7 @@ def renew(folder: Path, *, address: str, at: datetime) -> Standing:
     where = _list_at(address, "issuing")
     made = _certificate(f"Seal {number}", key.public_key(), issuer, _key(folder, "issuing"), at, SEAL_YEARS, where)
     _keep_certificate(folder, f"seal-{number}", made)
+    _twin(folder, number, at)
     return _standing(folder, number, {})
 
 
@@ -99,18 +106,17 @@ def revoke(folder: Path, number: int, reason: str, *, at: datetime) -> Standing:
     if number not in _numbers(folder):
         raise SealFolder(_("There is no seal number %(number)s.", number=number))
     known = _revoked(folder, "issuing")
-    certificate = _read(folder, f"seal-{number}")
-    if certificate.serial_number not in known:
-        entry = (
-            x509.RevokedCertificateBuilder()
-            .serial_number(certificate.serial_number)
-            .revocation_date(at)
-            .add_extension(x509.CRLReason(REASONS[reason]), critical=False)
-            .build()
-        )
-        known = known | {certificate.serial_number: entry}
+    names = [name for name in (f"seal-{number}", f"seal-{number}-sm2") if (folder / f"{name}.pem").exists()]
+    serials = {_read(folder, name).serial_number for name in names}
+    if not serials <= known.keys():
+        known = {serial: _entry(serial, reason, at) for serial in serials} | known
         _write_list(folder, "issuing", _key(folder, "issuing"), known, at)
     return _standing(folder, number, known)
+
+
+def _entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertificate:
+    builder = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at)
+    return builder.add_extension(x509.CRLReason(REASONS[reason]), critical=False).build()
 
 
 def standing(folder: Path) -> list[Standing]:
@@ -153,11 +159,14 @@ class EmbeddedSeal:
     folder: Path
     demonstration: bool = True
 
+    def offers(self, suite: Suite) -> bool:
+        return suite is Suite.P256 or sm2.available()
+
     def seal(self, suite: Suite, *, at: datetime) -> Seal:
-        if suite is not Suite.P256:
-            raise NoSuchSeal(f"the demonstration's own authority has no seal for {suite.value}")
+        if suite is Suite.SM2 and not sm2.available():
+            raise NoSuchSeal("SM2 is not installed: pip install 'anguan[sm]', then 'anguan init'")
         try:
-            seal, revoked = _newest(self.folder, _stamp(self.folder))
+            seal, revoked = (_newest if suite is Suite.P256 else _newest_twin)(self.folder, _stamp(self.folder))
         except (FileNotFoundError, SealFolder):
             raise SealAway("there is no seal yet: run 'anguan init'") from None
         certificate = seal.certificate
@@ -181,6 +190,57 @@ def _newest(folder: Path, _stamp: int) -> tuple[Seal, bool]:
     how = ec.ECDSA(Prehashed(SIGNS), deterministic_signing=True)
     chain = tuple(one.public_bytes(Encoding.DER) for one in (certificate, _read(folder, "issuing"), _read(folder, "root")))
     return Seal(chain, lambda digest: key.sign(digest, how)), certificate.serial_number in _revoked(folder, "issuing")
+
+
+# --- the twin for OFD ----------------------------------------------------------------------------------------
+
+
+def _twin(folder: Path, number: int, at: datetime) -> None:
+    """Beside a seal for PDF one for OFD, where SM2 is installed: its own root makes it, our list tells if it is revoked."""
+    name = f"seal-{number}-sm2"
+    if not sm2.available() or (folder / f"{name}.esl").exists():
+        return
+    maker, own = _pair(folder, "sm2-root"), _pair(folder, name)
+    at = at.replace(microsecond=0)
+    for of, subject, years, pair in (
+        ("sm2-root", "Root SM2", ROOT_YEARS, maker),
+        (name, f"Seal {number} SM2", SEAL_YEARS, own),
+    ):
+        if not (folder / f"{of}.pem").exists():
+            end, basic = at + timedelta(days=365 * years), x509.BasicConstraints(ca=pair is maker, path_length=None)
+            more = ((basic, True), (_usage(authority=pair is maker), True))
+            start = at - timedelta(hours=1)
+            made = sm2.certificate(_name(subject), pair[1], _name("Root SM2"), maker, start, end, more)
+            _keep_certificate(folder, of, x509.load_der_x509_certificate(made))
+    chain = (_der(folder, name), _der(folder, "sm2-root"))
+    clear = io.BytesIO()  # the page shows the seal itself; where it is, a click finds the signature
+    Image.new("RGBA", (1, 1), (0, 0, 0, 0)).save(clear, "PNG")
+    _put(
+        folder / f"{name}.esl", seal_body(f"DEMO{number:06}", NOT_LEGAL, clear.getvalue(), SIDE, chain, maker, at), once=True
+    )
+
+
+@lru_cache(maxsize=8)
+def _newest_twin(folder: Path, _stamp: int) -> tuple[Seal, bool]:
+    _demand(folder)
+    name = f"seal-{max(_numbers(folder))}-sm2"
+    private, public = _pair(folder, name, make=False)
+    chain, body = (_der(folder, name), _der(folder, "sm2-root")), (folder / f"{name}.esl").read_bytes()
+    seal = Seal(chain, lambda digest: sm2.press(private, public, digest), body)
+    return seal, seal.certificate.serial_number in _revoked(folder, "issuing")
+
+
+def _pair(folder: Path, name: str, *, make: bool = True) -> tuple[bytes, bytes]:
+    """A private key of SM2 and its public one; made now if it is not there."""
+    path = folder / f"{name}.key"
+    if make and not path.exists():
+        _put(path, sm2.fresh()[0].hex().encode(), once=True)
+    private = bytes.fromhex(path.read_text())
+    return private, sm2.public_of(private)
+
+
+def _der(folder: Path, name: str) -> bytes:
+    return _read(folder, name).public_bytes(Encoding.DER)
 
 
 # --- files --------------------------------------------------------------------------------------------------
@@ -239,7 +299,7 @@ def _put(path: Path, data: bytes, *, once: bool = False) -> None:
 
 def _name(of: str) -> x509.Name:
     titles = {"Root": "演示根证书", "Issuing": "演示签发机构"}
-    title = titles.get(of, "电子证照演示印章")
+    title = titles.get(of.partition(" ")[0], "电子证照演示印章")
     parts = {NameOID.COUNTRY_NAME: "CN", NameOID.ORGANIZATION_NAME: NOT_LEGAL, NameOID.COMMON_NAME: f"{title} {of}"}
     return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
 

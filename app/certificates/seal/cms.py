@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from app.certificates.seal.der import tlv
 from app.certificates.seal.provider import Seal
 
 DATA, SIGNED_DATA = x509.ObjectIdentifier("1.2.840.113549.1.7.1"), x509.ObjectIdentifier("1.2.840.113549.1.7.2")
@@ -86,15 +87,6 @@ class SigningCertificate:
 
 
 # --- writing ------------------------------------------------------------------------------------------------
-
-
-def tlv(tag: int, body: bytes) -> bytes:
-    """One element in DER."""
-    length = len(body)
-    if length < 0x80:
-        return bytes((tag, length)) + body
-    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(size))) + size + body
 
 
 def attribute(kind: x509.ObjectIdentifier, value: bytes) -> bytes:

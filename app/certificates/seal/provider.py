@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from flask_babel import lazy_gettext as _
 
+from app.certificates.seal import sm2
 from app.errors import HouseError
 
 
@@ -46,13 +47,21 @@ class SealAway(HouseError):
 class NoSuchSeal(SealAway):
     """The provider has no seal of this suite at all: nothing to wait for."""
 
+    status = 404
+    code = "no-such-seal"
+    sentence = _("This system keeps no seal for files of this kind. Please use the PDF.")
+
 
 @dataclass(frozen=True)
 class Seal:
-    """A seal that is ready: ``chain`` in DER, its own certificate first, and the way to have a digest signed."""
+    """A seal that is ready: ``chain`` in DER, its own certificate first, and the way to have a digest signed.
+
+    ``body``: of a seal for OFD, the electronic seal as its maker made it (SESeal of GB/T 38540).
+    """
 
     chain: tuple[bytes, ...]
     press: Callable[[bytes], bytes]
+    body: bytes = b""
 
     @cached_property
     def certificate(self) -> x509.Certificate:
@@ -63,16 +72,23 @@ class Seal:
         return self.certificate.fingerprint(hashes.SHA256()).hex()
 
     def sign(self, digest: bytes) -> bytes:
-        """An ECDSA signature (DER) over a SHA-256 digest, proven to be one."""
+        """A signature (DER) over a digest of 32 bytes, proven to be one."""
         signature = self.press(digest)
-        key = self.certificate.public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise SealAway("the seal's certificate has no key on an elliptic curve")
-        try:
-            key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
-        except InvalidSignature:
-            raise SealAway("what the provider answered is no signature of its certificate") from None
+        if not self._proves(signature, digest):
+            raise SealAway("what the provider answered is no signature of its certificate")
         return signature
+
+    def _proves(self, signature: bytes, digest: bytes) -> bool:
+        if (key := sm2.key_of(self.certificate)) is not None:
+            return sm2.fits(key, digest, signature)
+        public = self.certificate.public_key()
+        if not isinstance(public, ec.EllipticCurvePublicKey):
+            return False
+        try:
+            public.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        except InvalidSignature:
+            return False
+        return True
 
 
 class SealProvider(Protocol):
@@ -80,6 +96,10 @@ class SealProvider(Protocol):
 
     @property
     def demonstration(self) -> bool: ...
+
+    def offers(self, suite: Suite) -> bool:
+        """Whether it has seals of this suite, for whoever draws a link; told without asking anybody."""
+        ...
 
     def seal(self, suite: Suite, *, at: datetime) -> Seal:
         """The seal to use at this moment. Raises ``SealAway``, or ``NoSuchSeal`` if it never has one of this suite."""
@@ -91,6 +111,9 @@ class NoSeal:
     """Nobody keeps a seal: for work that sets none."""
 
     demonstration: bool = True
+
+    def offers(self, suite: Suite) -> bool:  # noqa: ARG002
+        return False
 
     def seal(self, suite: Suite, *, at: datetime) -> Seal:
         raise NoSuchSeal(f"nobody keeps a seal for {suite.value} (asked at {at:%H:%M})")

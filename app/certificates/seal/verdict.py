@@ -7,19 +7,19 @@ it covers the whole file, comes from a root that this house knows, and is on no 
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 from flask_babel import lazy_gettext as _
 
-from app.certificates.seal import cms
+from app.certificates.seal import cms, ses, sm2
 from app.clock import office_time
 from app.vocabulary import Term
 
@@ -64,12 +64,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Roots that are believed, issuers on the way to them, lists of revoked seals. ``demo``: the root that is only a show."""
+    """Roots that are believed, issuers on the way to them, lists of revoked seals. ``demo``: roots that are only a show."""
 
     roots: tuple[x509.Certificate, ...] = ()
     issuers: tuple[x509.Certificate, ...] = ()
     lists: tuple[x509.CertificateRevocationList, ...] = ()
-    demo: x509.Certificate | None = None
+    demo: tuple[x509.Certificate, ...] = ()
 
 
 def trusted(folder: Path) -> Trust:
@@ -81,15 +81,36 @@ def trusted(folder: Path) -> Trust:
 @lru_cache(maxsize=8)
 def _trusted(folder: Path, _stamps: tuple[int, ...]) -> Trust:
     theirs = sorted((folder / "trust").glob("*.pem"))
-    ours = [path for path in (folder / "root.pem", folder / "issuing.pem") if path.exists()]
+    roots = [path for path in (folder / "root.pem", folder / "sm2-root.pem") if path.exists()]
+    ours = [*roots, *(path for path in [folder / "issuing.pem"] if path.exists())]
     known = [one for path in (*ours, *theirs) for one in x509.load_pem_x509_certificates(path.read_bytes())]
     lists = [*sorted(folder.glob("*.crl")), *sorted((folder / "trust").glob("*.crl"))]
     return Trust(
         tuple(one for one in known if one.issuer == one.subject),
         tuple(one for one in known if one.issuer != one.subject),
         tuple(x509.load_pem_x509_crl(path.read_bytes()) for path in lists),
-        x509.load_pem_x509_certificate((folder / "root.pem").read_bytes()) if (folder / "root.pem").exists() else None,
+        tuple(x509.load_pem_x509_certificate(path.read_bytes()) for path in roots),
     )
+
+
+def verify(paper: bytes, trust: Trust, *, at: datetime) -> Verdict:
+    """What can be told of this file, PDF or OFD, at this moment."""
+    return (_of_ofd if paper.startswith(b"PK") else _of_pdf)(paper, trust, at)
+
+
+# --- OFD --------------------------------------------------------------------------------------------------------
+
+
+def _of_ofd(paper: bytes, trust: Trust, at: datetime) -> Verdict:
+    try:
+        claim = ses.read(paper)
+    except cms.NotOurs:
+        return Verdict(Finding.UNKNOWN)
+    if claim is None:
+        return Verdict(Finding.NO_SEAL)
+    maker = (claim.maker,) if claim.maker in trust.roots or _issuer(claim.maker, trust.roots) else ()
+    known = replace(trust, roots=trust.roots if maker else ())  # a seal by an unknown maker is an unknown seal
+    return judged(cms.Claim(claim.certificate, maker, claim.fits), known, at, whole=claim.whole, signed_at=claim.at)
 
 
 # --- PDF --------------------------------------------------------------------------------------------------------
@@ -98,8 +119,8 @@ RANGE = re.compile(rb"/ByteRange\s{0,9}\[\s{0,9}0+\s{1,9}(\d{1,10})\s{1,9}(\d{1,
 MOMENT = re.compile(rb"/M\s{0,9}\(D:(\d{14})(?:([+-]\d\d)'(\d\d)'?|Z)")
 
 
-def verify(pdf: bytes, trust: Trust, *, at: datetime) -> Verdict:
-    """What can be told of this file at this moment. A seal of ours tells more than any other, the last one most."""
+def _of_pdf(pdf: bytes, trust: Trust, at: datetime) -> Verdict:
+    """A seal of ours tells more than any other, the last one most."""
     told = [verdict for found in _ranges(pdf) if (verdict := _told(pdf, found, trust, at)) is not None]
     if not told:
         return Verdict(Finding.NO_SEAL)
@@ -176,7 +197,7 @@ def judged(claim: cms.Claim, trust: Trust, at: datetime, *, whole: bool, signed_
         whole=whole,
         known=bool(chain),
         revoked_at=revoked_at,
-        demonstration=bool(chain) and chain[-1] == trust.demo,
+        demonstration=bool(chain) and chain[-1] in trust.demo,
         fingerprint=own.fingerprint(hashes.SHA256()).hex(),
     )
 
@@ -203,6 +224,8 @@ def _issuer(of: x509.Certificate, among: Iterable[x509.Certificate]) -> x509.Cer
 def _issued(below: x509.Certificate, above: x509.Certificate) -> bool:
     try:
         below.verify_directly_issued_by(above)
+    except UnsupportedAlgorithm:
+        return sm2.issued(below, above)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
@@ -232,10 +255,12 @@ def _revoked(chain: list[x509.Certificate], trust: Trust, at: datetime) -> tuple
 
 
 def _lists_of(issuer: x509.Certificate, trust: Trust) -> Iterator[x509.CertificateRevocationList]:
-    key = issuer.public_key()
+    """Of a seal of SM2, the house's own authority tells: lists with SM2 are not to be had of the library."""
+    tellers = (issuer,) if sm2.key_of(issuer) is None else trust.issuers
     for each in trust.lists:
-        if each.issuer == issuer.subject and each.is_signature_valid(key):  # type: ignore[arg-type]
-            yield each
+        for teller in tellers:
+            if each.issuer == teller.subject and each.is_signature_valid(teller.public_key()):  # type: ignore[arg-type]
+                yield each
 
 
 def in_words(verdict: Verdict) -> list[str]:

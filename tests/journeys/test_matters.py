@@ -1,0 +1,112 @@
+"""The road of each matter on a certificate, over the counter: from the enterprise's form to what a stranger looks up.
+
+Law: everybody signs in with a password and presses what stands on the page, with the CSRF guard up; what everybody has
+before the walk begins is in ``Street``.
+"""
+
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.certificates.lifecycle import extended
+from app.clock import now, office_day
+from app.models import Application, Certificate, Paper
+from app.storage import Store
+from app.vocabulary import PERSON_PAPERS, MatterKind, PaperKind, Role, State
+from tests import make
+from tests.gatehouse import PASSWORD, quickly_hashed
+from tests.hostile_files import jpeg
+from tests.journeys.visitor import Visitor
+from tests.works import Works
+
+HANDLER = {"handler_name": "韩梅梅", "handler_mobile": "13800000000"}
+OFFICERS = {"acceptance": Role.ACCEPTANCE_OFFICER, "review": Role.REVIEWER, "approval": Role.APPROVER}
+ROAD = (("acceptance", "accept"), ("review", "endorse"), ("approval", "approve"))
+
+
+class Street:
+    """Two enterprises, a certificate that runs out in sixty days with the second, and everybody signed in."""
+
+    def __init__(self, app, session, house) -> None:
+        self.engine, works = house.engine, Works(session)
+        firms = {"firm": works.enterprise, "former": works.old.enterprise}
+        begun = office_day(now()) - timedelta(days=1000)
+        dates = {"first_issued_on": begun, "issued_on": begun, "valid_from": begun}
+        self.certificate = works.old.certificate(**dates, valid_to=office_day(now()) + timedelta(days=60))
+        photo = Store(house.settings.blobs).put(jpeg(413, 579))
+        for paper in session.scalars(select(Paper)):
+            paper.digest = photo
+        self.holder, self.names = self.certificate.person, {key: firm.name for key, firm in firms.items()}
+        accounts = {key: (Role.ENTERPRISE_CLERK, {"enterprise_id": firm.id}) for key, firm in firms.items()}
+        for name, (role, own) in (accounts | {name: (role, {}) for name, role in OFFICERS.items()}).items():
+            make.account(session, name, role, **own).password = quickly_hashed(PASSWORD)
+        session.commit()
+        self.at = {name: Visitor(app).sign_in(name, PASSWORD) for name in (*accounts, *OFFICERS)}
+        self.passer_by = Visitor(app)
+
+    def look(self, query):
+        with Session(self.engine, expire_on_commit=False) as session:
+            return session.scalars(query).one()
+
+    def files(self, who, matter, *kinds, page="", **typed) -> None:
+        """The form with a scan for each kind, 保存并上报 at once."""
+        path, key = f"/claims/{matter.value}/add", self.certificate.id
+        scans = {f"paper_{kind.value}-{key}": (BytesIO(jpeg(600, 800)), "扫描件.jpg") for kind in kinds}
+        said = {f"{name}-{key}": text for name, text in typed.items()}
+        page = page or f"{path}?certificate={key}"
+        answer = self.at[who].press(page, path, then="submit", **HANDLER, **said, **scans)
+        assert "已上报" in answer.text, answer.text
+
+    def decides(self) -> None:
+        case = self.look(select(Application))
+        for who, action in ROAD:
+            self.at[who].press(f"/cases/{case.id}", f"/cases/{case.id}/decide", decision=action)
+        assert self.look(select(Application.state)) is State.APPROVED
+
+    def found(self) -> str:
+        held = self.look(select(Certificate))
+        return self.passer_by.press("/lookup", "/lookup", name=self.holder.name, number=held.number).text
+
+
+@pytest.fixture
+def street(strict, session, house) -> Street:
+    return Street(strict, session, house)
+
+
+def test_a_renewal_from_the_form_to_the_lookup(street):
+    street.files("former", MatterKind.RENEWAL, PaperKind.OLD_CERTIFICATE, PaperKind.CONTINUING_EDUCATION)
+    street.decides()
+    assert extended(street.certificate.valid_to, 3).isoformat() in street.found()
+
+
+def test_a_transfer_from_the_search_over_the_consent_to_the_lookup(street):
+    path = "/claims/transfer/add"
+    typed = {"name": street.holder.name, "id_number": street.holder.id_number}
+    found = street.at["firm"].press(path, path, then="search", **typed)
+    kinds = (*PERSON_PAPERS[:4], PaperKind.END_OF_EMPLOYMENT, PaperKind.EMPLOYMENT_CONTRACT)
+    street.files("firm", MatterKind.TRANSFER, *kinds, page=found)
+    case = street.look(select(Application))
+    street.at["former"].press("/releases/", f"/releases/decide/release?only={case.id}")
+    street.decides()
+    page = street.found()
+    assert street.names["firm"] in page
+    assert street.names["former"] not in page
+
+
+def test_a_replacement_from_the_form_to_the_lookup(street):
+    path = f"/claims/replacement/add?certificate={street.certificate.id}&reason=lost"
+    said = {"declared_on": "2026-02-20", "medium": "湖南日报"}
+    street.files("former", MatterKind.REPLACEMENT, PaperKind.LOSS_STATEMENT, page=path, **said)
+    street.decides()
+    assert street.certificate.valid_to.isoformat() in street.found()
+    assert street.look(select(Certificate.is_electronic))
+
+
+def test_a_cancellation_from_the_form_to_the_lookup(street):
+    path = f"/claims/cancellation/add?certificate={street.certificate.id}&reason=left"
+    street.files("former", MatterKind.CANCELLATION, PaperKind.DISMISSAL_PROOF, page=path)
+    street.decides()
+    assert "注销" in street.found()

@@ -1,0 +1,198 @@
+"""The SM2 seal on an OFD: its certificates as OpenSSL sees them, and what is told of a file that was meddled with."""
+
+import io
+import shutil
+import subprocess
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.certificates.seal import authority, ses, sm2
+from app.certificates.seal.authority import EmbeddedSeal, establish, renew, revoke
+from app.certificates.seal.cms import NotOurs
+from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, Suite
+from app.certificates.seal.verdict import Finding, Trust, trusted, verify
+from tests import make
+from tests.seals import SITE, embedded
+
+AT = make.NOON
+PARTS = {"OFD.xml": b"<OFD/>", "Doc_0/Document.xml": b"<Document/>", "Doc_0/Res/font_1.ttf": b"font"}
+BOX = (131.0, 213.0, 42.0, 42.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("home") / "seal"
+    embedded(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parts(folder) -> dict[str, bytes]:
+    return sealed(folder)
+
+
+@pytest.fixture
+def own(tmp_path) -> Path:
+    embedded(tmp_path / "seal")
+    return tmp_path / "seal"
+
+
+def sealed(folder: Path) -> dict[str, bytes]:
+    return {**PARTS, **ses.signs(PARTS, EmbeddedSeal(folder).seal(Suite.SM2, at=AT), 5, BOX, at=AT)}
+
+
+def packed(parts: dict[str, bytes]) -> bytes:
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in parts.items():
+            file.writestr(name, data)
+    return output.getvalue()
+
+
+def finding(parts: dict[str, bytes], folder: Path, at=AT) -> Finding:
+    return verify(packed(parts), trusted(folder), at=at).finding
+
+
+# --- SM2 --------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_standard_is_digested_and_proven():
+    """GB/T 32918.5, the example over the recommended curve: public key, message and signature as printed there."""
+    public = bytes.fromhex(
+        "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
+        "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
+    )
+    r = "f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"
+    s = "b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"
+    e = sm2.digest(public, b"message digest")
+    assert e.hex() == "f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640"
+    signature = sm2.asn1.encode_der(sm2._Pair(r=int(r, 16), s=int(s, 16)))
+    assert sm2.fits(public, e, signature)
+    assert not sm2.fits(public, sm2.sm3(b"another"), signature)
+
+
+def test_sm3_is_that_of_the_standard():
+    assert sm2.sm3(b"abc").hex() == "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=80))
+def test_what_is_no_signature_proves_nothing(junk):
+    public = sm2.public_of(b"\1" * 32)
+    assert not sm2.fits(public, b"e" * 32, junk)
+    assert not sm2.fits(junk, b"e" * 32, sm2.press(b"\1" * 32, public, b"e" * 32))
+
+
+def test_openssl_takes_the_certificates_for_sound(folder):
+    """A second opinion on curve, digest, encoding and signature at once."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl here")
+    command = ["openssl", "verify", "-vfyopt", "distid:1234567812345678", "-CAfile", folder / "sm2-root.pem"]
+    done = subprocess.run([*command, folder / "seal-1-sm2.pem"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip().endswith("OK"), done.stderr
+
+
+# --- the seal -----------------------------------------------------------------------------------------------------
+
+
+def test_a_sealed_file_is_genuine_and_the_seal_is_a_show(folder, parts):
+    verdict = verify(packed(parts), trusted(folder), at=AT)
+    assert verdict.finding is Finding.GENUINE
+    assert (verdict.intact, verdict.whole, verdict.known, verdict.demonstration) == (True, True, True, True)
+    assert verdict.signed_at == AT
+    assert "演示" in verdict.signer
+
+
+@pytest.mark.parametrize("name", [*PARTS, ses.LIST, ses.INFO, ses.VALUE, ses.BODY])
+def test_any_part_that_is_changed_or_gone_is_noticed(folder, parts, name):
+    data = parts[name]
+    for place in (0, len(data) // 2, len(data) - 1):
+        other = data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :]
+        assert not verify(packed({**parts, name: other}), trusted(folder), at=AT).good, place
+    left = {key: data for key, data in parts.items() if key != name}
+    assert finding(left, folder) in (Finding.ALTERED, Finding.NO_SEAL)
+
+
+def test_a_part_more_is_an_addition(folder, parts):
+    assert finding({**parts, "Doc_0/Annots/note.xml": b"<note/>"}, folder) is Finding.APPENDED
+
+
+def test_an_unsealed_file_one_of_strangers_and_none_at_all(folder, parts, own):
+    assert finding(PARTS, folder) is Finding.NO_SEAL
+    assert finding(sealed(own), folder) is Finding.UNKNOWN
+    assert verify(packed(parts), Trust(), at=AT).finding is Finding.UNKNOWN
+    assert verify(b"PK\3\4", trusted(folder), at=AT).finding is Finding.UNKNOWN
+
+
+def test_a_revoked_and_an_expired_seal_are_told(own):
+    parts = sealed(own)
+    assert finding(parts, own, AT + timedelta(days=3 * 366)) is Finding.EXPIRED
+    revoke(own, 1, "key-compromise", at=AT)
+    assert finding(parts, own) is Finding.REVOKED
+    with pytest.raises(SealAway):
+        EmbeddedSeal(own).seal(Suite.SM2, at=AT)
+    renew(own, address=SITE, at=AT)
+    assert finding(sealed(own), own) is Finding.GENUINE
+
+
+def test_a_seal_body_of_another_seal_does_not_serve(folder, own):
+    """The picture and the name of one seal under the key of another."""
+    mine, theirs = EmbeddedSeal(own).seal(Suite.SM2, at=AT), EmbeddedSeal(folder).seal(Suite.SM2, at=AT)
+    mixed = ses.signs(PARTS, Seal(mine.chain, mine.press, theirs.body), 5, BOX, at=AT)
+    assert finding({**PARTS, **mixed}, own) is Finding.ALTERED
+
+
+def test_without_the_library_there_is_no_such_seal_and_init_makes_it_once_it_is_there(tmp_path, monkeypatch):
+    with monkeypatch.context() as away:
+        away.setattr(sm2, "available", lambda: False)
+        folder = tmp_path / "seal"
+        establish(folder, address=SITE, at=AT)
+        with pytest.raises(NoSuchSeal) as no:
+            EmbeddedSeal(folder).seal(Suite.SM2, at=AT)
+        assert "anguan[sm]" in no.value.why
+        assert not list(folder.glob("*sm2*"))
+    assert establish(folder, address=SITE, at=AT)
+    assert finding(sealed(folder), folder) is Finding.GENUINE
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+# --- hostile files --------------------------------------------------------------------------------------------------
+
+
+def test_a_zip_out_of_measure_is_not_opened(monkeypatch):
+    monkeypatch.setattr(ses, "LARGEST_PART", 1000)
+    for parts in ({"a": b"0" * 1001}, {f"{n}": b"" for n in range(ses.MOST_PARTS + 1)}):
+        with pytest.raises(NotOurs):
+            ses.opened(packed(parts))
+
+
+def test_a_zip_with_one_name_twice_is_not_opened(parts):
+    output = io.BytesIO(packed(parts))
+    with zipfile.ZipFile(output, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+        file.writestr("OFD.xml", b"<other/>")
+    with pytest.raises(NotOurs):
+        ses.opened(output.getvalue())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 0.999999), st.integers(1, 255))
+def test_whichever_byte_of_the_file_is_changed_nothing_stumbles(folder_and_file, where, flip):
+    folder, data = folder_and_file
+    place = int(where * len(data))
+    verify(data[:place] + bytes((data[place] ^ flip,)) + data[place + 1 :], trusted(folder), at=AT)
+    verify(data[:place], trusted(folder), at=AT)
+
+
+@pytest.fixture(scope="module")
+def folder_and_file(folder, parts):
+    return folder, packed(parts)
+
+
+def test_the_issuing_authority_of_pdf_does_not_make_seals_for_ofd(folder):
+    assert sm2.key_of(authority._read(folder, "issuing")) is None
+    assert not sm2.issued(authority._read(folder, "seal-1-sm2"), authority._read(folder, "root"))
