@@ -228,7 +228,7 @@ class Holder:
 class DueBoardView(BaseView):  # type: ignore[misc]
     """期限总览: numbers for those who lead, by stage and region; the cases themselves stay with those who decide."""
 
-    route_base = "/due/board"
+    route_base = "/limits"
     class_permission_name = "DueBoard"
     default_view = "show"
 
