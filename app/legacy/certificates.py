@@ -3,7 +3,6 @@
 Law: a number is free text and names one certificate. Once printed here it is this system's, and no sheet changes it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.legacy.columns import title_of
+from app.legacy.columns import category_in, title_of
 from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict, plain
 from app.legacy.parties import Refused
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
@@ -176,8 +175,7 @@ class Certificates(Ledger):
 
 
 def _category_in(number: str) -> Category:
-    """The category that a number of the usual pattern tells."""
-    found = re.search(r"建安(A|B|C[123]?)(?![0-9A-Z])", number)
+    found = category_in(number)
     if found is None:
         raise Refused(_("The number does not tell the category. Please fill it in."))
-    return Category(found[1])  # type: ignore[call-arg]
+    return found

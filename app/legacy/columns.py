@@ -116,6 +116,18 @@ def parse_user_name(text: str) -> str:
     return name
 
 
+def short_and_long(region: str) -> tuple[str, str]:
+    """长沙 and 长沙市."""
+    name = fold(region)
+    return name.removesuffix("市"), name
+
+
+def category_in(number: str) -> Category | None:
+    """The category that a certificate's number of the usual pattern tells."""
+    found = re.search(r"建安(A|B|C[123]?)(?![0-9A-Z])", number)
+    return Category(found[1]) if found else None  # type: ignore[call-arg]
+
+
 def _short(text: str, most: int) -> str:
     if len(text) > most:
         raise ValueError(_("At most %(n)s characters fit here.", n=most))

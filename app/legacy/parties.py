@@ -13,7 +13,7 @@ from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
 from app.identity import birth_date, fold, fold_enterprise_name, fold_name, sex
-from app.legacy.columns import variants
+from app.legacy.columns import short_and_long, variants
 from app.models import Enterprise, Person, Region
 from app.sheets import Line
 from app.vocabulary import AccountSource, Registration
@@ -121,7 +121,7 @@ class Parties:
         if said:
             wanted = fold(said)
             for code, name in self.regions.items():
-                if wanted in (code, fold(name), fold(name).removesuffix("市")):
+                if wanted == code or wanted in short_and_long(name):
                     return code
             raise Refused(_("“%(text)s” is not a region of this province.", text=said[:20]))
         code = f"{uscc[2:6]}00"
