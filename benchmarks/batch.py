@@ -82,9 +82,7 @@ def drawing(session: Session, url: str, folder: str, keys: Keys, rows: int) -> N
     most = -(-rows // 2 // 100)
 
     def hands(number: int) -> None:
-        started = [
-            get_context("spawn").Process(target=hand, args=(url, folder, keys, most // number)) for _n in range(number)
-        ]
+        started = [get_context("spawn").Process(target=hand, args=(url, folder, keys, most)) for _n in range(number)]
         for process in started:
             process.start()
         for process in started:

@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select, update
@@ -165,6 +166,17 @@ def test_all_that_match_the_query_and_nothing_else(session, store, browsers):
     assert "pack?every=1&amp;number=" in viewer.get("/certificates/", query_string={"number": first}).text
     assert len(opened(viewer.post("/certificates/pack", query_string={"every": 1, "number": first}).data)) == 1
     assert len(opened(viewer.post("/certificates/pack?every=1").data)) == 2
+
+
+def test_the_file_is_named_in_chinese_within_a_header_of_ascii(session, store, browsers):
+    printed(session, store, 1)
+    viewer = browsers(Role.VIEWER)
+    with viewer.session_transaction() as cookie:
+        cookie["locale"] = "zh"
+    header = viewer.post("/certificates/pack?every=1").headers["Content-Disposition"]
+    assert header.isascii()
+    assert unquote(header).endswith(".zip")
+    assert "安管人员证书" in unquote(header)
 
 
 def prepared(session, store, viewer) -> str:

@@ -4,11 +4,12 @@ Law: asked for by POST and noted in the diary as an export; what must be drawn f
 open to whoever asked, for a short time.
 """
 
+from urllib.parse import quote
+
 from flask import current_app, redirect, url_for
 from flask_appbuilder import BaseView
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
-from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 from app import audit, desk
@@ -90,7 +91,7 @@ def _sent(leaves: list[Leaf]) -> Response:
     at, store = desk.moment(), desk.store()
     db.session.rollback()
     name = gettext("Certificates %(day)s", day=desk.today())
-    headers = Headers({"Cache-Control": "no-store"})
-    headers.set("Content-Disposition", "attachment", filename=f"{name}.zip")
+    kept_as = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII
+    headers = {"Cache-Control": "no-store", "Content-Disposition": kept_as}
     body = bundles.archive(store, leaves, at=at, left_out=str(bundles.LEFT_OUT), why=str(bundles.WHY))
     return current_app.response_class(body, mimetype="application/zip", headers=headers)
