@@ -113,9 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     paper.add_argument("--keys", metavar="FILE", help="published keys (JWK Set) for a code; default: this house's own")
     paper.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
-    codes_ = add(
-        "codes", codes, "Keys behind the square codes: show them, make a new one, publish them with the status list."
-    )
+    codes_ = add("codes", codes, "Keys behind the square codes: show them, make a new one, publish them and the status list.")
     codes_.add_argument("deed", choices=["status", "rotate", "publish"])
     codes_.add_argument("folder", nargs="?", metavar="FOLDER", help="where 'publish' writes jwks.json and status-list.jwt")
     _seal_commands(add("seal", seal_status, "The seals of e-certificates under ANGUAN_HOME: status, renew, revoke."))
@@ -441,6 +439,10 @@ def faults(settings: Settings) -> Iterator[str]:
     yield from _store_faults(settings)
     if (settings.home / "keys.json").stat().st_mode & 0o077:
         yield "keys.json can be read by others: chmod 600 it."
+    if not settings.code_keys.exists():
+        yield "There are no keys to sign square codes with: run 'anguan init'."
+    elif settings.code_keys.stat().st_mode & 0o077:
+        yield "codes.json can be read by others: chmod 600 it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
     if (word := seal_word(settings)) != "ready":

@@ -1,4 +1,4 @@
-"""证照标识 with its check character, and the national record of a certificate."""
+"""证照标识 with its check character."""
 
 from datetime import date
 

@@ -369,7 +369,7 @@ def test_the_history_of_a_certificate_shows_every_print_and_cause(bench):
     bench.decide(bench.case(REPLACEMENT, certificate=bench.now(certificate)))
     clerk = bench.browser(Role.ENTERPRISE_CLERK, bench.enterprise)
     page = clerk.get(f"/certificates/{certificate.id}/history").text
-    for shown in ("Version 1", "Version 2", "Replaced on", "Latest version", *map(str, _deeds(bench, certificate))):
+    for shown in ("Version 1", "Version 2", "Updated on", "Latest version", *map(str, _deeds(bench, certificate))):
         assert shown in page
     assert bench.browser(Role.VIEWER).get(f"/certificates/{certificate.id}/history").status_code == 200
 

@@ -93,6 +93,30 @@ def test_migrations_go_up_down_and_up_again(empty):
     assert drawn(engine) == first
 
 
+def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty):
+    engine = empty()
+    schema.bring_to(engine, "0005")
+    look = inspect(engine)
+    columns = [column["name"] for column in look.get_columns("certificate_version") if not column["nullable"]]
+    row = dict.fromkeys(columns, 1) | {"face": b"-", "issued_at": "2026-03-02 04:00:00"}
+    names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET session_replication_role = replica")  # no certificates behind these prints
+        else:
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # only heard outside a transaction
+        for n in range(1, 41):
+            given = {**row, "id": n, "certificate_id": n, "token": str(n)}
+            connection.execute(text(f"INSERT INTO certificate_version ({names}) VALUES ({marks})"), given)  # noqa: S608
+        connection.commit()
+    schema.bring_to(engine)
+    with engine.connect() as connection:
+        places = connection.scalars(text("SELECT status_index FROM certificate_version ORDER BY id")).all()
+        last = connection.scalar(text("SELECT last FROM series WHERE key = 'status-list'"))
+    assert sorted(places) == list(range(40)) != places
+    assert last == 65536
+
+
 def test_migrating_a_current_database_changes_nothing(empty):
     engine = empty()
     schema.bring_to(engine)

@@ -84,6 +84,7 @@ CHINESE_ALLOWED = {
     "app/certificates/layout.py": "a certificate is printed in Chinese, whoever looks at it",
     "app/certificates/ornament.py": "as layout.py",
     "app/certificates/drawing.py": "as layout.py",
+    "app/certificates/record.py": "what the national platform is told, in its words",
     "app/certificates/seal/authority.py": "names in certificates of the demonstration's seal",
     "app/rosters.py": "words that clerks type into the sheet",
     "app/legacy/columns.py": "headings and words that stand in other offices' sheets, and forms of numbers and dates",

@@ -67,6 +67,7 @@ class Print:
     """One version as the history shows it."""
 
     version: int
+    identifier: str
     issued_at: object
     enterprise: str
     valid_to: str
@@ -98,6 +99,7 @@ def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
     return [
         Print(
             version.version,
+            version.face.get("licence_identifier", ""),
             version.issued_at,
             version.face.get("enterprise", ""),
             version.face.get("valid_to", ""),

@@ -160,7 +160,7 @@ def face_of(
         valid_to=date.fromisoformat(kept["valid_to"]),
         issuer=kept["issuer"],
         seal_text=kept["seal_text"],
-        photo=_photo(session, store, kept),
+        photo=photo_of(session, store, kept),
         address=address_of(version, office),
         licence_identifier=str(kept.get("licence_identifier", "")),
         technical_title=TITLES.get(kept.get("technical_title") or "", ""),
@@ -187,7 +187,7 @@ def claims_of(version: CertificateVersion) -> code.Claims:
     return code.Claims(version.certificate_id, version.version, kept["number"], kept["name"], until, version.status_index)
 
 
-def _photo(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:
+def photo_of(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:
     """The photo as it was submitted, also when the enterprise has replaced it since."""
     if kept.get("photo") is None:
         return None

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], 
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PAGES = {
-    "": ("/", "/login/", "/lookup", "/notices", "/exam-notices/3", "/help", "/nothing-here"),
+    "": ("/", "/login/", "/lookup", "/verify", "/notices", "/exam-notices/3", "/help", "/nothing-here"),
     "enterprise1": (
         *("/work/", "/exam/notices/", "/exam/notices/show/3", "/exam/notices/3/signup", "/exam/signups/"),
         *("/applications/new/", "/filings/add", "/corrections/4", "/cases/4/read", "/archive/11", "/certificates/"),

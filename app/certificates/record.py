@@ -1,0 +1,101 @@
+"""The record of an e-certificate as the national platform takes it (ZWFW C0317-2022), made from what we keep.
+
+Law: of the newest print, because that is the certificate; words of closed lists are Chinese, dates ISO, statuses and deeds
+the national codes. It holds the ID number in full: whoever hands it on notes that down.
+"""
+
+import base64
+from collections.abc import Mapping
+from datetime import date
+from hashlib import sha256
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.certificates.drawing import EDUCATIONS, POSITIONS, TITLES, photo_of
+from app.config import Office
+from app.errors import NotFound
+from app.models import Certificate, CertificateEvent, CertificateVersion
+from app.storage import Store
+from app.vocabulary import CertificateDeed, CertificateStatus
+
+RESIDENT_ID = "111"  # 居民身份证 (GB/T 36903-2018, annex A)
+RAN_OUT = "04"
+NO_TITLE = "无"  # said here, left out on paper
+OPERATIONS: Mapping[CertificateDeed, str] = {
+    CertificateDeed.ISSUED: "01",
+    CertificateDeed.EXTENDED: "02",
+    CertificateDeed.SUSPENDED: "03",
+    CertificateDeed.EXPIRED: RAN_OUT,
+    CertificateDeed.CANCELLED: "05",
+    CertificateDeed.SUPERSEDED: "05",
+    CertificateDeed.REVOKED: "05",
+    CertificateDeed.WITHDRAWN: "05",
+    CertificateDeed.REINSTATED: "06",
+    CertificateDeed.REPLACED: "07",
+    CertificateDeed.MOVED: "09",
+}
+
+
+def national_record(session: Session, store: Store, certificate: Certificate, office: Office, *, on: date) -> dict[str, str]:
+    """The fields of C0317-2022, by their national names. ``NotFound`` for what was never printed as an e-certificate."""
+    version = next((version for version in certificate.versions if version.replaced_at is None), None)
+    if version is None:
+        raise NotFound
+    status, kept, photo = certificate.status_on(on), version.face, photo_of(session, store, version.face)
+    return {
+        "eCertID": _name_of(version),
+        "provinceNum": office.region_code,
+        "certNum": full_width(kept["number"]),
+        "oldcertNum": full_width(_number_before(session, certificate)),
+        "issuAuth": kept["issuer"],
+        "issuAuthCode": kept.get("issuer_code", office.issuer_code),
+        "issuedDate": kept["first_issued_on"],
+        "issuDate": kept["issued_on"],
+        "effectiveDate": kept["valid_from"],
+        "expiringDate": kept["valid_to"],
+        "categoryCode": kept["category"],
+        "name": kept["name"],
+        "gender": kept["sex"],
+        "birthDate": kept["birth_date"],
+        "identityCard": kept["id_number"],
+        "identityCardType": RESIDENT_ID,
+        "companyName": kept["enterprise"],
+        "creditCode": kept["uscc"],
+        "appointment": POSITIONS.get(kept["position"], ""),
+        "technicalTitle": TITLES.get(kept["technical_title"]) or NO_TITLE,
+        "educationDegree": EDUCATIONS.get(kept["education"], ""),
+        "major": kept["major"],
+        "photo": base64.b64encode(photo).decode() if photo else "",
+        "certState": status.value,
+        "certStatusDescription": certificate.status_reason,
+        "associatedZzeCertID": kept.get("previous_identifier", ""),
+        "businessInformation": "",
+        "operateType": _operation(session, certificate, status),
+    }
+
+
+def full_width(number: str) -> str:
+    """As the national platform writes certificate numbers: brackets of full width."""
+    return number.replace("(", "（").replace(")", "）")
+
+
+def _name_of(version: CertificateVersion) -> str:
+    """32 characters, the print's own for good. Not the token itself: that opens a page."""
+    return sha256(version.token.encode()).hexdigest()[:32]
+
+
+def _operation(session: Session, certificate: Certificate, status: CertificateStatus) -> str:
+    if status is CertificateStatus.EXPIRED:
+        return RAN_OUT
+    deeds = select(CertificateEvent.deed).where(CertificateEvent.certificate_id == certificate.id)
+    last = session.scalar(deeds.order_by(CertificateEvent.id.desc()).limit(1))
+    return OPERATIONS[last or CertificateDeed.ISSUED]
+
+
+def _number_before(session: Session, certificate: Certificate) -> str:
+    """The number in whose place this one came; see ``lifecycle``."""
+    before = select(Certificate.number).where(
+        Certificate.person_id == certificate.person_id, Certificate.status_reason == f"→ {certificate.number}"
+    )
+    return session.scalar(before.order_by(Certificate.id.desc()).limit(1)) or ""
