@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from app.corrections import ITEMS
 from app.errors import Place
 from app.vocabulary import PaperKind
 
@@ -44,11 +43,10 @@ def url_of(place: Place | None, *, back: str = "") -> str:
         return ""
     if back:
         values["next"] = back
-    return url_for(endpoint, **values, _anchor=anchor_of(place.part) or None)
+    anchor = f"f-{place.part.replace('.', '-')}" if place.page == "correction" else anchor_of(place.part)
+    return url_for(endpoint, **values, _anchor=anchor or None)
 
 
 def anchor_of(part: str) -> str:
     """Where on its page a part stands: a scan's card as ``paper-photo``, a field under its own name."""
-    if part in ITEMS:  # on the page of corrections
-        return f"f-{part.replace('.', '-')}"
     return f"paper-{part}" if part in {kind.value for kind in PaperKind} else part
