@@ -3,7 +3,6 @@
 Law: whoever manages accounts decides no case (三权分立): nothing here reaches an application.
 """
 
-import secrets
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -29,23 +28,13 @@ from app.forms import (
 )
 from app.identity import fold_name
 from app.login.admit import end_sessions
-from app.login.password import guess_key, normal
+from app.login.password import guess_key, normal, one_time_password
 from app.login.security import set_password
 from app.models import Account, Enterprise, Entry, Job, Message, Region
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door
 from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration, Role
-
-PASSWORD_MARKS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105 - none that look alike
-
-
-def one_time_password() -> str:
-    """Sixteen characters of three classes; whoever gets it must change it at the first sign-in."""
-    while True:
-        word = "".join(secrets.choice(PASSWORD_MARKS) for _place in range(16))
-        if any(c.isdigit() for c in word) and any(c.islower() for c in word) and any(c.isupper() for c in word):
-            return word
 
 
 class AccountForm(HouseForm):

@@ -18,13 +18,29 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 from app import clock
 from app.db import BlindIndex, Secret, SecretRecord
 from app.identity import mask_birth_date, mask_id, mask_mobile
-from app.models import Account, Bucket, CertificateEvent, Entry, Message, Occasion, Parameter, PublicNotice, Series, Step
+from app.models import (
+    Account,
+    Bucket,
+    CertificateEvent,
+    Entry,
+    LegacyChunk,
+    LegacyRecord,
+    Message,
+    Occasion,
+    Parameter,
+    PublicNotice,
+    Series,
+    Step,
+)
 from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
 HIDDEN = "***"
 # Records themselves, mere counters, and what notes its own changes with the default that counted before.
-UNWATCHED = (Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter)
+UNWATCHED = (
+    *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter),
+    *(LegacyChunk, LegacyRecord),
+)
 WATCHED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers

@@ -11,7 +11,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,9 @@ from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.parameters import office_of
 from app.regions import regions_of
-from app.vocabulary import Role
+from app.storage import Store
+from app.takeover.command import Sheet, take_over
+from app.vocabulary import LegacyKind, Role
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -97,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument(
         "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
     )
+    takeover = add("import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over.")
+    takeover.add_argument("kind", choices=[kind.value for kind in LegacyKind])
+    takeover.add_argument("file", type=Path, metavar="FILE", help="an .xlsx workbook")
+    takeover.add_argument("--dry-run", action="store_true", help="check only")
+    takeover.add_argument("--report", type=Path, metavar="FILE", help="write the rows with result and reason here (0600)")
     courier = add("deliver", deliver, "Send the text messages that are due, once.")
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
@@ -306,7 +313,19 @@ def worker(chosen: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     if not chosen.parent:
         print(f"Working: {settings.home}", flush=True)
-    work(settings, gateway_of(settings, console=chosen.console), parent=chosen.parent)
+    work(settings, gateway_of(settings, console=chosen.console), speaking=_voice(settings), parent=chosen.parent)
+
+
+def _voice(settings: Settings) -> Callable[[str], AbstractContextManager[None]]:
+    """The house speaks from its catalogues within an application only."""
+    app = create_app(settings)
+
+    @contextmanager
+    def speaking(locale: str) -> Iterator[None]:
+        with app.app_context(), force_locale(locale):
+            yield
+
+    return speaking
 
 
 def _greeting(settings: Settings, host: str, port: int) -> str:
@@ -521,6 +540,16 @@ def _one_time_password(name: str, office: Office) -> str:
         password = secrets.token_urlsafe(length)[:length]
         if not list(weaknesses(password, name, office)):
             return password
+
+
+def import_legacy(chosen: argparse.Namespace) -> None:
+    settings = _settings_in_use()
+    sheet = Sheet(chosen.kind, chosen.file, chosen.dry_run, chosen.report)
+    with _voice(settings)("zh"):
+        office = office_of(db.session(), settings.office)
+        db.session.remove()  # SQLite has one writer
+        for line in take_over(db.engine, Store(settings.blobs), sheet, office):
+            print(line)
 
 
 # --- the seal ------------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ class Office:
     calendar_month: int = 11  # from which on next year's holidays are asked for
     pass_mark: int = 60  # of 100
     publicity_days: int = 30  # how long a public notice stays listed
+    legacy_report_days: int = 30  # how long sheet and report of an import from the old system are kept
     two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application
     acceptance_level: Level = Level.PROVINCE  # domain.md Q6
     review_level: Level = Level.PROVINCE
@@ -178,6 +179,7 @@ ADJUSTABLE = (
     Adjustable("largest_check", Section.PUBLIC, _("Certificates in one list to be checked, at most"), _OWN, 1, 5_000, _("records")),
     Adjustable("checks_per_hour", Section.PUBLIC, _("Certificates checked by list from one address"), _OWN, 1, 100_000, _("per hour")),
     Adjustable("support", Section.PUBLIC, _("Help line, shown under the menu"), _OWN, 0, 60),
+    Adjustable("legacy_report_days", Section.QUANTITIES, _("Sheets and reports of imports are kept for"), _OWN, 1, 365, _("days")),
     Adjustable("largest_batch", Section.QUANTITIES, _("Applications decided at once, at most"), _OWN, 1, 20_000, _("records")),
     Adjustable("largest_bundle", Section.QUANTITIES, _("Certificates in one download, at most"), _OWN, 1, 10_000, _("records")),
     Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),

@@ -54,12 +54,18 @@ class Keyring:
 
     def seal(self, text: str, purpose: str) -> bytes:
         """Key id, nonce, ciphertext. ``purpose`` is bound in: a value copied to another column does not open there."""
-        nonce = os.urandom(12)
-        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), purpose.encode())
-        return bytes([self._current]) + nonce + sealed
+        return self.seal_bytes(text.encode(), purpose)
 
     def open(self, sealed: bytes, purpose: str) -> str:
-        return self._ciphers[sealed[0]].decrypt(sealed[1:13], sealed[13:], purpose.encode()).decode()
+        return self.open_bytes(sealed, purpose).decode()
+
+    def seal_bytes(self, data: bytes, purpose: str) -> bytes:
+        """The same for a file that must not lie open in the store."""
+        nonce = os.urandom(12)
+        return bytes([self._current]) + nonce + self._ciphers[self._current].encrypt(nonce, data, purpose.encode())
+
+    def open_bytes(self, sealed: bytes, purpose: str) -> bytes:
+        return self._ciphers[sealed[0]].decrypt(sealed[1:13], sealed[13:], purpose.encode())
 
     def digest(self, text: str, purpose: str) -> "Digest":
         """A keyed fingerprint for finding a secret again: equal for equal text, worthless without the key."""

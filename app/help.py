@@ -274,6 +274,11 @@ _ADMIN = Chapter(
         ),
         _("“%(enterprises)s”: put enterprises on the books and approve registrations.", enterprises=_("Enterprises")),
         _(
+            "“%(legacy)s”: accounts, who passed and certificates from sheets; check first, then confirm. Refused rows come "
+            "back with their reason; first passwords are made and fetched there, once.",
+            legacy=_("Import from the old system"),
+        ),
+        _(
             "“%(parameters)s”: periods, limits, who decides which stage, and the texts on notices. A change counts from then "
             "on, for everybody.",
             parameters=_("Parameters"),
@@ -303,6 +308,7 @@ _ADMIN = Chapter(
     (
         (_("Accounts"), "AccountScreen.list"),
         (_("Enterprises"), "EnterpriseAdminScreen.list"),
+        (_("Import from the old system"), "LegacyView.home"),
         (_("Parameters"), "ParameterView.show"),
         (_("Holidays"), "CalendarView.show"),
         (_("Text messages"), "MessageScreen.list"),

@@ -36,6 +36,11 @@ def fold_name(text: str) -> str:
     return re.sub("[\u2022\u2027\u30fb\uff65\u2219\u22c5.]", "·", folded)
 
 
+def fold_user_name(text: str) -> str:
+    """The one spelling of a user name: full-width and half-width, large and small letters are the same."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
 def fold_enterprise_name(text: str) -> str:
     """An enterprise's name for comparing: both widths of brackets are the same name (domain.md 2.3)."""
     return fold(text)
@@ -80,6 +85,15 @@ def parse_id_number(text: str) -> str:
             _("The birth date in the ID number does not exist."), code="id-birth-date", field="id_number"
         ) from None
     return number
+
+
+def parse_old_id_number(text: str) -> str:
+    """As ``parse_id_number``, for old records: a number of 15 digits becomes the one of 18 that replaced it."""
+    number = fold(text)
+    if not re.fullmatch(r"[0-9]{15}", number):
+        return parse_id_number(number)
+    body = f"{number[:6]}19{number[6:]}"
+    return parse_id_number(body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11])
 
 
 def birth_date(id_number: str) -> date:

@@ -7,7 +7,8 @@ handler must bear to run twice; test_jobs runs each one twice.
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, errands, throttle
+from app import audit, errands, legacy, throttle
 from app.certificates import bundles, printing
 from app.certificates.seal.provider import NoSeal, SealAway, SealProvider, Suite
 from app.clock import OFFICE_ZONE, office_day
@@ -56,6 +57,8 @@ class Tools:
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
     office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
     seal: SealProvider = field(default_factory=NoSeal)
+    speaking: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for what people will read
+    fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
 
     @property
     def sessions(self) -> sessionmaker[Session]:
@@ -366,6 +369,7 @@ def sweep(run: Run) -> None:
     with run.tools.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
+        legacy.expire(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)
 
 
@@ -376,6 +380,7 @@ def _sweep_objects(run: Run, before: datetime) -> None:
                 select(Paper.digest).union(select(CertificateVersion.digest), select(CertificateVersion.ofd))
             ).all()
         ) - {None}
+        known |= legacy.objects(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
         # A folder beside the wrong database looks like this, and what is swept away does not come back.
@@ -391,6 +396,33 @@ class OtherPeoplesObjects(Exception):
     """The store and the database do not seem to belong together."""
 
 
+def check_legacy(run: Run) -> None:
+    """The dry run of a sheet of the old system."""
+    with _legacy_means(run) as means:
+        legacy.check(means, run.payload["import"], at=run.tools.now())
+
+
+def import_legacy(run: Run) -> None:
+    """Such a sheet, chunk by chunk; goes on where a lost worker stopped."""
+    with _legacy_means(run) as means:
+        legacy.take_over(means, run.payload["import"], at=run.tools.now())
+
+
+def legacy_passwords(run: Run) -> None:
+    """First passwords for the accounts that came with it."""
+    asked_at = datetime.fromisoformat(run.payload["asked_at"])
+    with _legacy_means(run) as means:
+        fresh, at = run.tools.fresh_password, run.tools.now()
+        legacy.make_passwords(means, run.payload["import"], fresh, asked_at=asked_at, at=at)
+
+
+@contextmanager
+def _legacy_means(run: Run) -> Iterator[legacy.Means]:
+    """Speaks the language of whoever asked, as sentences end in a sheet."""
+    with run.tools.speaking(run.payload["locale"]):
+        yield legacy.Means(run.tools.sessions, run.tools.store, run.progress)
+
+
 HANDLERS: dict[str, Handler] = {
     "messages": send_messages,
     printing.KIND: draw_papers,
@@ -398,6 +430,9 @@ HANDLERS: dict[str, Handler] = {
     "seal": seal_late,
     "sweep": sweep,
     "nightly": nightly_checks,
+    "legacy_check": check_legacy,
+    "legacy_import": import_legacy,
+    "legacy_passwords": legacy_passwords,
 }
 NAMES: dict[str, object] = {
     "messages": _("Send text messages"),
@@ -406,5 +441,8 @@ NAMES: dict[str, object] = {
     "seal": _("Seal papers that waited"),
     "sweep": _("Nightly tidying up"),
     "nightly": _("Nightly checks and reminders"),
+    "legacy_check": _("Check a sheet of the old system"),
+    "legacy_import": _("Import a sheet of the old system"),
+    "legacy_passwords": _("Make first passwords"),
 }
 RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind}

@@ -18,35 +18,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.db import BlindIndex, Moment, Secret, SecretRecord, Word, Words
 from app.identity import birth_date, mask_id, mask_mobile, sex
+
+# Many to a line: one to a line, they would be a page of their own.
+# isort: off
+# fmt: off
 from app.vocabulary import (
-    CLOSED,
-    OPEN,
-    REASONS,
-    SCORED,
-    UNDER_WAY,
-    AccountSource,
-    Action,
-    Category,
-    CertificateDeed,
-    CertificateStatus,
-    Deed,
-    Education,
-    JobState,
-    MatterKind,
-    MessageState,
-    OccasionKind,
-    PaperKind,
-    PassSource,
-    Position,
-    Registration,
-    ReplacementReason,
-    Sex,
-    SignupState,
-    Stage,
-    State,
-    TechnicalTitle,
-    Term,
+    CLOSED, OPEN, REASONS, SCORED, UNDER_WAY, AccountSource, Action, Category, CertificateDeed, CertificateStatus, Deed,
+    Education, JobState, LegacyKind, LegacyPhase, MatterKind, MessageState, OccasionKind, PaperKind, PassSource,
+    Position, Registration, ReplacementReason, Sex, SignupState, Stage, State, TechnicalTitle, Term,
 )
+# fmt: on
+# isort: on
 
 
 def among(column: str, words: Iterable[Term]) -> str:
@@ -75,8 +57,6 @@ def _reason_fits() -> str:
 
 
 # --- places ---------------------------------------------------------------------------------------
-
-
 class Region(Model):
     """An administrative division (GB/T 2260). Six digits; ``430100`` lies within ``430000``."""
 
@@ -90,8 +70,6 @@ class Region(Model):
 
 
 # --- parties --------------------------------------------------------------------------------------
-
-
 class Enterprise(Model):
     """A construction enterprise, known by its unified social credit code."""
 
@@ -226,8 +204,6 @@ class Person(Model):
 
 
 # --- papers ---------------------------------------------------------------------------------------
-
-
 class Paper(Model):
     """One uploaded scan. The bytes live in the store under ``digest``; a new one replaces, never overwrites, the old."""
 
@@ -308,8 +284,6 @@ class PaperRule(Model):
 
 
 # --- exams ----------------------------------------------------------------------------------------
-
-
 class ExamNotice(Model):
     """A training and exam notice (R44–R50). Saving it publishes it."""
 
@@ -413,8 +387,6 @@ class ExamPass(Model):
 
 
 # --- cases ----------------------------------------------------------------------------------------
-
-
 class Filing(Model):
     """What an enterprise files in one go, under one handler: several applications of one matter (R71, Q14)."""
 
@@ -584,8 +556,6 @@ class Step(Model):
 
 
 # --- certificates ---------------------------------------------------------------------------------
-
-
 class Certificate(Model):
     """A certificate and how it stands now. Numbers are never reused; what was printed when is in its versions."""
 
@@ -706,6 +676,54 @@ class CertificateEvent(Model):
 
 
 # --- records --------------------------------------------------------------------------------------
+class LegacyImport(Model):
+    """One sheet of the old system: handed in, checked, taken over or not. Its files lie encrypted in the store."""
+
+    __tablename__ = "legacy_import"
+    __table_args__ = (word_check("legacy_import", "kind", LegacyKind), word_check("legacy_import", "phase", LegacyPhase))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind))
+    phase: Mapped[LegacyPhase] = mapped_column(Word(LegacyPhase), default=LegacyPhase.CHECKING)
+    filename: Mapped[str] = mapped_column(String(120))
+    sha256: Mapped[str] = mapped_column(
+        String(64), comment="of the sheet as handed in: what is confirmed is what was checked"
+    )
+    sheet_object: Mapped[str | None] = mapped_column(String(64))
+    report_object: Mapped[str | None] = mapped_column(String(64))
+    passwords_object: Mapped[str | None] = mapped_column(String(64), comment="until it is fetched, once")
+    passwords_at: Mapped[datetime | None] = mapped_column(Moment)
+    total: Mapped[int] = mapped_column(default=0, comment="rows")
+    done: Mapped[int] = mapped_column(default=0)
+    counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, comment="rows by outcome, once checked or imported")
+    fault: Mapped[str] = mapped_column(String(500), default="", comment="why the sheet as a whole cannot be read")
+    received_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    by: Mapped[str] = mapped_column(String(64), comment="who handed it in, then who confirmed it")
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment, comment="sheet and report are removed then")
+
+
+class LegacyChunk(Model):
+    """What came of a few hundred rows of a running import, written with them; the report is put together of these."""
+
+    __tablename__ = "legacy_chunk"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_chunk_import"), primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    outcomes: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_chunk.outcomes"))
+
+
+class LegacyRecord(Model):
+    """What the old system last said of a row here, so that a later sheet can tell a correction from what changed here."""
+
+    __tablename__ = "legacy_record"
+    __table_args__ = (word_check("legacy_record", "kind", LegacyKind),)
+
+    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind), primary_key=True)
+    key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="by what it is known again")
+    row_id: Mapped[int] = mapped_column(comment="account, exam_pass or certificate")
+    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_record_import"), index=True)
+    taken: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_record.taken"))
 
 
 class Parameter(Model):

@@ -11,7 +11,18 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.config import Office
 from app.errors import NotAllowed, NotFound
-from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
+from app.models import (
+    Application,
+    Certificate,
+    Enterprise,
+    ExamNotice,
+    ExamPass,
+    ExamSignup,
+    Filing,
+    Paper,
+    Person,
+    Qualification,
+)
 from app.vocabulary import DECIDED, Level, MatterKind, Role, SignupState, State
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
@@ -145,6 +156,8 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
     if model is Application:
         asked = and_(Application.releasing_enterprise_id == actor.enterprise_id, Application.state != State.DRAFT)
         return or_(Application.enterprise_id == actor.enterprise_id, asked)
+    if model is ExamPass:
+        return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id == actor.enterprise_id))
     return bool_column(model.enterprise_id == actor.enterprise_id)
 
 
@@ -153,6 +166,8 @@ def _is_own(actor: Actor, thing: Any) -> bool:
         return thing.id == actor.enterprise_id
     if isinstance(thing, Application):
         return _is_party(actor, thing)
+    if isinstance(thing, ExamPass):
+        return bool(thing.person.enterprise_id == actor.enterprise_id)
     return isinstance(thing, ExamNotice) or bool(thing.enterprise_id == actor.enterprise_id)
 
 
@@ -173,7 +188,7 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
         return ExamSignup.state != SignupState.SELECTED if Role.EXAM_CLERK in roles else None
     if model is ExamNotice:
         return true() if Role.EXAM_CLERK in roles else None
-    if model in (Certificate, Filing):
+    if model in (Certificate, ExamPass, Filing):
         return true() if roles & (CASE_OFFICERS | {Role.VIEWER}) else None
     if model is Enterprise:
         return true() if roles & (OFFICERS | {Role.ADMIN}) else None
@@ -201,7 +216,7 @@ def _is_official(actor: Actor, thing: Any) -> bool:
         return Role.EXAM_CLERK in roles and thing.state is not SignupState.SELECTED
     if isinstance(thing, ExamNotice):
         return Role.EXAM_CLERK in roles
-    if isinstance(thing, Certificate | Filing):
+    if isinstance(thing, Certificate | ExamPass | Filing):
         return bool(roles & (CASE_OFFICERS | {Role.VIEWER}))
     if isinstance(thing, Enterprise):
         return bool(roles & (OFFICERS | {Role.ADMIN}))
@@ -213,10 +228,14 @@ def _within(region: str, model: type[Any]) -> ColumnElement[bool]:
     if hasattr(model, "region_code"):
         return bool_column(model.region_code.startswith(region_prefix(region), autoescape=True))
     theirs = select(Enterprise.id).where(Enterprise.region_code.startswith(region_prefix(region), autoescape=True))
+    if model is ExamPass:
+        return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id.in_(theirs)))
     return bool_column(model.enterprise_id.in_(theirs))
 
 
 def _region_of(thing: Any) -> str:
     if hasattr(thing, "region_code"):
         return str(thing.region_code)
+    if isinstance(thing, ExamPass):
+        thing = thing.person
     return "" if thing.enterprise is None else str(thing.enterprise.region_code)

@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import basics, casework, desk, examwork, listcheck, overview
+from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
@@ -31,7 +31,7 @@ def register_views(appbuilder: Any) -> None:
     register_verification(appbuilder)
     listcheck.register(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
-    for room in (examwork, casework, basics):
+    for room in (examwork, casework, takeover, basics):
         room.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
@@ -42,6 +42,7 @@ def register_views(appbuilder: Any) -> None:
     add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
     add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
+    add(takeover.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     appbuilder.add_view_no_menu(SimulatorView)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)

@@ -208,6 +208,34 @@ class PassSource(Term):
     SYSTEM = "system", _("This system")
 
 
+class LegacyKind(Term):
+    """Which records of the old system a sheet holds."""
+
+    ACCOUNTS = "accounts", _("Accounts of the old system")
+    PASSES = "passes", _("Passed in the old system")
+    CERTIFICATES = "certificates", _("Qualified in the old system")
+
+
+class LegacyPhase(Term):
+    """Where such a sheet stands."""
+
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("To be confirmed")
+    IMPORTING = "importing", _("Being imported")
+    DONE = "done", _("Import finished")
+    UNREADABLE = "unreadable", _("Cannot be read")
+    DISCARDED = "discarded", _("Set aside")
+
+
+class LegacyOutcome(Term):
+    """What comes of one of its rows."""
+
+    ADDED = "added", _("Row added")
+    UPDATED = "updated", _("Row updated")
+    UNCHANGED = "unchanged", _("Row unchanged")
+    REFUSED = "refused", _("Row refused")
+
+
 class CertificateStatus(Term):
     """The national status codes (ZWFW C0317-2022). 05 expired is computed when read, never stored alone."""
 
@@ -233,6 +261,7 @@ class CertificateDeed(Term):
     """What happened to a certificate; every line of its history is one of these."""
 
     ISSUED = "issued", _("Issued")
+    IMPORTED = "imported", _("Taken over from the old system")
     EXTENDED = "extended", _("Extended")
     MOVED = "moved", _("Moved to another enterprise")
     REPLACED = "replaced", _("Replaced")

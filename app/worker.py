@@ -10,7 +10,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
@@ -18,12 +19,14 @@ from huey.consumer import Consumer, ConsumerStopped
 from huey.exceptions import ConfigurationError
 from huey.serializer import SignedSerializer
 from sqlalchemy import create_engine
+from werkzeug.security import generate_password_hash
 
 from app import clock, jobs
 from app.certificates.keys import ring
 from app.config import BadSetting, Settings
 from app.db import keyring, only_reading
 from app.gateways import seal_of
+from app.login.password import one_time_password
 from app.messages import Gateway
 from app.storage import Store
 
@@ -34,18 +37,37 @@ FAREWELL = 20  # seconds in which hands may finish what they hold
 PAUSE = 3.0  # seconds before a worker that ended is started again
 
 _log = logging.getLogger(__name__)
+Speaking = Callable[[str], AbstractContextManager[object]]
 
 
-def work(settings: Settings, gateway: Gateway, *, parent: int = 0) -> None:
-    """Work jobs off until told to stop (SIGTERM, SIGINT, SIGHUP), or until the process ``parent`` is gone."""
+def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: int = 0) -> None:
+    """Work jobs off until told to stop (SIGTERM, SIGINT, SIGHUP), or until the process ``parent`` is gone.
+
+    ``speaking(locale)`` is the context in which sentences come out in a language.
+    """
     keyring.unlock(settings.keys.index, settings.keys.data)
     ring.open(settings.code_keys)  # a paper that is drawn here bears a signed code, too
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
     keeper = seal_of(settings)
-    tools = jobs.Tools(engine, gateway, Store(settings.blobs), clock.now, office=settings.office, seal=keeper)
+    tools = jobs.Tools(
+        engine,
+        gateway,
+        Store(settings.blobs),
+        clock.now,
+        office=settings.office,
+        seal=keeper,
+        speaking=speaking,
+        fresh_password=fresh_password,
+    )
     Foreman(queue(settings), tools, parent).run()
     engine.dispose()
+
+
+def fresh_password() -> tuple[str, str]:
+    """A one-time password, and its hash as the gate checks it."""
+    word = one_time_password()
+    return word, generate_password_hash(word)
 
 
 def queue(settings: Settings) -> Huey:

@@ -23,6 +23,7 @@ from app.models import (
     ExamNotice,
     ExamSignup,
     Job,
+    LegacyImport,
     Message,
     Model,
     Parameter,
@@ -39,6 +40,8 @@ from app.vocabulary import (
     Deed,
     Education,
     JobState,
+    LegacyKind,
+    LegacyPhase,
     MatterKind,
     MessageState,
     PaperKind,
@@ -80,6 +83,7 @@ class Town:
     job: int
     entry: int
     returned: int  # for correction, with a mark
+    legacy: int  # an import of the old system, checked
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -136,14 +140,16 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     job = Job(kind="tidy", key=f"{region}{words}"[:120], payload={}, state=JobState.DONE, due_at=at, created_at=at,
               finished_at=at, attempts=1, fault=words)  # fmt: skip
     account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
-    session.add_all([step, back, board, signup, turned_down, message, job])
+    sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
+                         received_at=at, by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
+    session.add_all([step, back, board, signup, turned_down, message, job, sheet])
     session.commit()
     entry = session.scalar(select(func.max(Entry.id)))
     session.rollback()
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, message.id, job.id, entry,
-        cases[3].id,
+        cases[3].id, sheet.id,
     )  # fmt: skip
 
 
@@ -240,6 +246,9 @@ DOORS = {
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
     ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
     ("GET", "/diary/show/{}"): ("entry", {ADMIN: 200}),
+    ("GET", "/legacy/{}"): ("legacy", {ADMIN: 200}),
+    ("POST", "/legacy/{}/report.xlsx"): ("legacy", {ADMIN: 404}),  # nothing lies in the store
+    ("POST", "/legacy/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # told so on the import's page
 }
 # A word stands in these addresses besides the row, or none but the word: tested below, and by the tests of their rooms.
 LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
@@ -247,6 +256,7 @@ WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
     *("/parameters/{}", "/parameters/{}/restore"),
+    *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
 NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
@@ -280,6 +290,8 @@ def test_doors_with_a_word_in_their_address_are_locked_alike(everybody, changsha
     mine[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # told so on the list
     mine[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
     mine[ADMIN] |= {"/parameters/nonsense": 404, "/parameters/province/restore": 404, "/parameters/lock_after/restore": 302}
+    mine[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
+    mine[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
     before = everything(session)
     for holder, gets in mine.items():
         for address, expected in gets.items():
@@ -403,12 +415,14 @@ LISTS = {
         "/exam/notices/",
         "/exam/signups/",
         "/certificates/",
+        "/legacy-passes/list/",
+        "/legacy-certificates/list/",
     ),
     EXAM: ("/exam/notices/", "/exam/review/"),
     ACCEPTANCE: ("/acceptance/", "/closed/"),
     REVIEWER: ("/review/",),
     APPROVER: ("/approval/",),
-    VIEWER: ("/closed/", "/certificates/"),
+    VIEWER: ("/closed/", "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/"),
     ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/", "/diary/list/"),
 }
 ADDED = {CLERK: ("/people/add", "/qualifications/add", "/enterprise/"), EXAM: ("/exam/notices/add",),

@@ -75,9 +75,9 @@ def test_the_readme_names_every_demonstration_account_and_its_role():
 
 def test_every_command_in_the_readme_exists():
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    commands = set(re.findall(r'add\("(\w+)"', (HOUSE / "cli.py").read_text()))
+    commands = set(re.findall(r'add\(\s*"([\w-]+)"', (HOUSE / "cli.py").read_text()))
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)) <= targets
-    assert set(re.findall(r"(?:^|`|/)anguan ([a-z]+)", README, re.MULTILINE)) <= commands
+    assert set(re.findall(r"(?:^|`|/)anguan ([a-z][a-z-]*)", README, re.MULTILINE)) <= commands
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))

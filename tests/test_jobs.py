@@ -12,15 +12,28 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import jobs, throttle
+from app import jobs, legacy, throttle
 from app.certificates import printing
 from app.certificates.seal.authority import EmbeddedSeal
+from app.config import Office
 from app.errors import NotAllowed, NotFound
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
-from app.models import Bucket, CertificateEvent, CertificateVersion, Entry, Job, Message, Worker
+from app.models import (
+    Account,
+    Bucket,
+    CertificateEvent,
+    CertificateVersion,
+    Entry,
+    ExamPass,
+    Job,
+    LegacyImport,
+    Message,
+    Worker,
+)
+from app.sheets import write
 from app.storage import Store
-from app.vocabulary import JobState, MessageState, Role
+from app.vocabulary import JobState, LegacyKind, LegacyPhase, MessageState, Role
 from tests import make
 from tests.printed import printed
 from tests.seals import embedded
@@ -416,6 +429,53 @@ def twice(session: Session, tools: Tools, kind: str, payload=None) -> Iterator[N
     tools.now.at += LEASE
     assert run_due(tools, jobs.HANDLERS, most=1) == [JobState.DONE]
     yield
+
+
+def old_sheet(session: Session, tools: Tools, kind: LegacyKind, **cells) -> int:
+    """A sheet of the old system as it waits for its check."""
+    data, admin = write(legacy.COLUMNS[kind], [cells], sheet_title="x"), make.officer(Role.ADMIN)
+    course = legacy.receive(session, tools.store, kind, data, "x.xlsx", admin, at=make.NOON, office=Office())
+    session.commit()
+    return course.id
+
+
+def told(session: Session, *columns) -> tuple:
+    found = tuple(session.execute(select(*columns)).one())
+    session.rollback()
+    return found
+
+
+PASS = {"name": "李雷", "category": "C1", "passed_on": "2025-10-01"}
+
+
+def test_run_twice_legacy_check__a_sheet_is_checked_once(session, tools):
+    number = old_sheet(session, tools, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
+    for _time in twice(session, tools, "legacy_check", {"import": number, "locale": "zh"}):
+        assert told(session, LegacyImport.phase, LegacyImport.total) == (LegacyPhase.CHECKED, 1)
+
+
+def test_run_twice_legacy_import__a_row_is_taken_over_once(session, tools):
+    number = old_sheet(session, tools, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
+    legacy.check(legacy.Means(tools.sessions, tools.store, lambda *_: None), number, at=make.NOON)
+    digest = told(session, LegacyImport.sha256)[0]
+    legacy.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
+    for _time in twice(session, tools, "legacy_import", {"import": number, "locale": "zh"}):
+        assert told(session, func.count(ExamPass.id)) == (1,)
+        assert told(session, LegacyImport.phase, LegacyImport.done) == (LegacyPhase.DONE, 1)
+
+
+def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, tools, app):
+    number = old_sheet(session, tools, LegacyKind.ACCOUNTS, enterprise="湘江公司", uscc=make.uscc())
+    means = legacy.Means(tools.sessions, tools.store, lambda *_: None)
+    legacy.check(means, number, at=make.NOON)
+    legacy.confirm(session, number, told(session, LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON)
+    session.commit()
+    legacy.take_over(means, number, at=make.NOON)
+    words = iter([("Word", "hash"), ("Other", "another")])
+    busy = replace(tools, fresh_password=lambda: next(words))
+    payload = {"import": number, "locale": "zh", "asked_at": make.NOON.isoformat()}
+    for _time in twice(session, busy, "legacy_passwords", payload):
+        assert told(session, Account.password) == ("hash",)
 
 
 def test_every_handler_is_run_twice_here():

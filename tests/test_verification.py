@@ -289,7 +289,7 @@ def test_after_the_first_visit_the_page_works_without_the_network(page, app, ses
     page.goto("/verify")
     page.evaluate("navigator.serviceWorker.ready")
     page.reload()
-    page.wait_for_function("document.getElementById('list-age').textContent.length > 0")
+    page.wait_for_selector("#list-age:not(:empty)")
     page.context.set_offline(True)
     page.goto(f"/verify#{digits_until(9)}")
     page.wait_for_selector("#verdict:not([hidden])")

@@ -4,7 +4,7 @@ Law: a guess is charged before it is looked at, in a transaction of its own. Unk
 give the same answer after the same work, so none of them can be told from the others.
 """
 
-import unicodedata
+import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from app import throttle
 from app.config import Office
 from app.errors import HouseError, Refusal, TooMany
+from app.identity import fold_user_name
 from app.login.admit import Method, Proof
 from app.models import Account
 
@@ -26,6 +27,7 @@ ADDRESS_WINDOW = 15 * 60
 LONGEST = 128  # hashing what is longer would cost us more than the sender
 SHORTEST_NAME = 3  # a password may well hold the user name "a"
 CLASSES = 3  # of: small letters, capitals, digits, other marks
+MARKS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of one-time passwords: none that look alike
 
 
 class WrongPassword(HouseError):
@@ -83,7 +85,7 @@ def guess_key(name: str) -> str:
 
 def normal(username: str) -> str:
     """The one spelling of a user name: full-width and half-width, large and small letters are the same."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold()).strip()
+    return fold_user_name(username)
 
 
 def find(session: Session, username: str) -> Account | None:
@@ -95,6 +97,14 @@ def matches(stored: str | None, password: str) -> bool:
     """Whether this is the password of that hash. Costs one hash in any case, so that time tells nothing."""
     fits = check_password_hash(stored or dummy(), password[:LONGEST])
     return fits and stored is not None and bool(password.strip("\0")) and len(password) <= LONGEST
+
+
+def one_time_password() -> str:
+    """Sixteen characters of three classes; whoever gets it must change it at the first sign-in."""
+    while True:
+        word = "".join(secrets.choice(MARKS) for _place in range(16))
+        if any(c.isdigit() for c in word) and any(c.islower() for c in word) and any(c.isupper() for c in word):
+            return word
 
 
 def dummy() -> str:

@@ -96,6 +96,13 @@ PERMISSIONS: Declaration = {
     "Parameter": to(ADMIN, "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
+    # the old system's records
+    "LegacyImports": to(ADMIN, MENU),
+    "Legacy": to(ADMIN, "can_home", "can_template", "can_hand_in", "can_course", "can_step", "can_report", "can_passwords"),
+    "LegacyPasses": to(PARTIES, MENU),
+    "LegacyPass": to(PARTIES, "can_list"),
+    "LegacyCertificates": to(PARTIES, MENU),
+    "LegacyCertificate": to(PARTIES, "can_list"),
     # basic information
     "Basics": to(CLERK, MENU),
     "Own enterprise": to(CLERK, MENU),

@@ -4,9 +4,23 @@ Law: a foreign workbook is measured before it is parsed, and each of its cells i
 a workbook of ours holds what it was given. Text that was pasted, and CSV, is read by the same rules.
 """
 
-from app.sheets.columns import CellError, Column, Limits, Reading, Row, SheetRefused
+from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused
+from app.sheets.guard import examine
 from app.sheets.pasted import read_text
-from app.sheets.reading import read
+from app.sheets.reading import read, read_lines
 from app.sheets.writing import write
 
-__all__ = ["CellError", "Column", "Limits", "Reading", "Row", "SheetRefused", "read", "read_text", "write"]
+__all__ = [
+    "CellError",
+    "Column",
+    "Limits",
+    "Line",
+    "Reading",
+    "Row",
+    "SheetRefused",
+    "examine",
+    "read",
+    "read_lines",
+    "read_text",
+    "write",
+]

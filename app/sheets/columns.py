@@ -30,6 +30,8 @@ class Column:
     required: bool = True
     width: int = 14  # in characters of the digit 0, as Excel counts
     text: bool = True  # written as a text cell, so that an ID number keeps its digits
+    also: tuple[str, ...] = ()  # other titles it goes by in sheets that others made
+    may_lack: bool = False  # reads as empty where no column has its title
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,20 @@ class Row:
 
     number: int
     values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row with content, sound or not: its cells as they are shown, those that could be read, and what is wrong."""
+
+    number: int
+    shown: dict[str, str]
+    values: dict[str, Any]
+    errors: list[CellError]
+
+    @property
+    def is_sound(self) -> bool:
+        return len(self.values) == len(self.shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,11 @@ def unpack(data: bytes, limits: Limits) -> dict[str, bytes]:
     return parts
 
 
+def examine(data: bytes, limits: Limits) -> None:
+    """Refuse at the door what no reader will take later; no cell is looked at."""
+    first_visible_sheet(unpack(data, limits))
+
+
 def _check_kind(data: bytes, limits: Limits) -> None:
     if not data:
         raise SheetRefused(_("The file is empty. Please choose the workbook again."), code="empty-file")

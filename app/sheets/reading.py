@@ -5,7 +5,7 @@ Law: nothing is read as empty, rounded or computed in silence.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
 from app.errors import HouseError
-from app.sheets.columns import CellError, Column, Limits, Reading, Row, SheetRefused
+from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused
 from app.sheets.guard import first_visible_sheet, unpack
 from app.sheets.survey import Survey, too_many_rows
 
@@ -31,6 +31,24 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
     All bad cells are named at once, up to ``MOST_ERRORS`` and a last entry that says how many more there are.
     Raises ``SheetRefused`` if the file is not a plain workbook of a sensible size.
     """
+    errors, lines = read_lines(data, columns, most_rows=most_rows, limits=limits)
+    if errors:
+        return Reading([], errors)
+    reading = Reading()
+    for line in lines:
+        reading.errors.extend(line.errors)
+        if line.is_sound:
+            reading.rows.append(Row(line.number, line.values))
+    return Reading(reading.rows, listed(reading.errors))
+
+
+def read_lines(
+    data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: Limits | None = None
+) -> tuple[list[CellError], Iterator[Line]]:
+    """What is wrong with the header, or every row with content, one after the other, for whoever takes the sound ones.
+
+    Raises ``SheetRefused`` as ``read`` does.
+    """
     limits = limits or Limits()
     parts = unpack(data, limits)
     name, body = first_visible_sheet(parts)
@@ -38,15 +56,25 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
     grid = _grid(data, name, survey.reach)
     header, places, errors = _find_header(grid, columns)
     if errors:
-        return Reading([], errors)
+        return errors, iter(())
     if len(grid) - header > most_rows:
         raise too_many_rows(most_rows)
-    faults = _faults_below(header, len(grid), places, survey)
-    reading = Reading()
+    faults = _faults_below(header, len(grid), [place for place in places if place], survey)
+    return [], _lines(columns, grid, header, places, faults)
+
+
+def _lines(
+    columns: Sequence[Column],
+    grid: list[list[object]],
+    header: int,
+    places: list[int],
+    faults: Mapping[tuple[int, int], object],
+) -> Iterator[Line]:
     for number, cells in enumerate(grid[header:], start=header + 1):
-        wanted = [(column, place, cells[place - 1]) for column, place in zip(columns, places, strict=True)]
-        read_row(reading, number, wanted, faults)
-    return Reading(reading.rows, listed(reading.errors))
+        wanted = [(column, place, cells[place - 1] if place else "") for column, place in zip(columns, places, strict=True)]
+        line = line_of(number, wanted, faults)
+        if line is not None:
+            yield line
 
 
 def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
@@ -65,22 +93,24 @@ def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
 
 
 def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[int, list[int], list[CellError]]:
-    """The header's row number, the column number of each column, and what is wrong with the header."""
-    wanted = [title_of(column.title) for column in columns]
+    """The header's row number, the column number of each column (0: not there), and what is wrong with the header."""
+    wanted = [{title_of(column.title), *column.also} for column in columns]
+    known = set().union(*wanted)
     heads = [[title_of(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
     at = max(
         range(len(heads)),
-        key=lambda index: len(set(wanted).intersection(heads[index])),
+        key=lambda index: len(known.intersection(heads[index])),
     )
-    errors = []
-    for column, title in zip(columns, wanted, strict=True):
-        times = heads[at].count(title)
-        if times == 0:
+    errors, places = [], []
+    for column, titles in zip(columns, wanted, strict=True):
+        found = [place for place, head in enumerate(heads[at], start=1) if head in titles]
+        places.append(found[0] if found else 0)
+        if not found and not column.may_lack:
             errors.append(CellError(at + 1, column.title, _("This column is missing.")))
-        elif times > 1:
-            sentence = _("This column title stands %(n)s times in the sheet. Please keep only one.", n=times)
+        elif len(found) > 1:
+            sentence = _("This column title stands %(n)s times in the sheet. Please keep only one.", n=len(found))
             errors.append(CellError(at + 1, column.title, sentence))
-    return at + 1, [] if errors else [heads[at].index(title) + 1 for title in wanted], errors
+    return at + 1, [] if errors else places, errors
 
 
 def _faults_below(header: int, last: int, places: list[int], survey: Survey) -> dict[tuple[int, int], object]:
@@ -107,23 +137,32 @@ def read_row(
     cells: list[tuple[Column, int, object]],
     faults: Mapping[tuple[int, int], object],
 ) -> None:
+    """Put a row with content where it belongs: among the sound ones, or its bad cells among the errors."""
+    line = line_of(number, cells, faults)
+    if line is not None:
+        reading.errors.extend(line.errors)
+        if line.is_sound:
+            reading.rows.append(Row(number, line.values))
+
+
+def line_of(number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]) -> Line | None:
+    """None where there is nothing in the row."""
     named = {place: faults[number, place] for _column, place, _raw in cells if (number, place) in faults}
     if not named and all(isinstance(raw, str) and not fold(raw) for _column, _place, raw in cells):
-        return
-    values: dict[str, Any] = {}
+        return None
+    line = Line(number, {column.key: str(raw) for column, _place, raw in cells}, {}, [])
     for column, place, raw in cells:
         if place in named:
             if named[place]:
-                reading.errors.append(CellError(number, column.title, named[place]))
+                line.errors.append(CellError(number, column.title, named[place]))
             continue
         try:
-            values[column.key] = _value(column, raw)
+            line.values[column.key] = _value(column, raw)
         except HouseError as error:
-            reading.errors.append(CellError(number, column.title, error.sentence))
+            line.errors.append(CellError(number, column.title, error.sentence))
         except ValueError as error:
-            reading.errors.append(CellError(number, column.title, error.args[0]))
-    if len(values) == len(cells):
-        reading.rows.append(Row(number, values))
+            line.errors.append(CellError(number, column.title, error.args[0]))
+    return line
 
 
 def _value(column: Column, raw: object) -> Any:
@@ -162,7 +201,7 @@ def fold(text: str) -> str:
 
 
 def title_of(cell: object) -> str:
-    return re.sub(r"\s+", "", fold(str(cell)))
+    return re.sub(r"[\s*]+", "", fold(str(cell)))  # a star marks what must be filled in
 
 
 def _text(raw: object) -> str:

@@ -1,0 +1,29 @@
+"""The old system's records: its accounts, those who passed its exams, the certificates it issued; taken over from sheets.
+
+Law: lenient about numbers and dates, strict about who somebody is. A row that is sound goes in, one that is not is refused by
+name; what changed here since is never overwritten. The same sheet twice, or half, or two at once, makes nothing double.
+"""
+
+from app.legacy.columns import COLUMNS, template
+from app.legacy.errand import Means, check, take_over
+from app.legacy.firstwords import fetch_passwords, make_passwords, without_password
+from app.legacy.imports import LARGEST, MOST_ROWS, confirm, discard, expire, objects, receive, report_of
+
+__all__ = [
+    "COLUMNS",
+    "LARGEST",
+    "MOST_ROWS",
+    "Means",
+    "check",
+    "confirm",
+    "discard",
+    "expire",
+    "fetch_passwords",
+    "make_passwords",
+    "objects",
+    "receive",
+    "report_of",
+    "take_over",
+    "template",
+    "without_password",
+]

@@ -1,0 +1,181 @@
+"""历史合格人员: certificates that the old system issued (R93, R133): on paper, so without a print or a QR code of ours.
+
+Law: a number is free text and names one certificate. Once printed here it is this system's, and no sheet changes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import exists, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.legacy.columns import category_in, title_of
+from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict, plain
+from app.legacy.parties import Refused
+from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
+from app.sheets import Line
+from app.vocabulary import Category, CertificateDeed, CertificateStatus, LegacyKind
+
+_DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
+_COLUMNS = ("category", "enterprise_id", "holder", "printed_enterprise", *_DAYS, "status", "status_reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    id: int
+    id_number: str
+    enterprise_id: int
+    now: Plain
+    settled: bool
+
+
+class Certificates(Ledger):
+    kind = LegacyKind.CERTIFICATES
+
+    def __init__(self, lines: Sequence[Line], on: date, province: str) -> None:
+        super().__init__(lines, on, province)
+        self.standing: dict[str, Standing] = {}
+
+    def key_of(self, line: Line) -> str:
+        return str(line.values["number"])
+
+    def load(self, session: Session, lines: Sequence[Line]) -> None:
+        printed = exists().where(CertificateVersion.certificate_id == Certificate.id)
+        query = (
+            select(
+                *(getattr(Certificate, name) for name in ("id", "number", *_COLUMNS, "is_electronic")),
+                Person.id_number,
+                Enterprise.uscc,
+                printed.label("printed"),
+            )
+            .join(Person, Person.id == Certificate.person_id)
+            .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
+            .where(Certificate.number.in_([self.key_of(line) for line in lines]))
+            .order_by(Certificate.id)
+            .with_for_update(of=Certificate)
+        )
+        for row in session.execute(query):
+            now = {
+                "category": row.category.value,
+                "uscc": row.uscc,
+                "name": row.holder,
+                "enterprise": row.printed_enterprise,
+                "status": row.status.value,
+                "status_reason": row.status_reason,
+                **{day: getattr(row, day).isoformat() for day in _DAYS},
+            }
+            self.standing[row.number] = Standing(
+                row.id, row.id_number, row.enterprise_id, now, row.is_electronic or row.printed
+            )
+
+    # --- looking -------------------------------------------------------------------------------------------
+
+    def judge(self, line: Line, key: str) -> Verdict:
+        there = self.standing.get(key)
+        if there is not None and there.id_number != line.values["id_number"]:
+            raise Refused(_("This number is on record for another person: the ID number differs."))
+        terms = self._terms(line)
+        firm = self.parties.firm_of(line)
+        if firm is None:
+            raise Refused(_("Please name the enterprise that the certificate belongs to: its credit code, or its name."))
+        human = self.parties.human_of(line, firm)
+        sheet = {name: plain(value) for name, value in terms.items()} | {
+            "uscc": firm.uscc,
+            "name": line.values["name"],
+            "enterprise": line.values.get("enterprise") or (there.now["enterprise"] if there else firm.name),
+        }
+        if there is None:
+            verdict = Verdict(line, ADDED, key=key, taken=sheet)
+        else:
+            said = {name: value for name, value in sheet.items() if line.values.get(name) is not None or name == "uscc"}
+            verdict = self.compared(line, key, said, there.now, settled=there.settled)
+            verdict.row_id = there.id
+            after = {**there.now, **verdict.changes}
+            if after["valid_to"] < after["valid_from"]:
+                raise Refused(_("The last day of validity lies before the first."))
+        verdict.firm, verdict.human = firm, human
+        if human.works_elsewhere(firm):
+            verdict.reasons.append(_("On the books this person has another employer, which is kept."))
+        return verdict
+
+    def _terms(self, line: Line) -> dict[str, Any]:
+        """Category, days and status, as far as the row says them, and what follows from one of them for another."""
+        values, number = line.values, line.values["number"]
+        issued_on = values["issued_on"] or values["valid_from"] or values["first_issued_on"]
+        if issued_on is None:
+            raise Refused(_("Please give the day of issue or the first day of validity."))
+        days = {
+            "first_issued_on": values["first_issued_on"] or issued_on,
+            "issued_on": issued_on,
+            "valid_from": values["valid_from"] or issued_on,
+            "valid_to": values["valid_to"],
+        }
+        if days["valid_to"] < days["valid_from"]:
+            raise Refused(_("The last day of validity lies before the first."))
+        if days["issued_on"] > self.on or days["first_issued_on"] > days["issued_on"]:
+            raise Refused(_("The days of issue cannot be right: the first one comes first, and none is still to come."))
+        category, status = values["category"] or _category_in(number), values["status"] or CertificateStatus.VALID
+        reason = values["status_reason"] or ""
+        if status is CertificateStatus.OTHER and not reason:
+            raise Refused(_("The status “other” needs a note that says which."))
+        if status is CertificateStatus.EXPIRED:  # never stored: it follows from the last day
+            if days["valid_to"] >= self.on:
+                raise Refused(_("The status says expired, but the last day of validity is still to come."))
+            status = CertificateStatus.VALID
+        return {"category": category.value, **days, "status": status.value, "status_reason": reason}
+
+    # --- writing -------------------------------------------------------------------------------------------
+
+    def add(self, session: Session, new: Sequence[Verdict], deed: Deed) -> None:
+        session.execute(insert(Certificate), [{**self._row(verdict), "number": verdict.key} for verdict in new])
+        by_number = {verdict.key: verdict for verdict in new}
+        for row in session.execute(select(Certificate.id, Certificate.number).where(Certificate.number.in_(by_number))):
+            by_number[row.number].row_id = row.id
+        self._record(session, new, deed, lambda _verdict: "")
+
+    def update(self, session: Session, changed: Sequence[Verdict], deed: Deed) -> None:
+        session.execute(update(Certificate), [{**self._row(verdict), "id": verdict.row_id} for verdict in changed])
+        self._record(session, changed, deed, self._what_changed)
+
+    def _row(self, verdict: Verdict) -> dict[str, Any]:
+        """All columns that a sheet rules, so that every row goes in one statement; what the sheet may not change stays."""
+        there = self.standing.get(verdict.key)
+        now: Plain = {**there.now, **verdict.changes} if there else verdict.taken
+        assert verdict.human is not None  # noqa: S101 - judge has given it both
+        assert verdict.firm is not None  # noqa: S101
+        row = {
+            "category": Category(now["category"]),  # type: ignore[call-arg]
+            "holder": now["name"],
+            "printed_enterprise": now["enterprise"],
+            "status": CertificateStatus(now["status"]),  # type: ignore[call-arg]
+            "status_reason": now["status_reason"],
+            **{day: date.fromisoformat(now[day]) for day in _DAYS},
+        }
+        if there is None:
+            row |= {"person_id": verdict.human.id, "is_electronic": False}
+        moved = there is None or "uscc" in verdict.changes
+        return row | {"enterprise_id": verdict.firm.id if moved or there is None else there.enterprise_id}
+
+    def _what_changed(self, verdict: Verdict) -> str:
+        fields = "、".join(str(title_of(self.kind, name)) for name in verdict.changes)
+        return str(_("Corrected by a later sheet: %(fields)s", fields=fields))[:500]
+
+    def _record(self, session: Session, verdicts: Sequence[Verdict], deed: Deed, why: Any) -> None:
+        who = {"actor": deed.actor, "at": deed.at, "deed": CertificateDeed.IMPORTED, "actor_id": None, "application_id": None}
+        rows = []
+        for verdict in verdicts:
+            there = self.standing.get(verdict.key)
+            code = verdict.changes.get("status") or (there.now if there else verdict.taken)["status"]
+            status = CertificateStatus(code)  # type: ignore[call-arg]
+            rows.append({"certificate_id": verdict.row_id, "status": status, "reason": why(verdict), **who})
+        session.execute(insert(CertificateEvent), rows)
+
+
+def _category_in(number: str) -> Category:
+    found = category_in(number)
+    if found is None:
+        raise Refused(_("The number does not tell the category. Please fill it in."))
+    return found

@@ -1,0 +1,104 @@
+"""First passwords of imported accounts: made together, handed out once, known to nobody else afterwards.
+
+Law: the house keeps hashes. The words themselves lie sealed in the store until they are fetched, once, or a day has gone by;
+whoever has signed in, or has been given another password, is left out.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.db import keyring, only_reading
+from app.errors import Stale
+from app.legacy.errand import Means
+from app.legacy.imports import PASSWORDS
+from app.models import Account, Enterprise, LegacyImport, LegacyRecord
+from app.scope import Actor
+from app.sheets import Column, write
+from app.storage import Store
+from app.vocabulary import Deed, LegacyKind, Role
+
+COLUMNS = (
+    Column("enterprise", _("Enterprise name"), width=34),
+    Column("uscc", _("Unified social credit code"), width=24),
+    Column("contact", _("Contact"), width=12),
+    Column("username", _("User name"), width=24),
+    Column("word", _("One-time password"), width=22),
+)
+_NOTE = _("Each password works once: it must be changed at the first sign-in. Hand every enterprise its own row only.")
+
+
+def _never_in() -> ColumnElement[bool]:
+    return and_(Account.last_login.is_(None), Account.must_change_password, Account.active)
+
+
+def _of_import(import_id: int) -> Select[int]:
+    return select(LegacyRecord.row_id).where(LegacyRecord.kind == LegacyKind.ACCOUNTS, LegacyRecord.import_id == import_id)
+
+
+def without_password(session: Session, import_id: int) -> int:
+    """How many accounts of this import nobody has signed in to yet."""
+    query = select(func.count(Account.id)).where(Account.id.in_(_of_import(import_id)), _never_in())
+    return session.scalar(query) or 0
+
+
+def make_passwords(
+    means: Means, import_id: int, fresh: Callable[[], tuple[str, str]], *, asked_at: datetime, at: datetime
+) -> None:
+    """A password for each of these accounts, all of them in one transaction, together with the sheet to be fetched.
+
+    ``fresh`` gives a word and its hash, which takes its time; killed in the middle, nothing has changed. Passwords that were
+    made before and not used are replaced, unless they were made after they were asked for: this is a second run then.
+    """
+    with only_reading(), means.sessions() as session:
+        made_at = session.scalar(select(LegacyImport.passwords_at).where(LegacyImport.id == import_id))
+        accounts = session.execute(
+            select(Account.id, Account.username, Enterprise.name, Enterprise.uscc, Enterprise.contact)
+            .join(Enterprise, Enterprise.id == Account.enterprise_id)
+            .where(Account.id.in_(_of_import(import_id)), _never_in())
+            .order_by(Enterprise.name, Account.id)
+        ).all()
+    if not accounts or (made_at is not None and made_at >= asked_at):
+        return
+    rows, hashes = [], []
+    for done, account in enumerate(accounts, start=1):
+        word, hashed = fresh()
+        rows.append({"enterprise": account.name, "uscc": account.uscc, "contact": account.contact})
+        rows[-1] |= {"username": account.username, "word": word}
+        hashes.append({"account": account.id, "hash": hashed})
+        means.told(done, len(accounts))
+    sheet = write(COLUMNS, rows, sheet_title=_("First passwords"), note=_NOTE)
+    sealed = means.store.put(keyring.seal_bytes(sheet, PASSWORDS))
+    with means.sessions.begin() as session:
+        not_since = LegacyImport.passwords_at.is_(None) | (LegacyImport.passwords_at < asked_at)
+        put_by = update(LegacyImport).where(LegacyImport.id == import_id, not_since)
+        put_by = put_by.values(passwords_object=sealed, passwords_at=at).returning(LegacyImport.id)
+        if session.execute(put_by.execution_options(synchronize_session=False)).first() is None:
+            return
+        _give(session, hashes)
+
+
+def _give(session: Session, hashes: list[dict[str, object]]) -> None:
+    table = Account.__table__
+    still = (table.c.id == bindparam("account"), table.c.last_login.is_(None), table.c.must_change_password)
+    given = update(table).where(*still).values(password=bindparam("hash"), session_version=table.c.session_version + 1)
+    session.connection().execute(given, hashes)
+
+
+def fetch_passwords(session: Session, store: Store, import_id: int, actor: Actor, *, at: datetime) -> tuple[bytes, str]:
+    """The sheet of passwords, once: ``Stale`` for whoever comes second. The caller commits, then removes the object."""
+    actor.demand(Role.ADMIN)
+    there = session.scalar(select(LegacyImport.passwords_object).where(LegacyImport.id == import_id))
+    taken = update(LegacyImport).where(LegacyImport.id == import_id, LegacyImport.passwords_object == (there or "-"))
+    taken = taken.values(passwords_object=None).returning(LegacyImport.id)
+    if session.execute(taken.execution_options(synchronize_session=False)).first() is None or there is None:
+        raise Stale(_("These passwords have been fetched already, or have expired. Please make new ones."))
+    data = keyring.open_bytes(store.read(there), PASSWORDS)
+    audit.note(session, actor.name, Deed.EXPORT, LegacyImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
+    session.flush()
+    session.expire_all()
+    return data, there

@@ -1,0 +1,197 @@
+"""The people and enterprises that old records speak of: found on the books, or to be put there.
+
+Law: a person is one by ID number, an enterprise by credit code, in whichever sheet they stand. Who is on the books stays as
+the books have them; an employer is taken over with a new person and never changed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import insert, or_, select
+from sqlalchemy.orm import Session
+
+from app.identity import birth_date, fold, fold_enterprise_name, fold_name, sex
+from app.legacy.columns import short_and_long, variants
+from app.models import Enterprise, Person, Region
+from app.sheets import Line
+from app.vocabulary import AccountSource, Registration
+
+
+@dataclass(slots=True, eq=False)
+class Firm:
+    """An enterprise; without an id it is still to be put on the books."""
+
+    name: str
+    uscc: str
+    region_code: str
+    id: int | None = None
+    source: AccountSource = AccountSource.LEGACY
+    contact: str = ""
+    mobile: str | None = None
+    legal_representative: str = ""
+    address: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Human:
+    """A person; without an id they are still to be put on the books."""
+
+    name: str
+    id_number: str
+    firm: Firm | None
+    id: int | None = None
+    employer_id: int | None = None
+
+    def works_elsewhere(self, firm: Firm | None) -> bool:
+        """Whether the books, or an earlier row, have them with another enterprise than this row."""
+        if firm is None:
+            return False
+        if self.firm is not None:
+            return self.firm.uscc != firm.uscc
+        return self.employer_id is not None and self.employer_id != firm.id
+
+
+class Refused(Exception):
+    """Why a row cannot be taken over, as a sentence."""
+
+
+class Parties:
+    """Everybody whom the rows so far have named. What a dry run would put on the books is remembered like the rest."""
+
+    def __init__(self, province: str) -> None:
+        self.province = province
+        self.firms: dict[str, Firm] = {}
+        self.humans: dict[str, Human] = {}
+        self.regions: dict[str, str] = {}
+        self._named: dict[str, set[str]] = defaultdict(set)  # folded name -> credit codes
+
+    def load(self, session: Session, lines: Sequence[Line]) -> None:
+        """In three questions: the regions, the enterprises and the people these rows speak of."""
+        self.regions = {row.code: row.name for row in session.execute(select(Region.code, Region.name))}
+        codes = {line.values["uscc"] for line in lines if line.values.get("uscc")}
+        names = {name for line in lines if line.values.get("enterprise") for name in variants(line.values["enterprise"])}
+        for row in session.execute(
+            select(
+                Enterprise.id,
+                Enterprise.name,
+                Enterprise.uscc,
+                Enterprise.region_code,
+                Enterprise.source,
+                Enterprise.contact,
+                Enterprise.contact_mobile,
+                Enterprise.legal_representative,
+                Enterprise.address,
+            ).where(or_(Enterprise.uscc.in_(codes), Enterprise.name.in_(names)))
+        ):
+            more = (row.id, row.source, row.contact, row.contact_mobile, row.legal_representative, row.address)
+            self.adopt_firm(Firm(row.name, row.uscc, row.region_code, *more))
+        numbers = {line.values["id_number"] for line in lines if "id_number" in line.values}
+        if numbers:
+            people = select(Person.id, Person.name, Person.id_number, Person.enterprise_id)
+            for one in session.execute(people.where(Person.id_number_key.in_(numbers))):
+                self.humans[one.id_number] = Human(one.name, one.id_number, None, one.id, one.enterprise_id)
+
+    def adopt_firm(self, firm: Firm) -> None:
+        self.firms[firm.uscc] = firm
+        self._named[fold_enterprise_name(firm.name)].add(firm.uscc)
+
+    # --- whom a row means ----------------------------------------------------------------------------------
+
+    def firm_of(self, line: Line) -> Firm | None:
+        """The enterprise of a row, new if its credit code is unknown; None where the row names none. Raises ``Refused``."""
+        name, uscc = line.values.get("enterprise"), line.values.get("uscc")
+        if uscc:
+            known = self.firms.get(uscc)
+            if known is None and not name:
+                raise Refused(_("No enterprise with this credit code is on the books. Please add its name to the row."))
+            return known or Firm(name or "", uscc, self.region_of(uscc))
+        if not name:
+            return None
+        codes = self._named[fold_enterprise_name(name)]
+        if not codes:
+            raise Refused(_("No enterprise of this name is on the books. Please add its credit code to the row."))
+        if len(codes) > 1:
+            raise Refused(_("Several enterprises bear this name. Please add the credit code to the row."))
+        return self.firms[next(iter(codes))]
+
+    def region_of(self, uscc: str, said: str | None = None) -> str:
+        """A region's code by its name or number, else the prefecture in which the credit code was given out."""
+        if said:
+            wanted = fold(said)
+            for code, name in self.regions.items():
+                if wanted == code or wanted in short_and_long(name):
+                    return code
+            raise Refused(_("“%(text)s” is not a region of this province.", text=said[:20]))
+        code = f"{uscc[2:6]}00"
+        return code if code in self.regions else self.province
+
+    def human_of(self, line: Line, firm: Firm | None) -> Human:
+        """The person of a row, new if the ID number is unknown. Raises ``Refused`` where the name differs."""
+        name, number = line.values["name"], line.values["id_number"]
+        known = self.humans.get(number)
+        if known is None:
+            return Human(name, number, firm)
+        if fold_name(known.name).casefold() != name.casefold():
+            raise Refused(_("The name differs from the one on record for this ID number. Please check both."))
+        return known
+
+    def adopt(self, *parties: Firm | Human | None) -> None:
+        """These stand in a row that is taken over."""
+        for party in parties:
+            if isinstance(party, Firm):
+                self.adopt_firm(party)
+            elif party is not None:
+                self.humans.setdefault(party.id_number, party)
+
+    # --- onto the books -----------------------------------------------------------------------------------
+
+    def write(self, session: Session, firms: Iterable[Firm | None], humans: Iterable[Human]) -> None:
+        """Insert who is new among these, and learn their ids; four statements at most."""
+        self._write_firms(session, {firm.uscc: firm for firm in firms if firm is not None and firm.id is None})
+        self._write_humans(session, {human.id_number: human for human in humans if human.id is None})
+
+    @staticmethod
+    def _write_firms(session: Session, new: dict[str, Firm]) -> None:
+        if not new:
+            return
+        rows = [
+            {
+                "name": firm.name,
+                "uscc": firm.uscc,
+                "region_code": firm.region_code,
+                "address": firm.address,
+                "legal_representative": firm.legal_representative,
+                "contact": firm.contact,
+                "contact_mobile": firm.mobile,
+                "source": AccountSource.LEGACY,
+                "registration": Registration.APPROVED,
+            }
+            for firm in new.values()
+        ]
+        session.execute(insert(Enterprise), rows)
+        for row in session.execute(select(Enterprise.id, Enterprise.uscc).where(Enterprise.uscc.in_(new))):
+            new[row.uscc].id = row.id
+
+    @staticmethod
+    def _write_humans(session: Session, new: dict[str, Human]) -> None:
+        if not new:
+            return
+        rows = [
+            {
+                "enterprise_id": human.firm.id if human.firm else None,
+                "name": human.name,
+                "id_number": number,
+                "id_number_key": number,
+                "sex": sex(number),
+                "birth_date": birth_date(number),
+                "major": "",
+            }
+            for number, human in new.items()
+        ]
+        session.execute(insert(Person), rows)
+        ids = select(Person.id, Person.id_number).where(Person.id_number_key.in_(new))
+        for row in session.execute(ids):
+            human = new[row.id_number]
+            human.id, human.employer_id = row.id, human.firm.id if human.firm else None

@@ -1,0 +1,101 @@
+"""历史考试通过人员: who passed which exam when (R65, R66).
+
+Law: one line per person and category; once its originals were verified or an application rests on it, it is settled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from app.legacy.ledger import ADDED, Deed, Ledger, Verdict
+from app.legacy.parties import Refused
+from app.models import ExamPass, Person
+from app.sheets import Line
+from app.vocabulary import LegacyKind, PassSource
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    id: int
+    passed_on: date
+    settled: bool
+
+
+class Passes(Ledger):
+    kind = LegacyKind.PASSES
+
+    def __init__(self, lines: Sequence[Line], on: date, province: str) -> None:
+        super().__init__(lines, on, province)
+        self.standing: dict[str, Standing] = {}
+
+    def key_of(self, line: Line) -> str:
+        return f"{line.values['id_number']}:{line.values['category'].value}"
+
+    def load(self, session: Session, lines: Sequence[Line]) -> None:
+        numbers = {line.values["id_number"] for line in lines}
+        query = (
+            select(
+                Person.id_number,
+                ExamPass.id,
+                ExamPass.category,
+                ExamPass.passed_on,
+                ExamPass.originals_verified_at,
+                ExamPass.used_by_application_id,
+            )
+            .join(Person, Person.id == ExamPass.person_id)
+            .where(Person.id_number_key.in_(numbers), ExamPass.source == PassSource.LEGACY)
+            .order_by(ExamPass.passed_on, ExamPass.id)  # of several, the latest counts, as it does for an application
+            .with_for_update(of=ExamPass)
+        )
+        for row in session.execute(query):
+            settled = row.originals_verified_at is not None or row.used_by_application_id is not None
+            self.standing[f"{row.id_number}:{row.category.value}"] = Standing(row.id, row.passed_on, settled)
+
+    def judge(self, line: Line, key: str) -> Verdict:
+        passed_on: date = line.values["passed_on"]
+        if passed_on > self.on:
+            raise Refused(_("The exam was passed on a day that is still to come. Please check the date."))
+        firm = self.parties.firm_of(line)
+        human = self.parties.human_of(line, firm)
+        sheet, there = {"passed_on": passed_on.isoformat()}, self.standing.get(key)
+        if there is None:
+            verdict = Verdict(line, ADDED, key=key, taken=sheet)
+        else:
+            verdict = self.compared(line, key, sheet, {"passed_on": there.passed_on.isoformat()}, settled=there.settled)
+            verdict.row_id = there.id
+        verdict.firm, verdict.human = firm, human
+        if human.works_elsewhere(firm):
+            verdict.reasons.append(_("On the books this person has another employer, which is kept."))
+        return verdict
+
+    def add(self, session: Session, new: Sequence[Verdict], deed: Deed) -> None:  # noqa: ARG002
+        by_place = {(_person(verdict), verdict.line.values["category"]): verdict for verdict in new}
+        rows = [
+            {"person_id": person_id, "category": category, "passed_on": verdict.line.values["passed_on"]}
+            | {"source": PassSource.LEGACY, "originals_verified_by": ""}
+            for (person_id, category), verdict in by_place.items()
+        ]
+        session.execute(insert(ExamPass), rows)
+        people = {person_id for person_id, _category in by_place}
+        mine = select(ExamPass.id, ExamPass.person_id, ExamPass.category).where(
+            ExamPass.person_id.in_(people), ExamPass.source == PassSource.LEGACY
+        )
+        for row in session.execute(mine.order_by(ExamPass.id)):
+            if (row.person_id, row.category) in by_place:
+                by_place[row.person_id, row.category].row_id = row.id
+
+    def update(self, session: Session, changed: Sequence[Verdict], deed: Deed) -> None:  # noqa: ARG002
+        session.execute(
+            update(ExamPass),
+            [{"id": verdict.row_id, "passed_on": date.fromisoformat(verdict.changes["passed_on"])} for verdict in changed],
+        )
+
+
+def _person(verdict: Verdict) -> int:
+    assert verdict.human is not None  # noqa: S101 - judge has given it one, and writing an id
+    assert verdict.human.id is not None  # noqa: S101
+    return verdict.human.id

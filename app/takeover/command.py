@@ -1,0 +1,83 @@
+"""The same import from a file on this machine: what ``anguan import-legacy`` does, told line by line.
+
+Law: thin over the functions that the pages use; a report is written for its owner's eyes only, and over no other file.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import sessionmaker
+
+from app import clock, legacy
+from app.config import BadSetting, Office
+from app.errors import HouseError
+from app.models import LegacyImport
+from app.scope import Actor
+from app.storage import Store
+from app.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
+
+BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What was asked for at the command line."""
+
+    kind: str  # the code of a ``LegacyKind``
+    file: Path
+    dry_run: bool = False
+    report: Path | None = None
+
+
+def take_over(engine: Engine, store: Store, sheet: Sheet, office: Office) -> Iterator[str]:
+    """Check, and take over unless it is a dry run; a line for each of the two. ``HouseError`` for what cannot be read."""
+    data = _bytes_of(sheet.file)
+    means = legacy.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
+    kind, at = LegacyKind(sheet.kind), clock.now()  # type: ignore[call-arg]
+    with means.sessions.begin() as session:
+        session.info.update(actor=BY.name, at=at)
+        course = legacy.receive(session, store, kind, data, sheet.file.name, BY, at=at, office=office)
+    legacy.check(means, course.id, at=at)
+    course = _as_it_stands(means, course.id)
+    yield _told(course)
+    if course.phase is LegacyPhase.CHECKED and not sheet.dry_run:
+        with means.sessions.begin() as session:
+            legacy.confirm(session, course.id, course.sha256, BY, at=clock.now())
+        legacy.take_over(means, course.id, at=clock.now())
+        course = _as_it_stands(means, course.id)
+        yield _told(course)
+    if sheet.report:
+        with means.sessions.begin() as session:
+            _write_privately(sheet.report, legacy.report_of(session, store, course.id, BY, at=clock.now()))
+
+
+def _as_it_stands(means: legacy.Means, import_id: int) -> LegacyImport:
+    with means.sessions() as session:
+        course: LegacyImport = session.get_one(LegacyImport, import_id)
+    if course.phase is LegacyPhase.UNREADABLE:
+        raise HouseError(course.fault)
+    return course
+
+
+def _told(course: LegacyImport) -> str:
+    counts = ", ".join(f"{course.counts.get(outcome.value, 0)} {outcome.value}" for outcome in LegacyOutcome)
+    return f"{course.phase.value}: {course.total} rows, {counts}."
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as no:
+        raise BadSetting(f"{file} cannot be read: {no.strerror}.") from None
+
+
+def _write_privately(file: Path, data: bytes) -> None:
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as no:
+        raise BadSetting(f"{file} cannot be written: {no.strerror}.") from None
+    with os.fdopen(handle, "wb") as out:
+        out.write(data)

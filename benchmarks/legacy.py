@@ -1,0 +1,96 @@
+"""How taking the old system's certificates over in chunks compares with the same work row by row, in this run.
+
+    .venv/bin/python benchmarks/legacy.py [ROWS] [DATABASE_URL]
+
+Prints seconds for reading, checking and taking over ROWS rows (5,000), for the same sheet again, and for a tenth as many
+taken over one by one, each in its own transaction. Uses a database of its own, as ``benchmarks/engine.py`` does.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from app import legacy, schema
+from app.config import Keys, Office
+from app.db import keyring
+from app.identity import ID_CHECKS, ID_WEIGHTS
+from app.legacy import errand
+from app.legacy.columns import COLUMNS
+from app.models import LegacyImport, Region
+from app.scope import Actor
+from app.sheets import write
+from app.storage import Store
+from app.vocabulary import LegacyKind, Role
+
+AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
+ADMIN = Actor(None, "benchmark", frozenset({Role.ADMIN}))
+KIND = LegacyKind.CERTIFICATES
+
+
+def main(rows: int = 5000, url: str = "") -> None:
+    keys = Keys.fresh()
+    keyring.unlock(keys.index, keys.data)
+    with tempfile.TemporaryDirectory() as folder:
+        engine = create_engine(url or f"sqlite:///{folder}/bench.db")
+        schema.bring_to(engine)
+        with Session(engine) as session:
+            session.add(Region(code="430000", name="湖南省"))
+            session.commit()
+        store = Store(Path(folder) / "blobs")
+        means = legacy.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
+        many, few = sheet(0, rows), sheet(rows, rows + rows // 10)
+        first = hand_in(means, many)
+        whole = told(f"check {rows} rows", lambda: legacy.check(means, first, at=AT), rows)
+        whole += told(f"take {rows} over, {errand.CHUNK} to a transaction", lambda: take_over(means, first), rows)
+        again = hand_in(means, many)
+        legacy.check(means, again, at=AT)
+        told("the same sheet again", lambda: take_over(means, again), rows)
+        errand.CHUNK = 1
+        single = hand_in(means, few)
+        slow = told(f"check {rows // 10} rows one by one", lambda: legacy.check(means, single, at=AT), rows // 10)
+        slow += told(f"take {rows // 10} over one by one", lambda: take_over(means, single), rows // 10)
+        print(f"{'one by one, for each row':<44}{slow * 10 / whole:8.1f} times the time")
+        engine.dispose()
+
+
+def hand_in(means: legacy.Means, data: bytes) -> int:
+    with means.sessions.begin() as session:
+        return legacy.receive(session, means.store, KIND, data, "bench.xlsx", ADMIN, at=AT, office=Office()).id
+
+
+def take_over(means: legacy.Means, import_id: int) -> None:
+    with means.sessions.begin() as session:
+        legacy.confirm(session, import_id, session.get_one(LegacyImport, import_id).sha256, ADMIN, at=AT)
+    legacy.take_over(means, import_id, at=AT)
+
+
+def sheet(first: int, last: int) -> bytes:
+    given = {"name": "样本", "category": "C1", "enterprise": "湖南样本建设有限公司", "uscc": "91430100MA4L000150"}
+    given |= {"issued_on": "2024-05-01", "valid_to": "2027-04-30"}
+    rows = ({**given, "number": f"湘建安C1(2024){n:07d}", "id_number": id_number(n)} for n in range(first, last))
+    return write(COLUMNS[KIND], rows, sheet_title="原系统")
+
+
+def id_number(n: int) -> str:
+    body = f"430102{date(1970, 1, 1) + timedelta(days=n // 999):%Y%m%d}{n % 999 + 1:03d}"
+    return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
+
+
+def told(what: str, deed: Callable[[], object], rows: int) -> float:
+    start = time.perf_counter()
+    deed()
+    seconds = time.perf_counter() - start
+    print(f"{what:<44}{seconds:8.2f} s{rows / seconds:10.0f} rows/s", flush=True)
+    return seconds
+
+
+if __name__ == "__main__":
+    main(*(int(word) if word.isdigit() else word for word in sys.argv[1:]))  # type: ignore[arg-type]
