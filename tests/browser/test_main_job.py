@@ -111,7 +111,7 @@ def reads(page: Page) -> str:
     page.get_by_role("tab", name="电子证书").click()
     expect(page.get_by_title("电子证书")).to_be_visible()
     with page.expect_download() as caught:
-        page.get_by_role("link", name="下载").click()
+        page.get_by_role("link", name="下载电子证书").click()
     assert caught.value.path().read_bytes().startswith(b"%PDF")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="二维码").click()

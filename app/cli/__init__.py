@@ -4,15 +4,13 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 """
 
 import argparse
-import fcntl
-import json
 import logging
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +19,16 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from sqlalchemy import Engine, create_engine, inspect, select, text
+from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import catalogue, clock, create_app, messages, schema
-from app.certificates import code, eye, keys, offline, statuslist
+from app.certificates import keys
 from app.certificates.seal import authority
-from app.certificates.seal import verdict as verdicts
-from app.certificates.seal.provider import SealAway, Suite
+from app.certificates.seal.provider import Suite
+from app.cli.house import Command, alone, revision, settings_in_use
+from app.cli.proofs import add_proofs, seal_word
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -71,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anguan", description="Commands of the approval system; settings: docs/SETTINGS.md")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, command: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
+    def add(name: str, command: Command, about: str) -> argparse.ArgumentParser:
         own = commands.add_parser(name, help=about, description=about)
         own.set_defaults(command=command)
         return own
@@ -108,36 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument(
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
-    paper = add("verify", verify, "Check an e-certificate: its file, or its square code. Ends with 1 unless all is well.")
-    paper.add_argument(
-        "what", metavar="WHAT", help="a PDF, a picture of a code (JPEG, PNG), the address behind it, or its digits"
-    )
-    paper.add_argument("--keys", metavar="FILE", help="published keys (JWK Set) for a code; default: this house's own")
-    paper.add_argument("--list", metavar="FILE", help="a status list; default: this house's own, if there are no --keys")
-    codes_ = add("codes", codes, "Keys behind the square codes: show them, make a new one, publish them and the status list.")
-    codes_.add_argument("deed", choices=["status", "rotate", "publish"])
-    codes_.add_argument("folder", nargs="?", metavar="FOLDER", help="where 'publish' writes jwks.json and status-list.jwt")
-    _seal_commands(add("seal", seal_status, "The seals of e-certificates under ANGUAN_HOME: status, renew, revoke."))
+    add_proofs(add)
     return parser
-
-
-def _seal_commands(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(metavar="DEED")
-    commands.add_parser("status", help="list the seals (the default)").set_defaults(command=seal_status)
-    about = "make a new key and certificate, in use at once; papers sealed before stay as good as they are"
-    commands.add_parser("renew", help=about, description=about).set_defaults(command=seal_renew)
-    about = "put a seal on the list of revoked ones, for good: all it ever sealed is reported as such"
-    revoking = commands.add_parser("revoke", help=about, description=about)
-    revoking.set_defaults(command=seal_revoke)
-    revoking.add_argument("number", metavar="NUMBER", type=int, help="as 'anguan seal status' lists it")
-    revoking.add_argument("--reason", required=True, choices=list(authority.REASONS))
 
 
 # --- init and demo ------------------------------------------------------------------------------------------
 
 
 def init(_chosen: argparse.Namespace) -> None:
-    with _alone(home_of()):
+    with alone(home_of()):
         fresh = make_keys(home_of())
         settings = read_settings()
         _demand_own_keys(settings, fresh)
@@ -175,19 +153,10 @@ def fill_calendar(session: Session) -> None:
 
 
 def demo(_chosen: argparse.Namespace) -> None:
-    settings = _settings_in_use()
-    with _alone(settings.home), create_app(settings).app_context():
+    settings = settings_in_use()
+    with alone(settings.home), create_app(settings).app_context():
         fresh = fill(db.session(), settings, clock.now())
     print("Demonstration data has been made." if fresh else "Demonstration data is there already.")
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One such command at a time on this machine; a second one waits."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / "init.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager
@@ -204,7 +173,7 @@ def _alone_on_the_database(engine: Engine) -> Iterator[None]:
 
 def _demand_own_keys(settings: Settings, fresh: bool) -> None:
     """New keys would make everything in an old database unreadable."""
-    if fresh and _revision(settings) is not None:
+    if fresh and revision(settings) is not None:
         (settings.home / "keys.json").unlink()
         raise BadSetting(f"The database holds data under other keys: put its keys.json into {settings.home} first.")
 
@@ -222,23 +191,6 @@ def _make_code_keys(settings: Settings) -> None:
             f"Certificates have been issued under other code keys: put their codes.json into {settings.home} first."
         )
     keys.make(settings.code_keys, at=clock.now())
-
-
-def _revision(settings: Settings) -> str | None:
-    engine = create_engine(settings.database_url)
-    try:
-        with engine.connect() as connection:
-            return schema.stands_at(connection)
-    finally:
-        engine.dispose()
-
-
-def _settings_in_use() -> Settings:
-    """The settings, provided the database is where this code wants it."""
-    settings = read_settings()
-    if _revision(settings) != schema.newest():
-        raise BadSetting("The database is not up to date. Run 'anguan init' first.")
-    return settings
 
 
 # --- serve ---------------------------------------------------------------------------------------------------
@@ -281,7 +233,7 @@ class Master(Arbiter):  # type: ignore[misc]
 
 def serve(chosen: argparse.Namespace) -> None:
     os.environ.update(HOST=chosen.host, PORT=str(chosen.port))  # what the addresses in QR codes start from
-    settings = _settings_in_use()
+    settings = settings_in_use()
     catalogue.compile_all()
     greeting = _greeting(settings, chosen.host, chosen.port)
     shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files; a slow disk must not make a worker look dead
@@ -309,7 +261,7 @@ def serve(chosen: argparse.Namespace) -> None:
 
 
 def worker(chosen: argparse.Namespace) -> None:
-    settings = _settings_in_use()
+    settings = settings_in_use()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     if not chosen.parent:
         print(f"Working: {settings.home}", flush=True)
@@ -341,86 +293,6 @@ def _greeting(settings: Settings, host: str, port: int) -> str:
             db.session.remove()
             db.engine.dispose()
     return "\n".join(lines)
-
-
-# --- square codes ----------------------------------------------------------------------------------------------
-
-
-def verify(chosen: argparse.Namespace) -> int:
-    """What is given decides what is checked: a code, a picture of one, or a sealed file."""
-    if code.is_signed(code.digits_in(chosen.what)):
-        return _verify_code(chosen.what, chosen)
-    try:
-        data = Path(chosen.what).read_bytes()
-    except (OSError, ValueError) as fault:
-        raise BadSetting(f"{chosen.what} cannot be read: {getattr(fault, 'strerror', '') or 'no such file'}.") from None
-    if data.startswith(eye.PICTURES):
-        return _verify_code(eye.code_seen(data), chosen)
-    verdict = verdicts.verify(data, verdicts.trusted(read_settings().seals), at=clock.now())
-    print("\n".join(verdicts.in_words(verdict)))
-    return 0 if verdict.good else 1
-
-
-def _verify_code(given: str, chosen: argparse.Namespace) -> int:
-    at = clock.now()
-    verdict = offline.check(given, *_proofs(chosen, at), at=at)
-    claims = verdict.claims
-    print(f"{verdict.standing}\n{claims.name}  {claims.number}  version {claims.version}, until {claims.valid_to}")
-    if verdict.listed_at:
-        print(f"Status list of {clock.office_time(verdict.listed_at):%Y-%m-%d %H:%M}")
-    return 0 if verdict.standing is offline.Standing.IN_FORCE else 1
-
-
-def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[keys.PublicKeys, statuslist.StatusList | None]:
-    """Keys and list to check with: those given, so that no house is needed; else this one's own, as they are now."""
-    if chosen.keys:
-        known = keys.published_in(_text_of(chosen.keys))
-        return known, statuslist.opened(_text_of(chosen.list), known) if chosen.list else None
-    with create_app(_settings_in_use()).app_context():
-        if chosen.list:
-            return keys.ring.public, statuslist.opened(_text_of(chosen.list), keys.ring.public)
-        return keys.ring.public, statuslist.current(db.session(), at=at, hours=1)
-
-
-def _text_of(name: str) -> str:
-    try:
-        return Path(name).read_text()
-    except (OSError, UnicodeDecodeError):
-        raise BadSetting(f"{name} cannot be read.") from None
-
-
-def codes(chosen: argparse.Namespace) -> None:
-    settings = _settings_in_use()
-    if chosen.deed == "rotate":
-        with _alone(settings.home):
-            fresh = keys.rotate(settings.code_keys, at=clock.now())
-        print(f"{fresh.kid} signs from now on; older keys go on verifying. Back up {settings.code_keys.name}.")
-    elif chosen.deed == "publish":
-        _publish(settings, chosen.folder)
-    else:
-        keys.ring.open(settings.code_keys)
-        for n, (kid, made_at) in enumerate(keys.ring.history()):
-            print(f"{kid}  {made_at}  {'signs' if n == 0 else 'verifies'}")
-
-
-def _publish(settings: Settings, folder: str | None) -> None:
-    """What whoever checks codes without the network must have, as files."""
-    if folder is None:
-        raise BadSetting("Say where to: anguan codes publish FOLDER.")
-    at, into = clock.now(), Path(folder)
-    with create_app(settings).app_context():
-        office = office_of(db.session(), settings.office)
-        uri, hours = f"{office.public_url}/status-list", office.status_list_hours
-        token = statuslist.signed(statuslist.packed(db.session()), keys.ring.newest, uri=uri, at=at, hours=hours)
-        published = json.dumps(keys.ring.published(), indent=2)
-    into.mkdir(parents=True, exist_ok=True)
-    for name, text_ in (("jwks.json", published), ("status-list.jwt", token)):
-        beside = into / f"{name}.new"
-        beside.write_text(text_)
-        beside.replace(into / name)
-    print(
-        f"Published in {into}, good until {clock.office_time(at + timedelta(hours=office.status_list_hours)):%Y-%m-%d %H:%M}."
-    )
 
 
 # --- check, account, deliver -----------------------------------------------------------------------------------
@@ -456,11 +328,11 @@ def faults(settings: Settings) -> Iterator[str]:
 
 def _store_faults(settings: Settings) -> Iterator[str]:
     try:
-        revision = _revision(settings)
+        stands = revision(settings)
     except SQLAlchemyError as fault:
         yield f"The database does not answer (DATABASE_URL): {str(fault).splitlines()[0]}"
         return
-    if revision != schema.newest():
+    if stands != schema.newest():
         yield "The database is not up to date: run 'anguan init'."
         return
     with create_app(settings).app_context():
@@ -489,7 +361,7 @@ def _production_faults(settings: Settings) -> Iterator[str]:
 
 
 def account(chosen: argparse.Namespace) -> None:
-    settings = _settings_in_use()
+    settings = settings_in_use()
     with create_app(settings).app_context():
         session = db.session()
         session.info.update(actor="anguan account", at=clock.now())
@@ -543,7 +415,7 @@ def _one_time_password(name: str, office: Office) -> str:
 
 
 def import_legacy(chosen: argparse.Namespace) -> None:
-    settings = _settings_in_use()
+    settings = settings_in_use()
     sheet = Sheet(chosen.kind, chosen.file, chosen.dry_run, chosen.report)
     with _voice(settings)("zh"):
         office = office_of(db.session(), settings.office)
@@ -552,52 +424,9 @@ def import_legacy(chosen: argparse.Namespace) -> None:
             print(line)
 
 
-# --- the seal ------------------------------------------------------------------------------------------------
-
-
-def seal_status(_chosen: argparse.Namespace) -> None:
-    settings = read_settings()
-    if settings.seal_url:
-        print(f"Certificates are sealed by the service of ANGUAN_SEAL_URL ({seal_word(settings)}).")
-    for one in authority.standing(settings.seals):
-        print(_seal_line(one))
-
-
-def seal_renew(_chosen: argparse.Namespace) -> None:
-    settings = read_settings()
-    with _alone(settings.home):
-        print(_seal_line(authority.renew(settings.seals, address=settings.office.public_url, at=clock.now())))
-
-
-def seal_revoke(chosen: argparse.Namespace) -> None:
-    settings = read_settings()
-    with _alone(settings.home):
-        print(_seal_line(authority.revoke(settings.seals, chosen.number, chosen.reason, at=clock.now())))
-    if seal_word(settings) != "ready":
-        print("Nothing can be sealed any more until 'anguan seal renew' has made another one.", file=sys.stderr)
-
-
-def _seal_line(one: authority.Standing) -> str:
-    state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M} UTC" if one.revoked_at else f"until {one.valid_to:%Y-%m-%d}"
-    return f"{one.number}  {one.fingerprint[:16]}  from {one.valid_from:%Y-%m-%d}  {state}  (demonstration, no legal force)"
-
-
-def seal_word(settings: Settings) -> str:
-    """Whether something can be sealed now, or why not."""
-    try:
-        seal_of(settings).seal(Suite.P256, at=clock.now())
-    except SealAway as away:
-        return away.why
-    return "ready"
-
-
 def deliver(chosen: argparse.Namespace) -> None:
-    settings = _settings_in_use()
+    settings = settings_in_use()
     with create_app(settings).app_context():
         carrier = gateway_of(settings, console=chosen.console)
         done = messages.deliver(sessionmaker(db.engine), carrier, at=clock.now())
     print(f"{done.sent} sent, {done.postponed} postponed, {done.failed} given up.")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
