@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import corrections, rules
 from app.certificates import document, lifecycle
 from app.config import Office
-from app.errors import Refusal
+from app.errors import Place, Refusal
 from app.facts import Facts
 from app.models import PaperRule
 from app.particulars import particulars_of
@@ -56,7 +56,13 @@ class Matter:
 
 
 def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Every character of what is printed exists in our fonts: a certificate never shows a box."""
+    """Every character of what is printed exists in our fonts, and there is a photo: a certificate never shows a box."""
+    if PaperKind.PHOTO not in case.required_papers(on) and PaperKind.PHOTO.value not in case.submitted["papers"]:
+        yield Refusal(
+            "no-photo-to-print",
+            _("%(name)s: there is no photo, and no certificate without one. Add it first.", name=case.name),
+            place=Place("person", case.person_id, PaperKind.PHOTO.value),
+        )
     for text in (lifecycle.printed_person(case)["name"], case.submitted["enterprise"]["name"]):
         if missing := document.unprintable(text):
             yield Refusal(

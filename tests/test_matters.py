@@ -319,6 +319,16 @@ def test_the_scans_of_the_old_enterprise_do_not_speak_for_the_new_one(works, ses
     assert of_applications(session, [application.id])[application.id].record()["papers"] == {}
 
 
+def test_without_a_photo_nothing_is_filed_that_ends_in_a_print(works, session):
+    person = works.person(without=(PaperKind.PHOTO,))
+    certificate = works.certificate(person, printed_enterprise="旧名称建设有限公司")
+    renamed = works.on(certificate, REPLACEMENT, reason_code=ReplacementReason.ENTERPRISE_RENAMED.value, details={})
+    assert submitted(works, renamed) == {"no-photo-to-print"}
+    session.add(make.paper(PaperKind.PHOTO, person_id=person.id, enterprise_id=works.enterprise.id))
+    session.commit()
+    assert submitted(works, renamed) == set()
+
+
 # --- replacement ------------------------------------------------------------------------------------
 
 

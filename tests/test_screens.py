@@ -16,6 +16,7 @@ from flask_appbuilder import AppBuilder, expose
 from flask_appbuilder.models.sqla.base import SQLA
 from flask_appbuilder.models.sqla.filters import FilterEqual
 from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_babel import lazy_gettext
 from flask_login import UserMixin
 from flask_wtf import CSRFProtect
 from sqlalchemy import ForeignKey, Text, create_engine, event, select
@@ -647,3 +648,13 @@ def test_values_are_shown_by_the_office_clock_and_in_words(app: Flask) -> None:
 
 def test_a_house_error_without_refusals_of_its_own_still_speaks() -> None:
     assert HouseError("Not today.", field="day").refusals[0].field == "day"
+
+
+def test_a_sentence_with_typed_words_in_it_is_escaped_like_any_other_text(app):
+    with app.test_request_context():
+        sentence = lazy_gettext(
+            "%(name)s: there is no photo, and no certificate without one. Add it first.", name="<b>甲</b>"
+        )
+        shown = app.jinja_env.from_string("{{ said }}|{% set kept %}{{ said }}{% endset %}{{ kept }}").render(said=sentence)
+    assert shown.count("&lt;b&gt;甲&lt;/b&gt;") == 2
+    assert "<b>" not in shown

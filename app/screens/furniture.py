@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -44,6 +45,7 @@ class Entry:
 
 def furnish(app: Flask) -> None:
     """Give an application the frame's globals, the switches and the error pages. What is set already is left alone."""
+    app.jinja_env.finalize = _as_text
     app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset)
     app.jinja_env.globals.update(side_menu=side_menu, html_lang=html_lang, sight=sight, reader=reader, route=route)
     for name, default in {
@@ -58,6 +60,11 @@ def furnish(app: Flask) -> None:
     app.register_error_handler(HouseError, _house_says_no)
     app.register_error_handler(HTTPException, _http_says_no)
     app.register_error_handler(Exception, _our_fault)
+
+
+def _as_text(value: object) -> object:
+    """A lazy sentence says that it is safe markup, but what people typed may stand in it: it is escaped like any other."""
+    return str(value) if isinstance(value, LazyString) else value
 
 
 def told_here(no: HouseError) -> None:
