@@ -112,7 +112,14 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     certificate = make.certificate(people[2], holder=people[2].name, status_reason=words)
     session.add_all([*papers, *passes, certificate])
     session.flush()
-    face = {"name": people[2].name, "number": certificate.number}
+    days = ("first_issued_on", "issued_on", "valid_from", "valid_to")
+    face = {
+        "name": people[2].name, "number": certificate.number, "category": certificate.category.value, "sex": "1",
+        "birth_date": f"{people[2].birth_date}", "id_number": people[2].id_number, "position": "safety_officer",
+        "technical_title": "", "education": "", "major": words[:60], "enterprise": firm.name, "uscc": firm.uscc,
+        "photo": papers[-3].id, "issuer": words or "湖南省住房和城乡建设厅", "seal_text": "演示",
+        **{day: f"{getattr(certificate, day)}" for day in days},
+    }  # fmt: skip
     token = f"{region}{firm.id:026d}"
     version = CertificateVersion(certificate=certificate, version=1, token=token, face=face, issued_at=at, digest=digest)
     cases = [

@@ -166,7 +166,7 @@ def test_a_text_is_chinese_even_while_an_officer_reads_english(chinese):
 
 
 def test_no_text_asks_for_something_that_is_not_given():
-    given = {"enterprise", "person", "matter", "number", "certificate_number", "reason"}
+    given = {"enterprise", "person", "matter", "number", "certificate_number", "reason", "days", "due_on"}
     for sentence in (*TEXTS.values(), CANCELLED):
         assert set(re.findall(r"%\((\w+)\)s", str(sentence))) <= given
 

@@ -304,6 +304,13 @@ ANSWERS = (
     ),
     (rules.is_still_on_paper, case(held(is_electronic=False)), "2026-03-02", ""),
     (rules.is_still_on_paper, case(held()), "2026-03-02", "already-electronic"),
+    (rules.was_never_given_more_time, case(), "2026-03-02", ""),
+    (rules.was_never_given_more_time, case(extended_to=day("2026-03-31")), "2026-03-02", "already-extended"),
+    (rules.is_still_in_time, case(), "2026-03-02", "too-late-to-extend"),
+    *(
+        (rules.is_still_in_time, case(due_on=day("2026-02-28")), on, answer)
+        for on, answer in (("2026-02-27", ""), ("2026-02-28", ""), ("2026-03-01", "too-late-to-extend"))
+    ),
 )
 
 

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from pyhanko_certvalidator import ValidationContext
 from app.certificates.document import SEAL_BOX, draw
 from app.certificates.seal import authority, cms, pades
 from app.certificates.seal.authority import EmbeddedSeal, SealFolder, establish, renew, revoke, standing
-from app.certificates.seal.provider import NoSuchSeal, SealAway, Suite
+from app.certificates.seal.provider import SealAway, Suite
 from app.certificates.seal.verdict import Finding, Trust, in_words, trusted, verify
 from tests import make
 from tests.seals import SITE, embedded
@@ -156,11 +157,6 @@ def test_without_a_folder_or_after_its_time_there_is_no_seal_and_it_is_said_what
     assert "renew" in no.value.why
     with pytest.raises(SealFolder):
         renew(tmp_path, address=SITE, at=AT)
-
-
-def test_the_demonstration_has_no_seal_for_ofd_of_its_own_making(folder):
-    with pytest.raises(NoSuchSeal):
-        EmbeddedSeal(folder).seal(Suite.SM2, at=AT)
 
 
 def test_a_list_with_little_life_left_is_renewed_and_keeps_its_entries(own):
@@ -299,7 +295,8 @@ def pyhanko(data: bytes, folder: Path, at: datetime = AT):
         trust_roots=[root], other_certs=[issuing], crls=lists, allow_fetching=False, revocation_mode="hard-fail", moment=at
     )
     (signature,) = PdfFileReader(io.BytesIO(data)).embedded_regular_signatures
-    return validate_pdf_signature(signature, signer_validation_context=context), signature
+    with ThreadPoolExecutor(1) as aside:  # it runs a loop of its own, and a browser's may be running here
+        return aside.submit(validate_pdf_signature, signature, signer_validation_context=context).result(), signature
 
 
 def test_pyhanko_takes_it_for_a_certifying_pades_signature_over_the_whole_file(folder, pdf):

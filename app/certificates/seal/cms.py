@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Annotated
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -195,7 +195,10 @@ def _fits(signer: SignerInfo, said: dict[x509.ObjectIdentifier, bytes], certific
         MESSAGE_DIGEST: tlv(0x04, digest),
         SIGNING_CERTIFICATE: asn1.encode_der(mark),
     }
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):  # a point that is on no curve, a curve nobody knows
+        return False
     if said != wanted or not isinstance(key, ec.EllipticCurvePublicKey):
         return False
     attributes = tlv(0x31, b"".join(sorted(asn1.encode_der(one) for one in signer.signed.as_list())))
