@@ -77,6 +77,7 @@ def _prints(c: str) -> bool:
     return (c.isprintable() or c == WIDE_SPACE) and holder(c, PLAIN) is not None
 
 
+@lru_cache(maxsize=1024)
 def runs(text: str, chain: Chain) -> tuple[Run, ...]:
     """``text`` cut into pieces: whole in the first font that has it all, else letter by letter."""
     whole = next((key for key in chain if all(map(_common(key).glyphs.__getitem__, text))), None)

@@ -11,22 +11,24 @@ import zxingcpp
 
 QUIET = 4  # light modules on every side: part of the code, a scanner needs them
 
-Matrix = Sequence[Sequence[bool]]
+Matrix = Sequence[Sequence[int]]
+_DARK = bytes(not light for light in range(256))
 
 
-def matrix(text: str) -> list[list[bool]]:
-    """The modules of ``text`` without the quiet zone, top row first; True is dark."""
+def matrix(text: str) -> list[bytes]:
+    """The modules of ``text`` without the quiet zone, top row first; 1 is dark."""
     code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
     picture: Any = zxingcpp.write_barcode_to_image(code, scale=1, add_quiet_zones=False)
-    rows: list[list[int]] = memoryview(picture).tolist()  # type: ignore[assignment]
-    return [[not light for light in row] for row in rows]
+    pixels = memoryview(picture)
+    side, modules = len(pixels), pixels.tobytes().translate(_DARK)
+    return [modules[start : start + side] for start in range(0, side * side, side)]
 
 
 def bars(modules: Matrix) -> Iterator[tuple[int, int, int]]:
     """Every dark stretch as (column, row, length), in modules from the top left: fewer shapes."""
     for row, line in enumerate(modules):
         start: int | None = None
-        for column, dark in enumerate((*line, False)):
+        for column, dark in enumerate((*line, 0)):
             if dark and start is None:
                 start = column
             elif not dark and start is not None:

@@ -109,12 +109,12 @@ class Picture(NamedTuple):
 
 
 class Code(NamedTuple):
-    """A square code: rows of modules from the top, True is dark, without the quiet zone; ``side`` is of the modules alone."""
+    """A square code: rows of modules from the top, 1 is dark, without the quiet zone; ``side`` is of the modules alone."""
 
     x: float
     y: float
     side: float
-    modules: Sequence[Sequence[bool]]
+    modules: Sequence[Sequence[int]]
 
 
 class Link(NamedTuple):
