@@ -111,3 +111,13 @@ def test_the_workbench_is_loud_while_a_year_is_missing(admin, session):
     session.add_all(CalendarDay(day=date(year, 10, 1), working=False) for year in range(2020, 2040))
     session.commit()
     assert "tile hot" not in admin.get("/work/").text
+
+
+def test_days_are_marked_in_the_words_of_the_state_council(session, admin):
+    seed_calendar(session)
+    session.commit()
+    with admin.session_transaction() as cookie:
+        cookie["locale"] = "zh"
+    page = admin.get("/calendar/?year=2026").text
+    assert page.count("<b>休</b>") == 33
+    assert page.count("<b>班</b>") == 6
