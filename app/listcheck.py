@@ -22,7 +22,7 @@ from app.certificates.pairs import Found, check
 from app.db import db, reading
 from app.errors import HouseError, Refusal, Stale, TooMany, Unmet
 from app.forms import HouseForm, LongTextField, UploadField
-from app.sheets import Column, Limits, Reading
+from app.sheets import Column, Limits, Reading, at_most
 from app.vocabulary import CertificateStatus
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -32,20 +32,9 @@ LISTED = 20  # bad lines named at once
 NOT_FOUND = _("No certificate fits this name and number")
 
 
-def short(most: int) -> Any:
-    """A cell as typed, if it is not far too long to be one."""
-
-    def parse(text: str) -> str:
-        if len(text) > most:
-            raise ValueError(_("At most %(n)s characters fit here.", n=most))
-        return text
-
-    return parse
-
-
 COLUMNS = (
-    Column("name", _("Full name"), parse=short(50), width=14),
-    Column("number", _("Certificate number"), parse=short(60), width=28),
+    Column("name", _("Full name"), parse=at_most(50), width=14),
+    Column("number", _("Certificate number"), parse=at_most(60), width=28),
 )
 ANSWERS = (
     *COLUMNS,

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
-from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
@@ -22,7 +21,7 @@ from app.errors import Refusal, Stale, Unmet
 from app.identity import fold_certificate_number, fold_name
 from app.models import Certificate
 from app.scope import Actor
-from app.sheets import Column, Row
+from app.sheets import Column, Row, at_most
 from app.vocabulary import CertificateDeed, Deed, Role
 
 FINAL = (CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN)
@@ -50,21 +49,12 @@ def _measure(text: str) -> CertificateDeed:
     raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=KNOWN))
 
 
-def _up_to(most: int) -> Any:
-    def parse(text: str) -> str:
-        if len(text) > most:
-            raise ValueError(_("At most %(n)s characters fit here.", n=most))
-        return text
-
-    return parse
-
-
 COLUMNS = (
-    Column("number", _("Certificate number"), parse=_up_to(60), width=28),
-    Column("name", _("Full name"), parse=_up_to(50), width=14),
+    Column("number", _("Certificate number"), parse=at_most(60), width=28),
+    Column("name", _("Full name"), parse=at_most(50), width=14),
     Column("deed", _("Measure"), parse=_measure, width=12),
-    Column("reason", _("Grounds"), parse=_up_to(LONGEST_REASON), width=44),
-    Column("evidence", _("Document number"), parse=_up_to(LONGEST_EVIDENCE), width=24),
+    Column("reason", _("Grounds"), parse=at_most(LONGEST_REASON), width=44),
+    Column("evidence", _("Document number"), parse=at_most(LONGEST_EVIDENCE), width=24),
 )
 RESULT_COLUMNS = (
     Column("row", _("Row"), text=False, width=8),

@@ -4,7 +4,7 @@ Law: a foreign workbook is measured before it is parsed, and each of its cells i
 a workbook of ours holds what it was given. Text that was pasted, and CSV, is read by the same rules.
 """
 
-from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused
+from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused, at_most
 from app.sheets.guard import examine
 from app.sheets.pasted import read_text
 from app.sheets.reading import read, read_lines
@@ -18,6 +18,7 @@ __all__ = [
     "Reading",
     "Row",
     "SheetRefused",
+    "at_most",
     "examine",
     "read",
     "read_lines",

@@ -14,6 +14,17 @@ from app.errors import HouseError
 MIB = 1024 * 1024
 
 
+def at_most(characters: int) -> Callable[[str], str]:
+    """A cell as typed, if it is not far too long to be one."""
+
+    def parse(text: str) -> str:
+        if len(text) > characters:
+            raise ValueError(_("At most %(n)s characters fit here.", n=characters))
+        return text
+
+    return parse
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a sheet, as its consumer declares it.
