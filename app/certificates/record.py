@@ -34,7 +34,7 @@ OPERATIONS: Mapping[CertificateDeed, str] = {
     CertificateDeed.REINSTATED: "06",
     CertificateDeed.REPLACED: "07",
     CertificateDeed.MOVED: "09",
-    CertificateDeed.IMPORTED: "99",
+    CertificateDeed.IMPORTED: "07",
 }
 
 
