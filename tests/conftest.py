@@ -100,9 +100,11 @@ def started(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgser
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL of our own (a wheel, no system set-up)."""
     server = started(tmp_path_factory)
-    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+    # Room for the pools of every house and crowd of a run: with 100, the last crowd may find no place.
+    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 400"):
         server.psql(f"ALTER SYSTEM SET {setting};")
-    server.psql("SELECT pg_reload_conf();")
+    server.stop()
+    server.ensure_postgres_running()
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     server.cleanup()
 
