@@ -30,7 +30,8 @@ from app.identity import fold_name
 from app.login.admit import end_sessions
 from app.login.password import guess_key, normal, one_time_password
 from app.login.security import set_password
-from app.models import Account, Enterprise, Entry, Job, Message, Region
+from app.models import Account, Enterprise, Region
+from app.records import Entry, Job, Message
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door

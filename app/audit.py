@@ -18,20 +18,8 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 from app import clock
 from app.db import BlindIndex, Secret, SecretRecord
 from app.identity import mask_birth_date, mask_id, mask_mobile
-from app.models import (
-    Account,
-    Bucket,
-    CertificateEvent,
-    Entry,
-    LegacyChunk,
-    LegacyRecord,
-    Message,
-    Occasion,
-    Parameter,
-    PublicNotice,
-    Series,
-    Step,
-)
+from app.models import Account, CertificateEvent, Step
+from app.records import Bucket, Entry, LegacyChunk, LegacyRecord, Message, Occasion, Parameter, PublicNotice, Series
 from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
@@ -44,7 +32,7 @@ UNWATCHED = (
 WATCHED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers
-    if mapper.class_.__module__ == Account.__module__ and mapper.class_ not in UNWATCHED
+    if mapper.class_.__module__ in (Account.__module__, Entry.__module__) and mapper.class_ not in UNWATCHED
 )
 COLLECTIONS = {Account: ("roles",)}
 SILENT = {"ab_user": {"session_version", "login_count", "last_login", "fail_login_count", "created_on", "changed_on"}}

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.models import Job
+from app.records import Job
 
 
 @dataclass(frozen=True, slots=True)

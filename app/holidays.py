@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.errors import NotFound, Refusal, Stale, Unmet
-from app.models import Application, CalendarDay
+from app.models import Application
 from app.parameters import calendar_of
+from app.records import CalendarDay
 from app.scope import Actor
 from app.sheets import CellError, Column, read, write
 from app.vocabulary import Deed, Role

@@ -26,9 +26,10 @@ from app.config import Office
 from app.db import only_reading
 from app.errors import NotFound
 from app.messages import Gateway, deliver
-from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.models import CertificateVersion, Paper
 from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
+from app.records import Job, Message, Worker
 from app.scope import Actor
 from app.storage import Store
 from app.vocabulary import Deed, JobState, MessageState, OccasionKind, Role

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from app.catalogue import FOLDER
 from app.config import Office
 from app.identity import fold, mask_id_publicly, mask_mobile
-from app.models import Message
+from app.records import Message
 from app.vocabulary import Action, MatterKind, MessageState
 
 TRIES = 8

@@ -19,8 +19,9 @@ from app.clock import OFFICE_ZONE
 from app.config import Office
 from app.holidays import reckon
 from app.messages import DEADLINES, EXPIRING_MANY, EXPIRING_ONE, UNSENT, Owed, in_writing, reminder, some
-from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Occasion, Person
+from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Person
 from app.overview import QUEUES, queues_of
+from app.records import Occasion
 from app.scope import Actor, region_prefix
 from app.vocabulary import UNDER_WAY, CertificateDeed, CertificateStatus, MatterKind, OccasionKind, State
 

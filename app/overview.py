@@ -15,7 +15,8 @@ from app.clock import OFFICE_ZONE, add_months, office_day
 from app.config import Office
 from app.exams import SIGNUP_PAPERS
 from app.matters import MATTERS
-from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
+from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Paper, Person
+from app.records import Message
 from app.scope import Actor, decides, reach, region_prefix
 from app.vocabulary import (
     OPEN,

@@ -18,7 +18,7 @@ from app import audit
 from app.clock import Calendar
 from app.config import ADJUSTABLE, BY_NAME, Adjustable, Office, Value, written
 from app.errors import NotFound, Refusal, Stale, Unmet
-from app.models import CalendarDay, Parameter
+from app.records import CalendarDay, Parameter
 from app.scope import Actor
 from app.vocabulary import Deed, Role, Term
 

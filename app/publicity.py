@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.clock import OFFICE_ZONE
 from app.config import Office
 from app.identity import mask_id_publicly
-from app.models import PublicNotice
+from app.records import PublicNotice
 from app.vocabulary import Category, MatterKind, Stage
 
 PAGE_SIZE = 20

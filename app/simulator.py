@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app import desk
 from app.db import db
-from app.models import Message
+from app.records import Message
 from app.screens.datamodel import as_id
 from app.screens.screen import door
 from app.vocabulary import MessageState, Role

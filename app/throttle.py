@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.db import keyring, reading
 from app.errors import TooMany
-from app.models import Bucket
+from app.records import Bucket
 
 DAY = 24 * 60 * 60
 

@@ -24,7 +24,8 @@ from app.db import keyring
 from app.identity import ID_CHECKS, ID_WEIGHTS
 from app.legacy import errand
 from app.legacy.columns import COLUMNS
-from app.models import LegacyImport, Region
+from app.models import Region
+from app.records import LegacyImport
 from app.scope import Actor
 from app.sheets import write
 from app.storage import Store

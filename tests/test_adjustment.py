@@ -8,7 +8,7 @@ from markupsafe import escape
 from sqlalchemy import select
 
 from app.config import ADJUSTABLE, Section
-from app.models import Entry, Parameter
+from app.records import Entry, Parameter
 from app.vocabulary import Role
 from tests import make
 from tests.count import queries

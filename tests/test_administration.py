@@ -1,7 +1,8 @@
 import pytest
 from sqlalchemy import select
 
-from app.models import Account, Enterprise, Entry, Message
+from app.models import Account, Enterprise
+from app.records import Entry, Message
 from app.vocabulary import MessageState, Registration, Role
 from tests import make
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app.almanac import months_of
 from app.holidays import announced, seed_calendar
-from app.models import CalendarDay
+from app.records import CalendarDay
 from app.vocabulary import Role
 from tests import make
 from tests.test_casework import Works, letting_go, look

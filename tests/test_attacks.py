@@ -15,23 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.clock import now, office_day
 from app.db import db
-from app.models import (
-    Account,
-    Bucket,
-    CertificateVersion,
-    Entry,
-    ExamNotice,
-    ExamSignup,
-    Job,
-    LegacyImport,
-    Message,
-    Model,
-    Parameter,
-    Person,
-    PublicNotice,
-    Series,
-    Step,
-)
+from app.models import Account, CertificateVersion, ExamNotice, ExamSignup, Model, Person, Step
+from app.records import Bucket, Entry, Job, LegacyImport, Message, Parameter, PublicNotice, Series
 from app.rosters import ROSTER_COLUMNS
 from app.sheets import write
 from app.storage import Store

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.db import db
-from app.models import Account, Application, Bucket, Certificate, Entry, Person, PublicNotice, Step
+from app.models import Account, Application, Certificate, Person, Step
+from app.records import Bucket, Entry, PublicNotice
 from app.vocabulary import Deed, Education
 from tests import make
 

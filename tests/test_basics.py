@@ -15,8 +15,9 @@ from app import attachments
 from app.clock import now, office_day
 from app.config import Office
 from app.errors import Place
-from app.models import Enterprise, Entry, Paper, Person, Qualification
+from app.models import Enterprise, Paper, Person, Qualification
 from app.places import url_of
+from app.records import Entry
 from app.rosters import ROSTER_COLUMNS
 from app.sheets import write
 from app.storage import Store

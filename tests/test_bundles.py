@@ -18,7 +18,8 @@ from app.clock import now
 from app.config import Office
 from app.errors import NotFound, Unmet
 from app.jobs import HANDLERS, Tools, run_due
-from app.models import Account, Certificate, CertificateVersion, Entry
+from app.models import Account, Certificate, CertificateVersion
+from app.records import Entry
 from app.storage import Store
 from app.vocabulary import Deed, Role
 from tests import make

@@ -17,20 +17,8 @@ from sqlalchemy.orm import Session
 from app.casework.words import moves_of
 from app.clock import Calendar, now, office_day
 from app.db import db
-from app.models import (
-    Application,
-    Certificate,
-    CertificateVersion,
-    Entry,
-    ExamPass,
-    Filing,
-    Message,
-    Paper,
-    Parameter,
-    Person,
-    PublicNotice,
-    Step,
-)
+from app.models import Application, Certificate, CertificateVersion, ExamPass, Filing, Paper, Person, Step
+from app.records import Entry, Message, Parameter, PublicNotice
 from app.storage import Store
 from app.vocabulary import DECIDED, Action, Category, Deed, MatterKind, PaperKind, PassSource, Role, Stage, State
 from app.workflow import MOVES

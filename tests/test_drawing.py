@@ -17,7 +17,8 @@ from app.certificates.seal.authority import EmbeddedSeal
 from app.certificates.seal.provider import NoSeal, SealAway
 from app.certificates.seal.verdict import Finding, trusted, verify
 from app.config import Office
-from app.models import CertificateVersion, Entry
+from app.models import CertificateVersion
+from app.records import Entry
 from app.storage import FileMissing, Store
 from app.vocabulary import Category, Position, Sex
 from tests import make

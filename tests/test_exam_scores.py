@@ -14,7 +14,8 @@ from sqlalchemy import func, insert, select
 from app import exams
 from app.errors import NotAllowed, NotFound, Stale, Unmet
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
-from app.models import Entry, ExamPass, ExamSignup, Person
+from app.models import ExamPass, ExamSignup, Person
+from app.records import Entry
 from app.sheets import SheetRefused
 from app.vocabulary import Category, Deed, PassSource, Role, Sex, SignupState
 from tests import make

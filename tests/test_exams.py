@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from app import exams
 from app.errors import HouseError, NotAllowed, NotFound, Place, Unmet
 from app.exams.holding import MOST_AT_ONCE
-from app.models import Entry, ExamNotice, ExamSignup, Paper
+from app.models import ExamNotice, ExamSignup, Paper
+from app.records import Entry
 from app.vocabulary import Category, CertificateStatus, Deed, PaperKind, Registration, Role, SignupState
 from tests import make
 from tests.make import NOON, TODAY

@@ -11,7 +11,8 @@ from sqlalchemy import func, select, update
 
 from app.clock import now, office_day, office_time
 from app.db import db
-from app.models import Entry, ExamNotice, ExamPass, ExamSignup
+from app.models import ExamNotice, ExamPass, ExamSignup
+from app.records import Entry
 from app.sheets import Limits
 from app.vocabulary import Category, Deed, PaperKind, Position, Role, SignupState
 from tests import make

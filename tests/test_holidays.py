@@ -11,8 +11,9 @@ from app import holidays
 from app.clock import Calendar
 from app.errors import NotAllowed, NotFound, Stale, Unmet
 from app.holidays import CALENDAR_COLUMNS, Day, announced, forget_day, import_year, read_year, reckon, seed_calendar, set_day
-from app.models import Application, CalendarDay, Entry
+from app.models import Application
 from app.parameters import calendar_of
+from app.records import CalendarDay, Entry
 from app.sheets import write
 from app.vocabulary import Role, State
 from tests import make

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import CheckConstraint, event, select
 
-from app import clock, models
+from app import clock, models, records
 from app.cli import fill_regions
 from app.db import db
 from app.demo import fill
@@ -25,7 +25,7 @@ ROOT = HOUSE.parent
 ROOMS = sorted(HOUSE.rglob("*.py"))
 TREES = {room: ast.parse(room.read_text()) for room in ROOMS}
 MAPPED = {mapper.class_.__name__: mapper.class_ for mapper in Model.registry.mappers}
-TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ == models.__name__]
+TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ in (models.__name__, records.__name__)]
 
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {

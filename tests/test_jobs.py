@@ -19,18 +19,8 @@ from app.config import Office
 from app.errors import NotAllowed, NotFound
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
-from app.models import (
-    Account,
-    Bucket,
-    CertificateEvent,
-    CertificateVersion,
-    Entry,
-    ExamPass,
-    Job,
-    LegacyImport,
-    Message,
-    Worker,
-)
+from app.models import Account, CertificateEvent, CertificateVersion, ExamPass
+from app.records import Bucket, Entry, Job, LegacyImport, Message, Worker
 from app.sheets import write
 from app.storage import Store
 from app.vocabulary import JobState, LegacyKind, LegacyPhase, MessageState, Role

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from app.clock import now, office_day
 from app.config import Office
-from app.models import Application, Enterprise, Parameter, Region
+from app.models import Application, Enterprise, Region
+from app.records import Parameter
 from app.scope import reaches
 from app.vocabulary import Action, Level, MatterKind, Role, State
 from app.workflow import MOVES, carry_out, moves_open_to

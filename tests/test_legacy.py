@@ -18,19 +18,8 @@ from app.errors import NotAllowed, Stale
 from app.legacy import errand
 from app.legacy.columns import COLUMNS, parse_category, parse_day, parse_status, template
 from app.legacy.imports import RESULT_COLUMNS
-from app.models import (
-    Account,
-    Certificate,
-    CertificateEvent,
-    CertificateVersion,
-    Enterprise,
-    Entry,
-    ExamPass,
-    LegacyChunk,
-    LegacyImport,
-    LegacyRecord,
-    Person,
-)
+from app.models import Account, Certificate, CertificateEvent, CertificateVersion, Enterprise, ExamPass, Person
+from app.records import Entry, LegacyChunk, LegacyImport, LegacyRecord
 from app.sheets import Column, SheetRefused, read, write
 from app.storage import Store
 from app.vocabulary import (

@@ -12,7 +12,7 @@ from app import sheets
 from app.certificates.pairs import check
 from app.clock import now, office_day
 from app.listcheck import ANSWERS, COLUMNS
-from app.models import Bucket, Entry, Job
+from app.records import Bucket, Entry, Job
 from app.vocabulary import CertificateStatus
 from tests import hostile_sheets, make
 from tests.count import queries

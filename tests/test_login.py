@@ -14,7 +14,8 @@ from app.errors import TooMany
 from app.login import password
 from app.login.admit import BEGAN, SEEN
 from app.login.security import landing
-from app.models import Account, Bucket, Enterprise, Entry, Parameter
+from app.models import Account, Enterprise
+from app.records import Bucket, Entry, Parameter
 from app.vocabulary import Deed, Registration, Role
 from tests import make
 from tests.gatehouse import (

@@ -12,7 +12,8 @@ from app.corrections import Mark
 from app.errors import HouseError
 from app.facts import of_applications
 from app.matters import correctable
-from app.models import Application, Message, Paper, Step
+from app.models import Application, Paper, Step
+from app.records import Message
 from app.storage import Store
 from app.vocabulary import Action, MatterKind, PaperKind, Position, ReplacementReason, Role, State
 from tests import make

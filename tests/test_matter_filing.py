@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 
 from app.casework.claimform import SEARCHES_PER_HOUR
 from app.clock import now, office_day
-from app.models import Application, Certificate, Entry, Filing
+from app.models import Application, Certificate, Filing
+from app.records import Entry
 from app.storage import Store
 from app.vocabulary import Category, Deed, PaperKind, Role, State
 from tests import make

@@ -12,17 +12,8 @@ from app.corrections import Mark, changes
 from app.errors import Unmet
 from app.facts import of_applications
 from app.matters import MATTERS, seed_papers, warnings_of
-from app.models import (
-    Application,
-    Certificate,
-    CertificateEvent,
-    CertificateVersion,
-    Message,
-    Paper,
-    PaperRule,
-    Person,
-    PublicNotice,
-)
+from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Paper, PaperRule, Person
+from app.records import Message, PublicNotice
 from app.vocabulary import (
     PERSON_PAPERS,
     Action,

@@ -12,7 +12,8 @@ from app import sheets
 from app.config import Office
 from app.errors import NotAllowed, Stale, Unmet
 from app.measures import COLUMNS, RESULT_COLUMNS, carry_out, plan, template
-from app.models import Certificate, CertificateEvent, Entry
+from app.models import Certificate, CertificateEvent
+from app.records import Entry
 from app.sheets import SheetRefused
 from app.vocabulary import CertificateDeed, CertificateStatus, Deed, Role
 from tests import make

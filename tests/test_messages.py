@@ -32,7 +32,7 @@ from app.messages import (
     deliver,
     owe,
 )
-from app.models import Message
+from app.records import Message
 from app.vocabulary import Action, MatterKind, MessageState
 from tests import make
 

@@ -11,8 +11,9 @@ from app.clock import Calendar, office_time
 from app.config import Office
 from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.messages import ConsoleGateway
-from app.models import CertificateEvent, Job, Message, Occasion
+from app.models import CertificateEvent
 from app.nightly import NIGHTLY, note_expired, remind_of_drafts, remind_of_expiry, tell_of_deadlines
+from app.records import Job, Message, Occasion
 from app.storage import Store
 from app.vocabulary import (
     CertificateDeed,

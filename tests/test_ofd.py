@@ -21,7 +21,8 @@ from app.certificates.seal.authority import EmbeddedSeal
 from app.certificates.seal.provider import NoSeal, NoSuchSeal, Suite
 from app.certificates.seal.verdict import Finding, trusted, verify
 from app.config import Office
-from app.models import CertificateVersion, Entry
+from app.models import CertificateVersion
+from app.records import Entry
 from app.storage import Store
 from app.vocabulary import Role
 from tests import make

@@ -11,7 +11,8 @@ from app.casework.papers import AT_ONCE, FAULTS
 from app.certificates.seal.authority import EmbeddedSeal
 from app.clock import now
 from app.jobs import HANDLERS, Tools, run_due
-from app.models import Account, CertificateVersion, Job, Paper
+from app.models import Account, CertificateVersion, Paper
+from app.records import Job
 from app.storage import Store
 from app.vocabulary import Role, State
 from tests import make

@@ -12,8 +12,8 @@ from app import desk
 from app.config import ADJUSTABLE, Office
 from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.jobs import Claim, Run, Tools
-from app.models import CalendarDay, Entry, Parameter
 from app.parameters import bounds, change, contradictions, lines, office_of, restore
+from app.records import CalendarDay, Entry, Parameter
 from app.storage import Store
 from app.vocabulary import Level, Role, Term
 from tests import make

@@ -14,7 +14,8 @@ from app.certificates.seal.authority import EmbeddedSeal
 from app.config import Office
 from app.errors import NotAllowed, NotFound
 from app.jobs import HANDLERS, Tools, run_due
-from app.models import CertificateVersion, Job, Paper
+from app.models import CertificateVersion, Paper
+from app.records import Job
 from app.storage import Store
 from app.vocabulary import Action, JobState, MatterKind, PaperKind, Role, State
 from app.workflow import carry_out

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import event, func, select, text
 
 from app.config import Office
-from app.models import PublicNotice
 from app.publicity import Result, announce, latest, listed
+from app.records import PublicNotice
 from app.vocabulary import Category, MatterKind, Stage
 from tests import make
 

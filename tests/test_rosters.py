@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import func, select
 
 from app.errors import NotAllowed, Stale, Unmet
-from app.models import Entry, Person
+from app.models import Person
+from app.records import Entry
 from app.rosters import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked, read_people, roster_sheet
 from app.scope import NOBODY
 from app.sheets import SheetRefused, read, write

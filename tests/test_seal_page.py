@@ -13,8 +13,9 @@ from app.certificates.seal import pades
 from app.certificates.seal.authority import EmbeddedSeal
 from app.certificates.seal.provider import Suite
 from app.config import Office
-from app.models import CertificateVersion, Entry
+from app.models import CertificateVersion
 from app.public import LARGEST_PAPER
+from app.records import Entry
 from app.storage import Store
 from app.vocabulary import CertificateStatus
 from tests.seals import embedded

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from app.clock import now
 from app.messages import Owed, owe
-from app.models import Message
+from app.records import Message
 from app.vocabulary import MessageState, Role
 from tests import make
 from tests.count import queries

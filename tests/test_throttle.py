@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from app import throttle
 from app.db import reading
 from app.errors import TooMany
-from app.models import Bucket, Region
+from app.models import Region
+from app.records import Bucket
 from tests.make import NOON
 
 QUARTER = timedelta(minutes=15)

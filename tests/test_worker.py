@@ -27,7 +27,8 @@ from app.config import BadSetting
 from app.gateways import HttpGateway
 from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.messages import Owed, owe
-from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.models import CertificateVersion, Paper
+from app.records import Job, Message, Worker
 from app.storage import Store
 from app.vocabulary import JobState, MessageState
 from app.worker import HANDS, Foreman, queue

@@ -10,16 +10,8 @@ from sqlalchemy.orm import Session
 from app.clock import Calendar
 from app.config import Office
 from app.errors import NotAllowed, Unmet
-from app.models import (
-    Account,
-    Application,
-    Certificate,
-    CertificateVersion,
-    ExamPass,
-    Message,
-    PublicNotice,
-    Step,
-)
+from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Step
+from app.records import Message, PublicNotice
 from app.vocabulary import (
     CLOSED,
     Action,

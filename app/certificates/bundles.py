@@ -19,7 +19,8 @@ from app.clock import office_time
 from app.config import Office
 from app.errands import enqueue
 from app.errors import NotFound, Refusal, Unmet
-from app.models import Certificate, CertificateVersion, Job
+from app.models import Certificate, CertificateVersion
+from app.records import Job
 from app.scope import Actor, reach
 from app.storage import FileMissing, Store, display_name
 from app.vocabulary import Deed, JobState

@@ -23,7 +23,8 @@ from app import numbers
 from app.certificates.keys import CodeKey, PublicKeys, Ring
 from app.db import keyring
 from app.errors import HouseError
-from app.models import Certificate, CertificateEvent, CertificateVersion, Series
+from app.models import Certificate, CertificateEvent, CertificateVersion
+from app.records import Series
 from app.vocabulary import CertificateStatus
 
 SERIES = "status-list"

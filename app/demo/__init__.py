@@ -39,16 +39,7 @@ from app.demo.cast import (
 from app.errors import HouseError
 from app.login.password import hashed
 from app.matters import papers_at_first
-from app.models import (
-    Account,
-    Application,
-    Certificate,
-    Enterprise,
-    ExamNotice,
-    ExamPass,
-    Person,
-    Qualification,
-)
+from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.parameters import office_of
 from app.scope import Actor
 from app.sheets import read, write

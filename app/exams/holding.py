@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound, Refusal, Unmet
-from app.models import Entry, ExamNotice, ExamSignup
+from app.models import ExamNotice, ExamSignup
+from app.records import Entry
 from app.scope import Actor, reach
 from app.vocabulary import SCORED, Deed, Role, SignupState
 

@@ -19,7 +19,8 @@ from app.db import keyring, only_reading
 from app.errors import NotFound
 from app.legacy.imports import REPORT, Outcomes, Sheet, Told, opened, report
 from app.legacy.ledger import Deed, Ledger, Verdict
-from app.models import LegacyChunk, LegacyImport, Region
+from app.models import Region
+from app.records import LegacyChunk, LegacyImport
 from app.sheets import Line, SheetRefused
 from app.storage import Store
 from app.vocabulary import Deed as DiaryDeed

@@ -16,7 +16,8 @@ from app.db import keyring, only_reading
 from app.errors import Stale
 from app.legacy.errand import Means
 from app.legacy.imports import PASSWORDS
-from app.models import Account, Enterprise, LegacyImport, LegacyRecord
+from app.models import Account, Enterprise
+from app.records import LegacyImport, LegacyRecord
 from app.scope import Actor
 from app.sheets import Column, write
 from app.storage import Store

@@ -23,7 +23,7 @@ from app.legacy.certificates import Certificates
 from app.legacy.columns import COLUMNS
 from app.legacy.ledger import Ledger
 from app.legacy.passes import Passes
-from app.models import LegacyChunk, LegacyImport
+from app.records import LegacyChunk, LegacyImport
 from app.scope import Actor
 from app.sheets import CellError, Column, Limits, Line, SheetRefused, examine, read_lines, write
 from app.storage import Store

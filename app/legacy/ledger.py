@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.identity import fold
 from app.legacy.columns import title_of
 from app.legacy.parties import Firm, Human, Parties, Refused
-from app.models import LegacyRecord
+from app.records import LegacyRecord
 from app.sheets import Line
 from app.vocabulary import LegacyKind, LegacyOutcome
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import sessionmaker
 from app import clock, legacy
 from app.config import BadSetting, Office
 from app.errors import HouseError
-from app.models import LegacyImport
+from app.records import LegacyImport
 from app.scope import Actor
 from app.storage import Store
 from app.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, select
 
 from app import desk
 from app.identity import fold_certificate_number
-from app.models import Certificate, ExamPass, LegacyRecord, Person
+from app.models import Certificate, ExamPass, Person
+from app.records import LegacyRecord
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.query import contains
 from app.screens.reach import WithinReach

@@ -19,7 +19,7 @@ from app import desk, jobs, legacy
 from app.db import db
 from app.errors import HouseError, NotFound, Stale
 from app.forms import MEGABYTE, HouseForm, UploadField
-from app.models import Job, LegacyImport
+from app.records import Job, LegacyImport
 from app.screens.reach import ROW
 from app.screens.screen import door
 from app.vocabulary import JobState, LegacyKind, LegacyOutcome, LegacyPhase, Role

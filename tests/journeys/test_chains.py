@@ -18,7 +18,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.clock import now, office_day, office_time
-from app.models import Application, ExamNotice, ExamPass, ExamSignup, Message, Person, PublicNotice, Step
+from app.models import Application, ExamNotice, ExamPass, ExamSignup, Person, Step
+from app.records import Message, PublicNotice
 from app.storage import Store
 from app.vocabulary import Action, PaperKind, Position, Role, SignupState, Stage, State
 from tests import make

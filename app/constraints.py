@@ -1,0 +1,36 @@
+"""How a table words its promises: conditions in SQL, made of the vocabulary, so that both say the same.
+
+Law: only words and columns go in here; nothing a person typed ever does.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, text
+
+from app.vocabulary import REASONS, State, Term
+
+
+def among(column: str, words: Iterable[Term]) -> str:
+    """SQL for *column holds one of these words*, so constraints follow the vocabulary."""
+    return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
+
+
+def word_check(table: str, column: str, words: Iterable[Term]) -> CheckConstraint:
+    return CheckConstraint(among(column, words), name=f"ck_{table}_{column}")
+
+
+def only_one(name: str, states: Iterable[State], condition: str, *columns: str) -> Index:
+    """A promise of the database: at most one application in these states per value of the columns."""
+    return Index(name, *columns, unique=True, **of_some_rows(f"{condition} AND {among('state', states)}"))
+
+
+def of_some_rows(condition: str) -> dict[str, Any]:
+    """An index of some rows only, in the words of both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def reason_fits() -> str:
+    """SQL for *the matter knows this reason*."""
+    whens = " ".join(f"WHEN {matter.value!r} THEN {among('reason_code', words)}" for matter, words in REASONS.items())
+    return f"CASE matter {whens} ELSE reason_code = '' END"
