@@ -27,6 +27,7 @@ from app.vocabulary import Deed, Fault
 
 KEPT = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
 FORM = "anguan diary 1"
+WALK = "diary"  # the job that verifies
 _TEXTS = ("hash", "at", "kid", "signature")
 Sessions = sessionmaker[Session]
 

