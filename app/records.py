@@ -90,6 +90,17 @@ class Parameter(Model):
     changed_by: Mapped[str] = mapped_column(String(130))
 
 
+class PastParameter(Model):
+    """What a parameter was until it was changed: papers of that time are printed with it."""
+
+    __tablename__ = "past_parameter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    value: Mapped[str] = mapped_column(Text)
+    until: Mapped[datetime] = mapped_column(Moment)
+
+
 class CalendarDay(Model):
     """A weekday on which the office rests, or a day of a weekend on which it works."""
 
@@ -97,7 +108,7 @@ class CalendarDay(Model):
 
     day: Mapped[date] = mapped_column(primary_key=True)
     working: Mapped[bool]
-    name: Mapped[str] = mapped_column(String(40), default="", comment="the holiday: 国庆节")
+    name: Mapped[str] = mapped_column(String(40), default="", comment="of the holiday")
 
 
 class Series(Model):
@@ -142,6 +153,10 @@ class Message(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     mobile: Mapped[str] = mapped_column(Secret("message.mobile"))
     text: Mapped[str] = mapped_column(String(500))
+    code: Mapped[str | None] = mapped_column(
+        Secret("message.code"), comment="set in for CODE_MARK when it is sent, and read by nobody before or after"
+    )
+    good_until: Mapped[datetime | None] = mapped_column(Moment, comment="dropped, not sent, from then on")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_message_application"), index=True
     )
