@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask_appbuilder import Model
 from flask_appbuilder.models.sqla.base import SQLA
@@ -37,6 +38,9 @@ def only_reading() -> Iterator[None]:
         yield
     finally:
         reading.reset(token)
+
+
+UNOPENED = (InvalidTag, KeyError, IndexError)  # what ``Keyring.open`` raises for what was not sealed here, or not for this
 
 
 class Keyring:

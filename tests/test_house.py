@@ -208,6 +208,7 @@ OPEN_TO_ALL = {  # anonymous is a list, not an accident
     "ops.healthz",
     "ops.readyz",
     "preference",
+    "query",
     "SignInView.login",
     "SignInView.logout",
     "FrontPage.index",
