@@ -185,9 +185,14 @@ SAYINGS: dict[int, tuple[object, object]] = {
 }
 
 
+def wants_json() -> bool:
+    """Whether a machine is asking that would rather not read a page."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
 def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+    if wants_json():
         answer = jsonify(code=code or str(status), sentences=[str(sentence) for sentence in sentences])
         answer.status_code = status
         return answer
