@@ -36,7 +36,7 @@ from app.vocabulary import Deed
 
 LONGEST_SESSION = timedelta(hours=10)  # however busy; the idle limit is Office.idle_minutes
 STATIC = frozenset({"static", "appbuilder.static"})
-OPEN_TO_ALL_STATES = STATIC | {"preference", "SignInView.logout", "OwnPasswordView.change"}
+OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
 
 
 class SignInForm(HouseForm):
