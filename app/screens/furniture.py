@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
@@ -27,6 +27,8 @@ from app.screens.links import Link, shown, tone
 
 log = logging.getLogger(__name__)
 
+NO_PAGES = frozenset({"SignInView.login", "static", "appbuilder.static"})  # nothing to go back to
+LONGEST_WISH = 2_000  # what every proxy still takes in one header
 YEAR = 365 * 24 * 3600
 SIGHT = {"size": "large", "contrast": "high"}  # the switches, and the only value each may have besides off
 
@@ -77,20 +79,24 @@ def told_here(no: HouseError) -> None:
 
 
 def safe_next(default: str) -> str:
-    """The request's ``next`` if it is a path of this site, else ``default``."""
-    wish = request.form.get("next") or request.args.get("next") or ""
-    return wish if _own_path(wish) else default
+    """The request's ``next`` if it is a page of this site, else ``default``."""
+    return own_page(request.form.get("next") or request.args.get("next") or "") or default
 
 
-def _own_path(url: str) -> bool:
-    # Browsers read "\" as "/" and drop tabs and line ends, so "/\evil" and "/\t/evil" lead away as "//evil" does.
-    if not url.startswith("/") or any(mark in url for mark in "\\\t\r\n\0"):
-        return False
+def own_page(wish: str) -> str:
+    """The path of a wished-for address, if it is a page of this house that opens by GET; else nothing."""
+    # Browsers read "\\" as "/" and drop tabs and line ends, so "/\\evil" and "/\t/evil" lead away as "//evil" does.
+    if len(wish) > LONGEST_WISH or any(mark < " " or mark in "\\\x7f" for mark in wish):
+        return ""
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc and not url.startswith("//")
+        parts = urlsplit(wish)
+        foreign = bool(parts.scheme or parts.netloc) and f"{parts.scheme}://{parts.netloc}/" != request.host_url
+        if foreign or not parts.path.startswith("/") or parts.path.startswith("//"):
+            return ""
+        endpoint, _values = current_app.url_map.bind("", "/").match(unquote(parts.path), method="GET")
+    except (ValueError, HTTPException):
+        return ""
+    return "" if endpoint in NO_PAGES else urlunsplit(("", "", *parts[2:]))
 
 
 def asset(name: str) -> str:
@@ -185,12 +191,12 @@ SAYINGS: dict[int, tuple[object, object]] = {
     405: (_("This cannot be done by opening an address"), _("Please go back and use the button on the page.")),
     413: (
         _("What you sent is too large"),
-        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG), and send again."),
+        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG) or fewer rows, and send again."),
     ),
     429: (_("Too many attempts"), _("Please wait a few minutes, then try again.")),
     500: (
         _("Something went wrong on our side"),
-        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the time."),
+        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the number."),
     ),
 }
 
@@ -198,7 +204,8 @@ SAYINGS: dict[int, tuple[object, object]] = {
 def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        answer = jsonify(code=code or str(status), sentences=[str(sentence) for sentence in sentences])
+        said = [str(sentence) for sentence in sentences]
+        answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
         answer.status_code = status
         return answer
     layout = "frame.html" if reader() else "gate.html"
@@ -236,7 +243,7 @@ def _http_says_no(error: HTTPException) -> Response | HTTPException:
 
 
 def _our_fault(error: Exception) -> Response:
-    log.error("unforeseen: %s %s", request.method, request.path, exc_info=error)
+    log.error("unforeseen: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
     _undo()
     title, sentence = SAYINGS[500]
     try:
