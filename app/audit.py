@@ -17,6 +17,7 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 
 from app import clock
 from app.db import BlindIndex, Secret, SecretRecord
+from app.gatebook import Challenge, Identity, PastPassword, Visit
 from app.identity import mask_birth_date, mask_id, mask_mobile
 from app.models import Account, CertificateEvent, Step
 from app.records import Bucket, Entry, LegacyChunk, LegacyRecord, Message, Occasion, Parameter, PublicNotice, Series
@@ -27,15 +28,26 @@ HIDDEN = "***"
 # Records themselves, mere counters, and what notes its own changes with the default that counted before.
 UNWATCHED = (
     *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter),
-    *(LegacyChunk, LegacyRecord),
+    *(LegacyChunk, LegacyRecord, Challenge, Visit, PastPassword),
 )
+ROOMS = {Account.__module__, Entry.__module__, Identity.__module__}
 WATCHED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers
-    if mapper.class_.__module__ in (Account.__module__, Entry.__module__) and mapper.class_ not in UNWATCHED
+    if mapper.class_.__module__ in ROOMS and mapper.class_ not in UNWATCHED
 )
 COLLECTIONS = {Account: ("roles",)}
-SILENT = {"ab_user": {"session_version", "login_count", "last_login", "fail_login_count", "created_on", "changed_on"}}
+SILENT = {
+    "ab_user": {
+        "session_version",
+        "login_count",
+        "last_login",
+        "fail_login_count",
+        "password_set_at",
+        "created_on",
+        "changed_on",
+    }
+}
 
 Change = dict[str, list[Any]]
 

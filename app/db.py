@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask_appbuilder import Model
 from flask_appbuilder.models.sqla.base import SQLA
-from sqlalchemy import DateTime, Dialect, Engine, LargeBinary, String, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, LargeBinary, String, event
 from sqlalchemy.types import TypeDecorator
 
 from app.vocabulary import Term
@@ -35,6 +35,20 @@ def only_reading() -> Iterator[None]:
     token = reading.set(True)
     try:
         yield
+    finally:
+        reading.reset(token)
+
+
+@contextmanager
+def apart(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
+    """A short transaction beside the request's own, which may be one for reading only; committed at the end.
+
+    SQLite has one writer: call it before the request's own transaction has begun to write.
+    """
+    token = reading.set(for_reading)
+    try:
+        with engine.begin() as connection:
+            yield connection
     finally:
         reading.reset(token)
 

@@ -66,6 +66,8 @@ class Enterprise(Model):
     contact_mobile: Mapped[str | None] = mapped_column(Secret("enterprise.contact_mobile"))
     source: Mapped[AccountSource] = mapped_column(Word(AccountSource), default=AccountSource.CLOUD)
     registration: Mapped[Registration] = mapped_column(Word(Registration), default=Registration.APPROVED)
+    registration_note: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it was rejected")
+    registered_at: Mapped[datetime | None] = mapped_column(Moment, comment="by itself, at the gate")
 
     region: Mapped[Region] = relationship()
     qualifications: Mapped[list[Qualification]] = relationship(back_populates="enterprise")
@@ -85,6 +87,7 @@ class Account(FabUser):
     enterprise_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id", name="fk_account_enterprise"), index=True)
     session_version: Mapped[int] = mapped_column(default=1, server_default="1")
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    password_set_at: Mapped[datetime | None] = mapped_column(Moment)
 
     region: Mapped[Region | None] = relationship()
     enterprise: Mapped[Enterprise | None] = relationship()

@@ -96,7 +96,7 @@ class CalendarDay(Model):
 
     day: Mapped[date] = mapped_column(primary_key=True)
     working: Mapped[bool]
-    name: Mapped[str] = mapped_column(String(40), default="", comment="the holiday: 国庆节")
+    name: Mapped[str] = mapped_column(String(40), default="", comment="of the holiday")
 
 
 class Series(Model):
@@ -141,6 +141,10 @@ class Message(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     mobile: Mapped[str] = mapped_column(Secret("message.mobile"))
     text: Mapped[str] = mapped_column(String(500))
+    code: Mapped[str | None] = mapped_column(
+        Secret("message.code"), comment="set in for CODE_MARK when it is sent, and read by nobody before or after"
+    )
+    good_until: Mapped[datetime | None] = mapped_column(Moment, comment="dropped, not sent, from then on")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_message_application"), index=True
     )

@@ -5,15 +5,13 @@ keys are stored as fingerprints, so the table names nobody. SQLite has one write
 transaction has begun to write (a door that may have one open rolls it back first).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.db import keyring, reading
+from app.db import apart, keyring
 from app.errors import TooMany
 from app.records import Bucket
 
@@ -26,7 +24,7 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
     Windows of ``seconds`` stand on the clock, they do not slide: across a boundary twice the limit is possible.
     """
     window = _window(at, seconds)
-    with _writing(engine) as connection:
+    with apart(engine) as connection:
         count = _count_one(connection, _stored(key), window, uses)
     if count > limit:
         raise TooMany(retry_after=window + seconds - int(at.timestamp()))
@@ -34,7 +32,7 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
 
 def refund(engine: Engine, key: str, *, seconds: int, at: datetime) -> None:
     """Take one use back that turned out to be harmless, like a sign-in with the right password."""
-    with _writing(engine) as connection:
+    with apart(engine) as connection:
         here = (Bucket.key == _stored(key)) & (Bucket.window == _window(at, seconds)) & (Bucket.count > 0)
         connection.execute(update(Bucket).where(here).values(count=Bucket.count - 1))
 
@@ -46,7 +44,7 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
     during a rest do not prolong it. Guesses are forgotten when the (UTC) day ends.
     """
     stored, now = _stored(key), int(at.timestamp())
-    with _writing(engine) as connection:
+    with apart(engine) as connection:
         count = _count_one(connection, stored, _window(at, DAY))  # first, for its row lock: one guess at a time
         until = _rests_until(connection, stored, now)
         if until is not None:
@@ -59,26 +57,26 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
 
 def rests(engine: Engine, key: str, *, at: datetime) -> bool:
     """Whether guesses at this secret are refused at the moment."""
-    with _only_reading(engine) as connection:
+    with apart(engine, for_reading=True) as connection:
         return _rests_until(connection, _stored(key), int(at.timestamp())) is not None
 
 
 def peek(engine: Engine, key: str, *, seconds: int = DAY, at: datetime) -> int:
     """How often ``key`` was counted in the window that holds ``at``. Counts nothing."""
-    with _only_reading(engine) as connection:
+    with apart(engine, for_reading=True) as connection:
         here = (Bucket.key == _stored(key)) & (Bucket.window == _window(at, seconds))
         return connection.scalar(select(Bucket.count).where(here)) or 0
 
 
 def clear(engine: Engine, key: str) -> None:
     """Forget every count of ``key`` and end its rest: the secret was shown, or an administrator unlocks."""
-    with _writing(engine) as connection:
+    with apart(engine) as connection:
         _forget(connection, _stored(key))
 
 
 def sweep(engine: Engine, older_than: datetime) -> int:
     """Delete counts whose window began, and rests that ended, before ``older_than`` (a day ago, say); says how many."""
-    with _writing(engine) as connection:
+    with apart(engine) as connection:
         return connection.execute(delete(Bucket).where(Bucket.window < int(older_than.timestamp()))).rowcount
 
 
@@ -117,27 +115,3 @@ def _rests_until(connection: Connection, stored: str, now: int) -> int | None:
 
 def _forget(connection: Connection, stored: str) -> None:
     connection.execute(delete(Bucket).where(Bucket.key.in_([stored, f"{stored}/rest"])))
-
-
-@contextmanager
-def _writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that says so at once, even inside a request that only reads (see ``db.reading``)."""
-    with _declared(engine, only_reading=False) as connection:
-        yield connection
-        connection.commit()
-
-
-@contextmanager
-def _only_reading(engine: Engine) -> Iterator[Connection]:
-    with _declared(engine, only_reading=True) as connection:
-        yield connection
-
-
-@contextmanager
-def _declared(engine: Engine, *, only_reading: bool) -> Iterator[Connection]:
-    token = reading.set(only_reading)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        reading.reset(token)

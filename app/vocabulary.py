@@ -349,6 +349,43 @@ class Registration(Term):
     REJECTED = "rejected", _("Registration rejected")
 
 
+class Way(Term):
+    """How somebody showed who they are (manual, 登录方式)."""
+
+    PASSWORD = "password", _("User name and password")
+    LICENCE = "licence", _("Electronic business licence")
+    CERTIFICATE = "certificate", _("Digital certificate")
+    SMS_CODE = "sms_code", _("Code by text message")
+
+
+class IdentityKind(Term):
+    """By what else than a user name an account is known."""
+
+    LICENCE = "licence", _("Electronic business licence")
+    CERTIFICATE = "certificate", _("Digital certificate")
+
+
+class ChallengeKind(Term):
+    """What is being proved; an answer to one is never an answer to another."""
+
+    PICTURE = "picture", _("Picture code")
+    SMS_SIGN_IN = "sms_sign_in", _("Code for signing in")
+    SMS_RESET = "sms_reset", _("Code for a new password")
+    SMS_REGISTER = "sms_register", _("Code for a registration")
+    SMS_SECOND = "sms_second", _("Code as a second factor")
+    CERTIFICATE = "certificate", _("Signature with a certificate")
+    CERTIFICATE_SECOND = "certificate_second", _("Signature as a second factor")
+    LICENCE = "licence", _("Scan with the electronic business licence")
+
+
+class ChallengeState(Term):
+    NEW = "new", _("Asked for")
+    SCANNED = "scanned", _("Scanned")
+    CONFIRMED = "confirmed", _("Confirmed")
+    REJECTED = "rejected", _("Rejected")
+    CONSUMED = "consumed", _("Used")
+
+
 class MessageState(Term):
     QUEUED = "queued", _("To be sent")
     SENT = "sent", _("Sent")

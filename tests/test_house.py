@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import CheckConstraint, event, select
 
-from app import clock, models, records
+from app import clock, gatebook, models, records
 from app.cli import fill_regions
 from app.db import db
 from app.demo import fill
@@ -25,7 +25,8 @@ ROOT = HOUSE.parent
 ROOMS = sorted(HOUSE.rglob("*.py"))
 TREES = {room: ast.parse(room.read_text()) for room in ROOMS}
 MAPPED = {mapper.class_.__name__: mapper.class_ for mapper in Model.registry.mappers}
-TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ in (models.__name__, records.__name__)]
+BOOKS = {gatebook.__name__, models.__name__, records.__name__}
+TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ in BOOKS]
 
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {
@@ -61,6 +62,7 @@ STATE_OWNERS = {
     "workflow": "moves applications",
     "exams": "moves sign-ups",
     "jobs": "its own table",
+    "challenges": "its own table",
     "messages": "its own outbox",
     "demo": "sets a stage",
 }

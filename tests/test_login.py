@@ -50,7 +50,7 @@ def test_the_right_password_opens_and_is_written_down(gate, shop):
     assert sign_in(gate).location == "/"
     assert is_inside(gate)
     line = shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
-    assert (line.actor, line.table, line.change, line.address) == ("张三", "ab_user", {"method": "password"}, "127.0.0.1")
+    assert (line.actor, line.table, line.change, line.address) == ("张三", "ab_user", {"way": "password"}, "127.0.0.1")
 
 
 def test_the_gate_shows_the_labels_of_the_manual_and_no_way_that_does_not_exist(gate):

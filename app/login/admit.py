@@ -7,7 +7,6 @@ without ending its sessions: ``session_version`` grows in the same flush, and a 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from flask import session as cookie
@@ -19,8 +18,9 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.clock import office_time
 from app.errors import NotAllowed, Refusal, Unmet
+from app.login import presession
 from app.models import Account, Enterprise
-from app.vocabulary import Deed, Registration, Role
+from app.vocabulary import Deed, Registration, Role, Way
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
 BEGAN = "began"
@@ -28,21 +28,12 @@ SEEN = "seen"  # when the holder last asked for a page
 ENDING = ("password", "active", "roles", "region_code", "region", "enterprise_id", "enterprise", "mobile")
 
 
-class Method(Enum):
-    """How somebody showed who they are."""
-
-    PASSWORD = "password"  # noqa: S105 - a word, not a secret
-    LICENCE = "licence"
-    CERTIFICATE = "certificate"
-    SMS_CODE = "sms-code"
-
-
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The outcome of one method: the account it points at, and how that was shown."""
 
     account: Account
-    method: Method
+    way: Way
 
 
 class NotAdmitted(NotAllowed, Unmet):
@@ -61,7 +52,7 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None
     account.fail_login_count = 0
     account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
     audit.note(
-        session, account.get_full_name(), Deed.SIGN_IN, account, change={"method": proof.method.value}, at=at, address=address
+        session, account.get_full_name(), Deed.SIGN_IN, account, change={"way": proof.way.value}, at=at, address=address
     )
     open_session(account, at=at)
 
@@ -74,6 +65,7 @@ def open_session(account: Account, *, at: datetime) -> None:
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
     cookie[BEGAN] = cookie[SEEN] = int(at.timestamp())
     login_user(account)
+    presession.close()
 
 
 def end_session(session: Session, account: Account, *, at: datetime, address: str) -> None:

@@ -19,8 +19,9 @@ from app import throttle
 from app.config import Office
 from app.errors import HouseError, Refusal, TooMany
 from app.identity import fold_user_name
-from app.login.admit import Method, Proof
+from app.login.admit import Proof
 from app.models import Account
+from app.vocabulary import Way
 
 GUESSES_PER_ADDRESS = 30
 ADDRESS_WINDOW = 15 * 60
@@ -66,7 +67,7 @@ def prove(
     account = find(session, name)
     if account is None or account.password != stored:  # changed while we hashed
         raise WrongPassword(office)
-    return Proof(account, Method.PASSWORD)
+    return Proof(account, Way.PASSWORD)
 
 
 def confirm(engine: Engine, name: str, stored: str | None, password: str, *, office: Office, at: datetime) -> bool:

@@ -27,7 +27,7 @@ from app import audit, desk
 from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
-from app.login import password
+from app.login import password, presession
 from app.login.admit import BEGAN, SEEN, NotAdmitted, admit, end_session, open_session
 from app.models import Account
 from app.screens.furniture import own_page
@@ -177,6 +177,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
         """Our two doors only: no API login, no registration, no stock pages for users and roles."""
         self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
         self.appbuilder.add_view_no_menu(OwnPasswordView)
+        current_app.after_request(presession.write)
         current_app.jinja_env.globals.update(
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
         )

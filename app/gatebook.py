@@ -1,0 +1,105 @@
+"""What the gate writes down: by what else an account is known, what is being proved just now, who is inside, old passwords.
+
+Law: as in ``models``. Nothing in here opens anything by itself: secrets are kept as digests, and what is used once is used
+up by one conditional UPDATE (``challenges``, ``visits``).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from flask_appbuilder import Model
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.constraints import word_check
+from app.db import Moment, SecretRecord, Word
+from app.models import Account
+from app.vocabulary import ChallengeKind, ChallengeState, IdentityKind, Way
+
+
+class Identity(Model):
+    """By what else an account is known: a certificate or a business licence. Never by a name on it alone."""
+
+    __tablename__ = "identity"
+    __table_args__ = (
+        UniqueConstraint("kind", "issuer", "subject", name="uq_identity"),
+        word_check("identity", "kind", IdentityKind),
+        CheckConstraint("issuer <> '' AND subject <> ''", name="ck_identity_says_whose"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_identity_account"), index=True)
+    kind: Mapped[IdentityKind] = mapped_column(Word(IdentityKind))
+    issuer: Mapped[str] = mapped_column(String(64), comment="digest of a certificate's issuer; name of a licence platform")
+    subject: Mapped[str] = mapped_column(String(64), comment="what the issuer knows it by: a serial number, a credit code")
+    label: Mapped[str] = mapped_column(String(200), default="", comment="for people: the name on it")
+    not_after: Mapped[date | None]
+    added_at: Mapped[datetime] = mapped_column(Moment)
+    added_by: Mapped[str] = mapped_column(String(130))
+
+    account: Mapped[Account] = relationship()
+
+
+class Challenge(Model):
+    """Something to be proved within minutes, once, by the browser that asked for it; see ``challenges``."""
+
+    __tablename__ = "challenge"
+    __table_args__ = (
+        word_check("challenge", "kind", ChallengeKind),
+        word_check("challenge", "state", ChallengeState),
+        CheckConstraint("length(id) = 32", name="ck_challenge_id_length"),
+        CheckConstraint("tries >= 0", name="ck_challenge_tries"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, comment="128 random bits in hex")
+    kind: Mapped[ChallengeKind] = mapped_column(Word(ChallengeKind))
+    state: Mapped[ChallengeState] = mapped_column(Word(ChallengeState), default=ChallengeState.NEW)
+    browser: Mapped[str] = mapped_column(String(40), comment="digest of the asking browser's own cookie")
+    nonce: Mapped[str] = mapped_column(String(64), comment="256 random bits in hex")
+    mark: Mapped[str] = mapped_column(String(40), default="", comment="digest of the right answer, where there is one")
+    tries: Mapped[int] = mapped_column(default=0)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_challenge_account"), index=True)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(SecretRecord("challenge.evidence"))
+    address: Mapped[str] = mapped_column(String(45), default="")
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
+class Visit(Model):
+    """One session of one account, from signing in to its end; the cookie holds its key, the table only the key's digest."""
+
+    __tablename__ = "visit"
+    __table_args__ = (
+        UniqueConstraint("key", name="uq_visit_key"),
+        word_check("visit", "way", Way),
+        CheckConstraint("(ended_at IS NULL) = (ended_why = '')", name="ck_visit_ended_iff_said_why"),
+        Index("ix_visit_account", "account_id", "ended_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(40), comment="digest of the 256 random bits in the cookie")
+    account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_visit_account"))
+    way: Mapped[Way] = mapped_column(Word(Way))
+    strong_at: Mapped[datetime | None] = mapped_column(Moment, comment="when a second factor was shown")
+    began_at: Mapped[datetime] = mapped_column(Moment)
+    seen_at: Mapped[datetime] = mapped_column(Moment)
+    ends_at: Mapped[datetime] = mapped_column(Moment, comment="however busy")
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_why: Mapped[str] = mapped_column(String(30), default="")
+    address: Mapped[str] = mapped_column(String(45), default="")
+    agent: Mapped[str] = mapped_column(String(200), default="", comment="the browser, as it calls itself")
+
+    account: Mapped[Account] = relationship()
+
+
+class PastPassword(Model):
+    """The hash of a password that an account once had, so that it is not taken again."""
+
+    __tablename__ = "past_password"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_past_password_account"), index=True)
+    hash: Mapped[str] = mapped_column(String(256))
+    set_at: Mapped[datetime] = mapped_column(Moment)
