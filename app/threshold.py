@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.clock import office_day, office_time
-from app.config import Office, Settings
+from app.config import BadSetting, Office, Settings
 from app.db import db, reading
 from app.scope import NOBODY
 
@@ -99,6 +99,13 @@ class OwnNames:
             answer.headers.update({**ALWAYS, "Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
             return answer(environ, start_response)
         return self.inner(environ, start_response)
+
+
+def fit_to_serve(settings: Settings) -> Settings:
+    """The settings, unless nobody may be let in under them."""
+    if settings.production and not settings.hosts:
+        raise BadSetting("Production answers to its own names only: set ANGUAN_HOSTS to them, with commas between.")
+    return settings
 
 
 def guard(app: Flask, settings: Settings) -> None:
