@@ -84,6 +84,7 @@ class Office:
     lock_minutes: int = 15
     idle_minutes: int = 30
     password_length: int = 10
+    codes_per_day: int = 5_000  # by text message, all together
 
     calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
     pinned: frozenset[str] = frozenset()  # what the environment says; nobody changes it in the system
@@ -188,6 +189,7 @@ ADJUSTABLE = (
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
 )
 # fmt: on
@@ -243,6 +245,11 @@ class Settings:
     seal_seconds: int = 10  # how long that service may take for one answer
     seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
     seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
+
+    @property
+    def sends_codes(self) -> bool:
+        """Whether codes by text message reach anybody: in production, only where somebody carries them."""
+        return bool(self.sms_url) or not self.production
 
     @property
     def blobs(self) -> Path:

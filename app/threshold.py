@@ -1,7 +1,8 @@
 """The threshold: what every request passes on its way in, and what every answer wears on its way out.
 
-Law: nothing here depends on which door was asked for, but how much it may be sent, and that is measured before a byte is
-parsed; a GET opens its transaction for reading only; what is not declared public is kept by nobody.
+Law: of the door that was asked for two things are asked here: whether it is one for passers-by (``roles.ANONYMOUS``), all
+others being shut to whoever is not signed in; and how much it may be sent, which is measured before a byte is parsed. A GET
+opens its transaction for reading only. What is not declared public is kept by nobody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +10,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flask import Flask, current_app, g, has_request_context, request, session
+from flask import Flask, current_app, g, has_request_context, redirect, request, session, url_for
 from flask_appbuilder import AppBuilder
 from flask_babel import get_babel
+from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, SecurityError
 from werkzeug.local import LocalProxy
@@ -23,7 +25,8 @@ from app import desk
 from app.clock import office_day, office_time
 from app.config import BadSetting, Office, Settings
 from app.db import db, reading
-from app.scope import NOBODY
+from app.login.roles import ANONYMOUS
+from app.screens.furniture import say_no, wants_json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -61,13 +64,13 @@ FORM_OF_A_READER = 4 * MIB  # ten thousand ticked rows are 300 KB
 SHEET, SCANS = 12 * MIB, 64 * MIB
 FILES: Mapping[str, int] = {
     "ListCheckView.check": 3 * MIB,
-    "ListCheckView.answer": MIB,  # the signed rows that were shown
     "SealView.check": 5 * MIB,
     **dict.fromkeys(("RosterView.roster", "CalendarView.sheet", "MeasuresView.mass", "ScoreView.scores"), SHEET),
     "LegacyView.hand_in": 22 * MIB,
     **dict.fromkeys(("PersonScreen.add", "PersonScreen.edit", "QualificationScreen.add", "QualificationScreen.edit"), SCANS),
     **dict.fromkeys(("EnterpriseView.mine", "ClaimView.add", "ClaimView.edit", "CorrectionView.edit"), SCANS),
 }
+LONG_FORMS: Mapping[str, int] = dict.fromkeys(("ListCheckView.check", "ListCheckView.answer"), MIB)  # for passers-by, too
 MOST_FIELDS = 100_000  # of a form without files: the largest batch and its reasons, several times over
 MOST_PARTS = 5_000  # of a form with files
 
@@ -148,14 +151,18 @@ def day(on: date | datetime | None) -> str:
 # --- in -------------------------------------------------------------------------------------------------------
 
 
-def _come_in() -> None:
+def _come_in() -> Response | None:
     g.request_id = uuid4().hex[:16]
     reading.set(request.method in READS)
-    if request.endpoint not in STATIC:
-        # For the diary, which is kept below the doors and may not ask for them.
-        db.session().info.update(actor=desk.actor().name, at=desk.moment(), address=desk.address())
-        g.came_signed_in = "_user_id" in session
+    if request.endpoint in STATIC:
+        return None
+    # For the diary, which is kept below the doors and may not ask for them.
+    db.session().info.update(actor=desk.actor().name, at=desk.moment(), address=desk.address())
+    g.came_signed_in = "_user_id" in session
     _measure()
+    # What is no address at all is answered as such: 404, 405.
+    known = request.endpoint is not None and request.endpoint not in ANONYMOUS
+    return to_the_gate() if known and desk.actor().id is None else None
 
 
 def _measure() -> None:
@@ -179,9 +186,17 @@ def _measure_form(data: bytes, told: int | None, most: int) -> None:
 
 
 def _most() -> int:
-    if request.mimetype not in TYPED or request.endpoint in STATIC:
+    if request.mimetype not in TYPED:
         return SMALL
-    return FILES.get(request.endpoint or "", SMALL if desk.actor() is NOBODY else FORM_OF_A_READER)
+    larger = LONG_FORMS if request.mimetype == FORM else FILES
+    return larger.get(request.endpoint or "", SMALL if desk.actor().id is None else FORM_OF_A_READER)
+
+
+def to_the_gate() -> Response:
+    """Whoever is not signed in shows who they are first, whatever lies behind the door, if anything."""
+    if wants_json():
+        return say_no(401, _("Please sign in"), [_("You are not signed in, or your session has ended.")], code="sign-in")
+    return redirect(url_for("SignInView.login", next=request.full_path.rstrip("?")))
 
 
 # --- out ------------------------------------------------------------------------------------------------------

@@ -30,12 +30,12 @@ from app.forms import HouseForm, Required, SecretTextField, TextField, TextLengt
 from app.login import password, presession
 from app.login.admit import BEGAN, SEEN, NotAdmitted, admit, end_session, open_session
 from app.models import Account
-from app.screens.furniture import own_page
+from app.screens.shelter import own_page
 from app.vocabulary import Deed
 
 LONGEST_SESSION = timedelta(hours=10)  # however busy; the idle limit is Office.idle_minutes
 STATIC = frozenset({"static", "appbuilder.static"})
-OPEN_TO_ALL_STATES = STATIC | {"preference", "SignInView.logout", "OwnPasswordView.change"}
+OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
 
 
 class SignInForm(HouseForm):

@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
@@ -23,12 +22,11 @@ from werkzeug.wrappers import Response
 from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
+from app.screens import shelter
 from app.screens.links import Link, shown, tone
 
 log = logging.getLogger(__name__)
 
-NO_PAGES = frozenset({"SignInView.login", "static", "appbuilder.static"})  # nothing to go back to
-LONGEST_WISH = 2_000  # what every proxy still takes in one header
 YEAR = 365 * 24 * 3600
 SIGHT = {"size": "large", "contrast": "high"}  # the switches, and the only value each may have besides off
 
@@ -58,6 +56,7 @@ def furnish(app: Flask) -> None:
     }.items():
         app.jinja_env.globals.setdefault(name, default)
     app.add_url_rule("/preference", "preference", preference, methods=["POST"])
+    app.add_url_rule("/query", "query", shelter.ask, methods=["POST"])
     app.register_error_handler(CSRFError, _csrf_lost)
     app.register_error_handler(HouseError, _house_says_no)
     app.register_error_handler(HTTPException, _http_says_no)
@@ -80,23 +79,7 @@ def told_here(no: HouseError) -> None:
 
 def safe_next(default: str) -> str:
     """The request's ``next`` if it is a page of this site, else ``default``."""
-    return own_page(request.form.get("next") or request.args.get("next") or "") or default
-
-
-def own_page(wish: str) -> str:
-    """The path of a wished-for address, if it is a page of this house that opens by GET; else nothing."""
-    # Browsers read "\\" as "/" and drop tabs and line ends, so "/\\evil" and "/\t/evil" lead away as "//evil" does.
-    if len(wish) > LONGEST_WISH or any(mark < " " or mark in "\\\x7f" for mark in wish):
-        return ""
-    try:
-        parts = urlsplit(wish)
-        foreign = bool(parts.scheme or parts.netloc) and f"{parts.scheme}://{parts.netloc}/" != request.host_url
-        if foreign or not parts.path.startswith("/") or parts.path.startswith("//"):
-            return ""
-        endpoint, _values = current_app.url_map.bind("", "/").match(unquote(parts.path), method="GET")
-    except (ValueError, HTTPException):
-        return ""
-    return "" if endpoint in NO_PAGES else urlunsplit(("", "", *parts[2:]))
+    return shelter.own_page(request.form.get("next") or request.args.get("next") or "") or default
 
 
 def asset(name: str) -> str:
@@ -201,9 +184,14 @@ SAYINGS: dict[int, tuple[object, object]] = {
 }
 
 
+def wants_json() -> bool:
+    """Whether a machine is asking that would rather not read a page."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
 def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+    if wants_json():
         said = [str(sentence) for sentence in sentences]
         answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
         answer.status_code = status
