@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from flask_babel import gettext
 from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
@@ -105,6 +106,11 @@ EVENTS = {  # T13: what happens to a session, and what the gate says of it
 }
 
 
+def in_words(why, app) -> str:
+    with app.test_request_context("/"):
+        return str(gettext("Your last session has ended: %(why)s. Please sign in again.", why=why))
+
+
 @pytest.mark.parametrize("happens", EVENTS)
 def test_a_saved_cookie_opens_nothing_after(happens, gate, shop, lodge_app):
     event_, why = EVENTS[happens]
@@ -120,9 +126,8 @@ def test_a_saved_cookie_opens_nothing_after(happens, gate, shop, lodge_app):
     assert all(answer.location.startswith("/login/") for answer in answers)
     shop.rollback()
     assert shop.scalars(select(Visit.ended_why).order_by(Visit.id)).first() is why
-    told = thief.get("/login/").text
-    assert (str(why.label) in told) is (why is not Ending.SIGNED_OUT)
-    assert str(why.label) not in thief.get("/login/").text  # once
+    told = [in_words(why, lodge_app) in thief.get("/login/").text for _again in range(2)]
+    assert told == [why is not Ending.SIGNED_OUT, False]  # once, and not to whoever ended it
 
 
 def test_signing_out_leaves_the_other_browser_in(gate, shop, lodge_app):
@@ -194,7 +199,7 @@ def test_the_newest_sign_in_ends_the_oldest_and_says_so(gate, shop, lodge_app):
     newer = lodge_app.test_client()
     sign_in(newer)
     assert (is_inside(gate), is_inside(newer)) == (False, True)
-    assert str(Ending.REPLACED.label) in gate.get("/login/").text
+    assert in_words(Ending.REPLACED, lodge_app) in gate.get("/login/").text
 
 
 def test_of_twenty_who_sign_in_at_once_three_stay(lodge, lodge_app, shop):
