@@ -1,6 +1,7 @@
 """The threshold: what every request passes on its way in, and what every answer wears on its way out.
 
-Law: nothing here depends on which door was asked for; a GET opens its transaction for reading only.
+Law: of the door that was asked for one thing is asked here, whether it is one for passers-by (``roles.ANONYMOUS``): all
+others are shut to whoever is not signed in. A GET opens its transaction for reading only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,9 +9,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flask import Flask, current_app, g, has_request_context, request, session
+from flask import Flask, current_app, g, has_request_context, redirect, request, session, url_for
 from flask_appbuilder import AppBuilder
 from flask_babel import get_babel
+from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import SecurityError
 from werkzeug.local import LocalProxy
@@ -22,6 +24,8 @@ from app import desk
 from app.clock import office_day, office_time
 from app.config import Office, Settings
 from app.db import db, reading
+from app.login.roles import ANONYMOUS
+from app.screens.furniture import say_no, wants_json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -104,12 +108,23 @@ def day(on: date | datetime | None) -> str:
 # --- in -------------------------------------------------------------------------------------------------------
 
 
-def _come_in() -> None:
+def _come_in() -> Response | None:
     g.request_id = uuid4().hex[:16]
     reading.set(request.method in READS)
-    if request.endpoint not in STATIC:
-        # For the diary, which is kept below the doors and may not ask for them.
-        db.session().info.update(actor=desk.actor().name, at=desk.moment(), address=desk.address())
+    if request.endpoint in STATIC:
+        return None
+    # For the diary, which is kept below the doors and may not ask for them.
+    db.session().info.update(actor=desk.actor().name, at=desk.moment(), address=desk.address())
+    # What is no address at all is answered as such: 404, 405.
+    known = request.endpoint is not None and request.endpoint not in ANONYMOUS
+    return to_the_gate() if known and desk.actor().id is None else None
+
+
+def to_the_gate() -> Response:
+    """Whoever is not signed in shows who they are first, whatever lies behind the door, if anything."""
+    if wants_json():
+        return say_no(401, _("Please sign in"), [_("You are not signed in, or your session has ended.")], code="sign-in")
+    return redirect(url_for("SignInView.login", next=request.full_path.rstrip("?")))
 
 
 # --- out ------------------------------------------------------------------------------------------------------

@@ -119,3 +119,34 @@ def test_moments_and_days_are_shown_by_the_offices_clock():
     assert threshold.day(NOON.replace(hour=17)) == "2026-03-03"
     assert threshold.day(TODAY) == "2026-03-02"
     assert threshold.moment(None) == threshold.day(None) == ""
+
+
+# --- deny by default --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def forgetful(house):
+    """The house with doors that somebody hung and forgot to lock."""
+    app = create_app(house.settings)
+    app.config["WTF_CSRF_ENABLED"] = False
+    for path, endpoint in (("/forgotten", "forgotten"), ("/api/v1/security/login", "SecurityApi.login")):
+        app.add_url_rule(path, endpoint, lambda: "what nobody should read", methods=["GET", "POST", "PUT", "DELETE"])
+    return app.test_client()
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("path", ["/forgotten", "/api/v1/security/login"])
+def test_a_door_that_was_hung_without_a_lock_is_shut_to_passers_by_in_every_method(forgetful, session, path):
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+        answer = forgetful.open(path, method=method)
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/login/?next={path}"), method
+        assert "nobody should read" not in answer.text
+    asked_by_a_machine = forgetful.get(path, headers={"Accept": "application/json"})
+    assert (asked_by_a_machine.status_code, asked_by_a_machine.json["code"]) == (401, "sign-in")
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_what_is_no_address_is_answered_as_such(forgetful, session):
+    assert forgetful.get("/nowhere").status_code == 404
+    assert forgetful.patch("/forgotten").status_code == 405
+    assert forgetful.get("/logout/").status_code == 405

@@ -4,7 +4,6 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 """
 
 import argparse
-import logging
 import os
 import secrets
 import sys
@@ -27,7 +26,7 @@ from app import catalogue, clock, create_app, messages, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
-from app.cli.house import Command, alone, revision, settings_in_use
+from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
@@ -234,6 +233,7 @@ class Master(Arbiter):  # type: ignore[misc]
 def serve(chosen: argparse.Namespace) -> None:
     os.environ.update(HOST=chosen.host, PORT=str(chosen.port))  # what the addresses in QR codes start from
     settings = settings_in_use()
+    speak()
     catalogue.compile_all()
     greeting = _greeting(settings, chosen.host, chosen.port)
     shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files; a slow disk must not make a worker look dead
@@ -250,6 +250,7 @@ def serve(chosen: argparse.Namespace) -> None:
             "max_requests_jitter": 500,
             "limit_request_fields": 64,
             "loglevel": "warning",
+            "logger_class": ServerLog,
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
             "when_ready": lambda _server: print(greeting, flush=True),
         },
@@ -262,7 +263,7 @@ def serve(chosen: argparse.Namespace) -> None:
 
 def worker(chosen: argparse.Namespace) -> None:
     settings = settings_in_use()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    speak()
     if not chosen.parent:
         print(f"Working: {settings.home}", flush=True)
     work(settings, gateway_of(settings, console=chosen.console), speaking=_voice(settings), parent=chosen.parent)

@@ -31,7 +31,7 @@ from app.models import Account
 from app.vocabulary import Deed, Ending
 
 STATIC = frozenset({"static", "appbuilder.static"})
-OPEN_TO_ALL_STATES = STATIC | {"preference", "SignInView.logout", "OwnPasswordView.change"}
+OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
 
 
 class SignInForm(HouseForm):

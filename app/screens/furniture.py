@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
@@ -23,6 +22,7 @@ from werkzeug.wrappers import Response
 from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
+from app.screens import shelter
 from app.screens.links import Link, shown, tone
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ def furnish(app: Flask) -> None:
     }.items():
         app.jinja_env.globals.setdefault(name, default)
     app.add_url_rule("/preference", "preference", preference, methods=["POST"])
+    app.add_url_rule("/query", "query", shelter.ask, methods=["POST"])
     app.register_error_handler(CSRFError, _csrf_lost)
     app.register_error_handler(HouseError, _house_says_no)
     app.register_error_handler(HTTPException, _http_says_no)
@@ -79,18 +80,7 @@ def told_here(no: HouseError) -> None:
 def safe_next(default: str) -> str:
     """The request's ``next`` if it is a path of this site, else ``default``."""
     wish = request.form.get("next") or request.args.get("next") or ""
-    return wish if _own_path(wish) else default
-
-
-def _own_path(url: str) -> bool:
-    # Browsers read "\" as "/" and drop tabs and line ends, so "/\evil" and "/\t/evil" lead away as "//evil" does.
-    if not url.startswith("/") or any(mark in url for mark in "\\\t\r\n\0"):
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc and not url.startswith("//")
+    return wish if shelter.own_path(wish) else default
 
 
 def asset(name: str) -> str:
@@ -195,9 +185,14 @@ SAYINGS: dict[int, tuple[object, object]] = {
 }
 
 
+def wants_json() -> bool:
+    """Whether a machine is asking that would rather not read a page."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
 def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+    if wants_json():
         answer = jsonify(code=code or str(status), sentences=[str(sentence) for sentence in sentences])
         answer.status_code = status
         return answer
