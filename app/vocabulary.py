@@ -392,6 +392,7 @@ class ChallengeKind(Term):
     SMS_SECOND = "sms_second", _("Code as a second factor")
     CERTIFICATE = "certificate", _("Signature with a certificate")
     CERTIFICATE_SECOND = "certificate_second", _("Signature as a second factor")
+    CERTIFICATE_BIND = "certificate_bind", _("Signature that binds a certificate")
     LICENCE = "licence", _("Scan with the electronic business licence")
 
 
