@@ -378,6 +378,7 @@ class Ending(Term):
     REPLACED = "replaced", _("Too many sessions: a newer sign-in took its place")
     IDLE = "idle", _("Not used for too long")
     TOO_OLD = "too_old", _("Open for too long")
+    REVOKED = "revoked", _("The digital certificate was revoked")
     ENDED_BY_SELF = "ended_by_self", _("Ended in “My sessions”")
     ENDED_BY_ADMIN = "ended_by_admin", _("Ended by the administrator")
 
