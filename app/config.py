@@ -83,6 +83,9 @@ class Office:
     lock_after: int = 5  # wrong passwords before an account rests
     lock_minutes: int = 15
     idle_minutes: int = 30
+    officer_idle_minutes: int = 15  # of officers and administrators; never longer than idle_minutes
+    session_hours: int = 10  # however busy
+    most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
     codes_per_day: int = 5_000  # by text message, all together
 
@@ -189,6 +192,9 @@ ADJUSTABLE = (
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
+    Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
+    Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
     Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
 )
@@ -237,6 +243,7 @@ class Settings:
     trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
+    heads_file: Path | None = None  # where checkpoints of the diary are written down besides; none: a file under home
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
@@ -260,6 +267,11 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def diary_heads(self) -> Path:
+        """Checkpoints of the diary, outside the database: they tell when its end was cut off; see ``checkpoints``."""
+        return self.heads_file or self.home / "diary-heads.jsonl"
 
     @property
     def seals(self) -> Path:
@@ -326,6 +338,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=_whole(environment, "ANGUAN_TRUSTED_PROXIES"),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
+        heads_file=Path(heads).resolve() if (heads := environment.get("ANGUAN_DIARY_HEADS")) else None,
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
