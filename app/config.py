@@ -245,9 +245,11 @@ class Settings:
     trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
+    heads_file: Path | None = None  # where checkpoints of the diary are written down besides; none: a file under home
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
+    clamd: str = ""  # who looks for viruses in what is handed in; empty: nobody
     seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
     seal_token: str = field(default="", repr=False)
     seal_seconds: int = 10  # how long that service may take for one answer
@@ -267,6 +269,11 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def diary_heads(self) -> Path:
+        """Checkpoints of the diary, outside the database: they tell when its end was cut off; see ``checkpoints``."""
+        return self.heads_file or self.home / "diary-heads.jsonl"
 
     @property
     def seals(self) -> Path:
@@ -333,9 +340,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=_whole(environment, "ANGUAN_TRUSTED_PROXIES"),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
+        heads_file=Path(heads).resolve() if (heads := environment.get("ANGUAN_DIARY_HEADS")) else None,
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
+        clamd=_clamd(environment.get("ANGUAN_CLAMD", "").strip()),
         seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
         seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
@@ -399,6 +408,12 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
     if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise BadSetting(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     return url
+
+
+def _clamd(address: str) -> str:
+    if address and not re.fullmatch(r"/\S+|tcp://([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?", address):
+        raise BadSetting("ANGUAN_CLAMD must be tcp://host:port, or the path of clamd's socket.")
+    return address
 
 
 def _truth(text: str) -> bool:
