@@ -4,8 +4,8 @@ Law: no method opens a session itself. What an account was admitted on (password
 without ending its sessions: ``session_version`` grows in the same flush, and a cookie of an older version opens nothing.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ class Proof:
 
     account: Account
     way: Way
+    shown: Mapping[str, str] = field(default_factory=dict)  # what else was shown, for the diary
 
 
 class NotAdmitted(NotAllowed, Unmet):
@@ -51,9 +52,8 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None
     account.login_count = (account.login_count or 0) + 1
     account.fail_login_count = 0
     account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
-    audit.note(
-        session, account.get_full_name(), Deed.SIGN_IN, account, change={"way": proof.way.value}, at=at, address=address
-    )
+    what = {"way": proof.way.value, **proof.shown}
+    audit.note(session, account.get_full_name(), Deed.SIGN_IN, account, change=what, at=at, address=address)
     open_session(account, at=at)
 
 
@@ -96,10 +96,11 @@ def objections(account: Account) -> Iterator[Refusal]:
     if held.isdisjoint(role.value for role in Role):
         yield Refusal("no-role", _("This account has no role yet. Please ask the system administrator."))
     if Role.ENTERPRISE_CLERK.value in held:
-        yield from _enterprise_objections(account.enterprise)
+        yield from objections_of(account.enterprise)
 
 
-def _enterprise_objections(enterprise: Enterprise | None) -> Iterator[Refusal]:
+def objections_of(enterprise: Enterprise | None) -> Iterator[Refusal]:
+    """What stands against letting anybody in for an enterprise."""
     if enterprise is None:
         yield Refusal("no-enterprise", _("This account belongs to no enterprise. Please ask the system administrator."))
     elif enterprise.registration is Registration.PENDING:
