@@ -284,10 +284,10 @@ def number_on_dead(wrong: str) -> str:
 @pytest.mark.usefixtures("clerk")
 def test_attack_2_double_login_a_ticket_opens_one_session(browser, phone, app):
     page = confirmed(browser, phone)
-    copies = [copied(browser, app) for _each in range(20)]
+    copies = [copied(browser, app) for _each in range(8)]  # as many as a process answers at once
     with ThreadPoolExecutor(20) as crowd:
         answers = list(crowd.map(lambda one: finish(one, page).status_code, copies))
-    assert sorted(answers) == [302, *[409] * 19]
+    assert sorted(answers) == [302, *[409] * 7]
     assert [inside(one) for one in copies].count(True) == 1
 
 
@@ -440,7 +440,7 @@ def test_what_the_platform_did_not_sign_is_refused_shortly_and_not_for_ever(brow
         answer = phone.post(CALLBACK, data=bad)
         assert (answer.status_code, answer.mimetype) == (status, "application/json")
         assert "Set-Cookie" not in answer.headers
-    chunked = phone.post(CALLBACK, input_stream=Endless(), environ_overrides={"wsgi.input_terminated": True})
+    chunked = phone.post(CALLBACK, environ_overrides={"wsgi.input": Endless(), "wsgi.input_terminated": True})
     assert chunked.status_code == 413
     codes = [phone.post(CALLBACK, data=b"x").status_code for _each in range(120)]
     assert codes[-1] == 429
