@@ -20,14 +20,25 @@ from app.db import BlindIndex, Secret, SecretRecord
 from app.gatebook import Challenge, Identity, PastPassword, Visit
 from app.identity import mask_birth_date, mask_id, mask_mobile
 from app.models import Account, CertificateEvent, Step
-from app.records import Bucket, Entry, LegacyChunk, LegacyRecord, Message, Occasion, Parameter, PublicNotice, Series
+from app.records import (
+    Bucket,
+    Entry,
+    LegacyChunk,
+    LegacyRecord,
+    Message,
+    Occasion,
+    Parameter,
+    PastParameter,
+    PublicNotice,
+    Series,
+)
 from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
 HIDDEN = "***"
 # Records themselves, mere counters, and what notes its own changes with the default that counted before.
 UNWATCHED = (
-    *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter),
+    *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter, PastParameter),
     *(LegacyChunk, LegacyRecord, Challenge, Visit, PastPassword),
 )
 ROOMS = {Account.__module__, Entry.__module__, Identity.__module__}

@@ -86,6 +86,7 @@ class Office:
     lock_minutes: int = 15
     idle_minutes: int = 30
     password_length: int = 10
+    codes_per_day: int = 5_000  # by text message, all together
 
     calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
     pinned: frozenset[str] = frozenset()  # what the environment says; nobody changes it in the system
@@ -191,6 +192,7 @@ ADJUSTABLE = (
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("licence_seconds", Section.SECURITY, _("The code for a business licence counts for"), _OWN, 30, 300, _("seconds")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
 )
 # fmt: on
@@ -262,6 +264,11 @@ class Settings:
             raise BadSetting(
                 "ANGUAN_LICENCE_URL also needs ANGUAN_LICENCE_CLIENT, ANGUAN_LICENCE_ISSUER and ANGUAN_LICENCE_KEY."
             )
+
+    @property
+    def sends_codes(self) -> bool:
+        """Whether codes by text message reach anybody: in production, only where somebody carries them."""
+        return bool(self.sms_url) or not self.production
 
     @property
     def blobs(self) -> Path:

@@ -18,7 +18,7 @@ from app.certificates.seal.provider import SealProvider
 from app.config import Office, Settings
 from app.db import db, only_reading, reading
 from app.models import Account
-from app.parameters import office_of
+from app.parameters import office_at, office_of, pasts_of
 from app.scope import NOBODY, Actor
 from app.storage import Store
 from app.vocabulary import Deed, Role
@@ -40,6 +40,13 @@ def office() -> Office:
             with only_reading(), Session(db.engine) as session:
                 g.office = office_of(session, settings().office)
     return cast(Office, g.office)
+
+
+def office_then(at: datetime) -> Office:
+    """The office as it stood at this moment, for papers that bear its date."""
+    if "pasts" not in g:
+        g.pasts = pasts_of(db.session())
+    return office_at(office(), g.pasts, at)
 
 
 def store() -> Store:

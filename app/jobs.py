@@ -372,6 +372,7 @@ def sweep(run: Run) -> None:
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
         challenges.sweep(session, at=at)
         legacy.expire(session, at=at)
+        challenges.sweep(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)
 
 

@@ -4,7 +4,7 @@ Law: what the environment says wins, then what is stored, then the default. A st
 it is passed over here and shown on the screen. Every change leaves a line in the diary, from what to what.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from app import audit
 from app.clock import Calendar
 from app.config import ADJUSTABLE, BY_NAME, Adjustable, Office, Value, written
 from app.errors import NotFound, Refusal, Stale, Unmet
-from app.records import CalendarDay, Parameter
+from app.records import CalendarDay, Parameter, PastParameter
 from app.scope import Actor
 from app.vocabulary import Deed, Role, Term
 
@@ -28,6 +28,17 @@ def office_of(session: Session, base: Office) -> Office:
     with session.no_autoflush:
         stored = {row.name: row.value for row in session.execute(select(Parameter.name, Parameter.value))}
         return replace(base, **_valid(stored, base), calendar=calendar_of(session))
+
+
+def pasts_of(session: Session) -> list[PastParameter]:
+    """What parameters were before they were changed, the newest change first. One small query."""
+    return list(session.scalars(select(PastParameter).order_by(PastParameter.until.desc(), PastParameter.id.desc())))
+
+
+def office_at(office: Office, pasts: Iterable[PastParameter], at: datetime) -> Office:
+    """The office as it stood at this moment: of what was changed since, the value before (``pasts_of``)."""
+    then = {past.name: past.value for past in pasts if past.until > at}
+    return replace(office, **_valid(then, office))
 
 
 def calendar_of(session: Session) -> Calendar:
@@ -211,6 +222,7 @@ def bounds(one: Adjustable) -> object:
 
 def _note(session: Session, line: Line, after: str, actor: Actor, at: datetime, address: str) -> None:
     was = line.stored.value if line.unreadable and line.stored else written(line.value)
+    session.add(PastParameter(name=line.one.name, value=written(line.value), until=at))
     audit.note(session, actor.name, Deed.CHANGE, Parameter, line.one.name, {"value": [was, after]}, at=at, address=address)
 
 

@@ -89,6 +89,17 @@ class Parameter(Model):
     changed_by: Mapped[str] = mapped_column(String(130))
 
 
+class PastParameter(Model):
+    """What a parameter was until it was changed: papers of that time are printed with it."""
+
+    __tablename__ = "past_parameter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    value: Mapped[str] = mapped_column(Text)
+    until: Mapped[datetime] = mapped_column(Moment)
+
+
 class CalendarDay(Model):
     """A weekday on which the office rests, or a day of a weekend on which it works."""
 

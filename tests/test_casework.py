@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 
 from app.casework.words import moves_of
 from app.clock import Calendar, now, office_day
+from app.config import Office
 from app.db import db
 from app.models import Application, Certificate, CertificateVersion, ExamPass, Filing, Paper, Person, Step
+from app.parameters import change
 from app.records import Entry, Message, Parameter, PublicNotice
 from app.storage import Store
 from app.vocabulary import DECIDED, Action, Category, Deed, MatterKind, PaperKind, PassSource, Role, Stage, State
@@ -841,6 +843,20 @@ def test_a_letter_is_chinese_on_paper_and_has_the_reason_and_where_it_can_be_con
     for said in (title, "照片不符合要求", "学历证不清晰", works.enterprise.name):
         assert said in text
     assert ("行政复议" in text) is (action is Action.DECLINE)
+
+
+def test_a_letter_bears_the_office_of_its_own_day_whatever_was_set_since(works, clerk, acceptance, session):
+    application = works.case()
+    decide(acceptance, application, Action.DECLINE, "照片不符合要求")
+    admin, new = make.officer(Role.ADMIN), {"issuer": "湖南省住房城乡建设委员会"}
+    change(session, new, {"issuer": Office().issuer}, admin, base=Office(), at=now() + timedelta(hours=1))
+    session.commit()
+    page = clerk.get(f"/archive/{application.id}").text
+    part = re.search(rf"/archive/{application.id}/(letter-\d+).pdf", page)[1]
+    assert f'<p class="sign">{Office().issuer}<br>' in page
+    text = PdfReader(io.BytesIO(clerk.get(f"/archive/{application.id}/{part}.pdf").data)).pages[0].extract_text()
+    assert Office().issuer in text
+    assert "委员会" not in text
 
 
 def test_no_document_but_the_case_s_own_is_found(works, clerk, acceptance):

@@ -13,6 +13,7 @@ from app.config import Office
 from app.errors import TooMany
 from app.login import password
 from app.login.admit import BEGAN, SEEN
+from app.login.roles import ANONYMOUS
 from app.login.security import landing
 from app.models import Account, Enterprise
 from app.records import Bucket, Entry, Parameter
@@ -112,10 +113,29 @@ def test_a_get_with_a_password_in_the_address_signs_nobody_in(gate, shop):
     assert not is_inside(gate)
 
 
-def test_the_house_has_no_other_way_in(lodge):
-    rules = [str(rule) for rule in create_app(lodge.settings).url_map.iter_rules()]
-    ways = {rule for rule in rules if re.search("login|logout|auth|regist|api|lang", rule)}
-    assert ways == {"/login/", "/logout/"}
+STOCK_WAYS_IN = (
+    *("/api/v1/security/login", "/api/v1/security/refresh", "/api/v1/menu/", "/api/v1/_openapi", "/swagger/v1"),
+    *("/users/list/", "/users/userinfo/", "/roles/list/", "/register/form", "/resetpassword/form", "/lang/en", "/back"),
+)
+
+
+def test_the_house_has_no_way_in_but_those_that_are_declared(lodge):
+    """ASVS 6.3.4: whatever sounds like a way in stands in the one list of what needs no account, with its reason."""
+    app = create_app(lodge.settings)
+    sounds_like_one = re.compile(
+        "log-?in|log-?out|log-?on|sign-?in|auth|regist|api|lang|token|saml|oidc|jwt|sso", re.IGNORECASE
+    )
+    ways = {rule.endpoint for rule in app.url_map.iter_rules() if sounds_like_one.search(f"{rule.rule} {rule.endpoint}")}
+    assert {"SignInView.login", "SignInView.logout"} <= ways <= ANONYMOUS.keys() | {"static", "appbuilder.static"}
+
+
+@pytest.mark.parametrize("path", STOCK_WAYS_IN)
+def test_what_fab_would_open_by_itself_is_not_there(gate, shop, path):
+    account(shop, "viewer", Role.ADMIN)
+    outside = {gate.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
+    sign_in(gate)
+    inside = {gate.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
+    assert outside | inside == {404}
 
 
 # --- sessions that end ------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What the administrator sets in the system: which word counts, and that no stored word breaks the house."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -12,7 +12,7 @@ from app import desk
 from app.config import ADJUSTABLE, Office
 from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.jobs import Claim, Run, Tools
-from app.parameters import bounds, change, contradictions, lines, office_of, restore
+from app.parameters import bounds, change, contradictions, lines, office_at, office_of, pasts_of, restore
 from app.records import CalendarDay, Entry, Parameter
 from app.storage import Store
 from app.vocabulary import Level, Role, Term
@@ -125,6 +125,15 @@ def test_a_change_counts_from_the_next_question_on_and_stands_in_the_diary(sessi
     assert (row.value, row.changed_at, row.changed_by) == ("6", make.NOON, ADMIN.name)
     told = [("accept_days", ["5", "7"]), ("accept_days", ["7", "6"]), ("two_pairs_of_eyes", ["1", "0"])]
     assert diary(session) == [(*line, ADMIN.name) for line in told]
+
+
+def test_papers_of_an_earlier_day_know_the_office_as_it_stood_then(session):
+    first, second = make.NOON + timedelta(days=1), make.NOON + timedelta(days=9)
+    put(session, {"issuer": "湖南省住房和城乡建设局"}, at=first)
+    put(session, {"issuer": "湖南省住房城乡建设委员会"}, at=second)
+    now, pasts = office_of(session, Office()), pasts_of(session)
+    then = [office_at(now, pasts, at).issuer for at in (first - timedelta(hours=1), first, second)]
+    assert then == [Office().issuer, "湖南省住房和城乡建设局", "湖南省住房城乡建设委员会"]
 
 
 def test_what_is_set_to_what_it_is_leaves_no_trace(session):

@@ -18,6 +18,7 @@ from app.casework.progress import history
 from app.casework.sayings import Pairs, about_case, about_person
 from app.certificates import letters as paper
 from app.clock import office_day
+from app.config import Office
 from app.facts import Facts
 from app.matters import MATTERS
 from app.models import Application, Step
@@ -58,6 +59,7 @@ class Letter:
     reason: str
     officer: str
     at: datetime
+    office: Office  # as it stood that day
     legal_paths: bool = False
 
 
@@ -69,8 +71,8 @@ def letters_of(case: Application) -> list[Letter]:
 def _letter(
     case: Application, step: Step, title: str, *sentences: object, number: str = "", legal_paths: bool = False
 ) -> Letter:
-    part = f"letter-{step.id}"
-    return Letter(part, title, number or case.number, sentences, step.reason, step.actor, step.at, legal_paths)
+    part, then = f"letter-{step.id}", desk.office_then(step.at)
+    return Letter(part, title, number or case.number, sentences, step.reason, step.actor, step.at, then, legal_paths)
 
 
 def _slip(case: Application, step: Step) -> Letter:
@@ -169,8 +171,7 @@ def printed(case: Application, facts: Facts, part: str | None = None) -> list[tu
         return [(f"{page.title}.pdf", paper.draw(page)) for name, page in pages.items() if part in (None, name)]
 
 
-def _head(title: object, number: str) -> dict[str, Any]:
-    office = desk.office()
+def _head(title: object, number: str, office: Office) -> dict[str, Any]:
     return {"issuer": office.issuer, "title": str(title), "number": number, "seal_text": office.seal_text}
 
 
@@ -179,11 +180,11 @@ def _on_paper(letter: Letter, case: Application, facts: Facts) -> paper.Page:
     labels = (gettext("Officer"), gettext("Handler"), gettext("Filing"))
     foot = zip(labels, (letter.officer, kept["handler"]["name"], case.filing.number), strict=True)
     return paper.Letter(
-        **_head(letter.title, letter.number),
+        **_head(letter.title, letter.number, letter.office),
         addressee=kept["enterprise"]["name"],
         sentences=(opening(case, kept), *map(str, letter.sentences)),
         reasons=tuple(letter.reason.splitlines()),
-        closing=(desk.office().legal_paths,) if letter.legal_paths else (),
+        closing=(letter.office.legal_paths,) if letter.legal_paths else (),
         signed_on=long_day(office_day(letter.at)),
         foot="；".join(f"{label}：{value}" for label, value in foot),
     )
@@ -204,7 +205,7 @@ def _form(case: Application, facts: Facts) -> paper.Page:
         (gettext("What is asked for"), asked),
     )
     return paper.Form(
-        **_head(FORMS[case.matter], case.number),
+        **_head(FORMS[case.matter], case.number, desk.office()),
         tables=tuple((caption, _said(pairs)) for caption, pairs in tables),
         wide=((gettext("Opinions of the authority"), _said(opinions)),),
     )
@@ -216,7 +217,7 @@ def _steps(case: Application) -> paper.Page:
         for step in reversed(history(case))
     ]
     title = gettext("Record of the procedure")
-    return paper.Form(**_head(title, case.number), tables=(), wide=((gettext("History"), _said(lines)),))
+    return paper.Form(**_head(title, case.number, desk.office()), tables=(), wide=((gettext("History"), _said(lines)),))
 
 
 def _in_lines(*parts: object) -> str:

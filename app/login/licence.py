@@ -162,7 +162,10 @@ class LicenceView(BaseView):  # type: ignore[misc]
         try:
             throttle.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
             request.max_content_length = MOST_BYTES
-            receive(dict(request.headers), request.get_data(cache=False), at=at)
+            body = request.get_data(cache=False)
+            if len(body) > MOST_BYTES:  # read before us, as a form
+                raise RequestEntityTooLarge
+            receive(dict(request.headers), body, at=at)
             throttle.refund(db.engine, place, seconds=60, at=at)
         except RequestEntityTooLarge:
             return _machine_no("too-large", 413)

@@ -1,6 +1,7 @@
-"""Which role may open what: declared once, here, and made true in the database by ``sync_roles``.
+"""Which role may open what: declared once, here, and made true in the database by ``sync_roles``; and what needs no account.
 
 Law: a role holds exactly what stands in ``PERMISSIONS``; what is taken out of it is revoked at the next ``anguan init``.
+Whoever is not signed in reaches what stands in ``ANONYMOUS`` and nothing else: the ``threshold`` turns them to the gate.
 Opening a page is all that is granted here. Which rows it shows is ``scope``'s, what may be done to them ``workflow``'s.
 """
 
@@ -114,6 +115,49 @@ PERMISSIONS: Declaration = {
     "Roster": to(CLERK, "can_roster"),
     "Paper": to(READERS, "can_open"),
     "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_errors", "can_submit"),
+}
+
+# What a passer-by may reach, and why. What is not here is shut to them before any door is asked, however new it is.
+ANONYMOUS: Mapping[str, str] = {
+    "static": "styles, scripts and pictures of the pages themselves; nothing that was handed in",
+    "appbuilder.static": "as static",
+    "preference": "language and large type are wanted before signing in",
+    "query": "leads from a query form to the address that looks; looks nothing up itself",
+    "ops.healthz": "asked by machines that watch the house; names no data",
+    "ops.readyz": "asked by machines that watch the house; says what is missing, not why",
+    # the gate
+    "SignInView.login": "the gate itself",
+    "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
+    "LicenceView.gate": "a way in",
+    "LicenceView.start": "as the gate; counted per address, by POST with a token",
+    "LicenceView.ticket": "a code for one browser, which shows its own cookie; others are told that there is nothing",
+    "LicenceView.state": "as the ticket; says one word",
+    "LicenceView.ask": "as the ticket; by POST with a token",
+    "LicenceView.finish": "as the ticket; lets in once, on what the platform signed",
+    "LicenceView.callback": "the licence platform has no account; its signature is what is believed",
+    "PhoneView.code": "the simulated telephone, which production does not have",
+    "PhoneView.home": "as its code",
+    "PhoneView.scan": "as its code",
+    "PhoneView.confirm": "as its code",
+    # the public counter
+    "FrontPage.index": "the office's front page",
+    "HelpView.guide": "the procedure and its deadlines are owed to the public",
+    "LookupView.form": "anybody may check a certificate",
+    "LookupView.find": "as the form; counted per address, name and number must both be known",
+    "LookupView.scanned": "what a square code leads to; the address holds 128 random bits",
+    "SealView.form": "anybody may check a sealed file",
+    "SealView.check": "as the form; the file is looked at and not kept",
+    "SealView.part": "certificates and list of the seal, as their checkers fetch them",
+    "NoticeView.board": "results are made public by law, masked",
+    "NoticeView.exam": "an exam notice is for everybody",
+    "ListCheckView.form": "an employer may check a list of certificates",
+    "ListCheckView.check": "as the form; counted per address",
+    "ListCheckView.answer": "as the form; gives back what was handed in",
+    "ListCheckView.template": "an empty sheet",
+    "VerifyView.page": "square codes are checked in the browser alone",
+    "VerifyView.worker": "keeps that page at hand without a network; a script",
+    "VerifyView.keys": "the public keys of the codes",
+    "VerifyView.status_list": "how prints stand, by numbers that name nobody",
 }
 
 

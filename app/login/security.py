@@ -9,7 +9,6 @@ cookie must not outlive it.
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import current_app, flash, g, make_response, redirect, request, url_for
 from flask import session as cookie
@@ -22,7 +21,6 @@ from flask_babel import lazy_gettext as _
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from app import audit, desk
@@ -32,11 +30,12 @@ from app.forms import HouseForm, Required, SecretTextField, TextField, TextLengt
 from app.login import password, presession
 from app.login.admit import BEGAN, SEEN, NotAdmitted, admit, end_session, open_session
 from app.models import Account
+from app.screens.shelter import own_page
 from app.vocabulary import Deed
 
 LONGEST_SESSION = timedelta(hours=10)  # however busy; the idle limit is Office.idle_minutes
 STATIC = frozenset({"static", "appbuilder.static"})
-OPEN_TO_ALL_STATES = STATIC | {"preference", "SignInView.logout", "OwnPasswordView.change"}
+OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
 
 
 class SignInForm(HouseForm):
@@ -286,24 +285,9 @@ def set_password(account: Account, plain: str, *, must_change: bool) -> None:
     account.password, account.must_change_password = password.hashed(plain), must_change
 
 
-def landing(wish: str, default: str = "/") -> str:
+def landing(wish: str) -> str:
     """Where to go after signing in: the page that was asked for, if it is one of this house that opens by GET."""
-    try:
-        parts = urlsplit(wish)
-        foreign = bool(parts.scheme or parts.netloc) and f"{parts.scheme}://{parts.netloc}/" != request.host_url
-    except ValueError:
-        return default
-    path = parts.path
-    # Browsers read "\" as "/" and drop tabs and line ends, so "/\evil" leads away as "//evil" does.
-    if foreign or not path.startswith("/") or path.startswith("//") or any(mark < " " or mark == "\\" for mark in wish):
-        return default
-    try:
-        endpoint, _values = current_app.url_map.bind("", "/").match(path, method="GET")
-    except HTTPException:
-        return default
-    if endpoint in ("SignInView.login", "static"):
-        return default
-    return f"{path}?{parts.query}" if parts.query else path
+    return own_page(wish) or "/"
 
 
 def _too_old() -> bool:
