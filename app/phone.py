@@ -23,10 +23,11 @@ from app.db import db
 from app.errors import HouseError, NotFound
 from app.login.licence import platform, receive
 from app.models import Enterprise
+from app.specimens import with_check
 from app.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 
 MOST_LICENCES = 20
-UNKNOWN = Licence("91430100MA4L99901C", "湖南无名建设有限公司（演示）", LicenceHolder.LEGAL_REPRESENTATIVE)
+UNKNOWN = Licence(with_check("91430100MA4L99901"), "湖南无名建设有限公司（演示）", LicenceHolder.LEGAL_REPRESENTATIVE)
 OUTCOMES = {
     ChallengeState.SCANNED: _("Scanned"),
     ChallengeState.CONFIRMED: _("Taken: the sign-in page goes on by itself."),

@@ -163,7 +163,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
             throttle.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
             request.max_content_length = MOST_BYTES
             body = request.get_data(cache=False)
-            if len(body) > MOST_BYTES:  # read before us, as a form
+            if len(body) >= MOST_BYTES:  # what does not say how large it is, is cut off there
                 raise RequestEntityTooLarge
             receive(dict(request.headers), body, at=at)
             throttle.refund(db.engine, place, seconds=60, at=at)
