@@ -246,6 +246,7 @@ class Settings:
     trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
+    heads_file: Path | None = None  # where checkpoints of the diary are written down besides; none: a file under home
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
@@ -284,6 +285,11 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def diary_heads(self) -> Path:
+        """Checkpoints of the diary, outside the database: they tell when its end was cut off; see ``checkpoints``."""
+        return self.heads_file or self.home / "diary-heads.jsonl"
 
     @property
     def seals(self) -> Path:
@@ -350,6 +356,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=_whole(environment, "ANGUAN_TRUSTED_PROXIES"),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
+        heads_file=Path(heads).resolve() if (heads := environment.get("ANGUAN_DIARY_HEADS")) else None,
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
