@@ -250,6 +250,7 @@ class Settings:
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
+    clamd: str = ""  # who looks for viruses in what is handed in; empty: nobody
     seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
     seal_token: str = field(default="", repr=False)
     seal_seconds: int = 10  # how long that service may take for one answer
@@ -360,6 +361,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
+        clamd=_clamd(environment.get("ANGUAN_CLAMD", "").strip()),
         seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
         seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
@@ -429,6 +431,12 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
     if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise BadSetting(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     return url
+
+
+def _clamd(address: str) -> str:
+    if address and not re.fullmatch(r"/\S+|tcp://([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?", address):
+        raise BadSetting("ANGUAN_CLAMD must be tcp://host:port, or the path of clamd's socket.")
+    return address
 
 
 def _truth(text: str) -> bool:

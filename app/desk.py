@@ -11,6 +11,7 @@ from typing import Any, cast
 from flask import current_app, g, request
 from flask_login import current_user
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 
 from app import audit, clock, gateways
 from app.business_licence.provider import LicenceProvider
@@ -50,7 +51,14 @@ def office_then(at: datetime) -> Office:
 
 
 def store() -> Store:
-    return Store(settings().blobs)
+    return Store(settings().blobs, gateways.scanner_of(settings()))
+
+
+def handed_in(file: FileStorage) -> bytes:
+    """The bytes of a file that was sent along, if whoever looks for viruses has nothing against them."""
+    data = file.stream.read()
+    store().screen(data, file.filename or "")
+    return data
 
 
 def seal() -> SealProvider:

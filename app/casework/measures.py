@@ -41,8 +41,8 @@ class MeasuresView(BaseView):  # type: ignore[misc]
         form = SheetForm()
         if not form.validate_on_submit() or form.sheet.data is None:
             return self._page(form)
-        data = form.sheet.data.stream.read()
         try:
+            data = desk.handed_in(form.sheet.data)
             planned = plan(db.session(), data, desk.actor(), on=desk.today(), office=desk.office())
         except HouseError as no:
             return self._refused(form, no)

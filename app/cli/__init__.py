@@ -37,7 +37,7 @@ from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.errors import HouseError
-from app.gateways import gateway_of, seal_of
+from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
@@ -336,6 +336,8 @@ def faults(settings: Settings) -> Iterator[str]:
             yield f"{path} can be read by others: chmod {mode} it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if settings.clamd and not Clamd(settings.clamd).answers():
+        yield "ClamAV does not answer (ANGUAN_CLAMD): every upload would be refused."
     if (word := seal_word(settings)) != "ready":
         yield f"E-certificates cannot be sealed: {word}."
     elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
@@ -459,7 +461,7 @@ def import_legacy(chosen: argparse.Namespace) -> None:
     with _voice(settings)("zh"):
         office = office_of(db.session(), settings.office)
         db.session.remove()  # SQLite has one writer
-        for line in take_over(db.engine, Store(settings.blobs), sheet, office):
+        for line in take_over(db.engine, Store(settings.blobs, scanner_of(settings)), sheet, office):
             print(line)
 
 
