@@ -19,7 +19,7 @@ from flask_babel import lazy_gettext as _
 
 from app.clock import Calendar
 from app.errors import HouseError
-from app.vocabulary import Level, Term
+from app.vocabulary import Level, SecondFactor, Term
 
 SIMULATED = "sim"  # what the simulators sign as
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
@@ -87,6 +87,7 @@ class Office:
     idle_minutes: int = 30
     officer_idle_minutes: int = 15  # of officers and administrators; never longer than idle_minutes
     session_hours: int = 10  # however busy
+    second_factor: SecondFactor = SecondFactor.OFF  # recommended for production: operating
     most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
     codes_per_day: int = 5_000  # by text message, all together
@@ -195,6 +196,7 @@ ADJUSTABLE = (
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("licence_seconds", Section.SECURITY, _("The code for a business licence counts for"), _OWN, 30, 300, _("seconds")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("second_factor", Section.SECURITY, _("A second factor is asked of"), _OWN),
     Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
     Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
@@ -452,6 +454,10 @@ def _level(text: str) -> Level:
     return Level(text.strip())  # type: ignore[call-arg]
 
 
+def _second_factor(text: str) -> SecondFactor:
+    return SecondFactor(text.strip())  # type: ignore[call-arg]
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
 
@@ -460,7 +466,11 @@ def _kind(value: Value) -> type:
     return type(value)
 
 
-_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, Level: _level, tuple: _numbers}
-_WANTED = {int: "a whole number", Level: "province or prefecture", tuple: "whole numbers between commas"}
+_READERS: dict[type, Callable[[str], Any]] = {
+    str: str, int: int, bool: _switch, Level: _level, SecondFactor: _second_factor, tuple: _numbers,
+}  # fmt: skip
+_WANTED = {
+    int: "a whole number", Level: "province or prefecture", SecondFactor: "off, operating or always", tuple: "whole numbers between commas",
+}  # fmt: skip
 _PLAIN = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

@@ -1,4 +1,4 @@
-"""Who is asked outside the house, as the settings say: a carrier of messages, a keeper of the seal, ClamAV, a licence platform.
+"""Who is asked outside the house, as settings say: a carrier of messages, a keeper of the seal, clamd, a licence platform.
 
 Law: a gateway answers or raises within its patience; what it raises never holds its token, and what it sends no more than
 it needs: of a certificate, the digest.

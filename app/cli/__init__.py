@@ -50,7 +50,7 @@ from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
-from app.vocabulary import LegacyKind, Role
+from app.vocabulary import LegacyKind, Role, SecondFactor
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -363,6 +363,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
+            yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
 
 
 def _may_rewrite_the_diary(settings: Settings) -> bool:
