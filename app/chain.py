@@ -63,23 +63,25 @@ class Break(NamedTuple):
     checkpoint: int | None = None
 
 
+_plainly = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), default=repr
+).encode  # made once: it is asked for each line
 START = Head(0, BEFORE_THE_FIRST)
 
 
 def line_of(stored: Sequence[Any]) -> Line:
     """A row of ``STORED``."""
-    line = Line(*stored)
-    if isinstance(line.at, datetime):  # PostgreSQL's; SQLite keeps the very same text
-        line = line._replace(at=line.at.isoformat(" ", "microseconds"))
+    number, at, actor, deed, table, row, change, address = (*stored,)
+    if isinstance(at, datetime):  # PostgreSQL's; SQLite keeps the very same text
+        at = at.isoformat(" ", "microseconds")
     with suppress(TypeError, ValueError):  # not what we wrote, then, and hashed as it stands
-        line = line._replace(change=json.loads(line.change))
-    return line
+        change = json.loads(change)
+    return Line(number, at, actor, deed, table, row, change, address)
 
 
 def hashed(previous: str, seq: int, line: Line) -> str:
     """The seal of a line in its place."""
-    text = json.dumps(line, sort_keys=True, separators=(",", ":"), default=repr)
-    return keyring.mac(f"{previous}\n{seq}\n{text}".encode(), "entry.chain")
+    return keyring.mac(f"{previous}\n{seq}\n{_plainly(line)}".encode(), "entry.chain")
 
 
 # --- growing ------------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def links(session: Session, after: int, *, most: int = SOME) -> list[Linked]:
         .order_by(Link.seq)
         .limit(most)
     )
-    return [Linked(*row[:3], line_of(row[3:]) if row.id is not None else None) for row in rows]
+    return [Linked(*row[:3], None if row[3] is None else line_of(row[3:])) for row in rows]
 
 
 def follow(some: Iterable[Linked], at: Head) -> Iterator[Head | Break]:
