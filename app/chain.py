@@ -63,9 +63,7 @@ class Break(NamedTuple):
     checkpoint: int | None = None
 
 
-_plainly = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), default=repr
-).encode  # made once: it is asked for each line
+_plainly = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode  # made once for all lines
 START = Head(0, BEFORE_THE_FIRST)
 
 
@@ -168,7 +166,7 @@ def links(session: Session, after: int, *, most: int = SOME) -> list[Linked]:
         .order_by(Link.seq)
         .limit(most)
     )
-    return [Linked(*row[:3], None if row[3] is None else line_of(row[3:])) for row in rows]
+    return [Linked(*row[:3], line_of(row[3:]) if row.id is not None else None) for row in rows]
 
 
 def follow(some: Iterable[Linked], at: Head) -> Iterator[Head | Break]:
