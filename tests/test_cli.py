@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from app import cli, clock, schema
 from app.certificates.document import SEAL_BOX, draw
 from app.certificates.seal import pades
 from app.certificates.seal.provider import Suite
-from app.config import read_settings
+from app.config import read_settings, write_keys
 from app.gateways import seal_of
 from app.sheets import Column, write
+from app.storage import Store
 from tests.test_certificate_document import FACE
 
 ANGUAN = Path(sys.executable).parent / "anguan"
@@ -239,3 +241,43 @@ def test_a_sheet_that_is_none_is_refused_in_one_sentence(home, tmp_path, capsys)
     for file in (tmp_path / "missing.xlsx", home / "keys.json"):
         assert cli.main(["import-legacy", "passes", str(file)]) == 1
         assert capsys.readouterr().err.startswith("anguan: ")
+
+
+def test_keys_turn_and_the_old_one_goes_only_when_nothing_lies_under_it(home, capsys):
+    assert cli.main(["account", "liu", "--role", "viewer", "--region", "430000"]) == 0
+    digest = Store(home / "blobs").put(b"a scan")
+    assert cli.main(["rekey", "--new-key"]) == 0
+    keys = read_settings().keys
+    assert sorted(keys.data) == [1, 2]
+    assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert Store(home / "blobs").key_of(digest) == 2
+    (line,) = rows('SELECT actor, "table", "row" FROM entry WHERE "table" = \'keys\'')
+    assert line[0].startswith("anguan rekey")
+    assert cli.main(["rekey", "--retire"]) == 1
+    assert "less than an hour" in capsys.readouterr().err
+    os.utime(home / "keys.json", (1, 1))
+    assert cli.main(["rekey", "--retire"]) == 0
+    assert sorted(read_settings().keys.data) == [2]
+    assert cli.main(["rekey", "--retire"]) == 1  # the last key stays
+    assert cli.main(["rekey", "--check"]) == 0
+
+
+def test_an_old_key_with_something_under_it_stays(home, capsys):
+    Store(home / "blobs").put(b"a scan")
+    keys = read_settings().keys
+    write_keys(home / "keys.json", replace(keys, data={**keys.data, 2: b"k" * 32}))
+    os.utime(home / "keys.json", (1, 1))
+    assert cli.main(["rekey", "--retire"]) == 1
+    assert "1 under key 1" in capsys.readouterr().err
+    assert sorted(read_settings().keys.data) == [1, 2]
+
+
+def test_a_new_key_of_the_index_goes_in_whole_or_is_gone_on_with(home, capsys):
+    before = read_settings().keys
+    write_keys(home / "keys.json", replace(before, lasting=before.index, index_next=b"n" * 32))  # as a kill leaves it
+    assert cli.main(["check"]) == 1
+    assert "anguan rekey --index" in capsys.readouterr().err
+    assert cli.main(["rekey", "--index"]) == 0
+    after = read_settings().keys
+    assert (after.index, after.lasting, after.index_next) == (b"n" * 32, before.index, b"")
+    assert cli.main(["rekey", "--check"]) == 0

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import catalogue, clock, create_app, messages, schema
+from app import catalogue, clock, create_app, messages, rekey, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
+from app.cli.rotation import add_rotation
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -107,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
     add_proofs(add)
+    add_rotation(add)
     return parser
 
 
@@ -340,6 +343,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        db.session.remove()
+        yield from islice(rekey.faults(db.engine), 20)
 
 
 def _production_faults(settings: Settings) -> Iterator[str]:

@@ -14,8 +14,8 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.db import UNOPENED, keyring
 from app.disclosure import personal
+from app.keyring import UNOPENED, keyring
 
 SIGN = "~"
 LONGEST = 100  # characters of one query field
