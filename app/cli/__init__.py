@@ -5,6 +5,7 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 
 import argparse
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,20 +14,23 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
+from werkzeug.sansio.utils import host_is_trusted
 
-from app import catalogue, clock, create_app, messages, rekey, schema
+from app import catalogue, chain, clock, create_app, messages, rekey, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
+from app.cli.diary import add_diary
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
 from app.cli.rotation import add_rotation
@@ -35,7 +39,7 @@ from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.errors import HouseError
-from app.gateways import gateway_of, seal_of
+from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
@@ -47,7 +51,8 @@ from app.parameters import office_of
 from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
-from app.vocabulary import LegacyKind, Role
+from app.threshold import fit_to_serve
+from app.vocabulary import LegacyKind, Role, SecondFactor
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -110,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_proofs(add)
     add_rotation(add)
+    add_diary(add)
     return parser
 
 
@@ -128,11 +134,18 @@ def init(_chosen: argparse.Namespace) -> None:
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
             schema.bring_to(db.engine)
+            begin_chain(db.session())
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
             fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
     print(f"Ready: {settings.home}")
+
+
+def begin_chain(session: Session) -> None:
+    """Lines from before the diary had a chain are the beginning of it."""
+    chain.begin(session)
+    session.commit()
 
 
 def fill_regions(session: Session, settings: Settings) -> None:
@@ -235,7 +248,7 @@ class Master(Arbiter):  # type: ignore[misc]
 
 def serve(chosen: argparse.Namespace) -> None:
     os.environ.update(HOST=chosen.host, PORT=str(chosen.port))  # what the addresses in QR codes start from
-    settings = settings_in_use()
+    settings = fit_to_serve(settings_in_use())
     speak()
     catalogue.compile_all()
     greeting = _greeting(settings, chosen.host, chosen.port)
@@ -314,14 +327,20 @@ def check(_chosen: argparse.Namespace) -> int:
 def faults(settings: Settings) -> Iterator[str]:
     """What is missing or unsafe, each with what to do."""
     yield from _store_faults(settings)
-    if (settings.home / "keys.json").stat().st_mode & 0o077:
-        yield "keys.json can be read by others: chmod 600 it."
     if not settings.code_keys.exists():
         yield "There are no keys to sign square codes with: run 'anguan init'."
-    elif settings.code_keys.stat().st_mode & 0o077:
-        yield "codes.json can be read by others: chmod 600 it."
+    for path, mode in (
+        (settings.home, 700),
+        (settings.home / "keys.json", 600),
+        (settings.code_keys, 600),
+        (settings.seals, 700),
+    ):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield f"{path} can be read by others: chmod {mode} it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if settings.clamd and not Clamd(settings.clamd).answers():
+        yield "ClamAV does not answer (ANGUAN_CLAMD): every upload would be refused."
     if (word := seal_word(settings)) != "ready":
         yield f"E-certificates cannot be sealed: {word}."
     elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
@@ -339,19 +358,38 @@ def _store_faults(settings: Settings) -> Iterator[str]:
     if stands != schema.newest():
         yield "The database is not up to date: run 'anguan init'."
         return
+    if settings.production and _may_rewrite_the_diary(settings):
+        yield "The server's database role may change the diary: give it one of its own ('anguan audit grant ROLE')."
     with create_app(settings).app_context():
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
+            yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
         db.session.remove()
         yield from islice(rekey.faults(db.engine), 20)
+
+
+def _may_rewrite_the_diary(settings: Settings) -> bool:
+    """On PostgreSQL; whoever holds SQLite's file holds it whole."""
+    engine = create_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            return engine.dialect.name == "postgresql" and schema.may_rewrite_the_diary(connection)
+    finally:
+        engine.dispose()
 
 
 def _production_faults(settings: Settings) -> Iterator[str]:
     if not settings.https:
         yield "Passwords travel in the open: serve behind TLS and set ANGUAN_HTTPS=1."
+    known_as = urlsplit(settings.office.public_url).hostname
     if not settings.hosts:
-        yield "Any host name is answered to: set ANGUAN_HOSTS to the names of this site."
+        yield "Any host name would be answered to: set ANGUAN_HOSTS to the names of this site."
+    elif odd := [host for host in settings.hosts if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?", host)]:
+        yield f"ANGUAN_HOSTS takes names between commas, and {', '.join(odd)} is none."
+    elif not host_is_trusted(known_as, settings.hosts):
+        yield f"QR codes would point at {known_as}, which is not answered to: add it to ANGUAN_HOSTS."
     if not settings.office.public_url.startswith("https://"):
         yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
     if settings.https and not settings.trusted_proxies:
@@ -426,7 +464,7 @@ def import_legacy(chosen: argparse.Namespace) -> None:
     with _voice(settings)("zh"):
         office = office_of(db.session(), settings.office)
         db.session.remove()  # SQLite has one writer
-        for line in take_over(db.engine, Store(settings.blobs), sheet, office):
+        for line in take_over(db.engine, Store(settings.blobs, scanner_of(settings)), sheet, office):
             print(line)
 
 

@@ -1,31 +1,40 @@
 """Where every way in ends, and where a session's right to go on ends. A method proves who is there; ``admit`` lets in.
 
 Law: no method opens a session itself. What an account was admitted on (password, activity, roles, reach) cannot change
-without ending its sessions: ``session_version`` grows in the same flush, and a cookie of an older version opens nothing.
+without ending its sessions in the same flush (``visits``); bulk statements on accounts say so themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from flask import flash, request
 from flask import session as cookie
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import login_user, logout_user
-from sqlalchemy import event, inspect, update
+from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
-from app import audit
+from app import audit, challenges, clock, desk, visits
 from app.clock import office_time
 from app.errors import NotAllowed, Refusal, Unmet
+from app.keyring import keyring
 from app.login import presession
 from app.models import Account, Enterprise
-from app.vocabulary import Deed, Registration, Role, Way
+from app.vocabulary import ChallengeKind, Deed, Ending, Registration, Role, Way
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
-BEGAN = "began"
-SEEN = "seen"  # when the holder last asked for a page
-ENDING = ("password", "active", "roles", "region_code", "region", "enterprise_id", "enterprise", "mobile")
+KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session
+STRONG = (Way.CERTIFICATE, Way.LICENCE)  # something one holds and something one knows, at once
+SECOND_WITHIN = timedelta(minutes=10)
+ENDING: Mapping[Ending, tuple[str, ...]] = {  # the first that fits is why
+    Ending.SWITCHED_OFF: ("active",),
+    Ending.PASSWORD_CHANGED: ("password",),
+    Ending.ROLE_CHANGED: ("roles",),
+    Ending.ACCOUNT_CHANGED: ("region_code", "region", "enterprise_id", "enterprise", "mobile"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +49,70 @@ class NotAdmitted(NotAllowed, Unmet):
     """Somebody proved who they are, and may not come in all the same. Carries every reason."""
 
 
-def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None:
-    """Open a fresh session for the proved account and write it down; raises ``NotAdmitted``. The caller commits.
+def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool:
+    """Let the proved account in; False if it owes a second factor first (``second``). Raises ``NotAdmitted``.
 
-    A lock after wrong passwords is no matter of this place: it bars guessing, not the other ways in.
+    A lock after wrong passwords is no matter of this place: it bars guessing, not the other ways in. The caller commits.
     """
+    if refusals := tuple(objections(proof.account)):
+        raise NotAdmitted(refusals)
+    if proof.way is Way.PASSWORD and visits.owes_second(proof.account, desk.office()):
+        browser, kind = presession.open_browser(), ChallengeKind.SECOND
+        challenges.void(session, kind, browser=browser)
+        given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
+        challenges.begin(session, kind, browser, at=at, lasts=SECOND_WITHIN, **given)
+        return False
+    let_in(session, proof, at=at, address=address)
+    return True
+
+
+def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: datetime, address: str) -> None:
+    """Open a fresh session and write it down, with the ``second`` factor if one was shown. Raises ``NotAdmitted``."""
     account = proof.account
-    if refusals := tuple(objections(account)):
+    if refusals := tuple(objections(account)):  # once more: minutes may lie between two factors
         raise NotAdmitted(refusals)
     account.login_count = (account.login_count or 0) + 1
     account.fail_login_count = 0
     account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
-    audit.note(
-        session, account.get_full_name(), Deed.SIGN_IN, account, change={"way": proof.way.value}, at=at, address=address
+    how = {"way": proof.way.value} | ({"second": second.value} if second else {})
+    audit.note(session, account.get_full_name(), Deed.SIGN_IN, account, change=how, at=at, address=address)
+    strong = second is not None or proof.way in STRONG
+    open_session(session, account, proof.way, at=at, address=address, strong=strong)
+
+
+def password_mark(account: Account) -> str:
+    """By which it is seen that a password has not changed since it was shown."""
+    return str(keyring.digest(account.password or "", "challenge.password"))
+
+
+def open_session(session: Session, account: Account, way: Way, *, at: datetime, address: str, strong: bool = False) -> None:
+    """Give the browser a new cookie; nothing of the old one survives but ``KEPT``. The caller commits."""
+    agent = request.user_agent.string
+    key, replaced = visits.begin(
+        session, account, way, at=at, office=desk.office(), address=address, agent=agent, strong=strong
     )
-    open_session(account, at=at)
-
-
-def open_session(account: Account, *, at: datetime) -> None:
-    """Give the browser a new cookie; nothing of the old one survives but ``KEPT``."""
-    kept = {name: cookie[name] for name in KEPT if name in cookie}
-    cookie.clear()
-    cookie.update(kept)
+    close_cookie()
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
-    cookie[BEGAN] = cookie[SEEN] = int(at.timestamp())
     login_user(account)
+    cookie[KEY] = key
     presession.close()
+    if replaced:
+        said = gettext("Your account was signed in elsewhere for the longest: that session has ended. See “My sessions”.")
+        flash(said, "warning")
 
 
-def end_session(session: Session, account: Account, *, at: datetime, address: str) -> None:
-    """Sign out: every session of the account ends, so that a copied cookie is worthless, too. The caller commits."""
+def end_session(session: Session, account: Account, number: int, *, at: datetime, address: str) -> None:
+    """Sign out: this session ends, and a copy of its cookie with it. The caller commits."""
     audit.note(session, account.get_full_name(), Deed.SIGN_OUT, account, at=at, address=address)
-    end_sessions(account)
+    visits.end(session, account.id, number, Ending.SIGNED_OUT, at=at)
+    logout_user()
     close_cookie()
 
 
 def close_cookie() -> None:
     kept = {name: cookie[name] for name in KEPT if name in cookie}
-    logout_user()
     cookie.clear()
     cookie.update(kept)
-
-
-def end_sessions(account: Account) -> None:
-    """Make every cookie of this account worthless once the caller commits."""
-    # Counted by the database: two who end sessions at once must not both arrive at the same version.
-    account.session_version = Account.session_version + 1
 
 
 def objections(account: Account) -> Iterator[Refusal]:
@@ -117,13 +144,17 @@ def _enterprise_objections(enterprise: Enterprise | None) -> Iterator[Refusal]:
 @event.listens_for(Session, "before_flush")
 def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
     for thing in list(session.dirty):
-        if isinstance(thing, Account) and _has_changed(thing, ENDING):
-            end_sessions(thing)
+        if isinstance(thing, Account):
+            why = next((why for why, names in ENDING.items() if _has_changed(thing, names)), None)
+            if why is not None:
+                visits.end_all(session, thing.id, why, at=_moment_of(session))
         elif isinstance(thing, Enterprise) and _has_changed(thing, ("registration",)):
-            its = update(Account).where(Account.enterprise_id == thing.id)
-            session.execute(
-                its.values(session_version=Account.session_version + 1), execution_options={"synchronize_session": False}
-            )
+            visits.end_of_enterprise(session, thing.id, Ending.ENTERPRISE, at=_moment_of(session))
+
+
+def _moment_of(session: Session) -> datetime:
+    """As the diary has it: a job or a command that forgot to say when must not leave a session open."""
+    return session.info.get("at") or clock.now()
 
 
 def _has_changed(thing: Any, names: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
@@ -22,6 +23,7 @@ from werkzeug.wrappers import Response
 from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
+from app.places import url_of
 from app.screens import shelter
 from app.screens.links import Link, shown, tone
 
@@ -78,9 +80,8 @@ def told_here(no: HouseError) -> None:
 
 
 def safe_next(default: str) -> str:
-    """The request's ``next`` if it is a path of this site, else ``default``."""
-    wish = request.form.get("next") or request.args.get("next") or ""
-    return wish if shelter.own_path(wish) else default
+    """The request's ``next`` if it is a page of this site, else ``default``."""
+    return shelter.own_page(request.form.get("next") or request.args.get("next") or "") or default
 
 
 def asset(name: str) -> str:
@@ -175,12 +176,12 @@ SAYINGS: dict[int, tuple[object, object]] = {
     405: (_("This cannot be done by opening an address"), _("Please go back and use the button on the page.")),
     413: (
         _("What you sent is too large"),
-        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG), and send again."),
+        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG) or fewer rows, and send again."),
     ),
     429: (_("Too many attempts"), _("Please wait a few minutes, then try again.")),
     500: (
         _("Something went wrong on our side"),
-        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the time."),
+        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the number."),
     ),
 }
 
@@ -190,14 +191,17 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
-def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
+def say_no(
+    status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True, cure: str = ""
+) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
     if wants_json():
-        answer = jsonify(code=code or str(status), sentences=[str(sentence) for sentence in sentences])
+        said = [str(sentence) for sentence in sentences]
+        answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
         answer.status_code = status
         return answer
     layout = "frame.html" if reader() else "gate.html"
-    page = render_template("error.html", layout=layout, status=status, title=title, sentences=sentences, back=back)
+    page = render_template("error.html", layout=layout, status=status, title=title, sentences=sentences, back=back, cure=cure)
     return make_response(page, status)
 
 
@@ -212,7 +216,9 @@ def _csrf_lost(_error: CSRFError) -> Response:
 def _house_says_no(no: HouseError) -> Response:
     _undo()
     title = SAYINGS.get(no.status, (_("This cannot be done"), ""))[0]
-    answer = say_no(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code)
+    here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
+    cure = next(filter(None, (url_of(refusal.place, back=shelter.own_page(here)) for refusal in no.refusals)), "")
+    answer = say_no(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code, cure=cure)
     if isinstance(no, TooMany):
         answer.headers["Retry-After"] = str(no.retry_after)
     return answer
@@ -231,7 +237,7 @@ def _http_says_no(error: HTTPException) -> Response | HTTPException:
 
 
 def _our_fault(error: Exception) -> Response:
-    log.error("unforeseen: %s %s", request.method, request.path, exc_info=error)
+    log.error("unforeseen: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
     _undo()
     title, sentence = SAYINGS[500]
     try:
