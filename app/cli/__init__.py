@@ -31,6 +31,7 @@ from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.diary import add_diary
+from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
 from app.cli.rotation import add_rotation
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     add_proofs(add)
     add_rotation(add)
     add_diary(add)
+    add_disclosure(add)
     return parser
 
 
