@@ -252,6 +252,11 @@ class Settings:
         return bool(self.sms_url) or not self.production
 
     @property
+    def pretends_messages(self) -> bool:
+        """Whether telephones are simulated on the screen: where nobody carries messages, and never in production."""
+        return not self.sms_url and not self.production
+
+    @property
     def blobs(self) -> Path:
         return self.home / "blobs"
 

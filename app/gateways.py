@@ -18,6 +18,7 @@ from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, SealProvi
 from app.config import Settings
 from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
 
+MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them
 LONGEST_ANSWER = 64 * 1024
 
 
@@ -63,7 +64,7 @@ def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
         return ConsoleGateway()
     if settings.sms_url:
         return HttpGateway(settings.sms_url, settings.sms_token)
-    return FileGateway(settings.home / "messages.jsonl")
+    return FileGateway(settings.home / MESSAGES)
 
 
 # --- the seal -----------------------------------------------------------------------------------------------

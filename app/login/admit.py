@@ -46,7 +46,7 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None
     A lock after wrong passwords is no matter of this place: it bars guessing, not the other ways in.
     """
     account = proof.account
-    if refusals := tuple(objections(account)):
+    if refusals := (*objections(account), *_objections_to_the_way(proof)):
         raise NotAdmitted(refusals)
     account.login_count = (account.login_count or 0) + 1
     account.fail_login_count = 0
@@ -55,6 +55,26 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None
         session, account.get_full_name(), Deed.SIGN_IN, account, change={"way": proof.way.value}, at=at, address=address
     )
     open_session(account, at=at)
+
+
+OPERATES = Refusal(
+    "operating-role",
+    _(
+        "Signing in by text message is for accounts that only read. Your account works on cases: please sign in with user "
+        "name or digital certificate."
+    ),
+)
+
+
+def reads_only(account: Account) -> bool:
+    """Whether all that the account may do is read (R43)."""
+    return {role.name for role in account.roles} & {role.value for role in Role} == {Role.VIEWER.value}
+
+
+def _objections_to_the_way(proof: Proof) -> Iterator[Refusal]:
+    """A code by text message is one weak factor: enough to read, and for nothing else."""
+    if proof.way is Way.SMS_CODE and not reads_only(proof.account):
+        yield OPERATES
 
 
 def open_session(account: Account, *, at: datetime) -> None:

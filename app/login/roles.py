@@ -128,6 +128,12 @@ ANONYMOUS: Mapping[str, str] = {
     # the gate
     "SignInView.login": "the gate itself",
     "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
+    "SmsView.gate": "a way in; a picture is answered and tries are counted before anything is sent",
+    "ForgottenView.gate": "whoever forgot the password is not signed in; as SmsView.gate",
+    "ForgottenView.renew": "as the gate, for the browser that has shown the code",
+    "PictureView.another": "the picture before a text message; nothing is written down",
+    "PictureView.drawn": "the picture itself, for the browser that was given its ticket",
+    "OwnCodeView.phone": "demonstration only: the message with the code that this browser asked for",
     # the public counter
     "FrontPage.index": "the office's front page",
     "HelpView.guide": "the procedure and its deadlines are owed to the public",
