@@ -19,6 +19,7 @@ from app.gatebook import Challenge
 from app.gateways import gateway_of
 from app.login import picture
 from app.login.admit import NotAdmitted, Proof, admit
+from app.login.roles import ANONYMOUS
 from app.messages import CODE_MARK, deliver
 from app.models import Account
 from app.records import Bucket, Entry, Message
@@ -399,6 +400,40 @@ def test_whoever_is_inside_is_sent_on(signed_in, viewer):
 def test_no_post_without_a_token(strict, browser):
     for path in (SMS, FORGOTTEN, f"{FORGOTTEN}new"):
         assert browser.post(path, mobile=MOBILE).status_code == 400
+
+
+MAY_POST = {"/logout/", "/preference", "/query"}
+
+
+def test_what_came_in_by_text_message_posts_nothing_whatever_the_role_may(browser, viewer, post, app, session):
+    """Every address that takes a POST and is not for passers-by: refused before the door is asked."""
+    browser.ask()
+    assert browser.enter(post()).status_code == 302
+    told = {}
+    for rule in app.url_map.iter_rules():
+        changes = rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
+        if changes and rule.endpoint not in ANONYMOUS and rule.rule not in MAY_POST and "visits" not in rule.rule:
+            address = re.sub(r"<[^>]+>", "1", rule.rule)
+            told[rule.rule] = {
+                browser.client.open(address, method=method, environ_overrides=browser.place).status_code for method in changes
+            }
+    assert len(told) > 50
+    assert set().union(*told.values()) == {403}
+    assert "reading only" in browser.post("/password/", old="x", password=NEW, again=NEW).text
+    assert browser.inside
+    assert browser.post("/logout/").status_code == 302
+    assert not browser.inside
+
+
+def test_the_same_account_by_password_posts_what_its_role_may(viewer, signed_in):
+    assert signed_in(viewer).post("/password/", data={}).status_code == 422
+
+
+def test_a_reader_with_a_first_password_reads_all_the_same(browser, holder, post):
+    holder(Role.VIEWER, mobile=MOBILE, must_change_password=True)
+    browser.ask()
+    browser.enter(post())
+    assert browser.get("/work/").status_code == 200
 
 
 # --- what is seen of it -------------------------------------------------------------------------------------------

