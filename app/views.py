@@ -20,7 +20,8 @@ from app.db import db
 from app.help import register as register_help
 from app.login.forgotten import ForgottenView
 from app.login.picture import PictureView
-from app.login.sms import SmsView
+from app.login.second import offer
+from app.login.sms import SECOND, SmsSecondView, SmsView
 from app.public import register_public
 from app.simulator import OwnCodeView, SimulatorView
 from app.verification import register_verification
@@ -58,8 +59,9 @@ def register_views(appbuilder: Any) -> None:
 def open_sms_gate(appbuilder: Any) -> None:
     """What is proved by a telephone, where text messages reach one; on the screen, where the house only pretends."""
     if desk.settings().sends_codes:
-        for view in (PictureView, SmsView, ForgottenView):
+        for view in (PictureView, SmsView, SmsSecondView, ForgottenView):
             appbuilder.add_view_no_menu(view)
+        offer(SECOND)
     if desk.settings().pretends_messages:
         appbuilder.add_view_no_menu(OwnCodeView)
 

@@ -22,9 +22,10 @@ from app.login.admit import NotAdmitted, Proof, admit
 from app.login.roles import ANONYMOUS
 from app.messages import CODE_MARK, deliver
 from app.models import Account
-from app.records import Bucket, Entry, Message
+from app.records import Bucket, Entry, Message, Parameter
 from app.vocabulary import ChallengeKind, ChallengeState, Deed, Role, Way
 from tests.count import queries
+from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.make import NOON
 
 MOBILE, NEW = "13812345678", "Other-Horse-88-Battery"
@@ -616,3 +617,97 @@ def test_of_ten_second_steps_at_once_one_sets_the_password(browser, viewer, post
     with ThreadPoolExecutor(10) as crowd:
         assert list(crowd.map(step, range(10))).count(True) == 1
     assert renew(browser).location == FORGOTTEN
+
+
+# --- a second factor ----------------------------------------------------------------------------------------------
+
+STEP = "/login/second/sms/"
+
+
+@pytest.fixture
+def chief(holder, session):
+    """An officer of whom a second factor is asked, with a mobile on record."""
+    session.add(Parameter(name="second_factor", value="operating", changed_at=NOON, changed_by="管理员"))
+    return holder(Role.APPROVER, mobile=MOBILE, password=quickly_hashed(PASSWORD))
+
+
+def by_password(browser, account):
+    return browser.post("/login/", username=account.username, password=PASSWORD)
+
+
+def test_password_and_code_open_and_neither_does_alone(browser, another, chief, post, session):
+    assert by_password(browser, chief).location.startswith("/login/second/")
+    assert STEP in browser.get("/login/second/").text
+    assert not browser.inside
+    page = browser.get(STEP)
+    assert "138****5678" in page.text
+    assert MOBILE not in page.text
+    assert browser.post(STEP, do="send").status_code == 200
+    code = post()
+    another.get(SMS)
+    assert another.post(STEP, code=code, do="go_on").location == "/login/second/"  # knows the code, not the password
+    assert browser.post(STEP, code=code, do="go_on").location == "/"
+    assert browser.inside
+    line = session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
+    assert line.change == {"way": "password", "second": "sms_code"}
+
+
+def test_a_code_for_something_else_is_no_second_factor(browser, chief, post, session):
+    browser.ask()
+    code = post()
+    by_password(browser, chief)
+    assert browser.post(STEP, code=code, do="go_on").status_code == 401
+    assert not browser.inside
+
+
+def test_a_second_factor_sets_no_password_and_signs_nobody_else_in(browser, chief, viewer, post):
+    by_password(browser, chief)
+    browser.post(STEP, do="send")
+    code = post()
+    assert browser.enter(code).status_code == 401
+    assert browser.enter(code, path=FORGOTTEN, username=chief.username).status_code == 401
+
+
+def test_another_accounts_second_factor_does_not_fit(browser, chief, holder, post, session):
+    """Two accounts with one telephone: the code that was sent for the one does not let the other in."""
+    other = holder(Role.REVIEWER, mobile=MOBILE, password=quickly_hashed(PASSWORD))
+    by_password(browser, other)
+    browser.post(STEP, do="send")
+    code = post()
+    by_password(browser, chief)  # in the same browser, in place of the other
+    assert browser.post(STEP, code=code, do="go_on").status_code == 401
+    assert not browser.inside
+
+
+def test_wrong_second_factors_end_after_five(browser, chief, post, session):
+    by_password(browser, chief)
+    browser.post(STEP, do="send")
+    code = post()
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    assert [browser.post(STEP, code=wrong, do="go_on").status_code for _n in range(5)] == [401] * 5
+    assert browser.post(STEP, code=code, do="go_on").status_code == 401
+    lines = session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN_FAILED)).all()
+    assert len(lines) == 6
+    assert {line.row for line in lines} == {str(chief.id)}
+
+
+def test_without_a_mobile_this_way_is_not_offered(browser, holder, chief, session):
+    bare = holder(Role.REVIEWER, password=quickly_hashed(PASSWORD))
+    by_password(browser, bare)
+    assert STEP not in browser.get("/login/second/").text
+    assert browser.get(STEP).location == "/login/second/"
+
+
+def test_whoever_shows_no_password_is_sent_to_the_gate(browser):
+    browser.get(SMS)
+    for answer in (browser.get(STEP), browser.post(STEP, do="send")):
+        assert answer.location == "/login/second/"
+
+
+def test_a_session_by_text_message_gets_no_stronger(browser, viewer, post, session):
+    browser.ask()
+    browser.enter(post())
+    later(session)
+    browser.post(STEP, do="send")
+    browser.post(STEP, code=post(), do="go_on")
+    assert browser.post("/password/", old="x", password=NEW, again=NEW).status_code == 403

@@ -127,8 +127,10 @@ ANONYMOUS: Mapping[str, str] = {
     "ops.readyz": "asked by machines that watch the house; says what is missing, not why",
     # the gate
     "SignInView.login": "the gate itself",
+    "SecondView.choose": "between password and second factor nobody is inside yet; only the browser that showed one",
     "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
     "SmsView.gate": "a way in; a picture is answered and tries are counted before anything is sent",
+    "SmsSecondView.gate": "as SecondView.choose: for the browser that has shown a password",
     "ForgottenView.gate": "whoever forgot the password is not signed in; as SmsView.gate",
     "ForgottenView.renew": "as the gate, for the browser that has shown the code",
     "PictureView.another": "the picture before a text message; nothing is written down",

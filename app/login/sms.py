@@ -1,9 +1,10 @@
 """短信登录 (manual R41–R43): mobile, picture code, code by text message; for accounts of the authority that only read.
 
-What came in this way stays weak: it reads, and posts nothing but its own leaving (``posts_nothing``).
+What came in this way stays weak: it reads, and posts nothing but its own leaving (``security.READER_POSTS``). Beside a
+password the same code is a second factor (``second``), for whoever has a mobile on record.
 """
 
-from flask import make_response, redirect, request
+from flask import make_response, redirect, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
@@ -15,8 +16,9 @@ from werkzeug.wrappers import Response
 from app import audit, desk
 from app.db import db
 from app.errors import HouseError, TooMany
-from app.forms import MobileField, Required, TextField, TextLength
-from app.login import codes, picture, presession
+from app.forms import HouseForm, MobileField, Required, TextField, TextLength
+from app.identity import mask_mobile
+from app.login import codes, picture, presession, second
 from app.login.admit import NotAdmitted, Proof, admit
 from app.login.security import landing
 from app.models import Account
@@ -65,7 +67,8 @@ class SmsView(BaseView):  # type: ignore[misc]
             admit(session, Proof(codes.reader_by(session, mobile), Way.SMS_CODE), at=at, address=address)
         except (codes.WrongCode, NotAdmitted) as no:
             session.rollback()
-            _note_failure(session, mobile, no)
+            known = codes.known_by(session, mobile)
+            note_failure(session, known[0] if len(known) == 1 else None, no)
             raise
         session.commit()
 
@@ -75,6 +78,74 @@ class SmsView(BaseView):  # type: ignore[misc]
             refusals=at_their_fields(form, no), wish=_wish(), **code_parts(no, sent=sent),
         )  # fmt: skip
         return with_patience(make_response(page, status), no)
+
+
+class SecondForm(HouseForm):
+    code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
+
+
+class SmsSecondView(BaseView):  # type: ignore[misc]
+    """A code to the account's own mobile as a second factor, at the gate and again before the riskiest deeds."""
+
+    route_base = "/login/second/sms"
+    default_view = "gate"
+
+    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def gate(self) -> Response:
+        form, sent = SecondForm(), False
+        try:
+            account = second.ower(db.session(), at=desk.moment())
+        except second.NothingOwed:
+            return redirect(url_for("SecondView.choose", next=_wish() or None))
+        number, mobile = account.id, account.mobile or ""
+        if not mobile:
+            return redirect(url_for("SecondView.choose", next=_wish() or None))
+        try:
+            if form.is_submitted():
+                sent = self._answered(form, number, mobile)
+                if not sent:
+                    return redirect(landing(_wish()))
+        except HouseError as no:
+            db.session().rollback()
+            return self._page(form, mobile, no, status=no.status)
+        return self._page(form, mobile, sent=sent)
+
+    def _answered(self, form: SecondForm, number: int, mobile: str) -> bool:
+        """True if a code was sent; False once the right one was shown."""
+        if not form.validate():
+            raise codes.WrongCode
+        presession.open_browser()
+        if request.form.get("do") == "send" or not form.code.data:
+            send_code(mobile, ChallengeKind.SMS_SECOND, account_id=number)
+            return True
+        session, at, address = db.session(), desk.moment(), desk.address()
+        kind, browser = ChallengeKind.SMS_SECOND, presession.browser()
+        try:
+            asked = codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
+        except codes.WrongCode as no:
+            session.rollback()
+            note_failure(session, session.get_one(Account, number), no)
+            raise
+        if asked.account_id != number:
+            raise codes.WrongCode
+        second.shown(session, session.get_one(Account, number), Way.SMS_CODE, at=at, address=address)
+        session.commit()
+        return False
+
+    def _page(
+        self, form: SecondForm, mobile: str, no: HouseError | None = None, *, sent: bool = False, status: int = 200
+    ) -> Response:
+        page = self.render_template(
+            "login/second_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile), wish=_wish(),
+            refusals=at_their_fields(form, no), sent=sent, wait=seconds_to_wait(no, sent=sent),
+        )  # fmt: skip
+        return with_patience(make_response(page, status), no)
+
+
+SECOND = second.SecondWay(
+    Way.SMS_CODE, _("Code by text message"), "device-mobile", "SmsSecondView.gate", lambda account: bool(account.mobile)
+)
 
 
 # --- for every page that has a code sent ---------------------------------------------------------------------
@@ -90,7 +161,7 @@ def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = N
     session.commit()
 
 
-def at_their_fields(form: picture.PictureForm, no: HouseError | None) -> tuple[object, ...]:
+def at_their_fields(form: HouseForm, no: HouseError | None) -> tuple[object, ...]:
     """Put each refusal at its field; what belongs to none is told above the form."""
     refusals = no.refusals if no is not None else ()
     for refusal in refusals:
@@ -101,9 +172,13 @@ def at_their_fields(form: picture.PictureForm, no: HouseError | None) -> tuple[o
 
 def code_parts(no: HouseError | None = None, *, sent: bool = False) -> dict[str, object]:
     """What ``login/code.html`` needs: a fresh picture, whether a code was sent, and how many seconds to wait for another."""
+    return {"picture": picture.handed_out(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
+
+
+def seconds_to_wait(no: HouseError | None = None, *, sent: bool = False) -> int:
+    """Until another code may be asked for, as the button counts them."""
     pause = int(codes.PAUSE.total_seconds())
-    wait = pause if sent else min(no.retry_after, pause) if isinstance(no, TooMany) else 0
-    return {"picture": picture.handed_out(), "sent": sent, "wait": wait}
+    return pause if sent else min(no.retry_after, pause) if isinstance(no, TooMany) else 0
 
 
 def with_patience(answer: Response, no: HouseError | None) -> Response:
@@ -116,18 +191,9 @@ def _wish() -> str:
     return request.args.get("next", "")
 
 
-def _note_failure(session: Session, mobile: str, no: HouseError) -> None:
-    """One line, with the account's name where one is known by the number; the number itself is not written down."""
-    known = codes.known_by(session, mobile)
-    account = known[0] if len(known) == 1 else None
-    audit.note(
-        session,
-        account.get_full_name() if account is not None else "unknown",
-        Deed.SIGN_IN_FAILED,
-        Account,
-        account.id if account is not None else "",
-        {"way": Way.SMS_CODE.value, "why": [refusal.code for refusal in no.refusals]},
-        at=desk.moment(),
-        address=desk.address(),
-    )
+def note_failure(session: Session, account: Account | None, no: HouseError) -> None:
+    """One line, with the account where there is one; number and code are not written down. Commits."""
+    name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
+    what = {"way": Way.SMS_CODE.value, "why": [refusal.code for refusal in no.refusals]}
+    audit.note(session, name, Deed.SIGN_IN_FAILED, Account, row, what, at=desk.moment(), address=desk.address())
     session.commit()
