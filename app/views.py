@@ -12,6 +12,7 @@ from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
+from app.business_licence.simulated import SimulatedPlatform
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
@@ -19,9 +20,11 @@ from app.casework.standing import StandingView
 from app.db import db
 from app.help import register as register_help
 from app.login.forgotten import ForgottenView
+from app.login.licence import LicenceView
 from app.login.picture import PictureView
 from app.login.second import offer
 from app.login.sms import SECOND, SmsSecondView, SmsView
+from app.phone import PhoneView
 from app.public import register_public
 from app.simulator import OwnCodeView, SimulatorView
 from app.verification import register_verification
@@ -35,6 +38,7 @@ def register_views(appbuilder: Any) -> None:
     register_verification(appbuilder)
     listcheck.register(appbuilder)
     open_sms_gate(appbuilder)
+    open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, takeover, basics):
         room.register(appbuilder)
@@ -64,6 +68,18 @@ def open_sms_gate(appbuilder: Any) -> None:
         offer(SECOND)
     if desk.settings().pretends_messages:
         appbuilder.add_view_no_menu(OwnCodeView)
+
+
+def open_licence_gate(appbuilder: Any) -> None:
+    """The way in by business licence, where there is a platform; and the telephone, where that is simulated."""
+    licences = desk.licences()
+    if licences is None:
+        return
+    appbuilder.add_view_no_menu(LicenceView)
+    # The platform has no cookie of ours and so no token; its message is believed for its signature.
+    current_app.extensions["csrf"].exempt(f"{LicenceView.callback.__module__}.{LicenceView.callback.__name__}")
+    if isinstance(licences, SimulatedPlatform):
+        appbuilder.add_view_no_menu(PhoneView)
 
 
 def menu_counts() -> dict[str, int]:
