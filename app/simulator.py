@@ -105,7 +105,7 @@ class OwnCodeView(BaseView):  # type: ignore[misc]
     @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
     @no_cache  # type: ignore[untyped-decorator]
     def phone(self) -> str:
-        if not desk.settings().pretends_messages:
+        if not desk.settings().shows_codes:
             abort(404)
         number = codes.sent_to(db.session(), presession.browser())
         message = db.session.get(Message, number) if number is not None else None

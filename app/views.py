@@ -66,7 +66,7 @@ def open_sms_gate(appbuilder: Any) -> None:
         for view in (PictureView, SmsView, SmsSecondView, ForgottenView):
             appbuilder.add_view_no_menu(view)
         offer(SECOND)
-    if desk.settings().pretends_messages:
+    if desk.settings().shows_codes:
         appbuilder.add_view_no_menu(OwnCodeView)
 
 

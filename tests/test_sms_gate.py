@@ -475,7 +475,10 @@ def test_the_demonstrations_telephone_shows_a_browser_its_own_code(browser, anot
     assert code not in another.get(PHONE).text
 
 
-@pytest.mark.parametrize("settings", [{"production": True}, {"sms_url": "https://sms.example"}], ids=str)
+EARNEST = [{"production": True, "simulators": False}, {"sms_url": "https://sms.example"}, {"simulators": False}]
+
+
+@pytest.mark.parametrize("settings", EARNEST, ids=str)
 def test_where_it_is_earnest_there_is_no_such_telephone(app, browser, viewer, post, monkeypatch, settings):
     browser.ask()
     post()
@@ -488,14 +491,16 @@ def test_where_it_is_earnest_there_is_no_such_telephone(app, browser, viewer, po
     [
         ({}, True, True),
         ({"sms_url": "https://sms.example"}, True, False),
-        ({"production": True, "sms_url": "https://sms.example"}, True, False),
-        ({"production": True}, False, False),  # no carrier: the way is not there at all
+        ({"production": True, "simulators": False, "sms_url": "https://sms.example"}, True, False),
+        ({"production": True, "simulators": False}, False, False),  # no carrier: the way is not there at all
     ],
     ids=str,
 )
 def test_codes_are_offered_where_they_reach_somebody(house, settings, sends, pretends):
     asked = replace(house.settings, **settings)
     assert (asked.sends_codes, asked.pretends_messages) == (sends, pretends)
+    assert asked.shows_codes == pretends
+    assert not replace(asked, simulators=False).shows_codes
 
 
 # --- a forgotten password -----------------------------------------------------------------------------------------
