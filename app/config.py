@@ -301,6 +301,16 @@ class Settings:
         return self.home / "keys.json"
 
     @property
+    def pretends_messages(self) -> bool:
+        """Whether telephones are simulated on the screen: where nobody carries messages, and never in production."""
+        return not self.sms_url and not self.production
+
+    @property
+    def shows_codes(self) -> bool:
+        """Whether a browser at the gate is shown the code it asked for: that lets anybody in, so only where asked for."""
+        return self.simulators and self.pretends_messages
+
+    @property
     def blobs(self) -> Path:
         return self.home / "blobs"
 
