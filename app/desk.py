@@ -13,10 +13,12 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app import audit, clock, gateways
+from app import audit, clock, gateways, visits
+from app.business_licence.provider import LicenceProvider
 from app.certificates.seal.provider import SealProvider
 from app.config import Office, Settings
 from app.db import db, only_reading, reading
+from app.errors import NotStrong
 from app.models import Account
 from app.parameters import office_at, office_of, pasts_of
 from app.scope import NOBODY, Actor
@@ -68,6 +70,14 @@ def seal() -> SealProvider:
     return cast(SealProvider, kept["anguan.seal"])
 
 
+def licences() -> LicenceProvider | None:
+    """The platform of business licences, if that way in is open; one for the whole process, as for the seal."""
+    kept = current_app.extensions
+    if "anguan.licences" not in kept:
+        kept["anguan.licences"] = gateways.licences_of(settings())
+    return cast("LicenceProvider | None", kept["anguan.licences"])
+
+
 def moment() -> datetime:
     """One moment for the whole request, so that everything done in it bears the same time."""
     if "moment" not in g:
@@ -100,6 +110,12 @@ def actor_of(account: Account) -> Actor:
 def address() -> str:
     """Where the request comes from, as far as trusted proxies tell (``ANGUAN_TRUSTED_PROXIES``)."""
     return request.remote_addr or ""
+
+
+def strong() -> None:
+    """Before the riskiest deeds: demand that the second factor was shown a short while ago, where one is asked for."""
+    if visits.owes_second(current_user, office()) and not visits.is_strong(g.visit, at=moment()):
+        raise NotStrong
 
 
 @contextmanager

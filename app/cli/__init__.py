@@ -31,7 +31,7 @@ from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.diary import add_diary
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
-from app.cli.proofs import add_proofs, seal_word
+from app.cli.proofs import add_proofs, licence_word, seal_word
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -50,7 +50,7 @@ from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
-from app.vocabulary import LegacyKind, Role
+from app.vocabulary import LegacyKind, Role, SecondFactor
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -342,6 +342,8 @@ def faults(settings: Settings) -> Iterator[str]:
         yield f"E-certificates cannot be sealed: {word}."
     elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
         yield f"The seal of e-certificates runs out on {last:%Y-%m-%d}: renew it ('anguan seal renew', or at the service)."
+    if (word := licence_word(settings)) not in ("off", "ready"):
+        yield f"Nobody can sign in with a business licence: {word}."
     if settings.production:
         yield from _production_faults(settings)
 
@@ -361,6 +363,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
+            yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
 
 
 def _may_rewrite_the_diary(settings: Settings) -> bool:
@@ -391,6 +395,8 @@ def _production_faults(settings: Settings) -> Iterator[str]:
         yield "E-certificates bear the demonstration's seal, which has no legal force: set ANGUAN_SEAL_URL."
     elif not settings.seal_url.startswith("https://"):
         yield "The token of the seal travels in the open: use an https address in ANGUAN_SEAL_URL."
+    if settings.licence_url and not settings.licence_url.startswith("https://"):
+        yield "The token of the licence platform travels in the open: use an https address in ANGUAN_LICENCE_URL."
     if not settings.sms_url:
         yield "Text messages are only written to a file: set ANGUAN_SMS_URL."
     elif not settings.sms_url.startswith("https://"):

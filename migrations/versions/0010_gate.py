@@ -24,7 +24,7 @@ def upgrade() -> None:
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('made_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
-    sa.CheckConstraint("kind IN ('picture', 'sms_sign_in', 'sms_reset', 'sms_register', 'sms_second', 'certificate', 'certificate_second', 'certificate_bind', 'licence')", name='ck_challenge_kind'),
+    sa.CheckConstraint("kind IN ('picture', 'sms_sign_in', 'sms_reset', 'sms_register', 'sms_second', 'second', 'certificate', 'certificate_second', 'certificate_bind', 'licence')", name='ck_challenge_kind'),
     sa.CheckConstraint("state IN ('new', 'scanned', 'confirmed', 'rejected', 'consumed')", name='ck_challenge_state'),
     sa.CheckConstraint('length(id) = 32', name='ck_challenge_id_length'),
     sa.CheckConstraint('tries >= 0', name='ck_challenge_tries'),
@@ -102,6 +102,7 @@ def upgrade() -> None:
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
         batch_op.add_column(sa.Column('registration_note', sa.String(length=200), server_default='', nullable=False, comment='why it was rejected'))
         batch_op.add_column(sa.Column('registered_at', sa.DateTime(), nullable=True, comment='by itself, at the gate'))
+        batch_op.add_column(sa.Column('licence_name', sa.String(length=120), server_default='', nullable=False, comment='on its business licence, as last shown'))
 
     with op.batch_alter_table('message', schema=None) as batch_op:
         batch_op.add_column(sa.Column('code', sa.LargeBinary(), nullable=True, comment='set in for CODE_MARK when it is sent, and read by nobody before or after'))
@@ -118,6 +119,7 @@ def downgrade() -> None:
         batch_op.drop_column('code')
 
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
+        batch_op.drop_column('licence_name')
         batch_op.drop_column('registered_at')
         batch_op.drop_column('registration_note')
 
