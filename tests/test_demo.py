@@ -50,7 +50,7 @@ def test_playing_it_again_changes_nothing(demo, house):
 
 def test_it_is_refused_in_production(built, house):
     with built.app_context(), pytest.raises(HouseError) as no:
-        fill(db.session(), replace(house.settings, production=True), at=make.NOON)
+        fill(db.session(), replace(house.settings, production=True, simulators=False), at=make.NOON)
     assert no.value.code == "demo-in-production"
 
 
