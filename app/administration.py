@@ -1,20 +1,21 @@
 """The administrator's screens: accounts, enterprises, text messages, the diary.
 
-Law: whoever manages accounts decides no case (三权分立): nothing here reaches an application.
+Law: whoever manages accounts decides no case and gives no role (三权分立): nothing here reaches an application, and what
+an account may do is the security administrator's (``authority``).
 """
 
 from typing import Any
 
 from flask import flash, redirect, request, url_for
-from flask_appbuilder.security.sqla.models import Role as FabRole
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import audit, desk, jobs, throttle
+from app import appointments, audit, desk, jobs
+from app.appointments import roles_of
 from app.db import db
-from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.errors import HouseError, NotFound
 from app.forms import (
     ChoiceField,
     CreditCodeField,
@@ -26,10 +27,9 @@ from app.forms import (
     TickField,
     WordField,
 )
-from app.identity import fold_name
-from app.login.admit import end_sessions
-from app.login.password import guess_key, normal, one_time_password
+from app.login.password import one_time_password
 from app.login.security import set_password
+from app.login.words import hand_out_password, reset_link, reset_password
 from app.models import Account, Enterprise, Region
 from app.records import Entry, Job, Message
 from app.screens import Link, Screen, SelInterface, safe_next
@@ -41,15 +41,16 @@ from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration
 class AccountForm(HouseForm):
     username = TextField(_("User name"), validators=[Required(), TextLength(64)])
     full_name = TextField(_("Full name"), validators=[Required(), TextLength(50)])
-    role = WordField(Role, _("Role"), blank=False)
     mobile = MobileField(_("Mobile"))
-    region_code = ChoiceField(_("Region"), choices=[])
-    enterprise = CreditCodeField(_("Credit code of the enterprise (enterprise clerks)"))
+    enterprise = CreditCodeField(
+        _("Credit code of the enterprise (enterprise clerks)"),
+        description=_("Empty for people of the authority: the account then awaits its role from the security administrator."),
+    )
     active = TickField(_("May sign in"), default=True)
 
 
 class AccountScreen(Screen):
-    """Accounts: one role each, a region for officers, an enterprise for clerks."""
+    """Accounts: their data, and the enterprise of clerks. Roles of the authority are the security administrator's."""
 
     datamodel = SelInterface(Account, eager=(Account.roles, Account.region, Account.enterprise))
     route_base = "/accounts"
@@ -58,16 +59,7 @@ class AccountScreen(Screen):
     list_title, show_title, add_title, edit_title = _("Accounts"), _("Account"), _("Add account"), _("Edit account")
     list_columns = ["first_name", "role", "reach", "active", "last_login"]
     sub_columns = {"first_name": "username"}
-    show_columns = [
-        "username",
-        "first_name",
-        "role",
-        "reach",
-        "masked_mobile",
-        "active",
-        "last_login",
-        "login_count",
-    ]
+    show_columns = ["username", "first_name", "role", "reach", "masked_mobile", "active", "last_login", "login_count"]
     search_columns = ["username", "first_name", "active"]
     order_columns = ["username", "first_name", "last_login"]
     base_order = ("username", "asc")
@@ -82,79 +74,54 @@ class AccountScreen(Screen):
         "login_count": _("Number of sign-ins"),
     }
     add_form = edit_form = AccountForm
-    add_columns = edit_columns = ["username", "full_name", "role", "mobile", "region_code", "enterprise", "active"]
+    add_columns = edit_columns = ["username", "full_name", "mobile", "enterprise", "active"]
 
     def cell(self, column: str, item: Account) -> object | None:
         if column == "role":
-            return "、".join(str(role) for role in Role if role.value in {held.name for held in item.roles}) or "—"
+            held = roles_of(item)
+            return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
         if column == "reach":
             return item.enterprise.name if item.enterprise else item.region.name if item.region else "—"
         return None
 
     def fill(self, form: Any, item: Account, *, new: bool) -> None:
-        regions = db.session.scalars(select(Region).order_by(Region.code))
-        form.region_code.choices = [("", ""), *((region.code, region.name) for region in regions)]
-        if request.method == "GET" and not new:
+        if new:
+            return
+        if not roles_of(item).isdisjoint(AUTHORITY):
+            del form.mobile, form.enterprise
+        if request.method == "GET":
             form.full_name.data = item.first_name
-            form.role.data = next((role for role in Role if role.value in {held.name for held in item.roles}), None)
-            form.region_code.data = item.region_code or ""
-            form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
+            if "enterprise" in form:
+                form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
 
     def deposit(self, item: Account, form: Any, *, new: bool) -> None:
-        desk.actor().demand(Role.ADMIN)
-        role: Role = form.role.data
-        enterprise = _enterprise_of(role, form.enterprise.data)
-        if role in AUTHORITY and not form.region_code.data:
-            raise Unmet.because(Refusal("region-missing", _("An officer needs a region."), "region_code"))
-        name = normal(form.username.data)
-        twin = db.session.scalar(select(Account.id).where(Account.username == name, Account.id != (item.id or 0)))
-        if twin is not None:
-            raise HouseError(_("This user name is taken."), code="username-taken", field="username")
-        item.username, item.first_name, item.last_name = name, fold_name(form.full_name.data), ""
-        item.email = f"{name}@accounts.invalid"  # FAB wants one; nobody writes to it
-        item.active, item.mobile = bool(form.active.data), form.mobile.data or None
-        item.region_code = form.region_code.data or None if role in AUTHORITY else None
-        item.enterprise_id = enterprise.id if enterprise else None
-        held = db.session.scalars(select(FabRole).where(FabRole.name == role.value)).one()
-        if item.roles != [held]:
-            item.roles = [held]
+        enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
         if new:
-            self._hand_out_password(item)
-        db.session.add(item)
+            set_password(item, one_time_password(), must_change=True)  # until it is given one, nobody knows it
+        appointments.keep(
+            db.session(), item, desk.actor(),
+            username=form.username.data, full_name=form.full_name.data,
+            mobile=form.mobile.data if "mobile" in form else item.mobile,
+            enterprise=enterprise, active=bool(form.active.data),
+        )  # fmt: skip
+        if new and enterprise is not None:
+            hand_out_password(item)
 
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
-        if self.may("reset"):
-            sure = gettext(
-                "Give %(name)s a new one-time password? Every session of the account ends.", name=item.get_full_name()
-            )
-            links.append(Link(gettext("Reset password"), self.url("reset", pk=item.id), post=True, confirm=sure))
+        if self.may("reset") and item.enterprise_id is not None:
+            links.append(reset_link(item, self.url("reset", pk=item.id)))
         return links
 
     @door("/reset/<int:pk>", "POST")
     def reset(self, pk: int) -> Response:
-        desk.actor().demand(Role.ADMIN)
-        account = self.found(pk)
-        self._hand_out_password(account)
-        end_sessions(account)
-        guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
-        db.session.commit()
-        throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
+        reset_password(appointments.may_reset(self.found(pk), desk.actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
-    @staticmethod
-    def _hand_out_password(account: Account) -> None:
-        """Shown once, to the administrator who hands it over; the holder must change it."""
-        word = one_time_password()
-        set_password(account, word, must_change=True)
-        flash(gettext("One-time password of %(name)s: %(word)s", name=account.username, word=word), "warning")
 
-
-def _enterprise_of(role: Role, uscc: str | None) -> Enterprise | None:
-    """The enterprise a clerk acts for; officers have none."""
-    if role is not Role.ENTERPRISE_CLERK:
-        return None
-    found: Enterprise | None = db.session.scalars(select(Enterprise).where(Enterprise.uscc == (uscc or ""))).one_or_none()
+def _enterprise_of(uscc: str) -> Enterprise:
+    """The enterprise a clerk acts for."""
+    found: Enterprise | None = db.session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
     if found is None:
         raise HouseError(_("There is no enterprise with this credit code."), code="no-enterprise", field="enterprise")
     return found

@@ -12,6 +12,7 @@ from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
+from app.authority import AppointmentScreen, AwaitingScreen
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
@@ -35,6 +36,8 @@ def register_views(appbuilder: Any) -> None:
         room.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
+    add(AwaitingScreen, "Awaiting", label=_("Awaiting a role"), icon="flag", **system)
+    add(AppointmentScreen, "Appointments", label=_("Roles and reach"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)

@@ -103,6 +103,10 @@ def tiles(on: date) -> list[Tile]:
         found.append(Tile(gettext("Overdue"), late, route("DueBoardView.show"), "bad"))
     if Role.ADMIN in actor.roles:
         found += _admin_tiles(on)
+    if Role.SECURITY_ADMIN in actor.roles:
+        hint = gettext("Made by the system administrator; without a role nobody can sign in.")
+        waiting = overview.awaiting_a_role(db.session)
+        found.append(Tile(gettext("Accounts that await a role"), waiting, route("AwaitingScreen.list"), "todo", hint))
     return found
 
 

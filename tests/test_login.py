@@ -207,7 +207,7 @@ def test_an_account_switched_off_behind_the_sessions_back_is_out_as_well(gate, s
 
 def test_a_rejected_registration_ends_the_sessions_of_the_enterprise(gate, shop):
     enterprise = make.enterprise()
-    account(shop, "viewer", Role.ENTERPRISE_CLERK, Role.VIEWER, enterprise=enterprise)
+    account(shop, "viewer", Role.ENTERPRISE_CLERK, enterprise=enterprise)
     sign_in(gate)
     assert is_inside(gate)
     shop.get_one(Enterprise, enterprise.id).registration = Registration.REJECTED
@@ -582,7 +582,7 @@ def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(gate, sh
 
 
 def test_a_request_asks_for_permissions_once_however_long_the_menu(gate, shop, lodge_app):
-    account(shop, "viewer", Role.VIEWER, Role.ADMIN)
+    account(shop, "viewer", Role.VIEWER, Role.REVIEWER)
     sign_in(gate)
     asked: list[str] = []
     with lodge_app.app_context():

@@ -95,6 +95,9 @@ def test_a_job_sees_a_change_without_a_restart_of_its_worker(house, tmp_path, se
 ADMIN, OFFICE = make.officer(Role.ADMIN), Office()
 
 
+SECURITY = make.officer(Role.SECURITY_ADMIN)
+
+
 def put(session, wanted, seen=None, actor=ADMIN, base=OFFICE, at=make.NOON):
     held = {name: getattr(office_of(session, base), name) for name in wanted} if seen is None else seen
     try:
@@ -158,6 +161,23 @@ def test_nobody_but_the_administrator_sets_anything(session, role):
         change(session, {"accept_days": 7}, {"accept_days": 5}, actor, base=Office(), at=make.NOON)
     with pytest.raises(NotAllowed):
         restore(session, "accept_days", actor, base=Office(), at=make.NOON)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.SECURITY_ADMIN])
+def test_how_one_signs_in_is_set_by_the_security_administrator_alone(session, role):
+    with pytest.raises(NotAllowed):
+        change(session, {"lock_after": 9}, {"lock_after": 5}, make.officer(role), base=Office(), at=make.NOON)
+    with pytest.raises(NotAllowed):
+        restore(session, "lock_after", make.officer(role), base=Office(), at=make.NOON)
+    put(session, {"lock_after": 9}, actor=SECURITY)
+    assert office_of(session, Office()).lock_after == 9
+
+
+def test_of_two_sections_at_once_neither_administrator_sets_any(session):
+    for actor in (ADMIN, SECURITY):
+        with pytest.raises(NotAllowed):
+            put(session, {"accept_days": 7, "lock_after": 9}, actor=actor)
+    assert session.scalars(select(Parameter)).all() == []
 
 
 @pytest.mark.parametrize("name", ["province", "issuer_code", "calendar", "pinned", "gone"])

@@ -23,7 +23,7 @@ from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import catalogue, clock, create_app, messages, schema
+from app import appointments, catalogue, clock, create_app, messages, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
@@ -46,7 +46,7 @@ from app.parameters import office_of
 from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
-from app.vocabulary import LegacyKind, Role
+from app.vocabulary import ADMINISTRATORS, REGIONAL, LegacyKind, Role
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -98,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument(
         "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
     )
+    add(
+        "create-admin",
+        create_admin,
+        "Make the administrators that are missing (system, security, audit) and print their words.",
+    )
     takeover = add("import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over.")
     takeover.add_argument("kind", choices=[kind.value for kind in LegacyKind])
     takeover.add_argument("file", type=Path, metavar="FILE", help="an .xlsx workbook")
@@ -130,7 +135,10 @@ def init(_chosen: argparse.Namespace) -> None:
             fill_paper_rules(db.session())
             fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
+            nobody_yet = settings.production and appointments.missing(db.session())
     print(f"Ready: {settings.home}")
+    if nobody_yet:
+        print("Administrators are missing: run 'anguan create-admin'.")
 
 
 def fill_regions(session: Session, settings: Settings) -> None:
@@ -339,6 +347,11 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        for one in appointments.conflicting(db.session()):
+            held = ", ".join(sorted(role.value for role in appointments.roles_of(one)))
+            yield f"{one.username} holds what must not be in one hand ({held}) and cannot sign in: take one of them away."
+        if settings.production and (lacking := appointments.missing(db.session())):
+            yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
 
 
 def _production_faults(settings: Settings) -> Iterator[str]:
@@ -372,6 +385,31 @@ def account(chosen: argparse.Namespace) -> None:
     print("The password must be changed at the first sign-in.", file=sys.stderr)
 
 
+FIRST_NAMES = dict(zip(ADMINISTRATORS, ("admin", "secadmin", "auditor"), strict=True))
+
+
+def create_admin(_chosen: argparse.Namespace) -> None:
+    """Three accounts for three people: none of them can do what the others do."""
+    settings = settings_in_use()
+    with create_app(settings).app_context():
+        session = db.session()
+        session.info.update(actor="anguan create-admin", at=clock.now())
+        lacking = appointments.missing(session)
+        if not lacking:
+            raise BadSetting("The three administrators are there; further roles are given in the system.")
+        office, words = office_of(session, settings.office), {}
+        for role in lacking:
+            tried = (FIRST_NAMES[role] + (str(n) if n else "") for n in range(100))
+            name = next(name for name in tried if find(session, name) is None)
+            words[name] = _one_time_password(name, office)
+            told = {"full_name": "", "enterprise": "", "region": office.region_code if role in REGIONAL else ""}
+            session.add(_new_account(session, argparse.Namespace(name=name, role=[role.value], **told), words[name]))
+        session.commit()
+    for (name, word), role in zip(words.items(), lacking, strict=True):
+        print(f"{name:<12} {word}   {role.value}")
+    print("Hand each to another person. The passwords must be changed at the first sign-in.", file=sys.stderr)
+
+
 def _new_account(session: Session, chosen: argparse.Namespace, password: str) -> Account:
     name = normal(chosen.name)
     if find(session, name) is not None:
@@ -381,7 +419,7 @@ def _new_account(session: Session, chosen: argparse.Namespace, password: str) ->
     enterprise = _enterprise(session, chosen.enterprise) if chosen.enterprise else None
     if (Role.ENTERPRISE_CLERK.value in chosen.role) != (enterprise is not None):
         raise BadSetting("An enterprise clerk needs --enterprise, and nobody else may have it.")
-    if enterprise is None and not chosen.region:
+    if not chosen.region and {role.value for role in REGIONAL} & {*chosen.role}:
         raise BadSetting("An officer needs --region: the area that may be seen and decided on.")
     held = {role.name: role for role in session.scalars(select(RoleRow)) if role.name in chosen.role}
     made = Account(

@@ -16,6 +16,7 @@ from sqlalchemy import event, inspect, update
 from sqlalchemy.orm import Session
 
 from app import audit
+from app.appointments import conflict, roles_of
 from app.clock import office_time
 from app.errors import NotAllowed, Refusal, Unmet
 from app.login import presession
@@ -94,7 +95,9 @@ def objections(account: Account) -> Iterator[Refusal]:
         yield Refusal("account-inactive", _("This account has been switched off. Please ask the system administrator."))
     held = {role.name for role in account.roles}
     if held.isdisjoint(role.value for role in Role):
-        yield Refusal("no-role", _("This account has no role yet. Please ask the system administrator."))
+        yield Refusal("no-role", _("This account has no role yet. Please ask the security administrator."))
+    if (refusal := conflict(roles_of(account))) is not None:  # put in by a back door: everything else refuses to store it
+        yield refusal
     if Role.ENTERPRISE_CLERK.value in held:
         yield from _enterprise_objections(account.enterprise)
 
