@@ -65,10 +65,10 @@ def missing(session: Session) -> list[Role]:
 def _no_two_sets_in_one_hand(session: Session, *_: object) -> None:
     changed: list[Any] = [*session.new, *session.dirty]
     for thing in changed:
-        if isinstance(thing, Account) and inspect(thing).attrs.roles.history.has_changes():
-            refusal = conflict(roles_of(thing))
-            if refusal is not None:
-                raise Unmet.because(refusal)
+        if not isinstance(thing, Account) or not inspect(thing).attrs.roles.history.has_changes():
+            continue
+        if (refusal := conflict(roles_of(thing))) is not None:
+            raise Unmet.because(refusal)
 
 
 # --- the security administrator's -------------------------------------------------------------------

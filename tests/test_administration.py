@@ -5,11 +5,12 @@ from app.models import Account, Enterprise
 from app.records import Entry, Message
 from app.vocabulary import MessageState, Registration, Role
 from tests import make
+from tests.test_casework import letting_go
 
 
 @pytest.fixture
 def admin(session, signed_in):
-    return signed_in(make.account(session, "admin", Role.ADMIN))
+    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session)
 
 
 FORM = {"username": "Reviewer2", "full_name": "罗二审", "active": "y"}
@@ -33,10 +34,11 @@ def test_an_enterprise_clerk_is_made_with_a_one_time_password(admin, session):
     enterprise = make.enterprise()
     session.add(enterprise)
     session.commit()
-    page = admin.post("/accounts/add", data=FORM | {"enterprise": enterprise.uscc}, follow_redirects=True)
+    number, code = enterprise.id, enterprise.uscc
+    page = admin.post("/accounts/add", data=FORM | {"enterprise": code}, follow_redirects=True)
     account = made(session, "reviewer2")
     assert [role.name for role in account.roles] == ["enterprise_clerk"]
-    assert (account.enterprise_id, account.must_change_password) == (enterprise.id, True)
+    assert (account.enterprise_id, account.must_change_password) == (number, True)
     assert "一次性密码" in page.text
 
 
@@ -48,16 +50,17 @@ def test_the_system_administrator_gives_no_role_of_the_authority(admin, session,
 
 
 def test_the_system_administrator_touches_neither_role_nor_mobile_nor_password_of_an_officer(admin, session):
-    officer = make.account(session, "exam", Role.EXAM_CLERK, mobile="13800000001", password="-")
+    officer = make.account(session, "exam", Role.EXAM_CLERK, mobile="13800000001")
     enterprise = make.enterprise()
     session.add(enterprise)
     session.commit()
-    page = admin.get(f"/accounts/edit/{officer.id}").text
+    number, code = officer.id, enterprise.uscc
+    page = admin.get(f"/accounts/edit/{number}").text
     assert 'name="mobile"' not in page
     assert 'name="enterprise"' not in page
-    form = {"username": "exam", "full_name": "新名", "active": "y", "mobile": "13900000009", "enterprise": enterprise.uscc}
-    assert admin.post(f"/accounts/edit/{officer.id}", data=form).status_code == 302
-    assert admin.post(f"/accounts/reset/{officer.id}").status_code == 403
+    form = {"username": "exam", "full_name": "新名", "active": "y", "mobile": "13900000009", "enterprise": code}
+    assert admin.post(f"/accounts/edit/{number}", data=form).status_code == 302
+    assert admin.post(f"/accounts/reset/{number}").status_code == 403
     session.refresh(officer)
     assert (officer.first_name, officer.mobile, officer.enterprise_id) == ("新名", "13800000001", None)
     assert ([role.name for role in officer.roles], officer.password) == (["exam_clerk"], "-")
@@ -81,9 +84,9 @@ def test_what_cannot_be_is_explained_and_nothing_is_made(admin, session, change,
 
 def test_a_reset_password_ends_every_session(admin, session, holder, signed_in):
     other = holder(Role.ENTERPRISE_CLERK)
-    theirs = signed_in(other)
+    theirs, number = letting_go(signed_in(other), session), other.id
     assert theirs.get("/work/").status_code == 200
-    assert admin.post(f"/accounts/reset/{other.id}").status_code == 302
+    assert admin.post(f"/accounts/reset/{number}").status_code == 302
     assert theirs.get("/work/").status_code == 302
 
 

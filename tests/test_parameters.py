@@ -12,7 +12,7 @@ from app import desk
 from app.config import ADJUSTABLE, Office
 from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.jobs import Claim, Run, Tools
-from app.parameters import bounds, change, contradictions, lines, office_at, office_of, pasts_of, restore
+from app.parameters import bounds, change, contradictions, keeper, lines, office_at, office_of, pasts_of, restore
 from app.records import CalendarDay, Entry, Parameter
 from app.storage import Store
 from app.vocabulary import Level, Role, Term
@@ -209,7 +209,7 @@ def beyond(one):
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
 def test_every_parameter_has_bounds_that_are_kept_and_a_label_in_chinese(session, one):
     for value in beyond(one):
-        assert refused(session, {one.name: value}) == [("out-of-bounds", one.name)]
+        assert refused(session, {one.name: value}, actor=make.officer(keeper(one.section))) == [("out-of-bounds", one.name)]
     said = chinese()
     for word in (one.label, one.source, one.unit):
         assert str(word) in (*said, "", "MB", "KB")
