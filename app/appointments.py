@@ -63,9 +63,9 @@ def missing(session: Session) -> list[Role]:
 
 @event.listens_for(Session, "before_flush")
 def _no_two_sets_in_one_hand(session: Session, *_: object) -> None:
-    changed: list[Any] = [*session.new, *session.dirty]
-    for thing in changed:
-        if not isinstance(thing, Account) or not inspect(thing).attrs.roles.history.has_changes():
+    for thing in (*session.new, *session.dirty):
+        state: Any = inspect(thing)
+        if not isinstance(thing, Account) or not state.attrs.roles.history.has_changes():
             continue
         if (refusal := conflict(roles_of(thing))) is not None:
             raise Unmet.because(refusal)

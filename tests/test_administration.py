@@ -10,7 +10,7 @@ from tests.test_casework import letting_go
 
 @pytest.fixture
 def admin(session, signed_in):
-    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session)
+    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
 
 
 FORM = {"username": "Reviewer2", "full_name": "罗二审", "active": "y"}

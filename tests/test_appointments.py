@@ -187,7 +187,7 @@ def test_the_house_knows_which_administrators_are_missing(session, roles):
 
 @pytest.fixture
 def security(session, signed_in):
-    return letting_go(signed_in(make.account(session, "secadmin", Role.SECURITY_ADMIN, region_code=None)), session)
+    return letting_go(signed_in(make.account(session, "secadmin", Role.SECURITY_ADMIN, region_code=None)), session, "zh")
 
 
 @pytest.fixture
