@@ -2,5 +2,6 @@
 
 from app import create_app
 from app.config import read_settings
+from app.threshold import fit_to_serve
 
-app = create_app(read_settings())
+app = create_app(fit_to_serve(read_settings()))

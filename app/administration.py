@@ -203,7 +203,7 @@ class MessageScreen(Screen):
         return [Link(gettext("Telephone simulator"), url_for("SimulatorView.phones"), icon="device-mobile")]
 
     def row_links(self, item: Message) -> list[Link]:
-        if item.state is not MessageState.FAILED:
+        if item.state is not MessageState.FAILED or item.good_until is not None:  # a code is gone; a new one is asked for
             return []
         return [Link(gettext("Send again"), self.url("again", pk=item.id), post=True)]
 
@@ -211,7 +211,7 @@ class MessageScreen(Screen):
     def again(self, pk: int) -> Response:
         desk.actor().demand(Role.ADMIN)
         message = db.session.get(Message, pk, with_for_update=True)
-        if message is None or message.state is not MessageState.FAILED:
+        if message is None or message.state is not MessageState.FAILED or message.good_until is not None:
             raise NotFound
         message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, desk.moment(), ""
         audit.note(

@@ -6,19 +6,17 @@ last security administrator who may sign in stays one.
 """
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, and_, event, exists, inspect, select
 from sqlalchemy.orm import Session, selectinload
 
-from app import audit
 from app.errors import HouseError, NotAllowed, NotFound, Refusal, Unmet
 from app.identity import fold_name, fold_user_name
 from app.models import Account, Enterprise
 from app.scope import Actor
-from app.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Deed, Role
+from app.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 
 ALONE = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
 RoleRow: Any = Account.roles.property.mapper.class_  # FAB's, which this room may not know
@@ -122,11 +120,6 @@ def may_reset(account: Account | None, actor: Actor) -> Account:
     if account.id == actor.id:
         raise NotAllowed
     return account
-
-
-def note_unlocked(session: Session, account: Account, actor: Actor, *, at: datetime, address: str) -> None:
-    """Counts of wrong passwords leave no row behind that the diary could watch."""
-    audit.note(session, actor.name, Deed.CHANGE, account, change={"locked": [True, False]}, at=at, address=address)
 
 
 # --- the system administrator's ---------------------------------------------------------------------

@@ -12,18 +12,17 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import appointments, desk, throttle
+from app import appointments, audit, desk, throttle, visits
 from app.appointments import roles_of
 from app.db import db
 from app.forms import ChoiceField, HouseForm, MobileField, WordField
-from app.login.admit import end_sessions
 from app.login.password import guess_key
 from app.login.words import hand_out_password, reset_link, reset_password
 from app.models import Account, Region
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.vocabulary import AUTHORITY, Role
+from app.vocabulary import AUTHORITY, Deed, Ending, Role
 
 
 class OfTheAuthority(BaseFilter):  # type: ignore[misc]
@@ -120,7 +119,7 @@ class AppointmentScreen(Screen):
     def unlock(self, pk: int) -> Response:
         account = appointments.of_the_authority(db.session(), pk, desk.actor())
         name, guesses = account.get_full_name(), guess_key(account.username)
-        appointments.note_unlocked(db.session(), account, desk.actor(), at=desk.moment(), address=desk.address())
+        self._note(account, "lock")
         db.session.commit()
         throttle.clear(db.engine, guesses)
         flash(gettext("%(name)s may try to sign in again.", name=name), "success")
@@ -130,10 +129,17 @@ class AppointmentScreen(Screen):
     def end(self, pk: int) -> Response:
         account = appointments.of_the_authority(db.session(), pk, desk.actor())
         name = account.get_full_name()
-        end_sessions(account)
+        visits.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=desk.moment())
+        self._note(account, "sessions")
         db.session.commit()
         flash(gettext("Every session of %(name)s has ended.", name=name), "success")
         return self._back()
+
+    @staticmethod
+    def _note(account: Account, what: str) -> None:
+        """Neither counts of wrong passwords nor sessions are rows that the diary watches."""
+        change = {what: ["there", "ended"]}
+        audit.note(db.session(), "", Deed.CHANGE, account, change=change, at=desk.moment(), address=desk.address())
 
     def _back(self) -> Response:
         return redirect(safe_next(url_for("AppointmentScreen.list")))

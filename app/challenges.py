@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.db import apart, keyring
@@ -83,7 +84,18 @@ def advance(
     return taken == 1
 
 
-def answered(engine: Engine, number: str, kind: ChallengeKind, browser: str, answer: str, *, most: int, at: datetime) -> bool:
+def answered(
+    engine: Engine,
+    number: str,
+    kind: ChallengeKind,
+    browser: str,
+    answer: str,
+    *,
+    most: int,
+    at: datetime,
+    to: ChallengeState = ChallengeState.CONSUMED,
+    **values: Any,
+) -> bool:
     """Whether this is the right answer, which then is used up. A wrong one is charged, and the ``most``-th was the last.
 
     Writes in transactions of its own: call it before the request's own transaction has begun to write.
@@ -96,8 +108,32 @@ def answered(engine: Engine, number: str, kind: ChallengeKind, browser: str, ans
     if not hmac.compare_digest(mark or _mark("", ""), _mark(number, answer)):
         return False
     with apart(engine) as connection:
-        use = update(Challenge).where(*here, *open_).values(state=ChallengeState.CONSUMED)
+        use = update(Challenge).where(*here, *open_).values(state=to, **values)
         return connection.execute(use).rowcount == 1
+
+
+def latest(engine: Engine, kind: ChallengeKind, browser: str) -> str:
+    """The number of what this browser asked for last, if that is still to be answered; "" otherwise."""
+    wanted = select(Challenge.id).where(
+        Challenge.kind == kind, Challenge.browser == browser, Challenge.state == ChallengeState.NEW
+    )
+    with apart(engine, for_reading=True) as connection:
+        return connection.scalar(wanted.order_by(Challenge.made_at.desc()).limit(1)) or ""
+
+
+def spend(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, at: datetime, lasts: timedelta) -> bool:
+    """Use up something that was handed out without being written down (a picture on a page); False the second time.
+
+    Only then is there a row. Writes in a transaction of its own, as ``answered`` does.
+    """
+    dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+    used = dialect.insert(Challenge).values(
+        id=number, kind=kind, state=ChallengeState.CONSUMED, browser=browser, nonce="", mark="", tries=1,
+        address="", made_at=at, expires_at=at + lasts,
+    )  # fmt: skip
+    with apart(engine) as connection:
+        first = used.on_conflict_do_nothing(index_elements=["id"]).returning(Challenge.id)
+        return connection.execute(first).first() is not None
 
 
 def void(session: Session, kind: ChallengeKind, *, browser: str = "", account_id: int | None = None) -> None:

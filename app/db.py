@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask_appbuilder import Model
 from flask_appbuilder.models.sqla.base import SQLA
@@ -51,6 +52,9 @@ def apart(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
             yield connection
     finally:
         reading.reset(token)
+
+
+UNOPENED = (InvalidTag, KeyError, IndexError)  # what ``Keyring.open`` raises for what was not sealed here, or not for this
 
 
 class Keyring:

@@ -16,7 +16,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.i18n import translations as stock
 from markupsafe import Markup
 from sqlalchemy import Boolean, Date, DateTime, Integer, String, Text
-from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from wtforms import (
     BooleanField,
     DateField,
@@ -66,10 +66,15 @@ class HouseForm(FlaskForm):  # type: ignore[misc]
             return _Wording()
 
         def wrap_formdata(self, form: Any, formdata: Any) -> Any:
-            """Forms only: Flask-WTF would take JSON, too, and hand its numbers and lists to fields that expect text."""
+            """Forms only: Flask-WTF would hand numbers and lists of JSON to fields that expect text, and files, too."""
             if formdata is not None and request.is_json:
                 return ImmutableMultiDict()
-            return super().wrap_formdata(form, formdata)
+            given = super().wrap_formdata(form, formdata)
+            if not request.files or not isinstance(given, MultiDict):
+                return given
+            files = {name for name, field in form._fields.items() if isinstance(field, UploadField)}
+            pairs = given.items(multi=True)
+            return ImmutableMultiDict((name, value) for name, value in pairs if isinstance(value, str) or name in files)
 
 
 # --- validators -----------------------------------------------------------------------------------------

@@ -4,6 +4,9 @@ Law: nothing is sent from inside a transaction. A deed leaves a row; the courier
 then calls the gateway. Two couriers never claim the same row at the same time, so each message is sent once, with two
 exceptions that no outbox can exclude: a courier that dies after the gateway took the message and before it was marked, and
 one whose gateway is silent for longer than ``PATIENCE`` a message. Then it is sent again; better twice than never.
+
+A code is not in the text: ``CODE_MARK`` stands there, wherever the text is shown. The code lies beside it, encrypted; the
+courier sets it in on its way to the gateway, and it is erased with the first ending: sent, given up, or too late.
 """
 
 import json
@@ -13,7 +16,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from gettext import NullTranslations
@@ -22,19 +25,20 @@ from typing import Protocol
 
 from babel.support import Translations
 from flask_babel import lazy_gettext as _
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.catalogue import FOLDER
 from app.config import Office
 from app.identity import fold, mask_id_publicly, mask_mobile
 from app.records import Message
-from app.vocabulary import Action, MatterKind, MessageState
+from app.vocabulary import Action, ChallengeKind, MatterKind, MessageState
 
 TRIES = 8
 PATIENCE = timedelta(seconds=10)  # a gateway answers or raises within this
 LONGEST_REASON = 60
 LONGEST_TEXT = 500  # the column's own limit
+CODE_MARK = "〔验证码〕"  # stands in a text where the code was, or will be
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +110,25 @@ UNSENT = _(
 DEADLINES = _(
     "%(officer)s: of the cases at your stage %(overdue)s are overdue, %(today)s due today, %(soon)s due within the next "
     "%(days)s working days. Please sign in."
+)
+
+CODES: dict[ChallengeKind, object] = {
+    ChallengeKind.SMS_SIGN_IN: _("Your code for signing in is %(code)s, good for %(minutes)s minutes. Tell it to nobody."),
+    ChallengeKind.SMS_RESET: _(
+        "Your code for setting a new password is %(code)s, good for %(minutes)s minutes. Tell it to nobody. "
+        "If you did not ask for it, you need not do anything."
+    ),
+    ChallengeKind.SMS_REGISTER: _(
+        "Your code for registering an enterprise is %(code)s, good for %(minutes)s minutes. Tell it to nobody."
+    ),
+    ChallengeKind.SMS_SECOND: _(
+        "Your code for confirming that it is you is %(code)s, good for %(minutes)s minutes. Tell it to nobody. "
+        "If you are not signing in just now, somebody knows your password: please change it."
+    ),
+}
+PASSWORD_RESET = _(
+    "The password of your account %(username)s was reset by text message at %(moment)s. "
+    "If it was not you, please tell the system administrator at once."
 )
 
 _SHORTER = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
@@ -226,6 +249,25 @@ def owe(session: Session, texts: Sequence[Owed], *, at: datetime) -> None:
         session.execute(insert(Message), rows)
 
 
+def owe_code(
+    session: Session,
+    sentence: object,
+    mobile: str,
+    code: str,
+    *,
+    office: Office,
+    at: datetime,
+    good_until: datetime,
+    **said: object,
+) -> int:
+    """The same for a code (``%(code)s`` in the sentence) that is worth nothing after ``good_until``; the message's id."""
+    text = reminder(sentence, mobile, office, code=CODE_MARK, **said).text
+    message = Message(mobile=mobile, text=text, code=code, good_until=good_until, due_at=at)
+    session.add(message)
+    session.flush()
+    return message.id
+
+
 # --- who carries it -------------------------------------------------------------------------------
 
 
@@ -240,7 +282,10 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileGateway:
-    """Writes each message as one line of JSON; readable by the owner only, as it names mobile numbers."""
+    """Writes each message as one line of JSON; readable by the owner only: it names mobile numbers, and holds codes.
+
+    So it serves demonstrations only: where nobody carries messages, production asks for no codes (``codes.offered``).
+    """
 
     path: Path
 
@@ -277,60 +322,85 @@ class _Claim:
     mobile: str
     text: str
     tries: int
+    code: str | None = field(repr=False)
 
 
-def deliver(session_factory: Callable[[], Session], gateway: Gateway, *, at: datetime, most: int = 100) -> Delivered:
-    """Send what is due, at most so many. May run twice and at once; each transaction is its own and short.
+def codes_wait(session: Session, at: datetime) -> bool:
+    """Whether somebody sits before a page and waits for a code."""
+    waits = (Message.state == MessageState.QUEUED, Message.good_until.is_not(None), Message.due_at <= at)
+    return bool(session.scalar(select(exists().where(*waits))))
+
+
+def deliver(
+    session_factory: Callable[[], Session], gateway: Gateway, *, at: datetime, most: int = 100, codes_only: bool = False
+) -> Delivered:
+    """Send what is due, codes first, at most so many. May run twice and at once; each transaction is its own and short.
 
     A message that fails waits 2, 4, 8 … minutes; after the eighth try it is given up and stays in the list as failed.
+    A code is tried again within seconds, and not at all once it is worth nothing.
     """
     with session_factory() as session:
         lost = _give_up_lost(session, at)
-        claims = _claim(session, at, most)
+        claims = _claim(session, at, most, (Message.good_until.is_not(None),) if codes_only else ())
         session.commit()
     ends = [_carry(session_factory, gateway, claim, at) for claim in claims]
     return Delivered(ends.count(MessageState.SENT), ends.count(MessageState.QUEUED), ends.count(MessageState.FAILED) + lost)
 
 
-def _claim(session: Session, at: datetime, most: int) -> list[_Claim]:
+def _claim(session: Session, at: datetime, most: int, only: Sequence[ColumnElement[bool]]) -> list[_Claim]:
     """Take rows by pushing them beyond everybody's reach. The condition is asked again on the locked row, so one wins."""
-    due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < TRIES)
+    due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < TRIES, *only)
+    first = (Message.good_until.is_(None), Message.due_at, Message.id)  # whoever waits for a code waits before a page
     # A CTE, because PostgreSQL may ask a locking subquery anew for each row, and would then take more than ``most``.
-    oldest = select(Message.id).where(*due).order_by(Message.due_at, Message.id).limit(most).with_for_update(skip_locked=True)
+    oldest = select(Message.id).where(*due).order_by(*first).limit(most).with_for_update(skip_locked=True)
     taken = session.execute(
         update(Message)
         .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *due)
         .values(tries=Message.tries + 1, due_at=at + PATIENCE * max(most, 6))
-        .returning(Message.id, Message.mobile, Message.text, Message.tries)
+        .returning(Message.id, Message.mobile, Message.text, Message.tries, Message.code)
         .execution_options(synchronize_session=False)
     )
     return sorted((_Claim(*row) for row in taken), key=lambda claim: claim.id)
 
 
 def _give_up_lost(session: Session, at: datetime) -> int:
-    """A row whose every courier died on the way would wait for ever: it is a failure, too."""
-    gone = session.execute(
-        update(Message)
-        .where(Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries >= TRIES)
-        .values(state=MessageState.FAILED, fault="unconfirmed")
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(gone.all())
+    """A row whose every courier died on the way would wait for ever: it is a failure, too. So is a code that is too late."""
+    waiting = (Message.state == MessageState.QUEUED, Message.due_at <= at)
+    count = 0
+    for why, which in (("too late", Message.good_until <= at), ("unconfirmed", Message.tries >= TRIES)):
+        gone = session.execute(
+            update(Message)
+            .where(*waiting, which)
+            .values(state=MessageState.FAILED, fault=why, code=None)
+            .returning(Message.id)
+            .execution_options(synchronize_session=False)
+        )
+        count += len(gone.all())
+    return count
 
 
 def _carry(session_factory: Callable[[], Session], gateway: Gateway, claim: _Claim, at: datetime) -> MessageState:
+    text = claim.text if claim.code is None else claim.text.replace(CODE_MARK, claim.code)
     try:
-        reference = gateway.send(claim.id, claim.mobile, claim.text)
+        reference = gateway.send(claim.id, claim.mobile, text)
     except Exception as fault:  # noqa: BLE001 - whatever a carrier's library raises, the other messages must still go out
-        end = MessageState.FAILED if claim.tries >= TRIES else MessageState.QUEUED
-        told = f"{type(fault).__name__}: {fault}".replace(claim.mobile, mask_mobile(claim.mobile))[:200]
-        _log.warning("message %s, try %s: %s", claim.id, claim.tries, told)
-        _mark(session_factory, claim, {"state": end, "due_at": at + timedelta(minutes=2**claim.tries), "fault": told})
-        return end
+        return _missed(session_factory, claim, fault, at)
     _log.info("message %s sent, reference %s", claim.id, reference)
-    _mark(session_factory, claim, {"state": MessageState.SENT, "sent_at": at, "fault": ""})
+    _mark(session_factory, claim, {"state": MessageState.SENT, "sent_at": at, "fault": "", "code": None})
     return MessageState.SENT
+
+
+def _missed(session_factory: Callable[[], Session], claim: _Claim, fault: Exception, at: datetime) -> MessageState:
+    """Write down why, without what a carrier may have quoted: the number and the code."""
+    told = f"{type(fault).__name__}: {fault}".replace(claim.mobile, mask_mobile(claim.mobile))
+    wait = timedelta(minutes=2**claim.tries)
+    if claim.code is not None:
+        told, wait = told.replace(claim.code, CODE_MARK), timedelta(seconds=2**claim.tries)
+    end = MessageState.FAILED if claim.tries >= TRIES else MessageState.QUEUED
+    over = {"code": None} if end is MessageState.FAILED else {}
+    _log.warning("message %s, try %s: %s", claim.id, claim.tries, told[:200])
+    _mark(session_factory, claim, {"state": end, "due_at": at + wait, "fault": told[:200], **over})
+    return end
 
 
 def _mark(session_factory: Callable[[], Session], claim: _Claim, values: dict[str, object]) -> None:

@@ -33,6 +33,7 @@ from app.models import ExamNotice
 from app.publicity import latest, listed
 from app.scope import NOBODY
 from app.screens.reach import ROW
+from app.screens.shelter import heard, sheltered, straightened
 from app.vocabulary import Action, CertificateStatus, MatterKind, Role, Stage
 from app.workflow import MOVES, make_public
 
@@ -241,7 +242,9 @@ class NoticeView(BaseView):  # type: ignore[misc]
     @expose("/notices", methods=["GET"])  # type: ignore[untyped-decorator]
     def board(self) -> Response:
         """Results on the board. A part of the address that makes no sense is read as if it were not there."""
-        asked = {"q": _plain(request.args.get("q", ""))}
+        if (elsewhere := straightened()) is not None:
+            return make_response(elsewhere)
+        asked = {"q": _plain(heard(request.args.get("q", "")))}
         matter, stage = _term(MatterKind, request.args.get("matter")), _term(Stage, request.args.get("stage"))
         asked |= {"matter": matter.value if matter else "", "stage": stage.value if stage else ""}
         page = listed(
@@ -254,9 +257,9 @@ class NoticeView(BaseView):  # type: ignore[misc]
             page=_page_number(request.args.get("page", "")),
         )
         asked = {name: value for name, value in asked.items() if value}
-        days = desk.office().publicity_days
-        words = {"matters": MatterKind, "stages": Stage, "word_of": _word_of}
-        return _unlisted(self.render_template("public/notices.html", wide=True, page=page, asked=asked, days=days, **words))
+        days, address = desk.office().publicity_days, {name: sheltered(value) for name, value in asked.items()}
+        words = {"matters": MatterKind, "stages": Stage, "word_of": _word_of, "asked": asked, "address": address}
+        return _unlisted(self.render_template("public/notices.html", wide=True, page=page, days=days, **words))
 
     @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])  # type: ignore[untyped-decorator]
     def exam(self, notice_id: int) -> Response:

@@ -44,6 +44,7 @@ class Role(Term):
 ADMINISTRATORS = (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR)
 AUTHORITY = tuple(role for role in Role if role is not Role.ENTERPRISE_CLERK)
 REGIONAL = tuple(role for role in AUTHORITY if role not in (Role.SECURITY_ADMIN, Role.AUDITOR))  # these need an area
+OPERATING = tuple(role for role in Role if role not in (Role.ENTERPRISE_CLERK, Role.VIEWER))  # who decides or administers
 
 
 class Level(Term):
@@ -369,6 +370,23 @@ class IdentityKind(Term):
     CERTIFICATE = "certificate", _("Digital certificate")
 
 
+class Ending(Term):
+    """Why a session is over; whoever finds themselves at the gate is told."""
+
+    SIGNED_OUT = "signed_out", _("Signed out")
+    PASSWORD_CHANGED = "password_changed", _("The password was changed")
+    ACCOUNT_CHANGED = "account_changed", _("The account was changed by the administrator")
+    ROLE_CHANGED = "role_changed", _("The role was changed by the administrator")
+    SWITCHED_OFF = "switched_off", _("The account was switched off")
+    ENTERPRISE = "enterprise", _("The registration of the enterprise was changed")
+    REPLACED = "replaced", _("Too many sessions: a newer sign-in took its place")
+    IDLE = "idle", _("Not used for too long")
+    TOO_OLD = "too_old", _("Open for too long")
+    REVOKED = "revoked", _("The digital certificate was revoked")
+    ENDED_BY_SELF = "ended_by_self", _("Ended in “My sessions”")
+    ENDED_BY_ADMIN = "ended_by_admin", _("Ended by the administrator")
+
+
 class ChallengeKind(Term):
     """What is being proved; an answer to one is never an answer to another."""
 
@@ -379,6 +397,7 @@ class ChallengeKind(Term):
     SMS_SECOND = "sms_second", _("Code as a second factor")
     CERTIFICATE = "certificate", _("Signature with a certificate")
     CERTIFICATE_SECOND = "certificate_second", _("Signature as a second factor")
+    CERTIFICATE_BIND = "certificate_bind", _("Signature that binds a certificate")
     LICENCE = "licence", _("Scan with the electronic business licence")
 
 

@@ -19,6 +19,7 @@ from app.certificates.seal.provider import Suite
 from app.config import read_settings
 from app.gateways import seal_of
 from app.sheets import Column, write
+from app.vocabulary import Role
 from tests.test_certificate_document import FACE
 
 ANGUAN = Path(sys.executable).parent / "anguan"
@@ -63,7 +64,7 @@ def test_init_makes_keys_for_the_owner_only_and_a_database_that_is_current(place
     assert (place / "blobs").stat().st_mode & 0o777 == 0o700
     assert rows("SELECT version_num FROM alembic_version") == [(schema.newest(),)]
     assert ("433100",) in rows("SELECT code FROM region")
-    assert len(rows("SELECT name FROM ab_role")) == 8
+    assert len(rows("SELECT name FROM ab_role")) == len(Role) + 1
 
 
 def test_init_again_keeps_keys_and_data(home):
@@ -121,6 +122,39 @@ def test_check_names_everything_that_is_unsafe_in_production(home, monkeypatch, 
     said = capsys.readouterr().out
     for setting in ("keys.json", "ANGUAN_HTTPS", "ANGUAN_HOSTS", "ANGUAN_PUBLIC_URL"):
         assert setting in said
+
+
+@pytest.mark.parametrize("command", [["serve"], ["serve", "--no-worker"]])
+def test_production_without_names_of_its_own_does_not_start(home, monkeypatch, capsys, command):
+    monkeypatch.setenv("ANGUAN_ENV", "production")
+    assert cli.main(command) == 1
+    assert "ANGUAN_HOSTS" in capsys.readouterr().err
+
+
+IN_EARNEST = {
+    "ANGUAN_ENV": "production", "ANGUAN_HTTPS": "1", "ANGUAN_TRUSTED_PROXIES": "1", "ANGUAN_HOSTS": "ag.example",
+    "ANGUAN_PUBLIC_URL": "https://ag.example", "ANGUAN_SMS_URL": "https://sms.example/",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [("*", "is none"), ("https://ag.example", "is none"), ("ag.example,a b", "is none"), ("other.example", "not answered to"),
+     ("ag.example", ""), (".example", ""), ("other.example, ag.example", "")],
+)  # fmt: skip
+def test_check_reads_the_names_as_the_threshold_does(home, monkeypatch, capsys, names, said):
+    for name, value in {**IN_EARNEST, "ANGUAN_HOSTS": names}.items():
+        monkeypatch.setenv(name, value)
+    cli.main(["check"])
+    faults = [line for line in capsys.readouterr().out.splitlines() if "ANGUAN_HOSTS" in line]
+    assert (said in faults[0]) if said else not faults
+
+
+@pytest.mark.parametrize("path", ["", "keys.json", "codes.json", "seal"])
+def test_check_names_what_others_can_read(home, capsys, path):
+    (home / path).chmod(0o755)
+    assert cli.main(["check"]) == 1
+    assert f"{home / path} can be read by others" in capsys.readouterr().out.replace("/ can", " can")
 
 
 def test_init_makes_a_seal_for_the_owner_only_and_a_second_one_keeps_it(home):
@@ -239,3 +273,25 @@ def test_a_sheet_that_is_none_is_refused_in_one_sentence(home, tmp_path, capsys)
     for file in (tmp_path / "missing.xlsx", home / "keys.json"):
         assert cli.main(["import-legacy", "passes", str(file)]) == 1
         assert capsys.readouterr().err.startswith("anguan: ")
+
+
+def test_the_three_administrators_are_made_once_each_with_a_word_of_their_own(home, capsys):
+    assert cli.main(["create-admin"]) == 0
+    made = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(name, role) for name, _word, role in made] == [
+        ("admin", "admin"), ("secadmin", "security_admin"), ("auditor", "auditor"),
+    ]  # fmt: skip
+    assert len({word for _name, word, _role in made}) == 3
+    assert cli.main(["create-admin"]) == 1
+    assert "three administrators are there" in capsys.readouterr().err
+
+
+def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home, capsys):
+    both = ["account", "both", "--role", "admin", "--role", "auditor", "--region", "430000"]
+    assert cli.main(both) == 1
+    assert "one hand" in capsys.readouterr().err
+    assert cli.main([*both[:4], *both[6:]]) == 0
+    with closing(sqlite3.connect(home / "anguan.db")) as db, db:
+        db.execute("INSERT INTO ab_user_role (user_id, role_id) SELECT 1, id FROM ab_role WHERE name = 'auditor'")
+    assert cli.main(["check"]) == 1
+    assert "both holds what must not be in one hand (admin, auditor)" in capsys.readouterr().out

@@ -115,7 +115,7 @@ def test_an_authority_that_broke_off_is_finished_without_new_keys(tmp_path, lost
 
 def test_a_file_that_is_there_is_not_written_over(own):
     with pytest.raises(FileExistsError):
-        authority._put(own / "root.key", b"another", once=True)
+        authority.put_file(own / "root.key", b"another", once=True)
     assert not list(own.glob(".*"))
 
 
@@ -242,16 +242,17 @@ def test_a_seal_is_good_as_long_as_its_certificate_and_its_list(folder, pdf):
 
 
 def test_an_issuers_key_does_not_seal_and_a_seals_key_does_not_issue(folder):
-    root, issuing = authority._read(folder, "root"), authority._read(folder, "issuing")
-    key = authority._key(folder, "issuing")
+    root, issuing = authority.kept_certificate(folder, "root"), authority.kept_certificate(folder, "issuing")
+    key = authority.kept_key(folder, "issuing")
     chain = tuple(one.public_bytes(authority.Encoding.DER) for one in (issuing, root))
     how = authority.ec.ECDSA(authority.Prehashed(authority.SIGNS))
     forged = pades.sealed(draw(FACE), authority.Seal(chain, lambda d: key.sign(d, how)), WORDS, SEAL_BOX, at=AT)
     assert finding(forged, folder) is Finding.UNKNOWN
-    below = authority._key(folder, "seal-1")
-    made = authority._certificate("Seal 9", below.public_key(), authority._read(folder, "seal-1"), below, AT, 1)
+    below = authority.kept_key(folder, "seal-1")
+    made = authority._certificate("Seal 9", below.public_key(), authority.kept_certificate(folder, "seal-1"), below, AT, 1)
     chain = tuple(
-        one.public_bytes(authority.Encoding.DER) for one in (made, authority._read(folder, "seal-1"), issuing, root)
+        one.public_bytes(authority.Encoding.DER)
+        for one in (made, authority.kept_certificate(folder, "seal-1"), issuing, root)
     )
     forged = pades.sealed(draw(FACE), authority.Seal(chain, lambda d: below.sign(d, how)), WORDS, SEAL_BOX, at=AT)
     assert finding(forged, folder) is Finding.UNKNOWN

@@ -194,5 +194,5 @@ def folder_and_file(folder, parts):
 
 
 def test_the_issuing_authority_of_pdf_does_not_make_seals_for_ofd(folder):
-    assert sm2.key_of(authority._read(folder, "issuing")) is None
-    assert not sm2.issued(authority._read(folder, "seal-1-sm2"), authority._read(folder, "root"))
+    assert sm2.key_of(authority.kept_certificate(folder, "issuing")) is None
+    assert not sm2.issued(authority.kept_certificate(folder, "seal-1-sm2"), authority.kept_certificate(folder, "root"))

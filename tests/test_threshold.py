@@ -2,14 +2,20 @@
 
 import re
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 from flask import request_started
+from sqlalchemy import select
 
 from app import create_app, desk, threshold
 from app.db import db, reading
-from app.vocabulary import Role
+from app.records import Bucket, Entry
+from app.vocabulary import Deed, Role
 from tests.make import NOON, TODAY
+
+ON_SQLITE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # where no statement is what is tested
+BLANK = re.compile(r"<[^>]+>")
 
 
 @pytest.fixture(scope="module")
@@ -18,25 +24,278 @@ def guarded(house):
     return create_app(replace(house.settings, https=True, trusted_proxies=1, hosts=("ag.example",)))
 
 
-def test_every_answer_wears_its_armour(client):
-    headers = client.get("/login/").headers
-    policy = headers["Content-Security-Policy"]
-    assert "script-src 'self'" in policy
-    assert "frame-ancestors 'none'" in policy
-    assert "unsafe" not in policy
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["X-Frame-Options"] == "DENY"
-    assert headers["Referrer-Policy"] == "same-origin"
-    assert len(headers["X-Request-ID"]) == 16
+# --- headers ------------------------------------------------------------------------------------------------------
+
+PUBLIC = {  # what anybody may keep for a while
+    ("/.well-known/jwks.json", "public, max-age=60"), ("/status-list", "public, max-age=60"),
+    ("/verify-worker.js", "no-cache"), ("/lookup/list/template.xlsx", "no-cache"),
+}  # fmt: skip
+
+
+def armour_lacks(answer, *, inside: bool):
+    """What this answer should wear and does not."""
+    wears, static = answer.headers, answer.request.path.startswith("/static/")
+    kept = wears.get("Cache-Control", "")
+    policy = wears.get("Content-Security-Policy", "")
+    yield from (name for name, value in threshold.ALWAYS.items() if wears.get(name) != value)
+    if "default-src" not in policy or "frame-ancestors" not in policy or "unsafe-eval" in policy:
+        yield f"policy: {policy}"
+    if answer.mimetype != "application/pdf" and (policy != threshold.PAGE_POLICY or wears.get("X-Frame-Options") != "DENY"):
+        yield f"page policy: {policy}"
+    if wears.get("Cross-Origin-Resource-Policy") != (
+        "cross-origin" if "Access-Control-Allow-Origin" in wears else "same-origin"
+    ):
+        yield "resource policy"
+    if not re.fullmatch(r"[0-9a-f]{16}", wears.get("X-Request-ID", "")):
+        yield "number"
+    if not static and "Cookie" not in wears.get("Vary", ""):
+        yield "vary"
+    if not static and "no-store" not in kept and (inside or (answer.request.path, kept) not in PUBLIC):
+        yield f"kept: {kept}"
+    if "Strict-Transport-Security" in wears or "Server" in wears or "X-Powered-By" in wears:
+        yield "too much"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("role", [None, Role.ENTERPRISE_CLERK, Role.ADMIN])
+def test_every_answer_of_every_door_wears_its_armour(strict, signed_in, holder, role):
+    """Asked by GET, and by POST without a token, so that nothing is changed: the refusals wear it, too."""
+    browser = signed_in(holder(role)) if role else strict.test_client()
+    wrong, seen = [], set()
+    for rule in sorted(strict.url_map.iter_rules(), key=str):
+        address = BLANK.sub("ag.css" if "static" in rule.endpoint else "1", rule.rule)
+        for method in sorted(rule.methods & {"GET", "POST"}):
+            answer = browser.open(address, method=method)
+            seen.add(answer.status_code)
+            wrong += [f"{method} {address} {answer.status_code}: {lack}" for lack in armour_lacks(answer, inside=bool(role))]
+            answer.close()
+    for answer in (browser.get("/no/such/page"), browser.open("/", method="TRACE")):
+        wrong += list(armour_lacks(answer, inside=bool(role)))
+    assert not wrong, "\n".join(wrong)
+    assert {200, 302, 400} <= seen
+
+
+def test_the_policy_lets_no_foreign_or_inline_thing_in():
+    for policy in (threshold.PAGE_POLICY, threshold.PAPER_POLICY):
+        said = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+        assert {"base-uri", "form-action", "frame-ancestors", "default-src", "script-src"} <= said.keys()
+        assert not re.search(r"https?:|\*|unsafe-eval|unsafe-hashes", policy)
+        assert said["script-src"] in ("'self'", "'none'")
+    assert "unsafe" not in threshold.PAGE_POLICY
+
+
+@ON_SQLITE
+def test_whoever_leaves_takes_along_what_the_browser_holds(client, signed_in, holder):
+    browser = signed_in(holder(Role.VIEWER))
+    assert "Clear-Site-Data" not in browser.get("/work/").headers
+    assert browser.post("/logout/").headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert "Clear-Site-Data" not in browser.post("/logout/").headers
+    assert "Clear-Site-Data" not in client.get("/login/").headers
+
+
+@ON_SQLITE
+def test_what_a_door_declares_public_is_no_longer_so_for_somebody_signed_in(client, signed_in, holder):
+    assert client.get("/status-list").headers["Cache-Control"] == "public, max-age=60"
+    assert signed_in(holder(Role.VIEWER)).get("/status-list").headers["Cache-Control"] == "no-store"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("cookie", ["anguan", "ag_size"])
+def test_no_cookie_is_sent_along_from_another_site(client, cookie):
+    answers = (client.get("/login/"), client.post("/preference", data={"size": "large", "locale": "en"}))
+    made = [value for answer in answers for value in answer.headers.getlist("Set-Cookie") if value.startswith(cookie)]
+    assert made
+    assert all("SameSite=Lax" in value for value in made)
+    assert all("HttpOnly" in value for value in made if value.startswith("anguan"))
+
+
+# --- how much may be sent -----------------------------------------------------------------------------------------
+
+KIB, MIB = 1024, 1024 * 1024
+FORM = "application/x-www-form-urlencoded"
+
+
+def multipart(*parts: tuple[str, str, bytes], end: bytes = b"--x--\r\n") -> bytes:
+    said = (
+        f'--x\r\nContent-Disposition: form-data; name="{name}"'.encode() + (f'; filename="{file}"'.encode() if file else b"")
+        + b"\r\n\r\n" + body + b"\r\n" for name, file, body in parts
+    )  # fmt: skip
+    return b"".join(said) + end
+
+
+PARTS = "multipart/form-data; boundary=x"
+TOO_MUCH = {
+    "a form of a passer-by": (None, "/login/", FORM, b"username=" + b"x" * 64 * KIB),
+    "a form of a passer-by with parts": (None, "/login/", PARTS, multipart(("a", "", b"x" * 64 * KIB))),
+    "a form of a reader": (Role.ENTERPRISE_CLERK, "/applications/new/submit", FORM, b"rowid=" + b"1" * 4 * MIB),
+    "a file where none belongs": (
+        Role.ENTERPRISE_CLERK, "/filings/add", PARTS, multipart(("a", "a.jpg", b"x" * 4 * MIB)),
+    ),
+    "a public check": (None, "/verify-file", PARTS, multipart(("paper", "a.pdf", b"x" * 5 * MIB))),
+    "a list": (None, "/lookup/list/", PARTS, multipart(("sheet", "a.csv", b"x" * 3 * MIB))),
+    "a sheet": (
+        Role.ENTERPRISE_CLERK, "/people/import/", PARTS,
+        multipart(("sheet", "a.xlsx", b"x" * 12 * MIB)),
+    ),
+    "a plain form where files belong": (None, "/people/add", FORM, b"name=" + b"x" * 64 * KIB),
+    "an answer": (None, "/lookup/list/answer.xlsx", FORM, b"answer=" + b"x" * MIB),
+    "scans": (Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(("a", "a", b"x" * 64 * MIB))),
+    "JSON": (Role.ADMIN, "/accounts/add", "application/json", b'{"username": "' + b"x" * 64 * KIB + b'"}'),
+    "plain text": (None, "/lookup", "text/plain", b"x" * 65 * KIB),
+    "no kind at all": (Role.ADMIN, "/accounts/add", "", b"x" * 65 * KIB),
+    "fields": (Role.ENTERPRISE_CLERK, "/applications/new/submit", FORM, b"a&" * 100_000),
+    "parts": (
+        Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(*[("a", "", b"")] * 10_000),
+    ),
+    "empty files": (
+        Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(*[("a", "a.jpg", b"")] * 10_000),
+    ),
+}  # fmt: skip
+
+
+CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("told", [True, False], ids=["length", "chunked"])
+@pytest.mark.parametrize("case", TOO_MUCH)
+def test_too_much_is_refused_with_a_sentence(client, signed_in, holder, case, told):
+    role, address, kind, body = TOO_MUCH[case]
+    browser = signed_in(holder(role)) if role else client
+    answer = browser.post(address, content_type=kind, data=body, environ_overrides={} if told else CHUNKED)
+    if not told and kind != FORM and "multipart" not in kind:
+        assert answer.status_code in (400, 422)  # a body that nobody reads
+        return
+    assert (answer.status_code, "太大" in answer.text or "too large" in answer.text) == (413, True)
+
+
+@ON_SQLITE
+def test_what_is_too_large_is_not_even_read(client):
+    class Flood(BytesIO):
+        def read(self, *_size):
+            raise AssertionError("somebody reads")
+
+    for kind in (FORM, PARTS, "application/json", "text/plain"):
+        told = {"CONTENT_LENGTH": str(10**12), "wsgi.input": Flood()}
+        answer = client.post("/login/", data=b"x", content_type=kind, environ_overrides=told)
+        assert answer.status_code == 413, kind
+
+
+@ON_SQLITE
+def test_the_largest_batch_and_every_field_of_it_come_through(signed_in, holder):
+    rows = [str(10**9 + n) for n in range(20_000)]  # as many as the administrator may allow
+    answer = signed_in(holder(Role.ENTERPRISE_CLERK)).post("/applications/new/submit", data={"rowid": rows})
+    assert answer.status_code in (302, 422)
+
+
+BROKEN = {
+    "no boundary": ("multipart/form-data", multipart(("a", "", b"1"))),
+    "another boundary": ("multipart/form-data; boundary=y", multipart(("a", "", b"1"))),
+    "a boundary of 10,000 marks": (f"multipart/form-data; boundary={'x' * 10_000}", b"--" + b"x" * 10_000),
+    "a boundary that is no ASCII": ("multipart/form-data; boundary=\xff", multipart(("a", "", b"1"))),
+    "no end": (PARTS, multipart(("a", "a.jpg", b"1"), end=b"")),
+    "no name": (PARTS, b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n"),
+    "headers without end": (PARTS, b"--x\r\n" + b"A: b\r\n" * 3000),
+    "a header of 1 MB": (PARTS, b"--x\r\nA: " + b"b" * MIB + b"\r\n\r\n1\r\n--x--\r\n"),
+    "parts that hold parts": (
+        PARTS,
+        multipart(("a\"\r\nContent-Type: multipart/mixed; boundary=\"y", "", b"--y\r\n\r\n--y--")),
+    ),
+    "a form that says it is a file": ("application/octet-stream", b"a=1"),
+    "a file that says it is a form": (FORM, b"\xff\xd8\xff\xe0" * 100),
+    "an unknown character set": (f"{FORM}; charset=x-none", b"a=%ff"),
+    "half a character": (FORM, b"a=%e5%bc&b=\xe5\xbc"),
+    "two file fields of one name": (
+        PARTS, multipart(("paper_photo", "a.jpg", b"1"), ("paper_photo", "b.exe", b"2")),
+    ),
+    "a field that is a file": (PARTS, multipart(("name", "a.jpg", b"1"), ("name", "", b"x"))),
+    "a file that is a field": (PARTS, multipart(("paper_photo", "", b"1"))),
+}  # fmt: skip
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_form_that_is_built_wrongly_breaks_nothing(signed_in, holder, client, case):
+    kind, body = BROKEN[case]
+    clerk = signed_in(holder(Role.ENTERPRISE_CLERK))
+    for browser, address in ((clerk, "/people/add"), (clerk, "/enterprise/"), (clerk, "/people/import/"),
+                             (client, "/verify-file"), (client, "/lookup/list/")):  # fmt: skip
+        assert browser.post(address, data=body, content_type=kind).status_code in (302, 400, 413, 422, 429), address
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("ended", [{}, {"wsgi.input_terminated": True}], ids=["", "as gunicorn tells it"])
+@pytest.mark.parametrize("kind", [FORM, PARTS])
+def test_whoever_hangs_up_half_way_changes_nothing(session, signed_in, holder, kind, ended):
+    clerk = signed_in(holder(Role.ENTERPRISE_CLERK))
+    before = session.scalars(select(Entry.id)).all()
+    session.rollback()
+    half = multipart(("name", "", "张三".encode()), ("paper_photo", "a.jpg", b"1" * 5000))[:2000]
+    answer = clerk.post("/people/add", data=half, content_type=kind, environ_overrides={"CONTENT_LENGTH": "100000", **ended})
+    assert answer.status_code == (422 if ended and kind == PARTS else 400)  # parts without an end are no form
+    assert session.scalars(select(Entry.id)).all() == before
+
+
+def test_every_door_that_takes_files_is_there_and_every_form_with_files_is_in_the_list(built, root):
+    assert threshold.FILES.keys() <= built.view_functions.keys()
+    pages = [page.read_text() for page in (root / "app/templates").rglob("*.html")]
+    forms = [form for page in pages for form in re.findall(r"<form[^>]*multipart/form-data[^>]*>", page)]
+    doors = {door for form in forms for door in re.findall(r"url_for\('([\w.]+)'", form)}
+    assert len(doors) > 5
+    assert doors <= threshold.FILES.keys()
+
+
+# --- where one is sent ---------------------------------------------------------------------------------------------
+
+ELSEWHERE = (
+    *("https://evil.example/", "//evil.example/", "///evil.example/", "////evil.example", "http:evil.example", "https:/evil"),
+    *("/\\evil.example", "\\\\evil.example", "\\/evil.example", "/\t/evil.example", "/\n/evil.example", "/\r\n/evil.example"),
+    *("\t//evil.example", " //evil.example", "\0//evil.example", "/\x7f/evil.example", "\u3000//evil.example"),
+    *(
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "ftp://localhost/",
+    ),
+    *("http://localhost@evil.example/", "http://localhost:80@evil.example/", "http://localhost.evil.example/lookup"),
+    *("http://localhost\\@evil.example/lookup", "http://[::1]/lookup", "https://[", "http://localhost:1/lookup"),
+    *("https://localhost/lookup", "http:///lookup", "http://localhost//evil.example", "http://LOCALHOST.evil/lookup"),
+    *("lookup", "./lookup", "../lookup", "?next=/lookup", "#/lookup", "", "/nowhere", "/logout/", "/preference", "/login/"),
+    *("/%2f/evil.example", "/%5cevil.example", "/lookup/..//evil.example", "/.//evil.example", "/;@evil.example"),
+    *(
+        "/static/ag.css",
+        "/lookup\r\nX-Evil: 1",
+        "/lookup?a=" + "x" * 2_000,
+        "／／evil.example",
+        "/／evil.example",
+        "//evil。example",
+    ),
+)
+HERE = ("/lookup", "/lookup?name=张三&page=2", "/exam-notices/1#top", "http://localhost/lookup", "/help?next=//evil.example")
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("door", ["/login/", "/preference"])
+def test_nobody_is_sent_away_from_this_house(client, signed_in, holder, door):
+    """Whoever comes to the gate signed in, or changes the language, goes on to ``next``; both ask the same question."""
+    reader = signed_in(holder(Role.VIEWER))
+    for wish in ELSEWHERE + HERE:
+        asked, typed = {"query_string": {"next": wish}}, {"data": {"next": wish}}
+        answers = [reader.get(door, **asked)] if door == "/login/" else [client.post(door, **how) for how in (asked, typed)]
+        expected = "/" if wish in ELSEWHERE else wish.removeprefix("http://localhost").replace("张三", "%E5%BC%A0%E4%B8%89")
+        for answer in answers:
+            assert (answer.status_code, answer.location) == (302, expected), (door, wish)
+            assert "X-Evil" not in answer.headers
+
+
+# --- the rest -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/login/", "/nothing/here"])
 def test_what_is_meant_for_one_reader_is_kept_by_nobody(client, path):
     assert "no-store" in client.get(path).headers["Cache-Control"]
-
-
-def test_a_page_for_somebody_signed_in_is_kept_by_nobody(signed_in, holder):
-    assert "no-store" in signed_in(holder(Role.VIEWER)).get("/").headers["Cache-Control"]
 
 
 def test_a_stranger_who_only_asks_gets_no_cookie(client):
@@ -112,6 +371,49 @@ def test_a_forwarded_address_is_believed_of_our_own_proxies_only(guarded, built,
     with request_started.connected_to(lambda _app: seen.append(desk.address()), app):
         app.test_client().get("/healthz", headers={"Host": "ag.example", "X-Forwarded-For": "10.0.0.1, 203.0.113.9"})
     assert seen == [believed]
+
+
+@ON_SQLITE
+def test_an_invented_address_changes_neither_a_count_nor_the_diary(guarded, built, session):
+    """Behind one proxy the last name counts, and without one none: whoever writes a longer list is the same visitor."""
+    for app, host, addresses in ((guarded, "ag.example", {"203.0.113.9"}), (built, "localhost", {"127.0.0.1"})):
+        client = app.test_client()
+        app.config["WTF_CSRF_ENABLED"] = False
+        for n in range(4):
+            forged = {
+                "X-Forwarded-For": f"10.0.0.{n}, 203.0.113.9",
+                "Forwarded": f"for=10.1.0.{n}",
+                "X-Real-IP": f"10.2.0.{n}",
+            }
+            client.post("/login/", data={"username": "nobody", "password": "x"}, headers={"Host": host, **forged})
+            client.post("/lookup", data={"name": "李雷", "number": "湘建安C1(2026)0000001"}, headers={"Host": host, **forged})
+        noted = set(session.scalars(select(Entry.address).where(Entry.deed == Deed.SIGN_IN_FAILED)))
+        counted = [key for key in session.scalars(select(Bucket.key)) if "10." in key]
+        assert (noted, counted) == (addresses, [])
+        session.query(Entry).delete()
+        session.commit()
+
+
+FORGED_HOSTS = {"X-Forwarded-Host": "evil.example", "X-Host": "evil.example", "Forwarded": "host=evil.example",
+                "X-Original-URL": "/healthz", "X-Rewrite-URL": "/healthz", "X-Forwarded-Prefix": "/evil"}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", FORGED_HOSTS)
+def test_nobody_is_told_by_a_header_where_this_house_stands(built, client, header):
+    answer = client.get("/work/", headers={header: FORGED_HOSTS[header]})
+    assert (answer.status_code, "evil" in answer.location) == (302, False)
+    assert "evil" not in client.get("/lookup", headers={header: FORGED_HOSTS[header]}).text
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "ag.example.evil", "ag.example@evil", "ag.example:80@evil", "evil/ag.example", "", "[::1]", "..",
+             "AG.EXAMPLE.", "ag.example, evil.example", "ag.example%00"],
+)  # fmt: skip
+def test_a_foreign_name_gets_no_page_whichever_way_it_comes(guarded, host):
+    for headers in ({"Host": host}, {"Host": "ag.example", "X-Forwarded-Host": host} if host else {"Host": host}):
+        answer = guarded.test_client().get("/login/", headers=headers)
+        assert answer.status_code == 400
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_moments_and_days_are_shown_by_the_offices_clock():

@@ -26,7 +26,7 @@ from app.certificates.seal.authority import EmbeddedSeal
 from app.config import BadSetting
 from app.gateways import HttpGateway
 from app.jobs import HANDLERS, Tools, enqueue, run_due
-from app.messages import Owed, owe
+from app.messages import CODE_MARK, ConsoleGateway, Owed, owe
 from app.models import CertificateVersion, Paper
 from app.records import Job, Message, Worker
 from app.storage import Store
@@ -294,6 +294,17 @@ def test_what_a_stranger_puts_into_the_queue_is_not_opened(foreman, tmp_path):
     with pytest.raises(ValueError):
         foreman.huey.dequeue()
     assert not (tmp_path / "exploded").exists()
+
+
+def test_codes_do_not_wait_for_the_hands(foreman, session, tools):
+    """The table is looked at each second, beside whatever the hands are at; other messages keep their turn."""
+    foreman.tools = replace(foreman.tools, gateway=ConsoleGateway())
+    code = {"text": CODE_MARK, "code": "123456", "good_until": clock.now() + timedelta(minutes=5)}
+    for more in ({"text": "【厅】"}, code):
+        session.add(Message(mobile="13800000000", due_at=clock.now(), **more))
+    session.commit()
+    assert [foreman.carry_codes(), foreman.carry_codes()] == [True, False]
+    assert session.scalars(select(Message.text).where(Message.state == MessageState.SENT)).all() == [CODE_MARK]
 
 
 def test_across_machines_postgresql_announces(house, foreman, postgres, tools):

@@ -26,6 +26,7 @@ from app.screens import Link, safe_next
 from app.screens.furniture import told_here
 from app.screens.reach import ROW
 from app.screens.screen import door
+from app.screens.shelter import heard, straightened
 from app.vocabulary import ENDED, CertificateDeed, CertificateStatus
 
 DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
@@ -181,7 +182,9 @@ class StandingView(BaseView):  # type: ignore[misc]
 
     @door("/")
     def find(self) -> Response:
-        number = request.args.get("number", "").strip()
+        if (elsewhere := straightened()) is not None:
+            return elsewhere
+        number = heard(request.args.get("number", "")).strip()
         if not number:
             return self._page(None)
         try:
@@ -211,7 +214,7 @@ class StandingView(BaseView):  # type: ignore[misc]
         return redirect(url_for("StandingView.find", number=number))
 
     def _page(self, found: Certificate | None, missed: object = "", status: int = 200) -> Response:
-        number = request.args.get("number", "").strip()
+        number = heard(request.args.get("number", "")).strip()
         page = self.render_template(
             "casework/standing.html",
             title=gettext("Standing of certificates"),

@@ -4,8 +4,8 @@ Law: what a command cannot do it says in one sentence on the error channel and e
 """
 
 import argparse
-import logging
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_appbuilder.security.sqla.models import Role as RoleRow
@@ -22,12 +23,13 @@ from gunicorn.arbiter import Arbiter
 from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
+from werkzeug.sansio.utils import host_is_trusted
 
 from app import appointments, catalogue, clock, create_app, messages, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
-from app.cli.house import Command, alone, revision, settings_in_use
+from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
@@ -46,6 +48,7 @@ from app.parameters import office_of
 from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
+from app.threshold import fit_to_serve
 from app.vocabulary import ADMINISTRATORS, REGIONAL, LegacyKind, Role
 from app.worker import Keeper, work
 
@@ -241,7 +244,8 @@ class Master(Arbiter):  # type: ignore[misc]
 
 def serve(chosen: argparse.Namespace) -> None:
     os.environ.update(HOST=chosen.host, PORT=str(chosen.port))  # what the addresses in QR codes start from
-    settings = settings_in_use()
+    settings = fit_to_serve(settings_in_use())
+    speak()
     catalogue.compile_all()
     greeting = _greeting(settings, chosen.host, chosen.port)
     shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files; a slow disk must not make a worker look dead
@@ -258,6 +262,7 @@ def serve(chosen: argparse.Namespace) -> None:
             "max_requests_jitter": 500,
             "limit_request_fields": 64,
             "loglevel": "warning",
+            "logger_class": ServerLog,
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
             "when_ready": lambda _server: print(greeting, flush=True),
         },
@@ -270,7 +275,7 @@ def serve(chosen: argparse.Namespace) -> None:
 
 def worker(chosen: argparse.Namespace) -> None:
     settings = settings_in_use()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    speak()
     if not chosen.parent:
         print(f"Working: {settings.home}", flush=True)
     work(settings, gateway_of(settings, console=chosen.console), speaking=_voice(settings), parent=chosen.parent)
@@ -318,12 +323,16 @@ def check(_chosen: argparse.Namespace) -> int:
 def faults(settings: Settings) -> Iterator[str]:
     """What is missing or unsafe, each with what to do."""
     yield from _store_faults(settings)
-    if (settings.home / "keys.json").stat().st_mode & 0o077:
-        yield "keys.json can be read by others: chmod 600 it."
     if not settings.code_keys.exists():
         yield "There are no keys to sign square codes with: run 'anguan init'."
-    elif settings.code_keys.stat().st_mode & 0o077:
-        yield "codes.json can be read by others: chmod 600 it."
+    for path, mode in (
+        (settings.home, 700),
+        (settings.home / "keys.json", 600),
+        (settings.code_keys, 600),
+        (settings.seals, 700),
+    ):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield f"{path} can be read by others: chmod {mode} it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
     if (word := seal_word(settings)) != "ready":
@@ -357,8 +366,13 @@ def _store_faults(settings: Settings) -> Iterator[str]:
 def _production_faults(settings: Settings) -> Iterator[str]:
     if not settings.https:
         yield "Passwords travel in the open: serve behind TLS and set ANGUAN_HTTPS=1."
+    known_as = urlsplit(settings.office.public_url).hostname
     if not settings.hosts:
-        yield "Any host name is answered to: set ANGUAN_HOSTS to the names of this site."
+        yield "Any host name would be answered to: set ANGUAN_HOSTS to the names of this site."
+    elif odd := [host for host in settings.hosts if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?", host)]:
+        yield f"ANGUAN_HOSTS takes names between commas, and {', '.join(odd)} is none."
+    elif not host_is_trusted(known_as, settings.hosts):
+        yield f"QR codes would point at {known_as}, which is not answered to: add it to ANGUAN_HOSTS."
     if not settings.office.public_url.startswith("https://"):
         yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
     if settings.https and not settings.trusted_proxies:

@@ -2,15 +2,19 @@
 
 import argparse
 import fcntl
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gunicorn.glogging import Logger as GunicornLog
 from sqlalchemy import create_engine
 
 from app import schema
 from app.config import BadSetting, Settings, read_settings
+from app.disclosure import MaskingFormatter
 
+LOG_LINE = "%(asctime)s %(name)s %(levelname)s %(message)s"
 Command = Callable[[argparse.Namespace], int | None]
 
 
@@ -38,3 +42,19 @@ def settings_in_use() -> Settings:
     if revision(settings) != schema.newest():
         raise BadSetting("The database is not up to date. Run 'anguan init' first.")
     return settings
+
+
+def speak() -> None:
+    """Warnings and faults of our own processes go to the error channel, without anybody's number."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(MaskingFormatter(LOG_LINE))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+class ServerLog(GunicornLog):  # type: ignore[misc]
+    """gunicorn's lines, which may hold an address as it was asked for."""
+
+    def setup(self, cfg: object) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(MaskingFormatter(self.error_fmt, self.datefmt))

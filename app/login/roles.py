@@ -125,6 +125,7 @@ ANONYMOUS: Mapping[str, str] = {
     "static": "styles, scripts and pictures of the pages themselves; nothing that was handed in",
     "appbuilder.static": "as static",
     "preference": "language and large type are wanted before signing in",
+    "query": "leads from a query form to the address that looks; looks nothing up itself",
     "ops.healthz": "asked by machines that watch the house; names no data",
     "ops.readyz": "asked by machines that watch the house; says what is missing, not why",
     # the gate

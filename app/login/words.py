@@ -5,7 +5,6 @@ from flask_babel import gettext
 
 from app import throttle
 from app.db import db
-from app.login.admit import end_sessions
 from app.login.password import guess_key, one_time_password
 from app.login.security import set_password
 from app.models import Account
@@ -20,9 +19,8 @@ def hand_out_password(account: Account) -> None:
 
 
 def reset_password(account: Account) -> None:
-    """A new word, no more sessions, no more rest after wrong guesses; commits."""
-    hand_out_password(account)
-    end_sessions(account)
+    """A new word, no more rest after wrong guesses; commits."""
+    hand_out_password(account)  # which ends its sessions
     guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
     db.session.commit()
     throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too

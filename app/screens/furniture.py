@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
@@ -23,6 +22,7 @@ from werkzeug.wrappers import Response
 from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
+from app.screens import shelter
 from app.screens.links import Link, shown, tone
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ def furnish(app: Flask) -> None:
     }.items():
         app.jinja_env.globals.setdefault(name, default)
     app.add_url_rule("/preference", "preference", preference, methods=["POST"])
+    app.add_url_rule("/query", "query", shelter.ask, methods=["POST"])
     app.register_error_handler(CSRFError, _csrf_lost)
     app.register_error_handler(HouseError, _house_says_no)
     app.register_error_handler(HTTPException, _http_says_no)
@@ -77,20 +78,8 @@ def told_here(no: HouseError) -> None:
 
 
 def safe_next(default: str) -> str:
-    """The request's ``next`` if it is a path of this site, else ``default``."""
-    wish = request.form.get("next") or request.args.get("next") or ""
-    return wish if _own_path(wish) else default
-
-
-def _own_path(url: str) -> bool:
-    # Browsers read "\" as "/" and drop tabs and line ends, so "/\evil" and "/\t/evil" lead away as "//evil" does.
-    if not url.startswith("/") or any(mark in url for mark in "\\\t\r\n\0"):
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc and not url.startswith("//")
+    """The request's ``next`` if it is a page of this site, else ``default``."""
+    return shelter.own_page(request.form.get("next") or request.args.get("next") or "") or default
 
 
 def asset(name: str) -> str:
@@ -185,12 +174,12 @@ SAYINGS: dict[int, tuple[object, object]] = {
     405: (_("This cannot be done by opening an address"), _("Please go back and use the button on the page.")),
     413: (
         _("What you sent is too large"),
-        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG), and send again."),
+        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG) or fewer rows, and send again."),
     ),
     429: (_("Too many attempts"), _("Please wait a few minutes, then try again.")),
     500: (
         _("Something went wrong on our side"),
-        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the time."),
+        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the number."),
     ),
 }
 
@@ -203,7 +192,8 @@ def wants_json() -> bool:
 def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
     if wants_json():
-        answer = jsonify(code=code or str(status), sentences=[str(sentence) for sentence in sentences])
+        said = [str(sentence) for sentence in sentences]
+        answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
         answer.status_code = status
         return answer
     layout = "frame.html" if reader() else "gate.html"
@@ -241,7 +231,7 @@ def _http_says_no(error: HTTPException) -> Response | HTTPException:
 
 
 def _our_fault(error: Exception) -> Response:
-    log.error("unforeseen: %s %s", request.method, request.path, exc_info=error)
+    log.error("unforeseen: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
     _undo()
     title, sentence = SAYINGS[500]
     try:

@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from app.clock import OFFICE_ZONE
 from app.db import Moment, Word, Words
 from app.screens.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
+from app.screens.shelter import heard, sheltered
 
 LONGEST = 100  # characters of one query field
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -57,7 +58,7 @@ class Asked:
 
     def args(self, **changes: Any) -> dict[str, Any]:
         """Parameters of the same list with changes; None leaves a parameter out, and a new question starts at page 1."""
-        args: dict[str, Any] = dict(self.values)
+        args: dict[str, Any] = {name: sheltered(value) for name, value in self.values.items()}
         if (self.sort, self.descending) != self.usual[:2]:
             args["sort"] = f"{'-' if self.descending else ''}{self.sort}"
         if self.size != self.usual[2]:
@@ -70,7 +71,7 @@ class Asked:
 
 def ask(source: MultiDict[str, str], boxes: Sequence[Box], sortable: Sequence[str], usual: tuple[str, bool, int]) -> Asked:
     """Read an address. Unknown, empty and senseless parts are left out, numbers are clamped."""
-    given = {name: _UNPRINTABLE.sub("", value).strip()[:LONGEST] for name, value in source.items()}
+    given = {name: _UNPRINTABLE.sub("", heard(value)).strip()[:LONGEST] for name, value in source.items()}
     conditions: dict[str, ColumnElement[bool]] = {}
     for box in boxes:
         conditions |= box.conditions(given)

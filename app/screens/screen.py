@@ -26,6 +26,7 @@ from app.screens.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
 from app.screens.furniture import safe_next
 from app.screens.links import Link, shown
 from app.screens.query import Asked, Box, ask, boxes_for, crooked
+from app.screens.shelter import exposed
 from app.vocabulary import Term
 
 log = logging.getLogger(__name__)
@@ -209,7 +210,7 @@ class Screen(ModelView):  # type: ignore[misc]
     @door("/list/")
     def list(self) -> Response | str:
         asked = self.asked()
-        if crooked(request.args):
+        if crooked(request.args) or exposed(request.args):
             return redirect(url_for(f"{self.endpoint}.list", **asked.args()))
         query = self.datamodel.within_reach(*(c for name, c in asked.conditions.items() if name != self.tabs_column))
         tally = self.datamodel.tally(query, self.tabs_column, self._words()) if self.tabs_column else {}

@@ -70,18 +70,18 @@ def establish(folder: Path, *, address: str, at: datetime) -> bool:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     before = _stamp(folder)
-    root_key, issuing_key = _key(folder, "root", ec.SECP384R1()), _key(folder, "issuing", ec.SECP256R1())
+    root_key, issuing_key = kept_key(folder, "root", ec.SECP384R1()), kept_key(folder, "issuing", ec.SECP256R1())
     if not (folder / "root.pem").exists():
-        _keep_certificate(folder, "root", _certificate("Root", root_key.public_key(), None, root_key, at, ROOT_YEARS))
-    root = _read(folder, "root")
+        keep_certificate(folder, "root", _certificate("Root", root_key.public_key(), None, root_key, at, ROOT_YEARS))
+    root = kept_certificate(folder, "root")
     if not (folder / "issuing.pem").exists():
         issued = _certificate(
             "Issuing", issuing_key.public_key(), root, root_key, at, ISSUING_YEARS, _list_at(address, "root")
         )
-        _keep_certificate(folder, "issuing", issued)
+        keep_certificate(folder, "issuing", issued)
     for name, key in (("root", root_key), ("issuing", issuing_key)):
-        if not _fresh_list(folder, name, at):
-            _write_list(folder, name, key, _revoked(folder, name), at)
+        if not fresh_list(folder, name, at):
+            write_list(folder, name, key, revoked_on(folder, name), at)
     if not _numbers(folder):
         renew(folder, address=address, at=at)
     _twin(folder, max(_numbers(folder)), at)
@@ -92,10 +92,10 @@ def renew(folder: Path, *, address: str, at: datetime) -> Standing:
     """A new key and certificate, in use from now on; papers sealed before stay as good as their own certificate."""
     _demand(folder)
     number = max(_numbers(folder), default=0) + 1
-    key, issuer = _key(folder, f"seal-{number}", ec.SECP256R1()), _read(folder, "issuing")
+    key, issuer = kept_key(folder, f"seal-{number}", ec.SECP256R1()), kept_certificate(folder, "issuing")
     where = _list_at(address, "issuing")
-    made = _certificate(f"Seal {number}", key.public_key(), issuer, _key(folder, "issuing"), at, SEAL_YEARS, where)
-    _keep_certificate(folder, f"seal-{number}", made)
+    made = _certificate(f"Seal {number}", key.public_key(), issuer, kept_key(folder, "issuing"), at, SEAL_YEARS, where)
+    keep_certificate(folder, f"seal-{number}", made)
     _twin(folder, number, at)
     return _standing(folder, number, {})
 
@@ -105,16 +105,16 @@ def revoke(folder: Path, number: int, reason: str, *, at: datetime) -> Standing:
     _demand(folder)
     if number not in _numbers(folder):
         raise SealFolder(_("There is no seal number %(number)s.", number=number))
-    known = _revoked(folder, "issuing")
+    known = revoked_on(folder, "issuing")
     names = [name for name in (f"seal-{number}", f"seal-{number}-sm2") if (folder / f"{name}.pem").exists()]
-    serials = {_read(folder, name).serial_number for name in names}
+    serials = {kept_certificate(folder, name).serial_number for name in names}
     if not serials <= known.keys():
-        known = {serial: _entry(serial, reason, at) for serial in serials} | known
-        _write_list(folder, "issuing", _key(folder, "issuing"), known, at)
+        known = {serial: revoked_entry(serial, reason, at) for serial in serials} | known
+        write_list(folder, "issuing", kept_key(folder, "issuing"), known, at)
     return _standing(folder, number, known)
 
 
-def _entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertificate:
+def revoked_entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertificate:
     builder = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at)
     return builder.add_extension(x509.CRLReason(REASONS[reason]), critical=False).build()
 
@@ -122,12 +122,12 @@ def _entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertificate:
 def standing(folder: Path) -> list[Standing]:
     """Every seal of the folder, the newest first."""
     _demand(folder)
-    known = _revoked(folder, "issuing")
+    known = revoked_on(folder, "issuing")
     return [_standing(folder, number, known) for number in sorted(_numbers(folder), reverse=True)]
 
 
 def _standing(folder: Path, number: int, revoked: dict[int, x509.RevokedCertificate]) -> Standing:
-    certificate = _read(folder, f"seal-{number}")
+    certificate = kept_certificate(folder, f"seal-{number}")
     entry = revoked.get(certificate.serial_number)
     return Standing(
         number,
@@ -186,10 +186,13 @@ def _stamp(folder: Path) -> int:
 def _newest(folder: Path, _stamp: int) -> tuple[Seal, bool]:
     _demand(folder)
     name = f"seal-{max(_numbers(folder))}"
-    key, certificate = _key(folder, name), _read(folder, name)
+    key, certificate = kept_key(folder, name), kept_certificate(folder, name)
     how = ec.ECDSA(Prehashed(SIGNS), deterministic_signing=True)
-    chain = tuple(one.public_bytes(Encoding.DER) for one in (certificate, _read(folder, "issuing"), _read(folder, "root")))
-    return Seal(chain, lambda digest: key.sign(digest, how)), certificate.serial_number in _revoked(folder, "issuing")
+    chain = tuple(
+        one.public_bytes(Encoding.DER)
+        for one in (certificate, kept_certificate(folder, "issuing"), kept_certificate(folder, "root"))
+    )
+    return Seal(chain, lambda digest: key.sign(digest, how)), certificate.serial_number in revoked_on(folder, "issuing")
 
 
 # --- the twin for OFD ----------------------------------------------------------------------------------------
@@ -211,11 +214,11 @@ def _twin(folder: Path, number: int, at: datetime) -> None:
             more = ((basic, True), (_usage(authority=pair is maker), True))
             start = at - timedelta(hours=1)
             made = sm2.certificate(_name(subject), pair[1], _name("Root SM2"), maker, start, end, more)
-            _keep_certificate(folder, of, x509.load_der_x509_certificate(made))
+            keep_certificate(folder, of, x509.load_der_x509_certificate(made))
     chain = (_der(folder, name), _der(folder, "sm2-root"))
     clear = io.BytesIO()  # the page shows the seal itself; where it is, a click finds the signature
     Image.new("RGBA", (1, 1), (0, 0, 0, 0)).save(clear, "PNG")
-    _put(
+    put_file(
         folder / f"{name}.esl", seal_body(f"DEMO{number:06}", NOT_LEGAL, clear.getvalue(), SIDE, chain, maker, at), once=True
     )
 
@@ -227,20 +230,20 @@ def _newest_twin(folder: Path, _stamp: int) -> tuple[Seal, bool]:
     private, public = _pair(folder, name, make=False)
     chain, body = (_der(folder, name), _der(folder, "sm2-root")), (folder / f"{name}.esl").read_bytes()
     seal = Seal(chain, lambda digest: sm2.press(private, public, digest), body)
-    return seal, seal.certificate.serial_number in _revoked(folder, "issuing")
+    return seal, seal.certificate.serial_number in revoked_on(folder, "issuing")
 
 
 def _pair(folder: Path, name: str, *, make: bool = True) -> tuple[bytes, bytes]:
     """A private key of SM2 and its public one; made now if it is not there."""
     path = folder / f"{name}.key"
     if make and not path.exists():
-        _put(path, sm2.fresh()[0].hex().encode(), once=True)
+        put_file(path, sm2.fresh()[0].hex().encode(), once=True)
     private = bytes.fromhex(path.read_text())
     return private, sm2.public_of(private)
 
 
 def _der(folder: Path, name: str) -> bytes:
-    return _read(folder, name).public_bytes(Encoding.DER)
+    return kept_certificate(folder, name).public_bytes(Encoding.DER)
 
 
 # --- files --------------------------------------------------------------------------------------------------
@@ -257,26 +260,26 @@ def _numbers(folder: Path) -> set[int]:
     return {int(name[1]) for name in found if name}
 
 
-def _key(folder: Path, name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
+def kept_key(folder: Path, name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
     """The key of this name; made now if it is not there and a curve is given."""
     path = folder / f"{name}.key"
     if curve is not None and not path.exists():
         made = ec.generate_private_key(curve).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _put(path, made, once=True)
+        put_file(path, made, once=True)
     key = load_pem_private_key(path.read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - written by the lines above
     return key
 
 
-def _read(folder: Path, name: str) -> x509.Certificate:
+def kept_certificate(folder: Path, name: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
 
 
-def _keep_certificate(folder: Path, name: str, certificate: x509.Certificate) -> None:
-    _put(folder / f"{name}.pem", certificate.public_bytes(Encoding.PEM), once=True)
+def keep_certificate(folder: Path, name: str, certificate: x509.Certificate) -> None:
+    put_file(folder / f"{name}.pem", certificate.public_bytes(Encoding.PEM), once=True)
 
 
-def _put(path: Path, data: bytes, *, once: bool = False) -> None:
+def put_file(path: Path, data: bytes, *, once: bool = False) -> None:
     """Whole or not at all, for the owner only (0600); ``once``: never over what is there."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:
@@ -356,7 +359,7 @@ def _usage(*, authority: bool) -> x509.KeyUsage:
     )
 
 
-def _fresh_list(folder: Path, name: str, at: datetime) -> bool:
+def fresh_list(folder: Path, name: str, at: datetime) -> bool:
     path = folder / f"{name}.crl"
     if not path.exists():
         return False
@@ -364,7 +367,7 @@ def _fresh_list(folder: Path, name: str, at: datetime) -> bool:
     return ends is not None and ends - at > LIST_SPARE
 
 
-def _revoked(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
+def revoked_on(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
     path = folder / f"{name}.crl"
     entries: Iterator[x509.RevokedCertificate] = iter(())
     if path.exists():
@@ -372,7 +375,7 @@ def _revoked(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
     return {entry.serial_number: entry for entry in entries}
 
 
-def _write_list(
+def write_list(
     folder: Path, name: str, key: ec.EllipticCurvePrivateKey, revoked: dict[int, x509.RevokedCertificate], at: datetime
 ) -> None:
     path, number = folder / f"{name}.crl", 1
@@ -382,7 +385,7 @@ def _write_list(
     at = at.replace(microsecond=0)
     builder = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(_read(folder, name).subject)
+        .issuer_name(kept_certificate(folder, name).subject)
         .last_update(at)
         .next_update(at + LIST_LIFE)
         .add_extension(x509.CRLNumber(number), critical=False)
@@ -390,4 +393,4 @@ def _write_list(
     )
     for entry in revoked.values():
         builder = builder.add_revoked_certificate(entry)
-    _put(path, builder.sign(key, SIGNS).public_bytes(Encoding.PEM))
+    put_file(path, builder.sign(key, SIGNS).public_bytes(Encoding.PEM))

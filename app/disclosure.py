@@ -1,0 +1,150 @@
+"""Numbers that must not get out: resident ID numbers, mobiles and bank cards, found in any text however they are written.
+
+Law: what is found is told by its masked form only. A number that proves itself (check digit, birth date, Luhn) is found in
+any grouping; ``personal`` is the wider question, for places where even a mistyped number must not stand.
+"""
+
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from flask_babel import lazy_gettext as _
+
+from app.errors import Refusal, Unmet
+from app.identity import BadNumber, mask_id, mask_mobile, parse_old_id_number
+
+ID_NUMBER, MOBILE, BANK_CARD = _("ID number"), _("Mobile"), _("Bank card number")
+PROVINCES = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")  # GB/T 2260
+
+_INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD))
+_RUN = re.compile(r"\d+[Xx]?(?:[ \t\-‐-―_.·/]{1,2}\d+[Xx]?)*", re.ASCII)
+_GROUP = re.compile(r"\d+[Xx]?", re.ASCII)
+_TOKEN = re.compile(r"[0-9A-Za-z]*[0-9][A-Za-z]+$")  # letters and digits mixed: part of a code, no number of its own
+_MOBILE = re.compile(r"(?:0{0,2}86)?(1[3-9]\d{9})", re.ASCII)
+_MOBILE_GROUPS = ((3, 4, 4), (3, 8), (2, 3, 4, 4), (2, 11), (4, 11))
+_LOOSE = re.compile(r"(?<!\d)\d{11,19}(?!\d)|1[3-9]\d[- ]\d{4}[- ]\d{4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A number in a text: what it is, and how it may be told."""
+
+    kind: object
+    masked: str
+    place: object = ""
+
+
+def plainly(text: str) -> str:
+    """Full width to half width, nothing invisible: the text as a reader takes it."""
+    return unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
+
+
+def personal(text: str) -> bool:
+    """Whether a text holds anything that may be an ID number, a mobile or a card, mistyped or not."""
+    folded = plainly(text)
+    return bool(_LOOSE.search(folded) or _LOOSE.search(re.sub(r"\s+", "", folded))) or any(_spans(folded))
+
+
+def numbers_in(text: str, place: object = "") -> Iterator[Found]:
+    """Every number of somebody in the text, each once."""
+    seen = set()
+    for _start, _end, kind, masked in _spans(plainly(text)):
+        if (kind, masked) not in seen:
+            seen.add((kind, masked))
+            yield Found(kind, masked, place)
+
+
+def without_numbers(text: str) -> str:
+    """The text with each number masked; what has none comes back as it was."""
+    folded, done, at = plainly(text), "", 0
+    for start, end, _kind, masked in _spans(folded):
+        if start >= at:
+            done, at = done + folded[at:start] + masked, end
+    return done + folded[at:] if at else text
+
+
+def demand_none(texts: Mapping[str, tuple[object, str]]) -> None:
+    """Refuse to make public what names somebody: ``{field: (what the reader calls it, its text)}``. There is no exception."""
+    refusals = [
+        Refusal("personal-number", sentence(found), field)
+        for field, (label, text) in texts.items()
+        for found in numbers_in(text, label)
+    ]
+    if refusals:
+        raise Unmet(refusals)
+
+
+def sentence(found: Found) -> object:
+    return _(
+        "%(place)s: %(kind)s %(masked)s stands there. It would be readable for everybody: please take it out.",
+        place=found.place, kind=found.kind, masked=found.masked,
+    )  # fmt: skip
+
+
+class MaskingFormatter(logging.Formatter):
+    """Lines of a log, tracebacks included, without anybody's number."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_numbers(super().format(record))
+
+
+def _spans(text: str) -> Iterator[tuple[int, int, object, str]]:
+    """``(start, end, kind, masked)``, in the order of the text; where one span is two numbers, the stricter proof wins."""
+    for run in _RUN.finditer(text):
+        groups = list(_GROUP.finditer(text, run.start(), run.end()))
+        if _TOKEN.search(text, max(run.start() - 64, 0), run.start()):
+            groups = groups[1:]
+        if groups and text[groups[-1].end() : groups[-1].end() + 1].isalpha() and text[groups[-1].end()].isascii():
+            groups = groups[:-1]
+        yield from _among(groups)
+
+
+def _among(groups: list[re.Match[str]]) -> Iterator[tuple[int, int, object, str]]:
+    first = 0
+    while first < len(groups):
+        last = first
+        for kind, count, masked in _beginning(groups[first:]):
+            yield groups[first].start(), groups[first + count - 1].end(), kind, masked
+            last = first + count - 1
+            break
+        first = last + 1
+
+
+def _beginning(groups: list[re.Match[str]]) -> Iterator[tuple[object, int, str]]:
+    """What the first groups are together: ``(kind, how many groups, masked)``."""
+    joined, sizes = "", []
+    for count, group in enumerate(groups, start=1):
+        joined += group[0].upper()
+        sizes.append(len(group[0]))
+        if len(joined) > 19:
+            return
+        if len(joined) in (15, 18) and _is_id(joined):
+            yield ID_NUMBER, count, mask_id(joined)
+        if (mobile := _MOBILE.fullmatch(joined)) and (count == 1 or tuple(sizes) in _MOBILE_GROUPS):
+            yield MOBILE, count, mask_mobile(mobile[1])
+        if _is_card(joined, sizes):
+            yield BANK_CARD, count, f"{joined[:4]}{'*' * (len(joined) - 8)}{joined[-4:]}"
+
+
+def _is_id(joined: str) -> bool:
+    try:
+        return PROVINCES.match(joined) is not None and bool(parse_old_id_number(joined))
+    except BadNumber:
+        return False
+
+
+def _is_card(joined: str, sizes: list[int]) -> bool:
+    if not (16 <= len(joined) <= 19 and joined.isdecimal() and joined[0] in "34569"):
+        return False
+    if len(sizes) > 1 and not all(size == 4 for size in sizes[:-1]):
+        return False
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(joined)))
+    return sum(n // 10 + n % 10 for n in doubled) % 10 == 0
+
+
+def all_in(texts: Iterable[tuple[object, str]]) -> Iterator[Found]:
+    """Every number in texts that each have a place."""
+    for place, text in texts:
+        yield from numbers_in(text, place)

@@ -1,0 +1,135 @@
+"""Codes by text message: six digits that show that whoever sits before this browser holds that telephone.
+
+Law: asked for, sent and answered are counted the same whether anybody is known by the number, so no answer tells whether
+one is. A code counts once, for five minutes, for five guesses, for one purpose, in the browser that asked; it lies nowhere
+in the open (``messages``).
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from app import challenges, throttle
+from app.config import Office
+from app.errors import HouseError, NotFound, TooMany
+from app.gatebook import Challenge
+from app.identity import fold
+from app.messages import CODES, owe_code
+from app.throttle import DAY
+from app.vocabulary import ChallengeKind, ChallengeState
+
+LASTS = timedelta(minutes=5)
+GUESSES = 5  # at one code
+WRONG_A_DAY, REST = 10, timedelta(minutes=30)  # at the codes of one number, whoever guesses
+PAUSE = timedelta(seconds=60)  # between two codes to one number
+AN_HOUR, A_DAY = 5, 10  # to one number
+FROM_ONE_ADDRESS = 20  # an hour
+HOUR = 60 * 60
+LARGEST = 2**31 - 1
+
+
+class WrongCode(HouseError):
+    """Not the code, or not any longer. Says the same whether it was mistyped, is too old, or was never sent."""
+
+    status = 401
+    code = "wrong-code"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("The code by text message is wrong or no longer good. After five wrong ones, please have a new one sent."),
+            field="code",
+        )
+
+
+def send(
+    session: Session,
+    engine: Engine,
+    purpose: ChallengeKind,
+    mobile: str,
+    browser: str,
+    *,
+    account_id: int | None = None,
+    reaches: bool = True,
+    office: Office,
+    at: datetime,
+    address: str,
+) -> None:
+    """Have a code sent to ``mobile``, in place of any that this browser asked for before. Raises ``TooMany``.
+
+    ``reaches`` False: nobody is known by that number, so all is done but the message. ``session`` is rolled back first,
+    as tries are counted beside it; the caller commits.
+    """
+    session.rollback()
+    _count(engine, mobile, reaches=reaches, office=office, at=at, address=address)
+    code = f"{secrets.randbelow(10**6):06}"
+    message, minutes = None, int(LASTS.total_seconds()) // 60
+    if reaches:
+        message = owe_code(
+            session, CODES[purpose], mobile, code, office=office, at=at, good_until=at + LASTS, minutes=minutes
+        )
+    challenges.void(session, purpose, browser=browser)
+    challenges.begin(
+        session, purpose, browser, at=at, lasts=LASTS, answer=_answer(mobile, code), account_id=account_id,
+        evidence={"message": message}, address=address,
+    )  # fmt: skip
+
+
+def right(
+    session: Session,
+    engine: Engine,
+    purpose: ChallengeKind,
+    mobile: str,
+    browser: str,
+    code: str,
+    *,
+    at: datetime,
+    to: ChallengeState = ChallengeState.CONSUMED,
+    lasts: timedelta | None = None,
+) -> Challenge:
+    """The challenge that this code answers, used up by it; raises ``WrongCode``, or ``TooMany`` while the number rests.
+
+    ``to`` and ``lasts``: where it has a next step, and how long for that. ``session`` is rolled back on the way.
+    """
+    session.rollback()
+    key = f"code:{mobile}"
+    throttle.attempt(engine, key, limit=WRONG_A_DAY, rest=REST, at=at)
+    number, longer = challenges.latest(engine, purpose, browser), {} if lasts is None else {"expires_at": at + lasts}
+    answer = _answer(mobile, fold(code))
+    if not challenges.answered(engine, number, purpose, browser, answer, most=GUESSES, at=at, to=to, **longer):
+        raise WrongCode
+    throttle.clear(engine, key)
+    return challenges.own(session, number, purpose, browser)
+
+
+def sent_to(session: Session, browser: str) -> int | None:
+    """The message in which this browser's newest code went out; None if none did. For the demonstration's telephone."""
+    wanted = select(Challenge).where(Challenge.browser == browser, Challenge.kind.in_(CODES))
+    newest = session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
+    if newest is None:
+        raise NotFound
+    return (newest.evidence or {}).get("message")
+
+
+def _answer(mobile: str, code: str) -> str:
+    """The number is part of what is proved: a code sent to one's own telephone shows nothing about another's."""
+    return f"{mobile}:{code}"
+
+
+def _count(engine: Engine, mobile: str, *, reaches: bool, office: Office, at: datetime, address: str) -> None:
+    throttle.hit(engine, f"codes-from:{throttle.origin(address)}", limit=FROM_ONE_ADDRESS, seconds=HOUR, at=at)
+    if throttle.peek(engine, "codes:sent", at=at) >= office.codes_per_day:
+        raise TooMany(_("No more codes can be sent today. Please sign in another way, or ask the system administrator."))
+    try:
+        throttle.attempt(engine, f"code-pause:{mobile}", limit=1, rest=PAUSE, at=at)
+    except TooMany as no:
+        sentence = _("A code was asked for this number a moment ago. Please wait %(n)s seconds.", n=no.retry_after)
+        raise TooMany(sentence, retry_after=no.retry_after) from None
+    throttle.hit(engine, f"codes-an-hour:{mobile}", limit=AN_HOUR, seconds=HOUR, at=at)
+    throttle.hit(engine, f"codes-a-day:{mobile}", limit=A_DAY, seconds=DAY, at=at)
+    if reaches:
+        throttle.hit(engine, "codes:sent", limit=office.codes_per_day, seconds=DAY, at=at)
+    else:  # costs nothing and bars nobody, but takes as long
+        throttle.hit(engine, "codes:unsent", limit=LARGEST, seconds=DAY, at=at)

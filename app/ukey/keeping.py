@@ -1,0 +1,75 @@
+"""Whose a certificate is: bound to one account, by its authority and serial number and by nothing else on it.
+
+Law: a certificate belongs to one account; the column says so. What is newly revoked ends the sessions it opened.
+"""
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import visits
+from app.clock import office_day
+from app.errors import HouseError
+from app.gatebook import Identity
+from app.models import Account
+from app.ukey.proof import CertIdentity, NotProved
+from app.vocabulary import Ending, IdentityKind
+
+SOON = timedelta(days=30)  # a certificate that runs out within so long is worth a word
+
+
+def find(session: Session, known: CertIdentity) -> Identity | None:
+    wanted = select(Identity).where(
+        Identity.kind == IdentityKind.CERTIFICATE, Identity.issuer == known.issuer, Identity.subject == known.subject
+    )
+    return session.scalars(wanted).one_or_none()
+
+
+def account_of(session: Session, known: CertIdentity) -> Account:
+    """The account this certificate opens; raises ``NotProved`` for one that nobody has bound."""
+    found = find(session, known)
+    if found is None:
+        raise NotProved(
+            _("This certificate is sound, but belongs to no account here. Enterprises: sign in with your user name and bind "
+              "it under “My certificates”. Officers: ask the administrator."),
+            code="certificate-unbound",
+        )  # fmt: skip
+    return found.account
+
+
+def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at: datetime) -> Identity:
+    """Let a certificate open this account, too. The caller commits, and minds a twin that was quicker."""
+    if find(session, known) is not None:
+        raise HouseError(_("This certificate is bound already, to this account or another."), code="certificate-taken")
+    made = Identity(
+        account_id=account_id, kind=IdentityKind.CERTIFICATE, issuer=known.issuer, subject=known.subject,
+        label=known.label, not_after=office_day(known.not_after), added_at=at, added_by=by[:130],
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    return made
+
+
+def bound_to(session: Session, account_id: int) -> list[Identity]:
+    wanted = select(Identity).where(Identity.account_id == account_id, Identity.kind == IdentityKind.CERTIFICATE)
+    return list(session.scalars(wanted.order_by(Identity.id)))
+
+
+def soonest_end(session: Session, account_id: int, on: date) -> date | None:
+    """The day on which a certificate of this account runs out, if that is soon and no other one lasts longer."""
+    days = [one.not_after for one in bound_to(session, account_id) if one.not_after is not None]
+    last = max(days, default=None)
+    return last if last is not None and on <= last <= on + SOON else None
+
+
+def end_sessions_of(session: Session, authority: str, serials: Collection[int], *, at: datetime) -> int:
+    """Whoever came in with one of these certificates is out; says how many accounts. The caller commits."""
+    of_it = select(Identity).where(Identity.kind == IdentityKind.CERTIFICATE, Identity.issuer == authority)
+    written = {f"{serial:x}" for serial in serials}
+    accounts = {one.account_id for one in session.scalars(of_it) if one.subject in written}
+    for account_id in accounts:
+        visits.end_all(session, account_id, Ending.REVOKED, at=at)
+    return len(accounts)

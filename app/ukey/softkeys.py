@@ -1,0 +1,127 @@
+"""Keys for the demonstration and the tests: a small authority under ``ANGUAN_HOME/ukey/demo``, and PKCS#12 files by it.
+
+Law: a key in a file can be copied, so it is no UKey; production refuses to make one, and the names say that they are a show.
+"""
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from flask_babel import lazy_gettext as _
+
+from app.certificates.seal.authority import (
+    fresh_list,
+    keep_certificate,
+    kept_certificate,
+    kept_key,
+    put_file,
+    revoked_entry,
+    revoked_on,
+    write_list,
+)
+from app.errors import HouseError
+from app.ukey.trust import examine, keep, pin, trusted
+
+AUTHORITY = "authority"
+TITLE = "演示数字证书机构 Demonstration only, no legal force"
+AUTHORITY_YEARS, KEY_YEARS = 20, 1
+SIGNS = hashes.SHA256()
+
+
+class SoftKeys(HouseError):
+    """The folder of demonstration keys does not hold what was asked for."""
+
+    code = "soft-keys"
+
+
+def establish(folder: Path, *, at: datetime) -> None:
+    """The demonstration's authority, pinned, and its list; what is there stays."""
+    home = folder / "demo"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = kept_key(home, AUTHORITY, ec.SECP256R1())
+    if not (home / f"{AUTHORITY}.pem").exists():
+        keep_certificate(home, AUTHORITY, _certificate(TITLE, key.public_key(), None, key, at, AUTHORITY_YEARS))
+    pin(folder, (home / f"{AUTHORITY}.pem").read_bytes())
+    if not fresh_list(home, AUTHORITY, at):
+        _publish(folder, {}, at)
+
+
+def make(folder: Path, name: str, holder: str, pin_: str, *, at: datetime, days: int = 365 * KEY_YEARS) -> x509.Certificate:
+    """A key and its certificate, in a file that opens with ``pin_``. Never over one that is there."""
+    if not re.fullmatch(r"[a-z0-9_.-]{1,40}", name) or (folder / "keys" / f"{name}.p12").exists():
+        raise SoftKeys(_("A key needs a name of its own of small letters and digits; %(name)s will not do.", name=name))
+    establish(folder, at=at)
+    authority, signer = kept_certificate(folder / "demo", AUTHORITY), kept_key(folder / "demo", AUTHORITY)
+    own = ec.generate_private_key(ec.SECP256R1())
+    made = _certificate(holder, own.public_key(), authority, signer, at, 0, days)
+    (folder / "keys").mkdir(mode=0o700, exist_ok=True)
+    locked = pkcs12.serialize_key_and_certificates(name.encode(), own, made, None, BestAvailableEncryption(pin_.encode()))
+    put_file(folder / "keys" / f"{name}.p12", locked, once=True)
+    put_file(folder / "keys" / f"{name}.pem", made.public_bytes(Encoding.PEM))  # what anybody may see without the PIN
+    return made
+
+
+def revoke(folder: Path, name: str, *, at: datetime) -> None:
+    """Put a key on the demonstration's list of revoked ones, for good."""
+    path = folder / "keys" / f"{name}.pem"
+    if not re.fullmatch(r"[a-z0-9_.-]{1,40}", name) or not path.exists():
+        raise SoftKeys(_("There is no demonstration key %(name)s.", name=name))
+    serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
+    known = revoked_on(folder / "demo", AUTHORITY)
+    _publish(folder, {serial: revoked_entry(serial, "key-compromise", at)} | known, at)
+
+
+def published(folder: Path) -> bytes:
+    """The demonstration's list of revoked keys as it would be fetched from an authority."""
+    return (folder / "demo" / f"{AUTHORITY}.crl").read_bytes()
+
+
+def _publish(folder: Path, known: dict[int, x509.RevokedCertificate], at: datetime) -> None:
+    write_list(folder / "demo", AUTHORITY, kept_key(folder / "demo", AUTHORITY), known, at)
+    if not known:  # the first list; later ones are put in force as those of any authority
+        keep(folder, examine(published(folder), trusted(folder, required=True), at=at))
+
+
+def _certificate(
+    holder: str,
+    public: ec.EllipticCurvePublicKey,
+    issuer: x509.Certificate | None,
+    signer: ec.EllipticCurvePrivateKey,
+    at: datetime,
+    years: int,
+    days: int = 0,
+) -> x509.Certificate:
+    at, authority = at.replace(microsecond=0), issuer is None
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, TITLE),
+            x509.NameAttribute(NameOID.COMMON_NAME, holder[:64]),
+        ]
+    )
+    usage = {
+        "digital_signature": not authority, "key_cert_sign": authority, "crl_sign": authority, "content_commitment": False,
+        "key_encipherment": False, "data_encipherment": False, "key_agreement": False, "encipher_only": False,
+        "decipher_only": False,
+    }  # fmt: skip
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(min(at, at + timedelta(days=days)) - timedelta(hours=1))
+        .not_valid_after(at + timedelta(days=365 * years + days))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+    )
+    if not authority:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    return builder.sign(signer, SIGNS)

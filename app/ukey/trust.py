@@ -1,0 +1,189 @@
+"""Authorities whose certificates open a door, and their lists of revoked ones: files under ``ANGUAN_HOME/ukey``.
+
+Law: nothing gets in unasked. A list counts only with the signature of a pinned authority, and never replaces a newer one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask_babel import lazy_gettext as _
+
+from app.certificates.seal import sm2
+from app.certificates.seal.authority import put_file
+from app.errors import HouseError
+
+LARGEST_LIST = 20 * 1024 * 1024
+AHEAD = timedelta(minutes=5)  # so far another clock may be before ours
+
+
+class BadAuthority(HouseError):
+    """A file that is no authority's certificate, or none that is pinned."""
+
+    code = "bad-authority"
+
+
+class BadList(HouseError):
+    """A list of revoked certificates that cannot be taken."""
+
+    code = "bad-list"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom we believe: authorities by ``digest_of``, and the newest list of each."""
+
+    authorities: Mapping[str, x509.Certificate]
+    lists: Mapping[str, x509.CertificateRevocationList]
+    required: bool = True  # without a list, nobody of that authority comes in
+
+
+@dataclass(frozen=True, slots=True)
+class NewList:
+    """A list that has been examined: whose, what is new on it, and its bytes. ``keep`` puts it in force."""
+
+    authority: str
+    data: bytes
+    newly: frozenset[int]
+
+
+def digest_of(authority: x509.Certificate) -> str:
+    """An authority is its name and its key: one that only has the same name is another."""
+    return sha256(authority.subject.public_bytes() + _key_bytes(authority)).hexdigest()
+
+
+def sm_key(certificate: x509.Certificate) -> bytes | None:
+    """The key, if it is one of SM2; None for those that cryptography knows itself."""
+    try:
+        certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError):
+        return sm2.key_of(certificate)
+    return None
+
+
+def _key_bytes(certificate: x509.Certificate) -> bytes:
+    if own := sm_key(certificate):
+        return own
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def may_issue(certificate: x509.Certificate) -> bool:
+    try:
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return False
+    return basic and usage.key_cert_sign
+
+
+# --- what lies in the folder --------------------------------------------------------------------------------
+
+
+def trusted(folder: Path, *, required: bool) -> Trust:
+    """What is pinned just now; a change by another process is noticed at once."""
+    stamps = tuple(place.stat().st_mtime_ns for place in (folder / "trust", folder / "lists") if place.exists())
+    authorities, lists = _read(folder, stamps)
+    return Trust(authorities, lists, required)
+
+
+@lru_cache(maxsize=8)
+def _read(
+    folder: Path, _stamps: tuple[int, ...]
+) -> tuple[Mapping[str, x509.Certificate], Mapping[str, x509.CertificateRevocationList]]:
+    pinned = [x509.load_pem_x509_certificate(path.read_bytes()) for path in sorted((folder / "trust").glob("*.pem"))]
+    authorities = {digest_of(one): one for one in pinned}
+    lists = {path.stem: x509.load_der_x509_crl(path.read_bytes()) for path in (folder / "lists").glob("*.crl")}
+    mine = {digest: one for digest, one in lists.items() if digest in authorities}
+    return MappingProxyType(authorities), MappingProxyType(mine)
+
+
+def pin(folder: Path, data: bytes) -> list[str]:
+    """Believe the authorities of this file (PEM or DER) from now on; their digests."""
+    try:
+        found = x509.load_pem_x509_certificates(data) if b"-----BEGIN" in data else [x509.load_der_x509_certificate(data)]
+        digests = {digest_of(one): one for one in found if may_issue(one)}
+    except (ValueError, UnsupportedAlgorithm, TypeError):
+        raise BadAuthority(_("This file holds no certificate that can be read (PEM or DER is wanted).")) from None
+    if len(digests) != len(found):
+        raise BadAuthority(_("This is no certificate of an authority: it may not issue others. Nothing was changed."))
+    _make(folder / "trust")
+    for digest, one in digests.items():
+        put_file(folder / "trust" / f"{digest}.pem", one.public_bytes(Encoding.PEM))
+    return list(digests)
+
+
+def unpin(folder: Path, beginning: str) -> str:
+    """Believe an authority no longer, and forget its list. Whoever signs in with its certificates is refused at once."""
+    found = [path for path in (folder / "trust").glob("*.pem") if beginning and path.stem.startswith(beginning.lower())]
+    if len(found) != 1:
+        raise BadAuthority(
+            _("No authority, or more than one, begins with %(digest)s. Nothing was changed.", digest=beginning)
+        )
+    (folder / "lists" / f"{found[0].stem}.crl").unlink(missing_ok=True)
+    found[0].unlink()
+    return found[0].stem
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+# --- lists of revoked certificates ------------------------------------------------------------------------------
+
+
+def examine(data: bytes, trust: Trust, *, at: datetime) -> NewList:
+    """Whether a list can be put in force; raises ``BadList`` and says why not."""
+    if len(data) > LARGEST_LIST:
+        raise BadList(_("The list of revoked certificates is larger than %(n)s MB.", n=LARGEST_LIST // 1024**2))
+    try:
+        given = x509.load_pem_x509_crl(data) if b"-----BEGIN" in data[:200] else x509.load_der_x509_crl(data)
+        whose = next((digest for digest, one in trust.authorities.items() if signed_by(given, one)), None)
+        kinds = {extension.value.__class__ for extension in given.extensions}
+        serials = frozenset(entry.serial_number for entry in given)
+        number = _number(given)
+    except (ValueError, TypeError, x509.DuplicateExtension):
+        raise BadList(_("This file is no list of revoked certificates that can be read.")) from None
+    if whose is None:
+        raise BadList(_("No pinned authority has signed this list. Pin its authority first ('anguan ukey trust')."))
+    if kinds & {x509.DeltaCRLIndicator, x509.IssuingDistributionPoint}:
+        raise BadList(_("This list tells only a part of the revoked certificates. The whole list is needed."))
+    if given.next_update_utc is None or not given.last_update_utc <= at + AHEAD or at > given.next_update_utc:
+        raise BadList(_("This list is out of date, or not yet in force. Please fetch the newest one from the authority."))
+    held = trust.lists.get(whose)
+    if held is not None and (number, given.last_update_utc) < (_number(held), held.last_update_utc):
+        raise BadList(_("A newer list of this authority is in force already. Nothing was changed."))
+    before = frozenset(entry.serial_number for entry in held) if held is not None else frozenset()
+    return NewList(whose, given.public_bytes(Encoding.DER), serials - before)
+
+
+def keep(folder: Path, new: NewList) -> None:
+    """Put an examined list in force."""
+    _make(folder / "lists")
+    put_file(folder / "lists" / f"{new.authority}.crl", new.data)
+
+
+def signed_by(given: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    if given.issuer != authority.subject:
+        return False
+    if key := sm_key(authority):
+        fits = given.signature_algorithm_oid == sm2.SIGNS
+        return fits and sm2.fits(key, sm2.digest(key, given.tbs_certlist_bytes), given.signature)
+    try:
+        return bool(given.is_signature_valid(authority.public_key()))  # type: ignore[arg-type]
+    except (UnsupportedAlgorithm, TypeError, ValueError):
+        return False
+
+
+def _number(of: x509.CertificateRevocationList) -> int:
+    """The list's number; authorities that count none are told by the date alone."""
+    try:
+        return of.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except x509.ExtensionNotFound:
+        return 0

@@ -1,0 +1,90 @@
+"""No ID number and no mobile travels in an address, whichever query form it was typed into."""
+
+import re
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from app.models import Person
+from app.vocabulary import Role
+from tests import make
+from tests.test_attacks import LISTS
+
+MOBILE = "13873112345"
+FORM = re.compile(r'<form class="query.*?</form>', re.DOTALL)
+FIELD = re.compile(r'<input class="form-control"(?! type="date")[^>]* name="([^"]+)"')
+TO = re.compile(r'name="_to" value="([^"]+)"')
+
+
+def typed_into_every_field(browser, address: str, number: str) -> list[str]:
+    """Where each text field of the query form of a page leads when this number is typed into it."""
+    page = browser.get(address).text
+    form = FORM.search(page)
+    assert form, address
+    assert 'method="post" action="/query"' in form[0], address
+    home = TO.search(form[0])
+    return [
+        browser.post("/query", data={"_to": home[1], name: number}).headers["Location"] for name in FIELD.findall(form[0])
+    ]
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_every_query_form_seals_what_names_somebody(signed_in, holder, session):
+    person = make.person(make.enterprise())
+    walked = 0
+    for role, addresses in LISTS.items():
+        browser = signed_in(holder(role))
+        for address in (*addresses, *(("/standing/",) if role is Role.ADMIN else ()), "/notices"):
+            for number in (person.id_number, MOBILE, " ".join((MOBILE[:3], MOBILE[3:7], MOBILE[7:]))):
+                for leads in typed_into_every_field(browser, address, number):
+                    walked += 1
+                    assert number not in unquote(leads).replace("+", " ")
+                    assert re.sub(r"\D", "", number) not in leads
+                    page = browser.get(leads)
+                    assert page.status_code in (200, 404), leads
+    assert walked > 100
+
+
+def test_a_sealed_query_finds_and_is_shown_to_who_asked_and_to_nobody_else(signed_in, holder, session):
+    mine = holder(Role.ENTERPRISE_CLERK)
+    sought, other = make.person(mine.enterprise, name="李雷"), make.person(mine.enterprise, name="韩梅梅")
+    session.add_all([sought, other])
+    session.commit()
+    browser = signed_in(mine)
+    leads = browser.post("/query", data={"_to": "/people/list/", "id_number": sought.id_number}).headers["Location"]
+    page = browser.get(leads).text
+    assert "李雷" in page
+    assert "韩梅梅" not in page
+    assert f'value="{sought.id_number}"' in page  # in the field where it was typed
+    assert all(sought.id_number not in link for link in re.findall(r'(?:href|action)="([^"]*)"', page))
+    sealed = parse_qs(urlsplit(leads).query)["id_number"][0]
+    colleague = signed_in(holder(Role.ENTERPRISE_CLERK, enterprise=session.get(type(mine.enterprise), mine.enterprise_id)))
+    page = colleague.get("/people/list/", query_string={"id_number": sealed}).text
+    assert sought.id_number not in page
+    assert {"李雷", "韩梅梅"} <= set(re.findall("李雷|韩梅梅", page))
+    assert session.scalars(select(Person.id)).all()
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_an_address_with_a_number_leads_at_once_to_one_without(signed_in, holder, client):
+    browser = signed_in(holder(Role.ENTERPRISE_CLERK))
+    person = make.person(make.enterprise())
+    for number in (person.id_number, MOBILE):
+        answer = browser.get("/people/list/", query_string={"id_number": number, "scans": "complete", "next": "/"})
+        assert answer.status_code == 302
+        assert number not in answer.headers["Location"]
+        assert "scans=complete" in answer.headers["Location"]
+        assert number not in client.get("/notices", query_string={"q": number}).headers["Location"]
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_a_query_leads_nowhere_but_to_a_page_of_this_site(client):
+    for away in ("//evil.example/", "https://evil.example/", "/\\evil", "/x?y=1"):
+        assert client.post("/query", data={"_to": away, "q": "李"}).headers["Location"].startswith("/?q=")
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_a_broken_seal_asks_for_nothing(client):
+    for broken in ("~", "~~~~", "~AAAA", "~" + "A" * 80, "~é"):
+        assert client.get("/notices", query_string={"q": broken}).status_code == 200

@@ -1,0 +1,266 @@
+"""Certificates that sign in: which are believed, and how each bad one is refused."""
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from app.ukey import proof, softkeys, trust
+from app.ukey.proof import NotProved, statement, verify
+from app.ukey.trust import BadAuthority, BadList, examine
+from app.vocabulary import ChallengeKind
+from tests.certs import CLIENT, SERVER, YEAR, believing, issued, sm_issued
+from tests.make import NOON
+
+DAY = timedelta(days=1)
+SITE = "https://aq.example"
+WORDS = statement(ChallengeKind.CERTIFICATE, SITE, "c" * 32, "n" * 64, NOON)
+
+
+@pytest.fixture(scope="module")
+def root():
+    return issued("根", ca=True)
+
+
+@pytest.fixture(scope="module")
+def rsa_root():
+    return issued("根 RSA", key=rsa.generate_private_key(65537, 2048), ca=True)
+
+
+@pytest.fixture(scope="module")
+def sm_root():
+    return sm_issued("根 SM2", ca=True)
+
+
+def asked(holder, known, *, words=WORDS, signature=None, chain=None, at=NOON):
+    """What becomes of a signature: the identity, or the code of the no."""
+    try:
+        signed = holder.sign(WORDS) if signature is None else signature
+        return verify(words, signed, holder.chain if chain is None else chain, known, at=at)
+    except NotProved as no:
+        return no.code
+
+
+# --- certificates that are believed -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("facts", [{}, {"san": True}, {"eku": ()}, {"eku": (SERVER, CLIENT)}])
+def test_a_good_certificate_tells_who_it_is(root, facts):
+    holder = issued(by=root, **facts)
+    known = asked(holder, believing(root, lists=[root.crl()]))
+    assert (known.holder, known.issuer_name, known.subject) == ("张三", "根", f"{holder.serial:x}")
+    assert known.issuer == trust.digest_of(root.certificate)
+
+
+def test_rsa_is_believed_too(rsa_root):
+    holder = issued(by=rsa_root, key=rsa.generate_private_key(65537, 2048))
+    assert asked(holder, believing(rsa_root, lists=[rsa_root.crl()])).holder == "张三"
+
+
+def test_an_authority_below_a_pinned_one_is_believed_with_a_list_of_each(root):
+    issuing = issued("签发", by=root, ca=True)
+    holder = issued(by=issuing)
+    both = [*holder.chain, *issuing.chain]
+    lists = [root.crl(), issuing.crl()]
+    assert asked(holder, believing(root, issuing, lists=lists), chain=both).holder == "张三"
+    assert asked(holder, believing(root, lists=lists), chain=both) == "list-missing"  # nobody vouches for its list
+    assert asked(holder, believing(root, required=False, lists=lists), chain=both).holder == "张三"
+
+
+def test_a_statement_says_for_what_where_and_until_when():
+    kinds = [statement(kind, SITE, "c", "n", NOON) for kind in proof.WORDS]
+    assert len(set(kinds)) == 3
+    assert kinds[0] == b"anguan-cert-login\0v1\0https://aq.example\0c\0n\0" + str(int(NOON.timestamp())).encode()
+
+
+# --- certificates that are not ------------------------------------------------------------------------
+
+
+def small_rsa(root):
+    return issued(by=root, key=rsa.generate_private_key(65537, 1024))  # noqa: S505 - that is the case
+
+
+def other_curve(root):
+    return issued(by=root, key=ec.generate_private_key(ec.SECP384R1()))
+
+
+def by_a_leaf(root):
+    leaf = issued("叶", by=root)
+    made = issued(by=leaf)
+    made.above = (leaf.certificate,)
+    return made
+
+
+def by_a_namesake(root):
+    return issued(by=issued("根", ca=True))
+
+
+BOTH = ("digital_signature", "key_cert_sign")
+BAD = {
+    "expired": (lambda root: issued(by=root, end=NOON - DAY), "certificate-expired"),
+    "not yet": (lambda root: issued(by=root, start=NOON + DAY), "certificate-not-yet"),
+    "for servers": (lambda root: issued(by=root, eku=(SERVER,)), "certificate-purpose"),
+    "no key usage": (lambda root: issued(by=root, ku=()), "certificate-purpose"),
+    "for encryption only": (lambda root: issued(by=root, ku=("key_encipherment",)), "certificate-purpose"),
+    "an authority's own": (
+        lambda root: issued(by=root, ca=True, ku=("digital_signature", "key_cert_sign")),
+        "certificate-purpose",
+    ),
+    "asks to be understood": (
+        lambda root: issued(by=root, more=((x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"x"), True),)),
+        "authority-unknown",  # the library's own answer
+    ),
+    "small RSA": (small_rsa, "key-weak"),
+    "another curve": (other_curve, "key-weak"),
+    "rogue authority of the same name": (by_a_namesake, "authority-unknown"),
+    "issued by a leaf": (by_a_leaf, "authority-unknown"),
+    "signed by itself": (lambda _root: issued(), "authority-unknown"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_certificate_is_refused_for_its_own_reason(root, case):
+    make, code = BAD[case]
+    assert asked(make(root), believing(root, lists=[root.crl()])) == code
+
+
+def test_a_certificate_after_its_authority_has_run_out_is_refused():
+    old = issued("旧", ca=True, end=NOON - DAY)
+    assert asked(issued(by=old), believing(old, lists=[old.crl()])) == "authority-unknown"
+
+
+def test_an_oversize_chain_is_refused_before_it_is_read(root):
+    holder, known = issued(by=root), believing(root, lists=[root.crl()])
+    for chain in ([], holder.chain * 4, [holder.chain[0], b"\x30" * proof.LARGEST]):
+        assert asked(holder, known, chain=chain) == "chain-size"
+    for junk in (b"", b"\x30\x03abc", b"not a certificate", holder.chain[0][:-1]):
+        assert asked(holder, known, chain=[junk]) == "certificate-unreadable"
+
+
+def test_no_pinned_authority_lets_nobody_in(root):
+    assert asked(issued(by=root), believing()) == "authority-unknown"
+
+
+# --- signatures ---------------------------------------------------------------------------------------
+
+
+def test_a_signature_is_good_for_its_own_words_only(root):
+    holder, known = issued(by=root), believing(root, lists=[root.crl()])
+    others = [
+        statement(ChallengeKind.CERTIFICATE_SECOND, SITE, "c" * 32, "n" * 64, NOON),
+        statement(ChallengeKind.CERTIFICATE_BIND, SITE, "c" * 32, "n" * 64, NOON),
+        statement(ChallengeKind.CERTIFICATE, "https://evil.example", "c" * 32, "n" * 64, NOON),
+        statement(ChallengeKind.CERTIFICATE, SITE, "d" * 32, "n" * 64, NOON),
+        statement(ChallengeKind.CERTIFICATE, SITE, "c" * 32, "m" * 64, NOON),
+        statement(ChallengeKind.CERTIFICATE, SITE, "c" * 32, "n" * 64, NOON + DAY),
+    ]
+    for words in others:
+        assert asked(holder, known, signature=holder.sign(words)) == "signature-wrong"
+    for signature in (b"", b"\0" * 64, issued(by=root).sign(WORDS), holder.sign(WORDS)[:-1]):
+        assert asked(holder, known, signature=signature) == "signature-wrong"
+
+
+# --- lists ----------------------------------------------------------------------------------------------
+
+
+def test_a_revoked_certificate_is_refused(root):
+    holder = issued(by=root)
+    assert asked(holder, believing(root, lists=[root.crl(holder.serial)])) == "certificate-revoked"
+    assert asked(holder, believing(root, lists=[root.crl(holder.serial)], required=False)) == "certificate-revoked"
+
+
+def test_without_a_list_or_with_a_stale_one_nobody_comes_in(root):
+    holder, stale = issued(by=root), root.crl(at=NOON - 9 * DAY, lasts=DAY)
+    assert asked(holder, believing(root)) == "list-missing"
+    assert asked(holder, believing(root, required=False)).holder == "张三"
+    assert asked(holder, believing(root, lists=[stale])) == "list-stale"
+    assert asked(holder, believing(root, lists=[stale], required=False)) == "list-stale"
+
+
+def test_a_list_is_taken_only_whole_fresh_newer_and_from_its_authority(root):
+    known = believing(root, lists=[root.crl(7, number=5)])
+    assert examine(root.crl(7, 8, number=6), known, at=NOON).newly == {8}
+    assert examine(root.crl(7, number=5), known, at=NOON).newly == set()
+    part = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
+    refused = {
+        "older": root.crl(7, number=4),
+        "stale": root.crl(number=6, at=NOON - 9 * DAY, lasts=DAY),
+        "of tomorrow": root.crl(number=6, at=NOON + DAY),
+        "by a namesake": issued("根", ca=True).crl(number=6),
+        "by a stranger": issued("别人", ca=True).crl(number=6),
+        "delta": root.crl(number=6, more=((x509.DeltaCRLIndicator(5), True),)),
+        "part": root.crl(number=6, more=((part, True),)),
+        "junk": b"no list",
+        "tampered": root.crl(7, number=6)[:-4] + b"\0\0\0\0",
+        "too large": b"\x30" * (trust.LARGEST_LIST + 1),
+    }
+    for case, data in refused.items():
+        with pytest.raises(BadList):
+            examine(data, known, at=NOON)
+        assert case
+
+
+# --- SM2 ------------------------------------------------------------------------------------------------
+
+
+def test_sm2_is_believed_by_the_same_rules(sm_root):
+    holder, known = sm_issued(by=sm_root), believing(sm_root, required=False)
+    assert asked(holder, known).holder == "李四"
+    assert asked(holder, known, words=WORDS + b"!") == "signature-wrong"
+    spoilt = bytearray(holder.chain[0])
+    spoilt[-1] ^= 1
+    assert asked(holder, known, chain=[bytes(spoilt)]) in ("authority-unknown", "certificate-unreadable")
+    assert asked(holder, believing(sm_root)) == "list-missing"
+    assert asked(sm_issued(by=sm_root, end=NOON - DAY), known) == "certificate-expired"
+    assert asked(sm_issued(by=sm_issued("根 SM2", ca=True)), known) == "authority-unknown"
+    assert asked(sm_issued(by=sm_issued("叶", by=sm_root)), known) == "authority-unknown"
+    odd = ((x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"x"), True),)
+    assert asked(sm_issued(by=sm_root, more=odd), known) == "certificate-purpose"
+    assert asked(sm_issued(by=sm_root, more=((x509.ExtendedKeyUsage([SERVER]), False),)), known) == "certificate-purpose"
+
+
+def test_an_authority_of_one_kind_does_not_stand_above_the_other(root, sm_root):
+    known = believing(root, sm_root, required=False)
+    assert asked(issued(by=root), known).holder == "张三"
+    assert asked(sm_issued(by=sm_root), known).holder == "李四"
+
+
+# --- the folder -------------------------------------------------------------------------------------------
+
+
+def test_what_is_pinned_counts_at_once_and_no_more_once_it_is_taken_out(tmp_path, root):
+    holder = issued(by=root)
+    assert asked(holder, trust.trusted(tmp_path, required=False)) == "authority-unknown"
+    (digest,) = trust.pin(tmp_path, root.certificate.public_bytes(Encoding.PEM))
+    assert asked(holder, trust.trusted(tmp_path, required=False)).issuer == digest
+    new = examine(root.crl(holder.serial), trust.trusted(tmp_path, required=True), at=NOON)
+    trust.keep(tmp_path, new)
+    assert asked(holder, trust.trusted(tmp_path, required=True)) == "certificate-revoked"
+    trust.unpin(tmp_path, digest[:8])
+    assert asked(holder, trust.trusted(tmp_path, required=True)) == "authority-unknown"
+    assert not list((tmp_path / "lists").iterdir())
+
+
+def test_a_holders_certificate_is_no_authority(tmp_path, root):
+    for data in (issued(by=root).chain[0], b"junk", b"-----BEGIN CERTIFICATE-----\njunk"):
+        with pytest.raises(BadAuthority):
+            trust.pin(tmp_path, data)
+    with pytest.raises(BadAuthority):
+        trust.unpin(tmp_path, "")
+
+
+def test_the_demonstrations_keys_are_believed_until_they_are_revoked(tmp_path):
+    made = softkeys.make(tmp_path, "acceptance", "谭受理", "123456", at=NOON)
+    chain = [made.public_bytes(Encoding.DER)]
+    assert proof.examine(chain, trust.trusted(tmp_path, required=True), at=NOON).holder == "谭受理"
+    softkeys.revoke(tmp_path, "acceptance", at=NOON)
+    trust.keep(tmp_path, examine(softkeys.published(tmp_path), trust.trusted(tmp_path, required=True), at=NOON))
+    with pytest.raises(NotProved, match="revoked"):
+        proof.examine(chain, trust.trusted(tmp_path, required=True), at=NOON)
+    for name in ("acceptance", "../x", "", "A"):
+        with pytest.raises(softkeys.SoftKeys):
+            softkeys.make(tmp_path, name, "x", "123456", at=NOON)
+    assert {oct(path.stat().st_mode)[-3:] for path in (tmp_path / "keys").iterdir()} == {"600"}
+    assert made.not_valid_after_utc <= NOON + YEAR
