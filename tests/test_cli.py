@@ -291,7 +291,8 @@ def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home
     assert cli.main(both) == 1
     assert "one hand" in capsys.readouterr().err
     assert cli.main([*both[:4], *both[6:]]) == 0
-    with closing(sqlite3.connect(home / "anguan.db")) as db, db:
-        db.execute("INSERT INTO ab_user_role (user_id, role_id) SELECT 1, id FROM ab_role WHERE name = 'auditor'")
+    with create_engine(read_settings().database_url).begin() as by_hand:
+        second = "INSERT INTO ab_user_role (id, user_id, role_id) SELECT 900, 1, id FROM ab_role WHERE name = 'auditor'"
+        by_hand.execute(text(second))
     assert cli.main(["check"]) == 1
     assert "both holds what must not be in one hand (admin, auditor)" in capsys.readouterr().out
