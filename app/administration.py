@@ -6,13 +6,13 @@ an account may do is the security administrator's (``authority``).
 
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, request, send_file, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import appointments, audit, desk, jobs
+from app import appointments, audit, desk, jobs, registrations
 from app.appointments import roles_of
 from app.db import db
 from app.errors import HouseError, NotFound
@@ -27,13 +27,15 @@ from app.forms import (
     TickField,
     WordField,
 )
+from app.identity import mask_mobile
 from app.login.password import one_time_password
 from app.login.security import set_password
 from app.login.words import hand_out_password, reset_link, reset_password
 from app.models import Account, Enterprise, Region
 from app.records import Entry, Job, Message
 from app.screens import Link, Screen, SelInterface, safe_next
-from app.screens.reach import ROW
+from app.screens.furniture import told_here
+from app.screens.reach import ROW, asked_reason
 from app.screens.screen import door
 from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration, Role
 
@@ -140,9 +142,14 @@ class EnterpriseAdminScreen(Screen):
     datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
     route_base = "/enterprises"
     class_permission_name = "EnterpriseAdmin"
-    base_permissions = ["can_list", "can_add", "can_edit"]
-    list_title, add_title, edit_title = _("Enterprises"), _("Add enterprise"), _("Edit enterprise")
-    list_columns = ["name", "uscc", "region", "registration", "source"]
+    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide"]
+    list_title, show_title = _("Enterprises"), _("Enterprise")
+    add_title, edit_title = _("Add enterprise"), _("Edit enterprise")
+    list_columns = ["name", "uscc", "region", "registration", "registered_at", "source"]
+    show_columns = [
+        "name", "uscc", "region", "legal_representative", "contact", "mobile", "registration", "registered_at",
+        "registration_note", "known",
+    ]  # fmt: skip
     tag_columns = ("registration",)
     tabs_column = "registration"
     search_columns = ["name", "uscc"]
@@ -154,9 +161,67 @@ class EnterpriseAdminScreen(Screen):
         "region": _("Region"),
         "registration": _("Registration"),
         "source": _("Known from"),
+        "legal_representative": _("Legal representative"),
+        "contact": _("Contact"),
+        "mobile": _("Mobile"),
+        "registered_at": _("Registered at"),
+        "registration_note": _("Why it was rejected"),
+        "known": _("On the books under this name"),
     }
     add_form = edit_form = EnterpriseForm
     add_columns = edit_columns = ["name", "uscc", "region_code", "registration"]
+
+    def cell(self, column: str, item: Enterprise) -> object | None:
+        if column == "mobile":
+            return mask_mobile(item.contact_mobile) if item.contact_mobile else "—"
+        if column == "known":
+            others, certificates = registrations.matches(db.session(), item)
+            told = gettext("%(n)s other enterprises, %(m)s certificates", n=others, m=certificates)
+            return str(told if others or certificates else gettext("nothing"))
+        return None
+
+    def extra(self, item: Enterprise) -> str | None:
+        return "system/licence.html" if item.licence_digest else None
+
+    def row_links(self, item: Enterprise) -> list[Link]:
+        links = super().row_links(item)
+        if item.registration is not Registration.PENDING or not self.may("decide"):
+            return links
+        sure = gettext("Approve the registration of %(name)s? It can sign in from then on.", name=item.name)
+        yes = url_for("EnterpriseAdminScreen.decide", pk=item.id, agree="yes")
+        no = url_for("EnterpriseAdminScreen.decide", pk=item.id, agree="no")
+        reasons = (
+            gettext("The scan of the business licence cannot be read."),
+            gettext("Name and credit code do not agree with the business licence."),
+        )
+        return [
+            *links,
+            Link(gettext("Approve"), yes, post=True, primary=True, confirm=sure),
+            Link(gettext("Reject"), no, post=True, danger=True, reason=reasons),
+        ]
+
+    @door(f"/licence/{ROW}pk>")
+    def licence(self, pk: int) -> Response:
+        """The scan as it was handed in (drawn anew by us)."""
+        item = self.found(pk)
+        if not item.licence_digest:
+            raise NotFound
+        desk.note_reading(item, what="licence")
+        file = desk.store().open(item.licence_digest)
+        return send_file(file, mimetype=item.licence_mime, download_name=f"licence-{pk}", max_age=0)
+
+    @door(f"/decide/{ROW}pk>/<any(yes, no):agree>", "POST")
+    def decide(self, pk: int, agree: str) -> Response:
+        try:
+            done = registrations.decide(
+                db.session(), pk, agree == "yes", asked_reason(), desk.actor(), at=desk.moment(), office=desk.office()
+            )
+            db.session.commit()
+        except HouseError as no:
+            told_here(no)
+            return redirect(safe_next(url_for("EnterpriseAdminScreen.list")))
+        flash(gettext("%(name)s: %(state)s", name=done.name, state=done.registration), "success")
+        return redirect(safe_next(url_for("EnterpriseAdminScreen.list", registration="pending")))
 
     def fill(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002
         regions = db.session.scalars(select(Region).order_by(Region.code))

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, and_, event, exists, inspect, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, configure_mappers, selectinload
 
 from app.errors import HouseError, NotAllowed, NotFound, Refusal, Unmet
 from app.identity import fold_name, fold_user_name
@@ -19,7 +19,8 @@ from app.scope import Actor
 from app.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 
 ALONE = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
-RoleRow: Any = Account.roles.property.mapper.class_  # FAB's, which this room may not know
+configure_mappers()  # ``Account.roles`` is FAB's, and is not there before
+RoleRow: Any = Account.roles.property.mapper.class_  # which this room may not know otherwise
 
 
 def roles_of(account: Account) -> frozenset[Role]:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import basics, casework, desk, examwork, listcheck, overview, takeover
+from app import basics, casework, desk, enrolment, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
@@ -29,6 +29,7 @@ def register_views(appbuilder: Any) -> None:
     """Hang every screen on the menu, in the order the menu shows them."""
     add = appbuilder.add_view
     register_public(appbuilder)
+    enrolment.register(appbuilder)
     register_verification(appbuilder)
     listcheck.register(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")

@@ -11,7 +11,7 @@ from flask import g
 from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 
-from app import desk, holidays, overview
+from app import desk, holidays, overview, registrations
 from app.clock import office_day, office_time
 from app.db import db
 from app.scope import Actor
@@ -196,6 +196,12 @@ def _exam_tiles() -> list[Tile]:
 
 def _admin_tiles(on: date) -> list[Tile]:
     return [
+        Tile(
+            gettext("Registrations to review"),
+            registrations.waiting(db.session()),
+            route("EnterpriseAdminScreen.list", registration="pending"),
+            "todo",
+        ),
         Tile(
             gettext("Messages that could not be sent"),
             overview.failed_messages(db.session),

@@ -26,7 +26,7 @@ def test_an_account_of_the_authority_is_made_without_role_and_without_a_password
     account = made(session, "reviewer2")
     assert (account.first_name, account.region_code, account.roles) == ("罗二审", None, [])
     assert account.must_change_password
-    assert "一次性密码" not in page.text
+    assert "的一次性密码" not in page.text
     assert "待授权" in page.text
 
 
@@ -39,7 +39,7 @@ def test_an_enterprise_clerk_is_made_with_a_one_time_password(admin, session):
     account = made(session, "reviewer2")
     assert [role.name for role in account.roles] == ["enterprise_clerk"]
     assert (account.enterprise_id, account.must_change_password) == (number, True)
-    assert "一次性密码" in page.text
+    assert "的一次性密码" in page.text
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role if role is not Role.ENTERPRISE_CLERK])

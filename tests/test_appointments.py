@@ -204,13 +204,13 @@ def test_whoever_awaits_a_role_stands_in_the_queue_and_gets_it_with_a_word(secur
     assert "待授权用户" in security.get("/work/").text
     form = {"role": "reviewer", "region_code": "430100", "mobile": "13800000001"}
     page = security.post(f"/appointments/edit/{number}", data=form, follow_redirects=True).text
-    assert "一次性密码" in page
+    assert "的一次性密码" in page
     assert "罗二审" not in security.get("/appointments/awaiting/list/").text
     session.refresh(newcomer)
     assert (appointments.roles_of(newcomer), newcomer.region_code) == ({Role.REVIEWER}, "430100")
     assert newcomer.must_change_password
     page = security.post(f"/appointments/edit/{number}", data=form | {"role": "approver"}, follow_redirects=True).text
-    assert "一次性密码" not in page
+    assert "的一次性密码" not in page
 
 
 def test_the_form_names_what_is_missing_and_keeps_what_was_typed(security, newcomer, session):

@@ -235,7 +235,6 @@ DOORS = {
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
     ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
-    ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),
     # the security administrator's: people of the authority, in every town; an enterprise's account is not there
     ("GET", "/appointments/show/{}"): ("officer", {SECURITY: 200}),
     ("GET", "/appointments/edit/{}"): ("officer", {SECURITY: 200}),
@@ -243,6 +242,9 @@ DOORS = {
     ("POST", "/appointments/unlock/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/end/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/reset/{}"): ("officer", {SECURITY: 302}),
+    ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),  # ends the clerk's session
+    ("GET", "/enterprises/show/{}"): ("enterprise", {ADMIN: 200}),
+    ("GET", "/enterprises/licence/{}"): ("enterprise", {ADMIN: 404}),  # it did not register itself
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
     ("POST", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 302}),
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
@@ -257,6 +259,7 @@ LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    "/enterprises/decide/{}/{}",
     *("/parameters/{}", "/parameters/{}/restore"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
@@ -292,7 +295,12 @@ def test_doors_with_a_word_in_their_address_are_locked_alike(everybody, changsha
     mine[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
     mine[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # told so on the list
     mine[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
-    mine[ADMIN] |= {"/parameters/nonsense": 404, "/parameters/province/restore": 404, "/parameters/lock_after/restore": 302}
+    mine[SECURITY] = {"/parameters/lock_after/restore": 302}
+    mine[ADMIN] |= {"/parameters/accept_days/restore": 302}
+    mine[ADMIN] |= {f"/enterprises/decide/{NOBODYS}/yes": 404, f"/enterprises/decide/{changsha.enterprise}/no": 409}
+    for address in ("/parameters/nonsense", "/parameters/province/restore"):
+        got = {role: browser.post(address).status_code for role, browser in everybody.items()}
+        assert got == {role: 404 if role in (ADMIN, SECURITY) else 403 for role in Role}
     mine[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
     mine[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
     before = everything(session)

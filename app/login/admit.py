@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, desk, visits
 from app.appointments import conflict, roles_of
-from app.clock import office_time
+from app.clock import office_day, office_time
 from app.errors import NotAllowed, Refusal, Unmet
 from app.login import presession
 from app.models import Account, Enterprise
@@ -113,12 +113,20 @@ def _enterprise_objections(enterprise: Enterprise | None) -> Iterator[Refusal]:
     elif enterprise.registration is Registration.PENDING:
         yield Refusal(
             "registration-pending",
-            _("Your enterprise's registration is still being reviewed. Please wait for the result."),
+            _(
+                "Your enterprise's registration%(since)s is still being reviewed. You are told the result by text message "
+                "and can sign in once it is approved.",
+                since=f" ({office_day(enterprise.registered_at)})" if enterprise.registered_at else "",
+            ),
         )
     elif enterprise.registration is not Registration.APPROVED:
         yield Refusal(
             "registration-rejected",
-            _("Your enterprise's registration was rejected. Please register again or ask the office."),
+            _(
+                "Your enterprise's registration was rejected: %(reason)s. Please correct it under “Register an enterprise”, "
+                "with the same user name and password, or ask the office.",
+                reason=enterprise.registration_note or "—",
+            ),
         )
 
 

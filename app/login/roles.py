@@ -44,7 +44,7 @@ PERMISSIONS: Declaration = {
     "Appointments": to(SECURITY, MENU),
     "Appointment": to(SECURITY, "can_list", "can_show", "can_edit", "can_reset", "can_unlock", "can_end"),
     "Enterprises": to(ADMIN, MENU),
-    "EnterpriseAdmin": to(ADMIN, "can_list", "can_add", "can_edit"),
+    "EnterpriseAdmin": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide"),
     "Calendar": to(
         ADMIN, MENU, "can_show", "can_set", "can_remove", "can_sheet", "can_confirm", "can_export", "can_template"
     ),
@@ -131,6 +131,9 @@ ANONYMOUS: Mapping[str, str] = {
     # the gate
     "SignInView.login": "the gate itself",
     "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
+    "EnrolmentView.telephone": "an enterprise that has no account yet registers here",
+    "EnrolmentView.send": "as the page; a code to a telephone, counted by number, by address and by day",
+    "EnrolmentView.enrol": "as the page; counted by address, a code by text message must be known",
     # the public counter
     "FrontPage.index": "the office's front page",
     "HelpView.guide": "the procedure and its deadlines are owed to the public",
