@@ -31,6 +31,7 @@ from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
+from app.cli.rolebook import write_rolebook
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -101,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument(
         "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
     )
+    book = add("roles", write_rolebook, "Say who may open what, as a table.")
+    book.add_argument("--write", action="store_true", help="write it to docs/ROLES.md")
     add(
         "create-admin",
         create_admin,
