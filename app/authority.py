@@ -92,6 +92,7 @@ class AppointmentScreen(Screen):
             form.role.data = next((role for role in AUTHORITY if role in roles_of(item)), None)
 
     def deposit(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        desk.strong()
         awaited = not item.roles
         given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
         account = appointments.appoint(db.session(), item.id, form.role.data, desk.actor(), **given)
@@ -111,6 +112,7 @@ class AppointmentScreen(Screen):
 
     @door(f"/reset/{ROW}pk>", "POST")
     def reset(self, pk: int) -> Response:
+        desk.strong()
         account = appointments.of_the_authority(db.session(), pk, desk.actor())
         reset_password(appointments.may_reset(account, desk.actor()))
         return self._back()

@@ -19,8 +19,9 @@ from flask_babel import lazy_gettext as _
 
 from app.clock import Calendar
 from app.errors import HouseError
-from app.vocabulary import Level, Term
+from app.vocabulary import Level, SecondFactor, Term
 
+SIMULATED = "sim"  # what the simulators sign as
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
 
@@ -80,11 +81,13 @@ class Office:
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
 
+    licence_seconds: int = 120  # for which the code of a business licence sign-in counts
     lock_after: int = 5  # wrong passwords before an account rests
     lock_minutes: int = 15
     idle_minutes: int = 30
     officer_idle_minutes: int = 15  # of officers and administrators; never longer than idle_minutes
     session_hours: int = 10  # however busy
+    second_factor: SecondFactor = SecondFactor.OFF  # recommended for production: operating
     most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
     codes_per_day: int = 5_000  # by text message, all together
@@ -191,7 +194,9 @@ ADJUSTABLE = (
     Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
+    Adjustable("licence_seconds", Section.SECURITY, _("The code for a business licence counts for"), _OWN, 30, 300, _("seconds")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("second_factor", Section.SECURITY, _("A second factor is asked of"), _OWN),
     Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
     Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
@@ -243,14 +248,32 @@ class Settings:
     trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
+    heads_file: Path | None = None  # where checkpoints of the diary are written down besides; none: a file under home
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
+    clamd: str = ""  # who looks for viruses in what is handed in; empty: nobody
     seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
     seal_token: str = field(default="", repr=False)
     seal_seconds: int = 10  # how long that service may take for one answer
     seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
     seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
+    simulators: bool = False  # telephones and keys on the screen, for whoever tries the demonstration; never in production
+    licence_url: str = ""  # the platform of electronic business licences; empty: that way in is shut, or simulated
+    licence_token: str = field(default="", repr=False)
+    licence_client: str = ""  # what that platform calls us
+    licence_issuer: str = ""  # what it calls itself
+    licence_key: Path | None = None  # its public key, PEM
+
+    def __post_init__(self) -> None:
+        if self.production and self.simulators:
+            raise BadSetting("Simulators let anybody in: unset ANGUAN_SIMULATORS in production.")
+        if self.production and self.licence_issuer == SIMULATED:
+            raise BadSetting("ANGUAN_LICENCE_ISSUER must not be 'sim' in production: that is the simulator's own name.")
+        if self.licence_url and not (self.licence_client and self.licence_issuer and self.licence_key):
+            raise BadSetting(
+                "ANGUAN_LICENCE_URL also needs ANGUAN_LICENCE_CLIENT, ANGUAN_LICENCE_ISSUER and ANGUAN_LICENCE_KEY."
+            )
 
     @property
     def sends_codes(self) -> bool:
@@ -265,6 +288,11 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def diary_heads(self) -> Path:
+        """Checkpoints of the diary, outside the database: they tell when its end was cut off; see ``checkpoints``."""
+        return self.heads_file or self.home / "diary-heads.jsonl"
 
     @property
     def seals(self) -> Path:
@@ -331,14 +359,22 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=_whole(environment, "ANGUAN_TRUSTED_PROXIES"),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
+        heads_file=Path(heads).resolve() if (heads := environment.get("ANGUAN_DIARY_HEADS")) else None,
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
+        clamd=_clamd(environment.get("ANGUAN_CLAMD", "").strip()),
         seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
         seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
         seal_ofd=_truth(environment.get("ANGUAN_SEAL_OFD", "0")),
         seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
+        simulators=_truth(environment.get("ANGUAN_SIMULATORS", "0")),
+        licence_url=_of_scheme("ANGUAN_LICENCE_URL", environment, "https", "http").rstrip("/"),
+        licence_token=environment.get("ANGUAN_LICENCE_TOKEN", ""),
+        licence_client=environment.get("ANGUAN_LICENCE_CLIENT", ""),
+        licence_issuer=environment.get("ANGUAN_LICENCE_ISSUER", ""),
+        licence_key=home / key if (key := environment.get("ANGUAN_LICENCE_KEY")) else None,
     )
 
 
@@ -399,6 +435,12 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
     return url
 
 
+def _clamd(address: str) -> str:
+    if address and not re.fullmatch(r"/\S+|tcp://([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?", address):
+        raise BadSetting("ANGUAN_CLAMD must be tcp://host:port, or the path of clamd's socket.")
+    return address
+
+
 def _truth(text: str) -> bool:
     return text.strip().lower() in {"1", "true", "yes", "on"}
 
@@ -412,6 +454,10 @@ def _level(text: str) -> Level:
     return Level(text.strip())  # type: ignore[call-arg]
 
 
+def _second_factor(text: str) -> SecondFactor:
+    return SecondFactor(text.strip())  # type: ignore[call-arg]
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
 
@@ -420,7 +466,11 @@ def _kind(value: Value) -> type:
     return type(value)
 
 
-_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, Level: _level, tuple: _numbers}
-_WANTED = {int: "a whole number", Level: "province or prefecture", tuple: "whole numbers between commas"}
+_READERS: dict[type, Callable[[str], Any]] = {
+    str: str, int: int, bool: _switch, Level: _level, SecondFactor: _second_factor, tuple: _numbers,
+}  # fmt: skip
+_WANTED = {
+    int: "a whole number", Level: "province or prefecture", SecondFactor: "off, operating or always", tuple: "whole numbers between commas",
+}  # fmt: skip
 _PLAIN = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

@@ -93,9 +93,11 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
 
     @expose("/enterprise", methods=["POST"])  # type: ignore[untyped-decorator]
     def enrol(self) -> Response:
-        session, form = db.session(), _particulars_form()
-        throttle.hit(db.engine, f"register:{throttle.origin(desk.address())}", limit=AN_HOUR, seconds=HOUR, at=desk.moment())
-        session.rollback()
+        session = db.session()
+        session.rollback()  # tries are counted beside it
+        counted, at = f"register:{throttle.origin(desk.address())}", desk.moment()
+        throttle.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
+        form = _particulars_form()
         if not form.validate():
             return self._particulars(form, status=422)
         try:

@@ -370,6 +370,14 @@ class IdentityKind(Term):
     CERTIFICATE = "certificate", _("Digital certificate")
 
 
+class SecondFactor(Term):
+    """Who shows more than a password when signing in with one, and again before the riskiest deeds."""
+
+    OFF = "off", _("nobody")
+    OPERATING = "operating", _("officers and administrators")
+    ALWAYS = "always", _("everybody")
+
+
 class Ending(Term):
     """Why a session is over; whoever finds themselves at the gate is told."""
 
@@ -395,6 +403,7 @@ class ChallengeKind(Term):
     SMS_RESET = "sms_reset", _("Code for a new password")
     SMS_REGISTER = "sms_register", _("Code for a registration")
     SMS_SECOND = "sms_second", _("Code as a second factor")
+    SECOND = "second", _("Second factor, after the password")
     CERTIFICATE = "certificate", _("Signature with a certificate")
     CERTIFICATE_SECOND = "certificate_second", _("Signature as a second factor")
     CERTIFICATE_BIND = "certificate_bind", _("Signature that binds a certificate")
@@ -407,6 +416,41 @@ class ChallengeState(Term):
     CONFIRMED = "confirmed", _("Confirmed")
     REJECTED = "rejected", _("Rejected")
     CONSUMED = "consumed", _("Used")
+
+
+class LicenceStep(Term):
+    """What happens on the telephone that holds a business licence."""
+
+    SCANNED = "scanned", _("Code scanned")
+    CONFIRMED = "confirmed", _("Sign-in confirmed")
+    REJECTED = "rejected", _("Sign-in declined")
+
+
+class LicenceHolder(Term):
+    """In which capacity somebody holds an enterprise's electronic business licence."""
+
+    LEGAL_REPRESENTATIVE = "legal_representative", _("Legal representative of the licence")
+    MANAGER = "manager", _("Licence manager")
+    STAFF = "staff", _("Authorised staff")
+
+
+class LicenceStanding(Term):
+    """How a business licence stands with the market regulator."""
+
+    NORMAL = "normal", _("Licence in force")
+    CANCELLED = "cancelled", _("Licence cancelled")
+    ABNORMAL = "abnormal", _("Licence listed as abnormal")
+
+
+class TicketState(Term):
+    """How the code on the sign-in page stands, as its page tells."""
+
+    WAITING = "waiting", _("Waiting to be scanned")
+    SCANNED = "scanned", _("Scanned. Please confirm on the telephone.")
+    CONFIRMED = "confirmed", _("Confirmed, signing in")
+    REJECTED = "rejected", _("Sign-in turned down")
+    EXPIRED = "expired", _("Expired. Please refresh the code.")
+    USED = "used", _("Used already")
 
 
 class MessageState(Term):
@@ -444,3 +488,15 @@ class Deed(Term):
     SIGN_IN = "sign_in", _("Signed in")
     SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
     SIGN_OUT = "sign_out", _("Signed out")
+    REFUSED = "refused", _("Refused")
+
+
+class Fault(Term):
+    """What is wrong with the chain of the diary, at the first place where something is."""
+
+    CHANGED = "changed", _("A line was changed")
+    MISSING = "missing", _("A line is missing")
+    MOVED = "moved", _("Lines were put in another order")
+    UNLINKED = "unlinked", _("A line stands outside the chain")
+    CUT = "cut", _("The end was cut off or written anew after a checkpoint")
+    FORGED = "forged", _("A checkpoint does not bear our signature")

@@ -20,24 +20,25 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import appointments, catalogue, clock, create_app, messages, schema
+from app import appointments, catalogue, chain, clock, create_app, messages, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
+from app.cli.diary import add_diary
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
-from app.cli.proofs import add_proofs, seal_word
+from app.cli.proofs import add_proofs, licence_word, seal_word
 from app.cli.rolebook import write_rolebook
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.errors import HouseError
-from app.gateways import gateway_of, seal_of
+from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
@@ -50,7 +51,7 @@ from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
-from app.vocabulary import ADMINISTRATORS, REGIONAL, LegacyKind, Role
+from app.vocabulary import ADMINISTRATORS, REGIONAL, LegacyKind, Role, SecondFactor
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
     add_proofs(add)
+    add_diary(add)
     return parser
 
 
@@ -137,6 +139,7 @@ def init(_chosen: argparse.Namespace) -> None:
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
             schema.bring_to(db.engine)
+            begin_chain(db.session())
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
             fill_calendar(db.session())
@@ -145,6 +148,12 @@ def init(_chosen: argparse.Namespace) -> None:
     print(f"Ready: {settings.home}")
     if nobody_yet:
         print("Administrators are missing: run 'anguan create-admin'.")
+
+
+def begin_chain(session: Session) -> None:
+    """Lines from before the diary had a chain are the beginning of it."""
+    chain.begin(session)
+    session.commit()
 
 
 def fill_regions(session: Session, settings: Settings) -> None:
@@ -338,10 +347,14 @@ def faults(settings: Settings) -> Iterator[str]:
             yield f"{path} can be read by others: chmod {mode} it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if settings.clamd and not Clamd(settings.clamd).answers():
+        yield "ClamAV does not answer (ANGUAN_CLAMD): every upload would be refused."
     if (word := seal_word(settings)) != "ready":
         yield f"E-certificates cannot be sealed: {word}."
     elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
         yield f"The seal of e-certificates runs out on {last:%Y-%m-%d}: renew it ('anguan seal renew', or at the service)."
+    if (word := licence_word(settings)) not in ("off", "ready"):
+        yield f"Nobody can sign in with a business licence: {word}."
     if settings.production:
         yield from _production_faults(settings)
 
@@ -355,6 +368,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
     if stands != schema.newest():
         yield "The database is not up to date: run 'anguan init'."
         return
+    if settings.production and _may_rewrite_the_diary(settings):
+        yield "The server's database role may change the diary: give it one of its own ('anguan audit grant ROLE')."
     with create_app(settings).app_context():
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
@@ -364,6 +379,18 @@ def _store_faults(settings: Settings) -> Iterator[str]:
             yield f"{one.username} holds what must not be in one hand ({held}) and cannot sign in: take one of them away."
         if settings.production and (lacking := appointments.missing(db.session())):
             yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
+        if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
+            yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
+
+
+def _may_rewrite_the_diary(settings: Settings) -> bool:
+    """On PostgreSQL; whoever holds SQLite's file holds it whole."""
+    engine = create_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            return engine.dialect.name == "postgresql" and schema.may_rewrite_the_diary(connection)
+    finally:
+        engine.dispose()
 
 
 def _production_faults(settings: Settings) -> Iterator[str]:
@@ -384,6 +411,8 @@ def _production_faults(settings: Settings) -> Iterator[str]:
         yield "E-certificates bear the demonstration's seal, which has no legal force: set ANGUAN_SEAL_URL."
     elif not settings.seal_url.startswith("https://"):
         yield "The token of the seal travels in the open: use an https address in ANGUAN_SEAL_URL."
+    if settings.licence_url and not settings.licence_url.startswith("https://"):
+        yield "The token of the licence platform travels in the open: use an https address in ANGUAN_LICENCE_URL."
     if not settings.sms_url:
         yield "Text messages are only written to a file: set ANGUAN_SMS_URL."
     elif not settings.sms_url.startswith("https://"):
@@ -475,7 +504,7 @@ def import_legacy(chosen: argparse.Namespace) -> None:
     with _voice(settings)("zh"):
         office = office_of(db.session(), settings.office)
         db.session.remove()  # SQLite has one writer
-        for line in take_over(db.engine, Store(settings.blobs), sheet, office):
+        for line in take_over(db.engine, Store(settings.blobs, scanner_of(settings)), sheet, office):
             print(line)
 
 

@@ -24,7 +24,7 @@ def upgrade() -> None:
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('made_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
-    sa.CheckConstraint("kind IN ('picture', 'sms_sign_in', 'sms_reset', 'sms_register', 'sms_second', 'certificate', 'certificate_second', 'certificate_bind', 'licence')", name='ck_challenge_kind'),
+    sa.CheckConstraint("kind IN ('picture', 'sms_sign_in', 'sms_reset', 'sms_register', 'sms_second', 'second', 'certificate', 'certificate_second', 'certificate_bind', 'licence')", name='ck_challenge_kind'),
     sa.CheckConstraint("state IN ('new', 'scanned', 'confirmed', 'rejected', 'consumed')", name='ck_challenge_state'),
     sa.CheckConstraint('length(id) = 32', name='ck_challenge_id_length'),
     sa.CheckConstraint('tries >= 0', name='ck_challenge_tries'),
@@ -104,6 +104,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('registered_at', sa.DateTime(), nullable=True, comment='by itself, at the gate'))
         batch_op.add_column(sa.Column('licence_digest', sa.String(length=64), server_default='', nullable=False, comment='scan; see storage'))
         batch_op.add_column(sa.Column('licence_mime', sa.String(length=40), server_default='', nullable=False))
+        batch_op.add_column(sa.Column('licence_name', sa.String(length=120), server_default='', nullable=False, comment='on its business licence, as last shown'))
 
     with op.batch_alter_table('message', schema=None) as batch_op:
         batch_op.add_column(sa.Column('code', sa.LargeBinary(), nullable=True, comment='set in for CODE_MARK when it is sent, and read by nobody before or after'))
@@ -122,6 +123,7 @@ def downgrade() -> None:
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
         batch_op.drop_column('licence_mime')
         batch_op.drop_column('licence_digest')
+        batch_op.drop_column('licence_name')
         batch_op.drop_column('registered_at')
         batch_op.drop_column('registration_note')
 
