@@ -163,6 +163,7 @@ def _enrol(form: EnrolmentForm) -> None:
 def _proved(claim: Claim, username: str, word: str) -> int:
     """Whoever corrects a rejected registration shows that it is theirs, as they would at the gate."""
     office, at, address = desk.office(), desk.moment(), desk.address()
+    db.session().rollback()  # guesses are charged beside it
     proof = password.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
     enterprise = registrations.known(db.session(), claim.uscc)
     if enterprise is None or proof.account.enterprise_id != enterprise.id:
