@@ -95,6 +95,23 @@ def _parser() -> argparse.ArgumentParser:
     hands.add_argument("--console", action="store_true", help="show text messages here instead of sending them")
     hands.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)  # end when this process is gone
     add("check", check, "Say what is missing or unsafe in the settings. Ends with 1 if anything is.")
+    _add_people(add)
+    takeover = add("import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over.")
+    takeover.add_argument("kind", choices=[kind.value for kind in LegacyKind])
+    takeover.add_argument("file", type=Path, metavar="FILE", help="an .xlsx workbook")
+    takeover.add_argument("--dry-run", action="store_true", help="check only")
+    takeover.add_argument("--report", type=Path, metavar="FILE", help="write the rows with result and reason here (0600)")
+    courier = add("deliver", deliver, "Send the text messages that are due, once.")
+    courier.add_argument(
+        "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
+    )
+    add_proofs(add)
+    add_diary(add)
+    return parser
+
+
+def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Who may come in, and what they may open."""
     person = add("account", account, "Create an account and print a password that must be changed at the first sign-in.")
     person.add_argument("name", metavar="NAME", help="user name")
     person.add_argument("--role", action="append", required=True, choices=[role.value for role in Role])
@@ -110,18 +127,6 @@ def _parser() -> argparse.ArgumentParser:
         create_admin,
         "Make the administrators that are missing (system, security, audit) and print their words.",
     )
-    takeover = add("import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over.")
-    takeover.add_argument("kind", choices=[kind.value for kind in LegacyKind])
-    takeover.add_argument("file", type=Path, metavar="FILE", help="an .xlsx workbook")
-    takeover.add_argument("--dry-run", action="store_true", help="check only")
-    takeover.add_argument("--report", type=Path, metavar="FILE", help="write the rows with result and reason here (0600)")
-    courier = add("deliver", deliver, "Send the text messages that are due, once.")
-    courier.add_argument(
-        "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
-    )
-    add_proofs(add)
-    add_diary(add)
-    return parser
 
 
 # --- init and demo ------------------------------------------------------------------------------------------
