@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,14 +26,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import appointments, catalogue, chain, clock, create_app, messages, schema
+from app import appointments, catalogue, chain, clock, create_app, messages, rekey, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.diary import add_diary
+from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, licence_word, seal_word
 from app.cli.rolebook import write_rolebook
+from app.cli.rotation import add_rotation
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -106,7 +109,9 @@ def _parser() -> argparse.ArgumentParser:
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
     add_proofs(add)
+    add_rotation(add)
     add_diary(add)
+    add_disclosure(add)
     return parser
 
 
@@ -386,6 +391,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
             yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
+        db.session.remove()
+        yield from islice(rekey.faults(db.engine), 20)
 
 
 def _may_rewrite_the_diary(settings: Settings) -> bool:

@@ -53,7 +53,7 @@ PERMISSIONS: Declaration = {
     "Simulator": to(ADMIN, "can_phones"),
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
-    "Diary": to(AUDIT, MENU, "can_list", "can_show"),
+    "Diary": to(AUDIT, MENU, "can_list", "can_show", "can_export", "can_verify"),
     "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
     # training and exams
     "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),
@@ -135,6 +135,13 @@ ANONYMOUS: Mapping[str, str] = {
     "EnrolmentView.telephone": "an enterprise that has no account yet registers here",
     "EnrolmentView.send": "as the page; a code to a telephone, counted by number, by address and by day",
     "EnrolmentView.enrol": "as the page; counted by address, a code by text message must be known",
+    "SmsView.gate": "a way in; a picture is answered and tries are counted before anything is sent",
+    "SmsSecondView.gate": "as SecondView.choose: for the browser that has shown a password",
+    "ForgottenView.gate": "whoever forgot the password is not signed in; as SmsView.gate",
+    "ForgottenView.renew": "as the gate, for the browser that has shown the code",
+    "PictureView.another": "the picture before a text message; nothing is written down",
+    "PictureView.drawn": "the picture itself, for the browser that was given its ticket",
+    "OwnCodeView.phone": "demonstration only: the message with the code that this browser asked for",
     "LicenceView.gate": "a way in",
     "LicenceView.start": "as the gate; counted per address, by POST with a token",
     "LicenceView.ticket": "a code for one browser, which shows its own cookie; others are told that there is nothing",
