@@ -210,8 +210,10 @@ class EnterpriseAdminScreen(Screen):
         file = desk.store().open(item.licence_digest)
         return send_file(file, mimetype=item.licence_mime, download_name=f"licence-{pk}", max_age=0)
 
-    @door(f"/decide/{ROW}pk>/<any(yes, no):agree>", "POST")
+    @door(f"/decide/{ROW}pk>/<agree>", "POST")
     def decide(self, pk: int, agree: str) -> Response:
+        if agree not in ("yes", "no"):
+            raise NotFound
         try:
             done = registrations.decide(
                 db.session(), pk, agree == "yes", asked_reason(), desk.actor(), at=desk.moment(), office=desk.office()
