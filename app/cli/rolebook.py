@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_babel import force_locale
+from flask_babel import lazy_gettext as _
 
 from app import create_app
 from app.cli.house import settings_in_use
@@ -12,14 +13,13 @@ from app.login.roles import ANONYMOUS, MENU, PERMISSIONS
 from app.vocabulary import Role
 
 BOOK = Path("docs/ROLES.md")
-HEAD = """# 角色与权限 · Roles and doors
-
-由 `anguan roles --write` 按 `app/login/roles.py` 生成，请勿手改。
-打开页面只是第一道门：看到哪些记录、能办什么，由地区、企业和办理环节再行限制。
-Written by `anguan roles --write` from `app/login/roles.py`; do not edit.
-Opening a page is the first lock only: which rows it shows and what may be done to them is asked again, by region,
-enterprise and stage.
-"""
+TITLE = _("Roles and doors")
+WRITTEN = _("Written by “anguan roles --write” from app/login/roles.py; do not edit.")
+MEANING = _(
+    "Opening a page is the first lock only: which rows it shows and what may be done to them is asked again, by region, "
+    "enterprise and stage."
+)
+DOOR, DEED, ENTRY, OPEN, REASON = _("Page"), _("What may be done"), _("in the menu"), _("Open to everybody"), _("Reason")
 
 
 def write_rolebook(chosen: argparse.Namespace) -> None:
@@ -39,18 +39,28 @@ def rolebook(appbuilder: Any) -> str:
         names.setdefault(view.class_permission_name, getattr(view, "list_title", "") or "")
     for item in _items(appbuilder.menu.get_list()):
         names[item.name] = item.label
-    with force_locale("zh"):
-        heads = [f"{role} `{role.value}`" for role in Role]
-        chinese = {name: str(label) for name, label in names.items()}
-    lines = [HEAD, f"| 页面 · door | 操作 · what | {' | '.join(heads)} |", "|---|---|" + ":-:|" * len(Role)]
+    spoken = {name: both(label) if label else name for name, label in names.items()}
+    heads = " | ".join(f"{both(role.label)} `{role.value}`" for role in Role)
+    lines = [f"# {both(TITLE)}", "", in_words(WRITTEN, "zh"), in_words(MEANING, "zh"), "", in_words(WRITTEN, "en")]
+    lines += [in_words(MEANING, "en"), "", f"| {both(DOOR)} | {both(DEED)} | {heads} |", "|---|---|" + ":-:|" * len(Role)]
     for view, grants in PERMISSIONS.items():
         for permission, holders in grants.items():
-            deed = "菜单 menu" if permission == MENU else f"`{permission.removeprefix('can_')}`"
+            deed = both(ENTRY) if permission == MENU else f"`{permission.removeprefix('can_')}`"
             marks = " | ".join("●" if role in holders else "" for role in Role)
-            lines.append(f"| {chinese.get(view, '')} {view} | {deed} | {marks} |")
-    lines += ["", "## 无需登录 · Open to everybody", "", "| 入口 · door | 理由 · reason |", "|---|---|"]
+            lines.append(f"| {spoken.get(view, view)} `{view}` | {deed} | {marks} |")
+    lines += ["", f"## {both(OPEN)}", "", f"| {both(DOOR)} | {both(REASON)} |", "|---|---|"]
     lines += [f"| `{endpoint}` | {reason} |" for endpoint, reason in ANONYMOUS.items()]
     return "\n".join(lines) + "\n"
+
+
+def both(label: object) -> str:
+    """In Chinese and in English."""
+    return " · ".join(dict.fromkeys(in_words(label, locale) for locale in ("zh", "en")))
+
+
+def in_words(label: object, locale: str) -> str:
+    with force_locale(locale):
+        return str(label)
 
 
 def _items(items: Any) -> list[Any]:
