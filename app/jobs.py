@@ -27,7 +27,7 @@ from app.config import Office
 from app.db import only_reading
 from app.errors import NotFound
 from app.messages import Gateway, deliver
-from app.models import CertificateVersion, Paper
+from app.models import CertificateVersion, Enterprise, Paper
 from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
 from app.records import Job, Message, Worker
@@ -408,9 +408,11 @@ def _sweep_objects(run: Run, before: datetime) -> None:
     with only_reading(), run.tools.sessions() as session:
         known = set(
             session.scalars(
-                select(Paper.digest).union(select(CertificateVersion.digest), select(CertificateVersion.ofd))
+                select(Paper.digest).union(
+                    select(CertificateVersion.digest), select(CertificateVersion.ofd), select(Enterprise.licence_digest)
+                )
             ).all()
-        ) - {None}
+        ) - {None, ""}
         known |= legacy.objects(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
