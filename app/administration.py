@@ -6,13 +6,14 @@ Law: whoever manages accounts decides no case (三权分立): nothing here reach
 from typing import Any
 
 from flask import flash, redirect, request, url_for
+from flask_appbuilder.security.decorators import permission_name
 from flask_appbuilder.security.sqla.models import Role as FabRole
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import audit, desk, jobs, throttle
+from app import audit, desk, jobs, throttle, visits
 from app.db import db
 from app.errors import HouseError, NotFound, Refusal, Unmet
 from app.forms import (
@@ -34,7 +35,7 @@ from app.records import Entry, Job, Message
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration, Role
+from app.vocabulary import AUTHORITY, Deed, Ending, JobState, MessageState, Registration, Role
 
 
 class AccountForm(HouseForm):
@@ -129,6 +130,11 @@ class AccountScreen(Screen):
                 "Give %(name)s a new one-time password? Every session of the account ends.", name=item.get_full_name()
             )
             links.append(Link(gettext("Reset password"), self.url("reset", pk=item.id), post=True, confirm=sure))
+            sure = gettext(
+                "End every session of %(name)s? What was typed there and not saved is lost.", name=item.get_full_name()
+            )
+            links.append(Link(gettext("End sessions"), self.url("end_sessions", pk=item.id), post=True, confirm=sure))
+            links.append(Link(gettext("Unlock"), self.url("unlock", pk=item.id), post=True))
         return links
 
     @door("/reset/<int:pk>", "POST")
@@ -140,6 +146,34 @@ class AccountScreen(Screen):
         db.session.commit()
         throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
         return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @door("/end-sessions/<int:pk>", "POST")
+    @permission_name("reset")  # type: ignore[untyped-decorator]
+    def end_sessions(self, pk: int) -> Response:
+        """Everywhere at once; the account may sign in again."""
+        desk.actor().demand(Role.ADMIN)
+        account, at = self.found(pk), desk.moment()
+        ended = visits.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=at)
+        self._note(account, {"sessions ended": ended})
+        flash(gettext("Sessions ended: %(n)s.", n=ended), "success")
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @door("/unlock/<int:pk>", "POST")
+    @permission_name("reset")  # type: ignore[untyped-decorator]
+    def unlock(self, pk: int) -> Response:
+        """After too many wrong passwords: it may be tried again at once."""
+        desk.actor().demand(Role.ADMIN)
+        account = self.found(pk)
+        guesses, name = guess_key(account.username), account.get_full_name()
+        self._note(account, {"unlocked": True})
+        throttle.clear(db.engine, guesses)
+        flash(gettext("%(name)s may try to sign in again at once.", name=name), "success")
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @staticmethod
+    def _note(account: Account, change: dict[str, Any]) -> None:
+        audit.note(db.session, "", Deed.CHANGE, account, change=change, at=desk.moment(), address=desk.address())
+        db.session.commit()
 
     @staticmethod
     def _hand_out_password(account: Account) -> None:

@@ -233,6 +233,8 @@ DOORS = {
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
     ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
     ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),
+    ("POST", "/accounts/end-sessions/{}"): ("account", {ADMIN: 302}),
+    ("POST", "/accounts/unlock/{}"): ("account", {ADMIN: 302}),
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
     ("POST", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 302}),
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
@@ -247,7 +249,7 @@ LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
-    *("/parameters/{}", "/parameters/{}/restore"),
+    *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public

@@ -26,6 +26,7 @@ from app.forms import HouseForm, Required, SecretTextField, TextField, TextLengt
 from app.login import password, policy, presession
 from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session, past_passwords
 from app.login.second import SecondView
+from app.login.sessions import SessionsView
 from app.models import Account
 from app.screens.shelter import own_page
 from app.vocabulary import Deed, Ending, PasswordProfile, Way
@@ -199,6 +200,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
         self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
         self.appbuilder.add_view_no_menu(OwnPasswordView)
         self.appbuilder.add_view_no_menu(SecondView)
+        self.appbuilder.add_view_no_menu(SessionsView)
         current_app.after_request(presession.write)
         current_app.jinja_env.globals.update(
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
