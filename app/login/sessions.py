@@ -18,8 +18,8 @@ from app.vocabulary import Deed, Ending
 
 # What a browser calls itself, in the order in which one hides behind another.
 BROWSERS = (
-    *(("MicroMessenger", "WeChat"), ("360SE", "360"), ("QIHU", "360"), ("QQBrowser", "QQ"), ("Edg", "Edge"), ("OPR", "Opera")),
-    *(("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari")),
+    *(("MicroMessenger", "WeChat"), ("360SE", "360"), ("QIHU", "360"), ("QQBrowser", "QQ"), ("Edg", "Edge")),
+    *(("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari")),
 )
 SYSTEM_MARKS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
 SYSTEMS = tuple((mark, "macOS" if mark == "Mac OS" else mark) for mark in SYSTEM_MARKS)
