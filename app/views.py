@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 
 from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
-from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
+from app.administration import AccountScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
 from app.business_licence.simulated import SimulatedPlatform
 from app.casework.measures import MeasuresView
@@ -18,11 +18,16 @@ from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
 from app.casework.standing import StandingView
 from app.db import db
+from app.diary import DiaryScreen
 from app.help import register as register_help
+from app.login.forgotten import ForgottenView
 from app.login.licence import LicenceView
+from app.login.picture import PictureView
+from app.login.second import offer
+from app.login.sms import SECOND, SmsSecondView, SmsView
 from app.phone import PhoneView
 from app.public import register_public
-from app.simulator import SimulatorView
+from app.simulator import OwnCodeView, SimulatorView
 from app.verification import register_verification
 from app.workbench import WorkView
 
@@ -33,6 +38,7 @@ def register_views(appbuilder: Any) -> None:
     register_public(appbuilder)
     register_verification(appbuilder)
     listcheck.register(appbuilder)
+    open_sms_gate(appbuilder)
     open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, takeover, basics):
@@ -53,6 +59,16 @@ def register_views(appbuilder: Any) -> None:
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)
     register_help(appbuilder)
     current_app.jinja_env.globals["menu_counts"] = menu_counts
+
+
+def open_sms_gate(appbuilder: Any) -> None:
+    """What is proved by a telephone, where text messages reach one; on the screen, where the house only pretends."""
+    if desk.settings().sends_codes:
+        for view in (PictureView, SmsView, SmsSecondView, ForgottenView):
+            appbuilder.add_view_no_menu(view)
+        offer(SECOND)
+    if desk.settings().shows_codes:
+        appbuilder.add_view_no_menu(OwnCodeView)
 
 
 def open_licence_gate(appbuilder: Any) -> None:

@@ -50,7 +50,7 @@ PERMISSIONS: Declaration = {
     "Simulator": to(ADMIN, "can_phones"),
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
-    "Diary": to(ADMIN, MENU, "can_list", "can_show"),
+    "Diary": to(ADMIN, MENU, "can_list", "can_show", "can_export", "can_verify"),
     "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
     # training and exams
     "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),
@@ -129,6 +129,13 @@ ANONYMOUS: Mapping[str, str] = {
     "SignInView.login": "the gate itself",
     "SecondView.choose": "between password and second factor nobody is inside yet; only the browser that showed one",
     "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
+    "SmsView.gate": "a way in; a picture is answered and tries are counted before anything is sent",
+    "SmsSecondView.gate": "as SecondView.choose: for the browser that has shown a password",
+    "ForgottenView.gate": "whoever forgot the password is not signed in; as SmsView.gate",
+    "ForgottenView.renew": "as the gate, for the browser that has shown the code",
+    "PictureView.another": "the picture before a text message; nothing is written down",
+    "PictureView.drawn": "the picture itself, for the browser that was given its ticket",
+    "OwnCodeView.phone": "demonstration only: the message with the code that this browser asked for",
     "LicenceView.gate": "a way in",
     "LicenceView.start": "as the gate; counted per address, by POST with a token",
     "LicenceView.ticket": "a code for one browser, which shows its own cookie; others are told that there is nothing",

@@ -21,10 +21,11 @@ from werkzeug.wrappers import Response
 
 from app import audit, desk, visits
 from app.db import db
-from app.errors import HouseError, TooMany
+from app.errors import HouseError, NotAllowed, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password, policy, presession
 from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session, past_passwords
+from app.login.roles import ANONYMOUS
 from app.login.second import SecondView
 from app.login.sessions import SessionsView
 from app.models import Account
@@ -33,6 +34,19 @@ from app.vocabulary import Deed, Ending, PasswordProfile, Way
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READER_POSTS = ANONYMOUS.keys() | {
+    "query",
+    "SessionsView.end",
+    "SessionsView.end_others",
+}  # a session by text message: what passers-by may, and leaving
+
+
+class OnlyReads(NotAllowed):
+    """One weak factor was shown: enough to read, and for nothing else (R43)."""
+
+    code = "only-reads"
+    sentence = _("You signed in by text message: that is for reading only. To do this, please sign in another way.")
 
 
 class SignInForm(HouseForm):
@@ -160,7 +174,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         session, at, office = db.session(), desk.moment(), desk.office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
         way, strong_at = g.visit.way, g.visit.strong_at
-        faults = list(policy.weaknesses(form.password.data, name, office, also=_names_of(current_user)))
+        faults = list(policy.weaknesses(form.password.data, name, office, also=names_of(current_user)))
         form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
         if form.password.data != form.again.data:
             form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
@@ -234,9 +248,15 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
         """Tokens open nothing in this house."""
 
     def before_request(self) -> Response | None:
-        """Whoever must change the password does that before anything else."""
+        """Whoever must change the password does that before anything else; whoever came in by text message only reads."""
         g.user = current_user
-        if request.endpoint in OPEN_TO_ALL_STATES or not current_user.is_authenticated:
+        if not current_user.is_authenticated:
+            return None
+        if g.visit.way is Way.SMS_CODE:
+            if request.method not in READS and request.endpoint not in READER_POSTS:
+                raise OnlyReads
+            return None
+        if request.endpoint in OPEN_TO_ALL_STATES:
             return None
         old = g.visit.way is Way.PASSWORD and policy.expired(current_user, desk.office(), at=desk.moment())
         if not current_user.must_change_password and not old:
@@ -325,7 +345,7 @@ def landing(wish: str) -> str:
     return own_page(wish) or "/"
 
 
-def _names_of(account: Account) -> tuple[str, ...]:
+def names_of(account: Account) -> tuple[str, ...]:
     """Whoever guesses begins with these."""
     firm = account.enterprise
     return (account.get_full_name(), *((firm.name, firm.uscc) if firm is not None else ()))

@@ -24,13 +24,21 @@ from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
 from app.places import url_of
-from app.screens import shelter
+from app.screens import refusals, shelter
 from app.screens.links import Link, shown, tone
 
 log = logging.getLogger(__name__)
 
 YEAR = 365 * 24 * 3600
 SIGHT = {"size": "large", "contrast": "high"}  # the switches, and the only value each may have besides off
+
+
+WHYS = (  # the usual reasons to see a number in full
+    _("To compare it with the scan of the ID card"),
+    _("To find the record in another system"),
+    _("To answer the person's own question"),
+    _("To handle a complaint or an appeal"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Entry:
 def furnish(app: Flask) -> None:
     """Give an application the frame's globals, the switches and the error pages. What is set already is left alone."""
     app.jinja_env.finalize = _as_text
-    app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset)
+    app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, whys=WHYS)
     app.jinja_env.globals.update(side_menu=side_menu, html_lang=html_lang, sight=sight, reader=reader, route=route)
     for name, default in {
         "menu_counts": dict,
@@ -215,6 +223,7 @@ def _csrf_lost(_error: CSRFError) -> Response:
 
 def _house_says_no(no: HouseError) -> Response:
     _undo()
+    refusals.keep(no.status)
     title = SAYINGS.get(no.status, (_("This cannot be done"), ""))[0]
     here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
     cure = next(filter(None, (url_of(refusal.place, back=shelter.own_page(here)) for refusal in no.refusals)), "")
@@ -228,6 +237,7 @@ def _http_says_no(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400 or error.response is not None:
         return error  # a redirect, or an answer that somebody made on purpose
+    refusals.keep(status)
     title, sentence = SAYINGS.get(status, SAYINGS[500 if status >= 500 else 400])
     answer = say_no(status, title, [sentence])
     for name, value in error.get_headers():
