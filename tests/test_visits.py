@@ -313,7 +313,10 @@ def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(sessio
     theirs = signed_in(who)
     for _guess in range(5):
         throttle.attempt(house.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
-    assert theirs.post(f"/accounts/end-sessions/{who.id}").status_code == 403
+    for role in set(Role) - {Role.ADMIN}:
+        assert signed_in(holder(role)).post(f"/accounts/end-sessions/{who.id}").status_code == 403, role
+    assert admin.post(f"/accounts/end-sessions/{2**31 - 1}").status_code == 404
+    assert theirs.get("/work/").status_code == 200
     assert admin.post(f"/accounts/end-sessions/{who.id}").status_code == 302
     assert theirs.get("/work/").status_code == 302
     assert throttle.rests(house.engine, guess_key(who.username), at=now())
