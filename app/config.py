@@ -20,7 +20,7 @@ from flask_babel import lazy_gettext as _
 
 from app.clock import Calendar
 from app.errors import HouseError
-from app.vocabulary import Level, SecondFactor, Term
+from app.vocabulary import Level, PasswordProfile, SecondFactor, Term
 
 SIMULATED = "sim"  # what the simulators sign as
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
@@ -91,6 +91,9 @@ class Office:
     second_factor: SecondFactor = SecondFactor.OFF  # recommended for production: operating
     most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
+    password_profile: PasswordProfile = PasswordProfile.MLPS3
+    password_days: int = 90  # after which officers choose a new one; 0: never. Not in the ASVS profile
+    one_time_days: int = 30  # a password that somebody else chose must be used within
     codes_per_day: int = 5_000  # by text message, all together
 
     calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
@@ -203,6 +206,9 @@ ADJUSTABLE = (
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
     Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
+    Adjustable("password_profile", Section.SECURITY, _("Passwords are judged by"), _("GB/T 22239-2019; OWASP ASVS 5.0")),
+    Adjustable("password_days", Section.SECURITY, _("Officers choose a new password after (0: never)"), _("GB/T 22239-2019"), 0, 365, _("days")),
+    Adjustable("one_time_days", Section.SECURITY, _("A one-time password must be used within"), _OWN, 1, 365, _("days")),
 )
 # fmt: on
 BY_NAME: Mapping[str, Adjustable] = {one.name: one for one in ADJUSTABLE}
@@ -502,12 +508,8 @@ def _switch(text: str) -> bool:
     return bool(["0", "1"].index(text))
 
 
-def _level(text: str) -> Level:
-    return Level(text.strip())  # type: ignore[call-arg]
-
-
-def _second_factor(text: str) -> SecondFactor:
-    return SecondFactor(text.strip())  # type: ignore[call-arg]
+def _word_of(words: type[Term]) -> Callable[[str], Term]:
+    return lambda text: words(text.strip())  # type: ignore[call-arg]
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -518,11 +520,10 @@ def _kind(value: Value) -> type:
     return type(value)
 
 
-_READERS: dict[type, Callable[[str], Any]] = {
-    str: str, int: int, bool: _switch, Level: _level, SecondFactor: _second_factor, tuple: _numbers,
-}  # fmt: skip
-_WANTED = {
-    int: "a whole number", Level: "province or prefecture", SecondFactor: "off, operating or always", tuple: "whole numbers between commas",
-}  # fmt: skip
+_WORDS = (Level, PasswordProfile, SecondFactor)
+_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers}
+_READERS |= {words: _word_of(words) for words in _WORDS}
+_WANTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
+_WANTED |= {words: " or ".join(str(word.value) for word in words) for words in _WORDS}
 _PLAIN = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, challenges, checkpoints, errands, legacy, throttle
+from app import audit, challenges, checkpoints, errands, legacy, throttle, visits
 from app.certificates import bundles, printing
 from app.certificates.seal.provider import NoSeal, SealAway, SealProvider, Suite
 from app.clock import OFFICE_ZONE, office_day
@@ -392,15 +392,15 @@ def walk_diary(run: Run) -> None:
 
 
 def sweep(run: Run) -> None:
-    """What nobody needs any more: old counts and challenges, objects without a row, finished jobs, workers that are gone."""
+    """What nobody needs any more: old counts, challenges, sessions, jobs, objects without a row, workers that are gone."""
     at = run.tools.now()
     throttle.sweep(run.tools.engine, at - timedelta(days=1))
     with run.tools.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
         challenges.sweep(session, at=at)
+        visits.sweep(session, at=at)
         legacy.expire(session, at=at)
-        challenges.sweep(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)
 
 

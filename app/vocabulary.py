@@ -370,6 +370,13 @@ class IdentityKind(Term):
     CERTIFICATE = "certificate", _("Digital certificate")
 
 
+class PasswordProfile(Term):
+    """By whose rules a new password is judged; the two contradict each other, so the office chooses."""
+
+    MLPS3 = "mlps3", _("classified protection, level 3: kinds of characters, changed regularly")
+    ASVS = "asvs", _("OWASP ASVS: long, changed only when there is a reason")
+
+
 class SecondFactor(Term):
     """Who shows more than a password when signing in with one, and again before the riskiest deeds."""
 

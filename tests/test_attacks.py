@@ -243,6 +243,8 @@ DOORS = {
     ("POST", "/appointments/end/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/reset/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),  # ends the clerk's session
+    ("POST", "/accounts/unlock/{}"): ("account", {ADMIN: 302}),
+    ("POST", "/accounts/end/{}"): ("account", {ADMIN: 302}),
     ("GET", "/enterprises/show/{}"): ("enterprise", {ADMIN: 200}),
     ("GET", "/enterprises/licence/{}"): ("enterprise", {ADMIN: 404}),  # it did not register itself
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
@@ -260,7 +262,7 @@ WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
     "/enterprises/decide/{}/{}",
-    *("/parameters/{}", "/parameters/{}/restore"),
+    *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 EVERYWHERE = {ADMIN, SECURITY, AUDITOR}

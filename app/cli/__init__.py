@@ -44,7 +44,8 @@ from app.errors import HouseError
 from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.identity import parse_credit_code
-from app.login.password import find, normal, weaknesses
+from app.login.password import find, normal
+from app.login.policy import least, weaknesses
 from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
@@ -503,7 +504,7 @@ def _enterprise(session: Session, uscc: str) -> Enterprise:
 
 def _one_time_password(name: str, office: Office) -> str:
     """Random, and good enough by our own rules."""
-    length = max(12, office.password_length)
+    length = max(12, least(office))
     while True:
         password = secrets.token_urlsafe(length)[:length]
         if not list(weaknesses(password, name, office)):

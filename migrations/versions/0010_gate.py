@@ -1,5 +1,7 @@
 """gate"""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -98,6 +100,9 @@ def upgrade() -> None:
     with op.batch_alter_table('ab_user', schema=None) as batch_op:
         batch_op.add_column(sa.Column('password_set_at', sa.DateTime(), nullable=True))
         batch_op.drop_column('session_version')  # the rows of visit say it
+
+    known = sa.table('ab_user', sa.column('password_set_at', sa.DateTime()))
+    op.execute(known.update().values(password_set_at=datetime.now(UTC).replace(tzinfo=None)))  # as long as we know
 
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
         batch_op.add_column(sa.Column('registration_note', sa.String(length=200), server_default='', nullable=False, comment='why it was rejected'))
