@@ -21,6 +21,8 @@ from app.clock import Calendar
 from app.errors import HouseError
 from app.vocabulary import Level, Term
 
+CERTIFICATE_HEADER = "X-SSL-Client-Cert"
+AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
 
@@ -84,6 +86,7 @@ class Office:
     lock_minutes: int = 15
     idle_minutes: int = 30
     password_length: int = 10
+    crl_required: bool = True  # who was revoked must be known before a certificate opens anything
     codes_per_day: int = 5_000  # by text message, all together
 
     calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
@@ -190,6 +193,7 @@ ADJUSTABLE = (
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
     Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
+    Adjustable("crl_required", Section.SECURITY, _("A certificate opens nothing while its authority's list of revoked ones is missing"), _OWN),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
 )
 # fmt: on
@@ -245,6 +249,11 @@ class Settings:
     seal_seconds: int = 10  # how long that service may take for one answer
     seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
     seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
+    ukey_agent: str = AGENT  # the UKey program on the visitor's own computer
+    ukey_driver_url: str = ""  # where its driver can be had
+    ukey_crl_urls: tuple[str, ...] = ()  # whence lists of revoked certificates are fetched; else: 'anguan ukey crl'
+    ukey_tls_header: str = CERTIFICATE_HEADER  # in which a proxy hands on the certificate of its TLS, escaped PEM
+    ukey_tls_secret: str = field(default="", repr=False)  # shared with that proxy; empty: nothing is taken from one
 
     @property
     def sends_codes(self) -> bool:
@@ -259,6 +268,11 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def ukeys(self) -> Path:
+        """Authorities that are believed at the gate, and their lists; see ``ukey.trust``."""
+        return self.home / "ukey"
 
     @property
     def seals(self) -> Path:
@@ -333,6 +347,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
         seal_ofd=_truth(environment.get("ANGUAN_SEAL_OFD", "0")),
         seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
+        ukey_agent=_agent(environment),
+        ukey_driver_url=_of_scheme("ANGUAN_UKEY_DRIVER_URL", environment, "https", "http"),
+        ukey_crl_urls=_several("ANGUAN_UKEY_CRL_URLS", environment, "https", "http"),
+        ukey_tls_header=environment.get("ANGUAN_UKEY_TLS_HEADER") or CERTIFICATE_HEADER,
+        ukey_tls_secret=environment.get("ANGUAN_UKEY_TLS_SECRET", ""),
     )
 
 
@@ -390,6 +409,19 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
     url = environment.get(name, "").strip()
     if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise BadSetting(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+    return url
+
+
+def _several(name: str, environment: Mapping[str, str], *schemes: str) -> tuple[str, ...]:
+    given = environment.get(name, "").replace(",", " ").split()
+    return tuple(_of_scheme(name, {name: one}, *schemes) for one in given)
+
+
+def _agent(environment: Mapping[str, str]) -> str:
+    """An origin on the loopback and nothing more: it is written into the page's content policy as it stands."""
+    url = environment.get("ANGUAN_UKEY_AGENT", "").strip().rstrip("/") or AGENT
+    if not re.fullmatch(r"(https?|wss?)://(127\.0\.0\.1|localhost)(:\d{1,5})?", url):
+        raise BadSetting("ANGUAN_UKEY_AGENT must be an address of the visitor's own computer, like http://127.0.0.1:18765.")
     return url
 
 

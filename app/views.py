@@ -18,6 +18,8 @@ from app.casework.required import PaperRuleScreen
 from app.casework.standing import StandingView
 from app.db import db
 from app.help import register as register_help
+from app.login.certificate import CertificateView
+from app.login.identities import IdentityScreen, OwnCertificateView
 from app.public import register_public
 from app.simulator import SimulatorView
 from app.verification import register_verification
@@ -30,11 +32,14 @@ def register_views(appbuilder: Any) -> None:
     register_public(appbuilder)
     register_verification(appbuilder)
     listcheck.register(appbuilder)
+    for gate in (CertificateView, OwnCertificateView):
+        appbuilder.add_view_no_menu(gate)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, takeover, basics):
         room.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
+    add(IdentityScreen, "Identities", label=_("Certificates of accounts"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)

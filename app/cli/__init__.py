@@ -31,6 +31,7 @@ from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
+from app.cli.ukeys import add_ukeys
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
     add_proofs(add)
+    add_ukeys(add)
     return parser
 
 
