@@ -27,7 +27,6 @@ from app.forms import (
     WordField,
 )
 from app.identity import fold_name
-from app.login.admit import end_sessions
 from app.login.password import guess_key, normal, one_time_password
 from app.login.security import set_password
 from app.models import Account, Enterprise, Region
@@ -135,8 +134,7 @@ class AccountScreen(Screen):
     def reset(self, pk: int) -> Response:
         desk.actor().demand(Role.ADMIN)
         account = self.found(pk)
-        self._hand_out_password(account)
-        end_sessions(account)
+        self._hand_out_password(account)  # which ends its sessions
         guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
         db.session.commit()
         throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too

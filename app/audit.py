@@ -50,7 +50,6 @@ WATCHED: tuple[type[Any], ...] = tuple(
 COLLECTIONS = {Account: ("roles",)}
 SILENT = {
     "ab_user": {
-        "session_version",
         "login_count",
         "last_login",
         "fail_login_count",

@@ -85,6 +85,9 @@ class Office:
     lock_after: int = 5  # wrong passwords before an account rests
     lock_minutes: int = 15
     idle_minutes: int = 30
+    officer_idle_minutes: int = 15  # of officers and administrators; never longer than idle_minutes
+    session_hours: int = 10  # however busy
+    most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
     crl_required: bool = True  # who was revoked must be known before a certificate opens anything
     codes_per_day: int = 5_000  # by text message, all together
@@ -192,6 +195,9 @@ ADJUSTABLE = (
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
+    Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
+    Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
     Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
     Adjustable("crl_required", Section.SECURITY, _("A certificate opens nothing while its authority's list of revoked ones is missing"), _OWN),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.constraints import word_check
 from app.db import Moment, SecretRecord, Word
 from app.models import Account
-from app.vocabulary import ChallengeKind, ChallengeState, IdentityKind, Way
+from app.vocabulary import ChallengeKind, ChallengeState, Ending, IdentityKind, Way
 
 
 class Identity(Model):
@@ -74,7 +74,8 @@ class Visit(Model):
     __table_args__ = (
         UniqueConstraint("key", name="uq_visit_key"),
         word_check("visit", "way", Way),
-        CheckConstraint("(ended_at IS NULL) = (ended_why = '')", name="ck_visit_ended_iff_said_why"),
+        word_check("visit", "ended_why", Ending),
+        CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="ck_visit_ended_iff_said_why"),
         Index("ix_visit_account", "account_id", "ended_at"),
     )
 
@@ -87,7 +88,7 @@ class Visit(Model):
     seen_at: Mapped[datetime] = mapped_column(Moment)
     ends_at: Mapped[datetime] = mapped_column(Moment, comment="however busy")
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
-    ended_why: Mapped[str] = mapped_column(String(30), default="")
+    ended_why: Mapped[Ending | None] = mapped_column(Word(Ending))
     address: Mapped[str] = mapped_column(String(45), default="")
     agent: Mapped[str] = mapped_column(String(200), default="", comment="the browser, as it calls itself")
 

@@ -77,7 +77,7 @@ class Enterprise(Model):
 
 
 class Account(FabUser):
-    """An account. The name in full stands in ``first_name``; ``session_version`` ends every session when it grows."""
+    """An account. The name in full stands in ``first_name``."""
 
     __tablename__ = "ab_user"
 
@@ -85,7 +85,6 @@ class Account(FabUser):
     mobile_key: Mapped[str | None] = mapped_column(BlindIndex("account.mobile"), index=True)
     region_code: Mapped[str | None] = mapped_column(ForeignKey("region.code", name="fk_account_region"))
     enterprise_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id", name="fk_account_enterprise"), index=True)
-    session_version: Mapped[int] = mapped_column(default=1, server_default="1")
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     password_set_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -96,10 +95,6 @@ class Account(FabUser):
     def _index_mobile(self, _key: str, value: str | None) -> str | None:
         self.mobile_key = value
         return value
-
-    def get_id(self) -> str:
-        """What the session cookie holds: a cookie of an older version opens nothing."""
-        return f"{self.id}:{self.session_version}"
 
     def get_full_name(self) -> str:
         return f"{self.last_name}{self.first_name}"

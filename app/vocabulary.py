@@ -40,6 +40,7 @@ class Role(Term):
 
 
 AUTHORITY = (Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER, Role.ADMIN)
+OPERATING = tuple(role for role in Role if role not in (Role.ENTERPRISE_CLERK, Role.VIEWER))  # who decides or administers
 
 
 class Level(Term):
@@ -363,6 +364,23 @@ class IdentityKind(Term):
 
     LICENCE = "licence", _("Electronic business licence")
     CERTIFICATE = "certificate", _("Digital certificate")
+
+
+class Ending(Term):
+    """Why a session is over; whoever finds themselves at the gate is told."""
+
+    SIGNED_OUT = "signed_out", _("Signed out")
+    PASSWORD_CHANGED = "password_changed", _("The password was changed")
+    ACCOUNT_CHANGED = "account_changed", _("The account was changed by the administrator")
+    ROLE_CHANGED = "role_changed", _("The role was changed by the administrator")
+    SWITCHED_OFF = "switched_off", _("The account was switched off")
+    ENTERPRISE = "enterprise", _("The registration of the enterprise was changed")
+    REPLACED = "replaced", _("Too many sessions: a newer sign-in took its place")
+    IDLE = "idle", _("Not used for too long")
+    TOO_OLD = "too_old", _("Open for too long")
+    REVOKED = "revoked", _("The digital certificate was revoked")
+    ENDED_BY_SELF = "ended_by_self", _("Ended in “My sessions”")
+    ENDED_BY_ADMIN = "ended_by_admin", _("Ended by the administrator")
 
 
 class ChallengeKind(Term):

@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from app import catalogue, create_app, schema
+from app import catalogue, clock, create_app, schema, visits
 from app.certificates.keys import ring
 from app.certificates.seal.authority import establish
 from app.config import Keys, Office, Settings
@@ -31,7 +31,7 @@ from app.db import db, keyring
 from app.login.roles import sync_roles
 from app.matters import seed_papers
 from app.models import Account, Model
-from app.vocabulary import Role
+from app.vocabulary import Role, Way
 from tests import make
 
 _accounts = count(1)
@@ -183,11 +183,13 @@ def client(app: Flask) -> FlaskClient:
 def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
     """``signed_in(account)``: a browser in which this account is signed in, without the half second of a password check."""
 
-    def sign_in(account: Account) -> FlaskClient:
+    def sign_in(account: Account, way: Way = Way.PASSWORD, *, strong: bool = False) -> FlaskClient:
         client = app.test_client()
+        began = {"at": clock.now(), "office": Office(most_sessions=20), "address": "127.0.0.1", "agent": "tests"}
+        key, _replaced = visits.begin(session, account, way, strong=strong, **began)
+        session.commit()
         with client.session_transaction() as cookie:
-            cookie["_user_id"] = account.get_id()
-            cookie["_fresh"] = True
+            cookie["_user_id"], cookie["_fresh"] = key, True
         return client
 
     return sign_in

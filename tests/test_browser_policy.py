@@ -16,7 +16,9 @@ def pages_of(app, signed_in, accounts) -> dict[str, str]:
     """Each page that somebody may open, and the cookie of one who may."""
     found = {}
     for account in accounts:
-        client, cookie = signed_in(account), {"_user_id": account.get_id(), "_fresh": True}
+        client = signed_in(account)
+        with client.session_transaction() as held:
+            cookie = dict(held)
         for endpoint, path in addresses(app, "GET"):
             if "static" not in endpoint and path not in found:
                 answer = client.get(path)

@@ -248,8 +248,10 @@ def test_sessions_are_opened_at_the_gate_only(room):
 
 
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
-# A limit is counted; a reading in full is noted down; a certificate is drawn when it is first asked for.
-GET_MAY_WRITE = re.compile(r"INSERT INTO (bucket|entry)\b|UPDATE certificate_version SET (digest|ofd)=")
+# A limit is counted; a reading in full is noted down; a certificate is drawn when it is first asked for; who is here is seen.
+GET_MAY_WRITE = re.compile(
+    r"INSERT INTO (bucket|entry)\b|UPDATE certificate_version SET (digest|ofd)=|UPDATE visit SET seen_at="
+)
 
 
 def test_opening_an_address_changes_nothing_and_breaks_nothing(app, session, house, signed_in):

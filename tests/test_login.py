@@ -9,13 +9,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import create_app, throttle
+from app.clock import now
 from app.config import Office
 from app.errors import TooMany
+from app.gatebook import Visit
 from app.login import password
-from app.login.admit import BEGAN, SEEN
 from app.login.roles import ANONYMOUS
 from app.login.security import landing
-from app.models import Account, Enterprise
+from app.models import Account
 from app.records import Bucket, Entry, Parameter
 from app.vocabulary import Deed, Registration, Role
 from tests import make
@@ -141,14 +142,10 @@ def test_what_fab_would_open_by_itself_is_not_there(gate, shop, path):
 # --- sessions that end ------------------------------------------------------------------------------
 
 
-def test_a_cookie_replayed_after_signing_out_opens_nothing(gate, shop, lodge_app):
+def test_signing_out_is_written_down(gate, shop):
     account(shop)
     sign_in(gate)
-    thief = copied_cookie(gate, lodge_app)
-    assert is_inside(thief)
     sign_out(gate)
-    assert not is_inside(gate)
-    assert not is_inside(thief)
     assert shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_OUT)).one().actor == "张三"
 
 
@@ -161,56 +158,10 @@ def test_a_changed_password_ends_every_other_session_but_not_this_one(gate, shop
     assert not is_inside(thief)
 
 
-def no_password_any_more(account, session):
-    account.password = "x"
-
-
-def switched_off(account, session):
-    account.active = False
-
-
-def without_roles(account, session):
-    account.roles = []
-
-
-def elsewhere(account, session):
-    account.region_code = "430200"
-
-
-def another_enterprise(account, session):
-    account.enterprise = make.enterprise()
-
-
-def another_mobile(account, session):
-    account.mobile = "13800000001"
-
-
-@pytest.mark.parametrize(
-    "change", [no_password_any_more, switched_off, without_roles, elsewhere, another_enterprise, another_mobile]
-)
-def test_what_an_account_was_admitted_on_cannot_change_under_a_session(gate, shop, change):
-    change_to = account(shop)
-    sign_in(gate)
-    assert is_inside(gate)
-    change(change_to, shop)
-    shop.commit()
-    assert gate.get("/scratch/").location.startswith("/login/")
-
-
 def test_an_account_switched_off_behind_the_sessions_back_is_out_as_well(gate, shop):
     made = account(shop)
     sign_in(gate)
     shop.execute(update(Account.__table__).where(Account.__table__.c.id == made.id).values(active=False))
-    shop.commit()
-    assert not is_inside(gate)
-
-
-def test_a_rejected_registration_ends_the_sessions_of_the_enterprise(gate, shop):
-    enterprise = make.enterprise()
-    account(shop, "viewer", Role.ENTERPRISE_CLERK, Role.VIEWER, enterprise=enterprise)
-    sign_in(gate)
-    assert is_inside(gate)
-    shop.get_one(Enterprise, enterprise.id).registration = Registration.REJECTED
     shop.commit()
     assert not is_inside(gate)
 
@@ -223,9 +174,10 @@ def test_a_new_name_ends_no_session(gate, shop):
     assert is_inside(gate)
 
 
-@pytest.mark.parametrize("forged", ["1", "1:", ":1", "1:2", "x:1", "1:1:1", "²:1", "99999999:1"])
-def test_a_cookie_that_names_no_version_of_an_account_opens_nothing(gate, shop, forged):
+@pytest.mark.parametrize("forged", ["", "1", "1:1", "\0", "x" * 43, "²", 1, None, ["1"], {"key": "1"}])
+def test_a_cookie_that_holds_no_key_of_a_session_opens_nothing(gate, shop, forged):
     account(shop)
+    sign_in(gate)
     with gate.session_transaction() as cookie:
         cookie["_user_id"] = forged
     assert not is_inside(gate)
@@ -253,12 +205,12 @@ def test_a_planted_cookie_stays_worthless_after_the_victim_signs_in(gate, shop, 
     assert not is_inside(thief)
 
 
-def test_an_idle_session_ends(gate, shop, lodge_app):
+def test_an_idle_session_ends(gate, shop):
     account(shop)
     sign_in(gate)
-    leave_alone(gate, minutes=29)
+    leave_alone(shop, minutes=29)
     assert is_inside(gate)
-    leave_alone(gate, minutes=31)
+    leave_alone(shop, minutes=31)
     assert not is_inside(gate)
 
 
@@ -267,23 +219,15 @@ def test_how_long_a_session_may_lie_idle_is_the_administrators_to_say(gate, shop
     shop.add(Parameter(name="idle_minutes", value="60", changed_at=make.NOON, changed_by="管理员"))
     shop.commit()
     sign_in(gate)
-    leave_alone(gate, minutes=59)
+    leave_alone(shop, minutes=59)
     assert is_inside(gate)
-    leave_alone(gate, minutes=61)
+    leave_alone(shop, minutes=61)
     assert not is_inside(gate)
 
 
-def leave_alone(gate, *, minutes: int) -> None:
-    with gate.session_transaction() as cookie:
-        cookie[SEEN] -= 60 * minutes
-
-
-def test_even_a_busy_session_ends_after_ten_hours(gate, shop):
-    account(shop)
-    sign_in(gate)
-    with gate.session_transaction() as cookie:
-        cookie[BEGAN] -= 10 * 3600 + 60
-    assert not is_inside(gate)
+def leave_alone(shop, *, minutes: int) -> None:
+    shop.execute(update(Visit).values(seen_at=now() - timedelta(minutes=minutes)))
+    shop.commit()
 
 
 # --- guessing ---------------------------------------------------------------------------------------

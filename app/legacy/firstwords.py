@@ -70,7 +70,7 @@ def make_passwords(
         word, hashed = fresh()
         rows.append({"enterprise": account.name, "uscc": account.uscc, "contact": account.contact})
         rows[-1] |= {"username": account.username, "word": word}
-        hashes.append({"account": account.id, "hash": hashed})
+        hashes.append({"account": account.id, "hash": hashed, "at": at})
         means.told(done, len(accounts))
     sheet = write(COLUMNS, rows, sheet_title=_("First passwords"), note=_NOTE)
     sealed = means.store.put(keyring.seal_bytes(sheet, PASSWORDS))
@@ -86,7 +86,7 @@ def make_passwords(
 def _give(session: Session, hashes: list[dict[str, object]]) -> None:
     table = Account.__table__
     still = (table.c.id == bindparam("account"), table.c.last_login.is_(None), table.c.must_change_password)
-    given = update(table).where(*still).values(password=bindparam("hash"), session_version=table.c.session_version + 1)
+    given = update(table).where(*still).values(password=bindparam("hash"), password_set_at=bindparam("at"))
     session.connection().execute(given, hashes)
 
 

@@ -1,31 +1,37 @@
 """Where every way in ends, and where a session's right to go on ends. A method proves who is there; ``admit`` lets in.
 
 Law: no method opens a session itself. What an account was admitted on (password, activity, roles, reach) cannot change
-without ending its sessions: ``session_version`` grows in the same flush, and a cookie of an older version opens nothing.
+without ending its sessions in the same flush (``visits``); bulk statements on accounts say so themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import flash, request
 from flask import session as cookie
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import login_user, logout_user
-from sqlalchemy import event, inspect, update
+from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
-from app import audit
+from app import audit, clock, desk, visits
 from app.clock import office_time
 from app.errors import NotAllowed, Refusal, Unmet
 from app.login import presession
 from app.models import Account, Enterprise
-from app.vocabulary import Deed, Registration, Role, Way
+from app.vocabulary import Deed, Ending, Registration, Role, Way
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
-BEGAN = "began"
-SEEN = "seen"  # when the holder last asked for a page
-ENDING = ("password", "active", "roles", "region_code", "region", "enterprise_id", "enterprise", "mobile")
+KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session
+ENDING: Mapping[Ending, tuple[str, ...]] = {  # the first that fits is why
+    Ending.SWITCHED_OFF: ("active",),
+    Ending.PASSWORD_CHANGED: ("password",),
+    Ending.ROLE_CHANGED: ("roles",),
+    Ending.ACCOUNT_CHANGED: ("region_code", "region", "enterprise_id", "enterprise", "mobile"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +60,37 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None
     audit.note(
         session, account.get_full_name(), Deed.SIGN_IN, account, change={"way": proof.way.value}, at=at, address=address
     )
-    open_session(account, at=at)
+    open_session(session, account, proof.way, at=at, address=address)
 
 
-def open_session(account: Account, *, at: datetime) -> None:
-    """Give the browser a new cookie; nothing of the old one survives but ``KEPT``."""
-    kept = {name: cookie[name] for name in KEPT if name in cookie}
-    cookie.clear()
-    cookie.update(kept)
+def open_session(session: Session, account: Account, way: Way, *, at: datetime, address: str, strong: bool = False) -> None:
+    """Give the browser a new cookie; nothing of the old one survives but ``KEPT``. The caller commits."""
+    agent = request.user_agent.string
+    key, replaced = visits.begin(
+        session, account, way, at=at, office=desk.office(), address=address, agent=agent, strong=strong
+    )
+    close_cookie()
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
-    cookie[BEGAN] = cookie[SEEN] = int(at.timestamp())
     login_user(account)
+    cookie[KEY] = key
     presession.close()
+    if replaced:
+        said = gettext("Your account was signed in elsewhere for the longest: that session has ended. See “My sessions”.")
+        flash(said, "warning")
 
 
-def end_session(session: Session, account: Account, *, at: datetime, address: str) -> None:
-    """Sign out: every session of the account ends, so that a copied cookie is worthless, too. The caller commits."""
+def end_session(session: Session, account: Account, number: int, *, at: datetime, address: str) -> None:
+    """Sign out: this session ends, and a copy of its cookie with it. The caller commits."""
     audit.note(session, account.get_full_name(), Deed.SIGN_OUT, account, at=at, address=address)
-    end_sessions(account)
+    visits.end(session, account.id, number, Ending.SIGNED_OUT, at=at)
+    logout_user()
     close_cookie()
 
 
 def close_cookie() -> None:
     kept = {name: cookie[name] for name in KEPT if name in cookie}
-    logout_user()
     cookie.clear()
     cookie.update(kept)
-
-
-def end_sessions(account: Account) -> None:
-    """Make every cookie of this account worthless once the caller commits."""
-    # Counted by the database: two who end sessions at once must not both arrive at the same version.
-    account.session_version = Account.session_version + 1
 
 
 def objections(account: Account) -> Iterator[Refusal]:
@@ -117,13 +122,17 @@ def _enterprise_objections(enterprise: Enterprise | None) -> Iterator[Refusal]:
 @event.listens_for(Session, "before_flush")
 def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
     for thing in list(session.dirty):
-        if isinstance(thing, Account) and _has_changed(thing, ENDING):
-            end_sessions(thing)
+        if isinstance(thing, Account):
+            why = next((why for why, names in ENDING.items() if _has_changed(thing, names)), None)
+            if why is not None:
+                visits.end_all(session, thing.id, why, at=_moment_of(session))
         elif isinstance(thing, Enterprise) and _has_changed(thing, ("registration",)):
-            its = update(Account).where(Account.enterprise_id == thing.id)
-            session.execute(
-                its.values(session_version=Account.session_version + 1), execution_options={"synchronize_session": False}
-            )
+            visits.end_of_enterprise(session, thing.id, Ending.ENTERPRISE, at=_moment_of(session))
+
+
+def _moment_of(session: Session) -> datetime:
+    """As the diary has it: a job or a command that forgot to say when must not leave a session open."""
+    return session.info.get("at") or clock.now()
 
 
 def _has_changed(thing: Any, names: tuple[str, ...]) -> bool:

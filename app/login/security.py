@@ -1,13 +1,9 @@
 """The security kernel: Flask-AppBuilder's, with our accounts, our doors, one permission query a request, sessions that end.
 
-Law: nothing is public by permission and nothing is granted here (see ``roles``); a cookie opens only what its account's
-``session_version`` says now; signing in and out is done by POST with a CSRF token.
-
-Signing out ends *all* sessions of the account, not only the one at hand: there is one version per account, and a copied
-cookie must not outlive it.
+Law: nothing is public by permission and nothing is granted here (see ``roles``); a cookie opens what its row in ``visits``
+says now, and nothing else; signing in and out is done by POST with a CSRF token.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from flask import current_app, flash, g, make_response, redirect, request, url_for
@@ -20,20 +16,19 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import audit, desk
+from app import audit, desk, visits
 from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password, presession
-from app.login.admit import BEGAN, SEEN, NotAdmitted, admit, end_session, open_session
+from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session
 from app.models import Account
 from app.screens.shelter import own_page
-from app.vocabulary import Deed
+from app.vocabulary import Deed, Ending
 
-LONGEST_SESSION = timedelta(hours=10)  # however busy; the idle limit is Office.idle_minutes
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
 
@@ -80,9 +75,17 @@ class SignInView(AuthDBView):  # type: ignore[misc]
     def logout(self) -> Response:
         session = db.session()
         if current_user.is_authenticated:
-            end_session(session, current_user._get_current_object(), at=desk.moment(), address=desk.address())
+            account, number, at = current_user._get_current_object(), g.visit.id, desk.moment()
+            others = len(visits.open_of(session, account, desk.office(), at=at)) - 1
+            end_session(session, account, number, at=at, address=desk.address())
             session.commit()
             flash(gettext("You have signed out."), "info")
+            if others:
+                said = gettext(
+                    "Your account is still signed in elsewhere (%(n)s). If that is not you, sign in, end those sessions "
+                    "under “My sessions” and change the password.", n=others,
+                )  # fmt: skip
+                flash(said, "warning")
         return redirect(url_for("SignInView.login"))
 
     def _sign_in(self, form: SignInForm) -> None:
@@ -107,6 +110,7 @@ class SignInView(AuthDBView):  # type: ignore[misc]
             title=gettext("Sign in"),
             form=form,
             refusals=no.refusals if no is not None else (),
+            ended=_told_once() if request.method == "GET" else None,
             sent_here="next" in request.args and request.method == "GET",
         )
         answer = make_response(page, status)
@@ -146,6 +150,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         """True if the password is a new one now. Otherwise the form says what stands against it."""
         session, at, office = db.session(), desk.moment(), desk.office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
+        way, strong = g.visit.way, g.visit.strong_at is not None
         faults = list(password.weaknesses(form.password.data, name, office))
         form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
         if form.password.data != form.again.data:
@@ -160,8 +165,9 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
             return False
         account = session.get_one(Account, account_id)
         account.password, account.must_change_password = password.hashed(form.password.data), False
+        session.flush()  # which ends every session, this one too
+        open_session(session, account, way, at=at, address=desk.address(), strong=strong)
         session.commit()
-        open_session(account, at=at)  # the change has ended every session, this one too
         return True
 
 
@@ -185,15 +191,25 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
     # --- who is there -----------------------------------------------------------------------------
 
     def load_user(self, pk: object) -> Account | None:
-        """The account a cookie speaks of (``id:session_version``), if it still speaks the truth."""
-        number, _colon, version = str(pk).partition(":")
-        if not (number.isdecimal() and version.isdecimal()) or _too_old() or _idle():
+        """Whose session this key opens, if it is not over. ``g.visit`` is the session, ``g.ended`` why it is over."""
+        session, at, wanted = db.session(), desk.moment(), visits.wanted(str(pk))
+        visit = session.scalars(wanted).unique().one_or_none()
+        if visit is None:
             return None
-        wanted = select(Account).where(Account.id == int(number)).options(joinedload(Account.roles))
-        account: Account | None = db.session().scalars(wanted).unique().one_or_none()
-        if account is None or not account.is_active or account.session_version != int(version):
+        why = visits.over(visit, desk.office(), at=at)
+        if visit.ended_at is None and (why is not None or at - visit.seen_at >= visits.TOUCHED):
+            number = visit.id
+            session.rollback()  # SQLite has one writer, and in a POST that is this transaction already
+            if why is None:
+                visits.touch(db.engine, number, at=at)
+            else:
+                visits.run_out(db.engine, number, why, at=at)
+            visit = session.scalars(wanted).unique().one()  # as it stands now; somebody may have been quicker
+        if visit.ended_at is not None:
+            g.ended = visit.ended_why
             return None
-        cookie[SEEN] = int(desk.moment().timestamp())
+        g.visit = visit
+        account: Account = visit.account
         return account
 
     def load_user_jwt(self, _jwt_header: object, jwt_data: object) -> None:
@@ -290,16 +306,11 @@ def landing(wish: str) -> str:
     return own_page(wish) or "/"
 
 
-def _too_old() -> bool:
-    began = cookie.get(BEGAN)
-    if began is None:
-        return False
-    return not isinstance(began, int) or desk.moment().timestamp() - began > LONGEST_SESSION.total_seconds()
-
-
-def _idle() -> bool:
-    seen = cookie.get(SEEN)
-    return isinstance(seen, int) and desk.moment().timestamp() - seen > 60 * desk.office().idle_minutes
+def _told_once() -> Ending | None:
+    """Why the session of this cookie ended, for whoever did not end it; the cookie forgets it then."""
+    why: Ending | None = g.get("ended")
+    cookie.pop(KEY, None)
+    return why if why is not Ending.SIGNED_OUT else None
 
 
 def _note_failure(session: Session, username: str, no: HouseError) -> None:

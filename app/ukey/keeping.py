@@ -7,15 +7,16 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import visits
 from app.clock import office_day
 from app.errors import HouseError
 from app.gatebook import Identity
 from app.models import Account
 from app.ukey.proof import CertIdentity, NotProved
-from app.vocabulary import IdentityKind
+from app.vocabulary import Ending, IdentityKind
 
 SOON = timedelta(days=30)  # a certificate that runs out within so long is worth a word
 
@@ -64,16 +65,11 @@ def soonest_end(session: Session, account_id: int, on: date) -> date | None:
     return last if last is not None and on <= last <= on + SOON else None
 
 
-def end_sessions_of(session: Session, authority: str, serials: Collection[int]) -> int:
+def end_sessions_of(session: Session, authority: str, serials: Collection[int], *, at: datetime) -> int:
     """Whoever came in with one of these certificates is out; says how many accounts. The caller commits."""
     of_it = select(Identity).where(Identity.kind == IdentityKind.CERTIFICATE, Identity.issuer == authority)
     written = {f"{serial:x}" for serial in serials}
     accounts = {one.account_id for one in session.scalars(of_it) if one.subject in written}
-    if accounts:
-        session.execute(
-            update(Account)
-            .where(Account.id.in_(accounts))
-            .values(session_version=Account.session_version + 1)
-            .execution_options(synchronize_session=False)
-        )
+    for account_id in accounts:
+        visits.end_all(session, account_id, Ending.REVOKED, at=at)
     return len(accounts)

@@ -82,10 +82,11 @@ def upgrade() -> None:
     sa.Column('seen_at', sa.DateTime(), nullable=False),
     sa.Column('ends_at', sa.DateTime(), nullable=False, comment='however busy'),
     sa.Column('ended_at', sa.DateTime(), nullable=True),
-    sa.Column('ended_why', sa.String(length=30), nullable=False),
+    sa.Column('ended_why', sa.String(length=30), nullable=True),
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('agent', sa.String(length=200), nullable=False, comment='the browser, as it calls itself'),
-    sa.CheckConstraint("(ended_at IS NULL) = (ended_why = '')", name='ck_visit_ended_iff_said_why'),
+    sa.CheckConstraint("ended_why IN ('signed_out', 'password_changed', 'account_changed', 'role_changed', 'switched_off', 'enterprise', 'replaced', 'idle', 'too_old', 'revoked', 'ended_by_self', 'ended_by_admin')", name='ck_visit_ended_why'),
+    sa.CheckConstraint('(ended_at IS NULL) = (ended_why IS NULL)', name='ck_visit_ended_iff_said_why'),
     sa.CheckConstraint("way IN ('password', 'licence', 'certificate', 'sms_code')", name='ck_visit_way'),
     sa.ForeignKeyConstraint(['account_id'], ['ab_user.id'], name='fk_visit_account'),
     sa.PrimaryKeyConstraint('id'),
@@ -96,6 +97,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table('ab_user', schema=None) as batch_op:
         batch_op.add_column(sa.Column('password_set_at', sa.DateTime(), nullable=True))
+        batch_op.drop_column('session_version')  # the rows of visit say it
 
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
         batch_op.add_column(sa.Column('registration_note', sa.String(length=200), server_default='', nullable=False, comment='why it was rejected'))
@@ -120,6 +122,7 @@ def downgrade() -> None:
         batch_op.drop_column('registration_note')
 
     with op.batch_alter_table('ab_user', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('session_version', sa.Integer(), server_default='1', nullable=False))
         batch_op.drop_column('password_set_at')
 
     with op.batch_alter_table('visit', schema=None) as batch_op:

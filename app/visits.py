@@ -1,0 +1,131 @@
+"""Who is inside: one row for each session, from signing in to its end. The cookie holds a key, the row only its digest.
+
+Law: a session ends here and nowhere else, and says why; what has ended never opens again, whatever cookie was saved. Each
+step is one conditional UPDATE. Whether it lasts is asked of the row alone, never of what the cookie says.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, Select, delete, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from app.config import Office
+from app.db import apart, keyring
+from app.gatebook import Visit
+from app.models import Account
+from app.vocabulary import OPERATING, Ending, Way
+
+TOUCHED = timedelta(minutes=1)  # how exactly it is known when somebody was last here
+KEPT = timedelta(days=180)  # after the end; as long as the diary at least
+ADDRESS, AGENT = 45, 200  # as their columns are wide
+
+
+def begin(
+    session: Session,
+    account: Account,
+    way: Way,
+    *,
+    at: datetime,
+    office: Office,
+    address: str,
+    agent: str,
+    strong: bool = False,
+) -> tuple[str, int]:
+    """The key of a fresh session, for the cookie; and how many of the oldest had to end for it (``most_sessions``)."""
+    session.flush()
+    # The account's row is held, so that of several who come in at once each counts the others.
+    session.execute(select(Account.id).where(Account.id == account.id).with_for_update())
+    key = secrets.token_urlsafe(32)
+    visit = Visit(
+        key=_digest(key), account_id=account.id, way=way, strong_at=at if strong else None, began_at=at, seen_at=at,
+        ends_at=at + timedelta(hours=office.session_hours), address=address[:ADDRESS], agent=agent[:AGENT],
+    )  # fmt: skip
+    session.add(visit)
+    session.flush()
+    kept = select(Visit.id).where(Visit.account_id == account.id, Visit.ended_at.is_(None))
+    kept = kept.order_by(Visit.began_at.desc(), Visit.id.desc()).limit(office.most_sessions)
+    replaced = end_all(session, account.id, Ending.REPLACED, at=at, but=session.scalars(kept).all())
+    return key, replaced
+
+
+def wanted(key: str) -> Select[tuple[Visit]]:
+    """The session of this key, ended or not, with its account and roles: one query."""
+    account = joinedload(Visit.account)
+    return select(Visit).where(Visit.key == _digest(key)).options(account.joinedload(Account.roles))
+
+
+def over(visit: Visit, office: Office, *, at: datetime) -> Ending | None:
+    """Why this session is over by now, if it is: because somebody ended it, or by the time it is."""
+    if visit.ended_at is not None:
+        return visit.ended_why
+    if at >= visit.ends_at:
+        return Ending.TOO_OLD
+    if at - visit.seen_at > idle_limit(visit.account, office):
+        return Ending.IDLE
+    return None if visit.account.is_active else Ending.SWITCHED_OFF
+
+
+def idle_limit(account: Account, office: Office) -> timedelta:
+    """Whoever decides is given less time: nobody else shall find an officer's page open."""
+    held = {role.name for role in account.roles}
+    officer = not held.isdisjoint(role.value for role in OPERATING)
+    return timedelta(minutes=min(office.idle_minutes, office.officer_idle_minutes) if officer else office.idle_minutes)
+
+
+def touch(engine: Engine, number: int, *, at: datetime) -> None:
+    """Note that the holder is here, at most once a minute; in a transaction of its own."""
+    seen = update(Visit).where(Visit.id == number, Visit.ended_at.is_(None), Visit.seen_at <= at - TOUCHED)
+    with apart(engine) as connection:
+        connection.execute(seen.values(seen_at=at))
+
+
+def run_out(engine: Engine, number: int, why: Ending, *, at: datetime) -> None:
+    """Write down that a session was over when its cookie came; in a transaction of its own."""
+    with apart(engine) as connection:
+        ended = update(Visit).where(Visit.id == number, Visit.ended_at.is_(None))
+        connection.execute(ended.values(ended_at=at, ended_why=why))
+
+
+def end(session: Session, account_id: int, number: int, why: Ending, *, at: datetime) -> bool:
+    """End one session of this account; False if there is none such that is still open."""
+    return bool(_end(session, Visit.account_id == account_id, Visit.id == number, why=why, at=at))
+
+
+def end_all(session: Session, account_id: int, why: Ending, *, at: datetime, but: Sequence[int] = ()) -> int:
+    """End every session of this account, but these; says how many. The caller commits."""
+    return _end(session, Visit.account_id == account_id, Visit.id.not_in(but), why=why, at=at)
+
+
+def end_of_enterprise(session: Session, enterprise_id: int, why: Ending, *, at: datetime) -> int:
+    """The same for everybody who acts for this enterprise."""
+    its = select(Account.id).where(Account.enterprise_id == enterprise_id)
+    return _end(session, Visit.account_id.in_(its), why=why, at=at)
+
+
+def strengthen(session: Session, number: int, *, at: datetime) -> None:
+    """A second factor was shown in this session."""
+    shown = update(Visit).where(Visit.id == number, Visit.ended_at.is_(None)).values(strong_at=at)
+    session.execute(shown)
+
+
+def open_of(session: Session, account: Account, office: Office, *, at: datetime) -> list[Visit]:
+    """The sessions of this account that would still open something, the latest first."""
+    rows = select(Visit).where(Visit.account_id == account.id, Visit.ended_at.is_(None)).order_by(Visit.seen_at.desc())
+    return [visit for visit in session.scalars(rows.options(joinedload(Visit.account))) if not over(visit, office, at=at)]
+
+
+def sweep(session: Session, *, at: datetime) -> int:
+    """Delete what ended, or should have, long ago; says how many."""
+    gone = session.execute(delete(Visit).where(Visit.ends_at < at - KEPT))
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def _end(session: Session, *whose: object, why: Ending, at: datetime) -> int:
+    ended = update(Visit).where(Visit.ended_at.is_(None), *whose).values(ended_at=at, ended_why=why)  # type: ignore[arg-type]
+    return int(session.execute(ended.execution_options(synchronize_session="fetch")).rowcount)  # type: ignore[attr-defined]
+
+
+def _digest(key: str) -> str:
+    return keyring.digest(key, "visit.key")
