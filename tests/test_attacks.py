@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.clock import now, office_day
 from app.db import db
+from app.gatebook import Identity
 from app.models import Account, CertificateVersion, ExamNotice, ExamSignup, Model, Person, Step
 from app.records import Bucket, Entry, Job, LegacyImport, Message, Parameter, PublicNotice, Series
 from app.rosters import ROSTER_COLUMNS
@@ -24,6 +25,7 @@ from app.vocabulary import (
     Category,
     Deed,
     Education,
+    IdentityKind,
     JobState,
     LegacyKind,
     LegacyPhase,
@@ -69,6 +71,7 @@ class Town:
     entry: int
     returned: int  # for correction, with a mark
     legacy: int  # an import of the old system, checked
+    identity: int
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -134,14 +137,16 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
     sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
                          received_at=at, by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
-    session.add_all([step, back, board, signup, turned_down, message, job, sheet])
+    identity = Identity(account_id=account.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
+                        label=f"张三{words}"[:200], added_at=at, added_by=words[:130])  # fmt: skip
+    session.add_all([step, back, board, signup, turned_down, message, job, sheet, identity])
     session.commit()
     entry = session.scalar(select(func.max(Entry.id)))
     session.rollback()
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, message.id, job.id, entry,
-        cases[3].id, sheet.id,
+        cases[3].id, sheet.id, identity.id,
     )  # fmt: skip
 
 
@@ -233,6 +238,7 @@ DOORS = {
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
     ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
     ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),
+    ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {ADMIN: 302}),
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
     ("POST", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 302}),
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),

@@ -267,8 +267,8 @@ def test_a_newly_revoked_certificate_ends_the_sessions_it_opened(client, session
     assert answer(client, key, *begin(client)).status_code == 302
     assert inside(client)
     new = trust.examine(root.crl(key.serial, number=2, at=AT - MINUTE), trust.trusted(folder, required=True), at=AT)
-    assert keeping.end_sessions_of(session, new.authority, {1, 2}) == 0
-    assert keeping.end_sessions_of(session, new.authority, new.newly) == 1
+    assert keeping.end_sessions_of(session, new.authority, {1, 2}, at=AT) == 0
+    assert keeping.end_sessions_of(session, new.authority, new.newly, at=AT) == 1
     session.commit()
     assert not inside(client)
 

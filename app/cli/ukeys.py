@@ -75,7 +75,7 @@ def take_list(chosen: argparse.Namespace) -> None:
 
 def _put_in_force(session: Session, settings: Settings, data: bytes) -> None:
     new = trust.examine(data, trust.trusted(settings.ukeys, required=True), at=clock.now())
-    ended = keeping.end_sessions_of(session, new.authority, new.newly)
+    ended = keeping.end_sessions_of(session, new.authority, new.newly, at=clock.now())
     session.commit()
     trust.keep(settings.ukeys, new)
     print(f"In force for {new.authority[:16]}: {len(new.newly)} newly revoked, sessions of {ended} accounts ended.")

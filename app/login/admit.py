@@ -60,7 +60,8 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None
     audit.note(
         session, account.get_full_name(), Deed.SIGN_IN, account, change={"way": proof.way.value}, at=at, address=address
     )
-    open_session(session, account, proof.way, at=at, address=address)
+    strong = proof.way is Way.CERTIFICATE  # a key that one has, and its PIN
+    open_session(session, account, proof.way, at=at, address=address, strong=strong)
 
 
 def open_session(session: Session, account: Account, way: Way, *, at: datetime, address: str, strong: bool = False) -> None:

@@ -15,13 +15,12 @@ from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from app import desk
+from app import desk, visits
 from app.db import db
 from app.errors import HouseError, NotFound
 from app.forms import HouseForm, Required, TextField, UploadField
 from app.gatebook import Identity
 from app.login import password
-from app.login.admit import end_sessions
 from app.login.certificate import connects, give_out, proved, trust
 from app.models import Account
 from app.screens import Screen, SelInterface
@@ -30,7 +29,7 @@ from app.screens.screen import door
 from app.ukey import keeping, proof
 from app.ukey.proof import CertIdentity
 from app.ukey.trust import read_chain
-from app.vocabulary import ChallengeKind, IdentityKind, Role
+from app.vocabulary import ChallengeKind, Ending, IdentityKind, Role
 
 TAKEN = _("This certificate is bound already, to this account or another.")
 
@@ -74,7 +73,7 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
         if found is None or found.account_id != who.id or found.kind is not IdentityKind.CERTIFICATE:
             raise NotFound
         session.delete(found)
-        end_sessions(found.account)
+        visits.end_all(session, found.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
         session.commit()
         flash(gettext("The certificate has been removed. Please sign in again."), "success")
         return redirect(url_for("SignInView.login"))
@@ -132,7 +131,7 @@ class IdentityScreen(Screen):
 
     def remove(self, item: Identity) -> None:
         desk.actor().demand(Role.ADMIN)
-        end_sessions(item.account)
+        visits.end_all(db.session(), item.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
         super().remove(item)
 
     @door("/add", "GET", "POST")
