@@ -2,12 +2,12 @@
 
 Law: no diary line, no deed; the lines are never rewritten and never hold a secret in the open. Bulk statements (Core
 ``insert``/``update``/``delete``) pass the session by: the rooms that use them keep their own records (``Step``,
-``PublicNotice``) or write a line with ``note``.
+``PublicNotice``) or write lines with ``note`` and ``keep``. ``chain`` seals every line to the one before it.
 
 Whoever opens a session says for whom: ``session.info["actor"]`` (else "the house"), ``["address"]`` and ``["at"]``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,16 +15,19 @@ from typing import Any
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 
-from app import clock
+from app import chain, clock
 from app.db import BlindIndex, Secret, SecretRecord
 from app.gatebook import Challenge, Identity, PastPassword, Visit
 from app.identity import mask_birth_date, mask_id, mask_mobile
 from app.models import Account, CertificateEvent, Step
 from app.records import (
     Bucket,
+    Checkpoint,
     Entry,
+    Inspection,
     LegacyChunk,
     LegacyRecord,
+    Link,
     Message,
     Occasion,
     Parameter,
@@ -39,7 +42,7 @@ HIDDEN = "***"
 # Records themselves, mere counters, and what notes its own changes with the default that counted before.
 UNWATCHED = (
     *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter, PastParameter),
-    *(LegacyChunk, LegacyRecord, Challenge, Visit, PastPassword),
+    *(LegacyChunk, LegacyRecord, Link, Checkpoint, Inspection, Challenge, Visit, PastPassword),
 )
 ROOMS = {Account.__module__, Entry.__module__, Identity.__module__}
 WATCHED: tuple[type[Any], ...] = tuple(
@@ -97,8 +100,14 @@ def _guard_the_diary(session: Session, *_: object) -> None:
 @event.listens_for(Session, "after_flush")
 def _keep_the_diary(session: Session, *_: object) -> None:
     """After the flush, not before: only now have new rows their ids and relations their foreign keys."""
-    if lines := list(_lines(session)):
-        session.connection().execute(insert(Entry), lines)
+    chain.remember(session, (thing.id for thing in session.new if isinstance(thing, Entry)))
+    keep(session, list(_lines(session)))
+
+
+def keep(session: Session, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Write these lines, for whoever changes rows by statements that the session does not see. The caller commits."""
+    if lines:
+        chain.remember(session, session.connection().scalars(insert(Entry).returning(Entry.id), lines))
 
 
 def _lines(session: Session) -> Iterator[dict[str, Any]]:

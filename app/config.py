@@ -247,6 +247,7 @@ class Settings:
     trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
+    heads_file: Path | None = None  # where checkpoints of the diary are written down besides; none: a file under home
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
@@ -279,6 +280,11 @@ class Settings:
     def ukeys(self) -> Path:
         """Authorities that are believed at the gate, and their lists; see ``ukey.trust``."""
         return self.home / "ukey"
+
+    @property
+    def diary_heads(self) -> Path:
+        """Checkpoints of the diary, outside the database: they tell when its end was cut off; see ``checkpoints``."""
+        return self.heads_file or self.home / "diary-heads.jsonl"
 
     @property
     def seals(self) -> Path:
@@ -345,6 +351,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=_whole(environment, "ANGUAN_TRUSTED_PROXIES"),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
+        heads_file=Path(heads).resolve() if (heads := environment.get("ANGUAN_DIARY_HEADS")) else None,
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, challenges, errands, legacy, throttle
+from app import audit, challenges, checkpoints, errands, legacy, throttle
 from app.certificates import bundles, printing
 from app.certificates.seal.provider import NoSeal, SealAway, SealProvider, Suite
 from app.clock import OFFICE_ZONE, office_day
@@ -60,6 +60,7 @@ class Tools:
     chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
     office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
     seal: SealProvider = field(default_factory=NoSeal)
+    heads: Path | None = None  # where checkpoints of the diary are written down outside the database
     speaking: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for what people will read
     ukeys: Path = Path()  # authorities whose certificates sign in, and their lists
     lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # whence newer lists are had, by name
@@ -270,11 +271,17 @@ def _papers_wait(session: Session, _at: datetime) -> bool:
     return bool(printing.unsealed(session, most=1))
 
 
+def _diary_grew(session: Session, _at: datetime) -> bool:
+    return checkpoints.news(session)
+
+
 ROUNDS: dict[str, Round] = {
     "messages": Round(_this_minute, _messages_wait),
     "seal": Round(_this_hour, _papers_wait),
     "sweep": Round(_last_night),
     "nightly": Round(_last_night),
+    "checkpoint": Round(_this_hour, _diary_grew),
+    checkpoints.WALK: Round(_last_night),
 }
 
 
@@ -365,6 +372,26 @@ def seal_late(run: Run) -> None:
         return  # the next hour asks again
     with run.tools.sessions.begin() as session:
         printing.have_drawn(session, printing.unsealed(session), at=at, occasion=f"sealed{run.claim.id}")
+
+
+def sign_diary(run: Run) -> None:
+    """Sign how far the diary has grown, and write that down outside the database."""
+    with run.tools.sessions.begin() as session:
+        checkpoints.make(session, at=run.tools.now())
+    if run.tools.heads is not None:
+        with only_reading(), run.tools.sessions() as session:
+            checkpoints.publish(session, run.tools.heads)
+
+
+def walk_diary(run: Run) -> None:
+    """Every line of the diary against its seal, and the end of it against what was signed."""
+    outside = checkpoints.written(run.tools.heads) if run.tools.heads is not None else []
+    found = checkpoints.verify(run.tools.sessions, outside, run.progress)
+    with run.tools.sessions.begin() as session:
+        checkpoints.keep(session, found, at=run.tools.now())
+    if found.broken is not None:
+        _log.error("the diary does not hold: %s", found.broken)
+    run.tell({"lines": found.lines, "broken": int(found.broken is not None)})
 
 
 def sweep(run: Run) -> None:
@@ -466,6 +493,8 @@ HANDLERS: dict[str, Handler] = {
     "seal": seal_late,
     "sweep": sweep,
     "nightly": nightly_checks,
+    "checkpoint": sign_diary,
+    checkpoints.WALK: walk_diary,
     "legacy_check": check_legacy,
     "legacy_import": import_legacy,
     "legacy_passwords": legacy_passwords,
@@ -478,8 +507,13 @@ NAMES: dict[str, object] = {
     "seal": _("Seal papers that waited"),
     "sweep": _("Nightly tidying up"),
     "nightly": _("Nightly checks and reminders"),
+    "checkpoint": _("Sign the diary so far"),
+    checkpoints.WALK: _("Verify the diary"),
     "legacy_check": _("Check a sheet of the old system"),
     "legacy_import": _("Import a sheet of the old system"),
     "legacy_passwords": _("Make first passwords"),
 }
-RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind}
+RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind} | {
+    "lines": _("Lines that hold"),
+    "broken": _("Breaks in the chain"),
+}

@@ -14,8 +14,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from app.errors import HouseError
+
 FOLDER = Path(__file__).parent.parent / "migrations"
 LOCK = 0x616E6775616E  # "anguan"
+DIARY = ("entry", "link", "checkpoint")  # only added to
+
+
+class NotGranted(HouseError):
+    """The database has no such role, or it would make no difference."""
+
+    code = "not-granted"
 
 
 def newest() -> str:
@@ -36,6 +45,37 @@ def bring_to(engine: Engine, revision: str = "head") -> None:
         back = target == "base" or (stands_at(connection) or "") > target
         (command.downgrade if back else command.upgrade)(config, revision)
         connection.commit()
+
+
+def grant(connection: Connection, role: str) -> None:
+    """Let a role work with everything, and only read and add to the diary. PostgreSQL; asked by the tables' owner, again
+    after each update. The caller commits. ``NotGranted`` for a role that could help itself to more.
+    """
+    if connection.dialect.name != "postgresql":
+        raise NotGranted("SQLite knows no roles: whoever may write the file may write all of it. Use PostgreSQL.")
+    known = connection.execute(text("SELECT rolsuper, pg_has_role(:role, current_user, 'MEMBER') FROM pg_roles "
+                                    "WHERE rolname = :role"), {"role": role}).first()  # fmt: skip
+    if known is None:
+        raise NotGranted(f"There is no database role {role}: CREATE ROLE first.")
+    if any(known):
+        raise NotGranted(f"{role} is a superuser, or owns the tables: it could lift any limit. Name another role.")
+    quote = connection.dialect.identifier_preparer.quote
+    to, here, diary = quote(role), quote(str(connection.scalar(text("SELECT current_schema()")))), ", ".join(DIARY)
+    for statement in (
+        f"GRANT USAGE ON SCHEMA {here} TO {to}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {here} TO {to}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {here} TO {to}",
+        f"REVOKE ALL ON {diary}, alembic_version FROM {to}",
+        f"GRANT SELECT, INSERT ON {diary} TO {to}",
+        f"GRANT SELECT ON alembic_version TO {to}",
+    ):
+        connection.execute(text(statement))
+
+
+def may_rewrite_the_diary(connection: Connection) -> bool:
+    """Whether this very role could change or remove a line, but for the triggers. PostgreSQL only."""
+    asked = " OR ".join(f"has_table_privilege('{table}', 'UPDATE, DELETE, TRUNCATE, TRIGGER')" for table in DIARY)
+    return bool(connection.scalar(text(f"SELECT {asked}")))
 
 
 def configuration(connection: Connection) -> Config:

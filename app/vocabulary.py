@@ -441,3 +441,15 @@ class Deed(Term):
     SIGN_IN = "sign_in", _("Signed in")
     SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
     SIGN_OUT = "sign_out", _("Signed out")
+    REFUSED = "refused", _("Refused")
+
+
+class Fault(Term):
+    """What is wrong with the chain of the diary, at the first place where something is."""
+
+    CHANGED = "changed", _("A line was changed")
+    MISSING = "missing", _("A line is missing")
+    MOVED = "moved", _("Lines were put in another order")
+    UNLINKED = "unlinked", _("A line stands outside the chain")
+    CUT = "cut", _("The end was cut off or written anew after a checkpoint")
+    FORGED = "forged", _("A checkpoint does not bear our signature")

@@ -59,6 +59,7 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
         clock.now,
         office=settings.office,
         seal=keeper,
+        heads=settings.diary_heads,
         speaking=speaking,
         ukeys=settings.ukeys,
         lists=lists_of(settings),

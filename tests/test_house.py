@@ -250,7 +250,7 @@ def test_sessions_are_opened_at_the_gate_only(room):
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 # A limit is counted; a reading in full is noted down; a certificate is drawn when it is first asked for; who is here is seen.
 GET_MAY_WRITE = re.compile(
-    r"INSERT INTO (bucket|entry)\b|UPDATE certificate_version SET (digest|ofd)=|UPDATE visit SET seen_at="
+    r"INSERT INTO (bucket|entry|link)\b|UPDATE certificate_version SET (digest|ofd)=|UPDATE visit SET seen_at="
 )
 
 

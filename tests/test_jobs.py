@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import jobs, legacy, throttle, visits
+from app import checkpoints, jobs, legacy, throttle, visits
 from app.certificates import printing
 from app.certificates.seal.authority import EmbeddedSeal
 from app.config import Office
@@ -21,13 +21,14 @@ from app.gatebook import Visit
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
 from app.models import Account, CertificateEvent, CertificateVersion, ExamPass
-from app.records import Bucket, Entry, Job, LegacyImport, Message, Worker
+from app.records import Bucket, Checkpoint, Entry, Inspection, Job, LegacyImport, Message, Worker
 from app.sheets import write
 from app.storage import Store
 from app.ukey import keeping, proof, trust
-from app.vocabulary import Ending, JobState, LegacyKind, LegacyPhase, MessageState, Role, Way
+from app.vocabulary import Ending, Fault, JobState, LegacyKind, LegacyPhase, MessageState, Role, Way
 from tests import make
 from tests.certs import issued
+from tests.meddling import meddling
 from tests.printed import printed
 from tests.seals import embedded
 
@@ -381,13 +382,16 @@ def test_ten_who_tick_at_once_ask_for_one_job_per_period(session, tools):
             return tick(own, at=make.NOON)
 
     with ThreadPoolExecutor(10) as pool:
-        assert sum(pool.map(one, range(10))) == 3  # messages wait, and two come round each night
-    assert set(session.scalars(select(Job.key))) == {"messages:2026-03-02T04:00", "sweep:2026-03-02", "nightly:2026-03-02"}
+        assert sum(pool.map(one, range(10))) == 5  # messages wait, the diary grew, three come round each night
+    assert set(session.scalars(select(Job.key))) == {
+        *("messages:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
+        *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02"),
+    }
 
 
 def test_without_a_message_nobody_is_sent_for_messages(session):
     tick(session, at=make.NOON)
-    assert set(session.scalars(select(Job.kind))) == {"sweep", "nightly"}
+    assert set(session.scalars(select(Job.kind))) == {"checkpoint", "sweep", "nightly", "diary"}
 
 
 @pytest.mark.parametrize(
@@ -583,6 +587,34 @@ def test_run_twice_nightly__reminds_once_and_tells_the_same_result(session, tool
         results = session.scalars(select(Job.result)).all()
         assert all(result == {"expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0} for result in results)
         session.rollback()
+
+
+def test_run_twice_checkpoint__signs_once_and_writes_it_down_once(session, tools, tmp_path):
+    outside = replace(tools, heads=tmp_path / "heads.jsonl")
+    for _time in twice(session, outside, "checkpoint"):
+        written = checkpoints.written(outside.heads)
+        assert [one.genuine for one in written] == [True]
+        assert session.scalars(select(Checkpoint.seq)).all() == [written[0].seq]
+        session.rollback()
+    assert (outside.heads.stat().st_mode & 0o777) == 0o600
+    assert not checkpoints.news(session)
+
+
+def test_run_twice_diary__tells_the_same_of_the_same_chain(session, tools, house):
+    for _time in twice(session, tools, "diary"):
+        lines = session.scalar(select(func.count(Entry.id)))
+        results = session.scalars(select(Job.result)).all()
+        assert all(result == {"lines": lines, "broken": 0} for result in results)
+        assert set(session.scalars(select(Inspection.fault))) == {None}
+        session.rollback()
+    with meddling(house) as connection:
+        connection.execute(text("UPDATE entry SET actor = 'x' WHERE id = 2"))
+    enqueue(session, "diary", "again", {}, at=make.NOON)
+    session.commit()
+    run_due(tools, jobs.HANDLERS, most=1)
+    assert session.scalars(select(Job).where(Job.key == "again")).one().result == {"lines": 1, "broken": 1}
+    found = session.scalars(select(Inspection).order_by(Inspection.id.desc())).first()
+    assert (found.fault, found.seq, found.entry_id) == (Fault.CHANGED, 2, 2)
 
 
 def test_finished_jobs_are_forgotten_and_dead_ones_are_not(session, tools, ask, dead, clock):

@@ -149,7 +149,7 @@ def test_as_many_statements_for_many_rows_as_for_few(session, house, held):
             do(session, data, digest)
             session.commit()
         asked.append(len(seen))
-    assert asked[0] == asked[1] <= 4
+    assert asked[0] == asked[1] <= 8  # of them four for the chain of the diary
 
 
 # --- who, and what is handed in -----------------------------------------------------------------------------------

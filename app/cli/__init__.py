@@ -20,15 +20,16 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from flask_babel import force_locale
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import catalogue, clock, create_app, messages, schema
+from app import catalogue, chain, clock, create_app, messages, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
+from app.cli.diary import add_diary
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, seal_word
 from app.cli.ukeys import add_ukeys
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_proofs(add)
     add_ukeys(add)
+    add_diary(add)
     return parser
 
 
@@ -131,11 +133,18 @@ def init(_chosen: argparse.Namespace) -> None:
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
             schema.bring_to(db.engine)
+            begin_chain(db.session())
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
             fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
     print(f"Ready: {settings.home}")
+
+
+def begin_chain(session: Session) -> None:
+    """Lines from before the diary had a chain are the beginning of it."""
+    chain.begin(session)
+    session.commit()
 
 
 def fill_regions(session: Session, settings: Settings) -> None:
@@ -346,10 +355,22 @@ def _store_faults(settings: Settings) -> Iterator[str]:
     if stands != schema.newest():
         yield "The database is not up to date: run 'anguan init'."
         return
+    if settings.production and _may_rewrite_the_diary(settings):
+        yield "The server's database role may change the diary: give it one of its own ('anguan audit grant ROLE')."
     with create_app(settings).app_context():
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+
+
+def _may_rewrite_the_diary(settings: Settings) -> bool:
+    """On PostgreSQL; whoever holds SQLite's file holds it whole."""
+    engine = create_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            return engine.dialect.name == "postgresql" and schema.may_rewrite_the_diary(connection)
+    finally:
+        engine.dispose()
 
 
 def _production_faults(settings: Settings) -> Iterator[str]:

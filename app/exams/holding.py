@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.errors import NotFound, Refusal, Unmet
 from app.models import ExamNotice, ExamSignup
-from app.records import Entry
 from app.scope import Actor, reach
 from app.vocabulary import SCORED, Deed, Role, SignupState
 
@@ -79,6 +79,4 @@ def tell_diary(
     """One line for each sign-up that bulk statements touched: the session's own watch does not see those."""
     address = str(session.info.get("address") or "")[:45]
     always = {"at": at, "actor": actor.name[:130], "deed": deed, "table": "exam_signup", "address": address}
-    entries = [{**always, "row": str(row), "change": change} for row, change in changes]
-    if entries:
-        session.execute(insert(Entry), entries)
+    audit.keep(session, [{**always, "row": str(row), "change": change} for row, change in changes])

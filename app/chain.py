@@ -1,0 +1,208 @@
+"""The chain of the diary: every line sealed to the one before it, in the transaction that wrote it.
+
+Law: a link is made with its line, or neither is; links are numbered without a gap and never changed. Whoever lacks the
+house's keys can neither change a line, nor take one out, nor put one in, without the walk telling where. A cut at the end
+is told by ``checkpoints``.
+
+Links are made last of all, by the commit itself, so that their order is the order of the commits and their lock is held for
+as short as can be: every other lock of the transaction is taken by then, and nobody who holds this one waits for another.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, String, Text, cast, event, func, insert, select, type_coerce
+from sqlalchemy.orm import Session, SessionTransaction
+
+from app.db import keyring
+from app.records import Entry, Link
+from app.vocabulary import Fault
+
+LOCK = 0x616E67756B  # beside schema.LOCK
+BEFORE_THE_FIRST = "0" * 64
+SOME = 5_000  # lines read at once
+NEAR = 20_000  # so far around a broken place is looked for the line that belongs there
+
+# As they lie in the store: what no type of ours would read (a deed that is no word) must be told, not raised.
+STORED = (
+    *(Entry.id, type_coerce(Entry.at, String), Entry.actor, type_coerce(Entry.deed, String)),
+    *(Entry.table, Entry.row, cast(Entry.change, Text), Entry.address),
+)
+
+
+class Line(NamedTuple):
+    """A line of the diary as plain JSON, the same from either database and from an exported file."""
+
+    id: Any
+    at: Any
+    actor: Any
+    deed: Any
+    table: Any
+    row: Any
+    change: Any
+    address: Any
+
+
+class Head(NamedTuple):
+    """A place in the chain: everything up to ``seq`` is in ``hash``."""
+
+    seq: int
+    hash: str
+
+
+class Break(NamedTuple):
+    """The first place where the chain does not hold."""
+
+    fault: Fault
+    seq: int | None = None
+    entry_id: int | None = None
+    checkpoint: int | None = None
+
+
+START = Head(0, BEFORE_THE_FIRST)
+
+
+def line_of(stored: Sequence[Any]) -> Line:
+    """A row of ``STORED``."""
+    line = Line(*stored)
+    if isinstance(line.at, datetime):  # PostgreSQL's; SQLite keeps the very same text
+        line = line._replace(at=line.at.isoformat(" ", "microseconds"))
+    with suppress(TypeError, ValueError):  # not what we wrote, then, and hashed as it stands
+        line = line._replace(change=json.loads(line.change))
+    return line
+
+
+def hashed(previous: str, seq: int, line: Line) -> str:
+    """The seal of a line in its place."""
+    text = json.dumps(line, sort_keys=True, separators=(",", ":"), default=repr)
+    return keyring.mac(f"{previous}\n{seq}\n{text}".encode(), "entry.chain")
+
+
+# --- growing ------------------------------------------------------------------------------------------
+
+# By session, not in ``session.info``: that is handed on to sessions beside it, which have lines of their own.
+_unlinked: WeakKeyDictionary[Session, set[int]] = WeakKeyDictionary()
+
+
+def remember(session: Session, ids: Iterable[int]) -> None:
+    """Lines that the session's transaction has written and its commit is to link."""
+    if fresh := set(ids):
+        _unlinked.setdefault(session, set()).update(fresh)
+
+
+@event.listens_for(Session, "before_commit")
+def _link_what_was_written(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # a savepoint may still be undone with everything around it
+    session.flush()
+    if ids := _unlinked.get(session):
+        link(session.connection(), ids)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _forget(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        _unlinked.pop(session, None)
+
+
+def link(connection: Connection, ids: Collection[int]) -> None:
+    """Put these lines at the end of the chain, in the order of their numbers; what a savepoint has undone is not there."""
+    between = Entry.id.between(min(ids), max(ids))  # not IN: a transaction may have written thousands
+    stored = connection.execute(select(*STORED).where(between).order_by(Entry.id))
+    lines = [line_of(row) for row in stored if row[0] in ids]
+    if not lines:
+        return
+    if connection.dialect.name == "postgresql":  # SQLite has one writer, and this is it
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    seq, last = head(connection)
+    links = []
+    for line in lines:
+        seq, last = seq + 1, hashed(last, seq + 1, line)
+        links.append({"seq": seq, "entry_id": line.id, "hash": last})
+    connection.execute(insert(Link), links)
+
+
+def head(connection: Connection | Session) -> Head:
+    """The end of the chain; ``START`` where there is none yet."""
+    last = connection.execute(select(Link.seq, Link.hash).order_by(Link.seq.desc()).limit(1)).first()
+    return START if last is None else Head(*last)
+
+
+def begin(session: Session) -> int:
+    """Link the lines from before there was a chain, once: where one has begun, a line outside it is a fault. The caller
+    commits. How many lines there were.
+    """
+    connection, last, linked = session.connection(), 0, 0
+    if head(connection) != START:
+        return 0
+    while ids := set(connection.scalars(select(Entry.id).where(Entry.id > last).order_by(Entry.id).limit(SOME))):
+        link(connection, ids)
+        last, linked = max(ids), linked + len(ids)
+    return linked
+
+
+# --- walking ------------------------------------------------------------------------------------------
+
+
+class Linked(NamedTuple):
+    """A link as it lies in the store, and its line, if that is there."""
+
+    seq: int
+    entry_id: int
+    hash: str
+    line: Line | None
+
+
+def links(session: Session, after: int, *, most: int = SOME) -> list[Linked]:
+    """The next links after a number, with their lines."""
+    rows = session.execute(
+        select(Link.seq, Link.entry_id, Link.hash, *STORED)
+        .join(Entry, Entry.id == Link.entry_id, isouter=True)
+        .where(Link.seq > after)
+        .order_by(Link.seq)
+        .limit(most)
+    )
+    return [Linked(*row[:3], line_of(row[3:]) if row.id is not None else None) for row in rows]
+
+
+def follow(some: Iterable[Linked], at: Head) -> Iterator[Head | Break]:
+    """Step from ``at`` over some links; each place that holds, or the first that does not, and then no more."""
+    seq, last = at
+    for found in some:
+        seq += 1
+        if found.seq < seq:
+            yield Break(Fault.UNLINKED, found.seq, found.entry_id)
+        elif found.seq > seq:
+            yield Break(Fault.MISSING, seq)
+        elif found.line is None:
+            yield Break(Fault.MISSING, seq, found.entry_id)
+        elif hashed(last, seq, found.line) != found.hash:
+            yield Break(Fault.CHANGED, seq, found.entry_id)
+        else:
+            last = found.hash
+            yield Head(seq, last)
+            continue
+        return
+
+
+def named(session: Session, broken: Break, before: Head) -> Break:
+    """The same break by its better name: where a line from nearby fits the place, the order was changed."""
+    if broken.fault is not Fault.CHANGED or broken.seq is None or broken.entry_id is None:
+        return broken
+    around = Entry.id.between(broken.entry_id - NEAR, broken.entry_id + NEAR)
+    lines = map(line_of, session.execute(select(*STORED).where(around)))
+    fitting = {hashed(before.hash, broken.seq, line) for line in lines if line.id != broken.entry_id}
+    beside = select(Link.hash).where(Link.seq.between(broken.seq - NEAR, broken.seq + NEAR))
+    moved = any(one in fitting for one in session.scalars(beside))
+    return broken._replace(fault=Fault.MOVED) if moved else broken
+
+
+def outsider(session: Session) -> Break | None:
+    """The first line that no link holds."""
+    linked = select(Link.seq).where(Link.entry_id == Entry.id).exists()
+    number = session.scalar(select(func.min(Entry.id)).where(~linked))
+    return None if number is None else Break(Fault.UNLINKED, None, number)
