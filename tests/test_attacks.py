@@ -137,7 +137,8 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
     sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
                          received_at=at, by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
-    identity = Identity(account_id=account.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
+    keyholder = make.account(session, f"keyholder-{region}", VIEWER)
+    identity = Identity(account_id=keyholder.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
                         label=f"张三{words}"[:200], added_at=at, added_by=words[:130])  # fmt: skip
     session.add_all([step, back, board, signup, turned_down, message, job, sheet, identity])
     session.commit()
