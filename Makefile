@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types proof messages migration lock clean
+.PHONY: help run demo test lint types audit proof messages migration lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -35,6 +35,10 @@ lint: $(VENV)/test ## Style and floors
 types: $(VENV)/test ## Types
 	$(BIN)/mypy
 
+audit: $(VENV)/audit ## What is known against our own code (bandit) and our packages (pip-audit)
+	$(BIN)/bandit --quiet -c pyproject.toml -r app
+	$(BIN)/python tools/advisories.py
+
 proof: $(VENV)/test ## The slow proofs: kills, faults, load
 	$(BIN)/python -m pytest -m proof -q
 
@@ -50,7 +54,7 @@ migration: $(VENV)/test ## Draft the next migration from the models (MESSAGE=wha
 lock: ## Renew constraints.txt: the newest versions that pyproject.toml allows
 	rm -rf $(VENV)/lock
 	$(PYTHON) -m venv $(VENV)/lock
-	$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'setuptools>=68' '.[test]'
+	$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'setuptools>=68' '.[test,audit]'
 	$(VENV)/lock/bin/python -m pip --disable-pip-version-check freeze --all --exclude anguan --exclude pip > constraints.txt
 	rm -rf $(VENV)/lock build
 
@@ -76,4 +80,9 @@ $(VENV)/runtime: $(VENV)/python pyproject.toml constraints.txt
 $(VENV)/test: $(VENV)/runtime
 	@echo "Installing what the tests need (once) ..."
 	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[test]'
+	@touch $@
+
+$(VENV)/audit: $(VENV)/test
+	@echo "Installing what looks for weak spots (once) ..."
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[audit]'
 	@touch $@

@@ -116,6 +116,7 @@ class AccountScreen(Screen):
         item.enterprise_id = enterprise.id if enterprise else None
         held = db.session.scalars(select(FabRole).where(FabRole.name == role.value)).one()
         if item.roles != [held]:
+            desk.strong()
             item.roles = [held]
         if new:
             self._hand_out_password(item)

@@ -110,7 +110,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
         form, preview, ticket = SheetForm(), None, ""
         if form.validate_on_submit() and form.sheet.data is not None:
             try:
-                preview = holidays.read_year(db.session(), form.sheet.data.stream.read(), desk.actor())
+                preview = holidays.read_year(db.session(), desk.handed_in(form.sheet.data), desk.actor())
             except HouseError as no:
                 form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             else:

@@ -86,6 +86,7 @@ def _attach(
     actor.demand(Role.ENTERPRISE_CLERK)
     for owner in owners:
         _must_take(owner, kind, actor)
+    store.screen(data, filename)
     limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
     sound = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
     digest = store.put(sound.data)

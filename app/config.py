@@ -19,7 +19,7 @@ from flask_babel import lazy_gettext as _
 
 from app.clock import Calendar
 from app.errors import HouseError
-from app.vocabulary import Level, Term
+from app.vocabulary import Level, SecondFactor, Term
 
 CERTIFICATE_HEADER = "X-SSL-Client-Cert"
 AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
@@ -87,6 +87,7 @@ class Office:
     idle_minutes: int = 30
     officer_idle_minutes: int = 15  # of officers and administrators; never longer than idle_minutes
     session_hours: int = 10  # however busy
+    second_factor: SecondFactor = SecondFactor.OFF  # recommended for production: operating
     most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
     crl_required: bool = True  # who was revoked must be known before a certificate opens anything
@@ -195,6 +196,7 @@ ADJUSTABLE = (
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("second_factor", Section.SECURITY, _("A second factor is asked of"), _OWN),
     Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
     Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
@@ -251,6 +253,7 @@ class Settings:
     queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
     sms_token: str = field(default="", repr=False)
+    clamd: str = ""  # who looks for viruses in what is handed in; empty: nobody
     seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
     seal_token: str = field(default="", repr=False)
     seal_seconds: int = 10  # how long that service may take for one answer
@@ -355,6 +358,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
+        clamd=_clamd(environment.get("ANGUAN_CLAMD", "").strip()),
         seal_url=_of_scheme("ANGUAN_SEAL_URL", environment, "https", "http").rstrip("/"),
         seal_token=environment.get("ANGUAN_SEAL_TOKEN", ""),
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
@@ -438,6 +442,12 @@ def _agent(environment: Mapping[str, str]) -> str:
     return url
 
 
+def _clamd(address: str) -> str:
+    if address and not re.fullmatch(r"/\S+|tcp://([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?", address):
+        raise BadSetting("ANGUAN_CLAMD must be tcp://host:port, or the path of clamd's socket.")
+    return address
+
+
 def _truth(text: str) -> bool:
     return text.strip().lower() in {"1", "true", "yes", "on"}
 
@@ -451,6 +461,10 @@ def _level(text: str) -> Level:
     return Level(text.strip())  # type: ignore[call-arg]
 
 
+def _second_factor(text: str) -> SecondFactor:
+    return SecondFactor(text.strip())  # type: ignore[call-arg]
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
 
@@ -459,7 +473,11 @@ def _kind(value: Value) -> type:
     return type(value)
 
 
-_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, Level: _level, tuple: _numbers}
-_WANTED = {int: "a whole number", Level: "province or prefecture", tuple: "whole numbers between commas"}
+_READERS: dict[type, Callable[[str], Any]] = {
+    str: str, int: int, bool: _switch, Level: _level, SecondFactor: _second_factor, tuple: _numbers,
+}  # fmt: skip
+_WANTED = {
+    int: "a whole number", Level: "province or prefecture", SecondFactor: "off, operating or always", tuple: "whole numbers between commas",
+}  # fmt: skip
 _PLAIN = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

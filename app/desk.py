@@ -11,11 +11,13 @@ from typing import Any, cast
 from flask import current_app, g, request
 from flask_login import current_user
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 
-from app import audit, clock, gateways
+from app import audit, clock, gateways, visits
 from app.certificates.seal.provider import SealProvider
 from app.config import Office, Settings
 from app.db import db, only_reading, reading
+from app.errors import NotStrong
 from app.models import Account
 from app.parameters import office_at, office_of, pasts_of
 from app.scope import NOBODY, Actor
@@ -49,7 +51,14 @@ def office_then(at: datetime) -> Office:
 
 
 def store() -> Store:
-    return Store(settings().blobs)
+    return Store(settings().blobs, gateways.scanner_of(settings()))
+
+
+def handed_in(file: FileStorage) -> bytes:
+    """The bytes of a file that was sent along, if whoever looks for viruses has nothing against them."""
+    data = file.stream.read()
+    store().screen(data, file.filename or "")
+    return data
 
 
 def seal() -> SealProvider:
@@ -92,6 +101,12 @@ def actor_of(account: Account) -> Actor:
 def address() -> str:
     """Where the request comes from, as far as trusted proxies tell (``ANGUAN_TRUSTED_PROXIES``)."""
     return request.remote_addr or ""
+
+
+def strong() -> None:
+    """Before the riskiest deeds: demand that the second factor was shown a short while ago, where one is asked for."""
+    if visits.owes_second(current_user, office()) and not visits.is_strong(g.visit, at=moment()):
+        raise NotStrong
 
 
 @contextmanager

@@ -54,6 +54,17 @@ class NotAllowed(HouseError):
     sentence = _("You may not do this with your account.")
 
 
+class NotStrong(NotAllowed):
+    """The riskiest deeds want the second factor again; whoever shows it may go on."""
+
+    code = "not-strong"
+    sentence = _("For this, your second factor is asked for again. Nothing was done. Please show it, then do this once more.")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = (Refusal(self.code, self.sentence, place=Place("second")),)
+
+
 class NotFound(HouseError):
     """Nothing there, or nothing that this actor may know of: the two are never told apart."""
 

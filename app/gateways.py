@@ -1,23 +1,28 @@
-"""Who is asked outside the house, as the settings say: a carrier of text messages, a service that keeps the seal.
+"""Who is asked outside the house, as the settings say: a carrier of text messages, a service that keeps the seal, ClamAV.
 
 Law: a gateway answers or raises within its patience; what it raises never holds its token, and what it sends no more than
 it needs: of a certificate, the digest.
 """
 
 import json
+import re
+import socket
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from app.certificates.seal.authority import EmbeddedSeal
 from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, SealProvider, Suite
 from app.config import Settings
 from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
+from app.storage import ScannerAway
 from app.ukey.trust import LARGEST_LIST
 
 LONGEST_ANSWER = 64 * 1024
@@ -164,3 +169,64 @@ def _fetched(url: str) -> bytes:
     with build_opener(_Straight).open(request, timeout=LIST_SECONDS) as answer:
         data: bytes = answer.read(LARGEST_LIST + 1)
         return data
+
+
+# --- viruses ------------------------------------------------------------------------------------------------
+
+AT_A_TIME = 256 * 1024
+VERDICT = re.compile(r"stream: (?:OK|([\x21-\x7e]{1,100}) FOUND)")
+
+
+@dataclass(frozen=True, slots=True)
+class Clamd:
+    """ClamAV's daemon at ``tcp://host:port`` or a socket in the file system. The bytes go there and nothing else."""
+
+    address: str
+    seconds: int = 10  # for the whole of one question
+
+    def __call__(self, data: bytes) -> str:
+        """The name of the virus, or nothing. ``ScannerAway`` for every other answer, and for none."""
+        pieces = (data[start : start + AT_A_TIME] for start in range(0, len(data), AT_A_TIME))
+        said = self._asked(b"zINSTREAM\0", *(len(piece).to_bytes(4, "big") + piece for piece in pieces), bytes(4))
+        verdict = VERDICT.fullmatch(said)
+        if verdict is None:
+            raise ScannerAway(said)
+        return verdict[1] or ""
+
+    def answers(self) -> bool:
+        try:
+            return self._asked(b"zPING\0") == "PONG"
+        except ScannerAway:
+            return False
+
+    def _asked(self, *said: bytes) -> str:
+        until = monotonic() + self.seconds
+        try:
+            with self._connected() as line:
+                for piece in said:
+                    line.settimeout(max(0.01, until - monotonic()))
+                    line.sendall(piece)
+                answer = b""
+                while len(answer) < 1024 and b"\0" not in answer:
+                    line.settimeout(max(0.01, until - monotonic()))
+                    heard = line.recv(1024)
+                    if not heard:
+                        break
+                    answer += heard
+        except OSError as fault:  # time-outs, too
+            raise ScannerAway(type(fault).__name__) from None
+        return answer.partition(b"\0")[0].decode("ascii", "replace").strip()
+
+    def _connected(self) -> socket.socket:
+        if self.address.startswith("/"):
+            line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            line.settimeout(self.seconds)
+            line.connect(self.address)
+            return line
+        where = urlsplit(self.address)
+        return socket.create_connection((where.hostname or "", where.port or 3310), self.seconds)
+
+
+def scanner_of(settings: Settings) -> Callable[[bytes], str] | None:
+    """Whoever looks for viruses in what is handed in; nobody, unless the settings name one."""
+    return Clamd(settings.clamd) if settings.clamd else None

@@ -141,7 +141,7 @@ def _read(form: ListForm) -> Reading:
     most = desk.office().largest_check
     if form.sheet.data is None:
         return sheets.read_text(form.pairs.data or "", COLUMNS, most_rows=most)
-    data = form.sheet.data.stream.read()
+    data = desk.handed_in(form.sheet.data)
     if data.startswith(b"PK"):
         return sheets.read(data, COLUMNS, most_rows=most, limits=SMALL)
     return sheets.read_text(data, COLUMNS, most_rows=most)

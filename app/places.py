@@ -30,6 +30,7 @@ PAGES: dict[str, Callable[[int | None], Target]] = {
     "qualification": _qualification,
     "filing": lambda row: ("FilingView.edit", {"filing_id": row}),
     "correction": lambda row: ("CorrectionView.edit", {"application_id": row}),
+    "second": lambda _row: ("SecondView.choose", {}),
     "signup": lambda row: ("NoticeScreen.signup", {"notice_id": row}),
 }
 

@@ -215,7 +215,10 @@ class SealView(BaseView):  # type: ignore[misc]
         if not form.validate_on_submit():
             return self._page(form, status=422)
         assert form.paper.data is not None  # noqa: S101 - the field is needed
-        data = form.paper.data.read()
+        try:
+            data = desk.handed_in(form.paper.data)
+        except HouseError as no:
+            return self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
         verdict = verify(data, trusted(desk.settings().seals), at=desk.moment())
         kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=desk.today())
         return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)

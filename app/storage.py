@@ -24,7 +24,18 @@ from flask_babel import lazy_gettext as _
 from app.errors import HouseError
 from app.pictures import AT_ONCE, Flaw, Limits, drawn_anew, stands_alone, thumbnail
 
-__all__ = ["LIMITS", "FileMissing", "FileRefused", "Limits", "Sound", "Store", "display_name", "inspect", "thumbnail"]
+__all__ = [
+    "LIMITS",
+    "FileMissing",
+    "FileRefused",
+    "Limits",
+    "ScannerAway",
+    "Sound",
+    "Store",
+    "display_name",
+    "inspect",
+    "thumbnail",
+]
 
 LIMITS = Limits()
 
@@ -47,6 +58,10 @@ class FileRefused(HouseError):
     """The file cannot be kept. ``code`` says why, ``sentence`` names the file and says what to do."""
 
     code = "file-refused"
+
+
+class ScannerAway(Exception):
+    """Whoever looks for viruses does not answer, or not in a way that can be understood."""
 
 
 class FileMissing(HouseError):
@@ -74,6 +89,12 @@ SENTENCES: dict[str, Callable[..., object]] = {
         "%(name)s: this is not a JPG, PNG or PDF file.", **f),
     "file-two-in-one": lambda **f: _(
         "%(name)s: a web page or another file is hidden in this one. Please scan the paper anew.", **f),
+    "file-infected": lambda **f: _(
+        "%(name)s: the virus checker found %(what)s in it, so it was not taken. Please check your computer, then scan the "
+        "paper anew.", **f),
+    "file-unchecked": lambda **f: _(
+        "%(name)s: files cannot be checked for viruses at the moment, so none are taken. Please try again in a few "
+        "minutes.", **f),
     "image-too-large": lambda **f: _(
         "%(name)s: the picture has %(width)s × %(height)s points, more than can be handled. "
         "Please scan at 300 dpi.", **f),
@@ -125,9 +146,12 @@ def inspect(data: bytes, filename: str, *, photo: bool, limits: Limits = LIMITS)
     try:
         return _sound(data, filename, photo, limits)
     except Flaw as flaw:
-        name = _cleaned(filename)[-LONGEST_NAME:] or NAMELESS
-        sentence = SENTENCES[flaw.code](name=name, **flaw.figures)
-        raise FileRefused(sentence, code=flaw.code) from None
+        raise _refused(filename, flaw.code, **flaw.figures) from None
+
+
+def _refused(filename: str, code: str, **figures: object) -> FileRefused:
+    name = _cleaned(filename)[-LONGEST_NAME:] or NAMELESS
+    return FileRefused(SENTENCES[code](name=name, **figures), code=code)
 
 
 def _sound(data: bytes, filename: str, photo: bool, limits: Limits) -> Sound:
@@ -267,13 +291,30 @@ class Store:
     Nothing is removed but by the sweeper: two papers may share one object, so the end of a row is never the
     end of its bytes. Write the object first and commit the row afterwards; ``put`` renews the time of an
     object that is already there, and ``remove`` spares what is new, so that no row ever points to nothing.
+
+    ``scan`` names the virus in a file, or nothing, or raises ``ScannerAway``; without one nobody is asked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scan: Callable[[bytes], str] | None = None) -> None:
         self.folder = folder
+        self.scan, self.unasked = scan, False
         self.incoming = folder / INCOMING
         self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
+
+    def screen(self, data: bytes, filename: str) -> None:
+        """Raise ``FileRefused`` unless whoever looks for viruses has nothing against this file: no answer is a no."""
+        if self.scan is None:
+            return
+        try:
+            if self.unasked:  # the other files of a form must not wait for one silence each
+                raise ScannerAway
+            found = self.scan(data)
+        except ScannerAway:
+            self.unasked = True
+            raise _refused(filename, "file-unchecked") from None
+        if found:
+            raise _refused(filename, "file-infected", what=found)
 
     def put(self, data: bytes) -> str:
         """The digest, once the bytes are safe on the disk; or ``OSError``, and nothing is left behind."""

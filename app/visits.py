@@ -15,9 +15,10 @@ from app.config import Office
 from app.db import apart, keyring
 from app.gatebook import Visit
 from app.models import Account
-from app.vocabulary import OPERATING, Ending, Way
+from app.vocabulary import OPERATING, Ending, SecondFactor, Way
 
 TOUCHED = timedelta(minutes=1)  # how exactly it is known when somebody was last here
+STRONG_FOR = timedelta(minutes=15)  # before the riskiest deeds the second factor is asked for again
 KEPT = timedelta(days=180)  # after the end; as long as the diary at least
 ADDRESS, AGENT = 45, 200  # as their columns are wide
 
@@ -67,11 +68,27 @@ def over(visit: Visit, office: Office, *, at: datetime) -> Ending | None:
     return None if visit.account.is_active else Ending.SWITCHED_OFF
 
 
+def owes_second(account: Account, office: Office) -> bool:
+    """Whether a password alone does not let this account in."""
+    if office.second_factor is SecondFactor.OPERATING:
+        return operates(account)
+    return office.second_factor is SecondFactor.ALWAYS
+
+
+def operates(account: Account) -> bool:
+    held = {role.name for role in account.roles}
+    return not held.isdisjoint(role.value for role in OPERATING)
+
+
+def is_strong(visit: Visit, *, at: datetime) -> bool:
+    """Whether a second factor was shown a short while ago."""
+    return visit.strong_at is not None and at - visit.strong_at <= STRONG_FOR
+
+
 def idle_limit(account: Account, office: Office) -> timedelta:
     """Whoever decides is given less time: nobody else shall find an officer's page open."""
-    held = {role.name for role in account.roles}
-    officer = not held.isdisjoint(role.value for role in OPERATING)
-    return timedelta(minutes=min(office.idle_minutes, office.officer_idle_minutes) if officer else office.idle_minutes)
+    shorter = min(office.idle_minutes, office.officer_idle_minutes)
+    return timedelta(minutes=shorter if operates(account) else office.idle_minutes)
 
 
 def touch(engine: Engine, number: int, *, at: datetime) -> None:

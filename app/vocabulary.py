@@ -366,6 +366,14 @@ class IdentityKind(Term):
     CERTIFICATE = "certificate", _("Digital certificate")
 
 
+class SecondFactor(Term):
+    """Who shows more than a password when signing in with one, and again before the riskiest deeds."""
+
+    OFF = "off", _("nobody")
+    OPERATING = "operating", _("officers and administrators")
+    ALWAYS = "always", _("everybody")
+
+
 class Ending(Term):
     """Why a session is over; whoever finds themselves at the gate is told."""
 
@@ -392,6 +400,7 @@ class ChallengeKind(Term):
     SMS_RESET = "sms_reset", _("Code for a new password")
     SMS_REGISTER = "sms_register", _("Code for a registration")
     SMS_SECOND = "sms_second", _("Code as a second factor")
+    SECOND = "second", _("Second factor, after the password")
     CERTIFICATE = "certificate", _("Signature with a certificate")
     CERTIFICATE_SECOND = "certificate_second", _("Signature as a second factor")
     CERTIFICATE_BIND = "certificate_bind", _("Signature that binds a certificate")

@@ -1,4 +1,4 @@
-"""Who is asked outside the house: the carrier of messages and the keeper of the seal, each behind a real socket."""
+"""Who is asked outside the house: the carrier of messages, the keeper of the seal and ClamAV, each behind a real socket."""
 
 import hashlib
 import socket
@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from app.certificates.seal.authority import EmbeddedSeal
 from app.certificates.seal.provider import NoSuchSeal, SealAway, Suite
 from app.config import BadSetting, Keys, Settings, make_keys, read_settings
-from app.gateways import HttpGateway, RemoteSeal, gateway_of, seal_of
+from app.gateways import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
 from app.messages import ConsoleGateway, FileGateway
+from app.storage import ScannerAway
 from tests import make
 from tests.carrier import carrier
+from tests.clamd import EICAR, clamd
 from tests.seals import embedded, service
 
 AT = make.NOON
@@ -175,3 +177,53 @@ def test_the_settings_say_whose_seal_it_is_and_only_a_lawful_one_is_no_demonstra
     assert seal_of(asked) == RemoteSeal("https://seal.example", "t", 3, demonstration=True)
     assert not seal_of(replace(asked, seal_lawful=True)).demonstration
     assert "'t'" not in repr(asked)
+
+
+# --- viruses --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["port", "socket"])
+def test_a_file_goes_to_clamd_whole_and_its_word_counts(tmp_path, by):
+    with clamd(str(tmp_path / "clamd") if by == "socket" else "") as daemon:
+        ask = Clamd(daemon.address)
+        large = bytes(range(256)) * 3000  # more than one piece
+        assert [ask(data) for data in (b"", b"x", large, large + EICAR)] == ["", "", "", "Eicar-Signature"]
+        assert daemon.asked == [b"", b"x", large, large + EICAR]
+        assert ask.answers()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"\0", b"OK\0", b"stream: ", b"stream:  FOUND\0", b"INSTREAM size limit exceeded. ERROR\0",
+     b"stream: <script> alert FOUND\0", b"\xff" * 5000, b"stream: OK\r\nstream: Evil FOUND\0", b"UNKNOWN COMMAND\0"],
+)  # fmt: skip
+def test_whatever_is_no_plain_verdict_is_none(said):
+    with clamd() as daemon:
+        daemon.says = said
+        with pytest.raises(ScannerAway):
+            Clamd(daemon.address)(b"x")
+
+
+def test_a_clamd_that_is_down_or_silent_is_away_within_its_patience(tmp_path):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        for address in (f"tcp://127.0.0.1:{closed.getsockname()[1]}", str(tmp_path / "nothing"), "tcp://no.invalid:3310"):
+            with pytest.raises(ScannerAway):
+                Clamd(address)(b"x")
+            assert not Clamd(address).answers()
+    with clamd() as daemon:
+        daemon.silent = True
+        with pytest.raises(ScannerAway):
+            Clamd(daemon.address, seconds=0.2)(b"x")
+
+
+@pytest.mark.parametrize("address", ["clamd", "http://x", "tcp://", "tcp://a b:1", "tcp://x:99999999", "unix:/run/x", "./x"])
+def test_an_address_that_clamd_cannot_have_is_refused(monkeypatch, tmp_path, address):
+    make_keys(tmp_path)
+    with pytest.raises(BadSetting, match="ANGUAN_CLAMD"):
+        read_settings({"ANGUAN_HOME": str(tmp_path), "ANGUAN_CLAMD": address})
+
+
+def test_without_a_setting_nobody_is_asked():
+    assert scanner_of(SETTINGS) is None
+    assert scanner_of(replace(SETTINGS, clamd="/run/clamd")) == Clamd("/run/clamd")

@@ -40,8 +40,8 @@ class RosterView(BaseView):  # type: ignore[misc]
         """The upload, and after it the dry run."""
         form, preview, ticket = RosterForm(), None, ""
         if form.validate_on_submit() and form.sheet.data is not None:
-            data = form.sheet.data.stream.read()
             try:
+                data = desk.handed_in(form.sheet.data)
                 preview = read_people(db.session(), data, desk.actor())
             except HouseError as no:
                 form.sheet.errors = [refusal.sentence for refusal in no.refusals]

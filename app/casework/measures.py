@@ -38,11 +38,12 @@ class MeasuresView(BaseView):  # type: ignore[misc]
     @door("/", "GET", "POST")
     def mass(self) -> Response:
         """The upload, and after it the dry run."""
+        desk.strong()
         form = SheetForm()
         if not form.validate_on_submit() or form.sheet.data is None:
             return self._page(form)
-        data = form.sheet.data.stream.read()
         try:
+            data = desk.handed_in(form.sheet.data)
             planned = plan(db.session(), data, desk.actor(), on=desk.today(), office=desk.office())
         except HouseError as no:
             return self._refused(form, no)
@@ -55,6 +56,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
     @permission_name("mass")  # type: ignore[untyped-decorator]
     def confirm(self) -> Response:
         """All rows that can be done, in one transaction."""
+        desk.strong()
         form, at = SheetForm(formdata=None), desk.moment()
         try:
             file, digest = _redeemed(request.form.get("ticket", ""))

@@ -38,7 +38,7 @@ from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.errors import HouseError
-from app.gateways import gateway_of, seal_of
+from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.identity import parse_credit_code
 from app.login.password import find, normal, weaknesses
@@ -51,7 +51,7 @@ from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
-from app.vocabulary import LegacyKind, Role
+from app.vocabulary import LegacyKind, Role, SecondFactor
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -338,6 +338,8 @@ def faults(settings: Settings) -> Iterator[str]:
             yield f"{path} can be read by others: chmod {mode} it."
     if not os.access(settings.blobs, os.W_OK):
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if settings.clamd and not Clamd(settings.clamd).answers():
+        yield "ClamAV does not answer (ANGUAN_CLAMD): every upload would be refused."
     if (word := seal_word(settings)) != "ready":
         yield f"E-certificates cannot be sealed: {word}."
     elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
@@ -361,6 +363,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
+            yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
 
 
 def _may_rewrite_the_diary(settings: Settings) -> bool:
@@ -457,7 +461,7 @@ def import_legacy(chosen: argparse.Namespace) -> None:
     with _voice(settings)("zh"):
         office = office_of(db.session(), settings.office)
         db.session.remove()  # SQLite has one writer
-        for line in take_over(db.engine, Store(settings.blobs), sheet, office):
+        for line in take_over(db.engine, Store(settings.blobs, scanner_of(settings)), sheet, office):
             print(line)
 
 

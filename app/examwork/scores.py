@@ -70,8 +70,8 @@ class ScoreView(BaseView):  # type: ignore[misc]
         if file is None:
             large = (request.content_length or 0) > LARGEST
             return self._page(notice, form, status=413 if large else 422)
-        data = file.stream.read()
         try:
+            data = desk.handed_in(file)
             preview = exams.read_scores(db.session(), notice_id, data, desk.actor(), at=desk.moment())
         except HouseError as no:
             return self._refused(notice_id, no)

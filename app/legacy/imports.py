@@ -60,6 +60,7 @@ def receive(
     Raises ``SheetRefused`` for what is no workbook of a sensible size.
     """
     actor.demand(Role.ADMIN)
+    store.screen(data, filename)
     examine(data, LIMITS)
     course = LegacyImport(
         kind=kind,

@@ -6,7 +6,7 @@ without ending its sessions in the same flush (``visits``); bulk statements on a
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import flash, request
@@ -17,15 +17,18 @@ from flask_login import login_user, logout_user
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
-from app import audit, clock, desk, visits
+from app import audit, challenges, clock, desk, visits
 from app.clock import office_time
+from app.db import keyring
 from app.errors import NotAllowed, Refusal, Unmet
 from app.login import presession
 from app.models import Account, Enterprise
-from app.vocabulary import Deed, Ending, Registration, Role, Way
+from app.vocabulary import ChallengeKind, Deed, Ending, Registration, Role, Way
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
 KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session
+STRONG = (Way.CERTIFICATE, Way.LICENCE)  # something one holds and something one knows, at once
+SECOND_WITHIN = timedelta(minutes=10)
 ENDING: Mapping[Ending, tuple[str, ...]] = {  # the first that fits is why
     Ending.SWITCHED_OFF: ("active",),
     Ending.PASSWORD_CHANGED: ("password",),
@@ -46,22 +49,40 @@ class NotAdmitted(NotAllowed, Unmet):
     """Somebody proved who they are, and may not come in all the same. Carries every reason."""
 
 
-def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> None:
-    """Open a fresh session for the proved account and write it down; raises ``NotAdmitted``. The caller commits.
+def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool:
+    """Let the proved account in; False if it owes a second factor first (``second``). Raises ``NotAdmitted``.
 
-    A lock after wrong passwords is no matter of this place: it bars guessing, not the other ways in.
+    A lock after wrong passwords is no matter of this place: it bars guessing, not the other ways in. The caller commits.
     """
+    if refusals := tuple(objections(proof.account)):
+        raise NotAdmitted(refusals)
+    if proof.way is Way.PASSWORD and visits.owes_second(proof.account, desk.office()):
+        browser, kind = presession.open_browser(), ChallengeKind.SECOND
+        challenges.void(session, kind, browser=browser)
+        given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
+        challenges.begin(session, kind, browser, at=at, lasts=SECOND_WITHIN, **given)
+        return False
+    let_in(session, proof, at=at, address=address)
+    return True
+
+
+def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: datetime, address: str) -> None:
+    """Open a fresh session and write it down, with the ``second`` factor if one was shown. Raises ``NotAdmitted``."""
     account = proof.account
-    if refusals := tuple(objections(account)):
+    if refusals := tuple(objections(account)):  # once more: minutes may lie between two factors
         raise NotAdmitted(refusals)
     account.login_count = (account.login_count or 0) + 1
     account.fail_login_count = 0
     account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
-    audit.note(
-        session, account.get_full_name(), Deed.SIGN_IN, account, change={"way": proof.way.value}, at=at, address=address
-    )
-    strong = proof.way is Way.CERTIFICATE  # a key that one has, and its PIN
+    how = {"way": proof.way.value} | ({"second": second.value} if second else {})
+    audit.note(session, account.get_full_name(), Deed.SIGN_IN, account, change=how, at=at, address=address)
+    strong = second is not None or proof.way in STRONG
     open_session(session, account, proof.way, at=at, address=address, strong=strong)
+
+
+def password_mark(account: Account) -> str:
+    """By which it is seen that a password has not changed since it was shown."""
+    return str(keyring.digest(account.password or "", "challenge.password"))
 
 
 def open_session(session: Session, account: Account, way: Way, *, at: datetime, address: str, strong: bool = False) -> None:

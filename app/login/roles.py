@@ -130,6 +130,7 @@ ANONYMOUS: Mapping[str, str] = {
     "ops.readyz": "asked by machines that watch the house; says what is missing, not why",
     # the gate
     "SignInView.login": "the gate itself",
+    "SecondView.choose": "between password and second factor nobody is inside yet; only the browser that showed one",
     "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
     # the public counter
     "FrontPage.index": "the office's front page",

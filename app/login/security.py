@@ -25,6 +25,7 @@ from app.errors import HouseError, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password, presession
 from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session
+from app.login.second import SecondView
 from app.models import Account
 from app.screens.shelter import own_page
 from app.vocabulary import Deed, Ending
@@ -66,10 +67,11 @@ class SignInView(AuthDBView):  # type: ignore[misc]
         if not form.validate_on_submit():
             return self._page(form, status=422 if form.is_submitted() else 200)
         try:
-            self._sign_in(form)
+            inside = self._sign_in(form)
         except (password.WrongPassword, NotAdmitted, TooMany) as no:
             return self._page(form, no, status=no.status)
-        return redirect(landing(request.args.get("next", "")))
+        wish = landing(request.args.get("next", ""))
+        return redirect(wish if inside else url_for("SecondView.choose", next=wish))
 
     @expose("/logout/", methods=["POST"])  # type: ignore[untyped-decorator]
     def logout(self) -> Response:
@@ -88,7 +90,8 @@ class SignInView(AuthDBView):  # type: ignore[misc]
                 flash(said, "warning")
         return redirect(url_for("SignInView.login"))
 
-    def _sign_in(self, form: SignInForm) -> None:
+    def _sign_in(self, form: SignInForm) -> bool:
+        """True if the account is inside now, False if it owes a second factor."""
         session, at, address = db.session(), desk.moment(), desk.address()
         session.rollback()  # guesses are charged beside this session, which must hold no lock meanwhile
         try:
@@ -96,13 +99,14 @@ class SignInView(AuthDBView):  # type: ignore[misc]
                 session, db.engine, form.username.data, form.password.data,
                 office=desk.office(), at=at, address=address,
             )  # fmt: skip
-            admit(session, proof, at=at, address=address)
+            inside = admit(session, proof, at=at, address=address)
         except HouseError as no:
             session.rollback()
             if not isinstance(no, TooMany):  # an address that floods shall not flood the diary as well
                 _note_failure(session, form.username.data, no)
             raise
         session.commit()
+        return inside
 
     def _page(self, form: SignInForm, no: HouseError | None = None, *, status: int = 200) -> Response:
         page = self.render_template(
@@ -180,9 +184,10 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
     userstatschartview = None
 
     def register_views(self) -> None:
-        """Our two doors only: no API login, no registration, no stock pages for users and roles."""
+        """Our own doors only: no API login, no registration, no stock pages for users and roles."""
         self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
         self.appbuilder.add_view_no_menu(OwnPasswordView)
+        self.appbuilder.add_view_no_menu(SecondView)
         current_app.after_request(presession.write)
         current_app.jinja_env.globals.update(
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask_babel import get_locale, gettext
@@ -22,6 +23,7 @@ from werkzeug.wrappers import Response
 from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
+from app.places import url_of
 from app.screens import shelter
 from app.screens.links import Link, shown, tone
 
@@ -189,7 +191,9 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
-def say_no(status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True) -> Response:
+def say_no(
+    status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True, cure: str = ""
+) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
     if wants_json():
         said = [str(sentence) for sentence in sentences]
@@ -197,7 +201,7 @@ def say_no(status: int, title: object, sentences: list[object], *, code: str = "
         answer.status_code = status
         return answer
     layout = "frame.html" if reader() else "gate.html"
-    page = render_template("error.html", layout=layout, status=status, title=title, sentences=sentences, back=back)
+    page = render_template("error.html", layout=layout, status=status, title=title, sentences=sentences, back=back, cure=cure)
     return make_response(page, status)
 
 
@@ -212,7 +216,9 @@ def _csrf_lost(_error: CSRFError) -> Response:
 def _house_says_no(no: HouseError) -> Response:
     _undo()
     title = SAYINGS.get(no.status, (_("This cannot be done"), ""))[0]
-    answer = say_no(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code)
+    here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
+    cure = next(filter(None, (url_of(refusal.place, back=shelter.own_page(here)) for refusal in no.refusals)), "")
+    answer = say_no(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code, cure=cure)
     if isinstance(no, TooMany):
         answer.headers["Retry-After"] = str(no.retry_after)
     return answer

@@ -118,6 +118,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
     def passwords(self, import_id: int) -> Response:
         """领取: once. Afterwards only the enterprises know them."""
         _course(import_id)
+        desk.strong()
         session, store, at = db.session(), desk.store(), desk.moment()
         try:
             data, gone = legacy.fetch_passwords(session, store, import_id, desk.actor(), at=at)

@@ -24,7 +24,7 @@ def upgrade() -> None:
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('made_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
-    sa.CheckConstraint("kind IN ('picture', 'sms_sign_in', 'sms_reset', 'sms_register', 'sms_second', 'certificate', 'certificate_second', 'certificate_bind', 'licence')", name='ck_challenge_kind'),
+    sa.CheckConstraint("kind IN ('picture', 'sms_sign_in', 'sms_reset', 'sms_register', 'sms_second', 'second', 'certificate', 'certificate_second', 'certificate_bind', 'licence')", name='ck_challenge_kind'),
     sa.CheckConstraint("state IN ('new', 'scanned', 'confirmed', 'rejected', 'consumed')", name='ck_challenge_state'),
     sa.CheckConstraint('length(id) = 32', name='ck_challenge_id_length'),
     sa.CheckConstraint('tries >= 0', name='ck_challenge_tries'),

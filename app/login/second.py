@@ -1,0 +1,116 @@
+"""The second factor: what is shown besides the password, at the gate and again before the riskiest deeds.
+
+Law: after the password alone there is no session, only a challenge that this browser owes; it is used up once, while the
+password is still the same. A second way registers itself here (``offer``), proves whose it is, and says so (``shown``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import g, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import no_cache
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from app import audit, challenges, desk, visits
+from app.db import db
+from app.errors import NotAllowed
+from app.gatebook import Challenge
+from app.login import presession
+from app.login.admit import Proof, let_in, password_mark
+from app.models import Account
+from app.screens.shelter import own_page
+from app.vocabulary import ChallengeKind, ChallengeState, Deed, Way
+
+
+@dataclass(frozen=True, slots=True)
+class SecondWay:
+    """One way to show a second factor: its page, and whether this account has what it takes."""
+
+    way: Way
+    label: object
+    icon: str
+    endpoint: str  # of a page that opens by GET and takes ``next``
+    offered: Callable[[Account], bool]
+
+
+WAYS: dict[Way, SecondWay] = {}
+
+
+def offer(way: SecondWay) -> None:
+    """Called by the room of a second way as it hangs its door."""
+    WAYS[way.way] = way
+
+
+class NothingOwed(NotAllowed):
+    """The second factor came too late, or nobody had shown a password."""
+
+    code = "no-second-owed"
+    sentence = _("The first step of the sign-in has expired. Please sign in with your password again.")
+
+
+def ower(session: Session, *, at: datetime) -> Account:
+    """Who owes a second factor in this browser: the one inside, or who has shown the password just now."""
+    if current_user.is_authenticated:
+        return session.get_one(Account, current_user.id)
+    owed = _owed(session, at)
+    account = session.get(Account, owed.account_id) if owed is not None else None
+    if owed is None or account is None or (owed.evidence or {}).get("password") != password_mark(account):
+        raise NothingOwed
+    return account
+
+
+def shown(session: Session, account: Account, way: Way, *, at: datetime, address: str) -> None:
+    """This account's second factor was shown in this browser: it is let in, or its session counts as strong anew.
+
+    Raises ``NothingOwed`` for an account that owes none here, and for whoever comes second. The caller commits.
+    """
+    if ower(session, at=at).id != account.id:
+        raise NothingOwed
+    if current_user.is_authenticated:
+        visits.strengthen(session, g.visit.id, at=at)
+        name = account.get_full_name()
+        audit.note(session, name, Deed.SIGN_IN, account, change={"again": way.value}, at=at, address=address)
+        return
+    owed, browser = _owed(session, at), presession.browser()
+    steps = (ChallengeState.NEW, ChallengeState.CONSUMED)
+    kind = ChallengeKind.SECOND
+    if owed is None or not challenges.advance(session, owed.id, kind, *steps, at=at, browser=browser):
+        raise NothingOwed
+    let_in(session, Proof(account, Way.PASSWORD), second=way, at=at, address=address)
+
+
+def _owed(session: Session, at: datetime) -> Challenge | None:
+    browser = presession.browser()
+    wanted = select(Challenge).where(
+        Challenge.kind == ChallengeKind.SECOND, Challenge.browser == browser,
+        Challenge.state == ChallengeState.NEW, Challenge.expires_at > at,
+    )  # fmt: skip
+    return session.scalars(wanted.order_by(Challenge.made_at.desc())).first() if browser else None
+
+
+class SecondView(BaseView):  # type: ignore[misc]
+    """Which second factor is to be shown."""
+
+    route_base = "/login/second"
+    default_view = "choose"
+
+    @expose("/")  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def choose(self) -> Response:
+        session, wish = db.session(), own_page(request.args.get("next", ""))
+        try:
+            account = ower(session, at=desk.moment())
+        except NothingOwed:
+            return redirect(url_for("SignInView.login", next=wish or None))
+        ways = [way for way in WAYS.values() if way.offered(account)]
+        page = self.render_template(
+            "login/second.html", title=gettext("Second factor"), ways=ways, wish=wish, inside=current_user.is_authenticated
+        )
+        return Response(page)
