@@ -15,6 +15,8 @@ export HOST PORT
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
+# Telephones and keys on the screen for the demonstration; production refuses them.
+run: export ANGUAN_SIMULATORS := $(or $(ANGUAN_SIMULATORS),$(if $(filter production,$(ANGUAN_ENV)),0,1))
 run: $(VENV)/runtime ## Start the demonstration on http://127.0.0.1:8000 (HOST, PORT and DATABASE_URL settable)
 	@$(BIN)/anguan init
 	@$(BIN)/anguan demo

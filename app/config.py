@@ -23,6 +23,7 @@ from app.vocabulary import Level, SecondFactor, Term
 
 CERTIFICATE_HEADER = "X-SSL-Client-Cert"
 AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
+SIMULATED = "sim"  # what the simulators sign as
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
 
@@ -82,6 +83,7 @@ class Office:
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
 
+    licence_seconds: int = 120  # for which the code of a business licence sign-in counts
     lock_after: int = 5  # wrong passwords before an account rests
     lock_minutes: int = 15
     idle_minutes: int = 30
@@ -195,6 +197,7 @@ ADJUSTABLE = (
     Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
+    Adjustable("licence_seconds", Section.SECURITY, _("The code for a business licence counts for"), _OWN, 30, 300, _("seconds")),
     Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
     Adjustable("second_factor", Section.SECURITY, _("A second factor is asked of"), _OWN),
     Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
@@ -264,6 +267,22 @@ class Settings:
     ukey_crl_urls: tuple[str, ...] = ()  # whence lists of revoked certificates are fetched; else: 'anguan ukey crl'
     ukey_tls_header: str = CERTIFICATE_HEADER  # in which a proxy hands on the certificate of its TLS, escaped PEM
     ukey_tls_secret: str = field(default="", repr=False)  # shared with that proxy; empty: nothing is taken from one
+    simulators: bool = False  # telephones and keys on the screen, for whoever tries the demonstration; never in production
+    licence_url: str = ""  # the platform of electronic business licences; empty: that way in is shut, or simulated
+    licence_token: str = field(default="", repr=False)
+    licence_client: str = ""  # what that platform calls us
+    licence_issuer: str = ""  # what it calls itself
+    licence_key: Path | None = None  # its public key, PEM
+
+    def __post_init__(self) -> None:
+        if self.production and self.simulators:
+            raise BadSetting("Simulators let anybody in: unset ANGUAN_SIMULATORS in production.")
+        if self.production and self.licence_issuer == SIMULATED:
+            raise BadSetting("ANGUAN_LICENCE_ISSUER must not be 'sim' in production: that is the simulator's own name.")
+        if self.licence_url and not (self.licence_client and self.licence_issuer and self.licence_key):
+            raise BadSetting(
+                "ANGUAN_LICENCE_URL also needs ANGUAN_LICENCE_CLIENT, ANGUAN_LICENCE_ISSUER and ANGUAN_LICENCE_KEY."
+            )
 
     @property
     def sends_codes(self) -> bool:
@@ -369,6 +388,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ukey_crl_urls=_several("ANGUAN_UKEY_CRL_URLS", environment, "https", "http"),
         ukey_tls_header=environment.get("ANGUAN_UKEY_TLS_HEADER") or CERTIFICATE_HEADER,
         ukey_tls_secret=environment.get("ANGUAN_UKEY_TLS_SECRET", ""),
+        simulators=_truth(environment.get("ANGUAN_SIMULATORS", "0")),
+        licence_url=_of_scheme("ANGUAN_LICENCE_URL", environment, "https", "http").rstrip("/"),
+        licence_token=environment.get("ANGUAN_LICENCE_TOKEN", ""),
+        licence_client=environment.get("ANGUAN_LICENCE_CLIENT", ""),
+        licence_issuer=environment.get("ANGUAN_LICENCE_ISSUER", ""),
+        licence_key=home / key if (key := environment.get("ANGUAN_LICENCE_KEY")) else None,
     )
 
 

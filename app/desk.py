@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
 from app import audit, clock, gateways, visits
+from app.business_licence.provider import LicenceProvider
 from app.certificates.seal.provider import SealProvider
 from app.config import Office, Settings
 from app.db import db, only_reading, reading
@@ -67,6 +68,14 @@ def seal() -> SealProvider:
     if "anguan.seal" not in kept:
         kept["anguan.seal"] = gateways.seal_of(settings())
     return cast(SealProvider, kept["anguan.seal"])
+
+
+def licences() -> LicenceProvider | None:
+    """The platform of business licences, if that way in is open; one for the whole process, as for the seal."""
+    kept = current_app.extensions
+    if "anguan.licences" not in kept:
+        kept["anguan.licences"] = gateways.licences_of(settings())
+    return cast("LicenceProvider | None", kept["anguan.licences"])
 
 
 def moment() -> datetime:

@@ -1,4 +1,4 @@
-"""Who is asked outside the house, as the settings say: a carrier of text messages, a service that keeps the seal, ClamAV.
+"""Who is asked outside the house, as settings say: a carrier of messages, a keeper of the seal, clamd, a licence platform.
 
 Law: a gateway answers or raises within its patience; what it raises never holds its token, and what it sends no more than
 it needs: of a certificate, the digest.
@@ -12,15 +12,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from http.client import HTTPException
 from time import monotonic
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from app.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion, Trust, public_key, read
+from app.business_licence.provider import LicenceProvider, LicencesAway, Ticket
+from app.business_licence.simulated import SimulatedPlatform
 from app.certificates.seal.authority import EmbeddedSeal
 from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, SealProvider, Suite
-from app.config import Settings
+from app.config import BadSetting, Settings
 from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
 from app.storage import ScannerAway
 from app.ukey.trust import LARGEST_LIST
@@ -230,3 +234,88 @@ class Clamd:
 def scanner_of(settings: Settings) -> Callable[[bytes], str] | None:
     """Whoever looks for viruses in what is handed in; nobody, unless the settings name one."""
     return Clamd(settings.clamd) if settings.clamd else None
+
+
+# --- the platform of electronic business licences -------------------------------------------------------------
+
+LICENCE_PATIENCE = 3  # seconds: somebody waits before a page, and so does one of our threads
+LONGEST_CODE = 512  # characters of what the square code says
+
+
+@dataclass
+class RemoteLicences:
+    """A licence platform, or an adapter before it, behind HTTP (docs/LICENCE.md)."""
+
+    url: str
+    trust: Trust
+    callback: str  # where it reaches us
+    token: str = field(default="", repr=False)
+    _rests_until: datetime | None = field(default=None, repr=False)
+
+    def start(self, ticket: Ticket, *, at: datetime) -> str:
+        said = self._asked(
+            "/tickets",
+            {
+                "client": self.trust.audience, "callback": self.callback, "cid": ticket.cid, "nonce": ticket.nonce,
+                "site": ticket.site, "place": ticket.place,
+                "begun_at": ticket.begun_at.isoformat(), "expires_at": ticket.expires_at.isoformat(),
+            },
+            at,
+        )  # fmt: skip
+        code = said.get("qr") if isinstance(said, dict) else None
+        if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE or any(mark < " " for mark in code):
+            raise self._failed(at, "the platform's answer holds no code")
+        return code
+
+    def parse_callback(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Assertion:  # noqa: ARG002 - the protocol's
+        return read(body, self.trust, at=at)
+
+    def query(self, cid: str, *, at: datetime) -> Assertion | None:
+        said = self._asked(f"/tickets/{cid}", None, at)
+        if said is None:
+            return None
+        if not isinstance(said, dict) or not isinstance(said.get("assertion"), str):
+            raise BadAssertion("the platform's answer holds no assertion")
+        return read(said["assertion"], self.trust, at=at)
+
+    def health(self, *, at: datetime) -> None:
+        self._asked("/health", None, at)
+
+    def _asked(self, path: str, body: Mapping[str, str] | None, at: datetime) -> Any:
+        """What the platform says; None where it has nothing to say (204, 404)."""
+        if self._rests_until is not None and at < self._rests_until:
+            raise LicencesAway("the platform did not answer a moment ago")
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        method = "GET" if body is None else "POST"
+        request = Request(self.url + path, data, headers, method=method)  # noqa: S310 - config: http, https
+        try:
+            with build_opener(_Straight).open(request, timeout=LICENCE_PATIENCE) as answer:
+                told = answer.read(2 * MOST_BYTES)
+                return json.loads(told) if told and answer.status != 204 else None
+        except HTTPError as no:
+            if no.code == 404 and body is None:
+                return None
+            raise self._failed(at, f"the platform said {no.code}") from None
+        except (OSError, ValueError, HTTPException) as fault:
+            raise self._failed(at, f"the platform cannot be asked ({type(fault).__name__})") from None
+
+    def _failed(self, at: datetime, why: str) -> LicencesAway:
+        """For a while nobody is asked: a page that polls must not hold a thread each time."""
+        self._rests_until = at + RESTS
+        return LicencesAway(why)
+
+
+def licences_of(settings: Settings) -> LicenceProvider | None:
+    """The platform the settings name; the simulator where simulators are on; else None, and that way in is shut."""
+    if settings.licence_url and settings.licence_key is not None:
+        try:
+            key = public_key(settings.licence_key.read_bytes())
+        except (OSError, ValueError):
+            raise BadSetting(f"ANGUAN_LICENCE_KEY: {settings.licence_key} holds no public key on P-256 (PEM).") from None
+        trust = Trust(settings.licence_issuer, settings.licence_client, key)
+        callback = f"{settings.office.public_url}/login/licence/callback"
+        return RemoteLicences(settings.licence_url, trust, callback, settings.licence_token)
+    return SimulatedPlatform(settings.home / "licences", settings.office.public_url) if settings.simulators else None

@@ -165,3 +165,8 @@ def mask_birth_date(born: str) -> str:
 
 def mask_mobile(mobile: str) -> str:
     return f"{mobile[:3]}****{mobile[-4:]}" if len(mobile) == 11 else "*" * len(mobile)
+
+
+def mask_name(name: str) -> str:
+    """The first character, and a star for each other one."""
+    return name[:1] + "*" * (len(name) - 1)

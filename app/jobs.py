@@ -401,6 +401,7 @@ def sweep(run: Run) -> None:
     with run.tools.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
+        challenges.sweep(session, at=at)
         legacy.expire(session, at=at)
         challenges.sweep(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)

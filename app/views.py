@@ -12,6 +12,7 @@ from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
+from app.business_licence.simulated import SimulatedPlatform
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
@@ -20,6 +21,8 @@ from app.db import db
 from app.help import register as register_help
 from app.login.certificate import CertificateView
 from app.login.identities import IdentityScreen, OwnCertificateView
+from app.login.licence import LicenceView
+from app.phone import PhoneView
 from app.public import register_public
 from app.simulator import SimulatorView
 from app.verification import register_verification
@@ -34,6 +37,7 @@ def register_views(appbuilder: Any) -> None:
     listcheck.register(appbuilder)
     for gate in (CertificateView, OwnCertificateView):
         appbuilder.add_view_no_menu(gate)
+    open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, takeover, basics):
         room.register(appbuilder)
@@ -54,6 +58,18 @@ def register_views(appbuilder: Any) -> None:
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)
     register_help(appbuilder)
     current_app.jinja_env.globals["menu_counts"] = menu_counts
+
+
+def open_licence_gate(appbuilder: Any) -> None:
+    """The way in by business licence, where there is a platform; and the telephone, where that is simulated."""
+    licences = desk.licences()
+    if licences is None:
+        return
+    appbuilder.add_view_no_menu(LicenceView)
+    # The platform has no cookie of ours and so no token; its message is believed for its signature.
+    current_app.extensions["csrf"].exempt(f"{LicenceView.callback.__module__}.{LicenceView.callback.__name__}")
+    if isinstance(licences, SimulatedPlatform):
+        appbuilder.add_view_no_menu(PhoneView)
 
 
 def menu_counts() -> dict[str, int]:

@@ -415,6 +415,41 @@ class ChallengeState(Term):
     CONSUMED = "consumed", _("Used")
 
 
+class LicenceStep(Term):
+    """What happens on the telephone that holds a business licence."""
+
+    SCANNED = "scanned", _("Code scanned")
+    CONFIRMED = "confirmed", _("Sign-in confirmed")
+    REJECTED = "rejected", _("Sign-in declined")
+
+
+class LicenceHolder(Term):
+    """In which capacity somebody holds an enterprise's electronic business licence."""
+
+    LEGAL_REPRESENTATIVE = "legal_representative", _("Legal representative of the licence")
+    MANAGER = "manager", _("Licence manager")
+    STAFF = "staff", _("Authorised staff")
+
+
+class LicenceStanding(Term):
+    """How a business licence stands with the market regulator."""
+
+    NORMAL = "normal", _("Licence in force")
+    CANCELLED = "cancelled", _("Licence cancelled")
+    ABNORMAL = "abnormal", _("Licence listed as abnormal")
+
+
+class TicketState(Term):
+    """How the code on the sign-in page stands, as its page tells."""
+
+    WAITING = "waiting", _("Waiting to be scanned")
+    SCANNED = "scanned", _("Scanned. Please confirm on the telephone.")
+    CONFIRMED = "confirmed", _("Confirmed, signing in")
+    REJECTED = "rejected", _("Sign-in turned down")
+    EXPIRED = "expired", _("Expired. Please refresh the code.")
+    USED = "used", _("Used already")
+
+
 class MessageState(Term):
     QUEUED = "queued", _("To be sent")
     SENT = "sent", _("Sent")

@@ -12,6 +12,7 @@ from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 
 from app import desk, holidays, overview
+from app.business_licence.tickets import name_differs
 from app.clock import office_day, office_time
 from app.db import db
 from app.scope import Actor
@@ -58,6 +59,7 @@ class WorkView(BaseView):  # type: ignore[misc]
     @door("/")
     def home(self) -> str:
         actor, on = desk.actor(), desk.today()
+        ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
         queues = [*overview.queues_of(actor, desk.office()).values()]
         return self.render_template(  # type: ignore[no-any-return]
             "work/home.html",
@@ -73,6 +75,8 @@ class WorkView(BaseView):  # type: ignore[misc]
             key_ends=keeping.soonest_end(db.session(), g.user.id, on),
             notices=overview.open_notices(db.session, desk.moment()),
             office_day=office_day,
+            licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
+            own_name=ours.name if ours is not None else "",
             is_clerk=Role.ENTERPRISE_CLERK in actor.roles,
             first_steps=Role.ENTERPRISE_CLERK in actor.roles and not overview.has_people(db.session, actor),
         )

@@ -130,7 +130,7 @@ def new_postgres(postgres: str) -> Callable[[], str]:
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     home = tmp_path_factory.mktemp(request.param)
     url = f"sqlite:///{home / 'anguan.db'}" if request.param == "sqlite" else request.getfixturevalue("new_postgres")()
-    settings = Settings(home=home, database_url=url, keys=KEYS, office=Office())
+    settings = Settings(home=home, database_url=url, keys=KEYS, office=Office(), simulators=True)
     settings.blobs.mkdir(mode=0o700)
     keep_code_keys(home)
     establish(settings.seals, address=settings.office.public_url, at=make.NOON)

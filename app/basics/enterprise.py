@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.attachments import current
+from app.business_licence.tickets import name_differs
 from app.db import db
 from app.forms import HouseForm, MobileField, NameField, TextField, TextLength, Uploaded
 from app.identity import mask_mobile
@@ -106,6 +107,10 @@ class EnterpriseView(Screen):
     def registered(self, item: Enterprise) -> list[tuple[str, object]]:
         """What stands in the registry and cannot be typed here."""
         return [(self.label(column), self.value(column, item)) for column in ("name", "uscc", "region")]
+
+    def licensed_as(self, item: Enterprise) -> str:
+        """What the business licence calls the enterprise, where our books call it otherwise."""
+        return item.licence_name if name_differs(item) else ""
 
     def checks(self, item: Enterprise) -> list[Check]:
         """What an application will ask of the enterprise, and whether it is there."""

@@ -31,7 +31,7 @@ from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.diary import add_diary
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
-from app.cli.proofs import add_proofs, seal_word
+from app.cli.proofs import add_proofs, licence_word, seal_word
 from app.cli.ukeys import add_ukeys
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
@@ -344,6 +344,8 @@ def faults(settings: Settings) -> Iterator[str]:
         yield f"E-certificates cannot be sealed: {word}."
     elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
         yield f"The seal of e-certificates runs out on {last:%Y-%m-%d}: renew it ('anguan seal renew', or at the service)."
+    if (word := licence_word(settings)) not in ("off", "ready"):
+        yield f"Nobody can sign in with a business licence: {word}."
     if settings.production:
         yield from _production_faults(settings)
 
@@ -395,6 +397,8 @@ def _production_faults(settings: Settings) -> Iterator[str]:
         yield "E-certificates bear the demonstration's seal, which has no legal force: set ANGUAN_SEAL_URL."
     elif not settings.seal_url.startswith("https://"):
         yield "The token of the seal travels in the open: use an https address in ANGUAN_SEAL_URL."
+    if settings.licence_url and not settings.licence_url.startswith("https://"):
+        yield "The token of the licence platform travels in the open: use an https address in ANGUAN_LICENCE_URL."
     if not settings.sms_url:
         yield "Text messages are only written to a file: set ANGUAN_SMS_URL."
     elif not settings.sms_url.startswith("https://"):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app import clock, create_app
+from app.business_licence.provider import LicencesAway
 from app.certificates import code, eye, keys, offline, statuslist
 from app.certificates.seal import authority
 from app.certificates.seal import verdict as verdicts
@@ -15,7 +16,7 @@ from app.certificates.seal.provider import SealAway, Suite
 from app.cli.house import Command, alone, settings_in_use
 from app.config import BadSetting, Settings, read_settings
 from app.db import db
-from app.gateways import seal_of
+from app.gateways import licences_of, seal_of
 from app.parameters import office_of
 
 
@@ -159,5 +160,17 @@ def seal_word(settings: Settings) -> str:
     try:
         seal_of(settings).seal(Suite.P256, at=clock.now())
     except SealAway as away:
+        return away.why
+    return "ready"
+
+
+def licence_word(settings: Settings) -> str:
+    """Whether the platform of business licences answers, or why not."""
+    licences = licences_of(settings)
+    if licences is None:
+        return "off"
+    try:
+        licences.health(at=clock.now())
+    except LicencesAway as away:
         return away.why
     return "ready"

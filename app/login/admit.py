@@ -5,7 +5,7 @@ without ending its sessions in the same flush (``visits``); bulk statements on a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,7 @@ class Proof:
 
     account: Account
     way: Way
+    shown: Mapping[str, str] = field(default_factory=dict)  # what else was shown, for the diary
 
 
 class NotAdmitted(NotAllowed, Unmet):
@@ -74,7 +75,7 @@ def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: dat
     account.login_count = (account.login_count or 0) + 1
     account.fail_login_count = 0
     account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
-    how = {"way": proof.way.value} | ({"second": second.value} if second else {})
+    how = {"way": proof.way.value, **proof.shown} | ({"second": second.value} if second else {})
     audit.note(session, account.get_full_name(), Deed.SIGN_IN, account, change=how, at=at, address=address)
     strong = second is not None or proof.way in STRONG
     open_session(session, account, proof.way, at=at, address=address, strong=strong)
@@ -123,10 +124,11 @@ def objections(account: Account) -> Iterator[Refusal]:
     if held.isdisjoint(role.value for role in Role):
         yield Refusal("no-role", _("This account has no role yet. Please ask the system administrator."))
     if Role.ENTERPRISE_CLERK.value in held:
-        yield from _enterprise_objections(account.enterprise)
+        yield from objections_of(account.enterprise)
 
 
-def _enterprise_objections(enterprise: Enterprise | None) -> Iterator[Refusal]:
+def objections_of(enterprise: Enterprise | None) -> Iterator[Refusal]:
+    """What stands against letting anybody in for an enterprise."""
     if enterprise is None:
         yield Refusal("no-enterprise", _("This account belongs to no enterprise. Please ask the system administrator."))
     elif enterprise.registration is Registration.PENDING:

@@ -102,6 +102,7 @@ def upgrade() -> None:
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
         batch_op.add_column(sa.Column('registration_note', sa.String(length=200), server_default='', nullable=False, comment='why it was rejected'))
         batch_op.add_column(sa.Column('registered_at', sa.DateTime(), nullable=True, comment='by itself, at the gate'))
+        batch_op.add_column(sa.Column('licence_name', sa.String(length=120), server_default='', nullable=False, comment='on its business licence, as last shown'))
 
     with op.batch_alter_table('message', schema=None) as batch_op:
         batch_op.add_column(sa.Column('code', sa.LargeBinary(), nullable=True, comment='set in for CODE_MARK when it is sent, and read by nobody before or after'))
@@ -118,6 +119,7 @@ def downgrade() -> None:
         batch_op.drop_column('code')
 
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
+        batch_op.drop_column('licence_name')
         batch_op.drop_column('registered_at')
         batch_op.drop_column('registration_note')
 

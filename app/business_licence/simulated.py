@@ -1,0 +1,221 @@
+"""A licence platform of our own, for the demonstration and the tests: its key, its telephone, and its bad habits.
+
+It knows of a ticket what ``start`` told it and nothing else, and speaks to the house by signed tokens only, as the true one
+would. What it knows lies in files, so that every process of the house finds it. Never in production: ``config`` sees to it.
+"""
+
+import hmac
+import json
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask_babel import lazy_gettext as _
+
+from app.business_licence.assertion import ALGORITHM, LONGEST, TYPE, Assertion, Trust, read
+from app.business_licence.provider import LicencesAway, Ticket
+from app.db import keyring
+from app.errors import NotFound, Stale
+from app.vocabulary import LicenceHolder, LicenceStanding, LicenceStep, Term
+
+ISSUER, CLIENT = "sim", "anguan-demo"
+KEPT = timedelta(hours=1)  # what the simulator remembers of a ticket
+P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of the curve
+
+
+class Fault(Term):
+    """What a platform may do wrong, on command."""
+
+    NONE = "none", _("Behaves well")
+    DUPLICATE = "duplicate", _("Delivers three times")
+    LATE = "late", _("Delivers after the code has expired")
+    BAD_SIGNATURE = "bad_signature", _("Signs with another key")
+    ALG_NONE = "alg_none", _("Does not sign (alg none)")
+    HS256 = "hs256", _("Signs with the public key as a password (HS256)")
+    WRONG_AUDIENCE = "wrong_audience", _("Addresses another system")
+    OTHER_TICKET = "other_ticket", _("Answers another ticket")
+    REPLAYED = "replayed", _("Sends the answer to an earlier ticket again")
+    DOWN = "down", _("Answers HTTP 500")
+    FAST_CLOCK = "fast_clock", _("Clock ten minutes fast")
+    SLOW_CLOCK = "slow_clock", _("Clock ten minutes slow")
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A licence in the telephone's wallet; invented."""
+
+    uscc: str
+    name: str
+    holder: LicenceHolder = LicenceHolder.STAFF
+    standing: LicenceStanding = LicenceStanding.NORMAL
+
+    @property
+    def code(self) -> str:
+        """Tells the licences of one wallet apart."""
+        return sha256(f"{self.uscc}{self.name}{self.holder.value}{self.standing.value}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message of the platform to the house, and when it arrives."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedPlatform:
+    """The platform and its telephone. ``address`` is where our site is found; ``folder`` holds what the platform knows."""
+
+    folder: Path
+    address: str
+
+    # --- as the house sees it (``LicenceProvider``) ---
+
+    @property
+    def trust(self) -> Trust:
+        return Trust(ISSUER, CLIENT, self._key.public_key())
+
+    def start(self, ticket: Ticket, *, at: datetime) -> str:
+        self._forget_old(at)
+        self._write(
+            ticket.cid,
+            {
+                "nonce": ticket.nonce, "site": ticket.site, "place": ticket.place,
+                "begun_at": ticket.begun_at.isoformat(), "expires_at": ticket.expires_at.isoformat(),
+            },
+        )  # fmt: skip
+        return f"{self.address}/q/{ticket.cid}"
+
+    def parse_callback(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Assertion:  # noqa: ARG002 - the protocol's
+        return read(body, self.trust, at=at)
+
+    def query(self, cid: str, *, at: datetime) -> Assertion | None:
+        known = self.known(cid)
+        if known.get("down"):
+            raise LicencesAway("HTTP 500")
+        return read(known["said"], self.trust, at=at) if "said" in known else None
+
+    def health(self, *, at: datetime) -> None:
+        """It runs in our own process."""
+
+    # --- as the telephone sees it ---
+
+    def known(self, cid: str) -> dict[str, Any]:
+        """What the platform knows of a ticket; raises ``NotFound``."""
+        try:
+            return dict(json.loads(self._path(cid).read_text()))
+        except OSError:
+            raise NotFound from None
+
+    def scan(self, cid: str, *, at: datetime) -> Delivery:
+        """The telephone has read the code."""
+        known = self.known(cid)
+        if datetime.fromisoformat(known["expires_at"]) <= at:
+            raise Stale(_("This code has expired. Please refresh it on the sign-in page and scan it again."))
+        return self._delivery(self._signed(self._claims(cid, known, LicenceStep.SCANNED, at)), at)
+
+    def decline(self, cid: str, *, at: datetime) -> Delivery:
+        return self._delivery(self._signed(self._claims(cid, self.known(cid), LicenceStep.REJECTED, at)), at)
+
+    def confirm(self, cid: str, licence: Licence, number: str, fault: Fault, *, at: datetime) -> Iterator[Delivery]:
+        """The holder typed the number and confirmed; what the platform sends of it, for better or worse."""
+        known = self.known(cid)
+        claims = self._claims(cid, known, LicenceStep.CONFIRMED, at) | {
+            "number": number, "uscc": licence.uscc, "ent_name": licence.name, "licence_sn": f"SIM-{licence.uscc}",
+            "holder_role": licence.holder.value, "licence_status": licence.standing.value,
+        }  # fmt: skip
+        if fault is Fault.DOWN:
+            self._write(cid, known | {"down": True})
+            return
+        token = self._spoiled(claims, fault)
+        arrives = at
+        if fault is Fault.LATE:
+            arrives = max(at, datetime.fromisoformat(known["expires_at"])) + timedelta(seconds=1)
+        else:
+            self._write(cid, known | {"said": token})
+        if fault in (Fault.NONE, Fault.DUPLICATE):
+            (self.folder / "last.jwt").write_text(token)
+        for _time in range(3 if fault is Fault.DUPLICATE else 1):
+            yield self._delivery(token, arrives)
+
+    # --- its inside ---
+
+    @property
+    def _key(self) -> ec.EllipticCurvePrivateKey:
+        """Made of the house's own secret, so that every process has the same and no file holds it."""
+        number = int(keyring.digest("1", "licence.simulator") + keyring.digest("2", "licence.simulator"), 16)
+        return ec.derive_private_key(number % (P256 - 1) + 1, ec.SECP256R1())
+
+    def _claims(self, cid: str, known: Mapping[str, Any], step: LicenceStep, at: datetime) -> dict[str, Any]:
+        made = int(at.timestamp())
+        return {
+            "iss": ISSUER, "aud": CLIENT, "cid": cid, "nonce": known["nonce"], "event": step.value,
+            "iat": made, "exp": made + int(LONGEST.total_seconds()), "jti": secrets.token_hex(16),
+        }  # fmt: skip
+
+    def _signed(self, claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey | None = None) -> str:
+        return jwt.encode(dict(claims), key or self._key, algorithm=ALGORITHM, headers={"typ": TYPE})
+
+    def _spoiled(self, claims: dict[str, Any], fault: Fault) -> str:
+        if fault is Fault.BAD_SIGNATURE:
+            return self._signed(claims, ec.generate_private_key(ec.SECP256R1()))
+        if fault is Fault.ALG_NONE:
+            return jwt.encode(claims, "", algorithm="none", headers={"typ": TYPE})
+        if fault is Fault.HS256:
+            return confused(claims, self.trust.key)
+        if fault is Fault.REPLAYED and (self.folder / "last.jwt").is_file():
+            return (self.folder / "last.jwt").read_text()
+        if fault in (Fault.FAST_CLOCK, Fault.SLOW_CLOCK):
+            off = 600 if fault is Fault.FAST_CLOCK else -600
+            return self._signed(claims | {"iat": claims["iat"] + off, "exp": claims["exp"] + off})
+        if fault in (Fault.OTHER_TICKET, Fault.REPLAYED):
+            return self._signed(claims | {"cid": self._another(claims["cid"])})
+        return self._signed(claims | {"aud": "another-system"} if fault is Fault.WRONG_AUDIENCE else claims)
+
+    def _another(self, cid: str) -> str:
+        """The newest other ticket, whoever began it."""
+        others = sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        return next((path.stem for path in others if path.stem != cid), secrets.token_hex(16))
+
+    def _delivery(self, token: str, at: datetime) -> Delivery:
+        return Delivery({"Content-Type": "application/jwt"}, token.encode(), at)
+
+    def _path(self, cid: str) -> Path:
+        if not re.fullmatch("[0-9a-f]{32}", cid):
+            raise NotFound
+        return self.folder / f"{cid}.json"
+
+    def _write(self, cid: str, known: Mapping[str, Any]) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self.folder / f"{cid}.{secrets.token_hex(4)}"
+        fresh.touch(0o600)
+        fresh.write_text(json.dumps(known, ensure_ascii=False))
+        fresh.replace(self._path(cid))
+
+    def _forget_old(self, at: datetime) -> None:
+        for path in self.folder.glob("*.json"):
+            if path.stat().st_mtime < (at - KEPT).timestamp():
+                path.unlink(missing_ok=True)
+
+
+def confused(claims: Mapping[str, Any], key: ec.EllipticCurvePublicKey) -> str:
+    """A token signed by HMAC with the *public* key: believed by whoever lets a token choose its own algorithm."""
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    parts = [json.dumps({"alg": "HS256", "typ": TYPE}), json.dumps(dict(claims), ensure_ascii=False)]
+    body = ".".join(_b64(part.encode()) for part in parts)
+    return f"{body}.{_b64(hmac.new(pem, body.encode(), sha256).digest())}"
+
+
+def _b64(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

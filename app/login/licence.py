@@ -1,0 +1,273 @@
+"""The second way in: a code on the page, an electronic business licence on the telephone (manual R32–R34).
+
+The page belongs to the browser that asked for the code, by a cookie of its own; whoever knows the code's number and not the
+cookie is told that there is nothing. Who comes in is read from what the platform signed, and from nothing else.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import jsonify, make_response, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import no_cache
+from flask_babel import gettext
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response
+
+from app import audit, desk, throttle
+from app.business_licence import tickets
+from app.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
+from app.business_licence.provider import LicenceProvider, LicencesAway, Ticket
+from app.certificates.qr import svg
+from app.db import db
+from app.errors import HouseError, NotFound, Refusal, Stale, TooMany
+from app.gatebook import Challenge
+from app.identity import mask_name
+from app.login import presession
+from app.login.admit import NotAdmitted, Proof, admit, objections_of
+from app.login.security import landing
+from app.models import Account, Enterprise
+from app.vocabulary import ChallengeState, Deed, TicketState, Way
+
+log = logging.getLogger(__name__)
+
+TICKETS_PER_ADDRESS, TICKET_WINDOW = 30, 15 * 60
+MISSES_PER_MINUTE = 60  # tickets asked for that are not there: 128 bits are not guessed, and need not be tried
+CALLBACKS_PER_MINUTE = 120  # refused ones of one address; what is taken does not count
+OPEN = (TicketState.WAITING, TicketState.SCANNED)
+
+
+class LicenceView(BaseView):  # type: ignore[misc]
+    """``/login/licence/``. Registered where a platform is configured, or simulated."""
+
+    route_base = "/login/licence"
+    default_view = "gate"
+
+    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def gate(self) -> Response:
+        return redirect(landing(_wish())) if current_user.is_authenticated else self._page()
+
+    @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
+    def start(self) -> Response:
+        session, at = db.session(), desk.moment()
+        session.rollback()  # the count is written beside this session
+        try:
+            _count("licence-start", TICKETS_PER_ADDRESS, TICKET_WINDOW)
+            cid = self._begun(session, at)
+        except (TooMany, LicencesAway) as no:
+            session.rollback()
+            return self._page(no=no.refusals, status=no.status)
+        return redirect(url_for(".ticket", cid=cid, next=_wish() or None), 303)
+
+    def _begun(self, session: Session, at: datetime) -> str:
+        """A ticket of this browser, announced to the platform. No lock of ours is held while the platform is asked."""
+        office, place = desk.office(), desk.address()
+        browser = presession.open_browser()
+        begun = tickets.begin(session, browser, at=at, seconds=office.licence_seconds, address=place)
+        site = f"{office.system_name} {office.public_url}"
+        told = Ticket(begun.id, begun.nonce, site, place, begun.made_at, begun.expires_at)
+        session.commit()
+        code = platform().start(told, at=at)
+        begun = tickets.own(session, told.cid, browser)
+        begun.evidence = {**(begun.evidence or {}), "code": code}
+        session.commit()
+        return told.cid
+
+    @expose("/<cid>", methods=["GET"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def ticket(self, cid: str) -> Response:
+        return redirect(landing(_wish())) if current_user.is_authenticated else self._page(_own(cid))
+
+    @expose("/<cid>/state", methods=["GET"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def state(self, cid: str) -> Response:
+        """What the page polls for: one word, and how long it may go on."""
+        return _told(_own(cid))
+
+    @expose("/<cid>/ask", methods=["POST"])  # type: ignore[untyped-decorator]
+    def ask(self, cid: str) -> Response:
+        """The page asks now and then whether the platform knows more than it told us: not every platform reaches us."""
+        try:
+            return _told(_asked(_own(cid)))
+        except (BadAssertion, LicencesAway, Stale) as no:
+            log.warning("licence platform asked: %s", getattr(no, "why", no.code))
+            return _told(_own(cid))
+
+    @expose("/<cid>/finish", methods=["POST"])  # type: ignore[untyped-decorator]
+    def finish(self, cid: str) -> Response:
+        """Sign in with a confirmed ticket, once. Pressed too early, it asks the platform and says what is missing."""
+        ticket = _own(cid)
+        try:
+            ticket = _asked(ticket)
+        except (BadAssertion, LicencesAway, Stale) as no:
+            log.warning("licence platform asked: %s", getattr(no, "why", no.code))
+            return self._page(_own(cid), no.refusals, status=no.status)
+        if tickets.state_of(ticket, desk.moment()) is not TicketState.CONFIRMED:
+            return self._page(ticket, status=409, early=True)
+        return self._finished(db.session(), ticket)
+
+    def _finished(self, session: Session, ticket: Challenge) -> Response:
+        at = desk.moment()
+        enterprise = tickets.enterprise_of(session, ticket)
+        clerks = tickets.accounts_of(session, enterprise) if enterprise is not None else []
+        clerk = _chosen(clerks)
+        if len(clerks) > 1 and clerk is None:
+            return self._choice(ticket, clerks)
+        try:
+            shown = tickets.use(session, ticket, presession.browser(), at=at)
+        except Stale as no:
+            session.rollback()
+            return self._page(_own(ticket.id), no.refusals, status=no.status)
+        if enterprise is None or clerk is None:
+            session.commit()
+            return self._nobody(enterprise, shown)
+        tickets.note_name(enterprise, str(shown["name"]))
+        proof = Proof(clerk, Way.LICENCE, {"holder": shown["holder"], "licence": shown["serial"]})
+        try:
+            admit(session, proof, at=at, address=desk.address())
+        except NotAdmitted as no:
+            _note(session, enterprise, no.refusals, at)
+            session.commit()  # the ticket is used up all the same
+            return self._page(no=no.refusals, status=no.status)
+        session.commit()
+        return redirect(landing(_wish()))
+
+    def _choice(self, ticket: Challenge, clerks: Sequence[Account]) -> Response:
+        """Several act for this enterprise: as whom? The ticket is used up by the answer."""
+        choices = [(clerk.id, mask_name(clerk.get_full_name()), mask_name(clerk.username)) for clerk in clerks]
+        page = self.render_template(
+            "login/licence_choice.html", title=gettext("Sign in"), cid=ticket.id, choices=choices, wish=_wish()
+        )
+        return make_response(page)
+
+    def _nobody(self, enterprise: Enterprise | None, shown: Mapping[str, Any]) -> Response:
+        """A sound licence with which nobody can come in: of an enterprise that is not here, or has no account in use."""
+        refusals = list(objections_of(enterprise)) if enterprise is not None else []
+        page = self.render_template(
+            "login/licence_nobody.html", title=gettext("Sign in"), name=shown["name"], uscc=shown["uscc"],
+            unknown=enterprise is None, refusals=refusals,
+        )  # fmt: skip
+        return make_response(page, 403)
+
+    @expose("/callback", methods=["POST"])  # type: ignore[untyped-decorator]
+    def callback(self) -> Response:
+        """What the platform sends by itself. No cookie and no CSRF token: its signature is what is believed."""
+        at, place = desk.moment(), f"licence-callback:{throttle.origin(desk.address())}"
+        db.session().rollback()
+        try:
+            throttle.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
+            request.max_content_length = MOST_BYTES
+            body = request.get_data(cache=False)
+            if len(body) >= MOST_BYTES:  # what does not say how large it is, is cut off there
+                raise RequestEntityTooLarge
+            receive(dict(request.headers), body, at=at)
+            throttle.refund(db.engine, place, seconds=60, at=at)
+        except RequestEntityTooLarge:
+            return _machine_no("too-large", 413)
+        except HouseError as no:
+            db.session().rollback()
+            log.warning("licence callback refused: %s", getattr(no, "why", no.code))
+            return _machine_no(no.code, no.status)
+        return make_response("", 204)
+
+    def _page(
+        self, ticket: Challenge | None = None, no: Sequence[Refusal] = (), *, status: int = 200, early: bool = False
+    ) -> Response:
+        at = desk.moment()
+        evidence: Mapping[str, Any] = (ticket.evidence or {}) if ticket is not None else {}
+        state = tickets.state_of(ticket, at) if ticket is not None else None
+        refused = tickets.refusal(ticket) if ticket is not None else None
+        page = self.render_template(
+            "login/licence.html", title=gettext("Sign in"), wish=_wish(), refusals=[*no, *([refused] if refused else [])],
+            ticket=ticket, state=state, states=TicketState, number=evidence.get("number"), early=early,
+            code=svg(evidence["code"]) if state in OPEN and "code" in evidence else "",
+            left=_left(ticket, at) if ticket is not None else 0,
+            simulated=desk.settings().simulators and not desk.settings().licence_url,
+        )  # fmt: skip
+        return make_response(page, status)
+
+
+def receive(headers: Mapping[str, str], body: bytes, *, at: datetime) -> ChallengeState:
+    """Take in what the platform sent, and write it down where it turns somebody away; commits. Raises what it refuses."""
+    return _taken(platform().parse_callback(headers, body, at=at), at)
+
+
+def _taken(told: Assertion, at: datetime) -> ChallengeState:
+    session = db.session()
+    state = tickets.take(session, told, at=at, seconds=desk.office().licence_seconds)
+    ticket = session.get_one(Challenge, told.cid)
+    no, enterprise = tickets.refusal(ticket), tickets.enterprise_of(session, ticket)
+    if no is not None and enterprise is not None:
+        _note(session, enterprise, [no], at)
+    session.commit()
+    return state
+
+
+def platform() -> LicenceProvider:
+    found = desk.licences()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _own(cid: str) -> Challenge:
+    """This browser's ticket; asking for others' is counted."""
+    try:
+        return tickets.own(db.session(), cid, presession.browser())
+    except NotFound:
+        db.session().rollback()
+        _count("licence-miss", MISSES_PER_MINUTE, 60)
+        raise
+
+
+def _asked(ticket: Challenge) -> Challenge:
+    """The ticket as it stands once the platform was asked, if it was still open. No lock is held meanwhile."""
+    session, at, cid = db.session(), desk.moment(), ticket.id
+    if tickets.state_of(ticket, at) not in OPEN:
+        return ticket
+    session.rollback()
+    told = platform().query(cid, at=at)
+    if told is not None:
+        _taken(told, at)
+    return _own(cid)
+
+
+def _told(ticket: Challenge) -> Response:
+    at = desk.moment()
+    return make_response(jsonify(state=tickets.state_of(ticket, at).value, seconds=_left(ticket, at)))
+
+
+def _left(ticket: Challenge, at: datetime) -> int:
+    return max(0, int((ticket.expires_at - at).total_seconds()))
+
+
+def _chosen(clerks: Sequence[Account]) -> Account | None:
+    """The one there is, or the one of them that was chosen."""
+    if len(clerks) == 1:
+        return clerks[0]
+    return next((clerk for clerk in clerks if str(clerk.id) == request.form.get("account")), None)
+
+
+def _count(kind: str, limit: int, seconds: int) -> None:
+    key = f"{kind}:{throttle.origin(desk.address())}"
+    throttle.hit(db.engine, key, limit=limit, seconds=seconds, at=desk.moment())
+
+
+def _note(session: Session, enterprise: Enterprise, refusals: Sequence[Refusal], at: datetime) -> None:
+    what = {"way": Way.LICENCE.value, "why": [refusal.code for refusal in refusals]}
+    audit.note(session, enterprise.name[:60], Deed.SIGN_IN_FAILED, enterprise, change=what, at=at, address=desk.address())
+
+
+def _machine_no(code: str, status: int) -> Response:
+    answer = make_response(jsonify(code=code))
+    answer.status_code = status
+    return answer
+
+
+def _wish() -> str:
+    return request.values.get("next", "")
