@@ -44,7 +44,7 @@ PAPER_POLICY = (
     "form-action 'none'"
 )
 UNUSED = (  # what a browser can do and no page of ours asks for
-    "accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope",
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope",
     "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock",
     "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
