@@ -20,11 +20,11 @@ def create_app(settings: "Settings") -> "Flask":
 
     from app import catalogue, ops, schema, screens, threshold
     from app.certificates.keys import ring
-    from app.db import db, keyring
+    from app.db import db, unlock
     from app.login.security import HouseSecurity
     from app.views import register_views
 
-    keyring.unlock(settings.keys.index, settings.keys.data)
+    unlock(settings)
     ring.open(settings.code_keys)
     app = Flask(__name__)
     app.config.from_mapping(settings.flask())

@@ -230,7 +230,7 @@ class MessageScreen(Screen):
 
     def head_links(self) -> list[Link]:
         """The telephone on the screen, where no provider carries messages."""
-        if desk.settings().production or desk.settings().sms_url:
+        if not desk.settings().pretends_messages:
             return []
         return [Link(gettext("Telephone simulator"), url_for("SimulatorView.phones"), icon="device-mobile")]
 

@@ -12,11 +12,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from flask_babel import lazy_gettext as _
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 
 from app import chain, clock
 from app.db import BlindIndex, Secret, SecretRecord
+from app.disclosure import without_numbers
+from app.errors import HouseError
 from app.gatebook import Challenge, Identity, PastPassword, Visit
 from app.identity import mask_birth_date, mask_id, mask_mobile
 from app.models import Account, CertificateEvent, Step
@@ -39,6 +42,7 @@ from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
 HIDDEN = "***"
+SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for which a number is shown in full
 # Records themselves, mere counters, and what notes its own changes with the default that counted before.
 UNWATCHED = (
     *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter, PastParameter),
@@ -87,6 +91,19 @@ def note(
     line = _line(session, deed, table, str(row), dict(change or {}))
     line |= {"at": at, "actor": (actor_name or line["actor"])[:130], "address": address or line["address"]}
     session.add(Entry(**line))
+
+
+def reveal(session: Session, thing: Any, what: str, why: str, *, at: datetime) -> None:
+    """Write down who is about to see a number in full, and why; the caller commits before it is shown.
+
+    Raises ``HouseError`` where no reason is given.
+    """
+    why = " ".join(without_numbers(why).split())[:LONGEST_WHY]
+    if len(why) < SHORTEST_WHY:
+        raise HouseError(
+            _("Please say why you need the full number: it is written down with your name."), code="why-missing", field="why"
+        )
+    note(session, "", Deed.READ, thing, change={"shown": what, "why": why}, at=at)
 
 
 @event.listens_for(Session, "before_flush")

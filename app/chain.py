@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, String, Text, cast, event, func, insert, select, type_coerce
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.db import keyring
+from app.keyring import keyring
 from app.records import Entry, Link
 from app.vocabulary import Fault
 

@@ -15,9 +15,10 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.db import apart, keyring
+from app.db import apart
 from app.errors import NotFound
 from app.gatebook import Challenge
+from app.keyring import keyring
 from app.vocabulary import ChallengeKind, ChallengeState
 
 KEPT = timedelta(days=1)  # after they expire, for whoever asks what happened

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -213,30 +214,45 @@ BY_NAME: Mapping[str, Adjustable] = {one.name: one for one in ADJUSTABLE}
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Secrets. ``data`` maps key ids (1–255) to 32-byte keys; the highest id encrypts, all decrypt."""
+    """Secrets. ``data`` maps key ids (1–255) to 32-byte keys; the highest id encrypts, all decrypt.
+
+    ``lasting`` is the first key of the index, for what no rotation may touch; ``index_next`` stands there only while
+    ``anguan rekey --index`` is under way.
+    """
 
     session: str
     index: bytes
     data: Mapping[int, bytes]
+    lasting: bytes = b""
+    index_next: bytes = b""
 
     @classmethod
     def fresh(cls) -> "Keys":
         return cls(secrets.token_urlsafe(48), secrets.token_bytes(32), {1: secrets.token_bytes(32)})
 
     def dump(self) -> str:
+        rare = {"lasting": self.lasting, "index_next": self.index_next}
         return json.dumps(
             {
                 "session": self.session,
                 "index": b64encode(self.index).decode(),
                 "data": {str(kid): b64encode(key).decode() for kid, key in self.data.items()},
-            },
+            }
+            | {name: b64encode(key).decode() for name, key in rare.items() if key},
             indent=2,
         )
 
     @classmethod
     def load(cls, text: str) -> "Keys":
         raw = json.loads(text)
-        return cls(raw["session"], b64decode(raw["index"]), {int(kid): b64decode(key) for kid, key in raw["data"].items()})
+        data = {int(kid): b64decode(key) for kid, key in raw["data"].items()}
+        rare = (b64decode(raw.get(name, "")) for name in ("lasting", "index_next"))
+        return cls(raw["session"], b64decode(raw["index"]), data, *rare)
+
+    @property
+    def ring(self) -> tuple[bytes, Mapping[int, bytes], bytes]:
+        """What ``Keyring.unlock`` takes."""
+        return self.index, self.data, self.lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +304,20 @@ class Settings:
     def sends_codes(self) -> bool:
         """Whether codes by text message reach anybody: in production, only where somebody carries them."""
         return bool(self.sms_url) or not self.production
+
+    @property
+    def keys_file(self) -> Path:
+        return self.home / "keys.json"
+
+    @property
+    def pretends_messages(self) -> bool:
+        """Whether telephones are simulated on the screen: where nobody carries messages, and never in production."""
+        return not self.sms_url and not self.production
+
+    @property
+    def shows_codes(self) -> bool:
+        """Whether a browser at the gate is shown the code it asked for: that lets anybody in, so only where asked for."""
+        return self.simulators and self.pretends_messages
 
     @property
     def blobs(self) -> Path:
@@ -356,17 +386,20 @@ def home_of(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("ANGUAN_HOME") or "var").resolve()
 
 
-def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+def read_settings(environment: Mapping[str, str] = os.environ, *, mid_rotation: bool = False) -> Settings:
     """Settings from the environment and from the keys under ``ANGUAN_HOME``."""
     home = home_of(environment)
     keys_file = home / "keys.json"
     if not keys_file.exists():
         raise BadSetting(f"There are no keys in {home}. Run 'anguan init' first.")
+    keys = Keys.load(keys_file.read_text())
+    if keys.index_next and not mid_rotation:
+        raise BadSetting("A new key of the index is half-way in. Run 'anguan rekey --index' to its end first.")
     database_url = environment.get("DATABASE_URL") or f"sqlite:///{home / 'anguan.db'}"
     return Settings(
         home=home,
         database_url=_with_driver(database_url),
-        keys=Keys.load(keys_file.read_text()),
+        keys=keys,
         office=read_office(environment),
         production=environment.get("ANGUAN_ENV", "demo") == "production",
         https=_truth(environment.get("ANGUAN_HTTPS", "0")),
@@ -436,6 +469,25 @@ def make_keys(home: Path) -> bool:
     with os.fdopen(handle, "w") as file:
         file.write(Keys.fresh().dump())
     return True
+
+
+def write_keys(file: Path, keys: Keys) -> None:
+    """Put other keys in the place of those there, readable by the owner only: whole or not at all, whenever the power fails."""
+    handle, waiting = tempfile.mkstemp(dir=file.parent, prefix="keys.", suffix=".new")
+    try:
+        with os.fdopen(handle, "w") as new:
+            new.write(keys.dump())
+            new.flush()
+            os.fsync(handle)
+        Path(waiting).replace(file)
+    except BaseException:
+        Path(waiting).unlink(missing_ok=True)
+        raise
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _with_driver(url: str) -> str:

@@ -3,25 +3,29 @@
 Law: nobody else opens a connection; a value that must not lie open in the store (``Secret``) never does.
 """
 
-import hmac
 import json
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask_appbuilder import Model
 from flask_appbuilder.models.sqla.base import SQLA
 from sqlalchemy import Connection, DateTime, Dialect, Engine, LargeBinary, String, event
 from sqlalchemy.types import TypeDecorator
 
+from app.config import Keys, Settings
+from app.keyring import Digest, keyring
 from app.vocabulary import Term
+
+
+def unlock(settings: Settings) -> None:
+    """Give the keyring the keys of this house, and the file where the next ones will stand."""
+    file = settings.keys_file
+    keyring.unlock(*settings.keys.ring, file=file, read=lambda: Keys.load(file.read_text()).ring)
+
 
 db = SQLA(metadata=Model.metadata)
 
@@ -52,49 +56,6 @@ def apart(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
             yield connection
     finally:
         reading.reset(token)
-
-
-UNOPENED = (InvalidTag, KeyError, IndexError)  # what ``Keyring.open`` raises for what was not sealed here, or not for this
-
-
-class Keyring:
-    """Encrypts, decrypts and indexes secrets. Unlocked once, by whoever holds the keys (``create_app``)."""
-
-    def __init__(self) -> None:
-        self._index = b""
-        self._ciphers: dict[int, AESGCM] = {}
-        self._current = 0
-
-    def unlock(self, index: bytes, data: Mapping[int, bytes]) -> None:
-        self._index = index
-        self._ciphers = {kid: AESGCM(key) for kid, key in data.items()}
-        self._current = max(data)
-
-    def seal(self, text: str, purpose: str) -> bytes:
-        """Key id, nonce, ciphertext. ``purpose`` is bound in: a value copied to another column does not open there."""
-        return self.seal_bytes(text.encode(), purpose)
-
-    def open(self, sealed: bytes, purpose: str) -> str:
-        return self.open_bytes(sealed, purpose).decode()
-
-    def seal_bytes(self, data: bytes, purpose: str) -> bytes:
-        """The same for a file that must not lie open in the store."""
-        nonce = os.urandom(12)
-        return bytes([self._current]) + nonce + self._ciphers[self._current].encrypt(nonce, data, purpose.encode())
-
-    def open_bytes(self, sealed: bytes, purpose: str) -> bytes:
-        return self._ciphers[sealed[0]].decrypt(sealed[1:13], sealed[13:], purpose.encode())
-
-    def digest(self, text: str, purpose: str) -> "Digest":
-        """A keyed fingerprint for finding a secret again: equal for equal text, worthless without the key."""
-        return Digest(hmac.new(self._index, f"{purpose}\0{text}".encode(), sha256).hexdigest()[:40])
-
-    def mac(self, data: bytes, purpose: str) -> str:
-        """A keyed seal of full length (64 hex digits): whoever lacks the key can neither make nor mend one."""
-        return hmac.digest(self._index, purpose.encode() + b"\0" + data, "sha256").hex()
-
-
-keyring = Keyring()
 
 
 class Moment(TypeDecorator[datetime]):
@@ -186,12 +147,6 @@ class SecretRecord(TypeDecorator[dict[str, Any]]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> dict[str, Any] | None:
         return None if value is None else dict(json.loads(keyring.open(bytes(value), self.purpose)))
-
-
-class Digest(str):
-    """A fingerprint that was computed already and must not be computed again."""
-
-    __slots__ = ()
 
 
 class BlindIndex(TypeDecorator[str]):

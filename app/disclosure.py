@@ -7,12 +7,12 @@ any grouping; ``personal`` is the wider question, for places where even a mistyp
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flask_babel import lazy_gettext as _
 
-from app.errors import Refusal, Unmet
+from app.errors import Refusal
 from app.identity import BadNumber, mask_id, mask_mobile, parse_old_id_number
 
 ID_NUMBER, MOBILE, BANK_CARD = _("ID number"), _("Mobile"), _("Bank card number")
@@ -65,15 +65,11 @@ def without_numbers(text: str) -> str:
     return done + folded[at:] if at else text
 
 
-def demand_none(texts: Mapping[str, tuple[object, str]]) -> None:
-    """Refuse to make public what names somebody: ``{field: (what the reader calls it, its text)}``. There is no exception."""
-    refusals = [
-        Refusal("personal-number", sentence(found), field)
-        for field, (label, text) in texts.items()
-        for found in numbers_in(text, label)
-    ]
-    if refusals:
-        raise Unmet(refusals)
+def disclosed(texts: Mapping[str, tuple[object, str]]) -> Iterator[Refusal]:
+    """What keeps texts from being made public: ``{field: (what the reader calls it, its text)}``. There is no exception."""
+    for field, (label, text) in texts.items():
+        for found in numbers_in(text, label):
+            yield Refusal("personal-number", sentence(found), field)
 
 
 def sentence(found: Found) -> object:
@@ -142,9 +138,3 @@ def _is_card(joined: str, sizes: list[int]) -> bool:
         return False
     doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(joined)))
     return sum(n // 10 + n % 10 for n in doubled) % 10 == 0
-
-
-def all_in(texts: Iterable[tuple[object, str]]) -> Iterator[Found]:
-    """Every number in texts that each have a place."""
-    for place, text in texts:
-        yield from numbers_in(text, place)

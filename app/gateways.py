@@ -29,6 +29,7 @@ from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
 from app.storage import ScannerAway
 from app.ukey.trust import LARGEST_LIST
 
+MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them
 LONGEST_ANSWER = 64 * 1024
 
 
@@ -74,7 +75,7 @@ def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
         return ConsoleGateway()
     if settings.sms_url:
         return HttpGateway(settings.sms_url, settings.sms_token)
-    return FileGateway(settings.home / "messages.jsonl")
+    return FileGateway(settings.home / MESSAGES)
 
 
 # --- the seal -----------------------------------------------------------------------------------------------

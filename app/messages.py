@@ -284,7 +284,7 @@ class Gateway(Protocol):
 class FileGateway:
     """Writes each message as one line of JSON; readable by the owner only: it names mobile numbers, and holds codes.
 
-    So it serves demonstrations only: where nobody carries messages, production asks for no codes (``codes.offered``).
+    So it serves demonstrations only: where nobody carries messages, production asks for no codes (``Settings.sends_codes``).
     """
 
     path: Path

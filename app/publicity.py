@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import OFFICE_ZONE
 from app.config import Office
+from app.disclosure import without_numbers
 from app.identity import mask_id_publicly
 from app.records import PublicNotice
 from app.vocabulary import Category, MatterKind, Stage
@@ -95,7 +96,7 @@ def _row(result: Result, at: datetime) -> dict[str, object]:
         "agreed": result.agreed,
         "name": result.name,
         "masked_id_number": mask_id_publicly(result.id_number),
-        "enterprise_name": result.enterprise_name,
+        "enterprise_name": without_numbers(result.enterprise_name),
         "certificate_number": result.certificate_number,
         "region_code": result.region_code,
         "published_at": at,

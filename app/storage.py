@@ -1,11 +1,12 @@
 """What is in a file that was handed in, and where its bytes live: attachments without the database.
 
 Law: nothing is believed but the bytes. A picture is kept only as drawn anew by us, a PDF only when nothing in
-it acts, and every object is named by the digest of what it holds.
+it acts; every object is named by the digest of what it holds, and lies on the disk encrypted (docs/KEYS.md).
 """
 
 import fcntl
 import hashlib
+import io
 import os
 import re
 import subprocess
@@ -22,10 +23,12 @@ from typing import BinaryIO
 from flask_babel import lazy_gettext as _
 
 from app.errors import HouseError
+from app.keyring import UNOPENED, keyring
 from app.pictures import AT_ONCE, Flaw, Limits, drawn_anew, stands_alone, thumbnail
 
 __all__ = [
     "LIMITS",
+    "FileDamaged",
     "FileMissing",
     "FileRefused",
     "Limits",
@@ -70,6 +73,13 @@ class FileMissing(HouseError):
     status = 404
     code = "file-missing"
     sentence = _("The bytes of this file are missing from the store. Please tell the administrator.")
+
+
+class FileDamaged(FileMissing):
+    """The object is there, and cannot be opened: it was changed on the disk, or its key is gone."""
+
+    code = "file-damaged"
+    sentence = _("The bytes of this file are damaged. Please tell the administrator, who has the backup.")
 
 
 # fmt: off
@@ -282,6 +292,7 @@ def _cleaned(name: str) -> str:
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 INCOMING = "incoming"
+SEALED = b"AGS1"  # an encrypted object begins so; what does not was put down before objects were encrypted
 BROKEN = re.compile(INCOMING + r"/([a-z0-9_]+)")  # as ``tempfile`` names them
 
 
@@ -291,6 +302,8 @@ class Store:
     Nothing is removed but by the sweeper: two papers may share one object, so the end of a row is never the
     end of its bytes. Write the object first and commit the row afterwards; ``put`` renews the time of an
     object that is already there, and ``remove`` spares what is new, so that no row ever points to nothing.
+    An object on the disk is ``SEALED`` and what the keyring makes of it; its name is bound in, so that one object put
+    in the place of another does not open.
 
     ``scan`` names the virus in a file, or nothing, or raises ``ScannerAway``; without one nobody is asked.
     """
@@ -324,7 +337,7 @@ class Store:
             if self.verify(digest):
                 os.utime(place)
                 return digest
-        waiting = self._written(data)
+        waiting = self._written(_sealed(data, digest))
         try:
             with self._held(fcntl.LOCK_SH):
                 for folder in (place.parent.parent, place.parent):
@@ -360,23 +373,62 @@ class Store:
         return self.path(digest).is_file()
 
     def open(self, digest: str) -> BinaryIO:
-        """For reading. Raises ``FileMissing``."""
-        try:
-            return self.path(digest).open("rb")
-        except FileNotFoundError:
-            raise FileMissing from None
+        """For reading. Raises as ``read``."""
+        return io.BytesIO(self.read(digest))
 
     def read(self, digest: str) -> bytes:
-        with self.open(digest) as file:
-            return file.read()
+        """What was put. Raises ``FileMissing``; ``FileDamaged`` for what was changed on the disk."""
+        try:
+            data = self.path(digest).read_bytes()
+        except FileNotFoundError:
+            raise FileMissing from None
+        if not data.startswith(SEALED):
+            return data
+        try:
+            return keyring.open_bytes(data[len(SEALED) :], _purpose(digest))
+        except (*UNOPENED, ValueError):
+            raise FileDamaged from None
 
     def verify(self, digest: str) -> bool:
         """Whether the object is there and still is what its name says."""
         try:
-            with self.path(digest).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == digest
-        except FileNotFoundError:
+            return hashlib.sha256(self.read(digest)).hexdigest() == digest
+        except FileMissing:
             return False
+
+    def digests(self) -> Iterator[str]:
+        """Every object there is."""
+        for place in self.folder.glob("??/??/*"):
+            if DIGEST.fullmatch(place.name):
+                yield place.name
+
+    def key_of(self, digest: str) -> int | None:
+        """The id of the key an object lies under; None for one that lies open. Raises ``FileMissing``."""
+        try:
+            with self.path(digest).open("rb") as file:
+                head = file.read(len(SEALED) + 1)
+        except FileNotFoundError:
+            raise FileMissing from None
+        return head[-1] if head.startswith(SEALED) and len(head) > len(SEALED) else None
+
+    def reseal(self, digest: str) -> bool:
+        """Put an object under the newest key, if it is under another or none; its age stays. Whether it was done."""
+        if self.key_of(digest) == keyring.newest:
+            return False
+        place, data = self.path(digest), self.read(digest)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise FileDamaged
+        waiting = self._written(_sealed(data, digest))
+        with self._held(fcntl.LOCK_SH):
+            try:
+                seen = place.stat()
+                os.utime(waiting, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+                waiting.replace(place)
+            except FileNotFoundError:  # swept away meanwhile
+                waiting.unlink(missing_ok=True)
+                return False
+        _flush_folder(place.parent)
+        return True
 
     def orphans(self, known: set[str], older_than: datetime) -> Iterator[str]:
         """What no row knows and nobody touched since: digests, and ``incoming/…`` left by broken uploads."""
@@ -403,6 +455,14 @@ class Store:
             os.fchmod(file.fileno(), 0o600)
             fcntl.flock(file, how)
             yield
+
+
+def _purpose(digest: str) -> str:
+    return f"object/{digest}"
+
+
+def _sealed(data: bytes, digest: str) -> bytes:
+    return SEALED + keyring.seal_bytes(data, _purpose(digest))
 
 
 def _touched_before(place: Path, moment: float) -> bool:

@@ -11,8 +11,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.db import apart, keyring
+from app.db import apart
 from app.errors import TooMany
+from app.keyring import keyring
 from app.records import Bucket
 
 DAY = 24 * 60 * 60

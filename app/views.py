@@ -20,11 +20,15 @@ from app.casework.standing import StandingView
 from app.db import db
 from app.help import register as register_help
 from app.login.certificate import CertificateView
+from app.login.forgotten import ForgottenView
 from app.login.identities import IdentityScreen, OwnCertificateView
 from app.login.licence import LicenceView
+from app.login.picture import PictureView
+from app.login.second import offer
+from app.login.sms import SECOND, SmsSecondView, SmsView
 from app.phone import PhoneView
 from app.public import register_public
-from app.simulator import SimulatorView
+from app.simulator import OwnCodeView, SimulatorView
 from app.verification import register_verification
 from app.workbench import WorkView
 
@@ -37,6 +41,7 @@ def register_views(appbuilder: Any) -> None:
     listcheck.register(appbuilder)
     for gate in (CertificateView, OwnCertificateView):
         appbuilder.add_view_no_menu(gate)
+    open_sms_gate(appbuilder)
     open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for room in (examwork, casework, takeover, basics):
@@ -58,6 +63,16 @@ def register_views(appbuilder: Any) -> None:
     add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)
     register_help(appbuilder)
     current_app.jinja_env.globals["menu_counts"] = menu_counts
+
+
+def open_sms_gate(appbuilder: Any) -> None:
+    """What is proved by a telephone, where text messages reach one; on the screen, where the house only pretends."""
+    if desk.settings().sends_codes:
+        for view in (PictureView, SmsView, SmsSecondView, ForgottenView):
+            appbuilder.add_view_no_menu(view)
+        offer(SECOND)
+    if desk.settings().shows_codes:
+        appbuilder.add_view_no_menu(OwnCodeView)
 
 
 def open_licence_gate(appbuilder: Any) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy import Engine, Select, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.config import Office
-from app.db import apart, keyring
+from app.db import apart
 from app.gatebook import Visit
+from app.keyring import keyring
 from app.models import Account
 from app.vocabulary import OPERATING, Ending, SecondFactor, Way
 

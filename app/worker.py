@@ -25,7 +25,7 @@ from werkzeug.security import generate_password_hash
 from app import clock, jobs
 from app.certificates.keys import ring
 from app.config import BadSetting, Settings
-from app.db import keyring, only_reading
+from app.db import only_reading, unlock
 from app.gateways import lists_of, seal_of
 from app.login.password import one_time_password
 from app.messages import Gateway, codes_wait, deliver
@@ -47,7 +47,7 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
 
     ``speaking(locale)`` is the context in which sentences come out in a language.
     """
-    keyring.unlock(settings.keys.index, settings.keys.data)
+    unlock(settings)
     ring.open(settings.code_keys)  # a paper that is drawn here bears a signed code, too
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)

@@ -27,7 +27,8 @@ from app import catalogue, clock, create_app, schema, visits
 from app.certificates.keys import ring
 from app.certificates.seal.authority import establish
 from app.config import Keys, Office, Settings
-from app.db import db, keyring
+from app.db import db
+from app.keyring import keyring
 from app.login.roles import sync_roles
 from app.matters import seed_papers
 from app.models import Account, Model

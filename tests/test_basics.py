@@ -473,12 +473,20 @@ def test_the_whole_id_number_is_shown_by_a_deed_that_the_diary_keeps(enter, sess
     officer, person = enter(Role.REVIEWER), kept(session, make.person(ours))
     assert person.id_number not in officer.get(f"/people/show/{person.id}").text
     assert reads(session) == []
-    answer = officer.post(f"/people/reveal/{person.id}")
+    for nothing in ("", "  ", "?"):
+        answer = officer.post(f"/people/reveal/{person.id}", data={"why": nothing})
+        assert (answer.status_code, person.id_number in answer.text, reads(session)) == (422, False, [])
+    answer = officer.post(f"/people/reveal/{person.id}", data={"why": f"核对 {person.id_number}"})
     assert person.id_number in answer.text
     assert f"{person.birth_date}" in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     line = reads(session)[0]
-    assert (line.table, line.row, line.actor, line.change) == ("person", str(person.id), "张三", {"read": "id_number"})
+    assert (line.table, line.row, line.actor, line.change) == (
+        "person",
+        str(person.id),
+        "张三",
+        {"shown": "id_number", "why": f"核对 {person.masked_id_number}"},
+    )
     assert person.id_number not in officer.get(f"/people/show/{person.id}").text
 
 

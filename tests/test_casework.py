@@ -624,10 +624,19 @@ def test_a_second_round_is_not_decided_by_the_page_of_the_first(works, acceptanc
 def test_the_full_number_is_shown_on_demand_and_that_is_written_down(works, acceptance, session):
     application = works.case()
     answer = acceptance.post(f"/cases/{application.id}/id-number", data={"reason": "写到一半", "decision": "decline"})
+    assert answer.status_code == 422
+    assert application.person.id_number not in answer.text
+    assert "写到一半" in answer.text
+    typed = {"reason": "写到一半", "decision": "decline", "why": "核对身份证"}
+    answer = acceptance.post(f"/cases/{application.id}/id-number", data=typed)
     assert application.person.id_number in answer.text
     assert "写到一半" in answer.text
     line = look(session, select(Entry).where(Entry.deed == Deed.READ))
-    assert (line.table, line.row, line.change) == ("application", str(application.id), {"shown": "id_number"})
+    assert (line.table, line.row, line.change) == (
+        "application",
+        str(application.id),
+        {"shown": "id_number", "why": "核对身份证"},
+    )
     assert works.state(application) is State.AWAITING_ACCEPTANCE
 
 

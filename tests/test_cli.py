@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -18,13 +20,15 @@ from sqlalchemy.orm import Session
 
 from app import audit, cli, clock, schema
 from app.certificates.document import SEAL_BOX, draw
+from app.certificates.keys import ring
 from app.certificates.seal import pades
 from app.certificates.seal.provider import Suite
-from app.config import read_settings
-from app.db import keyring
+from app.config import read_settings, write_keys
 from app.gateways import seal_of
+from app.keyring import keyring
 from app.models import Region
 from app.sheets import Column, write
+from app.storage import Store
 from app.vocabulary import Deed
 from tests.meddling import meddling
 from tests.test_certificate_document import FACE
@@ -44,11 +48,28 @@ def place(request, tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory) -> Path:
+    """Where ``init`` has made a house in a file once: it takes a second and a half, and a copy is as good."""
+    return tmp_path_factory.mktemp("ready")
+
+
 @pytest.fixture
-def home(place, capsys):
+def home(place, ready, capsys):
     """The same, made ready."""
+    url = make_url(os.environ["DATABASE_URL"])
+    if url.drivername == "sqlite" and any(ready.iterdir()):
+        shutil.copytree(ready, place.parent, dirs_exist_ok=True)
+        settings = read_settings()
+        keyring.unlock(settings.keys.index, settings.keys.data)
+        ring.open(settings.code_keys)
+        return place
     assert cli.main(["init"]) == 0
     capsys.readouterr()
+    if url.drivername == "sqlite":
+        shutil.copytree(place, ready / place.name)
+        with create_engine(url).connect() as connection:
+            connection.execute(text("VACUUM INTO :copy"), {"copy": str(ready / "house.db")})
     return place
 
 
@@ -282,6 +303,46 @@ def test_a_sheet_that_is_none_is_refused_in_one_sentence(home, tmp_path, capsys)
         assert capsys.readouterr().err.startswith("anguan: ")
 
 
+def test_keys_turn_and_the_old_one_goes_only_when_nothing_lies_under_it(home, capsys):
+    assert cli.main(["account", "liu", "--role", "viewer", "--region", "430000"]) == 0
+    digest = Store(home / "blobs").put(b"a scan")
+    assert cli.main(["rekey", "--new-key"]) == 0
+    keys = read_settings().keys
+    assert sorted(keys.data) == [1, 2]
+    assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert Store(home / "blobs").key_of(digest) == 2
+    (line,) = rows('SELECT actor, "table", "row" FROM entry WHERE "table" = \'keys\'')
+    assert line[0].startswith("anguan rekey")
+    assert cli.main(["rekey", "--retire"]) == 1
+    assert "less than an hour" in capsys.readouterr().err
+    os.utime(home / "keys.json", (1, 1))
+    assert cli.main(["rekey", "--retire"]) == 0
+    assert sorted(read_settings().keys.data) == [2]
+    assert cli.main(["rekey", "--retire"]) == 1  # the last key stays
+    assert cli.main(["rekey", "--check"]) == 0
+
+
+def test_an_old_key_with_something_under_it_stays(home, capsys):
+    Store(home / "blobs").put(b"a scan")
+    keys = read_settings().keys
+    write_keys(home / "keys.json", replace(keys, data={**keys.data, 2: b"k" * 32}))
+    os.utime(home / "keys.json", (1, 1))
+    assert cli.main(["rekey", "--retire"]) == 1
+    assert "1 under key 1" in capsys.readouterr().err
+    assert sorted(read_settings().keys.data) == [1, 2]
+
+
+def test_a_new_key_of_the_index_goes_in_whole_or_is_gone_on_with(home, capsys):
+    before = read_settings().keys
+    write_keys(home / "keys.json", replace(before, lasting=before.index, index_next=b"n" * 32))  # as a kill leaves it
+    assert cli.main(["check"]) == 1
+    assert "anguan rekey --index" in capsys.readouterr().err
+    assert cli.main(["rekey", "--index"]) == 0
+    after = read_settings().keys
+    assert (after.index, after.lasting, after.index_next) == (b"n" * 32, before.index, b"")
+    assert cli.main(["rekey", "--check"]) == 0
+
+
 # --- the diary ---------------------------------------------------------------------------------------------------------
 
 OLD, YOUNG = timedelta(days=200), timedelta(days=20)
@@ -292,7 +353,7 @@ def books(home):
     """``books(age, n)``: so many lines of that age are written down, as a deed of the house would."""
     engine = create_engine(os.environ["DATABASE_URL"])
     settings = read_settings()
-    keyring.unlock(settings.keys.index, settings.keys.data)
+    keyring.unlock(*settings.keys.ring)
 
     def write_down(age: timedelta, n: int = 3, actor: str = "李四") -> None:
         with Session(engine) as session:

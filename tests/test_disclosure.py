@@ -1,12 +1,23 @@
 """Numbers of people are found however they are written, and what merely looks like one is left alone."""
 
 import logging
+from io import BytesIO
 
 import pytest
+from openpyxl import Workbook
+from openpyxl.comments import Comment
+from openpyxl.workbook.defined_name import DefinedName
+from sqlalchemy import select
 
-from app.disclosure import MaskingFormatter, demand_none, numbers_in, personal, without_numbers
-from app.errors import Unmet
+from app import cli
+from app.disclosure import MaskingFormatter, disclosed, numbers_in, personal, without_numbers
 from app.identity import ID_CHECKS, ID_WEIGHTS
+from app.login.roles import ANONYMOUS
+from app.models import CertificateVersion, ExamNotice
+from app.sheets.disclosed import texts_in
+from app.storage import Store
+from app.vocabulary import Role
+from tests.test_attacks import town
 
 ID, OLD, MOBILE = "430102198506150013", "430102850615001", "13873112345"
 
@@ -82,12 +93,11 @@ def test_what_only_looks_like_a_number_is_left_alone(text):
 
 
 def test_a_refusal_names_the_place_and_the_masked_number(numbers):
-    with pytest.raises(Unmet) as no:
-        demand_none({"title": ("标题", "考核通知"), "body": ("正文", f"联系人 {MOBILE}，{numbers['id']}")})
-    assert [refusal.field for refusal in no.value.refusals] == ["body", "body"]
-    assert "138****2345" in str(no.value)
-    assert MOBILE not in str(no.value)
-    assert "正文" in str(no.value)
+    found = list(disclosed({"title": ("标题", "考核通知"), "body": ("正文", f"联系人 {MOBILE}，{numbers['id']}")}))
+    assert [refusal.field for refusal in found] == ["body", "body"]
+    assert "138****2345" in str(found[0].sentence)
+    assert "正文" in str(found[0].sentence)
+    assert not any(MOBILE in str(one.sentence) or numbers["id"] in str(one.sentence) for one in found)
 
 
 def test_a_line_of_the_log_is_masked_with_its_traceback():
@@ -100,3 +110,85 @@ def test_a_line_of_the_log_is_masked_with_its_traceback():
     line = MaskingFormatter("%(message)s").format(record)
     assert MOBILE not in line
     assert line.count("138****2345") == 2
+
+
+# --- files and pages ------------------------------------------------------------------------------------------------
+
+
+def workbook(number: str) -> bytes:
+    """The same number wherever a workbook can hide one."""
+    book = Workbook()
+    sheet = book.active
+    sheet["A1"], sheet["B2"], sheet["C3"] = "姓名", f"电话{number}", int(number)
+    sheet["D4"].comment = Comment(f"问 {number}", "x")
+    sheet.row_dimensions[2].hidden = True
+    sheet.column_dimensions["C"].hidden = True
+    sheet.oddHeader.center.text = f"印 {number}"
+    other = book.create_sheet("内部")
+    other.sheet_state = "veryHidden"
+    other["A1"] = number
+    book.defined_names["tel"] = DefinedName("tel", attr_text=f'"{number}"')
+    book.properties.description = f"制表 {number}"
+    kept = BytesIO()
+    book.save(kept)
+    return kept.getvalue()
+
+
+def test_a_workbook_is_searched_in_all_its_corners():
+    found = {place for place, text in texts_in(workbook(MOBILE)) for _one in numbers_in(text)}
+    assert {"sheet1.xml B2", "sheet1.xml C3", "sheet2.xml A1", "docprops/core.xml", "xl/workbook.xml"} <= found
+    assert any("comment" in place for place in found)
+    assert "xl/worksheets/sheet1.xml" in found  # the head of the printed page
+    assert not [place for place, text in texts_in(workbook("12345")) for _one in numbers_in(text)]
+
+
+def test_the_command_names_file_place_and_masked_number(tmp_path, capsys):
+    good, bad, note = tmp_path / "good.xlsx", tmp_path / "bad.xlsx", tmp_path / "note.txt"
+    good.write_bytes(workbook("12345"))
+    bad.write_bytes(workbook(MOBILE))
+    note.write_text(f"联系人 {MOBILE}")
+    assert cli.main(["disclosure", str(good)]) == 0
+    assert cli.main(["disclosure", str(good), str(bad), str(note)]) == 1
+    said = capsys.readouterr().out
+    assert "bad.xlsx: sheet1.xml B2" in said
+    assert "note.txt" in said
+    assert "138****2345" in said
+    assert MOBILE not in said
+    (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.7 ...")
+    assert cli.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # what cannot be looked into is not sound
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("field", ["title", "number", "place", "body"])
+def test_a_notice_with_a_number_in_it_is_not_published(session, signed_in, holder, numbers, field):
+    clerk = signed_in(holder(Role.EXAM_CLERK))
+    typed = {
+        "title": "安管人员考核通知", "number": "湘建考〔2026〕1号", "categories": ["A"], "signup_start": "2099-01-01T00:00",
+        "signup_end": "2099-02-01T00:00", "exam_on": "2099-03-01", "place": "长沙", "pass_mark": "60", "body": "请按时参加",
+    }  # fmt: skip
+    for number in (numbers["id"], MOBILE, CARD):
+        answer = clerk.post("/exam/notices/add", data=typed | {field: f"联系人：{number}"})
+        assert answer.status_code == 422
+        assert "公开后任何人都能看到" in answer.text
+        assert session.scalars(select(ExamNotice)).all() == []
+        session.rollback()
+    assert clerk.post("/exam/notices/add", data=typed).status_code == 302
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_no_page_that_is_open_to_all_shows_a_number_of_anybody(app, client, session, house):
+    here = town(session, Store(house.settings.blobs), "430100")
+    pages = [
+        rule.rule.replace("<int:notice_id>", str(here.notice))
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint in ANONYMOUS and "GET" in rule.methods and "static" not in rule.endpoint
+    ]
+    token = session.scalars(select(CertificateVersion.token)).first()
+    session.rollback()
+    seen = 0
+    for page in {*pages, f"/v/{token}", f"/exam-notices/{here.notice}"}:
+        answer = client.get(page)
+        if answer.status_code == 200:
+            seen += 1
+            assert list(numbers_in(answer.data.decode(errors="replace"))) == [], page
+    assert seen >= 8

@@ -198,7 +198,7 @@ def test_a_corrected_id_number_is_masked_until_it_is_asked_for(bench):
     facts = {"reason_code": WRONG["reason_code"], "details": {"id_number": number}}
     application, officer = bench.case(REPLACEMENT, **facts), bench.browser(Role.ACCEPTANCE_OFFICER)
     assert number not in officer.get(f"/cases/{application.id}").text
-    assert number in officer.post(f"/cases/{application.id}/id-number").text
+    assert number in officer.post(f"/cases/{application.id}/id-number", data={"why": "核对"}).text
 
 
 def test_scans_of_the_application_lie_beside_those_of_the_person(bench):

@@ -3,7 +3,7 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.db import keyring
+from app.keyring import keyring
 from app.models import Application, Person
 from app.vocabulary import Category, State
 from tests import make

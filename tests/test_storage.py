@@ -407,7 +407,7 @@ def said(no: FileRefused) -> str:
 
 
 def test_every_sentence_names_the_file() -> None:
-    figures = dict.fromkeys(("size", "most", "kind", "width", "height", "least_width", "least_height"), 7)
+    figures = dict.fromkeys(("size", "most", "kind", "width", "height", "least_width", "least_height", "what"), 7)
     for sentence in SENTENCES.values():
         assert str(sentence(name="身份证.jpg", **figures)).startswith("身份证.jpg: ")
 
@@ -560,13 +560,15 @@ def test_fifty_threads_putting_the_same_leave_one(store: Store) -> None:
 
 
 def alone(store: Store, deed: str) -> "subprocess.Popen[bytes]":
-    """A process of its own that does this with the same store. It knows ``app.storage``, not the whole house."""
+    """A process of its own that does this with the same store. It knows ``app.storage`` and keys, not the whole house."""
     start = f"""
         import resource, sys, types
         house = types.ModuleType("app"); house.__path__ = [{str(Path(__file__).parent.parent / "app")!r}]
         sys.modules["app"] = house
         from pathlib import Path
+        from app.keyring import keyring
         from app.storage import Store
+        keyring.unlock(b"i" * 32, {{1: b"d" * 32}})
         store = Store(Path({str(store.folder)!r}))
     """
     program = textwrap.dedent(start) + deed

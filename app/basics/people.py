@@ -6,7 +6,7 @@ Law: an ID number is masked wherever it is shown; whoever asks for all of it doe
 from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, g, redirect, url_for
+from flask import flash, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
@@ -37,7 +37,7 @@ from app.screens import Link, Screen, SelInterface, safe_next, shown
 from app.screens.query import Asked, Box
 from app.screens.reach import WithinReach
 from app.screens.screen import door
-from app.vocabulary import PERSON_PAPERS, CertificateStatus, Deed, Education, PaperKind, Position, State, TechnicalTitle
+from app.vocabulary import PERSON_PAPERS, CertificateStatus, Education, PaperKind, Position, State, TechnicalTitle
 
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
 CARDS = tuple(map(field_name, PERSON_PAPERS))
@@ -274,15 +274,10 @@ class PersonScreen(Screen):
     # --- one person --------------------------------------------------------------------------------
 
     def show_links(self, item: Person) -> list[Link]:
-        """Whoever may read the person may ask for the whole number; to change something, they must be one's own."""
-        links = []
-        if self.may("reveal") and g.get("revealed") != item.id:
-            sure = gettext("Show the whole ID number of %(name)s? The diary keeps who looked at it and when.", name=item.name)
-            whole = self.url("reveal", pk=item.id)
-            links.append(Link(gettext("View the whole number"), whole, icon="eye", post=True, confirm=sure))
+        """To change something, the person must be one's own."""
         if self.may("edit") and item.enterprise_id == desk.actor().enterprise_id:
-            links.append(Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True))
-        return links
+            return [Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True)]
+        return []
 
     def standing(self, certificate: Certificate) -> CertificateStatus:
         return certificate.status_on(desk.today())
@@ -292,12 +287,17 @@ class PersonScreen(Screen):
         return [(kind, card(found[kind]) if kind in found else None) for kind in PERSON_PAPERS]
 
     @door("/reveal/<pk>", "POST")
-    def reveal(self, pk: str) -> str:
+    def reveal(self, pk: str) -> Response | str:
         """查看完整号码: the same page with the whole number, and a line in the diary that it was read."""
         person = self.found(pk)
         session = db.session()
-        audit.note(session, "", Deed.READ, person, change={"read": "id_number"}, at=desk.moment())
-        session.commit()
+        try:
+            audit.reveal(session, person, "id_number", request.form.get("why", ""), at=desk.moment())
+            session.commit()
+        except HouseError as no:
+            session.rollback()
+            g.why_missing = no.sentence
+            return Response(self.show(pk), no.status, mimetype="text/html")
         g.revealed = person.id
         return self.show(pk)
 

@@ -23,8 +23,8 @@ from flask_babel import lazy_gettext as _
 
 from app.business_licence.assertion import ALGORITHM, LONGEST, TYPE, Assertion, Trust, read
 from app.business_licence.provider import LicencesAway, Ticket
-from app.db import keyring
 from app.errors import NotFound, Stale
+from app.keyring import keyring
 from app.vocabulary import LicenceHolder, LicenceStanding, LicenceStep, Term
 
 ISSUER, CLIENT = "sim", "anguan-demo"

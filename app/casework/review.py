@@ -38,7 +38,7 @@ from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next
 from app.screens.reach import ROW, asked_reason
 from app.screens.screen import door
-from app.vocabulary import CLOSED, Action, Deed, PaperKind, Role, Stage, State
+from app.vocabulary import CLOSED, Action, PaperKind, Role, Stage, State
 from app.workflow import Move, carry_out, moves_open_to, plan
 
 
@@ -50,6 +50,7 @@ class Said:
     refusals: Sequence[Refusal] = ()
     stale: bool = False
     revealed: bool = False
+    unexplained: object = ""  # why the number is not shown: no reason was given
 
 
 OPENED = Said()
@@ -115,12 +116,16 @@ class CaseView(BaseView):  # type: ignore[misc]
     @door(f"/{ROW}application_id>/id-number", "POST")
     def reveal(self, application_id: int) -> Response:
         """Show the ID number in full, once, and write down that it was shown."""
-        actor = desk.actor()
-        actor.demand(*CASE_OFFICERS)
+        desk.actor().demand(*CASE_OFFICERS)
         case = case_of(application_id)
-        audit.note(db.session, actor.name, Deed.READ, case, change={"shown": "id_number"}, at=desk.moment())
-        db.session.commit()
-        return self._page(case_of(application_id), Said(revealed=True), reading=bool(request.form.get("reading")))
+        try:
+            audit.reveal(db.session(), case, "id_number", request.form.get("why", ""), at=desk.moment())
+            db.session.commit()
+            said = Said(revealed=True)
+        except HouseError as no:
+            db.session.rollback()
+            said = Said(status=no.status, unexplained=no.sentence)
+        return self._page(case_of(application_id), said, reading=bool(request.form.get("reading")))
 
     def _page(self, case: Application, said: Said = OPENED, *, reading: bool = False) -> Response:
         facts = of_applications(db.session, [case.id])[case.id]

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 
 from app import numbers
 from app.certificates.keys import CodeKey, PublicKeys, Ring
-from app.db import keyring
 from app.errors import HouseError
+from app.keyring import keyring
 from app.models import Certificate, CertificateEvent, CertificateVersion
 from app.records import Series
 from app.vocabulary import CertificateStatus
@@ -72,7 +72,8 @@ def _shuffled(n: int) -> int:
 @lru_cache(maxsize=8)
 def _tables(block: int) -> tuple[bytes, ...]:
     return tuple(
-        bytes(int(keyring.digest(f"{block}/{turn}/{half}", SERIES)[:2], 16) for half in range(256)) for turn in range(4)
+        bytes(int(keyring.lasting_digest(f"{block}/{turn}/{half}", SERIES)[:2], 16) for half in range(256))
+        for turn in range(4)
     )
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,13 +26,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import catalogue, chain, clock, create_app, messages, schema
+from app import catalogue, chain, clock, create_app, messages, rekey, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
 from app.cli.diary import add_diary
+from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, licence_word, seal_word
+from app.cli.rotation import add_rotation
 from app.cli.ukeys import add_ukeys
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
@@ -114,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_proofs(add)
     add_ukeys(add)
+    add_rotation(add)
     add_diary(add)
+    add_disclosure(add)
     return parser
 
 
@@ -367,6 +372,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
+        db.session.remove()
+        yield from islice(rekey.faults(db.engine), 20)
 
 
 def _may_rewrite_the_diary(settings: Settings) -> bool:

@@ -19,7 +19,7 @@ from app.certificates.keys import ring
 from app.chain import Break
 from app.cli.house import Command, settings_in_use
 from app.config import BadSetting, Settings
-from app.db import keyring, only_reading
+from app.db import only_reading, unlock
 from app.vocabulary import Fault
 
 BY = "anguan audit"  # who signs in the diary
@@ -64,7 +64,7 @@ def _day(text: str) -> date:
 @contextmanager
 def _books(settings: Settings) -> Iterator[sessionmaker[Session]]:
     """Sessions of this command, over the keys that the chain is made and signed with."""
-    keyring.unlock(settings.keys.index, settings.keys.data)
+    unlock(settings)
     ring.open(settings.code_keys)
     engine = create_engine(settings.database_url, hide_parameters=True)
     try:

@@ -36,9 +36,9 @@ def revision(settings: Settings) -> str | None:
         engine.dispose()
 
 
-def settings_in_use() -> Settings:
+def settings_in_use(*, mid_rotation: bool = False) -> Settings:
     """The settings, provided the database is where this code wants it."""
-    settings = read_settings()
+    settings = read_settings(mid_rotation=mid_rotation)
     if revision(settings) != schema.newest():
         raise BadSetting("The database is not up to date. Run 'anguan init' first.")
     return settings

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.clock import office_day, office_time
+from app.disclosure import disclosed
 from app.errors import NotFound, Refusal, Unmet
 from app.exams.holding import SEATED, as_exam_clerk, hold_one
 from app.models import ExamNotice, ExamSignup, Region
@@ -19,6 +20,7 @@ from app.scope import Actor, reach, region_prefix
 from app.vocabulary import CURRENT_CATEGORIES, Category, SignupState
 
 _LENGTHS = {"title": 120, "number": 60, "place": 200}
+PUBLISHED = {"title": _("Notice title"), "number": _("Document number"), "place": _("Place"), "body": _("Text")}
 _STORED = (
     ExamNotice.id,
     ExamNotice.categories,
@@ -97,6 +99,7 @@ def _faults(session: Session, notice: Any, clerk: Actor) -> Iterator[Refusal]:
     for field, most in _LENGTHS.items():
         if len(getattr(notice, field) or "") > most:
             yield Refusal("too-long", _("At most %(n)s characters fit in here.", n=most), field)
+    yield from disclosed({field: (label, getattr(notice, field) or "") for field, label in PUBLISHED.items()})
     yield from _category_faults(notice)
     yield from _date_faults(notice)
     if notice.quota is not None and notice.quota < 1:

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, numbers
 from app.clock import office_day
-from app.db import keyring, only_reading
+from app.db import only_reading
 from app.errors import NotFound
-from app.legacy.imports import REPORT, Outcomes, Sheet, Told, opened, report
+from app.legacy.imports import Outcomes, Sheet, Told, opened, report
 from app.legacy.ledger import Deed, Ledger, Verdict
 from app.models import Region
 from app.records import LegacyChunk, LegacyImport
@@ -145,10 +145,13 @@ def _refuse(means: Means, course: LegacyImport, fault: str, at: datetime) -> Non
 
 def _reported(means: Means, sheet: Sheet, outcomes: Outcomes) -> dict[str, Any]:
     """The report in the store, and the counts."""
-    sealed = keyring.seal_bytes(report(sheet, outcomes, means.told), REPORT)
     found = [outcome for outcome, _reasons in outcomes.values()]
     counts = {outcome.value: found.count(outcome.value) for outcome in LegacyOutcome}
-    return {"counts": counts, "total": len(sheet.lines), "report_object": means.store.put(sealed)}
+    return {
+        "counts": counts,
+        "total": len(sheet.lines),
+        "report_object": means.store.put(report(sheet, outcomes, means.told)),
+    }
 
 
 def _close(means: Means, course: LegacyImport, values: dict[str, Any], actor: str = "") -> None:

@@ -12,10 +12,9 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, upd
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.db import keyring, only_reading
+from app.db import only_reading
 from app.errors import Stale
 from app.legacy.errand import Means
-from app.legacy.imports import PASSWORDS
 from app.models import Account, Enterprise
 from app.records import LegacyImport, LegacyRecord
 from app.scope import Actor
@@ -73,7 +72,7 @@ def make_passwords(
         hashes.append({"account": account.id, "hash": hashed, "at": at})
         means.told(done, len(accounts))
     sheet = write(COLUMNS, rows, sheet_title=_("First passwords"), note=_NOTE)
-    sealed = means.store.put(keyring.seal_bytes(sheet, PASSWORDS))
+    sealed = means.store.put(sheet)
     with means.sessions.begin() as session:
         not_since = LegacyImport.passwords_at.is_(None) | (LegacyImport.passwords_at < asked_at)
         put_by = update(LegacyImport).where(LegacyImport.id == import_id, not_since)
@@ -98,7 +97,7 @@ def fetch_passwords(session: Session, store: Store, import_id: int, actor: Actor
     taken = taken.values(passwords_object=None).returning(LegacyImport.id)
     if session.execute(taken.execution_options(synchronize_session=False)).first() is None or there is None:
         raise Stale(_("These passwords have been fetched already, or have expired. Please make new ones."))
-    data = keyring.open_bytes(store.read(there), PASSWORDS)
+    data = store.read(there)
     audit.note(session, actor.name, Deed.EXPORT, LegacyImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
     session.flush()
     session.expire_all()

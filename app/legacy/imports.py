@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.config import Office
-from app.db import keyring
 from app.errors import NotFound, Stale
 from app.legacy.accounts import Accounts
 from app.legacy.certificates import Certificates
@@ -34,7 +33,6 @@ LARGEST = 20 * MIB
 MOST_ROWS = 100_000
 LIMITS = Limits(file=LARGEST, part=160 * MIB, unpacked=256 * MIB)  # 100,000 rows, unpacked as wordily as Excel does it
 PASSWORDS_LAST = timedelta(days=1)  # an unfetched sheet of passwords
-SHEET, REPORT, PASSWORDS = "legacy.sheet", "legacy.report", "legacy.passwords"  # what a sealed file is good for
 
 LEDGERS: dict[LegacyKind, type[Ledger]] = {ledger.kind: ledger for ledger in (Accounts, Passes, Certificates)}
 Outcomes = dict[str, tuple[str, list[str]]]  # row number -> outcome, reasons
@@ -66,7 +64,7 @@ def receive(
         kind=kind,
         filename=filename[-120:],
         sha256=sha256(data).hexdigest(),
-        sheet_object=store.put(keyring.seal_bytes(data, SHEET)),
+        sheet_object=store.put(data),
         received_at=at,
         by=actor.name[:64],
         expires_at=at + timedelta(days=office.legacy_report_days),
@@ -109,7 +107,7 @@ def report_of(session: Session, store: Store, import_id: int, actor: Actor, *, a
     course = session.get(LegacyImport, import_id)
     if course is None or course.report_object is None:
         raise NotFound
-    data = keyring.open_bytes(store.read(course.report_object), REPORT)
+    data = store.read(course.report_object)
     told = {"report": course.filename, "rows": course.total, "sha256": sha256(data).hexdigest()}
     audit.note(session, actor.name, Deed.EXPORT, course, change=told, at=at)
     session.flush()
@@ -133,7 +131,7 @@ class Sheet:
 
 def opened(store: Store, kind: LegacyKind, sheet_object: str) -> Sheet:
     """Raises ``SheetRefused``."""
-    data = keyring.open_bytes(store.read(sheet_object), SHEET)
+    data = store.read(sheet_object)
     errors, lines = read_lines(data, COLUMNS[kind], most_rows=MOST_ROWS, limits=LIMITS)
     found = list(lines)
     if not errors and not found:

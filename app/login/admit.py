@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from app import audit, challenges, clock, desk, visits
 from app.clock import office_time
-from app.db import keyring
 from app.errors import NotAllowed, Refusal, Unmet
+from app.keyring import keyring
 from app.login import presession
 from app.models import Account, Enterprise
 from app.vocabulary import ChallengeKind, Deed, Ending, Registration, Role, Way
@@ -70,7 +70,8 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
 def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: datetime, address: str) -> None:
     """Open a fresh session and write it down, with the ``second`` factor if one was shown. Raises ``NotAdmitted``."""
     account = proof.account
-    if refusals := tuple(objections(account)):  # once more: minutes may lie between two factors
+    refusals = (*objections(account), *_objections_to_the_way(proof))  # once more: minutes may lie between two factors
+    if refusals:
         raise NotAdmitted(refusals)
     account.login_count = (account.login_count or 0) + 1
     account.fail_login_count = 0
@@ -84,6 +85,26 @@ def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: dat
 def password_mark(account: Account) -> str:
     """By which it is seen that a password has not changed since it was shown."""
     return str(keyring.digest(account.password or "", "challenge.password"))
+
+
+OPERATES = Refusal(
+    "operating-role",
+    _(
+        "Signing in by text message is for accounts that only read. Your account works on cases: please sign in with user "
+        "name or digital certificate."
+    ),
+)
+
+
+def reads_only(account: Account) -> bool:
+    """Whether all that the account may do is read (R43)."""
+    return {role.name for role in account.roles} & {role.value for role in Role} == {Role.VIEWER.value}
+
+
+def _objections_to_the_way(proof: Proof) -> Iterator[Refusal]:
+    """A code by text message is one weak factor: enough to read, and for nothing else."""
+    if proof.way is Way.SMS_CODE and not reads_only(proof.account):
+        yield OPERATES
 
 
 def open_session(session: Session, account: Account, way: Way, *, at: datetime, address: str, strong: bool = False) -> None:

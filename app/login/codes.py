@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from app import challenges, throttle
 from app.config import Office
-from app.errors import HouseError, NotFound, TooMany
+from app.errors import HouseError, NotFound, Refusal, TooMany
 from app.gatebook import Challenge
 from app.identity import fold
+from app.login.admit import OPERATES, NotAdmitted, reads_only
 from app.messages import CODES, owe_code
+from app.models import Account
 from app.throttle import DAY
 from app.vocabulary import ChallengeKind, ChallengeState
 
@@ -73,7 +75,7 @@ def send(
     challenges.void(session, purpose, browser=browser)
     challenges.begin(
         session, purpose, browser, at=at, lasts=LASTS, answer=_answer(mobile, code), account_id=account_id,
-        evidence={"message": message}, address=address,
+        evidence={"message": message, "mobile": mobile}, address=address,
     )  # fmt: skip
 
 
@@ -108,9 +110,33 @@ def sent_to(session: Session, browser: str) -> int | None:
     """The message in which this browser's newest code went out; None if none did. For the demonstration's telephone."""
     wanted = select(Challenge).where(Challenge.browser == browser, Challenge.kind.in_(CODES))
     newest = session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
-    if newest is None:
+    if newest is None or newest.evidence is None:
         raise NotFound
-    return (newest.evidence or {}).get("message")
+    message: int | None = newest.evidence["message"]
+    return message
+
+
+def known_by(session: Session, mobile: str) -> list[Account]:
+    """The accounts whose mobile the administrator entered as this one."""
+    return list(session.scalars(select(Account).where(Account.mobile_key == mobile).order_by(Account.id)))
+
+
+def reader_by(session: Session, mobile: str) -> Account:
+    """Who signs in by this number alone: the one account with it that may only read (R43). Raises ``NotAdmitted``.
+
+    Asked once the code was right, so that the sentence is told to nobody but the telephone's holder.
+    """
+    known = known_by(session, mobile)
+    readers = [account for account in known if reads_only(account)]
+    readers = [account for account in readers if account.is_active] or readers
+    if len(readers) == 1:
+        return readers[0]
+    if readers:
+        why = _("Several accounts are known by this number. Please sign in another way, or ask the system administrator.")
+        raise NotAdmitted([Refusal("mobile-shared", why)])
+    if known:
+        raise NotAdmitted([OPERATES])
+    raise WrongCode  # taken off the account since the code was sent
 
 
 def _answer(mobile: str, code: str) -> str:

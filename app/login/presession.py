@@ -9,7 +9,7 @@ import secrets
 from flask import current_app, g, request
 from werkzeug.wrappers import Response
 
-from app.db import keyring
+from app.keyring import keyring
 
 LASTS = 30 * 60  # seconds; challenges themselves are shorter
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -22,9 +22,9 @@ def browser() -> str:
 
 
 def open_browser() -> str:
-    """The same, and the browser gets a cookie if it has none."""
-    if not browser():
-        g.presession = secrets.token_urlsafe(32)
+    """The same, and the browser gets a cookie if it has none; one that it has lasts longer from now on."""
+    word = g.get("presession") or request.cookies.get(_name(), "")
+    g.presession = word if _FORM.fullmatch(word) else secrets.token_urlsafe(32)
     return browser()
 
 

@@ -21,17 +21,27 @@ from werkzeug.wrappers import Response
 
 from app import audit, desk, visits
 from app.db import db
-from app.errors import HouseError, TooMany
+from app.errors import HouseError, NotAllowed, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password, presession
 from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session
+from app.login.roles import ANONYMOUS
 from app.login.second import SecondView
 from app.models import Account
 from app.screens.shelter import own_page
-from app.vocabulary import Deed, Ending
+from app.vocabulary import Deed, Ending, Way
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READER_POSTS = ANONYMOUS.keys() | {"query", "VisitsView.end"}  # a session by text message: what passers-by may, and leaving
+
+
+class OnlyReads(NotAllowed):
+    """One weak factor was shown: enough to read, and for nothing else (R43)."""
+
+    code = "only-reads"
+    sentence = _("You signed in by text message: that is for reading only. To do this, please sign in another way.")
 
 
 class SignInForm(HouseForm):
@@ -221,11 +231,15 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
         """Tokens open nothing in this house."""
 
     def before_request(self) -> Response | None:
-        """Whoever must change the password does that before anything else."""
+        """Whoever must change the password does that before anything else; whoever came in by text message only reads."""
         g.user = current_user
-        if request.endpoint in OPEN_TO_ALL_STATES or not current_user.is_authenticated:
+        if not current_user.is_authenticated:
             return None
-        if not current_user.must_change_password:
+        if g.visit.way is Way.SMS_CODE:
+            if request.method not in READS and request.endpoint not in READER_POSTS:
+                raise OnlyReads
+            return None
+        if request.endpoint in OPEN_TO_ALL_STATES or not current_user.must_change_password:
             return None
         wish = request.path if request.method == "GET" else None
         return redirect(url_for("OwnPasswordView.change", next=wish), 303)

@@ -33,6 +33,14 @@ YEAR = 365 * 24 * 3600
 SIGHT = {"size": "large", "contrast": "high"}  # the switches, and the only value each may have besides off
 
 
+WHYS = (  # the usual reasons to see a number in full
+    _("To compare it with the scan of the ID card"),
+    _("To find the record in another system"),
+    _("To answer the person's own question"),
+    _("To handle a complaint or an appeal"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the side menu; ``entries`` makes it a heading."""
@@ -48,7 +56,7 @@ class Entry:
 def furnish(app: Flask) -> None:
     """Give an application the frame's globals, the switches and the error pages. What is set already is left alone."""
     app.jinja_env.finalize = _as_text
-    app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset)
+    app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, whys=WHYS)
     app.jinja_env.globals.update(side_menu=side_menu, html_lang=html_lang, sight=sight, reader=reader, route=route)
     for name, default in {
         "menu_counts": dict,

@@ -1,0 +1,153 @@
+"""A forgotten password: user name and the mobile that the administrator entered with it, proved by a code; then a new one.
+
+Whether there is such an account, and whether that is its number, is told to nobody but the telephone.
+"""
+
+from flask import flash, make_response, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import no_cache
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+from werkzeug.wrappers import Response
+
+from app import audit, challenges, desk, messages, throttle
+from app.clock import office_time
+from app.db import db
+from app.errors import HouseError, Stale
+from app.forms import HouseForm, MobileField, Required, SecretTextField, TextField, TextLength
+from app.gatebook import Challenge
+from app.login import codes, password, picture, presession
+from app.login.admit import objections
+from app.login.security import landing, set_password
+from app.login.sms import CODE_INPUT, at_their_fields, code_parts, send_code, with_patience
+from app.models import Account
+from app.vocabulary import ChallengeKind, ChallengeState, Deed, Role
+
+PURPOSE = ChallengeKind.SMS_RESET
+CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
+
+
+class ForgottenForm(picture.PictureForm):
+    username = TextField(
+        _("User name"),
+        validators=[Required(), TextLength(128)],
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    mobile = MobileField(_("Mobile"), validators=[Required()], render_kw={"autocomplete": "tel", "maxlength": 20})
+    code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
+
+
+class NewPasswordForm(HouseForm):
+    password = SecretTextField(_("New password"), validators=[Required()], render_kw={"autocomplete": "new-password"})
+    again = SecretTextField(_("New password once more"), validators=[Required()], render_kw={"autocomplete": "new-password"})
+
+
+def may_reset(account: Account) -> bool:
+    """Whoever administers the system asks another administrator: one telephone must not open every account."""
+    return not any(role.name == Role.ADMIN.value for role in account.roles) and not list(objections(account))
+
+
+def account_for(session: Session, username: str, mobile: str) -> Account | None:
+    """The account with this name and this mobile, if its password may be reset by text message."""
+    named = select(Account).where(Account.username == password.normal(username), Account.mobile_key == mobile)
+    # In one statement, whoever is found: how many it takes must not tell.
+    found = session.scalars(named.options(joinedload(Account.roles), joinedload(Account.enterprise)))
+    account = found.unique().one_or_none()
+    return account if account is not None and may_reset(account) else None
+
+
+def confirmed(session: Session, browser: str) -> Challenge | None:
+    """What this browser has shown a code for and not used yet."""
+    wanted = select(Challenge).where(Challenge.kind == PURPOSE, Challenge.state == CONFIRMED, Challenge.browser == browser)
+    return session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
+
+
+class ForgottenView(BaseView):  # type: ignore[misc]
+    route_base = "/login/forgotten"
+    default_view = "gate"
+
+    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def gate(self) -> Response:
+        if current_user.is_authenticated:
+            return redirect(landing(""))
+        form = ForgottenForm()
+        if not form.is_submitted() or picture.asked_anew():
+            return self._page(form)
+        try:
+            if not form.validate():
+                return self._page(form, status=422)
+            if request.form.get("do") == "send" or not form.code.data:
+                self._send(form)
+                return self._page(form, sent=True)
+            codes.right(
+                db.session(), db.engine, PURPOSE, form.mobile.data or "", presession.browser(), form.code.data,
+                at=desk.moment(), to=CONFIRMED, lasts=2 * codes.LASTS,
+            )  # fmt: skip
+        except HouseError as no:
+            db.session().rollback()
+            return self._page(form, no, status=no.status)
+        return redirect(url_for("ForgottenView.renew"), 303)
+
+    def _send(self, form: ForgottenForm) -> None:
+        picture.check_form(form)
+        account = account_for(db.session(), form.username.data or "", form.mobile.data or "")
+        number = account.id if account is not None else None
+        send_code(form.mobile.data or "", PURPOSE, account_id=number, reaches=account is not None)
+
+    def _page(self, form: ForgottenForm, no: HouseError | None = None, *, sent: bool = False, status: int = 200) -> Response:
+        page = self.render_template(
+            "login/forgotten.html", title=gettext("Set a new password"), form=form,
+            refusals=at_their_fields(form, no), **code_parts(no, sent=sent),
+        )  # fmt: skip
+        return with_patience(make_response(page, status), no)
+
+    @expose("/new", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def renew(self) -> Response:
+        """The second step, for the browser that showed the code, within ten minutes, once."""
+        asked = confirmed(db.session(), presession.browser())
+        if asked is None or not challenges.alive(asked, desk.moment()):
+            flash(gettext("Please show first that the account is yours."), "warning")
+            return redirect(url_for("ForgottenView.gate"), 303)
+        form, account = NewPasswordForm(), db.session().get_one(Account, asked.account_id)
+        if form.validate_on_submit() and not self._weak(form, account):
+            self._renew(asked, account, form.password.data)
+            flash(gettext("The password was set anew. Please sign in with it."), "success")
+            return redirect(url_for("SignInView.login"), 303)
+        page = self.render_template(
+            "login/new_password.html", title=gettext("Set a new password"), form=form, username=account.username
+        )
+        return make_response(page, 422 if form.is_submitted() else 200)
+
+    def _weak(self, form: NewPasswordForm, account: Account) -> bool:
+        for fault in password.weaknesses(form.password.data, account.username, desk.office()):
+            form.password.errors = [*form.password.errors, str(fault.sentence)]
+        if form.password.data != form.again.data:
+            form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
+        return bool(form.errors)
+
+    def _renew(self, asked: Challenge, account: Account, plain: str) -> None:
+        """Set it, end every session, write it down, tell the telephone: all or nothing, and once."""
+        session, at = db.session(), desk.moment()
+        number, account_id, browser, name = asked.id, account.id, presession.browser(), account.username
+        mobile = (asked.evidence or {})["mobile"]
+        if not challenges.advance(session, number, PURPOSE, CONFIRMED, CONSUMED, at=at, browser=browser):
+            session.rollback()
+            raise Stale
+        account = session.get_one(Account, account_id)
+        if account.mobile != mobile or not may_reset(account):  # changed since the code was shown
+            raise Stale
+        set_password(account, plain, must_change=False)
+        session.flush()  # which ends every session of the account
+        what = {"password": "sms"}
+        audit.note(session, account.get_full_name(), Deed.CHANGE, account, change=what, at=at, address=desk.address())
+        said = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
+        told = messages.reminder(messages.PASSWORD_RESET, mobile, desk.office(), **said)
+        messages.owe(session, [told], at=at)
+        session.commit()
+        throttle.clear(db.engine, password.guess_key(name))  # whoever forgot it has guessed, too
+        presession.close()

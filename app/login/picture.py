@@ -1,0 +1,151 @@
+"""The picture code (图形验证码) before a text message is paid for, and a question in words for those who do not see it.
+
+Nothing is written down when a picture is handed out: page and picture come from a sealed ticket, good for three minutes in
+the browser that got it. Any answer, right or wrong, uses the ticket up.
+"""
+
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import jsonify, make_response, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import Engine
+from werkzeug.wrappers import Response
+
+from app import challenges, desk, picturecode, throttle
+from app.db import db
+from app.errors import HouseError, NotFound
+from app.forms import HouseForm, TextField, TextLength
+from app.identity import fold
+from app.keyring import UNOPENED, keyring
+from app.login import presession
+from app.vocabulary import ChallengeKind
+
+LASTS = timedelta(minutes=3)
+ANSWERS_AN_HOUR = 100  # of one address
+PURPOSE = "picture.ticket"
+ANOTHER, WORDS, DRAWING = "another", "words", "drawing"
+KINDS = (WORDS, DRAWING)
+
+
+class WrongPicture(HouseError):
+    code = "wrong-picture"
+
+    def __init__(self) -> None:
+        super().__init__(_("The picture code does not fit, or was too old. Here is a new one."), field="picture")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is to be read off a picture; or, with ``sum``, worked out: the one plus the other."""
+
+    number: str
+    answer: str
+    sum: tuple[int, int] | None
+    browser: str
+    until: int
+
+    @property
+    def ticket(self) -> str:
+        """Sealed, so that the page may hold it without saying what is on the picture."""
+        told = json.dumps([self.number, self.answer, self.sum, self.browser, self.until])
+        return urlsafe_b64encode(keyring.seal(told, PURPOSE)).decode()
+
+    @property
+    def question(self) -> str:
+        return gettext("How much is %(a)s plus %(b)s?", a=self.sum[0], b=self.sum[1]) if self.sum else ""
+
+
+class PictureForm(HouseForm):
+    """Base of a form with a picture code; the page draws it by ``login/picture.html``."""
+
+    picture = TextField(
+        _("Picture code"),
+        validators=[TextLength(12)],
+        render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false", "maxlength": 12},
+    )
+
+
+def fresh(browser: str, *, at: datetime, words: bool = False) -> Picture:
+    number, until = secrets.token_hex(16), int((at + LASTS).timestamp())
+    if words:
+        a, b = 10 + secrets.randbelow(80), 2 + secrets.randbelow(8)
+        return Picture(number, str(a + b), (a, b), browser, until)
+    word = "".join(secrets.choice(picturecode.MARKS) for _place in range(4 + secrets.randbelow(2)))
+    return Picture(number, word, None, browser, until)
+
+
+def opened(ticket: str, browser: str, *, at: datetime) -> Picture:
+    """The picture of a ticket that this browser got and that is still good; raises ``NotFound``."""
+    try:
+        number, answer, terms, whose, until = json.loads(keyring.open(urlsafe_b64decode(ticket), PURPOSE))
+    except (*UNOPENED, ValueError):
+        raise NotFound from None
+    if not browser or whose != browser or at.timestamp() >= until:
+        raise NotFound
+    return Picture(number, answer, tuple(terms) if terms else None, whose, until)
+
+
+def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetime, address: str) -> None:
+    """Use the ticket up by this answer; raises ``WrongPicture`` or ``TooMany``. Call it before the request writes."""
+    throttle.hit(engine, f"pictures-from:{throttle.origin(address)}", limit=ANSWERS_AN_HOUR, seconds=60 * 60, at=at)
+    try:
+        picture = opened(ticket, browser, at=at)
+    except NotFound:
+        raise WrongPicture from None
+    first = challenges.spend(engine, picture.number, ChallengeKind.PICTURE, browser, at=at, lasts=LASTS)
+    if not first or not secrets.compare_digest(fold(answer).encode(), picture.answer.encode()):
+        raise WrongPicture
+
+
+# --- for the doors whose pages have one ---------------------------------------------------------------------
+
+
+def handed_out() -> Picture:
+    """A new one for this page, of the kind that was asked for, or else of the kind it had."""
+    asked = request.form.get("do")
+    kind = asked if asked in KINDS else request.values.get("picture_kind")
+    return fresh(presession.open_browser(), at=desk.moment(), words=kind == WORDS)
+
+
+def asked_anew() -> bool:
+    """Whether the form was sent only for another picture, or for the other kind of it."""
+    return request.form.get("do") in (ANOTHER, *KINDS)
+
+
+def check_form(form: PictureForm) -> None:
+    """Check what was answered on this form. Rolls the request's session back, as tries are counted beside it."""
+    db.session().rollback()
+    ticket, browser = request.form.get("ticket", ""), presession.browser()
+    check(db.engine, ticket, form.picture.data or "", browser, at=desk.moment(), address=desk.address())
+
+
+class PictureView(BaseView):  # type: ignore[misc]
+    route_base = "/login/picture"
+    default_view = "another"
+
+    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    def another(self) -> Response:
+        """A new one, for the script of the page: 换一张 without losing what was typed."""
+        picture = handed_out()
+        src = "" if picture.sum else url_for("PictureView.drawn", ticket=picture.ticket)
+        return _unkept(make_response(jsonify(ticket=picture.ticket, src=src, question=picture.question)))
+
+    @expose("/drawn.png", methods=["GET"])  # type: ignore[untyped-decorator]
+    def drawn(self) -> Response:
+        picture = opened(request.args.get("ticket", ""), presession.browser(), at=desk.moment())
+        if picture.sum:
+            raise NotFound
+        answer = make_response(picturecode.png(picture.answer, picture.number))
+        answer.mimetype = "image/png"
+        return _unkept(answer)
+
+
+def _unkept(answer: Response) -> Response:
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,199 @@
+"""短信登录 (manual R41–R43): mobile, picture code, code by text message; for accounts of the authority that only read.
+
+What came in this way stays weak: it reads, and posts nothing but its own leaving (``security.READER_POSTS``). Beside a
+password the same code is a second factor (``second``), for whoever has a mobile on record.
+"""
+
+from flask import make_response, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import no_cache
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from app import audit, desk
+from app.db import db
+from app.errors import HouseError, TooMany
+from app.forms import HouseForm, MobileField, Required, TextField, TextLength
+from app.identity import mask_mobile
+from app.login import codes, picture, presession, second
+from app.login.admit import NotAdmitted, Proof, admit
+from app.login.security import landing
+from app.models import Account
+from app.vocabulary import ChallengeKind, Deed, Way
+
+PURPOSE = ChallengeKind.SMS_SIGN_IN
+CODE_INPUT = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 12}
+
+
+class SmsForm(picture.PictureForm):
+    mobile = MobileField(_("Mobile"), validators=[Required()], render_kw={"autocomplete": "tel", "maxlength": 20})
+    code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
+
+
+class SmsView(BaseView):  # type: ignore[misc]
+    route_base = "/login/sms"
+    default_view = "gate"
+
+    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def gate(self) -> Response:
+        """One form: without a code one is sent, with it one signs in. What was typed stays."""
+        if current_user.is_authenticated:
+            return redirect(landing(_wish()))
+        form = SmsForm()
+        if not form.is_submitted() or picture.asked_anew():
+            return self._page(form)
+        try:
+            if not form.validate():
+                return self._page(form, status=422)
+            if request.form.get("do") == "send" or not form.code.data:
+                picture.check_form(form)
+                mobile = form.mobile.data or ""
+                send_code(mobile, PURPOSE, reaches=bool(codes.known_by(db.session(), mobile)))
+                return self._page(form, sent=True)
+            self._sign_in(form)
+        except HouseError as no:
+            db.session().rollback()
+            return self._page(form, no, status=no.status)
+        return redirect(landing(_wish()))
+
+    def _sign_in(self, form: SmsForm) -> None:
+        session, at, address, mobile = db.session(), desk.moment(), desk.address(), form.mobile.data or ""
+        try:
+            codes.right(session, db.engine, PURPOSE, mobile, presession.browser(), form.code.data or "", at=at)
+            admit(session, Proof(codes.reader_by(session, mobile), Way.SMS_CODE), at=at, address=address)
+        except (codes.WrongCode, NotAdmitted) as no:
+            session.rollback()
+            known = codes.known_by(session, mobile)
+            note_failure(session, known[0] if len(known) == 1 else None, no)
+            raise
+        session.commit()
+
+    def _page(self, form: SmsForm, no: HouseError | None = None, *, sent: bool = False, status: int = 200) -> Response:
+        page = self.render_template(
+            "login/sms.html", title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
+            refusals=at_their_fields(form, no), wish=_wish(), **code_parts(no, sent=sent),
+        )  # fmt: skip
+        return with_patience(make_response(page, status), no)
+
+
+class SecondForm(HouseForm):
+    code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
+
+
+class SmsSecondView(BaseView):  # type: ignore[misc]
+    """A code to the account's own mobile as a second factor, at the gate and again before the riskiest deeds."""
+
+    route_base = "/login/second/sms"
+    default_view = "gate"
+
+    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def gate(self) -> Response:
+        form, sent = SecondForm(), False
+        try:
+            account = second.ower(db.session(), at=desk.moment())
+        except second.NothingOwed:
+            return redirect(url_for("SecondView.choose", next=_wish() or None))
+        number, mobile = account.id, account.mobile or ""
+        if not mobile:
+            return redirect(url_for("SecondView.choose", next=_wish() or None))
+        try:
+            if form.is_submitted():
+                sent = self._answered(form, number, mobile)
+                if not sent:
+                    return redirect(landing(_wish()))
+        except HouseError as no:
+            db.session().rollback()
+            return self._page(form, mobile, no, status=no.status)
+        return self._page(form, mobile, sent=sent)
+
+    def _answered(self, form: SecondForm, number: int, mobile: str) -> bool:
+        """True if a code was sent; False once the right one was shown."""
+        if not form.validate():
+            raise codes.WrongCode
+        presession.open_browser()
+        if request.form.get("do") == "send" or not form.code.data:
+            send_code(mobile, ChallengeKind.SMS_SECOND, account_id=number)
+            return True
+        session, at, address = db.session(), desk.moment(), desk.address()
+        kind, browser = ChallengeKind.SMS_SECOND, presession.browser()
+        try:
+            asked = codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
+        except codes.WrongCode as no:
+            session.rollback()
+            note_failure(session, session.get_one(Account, number), no)
+            raise
+        if asked.account_id != number:
+            raise codes.WrongCode
+        second.shown(session, session.get_one(Account, number), Way.SMS_CODE, at=at, address=address)
+        session.commit()
+        return False
+
+    def _page(
+        self, form: SecondForm, mobile: str, no: HouseError | None = None, *, sent: bool = False, status: int = 200
+    ) -> Response:
+        page = self.render_template(
+            "login/second_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile), wish=_wish(),
+            refusals=at_their_fields(form, no), sent=sent, wait=seconds_to_wait(no, sent=sent),
+        )  # fmt: skip
+        return with_patience(make_response(page, status), no)
+
+
+SECOND = second.SecondWay(
+    Way.SMS_CODE, _("Code by text message"), "device-mobile", "SmsSecondView.gate", lambda account: bool(account.mobile)
+)
+
+
+# --- for every page that has a code sent ---------------------------------------------------------------------
+
+
+def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = None, reaches: bool = True) -> None:
+    """Have a code sent to this number; as ``codes.send``, for this request. Commits."""
+    session = db.session()
+    codes.send(
+        session, db.engine, purpose, mobile, presession.browser(), account_id=account_id, reaches=reaches,
+        office=desk.office(), at=desk.moment(), address=desk.address(),
+    )  # fmt: skip
+    session.commit()
+
+
+def at_their_fields(form: HouseForm, no: HouseError | None) -> tuple[object, ...]:
+    """Put each refusal at its field; what belongs to none is told above the form."""
+    refusals = no.refusals if no is not None else ()
+    for refusal in refusals:
+        if refusal.field in form:
+            form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
+    return tuple(refusal for refusal in refusals if refusal.field not in form)
+
+
+def code_parts(no: HouseError | None = None, *, sent: bool = False) -> dict[str, object]:
+    """What ``login/code.html`` needs: a fresh picture, whether a code was sent, and how many seconds to wait for another."""
+    return {"picture": picture.handed_out(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
+
+
+def seconds_to_wait(no: HouseError | None = None, *, sent: bool = False) -> int:
+    """Until another code may be asked for, as the button counts them."""
+    pause = int(codes.PAUSE.total_seconds())
+    return pause if sent else min(no.retry_after, pause) if isinstance(no, TooMany) else 0
+
+
+def with_patience(answer: Response, no: HouseError | None) -> Response:
+    if isinstance(no, TooMany):
+        answer.headers["Retry-After"] = str(no.retry_after)
+    return answer
+
+
+def _wish() -> str:
+    return request.args.get("next", "")
+
+
+def note_failure(session: Session, account: Account | None, no: HouseError) -> None:
+    """One line, with the account where there is one; number and code are not written down. Commits."""
+    name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
+    what = {"way": Way.SMS_CODE.value, "why": [refusal.code for refusal in no.refusals]}
+    audit.note(session, name, Deed.SIGN_IN_FAILED, Account, row, what, at=desk.moment(), address=desk.address())
+    session.commit()

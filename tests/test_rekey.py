@@ -1,0 +1,317 @@
+"""Rotation of keys: while the house is open, killed half-way, against rows that move and secrets that were moved."""
+
+import os
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import LargeBinary, create_engine, func, select, text, type_coerce, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import rekey
+from app.config import Keys, write_keys
+from app.db import Secret, SecretRecord
+from app.keyring import UNOPENED, Keyring, keyring
+from app.models import Enterprise, Model, Person
+from app.records import LegacyImport, LegacyRecord
+from app.storage import FileDamaged, Store
+from app.vocabulary import LegacyKind, LegacyPhase
+from tests import make
+from tests.conftest import KEYS
+
+NEXT = replace(KEYS, data={**KEYS.data, 2: b"e" * 32})
+SILENT = lambda _what, _count: None  # noqa: E731
+
+
+@pytest.fixture
+def keys_file(tmp_path) -> Iterator:
+    """A key file that the keyring watches, as it does in every process of the house."""
+    file = tmp_path / "keys.json"
+    write_keys(file, KEYS)
+    keyring.unlock(*KEYS.ring, file=file, read=lambda: Keys.load(file.read_text()).ring)
+    yield file
+    keyring.unlock(*KEYS.ring)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "blobs")
+
+
+def crowd(session, count: int) -> list[Person]:
+    firm = make.enterprise()
+    session.add(firm)
+    session.flush()
+    people = [make.person(firm, mobile=f"138{n:08d}") for n in range(count)]
+    session.add_all(people)
+    session.commit()
+    return people
+
+
+def key_ids(session, column) -> dict[int, int]:
+    first = func.substr(type_coerce(column, LargeBinary), 1, 1, type_=LargeBinary())
+    with Session(session.get_bind()) as own:
+        return {bytes(kid)[0]: count for kid, count in own.execute(select(first, func.count()).group_by(first))}
+
+
+def test_a_key_file_is_replaced_whole_and_for_the_owner_only(tmp_path):
+    file = tmp_path / "keys.json"
+    write_keys(file, KEYS)
+    write_keys(file, NEXT)
+    assert Keys.load(file.read_text()) == NEXT
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_a_new_key_is_taken_up_by_whoever_is_running(keys_file):
+    """Both ways: what another process sealed already opens here, and what is sealed here from now on is under it."""
+    other = Keyring()
+    other.unlock(*NEXT.ring)
+    assert keyring.newest == 1
+    write_keys(keys_file, NEXT)
+    assert keyring.open(other.seal("430102", "x"), "x") == "430102"
+    assert keyring.seal("430102", "x")[0] == keyring.newest == 2
+    assert keyring.digest("a", "b") == other.digest("a", "b")
+
+
+def test_an_unknown_key_is_a_no_and_not_a_loop(keys_file):
+    with pytest.raises(KeyError):
+        keyring.open_bytes(b"\x09" + b"0" * 40, "x")
+
+
+def test_every_declared_secret_is_found_without_a_list():
+    declared = {
+        (table.name, one.name)
+        for table in Model.metadata.sorted_tables
+        for one in table.columns
+        if isinstance(one.type, Secret | SecretRecord)
+    }
+    assert {(place.name, one.name) for place in rekey.places() for one in place.secrets} == declared
+    assert {"person", "message", "job", "application", "certificate_version"} <= {place.name for place in rekey.places()}
+
+
+def test_all_rows_go_under_the_newest_key_and_say_the_same(house, session, keys_file, store):
+    people = crowd(session, 1203)  # three slices, the last one short
+    before = {one.id: (one.id_number, one.mobile) for one in people}
+    session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
+    session.commit()
+    write_keys(keys_file, NEXT)
+    told = []
+    done = rekey.rekey(house.engine, store, lambda what, count: told.append((what, count)))
+    assert done.rows >= 1204
+    assert done.unopened == []
+    assert told
+    assert key_ids(session, Person.id_number) == key_ids(session, Person.mobile) == {2: 1203}
+    with Session(house.engine) as fresh:
+        assert {one.id: (one.id_number, one.mobile) for one in fresh.scalars(select(Person))} == before
+        assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[7].id_number)).all() == [people[7].id]
+        assert fresh.scalars(select(LegacyRecord.taken)).one() == {"key": "x"}
+    assert rekey.rekey(house.engine, store, SILENT).rows == 0  # nothing is done twice
+    assert rekey.in_use(house.engine, store).keys() == {2}
+
+
+def legacy_import(session) -> int:
+    row = LegacyImport(kind=LegacyKind.PASSES, phase=LegacyPhase.CHECKED, filename="x", sha256="0" * 64,
+                       received_at=make.NOON, by="x", expires_at=make.NOON)  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+class Killed(BaseException):
+    """As a signal ends it, between two slices."""
+
+
+def test_a_rotation_that_was_killed_goes_on_where_it_stopped(house, session, keys_file, store):
+    crowd(session, 1100)
+    write_keys(keys_file, NEXT)
+
+    def kill(what: str, count: int) -> None:
+        if what == "person":
+            raise Killed
+
+    with pytest.raises(Killed):
+        rekey.rekey(house.engine, store, kill)
+    assert key_ids(session, Person.id_number) == {1: 600, 2: 500}
+    assert rekey.rekey(house.engine, store, SILENT).rows == 600 + 0
+    assert key_ids(session, Person.id_number) == {2: 1100}
+
+
+def test_a_row_that_changed_meanwhile_is_not_overwritten(house, session, keys_file):
+    """The write is conditional on what was read."""
+    (person,) = crowd(session, 1)
+    place = next(one for one in rekey.places() if one.name == "person")
+    write_keys(keys_file, NEXT)
+    with house.engine.begin() as connection:
+        (read,) = rekey._stale_rows(connection, place, None)
+    session.execute(update(Person).where(Person.id == person.id).values(mobile="13900000000", id_number=person.id_number))
+    session.commit()
+    with house.engine.begin() as connection:
+        assert rekey._renewed(connection, place, read, rekey.Done()) == 0
+    with Session(house.engine) as fresh:
+        assert fresh.scalars(select(Person.mobile)).one() == "13900000000"
+
+
+def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(house, session, keys_file, store):
+    ids = [person.id for person in crowd(session, 1500)]
+    kept, faults, stop = dict.fromkeys(ids, ""), [], Event()
+    # Connections of their own: the threads are other processes as far as the database can tell.
+    engine = create_engine(house.engine.url)
+    sessions = sessionmaker(engine, expire_on_commit=False)
+
+    def traffic(turn: int) -> None:
+        n = turn
+        while not stop.is_set() or n < turn + 20:
+            n += 2
+            person_id = ids[n * 7 % len(ids) // 2 * 2 + turn]
+            try:
+                with sessions() as own:
+                    person = own.get_one(Person, person_id)
+                    assert person.id_number
+                    person.mobile = kept[person_id] = f"139{n % 10**8:08d}"
+                    own.commit()
+                    assert len(own.scalars(select(Person.mobile).order_by(Person.id).limit(50)).all()) == 50
+            except Exception as fault:  # noqa: BLE001 - whatever it is, it is one too many
+                faults.append(repr(fault))
+
+    threads = [Thread(target=traffic, args=(turn,)) for turn in (0, 1)]
+    for thread in threads:
+        thread.start()
+    write_keys(keys_file, NEXT)
+    done = rekey.rekey(house.engine, store, SILENT)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    rekey.rekey(house.engine, store, SILENT)
+    engine.dispose()
+    assert faults == []
+    assert done.unopened == []
+    assert key_ids(session, Person.id_number) == {2: 1500}
+    with Session(house.engine) as fresh:
+        found = {one.id: one.mobile for one in fresh.scalars(select(Person))}
+    assert {key: found[key] for key, mobile in kept.items() if mobile} == {k: m for k, m in kept.items() if m}
+
+
+def test_secrets_exchanged_between_rows_are_found(house, session, keys_file):
+    first, second = crowd(session, 2)
+    assert list(rekey.faults(house.engine)) == []
+    place = next(one for one in rekey.places() if one.name == "person")
+    (key,), sealed = place.keys, place.table.c.id_number
+    with house.engine.begin() as connection:
+        raw = {one: connection.execute(select(sealed).where(key == one)).scalar_one() for one in (first.id, second.id)}
+        connection.execute(update(place.table).where(key == first.id).values(id_number=raw[second.id]))
+        connection.execute(update(place.table).where(key == second.id).values(id_number=raw[first.id]))
+    found = list(rekey.faults(house.engine))
+    assert [one.partition(":")[0] for one in found] == [f"person {one.id} id_number" for one in (first, second)]
+    assert all("index" in one for one in found)
+
+
+def test_a_secret_moved_to_another_column_or_table_does_not_open(house, session, keys_file):
+    (person,) = crowd(session, 1)
+    with house.engine.begin() as connection:
+        connection.execute(text("UPDATE person SET mobile = id_number"))
+        connection.execute(text("UPDATE enterprise SET contact_mobile = (SELECT id_number FROM person LIMIT 1)"))
+    for column in (Person.mobile, Enterprise.contact_mobile):
+        with pytest.raises(UNOPENED), Session(house.engine) as fresh:
+            fresh.scalars(select(column)).all()
+    found = [one.partition(":")[0] for one in rekey.faults(house.engine)]
+    assert f"person {person.id} mobile" in found
+    assert any(one.startswith("enterprise") for one in found)
+
+
+def test_what_does_not_open_is_named_and_left_as_it_was(house, session, keys_file, store):
+    crowd(session, 3)
+    with house.engine.begin() as connection:
+        connection.execute(text("UPDATE person SET mobile = id_number WHERE id = (SELECT min(id) FROM person)"))
+    write_keys(keys_file, NEXT)
+    done = rekey.rekey(house.engine, store, SILENT)
+    assert len(done.unopened) == 1
+    assert done.unopened[0].endswith("mobile")
+    assert rekey.in_use(house.engine, store)[1] == 1
+
+
+def test_another_key_of_the_index_finds_the_same_people(house, session, keys_file):
+    people = crowd(session, 5)
+    session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
+    session.commit()
+    ring, turned = Keyring(), replace(KEYS, index=b"j" * 32, lasting=KEYS.index)
+    ring.unlock(*turned.ring)
+    assert rekey.reindex(house.engine, ring) == 6
+    with Session(house.engine) as fresh:
+        assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[0].id_number)).all() == []
+    steady = keyring.lasting_digest("0/0/0", "status_list")
+    keyring.unlock(*turned.ring)
+    with Session(house.engine) as fresh:
+        assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[0].id_number)).all() == [people[0].id]
+        assert fresh.scalars(select(LegacyRecord.row_id).where(LegacyRecord.key == "x")).all() == [1]
+    assert list(rekey.faults(house.engine)) == []
+    assert keyring.lasting_digest("0/0/0", "status_list") == steady  # positions of the status list never move
+
+
+# --- objects ------------------------------------------------------------------------------------------------------
+
+
+def test_an_object_lies_encrypted_and_is_read_as_it_was_put(store):
+    data = b"%PDF-1.7 430102198506150013 " * 1000
+    digest = store.put(data)
+    raw = store.path(digest).read_bytes()
+    assert raw.startswith(b"AGS1")
+    assert b"430102198506150013" not in raw
+    assert store.read(digest) == store.open(digest).read() == data
+    assert store.verify(digest)
+    assert store.put(data) == digest
+
+
+@pytest.mark.parametrize("at", [4, 5, 30, -1])
+def test_a_changed_byte_is_noticed(store, at):
+    digest = store.put(b"paper" * 100)
+    raw = bytearray(store.path(digest).read_bytes())
+    raw[at] ^= 1
+    store.path(digest).write_bytes(raw)
+    assert not store.verify(digest)
+    with pytest.raises(FileDamaged):
+        store.read(digest)
+
+
+def test_one_object_in_the_place_of_another_does_not_open(store):
+    first, second = store.put(b"first"), store.put(b"second")
+    store.path(first).write_bytes(store.path(second).read_bytes())
+    with pytest.raises(FileDamaged):
+        store.read(first)
+
+
+def test_objects_are_put_under_the_newest_key_and_open_ones_are_closed(house, session, keys_file, store):
+    sealed, plain = store.put(b"sealed before"), store.put(b"lay open")
+    store.path(plain).write_bytes(b"lay open")
+    os.utime(store.path(plain), (1_700_000_000, 1_700_000_000))
+    assert store.read(plain) == b"lay open"
+    assert (store.key_of(sealed), store.key_of(plain)) == (1, None)
+    write_keys(keys_file, NEXT)
+    assert rekey.rekey(house.engine, store, SILENT).objects == 2
+    assert {store.key_of(one) for one in (sealed, plain)} == {2}
+    assert (store.read(sealed), store.read(plain)) == (b"sealed before", b"lay open")
+    assert store.path(plain).stat().st_mtime == 1_700_000_000  # its age counts for the sweeper
+    assert not list(store.incoming.iterdir())
+
+
+def test_an_object_of_two_megabytes_opens_in_a_moment(store):
+    data = os.urandom(2 * 1024 * 1024)
+    digest, plain = store.put(data), store.put(b"x" + data)
+    store.path(plain).write_bytes(b"x" + data)
+    times = []
+    for one in (digest, plain):
+        began = time.perf_counter()
+        for _n in range(10):
+            store.read(one)
+        times.append((time.perf_counter() - began) / 10)
+    assert times[0] < 0.25, times
+
+
+def test_a_key_file_knows_its_rare_keys(tmp_path):
+    half = replace(KEYS, lasting=b"l" * 32, index_next=b"n" * 32)
+    assert Keys.load(half.dump()) == half
+    assert "lasting" not in KEYS.dump()
+    assert b64decode("AA==") == b"\0"
