@@ -235,11 +235,11 @@ DOORS = {
     ("GET", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 200}),
     ("POST", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 302}),
     ("POST", "/required-papers/delete/{}"): ("paper_rule", {ADMIN: 302}),  # a standard line stays, and the page says so
+    ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {ADMIN: 302}),
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
     ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
     ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),
-    ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {ADMIN: 302}),
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
     ("POST", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 302}),
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
