@@ -1,4 +1,4 @@
-"""The administrator's screens: accounts, enterprises, text messages, the diary.
+"""The administrator's screens: accounts, enterprises, text messages, background jobs.
 
 Law: whoever manages accounts decides no case (三权分立): nothing here reaches an application.
 """
@@ -30,7 +30,7 @@ from app.identity import fold_name
 from app.login.password import guess_key, normal, one_time_password
 from app.login.security import set_password
 from app.models import Account, Enterprise, Region
-from app.records import Entry, Job, Message
+from app.records import Job, Message
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door
@@ -304,27 +304,3 @@ class JobScreen(Screen):
         db.session.commit()
         flash(gettext("The job will be tried again."), "success")
         return redirect(safe_next(url_for("JobScreen.list")))
-
-
-class DiaryScreen(Screen):
-    """The diary: who did what, when, from where. Read-only."""
-
-    datamodel = SelInterface(Entry)
-    route_base = "/diary"
-    class_permission_name = "Diary"
-    base_permissions = ["can_list", "can_show"]
-    list_title = show_title = _("Diary")
-    list_columns = ["at", "actor", "deed", "table", "row", "address"]
-    show_columns = ["at", "actor", "deed", "table", "row", "change", "address"]
-    search_columns = ["actor", "deed", "table", "row", "at"]
-    order_columns = ["at", "actor"]
-    base_order = ("at", "desc")
-    label_columns = {
-        "at": _("Time"),
-        "actor": _("By"),
-        "deed": _("What was done"),
-        "table": _("Kind of record"),
-        "row": _("Record"),
-        "change": _("From and to"),
-        "address": _("Address"),
-    }

@@ -63,23 +63,23 @@ class Break(NamedTuple):
     checkpoint: int | None = None
 
 
+_plainly = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode  # made once for all lines
 START = Head(0, BEFORE_THE_FIRST)
 
 
 def line_of(stored: Sequence[Any]) -> Line:
     """A row of ``STORED``."""
-    line = Line(*stored)
-    if isinstance(line.at, datetime):  # PostgreSQL's; SQLite keeps the very same text
-        line = line._replace(at=line.at.isoformat(" ", "microseconds"))
+    number, at, actor, deed, table, row, change, address = (*stored,)
+    if isinstance(at, datetime):  # PostgreSQL's; SQLite keeps the very same text
+        at = at.isoformat(" ", "microseconds")
     with suppress(TypeError, ValueError):  # not what we wrote, then, and hashed as it stands
-        line = line._replace(change=json.loads(line.change))
-    return line
+        change = json.loads(change)
+    return Line(number, at, actor, deed, table, row, change, address)
 
 
 def hashed(previous: str, seq: int, line: Line) -> str:
     """The seal of a line in its place."""
-    text = json.dumps(line, sort_keys=True, separators=(",", ":"), default=repr)
-    return keyring.mac(f"{previous}\n{seq}\n{text}".encode(), "entry.chain")
+    return keyring.mac(f"{previous}\n{seq}\n{_plainly(line)}".encode(), "entry.chain")
 
 
 # --- growing ------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 
 from app import basics, casework, desk, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
-from app.administration import AccountScreen, DiaryScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
+from app.administration import AccountScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
 from app.business_licence.simulated import SimulatedPlatform
 from app.casework.measures import MeasuresView
@@ -18,6 +18,7 @@ from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
 from app.casework.standing import StandingView
 from app.db import db
+from app.diary import DiaryScreen
 from app.help import register as register_help
 from app.login.certificate import CertificateView
 from app.login.forgotten import ForgottenView

@@ -53,7 +53,7 @@ PERMISSIONS: Declaration = {
     "Simulator": to(ADMIN, "can_phones"),
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
-    "Diary": to(ADMIN, MENU, "can_list", "can_show"),
+    "Diary": to(ADMIN, MENU, "can_list", "can_show", "can_export", "can_verify"),
     "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
     # training and exams
     "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),

@@ -24,7 +24,7 @@ from app.db import db
 from app.errors import HouseError, TooMany
 from app.forms import control
 from app.places import url_of
-from app.screens import shelter
+from app.screens import refusals, shelter
 from app.screens.links import Link, shown, tone
 
 log = logging.getLogger(__name__)
@@ -223,6 +223,7 @@ def _csrf_lost(_error: CSRFError) -> Response:
 
 def _house_says_no(no: HouseError) -> Response:
     _undo()
+    refusals.keep(no.status)
     title = SAYINGS.get(no.status, (_("This cannot be done"), ""))[0]
     here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
     cure = next(filter(None, (url_of(refusal.place, back=shelter.own_page(here)) for refusal in no.refusals)), "")
@@ -236,6 +237,7 @@ def _http_says_no(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400 or error.response is not None:
         return error  # a redirect, or an answer that somebody made on purpose
+    refusals.keep(status)
     title, sentence = SAYINGS.get(status, SAYINGS[500 if status >= 500 else 400])
     answer = say_no(status, title, [sentence])
     for name, value in error.get_headers():

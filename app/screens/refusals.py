@@ -1,0 +1,55 @@
+"""What the diary keeps of a no: that somebody who is signed in asked for a door or a row that is not theirs."""
+
+import logging
+
+from flask import current_app, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import audit, desk, throttle
+from app.db import db, reading
+from app.errors import TooMany
+from app.vocabulary import Deed
+
+KEPT = (403, 404)
+AN_HOUR = 60  # lines for one account: whoever tries every number must not fill the diary
+STATIC = frozenset({"static", "appbuilder.static"})
+
+log = logging.getLogger(__name__)
+
+
+def keep(status: int) -> None:
+    """One line in a transaction of its own: who, by which door, which row. Never what was typed or asked.
+
+    An address that leads nowhere is a slip, not an attempt. A diary that cannot be written must not take the page that
+    says no away: nothing was done that would have to be undone.
+    """
+    actor, door = desk.actor(), request.endpoint
+    if status not in KEPT or not actor.id or door is None or door in STATIC or (status == 404 and not request.view_args):
+        return
+    at, key = desk.moment(), f"refusal:{actor.id}"
+    if not reading.get():
+        db.session().rollback()  # SQLite has one writer
+    try:
+        if throttle.peek(db.engine, key, seconds=3600, at=at) >= AN_HOUR:
+            return
+        throttle.hit(db.engine, key, limit=AN_HOUR, seconds=3600, at=at)
+        told = {"door": door, "method": request.method, "status": status}
+        with desk.aside() as session:
+            audit.note(session, actor.name, Deed.REFUSED, _table(door), _row(), told, at=at, address=desk.address())
+    except TooMany:
+        return
+    except SQLAlchemyError:
+        log.exception("a refusal could not be kept: %s", door)
+
+
+def _table(door: str) -> str:
+    """The table behind the screen, so that what was tried on a row is found beside what was done to it; else the door."""
+    views = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
+    view = next((view for view in views if view.endpoint == request.blueprint), None)
+    datamodel = getattr(view, "datamodel", None)
+    return str(datamodel.obj.__tablename__ if datamodel is not None else door)[:40]
+
+
+def _row() -> str:
+    text = "/".join(str(value) for value in (request.view_args or {}).values())
+    return "".join(mark if mark.isprintable() else "?" for mark in text)[:40]

@@ -1,0 +1,130 @@
+"""What the chain of the diary costs a deed, and how fast it is walked: ratios, because machines differ.
+
+    python benchmarks/diary.py [postgresql://…]     a database that may be written to; none: SQLite in a folder of its own
+
+A deed is a line written and committed, as every changing request does at least once.
+"""
+
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+from sqlalchemy import Engine, create_engine, event, insert, select, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import audit, chain, checkpoints, schema
+from app.certificates.keys import make, ring
+from app.config import Keys
+from app.db import keyring
+from app.records import Entry
+from app.vocabulary import Deed, Fault
+
+NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
+DEEDS, LINES, TAMPERED = 500, 200_000, 1_000
+LINE = {"at": NOON, "actor": "李四", "deed": Deed.CHANGE, "table": "person", "address": "203.0.113.7"}
+
+
+@contextmanager
+def without_the_chain() -> Iterator[None]:
+    event.remove(Session, "before_commit", chain._link_what_was_written)
+    yield
+    event.listen(Session, "before_commit", chain._link_what_was_written)
+
+
+def deeds(sessions: sessionmaker[Session]) -> float:
+    began = perf_counter()
+    for number in range(DEEDS):
+        with sessions.begin() as session:
+            audit.note(session, "李四", Deed.CHANGE, "person", number, {"name": ["甲", "乙"]}, at=NOON)
+    return (perf_counter() - began) / DEEDS
+
+
+def fill(sessions: sessionmaker[Session]) -> None:
+    for start in range(0, LINES, 20_000):
+        with sessions.begin() as session:
+            lines = [{**LINE, "row": str(n), "change": {"name": ["甲", f"乙{n}"]}} for n in range(start, start + 20_000)]
+            audit.keep(session, lines)
+
+
+def walk(sessions: sessionmaker[Session]) -> tuple[checkpoints.Found, float]:
+    began = perf_counter()
+    found = checkpoints.verify(sessions)
+    return found, perf_counter() - began
+
+
+def tamper(sessions: sessionmaker[Session]) -> tuple[int, int]:
+    """Each of a thousand random lines, one column changed, as the walk reads it; how many were tried and told.
+
+    In memory: a changed value is hashed as it would lie in the store, which tests/test_chain.py shows for every column.
+    """
+    chance = random.Random(15)  # noqa: S311 - nothing secret
+    tried = told = 0
+    with sessions() as session:
+        last = chain.head(session).seq
+        for seq in chance.sample(range(2, last), TAMPERED):
+            before, linked = chain.links(session, seq - 2, most=2)
+            for name, value in linked.line._asdict().items():
+                line = linked.line._replace(**{name: f"{value}x"})
+                step = next(chain.follow([linked._replace(line=line)], chain.Head(seq - 1, before.hash)))
+                tried, told = tried + 1, told + (step == chain.Break(Fault.CHANGED, seq, linked.entry_id))
+    return tried, told
+
+
+def search(engine: Engine) -> Iterator[tuple[str, float]]:
+    questions = {
+        "record": Entry.row == "199999",
+        "address": Entry.address == "198.51.100.1",
+        "deed": Entry.deed == Deed.EXPORT,
+        "person, anywhere in the name": Entry.actor.like("%王%"),
+    }
+    for name, question in questions.items():
+        with Session(engine) as session:
+            wanted = (
+                select(Entry).where(question, Entry.table == "person").order_by(Entry.at.desc(), Entry.id.desc()).limit(20)
+            )
+            began = perf_counter()
+            session.scalars(wanted).all()
+            yield name, perf_counter() - began
+
+
+def main(url: str, home: Path) -> None:
+    keys = Keys.fresh()
+    keyring.unlock(keys.index, keys.data)
+    make(home / "codes.json", at=NOON)
+    ring.open(home / "codes.json")
+    engine = create_engine(url)
+    schema.bring_to(engine)
+    sessions = sessionmaker(engine)
+    with engine.begin() as connection:
+        if connection.scalar(text("SELECT count(*) FROM entry")):
+            raise SystemExit("This database has a diary already: name an empty one.")
+    with without_the_chain():
+        deeds(sessions)  # warm
+        plain = deeds(sessions)
+    with sessions.begin() as session:
+        chain.begin(session)
+    chained = deeds(sessions)
+    print(f"a deed: {plain * 1000:.2f} ms without the chain, {chained * 1000:.2f} ms with it: × {chained / plain:.2f}")
+    fill(sessions)
+    with sessions.begin() as session:
+        checkpoints.make(session, at=NOON)
+    found, seconds = walk(sessions)
+    print(f"a walk: {found.lines} lines in {seconds:.1f} s, {found.lines / seconds:,.0f} a second; broken: {found.broken}")
+    tried, told = tamper(sessions)
+    print(f"tampered: {tried} values of {TAMPERED} random lines, told at their line: {told}")
+    for name, seconds in search(engine):
+        print(f"a search by {name}: {seconds * 1000:.0f} ms")
+    with engine.begin() as connection:
+        connection.execute(insert(Entry), {**LINE, "row": "1", "change": {}})
+    print(f"a line slipped in: {walk(sessions)[0].broken}")
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        main(sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{folder}/diary.db", Path(folder))

@@ -1,0 +1,89 @@
+"""What the diary keeps of a no, and that nobody can fill it with noes."""
+
+import logging
+
+import pytest
+from sqlalchemy import select, text
+
+from app.models import Account
+from app.records import Entry
+from app.screens.refusals import AN_HOUR
+from app.vocabulary import Deed, Role
+from tests import make
+
+
+def kept(session) -> list[Entry]:
+    session.rollback()
+    found = session.scalars(select(Entry).where(Entry.deed == Deed.REFUSED).order_by(Entry.id)).all()
+    session.rollback()
+    return found
+
+
+@pytest.fixture
+def clerk(holder, signed_in, session):
+    client = signed_in(holder(Role.ENTERPRISE_CLERK, first_name="周杰"))
+    session.rollback()
+    return client
+
+
+def test_an_attempt_on_somebody_elses_row_is_one_line_and_tells_nothing_that_was_typed(session, clerk):
+    person = make.person(make.enterprise())
+    session.add(person)
+    session.commit()
+    number = person.id
+    session.rollback()
+    assert clerk.get(f"/people/show/{number}?next=/430102198801010011").status_code == 404
+    assert clerk.post(f"/people/edit/{number}", data={"name": "430102198801010011"}).status_code == 404
+    first, second = kept(session)
+    assert (first.actor, first.table, first.row, first.address) == ("周杰", "person", str(number), "127.0.0.1")
+    assert first.change == {"door": "PersonScreen.show", "method": "GET", "status": 404}
+    assert second.change == {"door": "PersonScreen.edit", "method": "POST", "status": 404}
+    assert "4301" not in f"{first.change}{second.change}{first.row}"
+
+
+def test_a_door_that_is_not_theirs_is_a_line(session, clerk):
+    assert clerk.get("/accounts/list/").status_code == 403
+    assert clerk.post("/parameters/restore").status_code in (403, 404, 405)
+    assert [(line.table, line.row, line.change["status"]) for line in kept(session)][:1] == [("ab_user", "", 403)]
+
+
+@pytest.mark.parametrize("address", ["/nowhere", "/people/list/?page=9", "/static/none.css", "/people/show/"])
+def test_a_slip_is_no_attempt(session, clerk, address):
+    clerk.get(address)
+    assert kept(session) == []
+
+
+def test_passers_by_are_not_written_down(session, client):
+    client.get("/people/show/1")
+    client.get("/v/nothing")
+    assert kept(session) == []
+
+
+def test_so_many_lines_an_hour_for_one_account_and_no_less_for_another(session, clerk, holder, signed_in):
+    for number in range(AN_HOUR + 5):
+        assert clerk.get(f"/people/show/{10_000 + number}").status_code == 404
+    assert len(kept(session)) == AN_HOUR
+    another = signed_in(holder(Role.VIEWER))
+    session.rollback()
+    assert another.get("/accounts/list/").status_code == 403
+    assert len(kept(session)) == AN_HOUR + 1
+
+
+def test_marks_that_break_lines_are_not_kept(session, clerk):
+    assert clerk.get("/people/show/1%0A2%1B%5B31m%00%E2%80%AE").status_code == 404
+    assert [line.row for line in kept(session)] == ["1?2?[31m??"]
+
+
+def test_the_page_that_says_no_stands_when_the_diary_cannot_be_written(session, clerk, house, caplog):
+    if house.kind == "postgresql":
+        pytest.skip("one database shows it")
+    with house.engine.begin() as connection:
+        connection.execute(text("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no room'); END"))
+    try:
+        with caplog.at_level(logging.ERROR):
+            assert clerk.get("/accounts/list/").status_code == 403
+    finally:
+        with house.engine.begin() as connection:
+            connection.execute(text("DROP TRIGGER full"))
+    assert "could not be kept" in caplog.text
+    assert session.scalar(select(Account.id).limit(1))
