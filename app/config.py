@@ -22,6 +22,8 @@ from app.clock import Calendar
 from app.errors import HouseError
 from app.vocabulary import Level, PasswordProfile, SecondFactor, Term
 
+CERTIFICATE_HEADER = "X-SSL-Client-Cert"
+AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
 SIMULATED = "sim"  # what the simulators sign as
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
@@ -94,6 +96,7 @@ class Office:
     password_profile: PasswordProfile = PasswordProfile.MLPS3
     password_days: int = 90  # after which officers choose a new one; 0: never. Not in the ASVS profile
     one_time_days: int = 30  # a password that somebody else chose must be used within
+    crl_required: bool = True  # who was revoked must be known before a certificate opens anything
     codes_per_day: int = 5_000  # by text message, all together
 
     calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
@@ -205,6 +208,7 @@ ADJUSTABLE = (
     Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
     Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
+    Adjustable("crl_required", Section.SECURITY, _("A certificate opens nothing while its authority's list of revoked ones is missing"), _OWN),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
     Adjustable("password_profile", Section.SECURITY, _("Passwords are judged by"), _("GB/T 22239-2019; OWASP ASVS 5.0")),
     Adjustable("password_days", Section.SECURITY, _("Officers choose a new password after (0: never)"), _("GB/T 22239-2019"), 0, 365, _("days")),
@@ -280,6 +284,11 @@ class Settings:
     seal_seconds: int = 10  # how long that service may take for one answer
     seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
     seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
+    ukey_agent: str = AGENT  # the UKey program on the visitor's own computer
+    ukey_driver_url: str = ""  # where its driver can be had
+    ukey_crl_urls: tuple[str, ...] = ()  # whence lists of revoked certificates are fetched; else: 'anguan ukey crl'
+    ukey_tls_header: str = CERTIFICATE_HEADER  # in which a proxy hands on the certificate of its TLS, escaped PEM
+    ukey_tls_secret: str = field(default="", repr=False)  # shared with that proxy; empty: nothing is taken from one
     simulators: bool = False  # telephones and keys on the screen, for whoever tries the demonstration; never in production
     licence_url: str = ""  # the platform of electronic business licences; empty: that way in is shut, or simulated
     licence_token: str = field(default="", repr=False)
@@ -324,6 +333,11 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def ukeys(self) -> Path:
+        """Authorities that are believed at the gate, and their lists; see ``ukey.trust``."""
+        return self.home / "ukey"
 
     @property
     def diary_heads(self) -> Path:
@@ -408,6 +422,11 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, mid_rotation: 
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
         seal_ofd=_truth(environment.get("ANGUAN_SEAL_OFD", "0")),
         seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
+        ukey_agent=_agent(environment),
+        ukey_driver_url=_of_scheme("ANGUAN_UKEY_DRIVER_URL", environment, "https", "http"),
+        ukey_crl_urls=_several("ANGUAN_UKEY_CRL_URLS", environment, "https", "http"),
+        ukey_tls_header=environment.get("ANGUAN_UKEY_TLS_HEADER") or CERTIFICATE_HEADER,
+        ukey_tls_secret=environment.get("ANGUAN_UKEY_TLS_SECRET", ""),
         simulators=_truth(environment.get("ANGUAN_SIMULATORS", "0")),
         licence_url=_of_scheme("ANGUAN_LICENCE_URL", environment, "https", "http").rstrip("/"),
         licence_token=environment.get("ANGUAN_LICENCE_TOKEN", ""),
@@ -490,6 +509,19 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
     url = environment.get(name, "").strip()
     if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise BadSetting(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+    return url
+
+
+def _several(name: str, environment: Mapping[str, str], *schemes: str) -> tuple[str, ...]:
+    given = environment.get(name, "").replace(",", " ").split()
+    return tuple(_of_scheme(name, {name: one}, *schemes) for one in given)
+
+
+def _agent(environment: Mapping[str, str]) -> str:
+    """An origin on the loopback and nothing more: it is written into the page's content policy as it stands."""
+    url = environment.get("ANGUAN_UKEY_AGENT", "").strip().rstrip("/") or AGENT
+    if not re.fullmatch(r"(https?|wss?)://(127\.0\.0\.1|localhost)(:\d{1,5})?", url):
+        raise BadSetting("ANGUAN_UKEY_AGENT must be an address of the visitor's own computer, like http://127.0.0.1:18765.")
     return url
 
 

@@ -398,6 +398,7 @@ class Ending(Term):
     IDLE = "idle", _("Not used for too long")
     TOO_OLD = "too_old", _("Open for too long")
     REVOKED = "revoked", _("The digital certificate was revoked")
+    IDENTITY_REMOVED = "identity_removed", _("A digital certificate was taken off the account")
     ENDED_BY_SELF = "ended_by_self", _("Ended in “My sessions”")
     ENDED_BY_ADMIN = "ended_by_admin", _("Ended by the administrator")
 

@@ -36,6 +36,7 @@ from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, 
 from app.cli.proofs import add_proofs, licence_word, seal_word
 from app.cli.rolebook import write_rolebook
 from app.cli.rotation import add_rotation
+from app.cli.ukeys import add_ukeys
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
     add_proofs(add)
+    add_ukeys(add)
     add_rotation(add)
     add_diary(add)
     add_disclosure(add)

@@ -87,7 +87,7 @@ def upgrade() -> None:
     sa.Column('ended_why', sa.String(length=30), nullable=True),
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('agent', sa.String(length=200), nullable=False, comment='the browser, as it calls itself'),
-    sa.CheckConstraint("ended_why IN ('signed_out', 'password_changed', 'account_changed', 'role_changed', 'switched_off', 'enterprise', 'replaced', 'idle', 'too_old', 'revoked', 'ended_by_self', 'ended_by_admin')", name='ck_visit_ended_why'),
+    sa.CheckConstraint("ended_why IN ('signed_out', 'password_changed', 'account_changed', 'role_changed', 'switched_off', 'enterprise', 'replaced', 'idle', 'too_old', 'revoked', 'identity_removed', 'ended_by_self', 'ended_by_admin')", name='ck_visit_ended_why'),
     sa.CheckConstraint('(ended_at IS NULL) = (ended_why IS NULL)', name='ck_visit_ended_iff_said_why'),
     sa.CheckConstraint("way IN ('password', 'licence', 'certificate', 'sms_code')", name='ck_visit_way'),
     sa.ForeignKeyConstraint(['account_id'], ['ab_user.id'], name='fk_visit_account'),
