@@ -14,6 +14,7 @@ from app.config import Office
 from app.db import db
 from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.login.admit import objections
+from app.login.security import set_password
 from app.models import Account, Enterprise
 from app.records import Message
 from app.registrations import Claim, decide, enrol, send_again
@@ -212,6 +213,23 @@ def test_a_code_of_another_browser_or_for_another_number_registers_nobody(app, b
     for thief, form in ((other, filled(code)), (browser, filled(code, mobile="13900000001"))):
         assert thief.post("/register/enterprise", data=form).status_code == 422
     assert count(session, Enterprise) == 0
+
+
+def test_a_stranger_cannot_correct_what_was_rejected(app, browser, session, pending):
+    with app.app_context():
+        set_password(pending, WORD, must_change=False)
+    decide(session, pending.enterprise_id, False, "更正", ADMIN, at=make.NOON, office=Office())
+    session.commit()
+    browser.post("/register/", data={"mobile": "13900000001"})
+    form = filled(code_of(session), mobile="13900000001", uscc=make.uscc(77))
+    assert browser.post("/register/enterprise", data=form | {"username": "thief"}).status_code == 422
+    session.expire_all()
+    assert session.scalar(select(Enterprise.contact_mobile)) == MOBILE
+    form = filled(code_of(session), mobile="13900000001", uscc=make.uscc(77))
+    assert browser.post("/register/enterprise", data=form).status_code == 303
+    session.expire_all()
+    assert session.scalar(select(Enterprise.registration)) is Registration.PENDING
+    assert (count(session, Enterprise), count(session, Account)) == (1, 1)
 
 
 def test_a_program_in_the_licence_is_refused_at_its_field(browser, session):
