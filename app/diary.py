@@ -163,7 +163,7 @@ class DiaryScreen(Screen):
         if column == "table":
             return TABLES.get(item.table, item.table)
         if column == "actor" and item.actor == audit.HOUSE:
-            return _("The system itself")
+            return str(_("The system itself"))
         if column == "place":
             return self._place(item)
         return None
