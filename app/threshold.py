@@ -210,10 +210,10 @@ def _go_out(answer: Response) -> Response:
     wears("X-Frame-Options", "SAMEORIGIN" if paper else "DENY")
     for name, value in ALWAYS.items():
         wears(name, value)
-    # What other sites may read, they may embed.
-    wears(
-        "Cross-Origin-Resource-Policy", "cross-origin" if "Access-Control-Allow-Origin" in answer.headers else "same-origin"
-    )
+    if not paper:  # the browser's own viewer, which draws it, counts as another site
+        # What other sites may read, they may embed.
+        others = "Access-Control-Allow-Origin" in answer.headers
+        wears("Cross-Origin-Resource-Policy", "cross-origin" if others else "same-origin")
     if current_app.config["SESSION_COOKIE_SECURE"]:
         wears("Strict-Transport-Security", "max-age=31536000")
     if "request_id" in g:

@@ -21,7 +21,9 @@ from app.casework.standing import StandingView
 from app.db import db
 from app.diary import DiaryScreen
 from app.help import register as register_help
+from app.login import certificate_second
 from app.login.certificate import CertificateView
+from app.login.certificate_second import CertificateSecondView
 from app.login.forgotten import ForgottenView
 from app.login.identities import IdentityScreen, OwnCertificateView
 from app.login.licence import LicenceView
@@ -42,8 +44,9 @@ def register_views(appbuilder: Any) -> None:
     enrolment.register(appbuilder)
     register_verification(appbuilder)
     listcheck.register(appbuilder)
-    for gate in (CertificateView, OwnCertificateView):
+    for gate in (CertificateView, CertificateSecondView, OwnCertificateView):
         appbuilder.add_view_no_menu(gate)
+    offer(certificate_second.SECOND)
     open_sms_gate(appbuilder)
     open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")

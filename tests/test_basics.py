@@ -604,7 +604,7 @@ def test_an_enterprise_keeps_its_particulars_and_its_pledge(clerk, session, ours
 
 
 def test_a_clerk_sent_here_to_put_something_right_goes_back_afterwards(clerk):
-    assert clerk.post("/enterprise/?next=/filings/7", data={"next": "/filings/7"}).location == "/filings/7"
+    assert clerk.post("/enterprise/?next=/people/list/", data={"next": "/people/list/"}).location == "/people/list/"
     assert clerk.post("/enterprise/?next=//evil.example", data={"next": "//evil.example"}).location == "/enterprise/"
 
 

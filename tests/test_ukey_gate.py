@@ -420,3 +420,48 @@ def test_three_kinds_of_challenge_have_words_of_their_own():
     assert set(proof.WORDS) == {
         ChallengeKind.CERTIFICATE, ChallengeKind.CERTIFICATE_SECOND, ChallengeKind.CERTIFICATE_BIND
     }  # fmt: skip
+
+
+# --- as a second factor -----------------------------------------------------------------------------------
+
+SECOND = "/login/second/certificate/"
+
+
+@pytest.fixture
+def owing(client, session, officer):
+    """A browser in which the officer has shown the password, where the office asks officers for a second factor."""
+    account, key = officer
+    account.password = quickly_hashed(PASSWORD)
+    session.add(Parameter(name="second_factor", value="operating", changed_at=AT, changed_by="x"))
+    session.commit()
+    assert client.post("/login/", data={"username": account.username, "password": PASSWORD}).location.startswith(
+        "/login/second"
+    )
+    return client, key
+
+
+def test_after_the_password_the_certificate_opens_the_account(owing):
+    browser, key = owing
+    assert SECOND in browser.get("/login/second/").text
+    assert not inside(browser)
+    assert answer(browser, key, *begin(browser, SECOND), door=SECOND).status_code == 302
+    assert inside(browser)
+
+
+def test_a_signature_for_the_gate_is_no_second_factor_nor_the_other_way_round(owing):
+    browser, key = owing
+    assert answer(browser, key, *begin(browser), door=SECOND).status_code == 401
+    assert answer(browser, key, *begin(browser, SECOND)).status_code == 401
+    assert not inside(browser)
+
+
+def test_somebody_else_s_certificate_is_no_second_factor(owing, session, holder, folder, root):
+    browser, _key = owing
+    other = bound(session, holder(Role.APPROVER), fresh("欧审批", by=root), folder)
+    assert answer(browser, other, *begin(browser, SECOND), door=SECOND).status_code == 401
+    assert not inside(browser)
+
+
+def test_without_a_password_shown_there_is_nothing_to_sign(client, officer):
+    assert client.get(SECOND).location.startswith("/login/second")
+    assert client.post(f"{SECOND}start").status_code == 403

@@ -181,7 +181,7 @@ class CertificateView(BaseView):  # type: ignore[misc]
         except HouseError as no:
             session.rollback()
             if not isinstance(no, TooMany):
-                _note_failure(account, known, no)
+                note_failure(account, known, no)
             raise
         session.commit()
 
@@ -200,7 +200,7 @@ class CertificateView(BaseView):  # type: ignore[misc]
         return answer
 
 
-def _note_failure(account: Account | None, known: CertIdentity | None, no: HouseError) -> None:
+def note_failure(account: Account | None, known: CertIdentity | None, no: HouseError) -> None:
     """One line: why, and which certificate, where one was proved. Names on it are not written down."""
     session = db.session()
     name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")

@@ -174,6 +174,8 @@ ANONYMOUS: Mapping[str, str] = {
     "CertificateView.gate": "the way in by a certificate; its POST is an answer to a challenge, used once",
     "CertificateView.start": "gives that challenge to the browser that asks; counted by address",
     "CertificateView.tls": "the same with the proxy's word, believed by its secret",
+    "CertificateSecondView.gate": "as SecondView.choose: for the browser that has shown a password",
+    "CertificateSecondView.start": "gives out what is to be signed for that",
     "CertificateView.driver": "how to get a UKey to work, before anybody is signed in",
     "VerifyView.page": "square codes are checked in the browser alone",
     "VerifyView.worker": "keeps that page at hand without a network; a script",

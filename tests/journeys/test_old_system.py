@@ -24,7 +24,7 @@ from tests.hostile_files import jpeg
 from tests.journeys.visitor import Visitor
 
 FIRM, USCC = "湖南湘江建设有限公司", "91430100MA4L000150"
-OWN = "Own-Password-2026"
+OWN = "Torf-Kranich-71Q"
 HANDLER = {"handler_name": "周敏", "handler_mobile": "13812345678"}
 TODAY = office_day(now())
 DAY = timedelta(days=1)

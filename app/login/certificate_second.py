@@ -1,0 +1,77 @@
+"""A certificate as the second factor, at the gate and again before the riskiest deeds.
+
+Law: as for every second factor (``second``); what is signed here says that it is one, so that it opens nothing else.
+"""
+
+from flask import jsonify, make_response, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import no_cache
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app import desk
+from app.db import db
+from app.errors import HouseError, TooMany
+from app.login.certificate import connects, give_out, note_failure, proved
+from app.login.second import NothingOwed, SecondWay, ower, shown
+from app.login.security import landing
+from app.models import Account
+from app.ukey import keeping
+from app.ukey.proof import NotProved
+from app.vocabulary import ChallengeKind, Way
+
+KIND = ChallengeKind.CERTIFICATE_SECOND
+
+
+class CertificateSecondView(BaseView):  # type: ignore[misc]
+    route_base = "/login/second/certificate"
+    default_view = "gate"
+
+    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def gate(self) -> Response:
+        wish = request.args.get("next", "")
+        try:
+            owes = ower(db.session(), at=desk.moment()).id
+            if request.method == "GET":
+                return self._page()
+            self._show(owes)
+        except NothingOwed:
+            db.session().rollback()
+            return redirect(url_for("SecondView.choose", next=wish or None))
+        except HouseError as no:
+            db.session().rollback()
+            if not isinstance(no, TooMany):
+                note_failure(db.session().get(Account, owes), None, no)
+            return self._page(no)
+        return redirect(landing(wish))
+
+    @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
+    def start(self) -> Response:
+        try:
+            return give_out(KIND, ower(db.session(), at=desk.moment()).id)
+        except NothingOwed as no:
+            return make_response(jsonify(sentence=str(no)), no.status)
+
+    def _show(self, owes: int) -> None:
+        session, at = db.session(), desk.moment()
+        account = keeping.account_of(session, proved(KIND, owes))
+        if account.id != owes:
+            raise NotProved(_("This certificate belongs to another account."), code="certificate-of-another")
+        shown(session, account, Way.CERTIFICATE, at=at, address=desk.address())
+        session.commit()
+
+    def _page(self, no: HouseError | None = None) -> Response:
+        page = self.render_template(
+            "login/second_certificate.html", title=gettext("Second factor"), agent=connects(),
+            refusals=no.refusals if no is not None else (), wish=request.args.get("next") or None,
+        )  # fmt: skip
+        return make_response(page, no.status if no is not None else 200)
+
+
+def _has_one(account: Account) -> bool:
+    return bool(keeping.bound_to(db.session(), account.id))
+
+
+SECOND = SecondWay(Way.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.gate", _has_one)
