@@ -65,6 +65,7 @@ SHEET, SCANS = 12 * MIB, 64 * MIB
 FILES: Mapping[str, int] = {
     "ListCheckView.check": 3 * MIB,
     "SealView.check": 5 * MIB,
+    "EnrolmentView.enrol": SHEET,
     **dict.fromkeys(("RosterView.roster", "CalendarView.sheet", "MeasuresView.mass", "ScoreView.scores"), SHEET),
     "LegacyView.hand_in": 22 * MIB,
     **dict.fromkeys(("PersonScreen.add", "PersonScreen.edit", "QualificationScreen.add", "QualificationScreen.edit"), SCANS),
@@ -205,7 +206,7 @@ def to_the_gate() -> Response:
 def _go_out(answer: Response) -> Response:
     wears = answer.headers.setdefault
     paper = answer.mimetype == "application/pdf"
-    wears("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY)
+    wears("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY + g.get("more_policy", ""))
     wears("X-Frame-Options", "SAMEORIGIN" if paper else "DENY")
     for name, value in ALWAYS.items():
         wears(name, value)

@@ -28,7 +28,7 @@ class Term(Enum):
 
 
 class Role(Term):
-    """The seven roles (domain.md 1.1)."""
+    """The nine roles: the seven of the manual (domain.md 1.1), its administrator divided in three (三权分立)."""
 
     ENTERPRISE_CLERK = "enterprise_clerk", _("Enterprise clerk")
     EXAM_CLERK = "exam_clerk", _("Training and exam clerk")
@@ -37,9 +37,13 @@ class Role(Term):
     APPROVER = "approver", _("Approver")
     VIEWER = "viewer", _("Viewer")
     ADMIN = "admin", _("System administrator")
+    SECURITY_ADMIN = "security_admin", _("Security administrator")
+    AUDITOR = "auditor", _("Audit administrator")
 
 
-AUTHORITY = (Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER, Role.ADMIN)
+ADMINISTRATORS = (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR)
+AUTHORITY = tuple(role for role in Role if role is not Role.ENTERPRISE_CLERK)
+REGIONAL = tuple(role for role in AUTHORITY if role not in (Role.SECURITY_ADMIN, Role.AUDITOR))  # these need an area
 OPERATING = tuple(role for role in Role if role not in (Role.ENTERPRISE_CLERK, Role.VIEWER))  # who decides or administers
 
 
@@ -366,6 +370,13 @@ class IdentityKind(Term):
     CERTIFICATE = "certificate", _("Digital certificate")
 
 
+class PasswordProfile(Term):
+    """By whose rules a new password is judged; the two contradict each other, so the office chooses."""
+
+    MLPS3 = "mlps3", _("classified protection, level 3: kinds of characters, changed regularly")
+    ASVS = "asvs", _("OWASP ASVS: long, changed only when there is a reason")
+
+
 class SecondFactor(Term):
     """Who shows more than a password when signing in with one, and again before the riskiest deeds."""
 
@@ -387,6 +398,7 @@ class Ending(Term):
     IDLE = "idle", _("Not used for too long")
     TOO_OLD = "too_old", _("Open for too long")
     REVOKED = "revoked", _("The digital certificate was revoked")
+    IDENTITY_REMOVED = "identity_removed", _("A digital certificate was taken off the account")
     ENDED_BY_SELF = "ended_by_self", _("Ended in “My sessions”")
     ENDED_BY_ADMIN = "ended_by_admin", _("Ended by the administrator")
 

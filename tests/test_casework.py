@@ -90,10 +90,10 @@ class Works:
         return look(self.session, select(Application.state).where(Application.id == application.id))
 
 
-def letting_go(client: FlaskClient, session: Session) -> FlaskClient:
+def letting_go(client: FlaskClient, session: Session, locale: str = "en") -> FlaskClient:
     """SQLite has one writer, and the test's own session must not be it."""
     with client.session_transaction() as cookie:
-        cookie["locale"] = "en"
+        cookie["locale"] = locale
     knock = client.open
 
     def open_after(*args, **kwargs):

@@ -30,9 +30,9 @@ TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ in BO
 
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {
-    "__init__", "administration", "adjustment", "almanac", "basics", "casework", "cli", "desk", "diary",
-    "examwork", "help", "listcheck", "login", "ops", "phone", "public", "screens", "simulator", "takeover", "threshold",
-    "verification", "views", "workbench", "worker",
+    "__init__", "administration", "adjustment", "almanac", "authority", "basics", "casework", "cli", "desk", "diary",
+    "enrolment", "examwork", "help", "listcheck", "login", "ops", "phone", "public", "screens", "simulator", "takeover",
+    "threshold", "verification", "views", "workbench", "worker",
 }  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def test_the_pins_are_exact():
 
 # --- routes -----------------------------------------------------------------------------------------
 
-NEEDS_NO_PERMISSION = {endpoint.partition(".")[0] for endpoint in ANONYMOUS} | {"OwnPasswordView"}
+NEEDS_NO_PERMISSION = {endpoint.partition(".")[0] for endpoint in ANONYMOUS} | {"OwnPasswordView", "SessionsView"}
 
 
 def addresses(app, method: str) -> Iterator[tuple[str, str]]:
