@@ -17,7 +17,7 @@ from flask_babel.speaklater import LazyString
 from sqlalchemy import Boolean, select
 from werkzeug.wrappers import Response
 
-from app import checkpoints, desk
+from app import audit, checkpoints, desk
 from app.db import Moment, Word, Words, db
 from app.errands import enqueue
 from app.records import Entry, Inspection
