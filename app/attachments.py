@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.config import Office
+from app.disclosure import without_numbers
 from app.errors import HouseError, NotFound, Stale
 from app.models import Application, Enterprise, Filing, Paper, Person, Qualification
 from app.scope import Actor, must_reach, reaches
@@ -88,6 +89,8 @@ def _attach(
         _must_take(owner, kind, actor)
     store.screen(data, filename)
     limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
+    # People name a scan after whoever is on it; "*" is in no file's name.
+    filename = without_numbers(filename).replace("*", "_")
     sound = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
     digest = store.put(sound.data)
     papers = []

@@ -23,12 +23,12 @@ from app.clock import now
 from app.config import Office
 from app.db import db
 from app.measures import COLUMNS
-from app.models import Account, CertificateVersion
+from app.models import Account, CertificateVersion, Enterprise
 from app.records import Entry, LegacyImport
 from app.storage import Store
 from app.vocabulary import Deed, Role
 from tests import make
-from tests.test_attacks import ACCEPTANCE, ADMIN, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
+from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
 FOLDER = Path(house_of_code.__file__).parent
 
@@ -258,6 +258,13 @@ def packed(place: Town, world: "World") -> Export:
     return Export(VIEWER, "POST", "/certificates/pack?every=1", Deed.EXPORT, "certificate", said)
 
 
+def licence(place: Town, world: "World") -> Export:
+    firm = world.session.get_one(Enterprise, place.enterprise)
+    firm.licence_digest, firm.licence_mime = world.store.put(b"a licence"), "image/jpeg"
+    world.session.commit()
+    return Export(ADMIN, "GET", f"/enterprises/licence/{place.enterprise}", Deed.READ, "enterprise", {"what": "licence"})
+
+
 def calendar(place: Town, world: "World") -> Export:
     said = {"list": "holidays", "year": 2026, "rows": 0}
     return Export(ADMIN, "GET", "/calendar/export.xlsx?year=2026", Deed.EXPORT, "calendar_day", said)
@@ -277,8 +284,9 @@ LOGGED = {
     "CertificateScreen.pack": packed,
     "BundleView.fetch": fetched,
     "DueScreen.export": asked(REVIEWER, "/due/export", Deed.EXPORT, "application", "POST", list="due", rows=0),
-    "DiaryScreen.export": asked(ADMIN, "/diary/export", Deed.EXPORT, "entry", "POST", list="diary"),
+    "DiaryScreen.export": asked(AUDITOR, "/diary/export", Deed.EXPORT, "entry", "POST", list="diary"),
     "CalendarView.export": calendar,
+    "EnterpriseAdminScreen.licence": licence,
     "NoticeScreen.export": asked(EXAM, "/exam/notices/{of.notice}/export", Deed.EXPORT, "exam_notice", "POST", rows=2),
     "ScoreView.errors": score_errors,
     "MeasuresView.result": measures,
