@@ -21,7 +21,7 @@ from app.errors import HouseError, Stale, Unmet
 from app.forms import HouseForm, LongTextField, TextField, TickField, WholeNumberField, WordField
 from app.parameters import Line
 from app.screens import Link
-from app.screens.furniture import route, told_here
+from app.screens.furniture import may_open, route, told_here
 from app.screens.screen import door
 from app.vocabulary import Term
 
@@ -42,13 +42,15 @@ class ParameterView(BaseView):  # type: ignore[misc]
             "system/parameters.html",
             title=gettext("Parameters"),
             sections=_by_section(parameters.lines(db.session(), base)),
+            keeps=lambda section: parameters.keeper(section) in desk.actor().roles,
             identity=_identity(base),
-            diary=route("DiaryScreen.list", table="parameter"),
+            diary=route("DiaryScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
         )
 
     @door("/<code>", "GET", "POST")
     def edit(self, code: str) -> Response | str:
         section = next((section for section in Section if section.value == code), None) or abort(404)
+        desk.actor().demand(parameters.keeper(section))
         lines = parameters.lines(db.session(), desk.settings().office)
         mine = [line for line in lines.values() if line.one.section is section]
         form = form_for(mine)()
@@ -116,6 +118,7 @@ class Row:
 
 def _row(line: Line) -> Row:
     one, stored = line.one, line.stored
+    mine = parameters.keeper(one.section) in desk.actor().roles
     default = parameters.told(one, one.default)
     sure = gettext("%(label)s: back to the default “%(value)s”?", label=one.label, value=default)
     address = url_for("ParameterView.restore", name=one.name)
@@ -127,7 +130,7 @@ def _row(line: Line) -> Row:
         mark=_mark(line),
         by=stored.changed_by if stored else "",
         at=stored.changed_at if stored else None,
-        restore=Link(gettext("Restore the default"), address, post=True, confirm=sure) if stored else None,
+        restore=Link(gettext("Restore the default"), address, post=True, confirm=sure) if stored and mine else None,
     )
 
 

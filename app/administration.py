@@ -1,20 +1,21 @@
 """The administrator's screens: accounts, enterprises, text messages, background jobs.
 
-Law: whoever manages accounts decides no case (三权分立): nothing here reaches an application.
+Law: whoever manages accounts decides no case and gives no role (三权分立): nothing here reaches an application, and what
+an account may do is the security administrator's (``authority``).
 """
 
 from typing import Any
 
-from flask import flash, redirect, request, url_for
-from flask_appbuilder.security.sqla.models import Role as FabRole
+from flask import flash, redirect, request, send_file, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import audit, desk, jobs, throttle
+from app import appointments, audit, desk, jobs, registrations
+from app.appointments import roles_of
 from app.db import db
-from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.errors import HouseError, NotFound
 from app.forms import (
     ChoiceField,
     CreditCodeField,
@@ -26,13 +27,15 @@ from app.forms import (
     TickField,
     WordField,
 )
-from app.identity import fold_name
-from app.login.password import guess_key, normal, one_time_password
+from app.identity import mask_mobile
+from app.login.password import one_time_password
 from app.login.security import set_password
+from app.login.words import hand_out_password, reset_link, reset_password
 from app.models import Account, Enterprise, Region
 from app.records import Job, Message
 from app.screens import Link, Screen, SelInterface, safe_next
-from app.screens.reach import ROW
+from app.screens.furniture import told_here
+from app.screens.reach import ROW, asked_reason
 from app.screens.screen import door
 from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration, Role
 
@@ -40,15 +43,16 @@ from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration
 class AccountForm(HouseForm):
     username = TextField(_("User name"), validators=[Required(), TextLength(64)])
     full_name = TextField(_("Full name"), validators=[Required(), TextLength(50)])
-    role = WordField(Role, _("Role"), blank=False)
     mobile = MobileField(_("Mobile"))
-    region_code = ChoiceField(_("Region"), choices=[])
-    enterprise = CreditCodeField(_("Credit code of the enterprise (enterprise clerks)"))
+    enterprise = CreditCodeField(
+        _("Credit code of the enterprise (enterprise clerks)"),
+        description=_("Empty for people of the authority: the account then awaits its role from the security administrator."),
+    )
     active = TickField(_("May sign in"), default=True)
 
 
 class AccountScreen(Screen):
-    """Accounts: one role each, a region for officers, an enterprise for clerks."""
+    """Accounts: their data, and the enterprise of clerks. Roles of the authority are the security administrator's."""
 
     datamodel = SelInterface(Account, eager=(Account.roles, Account.region, Account.enterprise))
     route_base = "/accounts"
@@ -57,16 +61,7 @@ class AccountScreen(Screen):
     list_title, show_title, add_title, edit_title = _("Accounts"), _("Account"), _("Add account"), _("Edit account")
     list_columns = ["first_name", "role", "reach", "active", "last_login"]
     sub_columns = {"first_name": "username"}
-    show_columns = [
-        "username",
-        "first_name",
-        "role",
-        "reach",
-        "masked_mobile",
-        "active",
-        "last_login",
-        "login_count",
-    ]
+    show_columns = ["username", "first_name", "role", "reach", "masked_mobile", "active", "last_login", "login_count"]
     search_columns = ["username", "first_name", "active"]
     order_columns = ["username", "first_name", "last_login"]
     base_order = ("username", "asc")
@@ -81,79 +76,54 @@ class AccountScreen(Screen):
         "login_count": _("Number of sign-ins"),
     }
     add_form = edit_form = AccountForm
-    add_columns = edit_columns = ["username", "full_name", "role", "mobile", "region_code", "enterprise", "active"]
+    add_columns = edit_columns = ["username", "full_name", "mobile", "enterprise", "active"]
 
     def cell(self, column: str, item: Account) -> object | None:
         if column == "role":
-            return "、".join(str(role) for role in Role if role.value in {held.name for held in item.roles}) or "—"
+            held = roles_of(item)
+            return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
         if column == "reach":
             return item.enterprise.name if item.enterprise else item.region.name if item.region else "—"
         return None
 
     def fill(self, form: Any, item: Account, *, new: bool) -> None:
-        regions = db.session.scalars(select(Region).order_by(Region.code))
-        form.region_code.choices = [("", ""), *((region.code, region.name) for region in regions)]
-        if request.method == "GET" and not new:
+        if new:
+            return
+        if not roles_of(item).isdisjoint(AUTHORITY):
+            del form.mobile, form.enterprise
+        if request.method == "GET":
             form.full_name.data = item.first_name
-            form.role.data = next((role for role in Role if role.value in {held.name for held in item.roles}), None)
-            form.region_code.data = item.region_code or ""
-            form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
+            if "enterprise" in form:
+                form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
 
     def deposit(self, item: Account, form: Any, *, new: bool) -> None:
-        desk.actor().demand(Role.ADMIN)
-        role: Role = form.role.data
-        enterprise = _enterprise_of(role, form.enterprise.data)
-        if role in AUTHORITY and not form.region_code.data:
-            raise Unmet.because(Refusal("region-missing", _("An officer needs a region."), "region_code"))
-        name = normal(form.username.data)
-        twin = db.session.scalar(select(Account.id).where(Account.username == name, Account.id != (item.id or 0)))
-        if twin is not None:
-            raise HouseError(_("This user name is taken."), code="username-taken", field="username")
-        item.username, item.first_name, item.last_name = name, fold_name(form.full_name.data), ""
-        item.email = f"{name}@accounts.invalid"  # FAB wants one; nobody writes to it
-        item.active, item.mobile = bool(form.active.data), form.mobile.data or None
-        item.region_code = form.region_code.data or None if role in AUTHORITY else None
-        item.enterprise_id = enterprise.id if enterprise else None
-        held = db.session.scalars(select(FabRole).where(FabRole.name == role.value)).one()
-        if item.roles != [held]:
-            desk.strong()
-            item.roles = [held]
+        enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
         if new:
-            self._hand_out_password(item)
-        db.session.add(item)
+            set_password(item, one_time_password(), must_change=True)  # until it is given one, nobody knows it
+        appointments.keep(
+            db.session(), item, desk.actor(),
+            username=form.username.data, full_name=form.full_name.data,
+            mobile=form.mobile.data if "mobile" in form else item.mobile,
+            enterprise=enterprise, active=bool(form.active.data),
+        )  # fmt: skip
+        if new and enterprise is not None:
+            hand_out_password(item)
 
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
-        if self.may("reset"):
-            sure = gettext(
-                "Give %(name)s a new one-time password? Every session of the account ends.", name=item.get_full_name()
-            )
-            links.append(Link(gettext("Reset password"), self.url("reset", pk=item.id), post=True, confirm=sure))
+        if self.may("reset") and item.enterprise_id is not None:
+            links.append(reset_link(item, self.url("reset", pk=item.id)))
         return links
 
     @door("/reset/<int:pk>", "POST")
     def reset(self, pk: int) -> Response:
-        desk.actor().demand(Role.ADMIN)
-        account = self.found(pk)
-        self._hand_out_password(account)  # which ends its sessions
-        guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
-        db.session.commit()
-        throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
+        reset_password(appointments.may_reset(self.found(pk), desk.actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
-    @staticmethod
-    def _hand_out_password(account: Account) -> None:
-        """Shown once, to the administrator who hands it over; the holder must change it."""
-        word = one_time_password()
-        set_password(account, word, must_change=True)
-        flash(gettext("One-time password of %(name)s: %(word)s", name=account.username, word=word), "warning")
 
-
-def _enterprise_of(role: Role, uscc: str | None) -> Enterprise | None:
-    """The enterprise a clerk acts for; officers have none."""
-    if role is not Role.ENTERPRISE_CLERK:
-        return None
-    found: Enterprise | None = db.session.scalars(select(Enterprise).where(Enterprise.uscc == (uscc or ""))).one_or_none()
+def _enterprise_of(uscc: str) -> Enterprise:
+    """The enterprise a clerk acts for."""
+    found: Enterprise | None = db.session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
     if found is None:
         raise HouseError(_("There is no enterprise with this credit code."), code="no-enterprise", field="enterprise")
     return found
@@ -172,9 +142,14 @@ class EnterpriseAdminScreen(Screen):
     datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
     route_base = "/enterprises"
     class_permission_name = "EnterpriseAdmin"
-    base_permissions = ["can_list", "can_add", "can_edit"]
-    list_title, add_title, edit_title = _("Enterprises"), _("Add enterprise"), _("Edit enterprise")
-    list_columns = ["name", "uscc", "region", "registration", "source"]
+    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide"]
+    list_title, show_title = _("Enterprises"), _("Enterprise")
+    add_title, edit_title = _("Add enterprise"), _("Edit enterprise")
+    list_columns = ["name", "uscc", "region", "registration", "registered_at", "source"]
+    show_columns = [
+        "name", "uscc", "region", "legal_representative", "contact", "mobile", "registration", "registered_at",
+        "registration_note", "known",
+    ]  # fmt: skip
     tag_columns = ("registration",)
     tabs_column = "registration"
     search_columns = ["name", "uscc"]
@@ -186,9 +161,69 @@ class EnterpriseAdminScreen(Screen):
         "region": _("Region"),
         "registration": _("Registration"),
         "source": _("Known from"),
+        "legal_representative": _("Legal representative"),
+        "contact": _("Contact"),
+        "mobile": _("Mobile"),
+        "registered_at": _("Registered at"),
+        "registration_note": _("Why it was rejected"),
+        "known": _("On the books under this name"),
     }
     add_form = edit_form = EnterpriseForm
     add_columns = edit_columns = ["name", "uscc", "region_code", "registration"]
+
+    def cell(self, column: str, item: Enterprise) -> object | None:
+        if column == "mobile":
+            return mask_mobile(item.contact_mobile) if item.contact_mobile else "—"
+        if column == "known":
+            others, certificates = registrations.matches(db.session(), item)
+            told = gettext("%(n)s other enterprises, %(m)s certificates", n=others, m=certificates)
+            return str(told if others or certificates else gettext("nothing"))
+        return None
+
+    def extra(self, item: Enterprise) -> str | None:
+        return "system/licence.html" if item.licence_digest else None
+
+    def row_links(self, item: Enterprise) -> list[Link]:
+        links = super().row_links(item)
+        if item.registration is not Registration.PENDING or not self.may("decide"):
+            return links
+        sure = gettext("Approve the registration of %(name)s? It can sign in from then on.", name=item.name)
+        yes = url_for("EnterpriseAdminScreen.decide", pk=item.id, agree="yes")
+        no = url_for("EnterpriseAdminScreen.decide", pk=item.id, agree="no")
+        reasons = (
+            gettext("The scan of the business licence cannot be read."),
+            gettext("Name and credit code do not agree with the business licence."),
+        )
+        return [
+            *links,
+            Link(gettext("Approve"), yes, post=True, primary=True, confirm=sure),
+            Link(gettext("Reject"), no, post=True, danger=True, reason=reasons),
+        ]
+
+    @door(f"/licence/{ROW}pk>")
+    def licence(self, pk: int) -> Response:
+        """The scan as it was handed in (drawn anew by us)."""
+        item = self.found(pk)
+        if not item.licence_digest:
+            raise NotFound
+        desk.note_reading(item, what="licence")
+        file = desk.store().open(item.licence_digest)
+        return send_file(file, mimetype=item.licence_mime, download_name=f"licence-{pk}", max_age=0)
+
+    @door(f"/decide/{ROW}pk>/<agree>", "POST")
+    def decide(self, pk: int, agree: str) -> Response:
+        if agree not in ("yes", "no"):
+            raise NotFound
+        try:
+            done = registrations.decide(
+                db.session(), pk, agree == "yes", asked_reason(), desk.actor(), at=desk.moment(), office=desk.office()
+            )
+            db.session.commit()
+        except HouseError as no:
+            told_here(no)
+            return redirect(safe_next(url_for("EnterpriseAdminScreen.list")))
+        flash(gettext("%(name)s: %(state)s", name=done.name, state=done.registration), "success")
+        return redirect(safe_next(url_for("EnterpriseAdminScreen.list", registration="pending")))
 
     def fill(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002
         regions = db.session.scalars(select(Region).order_by(Region.code))

@@ -268,8 +268,9 @@ _ADMIN = Chapter(
     Role.ADMIN,
     (
         _(
-            "“%(accounts)s”: add, switch off, reset a password. The new password is shown once and must be changed at "
-            "the first sign-in; a change of role or region ends the account's sessions.",
+            "“%(accounts)s”: add and switch off accounts, reset the passwords of enterprise clerks. A new password is shown "
+            "once and must be changed at the first sign-in. Whoever belongs to the authority gets the role, and with it the "
+            "first password, from the security administrator.",
             accounts=_("Accounts"),
         ),
         _("“%(enterprises)s”: put enterprises on the books and approve registrations.", enterprises=_("Enterprises")),
@@ -300,10 +301,7 @@ _ADMIN = Chapter(
             standing=_("Standing of certificates"),
             sheet=_("Measures by sheet"),
         ),
-        _(
-            "“%(diary)s”: who did what and when. Lines are never changed. The administrator decides no case.",
-            diary=_("Diary"),
-        ),
+        _("The system administrator decides no case, gives no role and does not see the diary."),
     ),
     (
         (_("Accounts"), "AccountScreen.list"),
@@ -312,11 +310,48 @@ _ADMIN = Chapter(
         (_("Parameters"), "ParameterView.show"),
         (_("Holidays"), "CalendarView.show"),
         (_("Text messages"), "MessageScreen.list"),
-        (_("Diary"), "DiaryScreen.list"),
     ),
 )
 
-CHAPTERS = (_CLERK, _EXAM_CLERK, _ACCEPTANCE, _REVIEWER, _APPROVER, _VIEWER, _ADMIN)
+_SECURITY_ADMIN = Chapter(
+    Role.SECURITY_ADMIN,
+    (
+        _(
+            "“%(awaiting)s”: accounts that the system administrator made. Choose the role and the region; the one-time "
+            "password is shown once, to be handed to the person.",
+            awaiting=_("Awaiting a role"),
+        ),
+        _(
+            "“%(roles)s”: change or take a role, the region or the mobile, reset a password, unlock after wrong passwords, "
+            "end sessions. A change of role or region ends the account's sessions at once.",
+            roles=_("Roles and reach"),
+        ),
+        _("“%(parameters)s”: how one signs in: locks, idle time, passwords.", parameters=_("Parameters")),
+        _(
+            "Nobody gives a role to themselves, no administrator holds a second role, and the last security administrator "
+            "stays one."
+        ),
+    ),
+    (
+        (_("Awaiting a role"), "AwaitingScreen.list"),
+        (_("Roles and reach"), "AppointmentScreen.list"),
+        (_("Parameters"), "ParameterView.show"),
+    ),
+)
+
+_AUDITOR = Chapter(
+    Role.AUDITOR,
+    (
+        _("“%(diary)s”: who did what, when and from where. Lines are never changed.", diary=_("Diary")),
+        _("This role reads the diary and nothing else."),
+    ),
+    ((_("Diary"), "DiaryScreen.list"),),
+)
+
+CHAPTERS = (
+    *(_CLERK, _EXAM_CLERK, _ACCEPTANCE, _REVIEWER, _APPROVER, _VIEWER),
+    *(_ADMIN, _SECURITY_ADMIN, _AUDITOR),
+)
 
 # The keys that ag.js listens to, in the words of the dialog that "?" opens.
 KEYS = (

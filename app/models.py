@@ -68,6 +68,8 @@ class Enterprise(Model):
     registration: Mapped[Registration] = mapped_column(Word(Registration), default=Registration.APPROVED)
     registration_note: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it was rejected")
     registered_at: Mapped[datetime | None] = mapped_column(Moment, comment="by itself, at the gate")
+    licence_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", comment="scan; see storage")
+    licence_mime: Mapped[str] = mapped_column(String(40), default="", server_default="")
     licence_name: Mapped[str] = mapped_column(
         String(120), default="", server_default="", comment="on its business licence, as last shown"
     )

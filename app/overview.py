@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from app import appointments, registrations
 from app.clock import OFFICE_ZONE, add_months, office_day
 from app.config import Office
 from app.exams import SIGNUP_PAPERS
@@ -256,6 +257,10 @@ def accounts(session: Session) -> int:
     return _count(session, select(func.count(Account.id)))
 
 
+def awaiting_a_role(session: Session) -> int:
+    return _count(session, select(func.count(Account.id)).where(appointments.awaiting()))
+
+
 def failed_messages(session: Session) -> int:
     return _count(session, select(func.count(Message.id)).where(Message.state == MessageState.FAILED))
 
@@ -273,6 +278,10 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
         counts |= {MENU_OF_QUEUE[role]: states.get(state, 0) for role, state in queues.items()}
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
+    if Role.ADMIN in actor.roles:
+        counts["Enterprises"] = registrations.waiting(session)
+    if Role.SECURITY_ADMIN in actor.roles:
+        counts["Awaiting"] = awaiting_a_role(session)
     if Role.ENTERPRISE_CLERK in actor.roles:
         counts["Signup"] = signups_not_submitted(session, actor)
     return counts

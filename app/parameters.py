@@ -16,11 +16,13 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.clock import Calendar
-from app.config import ADJUSTABLE, BY_NAME, Adjustable, Office, Value, written
+from app.config import ADJUSTABLE, BY_NAME, Adjustable, Office, Section, Value, written
 from app.errors import NotFound, Refusal, Stale, Unmet
 from app.records import CalendarDay, Parameter, PastParameter
 from app.scope import Actor
 from app.vocabulary import Deed, Role, Term
+
+KEEPERS = (Role.ADMIN, Role.SECURITY_ADMIN)
 
 
 def office_of(session: Session, base: Office) -> Office:
@@ -79,6 +81,11 @@ class Line:
         return self.stored is not None and _read(self.one.name, self.stored.value) is None
 
 
+def keeper(section: Section) -> Role:
+    """Who sets the parameters of a section: how one signs in is the security administrator's, all else the system's."""
+    return Role.SECURITY_ADMIN if section is Section.SECURITY else Role.ADMIN
+
+
 def lines(session: Session, base: Office) -> dict[str, Line]:
     """Every parameter by its name, in the order of the declaration. One query."""
     stored = {row.name: row for row in session.scalars(select(Parameter))}
@@ -118,9 +125,11 @@ def change(
     overwritten. Raises ``NotAllowed``, ``NotFound`` for a name that is none, ``Unmet`` with everything that stands in the
     way, ``Stale`` where two set the same thing in the same moment.
     """
-    actor.demand(Role.ADMIN)
+    actor.demand(*KEEPERS)
     if not wanted.keys() <= BY_NAME.keys():
         raise NotFound
+    for name in wanted:
+        actor.demand(keeper(BY_NAME[name].section))
     before = _held(session, base)
     new = {name: value for name, value in wanted.items() if before[name].unreadable or value != before[name].value}
     standing = [refusal for name, value in new.items() for refusal in _stands_against(before[name], value, seen.get(name))]
@@ -145,9 +154,10 @@ def restore(session: Session, name: str, actor: Actor, *, base: Office, at: date
 
     Raises ``NotAllowed``, ``NotFound``, and ``Unmet`` where the default does not go with what else is set.
     """
-    actor.demand(Role.ADMIN)
+    actor.demand(*KEEPERS)
     if name not in BY_NAME:
         raise NotFound
+    actor.demand(keeper(BY_NAME[name].section))
     before = _held(session, base)
     line = before[name]
     if line.stored is None:

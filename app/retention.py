@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import audit, legacy
 from app.clock import OFFICE_ZONE, add_months
 from app.config import Office
-from app.models import Application, Certificate, CertificateVersion, Paper, Qualification, Step
+from app.models import Application, Certificate, CertificateVersion, Enterprise, Paper, Qualification, Step
 from app.storage import Store
 from app.vocabulary import CLOSED, Action, CertificateStatus, Deed, State
 
@@ -87,8 +87,8 @@ def clear(session: Session, store: Store, digests: Collection[str], before: date
 
 def named(session: Session, among: Collection[str] | None = None) -> set[str]:
     """The objects that some row names, all of them or those ``among`` these; no others are needed."""
-    columns = (Paper.digest, CertificateVersion.digest, CertificateVersion.ofd)
-    asked = [select(column).where(column.is_not(None)) for column in columns]
+    columns = (Paper.digest, CertificateVersion.digest, CertificateVersion.ofd, Enterprise.licence_digest)
+    asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:
         asked = [one.where(column.in_(among)) for one, column in zip(asked, columns, strict=True)]

@@ -65,6 +65,7 @@ SHEET, SCANS = 12 * MIB, 64 * MIB
 FILES: Mapping[str, int] = {
     "ListCheckView.check": 3 * MIB,
     "SealView.check": 5 * MIB,
+    "EnrolmentView.enrol": SHEET,
     **dict.fromkeys(("RosterView.roster", "CalendarView.sheet", "MeasuresView.mass", "ScoreView.scores"), SHEET),
     "LegacyView.hand_in": 22 * MIB,
     **dict.fromkeys(("PersonScreen.add", "PersonScreen.edit", "QualificationScreen.add", "QualificationScreen.edit"), SCANS),

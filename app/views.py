@@ -8,10 +8,11 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import basics, casework, desk, examwork, listcheck, overview, takeover
+from app import basics, casework, desk, enrolment, examwork, listcheck, overview, takeover
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
+from app.authority import AppointmentScreen, AwaitingScreen
 from app.business_licence.simulated import SimulatedPlatform
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
@@ -36,6 +37,7 @@ def register_views(appbuilder: Any) -> None:
     """Hang every screen on the menu, in the order the menu shows them."""
     add = appbuilder.add_view
     register_public(appbuilder)
+    enrolment.register(appbuilder)
     register_verification(appbuilder)
     listcheck.register(appbuilder)
     open_sms_gate(appbuilder)
@@ -45,6 +47,8 @@ def register_views(appbuilder: Any) -> None:
         room.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
+    add(AwaitingScreen, "Awaiting", label=_("Awaiting a role"), icon="flag", **system)
+    add(AppointmentScreen, "Appointments", label=_("Roles and reach"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)

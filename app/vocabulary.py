@@ -28,7 +28,7 @@ class Term(Enum):
 
 
 class Role(Term):
-    """The seven roles (domain.md 1.1)."""
+    """The nine roles: the seven of the manual (domain.md 1.1), its administrator divided in three (三权分立)."""
 
     ENTERPRISE_CLERK = "enterprise_clerk", _("Enterprise clerk")
     EXAM_CLERK = "exam_clerk", _("Training and exam clerk")
@@ -37,9 +37,13 @@ class Role(Term):
     APPROVER = "approver", _("Approver")
     VIEWER = "viewer", _("Viewer")
     ADMIN = "admin", _("System administrator")
+    SECURITY_ADMIN = "security_admin", _("Security administrator")
+    AUDITOR = "auditor", _("Audit administrator")
 
 
-AUTHORITY = (Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER, Role.ADMIN)
+ADMINISTRATORS = (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR)
+AUTHORITY = tuple(role for role in Role if role is not Role.ENTERPRISE_CLERK)
+REGIONAL = tuple(role for role in AUTHORITY if role not in (Role.SECURITY_ADMIN, Role.AUDITOR))  # these need an area
 OPERATING = tuple(role for role in Role if role not in (Role.ENTERPRISE_CLERK, Role.VIEWER))  # who decides or administers
 
 

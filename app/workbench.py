@@ -11,7 +11,7 @@ from flask import g
 from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 
-from app import desk, holidays, overview
+from app import desk, holidays, overview, registrations
 from app.business_licence.tickets import name_differs
 from app.clock import office_day, office_time
 from app.db import db
@@ -107,6 +107,10 @@ def tiles(on: date) -> list[Tile]:
         found.append(Tile(gettext("Overdue"), late, route("DueBoardView.show"), "bad"))
     if Role.ADMIN in actor.roles:
         found += _admin_tiles(on)
+    if Role.SECURITY_ADMIN in actor.roles:
+        hint = gettext("Made by the system administrator; without a role nobody can sign in.")
+        waiting = overview.awaiting_a_role(db.session)
+        found.append(Tile(gettext("Accounts that await a role"), waiting, route("AwaitingScreen.list"), "todo", hint))
     return found
 
 
@@ -196,6 +200,12 @@ def _exam_tiles() -> list[Tile]:
 
 def _admin_tiles(on: date) -> list[Tile]:
     return [
+        Tile(
+            gettext("Registrations to review"),
+            registrations.waiting(db.session()),
+            route("EnterpriseAdminScreen.list", registration="pending"),
+            "todo",
+        ),
         Tile(
             gettext("Messages that could not be sent"),
             overview.failed_messages(db.session),

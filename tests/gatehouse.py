@@ -38,9 +38,9 @@ PASSWORD = "Correct-Horse-7"
 QUICK_HASH = "pbkdf2:sha256:1"
 
 DECLARED = {
-    "Scratch": {"can_look": (Role.VIEWER, Role.ADMIN), "can_touch": (Role.ADMIN,)},
-    "Scratch entry": {"menu_access": (Role.VIEWER, Role.ADMIN)},
-    "Scratch heading": {"menu_access": (Role.VIEWER, Role.ADMIN)},
+    "Scratch": {"can_look": (Role.VIEWER, Role.ENTERPRISE_CLERK, Role.ADMIN), "can_touch": (Role.ADMIN,)},
+    "Scratch entry": {"menu_access": (Role.VIEWER, Role.ENTERPRISE_CLERK, Role.ADMIN)},
+    "Scratch heading": {"menu_access": (Role.VIEWER, Role.ENTERPRISE_CLERK, Role.ADMIN)},
 }
 
 

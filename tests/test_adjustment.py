@@ -75,10 +75,12 @@ def as_shown(page: str) -> dict[str, str]:
     return fields
 
 
-def test_every_section_has_a_form_that_saves_what_it_shows_as_nothing(admin, session):
+def test_every_section_has_a_form_that_saves_what_it_shows_as_nothing(admin, holder, signed_in, session):
+    security = letting_go(signed_in(holder(Role.SECURITY_ADMIN)), session)
     for section in Section:
-        fields = as_shown(admin.get(f"/parameters/{section.value}").text)
-        answer = admin.post(f"/parameters/{section.value}", data=fields, follow_redirects=True)
+        keeper = security if section is Section.SECURITY else admin
+        fields = as_shown(keeper.get(f"/parameters/{section.value}").text)
+        answer = keeper.post(f"/parameters/{section.value}", data=fields, follow_redirects=True)
         assert "Nothing was changed." in answer.text, section
     assert stands(session) == {}
 
@@ -148,7 +150,19 @@ def test_there_is_no_such_section_and_no_such_parameter(admin):
     assert admin.post("/parameters/province/restore").status_code == 404
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+def test_the_security_administrator_sets_how_one_signs_in_and_only_looks_at_the_rest(holder, signed_in, session, admin):
+    client = letting_go(signed_in(holder(Role.SECURITY_ADMIN)), session)
+    assert re.findall(r'href="/parameters/(\w+)"', client.get("/parameters/").text) == ["security"]
+    assert "security" not in re.findall(r'href="/parameters/(\w+)"', admin.get("/parameters/").text)
+    form = as_shown(client.get("/parameters/security").text) | {"lock_after": "7"}
+    assert admin.get("/parameters/security").status_code == admin.post("/parameters/security", data=form).status_code == 403
+    assert client.post("/parameters/security", data=form).status_code == 302
+    assert client.get("/parameters/deadlines").status_code == 403
+    assert admin.post("/parameters/lock_after/restore").status_code == 403
+    assert stands(session) == {"lock_after": "7"}
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.ADMIN, Role.SECURITY_ADMIN)])
 def test_nobody_else_comes_in(holder, signed_in, session, role):
     client = letting_go(signed_in(holder(role)), session)
     assert client.get("/parameters/").status_code == 403
@@ -171,4 +185,3 @@ def test_the_diary_tells_from_what_to_what(admin, session):
     session.rollback()
     line = session.scalars(select(Entry).where(Entry.table == "parameter")).one()
     assert (line.row, line.change, line.actor, line.address) == ("accept_days", {"value": ["5", "7"]}, "管理员", "127.0.0.1")
-    assert "accept_days" in admin.get("/diary/list/?table=parameter").text

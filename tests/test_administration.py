@@ -5,52 +5,95 @@ from app.models import Account, Enterprise
 from app.records import Entry, Message
 from app.vocabulary import MessageState, Registration, Role
 from tests import make
+from tests.test_casework import letting_go
 
 
 @pytest.fixture
 def admin(session, signed_in):
-    return signed_in(make.account(session, "admin", Role.ADMIN))
+    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
 
 
-def test_an_account_is_made_with_a_one_time_password(admin, session):
-    form = {"username": "Reviewer2", "full_name": "罗二审", "role": "reviewer", "region_code": "430100", "active": "y"}
-    page = admin.post("/accounts/add", data=form, follow_redirects=True)
-    made = session.scalars(select(Account).where(Account.username == "reviewer2")).one()
-    assert (made.first_name, made.region_code, made.must_change_password) == ("罗二审", "430100", True)
-    assert [role.name for role in made.roles] == ["reviewer"]
-    assert "reviewer2" in page.text
+FORM = {"username": "Reviewer2", "full_name": "罗二审", "active": "y"}
+
+
+def made(session, username):
+    session.rollback()
+    return session.scalars(select(Account).where(Account.username == username)).one()
+
+
+def test_an_account_of_the_authority_is_made_without_role_and_without_a_password_that_anybody_knows(admin, session):
+    page = admin.post("/accounts/add", data=FORM, follow_redirects=True)
+    account = made(session, "reviewer2")
+    assert (account.first_name, account.region_code, account.roles) == ("罗二审", None, [])
+    assert account.must_change_password
+    assert "的一次性密码" not in page.text
+    assert "待授权" in page.text
+
+
+def test_an_enterprise_clerk_is_made_with_a_one_time_password(admin, session):
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    session.commit()
+    number, code = enterprise.id, enterprise.uscc
+    page = admin.post("/accounts/add", data=FORM | {"enterprise": code}, follow_redirects=True)
+    account = made(session, "reviewer2")
+    assert [role.name for role in account.roles] == ["enterprise_clerk"]
+    assert (account.enterprise_id, account.must_change_password) == (number, True)
+    assert "的一次性密码" in page.text
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role if role is not Role.ENTERPRISE_CLERK])
+def test_the_system_administrator_gives_no_role_of_the_authority(admin, session, role):
+    admin.post("/accounts/add", data=FORM | {"role": role, "roles": role, "region_code": "430100"})
+    account = made(session, "reviewer2")
+    assert (account.roles, account.region_code) == ([], None)
+
+
+def test_the_system_administrator_touches_neither_role_nor_mobile_nor_password_of_an_officer(admin, session):
+    officer = make.account(session, "exam", Role.EXAM_CLERK, mobile="13800000001")
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    session.commit()
+    number, code = officer.id, enterprise.uscc
+    page = admin.get(f"/accounts/edit/{number}").text
+    assert 'name="mobile"' not in page
+    assert 'name="enterprise"' not in page
+    form = {"username": "exam", "full_name": "新名", "active": "y", "mobile": "13900000009", "enterprise": code}
+    assert admin.post(f"/accounts/edit/{number}", data=form).status_code == 302
+    assert admin.post(f"/accounts/reset/{number}").status_code == 403
+    session.refresh(officer)
+    assert (officer.first_name, officer.mobile, officer.enterprise_id) == ("新名", "13800000001", None)
+    assert ([role.name for role in officer.roles], officer.password) == (["exam_clerk"], "-")
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"region_code": ""}, "主管部门用户必须选择地区"),
         ({"username": "ADMIN"}, "该用户名已被使用"),
-        ({"role": "enterprise_clerk", "enterprise": make.uscc(7)}, "没有使用该统一社会信用代码的企业"),
-        ({"role": "enterprise_clerk", "enterprise": "91430100MA4L000151"}, "校验不通过"),
+        ({"enterprise": make.uscc(7)}, "没有使用该统一社会信用代码的企业"),
+        ({"enterprise": "91430100MA4L000151"}, "校验不通过"),
     ],
 )
 def test_what_cannot_be_is_explained_and_nothing_is_made(admin, session, change, sentence):
-    form = {"username": "new", "full_name": "新人", "role": "reviewer", "region_code": "430100", "active": "y"} | change
-    page = admin.post("/accounts/add", data=form)
+    page = admin.post("/accounts/add", data={"username": "new", "full_name": "新人", "active": "y"} | change)
     assert page.status_code == 422
     assert sentence in page.text
     assert "新人" in page.text
     assert len(session.scalars(select(Account)).all()) == 1
 
 
-def test_a_reset_password_ends_every_session(admin, session, signed_in):
-    other = make.account(session, "exam", Role.EXAM_CLERK)
-    theirs = signed_in(other)
+def test_a_reset_password_ends_every_session(admin, session, holder, signed_in):
+    other = holder(Role.ENTERPRISE_CLERK)
+    theirs, number = letting_go(signed_in(other), session), other.id
     assert theirs.get("/work/").status_code == 200
-    assert admin.post(f"/accounts/reset/{other.id}").status_code == 302
+    assert admin.post(f"/accounts/reset/{number}").status_code == 302
     assert theirs.get("/work/").status_code == 302
 
 
 def test_nobody_else_manages_accounts(session, signed_in):
     for n, role in enumerate(set(Role) - {Role.ADMIN, Role.ENTERPRISE_CLERK}):
         client = signed_in(make.account(session, f"u{n}", role))
-        for url in ("/accounts/list/", "/accounts/add", "/messages/list/", "/diary/list/", "/enterprises/list/"):
+        for url in ("/accounts/list/", "/accounts/add", "/messages/list/", "/enterprises/list/"):
             assert client.get(url).status_code == 403, (role, url)
         assert client.post("/accounts/add", data={}).status_code == 403
 
@@ -84,7 +127,8 @@ def test_lists_show_masked_numbers_only(admin, session):
     assert "13812345678" not in page
 
 
-def test_the_diary_cannot_be_written_on_a_page(admin):
+def test_the_diary_cannot_be_written_on_a_page(signed_in, holder):
+    admin = signed_in(holder(Role.AUDITOR))
     assert admin.get("/diary/list/").status_code == 200
     for method, url in (
         ("get", "/diary/add"),

@@ -42,6 +42,7 @@ from tests.hostile_files import jpeg
 
 DAY = timedelta(days=1)
 CLERK, EXAM, ADMIN, VIEWER = Role.ENTERPRISE_CLERK, Role.EXAM_CLERK, Role.ADMIN, Role.VIEWER
+SECURITY, AUDITOR = Role.SECURITY_ADMIN, Role.AUDITOR
 ACCEPTANCE, REVIEWER, APPROVER = Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER
 OFFICERS = (ACCEPTANCE, REVIEWER, APPROVER)
 READERS, PARTIES = (CLERK, EXAM, *OFFICERS), (CLERK, *OFFICERS, VIEWER)
@@ -69,6 +70,7 @@ class Town:
     entry: int
     returned: int  # for correction, with a mark
     legacy: int  # an import of the old system, checked
+    officer: int  # an account of the authority
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -134,6 +136,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
     sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
                          received_at=at, by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
+    officer = make.account(session, f"officer-{region}", VIEWER, region_code=region, first_name=f"吴{words}"[:64])
     session.add_all([step, back, board, signup, turned_down, message, job, sheet])
     session.commit()
     entry = session.scalar(select(func.max(Entry.id)))
@@ -141,7 +144,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, message.id, job.id, entry,
-        cases[3].id, sheet.id,
+        cases[3].id, sheet.id, officer.id,
     )  # fmt: skip
 
 
@@ -232,12 +235,21 @@ DOORS = {
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
     ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
-    ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),
+    # the security administrator's: people of the authority, in every town; an enterprise's account is not there
+    ("GET", "/appointments/show/{}"): ("officer", {SECURITY: 200}),
+    ("GET", "/appointments/edit/{}"): ("officer", {SECURITY: 200}),
+    ("POST", "/appointments/edit/{}"): ("officer", {SECURITY: 302}),  # an empty form takes the role
+    ("POST", "/appointments/unlock/{}"): ("officer", {SECURITY: 302}),
+    ("POST", "/appointments/end/{}"): ("officer", {SECURITY: 302}),
+    ("POST", "/appointments/reset/{}"): ("officer", {SECURITY: 302}),
+    ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),  # ends the clerk's session
+    ("GET", "/enterprises/show/{}"): ("enterprise", {ADMIN: 200}),
+    ("GET", "/enterprises/licence/{}"): ("enterprise", {ADMIN: 404}),  # it did not register itself
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
     ("POST", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 302}),
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
     ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
-    ("GET", "/diary/show/{}"): ("entry", {ADMIN: 200}),
+    ("GET", "/diary/show/{}"): ("entry", {AUDITOR: 200}),
     ("GET", "/legacy/{}"): ("legacy", {ADMIN: 200}),
     ("POST", "/legacy/{}/report.xlsx"): ("legacy", {ADMIN: 404}),  # nothing lies in the store
     ("POST", "/legacy/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # told so on the import's page
@@ -247,9 +259,11 @@ LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    "/enterprises/decide/{}/{}",
     *("/parameters/{}", "/parameters/{}/restore"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
+EVERYWHERE = {ADMIN, SECURITY, AUDITOR}
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
 NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
 TICKETS = {"/login/licence/<cid>", "/login/licence/<cid>/state", "/login/licence/<cid>/ask", "/login/licence/<cid>/finish",
@@ -283,15 +297,20 @@ def test_doors_with_a_word_in_their_address_are_locked_alike(everybody, changsha
     mine[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
     mine[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # told so on the list
     mine[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
-    mine[ADMIN] |= {"/parameters/nonsense": 404, "/parameters/province/restore": 404, "/parameters/lock_after/restore": 302}
-    mine[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
-    mine[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
+    mine[SECURITY] = {"/parameters/lock_after/restore": 302}
+    mine[ADMIN] |= {"/parameters/accept_days/restore": 302}
+    mine[ADMIN] |= {f"/enterprises/decide/{NOBODYS}/yes": 404, f"/enterprises/decide/{changsha.enterprise}/no": 409}
     before = everything(session)
     for holder, gets in mine.items():
         for address, expected in gets.items():
             for role, browser in everybody.items():
                 got = browser.post(address).status_code
                 assert got == (expected if role is holder else 403), (address, role, got)
+    for address in ("/parameters/nonsense", "/parameters/province/restore"):
+        got = {role: browser.post(address).status_code for role, browser in everybody.items()}
+        assert got == {role: 404 if role in (ADMIN, SECURITY) else 403 for role in Role}
+    mine[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
+    mine[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
     assert everything(session) == before
 
 
@@ -321,7 +340,7 @@ def stranger_gets(method, address, role, *, foreign: bool) -> int:
 def test_rows_of_others_and_of_nobody_are_not_there_and_nothing_changes(whose, session, everybody, zhuzhou):
     foreign, wrong, before = whose == "another town's", [], everything(session)
     for (method, address), (kind, gets) in DOORS.items():
-        for role in gets.keys() - ({ADMIN} if foreign else set()):  # an administrator's hand reaches every town
+        for role in gets.keys() - (EVERYWHERE if foreign else set()):  # an administrator's hand reaches every town
             row = getattr(zhuzhou, kind) if foreign else NOBODYS
             got = everybody[role].open(address.format(row), method=method).status_code
             if got != stranger_gets(method, address, role, foreign=foreign):
@@ -417,7 +436,9 @@ LISTS = {
     REVIEWER: ("/review/",),
     APPROVER: ("/approval/",),
     VIEWER: ("/closed/", "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/"),
-    ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/", "/diary/list/"),
+    ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/"),
+    SECURITY: ("/appointments/list/", "/appointments/awaiting/list/"),
+    AUDITOR: ("/diary/list/",),
 }
 ADDED = {CLERK: ("/people/add", "/qualifications/add", "/enterprise/"), EXAM: ("/exam/notices/add",),
          ADMIN: ("/accounts/add", "/enterprises/add")}  # fmt: skip

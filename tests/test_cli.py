@@ -29,7 +29,7 @@ from app.keyring import keyring
 from app.models import Region
 from app.sheets import Column, write
 from app.storage import Store
-from app.vocabulary import Deed
+from app.vocabulary import Deed, Role
 from tests.meddling import meddling
 from tests.test_certificate_document import FACE
 
@@ -92,7 +92,7 @@ def test_init_makes_keys_for_the_owner_only_and_a_database_that_is_current(place
     assert (place / "blobs").stat().st_mode & 0o777 == 0o700
     assert rows("SELECT version_num FROM alembic_version") == [(schema.newest(),)]
     assert ("433100",) in rows("SELECT code FROM region")
-    assert len(rows("SELECT name FROM ab_role")) == 8
+    assert len(rows("SELECT name FROM ab_role")) == len(Role) + 1
 
 
 def test_init_again_keeps_keys_and_data(home):
@@ -301,6 +301,29 @@ def test_a_sheet_that_is_none_is_refused_in_one_sentence(home, tmp_path, capsys)
     for file in (tmp_path / "missing.xlsx", home / "keys.json"):
         assert cli.main(["import-legacy", "passes", str(file)]) == 1
         assert capsys.readouterr().err.startswith("anguan: ")
+
+
+def test_the_three_administrators_are_made_once_each_with_a_word_of_their_own(home, capsys):
+    assert cli.main(["create-admin"]) == 0
+    made = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(name, role) for name, _word, role in made] == [
+        ("admin", "admin"), ("secadmin", "security_admin"), ("auditor", "auditor"),
+    ]  # fmt: skip
+    assert len({word for _name, word, _role in made}) == 3
+    assert cli.main(["create-admin"]) == 1
+    assert "three administrators are there" in capsys.readouterr().err
+
+
+def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home, capsys):
+    both = ["account", "both", "--role", "admin", "--role", "auditor", "--region", "430000"]
+    assert cli.main(both) == 1
+    assert "one hand" in capsys.readouterr().err
+    assert cli.main([*both[:4], *both[6:]]) == 0
+    with create_engine(read_settings().database_url).begin() as by_hand:
+        second = "INSERT INTO ab_user_role (id, user_id, role_id) SELECT 900, 1, id FROM ab_role WHERE name = 'auditor'"
+        by_hand.execute(text(second))
+    assert cli.main(["check"]) == 1
+    assert "both holds what must not be in one hand (admin, auditor)" in capsys.readouterr().out
 
 
 def test_keys_turn_and_the_old_one_goes_only_when_nothing_lies_under_it(home, capsys):

@@ -17,7 +17,7 @@ from tests import make
 
 @pytest.fixture
 def auditor(holder, signed_in, session):
-    client = signed_in(holder(Role.ADMIN, first_name="稽核"))
+    client = signed_in(holder(Role.AUDITOR, first_name="稽核"))
     session.rollback()
     return client
 
@@ -115,7 +115,7 @@ def test_a_sheet_of_what_is_listed_is_safe_and_noted(auditor, session):
 
 
 def test_nobody_else_reads_or_takes_it(session, holder, signed_in):
-    for role in set(Role) - {Role.ADMIN}:
+    for role in set(Role) - {Role.AUDITOR}:
         client = signed_in(holder(role))
         session.rollback()
         assert client.get("/diary/list/").status_code == 403, role

@@ -30,9 +30,9 @@ TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ in BO
 
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.
 DOORS = {
-    "__init__", "administration", "adjustment", "almanac", "basics", "casework", "cli", "desk", "diary",
-    "examwork", "help", "listcheck", "login", "ops", "phone", "public", "screens", "simulator", "takeover", "threshold",
-    "verification", "views", "workbench", "worker",
+    "__init__", "administration", "adjustment", "almanac", "authority", "basics", "casework", "cli", "desk", "diary",
+    "enrolment", "examwork", "help", "listcheck", "login", "ops", "phone", "public", "screens", "simulator", "takeover",
+    "threshold", "verification", "views", "workbench", "worker",
 }  # fmt: skip
 
 

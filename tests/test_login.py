@@ -526,7 +526,7 @@ def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(gate, sh
 
 
 def test_a_request_asks_for_permissions_once_however_long_the_menu(gate, shop, lodge_app):
-    account(shop, "viewer", Role.VIEWER, Role.ADMIN)
+    account(shop, "viewer", Role.VIEWER, Role.REVIEWER)
     sign_in(gate)
     asked: list[str] = []
     with lodge_app.app_context():

@@ -12,7 +12,7 @@ from app import desk
 from app.config import ADJUSTABLE, Office
 from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.jobs import Claim, Run, Tools
-from app.parameters import bounds, change, contradictions, lines, office_at, office_of, pasts_of, restore
+from app.parameters import bounds, change, contradictions, keeper, lines, office_at, office_of, pasts_of, restore
 from app.records import CalendarDay, Entry, Parameter
 from app.storage import Store
 from app.vocabulary import Level, Role, Term
@@ -95,6 +95,9 @@ def test_a_job_sees_a_change_without_a_restart_of_its_worker(house, tmp_path, se
 ADMIN, OFFICE = make.officer(Role.ADMIN), Office()
 
 
+SECURITY = make.officer(Role.SECURITY_ADMIN)
+
+
 def put(session, wanted, seen=None, actor=ADMIN, base=OFFICE, at=make.NOON):
     held = {name: getattr(office_of(session, base), name) for name in wanted} if seen is None else seen
     try:
@@ -160,6 +163,23 @@ def test_nobody_but_the_administrator_sets_anything(session, role):
         restore(session, "accept_days", actor, base=Office(), at=make.NOON)
 
 
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.SECURITY_ADMIN])
+def test_how_one_signs_in_is_set_by_the_security_administrator_alone(session, role):
+    with pytest.raises(NotAllowed):
+        change(session, {"lock_after": 9}, {"lock_after": 5}, make.officer(role), base=Office(), at=make.NOON)
+    with pytest.raises(NotAllowed):
+        restore(session, "lock_after", make.officer(role), base=Office(), at=make.NOON)
+    put(session, {"lock_after": 9}, actor=SECURITY)
+    assert office_of(session, Office()).lock_after == 9
+
+
+def test_of_two_sections_at_once_neither_administrator_sets_any(session):
+    for actor in (ADMIN, SECURITY):
+        with pytest.raises(NotAllowed):
+            put(session, {"accept_days": 7, "lock_after": 9}, actor=actor)
+    assert session.scalars(select(Parameter)).all() == []
+
+
 @pytest.mark.parametrize("name", ["province", "issuer_code", "calendar", "pinned", "gone"])
 def test_what_is_no_parameter_is_not_found(session, name):
     with pytest.raises(NotFound):
@@ -189,7 +209,7 @@ def beyond(one):
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
 def test_every_parameter_has_bounds_that_are_kept_and_a_label_in_chinese(session, one):
     for value in beyond(one):
-        assert refused(session, {one.name: value}) == [("out-of-bounds", one.name)]
+        assert refused(session, {one.name: value}, actor=make.officer(keeper(one.section))) == [("out-of-bounds", one.name)]
     said = chinese()
     for word in (one.label, one.source, one.unit):
         assert str(word) in (*said, "", "MB", "KB")

@@ -3,6 +3,7 @@ from flask_appbuilder.security.sqla.models import PermissionView
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import event, select
 
+from app.cli.rolebook import rolebook
 from app.login.roles import PUBLIC, Undeclarable, held_by, held_by_nobody, offered, sync_roles
 from app.vocabulary import Role
 from tests.gatehouse import (
@@ -109,3 +110,9 @@ def test_headings_entries_and_pages_all_have_to_be_declared(lodge_app):
         assert ("menu_access", "Scratch heading") in offered(lodge_app.appbuilder)
         assert held_by_nobody(lodge_app.appbuilder, DECLARED) == frozenset()
         assert held_by_nobody(lodge_app.appbuilder, {}) == offered(lodge_app.appbuilder)
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_the_operators_table_is_the_one_that_counts(app, root):
+    with app.app_context():
+        assert (root / "docs/ROLES.md").read_text() == rolebook(app.extensions["appbuilder"]), "run 'anguan roles --write'"

@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import catalogue, chain, clock, create_app, messages, rekey, schema
+from app import appointments, catalogue, chain, clock, create_app, messages, rekey, schema
 from app.certificates import keys
 from app.certificates.seal import authority
 from app.certificates.seal.provider import Suite
@@ -35,6 +35,7 @@ from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, licence_word, seal_word
 from app.cli.retention import add_retention
+from app.cli.rolebook import write_rolebook
 from app.cli.rotation import add_rotation
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
@@ -54,7 +55,7 @@ from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
-from app.vocabulary import LegacyKind, Role, SecondFactor
+from app.vocabulary import ADMINISTRATORS, REGIONAL, LegacyKind, Role, SecondFactor
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -98,14 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     hands.add_argument("--console", action="store_true", help="show text messages here instead of sending them")
     hands.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)  # end when this process is gone
     add("check", check, "Say what is missing or unsafe in the settings. Ends with 1 if anything is.")
-    person = add("account", account, "Create an account and print a password that must be changed at the first sign-in.")
-    person.add_argument("name", metavar="NAME", help="user name")
-    person.add_argument("--role", action="append", required=True, choices=[role.value for role in Role])
-    person.add_argument("--full-name", default="", help="as it stands in records (default: the user name)")
-    person.add_argument("--region", default="", metavar="CODE", help="six digits; an officer's area")
-    person.add_argument(
-        "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
-    )
+    _add_people(add)
     takeover = add("import-legacy", import_legacy, "Check a sheet of the old system and take its sound rows over.")
     takeover.add_argument("kind", choices=[kind.value for kind in LegacyKind])
     takeover.add_argument("file", type=Path, metavar="FILE", help="an .xlsx workbook")
@@ -121,6 +115,25 @@ def _parser() -> argparse.ArgumentParser:
     add_diary(add)
     add_disclosure(add)
     return parser
+
+
+def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Who may come in, and what they may open."""
+    person = add("account", account, "Create an account and print a password that must be changed at the first sign-in.")
+    person.add_argument("name", metavar="NAME", help="user name")
+    person.add_argument("--role", action="append", required=True, choices=[role.value for role in Role])
+    person.add_argument("--full-name", default="", help="as it stands in records (default: the user name)")
+    person.add_argument("--region", default="", metavar="CODE", help="six digits; an officer's area")
+    person.add_argument(
+        "--enterprise", default="", metavar="USCC", help="credit code of the enterprise an enterprise clerk acts for"
+    )
+    book = add("roles", write_rolebook, "Say who may open what, as a table.")
+    book.add_argument("--write", action="store_true", help="write it to docs/ROLES.md")
+    add(
+        "create-admin",
+        create_admin,
+        "Make the administrators that are missing (system, security, audit) and print their words.",
+    )
 
 
 # --- init and demo ------------------------------------------------------------------------------------------
@@ -143,7 +156,10 @@ def init(_chosen: argparse.Namespace) -> None:
             fill_paper_rules(db.session())
             fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
+            nobody_yet = settings.production and appointments.missing(db.session())
     print(f"Ready: {settings.home}")
+    if nobody_yet:
+        print("Administrators are missing: run 'anguan create-admin'.")
 
 
 def begin_chain(session: Session) -> None:
@@ -370,6 +386,11 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        for one in appointments.conflicting(db.session()):
+            held = ", ".join(sorted(role.value for role in appointments.roles_of(one)))
+            yield f"{one.username} holds what must not be in one hand ({held}) and cannot sign in: take one of them away."
+        if settings.production and (lacking := appointments.missing(db.session())):
+            yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
         db.session.remove()
@@ -424,6 +445,31 @@ def account(chosen: argparse.Namespace) -> None:
     print("The password must be changed at the first sign-in.", file=sys.stderr)
 
 
+FIRST_NAMES = dict(zip(ADMINISTRATORS, ("admin", "secadmin", "auditor"), strict=True))
+
+
+def create_admin(_chosen: argparse.Namespace) -> None:
+    """Three accounts for three people: none of them can do what the others do."""
+    settings = settings_in_use()
+    with create_app(settings).app_context():
+        session = db.session()
+        session.info.update(actor="anguan create-admin", at=clock.now())
+        lacking = appointments.missing(session)
+        if not lacking:
+            raise BadSetting("The three administrators are there; further roles are given in the system.")
+        office, words = office_of(session, settings.office), {}
+        for role in lacking:
+            tried = (FIRST_NAMES[role] + (str(n) if n else "") for n in range(100))
+            name = next(name for name in tried if find(session, name) is None)
+            words[name] = _one_time_password(name, office)
+            told = {"full_name": "", "enterprise": "", "region": office.region_code if role in REGIONAL else ""}
+            session.add(_new_account(session, argparse.Namespace(name=name, role=[role.value], **told), words[name]))
+        session.commit()
+    for (name, word), role in zip(words.items(), lacking, strict=True):
+        print(f"{name:<12} {word}   {role.value}")
+    print("Hand each to another person. The passwords must be changed at the first sign-in.", file=sys.stderr)
+
+
 def _new_account(session: Session, chosen: argparse.Namespace, password: str) -> Account:
     name = normal(chosen.name)
     if find(session, name) is not None:
@@ -433,7 +479,7 @@ def _new_account(session: Session, chosen: argparse.Namespace, password: str) ->
     enterprise = _enterprise(session, chosen.enterprise) if chosen.enterprise else None
     if (Role.ENTERPRISE_CLERK.value in chosen.role) != (enterprise is not None):
         raise BadSetting("An enterprise clerk needs --enterprise, and nobody else may have it.")
-    if enterprise is None and not chosen.region:
+    if not chosen.region and {role.value for role in REGIONAL} & {*chosen.role}:
         raise BadSetting("An officer needs --region: the area that may be seen and decided on.")
     held = {role.name: role for role in session.scalars(select(RoleRow)) if role.name in chosen.role}
     made = Account(

@@ -49,6 +49,7 @@ from app.vocabulary import (
     CURRENT_CATEGORIES,
     MATTER_PAPERS,
     PERSON_PAPERS,
+    REGIONAL,
     Action,
     Category,
     CertificateStatus,
@@ -127,7 +128,7 @@ class Stage:
                 active=True,
                 password=self.password,
                 mobile=f"1390000000{n}",
-                region_code=None if mine else self.office.region_code,
+                region_code=self.office.region_code if role in REGIONAL else None,
                 enterprise_id=mine.id if mine else None,
             )
             account.roles = [roles[role.value]]

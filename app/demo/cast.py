@@ -28,6 +28,8 @@ ACCOUNTS = (
     ("approval", "欧审批", Role.APPROVER),
     ("viewer", "向查阅", Role.VIEWER),
     ("admin", "系统管理员", Role.ADMIN),
+    ("secadmin", "安全管理员", Role.SECURITY_ADMIN),
+    ("auditor", "审计管理员", Role.AUDITOR),
 )
 ENTERPRISES = (
     ("湖南湘江建设集团有限公司（演示）", "91430100MA4L00001", "430100", "长沙市岳麓区样本路1号", "湘建东"),

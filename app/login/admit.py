@@ -18,7 +18,8 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from app import audit, challenges, clock, desk, visits
-from app.clock import office_time
+from app.appointments import conflict, roles_of
+from app.clock import office_day, office_time
 from app.errors import NotAllowed, Refusal, Unmet
 from app.keyring import keyring
 from app.login import presession
@@ -143,7 +144,9 @@ def objections(account: Account) -> Iterator[Refusal]:
         yield Refusal("account-inactive", _("This account has been switched off. Please ask the system administrator."))
     held = {role.name for role in account.roles}
     if held.isdisjoint(role.value for role in Role):
-        yield Refusal("no-role", _("This account has no role yet. Please ask the system administrator."))
+        yield Refusal("no-role", _("This account has no role yet. Please ask the security administrator."))
+    if (refusal := conflict(roles_of(account))) is not None:  # put in by a back door: everything else refuses to store it
+        yield refusal
     if Role.ENTERPRISE_CLERK.value in held:
         yield from objections_of(account.enterprise)
 
@@ -155,12 +158,20 @@ def objections_of(enterprise: Enterprise | None) -> Iterator[Refusal]:
     elif enterprise.registration is Registration.PENDING:
         yield Refusal(
             "registration-pending",
-            _("Your enterprise's registration is still being reviewed. Please wait for the result."),
+            _(
+                "Your enterprise's registration%(since)s is still being reviewed. You are told the result by text message "
+                "and can sign in once it is approved.",
+                since=f" ({office_day(enterprise.registered_at)})" if enterprise.registered_at else "",
+            ),
         )
     elif enterprise.registration is not Registration.APPROVED:
         yield Refusal(
             "registration-rejected",
-            _("Your enterprise's registration was rejected. Please register again or ask the office."),
+            _(
+                "Your enterprise's registration was rejected: %(reason)s. Please correct it under “Register an enterprise”, "
+                "with the same user name and password, or ask the office.",
+                reason=enterprise.registration_note or "—",
+            ),
         )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import HouseError
-from app.vocabulary import Role
+from app.vocabulary import ADMINISTRATORS, Role
 
 PUBLIC = "public"  # FAB wants one for passers-by; it holds nothing
 MENU = "menu_access"
@@ -21,7 +21,7 @@ Pair = tuple[str, str]  # (permission, view or menu)
 Declaration = Mapping[str, Mapping[str, Collection[Role]]]
 
 EVERYBODY = tuple(Role)
-ADMIN = (Role.ADMIN,)
+ADMIN, SECURITY, AUDIT = (Role.ADMIN,), (Role.SECURITY_ADMIN,), (Role.AUDITOR,)
 CLERK = (Role.ENTERPRISE_CLERK,)
 OFFICERS = (Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
 PARTIES = (*CLERK, *OFFICERS, Role.VIEWER)
@@ -37,11 +37,14 @@ def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ..
 # A heading must be granted as well as its entries; ``held_by_nobody`` finds what is forgotten here.
 PERMISSIONS: Declaration = {
     "Work": to(EVERYBODY, MENU, "can_home"),
-    "System": to(ADMIN, MENU),
+    "System": to(ADMINISTRATORS, MENU),
     "Accounts": to(ADMIN, MENU),
     "Account": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_reset"),
+    "Awaiting": to(SECURITY, MENU),
+    "Appointments": to(SECURITY, MENU),
+    "Appointment": to(SECURITY, "can_list", "can_show", "can_edit", "can_reset", "can_unlock", "can_end"),
     "Enterprises": to(ADMIN, MENU),
-    "EnterpriseAdmin": to(ADMIN, "can_list", "can_add", "can_edit"),
+    "EnterpriseAdmin": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide"),
     "Calendar": to(
         ADMIN, MENU, "can_show", "can_set", "can_remove", "can_sheet", "can_confirm", "can_export", "can_template"
     ),
@@ -50,7 +53,7 @@ PERMISSIONS: Declaration = {
     "Simulator": to(ADMIN, "can_phones"),
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
-    "Diary": to(ADMIN, MENU, "can_list", "can_show", "can_export", "can_verify"),
+    "Diary": to(AUDIT, MENU, "can_list", "can_show", "can_export", "can_verify"),
     "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
     # training and exams
     "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),
@@ -93,8 +96,8 @@ PERMISSIONS: Declaration = {
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
     "Standing": to(ADMIN, MENU, "can_find", "can_change"),
     "StandingSheet": to(ADMIN, "can_mass"),
-    "Parameters": to(ADMIN, MENU),
-    "Parameter": to(ADMIN, "can_show", "can_edit", "can_restore"),
+    "Parameters": to((*ADMIN, *SECURITY), MENU),  # each its own sections; see ``parameters.keeper``
+    "Parameter": to((*ADMIN, *SECURITY), "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # the old system's records
@@ -129,6 +132,9 @@ ANONYMOUS: Mapping[str, str] = {
     "SignInView.login": "the gate itself",
     "SecondView.choose": "between password and second factor nobody is inside yet; only the browser that showed one",
     "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
+    "EnrolmentView.telephone": "an enterprise that has no account yet registers here",
+    "EnrolmentView.send": "as the page; a code to a telephone, counted by number, by address and by day",
+    "EnrolmentView.enrol": "as the page; counted by address, a code by text message must be known",
     "SmsView.gate": "a way in; a picture is answered and tries are counted before anything is sent",
     "SmsSecondView.gate": "as SecondView.choose: for the browser that has shown a password",
     "ForgottenView.gate": "whoever forgot the password is not signed in; as SmsView.gate",

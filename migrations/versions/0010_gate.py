@@ -102,6 +102,8 @@ def upgrade() -> None:
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
         batch_op.add_column(sa.Column('registration_note', sa.String(length=200), server_default='', nullable=False, comment='why it was rejected'))
         batch_op.add_column(sa.Column('registered_at', sa.DateTime(), nullable=True, comment='by itself, at the gate'))
+        batch_op.add_column(sa.Column('licence_digest', sa.String(length=64), server_default='', nullable=False, comment='scan; see storage'))
+        batch_op.add_column(sa.Column('licence_mime', sa.String(length=40), server_default='', nullable=False))
         batch_op.add_column(sa.Column('licence_name', sa.String(length=120), server_default='', nullable=False, comment='on its business licence, as last shown'))
 
     with op.batch_alter_table('paper', schema=None) as batch_op:
@@ -125,6 +127,8 @@ def downgrade() -> None:
         batch_op.drop_column('code')
 
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
+        batch_op.drop_column('licence_mime')
+        batch_op.drop_column('licence_digest')
         batch_op.drop_column('licence_name')
         batch_op.drop_column('registered_at')
         batch_op.drop_column('registration_note')

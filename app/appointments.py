@@ -1,0 +1,186 @@
+"""任命: who holds which role of the authority, as the security administrator gives and takes it, and nobody else (三权分立).
+
+Law: an administrator's role stands alone, and so does an enterprise's clerk: whoever decides cases manages no accounts and
+reads no diary. It is asked again whenever roles are stored, whoever stores them. Nobody gives a role to themselves, and the
+last security administrator who may sign in stays one.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, and_, event, exists, inspect, select
+from sqlalchemy.orm import Session, configure_mappers, selectinload
+
+from app.errors import HouseError, NotAllowed, NotFound, Refusal, Unmet
+from app.identity import fold_name, fold_user_name
+from app.models import Account, Enterprise
+from app.scope import Actor
+from app.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
+
+ALONE = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
+configure_mappers()  # ``Account.roles`` is FAB's, and is not there before
+RoleRow: Any = Account.roles.property.mapper.class_  # which this room may not know otherwise
+
+
+def roles_of(account: Account) -> frozenset[Role]:
+    """The roles an account holds, as the domain knows them."""
+    held = {row.name for row in account.roles}
+    return frozenset(role for role in Role if role.value in held)
+
+
+def conflict(roles: Collection[Role]) -> Refusal | None:
+    """What stands against these roles in one hand."""
+    if len(roles) < 2 or ALONE.isdisjoint(roles):
+        return None
+    names = "、".join(str(role) for role in Role if role in roles)
+    sentence = _(
+        "%(roles)s must not be in one hand: an administrator holds no other role, and neither does an enterprise's clerk.",
+        roles=names,
+    )
+    return Refusal("roles-conflict", sentence, "role")
+
+
+def conflicting(session: Session) -> Iterator[Account]:
+    """Accounts that hold what must not be in one hand, however they came to it."""
+    for account in session.scalars(select(Account).options(selectinload(Account.roles)).order_by(Account.id)):
+        if conflict(roles_of(account)) is not None:
+            yield account
+
+
+def awaiting() -> ColumnElement[bool]:
+    """SQL for *an account of the authority that may sign in as soon as it is given a role*."""
+    return and_(Account.enterprise_id.is_(None), Account.active.is_(True), ~Account.roles.any())
+
+
+def missing(session: Session) -> list[Role]:
+    """The administrators of whom there is none who may sign in."""
+    held = select(RoleRow.name).join(RoleRow.user).where(Account.active.is_(True))
+    names = set(session.scalars(held.where(RoleRow.name.in_([role.value for role in ADMINISTRATORS]))))
+    return [role for role in ADMINISTRATORS if role.value not in names]
+
+
+@event.listens_for(Session, "before_flush")
+def _no_two_sets_in_one_hand(session: Session, *_: object) -> None:
+    for thing in (*session.new, *session.dirty):
+        state: Any = inspect(thing)
+        if not isinstance(thing, Account) or not state.attrs.roles.history.has_changes():
+            continue
+        if (refusal := conflict(roles_of(thing))) is not None:
+            raise Unmet.because(refusal)
+
+
+# --- the security administrator's -------------------------------------------------------------------
+
+
+def of_the_authority(session: Session, account_id: int, actor: Actor) -> Account:
+    """An account of the authority, locked, for the security administrator; ``NotFound`` for an enterprise's."""
+    actor.demand(Role.SECURITY_ADMIN)
+    account = session.get(Account, account_id, with_for_update=True, populate_existing=True)
+    if account is None or account.enterprise_id is not None:
+        raise NotFound
+    return account
+
+
+def appoint(
+    session: Session, account_id: int, role: Role | None, actor: Actor, *, region: str = "", mobile: str | None = None
+) -> Account:
+    """Give an account of the authority this one role with this reach, or take what it holds. The caller commits.
+
+    The mobile goes with it: a code that is sent there opens the account.
+    """
+    account = of_the_authority(session, account_id, actor)
+    if account.id == actor.id:
+        raise Unmet.because(
+            Refusal(
+                "own-role", _("Nobody gives a role or a region to themselves. Please ask another security administrator.")
+            )
+        )
+    if role is not None and role not in AUTHORITY:
+        raise Unmet.because(
+            Refusal("clerk-role", _("Enterprise clerks are kept by the system administrator, with their enterprise."), "role")
+        )
+    if role in REGIONAL and not region:
+        raise Unmet.because(Refusal("region-missing", _("An officer needs a region."), "region_code"))
+    if role is not Role.SECURITY_ADMIN:
+        _keep_the_last(session, account, "role")
+    held = [session.scalars(select(RoleRow).where(RoleRow.name == role.value)).one()] if role is not None else []
+    if list(account.roles) != held:
+        account.roles = held
+    account.region_code = region if role in REGIONAL else None
+    account.mobile = mobile or None
+    session.flush()
+    return account
+
+
+def may_reset(account: Account | None, actor: Actor) -> Account:
+    """The account, if its password is the actor's to reset: the authority's are the security administrator's."""
+    if account is None:
+        raise NotFound
+    actor.demand(Role.ADMIN if account.enterprise_id is not None else Role.SECURITY_ADMIN)
+    if account.id == actor.id:
+        raise NotAllowed
+    return account
+
+
+# --- the system administrator's ---------------------------------------------------------------------
+
+
+def keep(
+    session: Session,
+    account: Account,
+    actor: Actor,
+    *,
+    username: str,
+    full_name: str,
+    mobile: str | None,
+    enterprise: Enterprise | None,
+    active: bool,
+) -> Account:
+    """Write an account's data. With an enterprise it is its clerk's; without, the authority's, and awaits its role."""
+    actor.demand(Role.ADMIN)
+    name = fold_user_name(username)
+    with session.no_autoflush:
+        twin = session.scalar(select(Account.id).where(Account.username == name, Account.id != (account.id or 0)))
+        if twin is not None:
+            raise HouseError(_("This user name is taken."), code="username-taken", field="username")
+        official = not roles_of(account).isdisjoint(AUTHORITY)
+        if official and (enterprise is not None or (mobile or None) != account.mobile):
+            sentence = _(
+                "This account holds a role of the authority: its mobile and role are the security administrator's to change."
+            )
+            raise Unmet.because(Refusal("authority-account", sentence, "enterprise" if enterprise is not None else "mobile"))
+        if not active:
+            _keep_the_last(session, account, "active")
+        account.username, account.first_name, account.last_name = name, fold_name(full_name), ""
+        account.email = f"{name}@accounts.invalid"  # FAB wants one; nobody writes to it
+        account.active, account.mobile = active, mobile or None
+        account.enterprise_id = enterprise.id if enterprise is not None else None
+        if not official:
+            account.region_code = None
+            clerk = select(RoleRow).where(RoleRow.name == Role.ENTERPRISE_CLERK.value)
+            held = list(session.scalars(clerk)) if enterprise is not None else []
+            if list(account.roles) != held:
+                account.roles = held
+    session.add(account)
+    session.flush()
+    return account
+
+
+def _keep_the_last(session: Session, account: Account, field: str) -> None:
+    """Without a security administrator nobody could ever be given a role again."""
+    if not account.active or Role.SECURITY_ADMIN not in roles_of(account):
+        return
+    # The role's own row lets them in one at a time: two who take it from each other at once must not both succeed.
+    row = session.scalars(
+        select(RoleRow).where(RoleRow.name == Role.SECURITY_ADMIN.value).with_for_update(key_share=True)
+    ).one()
+    other = exists().where(Account.id != account.id, Account.active.is_(True), Account.roles.any(RoleRow.id == row.id))
+    if not session.scalar(select(other)):
+        raise Unmet.because(
+            Refusal(
+                "last-security-admin",
+                _("This is the last security administrator who may sign in. Please appoint another one first."),
+                field,
+            )
+        )

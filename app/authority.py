@@ -1,0 +1,166 @@
+"""角色授权: the security administrator's screens: who awaits a role, who holds which and how far, who is locked out.
+
+Law: nothing is decided here (see ``appointments``); an enterprise's account is not to be found here.
+"""
+
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder.models.filters import BaseFilter
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app import appointments, audit, desk, throttle, visits
+from app.appointments import roles_of
+from app.db import db
+from app.forms import ChoiceField, HouseForm, MobileField, WordField
+from app.login.password import guess_key
+from app.login.words import hand_out_password, reset_link, reset_password
+from app.models import Account, Region
+from app.screens import Link, Screen, SelInterface, safe_next
+from app.screens.reach import ROW
+from app.screens.screen import door
+from app.vocabulary import AUTHORITY, Deed, Ending, Role
+
+
+class OfTheAuthority(BaseFilter):  # type: ignore[misc]
+    """Accounts that belong to no enterprise."""
+
+    name = "Of the authority"
+    arg_name = "authority"
+
+    def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
+        return query.filter(Account.enterprise_id.is_(None))
+
+
+class WithoutRole(BaseFilter):  # type: ignore[misc]
+    name = "Without a role"
+    arg_name = "without"
+
+    def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
+        return query.filter(appointments.awaiting())
+
+
+class AppointmentForm(HouseForm):
+    role = WordField(Role, _("Role"), only=AUTHORITY, description=_("Empty: the account holds no role and cannot sign in."))
+    region_code = ChoiceField(_("Region"), choices=[], description=_("How far an officer's hand reaches."))
+    mobile = MobileField(_("Mobile"), description=_("Codes by text message are sent there."))
+
+
+class AppointmentScreen(Screen):
+    """Roles and reach of the authority's people, and what locks them out."""
+
+    datamodel = SelInterface(Account, eager=(Account.roles, Account.region))
+    route_base = "/appointments"
+    class_permission_name = "Appointment"
+    base_permissions = ["can_list", "can_show", "can_edit", "can_reset", "can_unlock", "can_end"]
+    base_filters = [["id", OfTheAuthority, None]]
+    list_title, show_title, edit_title = _("Roles and reach"), _("Account"), _("Role and reach")
+    list_columns = ["first_name", "role", "region", "active", "last_login"]
+    sub_columns = {"first_name": "username"}
+    show_columns = ["username", "first_name", "role", "region", "masked_mobile", "active", "last_login"]
+    search_columns = ["username", "first_name", "active"]
+    order_columns = ["username", "first_name", "last_login"]
+    base_order = ("username", "asc")
+    label_columns = {
+        "username": _("User name"),
+        "first_name": _("Full name"),
+        "role": _("Role"),
+        "region": _("Region"),
+        "masked_mobile": _("Mobile"),
+        "active": _("May sign in"),
+        "last_login": _("Last sign-in"),
+    }
+    edit_form = AppointmentForm
+    edit_columns = ["role", "region_code", "mobile"]
+
+    def head_links(self) -> list[Link]:
+        return []
+
+    def cell(self, column: str, item: Account) -> object | None:
+        if column == "role":
+            held = roles_of(item)
+            return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
+        return None
+
+    def fill(self, form: Any, item: Account, *, new: bool) -> None:  # noqa: ARG002
+        regions = db.session.scalars(select(Region).order_by(Region.code))
+        form.region_code.choices = [(region.code, region.name) for region in regions]
+        if request.method == "GET":
+            form.role.data = next((role for role in AUTHORITY if role in roles_of(item)), None)
+
+    def deposit(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        desk.strong()
+        awaited = not item.roles
+        given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
+        account = appointments.appoint(db.session(), item.id, form.role.data, desk.actor(), **given)
+        if awaited and account.roles:  # whoever made the account must not be the one who can open it now
+            hand_out_password(account)
+
+    def row_links(self, item: Account) -> list[Link]:
+        links = super().row_links(item)
+        if item.id == desk.actor().id:
+            return [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
+        if item.roles:
+            links.append(reset_link(item, self.url("reset", pk=item.id)))
+            links.append(Link(gettext("Unlock"), self.url("unlock", pk=item.id), post=True))
+            sure = gettext("End every session of %(name)s?", name=item.get_full_name())
+            links.append(Link(gettext("End sessions"), self.url("end", pk=item.id), post=True, confirm=sure))
+        return links
+
+    @door(f"/reset/{ROW}pk>", "POST")
+    def reset(self, pk: int) -> Response:
+        desk.strong()
+        account = appointments.of_the_authority(db.session(), pk, desk.actor())
+        reset_password(appointments.may_reset(account, desk.actor()))
+        return self._back()
+
+    @door(f"/unlock/{ROW}pk>", "POST")
+    def unlock(self, pk: int) -> Response:
+        account = appointments.of_the_authority(db.session(), pk, desk.actor())
+        name, guesses = account.get_full_name(), guess_key(account.username)
+        self._note(account, "lock")
+        db.session.commit()
+        throttle.clear(db.engine, guesses)
+        flash(gettext("%(name)s may try to sign in again.", name=name), "success")
+        return self._back()
+
+    @door(f"/end/{ROW}pk>", "POST")
+    def end(self, pk: int) -> Response:
+        account = appointments.of_the_authority(db.session(), pk, desk.actor())
+        name = account.get_full_name()
+        visits.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=desk.moment())
+        self._note(account, "sessions")
+        db.session.commit()
+        flash(gettext("Every session of %(name)s has ended.", name=name), "success")
+        return self._back()
+
+    @staticmethod
+    def _note(account: Account, what: str) -> None:
+        """Neither counts of wrong passwords nor sessions are rows that the diary watches."""
+        change = {what: ["there", "ended"]}
+        audit.note(db.session(), "", Deed.CHANGE, account, change=change, at=desk.moment(), address=desk.address())
+
+    def _back(self) -> Response:
+        return redirect(safe_next(url_for("AppointmentScreen.list")))
+
+
+class AwaitingScreen(AppointmentScreen):
+    """The queue: accounts that the system administrator made, and that hold no role yet."""
+
+    route_base = "/appointments/awaiting"
+    base_permissions = ["can_list"]
+    exclude_route_methods = {"show", "add", "edit", "delete", "reset", "unlock", "end"}
+    base_filters = [["id", OfTheAuthority, None], ["id", WithoutRole, None]]
+    list_title = _("Accounts that await a role")
+    list_columns = ["first_name", "active", "created_on"]
+    label_columns = AppointmentScreen.label_columns | {"created_on": _("Made at")}
+
+    def row_links(self, item: Account) -> list[Link]:
+        here = url_for("AwaitingScreen.list")
+        return [Link(gettext("Give a role"), url_for("AppointmentScreen.edit", pk=item.id, next=here), primary=True)]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No account awaits a role."), None

@@ -1,0 +1,67 @@
+"""docs/ROLES.md: who may open what, as the operators read it; written from ``login.roles`` and never by hand."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from flask_babel import force_locale
+from flask_babel import lazy_gettext as _
+
+from app import create_app
+from app.cli.house import settings_in_use
+from app.login.roles import ANONYMOUS, MENU, PERMISSIONS
+from app.vocabulary import Role
+
+BOOK = Path("docs/ROLES.md")
+TITLE = _("Roles and doors")
+WRITTEN = _("Written by “anguan roles --write” from app/login/roles.py; do not edit.")
+MEANING = _(
+    "Opening a page is the first lock only: which rows it shows and what may be done to them is asked again, by region, "
+    "enterprise and stage."
+)
+DOOR, DEED, ENTRY, OPEN, REASON = _("Page"), _("What may be done"), _("in the menu"), _("Open to everybody"), _("Reason")
+
+
+def write_rolebook(chosen: argparse.Namespace) -> None:
+    app = create_app(settings_in_use())
+    with app.app_context():
+        text = rolebook(app.extensions["appbuilder"])
+    if chosen.write:
+        BOOK.write_text(text)
+    else:
+        print(text)
+
+
+def rolebook(appbuilder: Any) -> str:
+    """The whole table, in the order of the declaration."""
+    names: dict[str, Any] = {}
+    for view in appbuilder.baseviews:
+        names.setdefault(view.class_permission_name, getattr(view, "list_title", "") or "")
+    for item in _items(appbuilder.menu.get_list()):
+        names[item.name] = item.label
+    spoken = {name: both(label) if label else name for name, label in names.items()}
+    heads = " | ".join(f"{both(role.label)} `{role.value}`" for role in Role)
+    lines = [f"# {both(TITLE)}", "", in_words(WRITTEN, "zh"), in_words(MEANING, "zh"), "", in_words(WRITTEN, "en")]
+    lines += [in_words(MEANING, "en"), "", f"| {both(DOOR)} | {both(DEED)} | {heads} |", "|---|---|" + ":-:|" * len(Role)]
+    for view, grants in PERMISSIONS.items():
+        for permission, holders in grants.items():
+            deed = both(ENTRY) if permission == MENU else f"`{permission.removeprefix('can_')}`"
+            marks = " | ".join("●" if role in holders else "" for role in Role)
+            lines.append(f"| {spoken.get(view, view)} `{view}` | {deed} | {marks} |")
+    lines += ["", f"## {both(OPEN)}", "", f"| {both(DOOR)} | {both(REASON)} |", "|---|---|"]
+    lines += [f"| `{endpoint}` | {reason} |" for endpoint, reason in ANONYMOUS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def both(label: object) -> str:
+    """In Chinese and in English."""
+    return " · ".join(dict.fromkeys(in_words(label, locale) for locale in ("zh", "en")))
+
+
+def in_words(label: object, locale: str) -> str:
+    with force_locale(locale):
+        return str(label)
+
+
+def _items(items: Any) -> list[Any]:
+    return [one for item in items if item.name != "-" for one in (item, *_items(item.childs))]

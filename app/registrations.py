@@ -1,0 +1,180 @@
+"""企业注册 (R30): an enterprise puts itself on the books and waits; the administrator looks at its licence and decides.
+
+Law: one enterprise for one credit code and one account for one user name, however many ask at once: the table's own promises
+decide who was first. Whoever is on the books already is not taken over: nothing here changes an enterprise that was approved.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.clock import office_day
+from app.config import Office
+from app.errors import HouseError, NotFound, Refusal, Stale, Unmet
+from app.identity import BadNumber, fold_enterprise_name, fold_user_name, parse_credit_code, parse_name
+from app.messages import owe, reminder
+from app.models import Account, Certificate, Enterprise
+from app.scope import Actor
+from app.storage import Sound
+from app.vocabulary import AccountSource, Registration, Role
+
+SHORTEST, LONGEST = 3, 64  # of a user name
+APPROVED = _("%(enterprise)s: the registration was approved. You can sign in now with the user name you chose.")
+REJECTED = _(
+    "%(enterprise)s: the registration was rejected. Reason: %(reason)s. Please correct it on the page for registering, with "
+    "the same user name and password."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an enterprise says of itself."""
+
+    uscc: str
+    name: str
+    region_code: str
+    legal_representative: str
+    contact: str
+    mobile: str
+
+
+def known(session: Session, uscc: str) -> Enterprise | None:
+    """The enterprise with this credit code, if it is on the books."""
+    return session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
+
+
+def objections(session: Session, claim: Claim, username: str) -> Iterator[Refusal]:
+    """What stands against a first registration; nothing is consent. A rejected one is corrected: see ``send_again``."""
+    for field, parse in (("uscc", parse_credit_code), ("legal_representative", parse_name), ("contact", parse_name)):
+        try:
+            parse(getattr(claim, field))
+        except BadNumber as no:
+            yield Refusal(no.code, no.sentence, field)
+    there = known(session, claim.uscc)
+    if there is not None:
+        yield _known_already(there)
+    name = fold_user_name(username)
+    if not SHORTEST <= len(name) <= LONGEST or "@" in name or any(mark.isspace() for mark in name):
+        yield Refusal(
+            "bad-user-name",
+            _(
+                "A user name has %(least)s to %(most)s characters, without blanks and without @.",
+                least=SHORTEST,
+                most=LONGEST,
+            ),
+            "username",
+        )
+    elif session.scalar(select(Account.id).where(Account.username == name)) is not None:
+        yield Refusal("username-taken", _("This user name is taken."), "username")
+
+
+def _known_already(enterprise: Enterprise) -> Refusal:
+    if enterprise.registration is Registration.PENDING:
+        since = office_day(enterprise.registered_at).isoformat() if enterprise.registered_at else "—"
+        waiting = _("A registration of this enterprise has been waiting for review since %(day)s.", day=since)
+        return Refusal("registration-pending", waiting, "uscc")
+    sentence = _(
+        "This enterprise is on the books already. If it has an account, sign in or have the password reset; otherwise ask "
+        "the office for one. Nobody can register it a second time."
+    )
+    return Refusal("enterprise-known", sentence, "uscc")
+
+
+def enrol(session: Session, claim: Claim, licence: Sound, *, username: str, at: datetime) -> Account:
+    """The enterprise, awaiting review, and its clerk's account, still without a password. Raises ``Unmet``."""
+    if refusals := list(objections(session, claim, username)):
+        raise Unmet(refusals)
+    name, row = fold_user_name(username), Account.roles.property.mapper.class_
+    enterprise = Enterprise(uscc=claim.uscc, source=AccountSource.CLOUD)
+    _fill(enterprise, claim, licence, at)
+    account = Account(
+        username=name, first_name=claim.contact, last_name="", email=f"{name}@accounts.invalid", active=True,
+        mobile=claim.mobile, enterprise=enterprise,
+        roles=list(session.scalars(select(row).where(row.name == Role.ENTERPRISE_CLERK.value))),
+    )  # fmt: skip
+    session.add_all([enterprise, account])
+    try:
+        session.flush()
+    except IntegrityError:  # somebody was quicker by a moment
+        session.rollback()
+        raise Unmet(list(objections(session, claim, username)) or [_overtaken()]) from None
+    return account
+
+
+def _overtaken() -> Refusal:
+    return Refusal("overtaken", _("Somebody registered the same at this moment. Please check and send once more."))
+
+
+def send_again(session: Session, claim: Claim, licence: Sound, account: Account, *, at: datetime) -> Enterprise:
+    """A rejected registration, corrected, by whoever sent it: the same enterprise, the same account. The caller commits."""
+    enterprise = session.scalars(
+        select(Enterprise).where(Enterprise.uscc == claim.uscc).with_for_update().execution_options(populate_existing=True)
+    ).one_or_none()
+    if enterprise is None or account.enterprise_id != enterprise.id:
+        raise NotFound
+    if enterprise.registration is not Registration.REJECTED:
+        raise Unmet.because(_known_already(enterprise))
+    _fill(enterprise, claim, licence, at)
+    account.first_name, account.mobile = claim.contact, claim.mobile
+    session.flush()
+    return enterprise
+
+
+def _fill(enterprise: Enterprise, claim: Claim, licence: Sound, at: datetime) -> None:
+    enterprise.name, enterprise.region_code = claim.name, claim.region_code
+    enterprise.legal_representative, enterprise.contact = parse_name(claim.legal_representative), parse_name(claim.contact)
+    enterprise.contact_mobile = claim.mobile
+    enterprise.licence_digest, enterprise.licence_mime = licence.digest, licence.mime
+    enterprise.registration, enterprise.registration_note, enterprise.registered_at = Registration.PENDING, "", at
+
+
+# --- the administrator's ----------------------------------------------------------------------------
+
+
+def decide(
+    session: Session, enterprise_id: int, agree: bool, reason: str, actor: Actor, *, at: datetime, office: Office
+) -> Enterprise:
+    """Approve or reject what waits, and tell the one who sent it by text message. The caller commits."""
+    actor.demand(Role.ADMIN)
+    enterprise = session.get(Enterprise, enterprise_id, with_for_update=True, populate_existing=True)
+    if enterprise is None:
+        raise NotFound
+    if enterprise.registration is not Registration.PENDING:
+        raise Stale
+    if not agree and not reason.strip():
+        raise HouseError(_("Please give the reason; the enterprise is told it."), code="reason-missing", field="reason")
+    enterprise.registration = Registration.APPROVED if agree else Registration.REJECTED
+    enterprise.registration_note = "" if agree else reason.strip()[:200]
+    if enterprise.contact_mobile:
+        said = {"enterprise": enterprise.name, "reason": enterprise.registration_note}
+        sentence: object = APPROVED if agree else REJECTED
+        owe(session, [reminder(sentence, enterprise.contact_mobile, office, **said)], at=at)
+    session.flush()
+    return enterprise
+
+
+def matches(session: Session, enterprise: Enterprise) -> tuple[int, int]:
+    """What the books know under the same name: other enterprises, and certificates that were printed for it."""
+    others = session.execute(
+        select(Enterprise.name).where(Enterprise.id != enterprise.id, _alike(Enterprise.name, enterprise))
+    )
+    certificates = session.scalar(
+        select(func.count(Certificate.id)).where(_alike(Certificate.printed_enterprise, enterprise))
+    )
+    return len(others.all()), int(certificates or 0)
+
+
+def _alike(column: Any, enterprise: Enterprise) -> Any:
+    """Both widths of brackets are the same name."""
+    half = fold_enterprise_name(enterprise.name)
+    return column.in_({enterprise.name, half, half.replace("(", "（").replace(")", "）")})
+
+
+def waiting(session: Session) -> int:
+    return int(session.scalar(select(func.count(Enterprise.id)).where(Enterprise.registration == Registration.PENDING)) or 0)

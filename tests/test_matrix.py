@@ -1,0 +1,151 @@
+"""Role by door: every route and method of the address book, as everybody and as nobody; and what no form may carry along.
+
+Who may is read from ``PERMISSIONS`` and from the door itself; rows of others are ``test_attacks``'."""
+
+import re
+
+import pytest
+from sqlalchemy import inspect, select
+
+from app.login.roles import ANONYMOUS, held_by
+from app.models import Account, Application, Certificate, Enterprise, ExamPass, ExamSignup, Person
+from app.vocabulary import Role
+from tests.test_attacks import (  # noqa: F401 - fixtures
+    BLANK,
+    NOBODYS,
+    changsha,
+    everybody,
+    zhuzhou,
+)
+
+pytestmark = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # the answer lies before any query of a door
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+EVERYBODYS_OWN = {"OwnPasswordView", "VisitView"}  # asks for no permission, only for somebody
+LEAVE = {"SignInView.logout", "OwnPasswordView.change", "AppointmentScreen.end", "AppointmentScreen.reset",
+         "AccountScreen.reset", "AppointmentScreen.edit"}  # fmt: skip  # they end the sessions that this test needs
+
+
+def filled(rule: str, row: int) -> str:
+    """The address of a row; where one of several words stands in it, the first."""
+    return BLANK.sub(str(row), re.sub(r"<any\((\w+)[^>]*>", r"\1", rule))
+
+
+def doors(app):
+    """(rule, address, who holds it): None where a door asks for no permission."""
+    views = {view.endpoint: view for view in app.extensions["appbuilder"].baseviews}
+    for rule in app.url_map.iter_rules():
+        room, _dot, method = rule.endpoint.partition(".")
+        deed = getattr(getattr(views.get(room), method, None), "_permission_name", None)
+        if "static" in rule.endpoint:
+            continue
+        pair = (f"can_{deed}", views[room].class_permission_name) if deed else None
+        yield rule, filled(rule.rule, 1), {role for role in Role if pair in held_by(role)} if pair else None
+
+
+def to_the_gate(answer) -> bool:
+    return answer.status_code == 302 and answer.headers["Location"].startswith("/login/")
+
+
+def test_every_door_asks_for_a_permission_or_stands_on_the_list(app):
+    unguarded = {rule.endpoint for rule, _address, holders in doors(app) if holders is None} - ANONYMOUS.keys()
+    assert not {endpoint for endpoint in unguarded if endpoint.partition(".")[0] not in EVERYBODYS_OWN}
+
+
+def test_every_route_and_method_as_everybody_and_as_nobody(app, client, everybody, record_property):  # noqa: F811
+    cells, wrong = 0, []
+    for rule, address, holders in doors(app):
+        for method in METHODS:
+            if method not in rule.methods:
+                continue
+            answer, cells = client.open(address, method=method), cells + 1
+            if answer.status_code >= 500 or (rule.endpoint not in ANONYMOUS and not to_the_gate(answer)):
+                wrong.append(f"{method} {rule.rule} as nobody: {answer.status_code}")
+            for role, browser in everybody.items():
+                held = holders is None or role in holders
+                if held and (method != "GET" or holders is None):
+                    continue  # what a form may do with rows is ``test_attacks``'
+                cells += 1
+                got = browser.open(address, method=method).status_code
+                if got >= 500 or ((got == 403) == held and rule.endpoint not in ANONYMOUS):
+                    wrong.append(f"{method} {rule.rule} as {role.value}: {got}")
+    record_property("cells", cells)
+    assert not wrong
+    assert cells > 1500
+
+
+def test_a_method_that_a_door_does_not_take_is_no_way_around_it(app, client, everybody):  # noqa: F811
+    wrong, addresses = [], app.url_map.bind("localhost")
+    for address in sorted({address for _rule, address, _holders in doors(app)}):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"):
+            if addresses.test(address, method):
+                continue
+            got = {who.open(address, method=method).status_code for who in (client, everybody[Role.ADMIN])}
+            wrong += [f"{method} {address}: {got}"] * (got != {405})
+    assert not wrong
+
+
+# --- mass assignment ------------------------------------------------------------------------------------
+
+SLIPPED_IN = {
+    "id": "1", "pk": "1", "role": "admin", "roles": "7", "roles-0": "7", "state": "approved", "status": "valid",
+    "enterprise_id": "2", "enterprise": "2", "person_id": "2", "active": "", "is_active": "1", "session_version": "9",
+    "region_code": "430200", "region": "430200", "registration": "approved", "registration_note": "x", "registered_at": "x",
+    "must_change_password": "", "username": "admin", "email": "x@example.org", "created_by_fk": "1", "login_count": "0",
+    "uscc": "91430200MA4L00009X", "licence_digest": "0" * 64, "acceptance_number": "SL1", "accepted_at": "2026-01-01",
+    "closed_at": "2026-01-01", "certificate_id": "1", "banned_until": "2020-01-01", "source": "legacy", "score": "100",
+    "passed": "1", "originals_verified_at": "2026-01-01", "number": "湘建安A(2020)0000001", "mobile_key": "x", "next": "/",
+}  # fmt: skip
+GUARDED = {
+    Account: ("username", "active", "enterprise_id", "region_code", "must_change_password", "password", "email"),
+    Enterprise: ("uscc", "name", "region_code", "registration", "registration_note", "registered_at", "licence_digest"),
+    Person: ("enterprise_id", "id_number", "banned_until"),
+    Application: ("state", "enterprise_id", "person_id", "region_code", "accepted_at", "acceptance_number", "closed_at"),
+    Certificate: ("number", "status", "enterprise_id", "person_id", "valid_to"),
+    ExamSignup: ("state", "enterprise_id", "person_id", "region_code"),
+    ExamPass: ("source", "person_id", "originals_verified_at"),
+}
+
+
+def guarded(session) -> dict[tuple[str, int], tuple]:
+    """What no form of an enterprise's may change by carrying a field along, row by row; and who holds which role."""
+    session.rollback()
+    found = {}
+    for model, names in GUARDED.items():
+        for row in session.execute(select(inspect(model).local_table.c.id, *(getattr(model, name) for name in names))):
+            found[model.__name__, row[0]] = tuple(row)[1:]
+    links = Account.roles.property.secondary
+    found["roles", 0] = tuple(sorted(map(tuple, session.execute(select(links.c.user_id, links.c.role_id)))))
+    session.rollback()
+    return found
+
+
+ROWS = {"people": "person", "qualifications": "qualification", "corrections": "returned", "filings": "filing",
+        "claims": "filing", "exam": "notice", "enterprise": "enterprise"}  # fmt: skip
+
+
+def test_no_form_carries_anything_along(app, session, everybody, changsha, zhuzhou):  # noqa: F811
+    """Every POST of the address book, as a clerk, with the fields of an attacker beside none of its own."""
+    clerk, before, tried = everybody[Role.ENTERPRISE_CLERK], guarded(session), 0
+    for rule, _address, holders in doors(app):
+        if "POST" not in rule.methods or rule.endpoint in LEAVE or "discard" in rule.rule:
+            continue
+        kind = ROWS.get(rule.rule.split("/")[1], "case")
+        for row in {getattr(changsha, kind), getattr(zhuzhou, kind), NOBODYS}:
+            answer, tried = clerk.post(filled(rule.rule, row), data=SLIPPED_IN), tried + 1
+            assert answer.status_code < 500, rule.rule
+            if holders is not None and Role.ENTERPRISE_CLERK not in holders:
+                assert answer.status_code == 403, rule.rule
+    after = guarded(session)
+    changed = {key: (before[key], after.get(key)) for key in before if after.get(key, before[key]) != before[key]}
+    assert not changed
+    assert tried > 200
+
+
+def test_an_administrators_form_carries_no_role_along(session, everybody, changsha):  # noqa: F811
+    """The one form that writes accounts takes neither role, region nor password."""
+    before = guarded(session)
+    form = SLIPPED_IN | {"username": "clerk-430100", "full_name": "新名", "active": "y", "enterprise": ""}
+    uscc = before["Enterprise", changsha.enterprise][0]
+    answer = everybody[Role.ADMIN].post(f"/accounts/edit/{changsha.account}", data=form | {"enterprise": uscc})
+    assert answer.status_code == 302
+    assert guarded(session) == before | {}
