@@ -7,6 +7,7 @@ an account may do is the security administrator's (``authority``).
 from typing import Any
 
 from flask import flash, redirect, request, send_file, url_for
+from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -30,7 +31,7 @@ from app.forms import (
 from app.identity import mask_mobile
 from app.login.password import one_time_password
 from app.login.security import set_password
-from app.login.words import hand_out_password, reset_link, reset_password
+from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.models import Account, Enterprise, Region
 from app.records import Job, Message
 from app.screens import Link, Screen, SelInterface, safe_next
@@ -112,12 +113,24 @@ class AccountScreen(Screen):
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
         if self.may("reset") and item.enterprise_id is not None:
-            links.append(reset_link(item, self.url("reset", pk=item.id)))
+            links += deed_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
         return links
 
     @door("/reset/<int:pk>", "POST")
     def reset(self, pk: int) -> Response:
         reset_password(appointments.may_reset(self.found(pk), desk.actor()))
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @door("/unlock/<int:pk>", "POST")
+    @permission_name("reset")  # type: ignore[untyped-decorator]
+    def unlock(self, pk: int) -> Response:
+        unlock(appointments.may_reset(self.found(pk), desk.actor()))
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @door("/end/<int:pk>", "POST")
+    @permission_name("reset")  # type: ignore[untyped-decorator]
+    def end(self, pk: int) -> Response:
+        end_sessions(appointments.may_reset(self.found(pk), desk.actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
 

@@ -5,24 +5,23 @@ Law: nothing is decided here (see ``appointments``); an enterprise's account is 
 
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_appbuilder.models.filters import BaseFilter
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import appointments, audit, desk, throttle, visits
+from app import appointments, desk
 from app.appointments import roles_of
 from app.db import db
 from app.forms import ChoiceField, HouseForm, MobileField, WordField
-from app.login.password import guess_key
-from app.login.words import hand_out_password, reset_link, reset_password
+from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.models import Account, Region
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.vocabulary import AUTHORITY, Deed, Ending, Role
+from app.vocabulary import AUTHORITY, Role
 
 
 class OfTheAuthority(BaseFilter):  # type: ignore[misc]
@@ -104,10 +103,7 @@ class AppointmentScreen(Screen):
         if item.id == desk.actor().id:
             return [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
         if item.roles:
-            links.append(reset_link(item, self.url("reset", pk=item.id)))
-            links.append(Link(gettext("Unlock"), self.url("unlock", pk=item.id), post=True))
-            sure = gettext("End every session of %(name)s?", name=item.get_full_name())
-            links.append(Link(gettext("End sessions"), self.url("end", pk=item.id), post=True, confirm=sure))
+            links += deed_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
         return links
 
     @door(f"/reset/{ROW}pk>", "POST")
@@ -119,29 +115,13 @@ class AppointmentScreen(Screen):
 
     @door(f"/unlock/{ROW}pk>", "POST")
     def unlock(self, pk: int) -> Response:
-        account = appointments.of_the_authority(db.session(), pk, desk.actor())
-        name, guesses = account.get_full_name(), guess_key(account.username)
-        self._note(account, "lock")
-        db.session.commit()
-        throttle.clear(db.engine, guesses)
-        flash(gettext("%(name)s may try to sign in again.", name=name), "success")
+        unlock(appointments.of_the_authority(db.session(), pk, desk.actor()))
         return self._back()
 
     @door(f"/end/{ROW}pk>", "POST")
     def end(self, pk: int) -> Response:
-        account = appointments.of_the_authority(db.session(), pk, desk.actor())
-        name = account.get_full_name()
-        visits.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=desk.moment())
-        self._note(account, "sessions")
-        db.session.commit()
-        flash(gettext("Every session of %(name)s has ended.", name=name), "success")
+        end_sessions(appointments.of_the_authority(db.session(), pk, desk.actor()))
         return self._back()
-
-    @staticmethod
-    def _note(account: Account, what: str) -> None:
-        """Neither counts of wrong passwords nor sessions are rows that the diary watches."""
-        change = {what: ["there", "ended"]}
-        audit.note(db.session(), "", Deed.CHANGE, account, change=change, at=desk.moment(), address=desk.address())
 
     def _back(self) -> Response:
         return redirect(safe_next(url_for("AppointmentScreen.list")))

@@ -20,8 +20,10 @@ from flask_babel import lazy_gettext as _
 
 from app.clock import Calendar
 from app.errors import HouseError
-from app.vocabulary import Level, SecondFactor, Term
+from app.vocabulary import Level, PasswordProfile, SecondFactor, Term
 
+CERTIFICATE_HEADER = "X-SSL-Client-Cert"
+AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
 SIMULATED = "sim"  # what the simulators sign as
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
@@ -93,6 +95,10 @@ class Office:
     second_factor: SecondFactor = SecondFactor.OFF  # recommended for production: operating
     most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
+    password_profile: PasswordProfile = PasswordProfile.MLPS3
+    password_days: int = 90  # after which officers choose a new one; 0: never. Not in the ASVS profile
+    one_time_days: int = 30  # a password that somebody else chose must be used within
+    crl_required: bool = True  # who was revoked must be known before a certificate opens anything
     codes_per_day: int = 5_000  # by text message, all together
 
     calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
@@ -206,7 +212,11 @@ ADJUSTABLE = (
     Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
     Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
+    Adjustable("crl_required", Section.SECURITY, _("A certificate opens nothing while its authority's list of revoked ones is missing"), _OWN),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
+    Adjustable("password_profile", Section.SECURITY, _("Passwords are judged by"), _("GB/T 22239-2019; OWASP ASVS 5.0")),
+    Adjustable("password_days", Section.SECURITY, _("Officers choose a new password after (0: never)"), _("GB/T 22239-2019"), 0, 365, _("days")),
+    Adjustable("one_time_days", Section.SECURITY, _("A one-time password must be used within"), _OWN, 1, 365, _("days")),
 )
 # fmt: on
 BY_NAME: Mapping[str, Adjustable] = {one.name: one for one in ADJUSTABLE}
@@ -278,6 +288,11 @@ class Settings:
     seal_seconds: int = 10  # how long that service may take for one answer
     seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
     seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
+    ukey_agent: str = AGENT  # the UKey program on the visitor's own computer
+    ukey_driver_url: str = ""  # where its driver can be had
+    ukey_crl_urls: tuple[str, ...] = ()  # whence lists of revoked certificates are fetched; else: 'anguan ukey crl'
+    ukey_tls_header: str = CERTIFICATE_HEADER  # in which a proxy hands on the certificate of its TLS, escaped PEM
+    ukey_tls_secret: str = field(default="", repr=False)  # shared with that proxy; empty: nothing is taken from one
     simulators: bool = False  # telephones and keys on the screen, for whoever tries the demonstration; never in production
     licence_url: str = ""  # the platform of electronic business licences; empty: that way in is shut, or simulated
     licence_token: str = field(default="", repr=False)
@@ -322,6 +337,11 @@ class Settings:
     def code_keys(self) -> Path:
         """The private keys behind the square codes and the status list; see ``certificates.keys``."""
         return self.home / "codes.json"
+
+    @property
+    def ukeys(self) -> Path:
+        """Authorities that are believed at the gate, and their lists; see ``ukey.trust``."""
+        return self.home / "ukey"
 
     @property
     def diary_heads(self) -> Path:
@@ -406,6 +426,11 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, mid_rotation: 
         seal_seconds=_whole(environment, "ANGUAN_SEAL_SECONDS") or 10,
         seal_ofd=_truth(environment.get("ANGUAN_SEAL_OFD", "0")),
         seal_lawful=_truth(environment.get("ANGUAN_SEAL_LAWFUL", "0")),
+        ukey_agent=_agent(environment),
+        ukey_driver_url=_of_scheme("ANGUAN_UKEY_DRIVER_URL", environment, "https", "http"),
+        ukey_crl_urls=_several("ANGUAN_UKEY_CRL_URLS", environment, "https", "http"),
+        ukey_tls_header=environment.get("ANGUAN_UKEY_TLS_HEADER") or CERTIFICATE_HEADER,
+        ukey_tls_secret=environment.get("ANGUAN_UKEY_TLS_SECRET", ""),
         simulators=_truth(environment.get("ANGUAN_SIMULATORS", "0")),
         licence_url=_of_scheme("ANGUAN_LICENCE_URL", environment, "https", "http").rstrip("/"),
         licence_token=environment.get("ANGUAN_LICENCE_TOKEN", ""),
@@ -491,6 +516,19 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
     return url
 
 
+def _several(name: str, environment: Mapping[str, str], *schemes: str) -> tuple[str, ...]:
+    given = environment.get(name, "").replace(",", " ").split()
+    return tuple(_of_scheme(name, {name: one}, *schemes) for one in given)
+
+
+def _agent(environment: Mapping[str, str]) -> str:
+    """An origin on the loopback and nothing more: it is written into the page's content policy as it stands."""
+    url = environment.get("ANGUAN_UKEY_AGENT", "").strip().rstrip("/") or AGENT
+    if not re.fullmatch(r"(https?|wss?)://(127\.0\.0\.1|localhost)(:\d{1,5})?", url):
+        raise BadSetting("ANGUAN_UKEY_AGENT must be an address of the visitor's own computer, like http://127.0.0.1:18765.")
+    return url
+
+
 def _clamd(address: str) -> str:
     if address and not re.fullmatch(r"/\S+|tcp://([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?", address):
         raise BadSetting("ANGUAN_CLAMD must be tcp://host:port, or the path of clamd's socket.")
@@ -506,12 +544,8 @@ def _switch(text: str) -> bool:
     return bool(["0", "1"].index(text))
 
 
-def _level(text: str) -> Level:
-    return Level(text.strip())  # type: ignore[call-arg]
-
-
-def _second_factor(text: str) -> SecondFactor:
-    return SecondFactor(text.strip())  # type: ignore[call-arg]
+def _word_of(words: type[Term]) -> Callable[[str], Term]:
+    return lambda text: words(text.strip())  # type: ignore[call-arg]
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -522,11 +556,10 @@ def _kind(value: Value) -> type:
     return type(value)
 
 
-_READERS: dict[type, Callable[[str], Any]] = {
-    str: str, int: int, bool: _switch, Level: _level, SecondFactor: _second_factor, tuple: _numbers,
-}  # fmt: skip
-_WANTED = {
-    int: "a whole number", Level: "province or prefecture", SecondFactor: "off, operating or always", tuple: "whole numbers between commas",
-}  # fmt: skip
+_WORDS = (Level, PasswordProfile, SecondFactor)
+_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers}
+_READERS |= {words: _word_of(words) for words in _WORDS}
+_WANTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
+_WANTED |= {words: " or ".join(str(word.value) for word in words) for words in _WORDS}
 _PLAIN = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

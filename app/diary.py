@@ -162,6 +162,8 @@ class DiaryScreen(Screen):
     def cell(self, column: str, item: Entry) -> object | None:
         if column == "table":
             return TABLES.get(item.table, item.table)
+        if column == "actor" and item.actor == audit.HOUSE:
+            return str(_("The system itself"))
         if column == "place":
             return self._place(item)
         return None

@@ -29,7 +29,7 @@ from app.forms import (
     UploadField,
 )
 from app.identity import mask_mobile
-from app.login import codes, password, presession
+from app.login import codes, password, policy, presession
 from app.login.security import set_password
 from app.models import Account, Region
 from app.registrations import Claim
@@ -120,7 +120,7 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
         return Response(page, status, mimetype="text/html")
 
     def _particulars(self, form: EnrolmentForm, refusals: Any = (), *, status: int = 200) -> Response:
-        form.password.description = gettext("At least %(n)s characters.", n=desk.office().password_length)
+        form.password.description = policy.hint(desk.office())
         page = self.render_template(
             "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
         )
@@ -144,7 +144,10 @@ def _enrol(form: EnrolmentForm) -> None:
     there = registrations.known(session, claim.uscc)
     mine = _proved(claim, username, word) if there is not None and there.registration is Registration.REJECTED else None
     if mine is None:
-        wrong = [*registrations.objections(session, claim, username), *password.weaknesses(word, username, office)]
+        wrong = [
+            *registrations.objections(session, claim, username),
+            *policy.weaknesses(word, username, office, also=(claim.name,)),
+        ]
         if wrong:
             raise Unmet(wrong)
     licence = _licence(form)

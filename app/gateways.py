@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from http.client import HTTPException
 from time import monotonic
 from typing import Any
@@ -26,6 +27,7 @@ from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, SealProvi
 from app.config import BadSetting, Settings
 from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
 from app.storage import ScannerAway
+from app.ukey.trust import LARGEST_LIST
 
 MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them
 LONGEST_ANSWER = 64 * 1024
@@ -154,6 +156,24 @@ def seal_of(settings: Settings) -> SealProvider:
         demonstration = not settings.seal_lawful
         return RemoteSeal(settings.seal_url, settings.seal_token, settings.seal_seconds, demonstration, settings.seal_ofd)
     return EmbeddedSeal(settings.seals)
+
+
+# --- lists of revoked certificates --------------------------------------------------------------------------
+
+LIST_SECONDS = 30
+
+
+def lists_of(settings: Settings) -> Mapping[str, Callable[[], bytes]]:
+    """Where the settings say that lists can be had. What comes is signed: it is believed by ``ukey.trust``, not by whence."""
+    return {url: partial(_fetched, url) for url in settings.ukey_crl_urls}
+
+
+def _fetched(url: str) -> bytes:
+    """At most one byte more than a list may have, which then is refused for its size."""
+    request = Request(url, headers={"Accept": "application/pkix-crl"})  # noqa: S310 - config lets only http and https pass
+    with build_opener(_Straight).open(request, timeout=LIST_SECONDS) as answer:
+        data: bytes = answer.read(LARGEST_LIST + 1)
+        return data
 
 
 # --- viruses ------------------------------------------------------------------------------------------------

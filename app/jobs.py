@@ -19,19 +19,20 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, challenges, checkpoints, errands, legacy, retention, throttle
+from app import audit, challenges, checkpoints, errands, legacy, retention, throttle, visits
 from app.certificates import bundles, printing
 from app.certificates.seal.provider import NoSeal, SealAway, SealProvider, Suite
 from app.clock import OFFICE_ZONE, office_day
 from app.config import Office
 from app.db import only_reading
-from app.errors import NotFound
+from app.errors import HouseError, NotFound
 from app.messages import Gateway, deliver
 from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
 from app.records import Job, Message, Worker
 from app.scope import Actor
 from app.storage import Store
+from app.ukey import keeping, trust
 from app.vocabulary import Deed, JobState, MessageState, OccasionKind, Role
 
 LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
@@ -60,6 +61,8 @@ class Tools:
     seal: SealProvider = field(default_factory=NoSeal)
     heads: Path | None = None  # where checkpoints of the diary are written down outside the database
     speaking: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for what people will read
+    ukeys: Path = Path()  # authorities whose certificates sign in, and their lists
+    lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # whence newer lists are had, by name
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
 
     @property
@@ -392,15 +395,15 @@ def walk_diary(run: Run) -> None:
 
 
 def sweep(run: Run) -> None:
-    """What nobody needs any more: old counts and challenges, objects without a row, finished jobs, workers that are gone."""
+    """What nobody needs any more: old counts, challenges, sessions, jobs, objects without a row, workers that are gone."""
     at = run.tools.now()
     throttle.sweep(run.tools.engine, at - timedelta(days=1))
     with run.tools.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
         challenges.sweep(session, at=at)
+        visits.sweep(session, at=at)
         legacy.expire(session, at=at)
-        challenges.sweep(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)
 
 
@@ -452,6 +455,35 @@ class OtherPeoplesObjects(Exception):
     """The store and the database do not seem to belong together."""
 
 
+def take_lists(run: Run) -> None:
+    """Newer lists of revoked certificates; whoever is newly on one is out. A list that cannot be had holds up no other."""
+    tools, done, faults = run.tools, 0, list[str]()
+    for name, fetch in tools.lists.items():
+        run.progress(done, len(tools.lists))
+        at, believed = tools.now(), trust.trusted(tools.ukeys, required=True)
+        try:
+            new = trust.examine(fetch(), believed, at=at)
+        except (OSError, HouseError) as no:
+            faults.append(f"{name}: {no if isinstance(no, HouseError) else type(no).__name__}")
+            continue
+        with tools.sessions.begin() as session:  # first: a worker that dies now finds the same names newly listed again
+            keeping.end_sessions_of(session, new.authority, new.newly, at=at)
+        trust.keep(tools.ukeys, new)
+        done += 1
+    run.progress(done, len(tools.lists))
+    if faults:
+        raise ListAway("; ".join(faults))
+
+
+class ListAway(Exception):
+    """A list of revoked certificates could not be had, or was none to be believed."""
+
+
+def lists_key(at: datetime) -> str:
+    """Lists are asked for every ten minutes."""
+    return f"revocations:{at.astimezone(UTC):%Y-%m-%dT%H:%M}"[:-1]
+
+
 def check_legacy(run: Run) -> None:
     """The dry run of a sheet of the old system."""
     with _legacy_means(run) as means:
@@ -480,6 +512,7 @@ def _legacy_means(run: Run) -> Iterator[legacy.Means]:
 
 
 HANDLERS: dict[str, Handler] = {
+    "revocations": take_lists,
     "messages": send_messages,
     printing.KIND: draw_papers,
     bundles.KIND: draw_papers,
@@ -494,6 +527,7 @@ HANDLERS: dict[str, Handler] = {
     "legacy_passwords": legacy_passwords,
 }
 NAMES: dict[str, object] = {
+    "revocations": _("Fetching lists of revoked certificates"),
     "messages": _("Send text messages"),
     printing.KIND: _("Draw e-certificates"),
     bundles.KIND: _("Prepare a download of certificates"),

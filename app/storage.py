@@ -1,7 +1,7 @@
 """What is in a file that was handed in, and where its bytes live: attachments without the database.
 
 Law: nothing is believed but the bytes. A picture is kept only as drawn anew by us, a PDF only when nothing in
-it acts; every object is named by the digest of what it holds, and lies on the disk encrypted (docs/KEYS.md).
+it acts; every object is named by the digest of what it holds, and lies on the disk encrypted (docs/decisions/0021).
 """
 
 import fcntl

@@ -206,7 +206,7 @@ def to_the_gate() -> Response:
 def _go_out(answer: Response) -> Response:
     wears = answer.headers.setdefault
     paper = answer.mimetype == "application/pdf"
-    wears("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY)
+    wears("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY + g.get("more_policy", ""))
     wears("X-Frame-Options", "SAMEORIGIN" if paper else "DENY")
     for name, value in ALWAYS.items():
         wears(name, value)

@@ -92,6 +92,17 @@ def origin(address: str) -> str:
     return str(place)
 
 
+def neighbourhood(address: str) -> str:
+    """The wider place an address lies in: an IPv4 /24 or an IPv6 /48, as one customer of a provider holds them."""
+    try:
+        place = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(place, IPv6Address):
+        place = place.ipv4_mapped or place
+    return str(ip_network(f"{place}/{48 if isinstance(place, IPv6Address) else 24}", strict=False))
+
+
 def _stored(key: str) -> str:
     kind, _colon, who = key.partition(":")
     return f"{kind}:{keyring.digest(who, 'bucket.key')}"

@@ -21,7 +21,9 @@ from app.casework.standing import StandingView
 from app.db import db
 from app.diary import DiaryScreen
 from app.help import register as register_help
+from app.login.certificate import CertificateView
 from app.login.forgotten import ForgottenView
+from app.login.identities import IdentityScreen, OwnCertificateView
 from app.login.licence import LicenceView
 from app.login.picture import PictureView
 from app.login.second import offer
@@ -40,6 +42,8 @@ def register_views(appbuilder: Any) -> None:
     enrolment.register(appbuilder)
     register_verification(appbuilder)
     listcheck.register(appbuilder)
+    for gate in (CertificateView, OwnCertificateView):
+        appbuilder.add_view_no_menu(gate)
     open_sms_gate(appbuilder)
     open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
@@ -49,6 +53,7 @@ def register_views(appbuilder: Any) -> None:
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(AwaitingScreen, "Awaiting", label=_("Awaiting a role"), icon="flag", **system)
     add(AppointmentScreen, "Appointments", label=_("Roles and reach"), icon="key", **system)
+    add(IdentityScreen, "Identities", label=_("Certificates of accounts"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)

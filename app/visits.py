@@ -33,7 +33,7 @@ def begin(
     office: Office,
     address: str,
     agent: str,
-    strong: bool = False,
+    strong_at: datetime | None = None,
 ) -> tuple[str, int]:
     """The key of a fresh session, for the cookie; and how many of the oldest had to end for it (``most_sessions``)."""
     session.flush()
@@ -41,7 +41,7 @@ def begin(
     session.execute(select(Account.id).where(Account.id == account.id).with_for_update())
     key = secrets.token_urlsafe(32)
     visit = Visit(
-        key=_digest(key), account_id=account.id, way=way, strong_at=at if strong else None, began_at=at, seen_at=at,
+        key=_digest(key), account_id=account.id, way=way, strong_at=strong_at, began_at=at, seen_at=at,
         ends_at=at + timedelta(hours=office.session_hours), address=address[:ADDRESS], agent=agent[:AGENT],
     )  # fmt: skip
     session.add(visit)

@@ -370,6 +370,13 @@ class IdentityKind(Term):
     CERTIFICATE = "certificate", _("Digital certificate")
 
 
+class PasswordProfile(Term):
+    """By whose rules a new password is judged; the two contradict each other, so the office chooses."""
+
+    MLPS3 = "mlps3", _("classified protection, level 3: kinds of characters, changed regularly")
+    ASVS = "asvs", _("OWASP ASVS: long, changed only when there is a reason")
+
+
 class SecondFactor(Term):
     """Who shows more than a password when signing in with one, and again before the riskiest deeds."""
 
@@ -391,6 +398,7 @@ class Ending(Term):
     IDLE = "idle", _("Not used for too long")
     TOO_OLD = "too_old", _("Open for too long")
     REVOKED = "revoked", _("The digital certificate was revoked")
+    IDENTITY_REMOVED = "identity_removed", _("A digital certificate was taken off the account")
     ENDED_BY_SELF = "ended_by_self", _("Ended in “My sessions”")
     ENDED_BY_ADMIN = "ended_by_admin", _("Ended by the administrator")
 

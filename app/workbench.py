@@ -19,6 +19,7 @@ from app.scope import Actor
 from app.screens import bars, due, stacked_columns
 from app.screens.furniture import route
 from app.screens.screen import door
+from app.ukey import keeping
 from app.vocabulary import CertificateStatus, MatterKind, Role, State, Urgency
 
 QUEUE_SCREENS = {
@@ -71,6 +72,7 @@ class WorkView(BaseView):  # type: ignore[misc]
             expiring=overview.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
             days_left=lambda day: (day - on).days,
             charts=charts(),
+            key_ends=keeping.soonest_end(db.session(), g.user.id, on),
             notices=overview.open_notices(db.session, desk.moment()),
             office_day=office_day,
             licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",

@@ -26,7 +26,7 @@ from app import clock, jobs
 from app.certificates.keys import ring
 from app.config import BadSetting, Settings
 from app.db import only_reading, unlock
-from app.gateways import seal_of
+from app.gateways import lists_of, seal_of
 from app.login.password import one_time_password
 from app.messages import Gateway, codes_wait, deliver
 from app.storage import Store
@@ -61,6 +61,8 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
         seal=keeper,
         heads=settings.diary_heads,
         speaking=speaking,
+        ukeys=settings.ukeys,
+        lists=lists_of(settings),
         fresh_password=fresh_password,
     )
     Foreman(queue(settings), tools, parent).run()
@@ -151,6 +153,8 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
         if round_ or time.monotonic() >= self._next_sign:
             with self.tools.sessions.begin() as session:
                 jobs.tick(session, at=at)
+                if self.tools.lists:
+                    jobs.enqueue(session, "revocations", jobs.lists_key(at), {}, at=at)
                 jobs.sign_of_life(session, self.name, at=at)
             self._next_sign = time.monotonic() + LIFE
         room = 4 * HANDS - self.huey.pending_count()  # what waits there already needs no second announcement

@@ -66,7 +66,7 @@ class Holder:
 
 def issued(
     words="张三", by: Holder | None = None, *, key=None, ca=False, ku=("digital_signature",), eku=(CLIENT,), san=False,
-    start=NOON - YEAR, end=NOON + YEAR, more=(), depth=None,
+    start=NOON - YEAR, end=NOON + YEAR, more=(), depth=None, serial=0,
 ) -> Holder:  # fmt: skip
     """A certificate by an authority, or one that signed itself."""
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -74,7 +74,7 @@ def issued(
     ku = ("key_cert_sign", "crl_sign") if ca and ku == ("digital_signature",) else ku
     builder = (
         x509.CertificateBuilder().subject_name(name(words)).issuer_name(issuer).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+        .serial_number(serial or x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=depth), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)

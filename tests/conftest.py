@@ -189,7 +189,7 @@ def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
     def sign_in(account: Account, way: Way = Way.PASSWORD, *, strong: bool = False) -> FlaskClient:
         client = app.test_client()
         began = {"at": clock.now(), "office": Office(most_sessions=20), "address": "127.0.0.1", "agent": "tests"}
-        key, _replaced = visits.begin(session, account, way, strong=strong, **began)
+        key, _replaced = visits.begin(session, account, way, strong_at=began["at"] if strong else None, **began)
         session.commit()
         with client.session_transaction() as cookie:
             cookie["_user_id"], cookie["_fresh"] = key, True

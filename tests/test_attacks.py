@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.clock import now, office_day
 from app.db import db
+from app.gatebook import Identity
 from app.models import Account, CertificateVersion, ExamNotice, ExamSignup, Model, Person, Step
 from app.records import Bucket, Entry, Job, LegacyImport, Message, Parameter, PublicNotice, Series
 from app.rosters import ROSTER_COLUMNS
@@ -24,6 +25,7 @@ from app.vocabulary import (
     Category,
     Deed,
     Education,
+    IdentityKind,
     JobState,
     LegacyKind,
     LegacyPhase,
@@ -71,6 +73,7 @@ class Town:
     returned: int  # for correction, with a mark
     legacy: int  # an import of the old system, checked
     officer: int  # an account of the authority
+    identity: int
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -137,14 +140,17 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
                          received_at=at, by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
     officer = make.account(session, f"officer-{region}", VIEWER, region_code=region, first_name=f"吴{words}"[:64])
-    session.add_all([step, back, board, signup, turned_down, message, job, sheet])
+    keyholder = make.account(session, f"keyholder-{region}", VIEWER)
+    identity = Identity(account_id=keyholder.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
+                        label=f"张三{words}"[:200], added_at=at, added_by=words[:130])  # fmt: skip
+    session.add_all([step, back, board, signup, turned_down, message, job, sheet, identity])
     session.commit()
     entry = session.scalar(select(func.max(Entry.id)))
     session.rollback()
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, message.id, job.id, entry,
-        cases[3].id, sheet.id, officer.id,
+        cases[3].id, sheet.id, officer.id, identity.id,
     )  # fmt: skip
 
 
@@ -232,6 +238,7 @@ DOORS = {
     ("GET", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 200}),
     ("POST", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 302}),
     ("POST", "/required-papers/delete/{}"): ("paper_rule", {ADMIN: 302}),  # a standard line stays, and the page says so
+    ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {SECURITY: 302}),
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
     ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
@@ -243,6 +250,8 @@ DOORS = {
     ("POST", "/appointments/end/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/reset/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),  # ends the clerk's session
+    ("POST", "/accounts/unlock/{}"): ("account", {ADMIN: 302}),
+    ("POST", "/accounts/end/{}"): ("account", {ADMIN: 302}),
     ("GET", "/enterprises/show/{}"): ("enterprise", {ADMIN: 200}),
     ("GET", "/enterprises/licence/{}"): ("enterprise", {ADMIN: 404}),  # it did not register itself
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
@@ -260,7 +269,7 @@ WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
     "/enterprises/decide/{}/{}",
-    *("/parameters/{}", "/parameters/{}/restore"),
+    *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 EVERYWHERE = {ADMIN, SECURITY, AUDITOR}

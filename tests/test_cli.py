@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from http.client import HTTPConnection
@@ -61,15 +63,15 @@ def home(place, ready, capsys):
     if url.drivername == "sqlite" and any(ready.iterdir()):
         shutil.copytree(ready, place.parent, dirs_exist_ok=True)
         settings = read_settings()
-        keyring.unlock(settings.keys.index, settings.keys.data)
+        keyring.unlock(*settings.keys.ring)
         ring.open(settings.code_keys)
         return place
     assert cli.main(["init"]) == 0
     capsys.readouterr()
     if url.drivername == "sqlite":
         shutil.copytree(place, ready / place.name)
-        with create_engine(url).connect() as connection:
-            connection.execute(text("VACUUM INTO :copy"), {"copy": str(ready / "house.db")})
+        with closing(sqlite3.connect(str(url.database))) as house, closing(sqlite3.connect(ready / "house.db")) as copy:
+            house.backup(copy)  # with what still lies in its journal
     return place
 
 

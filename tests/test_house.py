@@ -204,7 +204,7 @@ def test_the_pins_are_exact():
 
 # --- routes -----------------------------------------------------------------------------------------
 
-NEEDS_NO_PERMISSION = {endpoint.partition(".")[0] for endpoint in ANONYMOUS} | {"OwnPasswordView"}
+NEEDS_NO_PERMISSION = {endpoint.partition(".")[0] for endpoint in ANONYMOUS} | {"OwnPasswordView", "SessionsView"}
 
 
 def addresses(app, method: str) -> Iterator[tuple[str, str]]:

@@ -12,19 +12,22 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import checkpoints, jobs, legacy, throttle
+from app import checkpoints, jobs, legacy, throttle, visits
 from app.certificates import printing
 from app.certificates.seal.authority import EmbeddedSeal
 from app.config import Office
 from app.errors import NotAllowed, NotFound
+from app.gatebook import Visit
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
 from app.models import Account, CertificateEvent, CertificateVersion, ExamPass
 from app.records import Bucket, Checkpoint, Entry, Inspection, Job, LegacyImport, Message, Worker
 from app.sheets import write
 from app.storage import Store
-from app.vocabulary import Deed, Fault, JobState, LegacyKind, LegacyPhase, MessageState, Role
+from app.ukey import keeping, proof, trust
+from app.vocabulary import Deed, Ending, Fault, JobState, LegacyKind, LegacyPhase, MessageState, Role, Way
 from tests import make
+from tests.certs import issued
 from tests.meddling import meddling
 from tests.printed import printed
 from tests.seals import embedded
@@ -470,6 +473,29 @@ def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(sess
     payload = {"import": number, "locale": "zh", "asked_at": make.NOON.isoformat()}
     for _time in twice(session, busy, "legacy_passwords", payload):
         assert told(session, Account.password) == ("hash",)
+
+
+def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, tools, tmp_path, holder):
+    root = issued("根", ca=True)
+    key, account = issued("张三", by=root), holder(Role.REVIEWER)
+    trust.pin(tmp_path, root.chain[0])
+    believed = trust.trusted(tmp_path, required=False)
+    keeping.bind(session, account.id, proof.examine(key.chain, believed, at=make.NOON), by="x", at=make.NOON)
+    visits.begin(session, account, Way.CERTIFICATE, at=make.NOON, office=Office(), address="", agent="")
+    session.commit()
+
+    def away() -> bytes:
+        raise OSError
+
+    busy = replace(tools, ukeys=tmp_path, lists={"a": lambda: root.crl(key.serial)})
+    for _time in twice(session, busy, "revocations"):
+        assert told(session, Visit.ended_why) == (Ending.REVOKED,)
+    both = replace(busy, lists={"b": away, "c": lambda: b"junk", "a": lambda: root.crl(key.serial, 7, number=2)})
+    enqueue(session, "revocations", "again", {}, at=tools.now())
+    session.commit()
+    assert run_due(both, jobs.HANDLERS, most=1) == [JobState.READY]  # tried again for the lists that were away
+    (listed,) = trust.trusted(tmp_path, required=True).lists.values()
+    assert listed.get_revoked_certificate_by_serial_number(7)
 
 
 def test_every_handler_is_run_twice_here():

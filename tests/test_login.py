@@ -2,6 +2,9 @@ import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from os import cpu_count
+from threading import Lock
+from time import sleep
 
 import pytest
 from sqlalchemy import event, select, update
@@ -331,10 +334,6 @@ def test_changing_the_last_half_of_an_ipv6_address_does_not_help(gate, shop):
     assert answer.status_code == 429
 
 
-def test_a_short_user_name_may_stand_in_a_password():
-    assert list(password.weaknesses("Correct-Horse-7", "o", Office())) == []
-
-
 def test_signing_in_rightly_does_not_use_up_the_address(lodge, lodge_app, shop):
     account(shop)
     given = {"office": Office(), "at": make.NOON, "address": "10.1.1.1"}
@@ -553,3 +552,69 @@ def test_a_stranger_holds_nothing(lodge_app, shop):
     with lodge_app.test_request_context("/"):
         assert not lodge_app.appbuilder.sm.has_access("can_look", "Scratch")
         assert lodge_app.appbuilder.sm.get_user_menu_access(["Scratch entry"]) == set()
+
+
+# --- floods -----------------------------------------------------------------------------------------
+
+
+def test_a_neighbourhood_that_guesses_from_many_addresses_is_turned_away(gate, shop):
+    account(shop)
+    for n in range(100):
+        gate.environ_base["REMOTE_ADDR"] = f"203.0.113.{n}"
+        assert sign_in(gate, f"nobody-{n}", "x").status_code == 401
+    gate.environ_base["REMOTE_ADDR"] = "203.0.113.200"
+    assert sign_in(gate).status_code == 429
+    gate.environ_base["REMOTE_ADDR"] = "203.0.114.200"
+    assert sign_in(gate).status_code == 302
+
+
+def test_brute_force_from_many_places_has_its_five_guesses_looked_at(lodge, lodge_app, shop, monkeypatch):
+    """T10 in small: 300 guesses from 60 addresses in 20 neighbourhoods, at once; `make proof` has the ten thousand."""
+    stored = account(shop).password
+    looked, look = [], password.check_password_hash
+    monkeypatch.setattr(password, "check_password_hash", lambda kept, word: looked.append(kept) or look(kept, word))
+
+    def guess(n):
+        given = {"office": Office(), "at": make.NOON, "address": f"10.9.{n % 20}.{n % 60}"}
+        with lodge_app.app_context(), Session(lodge.engine) as session:
+            try:
+                password.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+            except (password.WrongPassword, TooMany):
+                return
+        raise AssertionError
+
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(guess, range(300)))
+    assert looked.count(stored) <= Office().lock_after
+    assert len(looked) <= 300
+
+
+def test_no_more_than_the_cores_hash_at_once(lodge_app, monkeypatch):
+    inside, most, lock = [], [], Lock()
+
+    def hashing(_kept, _word):
+        with lock:
+            inside.append(1)
+            most.append(len(inside))
+        sleep(0.005)
+        with lock:
+            inside.pop()
+        return False
+
+    monkeypatch.setattr(password, "check_password_hash", hashing)
+    with ThreadPoolExecutor(20) as crowd:
+        list(crowd.map(lambda _n: password.matches("x", "y"), range(40)))
+    assert max(most) <= max(1, (cpu_count() or 2) - 1)
+
+
+def test_a_flood_of_wrong_passwords_is_noticed_and_shuts_nobody_out(lodge, lodge_app, shop, monkeypatch):
+    account(shop)
+    monkeypatch.setattr(password, "FLOOD", 3)
+    with lodge_app.app_context():
+        for n in range(5):
+            given = {"office": Office(), "at": make.NOON, "address": f"10.7.{n}.1"}
+            with pytest.raises(password.WrongPassword):
+                password.prove(shop, lodge.engine, f"nobody-{n}", "x", **given)
+        assert password.under_siege(lodge.engine, at=make.NOON)
+        assert not password.under_siege(lodge.engine, at=make.NOON + timedelta(minutes=6))
+        assert password.prove(shop, lodge.engine, "viewer", PASSWORD, **given).account.username == "viewer"

@@ -413,7 +413,7 @@ def test_what_came_in_by_text_message_posts_nothing_whatever_the_role_may(browse
     told = {}
     for rule in app.url_map.iter_rules():
         changes = rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
-        if changes and rule.endpoint not in ANONYMOUS and rule.rule not in MAY_POST and "visits" not in rule.rule:
+        if changes and rule.endpoint not in ANONYMOUS and rule.rule not in MAY_POST and "/sessions/" not in rule.rule:
             address = re.sub(r"<[^>]+>", "1", rule.rule)
             told[rule.rule] = {
                 browser.client.open(address, method=method, environ_overrides=browser.place).status_code for method in changes

@@ -89,6 +89,7 @@ CHINESE_ALLOWED = {
     "app/certificates/record.py": "what the national platform is told, in its words",
     "app/certificates/seal/authority.py": "names in certificates of the demonstration's seal",
     "app/ukey/softkeys.py": "the name in certificates of the demonstration's UKeys",
+    "app/login/policy.py": "words that are tried first as passwords here",
     "app/rosters.py": "words that clerks type into the sheet",
     "app/legacy/columns.py": "headings and words that stand in other offices' sheets, and forms of numbers and dates",
     "app/holidays.py": "what the State Council announced, and the two words that are typed into its sheet",

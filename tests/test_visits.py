@@ -8,14 +8,16 @@ from flask_babel import gettext
 from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
-from app import visits
+from app import throttle, visits
 from app.clock import now
 from app.config import Office
 from app.db import reading
 from app.gatebook import Visit
+from app.login import sessions
+from app.login.password import guess_key
 from app.models import Account, Enterprise
-from app.records import Parameter
-from app.vocabulary import Ending, Registration, Role, Way
+from app.records import Entry, Parameter
+from app.vocabulary import Deed, Ending, Registration, Role, Way
 from tests import make
 from tests.gatehouse import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 
@@ -267,3 +269,71 @@ def test_what_ended_long_ago_is_swept(shop):
     for days in (1, 179, 182):
         visits.begin(shop, who, Way.PASSWORD, at=at - timedelta(days=days), office=Office(), address="", agent="")
     assert visits.sweep(shop, at=at) == 1
+
+
+# --- one's own list, and the administrator's hand ----------------------------------------------------------------
+
+
+ONE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+
+
+@ONE
+def test_everybody_sees_and_ends_their_own_sessions_only(session, signed_in, holder):
+    mine, theirs = holder(Role.VIEWER), holder(Role.VIEWER)
+    here, elsewhere, stranger = signed_in(mine), signed_in(mine), signed_in(theirs)
+    numbers = list(session.scalars(select(Visit.id).order_by(Visit.id)))
+    session.rollback()
+    page = here.get("/sessions/").text
+    assert [f"/sessions/{number}/end" in page for number in numbers] == [False, True, False]  # this one signs out instead
+    assert here.post(f"/sessions/{numbers[2]}/end").status_code == 404
+    assert stranger.get("/work/").status_code == 200
+    assert here.post(f"/sessions/{numbers[1]}/end").status_code == 302
+    assert here.post(f"/sessions/{numbers[1]}/end").status_code == 404
+    assert [browser.get("/work/").status_code for browser in (here, elsewhere, stranger)] == [200, 302, 200]
+
+
+@ONE
+def test_all_others_end_at_once_and_the_diary_knows(session, signed_in, holder):
+    mine = holder(Role.VIEWER)
+    here, *others = [signed_in(mine) for _browser in range(3)]
+    assert here.post("/sessions/end-others").status_code == 302
+    assert [browser.get("/work/").status_code for browser in (here, *others)] == [200, 302, 302]
+    assert session.scalars(select(Entry.change).where(Entry.deed == Deed.SIGN_OUT)).one() == {"ended": 2}
+
+
+@ONE
+def test_a_stranger_has_no_sessions(client):
+    assert client.get("/sessions/").location.startswith("/login/")
+    assert client.post("/sessions/end-others").location.startswith("/login/")
+
+
+@ONE
+def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(session, signed_in, holder, house):
+    who, admin = holder(Role.VIEWER), signed_in(holder(Role.ADMIN))
+    theirs = signed_in(who)
+    for _guess in range(5):
+        throttle.attempt(house.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
+    for role in set(Role) - {Role.ADMIN}:
+        assert signed_in(holder(role)).post(f"/accounts/end-sessions/{who.id}").status_code == 403, role
+    assert admin.post(f"/accounts/end-sessions/{2**31 - 1}").status_code == 404
+    assert theirs.get("/work/").status_code == 200
+    assert admin.post(f"/accounts/end-sessions/{who.id}").status_code == 302
+    assert theirs.get("/work/").status_code == 302
+    assert throttle.rests(house.engine, guess_key(who.username), at=now())
+    assert admin.post(f"/accounts/unlock/{who.id}").status_code == 302
+    assert not throttle.rests(house.engine, guess_key(who.username), at=now())
+    told = session.scalars(select(Entry.change).where(Entry.deed == Deed.CHANGE, Entry.row == str(who.id))).all()
+    assert {"unlocked": True} in told
+    assert {"sessions ended": 1} in told
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge · Windows"),
+        ("Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Safari/537.36 MicroMessenger/8.0", "WeChat · Android"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 15) Version/18 Safari/605", "Safari · macOS"),
+    ],
+)
+def test_browsers_are_told_in_words(agent, words):
+    assert sessions.in_words(agent) == words

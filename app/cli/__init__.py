@@ -37,6 +37,7 @@ from app.cli.proofs import add_proofs, licence_word, seal_word
 from app.cli.retention import add_retention
 from app.cli.rolebook import write_rolebook
 from app.cli.rotation import add_rotation
+from app.cli.ukeys import add_ukeys
 from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
 from app.db import db
 from app.demo import fill
@@ -45,7 +46,8 @@ from app.errors import HouseError
 from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.identity import parse_credit_code
-from app.login.password import find, normal, weaknesses
+from app.login.password import find, normal
+from app.login.policy import least, weaknesses
 from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
@@ -110,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         "--console", action="store_true", help="show them here instead of writing ANGUAN_HOME/messages.jsonl"
     )
     add_proofs(add)
+    add_ukeys(add)
     add_rotation(add)
     add_retention(add)
     add_diary(add)
@@ -505,7 +508,7 @@ def _enterprise(session: Session, uscc: str) -> Enterprise:
 
 def _one_time_password(name: str, office: Office) -> str:
     """Random, and good enough by our own rules."""
-    length = max(12, office.password_length)
+    length = max(12, least(office))
     while True:
         password = secrets.token_urlsafe(length)[:length]
         if not list(weaknesses(password, name, office)):

@@ -7,22 +7,23 @@ without ending its sessions in the same flush (``visits``); bulk statements on a
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import flash, request
 from flask import session as cookie
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import login_user, logout_user
-from sqlalchemy import event, inspect
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, event, inspect, select
+from sqlalchemy.orm import InstanceState, Session
 
 from app import audit, challenges, clock, desk, visits
 from app.appointments import conflict, roles_of
 from app.clock import office_day, office_time
 from app.errors import NotAllowed, Refusal, Unmet
+from app.gatebook import PastPassword
 from app.keyring import keyring
-from app.login import presession
+from app.login import policy, presession
 from app.models import Account, Enterprise
 from app.vocabulary import ChallengeKind, Deed, Ending, Registration, Role, Way
 
@@ -58,6 +59,9 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
     """
     if refusals := tuple(objections(proof.account)):
         raise NotAdmitted(refusals)
+    if proof.way is Way.PASSWORD and policy.lapsed(proof.account, desk.office(), at=at):
+        sentence = _("This one-time password was not used in time and opens nothing any more. Please ask for a new one.")
+        raise NotAdmitted([Refusal("one-time-lapsed", sentence)])
     if proof.way is Way.PASSWORD and visits.owes_second(proof.account, desk.office()):
         browser, kind = presession.open_browser(), ChallengeKind.SECOND
         challenges.void(session, kind, browser=browser)
@@ -79,8 +83,8 @@ def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: dat
     account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
     how = {"way": proof.way.value, **proof.shown} | ({"second": second.value} if second else {})
     audit.note(session, account.get_full_name(), Deed.SIGN_IN, account, change=how, at=at, address=address)
-    strong = second is not None or proof.way in STRONG
-    open_session(session, account, proof.way, at=at, address=address, strong=strong)
+    strong_at = at if second is not None or proof.way in STRONG else None
+    open_session(session, account, proof.way, at=at, address=address, strong_at=strong_at)
 
 
 def password_mark(account: Account) -> str:
@@ -108,11 +112,13 @@ def _objections_to_the_way(proof: Proof) -> Iterator[Refusal]:
         yield OPERATES
 
 
-def open_session(session: Session, account: Account, way: Way, *, at: datetime, address: str, strong: bool = False) -> None:
+def open_session(
+    session: Session, account: Account, way: Way, *, at: datetime, address: str, strong_at: datetime | None = None
+) -> None:
     """Give the browser a new cookie; nothing of the old one survives but ``KEPT``. The caller commits."""
     agent = request.user_agent.string
     key, replaced = visits.begin(
-        session, account, way, at=at, office=desk.office(), address=address, agent=agent, strong=strong
+        session, account, way, at=at, office=desk.office(), address=address, agent=agent, strong_at=strong_at
     )
     close_cookie()
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
@@ -177,6 +183,9 @@ def objections_of(enterprise: Enterprise | None) -> Iterator[Refusal]:
 
 @event.listens_for(Session, "before_flush")
 def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
+    for thing in [*session.new, *session.dirty]:
+        if isinstance(thing, Account) and _has_changed(thing, ("password",)):
+            _remember_password(session, thing)
     for thing in list(session.dirty):
         if isinstance(thing, Account):
             why = next((why for why, names in ENDING.items() if _has_changed(thing, names)), None)
@@ -184,6 +193,27 @@ def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
                 visits.end_all(session, thing.id, why, at=_moment_of(session))
         elif isinstance(thing, Enterprise) and _has_changed(thing, ("registration",)):
             visits.end_of_enterprise(session, thing.id, Ending.ENTERPRISE, at=_moment_of(session))
+
+
+def _remember_password(session: Session, account: Account) -> None:
+    """Since when it has been this one, and which one it was before; whoever wrote it."""
+    at, state = _moment_of(session), cast(InstanceState[Any], inspect(account))
+    before = state.attrs["password"].history.deleted
+    if account.id is not None and before and before[0]:
+        old = PastPassword(account_id=account.id, hash=before[0], set_at=account.password_set_at or at)
+        session.add(old)
+        newest = select(PastPassword.id).where(PastPassword.account_id == account.id)
+        newest = newest.order_by(PastPassword.set_at.desc(), PastPassword.id.desc())
+        newest = newest.limit(policy.REMEMBERED - 2)  # beside the present one, and the one that becomes a past one now
+        gone = delete(PastPassword).where(PastPassword.account_id == account.id, PastPassword.id.not_in(newest))
+        session.execute(gone.execution_options(synchronize_session=False))
+    account.password_set_at = at
+
+
+def past_passwords(session: Session, account_id: int) -> list[str]:
+    """The hashes an account had before its present one, the latest first."""
+    kept = select(PastPassword.hash).where(PastPassword.account_id == account_id).order_by(PastPassword.set_at.desc())
+    return list(session.scalars(kept.limit(policy.REMEMBERED - 1)))
 
 
 def _moment_of(session: Session) -> datetime:

@@ -19,12 +19,12 @@ from app.db import db
 from app.errors import HouseError, Stale
 from app.forms import HouseForm, MobileField, Required, SecretTextField, TextField, TextLength
 from app.gatebook import Challenge
-from app.login import codes, password, picture, presession
-from app.login.admit import objections
-from app.login.security import landing, set_password
+from app.login import codes, password, picture, policy, presession
+from app.login.admit import objections, past_passwords
+from app.login.security import landing, names_of, set_password
 from app.login.sms import CODE_INPUT, at_their_fields, code_parts, send_code, with_patience
 from app.models import Account
-from app.vocabulary import ChallengeKind, ChallengeState, Deed, Role
+from app.vocabulary import ChallengeKind, ChallengeState, Deed, PasswordProfile, Role
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
@@ -124,10 +124,16 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         return make_response(page, 422 if form.is_submitted() else 200)
 
     def _weak(self, form: NewPasswordForm, account: Account) -> bool:
-        for fault in password.weaknesses(form.password.data, account.username, desk.office()):
+        plain, office = form.password.data, desk.office()
+        for fault in policy.weaknesses(plain, account.username, office, also=names_of(account)):
             form.password.errors = [*form.password.errors, str(fault.sentence)]
         if form.password.data != form.again.data:
             form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
+        if not form.errors and office.password_profile is PasswordProfile.MLPS3:
+            past = past_passwords(db.session(), account.id)
+            if password.reused(account, past, plain):
+                said = gettext("You have had this password before. Please choose another one.")
+                form.password.errors = [*form.password.errors, said]
         return bool(form.errors)
 
     def _renew(self, asked: Challenge, account: Account, plain: str) -> None:

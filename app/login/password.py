@@ -4,9 +4,12 @@ Law: a guess is charged before it is looked at, in a transaction of its own. Unk
 give the same answer after the same work, so none of them can be told from the others.
 """
 
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 
 from flask import current_app
@@ -17,17 +20,21 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app import throttle
 from app.config import Office
-from app.errors import HouseError, Refusal, TooMany
+from app.errors import HouseError, TooMany
 from app.identity import fold_user_name
 from app.login.admit import Proof
+from app.login.policy import LONGEST, one_form
 from app.models import Account
 from app.vocabulary import Way
 
 GUESSES_PER_ADDRESS = 30
+GUESSES_PER_NEIGHBOURHOOD = 100  # /24, or /48
 ADDRESS_WINDOW = 15 * 60
-LONGEST = 128  # hashing what is longer would cost us more than the sender
-SHORTEST_NAME = 3  # a password may well hold the user name "a"
-CLASSES = 3  # of: small letters, capitals, digits, other marks
+FLOOD, FLOOD_WINDOW = 1000, 5 * 60  # wrong passwords in the whole house, from which on a picture code is asked for as well
+WAIT = 10  # seconds for a free place to hash in
+# Hashing takes a core for itself; a flood of sign-ins shall leave the others to whoever is at work.
+_hashing = BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
+SIEGE = "sign-in-failed:everywhere"
 MARKS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of one-time passwords: none that look alike
 
 
@@ -55,15 +62,16 @@ def prove(
     ``session`` must not have begun a transaction: the charges are written beside it, and it is rolled back on the way.
     """
     name = normal(username)
-    throttle.hit(engine, _place(address), limit=GUESSES_PER_ADDRESS, seconds=ADDRESS_WINDOW, at=at)
+    charge_address(engine, address, at=at)
     resting = _charge(engine, guess_key(name), office, at)
     account = find(session, name)
     stored = account.password if account is not None and not resting else None
     session.rollback()  # nobody shall wait for a lock of ours while we hash
     if not matches(stored, password):
+        _count_failure(engine, at)
         raise WrongPassword(office)
     throttle.clear(engine, guess_key(name))
-    throttle.refund(engine, _place(address), seconds=ADDRESS_WINDOW, at=at)
+    refund_address(engine, address, at=at)
     account = find(session, name)
     if account is None or account.password != stored:  # changed while we hashed
         raise WrongPassword(office)
@@ -96,7 +104,12 @@ def find(session: Session, username: str) -> Account | None:
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether this is the password of that hash. Costs one hash in any case, so that time tells nothing."""
-    fits = check_password_hash(stored or dummy(), password[:LONGEST])
+    if not _hashing.acquire(timeout=WAIT):
+        raise TooMany(_("Very many people are signing in at the moment. Please try again in a minute."))
+    try:
+        fits = check_password_hash(stored or dummy(), one_form(password[:LONGEST]))
+    finally:
+        _hashing.release()
     return fits and stored is not None and bool(password.strip("\0")) and len(password) <= LONGEST
 
 
@@ -115,38 +128,38 @@ def dummy() -> str:
 
 def hashed(password: str) -> str:
     """As it may lie in the store: scrypt, unless the configuration says otherwise."""
-    return generate_password_hash(password, current_app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt"))
+    return generate_password_hash(one_form(password), current_app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt"))
 
 
-def weaknesses(password: str, username: str, office: Office) -> Iterator[Refusal]:
-    """Everything that speaks against a new password; nothing is consent."""
-    if not office.password_length <= len(password) <= LONGEST:
-        yield Refusal(
-            "password-length",
-            _("A password has %(least)s to %(most)s characters.", least=office.password_length, most=LONGEST),
-            "password",
-        )
-    if sum(_classes(password)) < CLASSES:
-        yield Refusal(
-            "password-classes",
-            _("Use at least three of these four: small letters, capital letters, digits, other marks."),
-            "password",
-        )
-    if len(normal(username)) >= SHORTEST_NAME and normal(username) in normal(password):
-        yield Refusal("password-holds-name", _("The password must not contain the user name."), "password")
+def reused(account: Account, past: Iterable[str], password: str) -> bool:
+    """Whether this is the present password or one of the ``past`` hashes. Costs one hash for each."""
+    return any(matches(stored, password) for stored in (account.password, *past) if stored)
 
 
-def _classes(password: str) -> tuple[bool, ...]:
-    return (
-        any(mark.islower() for mark in password),
-        any(mark.isupper() for mark in password),
-        any(mark.isdigit() for mark in password),
-        any(not mark.isalnum() for mark in password),
-    )
+def charge_address(engine: Engine, address: str, *, at: datetime) -> None:
+    """Every guess at the gate counts against the address and its neighbourhood, whichever way in it tries."""
+    for key, limit in _places(address):
+        throttle.hit(engine, key, limit=limit, seconds=ADDRESS_WINDOW, at=at)
 
 
-def _place(address: str) -> str:
-    return f"sign-in-from:{throttle.origin(address)}"
+def refund_address(engine: Engine, address: str, *, at: datetime) -> None:
+    for key, _limit in _places(address):
+        throttle.refund(engine, key, seconds=ADDRESS_WINDOW, at=at)
+
+
+def under_siege(engine: Engine, *, at: datetime) -> bool:
+    """Whether so many guess, from wherever, that a person must show to be one. It slows; it shuts nobody out."""
+    return throttle.peek(engine, SIEGE, seconds=FLOOD_WINDOW, at=at) >= FLOOD
+
+
+def _count_failure(engine: Engine, at: datetime) -> None:
+    with suppress(TooMany):
+        throttle.hit(engine, SIEGE, limit=FLOOD, seconds=FLOOD_WINDOW, at=at)
+
+
+def _places(address: str) -> tuple[tuple[str, int], ...]:
+    near = f"sign-in-near:{throttle.neighbourhood(address)}"
+    return (f"sign-in-from:{throttle.origin(address)}", GUESSES_PER_ADDRESS), (near, GUESSES_PER_NEIGHBOURHOOD)
 
 
 def _charge(engine: Engine, key: str, office: Office, at: datetime) -> bool:

@@ -23,18 +23,23 @@ from app import audit, desk, visits
 from app.db import db
 from app.errors import HouseError, NotAllowed, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
-from app.login import password, presession
-from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session
+from app.login import password, policy, presession
+from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session, past_passwords
 from app.login.roles import ANONYMOUS
 from app.login.second import SecondView
+from app.login.sessions import SessionsView
 from app.models import Account
 from app.screens.shelter import own_page
-from app.vocabulary import Deed, Ending, Way
+from app.vocabulary import Deed, Ending, PasswordProfile, Way
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-READER_POSTS = ANONYMOUS.keys() | {"query", "VisitsView.end"}  # a session by text message: what passers-by may, and leaving
+READER_POSTS = ANONYMOUS.keys() | {
+    "query",
+    "SessionsView.end",
+    "SessionsView.end_others",
+}  # a session by text message: what passers-by may, and leaving
 
 
 class OnlyReads(NotAllowed):
@@ -149,11 +154,15 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
             flash(gettext("The password has been changed."), "success")
             return redirect(landing(request.args.get("next", "")))
         status = 422 if form.is_submitted() else 200
-        forced, office = bool(current_user.must_change_password), desk.office()
-        form.password.description = gettext(
-            "%(least)s to %(most)s characters, at least three of: small letters, capital letters, digits, other marks.",
-            least=office.password_length, most=password.LONGEST,
-        )  # fmt: skip
+        forced = bool(current_user.must_change_password)
+        form.password.description = policy.hint(desk.office())
+        if not forced and policy.expired(current_user, desk.office(), at=desk.moment()):
+            flash(
+                gettext(
+                    "Your password has been the same for %(n)s days. Please choose a new one.", n=desk.office().password_days
+                ),
+                "warning",
+            )
         page = self.render_template(
             "login/first_password.html" if forced else "login/password.html",
             title=gettext("Change password"), form=form, forced=forced, username=current_user.username,
@@ -164,8 +173,8 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         """True if the password is a new one now. Otherwise the form says what stands against it."""
         session, at, office = db.session(), desk.moment(), desk.office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
-        way, strong = g.visit.way, g.visit.strong_at is not None
-        faults = list(password.weaknesses(form.password.data, name, office))
+        way, strong_at = g.visit.way, g.visit.strong_at
+        faults = list(policy.weaknesses(form.password.data, name, office, also=names_of(current_user)))
         form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
         if form.password.data != form.again.data:
             form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
@@ -178,9 +187,16 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
             form.old.errors = [gettext("The present password is wrong, or was wrong too often.")]
             return False
         account = session.get_one(Account, account_id)
+        past = past_passwords(session, account_id) if office.password_profile is PasswordProfile.MLPS3 else []
+        session.rollback()  # nobody shall wait for a lock of ours while we hash
+        if past and password.reused(account, past, form.password.data):
+            said = gettext("You have had this password before. Please choose another one.")
+            form.password.errors = [*form.password.errors, said]
+            return False
+        account = session.get_one(Account, account_id, with_for_update=True)
         account.password, account.must_change_password = password.hashed(form.password.data), False
         session.flush()  # which ends every session, this one too
-        open_session(session, account, way, at=at, address=desk.address(), strong=strong)
+        open_session(session, account, way, at=at, address=desk.address(), strong_at=strong_at)
         session.commit()
         return True
 
@@ -198,6 +214,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
         self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
         self.appbuilder.add_view_no_menu(OwnPasswordView)
         self.appbuilder.add_view_no_menu(SecondView)
+        self.appbuilder.add_view_no_menu(SessionsView)
         current_app.after_request(presession.write)
         current_app.jinja_env.globals.update(
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
@@ -239,7 +256,10 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
             if request.method not in READS and request.endpoint not in READER_POSTS:
                 raise OnlyReads
             return None
-        if request.endpoint in OPEN_TO_ALL_STATES or not current_user.must_change_password:
+        if request.endpoint in OPEN_TO_ALL_STATES:
+            return None
+        old = g.visit.way is Way.PASSWORD and policy.expired(current_user, desk.office(), at=desk.moment())
+        if not current_user.must_change_password and not old:
             return None
         wish = request.path if request.method == "GET" else None
         return redirect(url_for("OwnPasswordView.change", next=wish), 303)
@@ -323,6 +343,12 @@ def set_password(account: Account, plain: str, *, must_change: bool) -> None:
 def landing(wish: str) -> str:
     """Where to go after signing in: the page that was asked for, if it is one of this house that opens by GET."""
     return own_page(wish) or "/"
+
+
+def names_of(account: Account) -> tuple[str, ...]:
+    """Whoever guesses begins with these."""
+    firm = account.enterprise
+    return (account.get_full_name(), *((firm.name, firm.uscc) if firm is not None else ()))
 
 
 def _told_once() -> Ending | None:

@@ -1,14 +1,18 @@
-"""Words that open an account once: shown to whoever may hand them out, and changed by the holder at the first sign-in."""
+"""What an administrator does to an account at the gate: a new one-time word, no more rest, every session ended.
+
+Law: whose account it is to do so, ``appointments.may_reset`` says; each deed stands in the diary and commits.
+"""
 
 from flask import flash
 from flask_babel import gettext
 
-from app import throttle
+from app import audit, desk, throttle, visits
 from app.db import db
 from app.login.password import guess_key, one_time_password
 from app.login.security import set_password
 from app.models import Account
 from app.screens import Link
+from app.vocabulary import Deed, Ending
 
 
 def hand_out_password(account: Account) -> None:
@@ -26,6 +30,37 @@ def reset_password(account: Account) -> None:
     throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
 
 
-def reset_link(account: Account, url: str) -> Link:
-    sure = gettext("Give %(name)s a new one-time password? Every session of the account ends.", name=account.get_full_name())
-    return Link(gettext("Reset password"), url, post=True, confirm=sure)
+def unlock(account: Account) -> None:
+    """After too many wrong passwords: it may be tried again at once; commits."""
+    name, guesses = account.get_full_name(), guess_key(account.username)
+    _note(account, "lock")
+    db.session.commit()
+    throttle.clear(db.engine, guesses)
+    flash(gettext("%(name)s may try to sign in again.", name=name), "success")
+
+
+def end_sessions(account: Account) -> None:
+    """Everywhere at once; the account may sign in again; commits."""
+    name = account.get_full_name()
+    visits.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=desk.moment())
+    _note(account, "sessions")
+    db.session.commit()
+    flash(gettext("Every session of %(name)s has ended.", name=name), "success")
+
+
+def _note(account: Account, what: str) -> None:
+    """Neither counts of wrong passwords nor sessions are rows that the diary watches."""
+    change = {what: ["there", "ended"]}
+    audit.note(db.session(), "", Deed.CHANGE, account, change=change, at=desk.moment(), address=desk.address())
+
+
+def deed_links(account: Account, reset: str, unlock: str, end: str) -> list[Link]:
+    """The three buttons; what cannot be undone asks first."""
+    name = account.get_full_name()
+    anew = gettext("Give %(name)s a new one-time password? Every session of the account ends.", name=name)
+    ended = gettext("End every session of %(name)s? What was typed there and not saved is lost.", name=name)
+    return [
+        Link(gettext("Reset password"), reset, post=True, confirm=anew),
+        Link(gettext("Unlock"), unlock, post=True),
+        Link(gettext("End sessions"), end, post=True, confirm=ended),
+    ]

@@ -4,6 +4,7 @@ Law: a key in a file can be copied, so it is no UKey; production refuses to make
 """
 
 import re
+import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from app.ukey.trust import examine, keep, pin, trusted
 AUTHORITY = "authority"
 TITLE = "演示数字证书机构 Demonstration only, no legal force"
 AUTHORITY_YEARS, KEY_YEARS = 20, 1
+DIGITS = "0123456789"
 SIGNS = hashes.SHA256()
 
 
@@ -64,6 +66,14 @@ def make(folder: Path, name: str, holder: str, pin_: str, *, at: datetime, days:
     put_file(folder / "keys" / f"{name}.p12", locked, once=True)
     put_file(folder / "keys" / f"{name}.pem", made.public_bytes(Encoding.PEM))  # what anybody may see without the PIN
     return made
+
+
+def fresh_pin() -> str:
+    return "".join(secrets.choice(DIGITS) for _each in range(8))
+
+
+def bytes_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
 
 
 def revoke(folder: Path, name: str, *, at: datetime) -> None:

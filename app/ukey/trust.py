@@ -24,6 +24,9 @@ LARGEST_LIST = 20 * 1024 * 1024
 AHEAD = timedelta(minutes=5)  # so far another clock may be before ours
 
 
+UNREADABLE = _("This file holds no certificate that can be read (PEM or DER is wanted).")
+
+
 class BadAuthority(HouseError):
     """A file that is no authority's certificate, or none that is pinned."""
 
@@ -104,13 +107,22 @@ def _read(
     return MappingProxyType(authorities), MappingProxyType(mine)
 
 
-def pin(folder: Path, data: bytes) -> list[str]:
-    """Believe the authorities of this file (PEM or DER) from now on; their digests."""
+def read_chain(data: bytes) -> list[bytes]:
+    """The certificates of a file, PEM or DER, each in DER."""
     try:
         found = x509.load_pem_x509_certificates(data) if b"-----BEGIN" in data else [x509.load_der_x509_certificate(data)]
+    except ValueError:
+        raise BadAuthority(UNREADABLE) from None
+    return [one.public_bytes(Encoding.DER) for one in found]
+
+
+def pin(folder: Path, data: bytes) -> list[str]:
+    """Believe the authorities of this file (PEM or DER) from now on; their digests."""
+    found = [x509.load_der_x509_certificate(one) for one in read_chain(data)]
+    try:
         digests = {digest_of(one): one for one in found if may_issue(one)}
     except (ValueError, UnsupportedAlgorithm, TypeError):
-        raise BadAuthority(_("This file holds no certificate that can be read (PEM or DER is wanted).")) from None
+        raise BadAuthority(UNREADABLE) from None
     if len(digests) != len(found):
         raise BadAuthority(_("This is no certificate of an authority: it may not issue others. Nothing was changed."))
     _make(folder / "trust")

@@ -1,5 +1,7 @@
 """gate"""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -85,7 +87,7 @@ def upgrade() -> None:
     sa.Column('ended_why', sa.String(length=30), nullable=True),
     sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('agent', sa.String(length=200), nullable=False, comment='the browser, as it calls itself'),
-    sa.CheckConstraint("ended_why IN ('signed_out', 'password_changed', 'account_changed', 'role_changed', 'switched_off', 'enterprise', 'replaced', 'idle', 'too_old', 'revoked', 'ended_by_self', 'ended_by_admin')", name='ck_visit_ended_why'),
+    sa.CheckConstraint("ended_why IN ('signed_out', 'password_changed', 'account_changed', 'role_changed', 'switched_off', 'enterprise', 'replaced', 'idle', 'too_old', 'revoked', 'identity_removed', 'ended_by_self', 'ended_by_admin')", name='ck_visit_ended_why'),
     sa.CheckConstraint('(ended_at IS NULL) = (ended_why IS NULL)', name='ck_visit_ended_iff_said_why'),
     sa.CheckConstraint("way IN ('password', 'licence', 'certificate', 'sms_code')", name='ck_visit_way'),
     sa.ForeignKeyConstraint(['account_id'], ['ab_user.id'], name='fk_visit_account'),
@@ -98,6 +100,9 @@ def upgrade() -> None:
     with op.batch_alter_table('ab_user', schema=None) as batch_op:
         batch_op.add_column(sa.Column('password_set_at', sa.DateTime(), nullable=True))
         batch_op.drop_column('session_version')  # the rows of visit say it
+
+    known = sa.table('ab_user', sa.column('password_set_at', sa.DateTime()))
+    op.execute(known.update().values(password_set_at=datetime.now(UTC).replace(tzinfo=None)))  # as long as we know
 
     with op.batch_alter_table('enterprise', schema=None) as batch_op:
         batch_op.add_column(sa.Column('registration_note', sa.String(length=200), server_default='', nullable=False, comment='why it was rejected'))

@@ -1,0 +1,211 @@
+"""数字证书登录: the key of a certificate signs what we gave out, by an agent on the desk or in the TLS of the proxy.
+
+Law: a challenge is used up before its answer is looked at; what is checked is ``ukey.proof``'s business, who it is
+``ukey.keeping``'s. A PIN goes from the page to the agent and never here.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from hmac import compare_digest
+from ssl import PEM_cert_to_DER_cert
+from urllib.parse import unquote, urlsplit
+
+from flask import g, jsonify, make_response, redirect, request
+from flask_appbuilder import BaseView, expose
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import audit, challenges, desk, throttle
+from app.db import db
+from app.errors import HouseError, NotFound, TooMany
+from app.login import presession
+from app.login.admit import Proof, admit
+from app.login.security import landing
+from app.models import Account
+from app.ukey import keeping, proof
+from app.ukey.proof import CertIdentity, NotProved
+from app.ukey.trust import Trust, trusted
+from app.vocabulary import ChallengeKind, ChallengeState, Deed, Way
+
+LASTS = timedelta(seconds=90)  # the PIN has been typed when it begins
+TRIES, WINDOW = 60, 15 * 60  # challenges and answers of one address; a sign-in takes two
+SECRET_HEADER = "X-UKey-Proxy-Secret"  # noqa: S105 - a header's name
+
+
+# --- one signature ------------------------------------------------------------------------------------------
+
+
+def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
+    """A fresh challenge for this browser, as the page's script wants it: its number, and the words to be signed. Commits."""
+    session, at = db.session(), desk.moment()
+    session.rollback()
+    try:
+        _count()
+    except TooMany as no:
+        return make_response(jsonify(sentence=str(no)), no.status)
+    browser = presession.open_browser()
+    made = challenges.begin(
+        session, kind, browser, at=at, lasts=LASTS, account_id=account_id, address=desk.address()
+    )  # fmt: skip
+    words = proof.statement(kind, _site(), made.id, made.nonce, made.expires_at)
+    answer = jsonify(number=made.id, words=b64encode(words).decode())
+    session.commit()
+    return answer
+
+
+def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
+    """Who has signed the challenge whose answer was posted. It is used up, and that is committed, whatever comes of it."""
+    session, at, browser = db.session(), desk.moment(), presession.browser()
+    session.rollback()
+    _count()
+    number = request.form.get("number", "")[:32]
+    over = NotProved(_("The time for signing is over. Please press the button again."), code="challenge-over")
+    try:
+        challenge = challenges.own(session, number, kind, browser)
+    except NotFound:
+        raise over from None
+    words, whose = proof.statement(kind, _site(), number, challenge.nonce, challenge.expires_at), challenge.account_id
+    session.rollback()
+    taken = challenges.advance(
+        session, number, kind, ChallengeState.NEW, ChallengeState.CONSUMED, at=at, browser=browser
+    )  # fmt: skip
+    session.commit()
+    if not taken or whose != account_id:
+        raise over
+    signature, chain = _decoded(request.form.get("signature", "")), map(_decoded, request.form.getlist("chain"))
+    return proof.verify(words, signature, list(chain), trust(), at=at)
+
+
+def shown_by_proxy() -> CertIdentity:
+    """Whose certificate the proxy saw in its TLS. Believed only with the secret that it shares with us."""
+    db.session().rollback()
+    _count()
+    return proof.examine(_from_proxy(), trust(), at=desk.moment())
+
+
+def by_proxy() -> bool:
+    """Whether certificates are taken from a proxy here."""
+    return bool(desk.settings().ukey_tls_secret and desk.settings().trusted_proxies)
+
+
+def trust() -> Trust:
+    return trusted(desk.settings().ukeys, required=desk.office().crl_required)
+
+
+def connects() -> str:
+    """The agent's address. The page on which it is asked may connect to it, and to nothing else that is not ours."""
+    agent = desk.settings().ukey_agent
+    g.more_policy = f"; connect-src 'self' {agent}"
+    return agent
+
+
+def _count() -> None:
+    throttle.hit(
+        db.engine, f"certificate-from:{throttle.origin(desk.address())}", limit=TRIES, seconds=WINDOW, at=desk.moment()
+    )
+
+
+def _site() -> str:
+    parts = urlsplit(request.host_url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise NotProved(_("The certificate cannot be read."), code="certificate-unreadable") from None
+
+
+def _from_proxy() -> Sequence[bytes]:
+    settings = desk.settings()
+    said, given = request.headers.get(SECRET_HEADER, ""), request.headers.get(settings.ukey_tls_header, "")
+    none = NotProved(_("The proxy has seen no certificate of yours."), code="no-certificate")
+    if not by_proxy() or not compare_digest(said.encode(), settings.ukey_tls_secret.encode()):
+        raise none
+    try:
+        return [PEM_cert_to_DER_cert(unquote(given).strip())]
+    except ValueError:
+        raise none from None
+
+
+# --- the gate -----------------------------------------------------------------------------------------------
+
+
+class CertificateView(BaseView):  # type: ignore[misc]
+    """The way in by a certificate. What was signed comes back as an ordinary form, so a refusal is an ordinary page."""
+
+    route_base = "/login/certificate"
+    default_view = "gate"
+
+    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    def gate(self) -> Response:
+        if request.method == "POST":
+            return self._way_in(lambda: proved(ChallengeKind.CERTIFICATE))
+        return redirect(landing(request.args.get("next", ""))) if current_user.is_authenticated else self._page()
+
+    @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
+    def start(self) -> Response:
+        return give_out(ChallengeKind.CERTIFICATE)
+
+    @expose("/tls", methods=["POST"])  # type: ignore[untyped-decorator]
+    def tls(self) -> Response:
+        return self._way_in(shown_by_proxy)
+
+    @expose("/driver", methods=["GET"])  # type: ignore[untyped-decorator]
+    def driver(self) -> Response:
+        settings = desk.settings()
+        page = self.render_template(
+            "login/ukey_help.html", title=gettext("How to sign in with a certificate"),
+            driver=settings.ukey_driver_url, agent=settings.ukey_agent,
+        )  # fmt: skip
+        return make_response(page)
+
+    def _way_in(self, shown: Callable[[], CertIdentity]) -> Response:
+        try:
+            self._sign_in(shown)
+        except HouseError as no:
+            return self._page(no, status=no.status)
+        return redirect(landing(request.args.get("next", "")))
+
+    def _sign_in(self, shown: Callable[[], CertIdentity]) -> None:
+        session, at, address = db.session(), desk.moment(), desk.address()
+        account, known = None, None
+        try:
+            known = shown()
+            account = keeping.account_of(session, known)
+            admit(session, Proof(account, Way.CERTIFICATE), at=at, address=address)
+        except HouseError as no:
+            session.rollback()
+            if not isinstance(no, TooMany):
+                _note_failure(account, known, no)
+            raise
+        session.commit()
+
+    def _page(self, no: HouseError | None = None, *, status: int = 200) -> Response:
+        page = self.render_template(
+            "login/certificate.html",
+            title=gettext("Sign in"),
+            refusals=no.refusals if no is not None else (),
+            sent_here="next" in request.args and request.method == "GET",
+            agent=connects(), driver=desk.settings().ukey_driver_url, by_proxy=by_proxy(),
+        )  # fmt: skip
+        answer = make_response(page, status)
+        answer.headers["Cache-Control"] = "no-store"
+        if isinstance(no, TooMany):
+            answer.headers["Retry-After"] = str(no.retry_after)
+        return answer
+
+
+def _note_failure(account: Account | None, known: CertIdentity | None, no: HouseError) -> None:
+    """One line: why, and which certificate, where one was proved. Names on it are not written down."""
+    session = db.session()
+    name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
+    change = {"way": Way.CERTIFICATE.value, "why": [refusal.code for refusal in no.refusals]}
+    if known is not None:
+        change["certificate"] = f"{known.issuer[:16]}:{known.subject}"
+    audit.note(session, name, Deed.SIGN_IN_FAILED, Account, row, change, at=desk.moment(), address=desk.address())
+    session.commit()

@@ -1,0 +1,191 @@
+"""Which certificate opens which account: everybody's own page, and the administrator's screen.
+
+Law: an enterprise's clerk binds with a signature and the account's password; officers' certificates are bound by whoever
+manages accounts, from a file. What is removed ends the sessions of the account.
+"""
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+from flask import flash, make_response, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_login import current_user
+from sqlalchemy.exc import IntegrityError
+from werkzeug.wrappers import Response
+
+from app import desk, visits
+from app.db import db
+from app.errors import HouseError, NotFound
+from app.forms import HouseForm, Required, TextField, UploadField
+from app.gatebook import Identity
+from app.login import password
+from app.login.certificate import connects, give_out, proved, trust
+from app.models import Account
+from app.screens import Screen, SelInterface
+from app.screens.datamodel import as_id
+from app.screens.screen import door
+from app.ukey import keeping, proof
+from app.ukey.proof import CertIdentity
+from app.ukey.trust import read_chain
+from app.vocabulary import ChallengeKind, Ending, IdentityKind, Role
+
+TAKEN = _("This certificate is bound already, to this account or another.")
+
+
+class OwnCertificateView(BaseView):  # type: ignore[misc]
+    route_base = "/own-certificates"
+    class_permission_name = "OwnCertificates"
+    default_view = "mine"
+
+    @door("/")
+    def mine(self) -> Response:
+        return self._page()
+
+    @door("/start", "POST")
+    def start(self) -> Response:
+        return give_out(ChallengeKind.CERTIFICATE_BIND, desk.actor().id)
+
+    @door("/bind", "POST")
+    def bind(self) -> Response:
+        session, at, who = db.session(), desk.moment(), desk.actor()
+        who.demand(Role.ENTERPRISE_CLERK)
+        try:
+            self._demand_password()
+            known = proved(ChallengeKind.CERTIFICATE_BIND, who.id)
+            keeping.bind(session, current_user.id, known, by=who.name, at=at)
+            session.commit()
+        except IntegrityError:  # somebody bound it in the meantime
+            session.rollback()
+            return self._page(HouseError(TAKEN, code="certificate-taken"))
+        except HouseError as no:
+            session.rollback()
+            return self._page(no)
+        flash(gettext("The certificate is bound. From now on you can sign in with it."), "success")
+        return redirect(url_for("OwnCertificateView.mine"))
+
+    @door("/remove", "POST")
+    def remove(self) -> Response:
+        session, who = db.session(), desk.actor()
+        who.demand(Role.ENTERPRISE_CLERK)
+        found = session.get(Identity, as_id(request.form.get("rowid", "")) or 0)
+        if found is None or found.account_id != who.id or found.kind is not IdentityKind.CERTIFICATE:
+            raise NotFound
+        session.delete(found)
+        visits.end_all(session, found.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
+        session.commit()
+        flash(gettext("The certificate has been removed. Please sign in again."), "success")
+        return redirect(url_for("SignInView.login"))
+
+    def _demand_password(self) -> None:
+        """Whoever found a screen unlocked shall not make a way in of their own."""
+        session, me = db.session(), current_user
+        name, stored = me.username, me.password
+        session.rollback()
+        typed = request.form.get("password", "")
+        if not password.confirm(db.engine, name, stored, typed, office=desk.office(), at=desk.moment()):
+            raise HouseError(_("The present password is wrong, or was wrong too often."), code="wrong-password")
+
+    def _page(self, no: HouseError | None = None) -> Response:
+        who = desk.actor()
+        page = self.render_template(
+            "login/own_certificates.html",
+            title=gettext("My certificates"), held=keeping.bound_to(db.session(), current_user.id), today=desk.today(),
+            may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=connects(), username=current_user.username,
+            refusals=no.refusals if no is not None else (),
+        )  # fmt: skip
+        return make_response(page, no.status if no is not None else 200)
+
+
+class BindForm(HouseForm):
+    username = TextField(_("User name of the account"), validators=[Required()])
+    file = UploadField(_("Certificate file, without the private key"), accept=(".cer", ".crt", ".pem", ".der"), limit_mb=0.1)
+
+
+class IdentityScreen(Screen):
+    """By what else than a password accounts are known; the administrator binds certificates here, and takes them away."""
+
+    datamodel = SelInterface(Identity, eager=(Identity.account,))
+    route_base = "/certificates-of-accounts"
+    class_permission_name = "Identity"
+    base_permissions = ["can_list", "can_add", "can_delete"]
+    list_title, add_title = _("Certificates of accounts"), _("Bind a certificate")
+    list_columns = ["account", "label", "subject", "not_after", "added_at", "added_by"]
+    sub_columns = {"label": "kind"}
+    search_columns = ["label", "subject", "not_after"]
+    order_columns = ["not_after", "added_at"]
+    base_order = ("added_at", "desc")
+    label_columns = {
+        "account": _("Account"),
+        "label": _("Certificate"),
+        "kind": _("Kind"),
+        "subject": _("Serial number"),
+        "not_after": _("Valid to"),
+        "added_at": _("Bound at"),
+        "added_by": _("Bound by"),
+    }
+
+    def cell(self, column: str, item: Identity) -> object | None:
+        return f"{item.account.get_full_name()}（{item.account.username}）" if column == "account" else None
+
+    def remove(self, item: Identity) -> None:
+        desk.actor().demand(Role.SECURITY_ADMIN)
+        visits.end_all(db.session(), item.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
+        super().remove(item)
+
+    @door("/add", "GET", "POST")
+    def add(self) -> Response:
+        desk.actor().demand(Role.SECURITY_ADMIN)
+        form = BindForm()
+        if request.method == "GET":
+            return self._add_page(form)
+        try:
+            account, chain = self._account(form), self._chain(form)
+            known = proof.examine(chain, trust(), at=desk.moment())
+            if keeping.find(db.session(), known) is not None:
+                raise HouseError(TAKEN, code="certificate-taken", field="file")
+            if not request.form.get("confirm"):
+                return self._add_page(form, account, known, chain)
+            keeping.bind(db.session(), account.id, known, by=desk.actor().name, at=desk.moment())
+            db.session().commit()
+        except IntegrityError:
+            db.session().rollback()
+            form.file.errors = [str(TAKEN)]
+            return self._add_page(form)
+        except HouseError as no:
+            db.session().rollback()
+            field = form.username if no.refusals[0].field == "username" else form.file
+            field.errors = [*field.errors, *(str(refusal.sentence) for refusal in no.refusals)]
+            return self._add_page(form)
+        flash(gettext("The certificate is bound to %(name)s.", name=account.get_full_name()), "success")
+        return redirect(url_for("IdentityScreen.list"))
+
+    @staticmethod
+    def _account(form: BindForm) -> Account:
+        found = password.find(db.session(), form.username.data or "")
+        if found is None:
+            raise HouseError(_("There is no account with this user name."), code="no-account", field="username")
+        return found
+
+    @staticmethod
+    def _chain(form: BindForm) -> list[bytes]:
+        """Of the file; at the second step, when it has been looked at, of the page."""
+        if request.form.get("confirm"):
+            try:
+                return [b64decode(one, validate=True) for one in request.form.getlist("chain")]
+            except ValueError:
+                return []
+        if not form.validate() or form.file.data is None:
+            raise HouseError(_("Please choose a file."), code="no-file", field="file")
+        return read_chain(form.file.data.read())
+
+    def _add_page(
+        self, form: Any, account: Account | None = None, known: CertIdentity | None = None, chain: Any = ()
+    ) -> Response:
+        page = self.render_template(
+            "login/bind_certificate.html", title=self.add_title, form=form, account=account, known=known,
+            chain=[b64encode(one).decode() for one in chain], crumbs=self.crumbs(),
+            suspicious=known is not None and account is not None and account.get_full_name() not in known.holder,
+        )  # fmt: skip
+        return make_response(page, 422 if form.errors else 200)

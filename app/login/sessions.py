@@ -1,0 +1,73 @@
+"""我的会话: where one's own account is signed in, and ending what is not oneself.
+
+Law: everybody sees and ends their own sessions only; one that is another's is not there.
+"""
+
+from flask import flash, g, redirect, url_for
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import no_cache
+from flask_babel import gettext
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import audit, desk, visits
+from app.db import db
+from app.errors import NotFound
+from app.screens.reach import ROW
+from app.vocabulary import Deed, Ending
+
+# What a browser calls itself, in the order in which one hides behind another.
+BROWSERS = (
+    *(("MicroMessenger", "WeChat"), ("360SE", "360"), ("QIHU", "360"), ("QQBrowser", "QQ"), ("Edg", "Edge")),
+    *(("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari")),
+)
+SYSTEM_MARKS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+SYSTEMS = tuple((mark, "macOS" if mark == "Mac OS" else mark) for mark in SYSTEM_MARKS)
+
+
+def in_words(agent: str) -> str:
+    """``Chrome · Windows``; nothing that the browser says is repeated."""
+    known = [next((name for mark, name in marks if mark in agent), "") for marks in (BROWSERS, SYSTEMS)]
+    return " · ".join(filter(None, known)) or gettext("unknown browser")
+
+
+class SessionsView(BaseView):  # type: ignore[misc]
+    """One's own sessions."""
+
+    route_base = "/sessions"
+    default_view = "mine"
+
+    @expose("/")  # type: ignore[untyped-decorator]
+    @no_cache  # type: ignore[untyped-decorator]
+    def mine(self) -> Response:
+        account = current_user._get_current_object()
+        rows = visits.open_of(db.session(), account, desk.office(), at=desk.moment())
+        page = self.render_template(
+            "login/sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
+            most=desk.office().most_sessions,
+        )  # fmt: skip
+        return Response(page)
+
+    @expose(f"/{ROW}number>/end", methods=["POST"])  # type: ignore[untyped-decorator]
+    def end(self, number: int) -> Response:
+        session, at, here = db.session(), desk.moment(), g.visit.id
+        if number == here:
+            return redirect(url_for("SignInView.logout"), 307)
+        if not visits.end(session, current_user.id, number, Ending.ENDED_BY_SELF, at=at):
+            raise NotFound
+        return self._ended(1)
+
+    @expose("/end-others", methods=["POST"])  # type: ignore[untyped-decorator]
+    def end_others(self) -> Response:
+        number = visits.end_all(db.session(), current_user.id, Ending.ENDED_BY_SELF, at=desk.moment(), but=[g.visit.id])
+        return self._ended(number)
+
+    def _ended(self, number: int) -> Response:
+        session, account = db.session(), current_user._get_current_object()
+        how = {"ended": number}
+        audit.note(
+            session, account.get_full_name(), Deed.SIGN_OUT, account, change=how, at=desk.moment(), address=desk.address()
+        )
+        session.commit()
+        flash(gettext("Sessions ended: %(n)s.", n=number), "success")
+        return redirect(url_for("SessionsView.mine"))
