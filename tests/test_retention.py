@@ -208,15 +208,15 @@ def test_twice_is_harmless_and_a_night_broken_off_goes_on(house, session, scan, 
     assert not any(store.has(paper.digest) for paper in papers)
 
 
-def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(house, session, scan, person, store, tmp_path):
-    gone = scan(person_id=person.id, replaced_at=make.NOON)
+def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(house, session, scan, person, tmp_path):
+    gone, store = scan(person_id=person.id, replaced_at=make.NOON), Store(tmp_path / "blobs")
+    os.utime(store.path(store.put(b"scan")), (0, 0))
     with sessionmaker(house.engine).begin() as own:
         assert retention.remove_some(own, DUE.date(), OFFICE, at=DUE).digests == (gone.digest,)
     assert store.has(gone.digest)
-    tools = jobs.Tools(house.engine, None, store, lambda: DUE)
     jobs.enqueue(session, "sweep", "k", {}, at=DUE)
     session.commit()
-    jobs.run_due(tools, jobs.HANDLERS, most=1)
+    jobs.run_due(jobs.Tools(house.engine, None, store, lambda: DUE), jobs.HANDLERS, most=1)
     assert not store.has(gone.digest)
 
 
