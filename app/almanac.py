@@ -23,7 +23,9 @@ from app.db import db
 from app.errors import HouseError, Stale
 from app.forms import ChoiceField, DayField, HouseForm, Required, TextField, TextLength, UploadField
 from app.holidays import Day, YearPreview
+from app.records import CalendarDay
 from app.screens.screen import door
+from app.vocabulary import Deed
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the import
@@ -136,7 +138,9 @@ class CalendarView(BaseView):  # type: ignore[misc]
     @door("/export.xlsx")
     def export(self) -> Response:
         year = _year()
-        data = holidays.year_sheet(holidays.days_of(db.session, year))
+        days = holidays.days_of(db.session, year)
+        data = holidays.year_sheet(days)
+        desk.note_reading(CalendarDay, Deed.EXPORT, list="holidays", rows=len(days), year=year)
         name = gettext("Holidays %(year)s", year=year)
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 

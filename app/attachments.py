@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.clock import office_day
 from app.config import Office
+from app.disclosure import without_numbers
 from app.errors import HouseError, NotFound, Stale
 from app.models import Application, Enterprise, Filing, Paper, Person, Qualification
 from app.scope import Actor, must_reach, reaches
@@ -22,6 +24,19 @@ from app.storage import LIMITS, Store, inspect
 from app.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
 
 Owner = Person | Qualification | Enterprise | Application
+
+
+class PaperRemoved(HouseError):
+    """The paper was there, and its time has passed."""
+
+    status = 410
+    code = "paper-removed"
+
+    def __init__(self, paper: Paper) -> None:
+        assert paper.removed_at is not None  # noqa: S101 - whoever raises this has asked
+        day = office_day(paper.removed_at).isoformat()
+        super().__init__(_("Removed on %(day)s, as its time of keeping had passed", day=day))
+
 
 # which column names the owner, and which kinds it may hand in
 _OWNERS: Mapping[type[Owner], tuple[str, tuple[PaperKind, ...]]] = {
@@ -88,6 +103,8 @@ def _attach(
         _must_take(owner, kind, actor)
     store.screen(data, filename)
     limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
+    # People name a scan after whoever is on it; "*" is in no file's name.
+    filename = without_numbers(filename).replace("*", "_")
     sound = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
     digest = store.put(sound.data)
     papers = []
@@ -165,6 +182,13 @@ def may_open(session: Session, paper_id: int, actor: Actor) -> Paper:
     must_reach(actor, paper)
     assert paper is not None  # noqa: S101 - must_reach has refused None
     return paper
+
+
+def bytes_of(paper: Paper, store: Store) -> bytes:
+    """What was handed in. Raises ``PaperRemoved``, ``FileMissing``."""
+    if paper.removed_at is not None:
+        raise PaperRemoved(paper)
+    return store.read(paper.digest)
 
 
 def _of(owner: Owner) -> ColumnElement[bool]:

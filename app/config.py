@@ -83,6 +83,8 @@ class Office:
     checks_per_hour: int = 2_000  # pairs per address, public counter
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
+    replaced_scan_days: int = 365  # scans that were replaced and are part of no application are kept so long; 0: for ever
+    closed_scan_years: int = 3  # scans of applications refused or given up, from then on; 0: for ever
 
     licence_seconds: int = 120  # for which the code of a business licence sign-in counts
     lock_after: int = 5  # wrong passwords before an account rests
@@ -199,6 +201,8 @@ ADJUSTABLE = (
     Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),
     Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),
     Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
+    Adjustable("replaced_scan_days", Section.QUANTITIES, _("Replaced scans that are part of no application are kept for (0: for ever)"), _OWN, 0, 3650, _("days")),
+    Adjustable("closed_scan_years", Section.QUANTITIES, _("Scans of applications refused or given up are kept for (0: for ever)"), _OWN, 0, 50, _YEARS),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
     Adjustable("licence_seconds", Section.SECURITY, _("The code for a business licence counts for"), _OWN, 30, 300, _("seconds")),

@@ -130,6 +130,13 @@ def aside() -> Iterator[Session]:
         reading.reset(token)
 
 
+def note_export(thing: Any, **what: Any) -> None:
+    """One line in the diary, kept before the sheet goes out; for doors that are asked by POST, whose session may write."""
+    session = db.session()
+    audit.note(session, actor().name, Deed.EXPORT, thing, change=what, at=moment(), address=address())
+    session.commit()
+
+
 def note_reading(thing: Any, deed: Deed = Deed.READ, **what: Any) -> None:
     """One line in the diary: the reader has opened this row in full, or taken it along."""
     with aside() as session:

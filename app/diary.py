@@ -26,7 +26,6 @@ from app.screens import Link, Screen, SelInterface, shown
 from app.screens.query import Box
 from app.screens.screen import door
 from app.sheets import Column, write
-from app.vocabulary import Deed
 
 MOST = 5_000  # lines in one sheet
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -130,10 +129,7 @@ class DiaryScreen(Screen):
         query = self.datamodel.within_reach(*asked.conditions.values()).order_by(Entry.at.desc(), Entry.id.desc())
         rows = query.limit(MOST).all()
         data = write(COLUMNS, map(self._line, rows), sheet_title=self.list_title)
-        taken = {"list": "diary", "rows": len(rows), "query": asked.values}
-        name, address = desk.actor().name, desk.address()
-        audit.note(db.session(), name, Deed.EXPORT, Entry, "", taken, at=desk.moment(), address=address)
-        db.session.commit()
+        desk.note_export(Entry, list="diary", rows=len(rows), query=asked.values)
         file = gettext("Diary %(day)s", day=f"{desk.today():%Y%m%d}")
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{file}.xlsx")
 

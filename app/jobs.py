@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, challenges, checkpoints, errands, legacy, throttle, visits
+from app import audit, challenges, checkpoints, errands, legacy, retention, throttle, visits
 from app.certificates import bundles, printing
 from app.certificates.seal.provider import NoSeal, SealAway, SealProvider, Suite
 from app.clock import OFFICE_ZONE, office_day
@@ -27,7 +27,6 @@ from app.config import Office
 from app.db import only_reading
 from app.errors import HouseError, NotFound
 from app.messages import Gateway, deliver
-from app.models import CertificateVersion, Enterprise, Paper
 from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
 from app.records import Job, Message, Worker
@@ -282,6 +281,7 @@ ROUNDS: dict[str, Round] = {
     "nightly": Round(_last_night),
     "checkpoint": Round(_this_hour, _diary_grew),
     checkpoints.WALK: Round(_last_night),
+    "retention": Round(_last_night),
 }
 
 
@@ -409,14 +409,7 @@ def sweep(run: Run) -> None:
 
 def _sweep_objects(run: Run, before: datetime) -> None:
     with only_reading(), run.tools.sessions() as session:
-        known = set(
-            session.scalars(
-                select(Paper.digest).union(
-                    select(CertificateVersion.digest), select(CertificateVersion.ofd), select(Enterprise.licence_digest)
-                )
-            ).all()
-        ) - {None, ""}
-        known |= legacy.objects(session)
+        known = retention.named(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
         # A folder beside the wrong database looks like this, and what is swept away does not come back.
@@ -426,6 +419,36 @@ def _sweep_objects(run: Run, before: datetime) -> None:
         if swept % 100 == 0:
             run.progress(swept, len(orphans))
     run.progress(len(orphans), len(orphans))
+
+
+def remove_scans(run: Run) -> None:
+    """Scans whose time has passed."""
+    tools = run.tools
+    run.tell({"scans": remove_due_scans(tools.sessions, tools.store, run.office(), at=tools.now(), told=run.progress)})
+
+
+def remove_due_scans(
+    sessions: sessionmaker[Session],
+    store: Store,
+    office: Office,
+    *,
+    at: datetime,
+    told: Callable[[int], None] = lambda _done: None,
+) -> int:
+    """Slice by slice, each in a transaction of its own, and after each the bytes; how many.
+
+    Whoever dies in between leaves objects without a row, which the sweeper takes.
+    """
+    count, last = 0, 0
+    while True:
+        with sessions.begin() as session:
+            gone = retention.remove_some(session, office_day(at), office, at=at, after=last)
+        with only_reading(), sessions() as session:
+            retention.clear(session, store, gone.digests, at - UNTOUCHED)
+        count, last = count + len(gone.digests), gone.last
+        if not last:
+            return count
+        told(count)
 
 
 class OtherPeoplesObjects(Exception):
@@ -498,6 +521,7 @@ HANDLERS: dict[str, Handler] = {
     "nightly": nightly_checks,
     "checkpoint": sign_diary,
     checkpoints.WALK: walk_diary,
+    "retention": remove_scans,
     "legacy_check": check_legacy,
     "legacy_import": import_legacy,
     "legacy_passwords": legacy_passwords,
@@ -512,6 +536,7 @@ NAMES: dict[str, object] = {
     "nightly": _("Nightly checks and reminders"),
     "checkpoint": _("Sign the diary so far"),
     checkpoints.WALK: _("Verify the diary"),
+    "retention": _("Remove scans whose time has passed"),
     "legacy_check": _("Check a sheet of the old system"),
     "legacy_import": _("Import a sheet of the old system"),
     "legacy_passwords": _("Make first passwords"),
@@ -519,4 +544,5 @@ NAMES: dict[str, object] = {
 RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind} | {
     "lines": _("Lines that hold"),
     "broken": _("Breaks in the chain"),
+    "scans": _("Scans removed"),
 }

@@ -282,7 +282,7 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileGateway:
-    """Writes each message as one line of JSON; readable by the owner only: it names mobile numbers, and holds codes.
+    """Writes each message as one line of JSON, the mobile masked; readable by the owner only, for it holds codes.
 
     So it serves demonstrations only: where nobody carries messages, production asks for no codes (``Settings.sends_codes``).
     """
@@ -290,7 +290,7 @@ class FileGateway:
     path: Path
 
     def send(self, message_id: int, mobile: str, text: str) -> str:
-        line = json.dumps({"id": message_id, "mobile": mobile, "text": text}, ensure_ascii=False) + "\n"
+        line = json.dumps({"id": message_id, "mobile": mask_mobile(mobile), "text": text}, ensure_ascii=False) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(handle, line.encode())  # one write, so that two couriers never mix their lines

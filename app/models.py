@@ -229,6 +229,9 @@ class Paper(Model):
     uploaded_at: Mapped[datetime] = mapped_column(Moment)
     uploaded_by: Mapped[str] = mapped_column(String(64))
     replaced_at: Mapped[datetime | None] = mapped_column(Moment)
+    removed_at: Mapped[datetime | None] = mapped_column(
+        Moment, comment="from when on its bytes are no longer kept; see ``retention``"
+    )
 
     enterprise: Mapped[Enterprise | None] = relationship(foreign_keys=[enterprise_id])
 

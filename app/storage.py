@@ -299,9 +299,9 @@ BROKEN = re.compile(INCOMING + r"/([a-z0-9_]+)")  # as ``tempfile`` names them
 class Store:
     """A folder of objects named by their SHA-256, as ``ab/cd/abcd…``. May be used by any number of processes.
 
-    Nothing is removed but by the sweeper: two papers may share one object, so the end of a row is never the
-    end of its bytes. Write the object first and commit the row afterwards; ``put`` renews the time of an
-    object that is already there, and ``remove`` spares what is new, so that no row ever points to nothing.
+    Nothing is removed but what no row names, by the sweeper and by ``retention``: two papers may share one object, so the
+    end of a row is never the end of its bytes. Write the object first and commit the row afterwards; ``put`` renews the
+    time of an object that is already there, and ``remove`` spares what is new, so that no row ever points to nothing.
     An object on the disk is ``SEALED`` and what the keyring makes of it; its name is bound in, so that one object put
     in the place of another does not open.
 

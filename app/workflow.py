@@ -6,7 +6,7 @@ Law: read ``MOVES`` from top to bottom and you have read the procedure. One appl
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.certificates.lifecycle import Decision, Issued
 from app.clock import office_day
 from app.config import Office
 from app.corrections import Mark
+from app.disclosure import without_numbers
 from app.errors import NotAllowed, NotFound, Place, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
 from app.matters import MATTERS, correctable
@@ -382,7 +383,8 @@ def carry_out(
     is refused, never overwritten. ``marks`` go with a return for correction: the notice is made of them, with ``reason`` as
     its last line. Raises as ``plan`` does, and ``Stale`` if the store was changed behind the lock.
     """
-    reason = _noticed(action, marks, reason)
+    marks = [replace(mark, why=without_numbers(mark.why)) for mark in marks]
+    reason = without_numbers(_noticed(action, marks, reason))  # kept, printed and told in the open
     planned = _plan(session, ids, action, actor, reason=reason, marks=marks, at=at, office=office, lock=True)
     groups: dict[Move, list[Facts]] = defaultdict(list)
     for case, move in planned.passes.values():

@@ -4,14 +4,14 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 from pypdf import PdfReader
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.casework.words import moves_of
@@ -830,6 +830,21 @@ def test_what_the_store_has_lost_is_named_in_the_list_and_the_rest_is_handed_out
     store.put(kept)
     assert "附件材料/02-身份证.jpg" not in files
     assert "附件材料/02-身份证.jpg\t" in files["文件清单.txt"].decode()
+
+
+def test_a_scan_whose_time_has_passed_is_told_in_the_archive_and_in_the_list_of_its_file(works, clerk):
+    application, _version = approved(works)
+    at = datetime(2030, 1, 2, 16, tzinfo=UTC)
+    works.session.execute(update(Paper).where(Paper.kind == PaperKind.ID_CARD).values(removed_at=at))
+    works.session.commit()
+    told = "按保存期限规定，已于 2030-01-03 删除"
+    files = unpacked(clerk.get(f"/archive/{application.id}.zip"))
+    assert "附件材料/02-身份证.jpg" not in files
+    listed = files["文件清单.txt"].decode().splitlines()
+    assert [line for line in listed if "身份证" in line] == [f"附件材料/02-身份证.jpg\t{told}"]
+    page = clerk.get(f"/archive/{application.id}").text
+    assert '<span class="up-none"><span class="doc">Removed on 2030-01-03, as its time of keeping had passed</span>' in page
+    assert "附件材料/01-照片.jpg" in files
 
 
 def test_a_viewer_takes_along_no_papers_and_no_number_in_full(works):

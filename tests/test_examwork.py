@@ -694,6 +694,8 @@ def test_bad_cells_are_listed_and_can_be_taken_away(session, clerk, notice, sign
     rows = list(load_workbook(BytesIO(listed.data)).active.iter_rows(min_row=2, values_only=True))
     assert [row[0] for row in rows] == [3, 4]
     assert "101" in rows[0][2]
+    taken = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT).order_by(Entry.id.desc())).first()
+    assert (taken.table, taken.row, taken.change) == ("exam_notice", str(notice.id), {"list": "score errors", "rows": 2})
 
 
 def test_only_the_checked_sheet_of_this_exam_and_clerk_is_imported(session, clerk, at_work, notice, sign):

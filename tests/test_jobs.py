@@ -25,7 +25,7 @@ from app.records import Bucket, Checkpoint, Entry, Inspection, Job, LegacyImport
 from app.sheets import write
 from app.storage import Store
 from app.ukey import keeping, proof, trust
-from app.vocabulary import Ending, Fault, JobState, LegacyKind, LegacyPhase, MessageState, Role, Way
+from app.vocabulary import Deed, Ending, Fault, JobState, LegacyKind, LegacyPhase, MessageState, Role, Way
 from tests import make
 from tests.certs import issued
 from tests.meddling import meddling
@@ -382,16 +382,16 @@ def test_ten_who_tick_at_once_ask_for_one_job_per_period(session, tools):
             return tick(own, at=make.NOON)
 
     with ThreadPoolExecutor(10) as pool:
-        assert sum(pool.map(one, range(10))) == 5  # messages wait, the diary grew, three come round each night
+        assert sum(pool.map(one, range(10))) == 6  # messages wait, the diary grew, four come round each night
     assert set(session.scalars(select(Job.key))) == {
         *("messages:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
-        *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02"),
+        *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02", "retention:2026-03-02"),
     }
 
 
 def test_without_a_message_nobody_is_sent_for_messages(session):
     tick(session, at=make.NOON)
-    assert set(session.scalars(select(Job.kind))) == {"checkpoint", "sweep", "nightly", "diary"}
+    assert set(session.scalars(select(Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention"}
 
 
 @pytest.mark.parametrize(
@@ -586,6 +586,22 @@ def test_run_twice_nightly__reminds_once_and_tells_the_same_result(session, tool
         assert session.scalar(select(func.count(CertificateEvent.id))) == 1
         results = session.scalars(select(Job.result)).all()
         assert all(result == {"expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0} for result in results)
+        session.rollback()
+
+
+def test_run_twice_retention__removes_once(session, tools, clock):
+    owner = make.person(make.enterprise())
+    session.add(owner)
+    session.flush()
+    paper = make.paper(person_id=owner.id)
+    paper.replaced_at, paper.digest = make.NOON, tools.store.put(b"old")
+    os.utime(tools.store.path(paper.digest), (0, 0))
+    session.add(paper)
+    session.commit()
+    clock.at += 366 * DAY
+    for _time in twice(session, tools, "retention"):
+        assert not tools.store.has(paper.digest)
+        assert session.scalar(select(func.count(Entry.id)).where(Entry.deed == Deed.DELETE)) == 1
         session.rollback()
 
 

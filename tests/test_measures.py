@@ -210,6 +210,15 @@ def test_checked_confirmed_and_the_result_of_every_row_taken_home(app, session, 
         columns = [sheets.Column(column.key, column.title) for column in RESULT_COLUMNS]
         rows = [row.values for row in sheets.read(answer.data, columns).rows]
     assert [(row["name"], row["result"][:4]) for row in rows] == [("=1+1", "Done"), ("=1+1", "Done"), ("=1+1", "No c")]
+    taken = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT)).one()
+    assert (taken.table, taken.change) == ("certificate", {"list": "measures", "rows": 3})
+
+
+def test_a_ticket_for_the_deed_hands_out_no_result_and_the_other_way_round(app, session, held, browser):
+    page = hand_in(app, browser, [(held()[0], "暂扣")])
+    for made_for, used_at in (("confirm", "result.xlsx"), ("result.xlsx", "confirm")):
+        assert browser.post(f"/standing-sheet/{used_at}", data={"ticket": ticket(page, made_for)}).status_code == 409
+    assert statuses(session) == [VALID]
 
 
 def test_a_confirmation_twice_is_told_and_done_once(app, session, held, browser):

@@ -321,7 +321,7 @@ def test_the_file_gateway_keeps_one_line_per_message_for_the_owner_only(tmp_path
     gateway = FileGateway(tmp_path / "sms.jsonl")
     assert [gateway.send(n, MOBILE, f"第{n}条\n次行") for n in (1, 2)] == ["file-1", "file-2"]
     lines = [json.loads(line) for line in gateway.path.read_text().splitlines()]
-    assert lines[1] == {"id": 2, "mobile": MOBILE, "text": "第2条\n次行"}
+    assert lines[1] == {"id": 2, "mobile": "138****5678", "text": "第2条\n次行"}
     assert gateway.path.stat().st_mode & 0o777 == 0o600
 
 

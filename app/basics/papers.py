@@ -39,7 +39,7 @@ class PaperView(BaseView):  # type: ignore[misc]
     def open(self, paper_id: int) -> Response:
         """In the page, or with ``?download=1`` as a file under its own name."""
         paper = attachments.may_open(db.session(), paper_id, desk.actor())
-        data = desk.store().read(paper.digest)
+        data = attachments.bytes_of(paper, desk.store())
         _note_reading(paper)
         as_file = request.args.get("download") == "1" or paper.mime not in SHOWN
         return _wrapped(send_file(BytesIO(data), paper.mime, as_attachment=as_file, download_name=paper.filename, etag=False))
@@ -50,7 +50,7 @@ class PaperView(BaseView):  # type: ignore[misc]
     def small(self, paper_id: int) -> Response:
         """A picture to recognise the paper by, too small to read it; there is none of a PDF."""
         paper = attachments.may_open(db.session(), paper_id, desk.actor())
-        picture = thumbnail(desk.store().read(paper.digest), paper.mime, SMALL)
+        picture = thumbnail(attachments.bytes_of(paper, desk.store()), paper.mime, SMALL)
         if picture is None:
             abort(404)
         return _wrapped(send_file(BytesIO(picture), "image/jpeg", etag=False))

@@ -15,6 +15,7 @@ from typing import IO
 from flask_babel import force_locale, gettext
 
 from app import desk
+from app.attachments import bytes_of
 from app.casework.letters import printed
 from app.casework.papers import opened
 from app.casework.sayings import papers_of
@@ -67,7 +68,7 @@ def _entries(case: Application, facts: Facts, version: CertificateVersion | None
         if paper is not None:
             extension = "pdf" if paper.mime == "application/pdf" else "jpg"
             name = file_name(f"{n:02}-{kind.label}.{extension}")
-            yield f"{folder}/{name}", partial(desk.store().read, paper.digest)
+            yield f"{folder}/{name}", partial(bytes_of, paper, desk.store())
 
 
 def _stamped(name: str, at: datetime) -> zipfile.ZipInfo:

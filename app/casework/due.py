@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
-from app import audit, desk, overview
+from app import desk, overview
 from app.casework import outcome
 from app.casework.queues import CaseList, here
 from app.casework.words import BATCH_VERBS, REASONS, VERBS
@@ -33,7 +33,7 @@ from app.screens.query import Box
 from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
 from app.sheets import Column, write
-from app.vocabulary import Action, Deed, State, Term, Urgency
+from app.vocabulary import Action, State, Term, Urgency
 from app.workflow import moves_open_to
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -121,9 +121,7 @@ class DueScreen(CaseList):
         rows, places = self._rows(), region_names()
         lines = [_line(row) | {"region": places.get(row.region_code, row.region_code)} for row in rows]
         data = write(COLUMNS, lines, sheet_title=self.list_title)
-        taken = {"list": "due", "rows": len(rows)}
-        audit.note(db.session, actor.name, Deed.EXPORT, "application", "", taken, at=desk.moment(), address=desk.address())
-        db.session.commit()
+        desk.note_export(Application, list="due", rows=len(rows))
         name = gettext("Due cases %(day)s", day=f"{today:%Y%m%d}")
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 

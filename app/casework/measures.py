@@ -19,10 +19,12 @@ from app.db import db
 from app.errors import HouseError, Stale
 from app.forms import HouseForm, UploadField
 from app.measures import Plan, carry_out, listed, plan, result_sheet, template
+from app.models import Certificate
 from app.screens.screen import door
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the deed, and in which a result is handed out
+SHEET, RESULT = "sheet", "result"  # what a ticket is for
 LISTED = 100  # rows shown on the page; the sheet has all
 
 
@@ -49,7 +51,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
             return self._refused(form, no)
         finally:
             db.session.rollback()  # a dry run leaves nothing, not even a lock
-        ticket = _ticket(desk.store().put(data), planned.digest) if planned.orders else ""
+        ticket = _ticket(SHEET, desk.store().put(data), planned.digest) if planned.orders else ""
         return self._page(form, planned, ticket, done=False)
 
     @door("/confirm", "POST")
@@ -59,7 +61,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
         desk.strong()
         form, at = SheetForm(formdata=None), desk.moment()
         try:
-            file, digest = _redeemed(request.form.get("ticket", ""))
+            file, digest = _redeemed(SHEET)
             data = desk.store().read(file)
             planned = carry_out(db.session(), data, desk.actor(), at=at, office=desk.office(), digest=digest)
             db.session.commit()
@@ -72,9 +74,12 @@ class MeasuresView(BaseView):  # type: ignore[misc]
     @door("/result.xlsx", "POST")
     @permission_name("mass")  # type: ignore[untyped-decorator]
     def result(self) -> Response:
-        file, _digest = _redeemed(request.form.get("ticket", ""))
+        """What becomes or became of every row: names and certificate numbers leave the house, and the diary says so."""
+        file, rows = _redeemed(RESULT)
+        data = desk.store().open(file)
+        desk.note_export(Certificate, list="measures", rows=int(rows))
         name = gettext("Result of the measures")
-        return send_file(desk.store().open(file), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+        return send_file(data, XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
     @door("/template.xlsx")
     @permission_name("mass")  # type: ignore[untyped-decorator]
@@ -99,7 +104,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
             planned=planned,
             lines=listed(planned.lines, LISTED) if planned else [],
             ticket=ticket,
-            result=_ticket(desk.store().put(result_sheet(planned, done=done)), "result") if planned else "",
+            result=_result(planned, done=done) if planned else "",
             done=done,
             most=desk.office().largest_batch,
         )
@@ -110,18 +115,23 @@ def _signer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(str(current_app.secret_key), salt="measures")
 
 
-def _ticket(file: str, digest: str) -> str:
-    """Names a file in the store, for this administrator and this region only. The sweeper takes what nobody fetches."""
+def _result(planned: Plan, *, done: bool) -> str:
+    return _ticket(RESULT, desk.store().put(result_sheet(planned, done=done)), str(len(planned.lines)))
+
+
+def _ticket(use: str, file: str, told: str) -> str:
+    """Names a file in the store, for this use, administrator and region. The sweeper takes what nobody fetches."""
     actor = desk.actor()
-    return str(_signer().dumps([file, digest, actor.id, actor.region]))
+    return str(_signer().dumps([file, told, use, actor.id, actor.region]))
 
 
-def _redeemed(ticket: str) -> tuple[str, str]:
+def _redeemed(use: str) -> tuple[str, str]:
+    """The file, and what its ticket tells: the digest of what was planned, or how many rows a result has."""
     actor = desk.actor()
     try:
-        file, digest, *holder = _signer().loads(ticket, max_age=WAITS)
+        file, told, *holder = _signer().loads(request.form.get("ticket", ""), max_age=WAITS)
     except (BadSignature, ValueError):
-        file, digest, holder = "", "", []
-    if holder != [actor.id, actor.region] or not desk.store().has(str(file)):
+        file, told, holder = "", "", []
+    if holder != [use, actor.id, actor.region] or not desk.store().has(str(file)):
         raise Stale(_("The check of this sheet has expired. Please choose the file again and check it once more."))
-    return str(file), str(digest)
+    return str(file), str(told)

@@ -11,6 +11,7 @@ from flask_babel import gettext
 from sqlalchemy import select
 
 from app import corrections, desk
+from app.attachments import PaperRemoved
 from app.db import db
 from app.facts import Facts
 from app.identity import mask_birth_date, mask_id, mask_mobile
@@ -177,6 +178,8 @@ def _scan(kind: PaperKind, paper: Paper | None, before: Paper | None = None) -> 
     old = _scan(kind, before) if before else None
     if paper is None:
         return Scan(kind.label, item=_ITEMS[kind], before=old)
+    if paper.removed_at is not None:
+        return Scan(kind.label, item=_ITEMS[kind], gone=PaperRemoved(paper).sentence, before=old)
     pdf = paper.mime == "application/pdf"
     small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)
     return Scan(

@@ -34,6 +34,7 @@ from app.cli.diary import add_diary
 from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.proofs import add_proofs, licence_word, seal_word
+from app.cli.retention import add_retention
 from app.cli.rolebook import write_rolebook
 from app.cli.rotation import add_rotation
 from app.cli.ukeys import add_ukeys
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add_proofs(add)
     add_ukeys(add)
     add_rotation(add)
+    add_retention(add)
     add_diary(add)
     add_disclosure(add)
     return parser

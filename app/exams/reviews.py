@@ -9,6 +9,7 @@ from datetime import datetime
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
+from app.disclosure import without_numbers
 from app.errors import Place, Refusal, Unmet
 from app.exams.holding import as_exam_clerk, hold_of, must_be_a_batch, sound
 from app.exams.signups import Outcome, move, seated, sort_out
@@ -35,7 +36,7 @@ def review(
     It is asked for by name because otherwise the second of two clerks would undo the first one's decision unseen.
     """
     clerk = as_exam_clerk(actor)
-    reason = "" if admit else reason.strip()
+    reason = "" if admit else without_numbers(reason.strip())
     _must_give_reason(admit, reason)
     ids = list(dict.fromkeys(ids))
     must_be_a_batch(ids)

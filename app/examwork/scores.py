@@ -83,7 +83,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
         _notice(notice_id)
         session, actor, at, data = db.session(), desk.actor(), desk.moment(), b""
         try:
-            digest = _redeemed(SHEET, notice_id)
+            digest, _rows = _redeemed(SHEET, notice_id)
             data = _kept(digest)
             preview = exams.import_scores(session, notice_id, data, actor, at=at, digest=digest)
             session.commit()
@@ -101,11 +101,13 @@ class ScoreView(BaseView):  # type: ignore[misc]
         """The bad cells as a workbook, to be worked off beside the sheet."""
         notice = _notice(notice_id)
         try:
-            data = _kept(_redeemed(ERRORS, notice_id))
+            digest, rows = _redeemed(ERRORS, notice_id)
+            data = _kept(digest)
         except HouseError as no:
             return self._refused(notice_id, no)
         what = gettext("Errors in the score sheet")
         name = f"{notice.title}-{what}.xlsx".replace("/", " ")
+        desk.note_export(notice, list="score errors", rows=rows)
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)
 
     @door(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
@@ -152,7 +154,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
 
     def _previewed(self, notice: ExamNotice, data: bytes, preview: ScorePreview) -> Response:
         if preview.errors:
-            name = _note_down(ERRORS, notice.id, _error_sheet(preview.errors))
+            name = _note_down(ERRORS, notice.id, _error_sheet(preview.errors), len(preview.errors))
             return self._page(notice, ScoreForm(formdata=None), preview, {ERRORS: name}, 422)
         tickets = {}
         if preview.changes or preview.counts["unchanged"]:
@@ -256,20 +258,20 @@ def _signer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(desk.settings().keys.session, salt="scores")
 
 
-def _note_down(use: str, notice_id: int, data: bytes) -> str:
+def _note_down(use: str, notice_id: int, data: bytes, rows: int = 0) -> str:
     """Keep the bytes; the ticket names them, for this use, this exam and this clerk only."""
-    return str(_signer().dumps([use, desk.store().put(data), notice_id, desk.actor().id]))
+    return str(_signer().dumps([use, desk.store().put(data), rows, notice_id, desk.actor().id]))
 
 
-def _redeemed(use: str, notice_id: int) -> str:
-    """The digest of what this very clerk had checked for this exam within the half hour."""
+def _redeemed(use: str, notice_id: int) -> tuple[str, int]:
+    """The digest of what this very clerk had checked for this exam within the half hour, and how many rows were told."""
     try:
-        kind, digest, *rest = _signer().loads(request.form.get("ticket", ""), max_age=WAITS)
+        kind, digest, rows, *rest = _signer().loads(request.form.get("ticket", ""), max_age=WAITS)
     except (BadSignature, ValueError):
-        kind, digest, rest = "", "", []
+        kind, digest, rows, rest = "", "", 0, []
     if [kind, *rest] != [use, notice_id, desk.actor().id]:
         raise Stale(_EXPIRED)
-    return str(digest)
+    return str(digest), int(rows)
 
 
 def _kept(digest: str) -> bytes:

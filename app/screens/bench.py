@@ -48,4 +48,5 @@ class Scan:
     pdf: bool = False
     name: str = ""
     item: str = ""  # what it is marked by, where it can be marked
+    gone: object = ""  # in place of ``url``: when and why it was removed
     before: "Scan | None" = None  # what it was in the submission before, where it differs

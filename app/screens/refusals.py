@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import audit, desk, throttle
 from app.db import db, reading
+from app.disclosure import without_numbers
 from app.errors import TooMany
 from app.vocabulary import Deed
 
@@ -52,4 +53,4 @@ def _table(door: str) -> str:
 
 def _row() -> str:
     text = "/".join(str(value) for value in (request.view_args or {}).values())
-    return "".join(mark if mark.isprintable() else "?" for mark in text)[:40]
+    return "".join(mark if mark.isprintable() else "?" for mark in without_numbers(text))[:40]

@@ -1,0 +1,39 @@
+"""The command that removes scans whose time has passed, or says what it would remove."""
+
+import argparse
+import getpass
+from collections.abc import Callable
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import clock, jobs, retention
+from app.cli.house import Command, settings_in_use
+from app.db import only_reading, unlock
+from app.parameters import office_of
+from app.storage import Store
+
+CAUSES = {"replaced": "replaced, and part of no application", "closed": "of applications refused or given up"}
+
+
+def add_retention(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    about = "Remove the scans whose time has passed, as the parameters say; the worker does it each night by itself."
+    add("retention", run, about).add_argument("--dry-run", action="store_true", help="only say how many, and how large")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    settings = settings_in_use()
+    unlock(settings)
+    engine, at = create_engine(settings.database_url, hide_parameters=True), clock.now()
+    try:
+        with only_reading(), Session(engine) as session:
+            office = office_of(session, settings.office)
+            if chosen.dry_run:
+                for cause, (count, size) in retention.counted(session, clock.office_day(at), office).items():
+                    print(f"{count} scans, {size} bytes: {CAUSES[cause]}.")
+                return
+        sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})
+        count = jobs.remove_due_scans(sessions, Store(settings.blobs), office, at=at)
+        print(f"{count} scans were removed.")
+    finally:
+        engine.dispose()
