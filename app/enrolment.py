@@ -178,7 +178,7 @@ def _licence(form: EnrolmentForm) -> Sound:
     """The scan, drawn anew and in the store; its row is committed afterwards, never before."""
     file: Any = form.licence.data
     limits = Limits(bytes=desk.office().scan_bytes)
-    sound = inspect(file.stream.read(), str(file.filename), photo=False, limits=limits)
+    sound = inspect(desk.handed_in(file), str(file.filename), photo=False, limits=limits)
     desk.store().put(sound.data)
     return sound
 

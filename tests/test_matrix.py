@@ -20,7 +20,7 @@ from tests.test_attacks import (  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # the answer lies before any query of a door
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-EVERYBODYS_OWN = {"OwnPasswordView", "VisitView"}  # asks for no permission, only for somebody
+EVERYBODYS_OWN = {"OwnPasswordView", "SessionsView"}  # asks for no permission, only for somebody
 LEAVE = {"SignInView.logout", "OwnPasswordView.change", "AppointmentScreen.end", "AppointmentScreen.reset",
          "AccountScreen.reset", "AppointmentScreen.edit"}  # fmt: skip  # they end the sessions that this test needs
 

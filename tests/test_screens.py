@@ -74,7 +74,13 @@ class Case(Base):
 
 
 class Reader(UserMixin):
-    id, username = 1, "window"
+    id, username, roles, region_code, enterprise_id = (
+        0,
+        "window",
+        (),
+        "",
+        None,
+    )  # 0: no account, so the diary is not asked for
 
     def get_full_name(self) -> str:
         return "谭受理"

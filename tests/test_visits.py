@@ -117,7 +117,8 @@ def in_words(why, app) -> str:
 def test_a_saved_cookie_opens_nothing_after(happens, gate, shop, lodge_app):
     event_, why = EVENTS[happens]
     firm = {"enterprise": make.enterprise()} if happens == "enterprise rejected" else {}
-    who = account(shop, "viewer", Role.ENTERPRISE_CLERK if firm else Role.VIEWER, Role.VIEWER, **firm)
+    roles = (Role.ENTERPRISE_CLERK,) if firm else (Role.VIEWER,)
+    who = account(shop, "viewer", *roles, **firm)
     sign_in(gate)
     thief = copied_cookie(gate, lodge_app)
     assert is_inside(thief)
