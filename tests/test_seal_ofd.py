@@ -88,6 +88,13 @@ def test_what_is_no_signature_proves_nothing(junk):
     assert not sm2.fits(junk, b"e" * 32, sm2.press(b"\1" * 32, public, b"e" * 32))
 
 
+def test_a_key_that_begins_like_the_mark_of_a_point_is_a_key():
+    private = (11).to_bytes(32, "big")
+    public = sm2.public_of(private)
+    assert public[0] == 4  # gmssl takes it for a mark and throws it away, and the zeros and fours behind it
+    assert sm2.fits(public, b"e" * 32, sm2.press(private, public, b"e" * 32))
+
+
 def test_openssl_takes_the_certificates_for_sound(folder):
     """A second opinion on curve, digest, encoding and signature at once."""
     if not shutil.which("openssl"):

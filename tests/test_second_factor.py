@@ -208,11 +208,20 @@ def test_risky_deeds_ask_again_after_a_quarter_of_an_hour(session, signed_in, ho
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
 def test_a_role_is_given_with_a_second_factor_only(session, signed_in, holder):
     ask(session, SecondFactor.OPERATING)
-    form = {"username": "newcomer", "full_name": "新人", "role": "viewer", "region_code": "430100", "active": "y"}
-    assert signed_in(holder(Role.ADMIN)).post("/accounts/add", data=form).status_code in (403, 422)
-    assert session.scalar(select(func.count()).where(Account.username == "newcomer")) == 0
+    number = holder(Role.VIEWER).id
     session.rollback()
-    assert signed_in(holder(Role.ADMIN), strong=True).post("/accounts/add", data=form).status_code == 302
+    page, form = f"/appointments/edit/{number}", {"role": "reviewer", "region_code": "430100", "mobile": ""}
+
+    def roles():
+        session.rollback()
+        held = [role.name for role in session.get_one(Account, number).roles]
+        session.rollback()
+        return held
+
+    assert signed_in(holder(Role.SECURITY_ADMIN)).post(page, data=form).status_code in (403, 422)
+    assert roles() == ["viewer"]
+    assert signed_in(holder(Role.SECURITY_ADMIN), strong=True).post(page, data=form).status_code == 302
+    assert roles() == ["reviewer"]
 
 
 def test_a_certificate_counts_as_strong(gate, shop, lodge_app):

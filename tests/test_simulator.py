@@ -51,7 +51,7 @@ def test_before_the_first_message_it_says_how_one_comes_about(enter):
     assert "Accept or decide an application" in enter().get("/telephone/").text
 
 
-@pytest.mark.parametrize("settings", [{"production": True}, {"sms_url": "https://sms.example"}], ids=str)
+@pytest.mark.parametrize("settings", [{"production": True, "simulators": False}, {"sms_url": "https://sms.example"}], ids=str)
 def test_where_messages_are_carried_there_is_no_telephone(app, enter, monkeypatch, settings):
     browser = enter()
     monkeypatch.setitem(app.extensions, "anguan", replace(app.extensions["anguan"], **settings))

@@ -9,6 +9,7 @@ from flask import request_started
 from sqlalchemy import select
 
 from app import create_app, desk, threshold
+from app.config import AGENT
 from app.db import db, reading
 from app.records import Bucket, Entry
 from app.vocabulary import Deed, Role
@@ -40,7 +41,9 @@ def armour_lacks(answer, *, inside: bool):
     yield from (name for name, value in threshold.ALWAYS.items() if wears.get(name) != value)
     if "default-src" not in policy or "frame-ancestors" not in policy or "unsafe-eval" in policy:
         yield f"policy: {policy}"
-    if answer.mimetype != "application/pdf" and (policy != threshold.PAGE_POLICY or wears.get("X-Frame-Options") != "DENY"):
+    # Only a page that asks a UKey may connect to its agent, and to nothing else besides.
+    allowed = {threshold.PAGE_POLICY, f"{threshold.PAGE_POLICY}; connect-src 'self' {AGENT}"}
+    if answer.mimetype != "application/pdf" and (policy not in allowed or wears.get("X-Frame-Options") != "DENY"):
         yield f"page policy: {policy}"
     open_to_all = "cross-origin" if "Access-Control-Allow-Origin" in wears else "same-origin"
     # The browser's own viewer of PDFs counts as another site.

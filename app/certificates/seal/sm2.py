@@ -73,12 +73,19 @@ def digest(public: bytes, message: bytes) -> bytes:
 
 def press(private: bytes, public: bytes, e: bytes) -> bytes:
     """A signature over ``e``, in DER."""
-    signer = _gmssl().CryptSM2(private.hex(), public.hex())
+    signer = _hand(private.hex(), public)
     order = int(signer.ecc_table["n"], 16)
     while True:
         pair = signer.sign(e, f"{secrets.randbelow(order - 1) + 1:064x}")
         if pair:  # nothing, once in 2 to the 256, for a number that does not do
             return asn1.encode_der(_Pair(r=int(pair[:64], 16), s=int(pair[64:], 16)))
+
+
+def _hand(private: str, public: bytes) -> Any:
+    """gmssl's worker for this key. Of a key that begins with 04 it would take away every 0 and 4 at its beginning."""
+    hand = _gmssl().CryptSM2(private, "")
+    hand.public_key = public.hex()
+    return hand
 
 
 def fits(public: bytes, e: bytes, signature: bytes) -> bool:
@@ -92,7 +99,7 @@ def fits(public: bytes, e: bytes, signature: bytes) -> bool:
     order = int(_gmssl().default_ecc_table["n"], 16)
     if not (0 < pair.r < order and 0 < pair.s < order):
         return False
-    return bool(_gmssl().CryptSM2("", public.hex()).verify(f"{pair.r:064x}{pair.s:064x}", e))
+    return bool(_hand("", public).verify(f"{pair.r:064x}{pair.s:064x}", e))
 
 
 def _on_curve(public: bytes) -> bool:
