@@ -22,7 +22,7 @@ INKS = ((28, 54, 110), (20, 83, 70), (110, 40, 40), (75, 45, 115), (90, 65, 15))
 
 def png(word: str, seed: str) -> bytes:
     """The word as a small picture."""
-    chance = Random(seed)  # noqa: S311 - bends lines; what must not be guessed is the word
+    chance = Random(seed)  # noqa: S311  # nosec B311 - bends lines; what must not be guessed is the word
     picture = Image.new("RGB", SIZE, PAPER)
     _specks(picture, chance)
     step = (WIDTH - 16) / len(word)
