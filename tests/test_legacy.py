@@ -641,7 +641,7 @@ def test_a_chunk_asks_as_much_for_four_hundred_rows_as_for_four(house, means, ap
             with queries(house.engine) as seen:
                 legacy.take_over(means, import_id, at=make.NOON)
             asked.append(len(seen))
-        assert asked[0] == asked[1] <= 24
+        assert asked[0] == asked[1] <= 28  # of these, the chain of the diary asks four at each of two commits
 
 
 NAMES = st.text(
