@@ -210,10 +210,11 @@ def _remember_password(session: Session, account: Account) -> None:
     account.password_set_at = at
 
 
-def past_passwords(session: Session, account_id: int) -> list[str]:
-    """The hashes an account had before its present one, the latest first."""
+def lately(session: Session, account_id: int) -> list[str]:
+    """The hashes of the passwords that an account has and lately had, the present one first."""
+    present = session.scalar(select(Account.password).where(Account.id == account_id))
     kept = select(PastPassword.hash).where(PastPassword.account_id == account_id).order_by(PastPassword.set_at.desc())
-    return list(session.scalars(kept.limit(policy.REMEMBERED - 1)))
+    return [*filter(None, [present]), *session.scalars(kept.limit(policy.REMEMBERED - 1))]
 
 
 def _moment_of(session: Session) -> datetime:

@@ -14,30 +14,29 @@ from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
 from app import audit, challenges, desk, messages, throttle
+from app.appointments import roles_of
 from app.clock import office_time
 from app.db import db
 from app.errors import HouseError, Stale
-from app.forms import HouseForm, MobileField, Required, SecretTextField, TextField, TextLength
+from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.gatebook import Challenge
-from app.login import codes, password, picture, policy, presession
-from app.login.admit import objections, past_passwords
-from app.login.security import landing, names_of, set_password
-from app.login.sms import CODE_INPUT, at_their_fields, code_parts, send_code, with_patience
+from app.login import codes, password, picture, presession
+from app.login.admit import objections
+from app.login.security import had_before, judge, landing, set_password
+from app.login.sms import SmsForm, at_their_fields, code_parts, send_code, with_patience
 from app.models import Account
-from app.vocabulary import ChallengeKind, ChallengeState, Deed, PasswordProfile, Role
+from app.vocabulary import ChallengeKind, ChallengeState, Deed, Role
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
 
 
-class ForgottenForm(picture.PictureForm):
+class ForgottenForm(SmsForm):
     username = TextField(
         _("User name"),
         validators=[Required(), TextLength(128)],
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
-    mobile = MobileField(_("Mobile"), validators=[Required()], render_kw={"autocomplete": "tel", "maxlength": 20})
-    code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
 
 
 class NewPasswordForm(HouseForm):
@@ -47,7 +46,7 @@ class NewPasswordForm(HouseForm):
 
 def may_reset(account: Account) -> bool:
     """Whoever administers the system asks another administrator: one telephone must not open every account."""
-    return not any(role.name == Role.ADMIN.value for role in account.roles) and not list(objections(account))
+    return Role.ADMIN not in roles_of(account) and not list(objections(account))
 
 
 def account_for(session: Session, username: str, mobile: str) -> Account | None:
@@ -124,17 +123,8 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         return make_response(page, 422 if form.is_submitted() else 200)
 
     def _weak(self, form: NewPasswordForm, account: Account) -> bool:
-        plain, office = form.password.data, desk.office()
-        for fault in policy.weaknesses(plain, account.username, office, also=names_of(account)):
-            form.password.errors = [*form.password.errors, str(fault.sentence)]
-        if form.password.data != form.again.data:
-            form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
-        if not form.errors and office.password_profile is PasswordProfile.MLPS3:
-            past = past_passwords(db.session(), account.id)
-            if password.reused(account, past, plain):
-                said = gettext("You have had this password before. Please choose another one.")
-                form.password.errors = [*form.password.errors, said]
-        return bool(form.errors)
+        judge(form, account, desk.office())
+        return bool(form.errors) or had_before(db.session(), account.id, form, desk.office())
 
     def _renew(self, asked: Challenge, account: Account, plain: str) -> None:
         """Set it, end every session, write it down, tell the telephone: all or nothing, and once."""

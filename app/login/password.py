@@ -131,9 +131,9 @@ def hashed(password: str) -> str:
     return generate_password_hash(one_form(password), current_app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt"))
 
 
-def reused(account: Account, past: Iterable[str], password: str) -> bool:
-    """Whether this is the present password or one of the ``past`` hashes. Costs one hash for each."""
-    return any(matches(stored, password) for stored in (account.password, *past) if stored)
+def is_one_of(stored: Iterable[str], password: str) -> bool:
+    """Whether this is the password of one of these hashes. Costs one hash for each."""
+    return any(matches(one, password) for one in stored)
 
 
 def charge_address(engine: Engine, address: str, *, at: datetime) -> None:

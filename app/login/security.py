@@ -20,11 +20,12 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import audit, desk, visits
+from app.config import Office
 from app.db import db
 from app.errors import HouseError, NotAllowed, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password, policy, presession
-from app.login.admit import KEY, NotAdmitted, admit, end_session, open_session, past_passwords
+from app.login.admit import KEY, NotAdmitted, admit, end_session, lately, open_session
 from app.login.roles import ANONYMOUS
 from app.login.second import SecondView
 from app.login.sessions import SessionsView
@@ -174,10 +175,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         session, at, office = db.session(), desk.moment(), desk.office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
         way, strong_at = g.visit.way, g.visit.strong_at
-        faults = list(policy.weaknesses(form.password.data, name, office, also=names_of(current_user)))
-        form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
-        if form.password.data != form.again.data:
-            form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
+        judge(form, current_user, office)
         if form.password.data == form.old.data:
             form.password.errors = [*form.password.errors, gettext("The new password must differ from the present one.")]
         if form.errors:
@@ -186,12 +184,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         if not password.confirm(db.engine, name, stored, form.old.data, office=office, at=at):
             form.old.errors = [gettext("The present password is wrong, or was wrong too often.")]
             return False
-        account = session.get_one(Account, account_id)
-        past = past_passwords(session, account_id) if office.password_profile is PasswordProfile.MLPS3 else []
-        session.rollback()  # nobody shall wait for a lock of ours while we hash
-        if past and password.reused(account, past, form.password.data):
-            said = gettext("You have had this password before. Please choose another one.")
-            form.password.errors = [*form.password.errors, said]
+        if had_before(session, account_id, form, office):
             return False
         account = session.get_one(Account, account_id, with_for_update=True)
         account.password, account.must_change_password = password.hashed(form.password.data), False
@@ -199,6 +192,30 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         open_session(session, account, way, at=at, address=desk.address(), strong_at=strong_at)
         session.commit()
         return True
+
+
+def judge(form: Any, account: Account, office: Office) -> None:
+    """Put at its fields what speaks against the new password that was typed twice."""
+    faults = policy.weaknesses(form.password.data, account.username, office, also=names_of(account))
+    form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
+    if form.password.data != form.again.data:
+        form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
+
+
+def had_before(session: Session, account_id: int, form: Any, office: Office) -> bool:
+    """Whether the account has, or lately had, this password; the form says so then. Asked where the office minds.
+
+    Rolls the session back: nobody shall wait for a lock of ours while we hash.
+    """
+    if office.password_profile is not PasswordProfile.MLPS3:
+        return False
+    stored = lately(session, account_id)
+    session.rollback()
+    if not password.is_one_of(stored, form.password.data):
+        return False
+    said = gettext("You have had this password before. Please choose another one.")
+    form.password.errors = [*form.password.errors, said]
+    return True
 
 
 class HouseSecurity(SecurityManager):  # type: ignore[misc]
