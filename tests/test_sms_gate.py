@@ -24,7 +24,7 @@ from app.login.roles import ANONYMOUS
 from app.messages import CODE_MARK, deliver
 from app.models import Account
 from app.records import Bucket, Entry, Message, Parameter
-from app.vocabulary import ChallengeKind, ChallengeState, Deed, Role, Way
+from app.vocabulary import ADMINISTRATORS, ChallengeKind, ChallengeState, Deed, Role, Way
 from tests.count import queries
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.make import NOON
@@ -509,7 +509,7 @@ def test_codes_are_offered_where_they_reach_somebody(house, settings, sends, pre
 
 # --- a forgotten password -----------------------------------------------------------------------------------------
 
-RESETTING = [role for role in Role if role is not Role.ADMIN]
+RESETTING = [role for role in Role if role not in ADMINISTRATORS]
 
 
 def forget(browser, account, post, **form):
@@ -542,8 +542,9 @@ def test_a_forgotten_password_is_set_anew_and_every_session_ends(browser, holder
     assert renew(browser, "Yet-Another-Horse-9").location == FORGOTTEN  # once
 
 
-def test_an_administrators_password_is_not_reset_by_a_telephone(browser, holder, session):
-    admin = holder(Role.ADMIN, mobile=MOBILE)
+@pytest.mark.parametrize("role", ADMINISTRATORS, ids=lambda role: role.value)
+def test_an_administrators_password_is_not_reset_by_a_telephone(browser, holder, session, role):
+    admin = holder(role, mobile=MOBILE)
     assert browser.ask(path=FORGOTTEN, username=admin.username).status_code == 200
     assert session.scalar(select(func.count()).select_from(Message)) == 0
 
