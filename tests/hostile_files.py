@@ -212,7 +212,7 @@ def pdf_bomb(megabytes: int, levels: int) -> bytes:
 
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
 SVG = b'<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%touch /tmp/x) (w) file\n"
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%touch x) (w) file\n"
 
 
 def strangers() -> dict[str, bytes]:

@@ -115,10 +115,9 @@ def test_what_a_savepoint_has_undone_is_not_linked_and_what_it_kept_is(session, 
     assert found(sessions) is None
 
 
+@pytest.mark.parametrize("house", ["postgresql"], indirect=True)  # SQLite has one writer
 def test_lines_of_a_session_beside_another_stay_apart(session, sessions, house):
     """As ``desk.aside`` does it: the facts of the one session are handed on to the other."""
-    if house.kind == "sqlite":
-        pytest.skip("SQLite has one writer")
     audit.note(session, "外", Deed.READ, Person, at=make.NOON)
     session.flush()
     with Session(house.engine) as beside, beside.begin():
@@ -283,9 +282,8 @@ def write(connection, column: str, value: str, entry: int) -> None:
     connection.execute(text(f'UPDATE entry SET "{column}" = {typed} WHERE id = :id'), {"value": value, "id": entry})
 
 
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # PostgreSQL lets no such thing in
 def test_what_no_type_of_ours_could_read_is_told_and_not_raised(session, sessions, house, told):
-    if house.kind != "sqlite":
-        pytest.skip("PostgreSQL lets no such thing in")
     seq, entry = linked(session)[40]
     for column, value in [("deed", "?"), ("at", "yesterday"), ("change", "{"), ("actor", b"\xff")]:
         with meddling(house) as connection:
