@@ -49,6 +49,8 @@ def armour_lacks(answer, *, inside: bool):
     # The browser's own viewer of PDFs counts as another site.
     if wears.get("Cross-Origin-Resource-Policy") != (None if answer.mimetype == "application/pdf" else open_to_all):
         yield "resource policy"
+    if not static and answer.data.lstrip().startswith(b"<!DOCTYPE html") and answer.mimetype != "text/html":
+        yield f"a page that browsers show as {answer.mimetype}"
     if not re.fullmatch(r"[0-9a-f]{16}", wears.get("X-Request-ID", "")):
         yield "number"
     if not static and "Cookie" not in wears.get("Vary", ""):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import g, redirect, request, url_for
+from flask import g, make_response, redirect, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
@@ -113,4 +113,4 @@ class SecondView(BaseView):  # type: ignore[misc]
         page = self.render_template(
             "login/second.html", title=gettext("Second factor"), ways=ways, wish=wish, inside=current_user.is_authenticated
         )
-        return Response(page)
+        return make_response(page)

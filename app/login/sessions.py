@@ -3,7 +3,7 @@
 Law: everybody sees and ends their own sessions only; one that is another's is not there.
 """
 
-from flask import flash, g, redirect, url_for
+from flask import flash, g, make_response, redirect, url_for
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
@@ -46,7 +46,7 @@ class SessionsView(BaseView):  # type: ignore[misc]
             "login/sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
             most=desk.office().most_sessions,
         )  # fmt: skip
-        return Response(page)
+        return make_response(page)
 
     @expose(f"/{ROW}number>/end", methods=["POST"])  # type: ignore[untyped-decorator]
     def end(self, number: int) -> Response:
