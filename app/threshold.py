@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = frozenset({"static", "appbuilder.static"})
+ICON = "/favicon.ico"
 
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; script-src 'self'; style-src 'self'; object-src 'none'; "
@@ -210,10 +211,9 @@ def _go_out(answer: Response) -> Response:
     wears("X-Frame-Options", "SAMEORIGIN" if paper else "DENY")
     for name, value in ALWAYS.items():
         wears(name, value)
-    if not paper:  # the browser's own viewer, which draws it, counts as another site
-        # What other sites may read, they may embed.
-        others = "Access-Control-Allow-Origin" in answer.headers
-        wears("Cross-Origin-Resource-Policy", "cross-origin" if others else "same-origin")
+    # What other sites may read, they may embed. A scan in its sandbox, too, is another site, and its tab asks for an icon.
+    others = "Access-Control-Allow-Origin" in answer.headers or request.path == ICON
+    wears("Cross-Origin-Resource-Policy", "cross-origin" if others else "same-origin")
     if current_app.config["SESSION_COOKIE_SECURE"]:
         wears("Strict-Transport-Security", "max-age=31536000")
     if "request_id" in g:

@@ -45,9 +45,9 @@ def armour_lacks(answer, *, inside: bool):
     allowed = {threshold.PAGE_POLICY, f"{threshold.PAGE_POLICY}; connect-src 'self' {AGENT}"}
     if answer.mimetype != "application/pdf" and (policy not in allowed or wears.get("X-Frame-Options") != "DENY"):
         yield f"page policy: {policy}"
-    open_to_all = "cross-origin" if "Access-Control-Allow-Origin" in wears else "same-origin"
-    # The browser's own viewer of PDFs counts as another site.
-    if wears.get("Cross-Origin-Resource-Policy") != (None if answer.mimetype == "application/pdf" else open_to_all):
+    if wears.get("Cross-Origin-Resource-Policy") != (
+        "cross-origin" if "Access-Control-Allow-Origin" in wears else "same-origin"
+    ):
         yield "resource policy"
     if not static and answer.data.lstrip().startswith(b"<!DOCTYPE html") and answer.mimetype != "text/html":
         yield f"a page that browsers show as {answer.mimetype}"
@@ -74,6 +74,7 @@ def test_every_answer_of_every_door_wears_its_armour(strict, signed_in, holder, 
             seen.add(answer.status_code)
             wrong += [f"{method} {address} {answer.status_code}: {lack}" for lack in armour_lacks(answer, inside=bool(role))]
             answer.close()
+    assert browser.get(threshold.ICON).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     for answer in (browser.get("/no/such/page"), browser.open("/", method="TRACE")):
         wrong += list(armour_lacks(answer, inside=bool(role)))
     assert not wrong, "\n".join(wrong)
