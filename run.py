@@ -1,7 +1,7 @@
 """The house for a WSGI server that wants a file: ``gunicorn run:app``. ``anguan serve`` does the same with good settings."""
 
 from app import create_app
-from app.config import read_settings
+from app.core.settings import read_settings
 from app.threshold import fit_to_serve
 
 app = create_app(fit_to_serve(read_settings()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.config import Settings
+    from app.core.settings import Settings
 
 
 def create_app(settings: "Settings") -> "Flask":
@@ -18,8 +18,14 @@ def create_app(settings: "Settings") -> "Flask":
     from flask_migrate import Migrate
     from flask_wtf import CSRFProtect
 
-    from app import catalogue, ops, schema, screens, threshold
-    from app.certificates.keys import ring
+    from app import (
+        ops,
+        schema,
+        screens,
+        threshold,
+    )
+    from app.core import i18n
+    from app.core.crypto.signing_keys import ring
     from app.db import db, unlock
     from app.login.security import HouseSecurity
     from app.views import register_views
@@ -28,7 +34,7 @@ def create_app(settings: "Settings") -> "Flask":
     ring.open(settings.code_keys)
     app = Flask(__name__)
     app.config.from_mapping(settings.flask())
-    app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(catalogue.FOLDER), FAB_BASE_TEMPLATE="frame.html")
+    app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(i18n.FOLDER), FAB_BASE_TEMPLATE="frame.html")
     app.extensions["anguan"] = settings
     db.init_app(app)
     Migrate(app, db, directory=str(schema.FOLDER))

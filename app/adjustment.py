@@ -15,15 +15,21 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
 from app import desk, parameters
-from app.config import Adjustable, Office, Section, Value, written
+from app.core.errors import HouseError, Stale, Unmet
+from app.core.office import (
+    Adjustable,
+    Office,
+    Section,
+    Value,
+    written,
+)
+from app.core.vocabulary import Term
 from app.db import db
-from app.errors import HouseError, Stale, Unmet
 from app.forms import HouseForm, LongTextField, TextField, TickField, WholeNumberField, WordField
 from app.parameters import Line
 from app.screens import Link
 from app.screens.furniture import may_open, route, told_here
 from app.screens.screen import door
-from app.vocabulary import Term
 
 LONG = 60  # characters from which on a text gets more than one line
 

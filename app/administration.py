@@ -15,8 +15,17 @@ from werkzeug.wrappers import Response
 
 from app import appointments, audit, desk, jobs, registrations
 from app.appointments import roles_of
+from app.core.errors import HouseError, NotFound
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import (
+    AUTHORITY,
+    Deed,
+    JobState,
+    MessageState,
+    Registration,
+    Role,
+)
 from app.db import db
-from app.errors import HouseError, NotFound
 from app.forms import (
     ChoiceField,
     CreditCodeField,
@@ -28,7 +37,6 @@ from app.forms import (
     TickField,
     WordField,
 )
-from app.identity import mask_mobile
 from app.login.password import one_time_password
 from app.login.security import set_password
 from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
@@ -38,7 +46,6 @@ from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.furniture import told_here
 from app.screens.reach import ROW, asked_reason
 from app.screens.screen import door
-from app.vocabulary import AUTHORITY, Deed, JobState, MessageState, Registration, Role
 
 
 class AccountForm(HouseForm):

@@ -19,13 +19,13 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from app import desk, holidays
+from app.core.errors import HouseError, Stale
+from app.core.vocabulary import Deed
 from app.db import db
-from app.errors import HouseError, Stale
 from app.forms import ChoiceField, DayField, HouseForm, Required, TextField, TextLength, UploadField
 from app.holidays import Day, YearPreview
 from app.records import CalendarDay
 from app.screens.screen import door
-from app.vocabulary import Deed
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the import

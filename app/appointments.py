@@ -12,11 +12,22 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, and_, event, exists, inspect, select
 from sqlalchemy.orm import Session, configure_mappers, selectinload
 
-from app.errors import HouseError, NotAllowed, NotFound, Refusal, Unmet
-from app.identity import fold_name, fold_user_name
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Unmet,
+)
+from app.core.identifiers import fold_name, fold_user_name
+from app.core.vocabulary import (
+    ADMINISTRATORS,
+    AUTHORITY,
+    REGIONAL,
+    Role,
+)
 from app.models import Account, Enterprise
 from app.scope import Actor
-from app.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 
 ALONE = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
 configure_mappers()  # ``Account.roles`` is FAB's, and is not there before

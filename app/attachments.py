@@ -14,14 +14,21 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.clock import office_day
-from app.config import Office
-from app.disclosure import without_numbers
-from app.errors import HouseError, NotFound, Stale
+from app.core.clock import office_day
+from app.core.errors import HouseError, NotFound, Stale
+from app.core.office import Office
+from app.core.redaction import without_numbers
+from app.core.vocabulary import (
+    CHANGEABLE,
+    MATTER_PAPERS,
+    PERSON_PAPERS,
+    MatterKind,
+    PaperKind,
+    Role,
+)
 from app.models import Application, Enterprise, Filing, Paper, Person, Qualification
 from app.scope import Actor, must_reach, reaches
 from app.storage import LIMITS, Store, inspect
-from app.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
 
 Owner = Person | Qualification | Enterprise | Application
 

@@ -16,12 +16,14 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 
-from app import chain, clock
+from app import chain
+from app.core import clock
+from app.core.errors import HouseError
+from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
+from app.core.redaction import without_numbers
+from app.core.vocabulary import Deed, Term
 from app.db import BlindIndex, Secret, SecretRecord
-from app.disclosure import without_numbers
-from app.errors import HouseError
 from app.gatebook import Challenge, Identity, PastPassword, Visit
-from app.identity import mask_birth_date, mask_id, mask_mobile
 from app.models import Account, CertificateEvent, Step
 from app.records import (
     Bucket,
@@ -38,7 +40,6 @@ from app.records import (
     PublicNotice,
     Series,
 )
-from app.vocabulary import Deed, Term
 
 HOUSE = "the house"
 HIDDEN = "***"

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from app import appointments, desk
 from app.appointments import roles_of
+from app.core.vocabulary import AUTHORITY, Role
 from app.db import db
 from app.forms import ChoiceField, HouseForm, MobileField, WordField
 from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
@@ -21,7 +22,6 @@ from app.models import Account, Region
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.vocabulary import AUTHORITY, Role
 
 
 class OfTheAuthority(BaseFilter):  # type: ignore[misc]

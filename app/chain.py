@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, String, Text, cast, event, func, insert, select, type_coerce
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.keyring import keyring
+from app.core.crypto.encryption import keyring
+from app.core.vocabulary import Fault
 from app.records import Entry, Link
-from app.vocabulary import Fault
 
 LOCK = 0x616E67756B  # beside schema.LOCK
 BEFORE_THE_FIRST = "0" * 64

@@ -15,11 +15,11 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.core.crypto.encryption import keyring
+from app.core.errors import NotFound
+from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.db import apart
-from app.errors import NotFound
 from app.gatebook import Challenge
-from app.keyring import keyring
-from app.vocabulary import ChallengeKind, ChallengeState
 
 KEPT = timedelta(days=1)  # after they expire, for whoever asks what happened
 

@@ -17,13 +17,13 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, chain
-from app.certificates.keys import ring, vouched
 from app.chain import Break, Head, Line
-from app.clock import OFFICE_ZONE, office_day
+from app.core.clock import OFFICE_ZONE, office_day
+from app.core.crypto.signing_keys import ring, vouched
+from app.core.errors import HouseError
+from app.core.vocabulary import Deed, Fault
 from app.db import only_reading
-from app.errors import HouseError
 from app.records import Checkpoint, Entry, Inspection, Link
-from app.vocabulary import Deed, Fault
 
 KEPT = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
 FORM = "anguan diary 1"

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, text
 
-from app.vocabulary import REASONS, State, Term
+from app.core.vocabulary import REASONS, State, Term
 
 
 def among(column: str, words: Iterable[Term]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
-from app.vocabulary import MATTER_PAPERS, PERSON_PAPERS, PaperKind
+from app.core.vocabulary import MATTER_PAPERS, PERSON_PAPERS, PaperKind
 
 PERSON: Mapping[str, object] = {
     "name": _("Full name"),

@@ -16,9 +16,9 @@ from flask_appbuilder.models.sqla.base import SQLA
 from sqlalchemy import Connection, DateTime, Dialect, Engine, LargeBinary, String, event
 from sqlalchemy.types import TypeDecorator
 
-from app.config import Keys, Settings
-from app.keyring import Digest, keyring
-from app.vocabulary import Term
+from app.core.crypto.encryption import Digest, keyring
+from app.core.settings import Keys, Settings
+from app.core.vocabulary import Term
 
 
 def unlock(settings: Settings) -> None:

@@ -13,17 +13,19 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app import audit, clock, gateways, visits
+from app import audit, gateways, visits
 from app.business_licence.provider import LicenceProvider
-from app.certificates.seal.provider import SealProvider
-from app.config import Office, Settings
+from app.core import clock
+from app.core.crypto.seal_provider import SealProvider
+from app.core.errors import NotStrong
+from app.core.office import Office
+from app.core.settings import Settings
+from app.core.vocabulary import Deed, Role
 from app.db import db, only_reading, reading
-from app.errors import NotStrong
 from app.models import Account
 from app.parameters import office_at, office_of, pasts_of
 from app.scope import NOBODY, Actor
 from app.storage import Store
-from app.vocabulary import Deed, Role
 
 
 def settings() -> Settings:

@@ -14,8 +14,10 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, registrations, throttle
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import ChallengeKind, Registration
 from app.db import db
-from app.errors import HouseError, Refusal, Unmet
 from app.forms import (
     ChoiceField,
     CreditCodeField,
@@ -28,13 +30,11 @@ from app.forms import (
     TextLength,
     UploadField,
 )
-from app.identity import mask_mobile
 from app.login import codes, password, policy, presession
 from app.login.security import set_password
 from app.models import Account, Region
 from app.registrations import Claim
 from app.storage import Limits, Sound, inspect
-from app.vocabulary import ChallengeKind, Registration
 
 AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60

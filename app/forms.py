@@ -35,11 +35,11 @@ from wtforms import (
 from wtforms.fields.choices import Choice, SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
-from app import identity
-from app.clock import OFFICE_ZONE, office_time
+from app.core import identifiers
+from app.core.clock import OFFICE_ZONE, office_time
+from app.core.errors import HouseError
+from app.core.vocabulary import Term
 from app.db import Moment, Secret, Word, Words
-from app.errors import HouseError
-from app.vocabulary import Term
 
 ODD_MARKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"
 SHORT, LONG = 200, 4000  # characters where a column sets no bound
@@ -117,7 +117,7 @@ class WholeNumberField(IntegerField):  # type: ignore[misc]
             self.data = None
             return
         try:
-            self.data = int(identity.fold(valuelist[0]))
+            self.data = int(identifiers.fold(valuelist[0]))
         except ValueError:
             self.data = None
             raise ValueError(gettext("Please enter a whole number.")) from None
@@ -157,7 +157,7 @@ class _ParsedField(TextField):
 class IdNumberField(_ParsedField):
     """A resident ID number; data is its 18 characters in the canonical form."""
 
-    parse = staticmethod(identity.parse_id_number)
+    parse = staticmethod(identifiers.parse_id_number)
 
 
 ResidentIdField = IdNumberField
@@ -166,18 +166,18 @@ ResidentIdField = IdNumberField
 class CreditCodeField(_ParsedField):
     """A unified social credit code."""
 
-    parse = staticmethod(identity.parse_credit_code)
+    parse = staticmethod(identifiers.parse_credit_code)
 
 
 class MobileField(_ParsedField):
-    parse = staticmethod(identity.parse_mobile)
+    parse = staticmethod(identifiers.parse_mobile)
     entry_mode = "tel"
 
 
 class NameField(_ParsedField):
     """A person's name, with ``·`` in its one form."""
 
-    parse = staticmethod(identity.parse_name)
+    parse = staticmethod(identifiers.parse_name)
 
 
 # --- choices --------------------------------------------------------------------------------------------

@@ -14,9 +14,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.constraints import word_check
+from app.core.vocabulary import (
+    ChallengeKind,
+    ChallengeState,
+    Ending,
+    IdentityKind,
+    Way,
+)
 from app.db import Moment, SecretRecord, Word
 from app.models import Account
-from app.vocabulary import ChallengeKind, ChallengeState, Ending, IdentityKind, Way
 
 
 class Identity(Model):

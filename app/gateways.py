@@ -22,9 +22,15 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from app.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion, Trust, public_key, read
 from app.business_licence.provider import LicenceProvider, LicencesAway, Ticket
 from app.business_licence.simulated import SimulatedPlatform
-from app.certificates.seal.authority import EmbeddedSeal
-from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, SealProvider, Suite
-from app.config import BadSetting, Settings
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.crypto.seal_provider import (
+    NoSuchSeal,
+    Seal,
+    SealAway,
+    SealProvider,
+    Suite,
+)
+from app.core.settings import BadSetting, Settings
 from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
 from app.storage import ScannerAway
 from app.ukey.trust import LARGEST_LIST

@@ -13,8 +13,8 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app import desk
+from app.core.vocabulary import PaperKind, Role
 from app.public import EXAM_FLOW, stages
-from app.vocabulary import PaperKind, Role
 from app.workflow import MOVES, Move, make_public, tell_the_handler
 
 # Menu entries as the menu calls them.

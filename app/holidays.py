@@ -13,13 +13,18 @@ from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.errors import NotFound, Refusal, Stale, Unmet
+from app.core.errors import (
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.vocabulary import Deed, Role
 from app.models import Application
 from app.parameters import calendar_of
 from app.records import CalendarDay
 from app.scope import Actor
 from app.sheets import CellError, Column, read, write
-from app.vocabulary import Deed, Role
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 LONGEST_NAME = 40

@@ -21,11 +21,23 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, challenges, checkpoints, errands, legacy, retention, throttle, visits
 from app.certificates import bundles, printing
-from app.certificates.seal.provider import NoSeal, SealAway, SealProvider, Suite
-from app.clock import OFFICE_ZONE, office_day
-from app.config import Office
+from app.core.clock import OFFICE_ZONE, office_day
+from app.core.crypto.seal_provider import (
+    NoSeal,
+    SealAway,
+    SealProvider,
+    Suite,
+)
+from app.core.errors import HouseError, NotFound
+from app.core.office import Office
+from app.core.vocabulary import (
+    Deed,
+    JobState,
+    MessageState,
+    OccasionKind,
+    Role,
+)
 from app.db import only_reading
-from app.errors import HouseError, NotFound
 from app.messages import Gateway, deliver
 from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
@@ -33,7 +45,6 @@ from app.records import Job, Message, Worker
 from app.scope import Actor
 from app.storage import Store
 from app.ukey import keeping, trust
-from app.vocabulary import Deed, JobState, MessageState, OccasionKind, Role
 
 LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
 TRIES = 8

@@ -19,11 +19,17 @@ from werkzeug.wrappers import Response
 
 from app import desk, sheets, throttle
 from app.certificates.pairs import Found, check
+from app.core.errors import (
+    HouseError,
+    Refusal,
+    Stale,
+    TooMany,
+    Unmet,
+)
+from app.core.vocabulary import CertificateStatus
 from app.db import db, reading
-from app.errors import HouseError, Refusal, Stale, TooMany, Unmet
 from app.forms import HouseForm, LongTextField, UploadField
 from app.sheets import Column, Limits, Reading, at_most
-from app.vocabulary import CertificateStatus
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KEPT = 60 * 60  # seconds in which an answer may be downloaded

@@ -13,13 +13,9 @@ from sqlalchemy.orm import Session
 
 from app import corrections, rules
 from app.certificates import document, lifecycle
-from app.config import Office
-from app.errors import Place, Refusal
-from app.facts import Facts
-from app.models import PaperRule
-from app.particulars import particulars_of
-from app.rules import Rule
-from app.vocabulary import (
+from app.core.errors import Place, Refusal
+from app.core.office import Office
+from app.core.vocabulary import (
     CURRENT_CATEGORIES,
     MATTER_PAPERS,
     PERSON_PAPERS,
@@ -28,6 +24,10 @@ from app.vocabulary import (
     PaperKind,
     ReplacementReason,
 )
+from app.facts import Facts
+from app.models import PaperRule
+from app.particulars import particulars_of
+from app.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

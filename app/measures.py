@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 
 from app import audit, sheets
 from app.certificates.standing import Order, by_numbers, impose, may_be
-from app.clock import office_day
-from app.config import Office
-from app.errors import Refusal, Stale, Unmet
-from app.identity import fold_certificate_number, fold_name
+from app.core.clock import office_day
+from app.core.errors import Refusal, Stale, Unmet
+from app.core.identifiers import fold_certificate_number, fold_name
+from app.core.office import Office
+from app.core.vocabulary import CertificateDeed, Deed, Role
 from app.models import Certificate
 from app.scope import Actor
 from app.sheets import Column, Row, at_most
-from app.vocabulary import CertificateDeed, Deed, Role
 
 FINAL = (CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN)
 MOST_ERRORS = 20  # named at once where no row can be read

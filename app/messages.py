@@ -28,11 +28,16 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.catalogue import FOLDER
-from app.config import Office
-from app.identity import fold, mask_id_publicly, mask_mobile
+from app.core.i18n import FOLDER
+from app.core.identifiers import fold, mask_id_publicly, mask_mobile
+from app.core.office import Office
+from app.core.vocabulary import (
+    Action,
+    ChallengeKind,
+    MatterKind,
+    MessageState,
+)
 from app.records import Message
-from app.vocabulary import Action, ChallengeKind, MatterKind, MessageState
 
 TRIES = 8
 PATIENCE = timedelta(seconds=10)  # a gateway answers or raises within this

@@ -17,16 +17,18 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Numeric, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.constraints import among, of_some_rows, only_one, reason_fits, word_check
+from app.core.identifiers import (
+    birth_date,
+    mask_id,
+    mask_mobile,
+    sex,
+)
 from app.db import BlindIndex, Moment, Secret, SecretRecord, Word, Words
-from app.identity import birth_date, mask_id, mask_mobile, sex
 
 # Many to a line: one to a line, they would be a page of their own.
 # isort: off
 # fmt: off
-from app.vocabulary import (
-    CLOSED, OPEN, SCORED, UNDER_WAY, AccountSource, Action, Category, CertificateDeed, CertificateStatus, Education,
-    MatterKind, PaperKind, PassSource, Position, Registration, ReplacementReason, Sex, SignupState, State, TechnicalTitle,
-)
+from app.core.vocabulary import (CLOSED, OPEN, SCORED, UNDER_WAY, AccountSource, Action, Category, CertificateDeed, CertificateStatus, Education, MatterKind, PaperKind, PassSource, Position, Registration, ReplacementReason, Sex, SignupState, State, TechnicalTitle,)
 # fmt: on
 # isort: on
 

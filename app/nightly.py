@@ -15,15 +15,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app import messages
-from app.clock import OFFICE_ZONE
-from app.config import Office
+from app.core.clock import OFFICE_ZONE
+from app.core.office import Office
+from app.core.vocabulary import (
+    UNDER_WAY,
+    CertificateDeed,
+    CertificateStatus,
+    MatterKind,
+    OccasionKind,
+    State,
+)
 from app.holidays import reckon
 from app.messages import DEADLINES, EXPIRING_MANY, EXPIRING_ONE, UNSENT, Owed, in_writing, reminder, some
 from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Person
 from app.overview import QUEUES, queues_of
 from app.records import Occasion
 from app.scope import Actor, region_prefix
-from app.vocabulary import UNDER_WAY, CertificateDeed, CertificateStatus, MatterKind, OccasionKind, State
 
 HOUSE = _("By the system itself")  # who did it, in a certificate's history
 MORNING = time(8, 30)  # nobody's telephone rings at night

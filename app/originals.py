@@ -9,12 +9,24 @@ from datetime import datetime
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from app.config import Office
-from app.errors import HouseError, NotAllowed, NotFound, Refusal, Stale, Unmet
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.office import Office
+from app.core.vocabulary import (
+    PaperKind,
+    PassSource,
+    Role,
+    State,
+)
 from app.facts import Facts, of_applications
 from app.models import ExamPass
 from app.scope import Actor, decides, reaches_case
-from app.vocabulary import PaperKind, PassSource, Role, State
 
 ORIGINALS = (PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 

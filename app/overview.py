@@ -12,14 +12,9 @@ from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, o
 from sqlalchemy.orm import Session
 
 from app import appointments, registrations
-from app.clock import OFFICE_ZONE, add_months, office_day
-from app.config import Office
-from app.exams import SIGNUP_PAPERS
-from app.matters import MATTERS
-from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Paper, Person
-from app.records import Message
-from app.scope import Actor, decides, reach, region_prefix
-from app.vocabulary import (
+from app.core.clock import OFFICE_ZONE, add_months, office_day
+from app.core.office import Office
+from app.core.vocabulary import (
     OPEN,
     UNDER_WAY,
     CertificateStatus,
@@ -30,6 +25,11 @@ from app.vocabulary import (
     State,
     Urgency,
 )
+from app.exams import SIGNUP_PAPERS
+from app.matters import MATTERS
+from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Paper, Person
+from app.records import Message
+from app.scope import Actor, decides, reach, region_prefix
 
 QUEUES = {
     Role.ACCEPTANCE_OFFICER: State.AWAITING_ACCEPTANCE,

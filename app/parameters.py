@@ -15,12 +15,25 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.clock import Calendar
-from app.config import ADJUSTABLE, BY_NAME, Adjustable, Office, Section, Value, written
-from app.errors import NotFound, Refusal, Stale, Unmet
+from app.core.clock import Calendar
+from app.core.errors import (
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.office import (
+    ADJUSTABLE,
+    BY_NAME,
+    Adjustable,
+    Office,
+    Section,
+    Value,
+    written,
+)
+from app.core.vocabulary import Deed, Role, Term
 from app.records import CalendarDay, Parameter, PastParameter
 from app.scope import Actor
-from app.vocabulary import Deed, Role, Term
 
 KEEPERS = (Role.ADMIN, Role.SECURITY_ADMIN)
 

@@ -9,9 +9,19 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 
-from app.errors import HouseError, Refusal, Unmet
-from app.identity import fold, fold_certificate_number, parse_id_number, parse_name
-from app.vocabulary import CancellationReason, Category, MatterKind, ReplacementReason
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.identifiers import (
+    fold,
+    fold_certificate_number,
+    parse_id_number,
+    parse_name,
+)
+from app.core.vocabulary import (
+    CancellationReason,
+    Category,
+    MatterKind,
+    ReplacementReason,
+)
 
 DIVIDED = (Category.C1, Category.C2, Category.C3)  # what an undivided C becomes
 

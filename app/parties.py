@@ -9,12 +9,28 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.clock import office_day
-from app.errors import HouseError, NotFound, Refusal, Unmet
-from app.identity import BadNumber, parse_id_number, parse_mobile, parse_name
+from app.core.clock import office_day
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Unmet,
+)
+from app.core.identifiers import (
+    BadNumber,
+    parse_id_number,
+    parse_mobile,
+    parse_name,
+)
+from app.core.vocabulary import (
+    OPEN,
+    UNDER_WAY,
+    CertificateStatus,
+    Role,
+    SignupState,
+)
 from app.models import Application, Certificate, Enterprise, ExamSignup, Paper, Person, Qualification
 from app.scope import Actor, must_reach
-from app.vocabulary import OPEN, UNDER_WAY, CertificateStatus, Role, SignupState
 
 _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 

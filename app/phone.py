@@ -19,12 +19,12 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.business_licence.simulated import Delivery, Fault, Licence, SimulatedPlatform
+from app.core.errors import HouseError, NotFound
+from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 from app.db import db
-from app.errors import HouseError, NotFound
 from app.login.licence import platform, receive
 from app.models import Enterprise
 from app.specimens import with_check
-from app.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 
 MOST_LICENCES = 20
 UNKNOWN = Licence(with_check("91430100MA4L99901"), "湖南无名建设有限公司（演示）", LicenceHolder.LEGAL_REPRESENTATIVE)

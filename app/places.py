@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from app.errors import Place
-from app.vocabulary import PaperKind
+from app.core.errors import Place
+from app.core.vocabulary import PaperKind
 
 Target = tuple[str, dict[str, Any]]  # endpoint and its arguments
 

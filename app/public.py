@@ -22,19 +22,25 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, throttle
-from app.certificates.seal.authority import published
-from app.certificates.seal.verdict import trusted, verify
 from app.certificates.shown import Scanned, Shown, certificate_scanned, certificate_sealed, certificates_of
-from app.clock import office_day
+from app.core.clock import office_day
+from app.core.crypto.demo_ca import published
+from app.core.crypto.verify_signature import trusted, verify
+from app.core.errors import HouseError, NotFound, TooMany
+from app.core.vocabulary import (
+    Action,
+    CertificateStatus,
+    MatterKind,
+    Role,
+    Stage,
+)
 from app.db import db, reading
-from app.errors import HouseError, NotFound, TooMany
 from app.forms import HouseForm, Required, TextField, TextLength, UploadField
 from app.models import ExamNotice
 from app.publicity import latest, listed
 from app.scope import NOBODY
 from app.screens.reach import ROW
 from app.screens.shelter import heard, sheltered, straightened
-from app.vocabulary import Action, CertificateStatus, MatterKind, Role, Stage
 from app.workflow import MOVES, make_public
 
 Word = TypeVar("Word", MatterKind, Stage)

@@ -11,12 +11,12 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select
 from sqlalchemy.orm import Session
 
-from app.clock import OFFICE_ZONE
-from app.config import Office
-from app.disclosure import without_numbers
-from app.identity import mask_id_publicly
+from app.core.clock import OFFICE_ZONE
+from app.core.identifiers import mask_id_publicly
+from app.core.office import Office
+from app.core.redaction import without_numbers
+from app.core.vocabulary import Category, MatterKind, Stage
 from app.records import PublicNotice
-from app.vocabulary import Category, MatterKind, Stage
 
 PAGE_SIZE = 20
 _BRACKETS = (str.maketrans("()", "（）"), str.maketrans("（）", "()"))

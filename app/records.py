@@ -13,9 +13,8 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, U
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.constraints import among, word_check
-from app.db import BlindIndex, Moment, Secret, SecretRecord, Word
-from app.identity import mask_mobile
-from app.vocabulary import (
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import (
     Category,
     Deed,
     Fault,
@@ -27,6 +26,7 @@ from app.vocabulary import (
     OccasionKind,
     Stage,
 )
+from app.db import BlindIndex, Moment, Secret, SecretRecord, Word
 
 
 class LegacyImport(Model):

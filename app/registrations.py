@@ -14,15 +14,27 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.clock import office_day
-from app.config import Office
-from app.errors import HouseError, NotFound, Refusal, Stale, Unmet
-from app.identity import BadNumber, fold_enterprise_name, fold_user_name, parse_credit_code, parse_name
+from app.core.clock import office_day
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.identifiers import (
+    BadNumber,
+    fold_enterprise_name,
+    fold_user_name,
+    parse_credit_code,
+    parse_name,
+)
+from app.core.office import Office
+from app.core.vocabulary import AccountSource, Registration, Role
 from app.messages import owe, reminder
 from app.models import Account, Certificate, Enterprise
 from app.scope import Actor
 from app.storage import Sound
-from app.vocabulary import AccountSource, Registration, Role
 
 SHORTEST, LONGEST = 3, 64  # of a user name
 APPROVED = _("%(enterprise)s: the registration was approved. You can sign in now with the user name you chose.")

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeDecorator
 
 from app import gatebook, models, records
+from app.core.crypto.encryption import UNOPENED, Keyring, keyring
 from app.db import BlindIndex, Secret, SecretRecord, apart
-from app.keyring import UNOPENED, Keyring, keyring
 from app.storage import FileMissing, Store
 
 ROOMS = (gatebook, models, records)  # where tables are declared; imported, so that none is missing

@@ -13,11 +13,17 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import audit, legacy
-from app.clock import OFFICE_ZONE, add_months
-from app.config import Office
+from app.core.clock import OFFICE_ZONE, add_months
+from app.core.office import Office
+from app.core.vocabulary import (
+    CLOSED,
+    Action,
+    CertificateStatus,
+    Deed,
+    State,
+)
 from app.models import Application, Certificate, CertificateVersion, Enterprise, Paper, Qualification, Step
 from app.storage import Store
-from app.vocabulary import CLOSED, Action, CertificateStatus, Deed, State
 
 SLICE = 100  # in one transaction: as many objects as a crash may leave behind and the sweeper always believes
 REFUSED = tuple(state for state in CLOSED if state is not State.APPROVED)

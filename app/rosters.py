@@ -16,12 +16,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.errors import Refusal, Stale, Unmet
-from app.identity import mask_id, parse_id_number, parse_mobile, parse_name
+from app.core.errors import Refusal, Stale, Unmet
+from app.core.identifiers import (
+    mask_id,
+    parse_id_number,
+    parse_mobile,
+    parse_name,
+)
+from app.core.vocabulary import (
+    Deed,
+    Education,
+    Position,
+    Role,
+    TechnicalTitle,
+    Term,
+)
 from app.models import Person
 from app.scope import Actor
 from app.sheets import CellError, Column, Row, read, write
-from app.vocabulary import Deed, Education, Position, Role, TechnicalTitle, Term
 
 MOST_PEOPLE = 2_000  # in one sheet; more come in a second one
 MOST_ERRORS = 500  # listed; more help nobody

@@ -9,13 +9,16 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 
-from app.clock import add_months, add_years
-from app.config import Office
-from app.errors import Place, Refusal
-from app.facts import Facts
-from app.identity import age, birth_date, fold_enterprise_name, fold_name
-from app.particulars import particulars_of
-from app.vocabulary import (
+from app.core.clock import add_months, add_years
+from app.core.errors import Place, Refusal
+from app.core.identifiers import (
+    age,
+    birth_date,
+    fold_enterprise_name,
+    fold_name,
+)
+from app.core.office import Office
+from app.core.vocabulary import (
     MATTER_PAPERS,
     PERSON_PAPERS,
     Category,
@@ -27,6 +30,8 @@ from app.vocabulary import (
     Registration,
     reason_of,
 )
+from app.facts import Facts
+from app.particulars import particulars_of
 
 SAFETY_OFFICERS = frozenset({Category.C1, Category.C2, Category.C3, Category.C})
 

@@ -14,14 +14,19 @@ from sqlalchemy.orm import Session
 
 from app import desk
 from app.attachments import Owner, attach, current, discard
-from app.errors import Refusal, Unmet
+from app.core.errors import Refusal, Unmet
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    PERSON_PAPERS,
+    MatterKind,
+    PaperKind,
+)
 from app.forms import Uploaded, UploadField
 from app.matters import papers_at_first
 from app.models import Paper
 from app.places import anchor_of
 from app.scope import reaches
 from app.storage import FileRefused
-from app.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind
 
 PICTURES = (".jpg", ".jpeg", ".png")
 SCANS = (*PICTURES, ".pdf")

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from app.errors import HouseError
+from app.core.errors import HouseError
 
 FOLDER = Path(__file__).parent.parent / "migrations"
 LOCK = 0x616E6775616E  # "anguan"

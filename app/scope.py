@@ -9,8 +9,16 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
-from app.config import Office
-from app.errors import NotAllowed, NotFound
+from app.core.errors import NotAllowed, NotFound
+from app.core.office import Office
+from app.core.vocabulary import (
+    DECIDED,
+    Level,
+    MatterKind,
+    Role,
+    SignupState,
+    State,
+)
 from app.models import (
     Application,
     Certificate,
@@ -23,7 +31,6 @@ from app.models import (
     Person,
     Qualification,
 )
-from app.vocabulary import DECIDED, Level, MatterKind, Role, SignupState, State
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
 NOT_THE_OFFICES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # between enterprises, if at all

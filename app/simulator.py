@@ -16,13 +16,13 @@ from flask_babel import gettext
 from sqlalchemy import select
 
 from app import desk
+from app.core.vocabulary import MessageState, Role
 from app.db import db
 from app.gateways import MESSAGES
 from app.login import codes, presession
 from app.records import Message
 from app.screens.datamodel import as_id
 from app.screens.screen import door
-from app.vocabulary import MessageState, Role
 
 NEWEST = 300  # messages looked through
 

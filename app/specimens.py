@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
+from app.core.identifiers import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
 
 
 def with_check(stem: str) -> str:

@@ -22,8 +22,8 @@ from typing import BinaryIO
 
 from flask_babel import lazy_gettext as _
 
-from app.errors import HouseError
-from app.keyring import UNOPENED, keyring
+from app.core.crypto.encryption import UNOPENED, keyring
+from app.core.errors import HouseError
 from app.pictures import AT_ONCE, Flaw, Limits, drawn_anew, stands_alone, thumbnail
 
 __all__ = [

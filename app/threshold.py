@@ -22,8 +22,9 @@ from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response
 
 from app import desk
-from app.clock import office_day, office_time
-from app.config import BadSetting, Office, Settings
+from app.core.clock import office_day, office_time
+from app.core.office import Office
+from app.core.settings import BadSetting, Settings
 from app.db import db, reading
 from app.login.roles import ANONYMOUS
 from app.screens.furniture import say_no, wants_json

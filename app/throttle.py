@@ -11,9 +11,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.core.crypto.encryption import keyring
+from app.core.errors import TooMany
 from app.db import apart
-from app.errors import TooMany
-from app.keyring import keyring
 from app.records import Bucket
 
 DAY = 24 * 60 * 60

@@ -11,8 +11,8 @@ from flask_appbuilder import BaseView, expose
 from werkzeug.wrappers import Response
 
 from app import desk
-from app.certificates.keys import ring
 from app.certificates.statuslist import Shelf
+from app.core.crypto.signing_keys import ring
 from app.db import db
 from app.screens.furniture import asset
 

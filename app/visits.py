@@ -11,12 +11,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, Select, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from app.config import Office
+from app.core.crypto.encryption import keyring
+from app.core.office import Office
+from app.core.vocabulary import (
+    OPERATING,
+    Ending,
+    SecondFactor,
+    Way,
+)
 from app.db import apart
 from app.gatebook import Visit
-from app.keyring import keyring
 from app.models import Account
-from app.vocabulary import OPERATING, Ending, SecondFactor, Way
 
 TOUCHED = timedelta(minutes=1)  # how exactly it is known when somebody was last here
 STRONG_FOR = timedelta(minutes=15)  # before the riskiest deeds the second factor is asked for again

@@ -13,14 +13,20 @@ from flask_babel import format_date, gettext
 
 from app import desk, holidays, overview, registrations
 from app.business_licence.tickets import name_differs
-from app.clock import office_day, office_time
+from app.core.clock import office_day, office_time
+from app.core.vocabulary import (
+    CertificateStatus,
+    MatterKind,
+    Role,
+    State,
+    Urgency,
+)
 from app.db import db
 from app.scope import Actor
 from app.screens import bars, due, stacked_columns
 from app.screens.furniture import route
 from app.screens.screen import door
 from app.ukey import keeping
-from app.vocabulary import CertificateStatus, MatterKind, Role, State, Urgency
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",

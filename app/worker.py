@@ -22,9 +22,10 @@ from huey.serializer import SignedSerializer
 from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
-from app import clock, jobs
-from app.certificates.keys import ring
-from app.config import BadSetting, Settings
+from app import jobs
+from app.core import clock
+from app.core.crypto.signing_keys import ring
+from app.core.settings import BadSetting, Settings
 from app.db import only_reading, unlock
 from app.gateways import lists_of, seal_of
 from app.login.password import one_time_password

@@ -17,17 +17,33 @@ from sqlalchemy.orm import Session
 from app import corrections, messages, numbers, publicity
 from app.certificates import printing
 from app.certificates.lifecycle import Decision, Issued
-from app.clock import office_day
-from app.config import Office
+from app.core.clock import office_day
+from app.core.errors import (
+    NotAllowed,
+    NotFound,
+    Place,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.office import Office
+from app.core.redaction import without_numbers
+from app.core.vocabulary import (
+    CLOSED,
+    FINAL,
+    Action,
+    MatterKind,
+    Role,
+    Side,
+    Stage,
+    State,
+)
 from app.corrections import Mark
-from app.disclosure import without_numbers
-from app.errors import NotAllowed, NotFound, Place, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
 from app.matters import MATTERS, correctable
 from app.models import Application, Step
 from app.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
 from app.scope import Actor, Case, decides, level_of, reaches_case
-from app.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
 
 MOST_REASON = 1000  # characters
 

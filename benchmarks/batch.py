@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
 from app.certificates import bundles
-from app.certificates.seal.authority import EmbeddedSeal, establish
-from app.config import Keys
+from app.core.crypto.demo_ca import EmbeddedSeal, establish
+from app.core.settings import Keys
+from app.core.vocabulary import Action, PaperKind, Role
 from app.db import keyring
 from app.jobs import HANDLERS, Tools, run_due
 from app.measures import COLUMNS, carry_out, plan
@@ -28,7 +29,6 @@ from app.models import Certificate, CertificateVersion, Model, Paper, Person
 from app.scope import Actor
 from app.specimens import portrait
 from app.storage import Store
-from app.vocabulary import Action, PaperKind, Role
 from app.workflow import carry_out as move
 from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, open_code_keys, timed
 

@@ -35,10 +35,10 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from app.certificates import document, layout, press
-from app.certificates.seal.authority import EmbeddedSeal, establish
-from app.certificates.seal.pades import Words, sealed
-from app.certificates.seal.provider import Seal, Suite
 from app.certificates.shapes import Code, Group, Link, Picture
+from app.core.crypto.demo_ca import EmbeddedSeal, establish
+from app.core.crypto.pades import Words, sealed
+from app.core.crypto.seal_provider import Seal, Suite
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 WORDS = Words(field="演示印章", signer="演示", reason="电子证照签发", place="演示")

@@ -18,13 +18,14 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app.certificates import code, keys, statuslist
-from app.certificates.keys import ring
+from app.certificates import code, statuslist
 from app.certificates.statuslist import Shelf
-from app.config import Keys
+from app.core.crypto import signing_keys
+from app.core.crypto.signing_keys import ring
+from app.core.settings import Keys
+from app.core.vocabulary import Category, CertificateStatus, Sex
 from app.db import keyring
 from app.models import Certificate, CertificateVersion, Enterprise, Model, Person, Region
-from app.vocabulary import Category, CertificateStatus, Sex
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 CLAIMS = code.Claims(123456, 3, "湘建安C1(2026)0000001", "欧阳翀", date(2029, 3, 1), 61234)
@@ -34,7 +35,7 @@ def main(prints: int = 100_000, url: str = "") -> None:
     secrets = Keys.fresh()
     keyring.unlock(secrets.index, secrets.data)
     with tempfile.TemporaryDirectory() as folder:
-        keys.make(Path(folder) / "codes.json", at=AT)
+        signing_keys.make(Path(folder) / "codes.json", at=AT)
         ring.open(Path(folder) / "codes.json")
         codes()
         engine = create_engine(url or f"sqlite:///{folder}/bench.db")

@@ -18,11 +18,11 @@ from sqlalchemy import Engine, create_engine, event, insert, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import audit, chain, checkpoints, schema
-from app.certificates.keys import make, ring
-from app.config import Keys
+from app.core.crypto.signing_keys import make, ring
+from app.core.settings import Keys
+from app.core.vocabulary import Deed, Fault
 from app.db import keyring
 from app.records import Entry
-from app.vocabulary import Deed, Fault
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 DEEDS, LINES, TAMPERED = 500, 200_000, 1_000

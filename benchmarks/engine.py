@@ -19,13 +19,22 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import sheets
-from app.certificates.keys import make, ring
-from app.config import Keys, Office
+from app.core.crypto.signing_keys import make, ring
+from app.core.office import Office
+from app.core.settings import Keys
+from app.core.vocabulary import (
+    Action,
+    Category,
+    MatterKind,
+    PassSource,
+    Role,
+    Sex,
+    State,
+)
 from app.db import keyring
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
 from app.public import certificates_of
 from app.scope import Actor
-from app.vocabulary import Action, Category, MatterKind, PassSource, Role, Sex, State
 from app.workflow import carry_out
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)

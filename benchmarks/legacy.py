@@ -19,9 +19,11 @@ from sqlalchemy.orm import Session, sessionmaker
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import legacy, schema
-from app.config import Keys, Office
+from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
+from app.core.office import Office
+from app.core.settings import Keys
+from app.core.vocabulary import LegacyKind, Role
 from app.db import keyring
-from app.identity import ID_CHECKS, ID_WEIGHTS
 from app.legacy import errand
 from app.legacy.columns import COLUMNS
 from app.models import Region
@@ -29,7 +31,6 @@ from app.records import LegacyImport
 from app.scope import Actor
 from app.sheets import write
 from app.storage import Store
-from app.vocabulary import LegacyKind, Role
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 ADMIN = Actor(None, "benchmark", frozenset({Role.ADMIN}))

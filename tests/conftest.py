@@ -23,16 +23,18 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from app import catalogue, clock, create_app, schema, visits
-from app.certificates.keys import ring
-from app.certificates.seal.authority import establish
-from app.config import Keys, Office, Settings
+from app import create_app, schema, visits
+from app.core import clock, i18n
+from app.core.crypto.demo_ca import establish
+from app.core.crypto.encryption import keyring
+from app.core.crypto.signing_keys import ring
+from app.core.office import Office
+from app.core.settings import Keys, Settings
+from app.core.vocabulary import Role, Way
 from app.db import db
-from app.keyring import keyring
 from app.login.roles import sync_roles
 from app.matters import seed_papers
 from app.models import Account, Model
-from app.vocabulary import Role, Way
 from tests import make
 from tests.meddling import unguarded
 
@@ -147,7 +149,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def built(house: House) -> Flask:
     """The application over the house, raised once: that takes FAB half a second. Roles as ``anguan init`` leaves them."""
-    catalogue.compile_all()
+    i18n.compile_all()
     app = create_app(house.settings)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     with app.app_context():

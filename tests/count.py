@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
+from app.core.vocabulary import Deed
 from app.records import Entry
-from app.vocabulary import Deed
 
 
 @contextmanager

@@ -21,8 +21,10 @@ from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from app.catalogue import FOLDER
-from app.config import Office, Settings
+from app.core.i18n import FOLDER
+from app.core.office import Office
+from app.core.settings import Settings
+from app.core.vocabulary import Role
 from app.db import db
 from app.login.password import hashed
 from app.login.roles import sync_roles
@@ -30,7 +32,6 @@ from app.login.security import HouseSecurity
 from app.models import Account, Model
 from app.screens import furnish
 from app.threshold import HouseBuilder, guard
-from app.vocabulary import Role
 from tests import make
 from tests.conftest import KEYS, House
 

@@ -7,23 +7,8 @@ from flask_appbuilder.security.sqla.models import Role as FabRole
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.identity import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
-from app.models import (
-    Account,
-    Application,
-    Certificate,
-    Enterprise,
-    ExamNotice,
-    ExamPass,
-    ExamSignup,
-    Filing,
-    Paper,
-    Person,
-    Qualification,
-    Region,
-)
-from app.scope import Actor
-from app.vocabulary import (
+from app.core.identifiers import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
+from app.core.vocabulary import (
     CHANGEABLE,
     CLOSED,
     PERSON_PAPERS,
@@ -39,6 +24,21 @@ from app.vocabulary import (
     State,
     TechnicalTitle,
 )
+from app.models import (
+    Account,
+    Application,
+    Certificate,
+    Enterprise,
+    ExamNotice,
+    ExamPass,
+    ExamSignup,
+    Filing,
+    Paper,
+    Person,
+    Qualification,
+    Region,
+)
+from app.scope import Actor
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)  # noon in the office, a Monday
 TODAY = date(2026, 3, 2)

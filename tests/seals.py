@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from app.certificates.seal.authority import EmbeddedSeal, establish
-from app.certificates.seal.provider import Seal, Suite
+from app.core.crypto.demo_ca import EmbeddedSeal, establish
+from app.core.crypto.seal_provider import Seal, Suite
 from tests import make
 
 SITE = "http://127.0.0.1:9"  # where no list is ever fetched from

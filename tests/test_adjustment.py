@@ -7,9 +7,9 @@ import pytest
 from markupsafe import escape
 from sqlalchemy import select
 
-from app.config import ADJUSTABLE, Section
+from app.core.office import ADJUSTABLE, Section
+from app.core.vocabulary import Role
 from app.records import Entry, Parameter
-from app.vocabulary import Role
 from tests import make
 from tests.count import queries
 from tests.test_casework import letting_go

@@ -1,9 +1,9 @@
 import pytest
 from sqlalchemy import select
 
+from app.core.vocabulary import MessageState, Registration, Role
 from app.models import Account, Enterprise
 from app.records import Entry, Message
-from app.vocabulary import MessageState, Registration, Role
 from tests import make
 from tests.test_casework import letting_go
 

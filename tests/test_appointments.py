@@ -11,16 +11,26 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import appointments, throttle
-from app.clock import now
+from app.core.clock import now
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Unmet,
+)
+from app.core.vocabulary import (
+    ADMINISTRATORS,
+    AUTHORITY,
+    REGIONAL,
+    Role,
+)
 from app.db import db
-from app.errors import HouseError, NotAllowed, NotFound, Unmet
 from app.login.admit import objections
 from app.login.password import guess_key
 from app.login.roles import PERMISSIONS, held_by
 from app.models import Account
 from app.records import Entry
 from app.scope import Actor
-from app.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 from app.workflow import MOVES
 from tests import make
 from tests.test_casework import letting_go

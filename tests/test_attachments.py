@@ -7,10 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.attachments import attach, current, discard, may_open
-from app.errors import HouseError, NotFound, Stale
+from app.core.errors import HouseError, NotFound, Stale
+from app.core.vocabulary import PaperKind, Role
 from app.models import Paper, Person
 from app.storage import FileRefused, Store
-from app.vocabulary import PaperKind, Role
 from tests import make
 
 

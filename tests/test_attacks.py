@@ -13,15 +13,8 @@ import pytest
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.clock import now, office_day
-from app.db import db
-from app.gatebook import Identity
-from app.models import Account, CertificateVersion, ExamNotice, ExamSignup, Model, Person, Step
-from app.records import Bucket, Entry, Job, LegacyImport, Message, Parameter, PublicNotice, Series
-from app.rosters import ROSTER_COLUMNS
-from app.sheets import write
-from app.storage import Store
-from app.vocabulary import (
+from app.core.clock import now, office_day
+from app.core.vocabulary import (
     Category,
     Deed,
     Education,
@@ -39,6 +32,13 @@ from app.vocabulary import (
     Stage,
     State,
 )
+from app.db import db
+from app.gatebook import Identity
+from app.models import Account, CertificateVersion, ExamNotice, ExamSignup, Model, Person, Step
+from app.records import Bucket, Entry, Job, LegacyImport, Message, Parameter, PublicNotice, Series
+from app.rosters import ROSTER_COLUMNS
+from app.sheets import write
+from app.storage import Store
 from tests import make
 from tests.hostile_files import jpeg
 

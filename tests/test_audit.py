@@ -7,11 +7,12 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app import audit, clock
+from app import audit
+from app.core import clock
+from app.core.vocabulary import Deed, Education
 from app.db import db
 from app.models import Account, Application, Certificate, Person, Step
 from app.records import Bucket, Entry, PublicNotice
-from app.vocabulary import Deed, Education
 from tests import make
 
 

@@ -12,16 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import attachments
-from app.clock import now, office_day
-from app.config import Office
-from app.errors import Place
-from app.models import Enterprise, Paper, Person, Qualification
-from app.places import url_of
-from app.records import Entry
-from app.rosters import ROSTER_COLUMNS
-from app.sheets import write
-from app.storage import Store
-from app.vocabulary import (
+from app.core.clock import now, office_day
+from app.core.errors import Place
+from app.core.office import Office
+from app.core.vocabulary import (
     PERSON_PAPERS,
     Category,
     Deed,
@@ -34,6 +28,12 @@ from app.vocabulary import (
     State,
     TechnicalTitle,
 )
+from app.models import Enterprise, Paper, Person, Qualification
+from app.places import url_of
+from app.records import Entry
+from app.rosters import ROSTER_COLUMNS
+from app.sheets import write
+from app.storage import Store
 from tests import make
 from tests.count import deeds, queries
 from tests.gatehouse import account

@@ -13,15 +13,15 @@ from sqlalchemy import select, update
 
 from app.certificates import bundles
 from app.certificates.bundles import Leaf, archive
-from app.certificates.seal.authority import EmbeddedSeal
-from app.clock import now
-from app.config import Office
-from app.errors import NotFound, Unmet
+from app.core.clock import now
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.errors import NotFound, Unmet
+from app.core.office import Office
+from app.core.vocabulary import Deed, Role
 from app.jobs import HANDLERS, Tools, run_due
 from app.models import Account, Certificate, CertificateVersion
 from app.records import Entry
 from app.storage import Store
-from app.vocabulary import Deed, Role
 from tests import make
 from tests.count import queries
 from tests.printed import printed

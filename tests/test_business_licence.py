@@ -17,11 +17,23 @@ from app.business_licence import tickets
 from app.business_licence.assertion import BadAssertion, public_key, read
 from app.business_licence.provider import LicencesAway, Ticket
 from app.business_licence.simulated import Fault, Licence, SimulatedPlatform, confused
-from app.config import BadSetting, Keys, Settings, make_keys, read_settings
-from app.errors import NotFound, Stale
+from app.core.errors import NotFound, Stale
+from app.core.settings import (
+    BadSetting,
+    Keys,
+    Settings,
+    make_keys,
+    read_settings,
+)
+from app.core.vocabulary import (
+    ChallengeState,
+    LicenceHolder,
+    LicenceStanding,
+    LicenceStep,
+    TicketState,
+)
 from app.gatebook import Challenge
 from app.gateways import RemoteLicences, licences_of
-from app.vocabulary import ChallengeState, LicenceHolder, LicenceStanding, LicenceStep, TicketState
 from tests import make
 from tests.licences import KEY, TRUST, claims, platform, signed
 

@@ -10,15 +10,22 @@ from sqlalchemy import func, select, update
 
 from app import create_app, desk
 from app.business_licence.simulated import Fault, SimulatedPlatform
-from app.clock import now
-from app.config import Settings
+from app.core.clock import now
+from app.core.settings import Settings
+from app.core.vocabulary import (
+    ChallengeState,
+    Deed,
+    LicenceHolder,
+    LicenceStanding,
+    Registration,
+    Role,
+)
 from app.gatebook import Challenge
 from app.gateways import RemoteLicences
 from app.login.roles import sync_roles
 from app.models import Account, Enterprise
 from app.phone import wallet
 from app.records import Entry
-from app.vocabulary import ChallengeState, Deed, LicenceHolder, LicenceStanding, Registration, Role
 from tests import make
 from tests.conftest import KEYS
 from tests.licences import TRUST

@@ -15,14 +15,25 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.casework.words import moves_of
-from app.clock import Calendar, now, office_day
-from app.config import Office
+from app.core.clock import Calendar, now, office_day
+from app.core.office import Office
+from app.core.vocabulary import (
+    DECIDED,
+    Action,
+    Category,
+    Deed,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Role,
+    Stage,
+    State,
+)
 from app.db import db
 from app.models import Application, Certificate, CertificateVersion, ExamPass, Filing, Paper, Person, Step
 from app.parameters import change
 from app.records import Entry, Message, Parameter, PublicNotice
 from app.storage import Store
-from app.vocabulary import DECIDED, Action, Category, Deed, MatterKind, PaperKind, PassSource, Role, Stage, State
 from app.workflow import MOVES
 from tests import make
 from tests.count import queries

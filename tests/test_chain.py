@@ -11,12 +11,13 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, chain, checkpoints, clock
+from app import audit, chain, checkpoints
 from app.chain import Break
+from app.core import clock
+from app.core.vocabulary import Deed, Fault
 from app.db import only_reading
 from app.models import Person
 from app.records import Checkpoint, Entry, Link
-from app.vocabulary import Deed, Fault
 from tests import make
 from tests.count import queries
 from tests.meddling import meddling

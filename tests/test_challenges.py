@@ -6,9 +6,9 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from app import challenges
-from app.errors import NotFound
+from app.core.errors import NotFound
+from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.gatebook import Challenge
-from app.vocabulary import ChallengeKind, ChallengeState
 from tests.make import NOON
 
 CODE, PICTURE, NEW, USED = ChallengeKind.SMS_SIGN_IN, ChallengeKind.PICTURE, ChallengeState.NEW, ChallengeState.CONSUMED

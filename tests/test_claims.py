@@ -10,11 +10,15 @@ from sqlalchemy.exc import IntegrityError
 from app import filings
 from app.attachments import attach, attach_to_all
 from app.attachments import discard as discard_paper
-from app.config import Office
-from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
-from app.models import Application, Filing, Paper
-from app.storage import Store
-from app.vocabulary import (
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Stale,
+    Unmet,
+)
+from app.core.office import Office
+from app.core.vocabulary import (
     CancellationReason,
     Category,
     CertificateStatus,
@@ -24,6 +28,8 @@ from app.vocabulary import (
     Role,
     State,
 )
+from app.models import Application, Filing, Paper
+from app.storage import Store
 from tests import make
 from tests.count import queries
 from tests.works import INCOMING, LOST, Works

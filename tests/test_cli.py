@@ -20,18 +20,19 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from app import audit, cli, clock, schema
+from app import audit, cli, schema
 from app.certificates.document import SEAL_BOX, draw
-from app.certificates.keys import ring
-from app.certificates.seal import pades
-from app.certificates.seal.provider import Suite
-from app.config import read_settings, write_keys
+from app.core import clock
+from app.core.crypto import pades
+from app.core.crypto.encryption import keyring
+from app.core.crypto.seal_provider import Suite
+from app.core.crypto.signing_keys import ring
+from app.core.settings import read_settings, write_keys
+from app.core.vocabulary import Deed, Role
 from app.gateways import seal_of
-from app.keyring import keyring
 from app.models import Region
 from app.sheets import Column, write
 from app.storage import Store
-from app.vocabulary import Deed, Role
 from tests.meddling import meddling
 from tests.test_certificate_document import FACE
 

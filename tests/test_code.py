@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.certificates import code, keys, qr
+from app.certificates import code, qr
 from app.certificates.code import Claims, Forged
-from app.certificates.keys import BadKeys, CodeKey, ring
+from app.core.crypto import signing_keys
+from app.core.crypto.signing_keys import BadKeys, CodeKey, ring
 from tests import make
 
 CLAIMS = Claims(123456, 3, "湘建安C1(2026)0000001", "欧阳𬭎翀", date(2029, 11, 24), 61234)
@@ -221,7 +222,7 @@ def test_no_message_whatsoever_is_taken_for_ours(message):
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "codes.json"
-    assert keys.make(path, at=make.NOON)
+    assert signing_keys.make(path, at=make.NOON)
     ring.open(path)
     return path
 
@@ -229,14 +230,14 @@ def file(tmp_path):
 def test_keys_are_made_once_for_their_owner_only(file):
     before = file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert keys.make(file, at=make.NOON) is False
+    assert signing_keys.make(file, at=make.NOON) is False
     assert file.read_text() == before
 
 
 def test_a_rotated_key_signs_and_the_old_one_still_verifies(file):
     old = code.write(CLAIMS, ring.newest)
     first = ring.newest.kid
-    fresh = keys.rotate(file, at=datetime(2027, 1, 1, tzinfo=UTC))
+    fresh = signing_keys.rotate(file, at=datetime(2027, 1, 1, tzinfo=UTC))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert ring.newest.kid == fresh.kid != first  # noticed without opening it again
     assert code.read(old, ring.public) == code.read(code.write(CLAIMS, ring.newest), ring.public) == CLAIMS
@@ -246,16 +247,16 @@ def test_a_rotated_key_signs_and_the_old_one_still_verifies(file):
 
 def test_what_is_published_verifies_and_holds_nothing_secret(file):
     text = json.dumps(ring.published())
-    assert code.read(code.write(CLAIMS, ring.newest), keys.published_in(text)) == CLAIMS
+    assert code.read(code.write(CLAIMS, ring.newest), signing_keys.published_in(text)) == CLAIMS
     assert {name for key in ring.published()["keys"] for name in key} == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
 def test_a_key_under_another_s_name_is_not_accepted(file):
     stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
     mine = ring.published()["keys"][0]
-    theirs = {**keys._jwk(stranger.public), "kid": mine["kid"]}
+    theirs = {**signing_keys._jwk(stranger.public), "kid": mine["kid"]}
     with pytest.raises(BadKeys):
-        keys.published_in(json.dumps({"keys": [theirs]}))
+        signing_keys.published_in(json.dumps({"keys": [theirs]}))
 
 
 POINTLESS = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "AAAA"}
@@ -275,7 +276,7 @@ POINTLESS = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "AAAA"}
 )
 def test_published_keys_that_are_none_are_refused_with_a_sentence(text):
     with pytest.raises(BadKeys):
-        keys.published_in(text)
+        signing_keys.published_in(text)
 
 
 def test_without_keys_it_says_what_to_do(tmp_path):
@@ -291,4 +292,4 @@ def test_a_key_s_name_is_a_piece_of_its_fingerprint():
     """RFC 7638, reckoned by hand."""
     jwk = ring.published()["keys"][0]
     text = f'{{"crv":"P-256","kty":"EC","x":"{jwk["x"]}","y":"{jwk["y"]}"}}'
-    assert jwk["kid"] == urlsafe_b64encode(sha256(text.encode()).digest()).decode()[: keys.KID]
+    assert jwk["kid"] == urlsafe_b64encode(sha256(text.encode()).digest()).decode()[: signing_keys.KID]

@@ -5,23 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from app import config
-from app.config import (
+from app.core import settings as app_settings
+from app.core.office import (
     ADJUSTABLE,
     SETTABLE,
+    Office,
+    written,
+)
+from app.core.settings import (
     BadSetting,
     Keys,
-    Office,
     home_of,
     make_keys,
     read_office,
     read_settings,
-    written,
 )
-from app.vocabulary import Level, Term
+from app.core.vocabulary import Level, Term
 from tests.test_docs import chinese
 
-LIST = (Path(config.__file__).parent.parent / "docs" / "SETTINGS.md").read_text()
+LIST = (Path(app_settings.__file__).parent.parent / "docs" / "SETTINGS.md").read_text()
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_an_empty_home_is_the_default_home(tmp_path, monkeypatch):
 
 
 def test_every_setting_is_in_the_list():
-    read = set(re.findall(r'"((?:ANGUAN_[A-Z_]+|DATABASE_URL))"', Path(config.__file__).read_text()))
+    read = set(re.findall(r'"((?:ANGUAN_[A-Z_]+|DATABASE_URL))"', Path(app_settings.__file__).read_text()))
     of_the_office = {f"ANGUAN_{name.upper()}" for name in SETTABLE}
     listed = set(re.findall(r"`(ANGUAN_[A-Z_]+|DATABASE_URL)`", LIST))
     assert listed >= read | of_the_office

@@ -5,13 +5,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.cli import fill_regions
+from app.core.errors import HouseError
+from app.core.vocabulary import SignupState, State
 from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
-from app.errors import HouseError
 from app.models import Account, Application, Certificate, ExamSignup, Paper, Person
 from app.storage import Store
-from app.vocabulary import SignupState, State
 from tests import make
 
 

@@ -7,11 +7,17 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import insert, select
 
-from app import audit, checkpoints, clock
+from app import audit, checkpoints
+from app.core import clock
+from app.core.vocabulary import (
+    Deed,
+    Education,
+    Fault,
+    Role,
+)
 from app.diary import TABLES
 from app.models import Person
 from app.records import Entry, Job
-from app.vocabulary import Deed, Education, Fault, Role
 from tests import make
 
 

@@ -10,13 +10,19 @@ from openpyxl.workbook.defined_name import DefinedName
 from sqlalchemy import select
 
 from app import cli
-from app.disclosure import MaskingFormatter, disclosed, numbers_in, personal, without_numbers
-from app.identity import ID_CHECKS, ID_WEIGHTS
+from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
+from app.core.redaction import (
+    MaskingFormatter,
+    disclosed,
+    numbers_in,
+    personal,
+    without_numbers,
+)
+from app.core.vocabulary import Role
 from app.login.roles import ANONYMOUS
 from app.models import CertificateVersion, ExamNotice
 from app.sheets.disclosed import texts_in
 from app.storage import Store
-from app.vocabulary import Role
 from tests.test_attacks import town
 
 ID, OLD, MOBILE = "430102198506150013", "430102850615001", "13873112345"

@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from app import catalogue
-from app.vocabulary import Action, Category, MatterKind, Role, State
+from app.core import i18n
+from app.core.vocabulary import (
+    Action,
+    Category,
+    MatterKind,
+    Role,
+    State,
+)
 from tests.test_house import HOUSE, ROOT
 
 PLAN = (ROOT / "docs" / "HOUSE.md").read_text()
@@ -28,7 +34,7 @@ def plan_of_rooms() -> set[str]:
 
 
 def chinese() -> dict[str, str]:
-    with (catalogue.FOLDER / "zh/LC_MESSAGES/messages.po").open("rb") as file:
+    with (i18n.FOLDER / "zh/LC_MESSAGES/messages.po").open("rb") as file:
         return {str(message.id): str(message.string) for message in read_po(file) if message.id}
 
 

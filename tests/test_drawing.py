@@ -9,18 +9,19 @@ import zxingcpp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.certificates import code, keys, qr
+from app.certificates import code, qr
 from app.certificates.code import Claims
 from app.certificates.drawing import KINDS, POSITIONS, SEXES, address_of, face_of, paper_of
-from app.certificates.keys import ring
-from app.certificates.seal.authority import EmbeddedSeal
-from app.certificates.seal.provider import NoSeal, SealAway
-from app.certificates.seal.verdict import Finding, trusted, verify
-from app.config import Office
+from app.core.crypto import signing_keys
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.crypto.seal_provider import NoSeal, SealAway
+from app.core.crypto.signing_keys import ring
+from app.core.crypto.verify_signature import Finding, trusted, verify
+from app.core.office import Office
+from app.core.vocabulary import Category, Position, Sex
 from app.models import CertificateVersion
 from app.records import Entry
 from app.storage import FileMissing, Store
-from app.vocabulary import Category, Position, Sex
 from tests import make
 from tests.hostile_files import jpeg
 from tests.seals import embedded
@@ -104,10 +105,10 @@ def test_the_code_is_read_from_a_picture_of_150_dots_an_inch(session, store, pap
 
 def test_a_print_keeps_its_code_when_the_keys_have_been_rotated(session, store, tmp_path):
     ring.open(tmp_path / "codes.json")
-    keys.make(tmp_path / "codes.json", at=make.NOON)
+    signing_keys.make(tmp_path / "codes.json", at=make.NOON)
     version = issued(session, store, code_key=ring.newest.kid)
     before = address_of(version, OFFICE)
-    keys.rotate(tmp_path / "codes.json", at=make.NOON)
+    signing_keys.rotate(tmp_path / "codes.json", at=make.NOON)
     assert address_of(version, OFFICE) == before
 
 

@@ -8,10 +8,10 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import select
 
-from app.clock import now, office_day
+from app.core.clock import now, office_day
+from app.core.vocabulary import Deed, Role, State
 from app.models import Application, Step
 from app.records import Entry
-from app.vocabulary import Deed, Role, State
 from tests.count import queries
 from tests.test_casework import Works, look
 

@@ -12,12 +12,24 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import func, insert, select
 
 from app import exams
-from app.errors import NotAllowed, NotFound, Stale, Unmet
+from app.core.errors import (
+    NotAllowed,
+    NotFound,
+    Stale,
+    Unmet,
+)
+from app.core.vocabulary import (
+    Category,
+    Deed,
+    PassSource,
+    Role,
+    Sex,
+    SignupState,
+)
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.models import ExamPass, ExamSignup, Person
 from app.records import Entry
 from app.sheets import SheetRefused
-from app.vocabulary import Category, Deed, PassSource, Role, Sex, SignupState
 from tests import make
 from tests.make import NOON
 from tests.test_exams import CHANGSHA, CLERK, at_once, codes, counting

@@ -11,11 +11,25 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
 from app import exams
-from app.errors import HouseError, NotAllowed, NotFound, Place, Unmet
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Place,
+    Unmet,
+)
+from app.core.vocabulary import (
+    Category,
+    CertificateStatus,
+    Deed,
+    PaperKind,
+    Registration,
+    Role,
+    SignupState,
+)
 from app.exams.holding import MOST_AT_ONCE
 from app.models import ExamNotice, ExamSignup, Paper
 from app.records import Entry
-from app.vocabulary import Category, CertificateStatus, Deed, PaperKind, Registration, Role, SignupState
 from tests import make
 from tests.make import NOON, TODAY
 

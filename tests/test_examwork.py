@@ -10,12 +10,19 @@ from openpyxl import load_workbook
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import object_session
 
-from app.clock import now, office_day, office_time
+from app.core.clock import now, office_day, office_time
+from app.core.vocabulary import (
+    Category,
+    Deed,
+    PaperKind,
+    Position,
+    Role,
+    SignupState,
+)
 from app.db import db
 from app.models import ExamNotice, ExamPass, ExamSignup
 from app.records import Entry
 from app.sheets import Limits
-from app.vocabulary import Category, Deed, PaperKind, Position, Role, SignupState
 from tests import make
 from tests.count import deeds, queries
 

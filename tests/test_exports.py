@@ -19,14 +19,14 @@ from sqlalchemy import event, func, select
 import app as house_of_code
 from app import sheets
 from app.certificates import bundles
-from app.clock import now
-from app.config import Office
+from app.core.clock import now
+from app.core.office import Office
+from app.core.vocabulary import Deed, Role
 from app.db import db
 from app.measures import COLUMNS
 from app.models import Account, CertificateVersion, Enterprise
 from app.records import Entry, LegacyImport
 from app.storage import Store
-from app.vocabulary import Deed, Role
 from tests import make
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from app import create_app
+from app.core.vocabulary import PaperKind, Role
 from app.models import Paper, Person
 from app.records import Entry
 from app.storage import Store
-from app.vocabulary import PaperKind, Role
 from tests import make
 from tests.hostile_files import pdf
 

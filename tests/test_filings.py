@@ -1,10 +1,21 @@
 import pytest
 from sqlalchemy import func, select
 
-from app.errors import HouseError, NotAllowed, NotFound, Unmet
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Unmet,
+)
+from app.core.vocabulary import (
+    Category,
+    MatterKind,
+    PaperKind,
+    Role,
+    State,
+)
 from app.filings import amend, candidates, discard, draft
 from app.models import Application, Filing
-from app.vocabulary import Category, MatterKind, PaperKind, Role, State
 from tests import make
 from tests.count import queries
 

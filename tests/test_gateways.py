@@ -13,9 +13,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from app.certificates.seal.authority import EmbeddedSeal
-from app.certificates.seal.provider import NoSuchSeal, SealAway, Suite
-from app.config import BadSetting, Keys, Settings, make_keys, read_settings
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.crypto.seal_provider import NoSuchSeal, SealAway, Suite
+from app.core.settings import (
+    BadSetting,
+    Keys,
+    Settings,
+    make_keys,
+    read_settings,
+)
 from app.gateways import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
 from app.messages import ConsoleGateway, FileGateway
 from app.storage import ScannerAway

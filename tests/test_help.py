@@ -7,8 +7,8 @@ import re
 import pytest
 
 import app.help as guide
+from app.core.vocabulary import PaperKind, Role, State
 from app.db import db
-from app.vocabulary import PaperKind, Role, State
 from app.workflow import MOVES
 from tests.count import queries
 from tests.test_house import HOUSE

@@ -8,14 +8,19 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from app import holidays
-from app.clock import Calendar
-from app.errors import NotAllowed, NotFound, Stale, Unmet
+from app.core.clock import Calendar
+from app.core.errors import (
+    NotAllowed,
+    NotFound,
+    Stale,
+    Unmet,
+)
+from app.core.vocabulary import Role, State
 from app.holidays import CALENDAR_COLUMNS, Day, announced, forget_day, import_year, read_year, reckon, seed_calendar, set_day
 from app.models import Application
 from app.parameters import calendar_of
 from app.records import CalendarDay, Entry
 from app.sheets import write
-from app.vocabulary import Role, State
 from tests import make
 from tests.count import queries
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import CheckConstraint, event, select
 
-from app import clock, gatebook, models, records
+from app import gatebook, models, records
 from app.cli import fill_regions
+from app.core import clock
 from app.db import db
 from app.demo import fill
 from app.login.roles import ANONYMOUS, held_by_nobody

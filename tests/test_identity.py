@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.identity import (
+from app.core.identifiers import (
     BadNumber,
     age,
     birth_date,
@@ -18,7 +18,7 @@ from app.identity import (
     parse_name,
     sex,
 )
-from app.vocabulary import Sex
+from app.core.vocabulary import Sex
 from tests import make
 
 ID = "11010519491231002X"

@@ -14,9 +14,20 @@ from sqlalchemy.orm import Session
 
 from app import checkpoints, jobs, legacy, throttle, visits
 from app.certificates import printing
-from app.certificates.seal.authority import EmbeddedSeal
-from app.config import Office
-from app.errors import NotAllowed, NotFound
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.errors import NotAllowed, NotFound
+from app.core.office import Office
+from app.core.vocabulary import (
+    Deed,
+    Ending,
+    Fault,
+    JobState,
+    LegacyKind,
+    LegacyPhase,
+    MessageState,
+    Role,
+    Way,
+)
 from app.gatebook import Visit
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
@@ -25,7 +36,6 @@ from app.records import Bucket, Checkpoint, Entry, Inspection, Job, LegacyImport
 from app.sheets import write
 from app.storage import Store
 from app.ukey import keeping, proof, trust
-from app.vocabulary import Deed, Ending, Fault, JobState, LegacyKind, LegacyPhase, MessageState, Role, Way
 from tests import make
 from tests.certs import issued
 from tests.meddling import meddling

@@ -6,12 +6,18 @@ import pytest
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import select
 
-from app.clock import now, office_day
-from app.config import Office
+from app.core.clock import now, office_day
+from app.core.office import Office
+from app.core.vocabulary import (
+    Action,
+    Level,
+    MatterKind,
+    Role,
+    State,
+)
 from app.models import Application, Enterprise, Region
 from app.records import Parameter
 from app.scope import reaches
-from app.vocabulary import Action, Level, MatterKind, Role, State
 from app.workflow import MOVES, carry_out, moves_open_to
 from tests import make, works
 from tests.test_casework import Works, decide, in_batch, letting_go

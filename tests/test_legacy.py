@@ -12,16 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import legacy
-from app.config import Office
-from app.errors import NotAllowed, Stale
-from app.legacy import errand
-from app.legacy.columns import COLUMNS, parse_category, parse_day, parse_status, template
-from app.legacy.imports import RESULT_COLUMNS
-from app.models import Account, Certificate, CertificateEvent, CertificateVersion, Enterprise, ExamPass, Person
-from app.records import Entry, LegacyChunk, LegacyImport, LegacyRecord
-from app.sheets import Column, SheetRefused, read, write
-from app.storage import Store
-from app.vocabulary import (
+from app.core.errors import NotAllowed, Stale
+from app.core.office import Office
+from app.core.vocabulary import (
     AccountSource,
     Category,
     CertificateDeed,
@@ -32,6 +25,13 @@ from app.vocabulary import (
     PassSource,
     Role,
 )
+from app.legacy import errand
+from app.legacy.columns import COLUMNS, parse_category, parse_day, parse_status, template
+from app.legacy.imports import RESULT_COLUMNS
+from app.models import Account, Certificate, CertificateEvent, CertificateVersion, Enterprise, ExamPass, Person
+from app.records import Entry, LegacyChunk, LegacyImport, LegacyRecord
+from app.sheets import Column, SheetRefused, read, write
+from app.storage import Store
 from tests import hostile_sheets, make
 from tests.count import queries
 

@@ -25,17 +25,25 @@ from sqlalchemy.orm import Session
 from app import schema
 from app.certificates import code, standing, statuslist
 from app.certificates.drawing import address_of
-from app.certificates.keys import ring
 from app.certificates.lifecycle import extended
 from app.certificates.shown import certificate_scanned, certificates_of
 from app.certificates.statuslist import Mark
-from app.clock import OFFICE_ZONE, add_months, add_years
-from app.config import Office
-from app.errors import Stale
+from app.core.clock import OFFICE_ZONE, add_months, add_years
+from app.core.crypto.signing_keys import ring
+from app.core.errors import Stale
+from app.core.office import Office
+from app.core.vocabulary import (
+    UNDER_WAY,
+    Action,
+    Category,
+    CertificateStatus,
+    MatterKind,
+    Role,
+    State,
+)
 from app.filings import discard
 from app.matters import seed_papers
 from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Model, Person
-from app.vocabulary import UNDER_WAY, Action, Category, CertificateStatus, MatterKind, Role, State
 from app.workflow import carry_out
 from tests import make
 from tests.meddling import unguarded

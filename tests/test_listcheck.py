@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from app import sheets
 from app.certificates.pairs import check
-from app.clock import now, office_day
+from app.core.clock import now, office_day
+from app.core.vocabulary import CertificateStatus
 from app.listcheck import ANSWERS, COLUMNS
 from app.records import Bucket, Entry, Job
-from app.vocabulary import CertificateStatus
 from tests import hostile_sheets, make
 from tests.count import queries
 

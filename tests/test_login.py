@@ -12,16 +12,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import create_app, throttle
-from app.clock import now
-from app.config import Office
-from app.errors import TooMany
+from app.core.clock import now
+from app.core.errors import TooMany
+from app.core.office import Office
+from app.core.vocabulary import Deed, Registration, Role
 from app.gatebook import Visit
 from app.login import password
 from app.login.roles import ANONYMOUS
 from app.login.security import landing
 from app.models import Account
 from app.records import Bucket, Entry, Parameter
-from app.vocabulary import Deed, Registration, Role
 from tests import make
 from tests.gatehouse import (
     PASSWORD,

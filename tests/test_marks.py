@@ -8,14 +8,22 @@ from sqlalchemy import select
 
 from app import corrections
 from app.attachments import attach, discard
+from app.core.errors import HouseError
+from app.core.vocabulary import (
+    Action,
+    MatterKind,
+    PaperKind,
+    Position,
+    ReplacementReason,
+    Role,
+    State,
+)
 from app.corrections import Mark
-from app.errors import HouseError
 from app.facts import of_applications
 from app.matters import correctable
 from app.models import Application, Paper, Step
 from app.records import Message
 from app.storage import Store
-from app.vocabulary import Action, MatterKind, PaperKind, Position, ReplacementReason, Role, State
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import Works, decide, look

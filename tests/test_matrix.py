@@ -7,9 +7,9 @@ import re
 import pytest
 from sqlalchemy import inspect, select
 
+from app.core.vocabulary import Role
 from app.login.roles import ANONYMOUS, held_by
 from app.models import Account, Application, Certificate, Enterprise, ExamPass, ExamSignup, Person
-from app.vocabulary import Role
 from tests.test_attacks import (  # noqa: F401 - fixtures
     BLANK,
     NOBODYS,

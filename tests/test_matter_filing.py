@@ -8,11 +8,17 @@ import pytest
 from sqlalchemy import func, select
 
 from app.casework.claimform import SEARCHES_PER_HOUR
-from app.clock import now, office_day
+from app.core.clock import now, office_day
+from app.core.vocabulary import (
+    Category,
+    Deed,
+    PaperKind,
+    Role,
+    State,
+)
 from app.models import Application, Certificate, Filing
 from app.records import Entry
 from app.storage import Store
-from app.vocabulary import Category, Deed, PaperKind, Role, State
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import Works, look

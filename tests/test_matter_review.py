@@ -6,10 +6,8 @@ import pytest
 from sqlalchemy import func, select
 
 from app.certificates.lifecycle import extended
-from app.clock import now, office_day
-from app.models import Certificate, CertificateEvent, CertificateVersion, Paper, PaperRule, Step
-from app.storage import Store
-from app.vocabulary import (
+from app.core.clock import now, office_day
+from app.core.vocabulary import (
     Action,
     CancellationReason,
     Category,
@@ -21,6 +19,8 @@ from app.vocabulary import (
     Role,
     State,
 )
+from app.models import Certificate, CertificateEvent, CertificateVersion, Paper, PaperRule, Step
+from app.storage import Store
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import letting_go, look

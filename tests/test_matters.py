@@ -6,15 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from app.certificates.lifecycle import extended
-from app.clock import OFFICE_ZONE, add_months
-from app.config import Office
-from app.corrections import Mark, changes
-from app.errors import Unmet
-from app.facts import of_applications
-from app.matters import MATTERS, seed_papers, warnings_of
-from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Paper, PaperRule, Person
-from app.records import Message, PublicNotice
-from app.vocabulary import (
+from app.core.clock import OFFICE_ZONE, add_months
+from app.core.errors import Unmet
+from app.core.office import Office
+from app.core.vocabulary import (
     PERSON_PAPERS,
     Action,
     CancellationReason,
@@ -29,6 +24,11 @@ from app.vocabulary import (
     Side,
     State,
 )
+from app.corrections import Mark, changes
+from app.facts import of_applications
+from app.matters import MATTERS, seed_papers, warnings_of
+from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Paper, PaperRule, Person
+from app.records import Message, PublicNotice
 from app.workflow import carry_out
 from tests import make
 from tests.count import queries

@@ -9,13 +9,18 @@ from flask_babel import force_locale
 from sqlalchemy import select
 
 from app import sheets
-from app.config import Office
-from app.errors import NotAllowed, Stale, Unmet
+from app.core.errors import NotAllowed, Stale, Unmet
+from app.core.office import Office
+from app.core.vocabulary import (
+    CertificateDeed,
+    CertificateStatus,
+    Deed,
+    Role,
+)
 from app.measures import COLUMNS, RESULT_COLUMNS, carry_out, plan, template
 from app.models import Certificate, CertificateEvent
 from app.records import Entry
 from app.sheets import SheetRefused
-from app.vocabulary import CertificateDeed, CertificateStatus, Deed, Role
 from tests import make
 from tests.count import queries
 

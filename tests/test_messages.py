@@ -17,7 +17,8 @@ from flask_babel import Babel, force_locale
 from sqlalchemy import event, func, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.config import Office
+from app.core.office import Office
+from app.core.vocabulary import Action, MatterKind, MessageState
 from app.messages import (
     CANCELLED,
     TEXTS,
@@ -33,7 +34,6 @@ from app.messages import (
     owe,
 )
 from app.records import Message
-from app.vocabulary import Action, MatterKind, MessageState
 from tests import make
 
 MOBILE = "13812345678"

@@ -3,9 +3,9 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.keyring import keyring
+from app.core.crypto.encryption import keyring
+from app.core.vocabulary import Category, State
 from app.models import Application, Person
-from app.vocabulary import Category, State
 from tests import make
 
 

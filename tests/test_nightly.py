@@ -7,15 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app import jobs, nightly
-from app.clock import Calendar, office_time
-from app.config import Office
-from app.jobs import HANDLERS, Tools, enqueue, run_due
-from app.messages import ConsoleGateway
-from app.models import CertificateEvent
-from app.nightly import NIGHTLY, note_expired, remind_of_drafts, remind_of_expiry, tell_of_deadlines
-from app.records import Job, Message, Occasion
-from app.storage import Store
-from app.vocabulary import (
+from app.core.clock import Calendar, office_time
+from app.core.office import Office
+from app.core.vocabulary import (
     CertificateDeed,
     CertificateStatus,
     JobState,
@@ -25,6 +19,12 @@ from app.vocabulary import (
     Role,
     State,
 )
+from app.jobs import HANDLERS, Tools, enqueue, run_due
+from app.messages import ConsoleGateway
+from app.models import CertificateEvent
+from app.nightly import NIGHTLY, note_expired, remind_of_drafts, remind_of_expiry, tell_of_deadlines
+from app.records import Job, Message, Occasion
+from app.storage import Store
 from tests import make
 from tests.count import queries
 

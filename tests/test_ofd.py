@@ -16,15 +16,15 @@ from sqlalchemy import select
 from app.certificates import ofd
 from app.certificates.document import draw, page_of
 from app.certificates.drawing import ofd_of
-from app.certificates.seal import ses
-from app.certificates.seal.authority import EmbeddedSeal
-from app.certificates.seal.provider import NoSeal, NoSuchSeal, Suite
-from app.certificates.seal.verdict import Finding, trusted, verify
-from app.config import Office
+from app.core.crypto import ses
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.crypto.seal_provider import NoSeal, NoSuchSeal, Suite
+from app.core.crypto.verify_signature import Finding, trusted, verify
+from app.core.office import Office
+from app.core.vocabulary import Role
 from app.models import CertificateVersion
 from app.records import Entry
 from app.storage import Store
-from app.vocabulary import Role
 from tests import make
 from tests.ofdview import Reader
 from tests.seals import embedded

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import validate
 from schemathesis.generation import GenerationMode
 
-from app.vocabulary import Role
+from app.core.vocabulary import Role
 
 pytestmark = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # no statement is what is tested
 BLANK = re.compile(r"<[^>]+>")

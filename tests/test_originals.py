@@ -1,11 +1,22 @@
 import pytest
 from sqlalchemy import select
 
-from app.config import Office
-from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Stale,
+    Unmet,
+)
+from app.core.office import Office
+from app.core.vocabulary import (
+    Level,
+    PassSource,
+    Role,
+    State,
+)
 from app.models import ExamPass
 from app.originals import ORIGINALS, verify_originals
-from app.vocabulary import Level, PassSource, Role, State
 from tests import make
 
 UNSEEN = {"originals_verified_at": None, "originals_verified_by": ""}

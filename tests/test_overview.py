@@ -4,9 +4,16 @@ import pytest
 from sqlalchemy import func, select
 
 from app import overview
-from app.config import Office
+from app.core.office import Office
+from app.core.vocabulary import (
+    Level,
+    MatterKind,
+    Role,
+    SignupState,
+    State,
+    Urgency,
+)
 from app.models import Application
-from app.vocabulary import Level, MatterKind, Role, SignupState, State, Urgency
 from tests import make
 from tests.count import queries
 

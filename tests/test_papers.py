@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.casework.papers import AT_ONCE, FAULTS
-from app.certificates.seal.authority import EmbeddedSeal
-from app.clock import now
+from app.core.clock import now
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.vocabulary import Role, State
 from app.jobs import HANDLERS, Tools, run_due
 from app.models import Account, CertificateVersion, Paper
 from app.records import Job
 from app.storage import Store
-from app.vocabulary import Role, State
 from tests import make
 from tests.count import queries
 from tests.hostile_files import jpeg

@@ -9,13 +9,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import desk
-from app.config import ADJUSTABLE, Office
-from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Stale,
+    Unmet,
+)
+from app.core.office import ADJUSTABLE, Office
+from app.core.vocabulary import Level, Role, Term
 from app.jobs import Claim, Run, Tools
 from app.parameters import bounds, change, contradictions, keeper, lines, office_at, office_of, pasts_of, restore
 from app.records import CalendarDay, Entry, Parameter
 from app.storage import Store
-from app.vocabulary import Level, Role, Term
 from tests import make
 from tests.count import queries
 from tests.test_docs import chinese

@@ -3,10 +3,15 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.errors import HouseError, NotAllowed, NotFound, Unmet
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Unmet,
+)
+from app.core.vocabulary import Role, SignupState, State
 from app.models import Person
 from app.parties import amend, engage, keep_enterprise, keep_qualification, release
-from app.vocabulary import Role, SignupState, State
 from tests import make
 
 

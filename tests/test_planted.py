@@ -23,16 +23,23 @@ from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import sessionmaker
 
 from app.cli.house import LOG_LINE
-from app.clock import now, office_day
-from app.config import Office
-from app.disclosure import MaskingFormatter
+from app.core.clock import now, office_day
+from app.core.office import Office
+from app.core.redaction import MaskingFormatter
+from app.core.vocabulary import (
+    Action,
+    MessageState,
+    PaperKind,
+    Position,
+    Role,
+    State,
+)
 from app.gateways import gateway_of
 from app.messages import deliver
 from app.models import ExamSignup, Paper, Person
 from app.records import Bucket, Message
 from app.rosters import ROSTER_COLUMNS
 from app.sheets import write
-from app.vocabulary import Action, MessageState, PaperKind, Position, Role, State
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg

@@ -10,14 +10,21 @@ from sqlalchemy import func, select, update
 
 from app.certificates import printing
 from app.certificates.printing import PORTION, have_drawn, progress_of, try_again, undrawn
-from app.certificates.seal.authority import EmbeddedSeal
-from app.config import Office
-from app.errors import NotAllowed, NotFound
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.errors import NotAllowed, NotFound
+from app.core.office import Office
+from app.core.vocabulary import (
+    Action,
+    JobState,
+    MatterKind,
+    PaperKind,
+    Role,
+    State,
+)
 from app.jobs import HANDLERS, Tools, run_due
 from app.models import CertificateVersion, Paper
 from app.records import Job
 from app.storage import Store
-from app.vocabulary import Action, JobState, MatterKind, PaperKind, Role, State
 from app.workflow import carry_out
 from tests import make
 from tests.count import queries

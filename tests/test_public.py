@@ -16,10 +16,19 @@ from flask_appbuilder import BaseView, expose
 from flask_wtf import CSRFProtect
 from sqlalchemy.orm import Session
 
-from app.certificates import code, keys
+from app.certificates import code
 from app.certificates.drawing import address_of
-from app.certificates.keys import CodeKey, ring
 from app.certificates.shown import certificates_of
+from app.core.crypto import signing_keys
+from app.core.crypto.signing_keys import CodeKey, ring
+from app.core.vocabulary import (
+    Category,
+    CertificateDeed,
+    CertificateStatus,
+    MatterKind,
+    Role,
+    Stage,
+)
 from app.db import db
 from app.login.security import HouseSecurity
 from app.models import CertificateEvent, CertificateVersion
@@ -27,7 +36,6 @@ from app.public import MEANS, register_public, stages
 from app.publicity import Result, announce
 from app.screens import furnish
 from app.threshold import HouseBuilder, guard
-from app.vocabulary import Category, CertificateDeed, CertificateStatus, MatterKind, Role, Stage
 from tests import make
 from tests.conftest import House
 from tests.count import queries
@@ -392,7 +400,7 @@ def test_codes_of_a_key_that_was_rotated_out_still_open(client, coded, tmp_path)
     path = tmp_path / "codes.json"
     path.write_text((Path(ring._path)).read_text())
     ring.open(path)
-    keys.rotate(path, at=make.NOON)
+    signing_keys.rotate(path, at=make.NOON)
     assert client.get(coded).status_code == 200
 
 

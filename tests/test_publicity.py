@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, func, select, text
 
-from app.config import Office
+from app.core.office import Office
+from app.core.vocabulary import Category, MatterKind, Stage
 from app.publicity import Result, announce, latest, listed
 from app.records import PublicNotice
-from app.vocabulary import Category, MatterKind, Stage
 from tests import make
 
 ID_NUMBER = "11010519491231002X"

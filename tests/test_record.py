@@ -7,10 +7,18 @@ import pytest
 from app.certificates.drawing import EDUCATIONS
 from app.certificates.record import OPERATIONS, national_record
 from app.certificates.standing import suspend
-from app.errors import NotFound
+from app.core.errors import NotFound
+from app.core.vocabulary import (
+    Action,
+    Category,
+    CertificateDeed,
+    Education,
+    MatterKind,
+    ReplacementReason,
+    Role,
+)
 from app.models import Certificate, CertificateVersion
 from app.storage import Store
-from app.vocabulary import Action, Category, CertificateDeed, Education, MatterKind, ReplacementReason, Role
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg

@@ -5,10 +5,10 @@ import logging
 import pytest
 from sqlalchemy import select, text
 
+from app.core.vocabulary import Deed, Role
 from app.models import Account
 from app.records import Entry
 from app.screens.refusals import AN_HOUR
-from app.vocabulary import Deed, Role
 from tests import make
 
 

@@ -9,17 +9,23 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import registrations
-from app.clock import now
-from app.config import Office
+from app.core.clock import now
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Stale,
+    Unmet,
+)
+from app.core.office import Office
+from app.core.vocabulary import Registration, Role
 from app.db import db
-from app.errors import HouseError, NotAllowed, NotFound, Stale, Unmet
 from app.login.admit import objections
 from app.login.security import set_password
 from app.models import Account, Enterprise
 from app.records import Message
 from app.registrations import Claim, decide, enrol, send_again
 from app.storage import Sound
-from app.vocabulary import Registration, Role
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import letting_go

@@ -12,13 +12,13 @@ from sqlalchemy import LargeBinary, create_engine, func, select, text, type_coer
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import rekey
-from app.config import Keys, write_keys
+from app.core.crypto.encryption import UNOPENED, Keyring, keyring
+from app.core.settings import Keys, write_keys
+from app.core.vocabulary import LegacyKind, LegacyPhase
 from app.db import Secret, SecretRecord
-from app.keyring import UNOPENED, Keyring, keyring
 from app.models import Enterprise, Model, Person
 from app.records import LegacyImport, LegacyRecord
 from app.storage import FileDamaged, Store
-from app.vocabulary import LegacyKind, LegacyPhase
 from tests import make
 from tests.conftest import KEYS
 

@@ -13,11 +13,17 @@ from sqlalchemy.orm import sessionmaker
 from app import attachments, jobs, retention
 from app.attachments import PaperRemoved, bytes_of
 from app.cli import main
-from app.config import Office
+from app.core.office import Office
+from app.core.vocabulary import (
+    CertificateStatus,
+    Deed,
+    PaperKind,
+    Role,
+    State,
+)
 from app.models import Application, Paper, Qualification
 from app.records import Entry
 from app.storage import Store
-from app.vocabulary import CertificateStatus, Deed, PaperKind, Role, State
 from tests import make
 from tests.test_attachments import picture
 

@@ -4,8 +4,8 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import event, select
 
 from app.cli.rolebook import rolebook
+from app.core.vocabulary import Role
 from app.login.roles import PUBLIC, Undeclarable, held_by, held_by_nobody, offered, sync_roles
-from app.vocabulary import Role
 from tests.gatehouse import (
     DECLARED,
     account,

@@ -3,13 +3,18 @@
 import pytest
 from sqlalchemy import func, select
 
-from app.errors import NotAllowed, Stale, Unmet
+from app.core.errors import NotAllowed, Stale, Unmet
+from app.core.vocabulary import (
+    Education,
+    Position,
+    Role,
+    TechnicalTitle,
+)
 from app.models import Person
 from app.records import Entry
 from app.rosters import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked, read_people, roster_sheet
 from app.scope import NOBODY
 from app.sheets import SheetRefused, read, write
-from app.vocabulary import Education, Position, Role, TechnicalTitle
 from tests import make
 from tests.count import queries
 

@@ -7,10 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from app import rules
-from app.config import Office
-from app.facts import CertificateFacts, Facts, OpenCase, PaperAsked, PassFacts
-from app.matters import MATTERS, can_be_printed
-from app.vocabulary import (
+from app.core.office import Office
+from app.core.vocabulary import (
     CancellationReason,
     Category,
     CertificateStatus,
@@ -22,6 +20,8 @@ from app.vocabulary import (
     ReplacementReason,
     State,
 )
+from app.facts import CertificateFacts, Facts, OpenCase, PaperAsked, PassFacts
+from app.matters import MATTERS, can_be_printed
 
 A, B, C, C1, C2, C3 = (Category[name] for name in ("A", "B", "C", "C1", "C2", "C3"))
 HERE, ELSEWHERE, THIRD = 1, 2, 3

@@ -1,10 +1,16 @@
 import pytest
 from sqlalchemy import select
 
-from app.config import Office
+from app.core.office import Office
+from app.core.vocabulary import (
+    Level,
+    PaperKind,
+    Role,
+    SignupState,
+    State,
+)
 from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
 from app.scope import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
-from app.vocabulary import Level, PaperKind, Role, SignupState, State
 from tests import make
 
 MODELS = (Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification)

@@ -23,9 +23,15 @@ from sqlalchemy import ForeignKey, Text, create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from app.catalogue import FOLDER
+from app.core.errors import (
+    HouseError,
+    Refusal,
+    TooMany,
+    Unmet,
+)
+from app.core.i18n import FOLDER
+from app.core.vocabulary import PassSource, State
 from app.db import Moment, Word
-from app.errors import HouseError, Refusal, TooMany, Unmet
 from app.forms import (
     ChoiceField,
     CreditCodeField,
@@ -40,7 +46,6 @@ from app.forms import (
     WordField,
 )
 from app.screens import Link, Screen, SelInterface, bars, furnish, safe_next, shown, stacked_columns
-from app.vocabulary import PassSource, State
 
 MINE, OTHERS = 900_001, 900_002  # above what the store numbers itself
 

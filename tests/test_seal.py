@@ -22,10 +22,24 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from app.certificates.document import SEAL_BOX, draw
-from app.certificates.seal import authority, cms, pades
-from app.certificates.seal.authority import EmbeddedSeal, SealFolder, establish, renew, revoke, standing
-from app.certificates.seal.provider import SealAway, Suite
-from app.certificates.seal.verdict import Finding, Trust, in_words, trusted, verify
+from app.core import atomic_file
+from app.core.crypto import cms, demo_ca, pades
+from app.core.crypto.demo_ca import (
+    EmbeddedSeal,
+    SealFolder,
+    establish,
+    renew,
+    revoke,
+    standing,
+)
+from app.core.crypto.seal_provider import SealAway, Suite
+from app.core.crypto.verify_signature import (
+    Finding,
+    Trust,
+    in_words,
+    trusted,
+    verify,
+)
 from tests import make
 from tests.seals import SITE, embedded
 from tests.test_certificate_document import FACE
@@ -115,7 +129,7 @@ def test_an_authority_that_broke_off_is_finished_without_new_keys(tmp_path, lost
 
 def test_a_file_that_is_there_is_not_written_over(own):
     with pytest.raises(FileExistsError):
-        authority.put_file(own / "root.key", b"another", once=True)
+        atomic_file.put_file(own / "root.key", b"another", once=True)
     assert not list(own.glob(".*"))
 
 
@@ -167,7 +181,7 @@ def test_a_list_with_little_life_left_is_renewed_and_keeps_its_entries(own):
 
 
 def stamped_by_first(folder: Path) -> bytes:
-    seal, _revoked = authority._newest(folder, 0)
+    seal, _revoked = demo_ca._newest(folder, 0)
     return pades.sealed(draw(FACE), seal, WORDS, SEAL_BOX, at=AT)
 
 
@@ -242,19 +256,18 @@ def test_a_seal_is_good_as_long_as_its_certificate_and_its_list(folder, pdf):
 
 
 def test_an_issuers_key_does_not_seal_and_a_seals_key_does_not_issue(folder):
-    root, issuing = authority.kept_certificate(folder, "root"), authority.kept_certificate(folder, "issuing")
-    key = authority.kept_key(folder, "issuing")
-    chain = tuple(one.public_bytes(authority.Encoding.DER) for one in (issuing, root))
-    how = authority.ec.ECDSA(authority.Prehashed(authority.SIGNS))
-    forged = pades.sealed(draw(FACE), authority.Seal(chain, lambda d: key.sign(d, how)), WORDS, SEAL_BOX, at=AT)
+    root, issuing = demo_ca.kept_certificate(folder, "root"), demo_ca.kept_certificate(folder, "issuing")
+    key = demo_ca.kept_key(folder, "issuing")
+    chain = tuple(one.public_bytes(demo_ca.Encoding.DER) for one in (issuing, root))
+    how = demo_ca.ec.ECDSA(demo_ca.Prehashed(demo_ca.SIGNS))
+    forged = pades.sealed(draw(FACE), demo_ca.Seal(chain, lambda d: key.sign(d, how)), WORDS, SEAL_BOX, at=AT)
     assert finding(forged, folder) is Finding.UNKNOWN
-    below = authority.kept_key(folder, "seal-1")
-    made = authority._certificate("Seal 9", below.public_key(), authority.kept_certificate(folder, "seal-1"), below, AT, 1)
+    below = demo_ca.kept_key(folder, "seal-1")
+    made = demo_ca._certificate("Seal 9", below.public_key(), demo_ca.kept_certificate(folder, "seal-1"), below, AT, 1)
     chain = tuple(
-        one.public_bytes(authority.Encoding.DER)
-        for one in (made, authority.kept_certificate(folder, "seal-1"), issuing, root)
+        one.public_bytes(demo_ca.Encoding.DER) for one in (made, demo_ca.kept_certificate(folder, "seal-1"), issuing, root)
     )
-    forged = pades.sealed(draw(FACE), authority.Seal(chain, lambda d: below.sign(d, how)), WORDS, SEAL_BOX, at=AT)
+    forged = pades.sealed(draw(FACE), demo_ca.Seal(chain, lambda d: below.sign(d, how)), WORDS, SEAL_BOX, at=AT)
     assert finding(forged, folder) is Finding.UNKNOWN
 
 

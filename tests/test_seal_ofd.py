@@ -11,11 +11,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.certificates.seal import authority, ses, sm2
-from app.certificates.seal.authority import EmbeddedSeal, establish, renew, revoke
-from app.certificates.seal.cms import NotOurs
-from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, Suite
-from app.certificates.seal.verdict import Finding, Trust, trusted, verify
+from app.core.crypto import demo_ca, ses, sm2
+from app.core.crypto.cms import NotOurs
+from app.core.crypto.demo_ca import (
+    EmbeddedSeal,
+    establish,
+    renew,
+    revoke,
+)
+from app.core.crypto.seal_provider import (
+    NoSuchSeal,
+    Seal,
+    SealAway,
+    Suite,
+)
+from app.core.crypto.verify_signature import (
+    Finding,
+    Trust,
+    trusted,
+    verify,
+)
 from tests import make
 from tests.seals import SITE, embedded
 
@@ -201,5 +216,5 @@ def folder_and_file(folder, parts):
 
 
 def test_the_issuing_authority_of_pdf_does_not_make_seals_for_ofd(folder):
-    assert sm2.key_of(authority.kept_certificate(folder, "issuing")) is None
-    assert not sm2.issued(authority.kept_certificate(folder, "seal-1-sm2"), authority.kept_certificate(folder, "root"))
+    assert sm2.key_of(demo_ca.kept_certificate(folder, "issuing")) is None
+    assert not sm2.issued(demo_ca.kept_certificate(folder, "seal-1-sm2"), demo_ca.kept_certificate(folder, "root"))

@@ -6,18 +6,19 @@ import pytest
 from cryptography import x509
 from sqlalchemy import select
 
-from app import clock, desk
+from app import desk
 from app.certificates.document import SEAL_BOX, draw
 from app.certificates.drawing import paper_of
-from app.certificates.seal import pades
-from app.certificates.seal.authority import EmbeddedSeal
-from app.certificates.seal.provider import Suite
-from app.config import Office
+from app.core import clock
+from app.core.crypto import pades
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.crypto.seal_provider import Suite
+from app.core.office import Office
+from app.core.vocabulary import CertificateStatus
 from app.models import CertificateVersion
 from app.public import LARGEST_PAPER
 from app.records import Entry
 from app.storage import Store
-from app.vocabulary import CertificateStatus
 from tests.seals import embedded
 from tests.test_certificate_document import FACE
 from tests.test_drawing import issued

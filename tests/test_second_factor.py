@@ -9,16 +9,23 @@ from flask_babel import lazy_gettext
 from sqlalchemy import func, select, update
 
 from app import desk, visits
-from app.clock import now
-from app.config import Office
+from app.core.clock import now
+from app.core.errors import HouseError
+from app.core.office import Office
+from app.core.vocabulary import (
+    OPERATING,
+    ChallengeState,
+    Deed,
+    Role,
+    SecondFactor,
+    Way,
+)
 from app.db import db
-from app.errors import HouseError
 from app.gatebook import Challenge, Visit
 from app.login import second
 from app.login.admit import NotAdmitted, Proof, admit
 from app.models import Account
 from app.records import Entry, Parameter
-from app.vocabulary import OPERATING, ChallengeState, Deed, Role, SecondFactor, Way
 from tests import make
 from tests.gatehouse import PASSWORD, account, copied_cookie, is_inside, sign_in, token
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 
-from app.errors import HouseError
+from app.core.errors import HouseError
 from app.sheets import Column, Limits, Reading, SheetRefused, read, write
 from app.sheets.reading import MOST_ERRORS, fold
 from tests import hostile_sheets as hostile

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from sqlalchemy import select
 
+from app.core.vocabulary import Role
 from app.models import Person
-from app.vocabulary import Role
 from tests import make
 from tests.test_attacks import LISTS
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.vocabulary import MessageState, Role
 from app.messages import Owed, owe
 from app.records import Message
-from app.vocabulary import MessageState, Role
 from tests import make
 from tests.count import queries
 

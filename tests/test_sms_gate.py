@@ -14,8 +14,16 @@ from werkzeug.security import check_password_hash
 
 from app import challenges, picturecode
 from app.appointments import conflict
-from app.clock import now
-from app.errors import NotFound
+from app.core.clock import now
+from app.core.errors import NotFound
+from app.core.vocabulary import (
+    ADMINISTRATORS,
+    ChallengeKind,
+    ChallengeState,
+    Deed,
+    Role,
+    Way,
+)
 from app.gatebook import Challenge
 from app.gateways import gateway_of
 from app.login import picture
@@ -24,7 +32,6 @@ from app.login.roles import ANONYMOUS
 from app.messages import CODE_MARK, deliver
 from app.models import Account
 from app.records import Bucket, Entry, Message, Parameter
-from app.vocabulary import ADMINISTRATORS, ChallengeKind, ChallengeState, Deed, Role, Way
 from tests.count import queries
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.make import NOON

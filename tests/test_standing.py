@@ -6,10 +6,15 @@ import pytest
 from sqlalchemy import select
 
 from app.certificates import standing
-from app.config import Office
-from app.errors import NotAllowed, NotFound, Stale, Unmet
+from app.core.errors import (
+    NotAllowed,
+    NotFound,
+    Stale,
+    Unmet,
+)
+from app.core.office import Office
+from app.core.vocabulary import CertificateDeed, CertificateStatus, Role
 from app.models import CertificateEvent
-from app.vocabulary import CertificateDeed, CertificateStatus, Role
 from tests import make
 
 DEEDS = {

@@ -11,11 +11,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.certificates import keys, statuslist
-from app.certificates.keys import CodeKey, ring
+from app.certificates import statuslist
 from app.certificates.statuslist import BLOCK, BadList, Mark, Shelf
+from app.core.crypto import signing_keys
+from app.core.crypto.signing_keys import CodeKey, ring
+from app.core.vocabulary import CertificateDeed, CertificateStatus
 from app.models import CertificateEvent, CertificateVersion
-from app.vocabulary import CertificateDeed, CertificateStatus
 from tests import make
 from tests.count import queries
 
@@ -183,9 +184,9 @@ def test_an_old_list_says_how_old_it_is(session):
 
 def test_a_list_signed_before_a_rotation_can_still_be_read(session, tmp_path):
     ring.open(tmp_path / "codes.json")
-    keys.make(tmp_path / "codes.json", at=make.NOON)
+    signing_keys.make(tmp_path / "codes.json", at=make.NOON)
     token = list_of(session)
-    keys.rotate(tmp_path / "codes.json", at=make.NOON)
+    signing_keys.rotate(tmp_path / "codes.json", at=make.NOON)
     assert statuslist.opened(token, ring.public).mark(0) is Mark.VALID
 
 
@@ -222,7 +223,7 @@ def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
 def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(house, session, printed, tmp_path):
     printed()
     shelf, path = Shelf(), tmp_path / "codes.json"
-    keys.make(path, at=make.NOON)
+    signing_keys.make(path, at=make.NOON)
     ring.open(path)
     first = handed(shelf, session)
     with queries(house.engine) as asked:
@@ -230,5 +231,5 @@ def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(
     assert len(asked) == 1
     made = [statuslist.opened(token, ring.public).made_at for token in (first, second)]
     assert made[1] - made[0] == timedelta(hours=1)
-    fresh = keys.rotate(path, at=make.NOON)
+    fresh = signing_keys.rotate(path, at=make.NOON)
     assert jwt.get_unverified_header(handed(shelf, session, 60.1))["kid"] == fresh.kid

@@ -9,10 +9,10 @@ from flask import request_started
 from sqlalchemy import select
 
 from app import create_app, desk, threshold
-from app.config import AGENT
+from app.core.settings import AGENT
+from app.core.vocabulary import Deed, Role
 from app.db import db, reading
 from app.records import Bucket, Entry
-from app.vocabulary import Deed, Role
 from tests.make import NOON, TODAY
 
 ON_SQLITE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # where no statement is what is tested

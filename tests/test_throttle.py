@@ -6,8 +6,8 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from app import throttle
+from app.core.errors import TooMany
 from app.db import reading
-from app.errors import TooMany
 from app.models import Region
 from app.records import Bucket
 from tests.make import NOON

@@ -12,11 +12,11 @@ import pytest
 from babel.messages.pofile import read_po
 from flask_babel import force_locale, gettext, lazy_gettext
 
-from app import catalogue
-from app.vocabulary import Term
+from app.core import i18n
+from app.core.vocabulary import Term
 
-ROOT = catalogue.FOLDER.parent
-CATALOGUES = sorted(catalogue.FOLDER.glob("*/LC_MESSAGES/messages.po"))
+ROOT = i18n.FOLDER.parent
+CATALOGUES = sorted(i18n.FOLDER.glob("*/LC_MESSAGES/messages.po"))
 BLANK = re.compile(r"%\((\w+)\)([sd])")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 
@@ -76,9 +76,9 @@ def test_no_sentence_is_put_together_before_it_is_translated(extracted):
 
 # Chinese that is data, not speech: proper names, marks of the trade's own numbers, what is printed on certificates.
 CHINESE_ALLOWED = {
-    "app/config.py": "the province's own names and sentences, each a setting",
-    "app/regions.py": "names of places",
-    "app/identity.py": "characters that occur in names",
+    "app/core/settings.py": "the province's own names and sentences, each a setting",
+    "app/core/regions.py": "names of places",
+    "app/core/identifiers.py": "characters that occur in names",
     "app/numbers.py": "the form of certificate numbers",
     "app/demo/__init__.py": "people and firms that do not exist",
     "app/demo/cast.py": "as __init__.py",
@@ -87,7 +87,7 @@ CHINESE_ALLOWED = {
     "app/certificates/ornament.py": "as layout.py",
     "app/certificates/drawing.py": "as layout.py",
     "app/certificates/record.py": "what the national platform is told, in its words",
-    "app/certificates/seal/authority.py": "names in certificates of the demonstration's seal",
+    "app/core/crypto/demo_ca.py": "names in certificates of the demonstration's seal",
     "app/ukey/softkeys.py": "the name in certificates of the demonstration's UKeys",
     "app/login/policy.py": "words that are tried first as passwords here",
     "app/rosters.py": "words that clerks type into the sheet",
@@ -151,7 +151,7 @@ def test_english_is_a_switch_away(built):
 
 def test_our_words_win_over_those_of_the_libraries(built):
     """FAB brings a catalogue of its own, older than this trade."""
-    ours = {message.id: message.string for message in read(catalogue.FOLDER / "zh/LC_MESSAGES/messages.po")}
+    ours = {message.id: message.string for message in read(i18n.FOLDER / "zh/LC_MESSAGES/messages.po")}
     with built.app_context(), force_locale("zh"):
         for sentence in ("Save", "Back", "Search"):
             if sentence in ours:
@@ -162,9 +162,9 @@ def test_a_half_written_catalogue_is_never_read(tmp_path):
     folder = tmp_path / "zh" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     (folder / "messages.po").write_text('msgid "a"\nmsgstr "甲"\n\n#, fuzzy\nmsgid "b"\nmsgstr "乙"\n')
-    assert catalogue.compile_all(tmp_path) == [folder / "messages.mo"]
+    assert i18n.compile_all(tmp_path) == [folder / "messages.mo"]
     assert "乙".encode() not in (folder / "messages.mo").read_bytes()
-    assert catalogue.compile_all(tmp_path) == []
+    assert i18n.compile_all(tmp_path) == []
     assert sorted(path.name for path in folder.iterdir()) == ["messages.mo", "messages.po"]
 
 

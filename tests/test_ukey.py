@@ -7,10 +7,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from app.core.vocabulary import ChallengeKind
 from app.ukey import proof, softkeys, trust
 from app.ukey.proof import NotProved, statement, verify
 from app.ukey.trust import BadAuthority, BadList, examine
-from app.vocabulary import ChallengeKind
 from tests.certs import CLIENT, SERVER, YEAR, believing, issued, sm_issued
 from tests.make import NOON
 

@@ -12,12 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select, update
 
-from app.clock import now
+from app.core.clock import now
+from app.core.vocabulary import ChallengeKind, Deed, Role
 from app.gatebook import Challenge, Identity
 from app.models import Account
 from app.records import Entry, Parameter
 from app.ukey import keeping, proof, trust
-from app.vocabulary import ChallengeKind, Deed, Role
 from tests.certs import YEAR, issued
 from tests.gatehouse import quickly_hashed
 

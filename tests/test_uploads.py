@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app.config import Settings
+from app.core.settings import Settings
+from app.core.vocabulary import Role
 from app.models import Paper
 from app.records import LegacyImport
 from app.sheets import Limits, SheetRefused, read
 from app.storage import FileRefused, inspect
-from app.vocabulary import Role
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.test_sheets import TABLE

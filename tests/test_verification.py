@@ -12,12 +12,18 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app import cli
-from app.certificates import code, keys, offline, qr, statuslist
+from app.certificates import (
+    code,
+    offline,
+    qr,
+    statuslist,
+)
 from app.certificates.code import Claims, Forged
-from app.certificates.keys import CodeKey, ring
 from app.certificates.offline import Standing
 from app.certificates.statuslist import Mark, StatusList
-from app.clock import now, office_day
+from app.core.clock import now, office_day
+from app.core.crypto import signing_keys
+from app.core.crypto.signing_keys import CodeKey, ring
 from app.models import CertificateVersion
 from tests import make
 
@@ -94,7 +100,7 @@ def test_anybody_can_fetch_keys_and_list_from_anywhere_and_they_fit(client):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Cache-Control"] == "public, max-age=60"
         assert "Set-Cookie" not in answer.headers
-    opened = statuslist.opened(status_list.text, keys.published_in(published.text))
+    opened = statuslist.opened(status_list.text, signing_keys.published_in(published.text))
     assert now() - opened.made_at < HOUR
     assert opened.expires_at - opened.made_at == 72 * HOUR
     assert '"d"' not in published.text

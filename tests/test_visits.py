@@ -9,15 +9,21 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
 from app import throttle, visits
-from app.clock import now
-from app.config import Office
+from app.core.clock import now
+from app.core.office import Office
+from app.core.vocabulary import (
+    Deed,
+    Ending,
+    Registration,
+    Role,
+    Way,
+)
 from app.db import reading
 from app.gatebook import Visit
 from app.login import sessions
 from app.login.password import guess_key
 from app.models import Account, Enterprise
 from app.records import Entry, Parameter
-from app.vocabulary import Deed, Ending, Registration, Role, Way
 from tests import make
 from tests.gatehouse import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 

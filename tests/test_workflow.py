@@ -7,12 +7,10 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.clock import Calendar
-from app.config import Office
-from app.errors import NotAllowed, Unmet
-from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Step
-from app.records import Message, PublicNotice
-from app.vocabulary import (
+from app.core.clock import Calendar
+from app.core.errors import NotAllowed, Unmet
+from app.core.office import Office
+from app.core.vocabulary import (
     CLOSED,
     Action,
     Category,
@@ -23,6 +21,8 @@ from app.vocabulary import (
     Stage,
     State,
 )
+from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Step
+from app.records import Message, PublicNotice
 from app.workflow import ACTORS, MOVES, Move, carry_out, flaws, plan
 from tests import make
 from tests.count import queries

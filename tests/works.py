@@ -4,9 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from app.models import Application, Certificate
-from app.scope import Actor
-from app.vocabulary import (
+from app.core.vocabulary import (
     MATTER_PAPERS,
     PERSON_PAPERS,
     CancellationReason,
@@ -18,6 +16,8 @@ from app.vocabulary import (
     Side,
     State,
 )
+from app.models import Application, Certificate
+from app.scope import Actor
 from tests import make
 
 LOST = {"declared_on": "2026-02-20", "medium": "湖南日报"}

@@ -15,16 +15,16 @@ from werkzeug.wrappers import Response
 from app import desk
 from app.attachments import current
 from app.business_licence.tickets import name_differs
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import PaperKind
 from app.db import db
 from app.forms import HouseForm, MobileField, NameField, TextField, TextLength, Uploaded
-from app.identity import mask_mobile
 from app.models import Enterprise, Paper, Person, Qualification
 from app.parties import keep_enterprise
 from app.scans import card, field_name, fill_cards, scan_field, take_in
 from app.screens import Screen, SelInterface, safe_next
 from app.screens.reach import WithinReach
 from app.screens.screen import door
-from app.vocabulary import PaperKind
 
 PLEDGE = field_name(PaperKind.PLEDGE)
 TYPED = ("address", "legal_representative", "contact", "contact_mobile")

@@ -16,11 +16,20 @@ from werkzeug.wrappers import Response
 
 from app import audit, desk, parties
 from app.attachments import current
+from app.core.errors import HouseError
+from app.core.identifiers import fold, mask_birth_date
+from app.core.vocabulary import (
+    PERSON_PAPERS,
+    CertificateStatus,
+    Education,
+    PaperKind,
+    Position,
+    State,
+    TechnicalTitle,
+)
 from app.corrections import ITEMS
 from app.db import db
-from app.errors import HouseError
 from app.forms import HouseForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
-from app.identity import fold, mask_birth_date
 from app.models import Application, Certificate, Paper, Person
 from app.scans import (
     NEEDED,
@@ -37,7 +46,6 @@ from app.screens import Link, Screen, SelInterface, safe_next, shown
 from app.screens.query import Asked, Box
 from app.screens.reach import WithinReach
 from app.screens.screen import door
-from app.vocabulary import PERSON_PAPERS, CertificateStatus, Education, PaperKind, Position, State, TechnicalTitle
 
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
 CARDS = tuple(map(field_name, PERSON_PAPERS))

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from app import desk
 from app.attachments import current
 from app.basics.enterprise import scans_of
+from app.core.vocabulary import PaperKind
 from app.db import db
 from app.forms import DayField, HouseForm, Required, TextField, TextLength, Uploaded
 from app.models import Qualification
@@ -20,7 +21,6 @@ from app.parties import keep_qualification, strike_off
 from app.scans import field_name, fill_cards, scan_field, take_in
 from app.screens import Screen, SelInterface
 from app.screens.reach import WithinReach
-from app.vocabulary import PaperKind
 
 SCAN = field_name(PaperKind.QUALIFICATION)
 TYPED = ("number", "kind_and_grade", "valid_from", "valid_to")

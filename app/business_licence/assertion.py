@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask_babel import lazy_gettext as _
 
-from app.errors import HouseError
-from app.vocabulary import LicenceHolder, LicenceStanding, LicenceStep
+from app.core.errors import HouseError
+from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep
 
 ALGORITHM = "ES256"
 TYPE = "licence+jwt"  # what else the platform signs with its key is no assertion to us

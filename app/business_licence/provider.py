@@ -8,7 +8,7 @@ from typing import Protocol
 from flask_babel import lazy_gettext as _
 
 from app.business_licence.assertion import Assertion
-from app.errors import HouseError
+from app.core.errors import HouseError
 
 
 class LicencesAway(HouseError):

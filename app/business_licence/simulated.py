@@ -23,9 +23,14 @@ from flask_babel import lazy_gettext as _
 
 from app.business_licence.assertion import ALGORITHM, LONGEST, TYPE, Assertion, Trust, read
 from app.business_licence.provider import LicencesAway, Ticket
-from app.errors import NotFound, Stale
-from app.keyring import keyring
-from app.vocabulary import LicenceHolder, LicenceStanding, LicenceStep, Term
+from app.core.crypto.encryption import keyring
+from app.core.errors import NotFound, Stale
+from app.core.vocabulary import (
+    LicenceHolder,
+    LicenceStanding,
+    LicenceStep,
+    Term,
+)
 
 ISSUER, CLIENT = "sim", "anguan-demo"
 KEPT = timedelta(hours=1)  # what the simulator remembers of a ticket

@@ -17,11 +17,18 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import challenges
 from app.business_licence.assertion import Assertion, BadAssertion
-from app.errors import NotFound, Refusal, Stale
+from app.core.errors import NotFound, Refusal, Stale
+from app.core.identifiers import BadNumber, fold_enterprise_name, parse_credit_code
+from app.core.vocabulary import (
+    ChallengeKind,
+    ChallengeState,
+    LicenceStanding,
+    LicenceStep,
+    Role,
+    TicketState,
+)
 from app.gatebook import Challenge
-from app.identity import BadNumber, fold_enterprise_name, parse_credit_code
 from app.models import Account, Enterprise
-from app.vocabulary import ChallengeKind, ChallengeState, LicenceStanding, LicenceStep, Role, TicketState
 
 KIND = ChallengeKind.LICENCE
 NEW, SCANNED, CONFIRMED = ChallengeState.NEW, ChallengeState.SCANNED, ChallengeState.CONFIRMED

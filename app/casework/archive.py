@@ -28,12 +28,13 @@ from app.casework.progress import history
 from app.casework.reach import case_of
 from app.casework.review import home
 from app.casework.sayings import about_case, about_person, scans_of
-from app.certificates.seal.provider import Suite
-from app.clock import office_day
+from app.core.clock import office_day
+from app.core.crypto.seal_provider import Suite
+from app.core.errors import NotFound
+from app.core.identifiers import fold_certificate_number
+from app.core.vocabulary import CertificateStatus, Deed, State
 from app.db import db
-from app.errors import NotFound
 from app.facts import Facts, of_applications
-from app.identity import fold_certificate_number
 from app.models import Application, Certificate, CertificateVersion
 from app.scope import must_reach
 from app.screens import Link, Screen, SelInterface, tone
@@ -41,7 +42,6 @@ from app.screens.furniture import safe_next
 from app.screens.query import contains
 from app.screens.reach import ROW, WithinReach, asked_ids
 from app.screens.screen import door
-from app.vocabulary import CertificateStatus, Deed, State
 
 SOON = timedelta(days=90)  # R107: renewal is asked for within three months before the last day
 

@@ -19,8 +19,8 @@ from app.attachments import bytes_of
 from app.casework.letters import printed
 from app.casework.papers import opened
 from app.casework.sayings import papers_of
-from app.clock import office_time
-from app.errors import HouseError
+from app.core.clock import office_time
+from app.core.errors import HouseError
 from app.facts import Facts
 from app.models import Application, CertificateVersion
 

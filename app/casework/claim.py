@@ -12,10 +12,8 @@ from flask_babel import gettext
 from app import corrections, desk
 from app.casework.sayings import WORDS, Pairs, word
 from app.certificates.lifecycle import extended
-from app.facts import Facts
-from app.identity import mask_id, mask_mobile
-from app.particulars import particulars_of
-from app.vocabulary import (
+from app.core.identifiers import mask_id, mask_mobile
+from app.core.vocabulary import (
     CLOSED,
     Category,
     CertificateStatus,
@@ -23,6 +21,8 @@ from app.vocabulary import (
     ReplacementReason,
     reason_of,
 )
+from app.facts import Facts
+from app.particulars import particulars_of
 
 CORRECTED = ("name", "id_number")
 

@@ -33,25 +33,14 @@ from app.casework.filing import (
 )
 from app.casework.outcome import Gap, gaps_of
 from app.casework.queues import here
-from app.corrections import ITEMS
-from app.db import db
-from app.errors import HouseError, NotFound, Refusal, Unmet
-from app.facts import Facts, of_applications, of_candidates, of_certificates
-from app.filings import Candidate
-from app.filings.people import INCOMING
-from app.forms import ChoiceField, Required, TextField
-from app.identity import mask_id
-from app.matters import warnings_of
-from app.models import Application, Enterprise, Filing, Person
-from app.particulars import DIVIDED, Particular, particulars_of
-from app.places import anchor_of
-from app.scans import card, scan_field
-from app.screens.datamodel import LARGEST_ID
-from app.screens.furniture import safe_next
-from app.screens.reach import ROW
-from app.screens.screen import door
-from app.storage import FileRefused
-from app.vocabulary import (
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Unmet,
+)
+from app.core.identifiers import mask_id
+from app.core.vocabulary import (
     CURRENT_CATEGORIES,
     MATTER_PAPERS,
     PERSON_PAPERS,
@@ -62,6 +51,22 @@ from app.vocabulary import (
     PaperKind,
     ReplacementReason,
 )
+from app.corrections import ITEMS
+from app.db import db
+from app.facts import Facts, of_applications, of_candidates, of_certificates
+from app.filings import Candidate
+from app.filings.people import INCOMING
+from app.forms import ChoiceField, Required, TextField
+from app.matters import warnings_of
+from app.models import Application, Enterprise, Filing, Person
+from app.particulars import DIVIDED, Particular, particulars_of
+from app.places import anchor_of
+from app.scans import card, scan_field
+from app.screens.datamodel import LARGEST_ID
+from app.screens.furniture import safe_next
+from app.screens.reach import ROW
+from app.screens.screen import door
+from app.storage import FileRefused
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing

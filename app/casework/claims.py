@@ -17,11 +17,17 @@ from app.casework import outcome
 from app.casework.filing import FilingList
 from app.casework.queues import CaseList, here
 from app.casework.words import REASONS, VERBS
+from app.core.vocabulary import (
+    Action,
+    CertificateStatus,
+    MatterKind,
+    Role,
+    State,
+)
 from app.models import Application, Certificate
 from app.screens import Link
 from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
-from app.vocabulary import Action, CertificateStatus, MatterKind, Role, State
 
 LONGEST_WINDOW = 92  # days in three months (R107); the day itself is the rule's to say
 

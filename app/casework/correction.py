@@ -24,9 +24,15 @@ from app.casework.claimform import control
 from app.casework.claims import LISTS
 from app.casework.filing import CLASH, NewApplicationScreen
 from app.casework.sayings import WORDS, Pairs, about_case, about_person, scans_of
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.vocabulary import (
+    PERSON_PAPERS,
+    Action,
+    MatterKind,
+    PaperKind,
+)
 from app.corrections import Mark
 from app.db import db
-from app.errors import HouseError, Refusal, Unmet
 from app.facts import Facts, of_applications
 from app.forms import (
     HouseForm,
@@ -47,7 +53,6 @@ from app.screens.furniture import safe_next
 from app.screens.reach import ROW, without_controls
 from app.screens.screen import door
 from app.storage import FileRefused
-from app.vocabulary import PERSON_PAPERS, Action, MatterKind, PaperKind
 from app.workflow import carry_out, must_all_pass
 
 SCANS = {f"papers.{kind.value}": kind for kind in PaperKind} | {"pledge": PaperKind.PLEDGE}

@@ -23,6 +23,12 @@ from app import desk, overview
 from app.casework import outcome
 from app.casework.queues import CaseList, here
 from app.casework.words import BATCH_VERBS, REASONS, VERBS
+from app.core.vocabulary import (
+    Action,
+    State,
+    Term,
+    Urgency,
+)
 from app.db import db
 from app.models import Application, Region
 from app.overview import Lot
@@ -33,7 +39,6 @@ from app.screens.query import Box
 from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
 from app.sheets import Column, write
-from app.vocabulary import Action, State, Term, Urgency
 from app.workflow import moves_open_to
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -23,19 +23,24 @@ from app.casework.outcome import Gap, Left, gaps_of, left_of
 from app.casework.queues import CaseList, here
 from app.casework.sayings import exam_words
 from app.casework.words import BATCH_VERBS, VERBS
-from app.clock import office_day
+from app.core.clock import office_day
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.identifiers import mask_id
+from app.core.vocabulary import (
+    Action,
+    Category,
+    MatterKind,
+    State,
+)
 from app.corrections import ITEMS
 from app.db import db
-from app.errors import HouseError, Refusal, Unmet
 from app.filings import Candidate, Pick
 from app.forms import HouseForm, Required, TextField
-from app.identity import mask_id
 from app.models import Application, Enterprise, Filing
 from app.screens import Link, SelInterface
 from app.screens.furniture import safe_next
 from app.screens.reach import ROW, WithinReach, asked_ids
 from app.screens.screen import door
-from app.vocabulary import Action, Category, MatterKind, State
 from app.workflow import MOVES, carry_out, plan
 
 CHANGEABLE = tuple(dict.fromkeys(move.source for move in MOVES if move.action is Action.SUBMIT))

@@ -17,13 +17,13 @@ from app.casework.claim import claim_of
 from app.casework.progress import history
 from app.casework.sayings import Pairs, about_case, about_person
 from app.certificates import letters as paper
-from app.clock import office_day
-from app.config import Office
+from app.core.clock import office_day
+from app.core.office import Office
+from app.core.vocabulary import Action, MatterKind, Role
 from app.facts import Facts
 from app.matters import MATTERS
 from app.models import Application, Step
 from app.screens import shown
-from app.vocabulary import Action, MatterKind, Role
 
 FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
     MatterKind.NEW: _("Application form for the work safety assessment certificate"),

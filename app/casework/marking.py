@@ -13,13 +13,13 @@ from markupsafe import Markup
 
 from app import corrections, desk
 from app.casework.claim import Turn, plain
+from app.core.errors import Refusal
+from app.core.vocabulary import Action
 from app.corrections import Mark
-from app.errors import Refusal
 from app.facts import Facts
 from app.matters import correctable
 from app.models import Application, Step
 from app.screens.reach import asked_reason, without_controls
-from app.vocabulary import Action
 
 
 @dataclass(frozen=True, slots=True)

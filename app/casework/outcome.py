@@ -13,14 +13,14 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.casework.words import BATCH_VERBS, VERBS
+from app.core.errors import HouseError, Refusal
+from app.core.vocabulary import Action
 from app.db import db
-from app.errors import HouseError, Refusal
 from app.models import Application
 from app.places import url_of
 from app.scope import reach
 from app.screens.furniture import safe_next, told_here
 from app.screens.reach import asked_reason
-from app.vocabulary import Action
 from app.workflow import Plan, carry_out
 
 Gap = tuple[object, str]  # a sentence, and the address where it is put right ("" if nowhere)

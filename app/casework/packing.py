@@ -16,12 +16,12 @@ from app import audit, desk
 from app.casework.papers import AT_ONCE, draw_these
 from app.certificates import bundles
 from app.certificates.bundles import KIND, Leaf
+from app.core.errors import HouseError
+from app.core.vocabulary import Deed
 from app.db import db
-from app.errors import HouseError
 from app.screens.furniture import safe_next, told_here
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.vocabulary import Deed
 
 
 def pack(certificate_ids: list[int], home: str) -> Response:

@@ -18,8 +18,8 @@ from werkzeug.wrappers import Response
 from app import desk, jobs
 from app.certificates.drawing import ofd_of, paper_of
 from app.certificates.printing import Progress, progress_of, try_again, undrawn
+from app.core.errors import HouseError
 from app.db import db
-from app.errors import HouseError
 from app.models import CertificateVersion
 from app.screens import safe_next
 from app.screens.datamodel import as_id

@@ -8,9 +8,14 @@ from datetime import datetime
 
 from flask_babel import gettext
 
-from app.clock import office_time
+from app.core.clock import office_time
+from app.core.vocabulary import (
+    CLOSED,
+    Action,
+    Stage,
+    State,
+)
 from app.models import Application, Step
-from app.vocabulary import CLOSED, Action, Stage, State
 from app.workflow import MOVES, MOVING
 
 Node = tuple[object, str, str]  # label, who, when

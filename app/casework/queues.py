@@ -18,8 +18,9 @@ from app import desk
 from app.casework import outcome
 from app.casework.papers import draw_at_once
 from app.casework.words import BATCH_VERBS, REASONS, VERBS, moves_of
-from app.clock import office_day
-from app.identity import fold_certificate_number
+from app.core.clock import office_day
+from app.core.identifiers import fold_certificate_number
+from app.core.vocabulary import CLOSED, Action, Stage
 from app.models import Application, Certificate
 from app.scope import CASE_OFFICERS, decides, level_of
 from app.screens import Link, Screen, SelInterface, due, shown
@@ -28,7 +29,6 @@ from app.screens.datamodel import COUNT_CAP
 from app.screens.query import contains
 from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
-from app.vocabulary import CLOSED, Action, Stage
 from app.workflow import Plan
 
 

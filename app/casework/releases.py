@@ -13,15 +13,15 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.casework.words import REASONS, VERBS
-from app.clock import office_day
+from app.core.clock import office_day
+from app.core.errors import HouseError, NotFound
+from app.core.vocabulary import Action, State
 from app.db import db
-from app.errors import HouseError, NotFound
 from app.models import Application
 from app.screens import Link, Screen, SelInterface, safe_next, shown
 from app.screens.furniture import told_here
 from app.screens.reach import ROW, WithinReach
 from app.screens.screen import door
-from app.vocabulary import Action, State
 from app.workflow import carry_out, must_all_pass
 
 

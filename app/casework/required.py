@@ -11,13 +11,20 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 
 from app import desk
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.vocabulary import (
+    REASONS,
+    Category,
+    MatterKind,
+    PaperKind,
+    Role,
+    reason_of,
+)
 from app.db import db
-from app.errors import HouseError, Refusal, Unmet
 from app.forms import ChoiceField, DayField, HouseForm, Required, TickField, WordField
 from app.matters import papers_at_first
 from app.models import PaperRule
 from app.screens import Screen, SelInterface
-from app.vocabulary import REASONS, Category, MatterKind, PaperKind, Role, reason_of
 
 
 class PaperRuleForm(HouseForm):

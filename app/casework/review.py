@@ -24,12 +24,27 @@ from app.casework.queues import standing_of
 from app.casework.reach import case_of
 from app.casework.sayings import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.casework.words import REASONS, VERBS
-from app.clock import office_day
+from app.core.clock import office_day
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import (
+    CLOSED,
+    Action,
+    PaperKind,
+    Role,
+    Stage,
+    State,
+)
 from app.corrections import ITEMS, remark_of
 from app.db import db
-from app.errors import HouseError, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.facts import Facts, of_applications
-from app.identity import mask_mobile
 from app.models import Application, Step
 from app.originals import ORIGINALS, asks_for_originals, verify_originals
 from app.scope import CASE_OFFICERS
@@ -38,7 +53,6 @@ from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next
 from app.screens.reach import ROW, asked_reason
 from app.screens.screen import door
-from app.vocabulary import CLOSED, Action, PaperKind, Role, Stage, State
 from app.workflow import Move, carry_out, moves_open_to, plan
 
 

@@ -12,14 +12,23 @@ from sqlalchemy import select
 
 from app import corrections, desk
 from app.attachments import PaperRemoved
+from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
+from app.core.vocabulary import (
+    Education,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Position,
+    Sex,
+    TechnicalTitle,
+    Term,
+)
 from app.db import db
 from app.facts import Facts
-from app.identity import mask_birth_date, mask_id, mask_mobile
 from app.models import Application, Paper
 from app.scope import reach
 from app.screens import shown
 from app.screens.bench import Scan
-from app.vocabulary import Education, MatterKind, PaperKind, PassSource, Position, Sex, TechnicalTitle, Term
 
 Pairs = list[tuple[object, ...]]  # label, value, and where it can be marked for correction the item
 

@@ -16,10 +16,11 @@ from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
 from app import desk
-from app.certificates.seal.provider import Suite
 from app.certificates.standing import by_number, deeds_open_to, reinstate, revoke, suspend, withdraw
+from app.core.crypto.seal_provider import Suite
+from app.core.errors import HouseError, NotFound, Stale
+from app.core.vocabulary import ENDED, CertificateDeed, CertificateStatus
 from app.db import db
-from app.errors import HouseError, NotFound, Stale
 from app.models import Application, Certificate
 from app.scope import must_reach, reach
 from app.screens import Link, safe_next
@@ -27,7 +28,6 @@ from app.screens.furniture import told_here
 from app.screens.reach import ROW
 from app.screens.screen import door
 from app.screens.shelter import heard, straightened
-from app.vocabulary import ENDED, CertificateDeed, CertificateStatus
 
 DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
     CertificateDeed.SUSPENDED: (

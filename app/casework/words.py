@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from flask_babel import lazy_gettext as _
 
-from app.vocabulary import Action, Stage
+from app.core.vocabulary import Action, Stage
 from app.workflow import MOVES, Move
 
 VERBS: Mapping[Action, object] = {

@@ -15,15 +15,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.clock import office_time
-from app.config import Office
+from app.core.clock import office_time
+from app.core.errors import NotFound, Refusal, Unmet
+from app.core.office import Office
+from app.core.vocabulary import Deed, JobState
 from app.errands import enqueue
-from app.errors import NotFound, Refusal, Unmet
 from app.models import Certificate, CertificateVersion
 from app.records import Job
 from app.scope import Actor, reach
 from app.storage import FileMissing, Store, display_name
-from app.vocabulary import Deed, JobState
 
 KIND = "bundle"
 LEFT_OUT = _("Certificates left out")  # a text file in the zip

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from flask_babel import lazy_gettext as _
 
-from app.certificates.keys import CodeKey, PublicKeys
-from app.errors import NotFound
+from app.core.crypto.signing_keys import CodeKey, PublicKeys
+from app.core.errors import NotFound
 
 MOST_DIGITS = 800
 MOST_NAME = 60  # bytes: a longer name is cut, or the code would be too dense for its place on the paper

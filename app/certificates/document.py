@@ -10,7 +10,7 @@ from app.certificates import layout, writer
 from app.certificates.face import Face
 from app.certificates.fonts import unprintable
 from app.certificates.shapes import POINT
-from app.errors import HouseError
+from app.core.errors import HouseError
 
 __all__ = ["SEAL_BOX", "Face", "Unprintable", "draw", "page_of", "unprintable"]
 

@@ -13,14 +13,20 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.certificates import code, document, ofd
-from app.certificates.keys import ring
-from app.certificates.seal.pades import Words, sealed
-from app.certificates.seal.provider import SealProvider, Suite
-from app.certificates.seal.ses import signs
-from app.config import Office
+from app.core.crypto.pades import Words, sealed
+from app.core.crypto.seal_provider import SealProvider, Suite
+from app.core.crypto.ses import signs
+from app.core.crypto.signing_keys import ring
+from app.core.office import Office
+from app.core.vocabulary import (
+    Category,
+    Education,
+    Position,
+    Sex,
+    TechnicalTitle,
+)
 from app.models import CertificateVersion, Paper
 from app.storage import Store
-from app.vocabulary import Category, Education, Position, Sex, TechnicalTitle
 
 # Printed, and so Chinese whatever language the reader has chosen (建质〔2015〕206号 one and six).
 KINDS: Mapping[Category, str] = {

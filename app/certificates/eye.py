@@ -9,7 +9,7 @@ import zxingcpp
 from flask_babel import lazy_gettext as _
 from PIL import Image
 
-from app.errors import HouseError
+from app.core.errors import HouseError
 
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how the kinds begin that are opened here
 

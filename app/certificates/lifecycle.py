@@ -17,15 +17,21 @@ from sqlalchemy.orm import Session
 
 from app import numbers
 from app.certificates import statuslist
-from app.certificates.keys import ring
 from app.certificates.licence import identifier
-from app.clock import add_years, office_day
-from app.config import Office
+from app.core.clock import add_years, office_day
+from app.core.crypto.signing_keys import ring
+from app.core.identifiers import birth_date, sex
+from app.core.office import Office
+from app.core.vocabulary import (
+    PERSON_PAPERS,
+    Category,
+    CertificateDeed,
+    CertificateStatus,
+    ReplacementReason,
+)
 from app.facts import CertificateFacts, Facts
-from app.identity import birth_date, sex
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
 from app.scope import Actor
-from app.vocabulary import PERSON_PAPERS, Category, CertificateDeed, CertificateStatus, ReplacementReason
 
 
 @dataclass(frozen=True, slots=True)

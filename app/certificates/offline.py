@@ -11,10 +11,10 @@ from flask_babel import lazy_gettext as _
 
 from app.certificates import code
 from app.certificates.code import Claims
-from app.certificates.keys import PublicKeys
 from app.certificates.statuslist import Mark, StatusList
-from app.clock import office_day
-from app.vocabulary import Term
+from app.core.clock import office_day
+from app.core.crypto.signing_keys import PublicKeys
+from app.core.vocabulary import Term
 
 
 class Standing(Term):

@@ -11,9 +11,9 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.identity import fold_certificate_number, fold_name
+from app.core.identifiers import fold_certificate_number, fold_name
+from app.core.vocabulary import CertificateStatus
 from app.models import Certificate, Person
-from app.vocabulary import CertificateStatus
 
 Pair = tuple[str, str]  # the holder's name and the certificate's number, as typed
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flask_babel import lazy_gettext as _
 from PIL import Image, ImageOps
 
-from app.errors import HouseError
+from app.core.errors import HouseError
 
 WIDTH, HEIGHT = 35, 49  # mm
 PIXELS = (413, 579)  # the same at 300 dpi

@@ -15,10 +15,10 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.certificates.drawing import Sealed, rendered
-from app.certificates.seal.provider import SealAway, SealProvider
-from app.config import Office
+from app.core.crypto.seal_provider import SealAway, SealProvider
+from app.core.errors import HouseError, NotFound
+from app.core.office import Office
 from app.errands import Errand, enqueue_all
-from app.errors import HouseError, NotFound
 from app.models import Certificate, CertificateVersion
 from app.scope import CASE_OFFICERS, Actor, reach
 from app.storage import Store

@@ -13,11 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.certificates.drawing import EDUCATIONS, POSITIONS, TITLES, photo_of
-from app.config import Office
-from app.errors import NotFound
+from app.core.errors import NotFound
+from app.core.office import Office
+from app.core.vocabulary import CertificateDeed, CertificateStatus
 from app.models import Certificate, CertificateEvent, CertificateVersion
 from app.storage import Store
-from app.vocabulary import CertificateDeed, CertificateStatus
 
 RESIDENT_ID = "111"  # 居民身份证 (GB/T 36903-2018, annex A)
 RAN_OUT = "04"

@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, unio
 from sqlalchemy.orm import Session, aliased
 
 from app.certificates import code
-from app.certificates.keys import ring
-from app.clock import office_day
-from app.errors import NotFound
-from app.identity import fold_certificate_number, fold_name, mask_id_publicly
+from app.core.clock import office_day
+from app.core.crypto.signing_keys import ring
+from app.core.errors import NotFound
+from app.core.identifiers import fold_certificate_number, fold_name, mask_id_publicly
+from app.core.vocabulary import Category, CertificateStatus
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
-from app.vocabulary import Category, CertificateStatus
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 UNKNOWN_CODE = _(

@@ -12,13 +12,18 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from app.certificates.lifecycle import Decision, record
-from app.clock import office_day
-from app.config import Office
-from app.errors import NotFound, Refusal, Stale, Unmet
-from app.identity import fold_certificate_number
+from app.core.clock import office_day
+from app.core.errors import (
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.identifiers import fold_certificate_number
+from app.core.office import Office
+from app.core.vocabulary import CertificateDeed, CertificateStatus, Role
 from app.models import Certificate, Enterprise
 from app.scope import Actor, region_prefix
-from app.vocabulary import CertificateDeed, CertificateStatus, Role
 
 MOST_REASON = 500  # characters
 VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED

@@ -20,12 +20,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import numbers
-from app.certificates.keys import CodeKey, PublicKeys, Ring
-from app.errors import HouseError
-from app.keyring import keyring
+from app.core.crypto.encryption import keyring
+from app.core.crypto.signing_keys import CodeKey, PublicKeys, Ring
+from app.core.errors import HouseError
+from app.core.vocabulary import CertificateStatus
 from app.models import Certificate, CertificateEvent, CertificateVersion
 from app.records import Series
-from app.vocabulary import CertificateStatus
 
 SERIES = "status-list"
 BITS = 2

@@ -26,10 +26,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import appointments, catalogue, chain, clock, create_app, messages, rekey, schema
-from app.certificates import keys
-from app.certificates.seal import authority
-from app.certificates.seal.provider import Suite
+from app import (
+    appointments,
+    chain,
+    create_app,
+    messages,
+    rekey,
+    schema,
+)
 from app.cli.diary import add_diary
 from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
@@ -38,14 +42,32 @@ from app.cli.retention import add_retention
 from app.cli.rolebook import write_rolebook
 from app.cli.rotation import add_rotation
 from app.cli.ukeys import add_ukeys
-from app.config import BadSetting, Office, Settings, home_of, make_keys, read_settings
+from app.core import clock, i18n
+from app.core.crypto import demo_ca, signing_keys
+from app.core.crypto.seal_provider import Suite
+from app.core.errors import HouseError
+from app.core.identifiers import parse_credit_code
+from app.core.office import Office
+from app.core.regions import regions_of
+from app.core.settings import (
+    BadSetting,
+    Settings,
+    home_of,
+    make_keys,
+    read_settings,
+)
+from app.core.vocabulary import (
+    ADMINISTRATORS,
+    REGIONAL,
+    LegacyKind,
+    Role,
+    SecondFactor,
+)
 from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
-from app.errors import HouseError
 from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
-from app.identity import parse_credit_code
 from app.login.password import find, normal
 from app.login.policy import least, weaknesses
 from app.login.roles import sync_roles
@@ -53,11 +75,9 @@ from app.login.security import set_password
 from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.parameters import office_of
-from app.regions import regions_of
 from app.storage import Store
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
-from app.vocabulary import ADMINISTRATORS, REGIONAL, LegacyKind, Role, SecondFactor
 from app.worker import Keeper, work
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
@@ -148,8 +168,8 @@ def init(_chosen: argparse.Namespace) -> None:
         settings = read_settings()
         _demand_own_keys(settings, fresh)
         settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        authority.establish(settings.seals, address=settings.office.public_url, at=clock.now())
-        catalogue.compile_all()
+        demo_ca.establish(settings.seals, address=settings.office.public_url, at=clock.now())
+        i18n.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
@@ -228,7 +248,7 @@ def _make_code_keys(settings: Settings) -> None:
         raise BadSetting(
             f"Certificates have been issued under other code keys: put their codes.json into {settings.home} first."
         )
-    keys.make(settings.code_keys, at=clock.now())
+    signing_keys.make(settings.code_keys, at=clock.now())
 
 
 # --- serve ---------------------------------------------------------------------------------------------------
@@ -273,7 +293,7 @@ def serve(chosen: argparse.Namespace) -> None:
     os.environ.update(HOST=chosen.host, PORT=str(chosen.port))  # what the addresses in QR codes start from
     settings = fit_to_serve(settings_in_use())
     speak()
-    catalogue.compile_all()
+    i18n.compile_all()
     greeting = _greeting(settings, chosen.host, chosen.port)
     shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files; a slow disk must not make a worker look dead
     Server(

@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import checkpoints, clock, schema
-from app.certificates.keys import ring
+from app import checkpoints, schema
 from app.chain import Break
 from app.cli.house import Command, settings_in_use
-from app.config import BadSetting, Settings
+from app.core import clock
+from app.core.crypto.signing_keys import ring
+from app.core.settings import BadSetting, Settings
+from app.core.vocabulary import Fault
 from app.db import only_reading, unlock
-from app.vocabulary import Fault
 
 BY = "anguan audit"  # who signs in the diary
 SAYS = {

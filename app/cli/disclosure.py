@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.cli.house import Command
-from app.config import BadSetting
-from app.disclosure import Found, numbers_in
-from app.errors import HouseError
+from app.core.errors import HouseError
+from app.core.redaction import Found, numbers_in
+from app.core.settings import BadSetting
 from app.sheets.disclosed import texts_in
 
 MOST = 100 * 1024 * 1024

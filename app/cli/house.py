@@ -11,8 +11,8 @@ from gunicorn.glogging import Logger as GunicornLog
 from sqlalchemy import create_engine
 
 from app import schema
-from app.config import BadSetting, Settings, read_settings
-from app.disclosure import MaskingFormatter
+from app.core.redaction import MaskingFormatter
+from app.core.settings import BadSetting, Settings, read_settings
 
 LOG_LINE = "%(asctime)s %(name)s %(levelname)s %(message)s"
 Command = Callable[[argparse.Namespace], int | None]

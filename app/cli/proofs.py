@@ -7,14 +7,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app import clock, create_app
+from app import create_app
 from app.business_licence.provider import LicencesAway
-from app.certificates import code, eye, keys, offline, statuslist
-from app.certificates.seal import authority
-from app.certificates.seal import verdict as verdicts
-from app.certificates.seal.provider import SealAway, Suite
+from app.certificates import (
+    code,
+    eye,
+    offline,
+    statuslist,
+)
 from app.cli.house import Command, alone, settings_in_use
-from app.config import BadSetting, Settings, read_settings
+from app.core import clock
+from app.core.crypto import demo_ca, signing_keys
+from app.core.crypto import verify_signature as verdicts
+from app.core.crypto.seal_provider import SealAway, Suite
+from app.core.settings import BadSetting, Settings, read_settings
 from app.db import db
 from app.gateways import licences_of, seal_of
 from app.parameters import office_of
@@ -42,7 +48,7 @@ def _seal_commands(parser: argparse.ArgumentParser) -> None:
     revoking = commands.add_parser("revoke", help=about, description=about)
     revoking.set_defaults(command=seal_revoke)
     revoking.add_argument("number", metavar="NUMBER", type=int, help="as 'anguan seal status' lists it")
-    revoking.add_argument("--reason", required=True, choices=list(authority.REASONS))
+    revoking.add_argument("--reason", required=True, choices=list(demo_ca.REASONS))
 
 
 # --- square codes ----------------------------------------------------------------------------------------------
@@ -73,15 +79,15 @@ def _verify_code(given: str, chosen: argparse.Namespace) -> int:
     return 0 if verdict.standing is offline.Standing.IN_FORCE else 1
 
 
-def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[keys.PublicKeys, statuslist.StatusList | None]:
+def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[signing_keys.PublicKeys, statuslist.StatusList | None]:
     """Keys and list to check with: those given, so that no house is needed; else this one's own, as they are now."""
     if chosen.keys:
-        known = keys.published_in(_text_of(chosen.keys))
+        known = signing_keys.published_in(_text_of(chosen.keys))
         return known, statuslist.opened(_text_of(chosen.list), known) if chosen.list else None
     with create_app(settings_in_use()).app_context():
         if chosen.list:
-            return keys.ring.public, statuslist.opened(_text_of(chosen.list), keys.ring.public)
-        return keys.ring.public, statuslist.current(db.session(), at=at, hours=1)
+            return signing_keys.ring.public, statuslist.opened(_text_of(chosen.list), signing_keys.ring.public)
+        return signing_keys.ring.public, statuslist.current(db.session(), at=at, hours=1)
 
 
 def _text_of(name: str) -> str:
@@ -95,13 +101,13 @@ def codes(chosen: argparse.Namespace) -> None:
     settings = settings_in_use()
     if chosen.deed == "rotate":
         with alone(settings.home):
-            fresh = keys.rotate(settings.code_keys, at=clock.now())
+            fresh = signing_keys.rotate(settings.code_keys, at=clock.now())
         print(f"{fresh.kid} signs from now on; older keys go on verifying. Back up {settings.code_keys.name}.")
     elif chosen.deed == "publish":
         _publish(settings, chosen.folder)
     else:
-        keys.ring.open(settings.code_keys)
-        for n, (kid, made_at) in enumerate(keys.ring.history()):
+        signing_keys.ring.open(settings.code_keys)
+        for n, (kid, made_at) in enumerate(signing_keys.ring.history()):
             print(f"{kid}  {made_at}  {'signs' if n == 0 else 'verifies'}")
 
 
@@ -113,8 +119,8 @@ def _publish(settings: Settings, folder: str | None) -> None:
     with create_app(settings).app_context():
         office = office_of(db.session(), settings.office)
         uri, hours = f"{office.public_url}/status-list", office.status_list_hours
-        token = statuslist.signed(statuslist.packed(db.session()), keys.ring.newest, uri=uri, at=at, hours=hours)
-        published = json.dumps(keys.ring.published(), indent=2)
+        token = statuslist.signed(statuslist.packed(db.session()), signing_keys.ring.newest, uri=uri, at=at, hours=hours)
+        published = json.dumps(signing_keys.ring.published(), indent=2)
     into.mkdir(parents=True, exist_ok=True)
     for name, text_ in (("jwks.json", published), ("status-list.jwt", token)):
         beside = into / f"{name}.new"
@@ -132,25 +138,25 @@ def seal_status(_chosen: argparse.Namespace) -> None:
     settings = read_settings()
     if settings.seal_url:
         print(f"Certificates are sealed by the service of ANGUAN_SEAL_URL ({seal_word(settings)}).")
-    for one in authority.standing(settings.seals):
+    for one in demo_ca.standing(settings.seals):
         print(_seal_line(one))
 
 
 def seal_renew(_chosen: argparse.Namespace) -> None:
     settings = read_settings()
     with alone(settings.home):
-        print(_seal_line(authority.renew(settings.seals, address=settings.office.public_url, at=clock.now())))
+        print(_seal_line(demo_ca.renew(settings.seals, address=settings.office.public_url, at=clock.now())))
 
 
 def seal_revoke(chosen: argparse.Namespace) -> None:
     settings = read_settings()
     with alone(settings.home):
-        print(_seal_line(authority.revoke(settings.seals, chosen.number, chosen.reason, at=clock.now())))
+        print(_seal_line(demo_ca.revoke(settings.seals, chosen.number, chosen.reason, at=clock.now())))
     if seal_word(settings) != "ready":
         print("Nothing can be sealed any more until 'anguan seal renew' has made another one.", file=sys.stderr)
 
 
-def _seal_line(one: authority.Standing) -> str:
+def _seal_line(one: demo_ca.Standing) -> str:
     state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M} UTC" if one.revoked_at else f"until {one.valid_to:%Y-%m-%d}"
     return f"{one.number}  {one.fingerprint[:16]}  from {one.valid_from:%Y-%m-%d}  {state}  (demonstration, no legal force)"
 

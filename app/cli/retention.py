@@ -7,8 +7,9 @@ from collections.abc import Callable
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import clock, jobs, retention
+from app import jobs, retention
 from app.cli.house import Command, settings_in_use
+from app.core import clock
 from app.db import only_reading, unlock
 from app.parameters import office_of
 from app.storage import Store

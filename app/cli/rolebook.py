@@ -9,8 +9,8 @@ from flask_babel import lazy_gettext as _
 
 from app import create_app
 from app.cli.house import settings_in_use
+from app.core.vocabulary import Role
 from app.login.roles import ANONYMOUS, MENU, PERMISSIONS
-from app.vocabulary import Role
 
 BOOK = Path("docs/ROLES.md")
 TITLE = _("Roles and doors")

@@ -11,13 +11,19 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from app import audit, clock, rekey
+from app import audit, rekey
 from app.cli.house import Command, alone, settings_in_use
-from app.config import BadSetting, Settings, home_of, write_keys
+from app.core import clock
+from app.core.crypto.encryption import Keyring
+from app.core.settings import (
+    BadSetting,
+    Settings,
+    home_of,
+    write_keys,
+)
+from app.core.vocabulary import Deed
 from app.db import unlock
-from app.keyring import Keyring
 from app.storage import Store
-from app.vocabulary import Deed
 
 LARGEST = 255  # a key id is one byte
 SETTLED = timedelta(hours=1)  # no request and no job holds what it sealed for so long without writing it down

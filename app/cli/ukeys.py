@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from app import clock, create_app
+from app import create_app
 from app.cli.house import Command, settings_in_use
-from app.clock import office_day
-from app.config import BadSetting, Settings, read_settings
+from app.core import clock
+from app.core.clock import office_day
+from app.core.settings import BadSetting, Settings, read_settings
 from app.db import db
 from app.login.password import find
 from app.ukey import agent, keeping, proof, softkeys, trust

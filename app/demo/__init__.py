@@ -12,8 +12,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import attachments, exams, filings, parties
-from app.clock import OFFICE_ZONE, office_day
-from app.config import Office, Settings
+from app.core.clock import OFFICE_ZONE, office_day
+from app.core.errors import HouseError
+from app.core.office import Office
+from app.core.settings import Settings
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    MATTER_PAPERS,
+    PERSON_PAPERS,
+    REGIONAL,
+    Action,
+    Category,
+    CertificateStatus,
+    Education,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Role,
+    TechnicalTitle,
+)
 from app.demo.cast import (
     ACCOUNTS,
     BEHIND,
@@ -36,7 +53,6 @@ from app.demo.cast import (
     Cast,
     Claim,
 )
-from app.errors import HouseError
 from app.login.password import hashed
 from app.matters import papers_at_first
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
@@ -45,21 +61,6 @@ from app.scope import Actor
 from app.sheets import read, write
 from app.specimens import id_number, portrait, scan, with_check
 from app.storage import Store
-from app.vocabulary import (
-    CURRENT_CATEGORIES,
-    MATTER_PAPERS,
-    PERSON_PAPERS,
-    REGIONAL,
-    Action,
-    Category,
-    CertificateStatus,
-    Education,
-    MatterKind,
-    PaperKind,
-    PassSource,
-    Role,
-    TechnicalTitle,
-)
 from app.workflow import carry_out, must_all_pass
 
 

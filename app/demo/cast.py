@@ -6,8 +6,7 @@ Law: facts only; every name and number is invented, and so are the scans that go
 from dataclasses import dataclass
 from datetime import date
 
-from app.corrections import Mark
-from app.vocabulary import (
+from app.core.vocabulary import (
     CURRENT_CATEGORIES,
     Action,
     CancellationReason,
@@ -18,6 +17,7 @@ from app.vocabulary import (
     ReplacementReason,
     Role,
 )
+from app.corrections import Mark
 
 ACCOUNTS = (
     ("enterprise1", "周经办", Role.ENTERPRISE_CLERK),

@@ -14,10 +14,15 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.errors import NotFound, Refusal, Unmet
+from app.core.errors import NotFound, Refusal, Unmet
+from app.core.vocabulary import (
+    SCORED,
+    Deed,
+    Role,
+    SignupState,
+)
 from app.models import ExamNotice, ExamSignup
 from app.scope import Actor, reach
-from app.vocabulary import SCORED, Deed, Role, SignupState
 
 MOST_AT_ONCE = 10_000  # rows; one statement holds at most 32,766 parameters on SQLite
 SEATED = (SignupState.SUBMITTED, SignupState.ADMITTED, *SCORED)  # they take up a place

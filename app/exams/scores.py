@@ -16,15 +16,25 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.audit import note
-from app.clock import office_day
+from app.core.clock import office_day
+from app.core.errors import (
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.identifiers import fold, fold_name
+from app.core.vocabulary import (
+    SCORED,
+    Deed,
+    PassSource,
+    SignupState,
+)
 from app.db import Word
-from app.errors import NotFound, Refusal, Stale, Unmet
 from app.exams.holding import as_exam_clerk, hold_one, sound, tell_diary
-from app.identity import fold, fold_name
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 from app.scope import Actor, reach
 from app.sheets import CellError, Column, Row, read, write
-from app.vocabulary import SCORED, Deed, PassSource, SignupState
 
 MOST_ERRORS = 500  # listed; more help nobody
 MOST_NAMES = 10

@@ -14,12 +14,27 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app import numbers
-from app.clock import add_months, office_day, office_time
-from app.config import Office
-from app.errors import NotFound, Place, Refusal, Unmet
+from app.core.clock import add_months, office_day, office_time
+from app.core.errors import (
+    NotFound,
+    Place,
+    Refusal,
+    Unmet,
+)
+from app.core.identifiers import mask_id
+from app.core.office import Office
+from app.core.vocabulary import (
+    Category,
+    Deed,
+    MatterKind,
+    PaperKind,
+    Position,
+    Registration,
+    Role,
+    SignupState,
+)
 from app.exams.holding import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
 from app.facts import Facts, of_candidates
-from app.identity import mask_id
 from app.models import Enterprise, ExamNotice, ExamSignup, Person
 from app.rules import (
     SAFETY_OFFICERS,
@@ -30,7 +45,6 @@ from app.rules import (
     works_for_the_filing_enterprise,
 )
 from app.scope import Actor, must_reach, region_prefix
-from app.vocabulary import Category, Deed, MatterKind, PaperKind, Position, Registration, Role, SignupState
 
 SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # still, or again, in the enterprise's hands

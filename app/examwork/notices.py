@@ -15,7 +15,13 @@ from werkzeug.wrappers import Response
 from wtforms.validators import InputRequired
 
 from app import desk, exams
-from app.clock import office_day
+from app.core.clock import office_day
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    Category,
+    Role,
+    SignupState,
+)
 from app.db import db
 from app.examwork import signing
 from app.examwork.reach import Counts, counts_of
@@ -35,7 +41,6 @@ from app.models import ExamNotice
 from app.screens import Link, Screen, SelInterface
 from app.screens.reach import ROW, WithinReach
 from app.screens.screen import door
-from app.vocabulary import CURRENT_CATEGORIES, Category, Role, SignupState
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

@@ -11,8 +11,8 @@ from flask import flash, redirect, render_template
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
+from app.core.errors import HouseError, Refusal
 from app.db import db
-from app.errors import HouseError, Refusal
 from app.exams import Outcome
 from app.places import url_of
 from app.screens import safe_next

@@ -9,13 +9,13 @@ from flask import request
 from sqlalchemy import ColumnElement, func, or_, select
 
 from app import desk
+from app.core.errors import NotFound
+from app.core.vocabulary import SignupState
 from app.db import db
-from app.errors import NotFound
 from app.models import ExamNotice, ExamSignup
 from app.scope import reach
 from app.screens.datamodel import as_id
 from app.screens.query import Box
-from app.vocabulary import SignupState
 
 MOST_NOTICES = 50  # offered in the query bar: exams of about four years
 

@@ -15,13 +15,14 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app import attachments, desk, exams
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.identifiers import mask_birth_date
+from app.core.vocabulary import PERSON_PAPERS, PaperKind, SignupState
 from app.db import db
-from app.errors import HouseError, Refusal, Unmet
 from app.exams import SIGNUP_PAPERS, Outcome
 from app.examwork.outcome import carry
 from app.examwork.reach import notice_box
 from app.examwork.words import REASONS
-from app.identity import mask_birth_date
 from app.models import ExamSignup, Paper, Person
 from app.scope import reaches
 from app.screens import Link, Screen, SelInterface, safe_next
@@ -29,7 +30,6 @@ from app.screens.bench import Scan, Standing
 from app.screens.datamodel import COUNT_CAP
 from app.screens.reach import ROW, WithinReach, asked_ids, asked_reason
 from app.screens.screen import door
-from app.vocabulary import PERSON_PAPERS, PaperKind, SignupState
 
 WAITS = SignupState.SUBMITTED
 DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)

@@ -17,8 +17,14 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from app import desk, exams
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Stale,
+)
+from app.core.vocabulary import SCORED, Role, SignupState
 from app.db import db
-from app.errors import HouseError, NotFound, Refusal, Stale
 from app.exams import ScorePreview
 from app.examwork.notices import XLSX
 from app.examwork.outcome import gaps_of
@@ -30,7 +36,6 @@ from app.screens.reach import ROW
 from app.screens.screen import door
 from app.sheets import CellError, Column, Limits, write
 from app.storage import FileMissing
-from app.vocabulary import SCORED, Role, SignupState
 
 LARGEST = Limits().file
 WAITS = 30 * 60  # seconds between the check and the import

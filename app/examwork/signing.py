@@ -13,8 +13,15 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, exams
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    Category,
+    PaperKind,
+    Role,
+    SignupState,
+)
 from app.db import db
-from app.errors import HouseError, Refusal, Unmet
 from app.exams import Candidate
 from app.exams.holding import free_places
 from app.examwork.outcome import Gap, done, gaps_of
@@ -24,7 +31,6 @@ from app.models import Enterprise, ExamNotice, ExamSignup
 from app.places import url_of
 from app.scope import reach
 from app.screens.reach import asked_ids
-from app.vocabulary import CURRENT_CATEGORIES, Category, PaperKind, Role, SignupState
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
 GROUPS = {

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from app import desk, exams
+from app.core.vocabulary import SCORED, SignupState
 from app.db import db
 from app.examwork.outcome import carry
 from app.examwork.reach import notice_box
@@ -22,7 +23,6 @@ from app.overview import signups_not_submitted
 from app.screens import Link, Screen, SelInterface, shown
 from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
-from app.vocabulary import SCORED, SignupState
 
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
 

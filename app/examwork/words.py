@@ -10,9 +10,9 @@ from decimal import Decimal
 from flask_babel import format_date, gettext
 from flask_babel import lazy_gettext as _
 
-from app.clock import office_day, office_time
+from app.core.clock import office_day, office_time
+from app.core.vocabulary import CURRENT_CATEGORIES, Category, Position
 from app.models import ExamNotice
-from app.vocabulary import CURRENT_CATEGORIES, Category, Position
 
 REASONS: tuple[object, ...] = (
     _("The photo is not a recent bareheaded ID photo; please upload a new one."),

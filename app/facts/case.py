@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.clock import office_day
-from app.vocabulary import (
+from app.core.clock import office_day
+from app.core.vocabulary import (
     Action,
     Category,
     CertificateStatus,

@@ -11,6 +11,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from app import corrections
+from app.core.vocabulary import (
+    OFFICE_ACTIONS,
+    OPEN,
+    UNDER_WAY,
+    Action,
+    Category,
+    MatterKind,
+    PaperKind,
+    State,
+)
 from app.facts.case import CertificateFacts, Facts, OpenCase, PaperAsked, PassFacts
 from app.models import (
     Application,
@@ -25,7 +35,6 @@ from app.models import (
     Qualification,
     Step,
 )
-from app.vocabulary import OFFICE_ACTIONS, OPEN, UNDER_WAY, Action, Category, MatterKind, PaperKind, State
 
 Row = Mapping[Any, Any]
 LastWord = tuple[int | None, Action, list[dict[str, str]] | None]

@@ -12,14 +12,24 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app import numbers
-from app.clock import office_day
-from app.config import Office
-from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.core.clock import office_day
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Unmet,
+)
+from app.core.identifiers import BadNumber, parse_mobile, parse_name
+from app.core.office import Office
+from app.core.vocabulary import (
+    CHANGEABLE,
+    MatterKind,
+    Role,
+    State,
+)
 from app.facts import Facts
-from app.identity import BadNumber, parse_mobile, parse_name
 from app.models import Application, Filing, Paper
 from app.scope import Actor
-from app.vocabulary import CHANGEABLE, MatterKind, Role, State
 
 
 def filer(actor: Actor) -> int:

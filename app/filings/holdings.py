@@ -10,9 +10,23 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.clock import office_day
-from app.config import Office
-from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.core.clock import office_day
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Unmet,
+)
+from app.core.office import Office
+from app.core.vocabulary import (
+    CHANGEABLE,
+    ENDED,
+    REASONS,
+    Category,
+    MatterKind,
+    State,
+    reason_of,
+)
 from app.facts import Facts, of_certificates
 from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
 from app.filings.people import INCOMING
@@ -20,7 +34,6 @@ from app.filings.standing import Candidate, judged, order
 from app.models import Application, Certificate, Filing
 from app.particulars import read_particulars
 from app.scope import Actor
-from app.vocabulary import CHANGEABLE, ENDED, REASONS, Category, MatterKind, State, reason_of
 
 OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
 Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed

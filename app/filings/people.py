@@ -9,9 +9,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.clock import office_day
-from app.config import Office
-from app.errors import NotFound, Unmet
+from app.core.clock import office_day
+from app.core.errors import NotFound, Unmet
+from app.core.office import Office
+from app.core.vocabulary import (
+    CHANGEABLE,
+    CURRENT_CATEGORIES,
+    Category,
+    MatterKind,
+    ReplacementReason,
+    State,
+)
 from app.facts import Facts, of_candidates
 from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
 from app.filings.standing import Candidate, judged, order
@@ -19,7 +27,6 @@ from app.matters import MATTERS
 from app.models import ExamPass, Filing, Person
 from app.particulars import read_particulars
 from app.scope import Actor
-from app.vocabulary import CHANGEABLE, CURRENT_CATEGORIES, Category, MatterKind, ReplacementReason, State
 
 Pick = tuple[int, Category]  # person id, category
 INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value

@@ -6,13 +6,18 @@ Law: the same rules as on submission, less what can only be handed in with the a
 from dataclasses import dataclass
 from datetime import date
 
-from app.config import Office
-from app.errors import Refusal
+from app.core.errors import Refusal
+from app.core.office import Office
+from app.core.vocabulary import (
+    MATTER_PAPERS,
+    PERSON_PAPERS,
+    Category,
+    MatterKind,
+)
 from app.facts import Facts
 from app.matters import warnings_of
 from app.particulars import every_particular
 from app.rules import refusals
-from app.vocabulary import MATTER_PAPERS, PERSON_PAPERS, Category, MatterKind
 from app.workflow import meets_the_matter
 
 # Codes of what the form itself asks for: nobody can have given it before there is a form.

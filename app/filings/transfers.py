@@ -12,16 +12,33 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app.clock import office_day
-from app.config import Office
-from app.errors import HouseError, NotFound, Refusal, Unmet
+from app.core.clock import office_day
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Unmet,
+)
+from app.core.identifiers import (
+    BadNumber,
+    fold_name,
+    mask_id,
+    parse_id_number,
+    parse_name,
+)
+from app.core.office import Office
+from app.core.vocabulary import (
+    ENDED,
+    Category,
+    CertificateStatus,
+    MatterKind,
+    State,
+)
 from app.facts import Facts, of_certificates
 from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing
 from app.filings.standing import Candidate, judged
-from app.identity import BadNumber, fold_name, mask_id, parse_id_number, parse_name
 from app.models import Application, Certificate, Filing, Person
 from app.scope import Actor
-from app.vocabulary import ENDED, Category, CertificateStatus, MatterKind, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from sqlalchemy import insert, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.identity import fold_user_name
+from app.core.identifiers import fold_user_name
+from app.core.vocabulary import AccountSource, LegacyKind, Role
+from app.core.vocabulary import Deed as DiaryDeed
 from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict
 from app.legacy.parties import Firm, Refused
 from app.models import Account, Enterprise
 from app.sheets import Line
-from app.vocabulary import AccountSource, LegacyKind, Role
-from app.vocabulary import Deed as DiaryDeed
 
 # column of the sheet -> of ``Firm``, and of the table
 _FIRM = {"enterprise": "name", "region": "region_code", "contact": "contact", "mobile": "mobile"}

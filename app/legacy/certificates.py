@@ -12,12 +12,17 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.core.vocabulary import (
+    Category,
+    CertificateDeed,
+    CertificateStatus,
+    LegacyKind,
+)
 from app.legacy.columns import category_in, title_of
 from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict, plain
 from app.legacy.parties import Refused
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 from app.sheets import Line
-from app.vocabulary import Category, CertificateDeed, CertificateStatus, LegacyKind
 
 _DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
 _COLUMNS = ("category", "enterprise_id", "holder", "printed_enterprise", *_DAYS, "status", "status_reason")

@@ -9,7 +9,7 @@ from functools import partial
 
 from flask_babel import lazy_gettext as _
 
-from app.identity import (
+from app.core.identifiers import (
     fold,
     fold_certificate_number,
     fold_enterprise_name,
@@ -19,8 +19,13 @@ from app.identity import (
     parse_name,
     parse_old_id_number,
 )
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    Category,
+    CertificateStatus,
+    LegacyKind,
+)
 from app.sheets import Column, write
-from app.vocabulary import CURRENT_CATEGORIES, Category, CertificateStatus, LegacyKind
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
 _EXCEL_ZERO = date(1899, 12, 30)

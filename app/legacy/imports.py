@@ -15,8 +15,15 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.config import Office
-from app.errors import NotFound, Stale
+from app.core.errors import NotFound, Stale
+from app.core.office import Office
+from app.core.vocabulary import (
+    Deed,
+    LegacyKind,
+    LegacyOutcome,
+    LegacyPhase,
+    Role,
+)
 from app.legacy.accounts import Accounts
 from app.legacy.certificates import Certificates
 from app.legacy.columns import COLUMNS
@@ -26,7 +33,6 @@ from app.records import LegacyChunk, LegacyImport
 from app.scope import Actor
 from app.sheets import CellError, Column, Limits, Line, SheetRefused, examine, read_lines, write
 from app.storage import Store
-from app.vocabulary import Deed, LegacyKind, LegacyOutcome, LegacyPhase, Role
 
 MIB = 1024 * 1024
 LARGEST = 20 * MIB

@@ -14,12 +14,12 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from app.identity import fold
+from app.core.identifiers import fold
+from app.core.vocabulary import LegacyKind, LegacyOutcome
 from app.legacy.columns import title_of
 from app.legacy.parties import Firm, Human, Parties, Refused
 from app.records import LegacyRecord
 from app.sheets import Line
-from app.vocabulary import LegacyKind, LegacyOutcome
 
 Plain = dict[str, Any]  # column key -> a value as JSON holds it
 ADDED, UPDATED, UNCHANGED, REFUSED = LegacyOutcome

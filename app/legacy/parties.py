@@ -12,11 +12,17 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
-from app.identity import birth_date, fold, fold_enterprise_name, fold_name, sex
+from app.core.identifiers import (
+    birth_date,
+    fold,
+    fold_enterprise_name,
+    fold_name,
+    sex,
+)
+from app.core.vocabulary import AccountSource, Registration
 from app.legacy.columns import short_and_long, variants
 from app.models import Enterprise, Person, Region
 from app.sheets import Line
-from app.vocabulary import AccountSource, Registration
 
 
 @dataclass(slots=True, eq=False)

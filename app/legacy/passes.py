@@ -11,11 +11,11 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from app.core.vocabulary import LegacyKind, PassSource
 from app.legacy.ledger import ADDED, Deed, Ledger, Verdict
 from app.legacy.parties import Refused
 from app.models import ExamPass, Person
 from app.sheets import Line
-from app.vocabulary import LegacyKind, PassSource
 
 
 @dataclass(frozen=True, slots=True)

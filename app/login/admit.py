@@ -17,15 +17,28 @@ from flask_login import login_user, logout_user
 from sqlalchemy import delete, event, inspect, select
 from sqlalchemy.orm import InstanceState, Session
 
-from app import audit, challenges, clock, desk, visits
+from app import (
+    audit,
+    challenges,
+    desk,
+    visits,
+)
 from app.appointments import conflict, roles_of
-from app.clock import office_day, office_time
-from app.errors import NotAllowed, Refusal, Unmet
+from app.core import clock
+from app.core.clock import office_day, office_time
+from app.core.crypto.encryption import keyring
+from app.core.errors import NotAllowed, Refusal, Unmet
+from app.core.vocabulary import (
+    ChallengeKind,
+    Deed,
+    Ending,
+    Registration,
+    Role,
+    Way,
+)
 from app.gatebook import PastPassword
-from app.keyring import keyring
 from app.login import policy, presession
 from app.models import Account, Enterprise
-from app.vocabulary import ChallengeKind, Deed, Ending, Registration, Role, Way
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
 KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session

@@ -19,8 +19,14 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app import audit, challenges, desk, throttle
+from app.core.errors import HouseError, NotFound, TooMany
+from app.core.vocabulary import (
+    ChallengeKind,
+    ChallengeState,
+    Deed,
+    Way,
+)
 from app.db import db
-from app.errors import HouseError, NotFound, TooMany
 from app.login import presession
 from app.login.admit import Proof, admit
 from app.login.security import landing
@@ -28,7 +34,6 @@ from app.models import Account
 from app.ukey import keeping, proof
 from app.ukey.proof import CertIdentity, NotProved
 from app.ukey.trust import Trust, trusted
-from app.vocabulary import ChallengeKind, ChallengeState, Deed, Way
 
 LASTS = timedelta(seconds=90)  # the PIN has been typed when it begins
 TRIES, WINDOW = 60, 15 * 60  # challenges and answers of one address; a sign-in takes two

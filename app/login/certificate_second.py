@@ -11,15 +11,15 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.core.errors import HouseError, TooMany
+from app.core.vocabulary import ChallengeKind, Way
 from app.db import db
-from app.errors import HouseError, TooMany
 from app.login.certificate import connects, give_out, note_failure, proved
 from app.login.second import NothingOwed, SecondWay, ower, shown
 from app.login.security import landing
 from app.models import Account
 from app.ukey import keeping
 from app.ukey.proof import NotProved
-from app.vocabulary import ChallengeKind, Way
 
 KIND = ChallengeKind.CERTIFICATE_SECOND
 

@@ -13,15 +13,20 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from app import challenges, throttle
-from app.config import Office
-from app.errors import HouseError, NotFound, Refusal, TooMany
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    TooMany,
+)
+from app.core.identifiers import fold
+from app.core.office import Office
+from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.gatebook import Challenge
-from app.identity import fold
 from app.login.admit import OPERATES, NotAdmitted, reads_only
 from app.messages import CODES, owe_code
 from app.models import Account
 from app.throttle import DAY
-from app.vocabulary import ChallengeKind, ChallengeState
 
 LASTS = timedelta(minutes=5)
 GUESSES = 5  # at one code

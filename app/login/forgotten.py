@@ -15,9 +15,15 @@ from werkzeug.wrappers import Response
 
 from app import audit, challenges, desk, messages, throttle
 from app.appointments import roles_of
-from app.clock import office_time
+from app.core.clock import office_time
+from app.core.errors import HouseError, Stale
+from app.core.vocabulary import (
+    ADMINISTRATORS,
+    ChallengeKind,
+    ChallengeState,
+    Deed,
+)
 from app.db import db
-from app.errors import HouseError, Stale
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.gatebook import Challenge
 from app.login import codes, password, picture, presession
@@ -25,7 +31,6 @@ from app.login.admit import objections
 from app.login.security import had_before, judge, landing, set_password
 from app.login.sms import SmsForm, at_their_fields, code_parts, send_code, with_patience
 from app.models import Account
-from app.vocabulary import ADMINISTRATORS, ChallengeKind, ChallengeState, Deed
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED

@@ -16,8 +16,14 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
 from app import desk, visits
+from app.core.errors import HouseError, NotFound
+from app.core.vocabulary import (
+    ChallengeKind,
+    Ending,
+    IdentityKind,
+    Role,
+)
 from app.db import db
-from app.errors import HouseError, NotFound
 from app.forms import HouseForm, Required, TextField, UploadField
 from app.gatebook import Identity
 from app.login import password
@@ -29,7 +35,6 @@ from app.screens.screen import door
 from app.ukey import keeping, proof
 from app.ukey.proof import CertIdentity
 from app.ukey.trust import read_chain
-from app.vocabulary import ChallengeKind, Ending, IdentityKind, Role
 
 TAKEN = _("This certificate is bound already, to this account or another.")
 

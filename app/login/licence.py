@@ -23,15 +23,26 @@ from app.business_licence import tickets
 from app.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
 from app.business_licence.provider import LicenceProvider, LicencesAway, Ticket
 from app.certificates.qr import svg
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Stale,
+    TooMany,
+)
+from app.core.identifiers import mask_name
+from app.core.vocabulary import (
+    ChallengeState,
+    Deed,
+    TicketState,
+    Way,
+)
 from app.db import db
-from app.errors import HouseError, NotFound, Refusal, Stale, TooMany
 from app.gatebook import Challenge
-from app.identity import mask_name
 from app.login import presession
 from app.login.admit import NotAdmitted, Proof, admit, objections_of
 from app.login.security import landing
 from app.models import Account, Enterprise
-from app.vocabulary import ChallengeState, Deed, TicketState, Way
 
 log = logging.getLogger(__name__)
 

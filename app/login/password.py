@@ -19,13 +19,13 @@ from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app import throttle
-from app.config import Office
-from app.errors import HouseError, TooMany
-from app.identity import fold_user_name
+from app.core.errors import HouseError, TooMany
+from app.core.identifiers import fold_user_name
+from app.core.office import Office
+from app.core.vocabulary import Way
 from app.login.admit import Proof
 from app.login.policy import LONGEST, one_form
 from app.models import Account
-from app.vocabulary import Way
 
 GUESSES_PER_ADDRESS = 30
 GUESSES_PER_NEIGHBOURHOOD = 100  # /24, or /48

@@ -18,13 +18,13 @@ from sqlalchemy import Engine
 from werkzeug.wrappers import Response
 
 from app import challenges, desk, picturecode, throttle
+from app.core.crypto.encryption import UNOPENED, keyring
+from app.core.errors import HouseError, NotFound
+from app.core.identifiers import fold
+from app.core.vocabulary import ChallengeKind
 from app.db import db
-from app.errors import HouseError, NotFound
 from app.forms import HouseForm, TextField, TextLength
-from app.identity import fold
-from app.keyring import UNOPENED, keyring
 from app.login import presession
-from app.vocabulary import ChallengeKind
 
 LASTS = timedelta(minutes=3)
 ANSWERS_AN_HOUR = 100  # of one address

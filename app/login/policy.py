@@ -14,11 +14,11 @@ from unicodedata import normalize
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
-from app.config import Office
-from app.errors import Refusal
-from app.identity import fold_user_name
+from app.core.errors import Refusal
+from app.core.identifiers import fold_user_name
+from app.core.office import Office
+from app.core.vocabulary import AUTHORITY, PasswordProfile
 from app.models import Account
-from app.vocabulary import AUTHORITY, PasswordProfile
 
 LONGEST = 128  # hashing what is longer would cost us more than the sender
 LEAST_ASVS = 15

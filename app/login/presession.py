@@ -9,7 +9,7 @@ import secrets
 from flask import current_app, g, request
 from werkzeug.wrappers import Response
 
-from app.keyring import keyring
+from app.core.crypto.encryption import keyring
 
 LASTS = 30 * 60  # seconds; challenges themselves are shorter
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}")

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
-from app.errors import HouseError
-from app.vocabulary import ADMINISTRATORS, Role
+from app.core.errors import HouseError
+from app.core.vocabulary import ADMINISTRATORS, Role
 
 PUBLIC = "public"  # FAB wants one for passers-by; it holds nothing
 MENU = "menu_access"

@@ -19,14 +19,19 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import audit, challenges, desk, visits
+from app.core.errors import NotAllowed
+from app.core.vocabulary import (
+    ChallengeKind,
+    ChallengeState,
+    Deed,
+    Way,
+)
 from app.db import db
-from app.errors import NotAllowed
 from app.gatebook import Challenge
 from app.login import presession
 from app.login.admit import Proof, let_in, password_mark
 from app.models import Account
 from app.screens.shelter import own_page
-from app.vocabulary import ChallengeKind, ChallengeState, Deed, Way
 
 
 @dataclass(frozen=True, slots=True)

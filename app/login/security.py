@@ -20,9 +20,15 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import audit, desk, visits
-from app.config import Office
+from app.core.errors import HouseError, NotAllowed, TooMany
+from app.core.office import Office
+from app.core.vocabulary import (
+    Deed,
+    Ending,
+    PasswordProfile,
+    Way,
+)
 from app.db import db
-from app.errors import HouseError, NotAllowed, TooMany
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password, policy, presession
 from app.login.admit import KEY, NotAdmitted, admit, end_session, lately, open_session
@@ -31,7 +37,6 @@ from app.login.second import SecondView
 from app.login.sessions import SessionsView
 from app.models import Account
 from app.screens.shelter import own_page
-from app.vocabulary import Deed, Ending, PasswordProfile, Way
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}

@@ -11,10 +11,10 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app import audit, desk, visits
+from app.core.errors import NotFound
+from app.core.vocabulary import Deed, Ending
 from app.db import db
-from app.errors import NotFound
 from app.screens.reach import ROW
-from app.vocabulary import Deed, Ending
 
 # What a browser calls itself, in the order in which one hides behind another.
 BROWSERS = (

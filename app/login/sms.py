@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import audit, desk
+from app.core.errors import HouseError, TooMany
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import ChallengeKind, Deed, Way
 from app.db import db
-from app.errors import HouseError, TooMany
 from app.forms import HouseForm, MobileField, Required, TextField, TextLength
-from app.identity import mask_mobile
 from app.login import codes, picture, presession, second
 from app.login.admit import NotAdmitted, Proof, admit
 from app.login.security import landing
 from app.models import Account
-from app.vocabulary import ChallengeKind, Deed, Way
 
 PURPOSE = ChallengeKind.SMS_SIGN_IN
 CODE_INPUT = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 12}

@@ -7,12 +7,12 @@ from flask import flash
 from flask_babel import gettext
 
 from app import audit, desk, throttle, visits
+from app.core.vocabulary import Deed, Ending
 from app.db import db
 from app.login.password import guess_key, one_time_password
 from app.login.security import set_password
 from app.models import Account
 from app.screens import Link
-from app.vocabulary import Deed, Ending
 
 
 def hand_out_password(account: Account) -> None:

@@ -12,7 +12,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Query, RelationshipProperty, selectinload
 
-from app.vocabulary import Term
+from app.core.vocabulary import Term
 
 COUNT_CAP = 10_000  # counting further costs more than anyone learns from it (fab.md 5)
 TALLY_CAP = 999  # what a tab can show; more is 999+

@@ -20,8 +20,8 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from app.core.errors import HouseError, TooMany
 from app.db import db
-from app.errors import HouseError, TooMany
 from app.forms import control
 from app.places import url_of
 from app.screens import refusals, shelter

@@ -12,8 +12,8 @@ from flask_babel import gettext
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
-from app.clock import office_time
-from app.vocabulary import Term
+from app.core.clock import office_time
+from app.core.vocabulary import Term
 
 NOTHING = Markup('<span class="muted">—</span>')
 

@@ -6,10 +6,10 @@ from flask import current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import audit, desk, throttle
+from app.core.errors import TooMany
+from app.core.redaction import without_numbers
+from app.core.vocabulary import Deed
 from app.db import db, reading
-from app.disclosure import without_numbers
-from app.errors import TooMany
-from app.vocabulary import Deed
 
 KEPT = (403, 404)
 AN_HOUR = 60  # lines for one account: whoever tries every number must not fill the diary

@@ -20,14 +20,14 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.errors import HouseError, Refusal
+from app.core.errors import HouseError, Refusal
+from app.core.vocabulary import Term
 from app.forms import HouseForm, fields_for
 from app.screens.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
 from app.screens.furniture import safe_next
 from app.screens.links import Link, shown
 from app.screens.query import Asked, Box, ask, boxes_for, crooked
 from app.screens.shelter import exposed
-from app.vocabulary import Term
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from app.disclosure import personal
-from app.keyring import UNOPENED, keyring
+from app.core.crypto.encryption import UNOPENED, keyring
+from app.core.redaction import personal
 
 SIGN = "~"
 LONGEST = 100  # characters of one query field

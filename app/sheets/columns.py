@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
-from app.errors import HouseError
+from app.core.errors import HouseError
 
 MIB = 1024 * 1024
 

@@ -16,7 +16,7 @@ import pandas as pd
 from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
-from app.errors import HouseError
+from app.core.errors import HouseError
 from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused
 from app.sheets.guard import first_visible_sheet, unpack
 from app.sheets.survey import Survey, too_many_rows

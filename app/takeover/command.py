@@ -11,13 +11,20 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
 
-from app import clock, legacy
-from app.config import BadSetting, Office
-from app.errors import HouseError
+from app import legacy
+from app.core import clock
+from app.core.errors import HouseError
+from app.core.office import Office
+from app.core.settings import BadSetting
+from app.core.vocabulary import (
+    LegacyKind,
+    LegacyOutcome,
+    LegacyPhase,
+    Role,
+)
 from app.records import LegacyImport
 from app.scope import Actor
 from app.storage import Store
-from app.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
 
 BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
 

@@ -14,13 +14,13 @@ from markupsafe import Markup
 from sqlalchemy import ColumnElement, select
 
 from app import desk
-from app.identity import fold_certificate_number
+from app.core.identifiers import fold_certificate_number
+from app.core.vocabulary import LegacyKind, PassSource
 from app.models import Certificate, ExamPass, Person
 from app.records import LegacyRecord
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.query import contains
 from app.screens.reach import WithinReach
-from app.vocabulary import LegacyKind, PassSource
 
 
 class FromOldSystem(BaseFilter):  # type: ignore[misc]

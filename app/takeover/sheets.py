@@ -16,13 +16,19 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, jobs, legacy
+from app.core.errors import HouseError, NotFound, Stale
+from app.core.vocabulary import (
+    JobState,
+    LegacyKind,
+    LegacyOutcome,
+    LegacyPhase,
+    Role,
+)
 from app.db import db
-from app.errors import HouseError, NotFound, Stale
 from app.forms import MEGABYTE, HouseForm, UploadField
 from app.records import Job, LegacyImport
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.vocabulary import JobState, LegacyKind, LegacyOutcome, LegacyPhase, Role
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LISTED = 50  # past imports shown

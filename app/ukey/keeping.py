@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import visits
-from app.clock import office_day
-from app.errors import HouseError
+from app.core.clock import office_day
+from app.core.errors import HouseError
+from app.core.vocabulary import Ending, IdentityKind
 from app.gatebook import Identity
 from app.models import Account
 from app.ukey.proof import CertIdentity, NotProved
-from app.vocabulary import Ending, IdentityKind
 
 SOON = timedelta(days=30)  # a certificate that runs out within so long is worth a word
 

@@ -15,17 +15,17 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flask_babel import lazy_gettext as _
 
-from app.certificates.seal.authority import (
+from app.core.atomic_file import put_file
+from app.core.crypto.demo_ca import (
     fresh_list,
     keep_certificate,
     kept_certificate,
     kept_key,
-    put_file,
     revoked_entry,
     revoked_on,
     write_list,
 )
-from app.errors import HouseError
+from app.core.errors import HouseError
 from app.ukey.trust import examine, keep, pin, trusted
 
 AUTHORITY = "authority"

@@ -16,9 +16,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask_babel import lazy_gettext as _
 
-from app.certificates.seal import sm2
-from app.certificates.seal.authority import put_file
-from app.errors import HouseError
+from app.core.atomic_file import put_file
+from app.core.crypto import sm2
+from app.core.errors import HouseError
 
 LARGEST_LIST = 20 * 1024 * 1024
 AHEAD = timedelta(minutes=5)  # so far another clock may be before ours

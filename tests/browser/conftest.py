@@ -7,8 +7,8 @@ from flask import Flask
 from playwright.sync_api import Browser
 from sqlalchemy.orm import Session
 
-from app import clock
 from app.cli import fill_regions
+from app.core import clock
 from app.db import db
 from app.demo import fill
 from tests.browser.watch import Watch

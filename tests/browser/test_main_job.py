@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
-from app.clock import now, office_day, office_time
+from app.core.clock import now, office_day, office_time
 from app.models import ExamNotice
 from tests.browser.hands import STAGES, decides, menu, row, told
 

@@ -17,11 +17,19 @@ from openpyxl import load_workbook
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.clock import now, office_day, office_time
+from app.core.clock import now, office_day, office_time
+from app.core.vocabulary import (
+    Action,
+    PaperKind,
+    Position,
+    Role,
+    SignupState,
+    Stage,
+    State,
+)
 from app.models import Application, ExamNotice, ExamPass, ExamSignup, Person, Step
 from app.records import Message, PublicNotice
 from app.storage import Store
-from app.vocabulary import Action, PaperKind, Position, Role, SignupState, Stage, State
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg

@@ -12,10 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.certificates.lifecycle import extended
-from app.clock import now, office_day
+from app.core.clock import now, office_day
+from app.core.vocabulary import (
+    PERSON_PAPERS,
+    MatterKind,
+    PaperKind,
+    Role,
+    State,
+)
 from app.models import Application, Certificate, Paper
 from app.storage import Store
-from app.vocabulary import PERSON_PAPERS, MatterKind, PaperKind, Role, State
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg

@@ -11,13 +11,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import jobs
-from app.clock import now, office_day
+from app.core.clock import now, office_day
+from app.core.vocabulary import (
+    Education,
+    JobState,
+    PaperKind,
+    Position,
+    Role,
+    State,
+)
 from app.jobs import HANDLERS, Tools
 from app.login.password import one_time_password
 from app.models import Application, Certificate, Enterprise, ExamPass, Person
 from app.sheets import Column, read, write
 from app.storage import Store
-from app.vocabulary import Education, JobState, PaperKind, Position, Role, State
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from flask_babel import lazy_gettext as _
 
-from app.certificates.seal import sm2
-from app.errors import HouseError
+from app.core.crypto import sm2
+from app.core.errors import HouseError
 
 
 class Suite(Enum):

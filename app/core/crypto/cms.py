@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from app.certificates.seal.der import tlv
-from app.certificates.seal.provider import Seal
+from app.core.crypto.der import tlv
+from app.core.crypto.seal_provider import Seal
 
 DATA, SIGNED_DATA = x509.ObjectIdentifier("1.2.840.113549.1.7.1"), x509.ObjectIdentifier("1.2.840.113549.1.7.2")
 CONTENT_TYPE, MESSAGE_DIGEST = x509.ObjectIdentifier("1.2.840.113549.1.9.3"), x509.ObjectIdentifier("1.2.840.113549.1.9.4")

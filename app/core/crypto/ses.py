@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat import asn1
 
-from app.certificates.seal import sm2
-from app.certificates.seal.cms import NotOurs
-from app.certificates.seal.provider import Seal
+from app.core.crypto import sm2
+from app.core.crypto.cms import NotOurs
+from app.core.crypto.seal_provider import Seal
 
 SIGNS = "Doc_0/Signs"
 LIST, INFO, VALUE, BODY = (

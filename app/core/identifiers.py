@@ -10,8 +10,8 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 
-from app.errors import HouseError
-from app.vocabulary import Sex
+from app.core.errors import HouseError
+from app.core.vocabulary import Sex
 
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # ISO 7064 MOD 11-2, GB 11643-1999
 ID_CHECKS = "10X98765432"

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.errors import HouseError
+from app.core.errors import HouseError
 
 PublicKeys = Mapping[str, ec.EllipticCurvePublicKey]
 _ES256 = ec.ECDSA(hashes.SHA256())

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 
-from app.certificates.seal.der import tlv
+from app.core.crypto.der import tlv
 
 SIGNS = x509.ObjectIdentifier("1.2.156.10197.1.501")  # SM2 with SM3
 WHO = b"1234567812345678"  # the identity that GM/T 0009 gives to whoever names none

@@ -9,7 +9,7 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-FOLDER = Path(__file__).parent.parent / "translations"
+FOLDER = Path(__file__).parents[2] / "translations"
 
 
 def compile_all(folder: Path = FOLDER) -> list[Path]:

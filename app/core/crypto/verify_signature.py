@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 from flask_babel import lazy_gettext as _
 
-from app.certificates.seal import cms, ses, sm2
-from app.clock import office_time
-from app.vocabulary import Term
+from app.core.clock import office_time
+from app.core.crypto import cms, ses, sm2
+from app.core.vocabulary import Term
 
 MOST_SEALS = 8  # of one file; more is nobody's paper
 LONGEST_CHAIN = 4

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.certificates.seal import cms
-from app.certificates.seal.provider import Seal
-from app.clock import office_time
+from app.core.clock import office_time
+from app.core.crypto import cms
+from app.core.crypto.seal_provider import Seal
 
 Box = tuple[float, float, float, float]
 

@@ -4,9 +4,7 @@ Law: keys are made once, for the owner's eyes only, and never written over; what
 """
 
 import io
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,10 +20,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flask_babel import lazy_gettext as _
 from PIL import Image
 
-from app.certificates.seal import sm2
-from app.certificates.seal.provider import NoSuchSeal, Seal, SealAway, Suite
-from app.certificates.seal.ses import seal_body
-from app.errors import HouseError
+from app.core.atomic_file import put_file
+from app.core.crypto import sm2
+from app.core.crypto.seal_provider import (
+    NoSuchSeal,
+    Seal,
+    SealAway,
+    Suite,
+)
+from app.core.crypto.ses import seal_body
+from app.core.errors import HouseError
 
 ROOT_YEARS, ISSUING_YEARS, SEAL_YEARS = 20, 15, 3  # lives of a small PKI; the seal's as of a qualified certificate
 SIDE = 42  # mm: the seal as the page shows it
@@ -277,24 +281,6 @@ def kept_certificate(folder: Path, name: str) -> x509.Certificate:
 
 def keep_certificate(folder: Path, name: str, certificate: x509.Certificate) -> None:
     put_file(folder / f"{name}.pem", certificate.public_bytes(Encoding.PEM), once=True)
-
-
-def put_file(path: Path, data: bytes, *, once: bool = False) -> None:
-    """Whole or not at all, for the owner only (0600); ``once``: never over what is there."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        if once:
-            os.link(name, path)  # unlike a rename, this refuses to replace
-            Path(name).unlink()
-        else:
-            Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 # --- certificates and lists -----------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Words, numbers, time, settings and keys. Imports nothing else of the application."""

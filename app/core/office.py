@@ -1,0 +1,232 @@
+"""What the office sets for itself: numbers, switches and texts, each with its default, its limits and its source."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, cast
+
+from flask_babel import lazy_gettext as _
+
+from app.core.clock import Calendar
+from app.core.vocabulary import (
+    Level,
+    PasswordProfile,
+    SecondFactor,
+    Term,
+)
+
+CERTIFICATE_HEADER = "X-SSL-Client-Cert"
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The authority and the numbers in its rules. Each field: default, source. ``ANGUAN_<FIELD>`` pins it.
+
+    ``parameters.office_of`` lays over it what the administrator set, and the calendar.
+    """
+
+    province: str = "湖南省"
+    short_name: str = "湘"  # the character that certificate numbers begin with
+    region_code: str = "430000"  # GB/T 2260
+    issuer: str = "湖南省住房和城乡建设厅"
+    issuer_code: str = "11430000006122244L"  # unified social credit code of the issuer
+    system_name: str = "安管人员网上审批系统"
+    seal_text: str = "电子证照专用章"
+    support: str = ""  # telephone shown under the menu
+    legal_paths: str = "自收到本决定之日起六十日内可以依法申请行政复议，或者六个月内依法提起行政诉讼。"
+    public_url: str = "http://127.0.0.1:8000"  # what QR codes point at
+
+    validity_years: int = 3  # 令17号 art. 9
+    pass_valid_years: int = 2  # manual R66, R67
+    renewal_window_months: int = 3  # 令17号 art. 10
+    least_age: int = 18  # 建质〔2015〕206号 three (3)
+    age_limit_c: int = 60  # 建质〔2015〕206号 three (3): C must be under 60
+    accept_days: int = 5  # working days, 行政许可法 art. 32
+    decide_days: int = 20  # working days, 行政许可法 art. 42: new applications and renewals
+    swift_days: int = 5  # working days, 令17号 arts. 11 and 12: transfers, replacements, cancellations
+    extend_days: int = 10  # working days, 行政许可法 art. 42
+    due_soon_days: int = 2  # working days before a limit from which on a case is marked
+    expiry_reminders: tuple[int, ...] = (90, 60, 30)  # days before a certificate's last day; none: no reminders
+    draft_reminder_days: int = 3  # after which the handler is told of a draft; 0: never
+    deadline_messages: bool = True  # officers are told by text message what is due
+    calendar_month: int = 11  # from which on next year's holidays are asked for
+    pass_mark: int = 60  # of 100
+    publicity_days: int = 30  # how long a public notice stays listed
+    legacy_report_days: int = 30  # how long sheet and report of an import from the old system are kept
+    two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application
+    acceptance_level: Level = Level.PROVINCE  # domain.md Q6
+    review_level: Level = Level.PROVINCE
+    approval_level: Level = Level.PROVINCE
+
+    largest_batch: int = 10_000  # applications decided in one request
+    largest_bundle: int = 2_000  # certificates in one zip
+    bundle_minutes: int = 60  # how long a prepared zip can be fetched
+    lookups_per_minute: int = 30  # per address, public counter
+    status_list_hours: int = 72  # how long whoever checks codes off line may rely on one status list
+    largest_check: int = 500  # pairs of name and number in one list
+    checks_per_hour: int = 2_000  # pairs per address, public counter
+    scan_bytes: int = 10 * 1024 * 1024
+    photo_bytes: int = 50 * 1024  # national e-certificate record
+    replaced_scan_days: int = 365  # scans that were replaced and are part of no application are kept so long; 0: for ever
+    closed_scan_years: int = 3  # scans of applications refused or given up, from then on; 0: for ever
+
+    licence_seconds: int = 120  # for which the code of a business licence sign-in counts
+    lock_after: int = 5  # wrong passwords before an account rests
+    lock_minutes: int = 15
+    idle_minutes: int = 30
+    officer_idle_minutes: int = 15  # of officers and administrators; never longer than idle_minutes
+    session_hours: int = 10  # however busy
+    second_factor: SecondFactor = SecondFactor.OFF  # recommended for production: operating
+    most_sessions: int = 3  # of one account at once; a new one ends the oldest
+    password_length: int = 10
+    password_profile: PasswordProfile = PasswordProfile.MLPS3
+    password_days: int = 90  # after which officers choose a new one; 0: never. Not in the ASVS profile
+    one_time_days: int = 30  # a password that somebody else chose must be used within
+    crl_required: bool = True  # who was revoked must be known before a certificate opens anything
+    codes_per_day: int = 5_000  # by text message, all together
+
+    calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
+    pinned: frozenset[str] = frozenset()  # what the environment says; nobody changes it in the system
+
+
+class Section(Term):
+    """What the administrator finds together."""
+
+    DEADLINES = "deadlines", _("Deadlines")
+    ELIGIBILITY = "eligibility", _("Who may apply")
+    DECISIONS = "decisions", _("Who decides")
+    CERTIFICATES = "certificates", _("Certificates and notices")
+    PUBLIC = "public", _("Public counter")
+    QUANTITIES = "quantities", _("Batches and scans")
+    SECURITY = "security", _("Signing in")
+
+
+Value = str | int | bool | Term | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustable:
+    """One field of the office that the administrator may set: what it is called, from where it comes, how far it goes."""
+
+    name: str
+    section: Section
+    label: object
+    source: object  # article or manual line; "" where it is ours to choose
+    least: int = 0  # of a number; of a text: how many characters; of a list: each number in it
+    most: int = 0
+    unit: object = ""
+    scale: int = 1  # people type the number divided by it: megabytes, not bytes
+
+    @property
+    def default(self) -> Value:
+        return cast(Value, getattr(_PLAIN, self.name))
+
+    def read(self, text: str) -> Value:
+        """A stored text as a value. ``ValueError`` for what is none or goes too far."""
+        value = cast(Value, _READERS[_kind(self.default)](text))
+        if not self.holds(value):
+            raise ValueError(text)
+        return value
+
+    def holds(self, value: Value) -> bool:
+        """Is the value of the right kind, and not too small nor too large?"""
+        if isinstance(value, bool | Term):
+            return True
+        if isinstance(value, tuple):
+            return all(self.least <= number <= self.most for number in value)
+        return self.least <= (len(value) if isinstance(value, str) else value) <= self.most
+
+
+def written(value: Value) -> str:
+    """A value as it is stored, and as the environment would say it."""
+    if isinstance(value, Term):
+        return str(value.value)
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+_DAYS, _YEARS, _MONTHS = _("working days"), _("years"), _("months")
+_OWN = _("our own choice")
+
+# fmt: off
+ADJUSTABLE = (
+    Adjustable("accept_days", Section.DEADLINES, _("Acceptance is owed within"), _("Administrative Licensing Law, article 32"), 1, 60, _DAYS),
+    Adjustable("decide_days", Section.DEADLINES, _("Decision on new applications and renewals"), _("Administrative Licensing Law, article 42"), 1, 60, _DAYS),
+    Adjustable("swift_days", Section.DEADLINES, _("Decision on transfers, replacements and cancellations"), _("Order 17, articles 11 and 12"), 1, 60, _DAYS),
+    Adjustable("extend_days", Section.DEADLINES, _("An extension allows so much more time"), _("Administrative Licensing Law, article 42"), 1, 60, _DAYS),
+    Adjustable("due_soon_days", Section.DEADLINES, _("A case is marked so long before its limit"), _OWN, 0, 20, _DAYS),
+    Adjustable("expiry_reminders", Section.DEADLINES, _("Enterprises are reminded before a certificate expires (empty: never)"), _OWN, 1, 365, _("days")),
+    Adjustable("draft_reminder_days", Section.DEADLINES, _("Handlers are reminded of what was never submitted after (0: never)"), _OWN, 0, 90, _("days")),
+    Adjustable("deadline_messages", Section.DEADLINES, _("Officers are told each working day by text message what is due"), _OWN),
+    Adjustable("calendar_month", Section.DEADLINES, _("Next year's holidays are asked for from this month on"), _OWN, 1, 12, _("month")),
+    Adjustable("pass_valid_years", Section.ELIGIBILITY, _("A passed exam counts for"), _("Manual, R66 and R67"), 1, 10, _YEARS),
+    Adjustable("renewal_window_months", Section.ELIGIBILITY, _("Renewal opens so long before the last day (0: at any time)"), _("Order 17, article 10"), 0, 36, _MONTHS),
+    Adjustable("least_age", Section.ELIGIBILITY, _("Least age"), _("Document 206 of 2015, three (3)"), 16, 30, _("years of age")),
+    Adjustable("age_limit_c", Section.ELIGIBILITY, _("Full-time safety officers (C) must be under"), _("Document 206 of 2015, three (3)"), 40, 80, _("years of age")),
+    Adjustable("pass_mark", Section.ELIGIBILITY, _("Pass mark proposed for a new exam notice"), _OWN, 1, 100, _("of 100 points")),
+    Adjustable("acceptance_level", Section.DECISIONS, _("Acceptance is decided by"), _("Manual, R78 (open which level)")),
+    Adjustable("review_level", Section.DECISIONS, _("First review is decided by"), _("Manual, R82 (open which level)")),
+    Adjustable("approval_level", Section.DECISIONS, _("Issuing approval is decided by"), _("Order 17, article 9")),
+    Adjustable("two_pairs_of_eyes", Section.DECISIONS, _("Nobody decides two consecutive stages of one application"), _OWN),
+    Adjustable("validity_years", Section.CERTIFICATES, _("A certificate is valid for"), _("Order 17, article 9"), 1, 10, _YEARS),
+    Adjustable("issuer", Section.CERTIFICATES, _("Issuing authority, as printed"), _OWN, 2, 60),
+    Adjustable("seal_text", Section.CERTIFICATES, _("Text in the seal"), _OWN, 2, 20),
+    Adjustable("legal_paths", Section.CERTIFICATES, _("Ways to appeal, in notices of refusal"), _("Administrative Licensing Law, article 38"), 10, 300),
+    Adjustable("publicity_days", Section.PUBLIC, _("A result stays on the board for"), _OWN, 1, 365, _("days")),
+    Adjustable("lookups_per_minute", Section.PUBLIC, _("Lookups from one address"), _OWN, 1, 10_000, _("per minute")),
+    Adjustable("status_list_hours", Section.PUBLIC, _("Whoever checks codes off line may rely on one status list for"), _OWN, 1, 720, _("hours")),
+    Adjustable("largest_check", Section.PUBLIC, _("Certificates in one list to be checked, at most"), _OWN, 1, 5_000, _("records")),
+    Adjustable("checks_per_hour", Section.PUBLIC, _("Certificates checked by list from one address"), _OWN, 1, 100_000, _("per hour")),
+    Adjustable("support", Section.PUBLIC, _("Help line, shown under the menu"), _OWN, 0, 60),
+    Adjustable("legacy_report_days", Section.QUANTITIES, _("Sheets and reports of imports are kept for"), _OWN, 1, 365, _("days")),
+    Adjustable("largest_batch", Section.QUANTITIES, _("Applications decided at once, at most"), _OWN, 1, 20_000, _("records")),
+    Adjustable("largest_bundle", Section.QUANTITIES, _("Certificates in one download, at most"), _OWN, 1, 10_000, _("records")),
+    Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),
+    Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),
+    Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
+    Adjustable("replaced_scan_days", Section.QUANTITIES, _("Replaced scans that are part of no application are kept for (0: for ever)"), _OWN, 0, 3650, _("days")),
+    Adjustable("closed_scan_years", Section.QUANTITIES, _("Scans of applications refused or given up are kept for (0: for ever)"), _OWN, 0, 50, _YEARS),
+    Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
+    Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),
+    Adjustable("licence_seconds", Section.SECURITY, _("The code for a business licence counts for"), _OWN, 30, 300, _("seconds")),
+    Adjustable("idle_minutes", Section.SECURITY, _("A session ends after so long without use"), _OWN, 5, 480, _("minutes")),
+    Adjustable("second_factor", Section.SECURITY, _("A second factor is asked of"), _OWN),
+    Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
+    Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
+    Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
+    Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
+    Adjustable("crl_required", Section.SECURITY, _("A certificate opens nothing while its authority's list of revoked ones is missing"), _OWN),
+    Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
+    Adjustable("password_profile", Section.SECURITY, _("Passwords are judged by"), _("GB/T 22239-2019; OWASP ASVS 5.0")),
+    Adjustable("password_days", Section.SECURITY, _("Officers choose a new password after (0: never)"), _("GB/T 22239-2019"), 0, 365, _("days")),
+    Adjustable("one_time_days", Section.SECURITY, _("A one-time password must be used within"), _OWN, 1, 365, _("days")),
+)
+# fmt: on
+BY_NAME: Mapping[str, Adjustable] = {one.name: one for one in ADJUSTABLE}
+
+
+def _switch(text: str) -> bool:
+    """What was stored is one or the other; a word that means neither must not count as off."""
+    return bool(["0", "1"].index(text))
+
+
+def _word_of(words: type[Term]) -> Callable[[str], Term]:
+    return lambda text: words(text.strip())  # type: ignore[call-arg]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
+
+
+def _kind(value: Value) -> type:
+    return type(value)
+
+
+_WORDS = (Level, PasswordProfile, SecondFactor)
+_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers}
+_READERS |= {words: _word_of(words) for words in _WORDS}
+_WANTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
+_WANTED |= {words: " or ".join(str(word.value) for word in words) for words in _WORDS}
+_PLAIN = Office()
+SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))
