@@ -26,9 +26,10 @@ from app.core.vocabulary import (
     PaperKind,
     Role,
 )
+from app.files.inspect import LIMITS, inspect
+from app.files.storage import Store
 from app.models import Application, Enterprise, Filing, Paper, Person, Qualification
 from app.scope import Actor, must_reach, reaches
-from app.storage import LIMITS, Store, inspect
 
 Owner = Person | Qualification | Enterprise | Application
 

@@ -22,10 +22,10 @@ from app.core.office import Office
 from app.core.settings import Settings
 from app.core.vocabulary import Deed, Role
 from app.db import db, only_reading, reading
+from app.files.storage import Store
 from app.models import Account
 from app.parameters import office_at, office_of, pasts_of
 from app.scope import NOBODY, Actor
-from app.storage import Store
 
 
 def settings() -> Settings:

@@ -20,12 +20,12 @@ from werkzeug.wrappers import Response
 from app import audit, checkpoints, desk
 from app.db import Moment, Word, Words, db
 from app.errands import enqueue
+from app.files.spreadsheets import Column, write
 from app.records import Entry, Inspection
 from app.records import Link as ChainLink
 from app.screens import Link, Screen, SelInterface, shown
 from app.screens.query import Box
 from app.screens.screen import door
-from app.sheets import Column, write
 
 MOST = 5_000  # lines in one sheet
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

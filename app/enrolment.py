@@ -18,6 +18,8 @@ from app.core.errors import HouseError, Refusal, Unmet
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Registration
 from app.db import db
+from app.files.images import Limits
+from app.files.inspect import Sound, inspect
 from app.forms import (
     ChoiceField,
     CreditCodeField,
@@ -34,7 +36,6 @@ from app.login import codes, password, policy, presession
 from app.login.security import set_password
 from app.models import Account, Region
 from app.registrations import Claim
-from app.storage import Limits, Sound, inspect
 
 AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60

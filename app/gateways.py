@@ -31,8 +31,8 @@ from app.core.crypto.seal_provider import (
     Suite,
 )
 from app.core.settings import BadSetting, Settings
+from app.files.storage import ScannerAway
 from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
-from app.storage import ScannerAway
 from app.ukey.trust import LARGEST_LIST
 
 MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them

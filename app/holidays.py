@@ -20,11 +20,16 @@ from app.core.errors import (
     Unmet,
 )
 from app.core.vocabulary import Deed, Role
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    read,
+    write,
+)
 from app.models import Application
 from app.parameters import calendar_of
 from app.records import CalendarDay
 from app.scope import Actor
-from app.sheets import CellError, Column, read, write
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 LONGEST_NAME = 40

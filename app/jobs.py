@@ -38,12 +38,12 @@ from app.core.vocabulary import (
     Role,
 )
 from app.db import only_reading
+from app.files.storage import Store
 from app.messages import Gateway, deliver
 from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
 from app.records import Job, Message, Worker
 from app.scope import Actor
-from app.storage import Store
 from app.ukey import keeping, trust
 
 LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress

@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from app import desk, sheets, throttle
+from app import desk, throttle
 from app.certificates.pairs import Found, check
 from app.core.errors import (
     HouseError,
@@ -28,8 +28,14 @@ from app.core.errors import (
 )
 from app.core.vocabulary import CertificateStatus
 from app.db import db, reading
+from app.files import spreadsheets
+from app.files.spreadsheets import (
+    Column,
+    Limits,
+    Reading,
+    at_most,
+)
 from app.forms import HouseForm, LongTextField, UploadField
-from app.sheets import Column, Limits, Reading, at_most
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KEPT = 60 * 60  # seconds in which an answer may be downloaded
@@ -131,7 +137,7 @@ def register(appbuilder: Any) -> None:
 
 def _workbook(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -> Response:
     name = gettext("List check")
-    data = sheets.write(columns, rows, sheet_title=name)
+    data = spreadsheets.write(columns, rows, sheet_title=name)
     return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
 
@@ -146,11 +152,11 @@ def _read(form: ListForm) -> Reading:
     """The table that was uploaded, else what was pasted."""
     most = desk.office().largest_check
     if form.sheet.data is None:
-        return sheets.read_text(form.pairs.data or "", COLUMNS, most_rows=most)
+        return spreadsheets.read_text(form.pairs.data or "", COLUMNS, most_rows=most)
     data = desk.handed_in(form.sheet.data)
     if data.startswith(b"PK"):
-        return sheets.read(data, COLUMNS, most_rows=most, limits=SMALL)
-    return sheets.read_text(data, COLUMNS, most_rows=most)
+        return spreadsheets.read(data, COLUMNS, most_rows=most, limits=SMALL)
+    return spreadsheets.read_text(data, COLUMNS, most_rows=most)
 
 
 def _pairs(reading_: Reading) -> list[tuple[str, str]]:
@@ -162,7 +168,7 @@ def _pairs(reading_: Reading) -> list[tuple[str, str]]:
     return [(row.values["name"], row.values["number"]) for row in reading_.rows]
 
 
-def _line(error: sheets.CellError) -> object:
+def _line(error: spreadsheets.CellError) -> object:
     return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
 
 

@@ -13,16 +13,17 @@ from hashlib import sha256
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from app import audit, sheets
+from app import audit
 from app.certificates.standing import Order, by_numbers, impose, may_be
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name
 from app.core.office import Office
 from app.core.vocabulary import CertificateDeed, Deed, Role
+from app.files import spreadsheets
+from app.files.spreadsheets import Column, Row, at_most
 from app.models import Certificate
 from app.scope import Actor
-from app.sheets import Column, Row, at_most
 
 FINAL = (CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN)
 MOST_ERRORS = 20  # named at once where no row can be read
@@ -100,13 +101,13 @@ class Plan:
 def template() -> bytes:
     """An empty sheet to fill in."""
     note = _("Measure: %(known)s. What is revoked or withdrawn cannot be undone.", known=KNOWN)
-    return sheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note)
+    return spreadsheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note)
 
 
 def plan(session: Session, data: bytes, actor: Actor, *, on: date, office: Office, lock: bool = False) -> Plan:
     """The dry run: each row and what becomes of it. Writes nothing; one question, however many rows."""
     actor.demand(Role.ADMIN)
-    reading = sheets.read(data, COLUMNS, most_rows=office.largest_batch)
+    reading = spreadsheets.read(data, COLUMNS, most_rows=office.largest_batch)
     if reading.errors and not reading.rows:  # above all, a column that is missing
         raise Unmet([Refusal("bad-cell", _cell(error)) for error in reading.errors[:MOST_ERRORS]])
     found = by_numbers(session, [row.values["number"] for row in reading.rows], actor, lock=lock)
@@ -139,7 +140,7 @@ def result_sheet(planned: Plan, *, done: bool) -> bytes:
         {"row": line.row, "number": line.number, "name": line.name, "deed": line.measure, "result": line.refused or word}
         for line in planned.lines
     ]
-    return sheets.write(RESULT_COLUMNS, rows, sheet_title=_("Measures"))
+    return spreadsheets.write(RESULT_COLUMNS, rows, sheet_title=_("Measures"))
 
 
 def _place(planned: Plan, row: Row, found: Mapping[str, Certificate], first: dict[str, int], on: date) -> None:
@@ -159,7 +160,7 @@ def _place(planned: Plan, row: Row, found: Mapping[str, Certificate], first: dic
     planned.lines.append(Line(row.number, number, fold_name(given["name"]), deed, refused))
 
 
-def _cell(error: sheets.CellError) -> object:
+def _cell(error: spreadsheets.CellError) -> object:
     return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
 
 

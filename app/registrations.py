@@ -31,10 +31,10 @@ from app.core.identifiers import (
 )
 from app.core.office import Office
 from app.core.vocabulary import AccountSource, Registration, Role
+from app.files.inspect import Sound
 from app.messages import owe, reminder
 from app.models import Account, Certificate, Enterprise
 from app.scope import Actor
-from app.storage import Sound
 
 SHORTEST, LONGEST = 3, 64  # of a user name
 APPROVED = _("%(enterprise)s: the registration was approved. You can sign in now with the user name you chose.")

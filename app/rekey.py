@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from app import gatebook, models, records
 from app.core.crypto.encryption import UNOPENED, Keyring, keyring
 from app.db import BlindIndex, Secret, SecretRecord, apart
-from app.storage import FileMissing, Store
+from app.files.storage import FileMissing, Store
 
 ROOMS = (gatebook, models, records)  # where tables are declared; imported, so that none is missing
 TABLES = models.Person.metadata

@@ -22,8 +22,8 @@ from app.core.vocabulary import (
     Deed,
     State,
 )
+from app.files.storage import Store
 from app.models import Application, Certificate, CertificateVersion, Enterprise, Paper, Qualification, Step
-from app.storage import Store
 
 SLICE = 100  # in one transaction: as many objects as a crash may leave behind and the sweeper always believes
 REFUSED = tuple(state for state in CLOSED if state is not State.APPROVED)

@@ -31,9 +31,15 @@ from app.core.vocabulary import (
     TechnicalTitle,
     Term,
 )
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Row,
+    read,
+    write,
+)
 from app.models import Person
 from app.scope import Actor
-from app.sheets import CellError, Column, Row, read, write
 
 MOST_PEOPLE = 2_000  # in one sheet; more come in a second one
 MOST_ERRORS = 500  # listed; more help nobody

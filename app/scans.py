@@ -21,12 +21,12 @@ from app.core.vocabulary import (
     MatterKind,
     PaperKind,
 )
+from app.files.inspect import FileRefused
 from app.forms import Uploaded, UploadField
 from app.matters import papers_at_first
 from app.models import Paper
 from app.places import anchor_of
 from app.scope import reaches
-from app.storage import FileRefused
 
 PICTURES = (".jpg", ".jpeg", ".png")
 SCANS = (*PICTURES, ".pdf")

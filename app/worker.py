@@ -27,10 +27,10 @@ from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
 from app.db import only_reading, unlock
+from app.files.storage import Store
 from app.gateways import lists_of, seal_of
 from app.login.password import one_time_password
 from app.messages import Gateway, codes_wait, deliver
-from app.storage import Store
 
 HANDS = 2
 BEAT = 2.0  # seconds between two looks at the table

@@ -17,18 +17,18 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app import sheets
 from app.certificates import bundles
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
 from app.core.settings import Keys
 from app.core.vocabulary import Action, PaperKind, Role
 from app.db import keyring
+from app.files import spreadsheets
+from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
 from app.measures import COLUMNS, carry_out, plan
 from app.models import Certificate, CertificateVersion, Model, Paper, Person
 from app.scope import Actor
 from app.specimens import portrait
-from app.storage import Store
 from app.workflow import carry_out as move
 from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, open_code_keys, timed
 
@@ -108,7 +108,7 @@ def measures(session: Session, rows: int) -> None:
         {"number": number, "name": name, "deed": "暂扣", "reason": "检查", "evidence": "1号"}
         for number, name in session.execute(select(Certificate.number, Certificate.holder))
     ]
-    data = sheets.write(COLUMNS, given, sheet_title="x")
+    data = spreadsheets.write(COLUMNS, given, sheet_title="x")
     session.rollback()
     digests: list[str] = []
 

@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app import sheets
 from app.core.crypto.signing_keys import make, ring
 from app.core.office import Office
 from app.core.settings import Keys
@@ -32,6 +31,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.db import keyring
+from app.files import spreadsheets
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
 from app.public import certificates_of
 from app.scope import Actor
@@ -122,14 +122,14 @@ def lookups(session: Session, rows: int) -> None:
 
 
 def workbook(rows: int) -> None:
-    columns = [sheets.Column(f"c{n}", f"列{n}") for n in range(9)]
+    columns = [spreadsheets.Column(f"c{n}", f"列{n}") for n in range(9)]
     data = [{f"c{n}": f"值{n}-{row}" for n in range(9)} for row in range(rows)]
     written: list[bytes] = []
     compare(
         f"write {rows} × 9 cells",
-        lambda: written.append(sheets.write(columns, data, sheet_title="表")),
+        lambda: written.append(spreadsheets.write(columns, data, sheet_title="表")),
         f"read and check {rows} × 9 cells",
-        lambda: sheets.read(written[0], columns),
+        lambda: spreadsheets.read(written[0], columns),
     )
 
 

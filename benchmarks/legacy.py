@@ -24,13 +24,13 @@ from app.core.office import Office
 from app.core.settings import Keys
 from app.core.vocabulary import LegacyKind, Role
 from app.db import keyring
+from app.files.spreadsheets import write
+from app.files.storage import Store
 from app.legacy import errand
 from app.legacy.columns import COLUMNS
 from app.models import Region
 from app.records import LegacyImport
 from app.scope import Actor
-from app.sheets import write
-from app.storage import Store
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 ADMIN = Actor(None, "benchmark", frozenset({Role.ADMIN}))

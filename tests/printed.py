@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app.files.storage import Store
 from app.models import CertificateVersion, Enterprise
-from app.storage import Store
 from tests import make
 from tests.hostile_files import jpeg
 

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from app.attachments import attach, current, discard, may_open
 from app.core.errors import HouseError, NotFound, Stale
 from app.core.vocabulary import PaperKind, Role
+from app.files.inspect import FileRefused
+from app.files.storage import Store
 from app.models import Paper, Person
-from app.storage import FileRefused, Store
 from tests import make
 
 

@@ -33,12 +33,12 @@ from app.core.vocabulary import (
     State,
 )
 from app.db import db
+from app.files.spreadsheets import write
+from app.files.storage import Store
 from app.gatebook import Identity
 from app.models import Account, CertificateVersion, ExamNotice, ExamSignup, Model, Person, Step
 from app.records import Bucket, Entry, Job, LegacyImport, Message, Parameter, PublicNotice, Series
 from app.rosters import ROSTER_COLUMNS
-from app.sheets import write
-from app.storage import Store
 from tests import make
 from tests.hostile_files import jpeg
 

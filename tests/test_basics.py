@@ -28,12 +28,12 @@ from app.core.vocabulary import (
     State,
     TechnicalTitle,
 )
+from app.files.spreadsheets import write
+from app.files.storage import Store
 from app.models import Enterprise, Paper, Person, Qualification
 from app.places import url_of
 from app.records import Entry
 from app.rosters import ROSTER_COLUMNS
-from app.sheets import write
-from app.storage import Store
 from tests import make
 from tests.count import deeds, queries
 from tests.gatehouse import account

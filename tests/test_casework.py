@@ -30,10 +30,10 @@ from app.core.vocabulary import (
     State,
 )
 from app.db import db
+from app.files.storage import Store
 from app.models import Application, Certificate, CertificateVersion, ExamPass, Filing, Paper, Person, Step
 from app.parameters import change
 from app.records import Entry, Message, Parameter, PublicNotice
-from app.storage import Store
 from app.workflow import MOVES
 from tests import make
 from tests.count import queries

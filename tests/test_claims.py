@@ -28,8 +28,8 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.storage import Store
 from app.models import Application, Filing, Paper
-from app.storage import Store
 from tests import make
 from tests.count import queries
 from tests.works import INCOMING, LOST, Works

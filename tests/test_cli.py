@@ -29,10 +29,10 @@ from app.core.crypto.seal_provider import Suite
 from app.core.crypto.signing_keys import ring
 from app.core.settings import read_settings, write_keys
 from app.core.vocabulary import Deed, Role
+from app.files.spreadsheets import Column, write
+from app.files.storage import Store
 from app.gateways import seal_of
 from app.models import Region
-from app.sheets import Column, write
-from app.storage import Store
 from tests.meddling import meddling
 from tests.test_certificate_document import FACE
 

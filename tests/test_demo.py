@@ -10,8 +10,8 @@ from app.core.vocabulary import SignupState, State
 from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
+from app.files.storage import Store
 from app.models import Account, Application, Certificate, ExamSignup, Paper, Person
-from app.storage import Store
 from tests import make
 
 

@@ -19,10 +19,10 @@ from app.core.redaction import (
     without_numbers,
 )
 from app.core.vocabulary import Role
+from app.files.spreadsheets.hidden_content import texts_in
+from app.files.storage import Store
 from app.login.roles import ANONYMOUS
 from app.models import CertificateVersion, ExamNotice
-from app.sheets.disclosed import texts_in
-from app.storage import Store
 from tests.test_attacks import town
 
 ID, OLD, MOBILE = "430102198506150013", "430102850615001", "13873112345"

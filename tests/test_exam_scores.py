@@ -27,9 +27,9 @@ from app.core.vocabulary import (
     SignupState,
 )
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
+from app.files.spreadsheets import SheetRefused
 from app.models import ExamPass, ExamSignup, Person
 from app.records import Entry
-from app.sheets import SheetRefused
 from tests import make
 from tests.make import NOON
 from tests.test_exams import CHANGSHA, CLERK, at_once, codes, counting

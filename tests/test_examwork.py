@@ -20,9 +20,9 @@ from app.core.vocabulary import (
     SignupState,
 )
 from app.db import db
+from app.files.spreadsheets import Limits
 from app.models import ExamNotice, ExamPass, ExamSignup
 from app.records import Entry
-from app.sheets import Limits
 from tests import make
 from tests.count import deeds, queries
 

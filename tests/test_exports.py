@@ -17,16 +17,16 @@ from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import event, func, select
 
 import app as house_of_code
-from app import sheets
 from app.certificates import bundles
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import Deed, Role
 from app.db import db
+from app.files import spreadsheets
+from app.files.storage import Store
 from app.measures import COLUMNS
 from app.models import Account, CertificateVersion, Enterprise
 from app.records import Entry, LegacyImport
-from app.storage import Store
 from tests import make
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
@@ -217,10 +217,10 @@ class Export:
 
 
 def measures(place: Town, world: "World") -> Export:
-    columns, browser = [sheets.Column(column.key, column.title) for column in COLUMNS], world.browsers[ADMIN]
+    columns, browser = [spreadsheets.Column(column.key, column.title) for column in COLUMNS], world.browsers[ADMIN]
     given = {"name": "李雷", "number": "湘建安C1(2020)0000001", "deed": "暂扣", "reason": "发生事故", "evidence": "一号"}
     with browser.application.test_request_context(), force_locale("zh"):
-        data = sheets.write(columns, [given, given | {"number": "湘建安C1(2020)0000002"}], sheet_title="x")
+        data = spreadsheets.write(columns, [given, given | {"number": "湘建安C1(2020)0000002"}], sheet_title="x")
     page = browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
     ticket = re.search(r'action="/standing-sheet/result.xlsx"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
     said = {"list": "measures", "rows": 2}

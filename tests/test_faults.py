@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 
 from app import create_app
 from app.core.vocabulary import PaperKind, Role
+from app.files.storage import Store
 from app.models import Paper, Person
 from app.records import Entry
-from app.storage import Store
 from tests import make
 from tests.hostile_files import pdf
 

@@ -22,9 +22,9 @@ from app.core.settings import (
     make_keys,
     read_settings,
 )
+from app.files.storage import ScannerAway
 from app.gateways import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
 from app.messages import ConsoleGateway, FileGateway
-from app.storage import ScannerAway
 from tests import make
 from tests.carrier import carrier
 from tests.clamd import EICAR, clamd

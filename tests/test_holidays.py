@@ -16,11 +16,11 @@ from app.core.errors import (
     Unmet,
 )
 from app.core.vocabulary import Role, State
+from app.files.spreadsheets import write
 from app.holidays import CALENDAR_COLUMNS, Day, announced, forget_day, import_year, read_year, reckon, seed_calendar, set_day
 from app.models import Application
 from app.parameters import calendar_of
 from app.records import CalendarDay, Entry
-from app.sheets import write
 from tests import make
 from tests.count import queries
 

@@ -28,13 +28,13 @@ from app.core.vocabulary import (
     Role,
     Way,
 )
+from app.files.spreadsheets import write
+from app.files.storage import Store
 from app.gatebook import Visit
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
 from app.models import Account, CertificateEvent, CertificateVersion, ExamPass
 from app.records import Bucket, Checkpoint, Entry, Inspection, Job, LegacyImport, Message, Worker
-from app.sheets import write
-from app.storage import Store
 from app.ukey import keeping, proof, trust
 from tests import make
 from tests.certs import issued

@@ -8,10 +8,10 @@ import pytest
 from flask_babel import force_locale
 from sqlalchemy import func, select
 
-from app import sheets
 from app.certificates.pairs import check
 from app.core.clock import now, office_day
 from app.core.vocabulary import CertificateStatus
+from app.files import spreadsheets
 from app.listcheck import ANSWERS, COLUMNS
 from app.records import Bucket, Entry, Job
 from tests import hostile_sheets, make
@@ -104,12 +104,14 @@ def test_a_csv_file_is_read_as_excel_and_wps_save_it(held, ask, encoding):
 def test_a_workbook_is_read_and_its_answer_comes_back_as_one(app, held, ask, client):
     held("=1+1", FIT)
     with app.test_request_context(), force_locale("en"):
-        data = sheets.write(COLUMNS, [{"name": "=1+1", "number": FIT}, {"name": "李雷", "number": FIT}], sheet_title="x")
+        data = spreadsheets.write(
+            COLUMNS, [{"name": "=1+1", "number": FIT}, {"name": "李雷", "number": FIT}], sheet_title="x"
+        )
     page = ask(file=data).text
     assert words(page) == ["Valid", NOTHING]
     answer = client.post("/lookup/list/answer.xlsx", data={"answer": re.search(r'name="answer" value="([^"]+)"', page)[1]})
     with app.test_request_context(), force_locale("en"):
-        rows = [row.values for row in sheets.read(answer.data, ANSWERS[:3]).rows]
+        rows = [row.values for row in spreadsheets.read(answer.data, ANSWERS[:3]).rows]
     assert [(row["name"], row["status"]) for row in rows] == [("=1+1", "Valid"), ("李雷", NOTHING)]
 
 

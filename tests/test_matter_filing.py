@@ -16,9 +16,9 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.storage import Store
 from app.models import Application, Certificate, Filing
 from app.records import Entry
-from app.storage import Store
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import Works, look

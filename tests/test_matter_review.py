@@ -19,8 +19,8 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.storage import Store
 from app.models import Certificate, CertificateEvent, CertificateVersion, Paper, PaperRule, Step
-from app.storage import Store
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import letting_go, look

@@ -8,7 +8,6 @@ import pytest
 from flask_babel import force_locale
 from sqlalchemy import select
 
-from app import sheets
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -17,10 +16,11 @@ from app.core.vocabulary import (
     Deed,
     Role,
 )
+from app.files import spreadsheets
+from app.files.spreadsheets import SheetRefused
 from app.measures import COLUMNS, RESULT_COLUMNS, carry_out, plan, template
 from app.models import Certificate, CertificateEvent
 from app.records import Entry
-from app.sheets import SheetRefused
 from tests import make
 from tests.count import queries
 
@@ -44,8 +44,8 @@ def held(session):
 
 def sheet(*rows: tuple[str, str], **more: str) -> bytes:
     given = {"name": "李雷", "reason": "发生事故", "evidence": "湘建罚〔2026〕1号", **more}
-    columns = [sheets.Column(column.key, column.title) for column in COLUMNS]
-    return sheets.write(columns, [{**given, "number": number, "deed": deed} for number, deed in rows], sheet_title="x")
+    columns = [spreadsheets.Column(column.key, column.title) for column in COLUMNS]
+    return spreadsheets.write(columns, [{**given, "number": number, "deed": deed} for number, deed in rows], sheet_title="x")
 
 
 def check(session, data: bytes, actor=ADMIN, office=None):
@@ -174,7 +174,7 @@ def test_what_is_no_sheet_of_measures_is_refused(session):
         with pytest.raises(SheetRefused):
             check(session, data)
     with pytest.raises(Unmet):
-        check(session, sheets.write(COLUMNS[:3], [{"number": "1", "name": "李雷"}], sheet_title="x"))
+        check(session, spreadsheets.write(COLUMNS[:3], [{"number": "1", "name": "李雷"}], sheet_title="x"))
     with pytest.raises(SheetRefused):
         check(session, sheet(*([("1", "暂扣")] * 4)), office=Office(largest_batch=2))
 
@@ -212,8 +212,8 @@ def test_checked_confirmed_and_the_result_of_every_row_taken_home(app, session, 
     assert "Result: 2 done, 1 left" in page
     answer = browser.post("/standing-sheet/result.xlsx", data={"ticket": ticket(page, "result.xlsx")})
     with app.test_request_context(), force_locale("en"):
-        columns = [sheets.Column(column.key, column.title) for column in RESULT_COLUMNS]
-        rows = [row.values for row in sheets.read(answer.data, columns).rows]
+        columns = [spreadsheets.Column(column.key, column.title) for column in RESULT_COLUMNS]
+        rows = [row.values for row in spreadsheets.read(answer.data, columns).rows]
     assert [(row["name"], row["result"][:4]) for row in rows] == [("=1+1", "Done"), ("=1+1", "Done"), ("=1+1", "No c")]
     taken = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT)).one()
     assert (taken.table, taken.change) == ("certificate", {"list": "measures", "rows": 3})
@@ -254,7 +254,7 @@ def test_others_do_not_get_in(session, signed_in, role):
 
 
 def test_the_template_is_read_as_it_was_written():
-    assert sheets.read(template(), COLUMNS).errors == []
+    assert spreadsheets.read(template(), COLUMNS).errors == []
 
 
 def test_an_expired_certificate_is_revoked_but_not_suspended(session, held):

@@ -19,12 +19,12 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.messages import ConsoleGateway
 from app.models import CertificateEvent
 from app.nightly import NIGHTLY, note_expired, remind_of_drafts, remind_of_expiry, tell_of_deadlines
 from app.records import Job, Message, Occasion
-from app.storage import Store
 from tests import make
 from tests.count import queries
 

@@ -11,10 +11,10 @@ from app.casework.papers import AT_ONCE, FAULTS
 from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import Role, State
+from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
 from app.models import Account, CertificateVersion, Paper
 from app.records import Job
-from app.storage import Store
 from tests import make
 from tests.count import queries
 from tests.hostile_files import jpeg

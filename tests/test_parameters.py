@@ -18,10 +18,10 @@ from app.core.errors import (
 )
 from app.core.office import ADJUSTABLE, Office
 from app.core.vocabulary import Level, Role, Term
+from app.files.storage import Store
 from app.jobs import Claim, Run, Tools
 from app.parameters import bounds, change, contradictions, keeper, lines, office_at, office_of, pasts_of, restore
 from app.records import CalendarDay, Entry, Parameter
-from app.storage import Store
 from tests import make
 from tests.count import queries
 from tests.test_docs import chinese

@@ -34,12 +34,12 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.spreadsheets import write
 from app.gateways import gateway_of
 from app.messages import deliver
 from app.models import ExamSignup, Paper, Person
 from app.records import Bucket, Message
 from app.rosters import ROSTER_COLUMNS
-from app.sheets import write
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg

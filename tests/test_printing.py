@@ -21,10 +21,10 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
 from app.models import CertificateVersion, Paper
 from app.records import Job
-from app.storage import Store
 from app.workflow import carry_out
 from tests import make
 from tests.count import queries

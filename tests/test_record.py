@@ -17,8 +17,8 @@ from app.core.vocabulary import (
     ReplacementReason,
     Role,
 )
+from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
-from app.storage import Store
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg

@@ -20,12 +20,12 @@ from app.core.errors import (
 from app.core.office import Office
 from app.core.vocabulary import Registration, Role
 from app.db import db
+from app.files.inspect import Sound
 from app.login.admit import objections
 from app.login.security import set_password
 from app.models import Account, Enterprise
 from app.records import Message
 from app.registrations import Claim, decide, enrol, send_again
-from app.storage import Sound
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import letting_go

@@ -16,9 +16,9 @@ from app.core.crypto.encryption import UNOPENED, Keyring, keyring
 from app.core.settings import Keys, write_keys
 from app.core.vocabulary import LegacyKind, LegacyPhase
 from app.db import Secret, SecretRecord
+from app.files.storage import FileDamaged, Store
 from app.models import Enterprise, Model, Person
 from app.records import LegacyImport, LegacyRecord
-from app.storage import FileDamaged, Store
 from tests import make
 from tests.conftest import KEYS
 

@@ -21,9 +21,9 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.storage import Store
 from app.models import Application, Paper, Qualification
 from app.records import Entry
-from app.storage import Store
 from tests import make
 from tests.test_attachments import picture
 

@@ -10,11 +10,11 @@ from app.core.vocabulary import (
     Role,
     TechnicalTitle,
 )
+from app.files.spreadsheets import SheetRefused, read, write
 from app.models import Person
 from app.records import Entry
 from app.rosters import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked, read_people, roster_sheet
 from app.scope import NOBODY
-from app.sheets import SheetRefused, read, write
 from tests import make
 from tests.count import queries
 

@@ -17,8 +17,15 @@ from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 
 from app.core.errors import HouseError
-from app.sheets import Column, Limits, Reading, SheetRefused, read, write
-from app.sheets.reading import MOST_ERRORS, fold
+from app.files.spreadsheets import (
+    Column,
+    Limits,
+    Reading,
+    SheetRefused,
+    read,
+    write,
+)
+from app.files.spreadsheets.reader import MOST_ERRORS, fold
 from tests import hostile_sheets as hostile
 from tests.hostile_sheets import HEADER, ROW, text_cell, workbook
 

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.orm import sessionmaker
 from werkzeug.security import check_password_hash
 
-from app import challenges, picturecode
+from app import challenges
 from app.appointments import conflict
 from app.core.clock import now
 from app.core.errors import NotFound
@@ -24,6 +24,7 @@ from app.core.vocabulary import (
     Role,
     Way,
 )
+from app.files import captcha_image
 from app.gatebook import Challenge
 from app.gateways import gateway_of
 from app.login import picture
@@ -184,9 +185,9 @@ def test_a_ticket_says_nothing_and_a_picture_looks_the_same_twice():
     shown = fresh()
     assert shown.answer not in shown.ticket
     assert len({fresh().ticket for _n in range(20)}) == 20
-    assert picturecode.png(shown.answer, shown.number) == picturecode.png(shown.answer, shown.number)
-    assert picturecode.png(shown.answer, shown.number) != picturecode.png(shown.answer, "another seed")
-    assert not set(picturecode.MARKS) & set("0OQ1ILl2Z5S6G8B")
+    assert captcha_image.png(shown.answer, shown.number) == captcha_image.png(shown.answer, shown.number)
+    assert captcha_image.png(shown.answer, shown.number) != captcha_image.png(shown.answer, "another seed")
+    assert not set(captcha_image.MARKS) & set("0OQ1ILl2Z5S6G8B")
 
 
 def test_who_sees_no_pictures_answers_in_words(engine, browser):

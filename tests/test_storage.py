@@ -19,7 +19,15 @@ from flask import Flask
 from flask_babel import Babel
 from PIL import Image
 
-from app.storage import SENTENCES, FileMissing, FileRefused, Limits, Sound, Store, display_name, inspect, thumbnail
+from app.files.images import Limits, thumbnail
+from app.files.inspect import (
+    SENTENCES,
+    FileRefused,
+    Sound,
+    display_name,
+    inspect,
+)
+from app.files.storage import FileMissing, Store
 from tests import hostile_files as make
 
 NOW = datetime.now(UTC)

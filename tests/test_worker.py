@@ -26,12 +26,12 @@ from app.core import clock
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.settings import BadSetting
 from app.core.vocabulary import JobState, MessageState
+from app.files.storage import Store
 from app.gateways import HttpGateway
 from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.messages import CODE_MARK, ConsoleGateway, Owed, owe
 from app.models import CertificateVersion, Paper
 from app.records import Job, Message, Worker
-from app.storage import Store
 from app.worker import HANDS, Foreman, queue
 from tests.carrier import carrier
 from tests.conftest import KEYS, keep_code_keys

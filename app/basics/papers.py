@@ -13,10 +13,10 @@ from werkzeug.wrappers import Response
 
 from app import attachments, desk
 from app.db import db
+from app.files.images import thumbnail
 from app.models import Paper
 from app.scope import OFFICERS
 from app.screens.datamodel import LARGEST_ID
-from app.storage import thumbnail
 
 ID = f"int(max={LARGEST_ID})"  # a larger one is no id; PostgreSQL would answer with an error
 SMALL = 240  # points across

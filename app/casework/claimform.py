@@ -54,6 +54,7 @@ from app.core.vocabulary import (
 from app.corrections import ITEMS
 from app.db import db
 from app.facts import Facts, of_applications, of_candidates, of_certificates
+from app.files.inspect import FileRefused
 from app.filings import Candidate
 from app.filings.people import INCOMING
 from app.forms import ChoiceField, Required, TextField
@@ -66,7 +67,6 @@ from app.screens.datamodel import LARGEST_ID
 from app.screens.furniture import safe_next
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.storage import FileRefused
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing

@@ -34,6 +34,7 @@ from app.core.vocabulary import (
 from app.corrections import Mark
 from app.db import db
 from app.facts import Facts, of_applications
+from app.files.inspect import FileRefused
 from app.forms import (
     HouseForm,
     IdNumberField,
@@ -52,7 +53,6 @@ from app.screens.bench import Scan
 from app.screens.furniture import safe_next
 from app.screens.reach import ROW, without_controls
 from app.screens.screen import door
-from app.storage import FileRefused
 from app.workflow import carry_out, must_all_pass
 
 SCANS = {f"papers.{kind.value}": kind for kind in PaperKind} | {"pledge": PaperKind.PLEDGE}

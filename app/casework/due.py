@@ -30,6 +30,7 @@ from app.core.vocabulary import (
     Urgency,
 )
 from app.db import db
+from app.files.spreadsheets import Column, write
 from app.models import Application, Region
 from app.overview import Lot
 from app.scope import CASE_OFFICERS
@@ -38,7 +39,6 @@ from app.screens.datamodel import COUNT_CAP
 from app.screens.query import Box
 from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door
-from app.sheets import Column, write
 from app.workflow import moves_open_to
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

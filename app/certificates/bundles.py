@@ -20,10 +20,11 @@ from app.core.errors import NotFound, Refusal, Unmet
 from app.core.office import Office
 from app.core.vocabulary import Deed, JobState
 from app.errands import enqueue
+from app.files.inspect import display_name
+from app.files.storage import FileMissing, Store
 from app.models import Certificate, CertificateVersion
 from app.records import Job
 from app.scope import Actor, reach
-from app.storage import FileMissing, Store, display_name
 
 KIND = "bundle"
 LEFT_OUT = _("Certificates left out")  # a text file in the zip

@@ -25,8 +25,8 @@ from app.core.vocabulary import (
     Sex,
     TechnicalTitle,
 )
+from app.files.storage import Store
 from app.models import CertificateVersion, Paper
-from app.storage import Store
 
 # Printed, and so Chinese whatever language the reader has chosen (建质〔2015〕206号 one and six).
 KINDS: Mapping[Category, str] = {

@@ -19,9 +19,9 @@ from app.core.crypto.seal_provider import SealAway, SealProvider
 from app.core.errors import HouseError, NotFound
 from app.core.office import Office
 from app.errands import Errand, enqueue_all
+from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
 from app.scope import CASE_OFFICERS, Actor, reach
-from app.storage import Store
 
 KIND = "papers"
 PORTION = 100  # papers in one job: some seconds of work, so that every hand has one

@@ -16,8 +16,8 @@ from app.certificates.drawing import EDUCATIONS, POSITIONS, TITLES, photo_of
 from app.core.errors import NotFound
 from app.core.office import Office
 from app.core.vocabulary import CertificateDeed, CertificateStatus
+from app.files.storage import Store
 from app.models import Certificate, CertificateEvent, CertificateVersion
-from app.storage import Store
 
 RESIDENT_ID = "111"  # 居民身份证 (GB/T 36903-2018, annex A)
 RAN_OUT = "04"

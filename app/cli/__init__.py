@@ -66,6 +66,7 @@ from app.core.vocabulary import (
 from app.db import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
+from app.files.storage import Store
 from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.login.password import find, normal
@@ -75,7 +76,6 @@ from app.login.security import set_password
 from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.parameters import office_of
-from app.storage import Store
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
 from app.worker import Keeper, work

@@ -8,7 +8,7 @@ from app.cli.house import Command
 from app.core.errors import HouseError
 from app.core.redaction import Found, numbers_in
 from app.core.settings import BadSetting
-from app.sheets.disclosed import texts_in
+from app.files.spreadsheets.hidden_content import texts_in
 
 MOST = 100 * 1024 * 1024
 

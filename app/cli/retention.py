@@ -11,8 +11,8 @@ from app import jobs, retention
 from app.cli.house import Command, settings_in_use
 from app.core import clock
 from app.db import only_reading, unlock
+from app.files.storage import Store
 from app.parameters import office_of
-from app.storage import Store
 
 CAUSES = {"replaced": "replaced, and part of no application", "closed": "of applications refused or given up"}
 

@@ -23,7 +23,7 @@ from app.core.settings import (
 )
 from app.core.vocabulary import Deed
 from app.db import unlock
-from app.storage import Store
+from app.files.storage import Store
 
 LARGEST = 255  # a key id is one byte
 SETTLED = timedelta(hours=1)  # no request and no job holds what it sealed for so long without writing it down

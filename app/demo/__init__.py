@@ -53,14 +53,14 @@ from app.demo.cast import (
     Cast,
     Claim,
 )
+from app.files.spreadsheets import read, write
+from app.files.storage import Store
 from app.login.password import hashed
 from app.matters import papers_at_first
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.parameters import office_of
 from app.scope import Actor
-from app.sheets import read, write
 from app.specimens import id_number, portrait, scan, with_check
-from app.storage import Store
 from app.workflow import carry_out, must_all_pass
 
 

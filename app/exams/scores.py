@@ -32,9 +32,15 @@ from app.core.vocabulary import (
 )
 from app.db import Word
 from app.exams.holding import as_exam_clerk, hold_one, sound, tell_diary
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Row,
+    read,
+    write,
+)
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 from app.scope import Actor, reach
-from app.sheets import CellError, Column, Row, read, write
 
 MOST_ERRORS = 500  # listed; more help nobody
 MOST_NAMES = 10

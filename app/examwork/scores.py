@@ -30,12 +30,17 @@ from app.examwork.notices import XLSX
 from app.examwork.outcome import gaps_of
 from app.examwork.reach import Counts, counts_of, notice_of
 from app.examwork.words import points
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Limits,
+    write,
+)
+from app.files.storage import FileMissing
 from app.forms import MEGABYTE, HouseForm, UploadField
 from app.models import ExamNotice, ExamSignup, Person
 from app.screens.reach import ROW
 from app.screens.screen import door
-from app.sheets import CellError, Column, Limits, write
-from app.storage import FileMissing
 
 LARGEST = Limits().file
 WAITS = 30 * 60  # seconds between the check and the import

@@ -16,10 +16,10 @@ from app import audit
 from app.core.identifiers import fold_user_name
 from app.core.vocabulary import AccountSource, LegacyKind, Role
 from app.core.vocabulary import Deed as DiaryDeed
+from app.files.spreadsheets import Line
 from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict
 from app.legacy.parties import Firm, Refused
 from app.models import Account, Enterprise
-from app.sheets import Line
 
 # column of the sheet -> of ``Firm``, and of the table
 _FIRM = {"enterprise": "name", "region": "region_code", "contact": "contact", "mobile": "mobile"}

@@ -18,11 +18,11 @@ from app.core.vocabulary import (
     CertificateStatus,
     LegacyKind,
 )
+from app.files.spreadsheets import Line
 from app.legacy.columns import category_in, title_of
 from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict, plain
 from app.legacy.parties import Refused
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
-from app.sheets import Line
 
 _DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
 _COLUMNS = ("category", "enterprise_id", "holder", "printed_enterprise", *_DAYS, "status", "status_reason")

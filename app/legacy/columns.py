@@ -25,7 +25,7 @@ from app.core.vocabulary import (
     CertificateStatus,
     LegacyKind,
 )
-from app.sheets import Column, write
+from app.files.spreadsheets import Column, write
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
 _EXCEL_ZERO = date(1899, 12, 30)

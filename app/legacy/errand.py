@@ -19,12 +19,12 @@ from app.core.errors import NotFound
 from app.core.vocabulary import Deed as DiaryDeed
 from app.core.vocabulary import LegacyOutcome, LegacyPhase
 from app.db import only_reading
+from app.files.spreadsheets import Line, SheetRefused
+from app.files.storage import Store
 from app.legacy.imports import Outcomes, Sheet, Told, opened, report
 from app.legacy.ledger import Deed, Ledger, Verdict
 from app.models import Region
 from app.records import LegacyChunk, LegacyImport
-from app.sheets import Line, SheetRefused
-from app.storage import Store
 
 CHUNK = 500  # rows to a transaction
 PATIENCE = 3  # somebody else may put one of these people on the books at the same moment

@@ -15,12 +15,12 @@ from app import audit
 from app.core.errors import Stale
 from app.core.vocabulary import Deed, LegacyKind, Role
 from app.db import only_reading
+from app.files.spreadsheets import Column, write
+from app.files.storage import Store
 from app.legacy.errand import Means
 from app.models import Account, Enterprise
 from app.records import LegacyImport, LegacyRecord
 from app.scope import Actor
-from app.sheets import Column, write
-from app.storage import Store
 
 COLUMNS = (
     Column("enterprise", _("Enterprise name"), width=34),

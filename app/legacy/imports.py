@@ -24,6 +24,17 @@ from app.core.vocabulary import (
     LegacyPhase,
     Role,
 )
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Limits,
+    Line,
+    SheetRefused,
+    examine,
+    read_lines,
+    write,
+)
+from app.files.storage import Store
 from app.legacy.accounts import Accounts
 from app.legacy.certificates import Certificates
 from app.legacy.columns import COLUMNS
@@ -31,8 +42,6 @@ from app.legacy.ledger import Ledger
 from app.legacy.passes import Passes
 from app.records import LegacyChunk, LegacyImport
 from app.scope import Actor
-from app.sheets import CellError, Column, Limits, Line, SheetRefused, examine, read_lines, write
-from app.storage import Store
 
 MIB = 1024 * 1024
 LARGEST = 20 * MIB

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 
 from app.core.identifiers import fold
 from app.core.vocabulary import LegacyKind, LegacyOutcome
+from app.files.spreadsheets import Line
 from app.legacy.columns import title_of
 from app.legacy.parties import Firm, Human, Parties, Refused
 from app.records import LegacyRecord
-from app.sheets import Line
 
 Plain = dict[str, Any]  # column key -> a value as JSON holds it
 ADDED, UPDATED, UNCHANGED, REFUSED = LegacyOutcome

@@ -20,9 +20,9 @@ from app.core.identifiers import (
     sex,
 )
 from app.core.vocabulary import AccountSource, Registration
+from app.files.spreadsheets import Line
 from app.legacy.columns import short_and_long, variants
 from app.models import Enterprise, Person, Region
-from app.sheets import Line
 
 
 @dataclass(slots=True, eq=False)

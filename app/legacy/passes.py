@@ -12,10 +12,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.core.vocabulary import LegacyKind, PassSource
+from app.files.spreadsheets import Line
 from app.legacy.ledger import ADDED, Deed, Ledger, Verdict
 from app.legacy.parties import Refused
 from app.models import ExamPass, Person
-from app.sheets import Line
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import Engine
 from werkzeug.wrappers import Response
 
-from app import challenges, desk, picturecode, throttle
+from app import challenges, desk, throttle
 from app.core.crypto.encryption import UNOPENED, keyring
 from app.core.errors import HouseError, NotFound
 from app.core.identifiers import fold
 from app.core.vocabulary import ChallengeKind
 from app.db import db
+from app.files import captcha_image
 from app.forms import HouseForm, TextField, TextLength
 from app.login import presession
 
@@ -76,7 +77,7 @@ def fresh(browser: str, *, at: datetime, words: bool = False) -> Picture:
     if words:
         a, b = 10 + secrets.randbelow(80), 2 + secrets.randbelow(8)
         return Picture(number, str(a + b), (a, b), browser, until)
-    word = "".join(secrets.choice(picturecode.MARKS) for _place in range(4 + secrets.randbelow(2)))
+    word = "".join(secrets.choice(captcha_image.MARKS) for _place in range(4 + secrets.randbelow(2)))
     return Picture(number, word, None, browser, until)
 
 
@@ -141,7 +142,7 @@ class PictureView(BaseView):  # type: ignore[misc]
         picture = opened(request.args.get("ticket", ""), presession.browser(), at=desk.moment())
         if picture.sum:
             raise NotFound
-        answer = make_response(picturecode.png(picture.answer, picture.number))
+        answer = make_response(captcha_image.png(picture.answer, picture.number))
         answer.mimetype = "image/png"
         return _unkept(answer)
 

@@ -22,9 +22,9 @@ from app.core.vocabulary import (
     LegacyPhase,
     Role,
 )
+from app.files.storage import Store
 from app.records import LegacyImport
 from app.scope import Actor
-from app.storage import Store
 
 BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
 

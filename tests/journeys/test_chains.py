@@ -27,9 +27,9 @@ from app.core.vocabulary import (
     Stage,
     State,
 )
+from app.files.storage import Store
 from app.models import Application, ExamNotice, ExamPass, ExamSignup, Person, Step
 from app.records import Message, PublicNotice
-from app.storage import Store
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg

@@ -20,8 +20,8 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.storage import Store
 from app.models import Application, Certificate, Paper
-from app.storage import Store
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg

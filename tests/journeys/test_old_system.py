@@ -20,11 +20,11 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.files.spreadsheets import Column, read, write
+from app.files.storage import Store
 from app.jobs import HANDLERS, Tools
 from app.login.password import one_time_password
 from app.models import Application, Certificate, Enterprise, ExamPass, Person
-from app.sheets import Column, read, write
-from app.storage import Store
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg

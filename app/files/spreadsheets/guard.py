@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from flask_babel import lazy_gettext as _
 
-from app.sheets.columns import MIB, Limits, SheetRefused
+from app.files.spreadsheets.columns import MIB, Limits, SheetRefused
 
 NOT_AS_SAVED = _(
     "The workbook is not built as Excel or WPS builds one. Please copy the table into a new workbook and save it as .xlsx."

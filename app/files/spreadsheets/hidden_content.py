@@ -8,8 +8,8 @@ from xml.etree.ElementTree import Element  # nosec B405 - the type only; defused
 
 from defusedxml.ElementTree import fromstring
 
-from app.sheets.columns import Limits
-from app.sheets.guard import unpack
+from app.files.spreadsheets.columns import Limits
+from app.files.spreadsheets.guard import unpack
 
 WHOLE = frozenset({"si", "is", "text", "p", "comment"})  # whose runs are one text, however they are coloured
 SAYING = frozenset({"name", "title", "descr", "tooltip", "display", "location", "target", "author"})

@@ -4,11 +4,20 @@ Law: a foreign workbook is measured before it is parsed, and each of its cells i
 a workbook of ours holds what it was given. Text that was pasted, and CSV, is read by the same rules.
 """
 
-from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused, at_most
-from app.sheets.guard import examine
-from app.sheets.pasted import read_text
-from app.sheets.reading import read, read_lines
-from app.sheets.writing import write
+from app.files.spreadsheets.columns import (
+    CellError,
+    Column,
+    Limits,
+    Line,
+    Reading,
+    Row,
+    SheetRefused,
+    at_most,
+)
+from app.files.spreadsheets.guard import examine
+from app.files.spreadsheets.reader import read, read_lines
+from app.files.spreadsheets.text_table import read_text
+from app.files.spreadsheets.writer import write
 
 __all__ = [
     "CellError",

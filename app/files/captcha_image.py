@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 MARKS = "ACDEHJKMNPRTUWXY3479"  # none of two that look alike: 0 O Q, 1 I L, 2 Z, 5 S, 6 G, 8 B, E F, U V
 SIZE = WIDTH, HEIGHT = 160, 56
 FONTS = ("kai-tgh.ttf", "serif600-tgh.ttf")
-FOLDER = Path(__file__).parent / "fonts"
+FOLDER = Path(__file__).parents[1] / "fonts"
 PAPER = (250, 251, 253)
 INKS = ((28, 54, 110), (20, 83, 70), (110, 40, 40), (75, 45, 115), (90, 65, 15))
 

@@ -4,7 +4,7 @@ Law: this file imports nothing of the house and is not imported by it; ``app.sto
 and reads one word of answer. A PDF of 10 MB may ask its reader for 700 MB (an array of five million ones was
 measured), and a limit on memory that spares the web server exists only per process.
 
-    python -I app/pdf.py PAGES < file.pdf      →  "clean 12", or the code of the first thing against it
+    python -I app/files/pdf_check.py PAGES < file.pdf      →  "clean 12", or the code of the first thing against it
 """
 
 import io

@@ -17,9 +17,17 @@ from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
 from app.core.errors import HouseError
-from app.sheets.columns import CellError, Column, Limits, Line, Reading, Row, SheetRefused
-from app.sheets.guard import first_visible_sheet, unpack
-from app.sheets.survey import Survey, too_many_rows
+from app.files.spreadsheets.cell_scan import Survey, too_many_rows
+from app.files.spreadsheets.columns import (
+    CellError,
+    Column,
+    Limits,
+    Line,
+    Reading,
+    Row,
+    SheetRefused,
+)
+from app.files.spreadsheets.guard import first_visible_sheet, unpack
 
 HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table
 MOST_ERRORS = 500

@@ -9,8 +9,8 @@ from typing import Self
 from flask_babel import lazy_gettext as _
 from openpyxl.utils import column_index_from_string
 
-from app.sheets.columns import Limits, SheetRefused
-from app.sheets.guard import NOT_AS_SAVED, walk
+from app.files.spreadsheets.columns import Limits, SheetRefused
+from app.files.spreadsheets.guard import NOT_AS_SAVED, walk
 
 FORMULA = _("This cell holds a formula. Please copy the column and paste it as values.")
 EXCEL_ERROR = _("This cell shows an Excel error such as #N/A. Please type the value.")

@@ -1,0 +1,1 @@
+"""Files that come from outside: stored, inspected, decoded; spreadsheets read and written."""
