@@ -18,15 +18,11 @@ def create_app(settings: "Settings") -> "Flask":
     from flask_migrate import Migrate
     from flask_wtf import CSRFProtect
 
-    from app import (
-        ops,
-        schema,
-        screens,
-        threshold,
-    )
+    from app import ops, screens, threshold
     from app.core import i18n
     from app.core.crypto.signing_keys import ring
-    from app.db import db, unlock
+    from app.db import migrate
+    from app.db.session import db, unlock
     from app.login.security import HouseSecurity
     from app.views import register_views
 
@@ -37,7 +33,7 @@ def create_app(settings: "Settings") -> "Flask":
     app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(i18n.FOLDER), FAB_BASE_TEMPLATE="frame.html")
     app.extensions["anguan"] = settings
     db.init_app(app)
-    Migrate(app, db, directory=str(schema.FOLDER))
+    Migrate(app, db, directory=str(migrate.FOLDER))
     threshold.guard(app, settings)
     CSRFProtect(app)
     with app.app_context():

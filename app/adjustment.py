@@ -24,7 +24,7 @@ from app.core.office import (
     written,
 )
 from app.core.vocabulary import Term
-from app.db import db
+from app.db.session import db
 from app.forms import HouseForm, LongTextField, TextField, TickField, WholeNumberField, WordField
 from app.parameters import Line
 from app.screens import Link

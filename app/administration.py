@@ -13,7 +13,12 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import appointments, audit, desk, jobs, registrations
+from app import (
+    appointments,
+    desk,
+    jobs,
+    registrations,
+)
 from app.appointments import roles_of
 from app.core.errors import HouseError, NotFound
 from app.core.identifiers import mask_mobile
@@ -25,7 +30,8 @@ from app.core.vocabulary import (
     Registration,
     Role,
 )
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.forms import (
     ChoiceField,
     CreditCodeField,
@@ -40,8 +46,7 @@ from app.forms import (
 from app.login.password import one_time_password
 from app.login.security import set_password
 from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
-from app.models import Account, Enterprise, Region
-from app.records import Job, Message
+from app.models import Account, Enterprise, Job, Message, Region
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.furniture import told_here
 from app.screens.reach import ROW, asked_reason

@@ -21,10 +21,10 @@ from werkzeug.wrappers import Response
 from app import desk, holidays
 from app.core.errors import HouseError, Stale
 from app.core.vocabulary import Deed
-from app.db import db
+from app.db.session import db
 from app.forms import ChoiceField, DayField, HouseForm, Required, TextField, TextLength, UploadField
 from app.holidays import Day, YearPreview
-from app.records import CalendarDay
+from app.models import CalendarDay
 from app.screens.screen import door
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

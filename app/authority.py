@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from app import appointments, desk
 from app.appointments import roles_of
 from app.core.vocabulary import AUTHORITY, Role
-from app.db import db
+from app.db.session import db
 from app.forms import ChoiceField, HouseForm, MobileField, WordField
 from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.models import Account, Region

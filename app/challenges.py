@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound
 from app.core.vocabulary import ChallengeKind, ChallengeState
-from app.db import apart
-from app.gatebook import Challenge
+from app.db.session import apart
+from app.models import Challenge
 
 KEPT = timedelta(days=1)  # after they expire, for whoever asks what happened
 

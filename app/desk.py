@@ -13,7 +13,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app import audit, gateways, visits
+from app import gateways, visits
 from app.business_licence.provider import LicenceProvider
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
@@ -21,7 +21,8 @@ from app.core.errors import NotStrong
 from app.core.office import Office
 from app.core.settings import Settings
 from app.core.vocabulary import Deed, Role
-from app.db import db, only_reading, reading
+from app.db import audit
+from app.db.session import db, only_reading, reading
 from app.files.storage import Store
 from app.models import Account
 from app.parameters import office_at, office_of, pasts_of

@@ -17,12 +17,19 @@ from flask_babel.speaklater import LazyString
 from sqlalchemy import Boolean, select
 from werkzeug.wrappers import Response
 
-from app import audit, checkpoints, desk
-from app.db import Moment, Word, Words, db
+from app import desk
+from app.db import audit
+from app.db.audit import checkpoints
+from app.db.session import (
+    Moment,
+    Word,
+    Words,
+    db,
+)
 from app.errands import enqueue
 from app.files.spreadsheets import Column, write
-from app.records import Entry, Inspection
-from app.records import Link as ChainLink
+from app.models import Entry, Inspection
+from app.models import Link as ChainLink
 from app.screens import Link, Screen, SelInterface, shown
 from app.screens.query import Box
 from app.screens.screen import door

@@ -17,7 +17,7 @@ from app import desk, registrations, throttle
 from app.core.errors import HouseError, Refusal, Unmet
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Registration
-from app.db import db
+from app.db.session import db
 from app.files.images import Limits
 from app.files.inspect import Sound, inspect
 from app.forms import (

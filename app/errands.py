@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.records import Job
+from app.models import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,12 @@ from app.core import identifiers
 from app.core.clock import OFFICE_ZONE, office_time
 from app.core.errors import HouseError
 from app.core.vocabulary import Term
-from app.db import Moment, Secret, Word, Words
+from app.db.session import (
+    Moment,
+    Secret,
+    Word,
+    Words,
+)
 
 ODD_MARKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"
 SHORT, LONG = 200, 4000  # characters where a column sets no bound

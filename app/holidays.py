@@ -12,7 +12,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.errors import (
     NotFound,
     Refusal,
@@ -20,15 +19,15 @@ from app.core.errors import (
     Unmet,
 )
 from app.core.vocabulary import Deed, Role
+from app.db import audit
 from app.files.spreadsheets import (
     CellError,
     Column,
     read,
     write,
 )
-from app.models import Application
+from app.models import Application, CalendarDay
 from app.parameters import calendar_of
-from app.records import CalendarDay
 from app.scope import Actor
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099

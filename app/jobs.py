@@ -19,7 +19,14 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, challenges, checkpoints, errands, legacy, retention, throttle, visits
+from app import (
+    challenges,
+    errands,
+    legacy,
+    retention,
+    throttle,
+    visits,
+)
 from app.certificates import bundles, printing
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.seal_provider import (
@@ -37,12 +44,14 @@ from app.core.vocabulary import (
     OccasionKind,
     Role,
 )
-from app.db import only_reading
+from app.db import audit
+from app.db.audit import checkpoints
+from app.db.session import only_reading
 from app.files.storage import Store
 from app.messages import Gateway, deliver
+from app.models import Job, Message, Worker
 from app.nightly import NIGHTLY, done_since
 from app.parameters import office_of
-from app.records import Job, Message, Worker
 from app.scope import Actor
 from app.ukey import keeping, trust
 

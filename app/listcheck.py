@@ -27,7 +27,7 @@ from app.core.errors import (
     Unmet,
 )
 from app.core.vocabulary import CertificateStatus
-from app.db import db, reading
+from app.db.session import db, reading
 from app.files import spreadsheets
 from app.files.spreadsheets import (
     Column,

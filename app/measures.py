@@ -13,13 +13,13 @@ from hashlib import sha256
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.certificates.standing import Order, by_numbers, impose, may_be
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name
 from app.core.office import Office
 from app.core.vocabulary import CertificateDeed, Deed, Role
+from app.db import audit
 from app.files import spreadsheets
 from app.files.spreadsheets import Column, Row, at_most
 from app.models import Certificate

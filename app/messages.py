@@ -37,7 +37,7 @@ from app.core.vocabulary import (
     MatterKind,
     MessageState,
 )
-from app.records import Message
+from app.models import Message
 
 TRIES = 8
 PATIENCE = timedelta(seconds=10)  # a gateway answers or raises within this

@@ -27,9 +27,8 @@ from app.core.vocabulary import (
 )
 from app.holidays import reckon
 from app.messages import DEADLINES, EXPIRING_MANY, EXPIRING_ONE, UNSENT, Owed, in_writing, reminder, some
-from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Person
+from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Occasion, Person
 from app.overview import QUEUES, queues_of
-from app.records import Occasion
 from app.scope import Actor, region_prefix
 
 HOUSE = _("By the system itself")  # who did it, in a certificate's history

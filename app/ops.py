@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from app import desk, jobs, schema
-from app.db import db
+from app import desk, jobs
+from app.db import migrate
+from app.db.session import db
 
 ops = Blueprint("ops", __name__)
 
@@ -43,7 +44,7 @@ def database_answers() -> bool:
 def schema_is_current() -> bool:
     """The database stands at the newest migration that this code knows."""
     try:
-        return schema.stands_at(db.session.connection()) == schema.newest()
+        return migrate.stands_at(db.session.connection()) == migrate.newest()
     except SQLAlchemyError:
         db.session.rollback()
         return False

@@ -27,8 +27,7 @@ from app.core.vocabulary import (
 )
 from app.exams import SIGNUP_PAPERS
 from app.matters import MATTERS
-from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Paper, Person
-from app.records import Message
+from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
 from app.scope import Actor, decides, reach, region_prefix
 
 QUEUES = {

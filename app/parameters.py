@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.clock import Calendar
 from app.core.errors import (
     NotFound,
@@ -32,7 +31,8 @@ from app.core.office import (
     written,
 )
 from app.core.vocabulary import Deed, Role, Term
-from app.records import CalendarDay, Parameter, PastParameter
+from app.db import audit
+from app.models import CalendarDay, Parameter, PastParameter
 from app.scope import Actor
 
 KEEPERS = (Role.ADMIN, Role.SECURITY_ADMIN)

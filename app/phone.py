@@ -21,7 +21,7 @@ from app import desk
 from app.business_licence.simulated import Delivery, Fault, Licence, SimulatedPlatform
 from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
-from app.db import db
+from app.db.session import db
 from app.login.licence import platform, receive
 from app.models import Enterprise
 from app.specimens import with_check

@@ -34,7 +34,7 @@ from app.core.vocabulary import (
     Role,
     Stage,
 )
-from app.db import db, reading
+from app.db.session import db, reading
 from app.forms import HouseForm, Required, TextField, TextLength, UploadField
 from app.models import ExamNotice
 from app.publicity import latest, listed

@@ -16,7 +16,7 @@ from app.core.identifiers import mask_id_publicly
 from app.core.office import Office
 from app.core.redaction import without_numbers
 from app.core.vocabulary import Category, MatterKind, Stage
-from app.records import PublicNotice
+from app.models import PublicNotice
 
 PAGE_SIZE = 20
 _BRACKETS = (str.maketrans("()", "（）"), str.maketrans("（）", "()"))

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from app import audit, legacy
+from app import legacy
 from app.core.clock import OFFICE_ZONE, add_months
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -22,6 +22,7 @@ from app.core.vocabulary import (
     Deed,
     State,
 )
+from app.db import audit
 from app.files.storage import Store
 from app.models import Application, Certificate, CertificateVersion, Enterprise, Paper, Qualification, Step
 

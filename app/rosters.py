@@ -15,7 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import (
     mask_id,
@@ -31,6 +30,7 @@ from app.core.vocabulary import (
     TechnicalTitle,
     Term,
 )
+from app.db import audit
 from app.files.spreadsheets import (
     CellError,
     Column,

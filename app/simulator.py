@@ -17,10 +17,10 @@ from sqlalchemy import select
 
 from app import desk
 from app.core.vocabulary import MessageState, Role
-from app.db import db
+from app.db.session import db
 from app.gateways import MESSAGES
 from app.login import codes, presession
-from app.records import Message
+from app.models import Message
 from app.screens.datamodel import as_id
 from app.screens.screen import door
 

@@ -25,7 +25,7 @@ from app import desk
 from app.core.clock import office_day, office_time
 from app.core.office import Office
 from app.core.settings import BadSetting, Settings
-from app.db import db, reading
+from app.db.session import db, reading
 from app.login.roles import ANONYMOUS
 from app.screens.furniture import say_no, wants_json
 

@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
-from app.db import apart
-from app.records import Bucket
+from app.db.session import apart
+from app.models import Bucket
 
 DAY = 24 * 60 * 60
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from app import desk
 from app.certificates.statuslist import Shelf
 from app.core.crypto.signing_keys import ring
-from app.db import db
+from app.db.session import db
 from app.screens.furniture import asset
 
 KEYS, LIST = "/.well-known/jwks.json", "/status-list"

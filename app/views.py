@@ -18,7 +18,7 @@ from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen
 from app.casework.standing import StandingView
-from app.db import db
+from app.db.session import db
 from app.diary import DiaryScreen
 from app.help import register as register_help
 from app.login import certificate_second

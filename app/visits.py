@@ -19,9 +19,8 @@ from app.core.vocabulary import (
     SecondFactor,
     Way,
 )
-from app.db import apart
-from app.gatebook import Visit
-from app.models import Account
+from app.db.session import apart
+from app.models import Account, Visit
 
 TOUCHED = timedelta(minutes=1)  # how exactly it is known when somebody was last here
 STRONG_FOR = timedelta(minutes=15)  # before the riskiest deeds the second factor is asked for again

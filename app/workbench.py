@@ -21,7 +21,7 @@ from app.core.vocabulary import (
     State,
     Urgency,
 )
-from app.db import db
+from app.db.session import db
 from app.scope import Actor
 from app.screens import bars, due, stacked_columns
 from app.screens.furniture import route

@@ -26,7 +26,7 @@ from app import jobs
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
-from app.db import only_reading, unlock
+from app.db.session import only_reading, unlock
 from app.files.storage import Store
 from app.gateways import lists_of, seal_of
 from app.login.password import one_time_password

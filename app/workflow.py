@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from app import corrections, messages, numbers, publicity
+from app import corrections, messages, publicity
 from app.certificates import printing
 from app.certificates.lifecycle import Decision, Issued
 from app.core.clock import office_day
@@ -39,6 +39,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.corrections import Mark
+from app.db import sequences
 from app.facts import Facts, of_applications
 from app.matters import MATTERS, correctable
 from app.models import Application, Step
@@ -140,7 +141,7 @@ def start_the_clock(batch: Batch) -> None:
 def number_acceptance(batch: Batch) -> None:
     """The acceptance slip's number and day; the legal clock of the decision starts (行政许可法 art. 42)."""
     on = office_day(batch.at)
-    slips = numbers.daily(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
+    slips = sequences.daily(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
     for case, slip in zip(batch.cases, slips, strict=True):
         days = MATTERS[case.matter].days(batch.office)
         clock = _clock(batch.office, on, days)

@@ -21,7 +21,7 @@ from app.certificates import bundles
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
 from app.core.settings import Keys
 from app.core.vocabulary import Action, PaperKind, Role
-from app.db import keyring
+from app.db.session import keyring
 from app.files import spreadsheets
 from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due

@@ -24,7 +24,7 @@ from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import ring
 from app.core.settings import Keys
 from app.core.vocabulary import Category, CertificateStatus, Sex
-from app.db import keyring
+from app.db.session import keyring
 from app.models import Certificate, CertificateVersion, Enterprise, Model, Person, Region
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)

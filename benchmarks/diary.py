@@ -17,12 +17,13 @@ from time import perf_counter
 from sqlalchemy import Engine, create_engine, event, insert, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, chain, checkpoints, schema
 from app.core.crypto.signing_keys import make, ring
 from app.core.settings import Keys
 from app.core.vocabulary import Deed, Fault
-from app.db import keyring
-from app.records import Entry
+from app.db import audit, migrate
+from app.db.audit import checkpoints, hash_chain
+from app.db.session import keyring
+from app.models import Entry
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 DEEDS, LINES, TAMPERED = 500, 200_000, 1_000
@@ -31,9 +32,9 @@ LINE = {"at": NOON, "actor": "李四", "deed": Deed.CHANGE, "table": "person", "
 
 @contextmanager
 def without_the_chain() -> Iterator[None]:
-    event.remove(Session, "before_commit", chain._link_what_was_written)
+    event.remove(Session, "before_commit", hash_chain._link_what_was_written)
     yield
-    event.listen(Session, "before_commit", chain._link_what_was_written)
+    event.listen(Session, "before_commit", hash_chain._link_what_was_written)
 
 
 def deeds(sessions: sessionmaker[Session]) -> float:
@@ -65,13 +66,13 @@ def tamper(sessions: sessionmaker[Session]) -> tuple[int, int]:
     chance = random.Random(15)  # noqa: S311 - nothing secret
     tried = told = 0
     with sessions() as session:
-        last = chain.head(session).seq
+        last = hash_chain.head(session).seq
         for seq in chance.sample(range(2, last), TAMPERED):
-            before, linked = chain.links(session, seq - 2, most=2)
+            before, linked = hash_chain.links(session, seq - 2, most=2)
             for name, value in linked.line._asdict().items():
                 line = linked.line._replace(**{name: f"{value}x"})
-                step = next(chain.follow([linked._replace(line=line)], chain.Head(seq - 1, before.hash)))
-                tried, told = tried + 1, told + (step == chain.Break(Fault.CHANGED, seq, linked.entry_id))
+                step = next(hash_chain.follow([linked._replace(line=line)], hash_chain.Head(seq - 1, before.hash)))
+                tried, told = tried + 1, told + (step == hash_chain.Break(Fault.CHANGED, seq, linked.entry_id))
     return tried, told
 
 
@@ -98,7 +99,7 @@ def main(url: str, home: Path) -> None:
     make(home / "codes.json", at=NOON)
     ring.open(home / "codes.json")
     engine = create_engine(url)
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     sessions = sessionmaker(engine)
     with engine.begin() as connection:
         if connection.scalar(text("SELECT count(*) FROM entry")):
@@ -107,7 +108,7 @@ def main(url: str, home: Path) -> None:
         deeds(sessions)  # warm
         plain = deeds(sessions)
     with sessions.begin() as session:
-        chain.begin(session)
+        hash_chain.begin(session)
     chained = deeds(sessions)
     print(f"a deed: {plain * 1000:.2f} ms without the chain, {chained * 1000:.2f} ms with it: × {chained / plain:.2f}")
     fill(sessions)

@@ -30,7 +30,7 @@ from app.core.vocabulary import (
     Sex,
     State,
 )
-from app.db import keyring
+from app.db.session import keyring
 from app.files import spreadsheets
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
 from app.public import certificates_of

@@ -18,18 +18,18 @@ from sqlalchemy.orm import Session, sessionmaker
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app import legacy, schema
+from app import legacy
 from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
 from app.core.office import Office
 from app.core.settings import Keys
 from app.core.vocabulary import LegacyKind, Role
-from app.db import keyring
+from app.db import migrate
+from app.db.session import keyring
 from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.legacy import errand
 from app.legacy.columns import COLUMNS
-from app.models import Region
-from app.records import LegacyImport
+from app.models import LegacyImport, Region
 from app.scope import Actor
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -42,7 +42,7 @@ def main(rows: int = 5000, url: str = "") -> None:
     keyring.unlock(keys.index, keys.data)
     with tempfile.TemporaryDirectory() as folder:
         engine = create_engine(url or f"sqlite:///{folder}/bench.db")
-        schema.bring_to(engine)
+        migrate.bring_to(engine)
         with Session(engine) as session:
             session.add(Region(code="430000", name="湖南省"))
             session.commit()

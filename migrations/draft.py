@@ -13,18 +13,18 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 
-from app import schema
+from app.db import migrate
 
 
 def draft(message: str) -> Path:
-    versions = schema.FOLDER / "versions"
+    versions = migrate.FOLDER / "versions"
     number = f"{len(list(versions.glob('[0-9]*.py'))) + 1:04d}"
     with tempfile.TemporaryDirectory() as folder:
         engine = create_engine(f"sqlite:///{folder}/draft.db")
         if number != "0001":
-            schema.bring_to(engine)
+            migrate.bring_to(engine)
         with engine.connect() as connection:
-            command.revision(schema.configuration(connection), message, autogenerate=True, rev_id=number)
+            command.revision(migrate.configuration(connection), message, autogenerate=True, rev_id=number)
         engine.dispose()
     slug = re.sub(r"\W+", "_", message).lower()[:40]
     return next(versions.glob(f"{number}_{slug}*.py"))

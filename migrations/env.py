@@ -12,9 +12,7 @@ from alembic.operations.ops import CreateTableOp, MigrateOperation, MigrationScr
 from sqlalchemy import Connection, ForeignKeyConstraint
 from sqlalchemy.types import TypeDecorator
 
-import app.gatebook
-import app.records  # noqa: F401 - the tables that nobody here names
-from app.db import db
+from app.db.session import db
 from app.models import Model
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from app import create_app, schema, visits
+from app import create_app, visits
 from app.core import clock, i18n
 from app.core.crypto.demo_ca import establish
 from app.core.crypto.encryption import keyring
@@ -31,7 +31,8 @@ from app.core.crypto.signing_keys import ring
 from app.core.office import Office
 from app.core.settings import Keys, Settings
 from app.core.vocabulary import Role, Way
-from app.db import db
+from app.db import migrate
+from app.db.session import db
 from app.login.roles import sync_roles
 from app.matters import seed_papers
 from app.models import Account, Model
@@ -138,7 +139,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     keep_code_keys(home)
     establish(settings.seals, address=settings.office.public_url, at=make.NOON)
     engine = create_engine(url)
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     with Session(engine) as session:
         seed_papers(session)
         session.commit()

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from app.core.vocabulary import Deed
-from app.records import Entry
+from app.models import Entry
 
 
 @contextmanager

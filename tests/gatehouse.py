@@ -25,7 +25,7 @@ from app.core.i18n import FOLDER
 from app.core.office import Office
 from app.core.settings import Settings
 from app.core.vocabulary import Role
-from app.db import db
+from app.db.session import db
 from app.login.password import hashed
 from app.login.roles import sync_roles
 from app.login.security import HouseSecurity

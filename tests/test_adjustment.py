@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.core.office import ADJUSTABLE, Section
 from app.core.vocabulary import Role
-from app.records import Entry, Parameter
+from app.models import Entry, Parameter
 from tests import make
 from tests.count import queries
 from tests.test_casework import letting_go

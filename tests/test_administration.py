@@ -2,8 +2,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.vocabulary import MessageState, Registration, Role
-from app.models import Account, Enterprise
-from app.records import Entry, Message
+from app.models import Account, Enterprise, Entry, Message
 from tests import make
 from tests.test_casework import letting_go
 

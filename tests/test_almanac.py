@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.almanac import months_of
 from app.core.vocabulary import Role
 from app.holidays import announced, seed_calendar
-from app.records import CalendarDay
+from app.models import CalendarDay
 from tests import make
 from tests.test_casework import Works, letting_go, look
 from tests.test_holidays import sheet

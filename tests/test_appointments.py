@@ -24,12 +24,11 @@ from app.core.vocabulary import (
     REGIONAL,
     Role,
 )
-from app.db import db
+from app.db.session import db
 from app.login.admit import objections
 from app.login.password import guess_key
 from app.login.roles import PERMISSIONS, held_by
-from app.models import Account
-from app.records import Entry
+from app.models import Account, Entry
 from app.scope import Actor
 from app.workflow import MOVES
 from tests import make

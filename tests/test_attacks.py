@@ -32,12 +32,27 @@ from app.core.vocabulary import (
     Stage,
     State,
 )
-from app.db import db
+from app.db.session import db
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.gatebook import Identity
-from app.models import Account, CertificateVersion, ExamNotice, ExamSignup, Model, Person, Step
-from app.records import Bucket, Entry, Job, LegacyImport, Message, Parameter, PublicNotice, Series
+from app.models import (
+    Account,
+    Bucket,
+    CertificateVersion,
+    Entry,
+    ExamNotice,
+    ExamSignup,
+    Identity,
+    Job,
+    LegacyImport,
+    Message,
+    Model,
+    Parameter,
+    Person,
+    PublicNotice,
+    Series,
+    Step,
+)
 from app.rosters import ROSTER_COLUMNS
 from tests import make
 from tests.hostile_files import jpeg

@@ -7,12 +7,11 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core import clock
 from app.core.vocabulary import Deed, Education
-from app.db import db
-from app.models import Account, Application, Certificate, Person, Step
-from app.records import Bucket, Entry, PublicNotice
+from app.db import audit
+from app.db.session import db
+from app.models import Account, Application, Bucket, Certificate, Entry, Person, PublicNotice, Step
 from tests import make
 
 

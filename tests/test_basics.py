@@ -30,9 +30,8 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.models import Enterprise, Paper, Person, Qualification
+from app.models import Enterprise, Entry, Paper, Person, Qualification
 from app.places import url_of
-from app.records import Entry
 from app.rosters import ROSTER_COLUMNS
 from tests import make
 from tests.count import deeds, queries

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from app.cli import fill_regions
-from app.db import db
+from app.db.session import db
 from app.demo import fill
 from app.models import Account
 from tests.test_house import NOW, addresses

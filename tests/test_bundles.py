@@ -20,8 +20,7 @@ from app.core.office import Office
 from app.core.vocabulary import Deed, Role
 from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
-from app.models import Account, Certificate, CertificateVersion
-from app.records import Entry
+from app.models import Account, Certificate, CertificateVersion, Entry
 from tests import make
 from tests.count import queries
 from tests.printed import printed

@@ -32,8 +32,8 @@ from app.core.vocabulary import (
     LicenceStep,
     TicketState,
 )
-from app.gatebook import Challenge
 from app.gateways import RemoteLicences, licences_of
+from app.models import Challenge
 from tests import make
 from tests.licences import KEY, TRUST, claims, platform, signed
 

@@ -20,12 +20,10 @@ from app.core.vocabulary import (
     Registration,
     Role,
 )
-from app.gatebook import Challenge
 from app.gateways import RemoteLicences
 from app.login.roles import sync_roles
-from app.models import Account, Enterprise
+from app.models import Account, Challenge, Enterprise, Entry
 from app.phone import wallet
-from app.records import Entry
 from tests import make
 from tests.conftest import KEYS
 from tests.licences import TRUST

@@ -29,11 +29,23 @@ from app.core.vocabulary import (
     Stage,
     State,
 )
-from app.db import db
+from app.db.session import db
 from app.files.storage import Store
-from app.models import Application, Certificate, CertificateVersion, ExamPass, Filing, Paper, Person, Step
+from app.models import (
+    Application,
+    Certificate,
+    CertificateVersion,
+    Entry,
+    ExamPass,
+    Filing,
+    Message,
+    Paper,
+    Parameter,
+    Person,
+    PublicNotice,
+    Step,
+)
 from app.parameters import change
-from app.records import Entry, Message, Parameter, PublicNotice
 from app.workflow import MOVES
 from tests import make
 from tests.count import queries

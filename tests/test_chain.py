@@ -11,13 +11,13 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, chain, checkpoints
-from app.chain import Break
 from app.core import clock
 from app.core.vocabulary import Deed, Fault
-from app.db import only_reading
-from app.models import Person
-from app.records import Checkpoint, Entry, Link
+from app.db import audit
+from app.db.audit import checkpoints, hash_chain
+from app.db.audit.hash_chain import Break
+from app.db.session import only_reading
+from app.models import Checkpoint, Entry, Link, Person
 from tests import make
 from tests.count import queries
 from tests.meddling import meddling
@@ -181,11 +181,11 @@ def test_lines_from_before_the_chain_are_linked_once(session, sessions, house):
     with meddling(house) as connection:
         connection.execute(text("DELETE FROM link"))
     count = asked(session, select(func.count()).select_from(Entry))[0][0]
-    assert chain.begin(session) == count
+    assert hash_chain.begin(session) == count
     session.commit()
     assert found(sessions) is None
     stray(house)
-    assert chain.begin(session) == 0
+    assert hash_chain.begin(session) == 0
     session.commit()
     assert found(sessions).fault is Fault.UNLINKED
 

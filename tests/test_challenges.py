@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app import challenges
 from app.core.errors import NotFound
 from app.core.vocabulary import ChallengeKind, ChallengeState
-from app.gatebook import Challenge
+from app.models import Challenge
 from tests.make import NOON
 
 CODE, PICTURE, NEW, USED = ChallengeKind.SMS_SIGN_IN, ChallengeKind.PICTURE, ChallengeState.NEW, ChallengeState.CONSUMED

@@ -20,7 +20,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from app import audit, cli, schema
+from app import cli
 from app.certificates.document import SEAL_BOX, draw
 from app.core import clock
 from app.core.crypto import pades
@@ -29,6 +29,7 @@ from app.core.crypto.seal_provider import Suite
 from app.core.crypto.signing_keys import ring
 from app.core.settings import read_settings, write_keys
 from app.core.vocabulary import Deed, Role
+from app.db import audit, migrate
 from app.files.spreadsheets import Column, write
 from app.files.storage import Store
 from app.gateways import seal_of
@@ -93,7 +94,7 @@ def test_init_makes_keys_for_the_owner_only_and_a_database_that_is_current(place
     assert cli.main(["init"]) == 0
     assert (place / "keys.json").stat().st_mode & 0o777 == 0o600
     assert (place / "blobs").stat().st_mode & 0o777 == 0o700
-    assert rows("SELECT version_num FROM alembic_version") == [(schema.newest(),)]
+    assert rows("SELECT version_num FROM alembic_version") == [(migrate.newest(),)]
     assert ("433100",) in rows("SELECT code FROM region")
     assert len(rows("SELECT name FROM ab_role")) == len(Role) + 1
 
@@ -538,14 +539,14 @@ def test_a_role_of_its_own_works_and_only_adds_to_the_diary(home, books, monkeyp
         session.commit()
     refused = 0
     for statement in (
-        attack.format(table, "row" if table == "entry" else "hash") for table in schema.DIARY for attack in ATTACKS
+        attack.format(table, "row" if table == "entry" else "hash") for table in migrate.DIARY for attack in ATTACKS
     ):
         with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), engine.begin() as connection:
             connection.execute(text(statement))
         refused += 1
     with engine.begin() as connection:
         connection.execute(text("GRANT ALL ON entry TO PUBLIC"))  # passes with a warning, and gives nothing
-        assert not schema.may_rewrite_the_diary(connection)
+        assert not migrate.may_rewrite_the_diary(connection)
     engine.dispose()
     assert refused == 27
     assert "lines hold" in said(capsys, "verify")

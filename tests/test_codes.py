@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.core.errors import NotFound, TooMany
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState, MessageState
-from app.gatebook import Challenge
 from app.login import codes
 from app.messages import CODE_MARK, CODES, TRIES, Delivered, FileGateway, Owed, deliver, owe
-from app.records import Bucket, Job, Message
+from app.models import Bucket, Challenge, Job, Message
 from tests.count import queries
 from tests.make import NOON
 

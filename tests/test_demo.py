@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.cli import fill_regions
 from app.core.errors import HouseError
 from app.core.vocabulary import SignupState, State
-from app.db import db
+from app.db.session import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.files.storage import Store

@@ -7,7 +7,6 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import insert, select
 
-from app import audit, checkpoints
 from app.core import clock
 from app.core.vocabulary import (
     Deed,
@@ -15,9 +14,10 @@ from app.core.vocabulary import (
     Fault,
     Role,
 )
+from app.db import audit
+from app.db.audit import checkpoints
 from app.diary import TABLES
-from app.models import Person
-from app.records import Entry, Job
+from app.models import Entry, Job, Person
 from tests import make
 
 

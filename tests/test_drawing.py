@@ -20,8 +20,7 @@ from app.core.crypto.verify_signature import Finding, trusted, verify
 from app.core.office import Office
 from app.core.vocabulary import Category, Position, Sex
 from app.files.storage import FileMissing, Store
-from app.models import CertificateVersion
-from app.records import Entry
+from app.models import CertificateVersion, Entry
 from tests import make
 from tests.hostile_files import jpeg
 from tests.seals import embedded

@@ -10,8 +10,7 @@ from sqlalchemy import select
 
 from app.core.clock import now, office_day
 from app.core.vocabulary import Deed, Role, State
-from app.models import Application, Step
-from app.records import Entry
+from app.models import Application, Entry, Step
 from tests.count import queries
 from tests.test_casework import Works, look
 

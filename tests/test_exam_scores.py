@@ -28,8 +28,7 @@ from app.core.vocabulary import (
 )
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.files.spreadsheets import SheetRefused
-from app.models import ExamPass, ExamSignup, Person
-from app.records import Entry
+from app.models import Entry, ExamPass, ExamSignup, Person
 from tests import make
 from tests.make import NOON
 from tests.test_exams import CHANGSHA, CLERK, at_once, codes, counting

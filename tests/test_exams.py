@@ -28,8 +28,7 @@ from app.core.vocabulary import (
     SignupState,
 )
 from app.exams.holding import MOST_AT_ONCE
-from app.models import ExamNotice, ExamSignup, Paper
-from app.records import Entry
+from app.models import Entry, ExamNotice, ExamSignup, Paper
 from tests import make
 from tests.make import NOON, TODAY
 

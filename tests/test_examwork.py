@@ -19,10 +19,9 @@ from app.core.vocabulary import (
     Role,
     SignupState,
 )
-from app.db import db
+from app.db.session import db
 from app.files.spreadsheets import Limits
-from app.models import ExamNotice, ExamPass, ExamSignup
-from app.records import Entry
+from app.models import Entry, ExamNotice, ExamPass, ExamSignup
 from tests import make
 from tests.count import deeds, queries
 

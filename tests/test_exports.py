@@ -21,12 +21,11 @@ from app.certificates import bundles
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import Deed, Role
-from app.db import db
+from app.db.session import db
 from app.files import spreadsheets
 from app.files.storage import Store
 from app.measures import COLUMNS
-from app.models import Account, CertificateVersion, Enterprise
-from app.records import Entry, LegacyImport
+from app.models import Account, CertificateVersion, Enterprise, Entry, LegacyImport
 from tests import make
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 

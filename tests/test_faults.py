@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 from app import create_app
 from app.core.vocabulary import PaperKind, Role
 from app.files.storage import Store
-from app.models import Paper, Person
-from app.records import Entry
+from app.models import Entry, Paper, Person
 from tests import make
 from tests.hostile_files import pdf
 

@@ -8,7 +8,7 @@ import pytest
 
 import app.help as guide
 from app.core.vocabulary import PaperKind, Role, State
-from app.db import db
+from app.db.session import db
 from app.workflow import MOVES
 from tests.count import queries
 from tests.test_house import HOUSE

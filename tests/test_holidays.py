@@ -18,9 +18,8 @@ from app.core.errors import (
 from app.core.vocabulary import Role, State
 from app.files.spreadsheets import write
 from app.holidays import CALENDAR_COLUMNS, Day, announced, forget_day, import_year, read_year, reckon, seed_calendar, set_day
-from app.models import Application
+from app.models import Application, CalendarDay, Entry
 from app.parameters import calendar_of
-from app.records import CalendarDay, Entry
 from tests import make
 from tests.count import queries
 

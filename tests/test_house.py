@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import CheckConstraint, event, select
 
-from app import gatebook, models, records
+from app import models
+from app import models as models_
 from app.cli import fill_regions
 from app.core import clock
-from app.db import db
+from app.db.session import db
 from app.demo import fill
 from app.login.roles import ANONYMOUS, held_by_nobody
 from app.models import Model
@@ -26,7 +27,7 @@ ROOT = HOUSE.parent
 ROOMS = sorted(HOUSE.rglob("*.py"))
 TREES = {room: ast.parse(room.read_text()) for room in ROOMS}
 MAPPED = {mapper.class_.__name__: mapper.class_ for mapper in Model.registry.mappers}
-BOOKS = {gatebook.__name__, models.__name__, records.__name__}
+BOOKS = {models_.__name__, models.__name__, models_.__name__}
 TABLES = [table for _, table in sorted(MAPPED.items()) if table.__module__ in BOOKS]
 
 # Where a request or a command comes in. Only here is the clock read, and only here is a transaction ended.

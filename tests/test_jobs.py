@@ -12,7 +12,12 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import checkpoints, jobs, legacy, throttle, visits
+from app import (
+    jobs,
+    legacy,
+    throttle,
+    visits,
+)
 from app.certificates import printing
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
@@ -28,13 +33,26 @@ from app.core.vocabulary import (
     Role,
     Way,
 )
+from app.db.audit import checkpoints
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.gatebook import Visit
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.messages import Owed, owe
-from app.models import Account, CertificateEvent, CertificateVersion, ExamPass
-from app.records import Bucket, Checkpoint, Entry, Inspection, Job, LegacyImport, Message, Worker
+from app.models import (
+    Account,
+    Bucket,
+    CertificateEvent,
+    CertificateVersion,
+    Checkpoint,
+    Entry,
+    ExamPass,
+    Inspection,
+    Job,
+    LegacyImport,
+    Message,
+    Visit,
+    Worker,
+)
 from app.ukey import keeping, proof, trust
 from tests import make
 from tests.certs import issued

@@ -15,8 +15,7 @@ from app.core.vocabulary import (
     Role,
     State,
 )
-from app.models import Application, Enterprise, Region
-from app.records import Parameter
+from app.models import Application, Enterprise, Parameter, Region
 from app.scope import reaches
 from app.workflow import MOVES, carry_out, moves_open_to
 from tests import make, works

@@ -35,8 +35,19 @@ from app.files.storage import Store
 from app.legacy import errand
 from app.legacy.columns import COLUMNS, parse_category, parse_day, parse_status, template
 from app.legacy.imports import RESULT_COLUMNS
-from app.models import Account, Certificate, CertificateEvent, CertificateVersion, Enterprise, ExamPass, Person
-from app.records import Entry, LegacyChunk, LegacyImport, LegacyRecord
+from app.models import (
+    Account,
+    Certificate,
+    CertificateEvent,
+    CertificateVersion,
+    Enterprise,
+    Entry,
+    ExamPass,
+    LegacyChunk,
+    LegacyImport,
+    LegacyRecord,
+    Person,
+)
 from tests import hostile_sheets, make
 from tests.count import queries
 

@@ -22,7 +22,6 @@ from hypothesis.stateful import (
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
-from app import schema
 from app.certificates import code, standing, statuslist
 from app.certificates.drawing import address_of
 from app.certificates.lifecycle import extended
@@ -41,6 +40,7 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.db import migrate
 from app.filings import discard
 from app.matters import seed_papers
 from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Model, Person
@@ -356,7 +356,7 @@ class Life(RuleBasedStateMachine):
 
 def test_a_certificate_s_life_in_any_order(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'life.db'}")
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     with Session(engine) as session:
         seed_papers(session)
         session.commit()

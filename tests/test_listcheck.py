@@ -13,7 +13,7 @@ from app.core.clock import now, office_day
 from app.core.vocabulary import CertificateStatus
 from app.files import spreadsheets
 from app.listcheck import ANSWERS, COLUMNS
-from app.records import Bucket, Entry, Job
+from app.models import Bucket, Entry, Job
 from tests import hostile_sheets, make
 from tests.count import queries
 

@@ -16,12 +16,10 @@ from app.core.clock import now
 from app.core.errors import TooMany
 from app.core.office import Office
 from app.core.vocabulary import Deed, Registration, Role
-from app.gatebook import Visit
 from app.login import password
 from app.login.roles import ANONYMOUS
 from app.login.security import landing
-from app.models import Account
-from app.records import Bucket, Entry, Parameter
+from app.models import Account, Bucket, Entry, Parameter, Visit
 from tests import make
 from tests.gatehouse import (
     PASSWORD,

@@ -22,8 +22,7 @@ from app.corrections import Mark
 from app.facts import of_applications
 from app.files.storage import Store
 from app.matters import correctable
-from app.models import Application, Paper, Step
-from app.records import Message
+from app.models import Application, Message, Paper, Step
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import Works, decide, look

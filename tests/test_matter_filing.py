@@ -17,8 +17,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.files.storage import Store
-from app.models import Application, Certificate, Filing
-from app.records import Entry
+from app.models import Application, Certificate, Entry, Filing
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import Works, look

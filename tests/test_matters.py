@@ -27,8 +27,17 @@ from app.core.vocabulary import (
 from app.corrections import Mark, changes
 from app.facts import of_applications
 from app.matters import MATTERS, seed_papers, warnings_of
-from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Paper, PaperRule, Person
-from app.records import Message, PublicNotice
+from app.models import (
+    Application,
+    Certificate,
+    CertificateEvent,
+    CertificateVersion,
+    Message,
+    Paper,
+    PaperRule,
+    Person,
+    PublicNotice,
+)
 from app.workflow import carry_out
 from tests import make
 from tests.count import queries

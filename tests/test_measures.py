@@ -19,8 +19,7 @@ from app.core.vocabulary import (
 from app.files import spreadsheets
 from app.files.spreadsheets import SheetRefused
 from app.measures import COLUMNS, RESULT_COLUMNS, carry_out, plan, template
-from app.models import Certificate, CertificateEvent
-from app.records import Entry
+from app.models import Certificate, CertificateEvent, Entry
 from tests import make
 from tests.count import queries
 

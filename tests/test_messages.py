@@ -33,7 +33,7 @@ from app.messages import (
     deliver,
     owe,
 )
-from app.records import Message
+from app.models import Message
 from tests import make
 
 MOBILE = "13812345678"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, MetaData, create_engine, inspect, text
 
-from app import schema
+from app.db import migrate
 from app.models import Model
 
 
@@ -75,7 +75,7 @@ def untouched() -> MetaData:
 
 def test_migrations_build_exactly_what_the_models_say(empty):
     migrated, modelled = empty(), empty()
-    schema.bring_to(migrated)
+    migrate.bring_to(migrated)
     untouched().create_all(modelled)
     ours, theirs = drawn(migrated), drawn(modelled)
     assert ours.keys() == theirs.keys()
@@ -85,17 +85,17 @@ def test_migrations_build_exactly_what_the_models_say(empty):
 
 def test_migrations_go_up_down_and_up_again(empty):
     engine = empty()
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     first = drawn(engine)
-    schema.bring_to(engine, "base")
+    migrate.bring_to(engine, "base")
     assert drawn(engine) == {}
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     assert drawn(engine) == first
 
 
 def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty):
     engine = empty()
-    schema.bring_to(engine, "0005")
+    migrate.bring_to(engine, "0005")
     look = inspect(engine)
     columns = [column["name"] for column in look.get_columns("certificate_version") if not column["nullable"]]
     row = dict.fromkeys(columns, 1) | {"face": b"-", "issued_at": "2026-03-02 04:00:00"}
@@ -109,7 +109,7 @@ def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty
             given = {**row, "id": n, "certificate_id": n, "token": str(n)}
             connection.execute(text(f"INSERT INTO certificate_version ({names}) VALUES ({marks})"), given)  # noqa: S608
         connection.commit()
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     with engine.connect() as connection:
         places = connection.scalars(text("SELECT status_index FROM certificate_version ORDER BY id")).all()
         last = connection.scalar(text("SELECT last FROM series WHERE key = 'status-list'"))
@@ -119,33 +119,33 @@ def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty
 
 def test_migrating_a_current_database_changes_nothing(empty):
     engine = empty()
-    schema.bring_to(engine)
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
+    migrate.bring_to(engine)
     with engine.connect() as connection:
-        assert schema.stands_at(connection) == schema.newest()
+        assert migrate.stands_at(connection) == migrate.newest()
 
 
 def test_the_checks_of_the_models_are_in_the_migrated_database(empty):
     engine = empty()
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     found = {name for table in drawn(engine).values() for name in table["checks"]}
     assert {"ck_paper_has_one_owner", "ck_application_closed_iff_dated", "ck_exam_signup_score"} <= found
 
 
 def test_foreign_keys_are_watched_again_after_a_migration(empty):
     engine = empty()
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             assert connection.scalar(text("PRAGMA foreign_keys")) == 1
 
 
 def test_there_is_one_line_of_migrations_numbered_without_gaps():
-    files = sorted((schema.FOLDER / "versions").glob("*.py"))
+    files = sorted((migrate.FOLDER / "versions").glob("*.py"))
     assert [file.name[:4] for file in files] == [f"{n:04d}" for n in range(1, len(files) + 1)]
-    assert schema.newest() == files[-1].name[:4]
+    assert migrate.newest() == files[-1].name[:4]
 
 
 def test_a_migration_imports_nothing_of_the_house():
-    for file in (schema.FOLDER / "versions").glob("*.py"):
+    for file in (migrate.FOLDER / "versions").glob("*.py"):
         assert "app." not in file.read_text(), file.name

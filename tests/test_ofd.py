@@ -23,8 +23,7 @@ from app.core.crypto.verify_signature import Finding, trusted, verify
 from app.core.office import Office
 from app.core.vocabulary import Role
 from app.files.storage import Store
-from app.models import CertificateVersion
-from app.records import Entry
+from app.models import CertificateVersion, Entry
 from tests import make
 from tests.ofdview import Reader
 from tests.seals import embedded

@@ -13,8 +13,7 @@ from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import Role, State
 from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
-from app.models import Account, CertificateVersion, Paper
-from app.records import Job
+from app.models import Account, CertificateVersion, Job, Paper
 from tests import make
 from tests.count import queries
 from tests.hostile_files import jpeg

@@ -20,8 +20,8 @@ from app.core.office import ADJUSTABLE, Office
 from app.core.vocabulary import Level, Role, Term
 from app.files.storage import Store
 from app.jobs import Claim, Run, Tools
+from app.models import CalendarDay, Entry, Parameter
 from app.parameters import bounds, change, contradictions, keeper, lines, office_at, office_of, pasts_of, restore
-from app.records import CalendarDay, Entry, Parameter
 from tests import make
 from tests.count import queries
 from tests.test_docs import chinese

@@ -9,10 +9,8 @@ from sqlalchemy import func, select, update
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import Deed, PasswordProfile, Role
-from app.gatebook import PastPassword
 from app.login import policy
-from app.models import Account
-from app.records import Entry, Parameter
+from app.models import Account, Entry, Parameter, PastPassword
 from tests import make
 from tests.gatehouse import PASSWORD, account, is_inside, quickly_hashed, sign_in, token
 

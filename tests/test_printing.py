@@ -23,8 +23,7 @@ from app.core.vocabulary import (
 )
 from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
-from app.models import CertificateVersion, Paper
-from app.records import Job
+from app.models import CertificateVersion, Job, Paper
 from app.workflow import carry_out
 from tests import make
 from tests.count import queries

@@ -29,7 +29,7 @@ from app.core.vocabulary import (
     Role,
     Stage,
 )
-from app.db import db
+from app.db.session import db
 from app.login.security import HouseSecurity
 from app.models import CertificateEvent, CertificateVersion
 from app.public import MEANS, register_public, stages

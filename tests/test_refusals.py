@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from app.core.vocabulary import Deed, Role
-from app.models import Account
-from app.records import Entry
+from app.models import Account, Entry
 from app.screens.refusals import AN_HOUR
 from tests import make
 

@@ -19,12 +19,11 @@ from app.core.errors import (
 )
 from app.core.office import Office
 from app.core.vocabulary import Registration, Role
-from app.db import db
+from app.db.session import db
 from app.files.inspect import Sound
 from app.login.admit import objections
 from app.login.security import set_password
-from app.models import Account, Enterprise
-from app.records import Message
+from app.models import Account, Enterprise, Message
 from app.registrations import Claim, decide, enrol, send_again
 from tests import make
 from tests.hostile_files import jpeg

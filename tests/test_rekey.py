@@ -11,14 +11,13 @@ import pytest
 from sqlalchemy import LargeBinary, create_engine, func, select, text, type_coerce, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import rekey
 from app.core.crypto.encryption import UNOPENED, Keyring, keyring
 from app.core.settings import Keys, write_keys
 from app.core.vocabulary import LegacyKind, LegacyPhase
-from app.db import Secret, SecretRecord
+from app.db import key_rotation
+from app.db.session import Secret, SecretRecord
 from app.files.storage import FileDamaged, Store
-from app.models import Enterprise, Model, Person
-from app.records import LegacyImport, LegacyRecord
+from app.models import Enterprise, LegacyImport, LegacyRecord, Model, Person
 from tests import make
 from tests.conftest import KEYS
 
@@ -89,8 +88,10 @@ def test_every_declared_secret_is_found_without_a_list():
         for one in table.columns
         if isinstance(one.type, Secret | SecretRecord)
     }
-    assert {(place.name, one.name) for place in rekey.places() for one in place.secrets} == declared
-    assert {"person", "message", "job", "application", "certificate_version"} <= {place.name for place in rekey.places()}
+    assert {(place.name, one.name) for place in key_rotation.places() for one in place.secrets} == declared
+    assert {"person", "message", "job", "application", "certificate_version"} <= {
+        place.name for place in key_rotation.places()
+    }
 
 
 def test_all_rows_go_under_the_newest_key_and_say_the_same(house, session, keys_file, store):
@@ -100,7 +101,7 @@ def test_all_rows_go_under_the_newest_key_and_say_the_same(house, session, keys_
     session.commit()
     write_keys(keys_file, NEXT)
     told = []
-    done = rekey.rekey(house.engine, store, lambda what, count: told.append((what, count)))
+    done = key_rotation.rekey(house.engine, store, lambda what, count: told.append((what, count)))
     assert done.rows >= 1204
     assert done.unopened == []
     assert told
@@ -109,8 +110,8 @@ def test_all_rows_go_under_the_newest_key_and_say_the_same(house, session, keys_
         assert {one.id: (one.id_number, one.mobile) for one in fresh.scalars(select(Person))} == before
         assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[7].id_number)).all() == [people[7].id]
         assert fresh.scalars(select(LegacyRecord.taken)).one() == {"key": "x"}
-    assert rekey.rekey(house.engine, store, SILENT).rows == 0  # nothing is done twice
-    assert rekey.in_use(house.engine, store).keys() == {2}
+    assert key_rotation.rekey(house.engine, store, SILENT).rows == 0  # nothing is done twice
+    assert key_rotation.in_use(house.engine, store).keys() == {2}
 
 
 def legacy_import(session) -> int:
@@ -134,23 +135,23 @@ def test_a_rotation_that_was_killed_goes_on_where_it_stopped(house, session, key
             raise Killed
 
     with pytest.raises(Killed):
-        rekey.rekey(house.engine, store, kill)
+        key_rotation.rekey(house.engine, store, kill)
     assert key_ids(session, Person.id_number) == {1: 600, 2: 500}
-    assert rekey.rekey(house.engine, store, SILENT).rows == 600 + 0
+    assert key_rotation.rekey(house.engine, store, SILENT).rows == 600 + 0
     assert key_ids(session, Person.id_number) == {2: 1100}
 
 
 def test_a_row_that_changed_meanwhile_is_not_overwritten(house, session, keys_file):
     """The write is conditional on what was read."""
     (person,) = crowd(session, 1)
-    place = next(one for one in rekey.places() if one.name == "person")
+    place = next(one for one in key_rotation.places() if one.name == "person")
     write_keys(keys_file, NEXT)
     with house.engine.begin() as connection:
-        (read,) = rekey._stale_rows(connection, place, None)
+        (read,) = key_rotation._stale_rows(connection, place, None)
     session.execute(update(Person).where(Person.id == person.id).values(mobile="13900000000", id_number=person.id_number))
     session.commit()
     with house.engine.begin() as connection:
-        assert rekey._renewed(connection, place, read, rekey.Done()) == 0
+        assert key_rotation._renewed(connection, place, read, key_rotation.Done()) == 0
     with Session(house.engine) as fresh:
         assert fresh.scalars(select(Person.mobile)).one() == "13900000000"
 
@@ -181,11 +182,11 @@ def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(house, session, k
     for thread in threads:
         thread.start()
     write_keys(keys_file, NEXT)
-    done = rekey.rekey(house.engine, store, SILENT)
+    done = key_rotation.rekey(house.engine, store, SILENT)
     stop.set()
     for thread in threads:
         thread.join()
-    rekey.rekey(house.engine, store, SILENT)
+    key_rotation.rekey(house.engine, store, SILENT)
     engine.dispose()
     assert faults == []
     assert done.unopened == []
@@ -197,14 +198,14 @@ def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(house, session, k
 
 def test_secrets_exchanged_between_rows_are_found(house, session, keys_file):
     first, second = crowd(session, 2)
-    assert list(rekey.faults(house.engine)) == []
-    place = next(one for one in rekey.places() if one.name == "person")
+    assert list(key_rotation.faults(house.engine)) == []
+    place = next(one for one in key_rotation.places() if one.name == "person")
     (key,), sealed = place.keys, place.table.c.id_number
     with house.engine.begin() as connection:
         raw = {one: connection.execute(select(sealed).where(key == one)).scalar_one() for one in (first.id, second.id)}
         connection.execute(update(place.table).where(key == first.id).values(id_number=raw[second.id]))
         connection.execute(update(place.table).where(key == second.id).values(id_number=raw[first.id]))
-    found = list(rekey.faults(house.engine))
+    found = list(key_rotation.faults(house.engine))
     assert [one.partition(":")[0] for one in found] == [f"person {one.id} id_number" for one in (first, second)]
     assert all("index" in one for one in found)
 
@@ -217,7 +218,7 @@ def test_a_secret_moved_to_another_column_or_table_does_not_open(house, session,
     for column in (Person.mobile, Enterprise.contact_mobile):
         with pytest.raises(UNOPENED), Session(house.engine) as fresh:
             fresh.scalars(select(column)).all()
-    found = [one.partition(":")[0] for one in rekey.faults(house.engine)]
+    found = [one.partition(":")[0] for one in key_rotation.faults(house.engine)]
     assert f"person {person.id} mobile" in found
     assert any(one.startswith("enterprise") for one in found)
 
@@ -227,10 +228,10 @@ def test_what_does_not_open_is_named_and_left_as_it_was(house, session, keys_fil
     with house.engine.begin() as connection:
         connection.execute(text("UPDATE person SET mobile = id_number WHERE id = (SELECT min(id) FROM person)"))
     write_keys(keys_file, NEXT)
-    done = rekey.rekey(house.engine, store, SILENT)
+    done = key_rotation.rekey(house.engine, store, SILENT)
     assert len(done.unopened) == 1
     assert done.unopened[0].endswith("mobile")
-    assert rekey.in_use(house.engine, store)[1] == 1
+    assert key_rotation.in_use(house.engine, store)[1] == 1
 
 
 def test_another_key_of_the_index_finds_the_same_people(house, session, keys_file):
@@ -239,7 +240,7 @@ def test_another_key_of_the_index_finds_the_same_people(house, session, keys_fil
     session.commit()
     ring, turned = Keyring(), replace(KEYS, index=b"j" * 32, lasting=KEYS.index)
     ring.unlock(*turned.ring)
-    assert rekey.reindex(house.engine, ring) == 6
+    assert key_rotation.reindex(house.engine, ring) == 6
     with Session(house.engine) as fresh:
         assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[0].id_number)).all() == []
     steady = keyring.lasting_digest("0/0/0", "status_list")
@@ -247,7 +248,7 @@ def test_another_key_of_the_index_finds_the_same_people(house, session, keys_fil
     with Session(house.engine) as fresh:
         assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[0].id_number)).all() == [people[0].id]
         assert fresh.scalars(select(LegacyRecord.row_id).where(LegacyRecord.key == "x")).all() == [1]
-    assert list(rekey.faults(house.engine)) == []
+    assert list(key_rotation.faults(house.engine)) == []
     assert keyring.lasting_digest("0/0/0", "status_list") == steady  # positions of the status list never move
 
 
@@ -290,7 +291,7 @@ def test_objects_are_put_under_the_newest_key_and_open_ones_are_closed(house, se
     assert store.read(plain) == b"lay open"
     assert (store.key_of(sealed), store.key_of(plain)) == (1, None)
     write_keys(keys_file, NEXT)
-    assert rekey.rekey(house.engine, store, SILENT).objects == 2
+    assert key_rotation.rekey(house.engine, store, SILENT).objects == 2
     assert {store.key_of(one) for one in (sealed, plain)} == {2}
     assert (store.read(sealed), store.read(plain)) == (b"sealed before", b"lay open")
     assert store.path(plain).stat().st_mtime == 1_700_000_000  # its age counts for the sweeper

@@ -22,8 +22,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.files.storage import Store
-from app.models import Application, Paper, Qualification
-from app.records import Entry
+from app.models import Application, Entry, Paper, Qualification
 from tests import make
 from tests.test_attachments import picture
 

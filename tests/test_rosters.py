@@ -11,8 +11,7 @@ from app.core.vocabulary import (
     TechnicalTitle,
 )
 from app.files.spreadsheets import SheetRefused, read, write
-from app.models import Person
-from app.records import Entry
+from app.models import Entry, Person
 from app.rosters import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked, read_people, roster_sheet
 from app.scope import NOBODY
 from tests import make

@@ -31,7 +31,7 @@ from app.core.errors import (
 )
 from app.core.i18n import FOLDER
 from app.core.vocabulary import PassSource, State
-from app.db import Moment, Word
+from app.db.session import Moment, Word
 from app.forms import (
     ChoiceField,
     CreditCodeField,

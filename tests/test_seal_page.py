@@ -16,9 +16,8 @@ from app.core.crypto.seal_provider import Suite
 from app.core.office import Office
 from app.core.vocabulary import CertificateStatus
 from app.files.storage import Store
-from app.models import CertificateVersion
+from app.models import CertificateVersion, Entry
 from app.public import LARGEST_PAPER
-from app.records import Entry
 from tests.seals import embedded
 from tests.test_certificate_document import FACE
 from tests.test_drawing import issued

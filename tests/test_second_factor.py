@@ -20,12 +20,10 @@ from app.core.vocabulary import (
     SecondFactor,
     Way,
 )
-from app.db import db
-from app.gatebook import Challenge, Visit
+from app.db.session import db
 from app.login import second
 from app.login.admit import NotAdmitted, Proof, admit
-from app.models import Account
-from app.records import Entry, Parameter
+from app.models import Account, Challenge, Entry, Parameter, Visit
 from tests import make
 from tests.gatehouse import PASSWORD, account, copied_cookie, is_inside, sign_in, token
 

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from app.core.clock import now
 from app.core.vocabulary import MessageState, Role
 from app.messages import Owed, owe
-from app.records import Message
+from app.models import Message
 from tests import make
 from tests.count import queries
 

@@ -25,14 +25,19 @@ from app.core.vocabulary import (
     Way,
 )
 from app.files import captcha_image
-from app.gatebook import Challenge
 from app.gateways import gateway_of
 from app.login import picture
 from app.login.admit import NotAdmitted, Proof, admit
 from app.login.roles import ANONYMOUS
 from app.messages import CODE_MARK, deliver
-from app.models import Account
-from app.records import Bucket, Entry, Message, Parameter
+from app.models import (
+    Account,
+    Bucket,
+    Challenge,
+    Entry,
+    Message,
+    Parameter,
+)
 from tests.count import queries
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.make import NOON

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from app import create_app, desk, threshold
 from app.core.settings import AGENT
 from app.core.vocabulary import Deed, Role
-from app.db import db, reading
-from app.records import Bucket, Entry
+from app.db.session import db, reading
+from app.models import Bucket, Entry
 from tests.make import NOON, TODAY
 
 ON_SQLITE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # where no statement is what is tested

@@ -7,9 +7,8 @@ from sqlalchemy.orm import Session
 
 from app import throttle
 from app.core.errors import TooMany
-from app.db import reading
-from app.models import Region
-from app.records import Bucket
+from app.db.session import reading
+from app.models import Bucket, Region
 from tests.make import NOON
 
 QUARTER = timedelta(minutes=15)

@@ -79,7 +79,7 @@ CHINESE_ALLOWED = {
     "app/core/settings.py": "the province's own names and sentences, each a setting",
     "app/core/regions.py": "names of places",
     "app/core/identifiers.py": "characters that occur in names",
-    "app/numbers.py": "the form of certificate numbers",
+    "app/db/sequences.py": "the form of certificate numbers",
     "app/demo/__init__.py": "people and firms that do not exist",
     "app/demo/cast.py": "as __init__.py",
     "app/phone.py": "a firm that does not exist",

@@ -14,9 +14,7 @@ from sqlalchemy import select, update
 
 from app.core.clock import now
 from app.core.vocabulary import ChallengeKind, Deed, Role
-from app.gatebook import Challenge, Identity
-from app.models import Account
-from app.records import Entry, Parameter
+from app.models import Account, Challenge, Entry, Identity, Parameter
 from app.ukey import keeping, proof, trust
 from tests.certs import YEAR, issued
 from tests.gatehouse import quickly_hashed

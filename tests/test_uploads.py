@@ -12,8 +12,7 @@ from app.core.settings import Settings
 from app.core.vocabulary import Role
 from app.files.inspect import FileRefused, inspect
 from app.files.spreadsheets import Limits, SheetRefused, read
-from app.models import Paper
-from app.records import LegacyImport
+from app.models import LegacyImport, Paper
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.test_sheets import TABLE

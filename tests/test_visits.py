@@ -18,12 +18,10 @@ from app.core.vocabulary import (
     Role,
     Way,
 )
-from app.db import reading
-from app.gatebook import Visit
+from app.db.session import reading
 from app.login import sessions
 from app.login.password import guess_key
-from app.models import Account, Enterprise
-from app.records import Entry, Parameter
+from app.models import Account, Enterprise, Entry, Parameter, Visit
 from tests import make
 from tests.gatehouse import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 

@@ -20,18 +20,18 @@ from huey import PostgresHuey
 from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.orm import Session
 
-from app import schema, worker
+from app import worker
 from app.certificates import printing
 from app.core import clock
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.settings import BadSetting
 from app.core.vocabulary import JobState, MessageState
+from app.db import migrate
 from app.files.storage import Store
 from app.gateways import HttpGateway
 from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.messages import CODE_MARK, ConsoleGateway, Owed, owe
-from app.models import CertificateVersion, Paper
-from app.records import Job, Message, Worker
+from app.models import CertificateVersion, Job, Message, Paper, Worker
 from app.worker import HANDS, Foreman, queue
 from tests.carrier import carrier
 from tests.conftest import KEYS, keep_code_keys
@@ -77,7 +77,7 @@ def home(place, house, session, monkeypatch):
 def empty(place) -> Iterator[Session]:
     """A session in that empty database: what concerns processes only need not be shown on every kind."""
     engine = create_engine(os.environ["DATABASE_URL"])
-    schema.bring_to(engine)
+    migrate.bring_to(engine)
     with Session(engine) as session:
         yield session
     engine.dispose()

@@ -21,8 +21,7 @@ from app.core.vocabulary import (
     Stage,
     State,
 )
-from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Step
-from app.records import Message, PublicNotice
+from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Message, PublicNotice, Step
 from app.workflow import ACTORS, MOVES, Move, carry_out, flaws, plan
 from tests import make
 from tests.count import queries

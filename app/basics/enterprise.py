@@ -17,7 +17,7 @@ from app.attachments import current
 from app.business_licence.tickets import name_differs
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import PaperKind
-from app.db import db
+from app.db.session import db
 from app.forms import HouseForm, MobileField, NameField, TextField, TextLength, Uploaded
 from app.models import Enterprise, Paper, Person, Qualification
 from app.parties import keep_enterprise

@@ -12,7 +12,7 @@ from flask_appbuilder.security.decorators import has_access
 from werkzeug.wrappers import Response
 
 from app import attachments, desk
-from app.db import db
+from app.db.session import db
 from app.files.images import thumbnail
 from app.models import Paper
 from app.scope import OFFICERS

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 from werkzeug.wrappers import Response
 
-from app import audit, desk, parties
+from app import desk, parties
 from app.attachments import current
 from app.core.errors import HouseError
 from app.core.identifiers import fold, mask_birth_date
@@ -28,7 +28,8 @@ from app.core.vocabulary import (
     TechnicalTitle,
 )
 from app.corrections import ITEMS
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.forms import HouseForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
 from app.models import Application, Certificate, Paper, Person
 from app.scans import (

@@ -14,7 +14,7 @@ from app import desk
 from app.attachments import current
 from app.basics.enterprise import scans_of
 from app.core.vocabulary import PaperKind
-from app.db import db
+from app.db.session import db
 from app.forms import DayField, HouseForm, Required, TextField, TextLength, Uploaded
 from app.models import Qualification
 from app.parties import keep_qualification, strike_off

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.core.errors import HouseError, Stale
-from app.db import db
+from app.db.session import db
 from app.forms import HouseForm, UploadField
 from app.rosters import ROSTER_COLUMNS, RosterPreview, import_people, masked, read_people, roster_sheet
 

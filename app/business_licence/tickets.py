@@ -27,8 +27,7 @@ from app.core.vocabulary import (
     Role,
     TicketState,
 )
-from app.gatebook import Challenge
-from app.models import Account, Enterprise
+from app.models import Account, Challenge, Enterprise
 
 KIND = ChallengeKind.LICENCE
 NEW, SCANNED, CONFIRMED = ChallengeState.NEW, ChallengeState.SCANNED, ChallengeState.CONFIRMED

@@ -33,7 +33,7 @@ from app.core.crypto.seal_provider import Suite
 from app.core.errors import NotFound
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CertificateStatus, Deed, State
-from app.db import db
+from app.db.session import db
 from app.facts import Facts, of_applications
 from app.models import Application, Certificate, CertificateVersion
 from app.scope import must_reach

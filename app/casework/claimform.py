@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
 
-from app import audit, desk, filings, throttle
+from app import desk, filings, throttle
 from app.attachments import attach, current, discard
 from app.casework.claims import LISTS
 from app.casework.filing import (
@@ -52,7 +52,8 @@ from app.core.vocabulary import (
     ReplacementReason,
 )
 from app.corrections import ITEMS
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.facts import Facts, of_applications, of_candidates, of_certificates
 from app.files.inspect import FileRefused
 from app.filings import Candidate

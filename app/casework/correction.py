@@ -32,7 +32,7 @@ from app.core.vocabulary import (
     PaperKind,
 )
 from app.corrections import Mark
-from app.db import db
+from app.db.session import db
 from app.facts import Facts, of_applications
 from app.files.inspect import FileRefused
 from app.forms import (

@@ -29,7 +29,7 @@ from app.core.vocabulary import (
     Term,
     Urgency,
 )
-from app.db import db
+from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region
 from app.overview import Lot

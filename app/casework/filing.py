@@ -33,7 +33,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.corrections import ITEMS
-from app.db import db
+from app.db.session import db
 from app.filings import Candidate, Pick
 from app.forms import HouseForm, Required, TextField
 from app.models import Application, Enterprise, Filing

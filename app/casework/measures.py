@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.core.errors import HouseError, Stale
-from app.db import db
+from app.db.session import db
 from app.forms import HouseForm, UploadField
 from app.measures import Plan, carry_out, listed, plan, result_sheet, template
 from app.models import Certificate

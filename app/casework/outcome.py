@@ -15,7 +15,7 @@ from app import desk
 from app.casework.words import BATCH_VERBS, VERBS
 from app.core.errors import HouseError, Refusal
 from app.core.vocabulary import Action
-from app.db import db
+from app.db.session import db
 from app.models import Application
 from app.places import url_of
 from app.scope import reach

@@ -12,13 +12,14 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from app import audit, desk
+from app import desk
 from app.casework.papers import AT_ONCE, draw_these
 from app.certificates import bundles
 from app.certificates.bundles import KIND, Leaf
 from app.core.errors import HouseError
 from app.core.vocabulary import Deed
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.screens.furniture import safe_next, told_here
 from app.screens.reach import ROW
 from app.screens.screen import door

@@ -19,7 +19,7 @@ from app import desk, jobs
 from app.certificates.drawing import ofd_of, paper_of
 from app.certificates.printing import Progress, progress_of, try_again, undrawn
 from app.core.errors import HouseError
-from app.db import db
+from app.db.session import db
 from app.models import CertificateVersion
 from app.screens import safe_next
 from app.screens.datamodel import as_id

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app import desk
-from app.db import db
+from app.db.session import db
 from app.models import Application
 from app.scope import must_reach
 

@@ -16,7 +16,7 @@ from app.casework.words import REASONS, VERBS
 from app.core.clock import office_day
 from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import Action, State
-from app.db import db
+from app.db.session import db
 from app.models import Application
 from app.screens import Link, Screen, SelInterface, safe_next, shown
 from app.screens.furniture import told_here

@@ -20,7 +20,7 @@ from app.core.vocabulary import (
     Role,
     reason_of,
 )
-from app.db import db
+from app.db.session import db
 from app.forms import ChoiceField, DayField, HouseForm, Required, TickField, WordField
 from app.matters import papers_at_first
 from app.models import PaperRule

@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
-from app import audit, desk
+from app import desk
 from app.casework.checks import checks_of
 from app.casework.claim import claim_of
 from app.casework.marking import asked_marks, corrected_since, marking_of
@@ -43,7 +43,8 @@ from app.core.vocabulary import (
     State,
 )
 from app.corrections import ITEMS, remark_of
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.facts import Facts, of_applications
 from app.models import Application, Step
 from app.originals import ORIGINALS, asks_for_originals, verify_originals

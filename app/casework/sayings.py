@@ -23,7 +23,7 @@ from app.core.vocabulary import (
     TechnicalTitle,
     Term,
 )
-from app.db import db
+from app.db.session import db
 from app.facts import Facts
 from app.models import Application, Paper
 from app.scope import reach

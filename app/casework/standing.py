@@ -20,7 +20,7 @@ from app.certificates.standing import by_number, deeds_open_to, reinstate, revok
 from app.core.crypto.seal_provider import Suite
 from app.core.errors import HouseError, NotFound, Stale
 from app.core.vocabulary import ENDED, CertificateDeed, CertificateStatus
-from app.db import db
+from app.db.session import db
 from app.models import Application, Certificate
 from app.scope import must_reach, reach
 from app.screens import Link, safe_next

@@ -14,16 +14,15 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.clock import office_time
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.office import Office
 from app.core.vocabulary import Deed, JobState
+from app.db import audit
 from app.errands import enqueue
 from app.files.inspect import display_name
 from app.files.storage import FileMissing, Store
-from app.models import Certificate, CertificateVersion
-from app.records import Job
+from app.models import Certificate, CertificateVersion, Job
 from app.scope import Actor, reach
 
 KIND = "bundle"

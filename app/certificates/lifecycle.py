@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from app import numbers
 from app.certificates import statuslist
 from app.certificates.licence import identifier
 from app.core.clock import add_years, office_day
@@ -29,6 +28,7 @@ from app.core.vocabulary import (
     CertificateStatus,
     ReplacementReason,
 )
+from app.db import sequences
 from app.facts import CertificateFacts, Facts
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
 from app.scope import Actor
@@ -209,7 +209,7 @@ def _give_numbers(decision: Decision, cases: Sequence[Facts]) -> dict[int, str]:
     given: dict[int, str] = {}
     for category in sorted(groups):
         ids = groups[category]
-        taken = numbers.certificate_numbers(
+        taken = sequences.certificate_numbers(
             decision.session, decision.office.short_name, category, decision.on.year, len(ids)
         )
         given |= dict(zip(ids, taken, strict=True))

@@ -19,13 +19,12 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import numbers
 from app.core.crypto.encryption import keyring
 from app.core.crypto.signing_keys import CodeKey, PublicKeys, Ring
 from app.core.errors import HouseError
 from app.core.vocabulary import CertificateStatus
-from app.models import Certificate, CertificateEvent, CertificateVersion
-from app.records import Series
+from app.db import sequences
+from app.models import Certificate, CertificateEvent, CertificateVersion, Series
 
 SERIES = "status-list"
 BITS = 2
@@ -57,7 +56,7 @@ class BadList(HouseError):
 
 def places(session: Session, count: int) -> list[int]:
     """Places in the list for ``count`` new prints, in the caller's transaction: each given out once, in no order."""
-    return [_shuffled(n - 1) for n in numbers.take(session, SERIES, count)]
+    return [_shuffled(n - 1) for n in sequences.take(session, SERIES, count)]
 
 
 def _shuffled(n: int) -> int:

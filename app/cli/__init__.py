@@ -26,14 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import (
-    appointments,
-    chain,
-    create_app,
-    messages,
-    rekey,
-    schema,
-)
+from app import appointments, create_app, messages
 from app.cli.diary import add_diary
 from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
@@ -63,7 +56,9 @@ from app.core.vocabulary import (
     Role,
     SecondFactor,
 )
-from app.db import db
+from app.db import key_rotation, migrate
+from app.db.audit import hash_chain
+from app.db.session import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.files.storage import Store
@@ -173,7 +168,7 @@ def init(_chosen: argparse.Namespace) -> None:
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
-            schema.bring_to(db.engine)
+            migrate.bring_to(db.engine)
             begin_chain(db.session())
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
@@ -187,7 +182,7 @@ def init(_chosen: argparse.Namespace) -> None:
 
 def begin_chain(session: Session) -> None:
     """Lines from before the diary had a chain are the beginning of it."""
-    chain.begin(session)
+    hash_chain.begin(session)
     session.commit()
 
 
@@ -400,7 +395,7 @@ def _store_faults(settings: Settings) -> Iterator[str]:
     except SQLAlchemyError as fault:
         yield f"The database does not answer (DATABASE_URL): {str(fault).splitlines()[0]}"
         return
-    if stands != schema.newest():
+    if stands != migrate.newest():
         yield "The database is not up to date: run 'anguan init'."
         return
     if settings.production and _may_rewrite_the_diary(settings):
@@ -417,7 +412,7 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
         db.session.remove()
-        yield from islice(rekey.faults(db.engine), 20)
+        yield from islice(key_rotation.faults(db.engine), 20)
 
 
 def _may_rewrite_the_diary(settings: Settings) -> bool:
@@ -425,7 +420,7 @@ def _may_rewrite_the_diary(settings: Settings) -> bool:
     engine = create_engine(settings.database_url)
     try:
         with engine.connect() as connection:
-            return engine.dialect.name == "postgresql" and schema.may_rewrite_the_diary(connection)
+            return engine.dialect.name == "postgresql" and migrate.may_rewrite_the_diary(connection)
     finally:
         engine.dispose()
 

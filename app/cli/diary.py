@@ -14,14 +14,15 @@ from typing import Any
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import checkpoints, schema
-from app.chain import Break
 from app.cli.house import Command, settings_in_use
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
 from app.core.vocabulary import Fault
-from app.db import only_reading, unlock
+from app.db import migrate
+from app.db.audit import checkpoints
+from app.db.audit.hash_chain import Break
+from app.db.session import only_reading, unlock
 
 BY = "anguan audit"  # who signs in the diary
 SAYS = {
@@ -167,7 +168,7 @@ def grant(chosen: argparse.Namespace) -> None:
     engine = create_engine(settings_in_use().database_url)
     try:
         with engine.begin() as connection:
-            schema.grant(connection, chosen.role)
+            migrate.grant(connection, chosen.role)
     finally:
         engine.dispose()
     print(f"{chosen.role} works with everything, and only reads and adds to the diary. Repeat after each update.")

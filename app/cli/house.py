@@ -10,9 +10,9 @@ from pathlib import Path
 from gunicorn.glogging import Logger as GunicornLog
 from sqlalchemy import create_engine
 
-from app import schema
 from app.core.redaction import MaskingFormatter
 from app.core.settings import BadSetting, Settings, read_settings
+from app.db import migrate
 
 LOG_LINE = "%(asctime)s %(name)s %(levelname)s %(message)s"
 Command = Callable[[argparse.Namespace], int | None]
@@ -31,7 +31,7 @@ def revision(settings: Settings) -> str | None:
     engine = create_engine(settings.database_url)
     try:
         with engine.connect() as connection:
-            return schema.stands_at(connection)
+            return migrate.stands_at(connection)
     finally:
         engine.dispose()
 
@@ -39,7 +39,7 @@ def revision(settings: Settings) -> str | None:
 def settings_in_use(*, mid_rotation: bool = False) -> Settings:
     """The settings, provided the database is where this code wants it."""
     settings = read_settings(mid_rotation=mid_rotation)
-    if revision(settings) != schema.newest():
+    if revision(settings) != migrate.newest():
         raise BadSetting("The database is not up to date. Run 'anguan init' first.")
     return settings
 

@@ -21,7 +21,7 @@ from app.core.crypto import demo_ca, signing_keys
 from app.core.crypto import verify_signature as verdicts
 from app.core.crypto.seal_provider import SealAway, Suite
 from app.core.settings import BadSetting, Settings, read_settings
-from app.db import db
+from app.db.session import db
 from app.gateways import licences_of, seal_of
 from app.parameters import office_of
 

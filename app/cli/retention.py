@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app import jobs, retention
 from app.cli.house import Command, settings_in_use
 from app.core import clock
-from app.db import only_reading, unlock
+from app.db.session import only_reading, unlock
 from app.files.storage import Store
 from app.parameters import office_of
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from app import audit, rekey
 from app.cli.house import Command, alone, settings_in_use
 from app.core import clock
 from app.core.crypto.encryption import Keyring
@@ -22,7 +21,8 @@ from app.core.settings import (
     write_keys,
 )
 from app.core.vocabulary import Deed
-from app.db import unlock
+from app.db import audit, key_rotation
+from app.db.session import unlock
 from app.files.storage import Store
 
 LARGEST = 255  # a key id is one byte
@@ -64,7 +64,7 @@ def _rekey(engine: Engine, store: Store, settings: Settings, *, new: bool) -> in
         keys = replace(keys, data={**keys.data, kid: secrets.token_bytes(32)})
         write_keys(settings.keys_file, keys)
         print(f"Key {kid} encrypts from now on. Put {settings.keys_file} into the backup.")
-    done = rekey.rekey(engine, store, _told)
+    done = key_rotation.rekey(engine, store, _told)
     kid = max(keys.data)
     if done.rows or done.objects or new:
         _note(engine, kid, {"key": kid, "rows": done.rows, "objects": done.objects})
@@ -86,7 +86,7 @@ def _retire(engine: Engine, store: Store, settings: Settings) -> int:
     age = clock.now() - datetime.fromtimestamp(settings.keys_file.stat().st_mtime, UTC)
     if age < SETTLED:
         raise BadSetting("The keys were changed less than an hour ago: something sealed before may not be written down yet.")
-    used = rekey.in_use(engine, store)
+    used = key_rotation.in_use(engine, store)
     still = {kid: used[kid] for kid in old if used.get(kid)}
     if still:
         told = ", ".join(f"{count} under key {kid}" for kid, count in still.items())
@@ -104,7 +104,7 @@ def _index(engine: Engine, settings: Settings) -> int:
     write_keys(settings.keys_file, keys)
     ring = Keyring()
     ring.unlock(keys.index_next, keys.data, keys.lasting)
-    count = rekey.reindex(engine, ring)
+    count = key_rotation.reindex(engine, ring)
     write_keys(settings.keys_file, replace(keys, index=keys.index_next, index_next=b""))
     _note(engine, "index", {"rows": count})
     print(f"{count} rows are found by a new key. Start the house again.")
@@ -113,7 +113,7 @@ def _index(engine: Engine, settings: Settings) -> int:
 
 def _check(engine: Engine) -> int:
     found = 0
-    for fault in rekey.faults(engine):
+    for fault in key_rotation.faults(engine):
         print(f"- {fault}")
         found += 1
     print(f"{found} to look at." if found else "Every secret opens and stands in its own row.")

@@ -13,7 +13,7 @@ from app.cli.house import Command, settings_in_use
 from app.core import clock
 from app.core.clock import office_day
 from app.core.settings import BadSetting, Settings, read_settings
-from app.db import db
+from app.db.session import db
 from app.login.password import find
 from app.ukey import agent, keeping, proof, softkeys, trust
 

@@ -13,7 +13,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.vocabulary import (
     SCORED,
@@ -21,6 +20,7 @@ from app.core.vocabulary import (
     Role,
     SignupState,
 )
+from app.db import audit
 from app.models import ExamNotice, ExamSignup
 from app.scope import Actor, reach
 

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from app.audit import note
 from app.core.clock import office_day
 from app.core.errors import (
     NotFound,
@@ -30,7 +29,8 @@ from app.core.vocabulary import (
     PassSource,
     SignupState,
 )
-from app.db import Word
+from app.db.audit.log import note
+from app.db.session import Word
 from app.exams.holding import as_exam_clerk, hold_one, sound, tell_diary
 from app.files.spreadsheets import (
     CellError,

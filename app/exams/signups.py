@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from app import numbers
 from app.core.clock import add_months, office_day, office_time
 from app.core.errors import (
     NotFound,
@@ -33,6 +32,7 @@ from app.core.vocabulary import (
     Role,
     SignupState,
 )
+from app.db import sequences
 from app.exams.holding import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
 from app.facts import Facts, of_candidates
 from app.models import Enterprise, ExamNotice, ExamSignup, Person
@@ -168,7 +168,7 @@ def _put_on_list(
     at: datetime,
 ) -> list[ExamSignup]:
     """In bulk: on SQLite the session itself would write row by row."""
-    given = numbers.daily(session, enterprise.region_code, "BM", office_day(at), len(wanted))
+    given = sequences.daily(session, enterprise.region_code, "BM", office_day(at), len(wanted))
     common = {
         "notice_id": notice_id,
         "enterprise_id": enterprise.id,

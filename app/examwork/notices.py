@@ -22,7 +22,7 @@ from app.core.vocabulary import (
     Role,
     SignupState,
 )
-from app.db import db
+from app.db.session import db
 from app.examwork import signing
 from app.examwork.reach import Counts, counts_of
 from app.examwork.words import codes, long_day, window

@@ -12,7 +12,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from app.core.errors import HouseError, Refusal
-from app.db import db
+from app.db.session import db
 from app.exams import Outcome
 from app.places import url_of
 from app.screens import safe_next

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from app import desk
 from app.core.errors import NotFound
 from app.core.vocabulary import SignupState
-from app.db import db
+from app.db.session import db
 from app.models import ExamNotice, ExamSignup
 from app.scope import reach
 from app.screens.datamodel import as_id

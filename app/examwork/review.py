@@ -18,7 +18,7 @@ from app import attachments, desk, exams
 from app.core.errors import HouseError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, PaperKind, SignupState
-from app.db import db
+from app.db.session import db
 from app.exams import SIGNUP_PAPERS, Outcome
 from app.examwork.outcome import carry
 from app.examwork.reach import notice_box

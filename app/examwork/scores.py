@@ -24,7 +24,7 @@ from app.core.errors import (
     Stale,
 )
 from app.core.vocabulary import SCORED, Role, SignupState
-from app.db import db
+from app.db.session import db
 from app.exams import ScorePreview
 from app.examwork.notices import XLSX
 from app.examwork.outcome import gaps_of

@@ -21,7 +21,7 @@ from app.core.vocabulary import (
     Role,
     SignupState,
 )
-from app.db import db
+from app.db.session import db
 from app.exams import Candidate
 from app.exams.holding import free_places
 from app.examwork.outcome import Gap, done, gaps_of

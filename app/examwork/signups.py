@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from app import desk, exams
 from app.core.vocabulary import SCORED, SignupState
-from app.db import db
+from app.db.session import db
 from app.examwork.outcome import carry
 from app.examwork.reach import notice_box
 from app.examwork.words import points

@@ -11,7 +11,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app import numbers
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -27,6 +26,7 @@ from app.core.vocabulary import (
     Role,
     State,
 )
+from app.db import sequences
 from app.facts import Facts
 from app.models import Application, Filing, Paper
 from app.scope import Actor
@@ -61,7 +61,7 @@ def open_filing(
     session: Session, matter: MatterKind, handled_by: tuple[str, str], actor: Actor, *, at: datetime, office: Office
 ) -> Filing:
     filing = Filing(
-        number=numbers.daily(session, office.region_code, "SB", office_day(at))[0],
+        number=sequences.daily(session, office.region_code, "SB", office_day(at))[0],
         matter=matter,
         enterprise_id=filer(actor),
         handler_name=handled_by[0],
@@ -83,7 +83,7 @@ def add_applications(
     office: Office,
 ) -> None:
     """One draft for each case; ``details`` by certificate id."""
-    given = numbers.daily(session, office.region_code, "AG", office_day(at), len(cases)) if cases else []
+    given = sequences.daily(session, office.region_code, "AG", office_day(at), len(cases)) if cases else []
     for case, number in zip(cases, given, strict=True):
         session.add(
             Application(

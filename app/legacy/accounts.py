@@ -12,10 +12,10 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.identifiers import fold_user_name
 from app.core.vocabulary import AccountSource, LegacyKind, Role
 from app.core.vocabulary import Deed as DiaryDeed
+from app.db import audit
 from app.files.spreadsheets import Line
 from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict
 from app.legacy.parties import Firm, Refused

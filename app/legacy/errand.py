@@ -13,18 +13,17 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, numbers
 from app.core.clock import office_day
 from app.core.errors import NotFound
 from app.core.vocabulary import Deed as DiaryDeed
 from app.core.vocabulary import LegacyOutcome, LegacyPhase
-from app.db import only_reading
+from app.db import audit, sequences
+from app.db.session import only_reading
 from app.files.spreadsheets import Line, SheetRefused
 from app.files.storage import Store
 from app.legacy.imports import Outcomes, Sheet, Told, opened, report
 from app.legacy.ledger import Deed, Ledger, Verdict
-from app.models import Region
-from app.records import LegacyChunk, LegacyImport
+from app.models import LegacyChunk, LegacyImport, Region
 
 CHUNK = 500  # rows to a transaction
 PATIENCE = 3  # somebody else may put one of these people on the books at the same moment
@@ -85,7 +84,7 @@ def _write_chunk(means: Means, sheet: Sheet, ledger: Ledger, deed: Deed, done: i
     """One transaction: look, write, and note down what came of each row. How many rows are done then."""
     lines = sheet.lines[done : done + CHUNK]
     with means.sessions.begin() as session:
-        numbers.take(session, SERIES)  # on PostgreSQL, others wait here; SQLite has one writer anyway
+        sequences.take(session, SERIES)  # on PostgreSQL, others wait here; SQLite has one writer anyway
         here = session.scalar(select(LegacyImport.done).where(LegacyImport.id == deed.import_id))
         if here != done:  # another worker has been here
             return int(here or 0)

@@ -11,15 +11,14 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.errors import Stale
 from app.core.vocabulary import Deed, LegacyKind, Role
-from app.db import only_reading
+from app.db import audit
+from app.db.session import only_reading
 from app.files.spreadsheets import Column, write
 from app.files.storage import Store
 from app.legacy.errand import Means
-from app.models import Account, Enterprise
-from app.records import LegacyImport, LegacyRecord
+from app.models import Account, Enterprise, LegacyImport, LegacyRecord
 from app.scope import Actor
 
 COLUMNS = (

@@ -14,7 +14,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -24,6 +23,7 @@ from app.core.vocabulary import (
     LegacyPhase,
     Role,
 )
+from app.db import audit
 from app.files.spreadsheets import (
     CellError,
     Column,
@@ -40,7 +40,7 @@ from app.legacy.certificates import Certificates
 from app.legacy.columns import COLUMNS
 from app.legacy.ledger import Ledger
 from app.legacy.passes import Passes
-from app.records import LegacyChunk, LegacyImport
+from app.models import LegacyChunk, LegacyImport
 from app.scope import Actor
 
 MIB = 1024 * 1024

@@ -19,7 +19,7 @@ from app.core.vocabulary import LegacyKind, LegacyOutcome
 from app.files.spreadsheets import Line
 from app.legacy.columns import title_of
 from app.legacy.parties import Firm, Human, Parties, Refused
-from app.records import LegacyRecord
+from app.models import LegacyRecord
 
 Plain = dict[str, Any]  # column key -> a value as JSON holds it
 ADDED, UPDATED, UNCHANGED, REFUSED = LegacyOutcome

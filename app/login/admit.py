@@ -17,12 +17,7 @@ from flask_login import login_user, logout_user
 from sqlalchemy import delete, event, inspect, select
 from sqlalchemy.orm import InstanceState, Session
 
-from app import (
-    audit,
-    challenges,
-    desk,
-    visits,
-)
+from app import challenges, desk, visits
 from app.appointments import conflict, roles_of
 from app.core import clock
 from app.core.clock import office_day, office_time
@@ -36,9 +31,9 @@ from app.core.vocabulary import (
     Role,
     Way,
 )
-from app.gatebook import PastPassword
+from app.db import audit
 from app.login import policy, presession
-from app.models import Account, Enterprise
+from app.models import Account, Enterprise, PastPassword
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
 KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session

@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import audit, challenges, desk, throttle
+from app import challenges, desk, throttle
 from app.core.errors import HouseError, NotFound, TooMany
 from app.core.vocabulary import (
     ChallengeKind,
@@ -26,7 +26,8 @@ from app.core.vocabulary import (
     Deed,
     Way,
 )
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.login import presession
 from app.login.admit import Proof, admit
 from app.login.security import landing

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from app import desk
 from app.core.errors import HouseError, TooMany
 from app.core.vocabulary import ChallengeKind, Way
-from app.db import db
+from app.db.session import db
 from app.login.certificate import connects, give_out, note_failure, proved
 from app.login.second import NothingOwed, SecondWay, ower, shown
 from app.login.security import landing

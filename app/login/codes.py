@@ -22,10 +22,9 @@ from app.core.errors import (
 from app.core.identifiers import fold
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState
-from app.gatebook import Challenge
 from app.login.admit import OPERATES, NotAdmitted, reads_only
 from app.messages import CODES, owe_code
-from app.models import Account
+from app.models import Account, Challenge
 from app.throttle import DAY
 
 LASTS = timedelta(minutes=5)

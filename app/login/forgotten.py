@@ -13,7 +13,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
-from app import audit, challenges, desk, messages, throttle
+from app import (
+    challenges,
+    desk,
+    messages,
+    throttle,
+)
 from app.appointments import roles_of
 from app.core.clock import office_time
 from app.core.errors import HouseError, Stale
@@ -23,14 +28,14 @@ from app.core.vocabulary import (
     ChallengeState,
     Deed,
 )
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
-from app.gatebook import Challenge
 from app.login import codes, password, picture, presession
 from app.login.admit import objections
 from app.login.security import had_before, judge, landing, set_password
 from app.login.sms import SmsForm, at_their_fields, code_parts, send_code, with_patience
-from app.models import Account
+from app.models import Account, Challenge
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED

@@ -23,12 +23,11 @@ from app.core.vocabulary import (
     IdentityKind,
     Role,
 )
-from app.db import db
+from app.db.session import db
 from app.forms import HouseForm, Required, TextField, UploadField
-from app.gatebook import Identity
 from app.login import password
 from app.login.certificate import connects, give_out, proved, trust
-from app.models import Account
+from app.models import Account, Identity
 from app.screens import Screen, SelInterface
 from app.screens.datamodel import as_id
 from app.screens.screen import door

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from app import audit, desk, throttle
+from app import desk, throttle
 from app.business_licence import tickets
 from app.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
 from app.business_licence.provider import LicenceProvider, LicencesAway, Ticket
@@ -37,12 +37,12 @@ from app.core.vocabulary import (
     TicketState,
     Way,
 )
-from app.db import db
-from app.gatebook import Challenge
+from app.db import audit
+from app.db.session import db
 from app.login import presession
 from app.login.admit import NotAdmitted, Proof, admit, objections_of
 from app.login.security import landing
-from app.models import Account, Enterprise
+from app.models import Account, Challenge, Enterprise
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from app.core.crypto.encryption import UNOPENED, keyring
 from app.core.errors import HouseError, NotFound
 from app.core.identifiers import fold
 from app.core.vocabulary import ChallengeKind
-from app.db import db
+from app.db.session import db
 from app.files import captcha_image
 from app.forms import HouseForm, TextField, TextLength
 from app.login import presession

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import audit, challenges, desk, visits
+from app import challenges, desk, visits
 from app.core.errors import NotAllowed
 from app.core.vocabulary import (
     ChallengeKind,
@@ -26,11 +26,11 @@ from app.core.vocabulary import (
     Deed,
     Way,
 )
-from app.db import db
-from app.gatebook import Challenge
+from app.db import audit
+from app.db.session import db
 from app.login import presession
 from app.login.admit import Proof, let_in, password_mark
-from app.models import Account
+from app.models import Account, Challenge
 from app.screens.shelter import own_page
 
 

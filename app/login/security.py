@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import audit, desk, visits
+from app import desk, visits
 from app.core.errors import HouseError, NotAllowed, TooMany
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -28,7 +28,8 @@ from app.core.vocabulary import (
     PasswordProfile,
     Way,
 )
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.login import password, policy, presession
 from app.login.admit import KEY, NotAdmitted, admit, end_session, lately, open_session

@@ -10,10 +10,11 @@ from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import audit, desk, visits
+from app import desk, visits
 from app.core.errors import NotFound
 from app.core.vocabulary import Deed, Ending
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.screens.reach import ROW
 
 # What a browser calls itself, in the order in which one hides behind another.

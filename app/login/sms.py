@@ -13,11 +13,12 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import audit, desk
+from app import desk
 from app.core.errors import HouseError, TooMany
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Deed, Way
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.forms import HouseForm, MobileField, Required, TextField, TextLength
 from app.login import codes, picture, presession, second
 from app.login.admit import NotAdmitted, Proof, admit

@@ -6,9 +6,10 @@ Law: whose account it is to do so, ``appointments.may_reset`` says; each deed st
 from flask import flash
 from flask_babel import gettext
 
-from app import audit, desk, throttle, visits
+from app import desk, throttle, visits
 from app.core.vocabulary import Deed, Ending
-from app.db import db
+from app.db import audit
+from app.db.session import db
 from app.login.password import guess_key, one_time_password
 from app.login.security import set_password
 from app.models import Account

@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from app.core.errors import HouseError, TooMany
-from app.db import db
+from app.db.session import db
 from app.forms import control
 from app.places import url_of
 from app.screens import refusals, shelter

@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, ColumnElement, Date, DateTime, Integer, String
 from werkzeug.datastructures import MultiDict
 
 from app.core.clock import OFFICE_ZONE
-from app.db import Moment, Word, Words
+from app.db.session import Moment, Word, Words
 from app.screens.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
 from app.screens.shelter import heard, sheltered
 

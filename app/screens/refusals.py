@@ -5,11 +5,12 @@ import logging
 from flask import current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import audit, desk, throttle
+from app import desk, throttle
 from app.core.errors import TooMany
 from app.core.redaction import without_numbers
 from app.core.vocabulary import Deed
-from app.db import db, reading
+from app.db import audit
+from app.db.session import db, reading
 
 KEPT = (403, 404)
 AN_HOUR = 60  # lines for one account: whoever tries every number must not fill the diary

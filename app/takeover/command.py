@@ -23,7 +23,7 @@ from app.core.vocabulary import (
     Role,
 )
 from app.files.storage import Store
-from app.records import LegacyImport
+from app.models import LegacyImport
 from app.scope import Actor
 
 BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))

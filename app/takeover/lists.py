@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, select
 from app import desk
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import LegacyKind, PassSource
-from app.models import Certificate, ExamPass, Person
-from app.records import LegacyRecord
+from app.models import Certificate, ExamPass, LegacyRecord, Person
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.query import contains
 from app.screens.reach import WithinReach

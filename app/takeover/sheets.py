@@ -24,9 +24,9 @@ from app.core.vocabulary import (
     LegacyPhase,
     Role,
 )
-from app.db import db
+from app.db.session import db
 from app.forms import MEGABYTE, HouseForm, UploadField
-from app.records import Job, LegacyImport
+from app.models import Job, LegacyImport
 from app.screens.reach import ROW
 from app.screens.screen import door
 

@@ -14,8 +14,7 @@ from app import visits
 from app.core.clock import office_day
 from app.core.errors import HouseError
 from app.core.vocabulary import Ending, IdentityKind
-from app.gatebook import Identity
-from app.models import Account
+from app.models import Account, Identity
 from app.ukey.proof import CertIdentity, NotProved
 
 SOON = timedelta(days=30)  # a certificate that runs out within so long is worth a word

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.cli import fill_regions
 from app.core import clock
-from app.db import db
+from app.db.session import db
 from app.demo import fill
 from tests.browser.watch import Watch
 from tests.conftest import House

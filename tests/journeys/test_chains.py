@@ -28,8 +28,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.files.storage import Store
-from app.models import Application, ExamNotice, ExamPass, ExamSignup, Person, Step
-from app.records import Message, PublicNotice
+from app.models import Application, ExamNotice, ExamPass, ExamSignup, Message, Person, PublicNotice, Step
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 
 from app.core.errors import HouseError
 
-FOLDER = Path(__file__).parent.parent / "migrations"
+FOLDER = Path(__file__).parents[2] / "migrations"
 LOCK = 0x616E6775616E  # "anguan"
 DIARY = ("entry", "link", "checkpoint")  # only added to
 

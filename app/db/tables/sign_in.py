@@ -1,8 +1,4 @@
-"""What the gate writes down: by what else an account is known, what is being proved just now, who is inside, old passwords.
-
-Law: as in ``models``. Nothing in here opens anything by itself: secrets are kept as digests, and what is used once is used
-up by one conditional UPDATE (``challenges``, ``visits``).
-"""
+"""What sign-in writes down: external identities, challenges, sessions, past passwords."""
 
 from __future__ import annotations
 
@@ -13,7 +9,6 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.constraints import word_check
 from app.core.vocabulary import (
     ChallengeKind,
     ChallengeState,
@@ -21,8 +16,9 @@ from app.core.vocabulary import (
     IdentityKind,
     Way,
 )
-from app.db import Moment, SecretRecord, Word
-from app.models import Account
+from app.db.constraints import word_check
+from app.db.session import Moment, SecretRecord, Word
+from app.db.tables.parties import Account
 
 
 class Identity(Model):

@@ -15,13 +15,17 @@ from sqlalchemy import Engine, LargeBinary, Table, column, func, or_, select, ta
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeDecorator
 
-from app import gatebook, models, records
 from app.core.crypto.encryption import UNOPENED, Keyring, keyring
-from app.db import BlindIndex, Secret, SecretRecord, apart
+from app.db import tables
+from app.db.session import (
+    BlindIndex,
+    Secret,
+    SecretRecord,
+    apart,
+)
 from app.files.storage import FileMissing, Store
 
-ROOMS = (gatebook, models, records)  # where tables are declared; imported, so that none is missing
-TABLES = models.Person.metadata
+TABLES = tables.parties.Person.metadata
 SLICE = 500  # rows in one transaction
 PASSES = 5  # over a table: rows that others held, or wrote under the old key meanwhile, are met again
 

@@ -16,14 +16,20 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import audit, chain
-from app.chain import Break, Head, Line
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.signing_keys import ring, vouched
 from app.core.errors import HouseError
 from app.core.vocabulary import Deed, Fault
-from app.db import only_reading
-from app.records import Checkpoint, Entry, Inspection, Link
+from app.db import audit
+from app.db.audit import hash_chain
+from app.db.audit.hash_chain import Break, Head, Line
+from app.db.session import only_reading
+from app.db.tables.audit import (
+    Checkpoint,
+    Entry,
+    Inspection,
+    Link,
+)
 
 KEPT = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
 FORM = "anguan diary 1"
@@ -74,11 +80,11 @@ def make(session: Session, *, at: datetime, first: int = 0) -> Checkpoint | None
 
     ``DiaryFault`` where it is shorter than it was: a signature must not make a cut good.
     """
-    last, head = newest(session), chain.head(session)
+    last, head = newest(session), hash_chain.head(session)
     if last is not None and head.seq < last.seq:
         raise DiaryFault(_("The diary ends before its last checkpoint (line %(seq)s): its end was cut off.", seq=last.seq))
     first = first or (last.first if last else 1)
-    if head == chain.START or (last is not None and (last.seq, last.first) == (head.seq, first)):
+    if head == hash_chain.START or (last is not None and (last.seq, last.first) == (head.seq, first)):
         return None
     key = ring.newest
     plain = Statement(first, head.seq, head.hash, _utc(at))
@@ -95,7 +101,7 @@ def newest(session: Session) -> Checkpoint | None:
 def news(session: Session) -> bool:
     """Whether there are lines that no checkpoint covers."""
     last = newest(session)
-    return chain.head(session).seq > (last.seq if last else 0)
+    return hash_chain.head(session).seq > (last.seq if last else 0)
 
 
 def publish(session: Session, path: Path) -> int:
@@ -168,12 +174,12 @@ def verify(
     forged = sorted(one.seq for one in said if one not in signed)
     breaks = [Break(Fault.FORGED, forged[0], None, forged[0])] if forged else []
     first = max((one.first for one in signed), default=1)
-    before = next((Head(one.seq, one.hash) for one in signed if one.seq == first - 1), chain.START)
+    before = next((Head(one.seq, one.hash) for one in signed if one.seq == first - 1), hash_chain.START)
     if before.seq != first - 1:
         return Found(0, before, Break(Fault.CUT, first - 1, None, first - 1))
     lines, head, broken = _walk(sessions, before, signed, progress)
     with only_reading(), sessions() as session:
-        breaks += filter(None, [broken or chain.outsider(session)])
+        breaks += filter(None, [broken or hash_chain.outsider(session)])
     return Found(lines, head, min(breaks, key=lambda one: one.seq if one.seq is not None else head.seq + 1, default=None))
 
 
@@ -187,10 +193,10 @@ def _walk(
     at, after = before, 0
     while True:
         with only_reading(), sessions() as session:
-            some = chain.links(session, after)
-            for step in chain.follow(some, at):
+            some = hash_chain.links(session, after)
+            for step in hash_chain.follow(some, at):
                 if isinstance(step, Break):
-                    return at.seq - before.seq, at, chain.named(session, step, at)
+                    return at.seq - before.seq, at, hash_chain.named(session, step, at)
                 if told.get(step.seq, {step.hash}) != {step.hash}:
                     return at.seq - before.seq, at, Break(Fault.CUT, step.seq, None, step.seq)
                 at = step
@@ -246,9 +252,9 @@ def _exported(session: Session, first: int, statement: Statement) -> Iterator[Ma
     previous = session.scalar(select(Link.hash).where(Link.seq == after)) or session.scalar(
         select(Checkpoint.hash).where(Checkpoint.seq == after).limit(1)
     )
-    yield {"diary": FORM, "first": first, "last": statement.seq, "previous": previous or chain.BEFORE_THE_FIRST}
+    yield {"diary": FORM, "first": first, "last": statement.seq, "previous": previous or hash_chain.BEFORE_THE_FIRST}
     while after < statement.seq:
-        some = chain.links(session, after, most=min(chain.SOME, statement.seq - after))
+        some = hash_chain.links(session, after, most=min(hash_chain.SOME, statement.seq - after))
         for linked in some:
             if linked.line is None:
                 raise DiaryFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=linked.seq))
@@ -271,14 +277,14 @@ def prune(session: Session, before: date, exported: Iterable[Mapping[str, Any]],
         latest = office_day(at - KEPT)
         raise DiaryFault(_("Lines are kept for %(n)s days: name a day no later than %(day)s.", n=KEPT.days, day=latest))
     first, cut = _cut(session, before)
-    start = Head(first - 1, chain.BEFORE_THE_FIRST)
+    start = Head(first - 1, hash_chain.BEFORE_THE_FIRST)
     if first > 1:
         start = Head(first - 1, session.scalars(select(Checkpoint.hash).where(Checkpoint.seq == first - 1)).first() or "")
     _demand_exported(start, cut, exported)
     audit.note(session, "", Deed.DELETE, Entry, "", {"lines": [first, cut.seq]}, at=at)
     make(session, at=at, first=cut.seq + 1)
-    for start_of in range(first, cut.seq + 1, chain.SOME):
-        some = Link.seq.between(start_of, min(start_of + chain.SOME - 1, cut.seq))
+    for start_of in range(first, cut.seq + 1, hash_chain.SOME):
+        some = Link.seq.between(start_of, min(start_of + hash_chain.SOME - 1, cut.seq))
         gone = list(session.scalars(delete(Link).where(some).returning(Link.entry_id)))
         session.execute(delete(Entry).where(Entry.id.in_(gone)), execution_options={"synchronize_session": False})
     return first, cut.seq
@@ -289,7 +295,7 @@ def _cut(session: Session, before: date) -> tuple[int, Head]:
     last = newest(session)
     first = last.first if last else 1
     later = select(func.min(Link.seq)).join(Entry, Entry.id == Link.entry_id).where(Entry.at >= _midnight(before))
-    bound = session.scalar(later) or chain.head(session).seq  # the last link stays: the next one is made from it
+    bound = session.scalar(later) or hash_chain.head(session).seq  # the last link stays: the next one is made from it
     reached = select(Checkpoint).where(Checkpoint.seq >= first, Checkpoint.seq < bound).order_by(Checkpoint.seq.desc())
     statements = (Statement.of(row) for row in session.scalars(reached))
     cut = next((one for one in statements if one.genuine), None)
@@ -304,7 +310,7 @@ def _demand_exported(start: Head, cut: Head, exported: Iterable[Mapping[str, Any
     for record in exported:
         if record.get("seq") == seq + 1:
             line = Line(*(record.get(name) for name in Line._fields))
-            seq, last = seq + 1, chain.hashed(last, seq + 1, line)
+            seq, last = seq + 1, hash_chain.hashed(last, seq + 1, line)
         if seq == cut.seq:
             break
     if (seq, last) != cut:

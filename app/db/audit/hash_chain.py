@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from app.core.crypto.encryption import keyring
 from app.core.vocabulary import Fault
-from app.records import Entry, Link
+from app.db.tables.audit import Entry, Link
 
 LOCK = 0x616E67756B  # beside schema.LOCK
 BEFORE_THE_FIRST = "0" * 64

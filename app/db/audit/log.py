@@ -16,29 +16,35 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 
-from app import chain
 from app.core import clock
 from app.core.errors import HouseError
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
 from app.core.redaction import without_numbers
 from app.core.vocabulary import Deed, Term
-from app.db import BlindIndex, Secret, SecretRecord
-from app.gatebook import Challenge, Identity, PastPassword, Visit
-from app.models import Account, CertificateEvent, Step
-from app.records import (
-    Bucket,
+from app.db import tables
+from app.db.audit import hash_chain
+from app.db.session import BlindIndex, Secret, SecretRecord
+from app.db.tables.applications import Step
+from app.db.tables.audit import (
     Checkpoint,
     Entry,
     Inspection,
-    LegacyChunk,
-    LegacyRecord,
     Link,
-    Message,
-    Occasion,
+)
+from app.db.tables.certificates import CertificateEvent
+from app.db.tables.legacy import LegacyChunk, LegacyRecord
+from app.db.tables.outbox import Message, Occasion, PublicNotice
+from app.db.tables.parties import Account
+from app.db.tables.settings import (
+    Bucket,
     Parameter,
     PastParameter,
-    PublicNotice,
     Series,
+)
+from app.db.tables.sign_in import (
+    Challenge,
+    PastPassword,
+    Visit,
 )
 
 HOUSE = "the house"
@@ -49,11 +55,10 @@ UNWATCHED = (
     *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter, PastParameter),
     *(LegacyChunk, LegacyRecord, Link, Checkpoint, Inspection, Challenge, Visit, PastPassword),
 )
-ROOMS = {Account.__module__, Entry.__module__, Identity.__module__}
 WATCHED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers
-    if mapper.class_.__module__ in ROOMS and mapper.class_ not in UNWATCHED
+    if mapper.class_.__module__.startswith(tables.__name__) and mapper.class_ not in UNWATCHED
 )
 COLLECTIONS = {Account: ("roles",)}
 SILENT = {
@@ -118,14 +123,14 @@ def _guard_the_diary(session: Session, *_: object) -> None:
 @event.listens_for(Session, "after_flush")
 def _keep_the_diary(session: Session, *_: object) -> None:
     """After the flush, not before: only now have new rows their ids and relations their foreign keys."""
-    chain.remember(session, (thing.id for thing in session.new if isinstance(thing, Entry)))
+    hash_chain.remember(session, (thing.id for thing in session.new if isinstance(thing, Entry)))
     keep(session, list(_lines(session)))
 
 
 def keep(session: Session, lines: Sequence[Mapping[str, Any]]) -> None:
     """Write these lines, for whoever changes rows by statements that the session does not see. The caller commits."""
     if lines:
-        chain.remember(session, session.connection().scalars(insert(Entry).returning(Entry.id), lines))
+        hash_chain.remember(session, session.connection().scalars(insert(Entry).returning(Entry.id), lines))
 
 
 def _lines(session: Session) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The database: session, tables, constraints, migrations, sequences, audit log, rotation of keys."""

@@ -1,0 +1,202 @@
+"""Filings (batches of an enterprise), applications and the steps of each."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from flask_appbuilder import Model
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.identifiers import (
+    mask_mobile,
+)
+from app.db.constraints import (
+    among,
+    of_some_rows,
+    only_one,
+    reason_fits,
+    word_check,
+)
+from app.db.session import (
+    Moment,
+    Secret,
+    SecretRecord,
+    Word,
+)
+
+# Many to a line: one to a line, they would be a page of their own.
+# isort: off
+# fmt: off
+from app.core.vocabulary import (CLOSED, OPEN, UNDER_WAY, Action, Category, MatterKind, ReplacementReason, State,)
+from app.db.tables.certificates import Certificate
+from app.db.tables.parties import Enterprise, Person
+
+# --- cases ----------------------------------------------------------------------------------------
+class Filing(Model):
+    """What an enterprise files in one go, under one handler: several applications of one matter (R71, Q14)."""
+
+    __tablename__ = "filing"
+    __table_args__ = (UniqueConstraint("number", name="uq_filing_number"), word_check("filing", "matter", MatterKind))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(30))
+    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_filing_enterprise"), index=True)
+    handler_name: Mapped[str] = mapped_column(String(50))
+    handler_mobile: Mapped[str] = mapped_column(Secret("filing.handler_mobile"))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_by: Mapped[str] = mapped_column(String(64))
+
+    enterprise: Mapped[Enterprise] = relationship()
+    applications: Mapped[list[Application]] = relationship(back_populates="filing", order_by="Application.id")
+
+    @property
+    def masked_handler_mobile(self) -> str:
+        return mask_mobile(self.handler_mobile)
+
+    def __repr__(self) -> str:
+        return self.number
+
+
+class Application(Model):
+    """One person's request in one matter and category, from draft to decision.
+
+    ``state`` is written by ``workflow.carry_out`` and by nothing else.
+    """
+
+    __tablename__ = "application"
+    __table_args__ = (
+        UniqueConstraint("number", name="uq_application_number"),
+        UniqueConstraint("acceptance_number", name="uq_application_acceptance_number"),
+        word_check("application", "matter", MatterKind),
+        word_check("application", "category", Category),
+        word_check("application", "state", State),
+        CheckConstraint(f"({among('state', CLOSED)}) = (closed_at IS NOT NULL)", name="ck_application_closed_iff_dated"),
+        CheckConstraint(
+            f"state = {State.ABANDONED.value!r} OR (state = {State.DRAFT.value!r}) = (submitted_at IS NULL)",
+            name="ck_application_submitted_iff_dated",
+        ),
+        CheckConstraint("(accepted_at IS NULL) = (acceptance_number IS NULL)", name="ck_application_accepted_iff_numbered"),
+        CheckConstraint(
+            f"state <> {State.APPROVED.value!r} OR certificate_id IS NOT NULL", name="ck_application_approved_has_certificate"
+        ),
+        CheckConstraint(reason_fits(), name="ck_application_reason_fits_matter"),
+        CheckConstraint(
+            "(due_on IS NULL) = (due_from IS NULL) AND (due_on IS NULL) = (due_days IS NULL)",
+            name="ck_application_due_iff_counted",
+        ),
+        CheckConstraint("extended_to IS NULL OR accepted_at IS NOT NULL", name="ck_application_extended_when_accepted"),
+        CheckConstraint(
+            f"(matter = {MatterKind.TRANSFER.value!r}) = (releasing_enterprise_id IS NOT NULL)",
+            name="ck_application_transfer_iff_released",
+        ),
+        CheckConstraint("releasing_enterprise_id <> enterprise_id", name="ck_application_released_by_another"),
+        CheckConstraint(
+            f"matter = {MatterKind.NEW.value!r} OR reason_code = {ReplacementReason.FROM_OTHER_PROVINCE.value!r}"
+            " OR certificate_id IS NOT NULL",
+            name="ck_application_acts_on_a_certificate",
+        ),
+        only_one("uq_application_one_open_per_person_and_category", OPEN, "certificate_id IS NULL", "person_id", "category"),
+        only_one("uq_application_one_under_way_per_certificate", UNDER_WAY, "certificate_id IS NOT NULL", "certificate_id"),
+        only_one(
+            "uq_application_one_open_per_certificate_and_enterprise",
+            OPEN,
+            "certificate_id IS NOT NULL",
+            "certificate_id",
+            "enterprise_id",
+        ),
+        Index("ix_application_queue", "state", "submitted_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(30))
+    filing_id: Mapped[int] = mapped_column(ForeignKey("filing.id", name="fk_application_filing"), index=True)
+    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
+    category: Mapped[Category] = mapped_column(Word(Category))
+    state: Mapped[State] = mapped_column(Word(State), default=State.DRAFT)
+    round: Mapped[int] = mapped_column(default=0, comment="how often it was submitted")
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_application_person"), index=True)
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_application_enterprise"), index=True)
+    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_application_region"), index=True)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    submitted_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    acceptance_number: Mapped[str | None] = mapped_column(String(30))
+    promised_days: Mapped[int | None] = mapped_column(comment="within how many working days the acceptance slip says")
+    promised_on: Mapped[date | None] = mapped_column(comment="and by which day")
+    accepted_at: Mapped[datetime | None] = mapped_column(Moment)
+    due_on: Mapped[date | None] = mapped_column(comment="the day by which the office owes its next step")
+    due_from: Mapped[date | None] = mapped_column(comment="the day on which that clock started; it does not count")
+    due_days: Mapped[int | None] = mapped_column(comment="the clock's working days, an extension included")
+    extended_to: Mapped[date | None] = mapped_column(comment="the later day that the head allowed (行政许可法 art. 42)")
+    closed_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    certificate_id: Mapped[int | None] = mapped_column(
+        ForeignKey("certificate.id", name="fk_application_certificate"),
+        index=True,
+        comment="the certificate acted upon, or the one issued once approved",
+    )
+    reason_code: Mapped[str] = mapped_column(
+        String(30), default="", server_default="", comment="why, where the matter asks; see ``vocabulary.REASONS``"
+    )
+    details: Mapped[dict[str, Any] | None] = mapped_column(
+        SecretRecord("application.details"), comment="what the reason asks for; see ``particulars``"
+    )
+    releasing_enterprise_id: Mapped[int | None] = mapped_column(
+        ForeignKey("enterprise.id", name="fk_application_releasing_enterprise"),
+        index=True,
+        comment="the old enterprise of a transfer, which must agree",
+    )
+    snapshot: Mapped[dict[str, Any] | None] = mapped_column(
+        SecretRecord("application.snapshot"), comment="person, enterprise and papers as they were when submitted"
+    )
+    snapshot_before: Mapped[dict[str, Any] | None] = mapped_column(
+        SecretRecord("application.snapshot_before"), comment="the same, one submission earlier: before and after a correction"
+    )
+
+    filing: Mapped[Filing] = relationship(back_populates="applications")
+    person: Mapped[Person] = relationship()
+    enterprise: Mapped[Enterprise] = relationship(foreign_keys=[enterprise_id])
+    releasing_enterprise: Mapped[Enterprise | None] = relationship(foreign_keys=[releasing_enterprise_id])
+    certificate: Mapped[Certificate | None] = relationship()
+    steps: Mapped[list[Step]] = relationship(back_populates="application", order_by="Step.id")
+
+    @property
+    def asked_for(self) -> str:
+        """What the office said when it gave the application back; nothing otherwise."""
+        given_back = self.state in (State.RETURNED, State.NOT_ACCEPTED) and self.steps
+        return self.steps[-1].reason if given_back else ""
+
+    @property
+    def marks(self) -> list[dict[str, str]]:
+        """What an officer marked for correction, while it is to be corrected; only this is open to the enterprise."""
+        return (self.steps[-1].marks if self.state is State.RETURNED and self.steps else None) or []
+
+    def __repr__(self) -> str:
+        return self.number
+
+
+class Step(Model):
+    """One move an application made: who, what, when, and in whose words. Never updated."""
+
+    __tablename__ = "step"
+    __table_args__ = (
+        word_check("step", "action", Action),
+        word_check("step", "source", State),
+        word_check("step", "target", State),
+        Index("uq_step_one_extension", "application_id", unique=True, **of_some_rows(f"action = {Action.EXTEND.value!r}")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id", name="fk_step_application"), index=True)
+    round: Mapped[int]
+    action: Mapped[Action] = mapped_column(Word(Action))
+    source: Mapped[State] = mapped_column(Word(State))
+    target: Mapped[State] = mapped_column(Word(State))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_step_actor"))
+    actor: Mapped[str] = mapped_column(String(130))
+    reason: Mapped[str] = mapped_column(String(1000), default="")
+    marks: Mapped[list[dict[str, str]] | None] = mapped_column(JSON, comment="what is to be corrected, item by item")
+    at: Mapped[datetime] = mapped_column(Moment)
+
+    application: Mapped[Application] = relationship(back_populates="steps")

@@ -1,0 +1,144 @@
+"""Certificates, their printed versions and the events of their lives."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from flask_appbuilder import Model
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.constraints import (
+    word_check,
+)
+from app.db.session import (
+    Moment,
+    SecretRecord,
+    Word,
+)
+
+# Many to a line: one to a line, they would be a page of their own.
+# isort: off
+# fmt: off
+from app.core.vocabulary import (Category, CertificateDeed, CertificateStatus,)
+from app.db.tables.parties import Enterprise, Person
+
+# --- certificates ---------------------------------------------------------------------------------
+class Certificate(Model):
+    """A certificate and how it stands now. Numbers are never reused; what was printed when is in its versions."""
+
+    __tablename__ = "certificate"
+    __table_args__ = (
+        UniqueConstraint("number", name="uq_certificate_number"),
+        word_check("certificate", "category", Category),
+        word_check("certificate", "status", CertificateStatus),
+        CheckConstraint("valid_to >= valid_from", name="ck_certificate_validity_order"),
+        Index("ix_certificate_person_category", "person_id", "category"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(40))
+    category: Mapped[Category] = mapped_column(Word(Category))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_certificate_person"))
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_certificate_enterprise"), index=True)
+    holder: Mapped[str] = mapped_column(String(50), index=True, comment="the name as printed")
+    printed_enterprise: Mapped[str] = mapped_column(
+        String(120), default="", server_default="", comment="the enterprise's name as printed (R120)"
+    )
+    first_issued_on: Mapped[date]
+    issued_on: Mapped[date]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date] = mapped_column(index=True)
+    status: Mapped[CertificateStatus] = mapped_column(Word(CertificateStatus), default=CertificateStatus.VALID)
+    status_reason: Mapped[str] = mapped_column(String(500), default="")
+    is_electronic: Mapped[bool] = mapped_column(default=True, comment="imported paper certificates are not (R133)")
+
+    person: Mapped[Person] = relationship()
+    enterprise: Mapped[Enterprise] = relationship()
+    versions: Mapped[list[CertificateVersion]] = relationship(
+        back_populates="certificate", order_by="CertificateVersion.version"
+    )
+    events: Mapped[list[CertificateEvent]] = relationship(back_populates="certificate", order_by="CertificateEvent.id")
+
+    def status_on(self, day: date) -> CertificateStatus:
+        """The status that holds on a day: a valid one past its last day is expired, whatever is stored."""
+        if self.status is CertificateStatus.VALID and day > self.valid_to:
+            return CertificateStatus.EXPIRED
+        return self.status
+
+    def __repr__(self) -> str:
+        return self.number
+
+
+class CertificateVersion(Model):
+    """One printing of a certificate: what stands on it, and the token its QR code carries. The newest is the current one."""
+
+    __tablename__ = "certificate_version"
+    __table_args__ = (
+        UniqueConstraint("certificate_id", "version", name="uq_certificate_version"),
+        UniqueConstraint("token", name="uq_certificate_version_token"),
+        UniqueConstraint("application_id", name="uq_certificate_version_application"),
+        Index("uq_certificate_version_status_index", "status_index", unique=True),
+        Index(
+            "uq_certificate_version_one_current",
+            "certificate_id",
+            unique=True,
+            sqlite_where=text("replaced_at IS NULL"),
+            postgresql_where=text("replaced_at IS NULL"),
+        ),
+        CheckConstraint("version >= 1", name="ck_certificate_version_from_one"),
+        Index(
+            "ix_certificate_version_undrawn",
+            "id",
+            sqlite_where=text("digest IS NULL"),
+            postgresql_where=text("digest IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id", name="fk_certificate_version_certificate"))
+    version: Mapped[int]
+    token: Mapped[str] = mapped_column(String(32), comment="128 random bits, base64url; opens the public page, names nobody")
+    status_index: Mapped[int | None] = mapped_column(comment="its place in the status list; see ``certificates.statuslist``")
+    application_id: Mapped[int | None] = mapped_column(
+        ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
+    )
+    face: Mapped[dict[str, Any]] = mapped_column(SecretRecord("certificate_version.face"), comment="everything printed on it")
+    issued_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    replaced_at: Mapped[datetime | None] = mapped_column(Moment)
+    digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
+    ofd: Mapped[str | None] = mapped_column(
+        String(64), index=True, comment="the OFD in the store, once somebody asked for it"
+    )
+    sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
+    sealed_at: Mapped[datetime | None] = mapped_column(Moment)
+    fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be drawn")
+
+    certificate: Mapped[Certificate] = relationship(back_populates="versions")
+
+
+class CertificateEvent(Model):
+    """One line of a certificate's history: what happened, how it stood afterwards, who did it and why. Never updated."""
+
+    __tablename__ = "certificate_event"
+    __table_args__ = (
+        word_check("certificate_event", "deed", CertificateDeed),
+        word_check("certificate_event", "status", CertificateStatus),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    certificate_id: Mapped[int] = mapped_column(
+        ForeignKey("certificate.id", name="fk_certificate_event_certificate"), index=True
+    )
+    deed: Mapped[CertificateDeed] = mapped_column(Word(CertificateDeed))
+    status: Mapped[CertificateStatus] = mapped_column(Word(CertificateStatus))
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    application_id: Mapped[int | None] = mapped_column(
+        ForeignKey("application.id", name="fk_certificate_event_application"), index=True
+    )
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_certificate_event_actor"))
+    actor: Mapped[str] = mapped_column(String(130))
+    at: Mapped[datetime] = mapped_column(Moment)
+
+    certificate: Mapped[Certificate] = relationship(back_populates="events")

@@ -1,0 +1,72 @@
+"""Imports from the old system: sheets, chunks, records taken over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask_appbuilder import Model
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.vocabulary import (
+    LegacyKind,
+    LegacyPhase,
+)
+from app.db.constraints import word_check
+from app.db.session import (
+    BlindIndex,
+    Moment,
+    SecretRecord,
+    Word,
+)
+
+
+class LegacyImport(Model):
+    """One sheet of the old system: handed in, checked, taken over or not. Its files lie encrypted in the store."""
+
+    __tablename__ = "legacy_import"
+    __table_args__ = (word_check("legacy_import", "kind", LegacyKind), word_check("legacy_import", "phase", LegacyPhase))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind))
+    phase: Mapped[LegacyPhase] = mapped_column(Word(LegacyPhase), default=LegacyPhase.CHECKING)
+    filename: Mapped[str] = mapped_column(String(120))
+    sha256: Mapped[str] = mapped_column(
+        String(64), comment="of the sheet as handed in: what is confirmed is what was checked"
+    )
+    sheet_object: Mapped[str | None] = mapped_column(String(64))
+    report_object: Mapped[str | None] = mapped_column(String(64))
+    passwords_object: Mapped[str | None] = mapped_column(String(64), comment="until it is fetched, once")
+    passwords_at: Mapped[datetime | None] = mapped_column(Moment)
+    total: Mapped[int] = mapped_column(default=0, comment="rows")
+    done: Mapped[int] = mapped_column(default=0)
+    counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, comment="rows by outcome, once checked or imported")
+    fault: Mapped[str] = mapped_column(String(500), default="", comment="why the sheet as a whole cannot be read")
+    received_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    by: Mapped[str] = mapped_column(String(64), comment="who handed it in, then who confirmed it")
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment, comment="sheet and report are removed then")
+
+
+class LegacyChunk(Model):
+    """What came of a few hundred rows of a running import, written with them; the report is put together of these."""
+
+    __tablename__ = "legacy_chunk"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_chunk_import"), primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    outcomes: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_chunk.outcomes"))
+
+
+class LegacyRecord(Model):
+    """What the old system last said of a row here, so that a later sheet can tell a correction from what changed here."""
+
+    __tablename__ = "legacy_record"
+    __table_args__ = (word_check("legacy_record", "kind", LegacyKind),)
+
+    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind), primary_key=True)
+    key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="by what it is known again")
+    row_id: Mapped[int] = mapped_column(comment="account, exam_pass or certificate")
+    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_record_import"), index=True)
+    taken: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_record.taken"))

@@ -1,0 +1,149 @@
+"""Public notices, text messages, nightly work done, jobs and workers."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from flask_appbuilder import Model
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import (
+    Category,
+    JobState,
+    MatterKind,
+    MessageState,
+    OccasionKind,
+    Stage,
+)
+from app.db.constraints import among, word_check
+from app.db.session import (
+    Moment,
+    Secret,
+    SecretRecord,
+    Word,
+)
+
+
+class PublicNotice(Model):
+    """A result made public (R16–R19): masked, without reasons."""
+
+    __tablename__ = "public_notice"
+    __table_args__ = (
+        word_check("public_notice", "matter", MatterKind),
+        word_check("public_notice", "category", Category),
+        word_check("public_notice", "stage", Stage),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id", name="fk_public_notice_application"), index=True)
+    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
+    category: Mapped[Category] = mapped_column(Word(Category))
+    stage: Mapped[Stage] = mapped_column(Word(Stage))
+    agreed: Mapped[bool]
+    name: Mapped[str] = mapped_column(String(50))
+    masked_id_number: Mapped[str] = mapped_column(String(18))
+    enterprise_name: Mapped[str] = mapped_column(String(120))
+    certificate_number: Mapped[str] = mapped_column(String(40), default="")
+    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_public_notice_region"))
+    published_at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
+class Message(Model):
+    """One text message owed to somebody, written in the deed's own transaction; ``messages`` delivers it."""
+
+    __tablename__ = "message"
+    __table_args__ = (CheckConstraint("tries >= 0", name="ck_message_tries"), word_check("message", "state", MessageState))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mobile: Mapped[str] = mapped_column(Secret("message.mobile"))
+    text: Mapped[str] = mapped_column(String(500))
+    code: Mapped[str | None] = mapped_column(
+        Secret("message.code"), comment="set in for CODE_MARK when it is sent, and read by nobody before or after"
+    )
+    good_until: Mapped[datetime | None] = mapped_column(Moment, comment="dropped, not sent, from then on")
+    application_id: Mapped[int | None] = mapped_column(
+        ForeignKey("application.id", name="fk_message_application"), index=True
+    )
+    state: Mapped[MessageState] = mapped_column(Word(MessageState), default=MessageState.QUEUED, index=True)
+    due_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    tries: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    fault: Mapped[str] = mapped_column(String(200), default="")
+
+    @property
+    def masked_mobile(self) -> str:
+        return mask_mobile(self.mobile)
+
+
+class Occasion(Model):
+    """Something the house did by itself, once: for which row, for which day. The unique row keeps it from a second time."""
+
+    __tablename__ = "occasion"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject", "day", "days", name="uq_occasion"),
+        word_check("occasion", "kind", OccasionKind),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[OccasionKind] = mapped_column(Word(OccasionKind))
+    subject: Mapped[int] = mapped_column(comment="the id of the certificate, application or account")
+    day: Mapped[date] = mapped_column(comment="the last day of the certificate, the first of the draft, the officer's day")
+    days: Mapped[int] = mapped_column(default=0, comment="so many days before it")
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
+class Job(Model):
+    """One piece of work nobody waits for, written in the deed's own transaction; ``jobs`` claims and runs it."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        UniqueConstraint("key", name="uq_job_key"),
+        word_check("job", "state", JobState),
+        CheckConstraint(
+            f"(state = {JobState.RUNNING.value!r}) = (lease_until IS NOT NULL)", name="ck_job_running_iff_leased"
+        ),
+        CheckConstraint("(lease_until IS NULL) = (token IS NULL)", name="ck_job_lease_has_a_holder"),
+        CheckConstraint(
+            f"({among('state', (JobState.DONE, JobState.DEAD))}) = (finished_at IS NOT NULL)",
+            name="ck_job_finished_iff_dated",
+        ),
+        CheckConstraint(f"state <> {JobState.DEAD.value!r} OR fault <> ''", name="ck_job_dead_has_its_fault"),
+        CheckConstraint("attempts >= 0", name="ck_job_attempts"),
+        CheckConstraint("done >= 0 AND (total IS NULL OR done <= total)", name="ck_job_progress_within_total"),
+        Index("ix_job_queue", "state", "due_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40), comment="whose work it is: a name in jobs.HANDLERS")
+    key: Mapped[str] = mapped_column(String(120), comment="the same work asked for twice has the same key, and is done once")
+    payload: Mapped[dict[str, Any]] = mapped_column(SecretRecord("job.payload"))
+    state: Mapped[JobState] = mapped_column(Word(JobState), default=JobState.READY)
+    due_at: Mapped[datetime] = mapped_column(Moment)
+    lease_until: Mapped[datetime | None] = mapped_column(Moment, comment="until then it belongs to the holder of the token")
+    token: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=0)
+    fault: Mapped[str] = mapped_column(String(200), default="", comment="why the last attempt failed")
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+    result: Mapped[dict[str, int] | None] = mapped_column(JSON, comment="what came of it, counted; see jobs.RESULTS")
+
+    @property
+    def progress(self) -> str:
+        return f"{self.done}" if self.total is None else f"{self.done} / {self.total}"
+
+    def __repr__(self) -> str:
+        return self.key
+
+
+class Worker(Model):
+    """A process that works jobs off, and when it last gave a sign of life."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="machine and process")
+    seen_at: Mapped[datetime] = mapped_column(Moment)

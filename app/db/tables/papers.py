@@ -1,0 +1,107 @@
+"""Scans that were handed in, and which ones each matter requires."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from flask_appbuilder import Model
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.constraints import (
+    among,
+    reason_fits,
+    word_check,
+)
+from app.db.session import (
+    Moment,
+    Word,
+)
+
+# Many to a line: one to a line, they would be a page of their own.
+# isort: off
+# fmt: off
+from app.core.vocabulary import (Category, MatterKind, PaperKind,)
+from app.db.tables.parties import Enterprise
+
+# --- papers ---------------------------------------------------------------------------------------
+class Paper(Model):
+    """One uploaded scan. The bytes live in the store under ``digest``; a new one replaces, never overwrites, the old."""
+
+    __tablename__ = "paper"
+    __table_args__ = (
+        word_check("paper", "kind", PaperKind),
+        CheckConstraint("length(digest) = 64", name="ck_paper_digest_sha256"),
+        CheckConstraint("size > 0", name="ck_paper_size"),
+        CheckConstraint(
+            "CASE WHEN person_id IS NULL THEN 0 ELSE 1 END + CASE WHEN qualification_id IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN pledging_enterprise_id IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN application_id IS NULL THEN 0 ELSE 1 END = 1",
+            name="ck_paper_has_one_owner",
+        ),
+        *(
+            Index(
+                f"uq_paper_one_current_per_{owner}",
+                f"{owner}_id",
+                "kind",
+                unique=True,
+                sqlite_where=text(f"replaced_at IS NULL AND {owner}_id IS NOT NULL"),
+                postgresql_where=text(f"replaced_at IS NULL AND {owner}_id IS NOT NULL"),
+            )
+            for owner in ("person", "qualification", "pledging_enterprise", "application")
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[PaperKind] = mapped_column(Word(PaperKind))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", name="fk_paper_person"), index=True)
+    qualification_id: Mapped[int | None] = mapped_column(
+        ForeignKey("qualification.id", name="fk_paper_qualification"), index=True
+    )
+    pledging_enterprise_id: Mapped[int | None] = mapped_column(
+        ForeignKey("enterprise.id", name="fk_paper_pledging_enterprise"), index=True
+    )
+    application_id: Mapped[int | None] = mapped_column(ForeignKey("application.id", name="fk_paper_application"), index=True)
+    enterprise_id: Mapped[int | None] = mapped_column(
+        ForeignKey("enterprise.id", name="fk_paper_enterprise"), index=True, comment="who handed it in, and may see it"
+    )
+    filename: Mapped[str] = mapped_column(String(120))
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    mime: Mapped[str] = mapped_column(String(40))
+    size: Mapped[int]
+    uploaded_at: Mapped[datetime] = mapped_column(Moment)
+    uploaded_by: Mapped[str] = mapped_column(String(64))
+    replaced_at: Mapped[datetime | None] = mapped_column(Moment)
+    removed_at: Mapped[datetime | None] = mapped_column(
+        Moment, comment="from when on its bytes are no longer kept; see ``retention``"
+    )
+
+    enterprise: Mapped[Enterprise | None] = relationship(foreign_keys=[enterprise_id])
+
+    def __repr__(self) -> str:
+        return self.filename
+
+
+class PaperRule(Model):
+    """Whether a matter asks for a paper, in one category and for one reason, or in all of them (``""``).
+
+    Kept by the administrator: ``required`` is switched, never the row deleted, or ``anguan init`` would bring it back. What
+    was submitted before ``required_from`` is not asked for it.
+    """
+
+    __tablename__ = "paper_rule"
+    __table_args__ = (
+        UniqueConstraint("matter", "category", "reason_code", "paper", name="uq_paper_rule"),
+        word_check("paper_rule", "matter", MatterKind),
+        CheckConstraint(f"category = '' OR {among('category', Category)}", name="ck_paper_rule_category"),
+        CheckConstraint(f"reason_code = '' OR {reason_fits()}", name="ck_paper_rule_reason"),
+        word_check("paper_rule", "paper", PaperKind),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
+    category: Mapped[str] = mapped_column(String(30), default="", comment="empty: every category")
+    reason_code: Mapped[str] = mapped_column(String(30), default="", comment="empty: every reason")
+    paper: Mapped[PaperKind] = mapped_column(Word(PaperKind))
+    required: Mapped[bool] = mapped_column(default=True, comment="no: may be handed in, is not asked for")
+    required_from: Mapped[date]

@@ -1,0 +1,168 @@
+"""Enterprises, their accounts, qualifications and people."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from flask_appbuilder import Model
+from flask_appbuilder.security.sqla.models import User as FabUser
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from app.core.identifiers import (
+    birth_date,
+    mask_id,
+    mask_mobile,
+    sex,
+)
+from app.db.constraints import (
+    word_check,
+)
+from app.db.session import (
+    BlindIndex,
+    Moment,
+    Secret,
+    Word,
+)
+
+# Many to a line: one to a line, they would be a page of their own.
+# isort: off
+# fmt: off
+from app.core.vocabulary import (AccountSource, Education, Position, Registration, Sex, TechnicalTitle,)
+from app.db.tables.places import Region
+
+# --- parties --------------------------------------------------------------------------------------
+class Enterprise(Model):
+    """A construction enterprise, known by its unified social credit code."""
+
+    __tablename__ = "enterprise"
+    __table_args__ = (
+        UniqueConstraint("uscc", name="uq_enterprise_uscc"),
+        CheckConstraint("length(uscc) = 18", name="ck_enterprise_uscc_length"),
+        word_check("enterprise", "source", AccountSource),
+        word_check("enterprise", "registration", Registration),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), index=True)
+    uscc: Mapped[str] = mapped_column(String(18))
+    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_enterprise_region"), index=True)
+    address: Mapped[str] = mapped_column(String(200), default="")
+    legal_representative: Mapped[str] = mapped_column(String(50), default="")
+    contact: Mapped[str] = mapped_column(String(50), default="")
+    contact_mobile: Mapped[str | None] = mapped_column(Secret("enterprise.contact_mobile"))
+    source: Mapped[AccountSource] = mapped_column(Word(AccountSource), default=AccountSource.CLOUD)
+    registration: Mapped[Registration] = mapped_column(Word(Registration), default=Registration.APPROVED)
+    registration_note: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it was rejected")
+    registered_at: Mapped[datetime | None] = mapped_column(Moment, comment="by itself, at the gate")
+    licence_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", comment="scan; see storage")
+    licence_mime: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    licence_name: Mapped[str] = mapped_column(
+        String(120), default="", server_default="", comment="on its business licence, as last shown"
+    )
+
+    region: Mapped[Region] = relationship()
+    qualifications: Mapped[list[Qualification]] = relationship(back_populates="enterprise")
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Account(FabUser):
+    """An account. The name in full stands in ``first_name``."""
+
+    __tablename__ = "ab_user"
+
+    mobile: Mapped[str | None] = mapped_column(Secret("account.mobile"))
+    mobile_key: Mapped[str | None] = mapped_column(BlindIndex("account.mobile"), index=True)
+    region_code: Mapped[str | None] = mapped_column(ForeignKey("region.code", name="fk_account_region"))
+    enterprise_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id", name="fk_account_enterprise"), index=True)
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    password_set_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    region: Mapped[Region | None] = relationship()
+    enterprise: Mapped[Enterprise | None] = relationship()
+
+    @validates("mobile")
+    def _index_mobile(self, _key: str, value: str | None) -> str | None:
+        self.mobile_key = value
+        return value
+
+    def get_full_name(self) -> str:
+        return f"{self.last_name}{self.first_name}"
+
+    @property
+    def masked_mobile(self) -> str:
+        return mask_mobile(self.mobile) if self.mobile else ""
+
+    def __repr__(self) -> str:
+        return self.get_full_name()
+
+
+class Qualification(Model):
+    """A construction qualification certificate of an enterprise (资质)."""
+
+    __tablename__ = "qualification"
+    __table_args__ = (
+        UniqueConstraint("enterprise_id", "number", name="uq_qualification_number"),
+        CheckConstraint("valid_to >= valid_from", name="ck_qualification_validity_order"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_qualification_enterprise"), index=True)
+    number: Mapped[str] = mapped_column(String(60))
+    kind_and_grade: Mapped[str] = mapped_column(String(200))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date]
+
+    enterprise: Mapped[Enterprise] = relationship(back_populates="qualifications")
+
+    def __repr__(self) -> str:
+        return self.number
+
+
+class Person(Model):
+    """A natural person, known once by ID number however often they change employers. ``enterprise`` is the employer now."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        UniqueConstraint("id_number_key", name="uq_person_id_number"),
+        word_check("person", "sex", Sex),
+        word_check("person", "education", Education),
+        word_check("person", "technical_title", TechnicalTitle),
+        word_check("person", "position", Position),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enterprise_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id", name="fk_person_enterprise"), index=True)
+    name: Mapped[str] = mapped_column(String(50), index=True)
+    id_number: Mapped[str] = mapped_column(Secret("person.id_number"))
+    id_number_key: Mapped[str] = mapped_column(BlindIndex("person.id_number"))
+    sex: Mapped[Sex] = mapped_column(Word(Sex))
+    birth_date: Mapped[date]
+    mobile: Mapped[str | None] = mapped_column(Secret("person.mobile"))
+    education: Mapped[Education | None] = mapped_column(Word(Education))
+    major: Mapped[str] = mapped_column(String(60), default="")
+    technical_title: Mapped[TechnicalTitle | None] = mapped_column(Word(TechnicalTitle))
+    position: Mapped[Position | None] = mapped_column(Word(Position))
+    banned_until: Mapped[date | None] = mapped_column(comment="no exam and no new application before this day")
+
+    enterprise: Mapped[Enterprise | None] = relationship()
+
+    @validates("id_number")
+    def _derive_from_id_number(self, _key: str, value: str) -> str:
+        self.id_number_key = value
+        self.sex = sex(value)
+        self.birth_date = birth_date(value)
+        return value
+
+    @property
+    def masked_id_number(self) -> str:
+        return mask_id(self.id_number)
+
+    @property
+    def masked_mobile(self) -> str:
+        return mask_mobile(self.mobile) if self.mobile else ""
+
+    def __repr__(self) -> str:
+        return self.name

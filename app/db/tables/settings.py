@@ -1,0 +1,64 @@
+"""Parameters with their past values, calendar days, number sequences, rate-limit counters."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from flask_appbuilder import Model
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.session import (
+    Moment,
+)
+
+
+class Parameter(Model):
+    """What the administrator set instead of a default, as text; ``config.ADJUSTABLE`` says which there are."""
+
+    __tablename__ = "parameter"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+    changed_by: Mapped[str] = mapped_column(String(130))
+
+
+class PastParameter(Model):
+    """What a parameter was until it was changed: papers of that time are printed with it."""
+
+    __tablename__ = "past_parameter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    value: Mapped[str] = mapped_column(Text)
+    until: Mapped[datetime] = mapped_column(Moment)
+
+
+class CalendarDay(Model):
+    """A weekday on which the office rests, or a day of a weekend on which it works."""
+
+    __tablename__ = "calendar_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    working: Mapped[bool]
+    name: Mapped[str] = mapped_column(String(40), default="", comment="of the holiday")
+
+
+class Series(Model):
+    """The last number given out in a series; see ``numbers``."""
+
+    __tablename__ = "series"
+
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    last: Mapped[int]
+
+
+class Bucket(Model):
+    """How often something was tried within a window; see ``throttle``."""
+
+    __tablename__ = "bucket"
+
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    window: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int]
