@@ -26,10 +26,10 @@ from app.db.session import (
     Words,
     db,
 )
-from app.errands import enqueue
 from app.files.spreadsheets import Column, write
 from app.models import Entry, Inspection
 from app.models import Link as ChainLink
+from app.outbox.jobs import enqueue
 from app.screens import Link, Screen, SelInterface, shown
 from app.screens.query import Box
 from app.screens.screen import door

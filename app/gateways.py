@@ -32,7 +32,12 @@ from app.core.crypto.seal_provider import (
 )
 from app.core.settings import BadSetting, Settings
 from app.files.storage import ScannerAway
-from app.messages import PATIENCE, ConsoleGateway, FileGateway, Gateway
+from app.outbox.sms import (
+    PATIENCE,
+    ConsoleGateway,
+    FileGateway,
+    Gateway,
+)
 from app.ukey.trust import LARGEST_LIST
 
 MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them

@@ -21,7 +21,6 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import (
     challenges,
-    errands,
     legacy,
     retention,
     throttle,
@@ -48,9 +47,10 @@ from app.db import audit
 from app.db.audit import checkpoints
 from app.db.session import only_reading
 from app.files.storage import Store
-from app.messages import Gateway, deliver
 from app.models import Job, Message, Worker
 from app.nightly import NIGHTLY, done_since
+from app.outbox import jobs
+from app.outbox.sms import Gateway, deliver
 from app.parameters import office_of
 from app.scope import Actor
 from app.ukey import keeping, trust
@@ -137,7 +137,7 @@ class Run:
 
 
 Handler = Callable[[Run], None]
-enqueue = errands.enqueue  # asked for by rooms below as well
+enqueue = jobs.enqueue  # asked for by rooms below as well
 
 
 # --- asking anew ------------------------------------------------------------------------------------

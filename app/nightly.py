@@ -14,7 +14,6 @@ from sqlalchemy import Date, case, exists, func, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app import messages
 from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -26,8 +25,18 @@ from app.core.vocabulary import (
     State,
 )
 from app.holidays import reckon
-from app.messages import DEADLINES, EXPIRING_MANY, EXPIRING_ONE, UNSENT, Owed, in_writing, reminder, some
 from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Occasion, Person
+from app.outbox import sms
+from app.outbox.sms_texts import (
+    DEADLINES,
+    EXPIRING_MANY,
+    EXPIRING_ONE,
+    UNSENT,
+    Owed,
+    in_writing,
+    reminder,
+    some,
+)
 from app.overview import QUEUES, queues_of
 from app.scope import Actor, region_prefix
 
@@ -229,7 +238,7 @@ def _there(kind: OccasionKind, subject: Any, day: Any, days: Any) -> Any:
 
 
 def _owe(session: Session, owed: Sequence[Owed], on: date, at: datetime) -> None:
-    messages.owe(session, owed, at=max(at, datetime.combine(on, MORNING, OFFICE_ZONE)))
+    sms.owe(session, owed, at=max(at, datetime.combine(on, MORNING, OFFICE_ZONE)))
 
 
 def done_since(session: Session, since: datetime) -> dict[str, int]:

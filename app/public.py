@@ -37,7 +37,7 @@ from app.core.vocabulary import (
 from app.db.session import db, reading
 from app.forms import HouseForm, Required, TextField, TextLength, UploadField
 from app.models import ExamNotice
-from app.publicity import latest, listed
+from app.outbox.public_notices import latest, listed
 from app.scope import NOBODY
 from app.screens.reach import ROW
 from app.screens.shelter import heard, sheltered, straightened

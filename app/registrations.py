@@ -32,8 +32,9 @@ from app.core.identifiers import (
 from app.core.office import Office
 from app.core.vocabulary import AccountSource, Registration, Role
 from app.files.inspect import Sound
-from app.messages import owe, reminder
 from app.models import Account, Certificate, Enterprise
+from app.outbox.sms import owe
+from app.outbox.sms_texts import reminder
 from app.scope import Actor
 
 SHORTEST, LONGEST = 3, 64  # of a user name

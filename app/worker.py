@@ -30,7 +30,7 @@ from app.db.session import only_reading, unlock
 from app.files.storage import Store
 from app.gateways import lists_of, seal_of
 from app.login.password import one_time_password
-from app.messages import Gateway, codes_wait, deliver
+from app.outbox.sms import Gateway, codes_wait, deliver
 
 HANDS = 2
 BEAT = 2.0  # seconds between two looks at the table

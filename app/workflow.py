@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from app import corrections, messages, publicity
+from app import corrections
 from app.certificates import printing
 from app.certificates.lifecycle import Decision, Issued
 from app.core.clock import office_day
@@ -43,6 +43,7 @@ from app.db import sequences
 from app.facts import Facts, of_applications
 from app.matters import MATTERS, correctable
 from app.models import Application, Step
+from app.outbox import public_notices, sms, sms_texts
 from app.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
 from app.scope import Actor, Case, decides, level_of, reaches_case
 
@@ -194,7 +195,7 @@ def make_public(batch: Batch) -> None:
     stage = batch.move.stage
     assert stage is not None  # noqa: S101 - see ``flaws``
     results = [
-        publicity.Result(
+        public_notices.Result(
             application_id=_id(case),
             matter=case.matter,
             category=case.category,
@@ -208,7 +209,7 @@ def make_public(batch: Batch) -> None:
         )
         for case in batch.cases
     ]
-    publicity.announce(batch.session, results, at=batch.at)
+    public_notices.announce(batch.session, results, at=batch.at)
 
 
 def tell_the_handler(batch: Batch) -> None:
@@ -217,7 +218,7 @@ def tell_the_handler(batch: Batch) -> None:
     for case in batch.cases:
         issued = batch.issued.get(_id(case))
         owed.append(
-            messages.about_decision(
+            sms_texts.about_decision(
                 batch.move.action,
                 mobile=case.submitted["handler"]["mobile"],
                 application_id=_id(case),
@@ -231,17 +232,17 @@ def tell_the_handler(batch: Batch) -> None:
                 office=batch.office,
             )
         )
-    messages.owe(batch.session, owed, at=batch.at)
+    sms.owe(batch.session, owed, at=batch.at)
 
 
 def tell_the_old_enterprise(batch: Batch) -> None:
     """R106: that its consent is asked for, or that it was not waited for any longer; if it has left a number."""
-    messages.owe(batch.session, [owed for case in batch.cases for owed in _to_the_old_enterprise(batch, case)], at=batch.at)
+    sms.owe(batch.session, [owed for case in batch.cases for owed in _to_the_old_enterprise(batch, case)], at=batch.at)
 
 
-def _to_the_old_enterprise(batch: Batch, case: Facts) -> Iterator[messages.Owed]:
+def _to_the_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts.Owed]:
     if case.releasing and case.releasing["mobile"] and case.certificate:
-        yield messages.about_release(
+        yield sms_texts.about_release(
             batch.move.action,
             mobile=case.releasing["mobile"],
             application_id=_id(case),

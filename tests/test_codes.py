@@ -15,8 +15,15 @@ from app.core.errors import NotFound, TooMany
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState, MessageState
 from app.login import codes
-from app.messages import CODE_MARK, CODES, TRIES, Delivered, FileGateway, Owed, deliver, owe
 from app.models import Bucket, Challenge, Job, Message
+from app.outbox.sms import (
+    TRIES,
+    Delivered,
+    FileGateway,
+    deliver,
+    owe,
+)
+from app.outbox.sms_texts import CODE_MARK, CODES, Owed
 from tests.count import queries
 from tests.make import NOON
 

@@ -24,7 +24,7 @@ from app.core.settings import (
 )
 from app.files.storage import ScannerAway
 from app.gateways import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
-from app.messages import ConsoleGateway, FileGateway
+from app.outbox.sms import ConsoleGateway, FileGateway
 from tests import make
 from tests.carrier import carrier
 from tests.clamd import EICAR, clamd

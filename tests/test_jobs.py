@@ -37,7 +37,6 @@ from app.db.audit import checkpoints
 from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
-from app.messages import Owed, owe
 from app.models import (
     Account,
     Bucket,
@@ -53,6 +52,8 @@ from app.models import (
     Visit,
     Worker,
 )
+from app.outbox.sms import owe
+from app.outbox.sms_texts import Owed
 from app.ukey import keeping, proof, trust
 from tests import make
 from tests.certs import issued

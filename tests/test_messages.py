@@ -19,21 +19,23 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.office import Office
 from app.core.vocabulary import Action, MatterKind, MessageState
-from app.messages import (
-    CANCELLED,
-    TEXTS,
-    TO_THE_OLD_ENTERPRISE,
+from app.models import Message
+from app.outbox.sms import (
     TRIES,
     ConsoleGateway,
     Delivered,
     FileGateway,
-    Owed,
-    about_decision,
-    about_release,
     deliver,
     owe,
 )
-from app.models import Message
+from app.outbox.sms_texts import (
+    CANCELLED,
+    TEXTS,
+    TO_THE_OLD_ENTERPRISE,
+    Owed,
+    about_decision,
+    about_release,
+)
 from tests import make
 
 MOBILE = "13812345678"

@@ -21,9 +21,9 @@ from app.core.vocabulary import (
 )
 from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, enqueue, run_due
-from app.messages import ConsoleGateway
 from app.models import CertificateEvent, Job, Message, Occasion
 from app.nightly import NIGHTLY, note_expired, remind_of_drafts, remind_of_expiry, tell_of_deadlines
+from app.outbox.sms import ConsoleGateway
 from tests import make
 from tests.count import queries
 

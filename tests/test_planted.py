@@ -36,8 +36,8 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import write
 from app.gateways import gateway_of
-from app.messages import deliver
 from app.models import Bucket, ExamSignup, Message, Paper, Person
+from app.outbox.sms import deliver
 from app.rosters import ROSTER_COLUMNS
 from app.workflow import carry_out
 from tests import make

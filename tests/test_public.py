@@ -32,8 +32,8 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.login.security import HouseSecurity
 from app.models import CertificateEvent, CertificateVersion
+from app.outbox.public_notices import Result, announce
 from app.public import MEANS, register_public, stages
-from app.publicity import Result, announce
 from app.screens import furnish
 from app.threshold import HouseBuilder, guard
 from tests import make

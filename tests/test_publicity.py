@@ -9,7 +9,12 @@ from sqlalchemy import event, func, select, text
 from app.core.office import Office
 from app.core.vocabulary import Category, MatterKind, Stage
 from app.models import PublicNotice
-from app.publicity import Result, announce, latest, listed
+from app.outbox.public_notices import (
+    Result,
+    announce,
+    latest,
+    listed,
+)
 from tests import make
 
 ID_NUMBER = "11010519491231002X"

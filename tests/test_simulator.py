@@ -7,8 +7,9 @@ from sqlalchemy import update
 
 from app.core.clock import now
 from app.core.vocabulary import MessageState, Role
-from app.messages import Owed, owe
 from app.models import Message
+from app.outbox.sms import owe
+from app.outbox.sms_texts import Owed
 from tests import make
 from tests.count import queries
 

@@ -29,7 +29,6 @@ from app.gateways import gateway_of
 from app.login import picture
 from app.login.admit import NotAdmitted, Proof, admit
 from app.login.roles import ANONYMOUS
-from app.messages import CODE_MARK, deliver
 from app.models import (
     Account,
     Bucket,
@@ -38,6 +37,8 @@ from app.models import (
     Message,
     Parameter,
 )
+from app.outbox.sms import deliver
+from app.outbox.sms_texts import CODE_MARK
 from tests.count import queries
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.make import NOON

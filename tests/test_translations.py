@@ -94,7 +94,7 @@ CHINESE_ALLOWED = {
     "app/legacy/columns.py": "headings and words that stand in other offices' sheets, and forms of numbers and dates",
     "app/holidays.py": "what the State Council announced, and the two words that are typed into its sheet",
     "app/exams/scores.py": "words that clerks type into the workbook",
-    "app/messages.py": "the signature that carriers demand, and how the issuer is abbreviated",
+    "app/outbox/sms.py": "the signature that carriers demand, and how the issuer is abbreviated",
     "app/models.py": "the trade's word beside a column",
     "app/specimens.py": "what stands on invented scans",
     "app/public.py": "an example of a certificate number",

@@ -30,8 +30,9 @@ from app.db import migrate
 from app.files.storage import Store
 from app.gateways import HttpGateway
 from app.jobs import HANDLERS, Tools, enqueue, run_due
-from app.messages import CODE_MARK, ConsoleGateway, Owed, owe
 from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.outbox.sms import ConsoleGateway, owe
+from app.outbox.sms_texts import CODE_MARK, Owed
 from app.worker import HANDS, Foreman, queue
 from tests.carrier import carrier
 from tests.conftest import KEYS, keep_code_keys

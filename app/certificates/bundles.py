@@ -19,10 +19,10 @@ from app.core.errors import NotFound, Refusal, Unmet
 from app.core.office import Office
 from app.core.vocabulary import Deed, JobState
 from app.db import audit
-from app.errands import enqueue
 from app.files.inspect import display_name
 from app.files.storage import FileMissing, Store
 from app.models import Certificate, CertificateVersion, Job
+from app.outbox.jobs import enqueue
 from app.scope import Actor, reach
 
 KIND = "bundle"

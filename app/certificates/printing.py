@@ -18,9 +18,9 @@ from app.certificates.drawing import Sealed, rendered
 from app.core.crypto.seal_provider import SealAway, SealProvider
 from app.core.errors import HouseError, NotFound
 from app.core.office import Office
-from app.errands import Errand, enqueue_all
 from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
+from app.outbox.jobs import Errand, enqueue_all
 from app.scope import CASE_OFFICERS, Actor, reach
 
 KIND = "papers"

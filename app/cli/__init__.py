@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import appointments, create_app, messages
+from app import appointments, create_app
 from app.cli.diary import add_diary
 from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
@@ -70,6 +70,7 @@ from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
+from app.outbox import sms
 from app.parameters import office_of
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
@@ -544,5 +545,5 @@ def deliver(chosen: argparse.Namespace) -> None:
     settings = settings_in_use()
     with create_app(settings).app_context():
         carrier = gateway_of(settings, console=chosen.console)
-        done = messages.deliver(sessionmaker(db.engine), carrier, at=clock.now())
+        done = sms.deliver(sessionmaker(db.engine), carrier, at=clock.now())
     print(f"{done.sent} sent, {done.postponed} postponed, {done.failed} given up.")

@@ -23,8 +23,9 @@ from app.core.identifiers import fold
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.login.admit import OPERATES, NotAdmitted, reads_only
-from app.messages import CODES, owe_code
 from app.models import Account, Challenge
+from app.outbox.sms import owe_code
+from app.outbox.sms_texts import CODES
 from app.throttle import DAY
 
 LASTS = timedelta(minutes=5)

@@ -13,12 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
-from app import (
-    challenges,
-    desk,
-    messages,
-    throttle,
-)
+from app import challenges, desk, throttle
 from app.appointments import roles_of
 from app.core.clock import office_time
 from app.core.errors import HouseError, Stale
@@ -36,6 +31,7 @@ from app.login.admit import objections
 from app.login.security import had_before, judge, landing, set_password
 from app.login.sms import SmsForm, at_their_fields, code_parts, send_code, with_patience
 from app.models import Account, Challenge
+from app.outbox import sms, sms_texts
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
@@ -152,8 +148,8 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         what = {"password": "sms"}
         audit.note(session, account.get_full_name(), Deed.CHANGE, account, change=what, at=at, address=desk.address())
         said = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
-        told = messages.reminder(messages.PASSWORD_RESET, mobile, desk.office(), **said)
-        messages.owe(session, [told], at=at)
+        told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, desk.office(), **said)
+        sms.owe(session, [told], at=at)
         session.commit()
         throttle.clear(db.engine, password.guess_key(name))  # whoever forgot it has guessed, too
         presession.close()

@@ -1,0 +1,1 @@
+"""What is owed to others and written in the transaction that owes it: jobs, text messages, public notices."""

@@ -1,0 +1,221 @@
+"""The texts of messages: what is said to whom on which decision, in the language of the province."""
+
+import re
+from collections.abc import Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from gettext import NullTranslations
+
+from babel.support import Translations
+from flask_babel import lazy_gettext as _
+
+from app.core.i18n import FOLDER
+from app.core.identifiers import fold, mask_id_publicly
+from app.core.office import Office
+from app.core.vocabulary import (
+    Action,
+    ChallengeKind,
+    MatterKind,
+)
+
+LONGEST_REASON = 60
+LONGEST_TEXT = 500  # the column's own limit
+CODE_MARK = "〔验证码〕"  # stands in a text where the code was, or will be
+
+
+# --- what is said ---------------------------------------------------------------------------------
+
+TEXTS: dict[Action, object] = {
+    Action.RELEASE: _(
+        "%(enterprise)s: the old enterprise has agreed to the %(matter)s of %(person)s. The authority will now examine it."
+    ),
+    Action.REFUSE_RELEASE: _(
+        "%(enterprise)s: the old enterprise does not agree to the %(matter)s of %(person)s. Reason: %(reason)s. "
+        "Please sign in for the details."
+    ),
+    Action.RELEASE_BY_OFFICE: _(
+        "%(enterprise)s: the authority has agreed to the %(matter)s of %(person)s in place of the old enterprise. "
+        "It will now examine it."
+    ),
+    Action.ACCEPT: _("%(enterprise)s: the %(matter)s for %(person)s was accepted under the acceptance number %(number)s."),
+    Action.RETURN: _(
+        "%(enterprise)s: the %(matter)s for %(person)s needs correction: %(reason)s. "
+        "Please sign in, correct it and submit it again."
+    ),
+    Action.DECLINE: _(
+        "%(enterprise)s: the %(matter)s for %(person)s was not accepted. Reason: %(reason)s. Please sign in for the details."
+    ),
+    Action.ENDORSE: _("%(enterprise)s: the %(matter)s for %(person)s passed the first review and goes to the second review."),
+    Action.REFUSE_REVIEW: _(
+        "%(enterprise)s: the %(matter)s for %(person)s was refused in the first review. Reason: %(reason)s. "
+        "Please sign in for the details."
+    ),
+    Action.APPROVE: _(
+        "%(enterprise)s: the %(matter)s for %(person)s is closed. Certificate number %(certificate_number)s; "
+        "the electronic certificate can be downloaded in the system."
+    ),
+    Action.REFUSE_APPROVAL: _(
+        "%(enterprise)s: the %(matter)s for %(person)s was refused in the second review. Reason: %(reason)s. "
+        "Please sign in for the details."
+    ),
+    Action.EXTEND: _(
+        "%(enterprise)s: the head of the authority has extended the time limit for the %(matter)s of %(person)s by %(days)s "
+        "working days, to %(due_on)s. Reason: %(reason)s."
+    ),
+}
+CANCELLED = _("%(enterprise)s: the %(matter)s for %(person)s is closed. The certificate %(certificate_number)s is cancelled.")
+TO_THE_OLD_ENTERPRISE: dict[Action, object] = {
+    Action.SUBMIT: _(
+        "%(old_enterprise)s: %(enterprise)s asks to take over %(person)s with the certificate %(certificate_number)s. "
+        "Please sign in to agree to the transfer out or to refuse it."
+    ),
+    Action.RELEASE_BY_OFFICE: _(
+        "%(old_enterprise)s: the authority has released %(person)s with the certificate %(certificate_number)s to "
+        "%(enterprise)s in your place. Please sign in for the reason."
+    ),
+}
+
+EXPIRING_ONE = _(
+    "%(enterprise)s: the certificate %(number)s of %(names)s is valid until %(day)s. "
+    "Please sign in and apply for renewal in time."
+)
+EXPIRING_MANY = _(
+    "%(enterprise)s: %(n)s certificates of your people expire within %(days)s days, the first on %(day)s (%(names)s). "
+    "Please sign in and apply for renewal in time."
+)
+UNSENT = _(
+    "%(enterprise)s: %(n)s applications (%(names)s) have been saved for %(days)s days and were NOT submitted; "
+    "the authority sees nothing of them yet. Please sign in and press Submit."
+)
+DEADLINES = _(
+    "%(officer)s: of the cases at your stage %(overdue)s are overdue, %(today)s due today, %(soon)s due within the next "
+    "%(days)s working days. Please sign in."
+)
+
+CODES: dict[ChallengeKind, object] = {
+    ChallengeKind.SMS_SIGN_IN: _("Your code for signing in is %(code)s, good for %(minutes)s minutes. Tell it to nobody."),
+    ChallengeKind.SMS_RESET: _(
+        "Your code for setting a new password is %(code)s, good for %(minutes)s minutes. Tell it to nobody. "
+        "If you did not ask for it, you need not do anything."
+    ),
+    ChallengeKind.SMS_REGISTER: _(
+        "Your code for registering an enterprise is %(code)s, good for %(minutes)s minutes. Tell it to nobody."
+    ),
+    ChallengeKind.SMS_SECOND: _(
+        "Your code for confirming that it is you is %(code)s, good for %(minutes)s minutes. Tell it to nobody. "
+        "If you are not signing in just now, somebody knows your password: please change it."
+    ),
+}
+PASSWORD_RESET = _(
+    "The password of your account %(username)s was reset by text message at %(moment)s. "
+    "If it was not you, please tell the system administrator at once."
+)
+
+_SHORTER = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
+_ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d)")  # 15 or 18 places, however typed
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One message to one mobile number."""
+
+    mobile: str
+    text: str
+    application_id: int | None = None
+
+
+def about_decision(
+    action: Action,
+    *,
+    mobile: str,
+    application_id: int,
+    enterprise: str,
+    person: str,
+    matter: MatterKind,
+    office: Office,
+    reason: str = "",
+    acceptance_number: str = "",
+    certificate_number: str = "",
+    due_on: date | None = None,
+    words: NullTranslations | None = None,
+) -> Owed:
+    """What the one who filed is told of a decision (domain.md 2.8): signed, short, and never with an ID number in it.
+
+    ``words`` is the catalogue to write in, the province's by default, whatever language the deciding officer reads.
+    """
+    words = words or province_language()
+    cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
+    text = _worded(CANCELLED if cancelled else TEXTS[action], words) % {
+        "enterprise": enterprise,
+        "person": person,
+        "matter": _worded(matter.label, words),
+        "number": acceptance_number,
+        "certificate_number": certificate_number,
+        "days": office.extend_days,
+        "due_on": due_on,
+        "reason": _brief(reason),
+    }
+    return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+
+
+def about_release(
+    action: Action,
+    *,
+    mobile: str,
+    application_id: int,
+    enterprise: str,
+    old_enterprise: str,
+    person: str,
+    certificate_number: str,
+    office: Office,
+    words: NullTranslations | None = None,
+) -> Owed:
+    """What the old enterprise is told of a transfer: that it is asked, or that it was not waited for any longer."""
+    text = _worded(TO_THE_OLD_ENTERPRISE[action], words or province_language()) % {
+        "enterprise": enterprise,
+        "old_enterprise": old_enterprise,
+        "person": person,
+        "certificate_number": certificate_number,
+    }
+    return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+
+
+def reminder(sentence: object, mobile: str, office: Office, **said: object) -> Owed:
+    """What the house says by itself: one of the sentences above, with what is to be said in it."""
+    return Owed(mobile, f"【{_short(office.issuer)}】{in_writing(sentence) % said}"[:LONGEST_TEXT])
+
+
+def in_writing(sentence: object) -> str:
+    """A lazy sentence as the province writes it, whoever reads which language here."""
+    return _worded(sentence, province_language())
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first few names, and that there are more."""
+    return "、".join(names[:most]) + ("…" if len(names) > most else "")
+
+
+@lru_cache(maxsize=1)
+def province_language() -> NullTranslations:
+    """The compiled Chinese catalogue. Where there is none the msgids are sent: a decision never fails for want of words."""
+    return Translations.load(FOLDER, ["zh"])
+
+
+def _worded(sentence: object, words: NullTranslations) -> str:
+    """A lazy sentence in the given language. Outside any request it shows its msgid, and an empty context is outside."""
+    return words.gettext(Context().run(str, sentence))
+
+
+def _short(issuer: str) -> str:
+    for long, short in _SHORTER:
+        issuer = issuer.replace(long, short, 1)
+    return issuer
+
+
+def _brief(reason: str) -> str:
+    """A reason of one line, at most 60 characters; ID numbers are masked before the cut could leave half of one."""
+    line = " ".join(_ID_LIKE.sub(lambda found: mask_id_publicly(fold(found[0]).replace("-", "")), reason).split())
+    line = line.rstrip("。.；;")
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
