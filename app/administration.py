@@ -13,13 +13,10 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import (
-    appointments,
-    desk,
-    jobs,
-    registrations,
-)
-from app.appointments import roles_of
+from app import desk, jobs
+from app.accounts import registration as account_registration
+from app.accounts import role_assignment
+from app.accounts.role_assignment import roles_of
 from app.core.errors import HouseError, NotFound
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import (
@@ -113,7 +110,7 @@ class AccountScreen(Screen):
         enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
         if new:
             set_password(item, one_time_password(), must_change=True)  # until it is given one, nobody knows it
-        appointments.keep(
+        role_assignment.keep(
             db.session(), item, desk.actor(),
             username=form.username.data, full_name=form.full_name.data,
             mobile=form.mobile.data if "mobile" in form else item.mobile,
@@ -130,19 +127,19 @@ class AccountScreen(Screen):
 
     @door("/reset/<int:pk>", "POST")
     def reset(self, pk: int) -> Response:
-        reset_password(appointments.may_reset(self.found(pk), desk.actor()))
+        reset_password(role_assignment.may_reset(self.found(pk), desk.actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
     @door("/unlock/<int:pk>", "POST")
     @permission_name("reset")  # type: ignore[untyped-decorator]
     def unlock(self, pk: int) -> Response:
-        unlock(appointments.may_reset(self.found(pk), desk.actor()))
+        unlock(role_assignment.may_reset(self.found(pk), desk.actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
     @door("/end/<int:pk>", "POST")
     @permission_name("reset")  # type: ignore[untyped-decorator]
     def end(self, pk: int) -> Response:
-        end_sessions(appointments.may_reset(self.found(pk), desk.actor()))
+        end_sessions(role_assignment.may_reset(self.found(pk), desk.actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
 
@@ -200,7 +197,7 @@ class EnterpriseAdminScreen(Screen):
         if column == "mobile":
             return mask_mobile(item.contact_mobile) if item.contact_mobile else "—"
         if column == "known":
-            others, certificates = registrations.matches(db.session(), item)
+            others, certificates = account_registration.matches(db.session(), item)
             told = gettext("%(n)s other enterprises, %(m)s certificates", n=others, m=certificates)
             return str(told if others or certificates else gettext("nothing"))
         return None
@@ -240,7 +237,7 @@ class EnterpriseAdminScreen(Screen):
         if agree not in ("yes", "no"):
             raise NotFound
         try:
-            done = registrations.decide(
+            done = account_registration.decide(
                 db.session(), pk, agree == "yes", asked_reason(), desk.actor(), at=desk.moment(), office=desk.office()
             )
             db.session.commit()

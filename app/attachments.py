@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, must_reach, reaches
 from app.core.clock import office_day
 from app.core.errors import HouseError, NotFound, Stale
 from app.core.office import Office
@@ -29,7 +30,6 @@ from app.core.vocabulary import (
 from app.files.inspect import LIMITS, inspect
 from app.files.storage import Store
 from app.models import Application, Enterprise, Filing, Paper, Person, Qualification
-from app.scope import Actor, must_reach, reaches
 
 Owner = Person | Qualification | Enterprise | Application
 

@@ -12,8 +12,9 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import appointments, desk
-from app.appointments import roles_of
+from app import desk
+from app.accounts import role_assignment
+from app.accounts.role_assignment import roles_of
 from app.core.vocabulary import AUTHORITY, Role
 from app.db.session import db
 from app.forms import ChoiceField, HouseForm, MobileField, WordField
@@ -39,7 +40,7 @@ class WithoutRole(BaseFilter):  # type: ignore[misc]
     arg_name = "without"
 
     def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
-        return query.filter(appointments.awaiting())
+        return query.filter(role_assignment.awaiting())
 
 
 class AppointmentForm(HouseForm):
@@ -94,7 +95,7 @@ class AppointmentScreen(Screen):
         desk.strong()
         awaited = not item.roles
         given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
-        account = appointments.appoint(db.session(), item.id, form.role.data, desk.actor(), **given)
+        account = role_assignment.appoint(db.session(), item.id, form.role.data, desk.actor(), **given)
         if awaited and account.roles:  # whoever made the account must not be the one who can open it now
             hand_out_password(account)
 
@@ -109,18 +110,18 @@ class AppointmentScreen(Screen):
     @door(f"/reset/{ROW}pk>", "POST")
     def reset(self, pk: int) -> Response:
         desk.strong()
-        account = appointments.of_the_authority(db.session(), pk, desk.actor())
-        reset_password(appointments.may_reset(account, desk.actor()))
+        account = role_assignment.of_the_authority(db.session(), pk, desk.actor())
+        reset_password(role_assignment.may_reset(account, desk.actor()))
         return self._back()
 
     @door(f"/unlock/{ROW}pk>", "POST")
     def unlock(self, pk: int) -> Response:
-        unlock(appointments.of_the_authority(db.session(), pk, desk.actor()))
+        unlock(role_assignment.of_the_authority(db.session(), pk, desk.actor()))
         return self._back()
 
     @door(f"/end/{ROW}pk>", "POST")
     def end(self, pk: int) -> Response:
-        end_sessions(appointments.of_the_authority(db.session(), pk, desk.actor()))
+        end_sessions(role_assignment.of_the_authority(db.session(), pk, desk.actor()))
         return self._back()
 
     def _back(self) -> Response:

@@ -13,8 +13,10 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app import gateways, visits
-from app.business_licence.provider import LicenceProvider
+from app import gateways
+from app.accounts import sessions
+from app.accounts.access import NOBODY, Actor
+from app.accounts.business_licence.provider import LicenceProvider
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
 from app.core.errors import NotStrong
@@ -26,7 +28,6 @@ from app.db.session import db, only_reading, reading
 from app.files.storage import Store
 from app.models import Account
 from app.parameters import office_at, office_of, pasts_of
-from app.scope import NOBODY, Actor
 
 
 def settings() -> Settings:
@@ -117,7 +118,7 @@ def address() -> str:
 
 def strong() -> None:
     """Before the riskiest deeds: demand that the second factor was shown a short while ago, where one is asked for."""
-    if visits.owes_second(current_user, office()) and not visits.is_strong(g.visit, at=moment()):
+    if sessions.owes_second(current_user, office()) and not sessions.is_strong(g.visit, at=moment()):
         raise NotStrong
 
 

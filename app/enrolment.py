@@ -13,7 +13,9 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import desk, registrations, throttle
+from app import desk
+from app.accounts import passwords, rate_limit, registration
+from app.accounts.registration import Claim
 from app.core.errors import HouseError, Refusal, Unmet
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Registration
@@ -32,10 +34,9 @@ from app.forms import (
     TextLength,
     UploadField,
 )
-from app.login import codes, password, policy, presession
+from app.login import codes, password, presession
 from app.login.security import set_password
 from app.models import Account, Region
-from app.registrations import Claim
 
 AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60
@@ -96,8 +97,8 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
     def enrol(self) -> Response:
         session = db.session()
         session.rollback()  # tries are counted beside it
-        counted, at = f"register:{throttle.origin(desk.address())}", desk.moment()
-        throttle.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
+        counted, at = f"register:{rate_limit.origin(desk.address())}", desk.moment()
+        rate_limit.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
         form = _particulars_form()
         if not form.validate():
             return self._particulars(form, status=422)
@@ -121,7 +122,7 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
         return Response(page, status, mimetype="text/html")
 
     def _particulars(self, form: EnrolmentForm, refusals: Any = (), *, status: int = 200) -> Response:
-        form.password.description = policy.hint(desk.office())
+        form.password.description = passwords.hint(desk.office())
         page = self.render_template(
             "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
         )
@@ -142,12 +143,12 @@ def _enrol(form: EnrolmentForm) -> None:
     username, word = str(form.username.data), str(form.password.data)
     if word != form.again.data:
         raise Unmet.because(Refusal("password-differs", _("The two passwords differ."), "again"))
-    there = registrations.known(session, claim.uscc)
+    there = registration.known(session, claim.uscc)
     mine = _proved(claim, username, word) if there is not None and there.registration is Registration.REJECTED else None
     if mine is None:
         wrong = [
-            *registrations.objections(session, claim, username),
-            *policy.weaknesses(word, username, office, also=(claim.name,)),
+            *registration.objections(session, claim, username),
+            *passwords.weaknesses(word, username, office, also=(claim.name,)),
         ]
         if wrong:
             raise Unmet(wrong)
@@ -157,9 +158,9 @@ def _enrol(form: EnrolmentForm) -> None:
     )
     session.info.update(actor=username[:64])
     if mine is not None:
-        registrations.send_again(session, claim, licence, session.get_one(Account, mine), at=at)
+        registration.send_again(session, claim, licence, session.get_one(Account, mine), at=at)
     else:
-        account = registrations.enrol(session, claim, licence, username=username, at=at)
+        account = registration.enrol(session, claim, licence, username=username, at=at)
         set_password(account, word, must_change=False)
     session.commit()
 
@@ -169,7 +170,7 @@ def _proved(claim: Claim, username: str, word: str) -> int:
     office, at, address = desk.office(), desk.moment(), desk.address()
     db.session().rollback()  # guesses are charged beside it
     proof = password.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
-    enterprise = registrations.known(db.session(), claim.uscc)
+    enterprise = registration.known(db.session(), claim.uscc)
     if enterprise is None or proof.account.enterprise_id != enterprise.id:
         raise password.WrongPassword(office)
     return int(proof.account.id)

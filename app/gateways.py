@@ -19,9 +19,17 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from app.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion, Trust, public_key, read
-from app.business_licence.provider import LicenceProvider, LicencesAway, Ticket
-from app.business_licence.simulated import SimulatedPlatform
+from app.accounts.business_licence.assertion import (
+    MOST_BYTES,
+    Assertion,
+    BadAssertion,
+    Trust,
+    public_key,
+    read,
+)
+from app.accounts.business_licence.provider import LicenceProvider, LicencesAway, Ticket
+from app.accounts.business_licence.simulator import SimulatedPlatform
+from app.accounts.pki.trust import LARGEST_LIST
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.crypto.seal_provider import (
     NoSuchSeal,
@@ -38,7 +46,6 @@ from app.outbox.sms import (
     FileGateway,
     Gateway,
 )
-from app.ukey.trust import LARGEST_LIST
 
 MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them
 LONGEST_ANSWER = 64 * 1024

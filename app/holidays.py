@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.errors import (
     NotFound,
     Refusal,
@@ -28,7 +29,6 @@ from app.files.spreadsheets import (
 )
 from app.models import Application, CalendarDay
 from app.parameters import calendar_of
-from app.scope import Actor
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 LONGEST_NAME = 40

@@ -19,13 +19,11 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import (
-    challenges,
-    legacy,
-    retention,
-    throttle,
-    visits,
-)
+from app import legacy, retention
+from app.accounts import challenges, rate_limit
+from app.accounts import sessions as user_sessions
+from app.accounts.access import Actor
+from app.accounts.pki import bindings, trust
 from app.certificates import bundles, printing
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.seal_provider import (
@@ -52,8 +50,6 @@ from app.nightly import NIGHTLY, done_since
 from app.outbox import jobs
 from app.outbox.sms import Gateway, deliver
 from app.parameters import office_of
-from app.scope import Actor
-from app.ukey import keeping, trust
 
 LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
 TRIES = 8
@@ -417,12 +413,12 @@ def walk_diary(run: Run) -> None:
 def sweep(run: Run) -> None:
     """What nobody needs any more: old counts, challenges, sessions, jobs, objects without a row, workers that are gone."""
     at = run.tools.now()
-    throttle.sweep(run.tools.engine, at - timedelta(days=1))
+    rate_limit.sweep(run.tools.engine, at - timedelta(days=1))
     with run.tools.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
         challenges.sweep(session, at=at)
-        visits.sweep(session, at=at)
+        user_sessions.sweep(session, at=at)
         legacy.expire(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)
 
@@ -487,7 +483,7 @@ def take_lists(run: Run) -> None:
             faults.append(f"{name}: {no if isinstance(no, HouseError) else type(no).__name__}")
             continue
         with tools.sessions.begin() as session:  # first: a worker that dies now finds the same names newly listed again
-            keeping.end_sessions_of(session, new.authority, new.newly, at=at)
+            bindings.end_sessions_of(session, new.authority, new.newly, at=at)
         trust.keep(tools.ukeys, new)
         done += 1
     run.progress(done, len(tools.lists))

@@ -17,7 +17,8 @@ from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from app import desk, throttle
+from app import desk
+from app.accounts import rate_limit
 from app.certificates.pairs import Found, check
 from app.core.errors import (
     HouseError,
@@ -144,8 +145,8 @@ def _workbook(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -
 def _count(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
     """Counted beside this session, which must not hold SQLite's one place for a writer meanwhile."""
     db.session.rollback()
-    key = f"{kind}:{throttle.origin(desk.address())}"
-    throttle.hit(db.engine, key, limit=limit, seconds=seconds, at=desk.moment(), uses=uses)
+    key = f"{kind}:{rate_limit.origin(desk.address())}"
+    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=desk.moment(), uses=uses)
 
 
 def _read(form: ListForm) -> Reading:

@@ -13,6 +13,7 @@ from hashlib import sha256
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.certificates.standing import Order, by_numbers, impose, may_be
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
@@ -23,7 +24,6 @@ from app.db import audit
 from app.files import spreadsheets
 from app.files.spreadsheets import Column, Row, at_most
 from app.models import Certificate
-from app.scope import Actor
 
 FINAL = (CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN)
 MOST_ERRORS = 20  # named at once where no row can be read

@@ -14,6 +14,7 @@ from sqlalchemy import Date, case, exists, func, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, region_prefix
 from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -38,7 +39,6 @@ from app.outbox.sms_texts import (
     some,
 )
 from app.overview import QUEUES, queues_of
-from app.scope import Actor, region_prefix
 
 HOUSE = _("By the system itself")  # who did it, in a certificate's history
 MORNING = time(8, 30)  # nobody's telephone rings at night

@@ -9,6 +9,7 @@ from datetime import datetime
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, decides, reaches_case
 from app.core.errors import (
     HouseError,
     NotAllowed,
@@ -26,7 +27,6 @@ from app.core.vocabulary import (
 )
 from app.facts import Facts, of_applications
 from app.models import ExamPass
-from app.scope import Actor, decides, reaches_case
 
 ORIGINALS = (PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 

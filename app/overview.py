@@ -11,7 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from app import appointments, registrations
+from app.accounts import registration, role_assignment
+from app.accounts.access import (
+    Actor,
+    decides,
+    reach,
+    region_prefix,
+)
 from app.core.clock import OFFICE_ZONE, add_months, office_day
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -28,7 +34,6 @@ from app.core.vocabulary import (
 from app.exams import SIGNUP_PAPERS
 from app.matters import MATTERS
 from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
-from app.scope import Actor, decides, reach, region_prefix
 
 QUEUES = {
     Role.ACCEPTANCE_OFFICER: State.AWAITING_ACCEPTANCE,
@@ -257,7 +262,7 @@ def accounts(session: Session) -> int:
 
 
 def awaiting_a_role(session: Session) -> int:
-    return _count(session, select(func.count(Account.id)).where(appointments.awaiting()))
+    return _count(session, select(func.count(Account.id)).where(role_assignment.awaiting()))
 
 
 def failed_messages(session: Session) -> int:
@@ -278,7 +283,7 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
     if Role.ADMIN in actor.roles:
-        counts["Enterprises"] = registrations.waiting(session)
+        counts["Enterprises"] = registration.waiting(session)
     if Role.SECURITY_ADMIN in actor.roles:
         counts["Awaiting"] = awaiting_a_role(session)
     if Role.ENTERPRISE_CLERK in actor.roles:

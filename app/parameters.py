@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.clock import Calendar
 from app.core.errors import (
     NotFound,
@@ -33,7 +34,6 @@ from app.core.office import (
 from app.core.vocabulary import Deed, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
-from app.scope import Actor
 
 KEEPERS = (Role.ADMIN, Role.SECURITY_ADMIN)
 

@@ -18,7 +18,12 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk
-from app.business_licence.simulated import Delivery, Fault, Licence, SimulatedPlatform
+from app.accounts.business_licence.simulator import (
+    Delivery,
+    Fault,
+    Licence,
+    SimulatedPlatform,
+)
 from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 from app.db.session import db

@@ -21,7 +21,9 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import desk, throttle
+from app import desk
+from app.accounts import rate_limit
+from app.accounts.access import NOBODY
 from app.certificates.shown import Scanned, Shown, certificate_scanned, certificate_sealed, certificates_of
 from app.core.clock import office_day
 from app.core.crypto.demo_ca import published
@@ -38,7 +40,6 @@ from app.db.session import db, reading
 from app.forms import HouseForm, Required, TextField, TextLength, UploadField
 from app.models import ExamNotice
 from app.outbox.public_notices import latest, listed
-from app.scope import NOBODY
 from app.screens.reach import ROW
 from app.screens.shelter import heard, sheltered, straightened
 from app.workflow import MOVES, make_public
@@ -301,7 +302,9 @@ def _count_a_try(kind: str) -> None:
     """One more from this address, whatever comes of it; then the rest of the request only reads."""
     db.session.rollback()  # SQLite has one writer, and the count is written beside this session
     office, at = desk.office(), desk.moment()
-    throttle.hit(db.engine, f"{kind}:{throttle.origin(desk.address())}", limit=office.lookups_per_minute, seconds=60, at=at)
+    rate_limit.hit(
+        db.engine, f"{kind}:{rate_limit.origin(desk.address())}", limit=office.lookups_per_minute, seconds=60, at=at
+    )
     reading.set(True)
 
 

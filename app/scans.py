@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import desk
+from app.accounts.access import reaches
 from app.attachments import Owner, attach, current, discard
 from app.core.errors import Refusal, Unmet
 from app.core.vocabulary import (
@@ -26,7 +27,6 @@ from app.forms import Uploaded, UploadField
 from app.matters import papers_at_first
 from app.models import Paper
 from app.places import anchor_of
-from app.scope import reaches
 
 PICTURES = (".jpg", ".jpeg", ".png")
 SCANS = (*PICTURES, ".pdf")

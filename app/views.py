@@ -9,11 +9,11 @@ from flask import current_app
 from flask_babel import lazy_gettext as _
 
 from app import basics, casework, desk, enrolment, examwork, listcheck, overview, takeover
+from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
 from app.authority import AppointmentScreen, AwaitingScreen
-from app.business_licence.simulated import SimulatedPlatform
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
 from app.casework.required import PaperRuleScreen

@@ -11,8 +11,11 @@ from flask import g
 from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 
-from app import desk, holidays, overview, registrations
-from app.business_licence.tickets import name_differs
+from app import desk, holidays, overview
+from app.accounts import registration
+from app.accounts.access import Actor
+from app.accounts.business_licence.tickets import name_differs
+from app.accounts.pki import bindings
 from app.core.clock import office_day, office_time
 from app.core.vocabulary import (
     CertificateStatus,
@@ -22,11 +25,9 @@ from app.core.vocabulary import (
     Urgency,
 )
 from app.db.session import db
-from app.scope import Actor
 from app.screens import bars, due, stacked_columns
 from app.screens.furniture import route
 from app.screens.screen import door
-from app.ukey import keeping
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
@@ -78,7 +79,7 @@ class WorkView(BaseView):  # type: ignore[misc]
             expiring=overview.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
             days_left=lambda day: (day - on).days,
             charts=charts(),
-            key_ends=keeping.soonest_end(db.session(), g.user.id, on),
+            key_ends=bindings.soonest_end(db.session(), g.user.id, on),
             notices=overview.open_notices(db.session, desk.moment()),
             office_day=office_day,
             licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
@@ -210,7 +211,7 @@ def _admin_tiles(on: date) -> list[Tile]:
     return [
         Tile(
             gettext("Registrations to review"),
-            registrations.waiting(db.session()),
+            registration.waiting(db.session()),
             route("EnterpriseAdminScreen.list", registration="pending"),
             "todo",
         ),

@@ -15,6 +15,13 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from app import corrections
+from app.accounts.access import (
+    Actor,
+    Case,
+    decides,
+    level_of,
+    reaches_case,
+)
 from app.certificates import printing
 from app.certificates.lifecycle import Decision, Issued
 from app.core.clock import office_day
@@ -45,7 +52,6 @@ from app.matters import MATTERS, correctable
 from app.models import Application, Step
 from app.outbox import public_notices, sms, sms_texts
 from app.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
-from app.scope import Actor, Case, decides, level_of, reaches_case
 
 MOST_REASON = 1000  # characters
 

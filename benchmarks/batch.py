@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from app.accounts.access import Actor
 from app.certificates import bundles
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
 from app.core.settings import Keys
@@ -27,7 +28,6 @@ from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
 from app.measures import COLUMNS, carry_out, plan
 from app.models import Certificate, CertificateVersion, Model, Paper, Person
-from app.scope import Actor
 from app.specimens import portrait
 from app.workflow import carry_out as move
 from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, open_code_keys, timed

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from app.accounts.access import Actor
 from app.core.crypto.signing_keys import make, ring
 from app.core.office import Office
 from app.core.settings import Keys
@@ -34,7 +35,6 @@ from app.db.session import keyring
 from app.files import spreadsheets
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
 from app.public import certificates_of
-from app.scope import Actor
 from app.workflow import carry_out
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import legacy
+from app.accounts.access import Actor
 from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
 from app.core.office import Office
 from app.core.settings import Keys
@@ -30,7 +31,6 @@ from app.files.storage import Store
 from app.legacy import errand
 from app.legacy.columns import COLUMNS
 from app.models import LegacyImport, Region
-from app.scope import Actor
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 ADMIN = Actor(None, "benchmark", frozenset({Role.ADMIN}))

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from app.accounts.pki import trust
+from app.accounts.pki.trust import Trust
 from app.core.crypto import sm2
-from app.ukey import trust
-from app.ukey.trust import Trust
 from tests.make import NOON
 
 YEAR = timedelta(days=365)

@@ -23,7 +23,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from app import create_app, visits
+from app import create_app
+from app.accounts import sessions
 from app.core import clock, i18n
 from app.core.crypto.demo_ca import establish
 from app.core.crypto.encryption import keyring
@@ -192,7 +193,7 @@ def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
     def sign_in(account: Account, way: Way = Way.PASSWORD, *, strong: bool = False) -> FlaskClient:
         client = app.test_client()
         began = {"at": clock.now(), "office": Office(most_sessions=20), "address": "127.0.0.1", "agent": "tests"}
-        key, _replaced = visits.begin(session, account, way, strong_at=began["at"] if strong else None, **began)
+        key, _replaced = sessions.begin(session, account, way, strong_at=began["at"] if strong else None, **began)
         session.commit()
         with client.session_transaction() as cookie:
             cookie["_user_id"], cookie["_fresh"] = key, True

@@ -16,7 +16,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.business_licence.assertion import Trust
+from app.accounts.business_licence.assertion import Trust
 from tests import make
 
 KEY = ec.derive_private_key(2026, ec.SECP256R1())

@@ -7,6 +7,7 @@ from flask_appbuilder.security.sqla.models import Role as FabRole
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.identifiers import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
 from app.core.vocabulary import (
     CHANGEABLE,
@@ -38,7 +39,6 @@ from app.models import (
     Qualification,
     Region,
 )
-from app.scope import Actor
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)  # noon in the office, a Monday
 TODAY = date(2026, 3, 2)

@@ -10,7 +10,8 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app import appointments, throttle
+from app.accounts import rate_limit, role_assignment
+from app.accounts.access import Actor
 from app.core.clock import now
 from app.core.errors import (
     HouseError,
@@ -29,7 +30,6 @@ from app.login.admit import objections
 from app.login.password import guess_key
 from app.login.roles import PERMISSIONS, held_by
 from app.models import Account, Entry
-from app.scope import Actor
 from app.workflow import MOVES
 from tests import make
 from tests.test_casework import letting_go
@@ -48,7 +48,7 @@ def roles(app, session) -> dict[Role, RoleRow]:
 
 def refused(session, *args, **more) -> list[str]:
     with pytest.raises(Unmet) as no:
-        appointments.appoint(session, *args, **more)
+        role_assignment.appoint(session, *args, **more)
     session.rollback()
     return [refusal.code for refusal in no.value.refusals]
 
@@ -73,7 +73,7 @@ def test_officers_may_hold_several_roles(session, roles):
     account = make.account(session, "one", Role.REVIEWER)
     account.roles = [roles[Role.REVIEWER], roles[Role.APPROVER], roles[Role.EXAM_CLERK]]
     session.commit()
-    assert list(appointments.conflicting(session)) == []
+    assert list(role_assignment.conflicting(session)) == []
 
 
 def test_what_was_put_into_the_database_by_hand_is_named_and_not_let_in(session, roles):
@@ -82,7 +82,7 @@ def test_what_was_put_into_the_database_by_hand_is_named_and_not_let_in(session,
     session.execute(put, {"account": account.id, "role": roles[Role.APPROVER].id})
     session.commit()
     session.expire_all()
-    assert [one.username for one in appointments.conflicting(session)] == ["one"]
+    assert [one.username for one in role_assignment.conflicting(session)] == ["one"]
     assert "roles-conflict" in [refusal.code for refusal in objections(account)]
 
 
@@ -108,14 +108,14 @@ def test_a_role_is_given_with_its_reach_and_taken_again(session, roles, role):
     made = make.account(session, "new", Role.VIEWER, region_code=None)
     made.roles = []
     session.commit()
-    appointments.appoint(session, made.id, role, SECURITY, region="430100", mobile="13800000001")
+    role_assignment.appoint(session, made.id, role, SECURITY, region="430100", mobile="13800000001")
     session.commit()
-    assert appointments.roles_of(made) == {role}
+    assert role_assignment.roles_of(made) == {role}
     assert made.region_code == ("430100" if role in REGIONAL else None)
     make.account(session, "other", Role.SECURITY_ADMIN)
-    appointments.appoint(session, made.id, None, SECURITY)
+    role_assignment.appoint(session, made.id, None, SECURITY)
     session.commit()
-    assert (appointments.roles_of(made), made.region_code) == (frozenset(), None)
+    assert (role_assignment.roles_of(made), made.region_code) == (frozenset(), None)
     change = session.scalars(select(Entry.change).where(Entry.table == "ab_user", Entry.row == str(made.id)))
     assert [line["roles"] for line in change if "roles" in line][-2:] == [[[], [role.value]], [[role.value], []]]
 
@@ -124,9 +124,9 @@ def test_a_role_is_given_with_its_reach_and_taken_again(session, roles, role):
 def test_nobody_else_gives_takes_resets_or_finds(session, roles, role):
     made, actor = make.account(session, "new", Role.VIEWER), make.officer(role)
     for deed in (
-        lambda: appointments.appoint(session, made.id, Role.REVIEWER, actor, region="430000"),
-        lambda: appointments.of_the_authority(session, made.id, actor),
-        lambda: appointments.may_reset(made, actor),
+        lambda: role_assignment.appoint(session, made.id, Role.REVIEWER, actor, region="430000"),
+        lambda: role_assignment.of_the_authority(session, made.id, actor),
+        lambda: role_assignment.may_reset(made, actor),
     ):
         with pytest.raises(NotAllowed):
             deed()
@@ -147,9 +147,9 @@ def test_what_cannot_be_given_is_said(session, roles):
     assert refused(session, made.id, Role.REVIEWER, me) == ["region-missing"]
     for nowhere in (clerk.id, 2**31 - 1):
         with pytest.raises(NotFound):
-            appointments.appoint(session, nowhere, Role.REVIEWER, me, region="430000")
+            role_assignment.appoint(session, nowhere, Role.REVIEWER, me, region="430000")
     with pytest.raises(NotAllowed):
-        appointments.may_reset(own, me)
+        role_assignment.may_reset(own, me)
 
 
 def test_the_last_security_administrator_stays(session, roles):
@@ -159,10 +159,10 @@ def test_the_last_security_administrator_stays(session, roles):
         assert refused(session, last.id, role, SECURITY, region="430000") == ["last-security-admin"]
     form = {"username": "last", "full_name": "x", "mobile": None, "enterprise": None}
     with pytest.raises(Unmet, match="last security administrator"):
-        appointments.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
+        role_assignment.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
     session.rollback()
     make.account(session, "next", Role.SECURITY_ADMIN)
-    appointments.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
+    role_assignment.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
     session.commit()
 
 
@@ -174,7 +174,7 @@ def test_two_who_take_the_role_from_each_other_at_once_leave_one(app, session, r
         with app.app_context(), Session(db.engine) as own:
             gate.wait(10)
             try:
-                appointments.appoint(own, theirs, None, actor)
+                role_assignment.appoint(own, theirs, None, actor)
                 own.commit()
             except HouseError as no:
                 return no.refusals[0].code
@@ -188,7 +188,7 @@ def test_two_who_take_the_role_from_each_other_at_once_leave_one(app, session, r
 def test_the_house_knows_which_administrators_are_missing(session, roles):
     make.account(session, "a", Role.ADMIN)
     make.account(session, "s", Role.SECURITY_ADMIN, active=False)
-    assert appointments.missing(session) == [Role.SECURITY_ADMIN, Role.AUDITOR]
+    assert role_assignment.missing(session) == [Role.SECURITY_ADMIN, Role.AUDITOR]
 
 
 # --- through the doors ----------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_whoever_awaits_a_role_stands_in_the_queue_and_gets_it_with_a_word(secur
     assert "的一次性密码" in page
     assert "罗二审" not in security.get("/appointments/awaiting/list/").text
     session.refresh(newcomer)
-    assert (appointments.roles_of(newcomer), newcomer.region_code) == ({Role.REVIEWER}, "430100")
+    assert (role_assignment.roles_of(newcomer), newcomer.region_code) == ({Role.REVIEWER}, "430100")
     assert newcomer.must_change_password
     page = security.post(f"/appointments/edit/{number}", data=form | {"role": "approver"}, follow_redirects=True).text
     assert "的一次性密码" not in page
@@ -237,10 +237,10 @@ def test_sessions_end_and_locks_open_by_the_security_administrators_hand(securit
     theirs, key, at, number = letting_go(signed_in(officer), session), guess_key("officer"), now(), officer.id
     with app.app_context():
         for _guess in range(5):
-            throttle.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)
-        assert throttle.rests(db.engine, key, at=at)
+            rate_limit.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)
+        assert rate_limit.rests(db.engine, key, at=at)
         assert security.post(f"/appointments/unlock/{number}").status_code == 302
-        assert not throttle.rests(db.engine, key, at=at)
+        assert not rate_limit.rests(db.engine, key, at=at)
     assert theirs.get("/work/").status_code == 200
     assert security.post(f"/appointments/end/{number}").status_code == 302
     assert theirs.get("/work/").status_code == 302

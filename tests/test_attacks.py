@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
+from app.accounts.people_import import ROSTER_COLUMNS
 from app.core.clock import now, office_day
 from app.core.vocabulary import (
     Category,
@@ -53,7 +54,6 @@ from app.models import (
     Series,
     Step,
 )
-from app.rosters import ROSTER_COLUMNS
 from tests import make
 from tests.hostile_files import jpeg
 

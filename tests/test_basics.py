@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import attachments
+from app.accounts.people_import import ROSTER_COLUMNS
 from app.core.clock import now, office_day
 from app.core.errors import Place
 from app.core.office import Office
@@ -32,7 +33,6 @@ from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.models import Enterprise, Entry, Paper, Person, Qualification
 from app.places import url_of
-from app.rosters import ROSTER_COLUMNS
 from tests import make
 from tests.count import deeds, queries
 from tests.gatehouse import account

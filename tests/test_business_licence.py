@@ -13,10 +13,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from app.business_licence import tickets
-from app.business_licence.assertion import BadAssertion, public_key, read
-from app.business_licence.provider import LicencesAway, Ticket
-from app.business_licence.simulated import Fault, Licence, SimulatedPlatform, confused
+from app.accounts.business_licence import tickets
+from app.accounts.business_licence.assertion import BadAssertion, public_key, read
+from app.accounts.business_licence.provider import LicencesAway, Ticket
+from app.accounts.business_licence.simulator import (
+    Fault,
+    Licence,
+    SimulatedPlatform,
+    confused,
+)
 from app.core.errors import NotFound, Stale
 from app.core.settings import (
     BadSetting,

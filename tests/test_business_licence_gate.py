@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app import create_app, desk
-from app.business_licence.simulated import Fault, SimulatedPlatform
+from app.accounts.business_licence.simulator import Fault, SimulatedPlatform
 from app.core.clock import now
 from app.core.settings import Settings
 from app.core.vocabulary import (

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from app import challenges
+from app.accounts import challenges
 from app.core.errors import NotFound
 from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.models import Challenge

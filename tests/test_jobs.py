@@ -12,12 +12,9 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import (
-    jobs,
-    legacy,
-    throttle,
-    visits,
-)
+from app import jobs, legacy
+from app.accounts import rate_limit, sessions
+from app.accounts.pki import bindings, trust, verify
 from app.certificates import printing
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
@@ -54,7 +51,6 @@ from app.models import (
 )
 from app.outbox.sms import owe
 from app.outbox.sms_texts import Owed
-from app.ukey import keeping, proof, trust
 from tests import make
 from tests.certs import issued
 from tests.meddling import meddling
@@ -509,8 +505,8 @@ def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, to
     key, account = issued("张三", by=root), holder(Role.REVIEWER)
     trust.pin(tmp_path, root.chain[0])
     believed = trust.trusted(tmp_path, required=False)
-    keeping.bind(session, account.id, proof.examine(key.chain, believed, at=make.NOON), by="x", at=make.NOON)
-    visits.begin(session, account, Way.CERTIFICATE, at=make.NOON, office=Office(), address="", agent="")
+    bindings.bind(session, account.id, verify.examine(key.chain, believed, at=make.NOON), by="x", at=make.NOON)
+    sessions.begin(session, account, Way.CERTIFICATE, at=make.NOON, office=Office(), address="", agent="")
     session.commit()
 
     def away() -> bytes:
@@ -593,7 +589,7 @@ def left_over(session, tools, house):
     paper.digest = known
     session.add(paper)
     session.commit()
-    throttle.hit(house.engine, "x:1", limit=9, seconds=60, at=make.NOON - 2 * DAY)
+    rate_limit.hit(house.engine, "x:1", limit=9, seconds=60, at=make.NOON - 2 * DAY)
     return known, orphan, fresh
 
 

@@ -6,6 +6,7 @@ import pytest
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import select
 
+from app.accounts.access import reaches
 from app.core.clock import now, office_day
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -16,7 +17,6 @@ from app.core.vocabulary import (
     State,
 )
 from app.models import Application, Enterprise, Parameter, Region
-from app.scope import reaches
 from app.workflow import MOVES, carry_out, moves_open_to
 from tests import make, works
 from tests.test_casework import Works, decide, in_batch, letting_go

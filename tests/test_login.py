@@ -11,7 +11,8 @@ from sqlalchemy import event, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import create_app, throttle
+from app import create_app
+from app.accounts import rate_limit
 from app.core.clock import now
 from app.core.errors import TooMany
 from app.core.office import Office
@@ -311,7 +312,7 @@ def test_of_forty_guesses_at_once_every_one_counts(lodge, lodge_app, shop):
 
     with ThreadPoolExecutor(40) as crowd:
         list(crowd.map(guess, range(40)))
-    assert throttle.peek(lodge.engine, key, at=make.NOON) == 40
+    assert rate_limit.peek(lodge.engine, key, at=make.NOON) == 40
 
 
 def test_an_address_that_keeps_guessing_is_turned_away_whatever_name_it_tries(gate, shop):

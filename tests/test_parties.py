@@ -3,6 +3,13 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from app.accounts.registry import (
+    amend,
+    engage,
+    keep_enterprise,
+    keep_qualification,
+    release,
+)
 from app.core.errors import (
     HouseError,
     NotAllowed,
@@ -11,7 +18,6 @@ from app.core.errors import (
 )
 from app.core.vocabulary import Role, SignupState, State
 from app.models import Person
-from app.parties import amend, engage, keep_enterprise, keep_qualification, release
 from tests import make
 
 

@@ -22,6 +22,7 @@ from flask_babel import force_locale
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import sessionmaker
 
+from app.accounts.people_import import ROSTER_COLUMNS
 from app.cli.house import LOG_LINE
 from app.core.clock import now, office_day
 from app.core.office import Office
@@ -38,7 +39,6 @@ from app.files.spreadsheets import write
 from app.gateways import gateway_of
 from app.models import Bucket, ExamSignup, Message, Paper, Person
 from app.outbox.sms import deliver
-from app.rosters import ROSTER_COLUMNS
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg

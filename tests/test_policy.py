@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import func, select, update
 
+from app.accounts import passwords
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import Deed, PasswordProfile, Role
-from app.login import policy
 from app.models import Account, Entry, Parameter, PastPassword
 from tests import make
 from tests.gatehouse import PASSWORD, account, is_inside, quickly_hashed, sign_in, token
@@ -91,23 +91,23 @@ TABLE = {
 @pytest.mark.parametrize("word", TABLE, ids=lambda word: word[:20] or "empty")
 def test_what_may_be_set_in_each_profile(word, profile):
     office = Office(password_profile=profile)
-    found = [one.code for one in policy.weaknesses(word, "clerk7", office, also=ALSO)]
+    found = [one.code for one in passwords.weaknesses(word, "clerk7", office, also=ALSO)]
     assert "".join(found) == TABLE[word][profile is PasswordProfile.ASVS]
 
 
 def test_the_table_has_sixty_passwords_and_the_list_its_ten_thousand():
     assert len(TABLE) >= 60
-    assert len(policy.common()) == 10_000
+    assert len(passwords.common()) == 10_000
 
 
 def test_a_short_user_name_may_stand_in_a_password():
-    assert list(policy.weaknesses("Correct-Horse-7", "o", Office())) == []
+    assert list(passwords.weaknesses("Correct-Horse-7", "o", Office())) == []
 
 
 def test_judging_the_longest_takes_no_time():
     for word in ("1234567890" * 1000, "qwer" * 32, "安管" * 64, "a1" * 64):
         began = now()
-        list(policy.weaknesses(word, "clerk7", Office(), also=ALSO))
+        list(passwords.weaknesses(word, "clerk7", Office(), also=ALSO))
         assert now() - began < timedelta(seconds=1)
 
 
@@ -126,7 +126,7 @@ def test_the_last_five_passwords_are_not_taken_again(gate, shop):
     assert [change(gate, WORDS[4], before) for before in WORDS[:4]] == [422] * 4
     assert change(gate, WORDS[4], WORDS[5]) == 302
     assert change(gate, WORDS[5], WORDS[0]) == 302  # six ago
-    assert shop.scalar(select(func.count()).select_from(PastPassword)) == policy.REMEMBERED - 1
+    assert shop.scalar(select(func.count()).select_from(PastPassword)) == passwords.REMEMBERED - 1
 
 
 def test_full_width_and_half_width_are_the_same_password(gate, shop):

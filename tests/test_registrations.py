@@ -8,7 +8,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import registrations
+from app.accounts import registration as account_registration
+from app.accounts.registration import (
+    Claim,
+    decide,
+    enrol,
+    send_again,
+)
 from app.core.clock import now
 from app.core.errors import (
     HouseError,
@@ -24,7 +30,6 @@ from app.files.inspect import Sound
 from app.login.admit import objections
 from app.login.security import set_password
 from app.models import Account, Enterprise, Message
-from app.registrations import Claim, decide, enrol, send_again
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import letting_go
@@ -164,7 +169,7 @@ def test_what_the_books_know_under_the_name_is_counted_in_both_widths(session, p
     session.add(other)
     pending.enterprise.name = "湖南新业(长沙)有限公司"
     session.flush()
-    assert registrations.matches(session, pending.enterprise) == (1, 0)
+    assert account_registration.matches(session, pending.enterprise) == (1, 0)
 
 
 # --- through the doors ----------------------------------------------------------------------------------

@@ -3,6 +3,15 @@
 import pytest
 from sqlalchemy import func, select
 
+from app.accounts.access import NOBODY
+from app.accounts.people_import import (
+    MOST_PEOPLE,
+    ROSTER_COLUMNS,
+    import_people,
+    masked,
+    read_people,
+    roster_sheet,
+)
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.vocabulary import (
     Education,
@@ -12,8 +21,6 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import SheetRefused, read, write
 from app.models import Entry, Person
-from app.rosters import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked, read_people, roster_sheet
-from app.scope import NOBODY
 from tests import make
 from tests.count import queries
 

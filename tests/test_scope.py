@@ -1,6 +1,16 @@
 import pytest
 from sqlalchemy import select
 
+from app.accounts.access import (
+    CASE_OFFICERS,
+    NOBODY,
+    Actor,
+    decides,
+    reach,
+    reaches,
+    reaches_case,
+    region_prefix,
+)
 from app.core.office import Office
 from app.core.vocabulary import (
     Level,
@@ -10,7 +20,6 @@ from app.core.vocabulary import (
     State,
 )
 from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
-from app.scope import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
 from tests import make
 
 MODELS = (Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification)

@@ -8,7 +8,8 @@ from flask import request
 from flask_babel import lazy_gettext
 from sqlalchemy import func, select, update
 
-from app import desk, visits
+from app import desk
+from app.accounts import sessions
 from app.core.clock import now
 from app.core.errors import HouseError
 from app.core.office import Office
@@ -235,8 +236,8 @@ def test_a_certificate_counts_as_strong(gate, shop, lodge_app):
         admit(db.session(), Proof(db.session.get_one(Account, who.id), Way.CERTIFICATE), at=desk.moment(), address="")
         db.session.commit()
     visit = shop.scalars(select(Visit)).one()
-    assert visits.is_strong(visit, at=now())
-    assert visits.owes_second(who, Office(second_factor=SecondFactor.OPERATING))
+    assert sessions.is_strong(visit, at=now())
+    assert sessions.owes_second(who, Office(second_factor=SecondFactor.OPERATING))
 
 
 def test_shown_again_a_session_is_strong_anew(gate, shop, asked, lodge_app):
@@ -248,7 +249,7 @@ def test_shown_again_a_session_is_strong_anew(gate, shop, asked, lodge_app):
     assert gate.get("/login/second/").status_code == 200
     assert show(gate, lodge_app) == "shown"
     shop.rollback()
-    assert visits.is_strong(shop.scalars(select(Visit)).one(), at=now())
+    assert sessions.is_strong(shop.scalars(select(Visit)).one(), at=now())
     assert is_inside(gate)
     assert PASSWORD not in str(shop.scalars(select(Entry.change)).all())
     assert token(gate, "/password/")

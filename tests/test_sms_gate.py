@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.orm import sessionmaker
 from werkzeug.security import check_password_hash
 
-from app import challenges
-from app.appointments import conflict
+from app.accounts import challenges
+from app.accounts.role_assignment import conflict
 from app.core.clock import now
 from app.core.errors import NotFound
 from app.core.vocabulary import (

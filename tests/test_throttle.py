@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from app import throttle
+from app.accounts import rate_limit
 from app.core.errors import TooMany
 from app.db.session import reading
 from app.models import Bucket, Region
@@ -30,83 +30,83 @@ def refused(deed, *args, **given) -> bool:
 
 
 def test_the_limit_is_reached_by_its_own_number_and_no_earlier(engine):
-    assert [refused(throttle.hit, engine, "lookup:10.0.0.1", limit=3, seconds=60, at=NOON) for _ in range(5)] == [
+    assert [refused(rate_limit.hit, engine, "lookup:10.0.0.1", limit=3, seconds=60, at=NOON) for _ in range(5)] == [
         False, False, False, True, True,
     ]  # fmt: skip
 
 
 def test_a_refusal_says_how_long_to_wait(engine):
     for _ in range(2):
-        late = refused(throttle.hit, engine, "lookup:x", limit=1, seconds=60, at=NOON + timedelta(seconds=20))
+        late = refused(rate_limit.hit, engine, "lookup:x", limit=1, seconds=60, at=NOON + timedelta(seconds=20))
     assert late
     with pytest.raises(TooMany) as no:
-        throttle.hit(engine, "lookup:x", limit=1, seconds=60, at=NOON + timedelta(seconds=20))
+        rate_limit.hit(engine, "lookup:x", limit=1, seconds=60, at=NOON + timedelta(seconds=20))
     assert no.value.retry_after == 40
 
 
 def test_the_next_window_begins_at_nothing(engine):
     for moment in (NOON, NOON + timedelta(seconds=60)):
-        assert not refused(throttle.hit, engine, "lookup:x", limit=1, seconds=60, at=moment)
+        assert not refused(rate_limit.hit, engine, "lookup:x", limit=1, seconds=60, at=moment)
 
 
 def test_one_address_does_not_pay_for_another(engine):
-    throttle.hit(engine, "lookup:a", limit=1, seconds=60, at=NOON)
-    throttle.hit(engine, "lookup:b", limit=1, seconds=60, at=NOON)
-    throttle.hit(engine, "sign-in:a", limit=1, seconds=60, at=NOON)
+    rate_limit.hit(engine, "lookup:a", limit=1, seconds=60, at=NOON)
+    rate_limit.hit(engine, "lookup:b", limit=1, seconds=60, at=NOON)
+    rate_limit.hit(engine, "sign-in:a", limit=1, seconds=60, at=NOON)
 
 
 def test_a_refund_gives_back_one_and_never_more_than_was_taken(engine):
-    throttle.hit(engine, "x:a", limit=9, seconds=60, at=NOON)
+    rate_limit.hit(engine, "x:a", limit=9, seconds=60, at=NOON)
     for _ in range(3):
-        throttle.refund(engine, "x:a", seconds=60, at=NOON)
-    assert throttle.peek(engine, "x:a", seconds=60, at=NOON) == 0
+        rate_limit.refund(engine, "x:a", seconds=60, at=NOON)
+    assert rate_limit.peek(engine, "x:a", seconds=60, at=NOON) == 0
 
 
 def test_forty_at_once_are_counted_exactly(engine):
     with ThreadPoolExecutor(40) as crowd:
-        no = list(crowd.map(lambda _: refused(throttle.hit, engine, "lookup:x", limit=30, seconds=60, at=NOON), range(40)))
-    assert throttle.peek(engine, "lookup:x", seconds=60, at=NOON) == 40
+        no = list(crowd.map(lambda _: refused(rate_limit.hit, engine, "lookup:x", limit=30, seconds=60, at=NOON), range(40)))
+    assert rate_limit.peek(engine, "lookup:x", seconds=60, at=NOON) == 40
     assert no.count(True) == 10
 
 
 def test_of_forty_guesses_at_once_exactly_five_are_looked_at(engine):
     with ThreadPoolExecutor(40) as crowd:
         no = list(
-            crowd.map(lambda _: refused(throttle.attempt, engine, "sign-in:x", limit=5, rest=QUARTER, at=NOON), range(40))
+            crowd.map(lambda _: refused(rate_limit.attempt, engine, "sign-in:x", limit=5, rest=QUARTER, at=NOON), range(40))
         )
     assert no.count(False) == 5
-    assert throttle.rests(engine, "sign-in:x", at=NOON)
+    assert rate_limit.rests(engine, "sign-in:x", at=NOON)
 
 
 def test_a_rest_ends_on_time_and_is_not_prolonged_by_knocking(engine):
     def knock(minutes):
-        return refused(throttle.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON + timedelta(minutes=minutes))
+        return refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON + timedelta(minutes=minutes))
 
     assert [knock(minute) for minute in (0, 1, 5, 15, 16)] == [False, False, True, True, False]
 
 
 def test_after_a_rest_the_counting_begins_anew(engine):
     def knock(minutes):
-        return refused(throttle.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON + timedelta(minutes=minutes))
+        return refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON + timedelta(minutes=minutes))
 
     assert [knock(minute) for minute in (0, 0, 0, 20, 20, 20)] == [False, False, True, False, False, True]
 
 
 def test_clearing_ends_a_rest(engine):
     for _ in range(2):
-        throttle.attempt(engine, "s:x", limit=2, rest=QUARTER, at=NOON)
-    throttle.clear(engine, "s:x")
-    assert not throttle.rests(engine, "s:x", at=NOON)
-    assert not refused(throttle.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON)
+        rate_limit.attempt(engine, "s:x", limit=2, rest=QUARTER, at=NOON)
+    rate_limit.clear(engine, "s:x")
+    assert not rate_limit.rests(engine, "s:x", at=NOON)
+    assert not refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON)
 
 
 def test_a_rollback_of_the_request_refunds_nothing(engine, house):
     with Session(house.engine) as request:
-        throttle.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON)
+        rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON)
         request.add(Region(code="430300", name="湘潭市"))
         request.flush()
         request.rollback()
-    assert throttle.peek(engine, "lookup:x", seconds=60, at=NOON) == 1
+    assert rate_limit.peek(engine, "lookup:x", seconds=60, at=NOON) == 1
 
 
 def test_a_request_that_only_reads_is_counted_all_the_same(engine, house):
@@ -114,16 +114,16 @@ def test_a_request_that_only_reads_is_counted_all_the_same(engine, house):
     try:
         with Session(house.engine) as request:
             request.scalars(select(Region)).all()
-            throttle.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON)
+            rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON)
         assert reading.get()
     finally:
         reading.reset(mark)
-    assert throttle.peek(engine, "lookup:x", seconds=60, at=NOON) == 1
+    assert rate_limit.peek(engine, "lookup:x", seconds=60, at=NOON) == 1
 
 
 def test_the_table_names_nobody(engine, session):
-    throttle.hit(engine, "lookup:203.0.113.7", limit=9, seconds=60, at=NOON)
-    throttle.attempt(engine, "sign-in:zhangsan", limit=1, rest=QUARTER, at=NOON)
+    rate_limit.hit(engine, "lookup:203.0.113.7", limit=9, seconds=60, at=NOON)
+    rate_limit.attempt(engine, "sign-in:zhangsan", limit=1, rest=QUARTER, at=NOON)
     keys = session.scalars(select(Bucket.key)).all()
     assert len(keys) == 2
     assert all("203.0.113.7" not in key and "zhangsan" not in key and len(key) <= 80 for key in keys)
@@ -142,11 +142,11 @@ def test_the_table_names_nobody(engine, session):
     ],
 )
 def test_an_ipv6_neighbourhood_counts_as_one(address, counts_as):
-    assert throttle.origin(address) == counts_as
+    assert rate_limit.origin(address) == counts_as
 
 
 def test_sweeping_takes_the_old_and_leaves_a_rest_that_lasts(engine):
-    throttle.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON - timedelta(days=2))
-    throttle.attempt(engine, "s:x", limit=1, rest=QUARTER, at=NOON)
-    assert throttle.sweep(engine, NOON - timedelta(days=1)) == 1
-    assert throttle.rests(engine, "s:x", at=NOON)
+    rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON - timedelta(days=2))
+    rate_limit.attempt(engine, "s:x", limit=1, rest=QUARTER, at=NOON)
+    assert rate_limit.sweep(engine, NOON - timedelta(days=1)) == 1
+    assert rate_limit.rests(engine, "s:x", at=NOON)

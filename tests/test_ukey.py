@@ -7,10 +7,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from app.accounts.pki import demo_keys, trust
+from app.accounts.pki import verify as pki_verify
+from app.accounts.pki.trust import BadAuthority, BadList, examine
+from app.accounts.pki.verify import NotProved, statement, verify
 from app.core.vocabulary import ChallengeKind
-from app.ukey import proof, softkeys, trust
-from app.ukey.proof import NotProved, statement, verify
-from app.ukey.trust import BadAuthority, BadList, examine
 from tests.certs import CLIENT, SERVER, YEAR, believing, issued, sm_issued
 from tests.make import NOON
 
@@ -70,7 +71,7 @@ def test_an_authority_below_a_pinned_one_is_believed_with_a_list_of_each(root):
 
 
 def test_a_statement_says_for_what_where_and_until_when():
-    kinds = [statement(kind, SITE, "c", "n", NOON) for kind in proof.WORDS]
+    kinds = [statement(kind, SITE, "c", "n", NOON) for kind in pki_verify.WORDS]
     assert len(set(kinds)) == 3
     assert kinds[0] == b"anguan-cert-login\0v1\0https://aq.example\0c\0n\0" + str(int(NOON.timestamp())).encode()
 
@@ -133,7 +134,7 @@ def test_a_certificate_after_its_authority_has_run_out_is_refused():
 
 def test_an_oversize_chain_is_refused_before_it_is_read(root):
     holder, known = issued(by=root), believing(root, lists=[root.crl()])
-    for chain in ([], holder.chain * 4, [holder.chain[0], b"\x30" * proof.LARGEST]):
+    for chain in ([], holder.chain * 4, [holder.chain[0], b"\x30" * pki_verify.LARGEST]):
         assert asked(holder, known, chain=chain) == "chain-size"
     for junk in (b"", b"\x30\x03abc", b"not a certificate", holder.chain[0][:-1]):
         assert asked(holder, known, chain=[junk]) == "certificate-unreadable"
@@ -252,15 +253,15 @@ def test_a_holders_certificate_is_no_authority(tmp_path, root):
 
 
 def test_the_demonstrations_keys_are_believed_until_they_are_revoked(tmp_path):
-    made = softkeys.make(tmp_path, "acceptance", "谭受理", "123456", at=NOON)
+    made = demo_keys.make(tmp_path, "acceptance", "谭受理", "123456", at=NOON)
     chain = [made.public_bytes(Encoding.DER)]
-    assert proof.examine(chain, trust.trusted(tmp_path, required=True), at=NOON).holder == "谭受理"
-    softkeys.revoke(tmp_path, "acceptance", at=NOON)
-    trust.keep(tmp_path, examine(softkeys.published(tmp_path), trust.trusted(tmp_path, required=True), at=NOON))
+    assert pki_verify.examine(chain, trust.trusted(tmp_path, required=True), at=NOON).holder == "谭受理"
+    demo_keys.revoke(tmp_path, "acceptance", at=NOON)
+    trust.keep(tmp_path, examine(demo_keys.published(tmp_path), trust.trusted(tmp_path, required=True), at=NOON))
     with pytest.raises(NotProved, match="revoked"):
-        proof.examine(chain, trust.trusted(tmp_path, required=True), at=NOON)
+        pki_verify.examine(chain, trust.trusted(tmp_path, required=True), at=NOON)
     for name in ("acceptance", "../x", "", "A"):
-        with pytest.raises(softkeys.SoftKeys):
-            softkeys.make(tmp_path, name, "x", "123456", at=NOON)
+        with pytest.raises(demo_keys.SoftKeys):
+            demo_keys.make(tmp_path, name, "x", "123456", at=NOON)
     assert {oct(path.stat().st_mode)[-3:] for path in (tmp_path / "keys").iterdir()} == {"600"}
     assert made.not_valid_after_utc <= NOON + YEAR

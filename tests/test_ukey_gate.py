@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select, update
 
+from app.accounts.pki import bindings, trust, verify
 from app.core.clock import now
 from app.core.vocabulary import ChallengeKind, Deed, Role
 from app.models import Account, Challenge, Entry, Identity, Parameter
-from app.ukey import keeping, proof, trust
 from tests.certs import YEAR, issued
 from tests.gatehouse import quickly_hashed
 
@@ -57,8 +57,8 @@ def officer(holder, session, folder, root):
 
 
 def bound(session, account, key, folder):
-    known = proof.examine(key.chain, trust.trusted(folder, required=True), at=AT)
-    keeping.bind(session, account.id, known, by="x", at=AT)
+    known = verify.examine(key.chain, trust.trusted(folder, required=True), at=AT)
+    bindings.bind(session, account.id, known, by="x", at=AT)
     session.commit()
     return key
 
@@ -265,8 +265,8 @@ def test_a_newly_revoked_certificate_ends_the_sessions_it_opened(client, session
     assert answer(client, key, *begin(client)).status_code == 302
     assert inside(client)
     new = trust.examine(root.crl(key.serial, number=2, at=AT - MINUTE), trust.trusted(folder, required=True), at=AT)
-    assert keeping.end_sessions_of(session, new.authority, {1, 2}, at=AT) == 0
-    assert keeping.end_sessions_of(session, new.authority, new.newly, at=AT) == 1
+    assert bindings.end_sessions_of(session, new.authority, {1, 2}, at=AT) == 0
+    assert bindings.end_sessions_of(session, new.authority, new.newly, at=AT) == 1
     session.commit()
     assert not inside(client)
 
@@ -415,7 +415,7 @@ def test_the_workbench_tells_a_month_before_a_certificate_runs_out(session, sign
 
 
 def test_three_kinds_of_challenge_have_words_of_their_own():
-    assert set(proof.WORDS) == {
+    assert set(verify.WORDS) == {
         ChallengeKind.CERTIFICATE, ChallengeKind.CERTIFICATE_SECOND, ChallengeKind.CERTIFICATE_BIND
     }  # fmt: skip
 

@@ -8,7 +8,8 @@ from flask_babel import gettext
 from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
-from app import throttle, visits
+from app.accounts import rate_limit
+from app.accounts import sessions as user_sessions
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -82,7 +83,7 @@ def is_never_left(_gate, shop, _who, _app):
 def ended_by(why):
     def end(_gate, shop, who, _app):
         number = shop.scalars(select(Visit.id)).one()
-        assert visits.end(shop, who.id, number, why, at=now())
+        assert user_sessions.end(shop, who.id, number, why, at=now())
         shop.commit()
 
     return end
@@ -215,7 +216,7 @@ def test_of_twenty_who_sign_in_at_once_three_stay(lodge, lodge_app, shop):
     def enter(n):
         with Session(lodge.engine) as session:
             session.get_one(Account, who.id).login_count = n
-            visits.begin(
+            user_sessions.begin(
                 session, session.get_one(Account, who.id), Way.PASSWORD, at=at, office=Office(), address="", agent=""
             )
             session.commit()
@@ -257,13 +258,13 @@ def test_it_is_noted_once_a_minute_that_somebody_is_here(gate, shop, lodge_app, 
 def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(lodge, shop):
     """The click was let in, then the session ended, then the click is noted: it stays ended."""
     who = account(shop)
-    visits.begin(shop, who, Way.PASSWORD, at=now() - timedelta(minutes=9), office=Office(), address="", agent="")
-    visits.end_all(shop, who.id, Ending.ENDED_BY_ADMIN, at=now())
+    user_sessions.begin(shop, who, Way.PASSWORD, at=now() - timedelta(minutes=9), office=Office(), address="", agent="")
+    user_sessions.end_all(shop, who.id, Ending.ENDED_BY_ADMIN, at=now())
     shop.commit()
     number = shop.scalars(select(Visit.id)).one()
     shop.rollback()
-    visits.touch(lodge.engine, number, at=now())
-    visits.run_out(lodge.engine, number, Ending.IDLE, at=now())
+    user_sessions.touch(lodge.engine, number, at=now())
+    user_sessions.run_out(lodge.engine, number, Ending.IDLE, at=now())
     shop.rollback()
     visit = shop.scalars(select(Visit)).one()
     assert (visit.ended_why, now() - visit.seen_at > timedelta(minutes=8)) == (Ending.ENDED_BY_ADMIN, True)
@@ -272,8 +273,8 @@ def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(lodge,
 def test_what_ended_long_ago_is_swept(shop):
     who, at = account(shop), now()
     for days in (1, 179, 182):
-        visits.begin(shop, who, Way.PASSWORD, at=at - timedelta(days=days), office=Office(), address="", agent="")
-    assert visits.sweep(shop, at=at) == 1
+        user_sessions.begin(shop, who, Way.PASSWORD, at=at - timedelta(days=days), office=Office(), address="", agent="")
+    assert user_sessions.sweep(shop, at=at) == 1
 
 
 # --- one's own list, and the administrator's hand ----------------------------------------------------------------
@@ -317,16 +318,16 @@ def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(sessio
     who, admin = holder(Role.ENTERPRISE_CLERK), signed_in(holder(Role.ADMIN))
     theirs = signed_in(who)
     for _guess in range(5):
-        throttle.attempt(house.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
+        rate_limit.attempt(house.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
     for role in set(Role) - {Role.ADMIN}:
         assert signed_in(holder(role)).post(f"/accounts/end/{who.id}").status_code == 403, role
     assert admin.post(f"/accounts/end/{2**31 - 1}").status_code == 404
     assert theirs.get("/work/").status_code == 200
     assert admin.post(f"/accounts/end/{who.id}").status_code == 302
     assert theirs.get("/work/").status_code == 302
-    assert throttle.rests(house.engine, guess_key(who.username), at=now())
+    assert rate_limit.rests(house.engine, guess_key(who.username), at=now())
     assert admin.post(f"/accounts/unlock/{who.id}").status_code == 302
-    assert not throttle.rests(house.engine, guess_key(who.username), at=now())
+    assert not rate_limit.rests(house.engine, guess_key(who.username), at=now())
     told = session.scalars(select(Entry.change).where(Entry.deed == Deed.CHANGE, Entry.row == str(who.id))).all()
     assert {"lock": ["there", "ended"]} in told
     assert {"sessions": ["there", "ended"]} in told

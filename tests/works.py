@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.vocabulary import (
     MATTER_PAPERS,
     PERSON_PAPERS,
@@ -17,7 +18,6 @@ from app.core.vocabulary import (
     State,
 )
 from app.models import Application, Certificate
-from app.scope import Actor
 from tests import make
 
 LOST = {"declared_on": "2026-02-20", "medium": "湖南日报"}

@@ -13,14 +13,14 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.business_licence.tickets import name_differs
+from app.accounts.registry import keep_enterprise
 from app.attachments import current
-from app.business_licence.tickets import name_differs
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import PaperKind
 from app.db.session import db
 from app.forms import HouseForm, MobileField, NameField, TextField, TextLength, Uploaded
 from app.models import Enterprise, Paper, Person, Qualification
-from app.parties import keep_enterprise
 from app.scans import card, field_name, fill_cards, scan_field, take_in
 from app.screens import Screen, SelInterface, safe_next
 from app.screens.reach import WithinReach

@@ -12,10 +12,10 @@ from flask_appbuilder.security.decorators import has_access
 from werkzeug.wrappers import Response
 
 from app import attachments, desk
+from app.accounts.access import OFFICERS
 from app.db.session import db
 from app.files.images import thumbnail
 from app.models import Paper
-from app.scope import OFFICERS
 from app.screens.datamodel import LARGEST_ID
 
 ID = f"int(max={LARGEST_ID})"  # a larger one is no id; PostgreSQL would answer with an error

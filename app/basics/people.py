@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 from werkzeug.wrappers import Response
 
-from app import desk, parties
+from app import desk
+from app.accounts import registry
 from app.attachments import current
 from app.core.errors import HouseError
 from app.core.identifiers import fold, mask_birth_date
@@ -266,7 +267,7 @@ class PersonScreen(Screen):
         with session.no_autoflush:
             form.populate_obj(item)
             item.major, item.mobile = item.major or "", item.mobile or None
-            person = parties.engage(session, item, actor) if new else parties.amend(session, item, actor)
+            person = registry.engage(session, item, actor) if new else registry.amend(session, item, actor)
         take_in(session, person, form, PERSON_PAPERS)
 
     def checks(self, item: Person | None) -> list[Any]:
@@ -315,7 +316,7 @@ class PersonScreen(Screen):
         """移出本企业: the person has left; the domain says what stands in the way."""
         person, session = self.found(pk), db.session()
         try:
-            parties.release(session, person.id, desk.actor(), at=desk.moment())
+            registry.release(session, person.id, desk.actor(), at=desk.moment())
             session.commit()
             flash(gettext("%(name)s is no longer on your list.", name=person.name), "success")
         except HouseError as no:

@@ -11,13 +11,13 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from app import desk
+from app.accounts.registry import keep_qualification, strike_off
 from app.attachments import current
 from app.basics.enterprise import scans_of
 from app.core.vocabulary import PaperKind
 from app.db.session import db
 from app.forms import DayField, HouseForm, Required, TextField, TextLength, Uploaded
 from app.models import Qualification
-from app.parties import keep_qualification, strike_off
 from app.scans import field_name, fill_cards, scan_field, take_in
 from app.screens import Screen, SelInterface
 from app.screens.reach import WithinReach

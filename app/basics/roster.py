@@ -15,10 +15,17 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.people_import import (
+    ROSTER_COLUMNS,
+    RosterPreview,
+    import_people,
+    masked,
+    read_people,
+    roster_sheet,
+)
 from app.core.errors import HouseError, Stale
 from app.db.session import db
 from app.forms import HouseForm, UploadField
-from app.rosters import ROSTER_COLUMNS, RosterPreview, import_people, masked, read_people, roster_sheet
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the import

@@ -19,6 +19,7 @@ from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.access import must_reach
 from app.casework import bundle, packing
 from app.casework.claim import claim_of
 from app.casework.claims import certificate_links
@@ -36,7 +37,6 @@ from app.core.vocabulary import CertificateStatus, Deed, State
 from app.db.session import db
 from app.facts import Facts, of_applications
 from app.models import Application, Certificate, CertificateVersion
-from app.scope import must_reach
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.furniture import safe_next
 from app.screens.query import contains

@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
 
-from app import desk, filings, throttle
+from app import desk, filings
+from app.accounts import rate_limit
 from app.attachments import attach, current, discard
 from app.casework.claims import LISTS
 from app.casework.filing import (
@@ -264,7 +265,7 @@ def _count_search(searched: tuple[str, str]) -> None:
     """Each look for other people's certificates is counted and noted, whatever comes of it."""
     actor = desk.actor()
     db.session.rollback()  # SQLite has one writer, and the count is written beside this session
-    throttle.hit(db.engine, f"transfer:{actor.id}", limit=SEARCHES_PER_HOUR, seconds=3600, at=desk.moment())
+    rate_limit.hit(db.engine, f"transfer:{actor.id}", limit=SEARCHES_PER_HOUR, seconds=3600, at=desk.moment())
     with desk.aside() as session:
         change = {"search": "transfer", "id_number": mask_id(searched[1].strip())}
         audit.note(

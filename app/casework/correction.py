@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
 
-from app import corrections, desk, filings, parties
+from app import corrections, desk, filings
+from app.accounts import registry
 from app.attachments import Owner, attach, current
 from app.casework.claim import plain
 from app.casework.claimform import control
@@ -249,7 +250,7 @@ def _keep_person(application: Application, form: Any, items: set[str]) -> None:
             if name == "id_number" and not said:
                 continue
             setattr(person, name, said or (None if name in ("mobile", "technical_title") else ""))
-        parties.amend(db.session(), person, desk.actor())
+        registry.amend(db.session(), person, desk.actor())
 
 
 def _keep_details(application: Application, form: Any, _items: set[str]) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
 from app import desk, overview
+from app.accounts.access import CASE_OFFICERS
 from app.casework import outcome
 from app.casework.queues import CaseList, here
 from app.casework.words import BATCH_VERBS, REASONS, VERBS
@@ -33,7 +34,6 @@ from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region
 from app.overview import Lot
-from app.scope import CASE_OFFICERS
 from app.screens import Link, stacked_columns
 from app.screens.datamodel import COUNT_CAP
 from app.screens.query import Box

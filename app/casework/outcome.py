@@ -12,13 +12,13 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.access import reach
 from app.casework.words import BATCH_VERBS, VERBS
 from app.core.errors import HouseError, Refusal
 from app.core.vocabulary import Action
 from app.db.session import db
 from app.models import Application
 from app.places import url_of
-from app.scope import reach
 from app.screens.furniture import safe_next, told_here
 from app.screens.reach import asked_reason
 from app.workflow import Plan, carry_out

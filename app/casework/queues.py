@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.access import CASE_OFFICERS, decides, level_of
 from app.casework import outcome
 from app.casework.papers import draw_at_once
 from app.casework.words import BATCH_VERBS, REASONS, VERBS, moves_of
@@ -22,7 +23,6 @@ from app.core.clock import office_day
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CLOSED, Action, Stage
 from app.models import Application, Certificate
-from app.scope import CASE_OFFICERS, decides, level_of
 from app.screens import Link, Screen, SelInterface, due, shown
 from app.screens.bench import Standing
 from app.screens.datamodel import COUNT_CAP

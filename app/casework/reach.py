@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app import desk
+from app.accounts.access import must_reach
 from app.db.session import db
 from app.models import Application
-from app.scope import must_reach
 
 
 def case_of(application_id: int) -> Application:

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.access import CASE_OFFICERS
 from app.casework.checks import checks_of
 from app.casework.claim import claim_of
 from app.casework.marking import asked_marks, corrected_since, marking_of
@@ -48,7 +49,6 @@ from app.db.session import db
 from app.facts import Facts, of_applications
 from app.models import Application, Step
 from app.originals import ORIGINALS, asks_for_originals, verify_originals
-from app.scope import CASE_OFFICERS
 from app.screens import due, shown
 from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next

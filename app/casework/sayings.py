@@ -11,6 +11,7 @@ from flask_babel import gettext
 from sqlalchemy import select
 
 from app import corrections, desk
+from app.accounts.access import reach
 from app.attachments import PaperRemoved
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
 from app.core.vocabulary import (
@@ -26,7 +27,6 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.facts import Facts
 from app.models import Application, Paper
-from app.scope import reach
 from app.screens import shown
 from app.screens.bench import Scan
 

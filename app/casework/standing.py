@@ -16,13 +16,13 @@ from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.access import must_reach, reach
 from app.certificates.standing import by_number, deeds_open_to, reinstate, revoke, suspend, withdraw
 from app.core.crypto.seal_provider import Suite
 from app.core.errors import HouseError, NotFound, Stale
 from app.core.vocabulary import ENDED, CertificateDeed, CertificateStatus
 from app.db.session import db
 from app.models import Application, Certificate
-from app.scope import must_reach, reach
 from app.screens import Link, safe_next
 from app.screens.furniture import told_here
 from app.screens.reach import ROW

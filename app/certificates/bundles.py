@@ -14,6 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, reach
 from app.core.clock import office_time
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.office import Office
@@ -23,7 +24,6 @@ from app.files.inspect import display_name
 from app.files.storage import FileMissing, Store
 from app.models import Certificate, CertificateVersion, Job
 from app.outbox.jobs import enqueue
-from app.scope import Actor, reach
 
 KIND = "bundle"
 LEFT_OUT = _("Certificates left out")  # a text file in the zip

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.certificates import statuslist
 from app.certificates.licence import identifier
 from app.core.clock import add_years, office_day
@@ -31,7 +32,6 @@ from app.core.vocabulary import (
 from app.db import sequences
 from app.facts import CertificateFacts, Facts
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
-from app.scope import Actor
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.access import CASE_OFFICERS, Actor, reach
 from app.certificates.drawing import Sealed, rendered
 from app.core.crypto.seal_provider import SealAway, SealProvider
 from app.core.errors import HouseError, NotFound
@@ -21,7 +22,6 @@ from app.core.office import Office
 from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
 from app.outbox.jobs import Errand, enqueue_all
-from app.scope import CASE_OFFICERS, Actor, reach
 
 KIND = "papers"
 PORTION = 100  # papers in one job: some seconds of work, so that every hand has one

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, region_prefix
 from app.certificates.lifecycle import Decision, record
 from app.core.clock import office_day
 from app.core.errors import (
@@ -23,7 +24,6 @@ from app.core.identifiers import fold_certificate_number
 from app.core.office import Office
 from app.core.vocabulary import CertificateDeed, CertificateStatus, Role
 from app.models import Certificate, Enterprise
-from app.scope import Actor, region_prefix
 
 MOST_REASON = 500  # characters
 VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED

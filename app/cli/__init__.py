@@ -26,7 +26,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import appointments, create_app
+from app import create_app
+from app.accounts import role_assignment
+from app.accounts.passwords import least, weaknesses
 from app.cli.diary import add_diary
 from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
@@ -65,7 +67,6 @@ from app.files.storage import Store
 from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.holidays import seed_calendar
 from app.login.password import find, normal
-from app.login.policy import least, weaknesses
 from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
@@ -175,7 +176,7 @@ def init(_chosen: argparse.Namespace) -> None:
             fill_paper_rules(db.session())
             fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
-            nobody_yet = settings.production and appointments.missing(db.session())
+            nobody_yet = settings.production and role_assignment.missing(db.session())
     print(f"Ready: {settings.home}")
     if nobody_yet:
         print("Administrators are missing: run 'anguan create-admin'.")
@@ -405,10 +406,10 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
-        for one in appointments.conflicting(db.session()):
-            held = ", ".join(sorted(role.value for role in appointments.roles_of(one)))
+        for one in role_assignment.conflicting(db.session()):
+            held = ", ".join(sorted(role.value for role in role_assignment.roles_of(one)))
             yield f"{one.username} holds what must not be in one hand ({held}) and cannot sign in: take one of them away."
-        if settings.production and (lacking := appointments.missing(db.session())):
+        if settings.production and (lacking := role_assignment.missing(db.session())):
             yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
@@ -473,7 +474,7 @@ def create_admin(_chosen: argparse.Namespace) -> None:
     with create_app(settings).app_context():
         session = db.session()
         session.info.update(actor="anguan create-admin", at=clock.now())
-        lacking = appointments.missing(session)
+        lacking = role_assignment.missing(session)
         if not lacking:
             raise BadSetting("The three administrators are there; further roles are given in the system.")
         office, words = office_of(session, settings.office), {}

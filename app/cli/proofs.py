@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app import create_app
-from app.business_licence.provider import LicencesAway
+from app.accounts.business_licence.provider import LicencesAway
 from app.certificates import (
     code,
     eye,

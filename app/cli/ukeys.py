@@ -9,13 +9,19 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from app import create_app
+from app.accounts.pki import (
+    bindings,
+    demo_agent,
+    demo_keys,
+    trust,
+    verify,
+)
 from app.cli.house import Command, settings_in_use
 from app.core import clock
 from app.core.clock import office_day
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db.session import db
 from app.login.password import find
-from app.ukey import agent, keeping, proof, softkeys, trust
 
 Adder = Callable[[str, Command, str], argparse.ArgumentParser]
 
@@ -42,7 +48,7 @@ def add_ukeys(add: Adder) -> None:
     deed("demo-revoke", demo_revoke, "revoke a demonstration key").add_argument("name", metavar="NAME")
     desk = deed("agent", run_agent, "be the UKey program of this computer, with the demonstration's keys, until stopped")
     desk.add_argument("--site", default="", metavar="ORIGIN", help="the one site that is answered (default: this one)")
-    desk.add_argument("--mishap", type=agent.Mishap, choices=list(agent.Mishap), help="what shall go wrong")
+    desk.add_argument("--mishap", type=demo_agent.Mishap, choices=list(demo_agent.Mishap), help="what shall go wrong")
 
 
 def show(_chosen: argparse.Namespace) -> None:
@@ -76,7 +82,7 @@ def take_list(chosen: argparse.Namespace) -> None:
 
 def _put_in_force(session: Session, settings: Settings, data: bytes) -> None:
     new = trust.examine(data, trust.trusted(settings.ukeys, required=True), at=clock.now())
-    ended = keeping.end_sessions_of(session, new.authority, new.newly, at=clock.now())
+    ended = bindings.end_sessions_of(session, new.authority, new.newly, at=clock.now())
     session.commit()
     trust.keep(settings.ukeys, new)
     print(f"In force for {new.authority[:16]}: {len(new.newly)} newly revoked, sessions of {ended} accounts ended.")
@@ -90,11 +96,11 @@ def demo_key(chosen: argparse.Namespace) -> None:
         account = find(session, chosen.account)
         if account is None:
             raise BadSetting(f"There is no account '{chosen.account}'.")
-        word = softkeys.fresh_pin()
-        made = softkeys.make(settings.ukeys, chosen.name, account.get_full_name(), word, at=at, days=chosen.days)
+        word = demo_keys.fresh_pin()
+        made = demo_keys.make(settings.ukeys, chosen.name, account.get_full_name(), word, at=at, days=chosen.days)
         believed, then = trust.trusted(settings.ukeys, required=True), made.not_valid_before_utc
-        known = proof.examine([softkeys.bytes_of(made)], believed, at=then)
-        keeping.bind(session, account.id, known, by="anguan ukey", at=at)
+        known = verify.examine([demo_keys.bytes_of(made)], believed, at=then)
+        bindings.bind(session, account.id, known, by="anguan ukey", at=at)
         session.commit()
     print(f"{chosen.name}  PIN {word}")
     print(f"It opens the account '{chosen.account}' until {office_day(made.not_valid_after_utc)}.", file=sys.stderr)
@@ -102,9 +108,9 @@ def demo_key(chosen: argparse.Namespace) -> None:
 
 def demo_revoke(chosen: argparse.Namespace) -> None:
     settings = _not_in_production(settings_in_use())
-    softkeys.revoke(settings.ukeys, chosen.name, at=clock.now())
+    demo_keys.revoke(settings.ukeys, chosen.name, at=clock.now())
     with create_app(settings).app_context():
-        _put_in_force(db.session(), settings, softkeys.published(settings.ukeys))
+        _put_in_force(db.session(), settings, demo_keys.published(settings.ukeys))
 
 
 def run_agent(chosen: argparse.Namespace) -> None:
@@ -113,9 +119,9 @@ def run_agent(chosen: argparse.Namespace) -> None:
     if port is None or urlsplit(settings.ukey_agent).hostname not in ("127.0.0.1", "localhost"):
         raise BadSetting("ANGUAN_UKEY_AGENT must name a port of this computer, like http://127.0.0.1:18765.")
     site = (chosen.site or settings.office.public_url).rstrip("/")
-    desk = agent.Agent(settings.ukeys / "keys", site, chosen.mishap)
+    desk = demo_agent.Agent(settings.ukeys / "keys", site, chosen.mishap)
     try:
-        server = agent.server(desk, port)
+        server = demo_agent.server(desk, port)
     except OSError as fault:
         why = f"The UKey program cannot listen on port {port} ({fault.strerror}): set ANGUAN_UKEY_AGENT."
         raise BadSetting(why) from None

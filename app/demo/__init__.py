@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import attachments, exams, filings, parties
+from app import attachments, exams, filings
+from app.accounts import registry
+from app.accounts.access import Actor
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.errors import HouseError
 from app.core.office import Office
@@ -59,7 +61,6 @@ from app.login.password import hashed
 from app.matters import papers_at_first
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.parameters import office_of
-from app.scope import Actor
 from app.specimens import id_number, portrait, scan, with_check
 from app.workflow import carry_out, must_all_pass
 
@@ -149,7 +150,7 @@ class Stage:
             valid_from=date(on.year - 2, 1, 1),
             valid_to=date(on.year + 2, 12, 31),
         )
-        parties.keep_qualification(self.session, qualification, clerk)
+        registry.keep_qualification(self.session, qualification, clerk)
         self._attach(qualification, PaperKind.QUALIFICATION, "资质证书.jpg", ("建筑业企业资质证书", enterprise.name), clerk)
         self._attach(enterprise, PaperKind.PLEDGE, "企业诚信承诺书.jpg", ("企业诚信承诺书", enterprise.name), clerk)
 
@@ -163,7 +164,7 @@ class Stage:
             technical_title=TechnicalTitle.INTERMEDIATE,
             position=member.position,
         )
-        person = parties.engage(self.session, person, clerk)
+        person = registry.engage(self.session, person, clerk)
         kinds = [*SCANS, *([PaperKind.REGISTRATION] if member.category is B else [])]
         for kind in kinds:
             lines = (_TITLES[kind], member.name, enterprise.name)

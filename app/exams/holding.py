@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, reach
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.vocabulary import (
     SCORED,
@@ -22,7 +23,6 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.models import ExamNotice, ExamSignup
-from app.scope import Actor, reach
 
 MOST_AT_ONCE = 10_000  # rows; one statement holds at most 32,766 parameters on SQLite
 SEATED = (SignupState.SUBMITTED, SignupState.ADMITTED, *SCORED)  # they take up a place

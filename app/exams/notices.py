@@ -11,13 +11,13 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, reach, region_prefix
 from app.core.clock import office_day, office_time
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.redaction import disclosed
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, SignupState
 from app.exams.holding import SEATED, as_exam_clerk, hold_one
 from app.models import ExamNotice, ExamSignup, Region
-from app.scope import Actor, reach, region_prefix
 
 _LENGTHS = {"title": 120, "number": 60, "place": 200}
 PUBLISHED = {"title": _("Notice title"), "number": _("Document number"), "place": _("Place"), "body": _("Text")}

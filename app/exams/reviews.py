@@ -9,13 +9,13 @@ from datetime import datetime
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, reach
 from app.core.errors import Place, Refusal, Unmet
 from app.core.redaction import without_numbers
 from app.core.vocabulary import SignupState
 from app.exams.holding import as_exam_clerk, hold_of, must_be_a_batch, sound
 from app.exams.signups import Outcome, move, seated, sort_out
 from app.models import ExamSignup
-from app.scope import Actor, reach
 
 MOST_REASON = 500  # characters, as the column holds
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, reach
 from app.core.clock import office_day
 from app.core.errors import (
     NotFound,
@@ -40,7 +41,6 @@ from app.files.spreadsheets import (
     write,
 )
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
-from app.scope import Actor, reach
 
 MOST_ERRORS = 500  # listed; more help nobody
 MOST_NAMES = 10

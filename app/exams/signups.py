@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, must_reach, region_prefix
 from app.core.clock import add_months, office_day, office_time
 from app.core.errors import (
     NotFound,
@@ -44,7 +45,6 @@ from app.rules import (
     is_of_age,
     works_for_the_filing_enterprise,
 )
-from app.scope import Actor, must_reach, region_prefix
 
 SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # still, or again, in the enterprise's hands

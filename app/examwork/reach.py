@@ -9,11 +9,11 @@ from flask import request
 from sqlalchemy import ColumnElement, func, or_, select
 
 from app import desk
+from app.accounts.access import reach
 from app.core.errors import NotFound
 from app.core.vocabulary import SignupState
 from app.db.session import db
 from app.models import ExamNotice, ExamSignup
-from app.scope import reach
 from app.screens.datamodel import as_id
 from app.screens.query import Box
 

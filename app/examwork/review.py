@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app import attachments, desk, exams
+from app.accounts.access import reaches
 from app.core.errors import HouseError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, PaperKind, SignupState
@@ -24,7 +25,6 @@ from app.examwork.outcome import carry
 from app.examwork.reach import notice_box
 from app.examwork.words import REASONS
 from app.models import ExamSignup, Paper, Person
-from app.scope import reaches
 from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.bench import Scan, Standing
 from app.screens.datamodel import COUNT_CAP

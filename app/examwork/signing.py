@@ -13,6 +13,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, exams
+from app.accounts.access import reach
 from app.core.errors import HouseError, Refusal, Unmet
 from app.core.vocabulary import (
     CURRENT_CATEGORIES,
@@ -29,7 +30,6 @@ from app.examwork.reach import notice_of
 from app.examwork.words import usual, window
 from app.models import Enterprise, ExamNotice, ExamSignup
 from app.places import url_of
-from app.scope import reach
 from app.screens.reach import asked_ids
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"

@@ -9,11 +9,11 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app import corrections
+from app.accounts.access import Actor
 from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import Role
 from app.models import Application
 from app.particulars import read_particulars
-from app.scope import Actor
 
 
 def to_correct(session: Session, application_id: int, actor: Actor, *, lock: bool = False) -> Application:

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -29,7 +30,6 @@ from app.core.vocabulary import (
 from app.db import sequences
 from app.facts import Facts
 from app.models import Application, Filing, Paper
-from app.scope import Actor
 
 
 def filer(actor: Actor) -> int:

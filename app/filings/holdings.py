@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -33,7 +34,6 @@ from app.filings.people import INCOMING
 from app.filings.standing import Candidate, judged, order
 from app.models import Application, Certificate, Filing
 from app.particulars import read_particulars
-from app.scope import Actor
 
 OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
 Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed

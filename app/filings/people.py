@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import NotFound, Unmet
 from app.core.office import Office
@@ -26,7 +27,6 @@ from app.filings.standing import Candidate, judged, order
 from app.matters import MATTERS
 from app.models import ExamPass, Filing, Person
 from app.particulars import read_particulars
-from app.scope import Actor
 
 Pick = tuple[int, Category]  # person id, category
 INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value

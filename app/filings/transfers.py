@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -38,7 +39,6 @@ from app.facts import Facts, of_certificates
 from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing
 from app.filings.standing import Candidate, judged
 from app.models import Application, Certificate, Filing, Person
-from app.scope import Actor
 
 
 @dataclass(frozen=True, slots=True)

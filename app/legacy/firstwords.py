@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.errors import Stale
 from app.core.vocabulary import Deed, LegacyKind, Role
 from app.db import audit
@@ -19,7 +20,6 @@ from app.files.spreadsheets import Column, write
 from app.files.storage import Store
 from app.legacy.errand import Means
 from app.models import Account, Enterprise, LegacyImport, LegacyRecord
-from app.scope import Actor
 
 COLUMNS = (
     Column("enterprise", _("Enterprise name"), width=34),

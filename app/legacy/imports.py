@@ -14,6 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -41,7 +42,6 @@ from app.legacy.columns import COLUMNS
 from app.legacy.ledger import Ledger
 from app.legacy.passes import Passes
 from app.models import LegacyChunk, LegacyImport
-from app.scope import Actor
 
 MIB = 1024 * 1024
 LARGEST = 20 * MIB

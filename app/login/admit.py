@@ -17,8 +17,9 @@ from flask_login import login_user, logout_user
 from sqlalchemy import delete, event, inspect, select
 from sqlalchemy.orm import InstanceState, Session
 
-from app import challenges, desk, visits
-from app.appointments import conflict, roles_of
+from app import desk
+from app.accounts import challenges, passwords, sessions
+from app.accounts.role_assignment import conflict, roles_of
 from app.core import clock
 from app.core.clock import office_day, office_time
 from app.core.crypto.encryption import keyring
@@ -32,7 +33,7 @@ from app.core.vocabulary import (
     Way,
 )
 from app.db import audit
-from app.login import policy, presession
+from app.login import presession
 from app.models import Account, Enterprise, PastPassword
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
@@ -67,10 +68,10 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
     """
     if refusals := tuple(objections(proof.account)):
         raise NotAdmitted(refusals)
-    if proof.way is Way.PASSWORD and policy.lapsed(proof.account, desk.office(), at=at):
+    if proof.way is Way.PASSWORD and passwords.lapsed(proof.account, desk.office(), at=at):
         sentence = _("This one-time password was not used in time and opens nothing any more. Please ask for a new one.")
         raise NotAdmitted([Refusal("one-time-lapsed", sentence)])
-    if proof.way is Way.PASSWORD and visits.owes_second(proof.account, desk.office()):
+    if proof.way is Way.PASSWORD and sessions.owes_second(proof.account, desk.office()):
         browser, kind = presession.open_browser(), ChallengeKind.SECOND
         challenges.void(session, kind, browser=browser)
         given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
@@ -125,7 +126,7 @@ def open_session(
 ) -> None:
     """Give the browser a new cookie; nothing of the old one survives but ``KEPT``. The caller commits."""
     agent = request.user_agent.string
-    key, replaced = visits.begin(
+    key, replaced = sessions.begin(
         session, account, way, at=at, office=desk.office(), address=address, agent=agent, strong_at=strong_at
     )
     close_cookie()
@@ -141,7 +142,7 @@ def open_session(
 def end_session(session: Session, account: Account, number: int, *, at: datetime, address: str) -> None:
     """Sign out: this session ends, and a copy of its cookie with it. The caller commits."""
     audit.note(session, account.get_full_name(), Deed.SIGN_OUT, account, at=at, address=address)
-    visits.end(session, account.id, number, Ending.SIGNED_OUT, at=at)
+    sessions.end(session, account.id, number, Ending.SIGNED_OUT, at=at)
     logout_user()
     close_cookie()
 
@@ -198,9 +199,9 @@ def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
         if isinstance(thing, Account):
             why = next((why for why, names in ENDING.items() if _has_changed(thing, names)), None)
             if why is not None:
-                visits.end_all(session, thing.id, why, at=_moment_of(session))
+                sessions.end_all(session, thing.id, why, at=_moment_of(session))
         elif isinstance(thing, Enterprise) and _has_changed(thing, ("registration",)):
-            visits.end_of_enterprise(session, thing.id, Ending.ENTERPRISE, at=_moment_of(session))
+            sessions.end_of_enterprise(session, thing.id, Ending.ENTERPRISE, at=_moment_of(session))
 
 
 def _remember_password(session: Session, account: Account) -> None:
@@ -212,7 +213,7 @@ def _remember_password(session: Session, account: Account) -> None:
         session.add(old)
         newest = select(PastPassword.id).where(PastPassword.account_id == account.id)
         newest = newest.order_by(PastPassword.set_at.desc(), PastPassword.id.desc())
-        newest = newest.limit(policy.REMEMBERED - 2)  # beside the present one, and the one that becomes a past one now
+        newest = newest.limit(passwords.REMEMBERED - 2)  # beside the present one, and the one that becomes a past one now
         gone = delete(PastPassword).where(PastPassword.account_id == account.id, PastPassword.id.not_in(newest))
         session.execute(gone.execution_options(synchronize_session=False))
     account.password_set_at = at
@@ -222,7 +223,7 @@ def lately(session: Session, account_id: int) -> list[str]:
     """The hashes of the passwords that an account has and lately had, the present one first."""
     present = session.scalar(select(Account.password).where(Account.id == account_id))
     kept = select(PastPassword.hash).where(PastPassword.account_id == account_id).order_by(PastPassword.set_at.desc())
-    return [*filter(None, [present]), *session.scalars(kept.limit(policy.REMEMBERED - 1))]
+    return [*filter(None, [present]), *session.scalars(kept.limit(passwords.REMEMBERED - 1))]
 
 
 def _moment_of(session: Session) -> datetime:

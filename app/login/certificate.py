@@ -18,7 +18,11 @@ from flask_babel import lazy_gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import challenges, desk, throttle
+from app import desk
+from app.accounts import challenges, rate_limit
+from app.accounts.pki import bindings, verify
+from app.accounts.pki.trust import Trust, trusted
+from app.accounts.pki.verify import CertIdentity, NotProved
 from app.core.errors import HouseError, NotFound, TooMany
 from app.core.vocabulary import (
     ChallengeKind,
@@ -32,9 +36,6 @@ from app.login import presession
 from app.login.admit import Proof, admit
 from app.login.security import landing
 from app.models import Account
-from app.ukey import keeping, proof
-from app.ukey.proof import CertIdentity, NotProved
-from app.ukey.trust import Trust, trusted
 
 LASTS = timedelta(seconds=90)  # the PIN has been typed when it begins
 TRIES, WINDOW = 60, 15 * 60  # challenges and answers of one address; a sign-in takes two
@@ -56,7 +57,7 @@ def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
     made = challenges.begin(
         session, kind, browser, at=at, lasts=LASTS, account_id=account_id, address=desk.address()
     )  # fmt: skip
-    words = proof.statement(kind, _site(), made.id, made.nonce, made.expires_at)
+    words = verify.statement(kind, _site(), made.id, made.nonce, made.expires_at)
     answer = jsonify(number=made.id, words=b64encode(words).decode())
     session.commit()
     return answer
@@ -73,7 +74,7 @@ def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
         challenge = challenges.own(session, number, kind, browser)
     except NotFound:
         raise over from None
-    words, whose = proof.statement(kind, _site(), number, challenge.nonce, challenge.expires_at), challenge.account_id
+    words, whose = verify.statement(kind, _site(), number, challenge.nonce, challenge.expires_at), challenge.account_id
     session.rollback()
     taken = challenges.advance(
         session, number, kind, ChallengeState.NEW, ChallengeState.CONSUMED, at=at, browser=browser
@@ -82,14 +83,14 @@ def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
     if not taken or whose != account_id:
         raise over
     signature, chain = _decoded(request.form.get("signature", "")), map(_decoded, request.form.getlist("chain"))
-    return proof.verify(words, signature, list(chain), trust(), at=at)
+    return verify.verify(words, signature, list(chain), trust(), at=at)
 
 
 def shown_by_proxy() -> CertIdentity:
     """Whose certificate the proxy saw in its TLS. Believed only with the secret that it shares with us."""
     db.session().rollback()
     _count()
-    return proof.examine(_from_proxy(), trust(), at=desk.moment())
+    return verify.examine(_from_proxy(), trust(), at=desk.moment())
 
 
 def by_proxy() -> bool:
@@ -109,8 +110,8 @@ def connects() -> str:
 
 
 def _count() -> None:
-    throttle.hit(
-        db.engine, f"certificate-from:{throttle.origin(desk.address())}", limit=TRIES, seconds=WINDOW, at=desk.moment()
+    rate_limit.hit(
+        db.engine, f"certificate-from:{rate_limit.origin(desk.address())}", limit=TRIES, seconds=WINDOW, at=desk.moment()
     )
 
 
@@ -182,7 +183,7 @@ class CertificateView(BaseView):  # type: ignore[misc]
         account, known = None, None
         try:
             known = shown()
-            account = keeping.account_of(session, known)
+            account = bindings.account_of(session, known)
             admit(session, Proof(account, Way.CERTIFICATE), at=at, address=address)
         except HouseError as no:
             session.rollback()

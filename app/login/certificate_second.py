@@ -11,6 +11,8 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.accounts.pki import bindings
+from app.accounts.pki.verify import NotProved
 from app.core.errors import HouseError, TooMany
 from app.core.vocabulary import ChallengeKind, Way
 from app.db.session import db
@@ -18,8 +20,6 @@ from app.login.certificate import connects, give_out, note_failure, proved
 from app.login.second import NothingOwed, SecondWay, ower, shown
 from app.login.security import landing
 from app.models import Account
-from app.ukey import keeping
-from app.ukey.proof import NotProved
 
 KIND = ChallengeKind.CERTIFICATE_SECOND
 
@@ -56,7 +56,7 @@ class CertificateSecondView(BaseView):  # type: ignore[misc]
 
     def _show(self, owes: int) -> None:
         session, at = db.session(), desk.moment()
-        account = keeping.account_of(session, proved(KIND, owes))
+        account = bindings.account_of(session, proved(KIND, owes))
         if account.id != owes:
             raise NotProved(_("This certificate belongs to another account."), code="certificate-of-another")
         shown(session, account, Way.CERTIFICATE, at=at, address=desk.address())
@@ -71,7 +71,7 @@ class CertificateSecondView(BaseView):  # type: ignore[misc]
 
 
 def _has_one(account: Account) -> bool:
-    return bool(keeping.bound_to(db.session(), account.id))
+    return bool(bindings.bound_to(db.session(), account.id))
 
 
 SECOND = SecondWay(Way.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.gate", _has_one)

@@ -12,7 +12,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from app import challenges, throttle
+from app.accounts import challenges, rate_limit
+from app.accounts.rate_limit import DAY
 from app.core.errors import (
     HouseError,
     NotFound,
@@ -26,7 +27,6 @@ from app.login.admit import OPERATES, NotAdmitted, reads_only
 from app.models import Account, Challenge
 from app.outbox.sms import owe_code
 from app.outbox.sms_texts import CODES
-from app.throttle import DAY
 
 LASTS = timedelta(minutes=5)
 GUESSES = 5  # at one code
@@ -102,12 +102,12 @@ def right(
     """
     session.rollback()
     key = f"code:{mobile}"
-    throttle.attempt(engine, key, limit=WRONG_A_DAY, rest=REST, at=at)
+    rate_limit.attempt(engine, key, limit=WRONG_A_DAY, rest=REST, at=at)
     number, longer = challenges.latest(engine, purpose, browser), {} if lasts is None else {"expires_at": at + lasts}
     answer = _answer(mobile, fold(code))
     if not challenges.answered(engine, number, purpose, browser, answer, most=GUESSES, at=at, to=to, **longer):
         raise WrongCode
-    throttle.clear(engine, key)
+    rate_limit.clear(engine, key)
     return challenges.own(session, number, purpose, browser)
 
 
@@ -150,17 +150,17 @@ def _answer(mobile: str, code: str) -> str:
 
 
 def _count(engine: Engine, mobile: str, *, reaches: bool, office: Office, at: datetime, address: str) -> None:
-    throttle.hit(engine, f"codes-from:{throttle.origin(address)}", limit=FROM_ONE_ADDRESS, seconds=HOUR, at=at)
-    if throttle.peek(engine, "codes:sent", at=at) >= office.codes_per_day:
+    rate_limit.hit(engine, f"codes-from:{rate_limit.origin(address)}", limit=FROM_ONE_ADDRESS, seconds=HOUR, at=at)
+    if rate_limit.peek(engine, "codes:sent", at=at) >= office.codes_per_day:
         raise TooMany(_("No more codes can be sent today. Please sign in another way, or ask the system administrator."))
     try:
-        throttle.attempt(engine, f"code-pause:{mobile}", limit=1, rest=PAUSE, at=at)
+        rate_limit.attempt(engine, f"code-pause:{mobile}", limit=1, rest=PAUSE, at=at)
     except TooMany as no:
         sentence = _("A code was asked for this number a moment ago. Please wait %(n)s seconds.", n=no.retry_after)
         raise TooMany(sentence, retry_after=no.retry_after) from None
-    throttle.hit(engine, f"codes-an-hour:{mobile}", limit=AN_HOUR, seconds=HOUR, at=at)
-    throttle.hit(engine, f"codes-a-day:{mobile}", limit=A_DAY, seconds=DAY, at=at)
+    rate_limit.hit(engine, f"codes-an-hour:{mobile}", limit=AN_HOUR, seconds=HOUR, at=at)
+    rate_limit.hit(engine, f"codes-a-day:{mobile}", limit=A_DAY, seconds=DAY, at=at)
     if reaches:
-        throttle.hit(engine, "codes:sent", limit=office.codes_per_day, seconds=DAY, at=at)
+        rate_limit.hit(engine, "codes:sent", limit=office.codes_per_day, seconds=DAY, at=at)
     else:  # costs nothing and bars nobody, but takes as long
-        throttle.hit(engine, "codes:unsent", limit=LARGEST, seconds=DAY, at=at)
+        rate_limit.hit(engine, "codes:unsent", limit=LARGEST, seconds=DAY, at=at)

@@ -13,8 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
-from app import challenges, desk, throttle
-from app.appointments import roles_of
+from app import desk
+from app.accounts import challenges, rate_limit
+from app.accounts.role_assignment import roles_of
 from app.core.clock import office_time
 from app.core.errors import HouseError, Stale
 from app.core.vocabulary import (
@@ -151,5 +152,5 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, desk.office(), **said)
         sms.owe(session, [told], at=at)
         session.commit()
-        throttle.clear(db.engine, password.guess_key(name))  # whoever forgot it has guessed, too
+        rate_limit.clear(db.engine, password.guess_key(name))  # whoever forgot it has guessed, too
         presession.close()

@@ -15,7 +15,11 @@ from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from app import desk, visits
+from app import desk
+from app.accounts import sessions
+from app.accounts.pki import bindings, verify
+from app.accounts.pki.trust import read_chain
+from app.accounts.pki.verify import CertIdentity
 from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import (
     ChallengeKind,
@@ -31,9 +35,6 @@ from app.models import Account, Identity
 from app.screens import Screen, SelInterface
 from app.screens.datamodel import as_id
 from app.screens.screen import door
-from app.ukey import keeping, proof
-from app.ukey.proof import CertIdentity
-from app.ukey.trust import read_chain
 
 TAKEN = _("This certificate is bound already, to this account or another.")
 
@@ -58,7 +59,7 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
         try:
             self._demand_password()
             known = proved(ChallengeKind.CERTIFICATE_BIND, who.id)
-            keeping.bind(session, current_user.id, known, by=who.name, at=at)
+            bindings.bind(session, current_user.id, known, by=who.name, at=at)
             session.commit()
         except IntegrityError:  # somebody bound it in the meantime
             session.rollback()
@@ -77,7 +78,7 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
         if found is None or found.account_id != who.id or found.kind is not IdentityKind.CERTIFICATE:
             raise NotFound
         session.delete(found)
-        visits.end_all(session, found.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
+        sessions.end_all(session, found.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
         session.commit()
         flash(gettext("The certificate has been removed. Please sign in again."), "success")
         return redirect(url_for("SignInView.login"))
@@ -95,7 +96,7 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
         who = desk.actor()
         page = self.render_template(
             "login/own_certificates.html",
-            title=gettext("My certificates"), held=keeping.bound_to(db.session(), current_user.id), today=desk.today(),
+            title=gettext("My certificates"), held=bindings.bound_to(db.session(), current_user.id), today=desk.today(),
             may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=connects(), username=current_user.username,
             refusals=no.refusals if no is not None else (),
         )  # fmt: skip
@@ -135,7 +136,7 @@ class IdentityScreen(Screen):
 
     def remove(self, item: Identity) -> None:
         desk.actor().demand(Role.SECURITY_ADMIN)
-        visits.end_all(db.session(), item.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
+        sessions.end_all(db.session(), item.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
         super().remove(item)
 
     @door("/add", "GET", "POST")
@@ -146,12 +147,12 @@ class IdentityScreen(Screen):
             return self._add_page(form)
         try:
             account, chain = self._account(form), self._chain(form)
-            known = proof.examine(chain, trust(), at=desk.moment())
-            if keeping.find(db.session(), known) is not None:
+            known = verify.examine(chain, trust(), at=desk.moment())
+            if bindings.find(db.session(), known) is not None:
                 raise HouseError(TAKEN, code="certificate-taken", field="file")
             if not request.form.get("confirm"):
                 return self._add_page(form, account, known, chain)
-            keeping.bind(db.session(), account.id, known, by=desk.actor().name, at=desk.moment())
+            bindings.bind(db.session(), account.id, known, by=desk.actor().name, at=desk.moment())
             db.session().commit()
         except IntegrityError:
             db.session().rollback()

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from app import desk, throttle
-from app.business_licence import tickets
-from app.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
-from app.business_licence.provider import LicenceProvider, LicencesAway, Ticket
+from app import desk
+from app.accounts import rate_limit
+from app.accounts.business_licence import tickets
+from app.accounts.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
+from app.accounts.business_licence.provider import LicenceProvider, LicencesAway, Ticket
 from app.certificates.qr import svg
 from app.core.errors import (
     HouseError,
@@ -168,16 +169,16 @@ class LicenceView(BaseView):  # type: ignore[misc]
     @expose("/callback", methods=["POST"])  # type: ignore[untyped-decorator]
     def callback(self) -> Response:
         """What the platform sends by itself. No cookie and no CSRF token: its signature is what is believed."""
-        at, place = desk.moment(), f"licence-callback:{throttle.origin(desk.address())}"
+        at, place = desk.moment(), f"licence-callback:{rate_limit.origin(desk.address())}"
         db.session().rollback()
         try:
-            throttle.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
+            rate_limit.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
             request.max_content_length = MOST_BYTES
             body = request.get_data(cache=False)
             if len(body) >= MOST_BYTES:  # what does not say how large it is, is cut off there
                 raise RequestEntityTooLarge
             receive(dict(request.headers), body, at=at)
-            throttle.refund(db.engine, place, seconds=60, at=at)
+            rate_limit.refund(db.engine, place, seconds=60, at=at)
         except RequestEntityTooLarge:
             return _machine_no("too-large", 413)
         except HouseError as no:
@@ -265,8 +266,8 @@ def _chosen(clerks: Sequence[Account]) -> Account | None:
 
 
 def _count(kind: str, limit: int, seconds: int) -> None:
-    key = f"{kind}:{throttle.origin(desk.address())}"
-    throttle.hit(db.engine, key, limit=limit, seconds=seconds, at=desk.moment())
+    key = f"{kind}:{rate_limit.origin(desk.address())}"
+    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=desk.moment())
 
 
 def _note(session: Session, enterprise: Enterprise, refusals: Sequence[Refusal], at: datetime) -> None:

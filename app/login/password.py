@@ -18,13 +18,13 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from app import throttle
+from app.accounts import rate_limit
+from app.accounts.passwords import LONGEST, one_form
 from app.core.errors import HouseError, TooMany
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
 from app.core.vocabulary import Way
 from app.login.admit import Proof
-from app.login.policy import LONGEST, one_form
 from app.models import Account
 
 GUESSES_PER_ADDRESS = 30
@@ -70,7 +70,7 @@ def prove(
     if not matches(stored, password):
         _count_failure(engine, at)
         raise WrongPassword(office)
-    throttle.clear(engine, guess_key(name))
+    rate_limit.clear(engine, guess_key(name))
     refund_address(engine, address, at=at)
     account = find(session, name)
     if account is None or account.password != stored:  # changed while we hashed
@@ -83,7 +83,7 @@ def confirm(engine: Engine, name: str, stored: str | None, password: str, *, off
     key = f"confirm:{name}"
     if _charge(engine, key, office, at) or not matches(stored, password):
         return False
-    throttle.clear(engine, key)
+    rate_limit.clear(engine, key)
     return True
 
 
@@ -139,33 +139,33 @@ def is_one_of(stored: Iterable[str], password: str) -> bool:
 def charge_address(engine: Engine, address: str, *, at: datetime) -> None:
     """Every guess at the gate counts against the address and its neighbourhood, whichever way in it tries."""
     for key, limit in _places(address):
-        throttle.hit(engine, key, limit=limit, seconds=ADDRESS_WINDOW, at=at)
+        rate_limit.hit(engine, key, limit=limit, seconds=ADDRESS_WINDOW, at=at)
 
 
 def refund_address(engine: Engine, address: str, *, at: datetime) -> None:
     for key, _limit in _places(address):
-        throttle.refund(engine, key, seconds=ADDRESS_WINDOW, at=at)
+        rate_limit.refund(engine, key, seconds=ADDRESS_WINDOW, at=at)
 
 
 def under_siege(engine: Engine, *, at: datetime) -> bool:
     """Whether so many guess, from wherever, that a person must show to be one. It slows; it shuts nobody out."""
-    return throttle.peek(engine, SIEGE, seconds=FLOOD_WINDOW, at=at) >= FLOOD
+    return rate_limit.peek(engine, SIEGE, seconds=FLOOD_WINDOW, at=at) >= FLOOD
 
 
 def _count_failure(engine: Engine, at: datetime) -> None:
     with suppress(TooMany):
-        throttle.hit(engine, SIEGE, limit=FLOOD, seconds=FLOOD_WINDOW, at=at)
+        rate_limit.hit(engine, SIEGE, limit=FLOOD, seconds=FLOOD_WINDOW, at=at)
 
 
 def _places(address: str) -> tuple[tuple[str, int], ...]:
-    near = f"sign-in-near:{throttle.neighbourhood(address)}"
-    return (f"sign-in-from:{throttle.origin(address)}", GUESSES_PER_ADDRESS), (near, GUESSES_PER_NEIGHBOURHOOD)
+    near = f"sign-in-near:{rate_limit.neighbourhood(address)}"
+    return (f"sign-in-from:{rate_limit.origin(address)}", GUESSES_PER_ADDRESS), (near, GUESSES_PER_NEIGHBOURHOOD)
 
 
 def _charge(engine: Engine, key: str, office: Office, at: datetime) -> bool:
     """Charge one guess; True if the account rests, so that the guess is not even looked at."""
     try:
-        throttle.attempt(engine, key, limit=office.lock_after, rest=timedelta(minutes=office.lock_minutes), at=at)
+        rate_limit.attempt(engine, key, limit=office.lock_after, rest=timedelta(minutes=office.lock_minutes), at=at)
     except TooMany:
         return True
     return False

@@ -17,7 +17,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import Engine
 from werkzeug.wrappers import Response
 
-from app import challenges, desk, throttle
+from app import desk
+from app.accounts import challenges, rate_limit
 from app.core.crypto.encryption import UNOPENED, keyring
 from app.core.errors import HouseError, NotFound
 from app.core.identifiers import fold
@@ -94,7 +95,7 @@ def opened(ticket: str, browser: str, *, at: datetime) -> Picture:
 
 def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetime, address: str) -> None:
     """Use the ticket up by this answer; raises ``WrongPicture`` or ``TooMany``. Call it before the request writes."""
-    throttle.hit(engine, f"pictures-from:{throttle.origin(address)}", limit=ANSWERS_AN_HOUR, seconds=60 * 60, at=at)
+    rate_limit.hit(engine, f"pictures-from:{rate_limit.origin(address)}", limit=ANSWERS_AN_HOUR, seconds=60 * 60, at=at)
     try:
         picture = opened(ticket, browser, at=at)
     except NotFound:

@@ -18,7 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import challenges, desk, visits
+from app import desk
+from app.accounts import challenges, sessions
 from app.core.errors import NotAllowed
 from app.core.vocabulary import (
     ChallengeKind,
@@ -79,7 +80,7 @@ def shown(session: Session, account: Account, way: Way, *, at: datetime, address
     if ower(session, at=at).id != account.id:
         raise NothingOwed
     if current_user.is_authenticated:
-        visits.strengthen(session, g.visit.id, at=at)
+        sessions.strengthen(session, g.visit.id, at=at)
         name = account.get_full_name()
         audit.note(session, name, Deed.SIGN_IN, account, change={"again": way.value}, at=at, address=address)
         return

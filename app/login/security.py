@@ -19,7 +19,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import desk, visits
+from app import desk
+from app.accounts import passwords, sessions
 from app.core.errors import HouseError, NotAllowed, TooMany
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -31,7 +32,7 @@ from app.core.vocabulary import (
 from app.db import audit
 from app.db.session import db
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
-from app.login import password, policy, presession
+from app.login import password, presession
 from app.login.admit import KEY, NotAdmitted, admit, end_session, lately, open_session
 from app.login.roles import ANONYMOUS
 from app.login.second import SecondView
@@ -100,7 +101,7 @@ class SignInView(AuthDBView):  # type: ignore[misc]
         session = db.session()
         if current_user.is_authenticated:
             account, number, at = current_user._get_current_object(), g.visit.id, desk.moment()
-            others = len(visits.open_of(session, account, desk.office(), at=at)) - 1
+            others = len(sessions.open_of(session, account, desk.office(), at=at)) - 1
             end_session(session, account, number, at=at, address=desk.address())
             session.commit()
             flash(gettext("You have signed out."), "info")
@@ -162,8 +163,8 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
             return redirect(landing(request.args.get("next", "")))
         status = 422 if form.is_submitted() else 200
         forced = bool(current_user.must_change_password)
-        form.password.description = policy.hint(desk.office())
-        if not forced and policy.expired(current_user, desk.office(), at=desk.moment()):
+        form.password.description = passwords.hint(desk.office())
+        if not forced and passwords.expired(current_user, desk.office(), at=desk.moment()):
             flash(
                 gettext(
                     "Your password has been the same for %(n)s days. Please choose a new one.", n=desk.office().password_days
@@ -202,7 +203,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
 
 def judge(form: Any, account: Account, office: Office) -> None:
     """Put at its fields what speaks against the new password that was typed twice."""
-    faults = policy.weaknesses(form.password.data, account.username, office, also=names_of(account))
+    faults = passwords.weaknesses(form.password.data, account.username, office, also=names_of(account))
     form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
     if form.password.data != form.again.data:
         form.again.errors = [*form.again.errors, gettext("The two new passwords differ.")]
@@ -247,18 +248,18 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
 
     def load_user(self, pk: object) -> Account | None:
         """Whose session this key opens, if it is not over. ``g.visit`` is the session, ``g.ended`` why it is over."""
-        session, at, wanted = db.session(), desk.moment(), visits.wanted(str(pk))
+        session, at, wanted = db.session(), desk.moment(), sessions.wanted(str(pk))
         visit = session.scalars(wanted).unique().one_or_none()
         if visit is None:
             return None
-        why = visits.over(visit, desk.office(), at=at)
-        if visit.ended_at is None and (why is not None or at - visit.seen_at >= visits.TOUCHED):
+        why = sessions.over(visit, desk.office(), at=at)
+        if visit.ended_at is None and (why is not None or at - visit.seen_at >= sessions.TOUCHED):
             number = visit.id
             session.rollback()  # SQLite has one writer, and in a POST that is this transaction already
             if why is None:
-                visits.touch(db.engine, number, at=at)
+                sessions.touch(db.engine, number, at=at)
             else:
-                visits.run_out(db.engine, number, why, at=at)
+                sessions.run_out(db.engine, number, why, at=at)
             visit = session.scalars(wanted).unique().one()  # as it stands now; somebody may have been quicker
         if visit.ended_at is not None:
             g.ended = visit.ended_why
@@ -281,7 +282,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
             return None
         if request.endpoint in OPEN_TO_ALL_STATES:
             return None
-        old = g.visit.way is Way.PASSWORD and policy.expired(current_user, desk.office(), at=desk.moment())
+        old = g.visit.way is Way.PASSWORD and passwords.expired(current_user, desk.office(), at=desk.moment())
         if not current_user.must_change_password and not old:
             return None
         wish = request.path if request.method == "GET" else None

@@ -10,7 +10,8 @@ from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import desk, visits
+from app import desk
+from app.accounts import sessions
 from app.core.errors import NotFound
 from app.core.vocabulary import Deed, Ending
 from app.db import audit
@@ -42,7 +43,7 @@ class SessionsView(BaseView):  # type: ignore[misc]
     @no_cache  # type: ignore[untyped-decorator]
     def mine(self) -> Response:
         account = current_user._get_current_object()
-        rows = visits.open_of(db.session(), account, desk.office(), at=desk.moment())
+        rows = sessions.open_of(db.session(), account, desk.office(), at=desk.moment())
         page = self.render_template(
             "login/sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
             most=desk.office().most_sessions,
@@ -54,13 +55,13 @@ class SessionsView(BaseView):  # type: ignore[misc]
         session, at, here = db.session(), desk.moment(), g.visit.id
         if number == here:
             return redirect(url_for("SignInView.logout"), 307)
-        if not visits.end(session, current_user.id, number, Ending.ENDED_BY_SELF, at=at):
+        if not sessions.end(session, current_user.id, number, Ending.ENDED_BY_SELF, at=at):
             raise NotFound
         return self._ended(1)
 
     @expose("/end-others", methods=["POST"])  # type: ignore[untyped-decorator]
     def end_others(self) -> Response:
-        number = visits.end_all(db.session(), current_user.id, Ending.ENDED_BY_SELF, at=desk.moment(), but=[g.visit.id])
+        number = sessions.end_all(db.session(), current_user.id, Ending.ENDED_BY_SELF, at=desk.moment(), but=[g.visit.id])
         return self._ended(number)
 
     def _ended(self, number: int) -> Response:

@@ -6,7 +6,8 @@ Law: whose account it is to do so, ``appointments.may_reset`` says; each deed st
 from flask import flash
 from flask_babel import gettext
 
-from app import desk, throttle, visits
+from app import desk
+from app.accounts import rate_limit, sessions
 from app.core.vocabulary import Deed, Ending
 from app.db import audit
 from app.db.session import db
@@ -28,7 +29,7 @@ def reset_password(account: Account) -> None:
     hand_out_password(account)  # which ends its sessions
     guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
     db.session.commit()
-    throttle.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
+    rate_limit.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
 
 
 def unlock(account: Account) -> None:
@@ -36,14 +37,14 @@ def unlock(account: Account) -> None:
     name, guesses = account.get_full_name(), guess_key(account.username)
     _note(account, "lock")
     db.session.commit()
-    throttle.clear(db.engine, guesses)
+    rate_limit.clear(db.engine, guesses)
     flash(gettext("%(name)s may try to sign in again.", name=name), "success")
 
 
 def end_sessions(account: Account) -> None:
     """Everywhere at once; the account may sign in again; commits."""
     name = account.get_full_name()
-    visits.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=desk.moment())
+    sessions.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=desk.moment())
     _note(account, "sessions")
     db.session.commit()
     flash(gettext("Every session of %(name)s has ended.", name=name), "success")

@@ -10,7 +10,7 @@ from flask import request
 from flask_appbuilder.models.filters import BaseFilter
 
 from app import desk
-from app.scope import reach
+from app.accounts.access import reach
 from app.screens.datamodel import LARGEST_ID, as_id
 
 ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours

@@ -5,7 +5,8 @@ import logging
 from flask import current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import desk, throttle
+from app import desk
+from app.accounts import rate_limit
 from app.core.errors import TooMany
 from app.core.redaction import without_numbers
 from app.core.vocabulary import Deed
@@ -32,9 +33,9 @@ def keep(status: int) -> None:
     if not reading.get():
         db.session().rollback()  # SQLite has one writer
     try:
-        if throttle.peek(db.engine, key, seconds=3600, at=at) >= AN_HOUR:
+        if rate_limit.peek(db.engine, key, seconds=3600, at=at) >= AN_HOUR:
             return
-        throttle.hit(db.engine, key, limit=AN_HOUR, seconds=3600, at=at)
+        rate_limit.hit(db.engine, key, limit=AN_HOUR, seconds=3600, at=at)
         told = {"door": door, "method": request.method, "status": status}
         with desk.aside() as session:
             audit.note(session, actor.name, Deed.REFUSED, _table(door), _row(), told, at=at, address=desk.address())

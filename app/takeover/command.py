@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
 
 from app import legacy
+from app.accounts.access import Actor
 from app.core import clock
 from app.core.errors import HouseError
 from app.core.office import Office
@@ -24,7 +25,6 @@ from app.core.vocabulary import (
 )
 from app.files.storage import Store
 from app.models import LegacyImport
-from app.scope import Actor
 
 BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
 

@@ -21,8 +21,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask_babel import lazy_gettext as _
 
-from app.business_licence.assertion import ALGORITHM, LONGEST, TYPE, Assertion, Trust, read
-from app.business_licence.provider import LicencesAway, Ticket
+from app.accounts.business_licence.assertion import (
+    ALGORITHM,
+    LONGEST,
+    TYPE,
+    Assertion,
+    Trust,
+    read,
+)
+from app.accounts.business_licence.provider import LicencesAway, Ticket
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound, Stale
 from app.core.vocabulary import (

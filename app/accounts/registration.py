@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -35,7 +36,6 @@ from app.files.inspect import Sound
 from app.models import Account, Certificate, Enterprise
 from app.outbox.sms import owe
 from app.outbox.sms_texts import reminder
-from app.scope import Actor
 
 SHORTEST, LONGEST = 3, 64  # of a user name
 APPROVED = _("%(enterprise)s: the registration was approved. You can sign in now with the user name you chose.")

@@ -15,6 +15,12 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flask_babel import lazy_gettext as _
 
+from app.accounts.pki.trust import (
+    examine,
+    keep,
+    pin,
+    trusted,
+)
 from app.core.atomic_file import put_file
 from app.core.crypto.demo_ca import (
     fresh_list,
@@ -26,7 +32,6 @@ from app.core.crypto.demo_ca import (
     write_list,
 )
 from app.core.errors import HouseError
-from app.ukey.trust import examine, keep, pin, trusted
 
 AUTHORITY = "authority"
 TITLE = "演示数字证书机构 Demonstration only, no legal force"

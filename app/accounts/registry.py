@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor, must_reach
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -30,7 +31,6 @@ from app.core.vocabulary import (
     SignupState,
 )
 from app.models import Application, Certificate, Enterprise, ExamSignup, Paper, Person, Qualification
-from app.scope import Actor, must_reach
 
 _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 

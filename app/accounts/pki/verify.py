@@ -19,11 +19,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 from flask_babel import lazy_gettext as _
 
+from app.accounts.pki.trust import (
+    Trust,
+    digest_of,
+    may_issue,
+    sm_key,
+)
 from app.core.clock import office_day
 from app.core.crypto import sm2
 from app.core.errors import HouseError
 from app.core.vocabulary import ChallengeKind
-from app.ukey.trust import Trust, digest_of, may_issue, sm_key
 
 LARGEST = 16 * 1024  # bytes of all certificates together
 LONGEST = 3  # certificates that are handed in

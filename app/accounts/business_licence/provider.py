@@ -7,7 +7,7 @@ from typing import Protocol
 
 from flask_babel import lazy_gettext as _
 
-from app.business_licence.assertion import Assertion
+from app.accounts.business_licence.assertion import Assertion
 from app.core.errors import HouseError
 
 

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, and_, event, exists, inspect, select
 from sqlalchemy.orm import Session, configure_mappers, selectinload
 
+from app.accounts.access import Actor
 from app.core.errors import (
     HouseError,
     NotAllowed,
@@ -27,7 +28,6 @@ from app.core.vocabulary import (
     Role,
 )
 from app.models import Account, Enterprise
-from app.scope import Actor
 
 ALONE = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
 configure_mappers()  # ``Account.roles`` is FAB's, and is not there before

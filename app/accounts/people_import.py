@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.accounts.access import Actor
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import (
     mask_id,
@@ -39,7 +40,6 @@ from app.files.spreadsheets import (
     write,
 )
 from app.models import Person
-from app.scope import Actor
 
 MOST_PEOPLE = 2_000  # in one sheet; more come in a second one
 MOST_ERRORS = 500  # listed; more help nobody

@@ -15,8 +15,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app import challenges
-from app.business_licence.assertion import Assertion, BadAssertion
+from app.accounts import challenges
+from app.accounts.business_licence.assertion import Assertion, BadAssertion
 from app.core.errors import NotFound, Refusal, Stale
 from app.core.identifiers import BadNumber, fold_enterprise_name, parse_credit_code
 from app.core.vocabulary import (

@@ -10,12 +10,12 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import visits
+from app.accounts import sessions
+from app.accounts.pki.verify import CertIdentity, NotProved
 from app.core.clock import office_day
 from app.core.errors import HouseError
 from app.core.vocabulary import Ending, IdentityKind
 from app.models import Account, Identity
-from app.ukey.proof import CertIdentity, NotProved
 
 SOON = timedelta(days=30)  # a certificate that runs out within so long is worth a word
 
@@ -70,5 +70,5 @@ def end_sessions_of(session: Session, authority: str, serials: Collection[int], 
     written = {f"{serial:x}" for serial in serials}
     accounts = {one.account_id for one in session.scalars(of_it) if one.subject in written}
     for account_id in accounts:
-        visits.end_all(session, account_id, Ending.REVOKED, at=at)
+        sessions.end_all(session, account_id, Ending.REVOKED, at=at)
     return len(accounts)
