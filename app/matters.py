@@ -11,7 +11,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import corrections, rules
 from app.certificates import document, lifecycle
 from app.core.errors import Place, Refusal
 from app.core.office import Office
@@ -24,10 +23,11 @@ from app.core.vocabulary import (
     PaperKind,
     ReplacementReason,
 )
-from app.facts import Facts
+from app.eligibility import corrections, rules
+from app.eligibility.facts import Facts
+from app.eligibility.matter_fields import particulars_of
+from app.eligibility.rules import Rule
 from app.models import PaperRule
-from app.particulars import particulars_of
-from app.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

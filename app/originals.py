@@ -25,7 +25,7 @@ from app.core.vocabulary import (
     Role,
     State,
 )
-from app.facts import Facts, of_applications
+from app.eligibility.facts import Facts, of_applications
 from app.models import ExamPass
 
 ORIGINALS = (PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)

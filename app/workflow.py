@@ -14,7 +14,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from app import corrections
 from app.accounts.access import (
     Actor,
     Case,
@@ -45,13 +44,19 @@ from app.core.vocabulary import (
     Stage,
     State,
 )
-from app.corrections import Mark
 from app.db import sequences
-from app.facts import Facts, of_applications
+from app.eligibility import corrections
+from app.eligibility.corrections import Mark
+from app.eligibility.facts import Facts, of_applications
+from app.eligibility.rules import (
+    Rule,
+    is_still_in_time,
+    refusals,
+    was_never_given_more_time,
+)
 from app.matters import MATTERS, correctable
 from app.models import Application, Step
 from app.outbox import public_notices, sms, sms_texts
-from app.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
 
 MOST_REASON = 1000  # characters
 

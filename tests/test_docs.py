@@ -95,7 +95,7 @@ def test_every_link_in_the_documents_leads_to_a_file(paper):
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_the_documents_speak_of_exists(paper):
-    """A path in backticks, like ``app/rules.py``, is looked up from the root; ``…`` stands for any name."""
+    """A path in backticks, like ``app/eligibility/rules.py``, is looked up from the root; ``…`` stands for any name."""
     spoken = re.findall(r"`((?:app|tests|docs|translations|migrations|benchmarks|\.ci)/[\w./…*-]*)`", paper.read_text())
     gone = [path for path in spoken if not list(ROOT.glob(path.replace("…", "*").rstrip("/")))]
     assert not gone

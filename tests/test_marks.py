@@ -6,7 +6,6 @@ import re
 import pytest
 from sqlalchemy import select
 
-from app import corrections
 from app.attachments import attach, discard
 from app.core.errors import HouseError
 from app.core.vocabulary import (
@@ -18,8 +17,9 @@ from app.core.vocabulary import (
     Role,
     State,
 )
-from app.corrections import Mark
-from app.facts import of_applications
+from app.eligibility import corrections
+from app.eligibility.corrections import Mark
+from app.eligibility.facts import of_applications
 from app.files.storage import Store
 from app.matters import correctable
 from app.models import Application, Message, Paper, Step

@@ -339,7 +339,7 @@ def test_a_paper_is_asked_for_from_its_day_on(bench, admin, standard):
 
 
 def _required(bench, application):
-    from app.facts import of_applications  # noqa: PLC0415
+    from app.eligibility.facts import of_applications  # noqa: PLC0415
 
     return of_applications(bench.session, [application.id])[application.id].required_papers(today())
 

@@ -24,8 +24,8 @@ from app.core.vocabulary import (
     Side,
     State,
 )
-from app.corrections import Mark, changes
-from app.facts import of_applications
+from app.eligibility.corrections import Mark, changes
+from app.eligibility.facts import of_applications
 from app.matters import MATTERS, seed_papers, warnings_of
 from app.models import (
     Application,

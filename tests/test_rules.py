@@ -6,7 +6,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from app import rules
 from app.core.office import Office
 from app.core.vocabulary import (
     CancellationReason,
@@ -20,7 +19,14 @@ from app.core.vocabulary import (
     ReplacementReason,
     State,
 )
-from app.facts import CertificateFacts, Facts, OpenCase, PaperAsked, PassFacts
+from app.eligibility import rules
+from app.eligibility.facts import (
+    CertificateFacts,
+    Facts,
+    OpenCase,
+    PaperAsked,
+    PassFacts,
+)
 from app.matters import MATTERS, can_be_printed
 
 A, B, C, C1, C2, C3 = (Category[name] for name in ("A", "B", "C", "C1", "C2", "C3"))

@@ -28,9 +28,9 @@ from app.core.vocabulary import (
     State,
     TechnicalTitle,
 )
-from app.corrections import ITEMS
 from app.db import audit
 from app.db.session import db
+from app.eligibility.corrections import ITEMS
 from app.forms import HouseForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
 from app.models import Application, Certificate, Paper, Person
 from app.scans import (

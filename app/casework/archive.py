@@ -35,7 +35,7 @@ from app.core.errors import NotFound
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CertificateStatus, Deed, State
 from app.db.session import db
-from app.facts import Facts, of_applications
+from app.eligibility.facts import Facts, of_applications
 from app.models import Application, Certificate, CertificateVersion
 from app.screens import Link, Screen, SelInterface, tone
 from app.screens.furniture import safe_next

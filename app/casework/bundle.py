@@ -21,7 +21,7 @@ from app.casework.papers import opened
 from app.casework.sayings import papers_of
 from app.core.clock import office_time
 from app.core.errors import HouseError
-from app.facts import Facts
+from app.eligibility.facts import Facts
 from app.models import Application, CertificateVersion
 
 IN_MEMORY = 16 * 1024 * 1024  # bytes; a larger file is put together on the disk

@@ -10,15 +10,15 @@ from datetime import date
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
-from app import rules
 from app.core.errors import Refusal
 from app.core.identifiers import age
 from app.core.office import Office
 from app.core.vocabulary import PaperKind, PassSource
-from app.facts import Facts
+from app.eligibility import rules
+from app.eligibility.facts import Facts
+from app.eligibility.rules import Rule
 from app.matters import MATTERS, Matter, can_be_printed, warnings_of
 from app.originals import ORIGINALS
-from app.rules import Rule
 
 Check = tuple[bool | None, object, object, str]  # for ``ui.checklist``
 Detail = Callable[[Facts, date], object]

@@ -9,7 +9,7 @@ from datetime import date
 
 from flask_babel import gettext
 
-from app import corrections, desk
+from app import desk
 from app.casework.sayings import WORDS, Pairs, word
 from app.certificates.lifecycle import extended
 from app.core.identifiers import mask_id, mask_mobile
@@ -21,8 +21,9 @@ from app.core.vocabulary import (
     ReplacementReason,
     reason_of,
 )
-from app.facts import Facts
-from app.particulars import particulars_of
+from app.eligibility import corrections
+from app.eligibility.facts import Facts
+from app.eligibility.matter_fields import particulars_of
 
 CORRECTED = ("name", "id_number")
 

@@ -52,17 +52,22 @@ from app.core.vocabulary import (
     PaperKind,
     ReplacementReason,
 )
-from app.corrections import ITEMS
 from app.db import audit
 from app.db.session import db
-from app.facts import Facts, of_applications, of_candidates, of_certificates
+from app.eligibility.corrections import ITEMS
+from app.eligibility.facts import (
+    Facts,
+    of_applications,
+    of_candidates,
+    of_certificates,
+)
+from app.eligibility.matter_fields import DIVIDED, Particular, particulars_of
 from app.files.inspect import FileRefused
 from app.filings import Candidate
 from app.filings.people import INCOMING
 from app.forms import ChoiceField, Required, TextField
 from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
-from app.particulars import DIVIDED, Particular, particulars_of
 from app.places import anchor_of
 from app.scans import card, scan_field
 from app.screens.datamodel import LARGEST_ID

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
 
-from app import corrections, desk, filings
+from app import desk, filings
 from app.accounts import registry
 from app.attachments import Owner, attach, current
 from app.casework.claim import plain
@@ -32,9 +32,11 @@ from app.core.vocabulary import (
     MatterKind,
     PaperKind,
 )
-from app.corrections import Mark
 from app.db.session import db
-from app.facts import Facts, of_applications
+from app.eligibility import corrections
+from app.eligibility.corrections import Mark
+from app.eligibility.facts import Facts, of_applications
+from app.eligibility.matter_fields import particulars_of
 from app.files.inspect import FileRefused
 from app.forms import (
     HouseForm,
@@ -48,7 +50,6 @@ from app.forms import (
     WordField,
 )
 from app.models import Application, Enterprise, Qualification
-from app.particulars import particulars_of
 from app.scans import card, scan_field
 from app.screens.bench import Scan
 from app.screens.furniture import safe_next

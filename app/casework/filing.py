@@ -32,8 +32,8 @@ from app.core.vocabulary import (
     MatterKind,
     State,
 )
-from app.corrections import ITEMS
 from app.db.session import db
+from app.eligibility.corrections import ITEMS
 from app.filings import Candidate, Pick
 from app.forms import HouseForm, Required, TextField
 from app.models import Application, Enterprise, Filing

@@ -20,7 +20,7 @@ from app.certificates import letters as paper
 from app.core.clock import office_day
 from app.core.office import Office
 from app.core.vocabulary import Action, MatterKind, Role
-from app.facts import Facts
+from app.eligibility.facts import Facts
 from app.matters import MATTERS
 from app.models import Application, Step
 from app.screens import shown

@@ -11,12 +11,13 @@ from flask import request, url_for
 from flask_babel import gettext
 from markupsafe import Markup
 
-from app import corrections, desk
+from app import desk
 from app.casework.claim import Turn, plain
 from app.core.errors import Refusal
 from app.core.vocabulary import Action
-from app.corrections import Mark
-from app.facts import Facts
+from app.eligibility import corrections
+from app.eligibility.corrections import Mark
+from app.eligibility.facts import Facts
 from app.matters import correctable
 from app.models import Application, Step
 from app.screens.reach import asked_reason, without_controls

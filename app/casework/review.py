@@ -43,10 +43,10 @@ from app.core.vocabulary import (
     Stage,
     State,
 )
-from app.corrections import ITEMS, remark_of
 from app.db import audit
 from app.db.session import db
-from app.facts import Facts, of_applications
+from app.eligibility.corrections import ITEMS, remark_of
+from app.eligibility.facts import Facts, of_applications
 from app.models import Application, Step
 from app.originals import ORIGINALS, asks_for_originals, verify_originals
 from app.screens import due, shown

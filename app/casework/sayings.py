@@ -10,7 +10,7 @@ from flask import url_for
 from flask_babel import gettext
 from sqlalchemy import select
 
-from app import corrections, desk
+from app import desk
 from app.accounts.access import reach
 from app.attachments import PaperRemoved
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
@@ -25,7 +25,8 @@ from app.core.vocabulary import (
     Term,
 )
 from app.db.session import db
-from app.facts import Facts
+from app.eligibility import corrections
+from app.eligibility.facts import Facts
 from app.models import Application, Paper
 from app.screens import shown
 from app.screens.bench import Scan

@@ -30,7 +30,7 @@ from app.core.vocabulary import (
     ReplacementReason,
 )
 from app.db import sequences
-from app.facts import CertificateFacts, Facts
+from app.eligibility.facts import CertificateFacts, Facts
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
 
 

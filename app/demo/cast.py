@@ -17,7 +17,7 @@ from app.core.vocabulary import (
     ReplacementReason,
     Role,
 )
-from app.corrections import Mark
+from app.eligibility.corrections import Mark
 
 ACCOUNTS = (
     ("enterprise1", "周经办", Role.ENTERPRISE_CLERK),

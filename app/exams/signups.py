@@ -34,10 +34,8 @@ from app.core.vocabulary import (
     SignupState,
 )
 from app.db import sequences
-from app.exams.holding import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
-from app.facts import Facts, of_candidates
-from app.models import Enterprise, ExamNotice, ExamSignup, Person
-from app.rules import (
+from app.eligibility.facts import Facts, of_candidates
+from app.eligibility.rules import (
     SAFETY_OFFICERS,
     Rule,
     has_person_papers,
@@ -45,6 +43,8 @@ from app.rules import (
     is_of_age,
     works_for_the_filing_enterprise,
 )
+from app.exams.holding import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
+from app.models import Enterprise, ExamNotice, ExamSignup, Person
 
 SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # still, or again, in the enterprise's hands

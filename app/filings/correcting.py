@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from app import corrections
 from app.accounts.access import Actor
 from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import Role
+from app.eligibility import corrections
+from app.eligibility.matter_fields import read_particulars
 from app.models import Application
-from app.particulars import read_particulars
 
 
 def to_correct(session: Session, application_id: int, actor: Actor, *, lock: bool = False) -> Application:

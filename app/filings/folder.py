@@ -28,7 +28,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.db import sequences
-from app.facts import Facts
+from app.eligibility.facts import Facts
 from app.models import Application, Filing, Paper
 
 

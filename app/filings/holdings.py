@@ -28,12 +28,12 @@ from app.core.vocabulary import (
     State,
     reason_of,
 )
-from app.facts import Facts, of_certificates
+from app.eligibility.facts import Facts, of_certificates
+from app.eligibility.matter_fields import read_particulars
 from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
 from app.filings.people import INCOMING
 from app.filings.standing import Candidate, judged, order
 from app.models import Application, Certificate, Filing
-from app.particulars import read_particulars
 
 OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
 Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed

@@ -21,12 +21,12 @@ from app.core.vocabulary import (
     ReplacementReason,
     State,
 )
-from app.facts import Facts, of_candidates
+from app.eligibility.facts import Facts, of_candidates
+from app.eligibility.matter_fields import read_particulars
 from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
 from app.filings.standing import Candidate, judged, order
 from app.matters import MATTERS
 from app.models import ExamPass, Filing, Person
-from app.particulars import read_particulars
 
 Pick = tuple[int, Category]  # person id, category
 INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value

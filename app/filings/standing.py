@@ -14,10 +14,10 @@ from app.core.vocabulary import (
     Category,
     MatterKind,
 )
-from app.facts import Facts
+from app.eligibility.facts import Facts
+from app.eligibility.matter_fields import every_particular
+from app.eligibility.rules import refusals
 from app.matters import warnings_of
-from app.particulars import every_particular
-from app.rules import refusals
 from app.workflow import meets_the_matter
 
 # Codes of what the form itself asks for: nobody can have given it before there is a form.

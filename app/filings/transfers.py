@@ -35,7 +35,7 @@ from app.core.vocabulary import (
     MatterKind,
     State,
 )
-from app.facts import Facts, of_certificates
+from app.eligibility.facts import Facts, of_certificates
 from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing
 from app.filings.standing import Candidate, judged
 from app.models import Application, Certificate, Filing, Person

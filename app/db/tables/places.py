@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 # fmt: off
 
 
+
+
 # fmt: on
 # isort: on
 

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from app import corrections
 from app.core.vocabulary import (
     OFFICE_ACTIONS,
     OPEN,
@@ -21,7 +20,14 @@ from app.core.vocabulary import (
     PaperKind,
     State,
 )
-from app.facts.case import CertificateFacts, Facts, OpenCase, PaperAsked, PassFacts
+from app.eligibility import corrections
+from app.eligibility.facts.case import (
+    CertificateFacts,
+    Facts,
+    OpenCase,
+    PaperAsked,
+    PassFacts,
+)
 from app.models import (
     Application,
     Certificate,

@@ -30,8 +30,8 @@ from app.core.vocabulary import (
     Registration,
     reason_of,
 )
-from app.facts import Facts
-from app.particulars import particulars_of
+from app.eligibility.facts import Facts
+from app.eligibility.matter_fields import particulars_of
 
 SAFETY_OFFICERS = frozenset({Category.C1, Category.C2, Category.C3, Category.C})
 
