@@ -27,7 +27,7 @@ from app.core.vocabulary import (
     Role,
     SignupState,
 )
-from app.exams.holding import MOST_AT_ONCE
+from app.exams.locking import MOST_AT_ONCE
 from app.models import Entry, ExamNotice, ExamSignup, Paper
 from tests import make
 from tests.make import NOON, TODAY

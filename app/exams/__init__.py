@@ -4,7 +4,6 @@ Law: ``ExamSignup.state`` is written here and nowhere else; what is asked for is
 """
 
 from app.exams.notices import amend, publish, withdraw
-from app.exams.reviews import review
 from app.exams.scores import (
     SCORE_COLUMNS,
     Change,
@@ -14,6 +13,7 @@ from app.exams.scores import (
     signup_sheet,
     submit_scores,
 )
+from app.exams.signup_review import review
 from app.exams.signups import (
     SIGNUP_PAPERS,
     Candidate,

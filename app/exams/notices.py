@@ -16,7 +16,7 @@ from app.core.clock import office_day, office_time
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.redaction import disclosed
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, SignupState
-from app.exams.holding import SEATED, as_exam_clerk, hold_one
+from app.exams.locking import SEATED, as_exam_clerk, hold_one
 from app.models import ExamNotice, ExamSignup, Region
 
 _LENGTHS = {"title": 120, "number": 60, "place": 200}

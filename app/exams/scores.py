@@ -32,7 +32,12 @@ from app.core.vocabulary import (
 )
 from app.db.audit.log import note
 from app.db.session import Word
-from app.exams.holding import as_exam_clerk, hold_one, sound, tell_diary
+from app.exams.locking import (
+    as_exam_clerk,
+    hold_one,
+    sound,
+    tell_diary,
+)
 from app.files.spreadsheets import (
     CellError,
     Column,

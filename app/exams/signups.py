@@ -43,7 +43,14 @@ from app.eligibility.rules import (
     is_of_age,
     works_for_the_filing_enterprise,
 )
-from app.exams.holding import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
+from app.exams.locking import (
+    free_places,
+    hold,
+    hold_of,
+    must_be_a_batch,
+    sound,
+    tell_diary,
+)
 from app.models import Enterprise, ExamNotice, ExamSignup, Person
 
 SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49

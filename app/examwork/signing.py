@@ -24,7 +24,7 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.exams import Candidate
-from app.exams.holding import free_places
+from app.exams.locking import free_places
 from app.examwork.outcome import Gap, done, gaps_of
 from app.examwork.reach import notice_of
 from app.examwork.words import usual, window

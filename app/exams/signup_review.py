@@ -13,7 +13,12 @@ from app.accounts.access import Actor, reach
 from app.core.errors import Place, Refusal, Unmet
 from app.core.redaction import without_numbers
 from app.core.vocabulary import SignupState
-from app.exams.holding import as_exam_clerk, hold_of, must_be_a_batch, sound
+from app.exams.locking import (
+    as_exam_clerk,
+    hold_of,
+    must_be_a_batch,
+    sound,
+)
 from app.exams.signups import Outcome, move, seated, sort_out
 from app.models import ExamSignup
 
