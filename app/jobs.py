@@ -24,7 +24,7 @@ from app.accounts import challenges, rate_limit
 from app.accounts import sessions as user_sessions
 from app.accounts.access import Actor
 from app.accounts.pki import bindings, trust
-from app.certificates import bundles, printing
+from app.certificates.pdf import render_jobs, zip_download
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.seal_provider import (
     NoSeal,
@@ -283,7 +283,7 @@ class Round:
 
 
 def _papers_wait(session: Session, _at: datetime) -> bool:
-    return bool(printing.unsealed(session, most=1))
+    return bool(render_jobs.unsealed(session, most=1))
 
 
 def _diary_grew(session: Session, _at: datetime) -> bool:
@@ -365,14 +365,14 @@ def draw_papers(run: Run) -> None:
     """The papers of a batch, some at a time. What cannot be drawn is written down and holds up no other."""
     tools, asked, office = run.tools, run.payload["versions"], run.office()
     with only_reading(), tools.sessions() as session:
-        left = printing.missing(session, asked)
+        left = render_jobs.missing(session, asked)
     done, ours = len(asked) - len(left), list[Exception]()
     for start in range(0, len(left), SOME):
         with only_reading(), tools.sessions() as session:
             some = left[start : start + SOME]
-            drawn = printing.draw_some(session, tools.store, some, office, tools.seal, at=tools.now())
+            drawn = render_jobs.draw_some(session, tools.store, some, office, tools.seal, at=tools.now())
         with tools.sessions.begin() as session:
-            printing.keep(session, drawn)
+            render_jobs.keep(session, drawn)
         done, ours = done + len(drawn.papers), ours + drawn.ours
         run.progress(done, len(asked))
     if ours:
@@ -387,7 +387,7 @@ def seal_late(run: Run) -> None:
     except SealAway:
         return  # the next hour asks again
     with run.tools.sessions.begin() as session:
-        printing.have_drawn(session, printing.unsealed(session), at=at, occasion=f"sealed{run.claim.id}")
+        render_jobs.have_drawn(session, render_jobs.unsealed(session), at=at, occasion=f"sealed{run.claim.id}")
 
 
 def sign_diary(run: Run) -> None:
@@ -530,8 +530,8 @@ def _legacy_means(run: Run) -> Iterator[legacy.Means]:
 HANDLERS: dict[str, Handler] = {
     "revocations": take_lists,
     "messages": send_messages,
-    printing.KIND: draw_papers,
-    bundles.KIND: draw_papers,
+    render_jobs.KIND: draw_papers,
+    zip_download.KIND: draw_papers,
     "seal": seal_late,
     "sweep": sweep,
     "nightly": nightly_checks,
@@ -545,8 +545,8 @@ HANDLERS: dict[str, Handler] = {
 NAMES: dict[str, object] = {
     "revocations": _("Fetching lists of revoked certificates"),
     "messages": _("Send text messages"),
-    printing.KIND: _("Draw e-certificates"),
-    bundles.KIND: _("Prepare a download of certificates"),
+    render_jobs.KIND: _("Draw e-certificates"),
+    zip_download.KIND: _("Prepare a download of certificates"),
     "seal": _("Seal papers that waited"),
     "sweep": _("Nightly tidying up"),
     "nightly": _("Nightly checks and reminders"),

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.accounts import rate_limit
-from app.certificates.pairs import Found, check
+from app.certificates.list_check import Found, check
 from app.core.errors import (
     HouseError,
     Refusal,

@@ -11,7 +11,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.certificates import document, lifecycle
+from app.certificates import lifecycle
+from app.certificates.pdf import render
 from app.core.errors import Place, Refusal
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -64,7 +65,7 @@ def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
             place=Place("person", case.person_id, PaperKind.PHOTO.value),
         )
     for text in (lifecycle.printed_person(case)["name"], case.submitted["enterprise"]["name"]):
-        if missing := document.unprintable(text):
+        if missing := render.unprintable(text):
             yield Refusal(
                 "cannot-be-printed",
                 _("“%(text)s” cannot be printed: no font has the character %(marks)s.", text=text, marks="".join(missing)),

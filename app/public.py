@@ -24,7 +24,13 @@ from werkzeug.wrappers import Response
 from app import desk
 from app.accounts import rate_limit
 from app.accounts.access import NOBODY
-from app.certificates.shown import Scanned, Shown, certificate_scanned, certificate_sealed, certificates_of
+from app.certificates.lookup import (
+    Scanned,
+    Shown,
+    certificate_scanned,
+    certificate_sealed,
+    certificates_of,
+)
 from app.core.clock import office_day
 from app.core.crypto.demo_ca import published
 from app.core.crypto.verify_signature import trusted, verify

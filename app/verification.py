@@ -11,7 +11,7 @@ from flask_appbuilder import BaseView, expose
 from werkzeug.wrappers import Response
 
 from app import desk
-from app.certificates.statuslist import Shelf
+from app.certificates.qr.status_list import Shelf
 from app.core.crypto.signing_keys import ring
 from app.db.session import db
 from app.screens.furniture import asset

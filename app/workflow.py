@@ -21,8 +21,8 @@ from app.accounts.access import (
     level_of,
     reaches_case,
 )
-from app.certificates import printing
 from app.certificates.lifecycle import Decision, Issued
+from app.certificates.pdf import render_jobs
 from app.core.clock import office_day
 from app.core.errors import (
     NotAllowed,
@@ -189,7 +189,7 @@ def bring_about_outcome(batch: Batch) -> None:
 
 def have_papers_drawn(batch: Batch) -> None:
     """The files are drawn afterwards, by jobs that are asked for here: ten thousand of them are nobody's to wait for."""
-    printing.ask(batch.session, batch.issued, at=batch.at)
+    render_jobs.ask(batch.session, batch.issued, at=batch.at)
 
 
 def close(batch: Batch) -> None:

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.accounts.access import Actor
-from app.certificates import bundles
+from app.certificates.bulk_status_changes import COLUMNS, carry_out, plan
+from app.certificates.pdf import zip_download
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
 from app.core.settings import Keys
 from app.core.vocabulary import Action, PaperKind, Role
@@ -26,7 +27,6 @@ from app.db.session import keyring
 from app.files import spreadsheets
 from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, run_due
-from app.measures import COLUMNS, carry_out, plan
 from app.models import Certificate, CertificateVersion, Model, Paper, Person
 from app.specimens import portrait
 from app.workflow import carry_out as move
@@ -124,9 +124,9 @@ def measures(session: Session, rows: int) -> None:
 
 def zip_of(session: Session, store: Store, rows: int) -> None:
     ids = list(session.scalars(select(Certificate.id).order_by(Certificate.id).limit(rows)))
-    leaves = bundles.gather(session, ids, Actor(None, "b", frozenset({Role.VIEWER}), region="430000"), OFFICE)
+    leaves = zip_download.gather(session, ids, Actor(None, "b", frozenset({Role.VIEWER}), region="430000"), OFFICE)
     sizes: list[int] = []
-    seconds = timed(lambda: sizes.extend(map(len, bundles.archive(store, leaves, at=AT, left_out="", why=""))))
+    seconds = timed(lambda: sizes.extend(map(len, zip_download.archive(store, leaves, at=AT, left_out="", why=""))))
     print(f"a zip of {rows} certificates, {sum(sizes) / 1e6:.0f} MB           {seconds:8.3f} s")
 
 

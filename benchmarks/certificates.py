@@ -34,8 +34,13 @@ from reportlab.graphics.shapes import Drawing
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from app.certificates import document, layout, press
-from app.certificates.shapes import Code, Group, Link, Picture
+from app.certificates.pdf import layout, render, reportlab_page
+from app.certificates.pdf.shapes import (
+    Code,
+    Group,
+    Link,
+    Picture,
+)
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
 from app.core.crypto.pades import Words, sealed
 from app.core.crypto.seal_provider import Seal, Suite
@@ -49,7 +54,7 @@ def main(count: int = 200) -> None:
     holders = list(faces(count))
     print(f"yardstick: a hundred thousand squares added up in {yardstick():.1f} ms (a quiet machine of 2024: about 6)")
     print(f"processor time of one certificate, median of {count} holders")
-    ours = told("drawn", document.draw, holders)
+    ours = told("drawn", render.draw, holders)
     with tempfile.TemporaryDirectory() as folder:
         establish(Path(folder), address="http://127.0.0.1:9", at=AT)
         told("drawn and signed", lambda face: signed(face, folder), holders)
@@ -60,11 +65,11 @@ def main(count: int = 200) -> None:
         together(folder, max(count, 400))
 
 
-def faces(count: int) -> Iterator[document.Face]:
+def faces(count: int) -> Iterator[render.Face]:
     picture = Image.effect_noise((413, 579), 12).convert("RGB")
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=62)
-    first = document.Face(
+    first = render.Face(
         category="B", kind="建筑施工企业项目负责人", number="", name="", sex="男", birth_date=date(1985, 1, 1), id_number="",
         enterprise="湖南样本建设集团有限公司", position="项目负责人", first_issued_on=AT.date(), issued_on=AT.date(),
         valid_from=AT.date(), valid_to=date(2029, 3, 1), issuer="湖南省住房和城乡建设厅", seal_text="湖南省住房和城乡建设厅",
@@ -87,8 +92,8 @@ def seal(folder: str) -> Seal:
     return EmbeddedSeal(Path(folder)).seal(Suite.P256, at=AT)
 
 
-def signed(face: document.Face, folder: str) -> bytes:
-    return sealed(document.draw(face), seal(folder), WORDS, document.SEAL_BOX, at=AT)
+def signed(face: render.Face, folder: str) -> bytes:
+    return sealed(render.draw(face), seal(folder), WORDS, render.SEAL_BOX, at=AT)
 
 
 def yardstick() -> float:
@@ -100,7 +105,7 @@ def yardstick() -> float:
     return median(spent)
 
 
-def told(name: str, make: Callable[[document.Face], bytes], holders: list[document.Face]) -> float:
+def told(name: str, make: Callable[[render.Face], bytes], holders: list[render.Face]) -> float:
     """Say what one costs, in milliseconds of the processor."""
     for face in holders[:3]:
         made = make(face)
@@ -116,7 +121,7 @@ def told(name: str, make: Callable[[document.Face], bytes], holders: list[docume
 # --- others ------------------------------------------------------------------------------------------------------
 
 
-def with_reportlab(face: document.Face) -> bytes:
+def with_reportlab(face: render.Face) -> bytes:
     """The same page, shape by shape, as its manual says: text-safe streams, its own square code."""
     out, size = io.BytesIO(), 2.834646
     canvas = Canvas(out, pagesize=(595.276, 841.89), pageCompression=1)
@@ -132,7 +137,7 @@ def with_reportlab(face: document.Face) -> bytes:
         elif isinstance(shape, Group) and len(shape.places) > 1:
             _repeated(canvas, shape, size)
         elif not isinstance(shape, Link):
-            press.draw(canvas, shape)
+            reportlab_page.draw(canvas, shape)
     rl_config.useA85 = 1
     canvas.save()
     return out.getvalue()
@@ -142,7 +147,7 @@ def _repeated(canvas: Canvas, group: Group, size: float) -> None:
     """As one form that is set many times, which reportlab can do, too."""
     form = f"form-{id(group)}"
     canvas.beginForm(form, -900, -900, 900, 900)
-    press.draw(canvas, *group.shapes)
+    reportlab_page.draw(canvas, *group.shapes)
     canvas.endForm()
     for place in group.places:
         canvas.saveState()
@@ -151,14 +156,14 @@ def _repeated(canvas: Canvas, group: Group, size: float) -> None:
         canvas.restoreState()
 
 
-def page(face: document.Face) -> str:
+def page(face: render.Face) -> str:
     texts = (face.number, face.name, face.sex, face.id_number, face.enterprise, face.position, face.issuer)
     rows = "".join(f"<p style='border-bottom:1px solid #a98'>{text}</p>" for text in texts)
     picture = f"<img width='132' src='data:image/jpeg;base64,{b64encode(face.photo or b'').decode()}'>"
     return f"<html><meta charset='utf-8'><h2>{face.kind}</h2><h1>安全生产考核合格证书</h1>{picture}{rows}</html>"
 
 
-def in_html(holders: list[document.Face], ours: float) -> None:
+def in_html(holders: list[render.Face], ours: float) -> None:
     try:
         from weasyprint import HTML  # noqa: PLC0415 - measured only where it is installed
     except (ImportError, OSError):
@@ -168,7 +173,7 @@ def in_html(holders: list[document.Face], ours: float) -> None:
     print(f"{'':34}{theirs / ours:8.1f} times ours")
 
 
-def in_office(holders: list[document.Face], ours: float) -> None:
+def in_office(holders: list[render.Face], ours: float) -> None:
     """All in one run, as a batch would; wall-clock time, since the work is done in another process."""
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app.certificates import code, statuslist
-from app.certificates.statuslist import Shelf
+from app.certificates.qr import payload, status_list
+from app.certificates.qr.status_list import Shelf
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import ring
 from app.core.settings import Keys
@@ -28,7 +28,7 @@ from app.db.session import keyring
 from app.models import Certificate, CertificateVersion, Enterprise, Model, Person, Region
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
-CLAIMS = code.Claims(123456, 3, "湘建安C1(2026)0000001", "欧阳翀", date(2029, 3, 1), 61234)
+CLAIMS = payload.Claims(123456, 3, "湘建安C1(2026)0000001", "欧阳翀", date(2029, 3, 1), 61234)
 
 
 def main(prints: int = 100_000, url: str = "") -> None:
@@ -56,9 +56,9 @@ def per_call(work: Callable[[], object], times: int) -> float:
 
 
 def codes() -> None:
-    digits, public = code.write(CLAIMS, ring.newest), ring.public
-    print(f"write a code {per_call(lambda: code.write(CLAIMS, ring.newest), 500):.3f} ms, ", end="")
-    print(f"read it {per_call(lambda: code.read(digits, public), 500):.3f} ms, {len(digits)} digits")
+    digits, public = payload.write(CLAIMS, ring.newest), ring.public
+    print(f"write a code {per_call(lambda: payload.write(CLAIMS, ring.newest), 500):.3f} ms, ", end="")
+    print(f"read it {per_call(lambda: payload.read(digits, public), 500):.3f} ms, {len(digits)} digits")
 
 
 def fill(session: Session, prints: int) -> None:
@@ -69,7 +69,7 @@ def fill(session: Session, prints: int) -> None:
     session.add(person)
     session.flush()
     start = time.process_time()
-    places = statuslist.places(session, prints)
+    places = status_list.places(session, prints)
     print(f"{prints} places in the list {time.process_time() - start:.2f} s of CPU")
     common = {"category": Category.A, "person_id": person.id, "enterprise_id": enterprise.id, "holder": "样本"}
     common |= dict.fromkeys(("first_issued_on", "issued_on", "valid_from"), date(2026, 3, 2)) | {"valid_to": date(2029, 3, 1)}
@@ -93,11 +93,11 @@ def fill(session: Session, prints: int) -> None:
 
 def lists(session: Session, prints: int) -> None:
     start = time.perf_counter()
-    entries = statuslist.packed(session)
+    entries = status_list.packed(session)
     build = time.perf_counter() - start
     given = {"uri": "-", "hours": 72}
-    token = statuslist.signed(entries, ring.newest, at=AT, **given)  # type: ignore[arg-type]
-    sign = per_call(lambda: statuslist.signed(entries, ring.newest, at=AT, **given), 20)  # type: ignore[arg-type]
+    token = status_list.signed(entries, ring.newest, at=AT, **given)  # type: ignore[arg-type]
+    sign = per_call(lambda: status_list.signed(entries, ring.newest, at=AT, **given), 20)  # type: ignore[arg-type]
     print(f"{prints} prints: gather {build * 1000:.1f} ms, pack and sign {sign:.1f} ms, {len(token) / 1024:.1f} KB")
     shelf = Shelf()
     later = AT + timedelta(minutes=5)

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import select, update
 
-from app.certificates import bundles
-from app.certificates.bundles import Leaf, archive
+from app.certificates.pdf import zip_download
+from app.certificates.pdf.zip_download import Leaf, archive
 from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotFound, Unmet
@@ -103,7 +103,7 @@ def test_what_is_lost_is_named_inside(store):
 def test_a_name_is_safe_for_every_disk(session, store, name):
     printed(session, store, 1)
     session.execute(update(Certificate).values(holder=name))
-    (leaf,) = bundles.gather(session, certificates(session), VIEWER, Office())
+    (leaf,) = zip_download.gather(session, certificates(session), VIEWER, Office())
     assert not re.search(r'[<>:"/\\|?*\n]', leaf.name)
     assert leaf.name.endswith(".pdf")
 
@@ -116,20 +116,20 @@ def test_only_what_is_reached_and_current_is_packed(session, store):
     printed(session, store, 2, owner=ours)
     printed(session, store, 2, owner=theirs)
     every = certificates(session)
-    assert len(bundles.gather(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
-    assert len(bundles.gather(session, every, make.clerk(theirs), Office())) == 2
+    assert len(zip_download.gather(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
+    assert len(zip_download.gather(session, every, make.clerk(theirs), Office())) == 2
     for stranger in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
         with pytest.raises(Unmet):
-            bundles.gather(session, every, stranger, Office())
+            zip_download.gather(session, every, stranger, Office())
     session.execute(update(CertificateVersion).values(replaced_at=make.NOON))
     with pytest.raises(Unmet):
-        bundles.gather(session, every, VIEWER, Office())
+        zip_download.gather(session, every, VIEWER, Office())
 
 
 def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
     printed(session, store, 3)
     with pytest.raises(Unmet, match="At most 2 certificates"):
-        bundles.gather(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
+        zip_download.gather(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
 
 
 def test_as_many_questions_for_many_as_for_few(session, house, store):
@@ -138,7 +138,7 @@ def test_as_many_questions_for_many_as_for_few(session, house, store):
         printed(session, store, many)
         ids = certificates(session)
         with queries(house.engine) as seen:
-            bundles.gather(session, ids, VIEWER, Office())
+            zip_download.gather(session, ids, VIEWER, Office())
         asked.append(len(seen))
     assert asked == [1, 1]
 
@@ -207,12 +207,12 @@ def test_a_bundle_is_not_there_for_anybody_else(session, store, browsers, tools,
 
 def test_a_bundle_is_gone_after_its_time_and_with_the_reach(session, store):
     ids = printed(session, store, 1)
-    number = bundles.prepare(session, [Leaf(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
+    number = zip_download.prepare(session, [Leaf(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
     late = make.NOON + timedelta(minutes=60, seconds=1)
-    assert bundles.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1
+    assert zip_download.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1
     for actor, at in ((VIEWER, late), (replace(VIEWER, region="430100"), make.NOON), (replace(VIEWER, id=2), make.NOON)):
         with pytest.raises(NotFound):
-            bundles.fetched(session, number, actor, at=at, office=Office())
+            zip_download.fetched(session, number, actor, at=at, office=Office())
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.EXAM_CLERK], ids=lambda role: role.value)

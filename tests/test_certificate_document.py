@@ -17,9 +17,16 @@ import zxingcpp
 from PIL import Image
 from pypdf import PdfReader
 
-from app.certificates import portrait, qr
-from app.certificates.document import Face, Unprintable, draw, page_of, unprintable
-from app.certificates.shapes import Text, walk
+from app.certificates.pdf import photo as photo_file
+from app.certificates.pdf.render import (
+    Face,
+    Unprintable,
+    draw,
+    page_of,
+    unprintable,
+)
+from app.certificates.pdf.shapes import Text, walk
+from app.certificates.qr import symbol
 
 
 def photo(kind: str, mode: str = "RGB", size: tuple[int, int] = (413, 579), **saving: object) -> bytes:
@@ -152,21 +159,21 @@ def test_the_square_code_is_read_from_a_print_of_150_dpi(address: str) -> None:
 
 def test_the_square_code_is_at_least_thirty_millimetres_with_its_margin() -> None:
     (code,) = zxingcpp.read_barcodes(page(draw(FACE)))
-    modules = len(qr.matrix(FACE.address))
+    modules = len(symbol.matrix(FACE.address))
     across = (code.position.top_right.x - code.position.top_left.x) / 150 * 25.4
-    assert across * (modules + 2 * qr.QUIET) / modules >= 30
+    assert across * (modules + 2 * symbol.QUIET) / modules >= 30
 
 
 def test_the_web_code_holds_the_same_modules() -> None:
-    modules, side = qr.matrix(FACE.address), len(qr.matrix(FACE.address)) + 2 * qr.QUIET
-    drawn = re.findall(r"M(\d+) (\d+)h(\d+)v1", qr.svg(FACE.address))
-    dark = {(int(x) + i - qr.QUIET, int(y) - qr.QUIET) for x, y, n in drawn for i in range(int(n))}
+    modules, side = symbol.matrix(FACE.address), len(symbol.matrix(FACE.address)) + 2 * symbol.QUIET
+    drawn = re.findall(r"M(\d+) (\d+)h(\d+)v1", symbol.svg(FACE.address))
+    dark = {(int(x) + i - symbol.QUIET, int(y) - symbol.QUIET) for x, y, n in drawn for i in range(int(n))}
     assert dark == {(x, y) for y, row in enumerate(modules) for x, on in enumerate(row) if on}
-    assert f'viewBox="0 0 {side} {side}"' in qr.svg(FACE.address)
+    assert f'viewBox="0 0 {side} {side}"' in symbol.svg(FACE.address)
 
 
 def test_the_web_code_lets_no_markup_through() -> None:
-    assert "script" not in qr.svg('"><script>alert(1)</script>')
+    assert "script" not in symbol.svg('"><script>alert(1)</script>')
 
 
 @pytest.mark.parametrize(("category", "strongest"), [("A", 0), ("B", 1), ("C1", 2), ("C2", 2), ("C3", 2)])
@@ -176,7 +183,7 @@ def test_every_category_has_its_colour(category: str, strongest: int) -> None:
 
 
 def test_without_a_photo_there_is_no_certificate() -> None:
-    with pytest.raises(portrait.Missing):
+    with pytest.raises(photo_file.Missing):
         draw(replace(FACE, photo=None))
 
 
@@ -193,13 +200,13 @@ def test_a_transparent_picture_is_put_on_white() -> None:
 
 
 def test_a_fitting_photo_is_left_as_it_is() -> None:
-    assert portrait.fitting(photo("JPEG")).data == photo("JPEG")
+    assert photo_file.fitting(photo("JPEG")).data == photo("JPEG")
     assert photo("JPEG") in draw(FACE)
 
 
 def test_a_grey_photo_is_passed_on_as_it_is() -> None:
     grey = photo("JPEG", "L")
-    assert portrait.fitting(grey) == (grey, (413, 579), 1)
+    assert photo_file.fitting(grey) == (grey, (413, 579), 1)
     assert mean(part(page(draw(replace(FACE, photo=grey))), *PHOTO_BOX))[0] in range(195, 205)
 
 
@@ -215,9 +222,9 @@ def test_a_grey_photo_is_passed_on_as_it_is() -> None:
     ids=["png", "wide and large", "cmyk", "with a remark", "with something after it"],
 )
 def test_any_other_photo_becomes_a_bare_jpeg_of_print_size(other: bytes) -> None:
-    fitted = portrait.fitting(other).data
+    fitted = photo_file.fitting(other).data
     with Image.open(io.BytesIO(fitted)) as picture:
-        assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", portrait.PIXELS)
+        assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", photo_file.PIXELS)
     assert b"secret" not in fitted
 
 
@@ -228,15 +235,15 @@ def test_a_sideways_photo_is_turned_upright_and_forgets_where_it_was_taken() -> 
     sideways.paste("red", (0, 0, 350, 500))
     output = io.BytesIO()
     sideways.save(output, "JPEG", exif=exif)
-    with Image.open(io.BytesIO(portrait.fitting(output.getvalue()).data)) as upright:
+    with Image.open(io.BytesIO(photo_file.fitting(output.getvalue()).data)) as upright:
         top, bottom = mean(upright.crop((0, 0, 413, 200))), mean(upright.crop((0, 380, 413, 579)))
     assert top[0] > 200 > bottom[0]
-    assert b"SecretCamera" not in portrait.fitting(output.getvalue()).data
+    assert b"SecretCamera" not in photo_file.fitting(output.getvalue()).data
 
 
 @pytest.mark.parametrize("broken", [b"", b"GIF89a", b"%PDF-1.4", photo("JPEG")[:900], photo("PNG")[:600]], ids=range(5))
 def test_half_a_photo_or_none_is_refused(broken: bytes) -> None:
-    with pytest.raises(portrait.Unreadable):
+    with pytest.raises(photo_file.Unreadable):
         draw(replace(FACE, photo=broken))
 
 

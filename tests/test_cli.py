@@ -21,7 +21,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from app import cli
-from app.certificates.document import SEAL_BOX, draw
+from app.certificates.pdf.render import SEAL_BOX, draw
 from app.core import clock
 from app.core.crypto import pades
 from app.core.crypto.encryption import keyring

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.certificates import code, qr
-from app.certificates.code import Claims, Forged
+from app.certificates.qr import payload as qr_payload
+from app.certificates.qr import symbol
+from app.certificates.qr.payload import Claims, Forged
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import BadKeys, CodeKey, ring
 from tests import make
@@ -49,12 +50,12 @@ def under(protected: bytes, payload: bytes, signature: bytes) -> str:
 
 @pytest.fixture
 def genuine() -> str:
-    return code.write(CLAIMS, ring.newest)
+    return qr_payload.write(CLAIMS, ring.newest)
 
 
 def is_refused(digits: str) -> bool:
     try:
-        code.read(digits, ring.public)
+        qr_payload.read(digits, ring.public)
     except Forged:
         return True
     return False
@@ -64,9 +65,9 @@ def is_refused(digits: str) -> bool:
 
 
 def test_a_code_says_what_was_signed_and_says_it_the_same_way_each_time(genuine):
-    assert code.read(genuine, ring.public) == CLAIMS
-    assert code.write(CLAIMS, ring.newest) == genuine
-    assert code.write(replace(CLAIMS, version=4), ring.newest) != genuine
+    assert qr_payload.read(genuine, ring.public) == CLAIMS
+    assert qr_payload.write(CLAIMS, ring.newest) == genuine
+    assert qr_payload.write(replace(CLAIMS, version=4), ring.newest) != genuine
 
 
 def test_another_library_s_reading_of_the_standard_agrees(genuine):
@@ -80,7 +81,7 @@ def test_another_library_s_reading_of_the_standard_agrees(genuine):
 @pytest.mark.parametrize("name", RARE)
 def test_every_rare_name_is_in_the_code_as_it_is_written(name):
     claims = replace(CLAIMS, name=f"欧阳{name}")
-    assert code.read(code.write(claims, ring.newest), ring.public) == claims
+    assert qr_payload.read(qr_payload.write(claims, ring.newest), ring.public) == claims
 
 
 def test_sixty_rare_names_are_sixty():
@@ -92,23 +93,23 @@ def test_a_very_long_name_is_cut_between_characters_and_the_code_still_fits():
     long = replace(
         CLAIMS, certificate_id=2**31 - 1, number="鄂建安B(2016)101309161005501", name="𬭎·" * 25, status_index=2**31 - 1
     )
-    digits = code.write(long, ring.newest)
-    read = code.read(digits, ring.public)
+    digits = qr_payload.write(long, ring.newest)
+    read = qr_payload.read(digits, ring.public)
     assert read.name.endswith("…")
     assert long.name.startswith(read.name[:-1])
-    assert len(qr.matrix(HOST + digits)) <= 17 + 4 * 12  # version 12
-    assert len(digits) < code.MOST_DIGITS
+    assert len(symbol.matrix(HOST + digits)) <= 17 + 4 * 12  # version 12
+    assert len(digits) < qr_payload.MOST_DIGITS
 
 
 def test_an_ordinary_code_is_no_denser_than_version_9(genuine):
-    assert len(qr.matrix(HOST + genuine)) <= 17 + 4 * 9
+    assert len(symbol.matrix(HOST + genuine)) <= 17 + 4 * 9
 
 
 @pytest.mark.parametrize(
     "given", ["{host}{code}", "{code}", " {code}\n", "{host}{code}/", "{host}{code}?from=wechat", "{host}{code}#top"]
 )
 def test_a_code_is_found_in_whatever_form_it_is_pasted(genuine, given):
-    assert code.digits_in(given.format(host=HOST, code=genuine)) == genuine
+    assert qr_payload.digits_in(given.format(host=HOST, code=genuine)) == genuine
 
 
 # --- what is not ------------------------------------------------------------------------------------
@@ -126,13 +127,13 @@ def test_every_single_digit_counts(genuine):
 ])  # fmt: skip
 def test_other_words_under_the_same_signature_are_refused(genuine, change):
     protected, _empty, _payload, signature = message_of(genuine)
-    other = message_of(code.write(replace(CLAIMS, **change), ring.newest))[2]
+    other = message_of(qr_payload.write(replace(CLAIMS, **change), ring.newest))[2]
     assert is_refused(under(protected, other, signature))
 
 
 def test_another_issuer_s_key_is_refused_even_under_the_name_of_ours(genuine):
     stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
-    assert is_refused(code.write(CLAIMS, stranger))
+    assert is_refused(qr_payload.write(CLAIMS, stranger))
     protected, _empty, payload, _signature = message_of(genuine)
     assert is_refused(under(protected, payload, signature_by(stranger.private, protected, payload)))
 
@@ -235,19 +236,19 @@ def test_keys_are_made_once_for_their_owner_only(file):
 
 
 def test_a_rotated_key_signs_and_the_old_one_still_verifies(file):
-    old = code.write(CLAIMS, ring.newest)
+    old = qr_payload.write(CLAIMS, ring.newest)
     first = ring.newest.kid
     fresh = signing_keys.rotate(file, at=datetime(2027, 1, 1, tzinfo=UTC))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert ring.newest.kid == fresh.kid != first  # noticed without opening it again
-    assert code.read(old, ring.public) == code.read(code.write(CLAIMS, ring.newest), ring.public) == CLAIMS
-    assert code.write(CLAIMS, ring.signer(first)) == old  # drawn again after the rotation, a print keeps its code
+    assert qr_payload.read(old, ring.public) == qr_payload.read(qr_payload.write(CLAIMS, ring.newest), ring.public) == CLAIMS
+    assert qr_payload.write(CLAIMS, ring.signer(first)) == old  # drawn again after the rotation, a print keeps its code
     assert [key["kid"] for key in ring.published()["keys"]] == [fresh.kid, first]
 
 
 def test_what_is_published_verifies_and_holds_nothing_secret(file):
     text = json.dumps(ring.published())
-    assert code.read(code.write(CLAIMS, ring.newest), signing_keys.published_in(text)) == CLAIMS
+    assert qr_payload.read(qr_payload.write(CLAIMS, ring.newest), signing_keys.published_in(text)) == CLAIMS
     assert {name for key in ring.published()["keys"] for name in key} == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 

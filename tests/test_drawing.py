@@ -9,9 +9,16 @@ import zxingcpp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.certificates import code, qr
-from app.certificates.code import Claims
-from app.certificates.drawing import KINDS, POSITIONS, SEXES, address_of, face_of, paper_of
+from app.certificates.pdf.seal_and_store import (
+    KINDS,
+    POSITIONS,
+    SEXES,
+    address_of,
+    face_of,
+    paper_of,
+)
+from app.certificates.qr import payload, symbol
+from app.certificates.qr.payload import Claims
 from app.core.crypto import signing_keys
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.crypto.seal_provider import NoSeal, SealAway
@@ -85,7 +92,7 @@ def test_the_code_leads_to_the_public_page_of_this_version(session, store):
     version = issued(session, store)
     face = face_of(session, store, version, OFFICE)
     assert face.address.startswith("https://ag.example.gov.cn/v/1")
-    read = code.read(code.digits_in(face.address), ring.public)
+    read = payload.read(payload.digits_in(face.address), ring.public)
     assert read == Claims(version.certificate_id, 1, version.face["number"], "古丽·买买提", date(2027, 4, 30), None)
     assert face.specimen
 
@@ -98,8 +105,8 @@ def test_the_code_is_read_from_a_picture_of_150_dots_an_inch(session, store, pap
     assert found.text == address_of(version, OFFICE)
     corners = [getattr(found.position, corner) for corner in ("top_left", "top_right")]
     across = abs(corners[1].x - corners[0].x)
-    modules = len(qr.matrix(found.text))
-    assert across / 150 * 25.4 * (modules + 2 * qr.QUIET) / modules >= 30  # millimetres, the quiet zone included
+    modules = len(symbol.matrix(found.text))
+    assert across / 150 * 25.4 * (modules + 2 * symbol.QUIET) / modules >= 30  # millimetres, the quiet zone included
 
 
 def test_a_print_keeps_its_code_when_the_keys_have_been_rotated(session, store, tmp_path):

@@ -17,14 +17,14 @@ from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import event, func, select
 
 import app as house_of_code
-from app.certificates import bundles
+from app.certificates.bulk_status_changes import COLUMNS
+from app.certificates.pdf import zip_download
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import Deed, Role
 from app.db.session import db
 from app.files import spreadsheets
 from app.files.storage import Store
-from app.measures import COLUMNS
 from app.models import Account, CertificateVersion, Enterprise, Entry, LegacyImport
 from tests import make
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
@@ -246,8 +246,8 @@ def legacy(place: Town, world: "World", what: str, said: Mapping[str, object]) -
 def fetched(place: Town, world: "World") -> Export:
     viewer = make.officer(VIEWER, region="430100", account_id=world.account(VIEWER))
     held = list(world.session.scalars(select(CertificateVersion.certificate_id)))
-    leaves = bundles.gather(world.session, held, viewer, Office())
-    number = bundles.prepare(world.session, leaves, viewer, at=now())
+    leaves = zip_download.gather(world.session, held, viewer, Office())
+    number = zip_download.prepare(world.session, leaves, viewer, at=now())
     world.session.commit()
     return Export(VIEWER, "GET", f"/bundles/{number}.zip", Deed.READ, "job", {"certificates": 1})
 

@@ -12,8 +12,8 @@ import pypdfium2
 import pytest
 from pypdf import PdfReader
 
-from app.certificates import fonts, press
-from app.certificates.document import draw
+from app.certificates.pdf import fonts, reportlab_page
+from app.certificates.pdf.render import draw
 from tests.test_certificate_document import FACE, page, part
 
 # GB 18030-2022, from the ranges of Unicode that its levels are made of (certificates.md 1); the standard counts 87 887.
@@ -102,5 +102,5 @@ def test_a_rare_font_is_opened_only_when_a_name_needs_it() -> None:
 
 
 def test_letters_have_the_same_rare_names() -> None:
-    with press.lock:
-        assert press.font("babelstone-30") == "babelstone-30"
+    with reportlab_page.lock:
+        assert reportlab_page.font("babelstone-30") == "babelstone-30"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import jobs, legacy
 from app.accounts import rate_limit, sessions
 from app.accounts.pki import bindings, trust, verify
-from app.certificates import printing
+from app.certificates.pdf import render_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
@@ -532,12 +532,12 @@ def test_every_handler_is_run_twice_here():
 def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, tools, clock, tmp_path):
     (version_id,) = printed(session, tools.store, 1)
     away = replace(tools, seal=EmbeddedSeal(tmp_path / "away"))
-    printing.have_drawn(session, [version_id], at=clock())
+    render_jobs.have_drawn(session, [version_id], at=clock())
     session.commit()
     for _n in range(TRIES):
         run_due(away, jobs.HANDLERS, most=9)
         clock.at += HOUR
-    assert printing.unsealed(session) == [version_id]
+    assert render_jobs.unsealed(session) == [version_id]
     assert "seal" in jobs.called_for(session, at=clock())
     session.rollback()
     jobs.seal_late(jobs.Run(jobs.Claim(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
@@ -545,8 +545,8 @@ def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, t
     session.rollback()
     there = replace(tools, seal=embedded(tmp_path / "seal"))
     for _time in twice(session, there, "seal"):
-        run_due(there, {printing.KIND: jobs.HANDLERS[printing.KIND]}, most=9)
-    assert not printing.unsealed(session)
+        run_due(there, {render_jobs.KIND: jobs.HANDLERS[render_jobs.KIND]}, most=9)
+    assert not render_jobs.unsealed(session)
     assert tools.store.has(session.get_one(CertificateVersion, version_id).digest)
 
 

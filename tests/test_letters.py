@@ -7,8 +7,8 @@ import pypdfium2
 import pytest
 from pypdf import PdfReader
 
-from app.certificates import letters
-from app.certificates.document import Unprintable
+from app.certificates.pdf import letters
+from app.certificates.pdf.render import Unprintable
 
 LETTER = letters.Letter(
     issuer="示例省住房和城乡建设厅",

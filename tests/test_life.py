@@ -22,11 +22,12 @@ from hypothesis.stateful import (
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
-from app.certificates import code, standing, statuslist
-from app.certificates.drawing import address_of
+from app.certificates import status_changes
 from app.certificates.lifecycle import extended
-from app.certificates.shown import certificate_scanned, certificates_of
-from app.certificates.statuslist import Mark
+from app.certificates.lookup import certificate_scanned, certificates_of
+from app.certificates.pdf.seal_and_store import address_of
+from app.certificates.qr import payload, status_list
+from app.certificates.qr.status_list import Mark
 from app.core.clock import OFFICE_ZONE, add_months, add_years
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Stale
@@ -71,7 +72,7 @@ class Expected:
 
 
 def code_of(version):
-    return code.digits_in(address_of(version, OFFICE))
+    return payload.digits_in(address_of(version, OFFICE))
 
 
 class Life(RuleBasedStateMachine):
@@ -158,19 +159,21 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         certificate_id=certificates,
-        deed=st.sampled_from([standing.suspend, standing.reinstate, standing.revoke, standing.withdraw]),
+        deed=st.sampled_from(
+            [status_changes.suspend, status_changes.reinstate, status_changes.revoke, status_changes.withdraw]
+        ),
         sure=st.integers(0, 2),
     )
     def the_administrator_steps_in(self, certificate_id, deed, sure):
-        if deed in (standing.revoke, standing.withdraw) and sure:
+        if deed in (status_changes.revoke, status_changes.withdraw) and sure:
             return  # ends are dull: let them be rare
         was = self.expected[certificate_id]
         shown = was.shown(self.on)
         target = {
-            standing.suspend: {VALID: SUSPENDED},
-            standing.reinstate: {SUSPENDED: VALID},
-            standing.withdraw: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
-            standing.revoke: dict.fromkeys((VALID, SUSPENDED, CertificateStatus.EXPIRED), CertificateStatus.REVOKED),
+            status_changes.suspend: {VALID: SUSPENDED},
+            status_changes.reinstate: {SUSPENDED: VALID},
+            status_changes.withdraw: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
+            status_changes.revoke: dict.fromkeys((VALID, SUSPENDED, CertificateStatus.EXPIRED), CertificateStatus.REVOKED),
         }[deed].get(shown)
         given = {"reason": "事故", "at": self._noon(), "office": OFFICE}
         if target is None:
@@ -240,11 +243,11 @@ class Life(RuleBasedStateMachine):
         """Every code ever printed against the list of today: an end, a newer print, a suspension, and otherwise nothing."""
         if not hasattr(self, "session") or not self.expected:
             return
-        token = statuslist.signed(statuslist.packed(self.session), ring.newest, uri="-", at=self._noon(), hours=72)
-        listed = statuslist.opened(token, ring.public)
+        token = status_list.signed(status_list.packed(self.session), ring.newest, uri="-", at=self._noon(), hours=72)
+        listed = status_list.opened(token, ring.public)
         for certificate_id, expected in self.expected.items():
             for version in self._versions(certificate_id):
-                claims = code.read(code_of(version), ring.public)
+                claims = payload.read(code_of(version), ring.public)
                 assert (claims.certificate_id, claims.version) == (certificate_id, version.version)
                 assert claims.number == expected.number
                 assert listed.mark(claims.status_index) is self._mark(expected, version.version)

@@ -8,7 +8,7 @@ import pytest
 from flask_babel import force_locale
 from sqlalchemy import func, select
 
-from app.certificates.pairs import check
+from app.certificates.list_check import check
 from app.core.clock import now, office_day
 from app.core.vocabulary import CertificateStatus
 from app.files import spreadsheets

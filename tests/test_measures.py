@@ -8,6 +8,13 @@ import pytest
 from flask_babel import force_locale
 from sqlalchemy import select
 
+from app.certificates.bulk_status_changes import (
+    COLUMNS,
+    RESULT_COLUMNS,
+    carry_out,
+    plan,
+    template,
+)
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -18,7 +25,6 @@ from app.core.vocabulary import (
 )
 from app.files import spreadsheets
 from app.files.spreadsheets import SheetRefused
-from app.measures import COLUMNS, RESULT_COLUMNS, carry_out, plan, template
 from app.models import Certificate, CertificateEvent, Entry
 from tests import make
 from tests.count import queries

@@ -13,9 +13,9 @@ from lxml import etree
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 from sqlalchemy import select
 
-from app.certificates import ofd
-from app.certificates.document import draw, page_of
-from app.certificates.drawing import ofd_of
+from app.certificates.pdf import ofd_writer
+from app.certificates.pdf.render import draw, page_of
+from app.certificates.pdf.seal_and_store import ofd_of
 from app.core.crypto import ses
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.crypto.seal_provider import NoSeal, NoSuchSeal, Suite
@@ -49,9 +49,9 @@ def face(request):
 
 
 def sealed(face, folder: Path) -> bytes:
-    made = ofd.document_of(page_of(face))
+    made = ofd_writer.document_of(page_of(face))
     seal = EmbeddedSeal(folder).seal(Suite.SM2, at=make.NOON)
-    return made.closed(ses.signs(made.opened(sealed=True), seal, made.page, ofd.SEAL_BOX, at=make.NOON))
+    return made.closed(ses.signs(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=make.NOON))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_every_part_is_valid_against_the_schema(face, folder):
 
 
 def test_numbers_are_unique_and_within_the_greatest_and_every_reference_leads_somewhere(face):
-    made = ofd.document_of(page_of(face)).opened(sealed=False)
+    made = ofd_writer.document_of(page_of(face)).opened(sealed=False)
     trees = {name: etree.fromstring(data) for name, data in made.items() if name.endswith(".xml")}
     numbers = [int(one) for tree in trees.values() for one in tree.xpath("//@ID")]
     used = {int(one) for tree in trees.values() for one in tree.xpath("//@Font|//@ResourceID|//@TemplateID")}
@@ -87,26 +87,26 @@ def test_numbers_are_unique_and_within_the_greatest_and_every_reference_leads_so
 
 
 def test_its_text_is_that_of_the_pdf(face):
-    text = Reader(ofd.document_of(page_of(face)).closed()).text()
+    text = Reader(ofd_writer.document_of(page_of(face)).closed()).text()
     assert letters(text) == letters(pypdf.PdfReader(io.BytesIO(draw(face))).pages[0].extract_text())
     for words in (face.name, face.number, face.id_number):
         assert words in text
 
 
 def test_the_same_page_gives_the_same_bytes_and_says_nothing_of_when(face):
-    files = {ofd.document_of(page_of(face)).closed() for _n in range(2)}
+    files = {ofd_writer.document_of(page_of(face)).closed() for _n in range(2)}
     assert len(files) == 1
     with zipfile.ZipFile(io.BytesIO(files.pop())) as file:
-        assert {entry.date_time for entry in file.infolist()} == {ofd.DAWN}
+        assert {entry.date_time for entry in file.infolist()} == {ofd_writer.DAWN}
 
 
 def test_marks_of_xml_in_a_name_stay_a_name():
-    text = Reader(ofd.document_of(page_of(replace(FACE, enterprise="甲&乙<丙>“丁”公司"))).closed()).text()
+    text = Reader(ofd_writer.document_of(page_of(replace(FACE, enterprise="甲&乙<丙>“丁”公司"))).closed()).text()
     assert "甲&乙<丙>“丁”公司" in text
 
 
 def test_a_click_on_the_code_opens_the_address():
-    page = ofd.document_of(page_of(FACE)).parts["Doc_0/Pages/Page_0/Content.xml"]
+    page = ofd_writer.document_of(page_of(FACE)).parts["Doc_0/Pages/Page_0/Content.xml"]
     assert etree.fromstring(page).xpath("//@URI") == [FACE.address]
 
 
@@ -120,7 +120,7 @@ INSIDE = (170, 170, WIDTH - 170, HEIGHT - 170)  # within the frame
 @pytest.mark.parametrize("name", ["plain", "specimen", "rare"])
 def test_its_picture_is_that_of_the_pdf(chromium, name):
     face = FACES[name]
-    ours, theirs = shown(chromium, ofd.document_of(page_of(face)).closed()), printed(draw(face))
+    ours, theirs = shown(chromium, ofd_writer.document_of(page_of(face)).closed()), printed(draw(face))
     apart = ImageChops.difference(*(one.filter(ImageFilter.BoxBlur(6)) for one in (ours, theirs)))
     assert max(ImageStat.Stat(apart.crop(INSIDE)).mean) < 2, "of 255, on average"
     assert max(high for _low, high in apart.crop(INSIDE).getextrema()) < 48, "nothing is missing or in another place"
@@ -155,7 +155,7 @@ def test_it_is_sealed_and_a_changed_name_is_noticed(folder):
     name = "Doc_0/Pages/Page_0/Content.xml"
     forged = {**parts, name: parts[name].replace("欧阳".encode(), "王阳".encode())}
     assert forged[name] != parts[name]
-    assert verify(ofd.packed(forged), trusted(folder), at=make.NOON).finding is Finding.ALTERED
+    assert verify(ofd_writer.packed(forged), trusted(folder), at=make.NOON).finding is Finding.ALTERED
 
 
 def test_it_is_made_once_and_kept(session, house, folder):
@@ -190,5 +190,5 @@ def test_it_is_handed_out_by_permission_and_the_reading_is_noted(app, session, h
 
 
 def test_the_fonts_in_it_have_the_rare_letters():
-    reader = Reader(ofd.document_of(page_of(FACES["rare"])).closed())
+    reader = Reader(ofd_writer.document_of(page_of(FACES["rare"])).closed())
     reader.svg()  # sets every letter from the embedded fonts, and fails where one is missing

@@ -8,8 +8,14 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select, update
 
-from app.certificates import printing
-from app.certificates.printing import PORTION, have_drawn, progress_of, try_again, undrawn
+from app.certificates.pdf import render_jobs
+from app.certificates.pdf.render_jobs import (
+    PORTION,
+    have_drawn,
+    progress_of,
+    try_again,
+    undrawn,
+)
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
@@ -142,7 +148,7 @@ def test_a_second_run_draws_nothing_anew(session, asked, tools, monkeypatch):
     first = digests(session)
     have_drawn(session, ids, at=make.NOON, occasion="again")
     session.commit()
-    monkeypatch.setattr(printing, "rendered", None)
+    monkeypatch.setattr(render_jobs, "rendered", None)
     assert work(tools) == [JobState.DONE]
     assert digests(session) == first
 

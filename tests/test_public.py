@@ -16,9 +16,9 @@ from flask_appbuilder import BaseView, expose
 from flask_wtf import CSRFProtect
 from sqlalchemy.orm import Session
 
-from app.certificates import code
-from app.certificates.drawing import address_of
-from app.certificates.shown import certificates_of
+from app.certificates.lookup import certificates_of
+from app.certificates.pdf.seal_and_store import address_of
+from app.certificates.qr import payload
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
 from app.core.vocabulary import (
@@ -364,8 +364,14 @@ def changed(coded: str) -> str:
 
 def test_a_forged_code_is_called_so_and_shows_nothing(client, coded, holder, session):
     stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
-    claims = code.read(code.digits_in(coded), ring.public)
-    for address in (changed(coded), f"/v/{code.write(claims, stranger)}", f"/v/0{coded[3:]}", coded + "1", f"/v/{'1' * 320}"):
+    claims = payload.read(payload.digits_in(coded), ring.public)
+    for address in (
+        changed(coded),
+        f"/v/{payload.write(claims, stranger)}",
+        f"/v/0{coded[3:]}",
+        coded + "1",
+        f"/v/{'1' * 320}",
+    ):
         answer = client.get(address)
         assert answer.status_code == 404
         assert "This code was not issued by this system." in answer.text
@@ -375,14 +381,14 @@ def test_a_forged_code_is_called_so_and_shows_nothing(client, coded, holder, ses
 
 def test_a_code_with_our_signature_but_without_a_record_shows_nothing(client, coded, session):
     """Signed with a key that was stolen, or lost from the records: our own book has the last word."""
-    claims = code.read(code.digits_in(coded), ring.public)
+    claims = payload.read(payload.digits_in(coded), ring.public)
     for other in (
         replace(claims, name="韩梅梅"),
         replace(claims, number="湘建安A(2024)0000001"),
         replace(claims, version=2),
         replace(claims, certificate_id=claims.certificate_id + 1),
     ):
-        answer = client.get(f"/v/{code.write(other, ring.newest)}")
+        answer = client.get(f"/v/{payload.write(other, ring.newest)}")
         assert answer.status_code == 404
         assert "no such certificate on record" in answer.text
         assert NUMBER not in answer.text

@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from app.certificates.drawing import EDUCATIONS
-from app.certificates.record import OPERATIONS, national_record
-from app.certificates.standing import suspend
+from app.certificates.national_record import OPERATIONS, national_record
+from app.certificates.pdf.seal_and_store import EDUCATIONS
+from app.certificates.status_changes import suspend
 from app.core.errors import NotFound
 from app.core.vocabulary import (
     Action,

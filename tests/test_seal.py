@@ -21,7 +21,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
-from app.certificates.document import SEAL_BOX, draw
+from app.certificates.pdf.render import SEAL_BOX, draw
 from app.core import atomic_file
 from app.core.crypto import cms, demo_ca, pades
 from app.core.crypto.demo_ca import (

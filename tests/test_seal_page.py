@@ -7,8 +7,8 @@ from cryptography import x509
 from sqlalchemy import select
 
 from app import desk
-from app.certificates.document import SEAL_BOX, draw
-from app.certificates.drawing import paper_of
+from app.certificates.pdf.render import SEAL_BOX, draw
+from app.certificates.pdf.seal_and_store import paper_of
 from app.core import clock
 from app.core.crypto import pades
 from app.core.crypto.demo_ca import EmbeddedSeal

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app.certificates import standing
+from app.certificates import status_changes
 from app.core.errors import (
     NotAllowed,
     NotFound,
@@ -18,10 +18,10 @@ from app.models import CertificateEvent
 from tests import make
 
 DEEDS = {
-    CertificateDeed.SUSPENDED: standing.suspend,
-    CertificateDeed.REINSTATED: standing.reinstate,
-    CertificateDeed.REVOKED: standing.revoke,
-    CertificateDeed.WITHDRAWN: standing.withdraw,
+    CertificateDeed.SUSPENDED: status_changes.suspend,
+    CertificateDeed.REINSTATED: status_changes.reinstate,
+    CertificateDeed.REVOKED: status_changes.revoke,
+    CertificateDeed.WITHDRAWN: status_changes.withdraw,
 }
 VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED
 ALLOWED = {
@@ -54,7 +54,7 @@ def do(session, certificate, deed, actor=None, reason="发生生产安全事故"
 def test_each_deed_starts_from_certain_statuses_only(session, held, deed, status):
     certificate = held(status=status)
     target = ALLOWED[deed].get(status)
-    assert (deed in standing.deeds_open_to(certificate, make.TODAY)) == (target is not None)
+    assert (deed in status_changes.deeds_open_to(certificate, make.TODAY)) == (target is not None)
     if target is None:
         with pytest.raises(Stale):
             do(session, certificate, deed)
@@ -67,7 +67,7 @@ def test_each_deed_starts_from_certain_statuses_only(session, held, deed, status
 @pytest.mark.parametrize(("late", "open_"), [(-1, True), (0, True), (1, False)])
 def test_what_has_run_out_is_not_suspended(session, held, late, open_):
     certificate = held(valid_to=make.TODAY - timedelta(days=late))
-    assert (CertificateDeed.SUSPENDED in standing.deeds_open_to(certificate, make.TODAY)) is open_
+    assert (CertificateDeed.SUSPENDED in status_changes.deeds_open_to(certificate, make.TODAY)) is open_
 
 
 def test_a_lifted_suspension_leaves_what_the_calendar_left(session, held):
@@ -82,17 +82,17 @@ def test_only_the_administrator_does_this(session, held, role):
     with pytest.raises(NotAllowed):
         do(session, held(), CertificateDeed.SUSPENDED, actor)
     with pytest.raises(NotAllowed):
-        standing.by_number(session, "湘建安C1(2024)0000001", actor)
+        status_changes.by_number(session, "湘建安C1(2024)0000001", actor)
 
 
 @pytest.mark.parametrize(("region", "found"), [("430000", True), ("430100", True), ("430200", False), ("", False)])
 def test_an_administrator_stays_within_the_region(session, held, region, found):
     certificate, admin = held(number="湘建安C1(2024)0000777"), make.officer(Role.ADMIN, region=region)
     if found:
-        assert standing.by_number(session, "湘建安C1（2024） 0000777", admin).id == certificate.id
+        assert status_changes.by_number(session, "湘建安C1（2024） 0000777", admin).id == certificate.id
         return
     with pytest.raises(NotFound):
-        standing.by_number(session, certificate.number, admin)
+        status_changes.by_number(session, certificate.number, admin)
     with pytest.raises(NotFound):
         do(session, certificate, CertificateDeed.REVOKED, admin)
 

@@ -11,8 +11,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.certificates import statuslist
-from app.certificates.statuslist import BLOCK, BadList, Mark, Shelf
+from app.certificates.qr import status_list
+from app.certificates.qr.status_list import (
+    BLOCK,
+    BadList,
+    Mark,
+    Shelf,
+)
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
 from app.core.vocabulary import CertificateDeed, CertificateStatus
@@ -25,11 +30,11 @@ VALID, SUSPENDED = CertificateStatus.VALID, CertificateStatus.SUSPENDED
 
 
 def list_of(session, at=make.NOON, hours=72):
-    return statuslist.signed(statuslist.packed(session), ring.newest, uri=URI, at=at, hours=hours)
+    return status_list.signed(status_list.packed(session), ring.newest, uri=URI, at=at, hours=hours)
 
 
 def opened(session):
-    return statuslist.opened(list_of(session), ring.public)
+    return status_list.opened(list_of(session), ring.public)
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def printed(session):
 
     def make_print(status=VALID, *, is_replaced=False):
         certificate = make.certificate(make.person(make.enterprise()), status=status)
-        (place,) = statuslist.places(session, 1)
+        (place,) = status_list.places(session, 1)
         version = CertificateVersion(version=1, token=f"{place}", status_index=place, face={}, issued_at=make.NOON)
         version.replaced_at = make.NOON if is_replaced else None
         certificate.versions.append(version)
@@ -53,11 +58,11 @@ def printed(session):
 
 
 def test_every_place_is_given_out_once_and_none_is_left_out():
-    assert sorted(map(statuslist._shuffled, range(2 * BLOCK))) == list(range(2 * BLOCK))
+    assert sorted(map(status_list._shuffled, range(2 * BLOCK))) == list(range(2 * BLOCK))
 
 
 def test_places_tell_nothing_of_the_order_in_which_they_were_given():
-    places = [statuslist._shuffled(n) for n in range(BLOCK)]
+    places = [status_list._shuffled(n) for n in range(BLOCK)]
     steps = Counter(abs(b - a) < BLOCK // 16 for a, b in pairwise(places))
     assert 0.08 < steps[True] / BLOCK < 0.16  # by chance: about one in eight
     rising = sum(b > a for a, b in pairwise(places))
@@ -66,10 +71,10 @@ def test_places_tell_nothing_of_the_order_in_which_they_were_given():
 
 def test_ten_thousand_places_are_one_statement(house, session):
     with queries(house.engine) as asked:
-        places = statuslist.places(session, 10_000)
+        places = status_list.places(session, 10_000)
     assert len(asked) == 1
     assert len(set(places)) == 10_000
-    assert not set(statuslist.places(session, 500)) & set(places)
+    assert not set(status_list.places(session, 500)) & set(places)
 
 
 # --- what it says -----------------------------------------------------------------------------------
@@ -145,38 +150,38 @@ def test_a_changed_list_is_refused(session):
         "…",
     ):
         with pytest.raises(BadList):
-            statuslist.opened(other, ring.public)
+            status_list.opened(other, ring.public)
 
 
 def test_a_list_signed_by_a_stranger_or_by_a_secret_is_refused(session):
-    entries, head = statuslist.packed(session), {"typ": statuslist.TYPE, "kid": ring.newest.kid}
+    entries, head = status_list.packed(session), {"typ": status_list.TYPE, "kid": ring.newest.kid}
     stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
-    theirs = statuslist.signed(entries, stranger, uri=URI, at=make.NOON, hours=1)
+    theirs = status_list.signed(entries, stranger, uri=URI, at=make.NOON, hours=1)
     hashed = jwt.encode({"iat": 1, "exp": 2, "status_list": {"bits": 2, "lst": ""}}, "k" * 40, "HS256", head)
     for token in (theirs, recoded(theirs, head=head), hashed):
         with pytest.raises(BadList):
-            statuslist.opened(token, ring.public)
+            status_list.opened(token, ring.public)
 
 
 @pytest.mark.parametrize(
     "said", [{"bits": 1, "lst": "eNo"}, {"bits": 2, "lst": "eNo"}, {"bits": 2}, 7, {"bits": 2, "lst": "!"}, None]
 )
 def test_a_list_that_is_signed_but_holds_nonsense_is_refused(said):
-    head = {"typ": statuslist.TYPE, "kid": ring.newest.kid}
+    head = {"typ": status_list.TYPE, "kid": ring.newest.kid}
     token = jwt.encode({"iat": 1, "exp": 2, "status_list": said}, ring.newest.private, "ES256", head)
     with pytest.raises(BadList):
-        statuslist.opened(token, ring.public)
+        status_list.opened(token, ring.public)
 
 
 def test_a_list_that_unpacks_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr(statuslist, "MOST_BYTES", 1 << 16)
-    token = statuslist.signed(b"\0" * (1 << 20), ring.newest, uri=URI, at=make.NOON, hours=1)
+    monkeypatch.setattr(status_list, "MOST_BYTES", 1 << 16)
+    token = status_list.signed(b"\0" * (1 << 20), ring.newest, uri=URI, at=make.NOON, hours=1)
     with pytest.raises(BadList):
-        statuslist.opened(token, ring.public)
+        status_list.opened(token, ring.public)
 
 
 def test_an_old_list_says_how_old_it_is(session):
-    listed = statuslist.opened(list_of(session, at=make.NOON, hours=72), ring.public)
+    listed = status_list.opened(list_of(session, at=make.NOON, hours=72), ring.public)
     assert listed.made_at == make.NOON.astimezone(UTC)
     assert not listed.is_past(make.NOON + timedelta(hours=71, minutes=59))
     assert listed.is_past(make.NOON + timedelta(hours=72))
@@ -187,7 +192,7 @@ def test_a_list_signed_before_a_rotation_can_still_be_read(session, tmp_path):
     signing_keys.make(tmp_path / "codes.json", at=make.NOON)
     token = list_of(session)
     signing_keys.rotate(tmp_path / "codes.json", at=make.NOON)
-    assert statuslist.opened(token, ring.public).mark(0) is Mark.VALID
+    assert status_list.opened(token, ring.public).mark(0) is Mark.VALID
 
 
 # --- handing it out ---------------------------------------------------------------------------------
@@ -204,7 +209,7 @@ def test_a_request_for_an_unchanged_list_is_one_small_question(house, session, p
         assert handed(shelf, session, 30) == first
     assert len(asked) == 1
     assert "certificate_version" not in asked[0]
-    assert statuslist.opened(first, ring.public).mark(place) is Mark.VALID
+    assert status_list.opened(first, ring.public).mark(place) is Mark.VALID
 
 
 def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
@@ -217,7 +222,7 @@ def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
     )
     session.commit()
     assert handed(shelf, session, 0.4) == first
-    assert statuslist.opened(handed(shelf, session, 0.5), ring.public).mark(place) is Mark.SUSPENDED
+    assert status_list.opened(handed(shelf, session, 0.5), ring.public).mark(place) is Mark.SUSPENDED
 
 
 def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(house, session, printed, tmp_path):
@@ -229,7 +234,7 @@ def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(
     with queries(house.engine) as asked:
         second = handed(shelf, session, 60)
     assert len(asked) == 1
-    made = [statuslist.opened(token, ring.public).made_at for token in (first, second)]
+    made = [status_list.opened(token, ring.public).made_at for token in (first, second)]
     assert made[1] - made[0] == timedelta(hours=1)
     fresh = signing_keys.rotate(path, at=make.NOON)
     assert jwt.get_unverified_header(handed(shelf, session, 60.1))["kid"] == fresh.kid

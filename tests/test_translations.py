@@ -83,10 +83,10 @@ CHINESE_ALLOWED = {
     "app/demo/__init__.py": "people and firms that do not exist",
     "app/demo/cast.py": "as __init__.py",
     "app/phone.py": "a firm that does not exist",
-    "app/certificates/layout.py": "a certificate is printed in Chinese, whoever looks at it",
-    "app/certificates/ornament.py": "as layout.py",
-    "app/certificates/drawing.py": "as layout.py",
-    "app/certificates/record.py": "what the national platform is told, in its words",
+    "app/certificates/pdf/layout.py": "a certificate is printed in Chinese, whoever looks at it",
+    "app/certificates/pdf/background.py": "as layout.py",
+    "app/certificates/pdf/seal_and_store.py": "as layout.py",
+    "app/certificates/national_record.py": "what the national platform is told, in its words",
     "app/core/crypto/demo_ca.py": "names in certificates of the demonstration's seal",
     "app/accounts/pki/demo_keys.py": "the name in certificates of the demonstration's UKeys",
     "app/accounts/passwords.py": "words that are tried first as passwords here",
@@ -99,7 +99,7 @@ CHINESE_ALLOWED = {
     "app/specimens.py": "what stands on invented scans",
     "app/public.py": "an example of a certificate number",
     "app/listcheck.py": "an example of a certificate number",
-    "app/measures.py": "words that officers type into the sheet",
+    "app/certificates/bulk_status_changes.py": "words that officers type into the sheet",
 }
 MARKS_ALLOWED = {"frame.html": "安人员中文", "gate.html": "安"}  # the stamp, and the name of the language itself
 

@@ -12,15 +12,17 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app import cli
-from app.certificates import (
-    code,
-    offline,
-    qr,
-    statuslist,
+from app.certificates.qr import (
+    offline_check,
+    payload,
+    symbol,
 )
-from app.certificates.code import Claims, Forged
-from app.certificates.offline import Standing
-from app.certificates.statuslist import Mark, StatusList
+from app.certificates.qr import (
+    status_list as status_lists,
+)
+from app.certificates.qr.offline_check import Standing
+from app.certificates.qr.payload import Claims, Forged
+from app.certificates.qr.status_list import Mark, StatusList
 from app.core.clock import now, office_day
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
@@ -37,7 +39,7 @@ def listed(mark=Mark.VALID, *, at=make.NOON, hours=72):
 
 def stands(mark, *, at=make.NOON, made=make.NOON, claims=CLAIMS):
     status_list = None if mark is None else listed(mark, at=made)
-    return offline.check(code.write(claims, ring.newest), ring.public, status_list, at=at).standing
+    return offline_check.check(payload.write(claims, ring.newest), ring.public, status_list, at=at).standing
 
 
 # --- the verdict ------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def test_a_print_newer_than_the_list_is_unknown_and_not_good():
 def test_a_stranger_s_code_gets_no_verdict():
     stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
     with pytest.raises(Forged):
-        offline.check(code.write(CLAIMS, stranger), ring.public, listed(), at=make.NOON)
+        offline_check.check(payload.write(CLAIMS, stranger), ring.public, listed(), at=make.NOON)
 
 
 # --- what is published ------------------------------------------------------------------------------
@@ -100,7 +102,7 @@ def test_anybody_can_fetch_keys_and_list_from_anywhere_and_they_fit(client):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Cache-Control"] == "public, max-age=60"
         assert "Set-Cookie" not in answer.headers
-    opened = statuslist.opened(status_list.text, signing_keys.published_in(published.text))
+    opened = status_lists.opened(status_list.text, signing_keys.published_in(published.text))
     assert now() - opened.made_at < HOUR
     assert opened.expires_at - opened.made_at == 72 * HOUR
     assert '"d"' not in published.text
@@ -124,7 +126,7 @@ def published(tmp_path):
     """Keys and a list as files, as somebody without the system has them."""
     entries = bytes([0, Mark.VALID << 2, 0, 0])
     (tmp_path / "jwks.json").write_text(json.dumps(ring.published()))
-    token = statuslist.signed(entries, ring.newest, uri="-", at=now(), hours=72)
+    token = status_lists.signed(entries, ring.newest, uri="-", at=now(), hours=72)
     (tmp_path / "status-list.jwt").write_text(token)
     return ["--keys", str(tmp_path / "jwks.json"), "--list", str(tmp_path / "status-list.jwt")]
 
@@ -132,15 +134,15 @@ def published(tmp_path):
 @pytest.fixture
 def address():
     claims = replace(CLAIMS, valid_to=office_day(now()) + timedelta(days=400))
-    return f"https://ag.example.gov.cn/v/{code.write(claims, ring.newest)}"
+    return f"https://ag.example.gov.cn/v/{payload.write(claims, ring.newest)}"
 
 
 def test_an_address_its_digits_and_a_picture_are_checked_alike(published, address, tmp_path, capsys):
     picture = tmp_path / "code.png"
-    modules = qr.matrix(address)
+    modules = symbol.matrix(address)
     dots = Image.frombytes("L", (len(modules),) * 2, bytes(255 * (not dark) for row in modules for dark in row))
-    ImageOps.expand(dots, qr.QUIET, 255).resize((500, 500), Image.Resampling.NEAREST).save(picture)
-    for given in (address, code.digits_in(address), str(picture)):
+    ImageOps.expand(dots, symbol.QUIET, 255).resize((500, 500), Image.Resampling.NEAREST).save(picture)
+    for given in (address, payload.digits_in(address), str(picture)):
         assert cli.main(["verify", given, *published]) == 0
         said = capsys.readouterr().out
         assert "In force" in said
@@ -192,7 +194,7 @@ def test_init_makes_the_keys_and_a_rotation_keeps_the_old_ones(house_of_its_own,
 
 def test_what_is_published_as_files_is_enough_to_check_with(house_of_its_own, tmp_path, capsys):
     ring.open(house_of_its_own / "codes.json")
-    digits = code.write(replace(CLAIMS, valid_to=office_day(now()) + timedelta(days=9)), ring.newest)
+    digits = payload.write(replace(CLAIMS, valid_to=office_day(now()) + timedelta(days=9)), ring.newest)
     assert cli.main(["codes", "publish", str(tmp_path / "out")]) == 0
     files = ["--keys", str(tmp_path / "out" / "jwks.json"), "--list", str(tmp_path / "out" / "status-list.jwt")]
     assert cli.main(["verify", digits, *files]) == 0
@@ -224,7 +226,7 @@ def checking(chromium, served):
 
     def check(given, mark=Mark.VALID, *, at=None, hours=72, key=None):
         at = at or now()
-        token = statuslist.signed(bytes([0, mark << 2, 0, 0]), key or ring.newest, uri="-", at=at, hours=hours)
+        token = status_lists.signed(bytes([0, mark << 2, 0, 0]), key or ring.newest, uri="-", at=at, hours=hours)
         page.route("**/status-list", lambda route: route.fulfill(body=token, content_type="application/statuslist+jwt"))
         page.goto("/verify")
         page.fill("#code", given)
@@ -237,7 +239,7 @@ def checking(chromium, served):
 
 
 def digits_until(days, **changes):
-    return code.write(replace(CLAIMS, valid_to=office_day(now()) + timedelta(days=days), **changes), ring.newest)
+    return payload.write(replace(CLAIMS, valid_to=office_day(now()) + timedelta(days=days), **changes), ring.newest)
 
 
 @pytest.mark.browser
@@ -275,7 +277,7 @@ def test_the_page_takes_nothing_forged_for_ours(checking):
         "0" + genuine,
         genuine[:-30],
         genuine + genuine,
-        code.write(CLAIMS, stranger),
+        payload.write(CLAIMS, stranger),
     ):
         said, _age = checking(f"https://ag.example.gov.cn/v/{given}")
         assert "此码不是本系统签发" in said
@@ -287,7 +289,7 @@ def test_the_page_takes_nothing_forged_for_ours(checking):
 def test_rare_names_and_the_longest_code_are_read_in_the_browser(checking):
     for name in ("𬭎𫖯𠅤𡋾𪚥𰻝𱅒", "𬭎·" * 25):
         said, _age = checking(digits_until(9, name=name, certificate_id=2**31 - 1, version=999))
-        assert code.short(name) in said
+        assert payload.short(name) in said
 
 
 @pytest.mark.browser

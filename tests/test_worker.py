@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.orm import Session
 
 from app import worker
-from app.certificates import printing
+from app.certificates.pdf import render_jobs
 from app.core import clock
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.settings import BadSetting
@@ -193,7 +193,7 @@ def drawn(session: Session) -> int:
 
 
 def have_many_drawn(session, home, many: int) -> None:
-    printing.have_drawn(session, printed(session, Store(home / "blobs"), many), at=clock.now())
+    render_jobs.have_drawn(session, printed(session, Store(home / "blobs"), many), at=clock.now())
     session.commit()
     session.rollback()
 
@@ -214,7 +214,7 @@ def test_a_worker_killed_in_the_middle_of_papers_draws_each_once(session, home, 
     process.wait()
     run_due(tools, HANDLERS, most=9)
     each_once(session, home, 60)
-    assert set(session.scalars(select(Job.state).where(Job.kind == printing.KIND))) == {JobState.DONE}
+    assert set(session.scalars(select(Job.state).where(Job.kind == render_jobs.KIND))) == {JobState.DONE}
 
 
 @pytest.mark.proof

@@ -1,4 +1,4 @@
-"""Cuts the rare characters out of their source fonts, in blocks of 4096, as `app/certificates/fonts.py` reads them.
+"""Cuts the rare characters out of their source fonts, in blocks of 4096, as `app/certificates/pdf/fonts.py` reads them.
 
     apt-get download fonts-babelstone-han fonts-hanazono        # and unpack with dpkg -x
     pip install -c constraints.txt -e '.[fonts]'

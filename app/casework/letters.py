@@ -16,7 +16,7 @@ from app import desk
 from app.casework.claim import claim_of
 from app.casework.progress import history
 from app.casework.sayings import Pairs, about_case, about_person
-from app.certificates import letters as paper
+from app.certificates.pdf import letters as paper
 from app.core.clock import office_day
 from app.core.office import Office
 from app.core.vocabulary import Action, MatterKind, Role

@@ -15,10 +15,17 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from app import desk
+from app.certificates.bulk_status_changes import (
+    Plan,
+    carry_out,
+    listed,
+    plan,
+    result_sheet,
+    template,
+)
 from app.core.errors import HouseError, Stale
 from app.db.session import db
 from app.forms import HouseForm, UploadField
-from app.measures import Plan, carry_out, listed, plan, result_sheet, template
 from app.models import Certificate
 from app.screens.screen import door
 

@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.casework.papers import AT_ONCE, draw_these
-from app.certificates import bundles
-from app.certificates.bundles import KIND, Leaf
+from app.certificates.pdf import zip_download
+from app.certificates.pdf.zip_download import KIND, Leaf
 from app.core.errors import HouseError
 from app.core.vocabulary import Deed
 from app.db import audit
@@ -29,10 +29,10 @@ def pack(certificate_ids: list[int], home: str) -> Response:
     """The zip at once if (nearly) all papers are there, else the page that shows how far they are."""
     at, actor = desk.moment(), desk.actor()
     try:
-        leaves = bundles.gather(db.session(), certificate_ids, actor, desk.office())
-        bundles.note(db.session(), leaves, actor, at=at, address=desk.address())
+        leaves = zip_download.gather(db.session(), certificate_ids, actor, desk.office())
+        zip_download.note(db.session(), leaves, actor, at=at, address=desk.address())
         undrawn = [leaf.version_id for leaf in leaves if not leaf.digest]
-        number = bundles.prepare(db.session(), leaves, actor, at=at) if len(undrawn) > AT_ONCE else 0
+        number = zip_download.prepare(db.session(), leaves, actor, at=at) if len(undrawn) > AT_ONCE else 0
         db.session.commit()
     except HouseError as no:
         told_here(no)
@@ -41,7 +41,7 @@ def pack(certificate_ids: list[int], home: str) -> Response:
         return redirect(url_for("BundleView.watch", number=number, next=safe_next(home)))
     if undrawn:
         draw_these(undrawn)
-        leaves = bundles.gather(db.session(), certificate_ids, actor, desk.office())
+        leaves = zip_download.gather(db.session(), certificate_ids, actor, desk.office())
     return _sent(leaves)
 
 
@@ -54,7 +54,7 @@ class BundleView(BaseView):  # type: ignore[misc]
 
     @door(f"/{ROW}number>")
     def watch(self, number: int) -> str:
-        found = bundles.prepared(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
+        found = zip_download.prepared(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
         return self.render_template(  # type: ignore[no-any-return]
             "casework/bundle.html",
             title=gettext("Download of certificates"),
@@ -67,21 +67,21 @@ class BundleView(BaseView):  # type: ignore[misc]
     @door(f"/{ROW}number>/progress")
     @permission_name("watch")  # type: ignore[untyped-decorator]
     def progress(self, number: int) -> dict[str, object]:
-        found = bundles.prepared(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
+        found = zip_download.prepared(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
         waiting = 0 if found.ready else 1
         return {"done": found.done, "total": found.total, "waiting": waiting, "sentence": _sentence(found)}
 
     @door(f"/{ROW}number>.zip")
     @permission_name("watch")  # type: ignore[untyped-decorator]
     def fetch(self, number: int) -> Response:
-        leaves = bundles.fetched(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
+        leaves = zip_download.fetched(db.session(), number, desk.actor(), at=desk.moment(), office=desk.office())
         with desk.aside() as session:
             what = {"shown": KIND, "certificates": len(leaves)}
             audit.note(session, desk.actor().name, Deed.READ, "job", number, what, at=desk.moment(), address=desk.address())
         return _sent(leaves)
 
 
-def _sentence(found: bundles.Prepared) -> str:
+def _sentence(found: zip_download.Prepared) -> str:
     if found.ready:
         return str(gettext("%(n)s certificates are ready for download.", n=found.done))
     return str(gettext("Preparing the certificates: %(done)s / %(total)s", done=found.done, total=found.total))
@@ -94,5 +94,5 @@ def _sent(leaves: list[Leaf]) -> Response:
     name = gettext("Certificates %(day)s", day=desk.today())
     kept_as = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII
     headers = {"Cache-Control": "no-store", "Content-Disposition": kept_as}
-    body = bundles.archive(store, leaves, at=at, left_out=str(bundles.LEFT_OUT), why=str(bundles.WHY))
+    body = zip_download.archive(store, leaves, at=at, left_out=str(zip_download.LEFT_OUT), why=str(zip_download.WHY))
     return current_app.response_class(body, mimetype="application/zip", headers=headers)

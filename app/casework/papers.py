@@ -16,8 +16,13 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import desk, jobs
-from app.certificates.drawing import ofd_of, paper_of
-from app.certificates.printing import Progress, progress_of, try_again, undrawn
+from app.certificates.pdf.render_jobs import (
+    Progress,
+    progress_of,
+    try_again,
+    undrawn,
+)
+from app.certificates.pdf.seal_and_store import ofd_of, paper_of
 from app.core.errors import HouseError
 from app.db.session import db
 from app.models import CertificateVersion

@@ -17,7 +17,14 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.accounts.access import must_reach, reach
-from app.certificates.standing import by_number, deeds_open_to, reinstate, revoke, suspend, withdraw
+from app.certificates.status_changes import (
+    by_number,
+    deeds_open_to,
+    reinstate,
+    revoke,
+    suspend,
+    withdraw,
+)
 from app.core.crypto.seal_provider import Suite
 from app.core.errors import HouseError, NotFound, Stale
 from app.core.vocabulary import ENDED, CertificateDeed, CertificateStatus

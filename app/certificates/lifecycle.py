@@ -16,8 +16,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.certificates import statuslist
-from app.certificates.licence import identifier
+from app.certificates.licence_number import identifier
+from app.certificates.qr import status_list
 from app.core.clock import add_years, office_day
 from app.core.crypto.signing_keys import ring
 from app.core.identifiers import birth_date, sex
@@ -177,7 +177,7 @@ def _issue(
 ) -> dict[int, Issued]:
     """Certificates with new numbers; ``terms`` says from when and how long each counts."""
     session, on = decision.session, decision.on
-    places = statuslist.places(session, len(cases))  # before the numbers: who waits here holds none of the other series
+    places = status_list.places(session, len(cases))  # before the numbers: who waits here holds none of the other series
     numbered = _give_numbers(decision, cases)
     rows = [_certificate(case, on) | term | {"number": numbered[_id(case)]} for case, term in zip(cases, terms, strict=True)]
     session.execute(insert(Certificate), rows)
@@ -283,7 +283,7 @@ def _print_anew(
 ) -> dict[int, Issued]:
     """The next version of each certificate, with what changes about it; the print before it is replaced, not unmade."""
     session, ids = decision.session, [_held(case).id for case in cases]
-    places = statuslist.places(session, len(cases))
+    places = status_list.places(session, len(cases))
     last = dict.fromkeys(ids, 0)
     for row in session.execute(
         select(CertificateVersion.certificate_id, func.max(CertificateVersion.version).label("version"))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from app import create_app
 from app.accounts.business_licence.provider import LicencesAway
-from app.certificates import (
-    code,
-    eye,
-    offline,
-    statuslist,
+from app.certificates.qr import (
+    offline_check,
+    payload,
+    reader,
+    status_list,
 )
 from app.cli.house import Command, alone, settings_in_use
 from app.core import clock
@@ -56,14 +56,14 @@ def _seal_commands(parser: argparse.ArgumentParser) -> None:
 
 def verify(chosen: argparse.Namespace) -> int:
     """What is given decides what is checked: a code, a picture of one, or a sealed file."""
-    if code.is_signed(code.digits_in(chosen.what)):
+    if payload.is_signed(payload.digits_in(chosen.what)):
         return _verify_code(chosen.what, chosen)
     try:
         data = Path(chosen.what).read_bytes()
     except (OSError, ValueError) as fault:
         raise BadSetting(f"{chosen.what} cannot be read: {getattr(fault, 'strerror', '') or 'no such file'}.") from None
-    if data.startswith(eye.PICTURES):
-        return _verify_code(eye.code_seen(data), chosen)
+    if data.startswith(reader.PICTURES):
+        return _verify_code(reader.code_seen(data), chosen)
     verdict = verdicts.verify(data, verdicts.trusted(read_settings().seals), at=clock.now())
     print("\n".join(verdicts.in_words(verdict)))
     return 0 if verdict.good else 1
@@ -71,23 +71,23 @@ def verify(chosen: argparse.Namespace) -> int:
 
 def _verify_code(given: str, chosen: argparse.Namespace) -> int:
     at = clock.now()
-    verdict = offline.check(given, *_proofs(chosen, at), at=at)
+    verdict = offline_check.check(given, *_proofs(chosen, at), at=at)
     claims = verdict.claims
     print(f"{verdict.standing}\n{claims.name}  {claims.number}  version {claims.version}, until {claims.valid_to}")
     if verdict.listed_at:
         print(f"Status list of {clock.office_time(verdict.listed_at):%Y-%m-%d %H:%M}")
-    return 0 if verdict.standing is offline.Standing.IN_FORCE else 1
+    return 0 if verdict.standing is offline_check.Standing.IN_FORCE else 1
 
 
-def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[signing_keys.PublicKeys, statuslist.StatusList | None]:
+def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[signing_keys.PublicKeys, status_list.StatusList | None]:
     """Keys and list to check with: those given, so that no house is needed; else this one's own, as they are now."""
     if chosen.keys:
         known = signing_keys.published_in(_text_of(chosen.keys))
-        return known, statuslist.opened(_text_of(chosen.list), known) if chosen.list else None
+        return known, status_list.opened(_text_of(chosen.list), known) if chosen.list else None
     with create_app(settings_in_use()).app_context():
         if chosen.list:
-            return signing_keys.ring.public, statuslist.opened(_text_of(chosen.list), signing_keys.ring.public)
-        return signing_keys.ring.public, statuslist.current(db.session(), at=at, hours=1)
+            return signing_keys.ring.public, status_list.opened(_text_of(chosen.list), signing_keys.ring.public)
+        return signing_keys.ring.public, status_list.current(db.session(), at=at, hours=1)
 
 
 def _text_of(name: str) -> str:
@@ -119,7 +119,7 @@ def _publish(settings: Settings, folder: str | None) -> None:
     with create_app(settings).app_context():
         office = office_of(db.session(), settings.office)
         uri, hours = f"{office.public_url}/status-list", office.status_list_hours
-        token = statuslist.signed(statuslist.packed(db.session()), signing_keys.ring.newest, uri=uri, at=at, hours=hours)
+        token = status_list.signed(status_list.packed(db.session()), signing_keys.ring.newest, uri=uri, at=at, hours=hours)
         published = json.dumps(signing_keys.ring.published(), indent=2)
     into.mkdir(parents=True, exist_ok=True)
     for name, text_ in (("jwks.json", published), ("status-list.jwt", token)):

@@ -23,7 +23,7 @@ from app.accounts import rate_limit
 from app.accounts.business_licence import tickets
 from app.accounts.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
 from app.accounts.business_licence.provider import LicenceProvider, LicencesAway, Ticket
-from app.certificates.qr import svg
+from app.certificates.qr.symbol import svg
 from app.core.errors import (
     HouseError,
     NotFound,

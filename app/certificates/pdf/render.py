@@ -6,10 +6,10 @@ never an empty box, never a lookalike, in a person's name.
 
 from flask_babel import lazy_gettext as _
 
-from app.certificates import layout, writer
-from app.certificates.face import Face
-from app.certificates.fonts import unprintable
-from app.certificates.shapes import POINT
+from app.certificates.pdf import layout, pdf_writer
+from app.certificates.pdf.content import Face
+from app.certificates.pdf.fonts import unprintable
+from app.certificates.pdf.shapes import POINT
 from app.core.errors import HouseError
 
 __all__ = ["SEAL_BOX", "Face", "Unprintable", "draw", "page_of", "unprintable"]
@@ -37,7 +37,7 @@ class Unprintable(HouseError):
 
 def draw(face: Face) -> bytes:
     """The PDF, its fonts embedded. Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo). Safe in threads."""
-    return writer.written(page_of(face))
+    return pdf_writer.written(page_of(face))
 
 
 def page_of(face: Face) -> layout.Page:

@@ -17,10 +17,10 @@ from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Flowable, HRFlowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from app.certificates import fonts, ornament, press
-from app.certificates.document import Unprintable
-from app.certificates.press import MM
-from app.certificates.shapes import POINT
+from app.certificates.pdf import background, fonts, reportlab_page
+from app.certificates.pdf.render import Unprintable
+from app.certificates.pdf.reportlab_page import MM
+from app.certificates.pdf.shapes import POINT
 
 LEFT, TOP, BREADTH, HEIGHT = 28.0, 37.0, 156.0, 225.0  # mm
 PADDING = 6.0  # reportlab pads its frames by so many points
@@ -66,7 +66,7 @@ def draw(page: Page) -> bytes:
     """The PDF, its fonts embedded; the same page gives the same bytes. Raises ``Unprintable``. Safe in several threads."""
     if missing := fonts.unprintable(_words(page)):
         raise Unprintable(missing)
-    with press.lock:
+    with reportlab_page.lock:
         output = io.BytesIO()
         _template(output, page).build(
             _letter(page) if isinstance(page, Letter) else _form(page), onFirstPage=_number, onLaterPages=_number
@@ -84,7 +84,7 @@ def _words(page: Page) -> str:
 
 
 def _template(output: io.BytesIO, page: Page) -> SimpleDocTemplate:
-    wide, high = ornament.WIDTH * MM, ornament.HEIGHT * MM
+    wide, high = background.WIDTH * MM, background.HEIGHT * MM
     return SimpleDocTemplate(
         output,
         pagesize=(wide, high),
@@ -98,7 +98,7 @@ def _template(output: io.BytesIO, page: Page) -> SimpleDocTemplate:
         creator="anguan",
         lang="zh-CN",
         invariant=1,
-        initialFontName=press.font(fonts.PLAIN[0]),
+        initialFontName=reportlab_page.font(fonts.PLAIN[0]),
     )
 
 
@@ -106,8 +106,8 @@ def _number(canvas: Any, doc: Any) -> None:
     """— 1 —, at the outer edge of the text, one letter in."""
     text = f"— {doc.page} —"
     edge = LEFT + BREADTH - 20 if doc.page % 2 else LEFT + 5
-    y = ornament.HEIGHT - TOP - HEIGHT - 10
-    press.draw(canvas, ornament.set_line(edge, y, text, fonts.PLAIN, 14, ornament.INK))
+    y = background.HEIGHT - TOP - HEIGHT - 10
+    reportlab_page.draw(canvas, background.set_line(edge, y, text, fonts.PLAIN, 14, background.INK))
 
 
 # --- what stands on the page ----------------------------------------------------------------------------------
@@ -133,7 +133,9 @@ def _text(text: str, style: ParagraphStyle, chain: tuple[str, ...] = fonts.PLAIN
     lines = []
     for line in text.split("\n"):
         runs = fonts.runs(line, chain)
-        lines.append("".join(f'<font name="{press.font(key)}">{escape(piece, quote=False)}</font>' for key, piece in runs))
+        lines.append(
+            "".join(f'<font name="{reportlab_page.font(key)}">{escape(piece, quote=False)}</font>' for key, piece in runs)
+        )
     return Paragraph("<br/>".join(lines), style)
 
 
@@ -174,8 +176,8 @@ class _Signature(Flowable):  # type: ignore[misc]
         breadth = max(fonts.breadth(fonts.runs(self.page.issuer, fonts.PLAIN), 16 * POINT), 42)
         middle = right - breadth / 2
         for text, y in ((self.page.issuer, 24.0), (self.page.signed_on, 14.0)):
-            press.draw(canvas, ornament.set_line(middle, y, text, fonts.PLAIN, 16, ornament.INK, centred=True))
-        press.draw(canvas, ornament.seal(middle, 21.5, self.page.seal_text, True))
+            reportlab_page.draw(canvas, background.set_line(middle, y, text, fonts.PLAIN, 16, background.INK, centred=True))
+        reportlab_page.draw(canvas, background.seal(middle, 21.5, self.page.seal_text, True))
 
 
 def _form(page: Form) -> list[Flowable]:

@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
-from app.certificates import code
+from app.certificates.qr import payload
 from app.core.clock import office_day
 from app.core.crypto.signing_keys import ring
 from app.core.errors import NotFound
@@ -93,9 +93,9 @@ def certificates_of(session: Session, name: str, number: str, *, on: date) -> tu
 
 def certificate_scanned(session: Session, text: str, *, on: date) -> Scanned:
     """The certificate that a code belongs to (R131), in one query; ``NotFound`` for what is not electronic (R133), too."""
-    claims = code.read(text, ring.public) if code.is_signed(text) else None
+    claims = payload.read(text, ring.public) if payload.is_signed(text) else None
     if claims is None and not TOKEN.fullmatch(text):
-        raise code.Forged if text.isdigit() else NotFound(UNKNOWN_CODE)
+        raise payload.Forged if text.isdigit() else NotFound(UNKNOWN_CODE)
     scanned = aliased(CertificateVersion)
     later = select(func.max(CertificateVersion.version)).where(CertificateVersion.certificate_id == Certificate.id)
     row = session.execute(
@@ -120,13 +120,13 @@ def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | 
     return certificate_scanned(session, token, on=on) if token else None
 
 
-def _print_of(scanned: type[CertificateVersion], claims: code.Claims) -> ColumnElement[bool]:
+def _print_of(scanned: type[CertificateVersion], claims: payload.Claims) -> ColumnElement[bool]:
     return and_(scanned.certificate_id == claims.certificate_id, scanned.version == claims.version)
 
 
-def _is_the_print(claims: code.Claims, printed: Mapping[str, Any]) -> bool:
+def _is_the_print(claims: payload.Claims, printed: Mapping[str, Any]) -> bool:
     """Whether the code says what our own record of the print says: a stolen key could sign anything."""
-    return (claims.number, claims.name) == (printed.get("number"), code.short(printed.get("name", "")))
+    return (claims.number, claims.name) == (printed.get("number"), payload.short(printed.get("name", "")))
 
 
 def _as_it_stands(*more: Any) -> Select[Any]:

@@ -8,11 +8,36 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.certificates import fonts, ornament, portrait, qr
-from app.certificates.face import Face
-from app.certificates.fonts import BOLD, PLAIN, VALUE
-from app.certificates.ornament import CENTRE, GOLD, HEIGHT, INK, INNER, PALE_GOLD, PAPER, RED, WHITE, WIDTH, set_line
-from app.certificates.shapes import POINT, Code, Color, Link, Path, Picture, Shape, circle, line, rectangle
+from app.certificates.pdf import background, fonts
+from app.certificates.pdf import photo as photo_file
+from app.certificates.pdf.background import (
+    CENTRE,
+    GOLD,
+    HEIGHT,
+    INK,
+    INNER,
+    PALE_GOLD,
+    PAPER,
+    RED,
+    WHITE,
+    WIDTH,
+    set_line,
+)
+from app.certificates.pdf.content import Face
+from app.certificates.pdf.fonts import BOLD, PLAIN, VALUE
+from app.certificates.pdf.shapes import (
+    POINT,
+    Code,
+    Color,
+    Link,
+    Path,
+    Picture,
+    Shape,
+    circle,
+    line,
+    rectangle,
+)
+from app.certificates.qr import symbol
 
 TITLE = "安全生产考核合格证书"
 ACCENTS = {"A": Color.of("#8C1C20"), "B": Color.of("#0E5440"), "C": Color.of("#17457E")}
@@ -20,10 +45,10 @@ ACCENTS = {"A": Color.of("#8C1C20"), "B": Color.of("#0E5440"), "C": Color.of("#1
 LABEL_X, LABEL_BREADTH, VALUE_X, TOP = 34.0, 21.5, 66.5, 203.0
 NARROW, HALF, WIDE = 128.0, 103.0, 176.0  # where a value must end: beside the photo, beside another value, below both
 SECOND_X, SECOND_VALUE_X = 108.0, 132.5
-PHOTO_X, PHOTO_Y, PHOTO_WIDTH, PHOTO_HEIGHT = 141.0, 163.0, float(portrait.WIDTH), float(portrait.HEIGHT)
+PHOTO_X, PHOTO_Y, PHOTO_WIDTH, PHOTO_HEIGHT = 141.0, 163.0, float(photo_file.WIDTH), float(photo_file.HEIGHT)
 CODE_X, CODE_Y, CODE_SIDE = 34.0, 45.0, 34.0
 ISSUE_X, ISSUED_X, ISSUER_Y, DATE_Y = 98.0, 123.0, 67.5, 56.0
-SEAL_X, SEAL_Y, SEAL_RADIUS = 152.0, 63.0, ornament.SEAL_RADIUS
+SEAL_X, SEAL_Y, SEAL_RADIUS = 152.0, 63.0, background.SEAL_RADIUS
 SEAL_BOX = (SEAL_X - SEAL_RADIUS, SEAL_Y - SEAL_RADIUS, SEAL_X + SEAL_RADIUS, SEAL_Y + SEAL_RADIUS)
 
 
@@ -86,21 +111,21 @@ def sheet_of(sheet: Sheet) -> tuple[Shape, ...]:
     accent = ACCENTS[sheet.category[0]]
     return (
         Path(rectangle(0, 0, WIDTH, HEIGHT), fill=PAPER),
-        *ornament.rosettes(accent),
+        *background.rosettes(accent),
         *(_watermark() if sheet.specimen else ()),
-        *ornament.frame(accent),
-        *ornament.micro_text(TITLE),
+        *background.frame(accent),
+        *background.micro_text(TITLE),
         *_headings(sheet, accent),
         *_labels(sheet, accent.tint(0.82, PAPER)),
         *_boxes(),
-        ornament.seal(SEAL_X, SEAL_Y, sheet.seal_text, sheet.specimen),
+        background.seal(SEAL_X, SEAL_Y, sheet.seal_text, sheet.specimen),
     )
 
 
 def _watermark() -> tuple[Shape, ...]:
     return (
-        ornament.watermark("样张", -2, 112, space=10),
-        ornament.watermark("演示用 不具有法律效力", -18, 27, space=2),
+        background.watermark("样张", -2, 112, space=10),
+        background.watermark("演示用 不具有法律效力", -18, 27, space=2),
     )
 
 
@@ -214,15 +239,15 @@ def _halves(text: str) -> tuple[str, str]:
 
 def _picture(face: Face) -> Shape:
     if face.photo is None:
-        raise portrait.Missing
-    photo = portrait.fitting(face.photo)
+        raise photo_file.Missing
+    photo = photo_file.fitting(face.photo)
     return Picture(PHOTO_X, PHOTO_Y, PHOTO_WIDTH, PHOTO_HEIGHT, photo.data, photo.pixels, photo.channels)
 
 
 def _code(address: str) -> tuple[Shape, ...]:
     """The square code; a click opens the address as well."""
-    modules = qr.matrix(address)
-    module = CODE_SIDE / (len(modules) + 2 * qr.QUIET)
-    inset = qr.QUIET * module
+    modules = symbol.matrix(address)
+    module = CODE_SIDE / (len(modules) + 2 * symbol.QUIET)
+    inset = symbol.QUIET * module
     code = Code(CODE_X + inset, CODE_Y + inset, CODE_SIDE - 2 * inset, modules)
     return code, Link(CODE_X, CODE_Y, CODE_SIDE, CODE_SIDE, address)

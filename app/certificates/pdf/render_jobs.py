@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import CASE_OFFICERS, Actor, reach
-from app.certificates.drawing import Sealed, rendered
+from app.certificates.pdf.seal_and_store import Sealed, rendered
 from app.core.crypto.seal_provider import SealAway, SealProvider
 from app.core.errors import HouseError, NotFound
 from app.core.office import Office

@@ -14,10 +14,20 @@ from hashlib import blake2b
 from html import escape
 from itertools import count
 
-from app.certificates import fonts, layout
-from app.certificates.ornament import HEIGHT, WIDTH
-from app.certificates.qr import bars
-from app.certificates.shapes import Code, Color, Group, Link, Matrix, Path, Picture, Shape, Text
+from app.certificates.pdf import fonts, layout
+from app.certificates.pdf.background import HEIGHT, WIDTH
+from app.certificates.pdf.shapes import (
+    Code,
+    Color,
+    Group,
+    Link,
+    Matrix,
+    Path,
+    Picture,
+    Shape,
+    Text,
+)
+from app.certificates.qr.symbol import bars
 
 SPACE = 'xmlns:ofd="http://www.ofdspec.org/2016"'
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'

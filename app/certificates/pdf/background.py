@@ -6,8 +6,8 @@ Law: everything here is the same for every holder, in outline, and made of few s
 import math
 from collections.abc import Iterator
 
-from app.certificates import fonts
-from app.certificates.shapes import (
+from app.certificates.pdf import fonts
+from app.certificates.pdf.shapes import (
     POINT,
     Color,
     Group,

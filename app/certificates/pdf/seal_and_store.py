@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.certificates import code, document, ofd
+from app.certificates.pdf import ofd_writer, render
+from app.certificates.qr import payload
 from app.core.crypto.pades import Words, sealed
 from app.core.crypto.seal_provider import SealProvider, Suite
 from app.core.crypto.ses import signs
@@ -102,9 +103,9 @@ def ofd_of(
     if version.ofd and store.has(version.ofd):
         return store.read(version.ofd)
     seal = provider.seal(Suite.SM2, at=at)
-    page = document.page_of(face_of(session, store, version, office, specimen=provider.demonstration))
-    made = ofd.document_of(page)
-    signed = made.closed(signs(made.opened(sealed=True), seal, made.page, ofd.SEAL_BOX, at=at))
+    page = render.page_of(face_of(session, store, version, office, specimen=provider.demonstration))
+    made = ofd_writer.document_of(page)
+    signed = made.closed(signs(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=at))
     return _kept(session, store, version, CertificateVersion.ofd, signed, {})
 
 
@@ -130,10 +131,10 @@ def rendered(
     """The paper as it is made anew. Keeps nothing."""
     seal = provider.seal(Suite.P256, at=at)  # first: without one, nothing need be drawn
     face = face_of(session, store, version, office, specimen=provider.demonstration)
-    return Sealed(sealed(document.draw(face), seal, _words(face), document.SEAL_BOX, at=at), seal.fingerprint, at)
+    return Sealed(sealed(render.draw(face), seal, _words(face), render.SEAL_BOX, at=at), seal.fingerprint, at)
 
 
-def _words(face: document.Face) -> Words:
+def _words(face: render.Face) -> Words:
     """What a PDF reader tells of the seal. On a specimen, that it has no force."""
     if face.specimen:
         field, reason = DEMONSTRATION, f"{REASON}（{DEMONSTRATION}）"
@@ -144,13 +145,13 @@ def _words(face: document.Face) -> Words:
 
 def face_of(
     session: Session, store: Store, version: CertificateVersion, office: Office, *, specimen: bool = True
-) -> document.Face:
+) -> render.Face:
     """What is printed, from what was kept when the certificate was issued. A specimen is whatever no lawful seal is set on:
     a page that looked valid without one would be a forgery.
     """
     kept = version.face
     category = Category(kept["category"])  # type: ignore[call-arg]
-    return document.Face(
+    return render.Face(
         category=category.value,
         kind=KINDS[category],
         number=kept["number"],
@@ -183,14 +184,14 @@ def _schooling(kept: Mapping[str, Any]) -> str:
 
 def address_of(version: CertificateVersion, office: Office) -> str:
     """What the square code holds: the public page, and in its last part the signed statement that can be checked anywhere."""
-    return f"{office.public_url}/v/{code.write(claims_of(version), ring.signer(version.face.get('code_key', '')))}"
+    return f"{office.public_url}/v/{payload.write(claims_of(version), ring.signer(version.face.get('code_key', '')))}"
 
 
-def claims_of(version: CertificateVersion) -> code.Claims:
+def claims_of(version: CertificateVersion) -> payload.Claims:
     """What the code says of a print: all of it stands on the paper, too."""
     kept = version.face
     until = date.fromisoformat(kept["valid_to"])
-    return code.Claims(version.certificate_id, version.version, kept["number"], kept["name"], until, version.status_index)
+    return payload.Claims(version.certificate_id, version.version, kept["number"], kept["name"], until, version.status_index)
 
 
 def photo_of(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from flask_babel import lazy_gettext as _
 
-from app.certificates import code
-from app.certificates.code import Claims
-from app.certificates.statuslist import Mark, StatusList
+from app.certificates.qr import payload
+from app.certificates.qr.payload import Claims
+from app.certificates.qr.status_list import Mark, StatusList
 from app.core.clock import office_day
 from app.core.crypto.signing_keys import PublicKeys
 from app.core.vocabulary import Term
@@ -40,7 +40,7 @@ class Verdict:
 
 def check(text: str, keys: PublicKeys, listed: StatusList | None, *, at: datetime) -> Verdict:
     """What a code is worth, given as an address or as digits. ``Forged`` if nobody whose key is known has signed it."""
-    claims = code.read(code.digits_in(text), keys)
+    claims = payload.read(payload.digits_in(text), keys)
     return Verdict(claims, _standing(claims, listed, at), listed.made_at if listed else None)
 
 

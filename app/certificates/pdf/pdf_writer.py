@@ -9,9 +9,21 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from app.certificates import fonts, layout
-from app.certificates.shapes import POINT, Code, Color, Group, Link, Matrix, Path, Picture, Shape, Text, walk
-from app.certificates.truetype import Subset
+from app.certificates.pdf import fonts, layout
+from app.certificates.pdf.shapes import (
+    POINT,
+    Code,
+    Color,
+    Group,
+    Link,
+    Matrix,
+    Path,
+    Picture,
+    Shape,
+    Text,
+    walk,
+)
+from app.certificates.pdf.truetype import Subset
 
 HEAD = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 _UNIT = 1 / POINT  # points of a millimetre

@@ -1,0 +1,1 @@
+"""Certificates and letters as PDF and OFD."""
