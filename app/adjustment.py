@@ -14,7 +14,9 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
-from app import desk, parameters
+from app import desk
+from app.applications import office_settings
+from app.applications.office_settings import Line
 from app.core.errors import HouseError, Stale, Unmet
 from app.core.office import (
     Adjustable,
@@ -26,7 +28,6 @@ from app.core.office import (
 from app.core.vocabulary import Term
 from app.db.session import db
 from app.forms import HouseForm, LongTextField, TextField, TickField, WholeNumberField, WordField
-from app.parameters import Line
 from app.screens import Link
 from app.screens.furniture import may_open, route, told_here
 from app.screens.screen import door
@@ -47,8 +48,8 @@ class ParameterView(BaseView):  # type: ignore[misc]
         return self.render_template(  # type: ignore[no-any-return]
             "system/parameters.html",
             title=gettext("Parameters"),
-            sections=_by_section(parameters.lines(db.session(), base)),
-            keeps=lambda section: parameters.keeper(section) in desk.actor().roles,
+            sections=_by_section(office_settings.lines(db.session(), base)),
+            keeps=lambda section: office_settings.keeper(section) in desk.actor().roles,
             identity=_identity(base),
             diary=route("DiaryScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
         )
@@ -56,8 +57,8 @@ class ParameterView(BaseView):  # type: ignore[misc]
     @door("/<code>", "GET", "POST")
     def edit(self, code: str) -> Response | str:
         section = next((section for section in Section if section.value == code), None) or abort(404)
-        desk.actor().demand(parameters.keeper(section))
-        lines = parameters.lines(db.session(), desk.settings().office)
+        desk.actor().demand(office_settings.keeper(section))
+        lines = office_settings.lines(db.session(), desk.settings().office)
         mine = [line for line in lines.values() if line.one.section is section]
         form = form_for(mine)()
         if form.validate_on_submit() and self._save(form, mine):
@@ -68,7 +69,7 @@ class ParameterView(BaseView):  # type: ignore[misc]
             crumbs=[(gettext("Parameters"), url_for("ParameterView.show"))],
             form=form,
             names=[line.one.name for line in mine if line.one.name in form],
-            locked=[(line.one.label, parameters.told(line.one, line.value)) for line in mine if line.pinned],
+            locked=[(line.one.label, office_settings.told(line.one, line.value)) for line in mine if line.pinned],
             back=url_for("ParameterView.show", _anchor=section.value),
         )
         return Response(page, 422 if form.is_submitted() else 200, mimetype="text/html")
@@ -76,7 +77,7 @@ class ParameterView(BaseView):  # type: ignore[misc]
     @door("/<name>/restore", "POST")
     def restore(self, name: str) -> Response:
         try:
-            line = parameters.restore(db.session(), name, desk.actor(), **_told_to_the_domain())
+            line = office_settings.restore(db.session(), name, desk.actor(), **_told_to_the_domain())
             db.session.commit()
         except HouseError as no:
             told_here(no)
@@ -88,7 +89,7 @@ class ParameterView(BaseView):  # type: ignore[misc]
         """True once it is saved. Otherwise the form says what stands against it, and knows what counts by now."""
         wanted, seen = _typed(form, mine)
         try:
-            changed = parameters.change(db.session(), wanted, seen, desk.actor(), **_told_to_the_domain())
+            changed = office_settings.change(db.session(), wanted, seen, desk.actor(), **_told_to_the_domain())
             db.session.commit()
         except (Unmet, Stale) as no:
             db.session.rollback()
@@ -124,14 +125,14 @@ class Row:
 
 def _row(line: Line) -> Row:
     one, stored = line.one, line.stored
-    mine = parameters.keeper(one.section) in desk.actor().roles
-    default = parameters.told(one, one.default)
+    mine = office_settings.keeper(one.section) in desk.actor().roles
+    default = office_settings.told(one, one.default)
     sure = gettext("%(label)s: back to the default “%(value)s”?", label=one.label, value=default)
     address = url_for("ParameterView.restore", name=one.name)
     return Row(
         label=one.label,
         source=one.source,
-        value=parameters.told(one, line.value),
+        value=office_settings.told(one, line.value),
         default=default,
         mark=_mark(line),
         by=stored.changed_by if stored else "",
@@ -193,10 +194,10 @@ def _field(line: Line) -> Any:
 
 
 def _hint(one: Adjustable) -> str:
-    default = parameters.told(one, one.default)
+    default = office_settings.told(one, one.default)
     parts = [gettext("default: %(value)s", value=default) if default else "", str(one.source)]
     if not isinstance(one.default, bool | Term):
-        parts.insert(0, str(parameters.bounds(one)))
+        parts.insert(0, str(office_settings.bounds(one)))
     return " · ".join(filter(None, parts))
 
 
@@ -235,7 +236,7 @@ def _typed(form: Any, mine: Sequence[Line]) -> tuple[dict[str, Value], dict[str,
 
 def _bring_up_to_date(form: Any, wanted: Mapping[str, Value]) -> None:
     """Whoever saves once more knows what counts now; a field in which nothing was typed shows it."""
-    for name, line in parameters.lines(db.session(), desk.settings().office).items():
+    for name, line in office_settings.lines(db.session(), desk.settings().office).items():
         if name in form:
             form[f"was_{name}"].data = written(line.value)
             if name not in wanted:

@@ -18,24 +18,25 @@ from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from app import desk, holidays
+from app import desk
+from app.applications import office_calendar
+from app.applications.office_calendar import Day, YearPreview
 from app.core.errors import HouseError, Stale
 from app.core.vocabulary import Deed
 from app.db.session import db
 from app.forms import ChoiceField, DayField, HouseForm, Required, TextField, TextLength, UploadField
-from app.holidays import Day, YearPreview
 from app.models import CalendarDay
 from app.screens.screen import door
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the import
-FIRST, LAST = holidays.FIRST_YEAR, holidays.LAST_YEAR
+FIRST, LAST = office_calendar.FIRST_YEAR, office_calendar.LAST_YEAR
 
 
 class DayForm(HouseForm):
     day = DayField(_("Date"), validators=[Required()])
     kind = ChoiceField(_("Kind"), choices=[("off", _("Day off")), ("on", _("Make-up working day"))])
-    name = TextField(_("Holiday"), validators=[TextLength(holidays.LONGEST_NAME)])
+    name = TextField(_("Holiday"), validators=[TextLength(office_calendar.LONGEST_NAME)])
 
 
 class SheetForm(HouseForm):
@@ -72,7 +73,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
         chosen = _day(request.args.get("day", ""))
         if chosen is not None:
             form.day.data = chosen
-            known = {one.day: one for one in holidays.days_of(db.session, chosen.year)}.get(chosen)
+            known = {one.day: one for one in office_calendar.days_of(db.session, chosen.year)}.get(chosen)
             form.kind.data = "on" if (known.working if known else chosen.weekday() >= 5) else "off"
             form.name.data = known.name if known else ""
         return self._page(_year(), form)
@@ -85,7 +86,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
             return self._page(_year(), form, 422)
         one = Day(form.day.data, form.kind.data == "on", (form.name.data or "").strip())
         try:
-            moved = holidays.set_day(db.session(), one, desk.actor())
+            moved = office_calendar.set_day(db.session(), one, desk.actor())
             db.session.commit()
         except HouseError as no:
             db.session.rollback()
@@ -101,7 +102,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
     def remove(self) -> Response:
         """Make one day an ordinary one again."""
         day = _day(request.form.get("day", "")) or desk.today()
-        moved = holidays.forget_day(db.session(), day, desk.actor())
+        moved = office_calendar.forget_day(db.session(), day, desk.actor())
         db.session.commit()
         flash(_told(gettext("%(day)s is an ordinary day again.", day=day.isoformat()), moved), "success")
         return redirect(url_for("CalendarView.show", year=day.year))
@@ -112,7 +113,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
         form, preview, ticket = SheetForm(), None, ""
         if form.validate_on_submit() and form.sheet.data is not None:
             try:
-                preview = holidays.read_year(db.session(), desk.handed_in(form.sheet.data), desk.actor())
+                preview = office_calendar.read_year(db.session(), desk.handed_in(form.sheet.data), desk.actor())
             except HouseError as no:
                 form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             else:
@@ -124,7 +125,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
         """All of the checked sheet, or nothing."""
         try:
             seen = _redeemed(request.form.get("ticket", ""))
-            moved = holidays.import_year(db.session(), seen, desk.actor(), at=desk.moment())
+            moved = office_calendar.import_year(db.session(), seen, desk.actor(), at=desk.moment())
             db.session.commit()
         except Stale as no:
             db.session.rollback()
@@ -138,8 +139,8 @@ class CalendarView(BaseView):  # type: ignore[misc]
     @door("/export.xlsx")
     def export(self) -> Response:
         year = _year()
-        days = holidays.days_of(db.session, year)
-        data = holidays.year_sheet(days)
+        days = office_calendar.days_of(db.session, year)
+        data = office_calendar.year_sheet(days)
         desk.note_reading(CalendarDay, Deed.EXPORT, list="holidays", rows=len(days), year=year)
         name = gettext("Holidays %(year)s", year=year)
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
@@ -147,10 +148,10 @@ class CalendarView(BaseView):  # type: ignore[misc]
     @door("/template.xlsx")
     def template(self) -> Response:
         name = gettext("Template for importing holidays")
-        return send_file(BytesIO(holidays.year_sheet([])), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+        return send_file(BytesIO(office_calendar.year_sheet([])), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
     def _page(self, year: int, form: DayForm, status: int = 200) -> Response:
-        days = holidays.days_of(db.session, year)
+        days = office_calendar.days_of(db.session, year)
         known = {one.day for one in days}
         page = self.render_template(
             "almanac/year.html",
@@ -161,8 +162,8 @@ class CalendarView(BaseView):  # type: ignore[misc]
             counts=(sum(not one.working for one in days), sum(one.working for one in days)),
             form=form,
             known=form.day.data in known,
-            missing=holidays.unknown_year(db.session, desk.today(), desk.office().calendar_month),
-            paper=holidays.OFFICIAL.get(year, ("",))[0] if days else "",
+            missing=office_calendar.unknown_year(db.session, desk.today(), desk.office().calendar_month),
+            paper=office_calendar.OFFICIAL.get(year, ("",))[0] if days else "",
         )
         return Response(page, status, mimetype="text/html")
 
@@ -175,7 +176,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
             form=form,
             preview=preview,
             lines=_lines(preview) if preview else [],
-            kinds=f"{holidays.OFF} / {holidays.MADE_UP}",
+            kinds=f"{office_calendar.OFF} / {office_calendar.MADE_UP}",
             ticket=ticket,
         )
         return Response(page, 422 if bad else 200, mimetype="text/html")

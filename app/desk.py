@@ -17,6 +17,7 @@ from app import gateways
 from app.accounts import sessions
 from app.accounts.access import NOBODY, Actor
 from app.accounts.business_licence.provider import LicenceProvider
+from app.applications.office_settings import office_at, office_of, pasts_of
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
 from app.core.errors import NotStrong
@@ -27,7 +28,6 @@ from app.db import audit
 from app.db.session import db, only_reading, reading
 from app.files.storage import Store
 from app.models import Account
-from app.parameters import office_at, office_of, pasts_of
 
 
 def settings() -> Settings:

@@ -19,11 +19,13 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import legacy, retention
 from app.accounts import challenges, rate_limit
 from app.accounts import sessions as user_sessions
 from app.accounts.access import Actor
 from app.accounts.pki import bindings, trust
+from app.applications import legacy_import, scan_retention
+from app.applications.nightly import NIGHTLY, done_since
+from app.applications.office_settings import office_of
 from app.certificates.pdf import render_jobs, zip_download
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.seal_provider import (
@@ -46,10 +48,8 @@ from app.db.audit import checkpoints
 from app.db.session import only_reading
 from app.files.storage import Store
 from app.models import Job, Message, Worker
-from app.nightly import NIGHTLY, done_since
 from app.outbox import jobs
 from app.outbox.sms import Gateway, deliver
-from app.parameters import office_of
 
 LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
 TRIES = 8
@@ -419,13 +419,13 @@ def sweep(run: Run) -> None:
         session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
         challenges.sweep(session, at=at)
         user_sessions.sweep(session, at=at)
-        legacy.expire(session, at=at)
+        legacy_import.expire(session, at=at)
     _sweep_objects(run, at - UNTOUCHED)
 
 
 def _sweep_objects(run: Run, before: datetime) -> None:
     with only_reading(), run.tools.sessions() as session:
-        known = retention.named(session)
+        known = scan_retention.named(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
         # A folder beside the wrong database looks like this, and what is swept away does not come back.
@@ -458,9 +458,9 @@ def remove_due_scans(
     count, last = 0, 0
     while True:
         with sessions.begin() as session:
-            gone = retention.remove_some(session, office_day(at), office, at=at, after=last)
+            gone = scan_retention.remove_some(session, office_day(at), office, at=at, after=last)
         with only_reading(), sessions() as session:
-            retention.clear(session, store, gone.digests, at - UNTOUCHED)
+            scan_retention.clear(session, store, gone.digests, at - UNTOUCHED)
         count, last = count + len(gone.digests), gone.last
         if not last:
             return count
@@ -503,13 +503,13 @@ def lists_key(at: datetime) -> str:
 def check_legacy(run: Run) -> None:
     """The dry run of a sheet of the old system."""
     with _legacy_means(run) as means:
-        legacy.check(means, run.payload["import"], at=run.tools.now())
+        legacy_import.check(means, run.payload["import"], at=run.tools.now())
 
 
 def import_legacy(run: Run) -> None:
     """Such a sheet, chunk by chunk; goes on where a lost worker stopped."""
     with _legacy_means(run) as means:
-        legacy.take_over(means, run.payload["import"], at=run.tools.now())
+        legacy_import.take_over(means, run.payload["import"], at=run.tools.now())
 
 
 def legacy_passwords(run: Run) -> None:
@@ -517,14 +517,14 @@ def legacy_passwords(run: Run) -> None:
     asked_at = datetime.fromisoformat(run.payload["asked_at"])
     with _legacy_means(run) as means:
         fresh, at = run.tools.fresh_password, run.tools.now()
-        legacy.make_passwords(means, run.payload["import"], fresh, asked_at=asked_at, at=at)
+        legacy_import.make_passwords(means, run.payload["import"], fresh, asked_at=asked_at, at=at)
 
 
 @contextmanager
-def _legacy_means(run: Run) -> Iterator[legacy.Means]:
+def _legacy_means(run: Run) -> Iterator[legacy_import.Means]:
     """Speaks the language of whoever asked, as sentences end in a sheet."""
     with run.tools.speaking(run.payload["locale"]):
-        yield legacy.Means(run.tools.sessions, run.tools.store, run.progress)
+        yield legacy_import.Means(run.tools.sessions, run.tools.store, run.progress)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -14,7 +14,12 @@ from sqlalchemy.orm import Session
 
 from app import desk
 from app.accounts.access import reaches
-from app.attachments import Owner, attach, current, discard
+from app.applications.attachments import (
+    Owner,
+    attach,
+    current,
+    discard,
+)
 from app.core.errors import Refusal, Unmet
 from app.core.vocabulary import (
     CURRENT_CATEGORIES,

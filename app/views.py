@@ -8,11 +8,20 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import basics, casework, desk, enrolment, examwork, listcheck, overview, takeover
+from app import (
+    basics,
+    casework,
+    desk,
+    enrolment,
+    examwork,
+    listcheck,
+    takeover,
+)
 from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.adjustment import ParameterView
 from app.administration import AccountScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
 from app.almanac import CalendarView
+from app.applications import dashboard_counts
 from app.authority import AppointmentScreen, AwaitingScreen
 from app.casework.measures import MeasuresView
 from app.casework.releases import OfficeReleaseScreen
@@ -97,4 +106,4 @@ def open_licence_gate(appbuilder: Any) -> None:
 
 def menu_counts() -> dict[str, int]:
     """To-do counts beside the menu's entries."""
-    return overview.menu_counts(db.session, desk.actor(), desk.office())
+    return dashboard_counts.menu_counts(db.session, desk.actor(), desk.office())

@@ -11,11 +11,12 @@ from flask import g
 from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 
-from app import desk, holidays, overview
+from app import desk
 from app.accounts import registration
 from app.accounts.access import Actor
 from app.accounts.business_licence.tickets import name_differs
 from app.accounts.pki import bindings
+from app.applications import dashboard_counts, office_calendar
 from app.core.clock import office_day, office_time
 from app.core.vocabulary import (
     CertificateStatus,
@@ -67,25 +68,25 @@ class WorkView(BaseView):  # type: ignore[misc]
     def home(self) -> str:
         actor, on = desk.actor(), desk.today()
         ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
-        queues = [*overview.queues_of(actor, desk.office()).values()]
+        queues = [*dashboard_counts.queues_of(actor, desk.office()).values()]
         return self.render_template(  # type: ignore[no-any-return]
             "work/home.html",
             title=gettext("Workbench"),
             greeting=greeting(g.user.get_full_name()),
             day=format_date(on, "full"),
             tiles=tiles(on),
-            due=overview.next_due(db.session, actor, queues) if queues else (),
+            due=dashboard_counts.next_due(db.session, actor, queues) if queues else (),
             limit=due,
-            expiring=overview.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
+            expiring=dashboard_counts.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
             days_left=lambda day: (day - on).days,
             charts=charts(),
             key_ends=bindings.soonest_end(db.session(), g.user.id, on),
-            notices=overview.open_notices(db.session, desk.moment()),
+            notices=dashboard_counts.open_notices(db.session, desk.moment()),
             office_day=office_day,
             licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
             own_name=ours.name if ours is not None else "",
             is_clerk=Role.ENTERPRISE_CLERK in actor.roles,
-            first_steps=Role.ENTERPRISE_CLERK in actor.roles and not overview.has_people(db.session, actor),
+            first_steps=Role.ENTERPRISE_CLERK in actor.roles and not dashboard_counts.has_people(db.session, actor),
         )
 
 
@@ -104,28 +105,28 @@ def tiles(on: date) -> list[Tile]:
     found: list[Tile] = []
     if Role.ENTERPRISE_CLERK in actor.roles:
         found += _clerk_tiles(on)
-    for role, state in overview.queues_of(actor, desk.office()).items():
+    for role, state in dashboard_counts.queues_of(actor, desk.office()).items():
         found += _queue_tiles(state, QUEUE_SCREENS[role], on)
     if Role.EXAM_CLERK in actor.roles:
         found += _exam_tiles()
     if Role.VIEWER in actor.roles:
-        closed = overview.closed_this_month(db.session, actor, on)
+        closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
         found.append(Tile(gettext("Closed this month"), closed, route("ClosedScreen.list", closed_at_from=since)))
-        late = overview.tally(overview.lots(db.session, actor), on, on)[Urgency.OVERDUE]
+        late = dashboard_counts.tally(dashboard_counts.lots(db.session, actor), on, on)[Urgency.OVERDUE]
         found.append(Tile(gettext("Overdue"), late, route("DueBoardView.show"), "bad"))
     if Role.ADMIN in actor.roles:
         found += _admin_tiles(on)
     if Role.SECURITY_ADMIN in actor.roles:
         hint = gettext("Made by the system administrator; without a role nobody can sign in.")
-        waiting = overview.awaiting_a_role(db.session)
+        waiting = dashboard_counts.awaiting_a_role(db.session)
         found.append(Tile(gettext("Accounts that await a role"), waiting, route("AwaitingScreen.list"), "todo", hint))
     return found
 
 
 def _clerk_tiles(on: date) -> list[Tile]:
     actor = desk.actor()
-    ours = overview.own(db.session, actor)
+    ours = dashboard_counts.own(db.session, actor)
     until = on + timedelta(days=90)
     valid = CertificateStatus.VALID.value
     return [
@@ -139,13 +140,13 @@ def _clerk_tiles(on: date) -> list[Tile]:
         ),
         Tile(
             gettext("People with missing scans"),
-            overview.people_with_gaps(db.session, actor),
+            dashboard_counts.people_with_gaps(db.session, actor),
             route("PersonScreen.list", scans="incomplete"),
             "todo",
         ),
         Tile(
             gettext("Certificates expiring within 90 days"),
-            overview.expiring(db.session, actor, on),
+            dashboard_counts.expiring(db.session, actor, on),
             route(
                 "CertificateScreen.list",
                 valid_to_from=on.isoformat(),
@@ -159,7 +160,7 @@ def _clerk_tiles(on: date) -> list[Tile]:
     ]
 
 
-def _matter_tiles(ours: overview.Own, on: date) -> list[Tile]:
+def _matter_tiles(ours: dashboard_counts.Own, on: date) -> list[Tile]:
     """What was filed, matter by matter; a matter in which nothing is open has no tile, unless none has."""
     found = []
     for matter, endpoint in MATTER_SCREENS.items():
@@ -180,9 +181,9 @@ def _lying(since: datetime, on: date) -> str:
 
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
-    waiting = overview.waiting(db.session, desk.actor()).get(state, 0)
-    here = [lot for lot in overview.lots(db.session, desk.actor()) if lot.state is state]
-    limits = overview.tally(here, on, desk.office().calendar.add_working_days(on, desk.office().due_soon_days))
+    waiting = dashboard_counts.waiting(db.session, desk.actor()).get(state, 0)
+    here = [lot for lot in dashboard_counts.lots(db.session, desk.actor()) if lot.state is state]
+    limits = dashboard_counts.tally(here, on, desk.office().calendar.add_working_days(on, desk.office().due_soon_days))
 
     def due(urgency: Urgency, tone: str) -> Tile:
         url = route("DueScreen.list", state=state.value, urgency=urgency.value)
@@ -200,7 +201,7 @@ def _exam_tiles() -> list[Tile]:
     return [
         Tile(
             gettext("Sign-ups to review"),
-            overview.signups_to_review(db.session, desk.actor()),
+            dashboard_counts.signups_to_review(db.session, desk.actor()),
             route("SignupReviewScreen.list", state="submitted"),
             "todo",
         ),
@@ -217,18 +218,18 @@ def _admin_tiles(on: date) -> list[Tile]:
         ),
         Tile(
             gettext("Messages that could not be sent"),
-            overview.failed_messages(db.session),
+            dashboard_counts.failed_messages(db.session),
             route("MessageScreen.list", state="failed"),
             "bad",
         ),
-        Tile(gettext("Accounts"), overview.accounts(db.session), route("AccountScreen.list")),
+        Tile(gettext("Accounts"), dashboard_counts.accounts(db.session), route("AccountScreen.list")),
         *_calendar_tile(on),
     ]
 
 
 def _calendar_tile(on: date) -> list[Tile]:
     """Loud, once the State Council has spoken and the office has not listened."""
-    year = holidays.unknown_year(db.session, on, desk.office().calendar_month)
+    year = office_calendar.unknown_year(db.session, on, desk.office().calendar_month)
     if year is None:
         return []
     hint = gettext("Limits that reach into %(year)s would be counted wrongly.", year=year)
@@ -237,16 +238,16 @@ def _calendar_tile(on: date) -> list[Tile]:
     ]
 
 
-_MONTHS: dict[tuple[object, ...], tuple[datetime, overview.Months]] = {}
+_MONTHS: dict[tuple[object, ...], tuple[datetime, dashboard_counts.Months]] = {}
 STAYS = timedelta(minutes=10)
 
 
-def _months(actor: Actor) -> overview.Months:
+def _months(actor: Actor) -> dashboard_counts.Months:
     """The months' picture as it was within the last ten minutes: it walks through half a year of cases."""
     key = (db.engine, actor.region, actor.roles, actor.enterprise_id)
     kept = _MONTHS.get(key)
     if kept is None or not desk.moment() - STAYS < kept[0] <= desk.moment():
-        kept = _MONTHS[key] = (desk.moment(), overview.by_month(db.session, actor, desk.moment()))
+        kept = _MONTHS[key] = (desk.moment(), dashboard_counts.by_month(db.session, actor, desk.moment()))
     return kept[1]
 
 
@@ -261,9 +262,9 @@ def charts() -> list[tuple[str, object]]:
         named: Sequence[tuple[str, list[int]]] = [(str(kind.label), list(counts)) for kind, counts in months.series.items()]
         title = gettext("Submitted in the last six months")
         found.append((title, stacked_columns(title, months.labels, named, unit=gettext("cases"))))
-    states = overview.backlog(db.session, actor)
+    states = dashboard_counts.backlog(db.session, actor)
     if states:
         title = gettext("Where cases lie")
-        rows = [(str(state.label), states.get(state, 0)) for state in overview.BACKLOG]
+        rows = [(str(state.label), states.get(state, 0)) for state in dashboard_counts.BACKLOG]
         found.append((title, bars(title, rows, unit=gettext("cases"))))
     return found

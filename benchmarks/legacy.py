@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app import legacy
 from app.accounts.access import Actor
+from app.applications import legacy_import
+from app.applications.legacy_import import run
+from app.applications.legacy_import.columns import COLUMNS
 from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
 from app.core.office import Office
 from app.core.settings import Keys
@@ -28,8 +30,6 @@ from app.db import migrate
 from app.db.session import keyring
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.legacy import errand
-from app.legacy.columns import COLUMNS
 from app.models import LegacyImport, Region
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -47,31 +47,31 @@ def main(rows: int = 5000, url: str = "") -> None:
             session.add(Region(code="430000", name="湖南省"))
             session.commit()
         store = Store(Path(folder) / "blobs")
-        means = legacy.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
+        means = legacy_import.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
         many, few = sheet(0, rows), sheet(rows, rows + rows // 10)
         first = hand_in(means, many)
-        whole = told(f"check {rows} rows", lambda: legacy.check(means, first, at=AT), rows)
-        whole += told(f"take {rows} over, {errand.CHUNK} to a transaction", lambda: take_over(means, first), rows)
+        whole = told(f"check {rows} rows", lambda: legacy_import.check(means, first, at=AT), rows)
+        whole += told(f"take {rows} over, {run.CHUNK} to a transaction", lambda: take_over(means, first), rows)
         again = hand_in(means, many)
-        legacy.check(means, again, at=AT)
+        legacy_import.check(means, again, at=AT)
         told("the same sheet again", lambda: take_over(means, again), rows)
-        errand.CHUNK = 1
+        run.CHUNK = 1
         single = hand_in(means, few)
-        slow = told(f"check {rows // 10} rows one by one", lambda: legacy.check(means, single, at=AT), rows // 10)
+        slow = told(f"check {rows // 10} rows one by one", lambda: legacy_import.check(means, single, at=AT), rows // 10)
         slow += told(f"take {rows // 10} over one by one", lambda: take_over(means, single), rows // 10)
         print(f"{'one by one, for each row':<44}{slow * 10 / whole:8.1f} times the time")
         engine.dispose()
 
 
-def hand_in(means: legacy.Means, data: bytes) -> int:
+def hand_in(means: legacy_import.Means, data: bytes) -> int:
     with means.sessions.begin() as session:
-        return legacy.receive(session, means.store, KIND, data, "bench.xlsx", ADMIN, at=AT, office=Office()).id
+        return legacy_import.receive(session, means.store, KIND, data, "bench.xlsx", ADMIN, at=AT, office=Office()).id
 
 
-def take_over(means: legacy.Means, import_id: int) -> None:
+def take_over(means: legacy_import.Means, import_id: int) -> None:
     with means.sessions.begin() as session:
-        legacy.confirm(session, import_id, session.get_one(LegacyImport, import_id).sha256, ADMIN, at=AT)
-    legacy.take_over(means, import_id, at=AT)
+        legacy_import.confirm(session, import_id, session.get_one(LegacyImport, import_id).sha256, ADMIN, at=AT)
+    legacy_import.take_over(means, import_id, at=AT)
 
 
 def sheet(first: int, last: int) -> bytes:

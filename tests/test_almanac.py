@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from app.almanac import months_of
+from app.applications.office_calendar import announced, seed_calendar
 from app.core.vocabulary import Role
-from app.holidays import announced, seed_calendar
 from app.models import CalendarDay
 from tests import make
 from tests.test_casework import Works, letting_go, look

@@ -11,8 +11,8 @@ from flask_babel import force_locale
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import attachments
 from app.accounts.people_import import ROSTER_COLUMNS
+from app.applications import attachments
 from app.core.clock import now, office_day
 from app.core.errors import Place
 from app.core.office import Office

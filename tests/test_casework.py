@@ -14,6 +14,7 @@ from pypdf import PdfReader
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.applications.office_settings import change
 from app.casework.words import moves_of
 from app.core.clock import Calendar, now, office_day
 from app.core.office import Office
@@ -45,7 +46,6 @@ from app.models import (
     PublicNotice,
     Step,
 )
-from app.parameters import change
 from app.workflow import MOVES
 from tests import make
 from tests.count import queries

@@ -7,9 +7,9 @@ from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from app import filings
-from app.attachments import attach, attach_to_all
-from app.attachments import discard as discard_paper
+from app.applications import drafts
+from app.applications.attachments import attach, attach_to_all
+from app.applications.attachments import discard as discard_paper
 from app.core.errors import (
     HouseError,
     NotAllowed,
@@ -52,7 +52,7 @@ def clerk(works):
 def file(works, matter, certificates, **more):
     clerk = make.clerk(works.enterprise)
     ids = [certificate.id for certificate in certificates]
-    filing = filings.draft_on_certificates(works.session, matter, ids, *HANDLER, clerk, **{**GIVEN, **more})
+    filing = drafts.draft_on_certificates(works.session, matter, ids, *HANDLER, clerk, **{**GIVEN, **more})
     works.session.commit()
     return filing
 
@@ -71,7 +71,7 @@ def test_own_certificates_are_listed_with_what_stands_in_the_way(works, session,
     works.certificate(works.person(name="已注销的"), status=CertificateStatus.CANCELLED)
     works.old.certificate()
     session.commit()
-    listed = filings.holdings(session, RENEWAL, clerk, **GIVEN)
+    listed = drafts.holdings(session, RENEWAL, clerk, **GIVEN)
     assert [(c.facts.name, c.ready) for c in listed] == [("可以延期", True), ("缺照片的", False), ("太早的人", False)]
     assert [no.code for no in listed[1].gaps] == ["missing-photo"]
     assert [no.code for no in listed[2].bars] == ["renewal-too-early"]
@@ -81,7 +81,7 @@ def test_what_a_reason_asks_is_judged_before_the_form(works, session, clerk):
     works.certificate(is_electronic=False)
     works.certificate()
     session.commit()
-    listed = filings.holdings(session, REPLACEMENT, clerk, reason_code="paper_to_electronic", **GIVEN)
+    listed = drafts.holdings(session, REPLACEMENT, clerk, reason_code="paper_to_electronic", **GIVEN)
     assert [[no.code for no in c.bars] for c in listed] == [[], ["already-electronic"]]
 
 
@@ -89,12 +89,12 @@ def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(works, session, 
     works.certificate()
     session.commit()
     with queries(house.engine) as few:
-        filings.holdings(session, RENEWAL, clerk, **GIVEN)
+        drafts.holdings(session, RENEWAL, clerk, **GIVEN)
     for _ in range(49):
         works.certificate()
     session.commit()
     with queries(house.engine) as many:
-        assert len(filings.holdings(session, RENEWAL, clerk, **GIVEN)) == 50
+        assert len(drafts.holdings(session, RENEWAL, clerk, **GIVEN)) == 50
     assert len(many) == len(few)
 
 
@@ -126,9 +126,7 @@ def test_a_foreign_or_invented_certificate_is_not_found(works, session, clerk):
     theirs = works.old.certificate()
     for certificate_id in (theirs.id, 999_999):
         with pytest.raises(NotFound):
-            filings.draft_on_certificates(
-                session, RENEWAL, [works.certificate().id, certificate_id], *HANDLER, clerk, **GIVEN
-            )
+            drafts.draft_on_certificates(session, RENEWAL, [works.certificate().id, certificate_id], *HANDLER, clerk, **GIVEN)
         session.rollback()
     assert session.scalar(select(func.count(Filing.id))) == 0
 
@@ -191,7 +189,7 @@ def test_a_draft_is_amended_certificates_come_and_go(works, session, clerk):
     stays, goes, comes = (works.certificate() for _ in range(3))
     filing = file(works, CANCELLATION, [stays, goes], reason_code="left")
     given = {"reason_code": CancellationReason.OTHER.value, "details": {stays.id: {"note": "退休返聘结束"}}}
-    filings.amend_claims(session, filing.id, [stays.id, comes.id], "李雷", "13900000000", clerk, **given, **GIVEN)
+    drafts.amend_claims(session, filing.id, [stays.id, comes.id], "李雷", "13900000000", clerk, **given, **GIVEN)
     session.commit()
     rows = session.scalars(select(Application).where(Application.filing_id == filing.id).order_by(Application.id)).all()
     assert [(a.certificate_id, a.reason_code) for a in rows] == [(stays.id, "other"), (comes.id, "other")]
@@ -202,20 +200,20 @@ def test_the_reason_is_settled_once_something_was_submitted(works, session, cler
     application = works.application(State.RETURNED, matter=CANCELLATION)
     ids = [application.certificate_id]
     with pytest.raises(HouseError) as no:
-        filings.amend_claims(session, application.filing_id, ids, *HANDLER, clerk, reason_code="deceased", **GIVEN)
+        drafts.amend_claims(session, application.filing_id, ids, *HANDLER, clerk, reason_code="deceased", **GIVEN)
     assert no.value.code == "reason-settled"
 
 
 def test_what_was_submitted_before_is_not_deleted(works, session, clerk):
     application = works.application(State.DRAFT, matter=RENEWAL, seen=True)
     with pytest.raises(HouseError) as no:
-        filings.discard(session, [application.id], clerk)
+        drafts.discard(session, [application.id], clerk)
     assert no.value.code == "submitted-before"
 
 
 def test_a_discarded_draft_takes_its_scans_along(works, session, clerk):
     application = works.application(State.DRAFT, matter=RENEWAL)
-    assert filings.discard(session, [application.id], clerk) == 1
+    assert drafts.discard(session, [application.id], clerk) == 1
     session.commit()
     assert session.scalar(select(func.count(Paper.id)).where(Paper.application_id.is_not(None))) == 0
     assert session.scalar(select(func.count(Filing.id))) == 0
@@ -228,8 +226,8 @@ def test_somebody_brings_a_certificate_along(works, session, clerk):
     person = works.person()
     session.commit()
     pick = (person.id, Category.C1)
-    filing = filings.draft_incoming(session, pick, INCOMING, *HANDLER, clerk, **GIVEN)
-    filings.amend_incoming(session, filing.id, {**INCOMING, "old_province": "广西"}, *HANDLER, clerk)
+    filing = drafts.draft_incoming(session, pick, INCOMING, *HANDLER, clerk, **GIVEN)
+    drafts.amend_incoming(session, filing.id, {**INCOMING, "old_province": "广西"}, *HANDLER, clerk)
     session.commit()
     (application,) = filing.applications
     assert (application.matter, application.certificate_id, application.details["old_province"]) == (
@@ -238,7 +236,7 @@ def test_somebody_brings_a_certificate_along(works, session, clerk):
         "广西",
     )
     with pytest.raises(Unmet) as no:
-        filings.draft(session, MatterKind.NEW, [pick], *HANDLER, clerk, **GIVEN)
+        drafts.draft(session, MatterKind.NEW, [pick], *HANDLER, clerk, **GIVEN)
     assert codes_of(no) == ["already-open"]
 
 
@@ -246,7 +244,7 @@ def test_nobody_brings_along_an_undivided_c(works, session, clerk):
     person = works.person()
     session.commit()
     with pytest.raises(NotFound):
-        filings.draft_incoming(session, (person.id, Category.C), INCOMING, *HANDLER, clerk, **GIVEN)
+        drafts.draft_incoming(session, (person.id, Category.C), INCOMING, *HANDLER, clerk, **GIVEN)
 
 
 # --- somebody else's --------------------------------------------------------------------------------
@@ -254,7 +252,7 @@ def test_nobody_brings_along_an_undivided_c(works, session, clerk):
 
 def find(works, name, number, **more):
     clerk = more.pop("clerk", make.clerk(works.enterprise))
-    return filings.find_for_transfer(works.session, name, number, clerk, **GIVEN)
+    return drafts.find_for_transfer(works.session, name, number, clerk, **GIVEN)
 
 
 def test_name_and_id_number_find_the_certificates_and_no_more_than_is_needed(works, session):
@@ -308,13 +306,13 @@ def test_a_transfer_is_filed_with_name_and_number_not_with_a_guessed_id(works, s
     session.commit()
     who = (certificate.person.name, certificate.person.id_number)
     with pytest.raises(NotFound):
-        filings.draft_transfer(session, *who, [other.id], *HANDLER, clerk, **GIVEN)
-    filing = filings.draft_transfer(session, *who, [certificate.id], *HANDLER, clerk, **GIVEN)
+        drafts.draft_transfer(session, *who, [other.id], *HANDLER, clerk, **GIVEN)
+    filing = drafts.draft_transfer(session, *who, [certificate.id], *HANDLER, clerk, **GIVEN)
     session.commit()
     (application,) = filing.applications
     assert application.releasing_enterprise_id == works.old.enterprise.id
     assert application.region_code == works.enterprise.region_code
-    filings.amend_transfer(session, filing.id, "李雷", "13900000000", clerk)
+    drafts.amend_transfer(session, filing.id, "李雷", "13900000000", clerk)
     assert filing.handler_name == "李雷"
 
 
@@ -322,8 +320,8 @@ def test_the_old_enterprise_finds_what_awaits_its_consent_and_nobody_else_does(w
     waiting = works.application(State.AWAITING_RELEASE, matter=MatterKind.TRANSFER)
     works.application(State.DRAFT, matter=MatterKind.TRANSFER)
     works.application(State.RELEASE_REFUSED, matter=MatterKind.TRANSFER)
-    assert [a.id for a in filings.releases(session, make.clerk(works.old.enterprise))] == [waiting.id]
-    assert filings.releases(session, make.clerk(works.enterprise)) == []
+    assert [a.id for a in drafts.releases(session, make.clerk(works.old.enterprise))] == [waiting.id]
+    assert drafts.releases(session, make.clerk(works.enterprise)) == []
 
 
 # --- scans ------------------------------------------------------------------------------------------

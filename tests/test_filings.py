@@ -1,6 +1,12 @@
 import pytest
 from sqlalchemy import func, select
 
+from app.applications.drafts import (
+    amend,
+    candidates,
+    discard,
+    draft,
+)
 from app.core.errors import (
     HouseError,
     NotAllowed,
@@ -14,7 +20,6 @@ from app.core.vocabulary import (
     Role,
     State,
 )
-from app.filings import amend, candidates, discard, draft
 from app.models import Application, Filing
 from tests import make
 from tests.count import queries

@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from app import holidays
+from app.applications import office_calendar
+from app.applications.office_calendar import (
+    CALENDAR_COLUMNS,
+    Day,
+    announced,
+    forget_day,
+    import_year,
+    read_year,
+    reckon,
+    seed_calendar,
+    set_day,
+)
+from app.applications.office_settings import calendar_of
 from app.core.clock import Calendar
 from app.core.errors import (
     NotAllowed,
@@ -17,9 +29,7 @@ from app.core.errors import (
 )
 from app.core.vocabulary import Role, State
 from app.files.spreadsheets import write
-from app.holidays import CALENDAR_COLUMNS, Day, announced, forget_day, import_year, read_year, reckon, seed_calendar, set_day
 from app.models import Application, CalendarDay, Entry
-from app.parameters import calendar_of
 from tests import make
 from tests.count import queries
 
@@ -103,7 +113,7 @@ def test_a_second_start_brings_nothing_back_that_the_administrator_took_out(sess
 def test_a_year_is_asked_for_when_it_ought_to_be_known(session, known, on, year):
     session.add_all(CalendarDay(day=date(one, 10, 1), working=False) for one in known)
     session.commit()
-    assert holidays.unknown_year(session, date.fromisoformat(on), 11) == year
+    assert office_calendar.unknown_year(session, date.fromisoformat(on), 11) == year
 
 
 # --- one day ----------------------------------------------------------------------------------------
@@ -119,7 +129,7 @@ def test_only_the_administrator_changes_the_calendar(session, role):
     with pytest.raises(NotAllowed):
         read_year(session, b"", actor)
     with pytest.raises(NotAllowed):
-        import_year(session, holidays.YearPreview(), actor, at=make.NOON)
+        import_year(session, office_calendar.YearPreview(), actor, at=make.NOON)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +263,7 @@ def test_an_import_does_what_the_preview_said_and_leaves_other_years_alone(sessi
     assert (counts, preview.years) == ((1, 1, 1), [2026])
     assert import_year(session, preview, ADMIN, at=make.NOON) == 3  # 3 March is worked again
     session.commit()
-    assert [one.name for one in holidays.days_of(session, 2025, 2026)] == ["国庆节", "劳动节", "国庆节"]
+    assert [one.name for one in office_calendar.days_of(session, 2025, 2026)] == ["国庆节", "劳动节", "国庆节"]
     again = read_year(session, sheet(("2026-05-01", "休", "劳动节"), ("2026-10-01", "休", "国庆节")), ADMIN)
     assert again.changes == []
 
@@ -268,10 +278,10 @@ def test_what_was_checked_is_not_imported_into_another_calendar(session):
 def test_what_is_exported_can_be_imported_and_changes_nothing(session):
     seed_calendar(session)
     session.commit()
-    data = holidays.year_sheet(holidays.days_of(session, 2026))
+    data = office_calendar.year_sheet(office_calendar.days_of(session, 2026))
     preview = read_year(session, data, ADMIN)
     assert (preview.errors, preview.changes, len(preview.days)) == ([], [], 39)
 
 
 def test_an_empty_sheet_empties_no_year(session):
-    assert [error.row for error in read_year(session, holidays.year_sheet([]), ADMIN).errors] == [2]
+    assert [error.row for error in read_year(session, office_calendar.year_sheet([]), ADMIN).errors] == [2]

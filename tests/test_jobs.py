@@ -12,9 +12,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import jobs, legacy
+from app import jobs
 from app.accounts import rate_limit, sessions
 from app.accounts.pki import bindings, trust, verify
+from app.applications import legacy_import
 from app.certificates.pdf import render_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
@@ -455,8 +456,8 @@ def twice(session: Session, tools: Tools, kind: str, payload=None) -> Iterator[N
 
 def old_sheet(session: Session, tools: Tools, kind: LegacyKind, **cells) -> int:
     """A sheet of the old system as it waits for its check."""
-    data, admin = write(legacy.COLUMNS[kind], [cells], sheet_title="x"), make.officer(Role.ADMIN)
-    course = legacy.receive(session, tools.store, kind, data, "x.xlsx", admin, at=make.NOON, office=Office())
+    data, admin = write(legacy_import.COLUMNS[kind], [cells], sheet_title="x"), make.officer(Role.ADMIN)
+    course = legacy_import.receive(session, tools.store, kind, data, "x.xlsx", admin, at=make.NOON, office=Office())
     session.commit()
     return course.id
 
@@ -478,9 +479,9 @@ def test_run_twice_legacy_check__a_sheet_is_checked_once(session, tools):
 
 def test_run_twice_legacy_import__a_row_is_taken_over_once(session, tools):
     number = old_sheet(session, tools, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
-    legacy.check(legacy.Means(tools.sessions, tools.store, lambda *_: None), number, at=make.NOON)
+    legacy_import.check(legacy_import.Means(tools.sessions, tools.store, lambda *_: None), number, at=make.NOON)
     digest = told(session, LegacyImport.sha256)[0]
-    legacy.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
+    legacy_import.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
     for _time in twice(session, tools, "legacy_import", {"import": number, "locale": "zh"}):
         assert told(session, func.count(ExamPass.id)) == (1,)
         assert told(session, LegacyImport.phase, LegacyImport.done) == (LegacyPhase.DONE, 1)
@@ -488,11 +489,11 @@ def test_run_twice_legacy_import__a_row_is_taken_over_once(session, tools):
 
 def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, tools, app):
     number = old_sheet(session, tools, LegacyKind.ACCOUNTS, enterprise="湘江公司", uscc=make.uscc())
-    means = legacy.Means(tools.sessions, tools.store, lambda *_: None)
-    legacy.check(means, number, at=make.NOON)
-    legacy.confirm(session, number, told(session, LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON)
+    means = legacy_import.Means(tools.sessions, tools.store, lambda *_: None)
+    legacy_import.check(means, number, at=make.NOON)
+    legacy_import.confirm(session, number, told(session, LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON)
     session.commit()
-    legacy.take_over(means, number, at=make.NOON)
+    legacy_import.take_over(means, number, at=make.NOON)
     words = iter([("Word", "hash"), ("Other", "another")])
     busy = replace(tools, fresh_password=lambda: next(words))
     payload = {"import": number, "locale": "zh", "asked_at": make.NOON.isoformat()}

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import legacy
+from app.applications import legacy_import
+from app.applications.legacy_import import run as import_run
+from app.applications.legacy_import.batches import RESULT_COLUMNS
+from app.applications.legacy_import.columns import (
+    COLUMNS,
+    parse_category,
+    parse_day,
+    parse_status,
+    template,
+)
 from app.core.errors import NotAllowed, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -32,9 +41,6 @@ from app.files.spreadsheets import (
     write,
 )
 from app.files.storage import Store
-from app.legacy import errand
-from app.legacy.columns import COLUMNS, parse_category, parse_day, parse_status, template
-from app.legacy.imports import RESULT_COLUMNS
 from app.models import (
     Account,
     Certificate,
@@ -85,17 +91,17 @@ def let_go() -> None:
 
 
 @pytest.fixture
-def means(house, session, tmp_path) -> legacy.Means:
+def means(house, session, tmp_path) -> legacy_import.Means:
     OPEN.append(session)
     store = Store(tmp_path / "blobs")
-    return legacy.Means(sessionmaker(house.engine, expire_on_commit=False), store, lambda _done, _all: None)
+    return legacy_import.Means(sessionmaker(house.engine, expire_on_commit=False), store, lambda _done, _all: None)
 
 
 def hand_in(means, kind, data, *, at=make.NOON) -> int:
     let_go()
     with means.sessions.begin() as session:
-        course = legacy.receive(session, means.store, kind, data, "旧数据.xlsx", ADMIN, at=at, office=Office())
-    legacy.check(means, course.id, at=at)
+        course = legacy_import.receive(session, means.store, kind, data, "旧数据.xlsx", ADMIN, at=at, office=Office())
+    legacy_import.check(means, course.id, at=at)
     return course.id
 
 
@@ -103,13 +109,13 @@ def confirm(means, import_id, *, at=make.NOON) -> None:
     let_go()
     with means.sessions.begin() as session:
         digest = session.get_one(LegacyImport, import_id).sha256
-        legacy.confirm(session, import_id, digest, ADMIN, at=at)
+        legacy_import.confirm(session, import_id, digest, ADMIN, at=at)
 
 
 def take(means, kind, *rows, data=b"", at=make.NOON) -> int:
     import_id = hand_in(means, kind, data or sheet(kind, *rows), at=at)
     confirm(means, import_id, at=at)
-    legacy.take_over(means, import_id, at=at)
+    legacy_import.take_over(means, import_id, at=at)
     return import_id
 
 
@@ -123,7 +129,7 @@ def told(means, import_id) -> list[tuple[str, str]]:
     """Result and reason of each row, as the report says them."""
     let_go()
     with means.sessions.begin() as session:
-        data = legacy.report_of(session, means.store, import_id, ADMIN, at=make.NOON)
+        data = legacy_import.report_of(session, means.store, import_id, ADMIN, at=make.NOON)
     loose = [replace(column, required=False) for column in RESULT_COLUMNS]
     return [(one.values["result"].removeprefix("Row "), one.values["reason"] or "") for one in read(data, loose).rows]
 
@@ -486,7 +492,7 @@ def test_a_dry_run_writes_nothing_and_promises_what_the_import_keeps(session, me
         assert before == [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
         assert course(means, import_id).phase is LegacyPhase.CHECKED
         confirm(means, import_id)
-        legacy.take_over(means, import_id, at=make.NOON)
+        legacy_import.take_over(means, import_id, at=make.NOON)
         assert told(means, import_id) == promised
         done = course(means, import_id)
         assert (done.phase, done.done, done.counts["refused"], done.sheet_object) == (LegacyPhase.DONE, len(rows), 1, None)
@@ -495,7 +501,7 @@ def test_a_dry_run_writes_nothing_and_promises_what_the_import_keeps(session, me
 def test_only_what_was_checked_is_confirmed_and_only_once(session, means):
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     with means.sessions() as other, pytest.raises(Stale):
-        legacy.confirm(other, import_id, "0" * 64, ADMIN, at=make.NOON)
+        legacy_import.confirm(other, import_id, "0" * 64, ADMIN, at=make.NOON)
     confirm(means, import_id)
     with pytest.raises(Stale):
         confirm(means, import_id)
@@ -504,10 +510,10 @@ def test_only_what_was_checked_is_confirmed_and_only_once(session, means):
 def test_a_sheet_that_was_set_aside_is_not_imported(session, means):
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     with means.sessions.begin() as other:
-        legacy.discard(other, import_id, ADMIN, at=make.NOON)
+        legacy_import.discard(other, import_id, ADMIN, at=make.NOON)
     with pytest.raises(Stale):
         confirm(means, import_id)
-    legacy.take_over(means, import_id, at=make.NOON)
+    legacy_import.take_over(means, import_id, at=make.NOON)
     assert count(session, Person) == 0
 
 
@@ -517,11 +523,11 @@ def test_nobody_but_the_administrator_imports_or_reads_a_report(session, means, 
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     digest = course(means, import_id).sha256
     deeds = (
-        lambda: legacy.receive(session, means.store, PASSES, sheet(PASSES), "x", actor, at=at, office=Office()),
-        lambda: legacy.confirm(session, import_id, digest, actor, at=at),
-        lambda: legacy.discard(session, import_id, actor, at=at),
-        lambda: legacy.report_of(session, means.store, import_id, actor, at=at),
-        lambda: legacy.fetch_passwords(session, means.store, import_id, actor, at=at),
+        lambda: legacy_import.receive(session, means.store, PASSES, sheet(PASSES), "x", actor, at=at, office=Office()),
+        lambda: legacy_import.confirm(session, import_id, digest, actor, at=at),
+        lambda: legacy_import.discard(session, import_id, actor, at=at),
+        lambda: legacy_import.report_of(session, means.store, import_id, actor, at=at),
+        lambda: legacy_import.fetch_passwords(session, means.store, import_id, actor, at=at),
     )
     for deed in deeds:
         with pytest.raises(NotAllowed):
@@ -538,7 +544,7 @@ HOSTILE = (
 @pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_no_honest_clerk_hands_in_is_refused_at_the_door(session, means, data):
     with pytest.raises(SheetRefused):
-        legacy.receive(session, means.store, PASSES, data, "x.xlsx", ADMIN, at=make.NOON, office=Office())
+        legacy_import.receive(session, means.store, PASSES, data, "x.xlsx", ADMIN, at=make.NOON, office=Office())
     assert not list(means.store.folder.glob("??/??/*"))
 
 
@@ -563,12 +569,12 @@ def test_files_lie_sealed_for_the_owner_only_and_go_when_their_time_has_come(ses
     import_id, number = hand_in(means, PASSES, sheet(PASSES, row(PASSES))), b"PK\x03\x04"
     lying = list(means.store.folder.glob("??/??/*"))
     assert [(place.stat().st_mode & 0o777, number in place.read_bytes()) for place in lying] == [(0o600, False)] * 2
-    assert {place.name for place in lying} == legacy.objects(session)
+    assert {place.name for place in lying} == legacy_import.objects(session)
     session.rollback()
     for days, left in ((29, 2), (31, 0)):
         with means.sessions.begin() as other:
-            legacy.expire(other, at=make.NOON + timedelta(days=days))
-        assert len(legacy.objects(session)) == left
+            legacy_import.expire(other, at=make.NOON + timedelta(days=days))
+        assert len(legacy_import.objects(session)) == left
         session.rollback()
     assert course(means, import_id).report_object is None
 
@@ -590,7 +596,7 @@ def test_who_imported_and_who_read_is_in_the_diary_without_an_id_number(session,
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(errand, "CHUNK", 4)
+    monkeypatch.setattr(import_run, "CHUNK", 4)
 
 
 def test_whoever_is_killed_in_the_middle_goes_on_without_a_double(session, means, small_chunks):
@@ -603,10 +609,10 @@ def test_whoever_is_killed_in_the_middle_goes_on_without_a_double(session, means
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        legacy.take_over(replace(means, told=dies), import_id, at=make.NOON)
+        legacy_import.take_over(replace(means, told=dies), import_id, at=make.NOON)
     assert (count(session, ExamPass), course(means, import_id).done) == (12, 12)
-    legacy.take_over(means, import_id, at=make.NOON)
-    legacy.take_over(means, import_id, at=make.NOON)  # a job may run twice
+    legacy_import.take_over(means, import_id, at=make.NOON)
+    legacy_import.take_over(means, import_id, at=make.NOON)  # a job may run twice
     assert (count(session, ExamPass), count(session, LegacyChunk)) == (18, 0)
     assert outcomes(means, import_id) == ["added"] * 18 + ["refused"]
     assert course(means, import_id).counts["added"] == 18
@@ -621,7 +627,7 @@ def test_two_imports_at_once_make_each_record_once(session, means, small_chunks)
 
     def run(import_id: int) -> None:
         start.wait()
-        legacy.take_over(means, import_id, at=make.NOON)
+        legacy_import.take_over(means, import_id, at=make.NOON)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(run, [*ids, ids[0]]))
@@ -630,7 +636,7 @@ def test_two_imports_at_once_make_each_record_once(session, means, small_chunks)
 
 
 def test_somebody_put_on_the_books_at_the_same_moment_is_found_on_a_second_look(session, means, monkeypatch):
-    wanted, look, tries = row(PASSES), errand.Ledger.look, []
+    wanted, look, tries = row(PASSES), import_run.Ledger.look, []
 
     def slow_look(self, inner, lines):
         verdicts = look(self, inner, lines)
@@ -642,8 +648,8 @@ def test_somebody_put_on_the_books_at_the_same_moment_is_found_on_a_second_look(
 
     import_id = hand_in(means, PASSES, sheet(PASSES, wanted))
     confirm(means, import_id)
-    monkeypatch.setattr(errand.Ledger, "look", slow_look)
-    legacy.take_over(means, import_id, at=make.NOON)
+    monkeypatch.setattr(import_run.Ledger, "look", slow_look)
+    legacy_import.take_over(means, import_id, at=make.NOON)
     assert (count(session, Person), count(session, ExamPass)) == (1, 1)
 
 
@@ -655,7 +661,7 @@ def test_a_chunk_asks_as_much_for_four_hundred_rows_as_for_four(house, means, ap
             import_id = hand_in(means, kind, sheet(kind, *(row(kind) for _n in range(number))))
             confirm(means, import_id)
             with queries(house.engine) as seen:
-                legacy.take_over(means, import_id, at=make.NOON)
+                legacy_import.take_over(means, import_id, at=make.NOON)
             asked.append(len(seen))
         assert asked[0] == asked[1] <= 28  # of these, the chain of the diary asks four at each of two commits
 
@@ -697,7 +703,7 @@ def fresh_words():
 def fetch(means, import_id) -> list[dict]:
     let_go()
     with means.sessions.begin() as session:
-        data, _object = legacy.fetch_passwords(session, means.store, import_id, ADMIN, at=make.NOON)
+        data, _object = legacy_import.fetch_passwords(session, means.store, import_id, ADMIN, at=make.NOON)
     return [one.values for one in read(data, [Column("username", "User name"), Column("word", "One-time password")]).rows]
 
 
@@ -705,8 +711,10 @@ def test_first_passwords_are_handed_out_once_and_stored_as_hashes(session, means
     import_id, words = take(means, ACCOUNTS, row(ACCOUNTS), row(ACCOUNTS, uscc=OTHER, enterprise="乙公司")), fresh_words()
     with pytest.raises(Stale):
         fetch(means, import_id)
-    legacy.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)
-    legacy.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)  # the job, twice
+    legacy_import.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)
+    legacy_import.make_passwords(
+        means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND
+    )  # the job, twice
     handed = {one["username"]: one["word"] for one in fetch(means, import_id)}
     assert sorted(handed.values()) == ["Word-0", "Word-1"]
     stored = dict(session.execute(select(Account.username, Account.password)).all())
@@ -721,20 +729,20 @@ def test_who_has_signed_in_or_chosen_a_password_is_left_out(session, means, app)
     account = session.scalars(select(Account).where(Account.username == USCC.lower())).one()
     account.password, account.must_change_password = "own", False
     session.commit()
-    assert legacy.without_password(session, import_id) == 1
+    assert legacy_import.without_password(session, import_id) == 1
     session.rollback()
-    legacy.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)
+    legacy_import.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)
     assert [one["username"] for one in fetch(means, import_id)] == [OTHER.lower()]
     assert session.scalar(select(Account.password).where(Account.username == USCC.lower())) == "own"
 
 
 def test_passwords_that_nobody_fetched_expire_within_a_day(session, means, app):
     import_id, words = take(means, ACCOUNTS, row(ACCOUNTS)), fresh_words()
-    legacy.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)
+    legacy_import.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)
     sealed = course(means, import_id).passwords_object
     assert not means.store.path(sealed).read_bytes().startswith(b"PK")
     assert means.store.read(sealed).startswith(b"PK")
     with means.sessions.begin() as other:
-        legacy.expire(other, at=make.NOON + timedelta(days=2))
+        legacy_import.expire(other, at=make.NOON + timedelta(days=2))
     with pytest.raises(Stale):
         fetch(means, import_id)

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
+from app.applications.drafts import discard
 from app.certificates import status_changes
 from app.certificates.lifecycle import extended
 from app.certificates.lookup import certificate_scanned, certificates_of
@@ -42,7 +43,6 @@ from app.core.vocabulary import (
     State,
 )
 from app.db import migrate
-from app.filings import discard
 from app.matters import seed_papers
 from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Model, Person
 from app.workflow import carry_out

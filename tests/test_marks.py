@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from app.attachments import attach, discard
+from app.applications.attachments import attach, discard
 from app.core.errors import HouseError
 from app.core.vocabulary import (
     Action,

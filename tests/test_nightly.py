@@ -6,7 +6,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app import jobs, nightly
+from app import jobs
+from app.applications import nightly
+from app.applications.nightly import (
+    NIGHTLY,
+    note_expired,
+    remind_of_drafts,
+    remind_of_expiry,
+    tell_of_deadlines,
+)
 from app.core.clock import Calendar, office_time
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -22,7 +30,6 @@ from app.core.vocabulary import (
 from app.files.storage import Store
 from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.models import CertificateEvent, Job, Message, Occasion
-from app.nightly import NIGHTLY, note_expired, remind_of_drafts, remind_of_expiry, tell_of_deadlines
 from app.outbox.sms import ConsoleGateway
 from tests import make
 from tests.count import queries

@@ -1,6 +1,7 @@
 import pytest
 from sqlalchemy import select
 
+from app.applications.originals_check import ORIGINALS, verify_originals
 from app.core.errors import (
     HouseError,
     NotAllowed,
@@ -16,7 +17,6 @@ from app.core.vocabulary import (
     State,
 )
 from app.models import ExamPass
-from app.originals import ORIGINALS, verify_originals
 from tests import make
 
 UNSEEN = {"originals_verified_at": None, "originals_verified_by": ""}

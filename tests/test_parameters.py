@@ -9,6 +9,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import desk
+from app.applications.office_settings import (
+    bounds,
+    change,
+    contradictions,
+    keeper,
+    lines,
+    office_at,
+    office_of,
+    pasts_of,
+    restore,
+)
 from app.core.errors import (
     HouseError,
     NotAllowed,
@@ -21,7 +32,6 @@ from app.core.vocabulary import Level, Role, Term
 from app.files.storage import Store
 from app.jobs import Claim, Run, Tools
 from app.models import CalendarDay, Entry, Parameter
-from app.parameters import bounds, change, contradictions, keeper, lines, office_at, office_of, pasts_of, restore
 from tests import make
 from tests.count import queries
 from tests.test_docs import chinese

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import sessionmaker
 
-from app import attachments, jobs, retention
-from app.attachments import PaperRemoved, bytes_of
+from app import jobs
+from app.applications import attachments, scan_retention
+from app.applications.attachments import PaperRemoved, bytes_of
 from app.cli import main
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -199,7 +200,7 @@ def test_bytes_that_another_paper_shares_stay(scan, person, store, night):
 
 
 def test_twice_is_harmless_and_a_night_broken_off_goes_on(house, session, scan, person, store, night, monkeypatch):
-    monkeypatch.setattr(retention, "SLICE", 2)
+    monkeypatch.setattr(scan_retention, "SLICE", 2)
     papers = [scan(b"%d" % n, person_id=person.id, replaced_at=make.NOON) for n in range(5)]
 
     def dies(_done):
@@ -217,7 +218,7 @@ def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(house, session,
     gone, store = scan(person_id=person.id, replaced_at=make.NOON), Store(tmp_path / "blobs")
     os.utime(store.path(store.put(b"scan")), (0, 0))
     with sessionmaker(house.engine).begin() as own:
-        assert retention.remove_some(own, DUE.date(), OFFICE, at=DUE).digests == (gone.digest,)
+        assert scan_retention.remove_some(own, DUE.date(), OFFICE, at=DUE).digests == (gone.digest,)
     assert store.has(gone.digest)
     jobs.enqueue(session, "sweep", "k", {}, at=DUE)
     session.commit()
@@ -288,7 +289,7 @@ def test_the_dry_run_counts_by_cause_and_takes_nothing(session, scan, person, st
     scan(b"1", person_id=person.id, replaced_at=make.NOON, size=30)
     scan(b"2", person_id=person.id, replaced_at=make.NOON, size=12)
     of_applicant(session, scan, make.person(person.enterprise), State.ABANDONED)
-    assert retention.counted(session, DUE.date(), OFFICE) == {"replaced": (2, 42), "closed": (1, 1000)}
+    assert scan_retention.counted(session, DUE.date(), OFFICE) == {"replaced": (2, 42), "closed": (1, 1000)}
     assert session.scalar(select(func.count(Paper.id)).where(Paper.removed_at.is_not(None))) == 0
 
 

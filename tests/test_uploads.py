@@ -98,8 +98,8 @@ def test_no_door_reads_a_file_past_the_checker(root):
     legacy = Path("takeover/sheets.py")  # ``legacy.receive`` asks the store that it is handed
     assert read == scans | {Path("desk.py"), legacy}
     assert all("attach(" in (root / "app" / path).read_text() for path in scans)
-    assert "store.screen(" in (root / "app/attachments.py").read_text()
-    assert "store.screen(" in (root / "app/legacy/imports.py").read_text()
+    assert "store.screen(" in (root / "app/applications/attachments.py").read_text()
+    assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
 
 
 # --- hostile files that other tests do not hold -------------------------------------------------------------------

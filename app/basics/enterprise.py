@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from app import desk
 from app.accounts.business_licence.tickets import name_differs
 from app.accounts.registry import keep_enterprise
-from app.attachments import current
+from app.applications.attachments import current
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import PaperKind
 from app.db.session import db

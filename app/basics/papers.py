@@ -11,8 +11,9 @@ from flask_appbuilder import BaseView, expose, permission_name
 from flask_appbuilder.security.decorators import has_access
 from werkzeug.wrappers import Response
 
-from app import attachments, desk
+from app import desk
 from app.accounts.access import OFFICERS
+from app.applications import attachments
 from app.db.session import db
 from app.files.images import thumbnail
 from app.models import Paper

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.accounts import registry
-from app.attachments import current
+from app.applications.attachments import current
 from app.core.errors import HouseError
 from app.core.identifiers import fold, mask_birth_date
 from app.core.vocabulary import (

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from app import desk
 from app.accounts.registry import keep_qualification, strike_off
-from app.attachments import current
+from app.applications.attachments import current
 from app.basics.enterprise import scans_of
 from app.core.vocabulary import PaperKind
 from app.db.session import db

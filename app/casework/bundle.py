@@ -15,7 +15,7 @@ from typing import IO
 from flask_babel import force_locale, gettext
 
 from app import desk
-from app.attachments import bytes_of
+from app.applications.attachments import bytes_of
 from app.casework.letters import printed
 from app.casework.papers import opened
 from app.casework.sayings import papers_of

@@ -10,6 +10,7 @@ from datetime import date
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
+from app.applications.originals_check import ORIGINALS
 from app.core.errors import Refusal
 from app.core.identifiers import age
 from app.core.office import Office
@@ -18,7 +19,6 @@ from app.eligibility import rules
 from app.eligibility.facts import Facts
 from app.eligibility.rules import Rule
 from app.matters import MATTERS, Matter, can_be_printed, warnings_of
-from app.originals import ORIGINALS
 
 Check = tuple[bool | None, object, object, str]  # for ``ui.checklist``
 Detail = Callable[[Facts, date], object]

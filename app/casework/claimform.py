@@ -18,9 +18,12 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
 
-from app import desk, filings
+from app import desk
 from app.accounts import rate_limit
-from app.attachments import attach, current, discard
+from app.applications import drafts
+from app.applications.attachments import attach, current, discard
+from app.applications.drafts import Candidate
+from app.applications.drafts.for_people import INCOMING
 from app.casework.claims import LISTS
 from app.casework.filing import (
     CHANGEABLE,
@@ -63,8 +66,6 @@ from app.eligibility.facts import (
 )
 from app.eligibility.matter_fields import DIVIDED, Particular, particulars_of
 from app.files.inspect import FileRefused
-from app.filings import Candidate
-from app.filings.people import INCOMING
 from app.forms import ChoiceField, Required, TextField
 from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
@@ -164,7 +165,7 @@ class ClaimView(BaseView):  # type: ignore[misc]
 
     @door(f"/{ROW}filing_id>/edit", "GET", "POST")
     def edit(self, filing_id: int) -> Response | str:
-        filing = filings.own_filing(db.session, filing_id, desk.actor())
+        filing = drafts.own_filing(db.session, filing_id, desk.actor())
         if filing.matter not in LISTS:
             raise NotFound
         return self._answer(_asked(filing.matter, filing))
@@ -293,12 +294,12 @@ def _candidates(asked: Asked) -> tuple[list[Candidate], Sequence[Refusal]]:
         return [], ()
     actor, at, office = desk.actor(), desk.moment(), desk.office()
     if asked.matter is not TRANSFER:
-        found = filings.holdings(db.session, asked.matter, actor, reason_code=asked.reason, at=at, office=office)
+        found = drafts.holdings(db.session, asked.matter, actor, reason_code=asked.reason, at=at, office=office)
         return found, ()
     if asked.filing is not None or request.method == "GET":
         return [], ()
     try:
-        person = filings.find_for_transfer(db.session, *asked.searched, actor, at=at, office=office)
+        person = drafts.find_for_transfer(db.session, *asked.searched, actor, at=at, office=office)
     except HouseError as no:
         asked.ticked = []
         return [], no.refusals
@@ -482,19 +483,19 @@ def _stored(asked: Asked) -> Filing:
     actor, session, filing = desk.actor(), db.session, asked.filing
     if asked.matter is TRANSFER:
         if filing is not None:
-            return filings.amend_transfer(session, filing.id, *handler, actor)
-        return filings.draft_transfer(session, *asked.searched, asked.ticked, *handler, actor, **when)
+            return drafts.amend_transfer(session, filing.id, *handler, actor)
+        return drafts.draft_transfer(session, *asked.searched, asked.ticked, *handler, actor, **when)
     if asked.is_incoming:
         said = _said("in")
         if filing is not None:
-            return filings.amend_incoming(session, filing.id, said, *handler, actor)
+            return drafts.amend_incoming(session, filing.id, said, *handler, actor)
         if asked.incoming is None:
             raise Unmet.because(Refusal("nobody-chosen", _("Please choose a person and a category."), "person"))
-        return filings.draft_incoming(session, asked.incoming, said, *handler, actor, **when)
+        return drafts.draft_incoming(session, asked.incoming, said, *handler, actor, **when)
     more = {"reason_code": asked.reason, "details": {key: _said(str(key)) for key in asked.ticked}, **when}
     if filing is not None:
-        return filings.amend_claims(session, filing.id, asked.ticked, *handler, actor, **more)
-    return filings.draft_on_certificates(session, asked.matter, asked.ticked, *handler, actor, **more)
+        return drafts.amend_claims(session, filing.id, asked.ticked, *handler, actor, **more)
+    return drafts.draft_on_certificates(session, asked.matter, asked.ticked, *handler, actor, **more)
 
 
 def _said(key: str) -> dict[str, str]:

@@ -17,9 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
 
-from app import desk, filings
+from app import desk
 from app.accounts import registry
-from app.attachments import Owner, attach, current
+from app.applications import drafts
+from app.applications.attachments import Owner, attach, current
 from app.casework.claim import plain
 from app.casework.claimform import control
 from app.casework.claims import LISTS
@@ -75,7 +76,7 @@ class CorrectionView(BaseView):  # type: ignore[misc]
 
     @door(f"/{ROW}application_id>", "GET", "POST")
     def edit(self, application_id: int) -> Response | str:
-        application = filings.to_correct(db.session, application_id, desk.actor(), lock=request.method == "POST")
+        application = drafts.to_correct(db.session, application_id, desk.actor(), lock=request.method == "POST")
         if request.method == "GET":
             return self._form(application)
         try:
@@ -89,7 +90,7 @@ class CorrectionView(BaseView):  # type: ignore[misc]
             db.session.rollback()
             if isinstance(no, HouseError) and no.status != HouseError.status:
                 raise
-            again = filings.to_correct(db.session, application_id, desk.actor())
+            again = drafts.to_correct(db.session, application_id, desk.actor())
             return self._form(again, no.refusals if isinstance(no, HouseError) else (CLASH,))
         return redirect(_after(application_id, application.matter, submitted=submitted))
 
@@ -256,7 +257,7 @@ def _keep_person(application: Application, form: Any, items: set[str]) -> None:
 
 def _keep_details(application: Application, form: Any, _items: set[str]) -> None:
     said = {name.removeprefix("details-"): form[name].data or "" for name in form.data if name.startswith("details-")}
-    filings.correct_details(db.session(), application, said)
+    drafts.correct_details(db.session(), application, said)
 
 
 def _keep_scans(application: Application, form: Any, items: set[str]) -> None:

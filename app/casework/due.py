@@ -19,8 +19,10 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
-from app import desk, overview
+from app import desk
 from app.accounts.access import CASE_OFFICERS
+from app.applications import dashboard_counts
+from app.applications.dashboard_counts import Lot
 from app.casework import outcome
 from app.casework.queues import CaseList, here
 from app.casework.words import BATCH_VERBS, REASONS, VERBS
@@ -33,7 +35,6 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region
-from app.overview import Lot
 from app.screens import Link, stacked_columns
 from app.screens.datamodel import COUNT_CAP
 from app.screens.query import Box
@@ -43,7 +44,7 @@ from app.workflow import moves_open_to
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 AHEAD = 10  # working days in the picture
-STAGES = tuple(overview.QUEUES.values())
+STAGES = tuple(dashboard_counts.QUEUES.values())
 EXTENDED = "extended"
 
 COLUMNS = (
@@ -73,7 +74,7 @@ def is_so(code: str) -> ColumnElement[bool] | None:
     if code == EXTENDED:
         return Application.extended_to.is_not(None)
     urgency = next((one for one in Urgency if one.value == code), None)
-    return None if urgency is None else overview.is_due(urgency, *horizon())
+    return None if urgency is None else dashboard_counts.is_due(urgency, *horizon())
 
 
 class HasALimit(WithinReach):
@@ -107,7 +108,7 @@ class DueScreen(CaseList):
         self.boxes.append(Box("urgency", _("Urgency"), "select", is_so, options=answers))
 
     def first_tab(self) -> Term | None:
-        return next(iter(overview.queues_of(desk.actor(), desk.office()).values()), None)
+        return next(iter(dashboard_counts.queues_of(desk.actor(), desk.office()).values()), None)
 
     @door("/")
     def list(self) -> Response | str:
@@ -139,10 +140,10 @@ class DueScreen(CaseList):
 
     def chips(self) -> builtins.list[tuple[object, int, str, bool]]:
         """``(label, count, address, current)``: how urgent, within the stage that is shown."""
-        asked, lots = self.asked(), overview.lots(db.session, desk.actor())
+        asked, lots = self.asked(), dashboard_counts.lots(db.session, desk.actor())
         stage = self._chosen(asked)
         found = [lot for lot in lots if stage in ("all", lot.state.value)]
-        counts: dict[str, int] = {one.value: n for one, n in overview.tally(found, *horizon()).items()}
+        counts: dict[str, int] = {one.value: n for one, n in dashboard_counts.tally(found, *horizon()).items()}
         counts[EXTENDED] = sum(lot.count for lot in found if lot.extended)
         labels = {one.value: one.label for one in Urgency} | {EXTENDED: _("Limit extended")}
         now = asked.values.get("urgency", "")
@@ -156,7 +157,7 @@ class DueScreen(CaseList):
     def picture(self) -> object:
         """The stage that is shown, day by day."""
         stage = self._chosen(self.asked())
-        return ahead([lot for lot in overview.lots(db.session, desk.actor()) if stage in ("all", lot.state.value)])
+        return ahead([lot for lot in dashboard_counts.lots(db.session, desk.actor()) if stage in ("all", lot.state.value)])
 
     def head_links(self) -> builtins.list[Link]:
         url = url_for("DueScreen.export", **self.asked().args())
@@ -237,11 +238,11 @@ class DueBoardView(BaseView):  # type: ignore[misc]
 
     @door("/")
     def show(self) -> str:
-        lots = overview.lots(db.session, desk.actor())
+        lots = dashboard_counts.lots(db.session, desk.actor())
         return self.render_template(  # type: ignore[no-any-return]
             "casework/board.html",
             title=gettext("Deadlines at a glance"),
-            counts=overview.tally(lots, *horizon()),
+            counts=dashboard_counts.tally(lots, *horizon()),
             extended=sum(lot.count for lot in lots if lot.extended),
             picture=ahead(lots),
             holders=holders(lots),
@@ -261,7 +262,7 @@ def holders(lots: Iterable[Lot]) -> list[Holder]:
         Holder(
             state,
             names.get(region, region),
-            overview.tally(own, *edge),
+            dashboard_counts.tally(own, *edge),
             sum(lot.count for lot in own if lot.extended),
             url_for("DueScreen.list", state=state.value, region_code=region),
         )

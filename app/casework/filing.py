@@ -17,7 +17,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from app import desk, filings
+from app import desk
+from app.applications import drafts
+from app.applications.drafts import Candidate, Pick
 from app.casework import outcome
 from app.casework.outcome import Gap, Left, gaps_of, left_of
 from app.casework.queues import CaseList, here
@@ -34,7 +36,6 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
-from app.filings import Candidate, Pick
 from app.forms import HouseForm, Required, TextField
 from app.models import Application, Enterprise, Filing
 from app.screens import Link, SelInterface
@@ -95,7 +96,7 @@ class FilingList(CaseList):
 
     @door(f"/{ROW}application_id>/discard", "POST")
     def discard(self, application_id: int) -> Response:
-        filings.discard(db.session, [application_id], desk.actor())
+        drafts.discard(db.session, [application_id], desk.actor())
         db.session.commit()
         flash(gettext("Deleted."), "success")
         return redirect(safe_next(self.home()))
@@ -207,7 +208,7 @@ class FilingView(BaseView):  # type: ignore[misc]
 
     @door(f"/{ROW}filing_id>/edit", "GET", "POST")
     def edit(self, filing_id: int) -> Response | str:
-        filing = filings.own_filing(db.session, filing_id, desk.actor())
+        filing = drafts.own_filing(db.session, filing_id, desk.actor())
         if filing.matter is not MatterKind.NEW:  # every place that names a filing leads here first
             return redirect(url_for("ClaimView.edit", filing_id=filing_id, next=request.args.get("next")))
         if request.method == "GET" or request.form.get("then") == "tick":
@@ -235,7 +236,7 @@ class FilingView(BaseView):  # type: ignore[misc]
         for refusal in refusals:
             if refusal.field in form:
                 form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
-        candidates = filings.candidates(db.session, MatterKind.NEW, desk.actor(), at=desk.moment(), office=desk.office())
+        candidates = drafts.candidates(db.session, MatterKind.NEW, desk.actor(), at=desk.moment(), office=desk.office())
         lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
         page = self.render_template(
@@ -325,8 +326,8 @@ def _stored(filing: Filing | None) -> Filing:
     typed = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
     actor, at, office = desk.actor(), desk.moment(), desk.office()
     if filing is None:
-        return filings.draft(db.session, MatterKind.NEW, _picks(), *typed, actor, at=at, office=office)
-    return filings.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
+        return drafts.draft(db.session, MatterKind.NEW, _picks(), *typed, actor, at=at, office=office)
+    return drafts.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
 
 
 def in_hand(filing: Filing) -> list[int]:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from app import desk
 from app.accounts.access import CASE_OFFICERS
+from app.applications.originals_check import ORIGINALS, asks_for_originals, verify_originals
 from app.casework.checks import checks_of
 from app.casework.claim import claim_of
 from app.casework.marking import asked_marks, corrected_since, marking_of
@@ -48,7 +49,6 @@ from app.db.session import db
 from app.eligibility.corrections import ITEMS, remark_of
 from app.eligibility.facts import Facts, of_applications
 from app.models import Application, Step
-from app.originals import ORIGINALS, asks_for_originals, verify_originals
 from app.screens import due, shown
 from app.screens.bench import Standing
 from app.screens.furniture import route, safe_next

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app import desk
 from app.accounts.access import reach
-from app.attachments import PaperRemoved
+from app.applications.attachments import PaperRemoved
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
 from app.core.vocabulary import (
     Education,

@@ -29,6 +29,8 @@ from werkzeug.sansio.utils import host_is_trusted
 from app import create_app
 from app.accounts import role_assignment
 from app.accounts.passwords import least, weaknesses
+from app.applications.office_calendar import seed_calendar
+from app.applications.office_settings import office_of
 from app.cli.diary import add_diary
 from app.cli.disclosure import add_disclosure
 from app.cli.house import Command, ServerLog, alone, revision, settings_in_use, speak
@@ -65,14 +67,12 @@ from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.files.storage import Store
 from app.gateways import Clamd, gateway_of, scanner_of, seal_of
-from app.holidays import seed_calendar
 from app.login.password import find, normal
 from app.login.roles import sync_roles
 from app.login.security import set_password
 from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.outbox import sms
-from app.parameters import office_of
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
 from app.worker import Keeper, work

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app import create_app
 from app.accounts.business_licence.provider import LicencesAway
+from app.applications.office_settings import office_of
 from app.certificates.qr import (
     offline_check,
     payload,
@@ -23,7 +24,6 @@ from app.core.crypto.seal_provider import SealAway, Suite
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db.session import db
 from app.gateways import licences_of, seal_of
-from app.parameters import office_of
 
 
 def add_proofs(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import jobs, retention
+from app import jobs
+from app.applications import scan_retention
+from app.applications.office_settings import office_of
 from app.cli.house import Command, settings_in_use
 from app.core import clock
 from app.db.session import only_reading, unlock
 from app.files.storage import Store
-from app.parameters import office_of
 
 CAUSES = {"replaced": "replaced, and part of no application", "closed": "of applications refused or given up"}
 
@@ -30,7 +31,7 @@ def run(chosen: argparse.Namespace) -> None:
         with only_reading(), Session(engine) as session:
             office = office_of(session, settings.office)
             if chosen.dry_run:
-                for cause, (count, size) in retention.counted(session, clock.office_day(at), office).items():
+                for cause, (count, size) in scan_retention.counted(session, clock.office_day(at), office).items():
                     print(f"{count} scans, {size} bytes: {CAUSES[cause]}.")
                 return
         sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})

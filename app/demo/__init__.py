@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import attachments, exams, filings
+from app import exams
 from app.accounts import registry
 from app.accounts.access import Actor
+from app.applications import attachments, drafts
+from app.applications.office_settings import office_of
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.errors import HouseError
 from app.core.office import Office
@@ -60,7 +62,6 @@ from app.files.storage import Store
 from app.login.password import hashed
 from app.matters import papers_at_first
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
-from app.parameters import office_of
 from app.specimens import id_number, portrait, scan, with_check
 from app.workflow import carry_out, must_all_pass
 
@@ -257,7 +258,7 @@ class Stage:
     def _file(self, person: Person, category: Category, story: str) -> None:
         """One filing, and then the steps of its story, one every other day, the last one yesterday."""
         clerk = self._clerk_of(person)
-        filing = filings.draft(
+        filing = drafts.draft(
             self.session,
             MatterKind.NEW,
             [(person.id, category)],
@@ -323,12 +324,12 @@ class Stage:
         if claim.matter is MatterKind.TRANSFER:
             clerk = self._other(clerk)
             handler, mobile = self._handler_of(clerk)
-            filing = filings.draft_transfer(
+            filing = drafts.draft_transfer(
                 self.session, holder.name, holder.id_number, [certificate.id], handler, mobile, clerk, **told
             )
         else:
             details = {certificate.id: dict(claim.details)}
-            filing = filings.draft_on_certificates(
+            filing = drafts.draft_on_certificates(
                 self.session,
                 claim.matter,
                 [certificate.id],

@@ -14,8 +14,9 @@ from flask_babel import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app import attachments, desk, exams
+from app import desk, exams
 from app.accounts.access import reaches
+from app.applications import attachments
 from app.core.errors import HouseError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, PaperKind, SignupState

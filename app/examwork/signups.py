@@ -13,13 +13,13 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from app import desk, exams
+from app.applications.dashboard_counts import signups_not_submitted
 from app.core.vocabulary import SCORED, SignupState
 from app.db.session import db
 from app.examwork.outcome import carry
 from app.examwork.reach import notice_box
 from app.examwork.words import points
 from app.models import ExamSignup
-from app.overview import signups_not_submitted
 from app.screens import Link, Screen, SelInterface, shown
 from app.screens.reach import WithinReach, asked_ids
 from app.screens.screen import door

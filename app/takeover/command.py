@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
 
-from app import legacy
 from app.accounts.access import Actor
+from app.applications import legacy_import
 from app.core import clock
 from app.core.errors import HouseError
 from app.core.office import Office
@@ -42,26 +42,26 @@ class Sheet:
 def take_over(engine: Engine, store: Store, sheet: Sheet, office: Office) -> Iterator[str]:
     """Check, and take over unless it is a dry run; a line for each of the two. ``HouseError`` for what cannot be read."""
     data = _bytes_of(sheet.file)
-    means = legacy.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
+    means = legacy_import.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
     kind, at = LegacyKind(sheet.kind), clock.now()  # type: ignore[call-arg]
     with means.sessions.begin() as session:
         session.info.update(actor=BY.name, at=at)
-        course = legacy.receive(session, store, kind, data, sheet.file.name, BY, at=at, office=office)
-    legacy.check(means, course.id, at=at)
+        course = legacy_import.receive(session, store, kind, data, sheet.file.name, BY, at=at, office=office)
+    legacy_import.check(means, course.id, at=at)
     course = _as_it_stands(means, course.id)
     yield _told(course)
     if course.phase is LegacyPhase.CHECKED and not sheet.dry_run:
         with means.sessions.begin() as session:
-            legacy.confirm(session, course.id, course.sha256, BY, at=clock.now())
-        legacy.take_over(means, course.id, at=clock.now())
+            legacy_import.confirm(session, course.id, course.sha256, BY, at=clock.now())
+        legacy_import.take_over(means, course.id, at=clock.now())
         course = _as_it_stands(means, course.id)
         yield _told(course)
     if sheet.report:
         with means.sessions.begin() as session:
-            _write_privately(sheet.report, legacy.report_of(session, store, course.id, BY, at=clock.now()))
+            _write_privately(sheet.report, legacy_import.report_of(session, store, course.id, BY, at=clock.now()))
 
 
-def _as_it_stands(means: legacy.Means, import_id: int) -> LegacyImport:
+def _as_it_stands(means: legacy_import.Means, import_id: int) -> LegacyImport:
     with means.sessions() as session:
         course: LegacyImport = session.get_one(LegacyImport, import_id)
     if course.phase is LegacyPhase.UNREADABLE:

@@ -15,7 +15,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import desk, jobs, legacy
+from app import desk, jobs
+from app.applications import legacy_import
 from app.core.errors import HouseError, NotFound, Stale
 from app.core.vocabulary import (
     JobState,
@@ -43,7 +44,7 @@ RUNNING = (LegacyPhase.CHECKING, LegacyPhase.IMPORTING)
 
 
 class SheetForm(HouseForm):
-    sheet = UploadField(_("Sheet"), accept=(".xlsx",), limit_bytes=legacy.LARGEST, needed=True)
+    sheet = UploadField(_("Sheet"), accept=(".xlsx",), limit_bytes=legacy_import.LARGEST, needed=True)
 
 
 class LegacyView(BaseView):  # type: ignore[misc]
@@ -61,7 +62,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
     @door("/template/<code>.xlsx")
     def template(self, code: str) -> Response:
         kind = _kind(code)
-        return _file(legacy.template(kind), gettext("Template of %(records)s", records=kind))
+        return _file(legacy_import.template(kind), gettext("Template of %(records)s", records=kind))
 
     @door("/hand-in/<code>", "POST")
     def hand_in(self, code: str) -> Response:
@@ -70,7 +71,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
         kind, form = _kind(code), SheetForm()
         file = form.sheet.data if form.validate() else None
         if file is None:
-            return self._home(kind, form, 413 if (request.content_length or 0) > legacy.LARGEST else 422)
+            return self._home(kind, form, 413 if (request.content_length or 0) > legacy_import.LARGEST else 422)
         try:
             course = _received(kind, file.stream.read(), file.filename or "")
         except HouseError as no:
@@ -116,7 +117,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
     def report(self, import_id: int) -> Response:
         course, actor = _course(import_id), desk.actor()
         name = gettext("Results of %(records)s", records=course.kind)
-        data = legacy.report_of(db.session(), desk.store(), import_id, actor, at=desk.moment())
+        data = legacy_import.report_of(db.session(), desk.store(), import_id, actor, at=desk.moment())
         db.session.commit()
         return _file(data, f"{name}-{import_id}")
 
@@ -127,7 +128,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
         desk.strong()
         session, store, at = db.session(), desk.store(), desk.moment()
         try:
-            data, gone = legacy.fetch_passwords(session, store, import_id, desk.actor(), at=at)
+            data, gone = legacy_import.fetch_passwords(session, store, import_id, desk.actor(), at=at)
             session.commit()
         except Stale as no:
             _say(no)
@@ -146,8 +147,8 @@ class LegacyView(BaseView):  # type: ignore[misc]
             failed=form,
             past=db.session.scalars(past).all(),
             outcomes=list(LegacyOutcome),
-            limit=legacy.LARGEST // MEGABYTE,
-            most=legacy.MOST_ROWS,
+            limit=legacy_import.LARGEST // MEGABYTE,
+            most=legacy_import.MOST_ROWS,
         )
         return Response(page, status, mimetype="text/html")
 
@@ -157,7 +158,7 @@ class Passwords:
 
     def __init__(self, course: LegacyImport) -> None:
         done = course.kind is LegacyKind.ACCOUNTS and course.phase is LegacyPhase.DONE
-        self.needed = legacy.without_password(db.session(), course.id) if done else 0
+        self.needed = legacy_import.without_password(db.session(), course.id) if done else 0
         self.ready = course.passwords_object is not None
         self.job = _passwords_job(course) if done else None
         self.under_way = _passwords_under_way(course)
@@ -180,7 +181,7 @@ def _passwords_under_way(course: LegacyImport) -> bool:
 def _received(kind: LegacyKind, data: bytes, name: str) -> int:
     session, at = db.session(), desk.moment()
     office = desk.office()
-    course = legacy.receive(session, desk.store(), kind, data, name, desk.actor(), at=at, office=office)
+    course = legacy_import.receive(session, desk.store(), kind, data, name, desk.actor(), at=at, office=office)
     _ask("legacy_check", course.id)
     number = course.id
     session.commit()
@@ -194,16 +195,16 @@ def _ask(kind: str, import_id: int, **more: str) -> None:
 
 
 def _confirm(course: LegacyImport) -> None:
-    legacy.confirm(db.session(), course.id, request.form.get("digest", ""), desk.actor(), at=desk.moment())
+    legacy_import.confirm(db.session(), course.id, request.form.get("digest", ""), desk.actor(), at=desk.moment())
     _ask("legacy_import", course.id)
 
 
 def _discard(course: LegacyImport) -> None:
-    legacy.discard(db.session(), course.id, desk.actor(), at=desk.moment())
+    legacy_import.discard(db.session(), course.id, desk.actor(), at=desk.moment())
 
 
 def _make_passwords(course: LegacyImport) -> None:
-    if course.phase is not LegacyPhase.DONE or not legacy.without_password(db.session(), course.id):
+    if course.phase is not LegacyPhase.DONE or not legacy_import.without_password(db.session(), course.id):
         raise Stale
     if not _passwords_under_way(course):
         _ask("legacy_passwords", course.id, asked_at=desk.moment().isoformat())

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
+from app.applications.legacy_import.columns import short_and_long, variants
 from app.core.identifiers import (
     birth_date,
     fold,
@@ -21,7 +22,6 @@ from app.core.identifiers import (
 )
 from app.core.vocabulary import AccountSource, Registration
 from app.files.spreadsheets import Line
-from app.legacy.columns import short_and_long, variants
 from app.models import Enterprise, Person, Region
 
 

@@ -11,10 +11,15 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from app.applications.legacy_import.merge import (
+    ADDED,
+    Deed,
+    Ledger,
+    Verdict,
+)
+from app.applications.legacy_import.parties import Refused
 from app.core.vocabulary import LegacyKind, PassSource
 from app.files.spreadsheets import Line
-from app.legacy.ledger import ADDED, Deed, Ledger, Verdict
-from app.legacy.parties import Refused
 from app.models import ExamPass, Person
 
 

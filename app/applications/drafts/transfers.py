@@ -13,6 +13,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.access import Actor
+from app.applications.drafts.candidates import Candidate, judged
+from app.applications.drafts.common import (
+    add_applications,
+    already_open,
+    filer,
+    handler,
+    open_filing,
+    own_filing,
+)
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -36,8 +45,6 @@ from app.core.vocabulary import (
     State,
 )
 from app.eligibility.facts import Facts, of_certificates
-from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing
-from app.filings.standing import Candidate, judged
 from app.models import Application, Certificate, Filing, Person
 
 

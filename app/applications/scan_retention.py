@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from app import legacy
+from app.applications import legacy_import
 from app.core.clock import OFFICE_ZONE, add_months
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -99,7 +99,7 @@ def named(session: Session, among: Collection[str] | None = None) -> set[str]:
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:
         asked = [one.where(column.in_(among)) for one, column in zip(asked, columns, strict=True)]
-    found = {str(digest) for one in asked for digest in session.scalars(one)} | legacy.objects(session)
+    found = {str(digest) for one in asked for digest in session.scalars(one)} | legacy_import.objects(session)
     return found if among is None else found & set(among)
 
 

@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, upd
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.applications.legacy_import.run import Means
 from app.core.errors import Stale
 from app.core.vocabulary import Deed, LegacyKind, Role
 from app.db import audit
 from app.db.session import only_reading
 from app.files.spreadsheets import Column, write
 from app.files.storage import Store
-from app.legacy.errand import Means
 from app.models import Account, Enterprise, LegacyImport, LegacyRecord
 
 COLUMNS = (

@@ -10,6 +10,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.applications.drafts.candidates import Candidate, judged, order
+from app.applications.drafts.common import (
+    add_applications,
+    already_open,
+    filer,
+    handler,
+    open_filing,
+    own_filing,
+    take_away,
+)
 from app.core.clock import office_day
 from app.core.errors import NotFound, Unmet
 from app.core.office import Office
@@ -23,8 +33,6 @@ from app.core.vocabulary import (
 )
 from app.eligibility.facts import Facts, of_candidates
 from app.eligibility.matter_fields import read_particulars
-from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
-from app.filings.standing import Candidate, judged, order
 from app.matters import MATTERS
 from app.models import ExamPass, Filing, Person
 

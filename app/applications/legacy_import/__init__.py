@@ -4,10 +4,19 @@ Law: lenient about numbers and dates, strict about who somebody is. A row that i
 name; what changed here since is never overwritten. The same sheet twice, or half, or two at once, makes nothing double.
 """
 
-from app.legacy.columns import COLUMNS, template
-from app.legacy.errand import Means, check, take_over
-from app.legacy.firstwords import fetch_passwords, make_passwords, without_password
-from app.legacy.imports import LARGEST, MOST_ROWS, confirm, discard, expire, objects, receive, report_of
+from app.applications.legacy_import.batches import (
+    LARGEST,
+    MOST_ROWS,
+    confirm,
+    discard,
+    expire,
+    objects,
+    receive,
+    report_of,
+)
+from app.applications.legacy_import.columns import COLUMNS, template
+from app.applications.legacy_import.first_passwords import fetch_passwords, make_passwords, without_password
+from app.applications.legacy_import.run import Means, check, take_over
 
 __all__ = [
     "COLUMNS",

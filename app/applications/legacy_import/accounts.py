@@ -12,13 +12,19 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.applications.legacy_import.merge import (
+    ADDED,
+    Deed,
+    Ledger,
+    Plain,
+    Verdict,
+)
+from app.applications.legacy_import.parties import Firm, Refused
 from app.core.identifiers import fold_user_name
 from app.core.vocabulary import AccountSource, LegacyKind, Role
 from app.core.vocabulary import Deed as DiaryDeed
 from app.db import audit
 from app.files.spreadsheets import Line
-from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict
-from app.legacy.parties import Firm, Refused
 from app.models import Account, Enterprise
 
 # column of the sheet -> of ``Firm``, and of the table

@@ -12,6 +12,16 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.applications.legacy_import.columns import category_in, title_of
+from app.applications.legacy_import.merge import (
+    ADDED,
+    Deed,
+    Ledger,
+    Plain,
+    Verdict,
+    plain,
+)
+from app.applications.legacy_import.parties import Refused
 from app.core.vocabulary import (
     Category,
     CertificateDeed,
@@ -19,9 +29,6 @@ from app.core.vocabulary import (
     LegacyKind,
 )
 from app.files.spreadsheets import Line
-from app.legacy.columns import category_in, title_of
-from app.legacy.ledger import ADDED, Deed, Ledger, Plain, Verdict, plain
-from app.legacy.parties import Refused
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 
 _DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.applications.office_settings import calendar_of
 from app.core.errors import (
     NotFound,
     Refusal,
@@ -28,7 +29,6 @@ from app.files.spreadsheets import (
     write,
 )
 from app.models import Application, CalendarDay
-from app.parameters import calendar_of
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 LONGEST_NAME = 40

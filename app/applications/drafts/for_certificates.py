@@ -11,6 +11,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.applications.drafts.candidates import Candidate, judged, order
+from app.applications.drafts.common import (
+    add_applications,
+    already_open,
+    filer,
+    handler,
+    open_filing,
+    own_filing,
+    take_away,
+)
+from app.applications.drafts.for_people import INCOMING
 from app.core.clock import office_day
 from app.core.errors import (
     HouseError,
@@ -30,9 +41,6 @@ from app.core.vocabulary import (
 )
 from app.eligibility.facts import Facts, of_certificates
 from app.eligibility.matter_fields import read_particulars
-from app.filings.folder import add_applications, already_open, filer, handler, open_filing, own_filing, take_away
-from app.filings.people import INCOMING
-from app.filings.standing import Candidate, judged, order
 from app.models import Application, Certificate, Filing
 
 OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)

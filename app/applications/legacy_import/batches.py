@@ -15,6 +15,11 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.applications.legacy_import.accounts import Accounts
+from app.applications.legacy_import.certificates import Certificates
+from app.applications.legacy_import.columns import COLUMNS
+from app.applications.legacy_import.exam_passes import Passes
+from app.applications.legacy_import.merge import Ledger
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -36,11 +41,6 @@ from app.files.spreadsheets import (
     write,
 )
 from app.files.storage import Store
-from app.legacy.accounts import Accounts
-from app.legacy.certificates import Certificates
-from app.legacy.columns import COLUMNS
-from app.legacy.ledger import Ledger
-from app.legacy.passes import Passes
 from app.models import LegacyChunk, LegacyImport
 
 MIB = 1024 * 1024

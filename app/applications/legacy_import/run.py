@@ -13,6 +13,14 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.applications.legacy_import.batches import (
+    Outcomes,
+    Sheet,
+    Told,
+    opened,
+    report,
+)
+from app.applications.legacy_import.merge import Deed, Ledger, Verdict
 from app.core.clock import office_day
 from app.core.errors import NotFound
 from app.core.vocabulary import Deed as DiaryDeed
@@ -21,8 +29,6 @@ from app.db import audit, sequences
 from app.db.session import only_reading
 from app.files.spreadsheets import Line, SheetRefused
 from app.files.storage import Store
-from app.legacy.imports import Outcomes, Sheet, Told, opened, report
-from app.legacy.ledger import Deed, Ledger, Verdict
 from app.models import LegacyChunk, LegacyImport, Region
 
 CHUNK = 500  # rows to a transaction

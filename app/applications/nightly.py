@@ -15,6 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, region_prefix
+from app.applications.dashboard_counts import QUEUES, queues_of
+from app.applications.office_calendar import reckon
 from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -25,7 +27,6 @@ from app.core.vocabulary import (
     OccasionKind,
     State,
 )
-from app.holidays import reckon
 from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Occasion, Person
 from app.outbox import sms
 from app.outbox.sms_texts import (
@@ -38,7 +39,6 @@ from app.outbox.sms_texts import (
     reminder,
     some,
 )
-from app.overview import QUEUES, queues_of
 
 HOUSE = _("By the system itself")  # who did it, in a certificate's history
 MORNING = time(8, 30)  # nobody's telephone rings at night

@@ -14,11 +14,16 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from app.applications.legacy_import.columns import title_of
+from app.applications.legacy_import.parties import (
+    Firm,
+    Human,
+    Parties,
+    Refused,
+)
 from app.core.identifiers import fold
 from app.core.vocabulary import LegacyKind, LegacyOutcome
 from app.files.spreadsheets import Line
-from app.legacy.columns import title_of
-from app.legacy.parties import Firm, Human, Parties, Refused
 from app.models import LegacyRecord
 
 Plain = dict[str, Any]  # column key -> a value as JSON holds it

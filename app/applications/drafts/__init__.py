@@ -1,0 +1,27 @@
+"""Filings: an enterprise puts applications together, changes them and takes them away, until they are submitted.
+
+Law: this room makes and unmakes drafts; every step after that is ``workflow``'s. ``people`` files for people and what they
+passed, ``holdings`` for certificates that one holds, ``transfers`` for certificates that another enterprise holds;
+``correcting`` opens what was marked.
+"""
+
+from app.applications.drafts.candidates import Candidate as Candidate
+from app.applications.drafts.common import discard as discard
+from app.applications.drafts.common import own_filing as own_filing
+from app.applications.drafts.correct import correct_details as correct_details
+from app.applications.drafts.correct import to_correct as to_correct
+from app.applications.drafts.for_certificates import amend_claims as amend_claims
+from app.applications.drafts.for_certificates import draft_on_certificates as draft_on_certificates
+from app.applications.drafts.for_certificates import holdings as holdings
+from app.applications.drafts.for_people import Pick as Pick
+from app.applications.drafts.for_people import amend as amend
+from app.applications.drafts.for_people import amend_incoming as amend_incoming
+from app.applications.drafts.for_people import candidates as candidates
+from app.applications.drafts.for_people import draft as draft
+from app.applications.drafts.for_people import draft_incoming as draft_incoming
+from app.applications.drafts.transfers import Found as Found
+from app.applications.drafts.transfers import Transferable as Transferable
+from app.applications.drafts.transfers import amend_transfer as amend_transfer
+from app.applications.drafts.transfers import draft_transfer as draft_transfer
+from app.applications.drafts.transfers import find_for_transfer as find_for_transfer
+from app.applications.drafts.transfers import releases as releases
