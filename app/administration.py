@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import desk, jobs
+from app import desk
 from app.accounts import registration as account_registration
 from app.accounts import role_assignment
 from app.accounts.role_assignment import roles_of
@@ -48,6 +48,7 @@ from app.screens import Link, Screen, SelInterface, safe_next
 from app.screens.furniture import told_here
 from app.screens.reach import ROW, asked_reason
 from app.screens.screen import door
+from app.worker import handlers, runner
 
 
 class AccountForm(HouseForm):
@@ -347,8 +348,8 @@ class JobScreen(Screen):
 
     def cell(self, column: str, item: Job) -> object | None:
         if column == "result":
-            return "、".join(f"{jobs.RESULTS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
-        return jobs.NAMES.get(item.kind) if column == "kind" else None
+            return "、".join(f"{handlers.RESULTS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
+        return handlers.NAMES.get(item.kind) if column == "kind" else None
 
     def row_links(self, item: Job) -> list[Link]:
         if item.state is not JobState.DEAD:
@@ -357,7 +358,7 @@ class JobScreen(Screen):
 
     @door(f"/again/{ROW}pk>", "POST")
     def again(self, pk: int) -> Response:
-        jobs.again(db.session(), pk, desk.actor(), at=desk.moment(), address=desk.address())
+        runner.again(db.session(), pk, desk.actor(), at=desk.moment(), address=desk.address())
         db.session.commit()
         flash(gettext("The job will be tried again."), "success")
         return redirect(safe_next(url_for("JobScreen.list")))

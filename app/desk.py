@@ -13,7 +13,6 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app import gateways
 from app.accounts import sessions
 from app.accounts.access import NOBODY, Actor
 from app.accounts.business_licence.provider import LicenceProvider
@@ -28,6 +27,7 @@ from app.db import audit
 from app.db.session import db, only_reading, reading
 from app.files.storage import Store
 from app.models import Account
+from app.worker import providers
 
 
 def settings() -> Settings:
@@ -56,7 +56,7 @@ def office_then(at: datetime) -> Office:
 
 
 def store() -> Store:
-    return Store(settings().blobs, gateways.scanner_of(settings()))
+    return Store(settings().blobs, providers.scanner_of(settings()))
 
 
 def handed_in(file: FileStorage) -> bytes:
@@ -70,7 +70,7 @@ def seal() -> SealProvider:
     """Whoever keeps the seal; one for the whole process, as it remembers when it was not answered."""
     kept = current_app.extensions
     if "anguan.seal" not in kept:
-        kept["anguan.seal"] = gateways.seal_of(settings())
+        kept["anguan.seal"] = providers.seal_of(settings())
     return cast(SealProvider, kept["anguan.seal"])
 
 
@@ -78,7 +78,7 @@ def licences() -> LicenceProvider | None:
     """The platform of business licences, if that way in is open; one for the whole process, as for the seal."""
     kept = current_app.extensions
     if "anguan.licences" not in kept:
-        kept["anguan.licences"] = gateways.licences_of(settings())
+        kept["anguan.licences"] = providers.licences_of(settings())
     return cast("LicenceProvider | None", kept["anguan.licences"])
 
 

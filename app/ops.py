@@ -11,9 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from app import desk, jobs
+from app import desk
 from app.db import migrate
 from app.db.session import db
+from app.outbox import jobs
 
 ops = Blueprint("ops", __name__)
 

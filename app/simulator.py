@@ -18,11 +18,11 @@ from sqlalchemy import select
 from app import desk
 from app.core.vocabulary import MessageState, Role
 from app.db.session import db
-from app.gateways import MESSAGES
 from app.login import codes, presession
 from app.models import Message
 from app.screens.datamodel import as_id
 from app.screens.screen import door
+from app.worker.providers import MESSAGES
 
 NEWEST = 300  # messages looked through
 

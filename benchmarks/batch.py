@@ -26,9 +26,10 @@ from app.core.vocabulary import Action, PaperKind, Role
 from app.db.session import keyring
 from app.files import spreadsheets
 from app.files.storage import Store
-from app.jobs import HANDLERS, Tools, run_due
 from app.models import Certificate, CertificateVersion, Model, Paper, Person
 from app.specimens import portrait
+from app.worker.handlers import HANDLERS
+from app.worker.runner import Tools, run_due
 from app.workflow import carry_out as move
 from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, open_code_keys, timed
 

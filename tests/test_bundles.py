@@ -19,8 +19,9 @@ from app.core.errors import NotFound, Unmet
 from app.core.office import Office
 from app.core.vocabulary import Deed, Role
 from app.files.storage import Store
-from app.jobs import HANDLERS, Tools, run_due
 from app.models import Account, Certificate, CertificateVersion, Entry
+from app.worker.handlers import HANDLERS
+from app.worker.runner import Tools, run_due
 from tests import make
 from tests.count import queries
 from tests.printed import printed

@@ -37,8 +37,8 @@ from app.core.vocabulary import (
     LicenceStep,
     TicketState,
 )
-from app.gateways import RemoteLicences, licences_of
 from app.models import Challenge
+from app.worker.providers import RemoteLicences, licences_of
 from tests import make
 from tests.licences import KEY, TRUST, claims, platform, signed
 

@@ -20,10 +20,10 @@ from app.core.vocabulary import (
     Registration,
     Role,
 )
-from app.gateways import RemoteLicences
 from app.login.roles import sync_roles
 from app.models import Account, Challenge, Enterprise, Entry
 from app.phone import wallet
+from app.worker.providers import RemoteLicences
 from tests import make
 from tests.conftest import KEYS
 from tests.licences import TRUST

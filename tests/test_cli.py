@@ -32,8 +32,8 @@ from app.core.vocabulary import Deed, Role
 from app.db import audit, migrate
 from app.files.spreadsheets import Column, write
 from app.files.storage import Store
-from app.gateways import seal_of
 from app.models import Region
+from app.worker.providers import seal_of
 from tests.meddling import meddling
 from tests.test_certificate_document import FACE
 

@@ -23,8 +23,15 @@ from app.core.settings import (
     read_settings,
 )
 from app.files.storage import ScannerAway
-from app.gateways import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
 from app.outbox.sms import ConsoleGateway, FileGateway
+from app.worker.providers import (
+    Clamd,
+    HttpGateway,
+    RemoteSeal,
+    gateway_of,
+    scanner_of,
+    seal_of,
+)
 from tests import make
 from tests.carrier import carrier
 from tests.clamd import EICAR, clamd

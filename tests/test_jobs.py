@@ -12,7 +12,6 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import jobs
 from app.accounts import rate_limit, sessions
 from app.accounts.pki import bindings, trust, verify
 from app.applications import legacy_import
@@ -34,7 +33,6 @@ from app.core.vocabulary import (
 from app.db.audit import checkpoints
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.jobs import KEPT, LEASE, TRIES, LeaseLost, Tools, again, bury_lost, claim, due, enqueue, run_due, run_one, tick
 from app.models import (
     Account,
     Bucket,
@@ -50,8 +48,27 @@ from app.models import (
     Visit,
     Worker,
 )
+from app.outbox import jobs
+from app.outbox.jobs import (
+    KEPT,
+    LEASE,
+    TRIES,
+    LeaseLost,
+    bury_lost,
+    claim,
+    due,
+    enqueue,
+)
 from app.outbox.sms import owe
 from app.outbox.sms_texts import Owed
+from app.worker import handlers, runner, schedule
+from app.worker.runner import (
+    Tools,
+    again,
+    run_due,
+    run_one,
+)
+from app.worker.schedule import tick
 from tests import make
 from tests.certs import issued
 from tests.meddling import meddling
@@ -440,7 +457,7 @@ def twice(session: Session, tools: Tools, kind: str, payload=None) -> Iterator[N
     """The handler is run, and its worker dies before the mark; so it is run again. Yields after each."""
     enqueue(session, kind, "k", payload or {}, at=tools.now())
     session.commit()
-    handler = jobs.HANDLERS[kind]
+    handler = handlers.HANDLERS[kind]
 
     def dies_after_the_work(run) -> None:
         handler(run)
@@ -450,7 +467,7 @@ def twice(session: Session, tools: Tools, kind: str, payload=None) -> Iterator[N
         run_due(tools, {kind: dies_after_the_work}, most=1)
     yield
     tools.now.at += LEASE
-    assert run_due(tools, jobs.HANDLERS, most=1) == [JobState.DONE]
+    assert run_due(tools, handlers.HANDLERS, most=1) == [JobState.DONE]
     yield
 
 
@@ -519,15 +536,15 @@ def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, to
     both = replace(busy, lists={"b": away, "c": lambda: b"junk", "a": lambda: root.crl(key.serial, 7, number=2)})
     enqueue(session, "revocations", "again", {}, at=tools.now())
     session.commit()
-    assert run_due(both, jobs.HANDLERS, most=1) == [JobState.READY]  # tried again for the lists that were away
+    assert run_due(both, handlers.HANDLERS, most=1) == [JobState.READY]  # tried again for the lists that were away
     (listed,) = trust.trusted(tmp_path, required=True).lists.values()
     assert listed.get_revoked_certificate_by_serial_number(7)
 
 
 def test_every_handler_is_run_twice_here():
     ours = {name.removeprefix("test_run_twice_").split("__")[0] for name in globals() if name.startswith("test_run_twice_")}
-    assert ours == set(jobs.HANDLERS) == set(jobs.NAMES)
-    assert set(jobs.ROUNDS) <= set(jobs.HANDLERS)
+    assert ours == set(handlers.HANDLERS) == set(handlers.NAMES)
+    assert set(schedule.ROUNDS) <= set(handlers.HANDLERS)
 
 
 def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, tools, clock, tmp_path):
@@ -536,17 +553,17 @@ def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, t
     render_jobs.have_drawn(session, [version_id], at=clock())
     session.commit()
     for _n in range(TRIES):
-        run_due(away, jobs.HANDLERS, most=9)
+        run_due(away, handlers.HANDLERS, most=9)
         clock.at += HOUR
     assert render_jobs.unsealed(session) == [version_id]
-    assert "seal" in jobs.called_for(session, at=clock())
+    assert "seal" in schedule.called_for(session, at=clock())
     session.rollback()
-    jobs.seal_late(jobs.Run(jobs.Claim(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
+    handlers.seal_late(runner.Run(jobs.Claim(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
     assert not due(session, at=clock(), most=9)
     session.rollback()
     there = replace(tools, seal=embedded(tmp_path / "seal"))
     for _time in twice(session, there, "seal"):
-        run_due(there, {render_jobs.KIND: jobs.HANDLERS[render_jobs.KIND]}, most=9)
+        run_due(there, {render_jobs.KIND: handlers.HANDLERS[render_jobs.KIND]}, most=9)
     assert not render_jobs.unsealed(session)
     assert tools.store.has(session.get_one(CertificateVersion, version_id).digest)
 
@@ -653,7 +670,7 @@ def test_run_twice_diary__tells_the_same_of_the_same_chain(session, tools, house
         connection.execute(text("UPDATE entry SET actor = 'x' WHERE id = 2"))
     enqueue(session, "diary", "again", {}, at=make.NOON)
     session.commit()
-    run_due(tools, jobs.HANDLERS, most=1)
+    run_due(tools, handlers.HANDLERS, most=1)
     assert session.scalars(select(Job).where(Job.key == "again")).one().result == {"lines": 1, "broken": 1}
     found = session.scalars(select(Inspection).order_by(Inspection.id.desc())).first()
     assert (found.fault, found.seq, found.entry_id) == (Fault.CHANGED, 2, 2)
@@ -665,20 +682,20 @@ def test_finished_jobs_are_forgotten_and_dead_ones_are_not(session, tools, ask, 
     session.add(Worker(name="gone", seen_at=make.NOON))
     clock.at += KEPT + MINUTE
     ask("sweep", kind="sweep")
-    run_due(tools, jobs.HANDLERS, most=1)
+    run_due(tools, handlers.HANDLERS, most=1)
     session.rollback()
     assert set(session.scalars(select(Job.key))) == {"k", "sweep"}
     assert session.scalar(select(func.count(Worker.name))) == 0
 
 
 def test_a_store_beside_the_wrong_database_is_not_swept_away(session, tools, glance):
-    for n in range(jobs.DISTRUST + 1):
+    for n in range(handlers.DISTRUST + 1):
         os.utime(tools.store.path(tools.store.put(b"%d" % n)), (0, 0))
     enqueue(session, "sweep", "k", {}, at=make.NOON)
     session.commit()
-    assert run_due(tools, jobs.HANDLERS, most=1) == [JobState.READY]
+    assert run_due(tools, handlers.HANDLERS, most=1) == [JobState.READY]
     assert "101 objects without a row" in glance().fault
-    assert len(list(tools.store.orphans(set(), make.NOON))) == jobs.DISTRUST + 1
+    assert len(list(tools.store.orphans(set(), make.NOON))) == handlers.DISTRUST + 1
 
 
 def test_a_silent_gateway_holds_nobody_up(session, tools, pigeon):
@@ -686,8 +703,8 @@ def test_a_silent_gateway_holds_nobody_up(session, tools, pigeon):
     owe(session, [Owed("13812345678", f"第{n}条") for n in range(50)], at=make.NOON)
     enqueue(session, "messages", "k", {}, at=make.NOON)
     session.commit()
-    run_due(tools, jobs.HANDLERS, most=1)
-    assert 10**6 - pigeon.fails == jobs.ROUND
+    run_due(tools, handlers.HANDLERS, most=1)
+    assert 10**6 - pigeon.fails == handlers.ROUND
 
 
 # --- who is at work ---------------------------------------------------------------------------------

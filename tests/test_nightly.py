@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app import jobs
 from app.applications import nightly
 from app.applications.nightly import (
     NIGHTLY,
@@ -28,9 +27,12 @@ from app.core.vocabulary import (
     State,
 )
 from app.files.storage import Store
-from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.models import CertificateEvent, Job, Message, Occasion
+from app.outbox.jobs import enqueue
 from app.outbox.sms import ConsoleGateway
+from app.worker import handlers, schedule
+from app.worker.handlers import HANDLERS
+from app.worker.runner import Tools, run_due
 from tests import make
 from tests.count import queries
 
@@ -286,14 +288,14 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
     def killed(*_args, **_more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "NIGHTLY", (*NIGHTLY[:3], killed))
+    monkeypatch.setattr(handlers, "NIGHTLY", (*NIGHTLY[:3], killed))
     enqueue(session, "nightly", "nightly:2026-03-02", {}, at=NIGHT)
     session.commit()
     with pytest.raises(KeyboardInterrupt):
         run_due(tools, HANDLERS, most=1)
     assert look(session).state is JobState.RUNNING  # its lease runs out, and another worker takes it
     session.rollback()
-    monkeypatch.setattr(jobs, "NIGHTLY", NIGHTLY)
+    monkeypatch.setattr(handlers, "NIGHTLY", NIGHTLY)
     later = Tools(tools.engine, tools.gateway, tools.store, lambda: NIGHT + timedelta(minutes=9), chance=lambda: 0.0)
     assert run_due(later, HANDLERS, most=1) == [JobState.DONE]
     assert len(texts(session)) == 1
@@ -304,7 +306,7 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
 def test_the_night_comes_round_once_and_says_what_came_of_it(session, hold, tools):
     hold(20)
     for minute in (0, 1, 2):
-        jobs.tick(session, at=NIGHT + timedelta(minutes=minute))
+        schedule.tick(session, at=NIGHT + timedelta(minutes=minute))
     session.commit()
     keys = session.scalars(select(Job.key).where(Job.kind == "nightly")).all()
     assert keys == ["nightly:2026-03-02"]

@@ -12,8 +12,9 @@ from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import Role, State
 from app.files.storage import Store
-from app.jobs import HANDLERS, Tools, run_due
 from app.models import Account, CertificateVersion, Job, Paper
+from app.worker.handlers import HANDLERS
+from app.worker.runner import Tools, run_due
 from tests import make
 from tests.count import queries
 from tests.hostile_files import jpeg

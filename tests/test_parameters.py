@@ -30,8 +30,9 @@ from app.core.errors import (
 from app.core.office import ADJUSTABLE, Office
 from app.core.vocabulary import Level, Role, Term
 from app.files.storage import Store
-from app.jobs import Claim, Run, Tools
 from app.models import CalendarDay, Entry, Parameter
+from app.outbox.jobs import Claim
+from app.worker.runner import Run, Tools
 from tests import make
 from tests.count import queries
 from tests.test_docs import chinese

@@ -36,9 +36,9 @@ from app.core.vocabulary import (
     State,
 )
 from app.files.spreadsheets import write
-from app.gateways import gateway_of
 from app.models import Bucket, ExamSignup, Message, Paper, Person
 from app.outbox.sms import deliver
+from app.worker.providers import gateway_of
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg

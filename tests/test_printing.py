@@ -28,8 +28,9 @@ from app.core.vocabulary import (
     State,
 )
 from app.files.storage import Store
-from app.jobs import HANDLERS, Tools, run_due
 from app.models import CertificateVersion, Job, Paper
+from app.worker.handlers import HANDLERS
+from app.worker.runner import Tools, run_due
 from app.workflow import carry_out
 from tests import make
 from tests.count import queries

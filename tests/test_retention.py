@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import sessionmaker
 
-from app import jobs
 from app.applications import attachments, scan_retention
 from app.applications.attachments import PaperRemoved, bytes_of
 from app.cli import main
@@ -24,6 +23,8 @@ from app.core.vocabulary import (
 )
 from app.files.storage import Store
 from app.models import Application, Entry, Paper, Qualification
+from app.outbox import jobs
+from app.worker import handlers, runner
 from tests import make
 from tests.test_attachments import picture
 
@@ -70,7 +71,7 @@ def night(house, session, store):
 
     def run(at, office=OFFICE):
         session.rollback()
-        count = jobs.remove_due_scans(sessionmaker(house.engine), store, office, at=at)
+        count = handlers.remove_due_scans(sessionmaker(house.engine), store, office, at=at)
         session.expire_all()
         return count
 
@@ -207,7 +208,7 @@ def test_twice_is_harmless_and_a_night_broken_off_goes_on(house, session, scan, 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        jobs.remove_due_scans(sessionmaker(house.engine), store, OFFICE, at=DUE, told=dies)
+        handlers.remove_due_scans(sessionmaker(house.engine), store, OFFICE, at=DUE, told=dies)
     session.expire_all()
     assert [store.has(paper.digest) for paper in papers] == [False, False, True, True, True]
     assert [night(DUE), night(DUE)] == [3, 0]
@@ -222,7 +223,7 @@ def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(house, session,
     assert store.has(gone.digest)
     jobs.enqueue(session, "sweep", "k", {}, at=DUE)
     session.commit()
-    jobs.run_due(jobs.Tools(house.engine, None, store, lambda: DUE), jobs.HANDLERS, most=1)
+    runner.run_due(runner.Tools(house.engine, None, store, lambda: DUE), handlers.HANDLERS, most=1)
     assert not store.has(gone.digest)
 
 
@@ -240,7 +241,7 @@ def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(house, sessi
     done = Event()
 
     def work():
-        jobs.remove_due_scans(sessionmaker(house.engine), store, OFFICE, at=DUE)
+        handlers.remove_due_scans(sessionmaker(house.engine), store, OFFICE, at=DUE)
         done.set()
 
     with sessionmaker(house.engine).begin() as clerk:

@@ -25,7 +25,6 @@ from app.core.vocabulary import (
     Way,
 )
 from app.files import captcha_image
-from app.gateways import gateway_of
 from app.login import picture
 from app.login.admit import NotAdmitted, Proof, admit
 from app.login.roles import ANONYMOUS
@@ -39,6 +38,7 @@ from app.models import (
 )
 from app.outbox.sms import deliver
 from app.outbox.sms_texts import CODE_MARK
+from app.worker.providers import gateway_of
 from tests.count import queries
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.make import NOON

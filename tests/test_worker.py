@@ -20,7 +20,6 @@ from huey import PostgresHuey
 from sqlalchemy import create_engine, func, select, update
 from sqlalchemy.orm import Session
 
-from app import worker
 from app.certificates.pdf import render_jobs
 from app.core import clock
 from app.core.crypto.demo_ca import EmbeddedSeal
@@ -28,12 +27,15 @@ from app.core.settings import BadSetting
 from app.core.vocabulary import JobState, MessageState
 from app.db import migrate
 from app.files.storage import Store
-from app.gateways import HttpGateway
-from app.jobs import HANDLERS, Tools, enqueue, run_due
 from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.outbox.jobs import enqueue
 from app.outbox.sms import ConsoleGateway, owe
 from app.outbox.sms_texts import CODE_MARK, Owed
-from app.worker import HANDS, Foreman, queue
+from app.worker import process as worker_process
+from app.worker.handlers import HANDLERS
+from app.worker.process import HANDS, Foreman, queue
+from app.worker.providers import HttpGateway
+from app.worker.runner import Tools, run_due
 from tests.carrier import carrier
 from tests.conftest import KEYS, keep_code_keys
 from tests.printed import printed
@@ -382,7 +384,7 @@ def make_process_id() -> int:
 
 
 def test_a_keeper_waits_before_it_starts_anew_what_ends_at_once():
-    keeper = worker.Keeper(["true"])
+    keeper = worker_process.Keeper(["true"])
     keeper.keep()
     first = keeper._process
     first.wait()

@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import desk, jobs
+from app import desk
 from app.certificates.pdf.render_jobs import (
     Progress,
     progress_of,
@@ -26,6 +26,7 @@ from app.certificates.pdf.seal_and_store import ofd_of, paper_of
 from app.core.errors import HouseError
 from app.db.session import db
 from app.models import CertificateVersion
+from app.outbox import jobs
 from app.screens import safe_next
 from app.screens.datamodel import as_id
 from app.screens.furniture import may_open

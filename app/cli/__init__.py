@@ -66,7 +66,6 @@ from app.db.session import db
 from app.demo import fill
 from app.demo.cast import ACCOUNTS
 from app.files.storage import Store
-from app.gateways import Clamd, gateway_of, scanner_of, seal_of
 from app.login.password import find, normal
 from app.login.roles import sync_roles
 from app.login.security import set_password
@@ -75,7 +74,13 @@ from app.models import Account, Enterprise, Region
 from app.outbox import sms
 from app.takeover.command import Sheet, take_over
 from app.threshold import fit_to_serve
-from app.worker import Keeper, work
+from app.worker.process import Keeper, work
+from app.worker.providers import (
+    Clamd,
+    gateway_of,
+    scanner_of,
+    seal_of,
+)
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
 SOON = timedelta(days=180)  # a seal that runs out within so long is worth a word

@@ -23,7 +23,7 @@ from app.core.crypto import verify_signature as verdicts
 from app.core.crypto.seal_provider import SealAway, Suite
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db.session import db
-from app.gateways import licences_of, seal_of
+from app.worker.providers import licences_of, seal_of
 
 
 def add_proofs(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import jobs
 from app.applications import scan_retention
 from app.applications.office_settings import office_of
 from app.cli.house import Command, settings_in_use
 from app.core import clock
 from app.db.session import only_reading, unlock
 from app.files.storage import Store
+from app.worker import handlers
 
 CAUSES = {"replaced": "replaced, and part of no application", "closed": "of applications refused or given up"}
 
@@ -35,7 +35,7 @@ def run(chosen: argparse.Namespace) -> None:
                     print(f"{count} scans, {size} bytes: {CAUSES[cause]}.")
                 return
         sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})
-        count = jobs.remove_due_scans(sessions, Store(settings.blobs), office, at=at)
+        count = handlers.remove_due_scans(sessions, Store(settings.blobs), office, at=at)
         print(f"{count} scans were removed.")
     finally:
         engine.dispose()

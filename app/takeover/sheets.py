@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app import desk, jobs
+from app import desk
 from app.applications import legacy_import
 from app.core.errors import HouseError, NotFound, Stale
 from app.core.vocabulary import (
@@ -28,6 +28,7 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.forms import MEGABYTE, HouseForm, UploadField
 from app.models import Job, LegacyImport
+from app.outbox import jobs
 from app.screens.reach import ROW
 from app.screens.screen import door
 

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import jobs
 from app.core.clock import now, office_day
 from app.core.vocabulary import (
     Education,
@@ -22,9 +21,11 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import Column, read, write
 from app.files.storage import Store
-from app.jobs import HANDLERS, Tools
 from app.login.password import one_time_password
 from app.models import Application, Certificate, Enterprise, ExamPass, Person
+from app.worker import runner
+from app.worker.handlers import HANDLERS
+from app.worker.runner import Tools
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg
@@ -53,7 +54,7 @@ class Archive:
             return word, quickly_hashed(word)
 
         tools = Tools(self.engine, None, self.store, now, fresh_password=fresh)
-        assert set(jobs.run_due(tools, HANDLERS, most=9)) <= {JobState.DONE}
+        assert set(runner.run_due(tools, HANDLERS, most=9)) <= {JobState.DONE}
 
     def take_over(self, kind: str, **cells: object) -> str:
         """Hand in, have it checked, confirm, have it done; the address of the import."""

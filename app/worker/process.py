@@ -22,15 +22,16 @@ from huey.serializer import SignedSerializer
 from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
-from app import jobs
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
 from app.db.session import only_reading, unlock
 from app.files.storage import Store
-from app.gateways import lists_of, seal_of
 from app.login.password import one_time_password
+from app.outbox import jobs
 from app.outbox.sms import Gateway, codes_wait, deliver
+from app.worker import handlers, runner, schedule
+from app.worker.providers import lists_of, seal_of
 
 HANDS = 2
 BEAT = 2.0  # seconds between two looks at the table
@@ -53,7 +54,7 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
     keeper = seal_of(settings)
-    tools = jobs.Tools(
+    tools = runner.Tools(
         engine,
         gateway,
         Store(settings.blobs),
@@ -94,7 +95,7 @@ def queue(settings: Settings) -> Huey:
 class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
     """Huey's consumer, which also looks at the table every ``BEAT``: Huey's own cron knows minutes only, and forgets."""
 
-    def __init__(self, huey: Huey, tools: jobs.Tools, parent: int = 0) -> None:
+    def __init__(self, huey: Huey, tools: runner.Tools, parent: int = 0) -> None:
         super().__init__(huey, workers=HANDS, periodic=False, initial_delay=0.05, max_delay=0.5, shutdown_timeout=FAREWELL)
         self.tools, self.parent = tools, parent
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}"
@@ -102,7 +103,7 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
         self._next_beat = self._next_sign = 0.0
 
         def run(job_id: int) -> None:
-            jobs.run_one(tools, jobs.HANDLERS, job_id)
+            runner.run_one(tools, handlers.HANDLERS, job_id)
 
         self.announce = huey.task(name="run")(run)
 
@@ -150,12 +151,12 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
         """Enqueue what comes round, announce what is due, say that we are there."""
         at = self.tools.now()
         with only_reading(), self.tools.sessions() as session:
-            round_ = jobs.called_for(session, at=at)
+            round_ = schedule.called_for(session, at=at)
         if round_ or time.monotonic() >= self._next_sign:
             with self.tools.sessions.begin() as session:
-                jobs.tick(session, at=at)
+                schedule.tick(session, at=at)
                 if self.tools.lists:
-                    jobs.enqueue(session, "revocations", jobs.lists_key(at), {}, at=at)
+                    jobs.enqueue(session, "revocations", handlers.lists_key(at), {}, at=at)
                 jobs.sign_of_life(session, self.name, at=at)
             self._next_sign = time.monotonic() + LIFE
         room = 4 * HANDS - self.huey.pending_count()  # what waits there already needs no second announcement

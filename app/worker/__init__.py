@@ -1,0 +1,1 @@
+"""Background processes: what they run, when, and with which outside services."""

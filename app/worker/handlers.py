@@ -1,0 +1,273 @@
+"""The handlers of jobs, by kind. A worker may die after the work and before the mark, so each handler bears to run twice."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import delete
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.accounts import challenges, rate_limit
+from app.accounts import sessions as user_sessions
+from app.accounts.pki import bindings, trust
+from app.applications import legacy_import, scan_retention
+from app.applications.nightly import NIGHTLY, done_since
+from app.certificates.pdf import render_jobs, zip_download
+from app.core.clock import office_day
+from app.core.crypto.seal_provider import (
+    SealAway,
+    Suite,
+)
+from app.core.errors import HouseError
+from app.core.office import Office
+from app.core.vocabulary import (
+    JobState,
+    OccasionKind,
+)
+from app.db.audit import checkpoints
+from app.db.session import only_reading
+from app.files.storage import Store
+from app.models import Job, Worker
+from app.outbox.jobs import KEPT
+from app.outbox.sms import deliver
+from app.worker.runner import Handler, Run, _log
+from app.worker.schedule import _since_last_night
+
+UNTOUCHED = timedelta(hours=24)  # an object that no row knows may still be on its way into one
+SOME = 20  # papers drawn between two signs of life and written down together
+ROUND = 10  # messages between two signs of life; at most 10 s each, so well within LEASE
+DISTRUST = 100  # so many objects without a row are always believed; more, only beside as many that have one
+
+
+# --- the handlers -----------------------------------------------------------------------------------
+
+
+def send_messages(run: Run) -> None:
+    """Text messages that are due.
+
+    A round in which none went out ends it: a silent gateway is asked again by the next minute's job, not by this one.
+    """
+    handled = 0
+    while True:
+        done = deliver(run.tools.sessions, run.tools.gateway, at=run.tools.now(), most=ROUND)
+        tried = done.sent + done.postponed + done.failed
+        handled += tried
+        run.progress(handled)
+        if tried < ROUND or not done.sent:
+            return
+
+
+def nightly_checks(run: Run) -> None:
+    """What expired, expires, lies about or is due: one transaction each, so a broken night goes on where it was."""
+    at, office = run.tools.now(), run.office()
+    for number, check in enumerate(NIGHTLY, start=1):
+        with run.tools.sessions.begin() as session:
+            check(session, office_day(at), office, at=at)
+        run.progress(number, len(NIGHTLY))
+    with only_reading(), run.tools.sessions() as session:
+        result = done_since(session, _since_last_night(at))
+    run.tell(result)
+
+
+def draw_papers(run: Run) -> None:
+    """The papers of a batch, some at a time. What cannot be drawn is written down and holds up no other."""
+    tools, asked, office = run.tools, run.payload["versions"], run.office()
+    with only_reading(), tools.sessions() as session:
+        left = render_jobs.missing(session, asked)
+    done, ours = len(asked) - len(left), list[Exception]()
+    for start in range(0, len(left), SOME):
+        with only_reading(), tools.sessions() as session:
+            some = left[start : start + SOME]
+            drawn = render_jobs.draw_some(session, tools.store, some, office, tools.seal, at=tools.now())
+        with tools.sessions.begin() as session:
+            render_jobs.keep(session, drawn)
+        done, ours = done + len(drawn.papers), ours + drawn.ours
+        run.progress(done, len(asked))
+    if ours:
+        raise ours[0]  # the machine's fault, not the paper's: the job is tried again, and draws only what is missing
+
+
+def seal_late(run: Run) -> None:
+    """Papers that waited for a seal longer than their jobs had patience: asked for anew, once it is there again."""
+    at = run.tools.now()
+    try:
+        run.tools.seal.seal(Suite.P256, at=at)
+    except SealAway:
+        return  # the next hour asks again
+    with run.tools.sessions.begin() as session:
+        render_jobs.have_drawn(session, render_jobs.unsealed(session), at=at, occasion=f"sealed{run.claim.id}")
+
+
+def sign_diary(run: Run) -> None:
+    """Sign how far the diary has grown, and write that down outside the database."""
+    with run.tools.sessions.begin() as session:
+        checkpoints.make(session, at=run.tools.now())
+    if run.tools.heads is not None:
+        with only_reading(), run.tools.sessions() as session:
+            checkpoints.publish(session, run.tools.heads)
+
+
+def walk_diary(run: Run) -> None:
+    """Every line of the diary against its seal, and the end of it against what was signed."""
+    outside = checkpoints.written(run.tools.heads) if run.tools.heads is not None else []
+    found = checkpoints.verify(run.tools.sessions, outside, run.progress)
+    with run.tools.sessions.begin() as session:
+        checkpoints.keep(session, found, at=run.tools.now())
+    if found.broken is not None:
+        _log.error("the diary does not hold: %s", found.broken)
+    run.tell({"lines": found.lines, "broken": int(found.broken is not None)})
+
+
+def sweep(run: Run) -> None:
+    """What nobody needs any more: old counts, challenges, sessions, jobs, objects without a row, workers that are gone."""
+    at = run.tools.now()
+    rate_limit.sweep(run.tools.engine, at - timedelta(days=1))
+    with run.tools.sessions.begin() as session:
+        session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - KEPT))
+        session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
+        challenges.sweep(session, at=at)
+        user_sessions.sweep(session, at=at)
+        legacy_import.expire(session, at=at)
+    _sweep_objects(run, at - UNTOUCHED)
+
+
+def _sweep_objects(run: Run, before: datetime) -> None:
+    with only_reading(), run.tools.sessions() as session:
+        known = scan_retention.named(session)
+    orphans = list(run.tools.store.orphans(known, before))
+    if len(orphans) > max(DISTRUST, len(known)):
+        # A folder beside the wrong database looks like this, and what is swept away does not come back.
+        raise OtherPeoplesObjects(f"{len(orphans)} objects without a row, {len(known)} with one: nothing was removed")
+    for swept, orphan in enumerate(orphans):
+        run.tools.store.remove(orphan, before)
+        if swept % 100 == 0:
+            run.progress(swept, len(orphans))
+    run.progress(len(orphans), len(orphans))
+
+
+def remove_scans(run: Run) -> None:
+    """Scans whose time has passed."""
+    tools = run.tools
+    run.tell({"scans": remove_due_scans(tools.sessions, tools.store, run.office(), at=tools.now(), told=run.progress)})
+
+
+def remove_due_scans(
+    sessions: sessionmaker[Session],
+    store: Store,
+    office: Office,
+    *,
+    at: datetime,
+    told: Callable[[int], None] = lambda _done: None,
+) -> int:
+    """Slice by slice, each in a transaction of its own, and after each the bytes; how many.
+
+    Whoever dies in between leaves objects without a row, which the sweeper takes.
+    """
+    count, last = 0, 0
+    while True:
+        with sessions.begin() as session:
+            gone = scan_retention.remove_some(session, office_day(at), office, at=at, after=last)
+        with only_reading(), sessions() as session:
+            scan_retention.clear(session, store, gone.digests, at - UNTOUCHED)
+        count, last = count + len(gone.digests), gone.last
+        if not last:
+            return count
+        told(count)
+
+
+class OtherPeoplesObjects(Exception):
+    """The store and the database do not seem to belong together."""
+
+
+def take_lists(run: Run) -> None:
+    """Newer lists of revoked certificates; whoever is newly on one is out. A list that cannot be had holds up no other."""
+    tools, done, faults = run.tools, 0, list[str]()
+    for name, fetch in tools.lists.items():
+        run.progress(done, len(tools.lists))
+        at, believed = tools.now(), trust.trusted(tools.ukeys, required=True)
+        try:
+            new = trust.examine(fetch(), believed, at=at)
+        except (OSError, HouseError) as no:
+            faults.append(f"{name}: {no if isinstance(no, HouseError) else type(no).__name__}")
+            continue
+        with tools.sessions.begin() as session:  # first: a worker that dies now finds the same names newly listed again
+            bindings.end_sessions_of(session, new.authority, new.newly, at=at)
+        trust.keep(tools.ukeys, new)
+        done += 1
+    run.progress(done, len(tools.lists))
+    if faults:
+        raise ListAway("; ".join(faults))
+
+
+class ListAway(Exception):
+    """A list of revoked certificates could not be had, or was none to be believed."""
+
+
+def lists_key(at: datetime) -> str:
+    """Lists are asked for every ten minutes."""
+    return f"revocations:{at.astimezone(UTC):%Y-%m-%dT%H:%M}"[:-1]
+
+
+def check_legacy(run: Run) -> None:
+    """The dry run of a sheet of the old system."""
+    with _legacy_means(run) as means:
+        legacy_import.check(means, run.payload["import"], at=run.tools.now())
+
+
+def import_legacy(run: Run) -> None:
+    """Such a sheet, chunk by chunk; goes on where a lost worker stopped."""
+    with _legacy_means(run) as means:
+        legacy_import.take_over(means, run.payload["import"], at=run.tools.now())
+
+
+def legacy_passwords(run: Run) -> None:
+    """First passwords for the accounts that came with it."""
+    asked_at = datetime.fromisoformat(run.payload["asked_at"])
+    with _legacy_means(run) as means:
+        fresh, at = run.tools.fresh_password, run.tools.now()
+        legacy_import.make_passwords(means, run.payload["import"], fresh, asked_at=asked_at, at=at)
+
+
+@contextmanager
+def _legacy_means(run: Run) -> Iterator[legacy_import.Means]:
+    """Speaks the language of whoever asked, as sentences end in a sheet."""
+    with run.tools.speaking(run.payload["locale"]):
+        yield legacy_import.Means(run.tools.sessions, run.tools.store, run.progress)
+
+
+HANDLERS: dict[str, Handler] = {
+    "revocations": take_lists,
+    "messages": send_messages,
+    render_jobs.KIND: draw_papers,
+    zip_download.KIND: draw_papers,
+    "seal": seal_late,
+    "sweep": sweep,
+    "nightly": nightly_checks,
+    "checkpoint": sign_diary,
+    checkpoints.WALK: walk_diary,
+    "retention": remove_scans,
+    "legacy_check": check_legacy,
+    "legacy_import": import_legacy,
+    "legacy_passwords": legacy_passwords,
+}
+NAMES: dict[str, object] = {
+    "revocations": _("Fetching lists of revoked certificates"),
+    "messages": _("Send text messages"),
+    render_jobs.KIND: _("Draw e-certificates"),
+    zip_download.KIND: _("Prepare a download of certificates"),
+    "seal": _("Seal papers that waited"),
+    "sweep": _("Nightly tidying up"),
+    "nightly": _("Nightly checks and reminders"),
+    "checkpoint": _("Sign the diary so far"),
+    checkpoints.WALK: _("Verify the diary"),
+    "retention": _("Remove scans whose time has passed"),
+    "legacy_check": _("Check a sheet of the old system"),
+    "legacy_import": _("Import a sheet of the old system"),
+    "legacy_passwords": _("Make first passwords"),
+}
+RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind} | {
+    "lines": _("Lines that hold"),
+    "broken": _("Breaks in the chain"),
+    "scans": _("Scans removed"),
+}
