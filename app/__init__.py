@@ -18,13 +18,14 @@ def create_app(settings: "Settings") -> "Flask":
     from flask_migrate import Migrate
     from flask_wtf import CSRFProtect
 
-    from app import ops, screens, threshold
+    from app import ops, threshold
     from app.core import i18n
     from app.core.crypto.signing_keys import ring
     from app.db import migrate
     from app.db.session import db, unlock
     from app.login.security import HouseSecurity
     from app.views import register_views
+    from app.web import base
 
     unlock(settings)
     ring.open(settings.code_keys)
@@ -40,5 +41,5 @@ def create_app(settings: "Settings") -> "Flask":
         appbuilder = threshold.HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
         app.register_blueprint(ops.ops)
         register_views(appbuilder)
-        screens.furnish(app)
+        base.furnish(app)
     return app

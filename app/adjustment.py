@@ -28,9 +28,10 @@ from app.core.office import (
 from app.core.vocabulary import Term
 from app.db.session import db
 from app.forms import HouseForm, LongTextField, TextField, TickField, WholeNumberField, WordField
-from app.screens import Link
-from app.screens.furniture import may_open, route, told_here
-from app.screens.screen import door
+from app.web.base import Link
+from app.web.base.error_pages import told_here
+from app.web.base.layout import may_open, route
+from app.web.base.model_view import door
 
 LONG = 60  # characters from which on a text gets more than one line
 

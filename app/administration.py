@@ -44,10 +44,15 @@ from app.login.password import one_time_password
 from app.login.security import set_password
 from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.models import Account, Enterprise, Job, Message, Region
-from app.screens import Link, Screen, SelInterface, safe_next
-from app.screens.furniture import told_here
-from app.screens.reach import ROW, asked_reason
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.access_filter import ROW, asked_reason
+from app.web.base.error_pages import told_here
+from app.web.base.model_view import door
 from app.worker import handlers, runner
 
 

@@ -26,7 +26,7 @@ from app.core.vocabulary import Deed
 from app.db.session import db
 from app.forms import ChoiceField, DayField, HouseForm, Required, TextField, TextLength, UploadField
 from app.models import CalendarDay
-from app.screens.screen import door
+from app.web.base.model_view import door
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the import

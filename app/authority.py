@@ -20,9 +20,14 @@ from app.db.session import db
 from app.forms import ChoiceField, HouseForm, MobileField, WordField
 from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.models import Account, Region
-from app.screens import Link, Screen, SelInterface, safe_next
-from app.screens.reach import ROW
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
 
 
 class OfTheAuthority(BaseFilter):  # type: ignore[misc]

@@ -30,9 +30,14 @@ from app.files.spreadsheets import Column, write
 from app.models import Entry, Inspection
 from app.models import Link as ChainLink
 from app.outbox.jobs import enqueue
-from app.screens import Link, Screen, SelInterface, shown
-from app.screens.query import Box
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    shown,
+)
+from app.web.base.model_view import door
+from app.web.base.query import Box
 
 MOST = 5_000  # lines in one sheet
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -46,8 +46,8 @@ from app.db.session import db, reading
 from app.forms import HouseForm, Required, TextField, TextLength, UploadField
 from app.models import ExamNotice
 from app.outbox.public_notices import latest, listed
-from app.screens.reach import ROW
-from app.screens.shelter import heard, sheltered, straightened
+from app.web.base.access_filter import ROW
+from app.web.base.private_urls import heard, sheltered, straightened
 from app.workflow import MOVES, make_public
 
 Word = TypeVar("Word", MatterKind, Stage)

@@ -20,8 +20,8 @@ from app.core.vocabulary import MessageState, Role
 from app.db.session import db
 from app.login import codes, presession
 from app.models import Message
-from app.screens.datamodel import as_id
-from app.screens.screen import door
+from app.web.base.datamodel import as_id
+from app.web.base.model_view import door
 from app.worker.providers import MESSAGES
 
 NEWEST = 300  # messages looked through

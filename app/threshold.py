@@ -27,7 +27,7 @@ from app.core.office import Office
 from app.core.settings import BadSetting, Settings
 from app.db.session import db, reading
 from app.login.roles import ANONYMOUS
-from app.screens.furniture import say_no, wants_json
+from app.web.base.error_pages import say_no, wants_json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -14,7 +14,7 @@ from app import desk
 from app.certificates.qr.status_list import Shelf
 from app.core.crypto.signing_keys import ring
 from app.db.session import db
-from app.screens.furniture import asset
+from app.web.base.layout import asset
 
 KEYS, LIST = "/.well-known/jwks.json", "/status-list"
 MINUTE = "public, max-age=60"

@@ -26,9 +26,9 @@ from app.core.vocabulary import (
     Urgency,
 )
 from app.db.session import db
-from app.screens import bars, due, stacked_columns
-from app.screens.furniture import route
-from app.screens.screen import door
+from app.web.base import bars, due, stacked_columns
+from app.web.base.layout import route
+from app.web.base.model_view import door
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",

@@ -30,8 +30,8 @@ from app.login.password import hashed
 from app.login.roles import sync_roles
 from app.login.security import HouseSecurity
 from app.models import Account, Model
-from app.screens import furnish
 from app.threshold import HouseBuilder, guard
+from app.web.base import furnish
 from tests import make
 from tests.conftest import KEYS, House
 

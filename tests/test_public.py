@@ -34,8 +34,8 @@ from app.login.security import HouseSecurity
 from app.models import CertificateEvent, CertificateVersion
 from app.outbox.public_notices import Result, announce
 from app.public import MEANS, register_public, stages
-from app.screens import furnish
 from app.threshold import HouseBuilder, guard
+from app.web.base import furnish
 from tests import make
 from tests.conftest import House
 from tests.count import queries

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from app.core.vocabulary import Deed, Role
 from app.models import Account, Entry
-from app.screens.refusals import AN_HOUR
+from app.web.base.denied_log import AN_HOUR
 from tests import make
 
 

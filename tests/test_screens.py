@@ -45,7 +45,16 @@ from app.forms import (
     WholeNumberField,
     WordField,
 )
-from app.screens import Link, Screen, SelInterface, bars, furnish, safe_next, shown, stacked_columns
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    bars,
+    furnish,
+    safe_next,
+    shown,
+    stacked_columns,
+)
 
 MINE, OTHERS = 900_001, 900_002  # above what the store numbers itself
 

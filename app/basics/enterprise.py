@@ -22,9 +22,9 @@ from app.db.session import db
 from app.forms import HouseForm, MobileField, NameField, TextField, TextLength, Uploaded
 from app.models import Enterprise, Paper, Person, Qualification
 from app.scans import card, field_name, fill_cards, scan_field, take_in
-from app.screens import Screen, SelInterface, safe_next
-from app.screens.reach import WithinReach
-from app.screens.screen import door
+from app.web.base import Screen, SelInterface, safe_next
+from app.web.base.access_filter import WithinReach
+from app.web.base.model_view import door
 
 PLEDGE = field_name(PaperKind.PLEDGE)
 TYPED = ("address", "legal_representative", "contact", "contact_mobile")

@@ -17,7 +17,7 @@ from app.applications import attachments
 from app.db.session import db
 from app.files.images import thumbnail
 from app.models import Paper
-from app.screens.datamodel import LARGEST_ID
+from app.web.base.datamodel import LARGEST_ID
 
 ID = f"int(max={LARGEST_ID})"  # a larger one is no id; PostgreSQL would answer with an error
 SMALL = 240  # points across

@@ -44,10 +44,16 @@ from app.scans import (
     scan_field,
     take_in,
 )
-from app.screens import Link, Screen, SelInterface, safe_next, shown
-from app.screens.query import Asked, Box
-from app.screens.reach import WithinReach
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+    shown,
+)
+from app.web.base.access_filter import WithinReach
+from app.web.base.model_view import door
+from app.web.base.query import Asked, Box
 
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
 CARDS = tuple(map(field_name, PERSON_PAPERS))

@@ -19,8 +19,8 @@ from app.db.session import db
 from app.forms import DayField, HouseForm, Required, TextField, TextLength, Uploaded
 from app.models import Qualification
 from app.scans import field_name, fill_cards, scan_field, take_in
-from app.screens import Screen, SelInterface
-from app.screens.reach import WithinReach
+from app.web.base import Screen, SelInterface
+from app.web.base.access_filter import WithinReach
 
 SCAN = field_name(PaperKind.QUALIFICATION)
 TYPED = ("number", "kind_and_grade", "valid_from", "valid_to")

@@ -37,11 +37,16 @@ from app.core.vocabulary import CertificateStatus, Deed, State
 from app.db.session import db
 from app.eligibility.facts import Facts, of_applications
 from app.models import Application, Certificate, CertificateVersion
-from app.screens import Link, Screen, SelInterface, tone
-from app.screens.furniture import safe_next
-from app.screens.query import contains
-from app.screens.reach import ROW, WithinReach, asked_ids
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    tone,
+)
+from app.web.base.access_filter import ROW, WithinReach, asked_ids
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+from app.web.base.query import contains
 
 SOON = timedelta(days=90)  # R107: renewal is asked for within three months before the last day
 

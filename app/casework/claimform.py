@@ -71,10 +71,10 @@ from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
 from app.places import anchor_of
 from app.scans import card, scan_field
-from app.screens.datamodel import LARGEST_ID
-from app.screens.furniture import safe_next
-from app.screens.reach import ROW
-from app.screens.screen import door
+from app.web.base.access_filter import ROW
+from app.web.base.datamodel import LARGEST_ID
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing

@@ -25,9 +25,9 @@ from app.core.vocabulary import (
     State,
 )
 from app.models import Application, Certificate
-from app.screens import Link
-from app.screens.reach import WithinReach, asked_ids
-from app.screens.screen import door
+from app.web.base import Link
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.model_view import door
 
 LONGEST_WINDOW = 92  # days in three months (R107); the day itself is the rule's to say
 

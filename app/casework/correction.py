@@ -52,10 +52,10 @@ from app.forms import (
 )
 from app.models import Application, Enterprise, Qualification
 from app.scans import card, scan_field
-from app.screens.bench import Scan
-from app.screens.furniture import safe_next
-from app.screens.reach import ROW, without_controls
-from app.screens.screen import door
+from app.web.base.access_filter import ROW, without_controls
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+from app.web.base.review_queue import Scan
 from app.workflow import carry_out, must_all_pass
 
 SCANS = {f"papers.{kind.value}": kind for kind in PaperKind} | {"pledge": PaperKind.PLEDGE}

@@ -35,11 +35,11 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region
-from app.screens import Link, stacked_columns
-from app.screens.datamodel import COUNT_CAP
-from app.screens.query import Box
-from app.screens.reach import WithinReach, asked_ids
-from app.screens.screen import door
+from app.web.base import Link, stacked_columns
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.model_view import door
+from app.web.base.query import Box
 from app.workflow import moves_open_to
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

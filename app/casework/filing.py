@@ -38,10 +38,10 @@ from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.forms import HouseForm, Required, TextField
 from app.models import Application, Enterprise, Filing
-from app.screens import Link, SelInterface
-from app.screens.furniture import safe_next
-from app.screens.reach import ROW, WithinReach, asked_ids
-from app.screens.screen import door
+from app.web.base import Link, SelInterface
+from app.web.base.access_filter import ROW, WithinReach, asked_ids
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
 from app.workflow import MOVES, carry_out, plan
 
 CHANGEABLE = tuple(dict.fromkeys(move.source for move in MOVES if move.action is Action.SUBMIT))

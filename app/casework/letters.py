@@ -23,7 +23,7 @@ from app.core.vocabulary import Action, MatterKind, Role
 from app.eligibility.facts import Facts
 from app.matters import MATTERS
 from app.models import Application, Step
-from app.screens import shown
+from app.web.base import shown
 
 FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
     MatterKind.NEW: _("Application form for the work safety assessment certificate"),

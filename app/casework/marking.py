@@ -20,7 +20,7 @@ from app.eligibility.corrections import Mark
 from app.eligibility.facts import Facts
 from app.matters import correctable
 from app.models import Application, Step
-from app.screens.reach import asked_reason, without_controls
+from app.web.base.access_filter import asked_reason, without_controls
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from app.core.errors import HouseError, Stale
 from app.db.session import db
 from app.forms import HouseForm, UploadField
 from app.models import Certificate
-from app.screens.screen import door
+from app.web.base.model_view import door
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the deed, and in which a result is handed out

@@ -19,8 +19,9 @@ from app.core.vocabulary import Action
 from app.db.session import db
 from app.models import Application
 from app.places import url_of
-from app.screens.furniture import safe_next, told_here
-from app.screens.reach import asked_reason
+from app.web.base.access_filter import asked_reason
+from app.web.base.error_pages import told_here
+from app.web.base.layout import safe_next
 from app.workflow import Plan, carry_out
 
 Gap = tuple[object, str]  # a sentence, and the address where it is put right ("" if nowhere)

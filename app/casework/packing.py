@@ -20,9 +20,10 @@ from app.core.errors import HouseError
 from app.core.vocabulary import Deed
 from app.db import audit
 from app.db.session import db
-from app.screens.furniture import safe_next, told_here
-from app.screens.reach import ROW
-from app.screens.screen import door
+from app.web.base.access_filter import ROW
+from app.web.base.error_pages import told_here
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
 
 
 def pack(certificate_ids: list[int], home: str) -> Response:

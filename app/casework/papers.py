@@ -27,10 +27,10 @@ from app.core.errors import HouseError
 from app.db.session import db
 from app.models import CertificateVersion
 from app.outbox import jobs
-from app.screens import safe_next
-from app.screens.datamodel import as_id
-from app.screens.furniture import may_open
-from app.screens.screen import door
+from app.web.base import safe_next
+from app.web.base.datamodel import as_id
+from app.web.base.layout import may_open
+from app.web.base.model_view import door
 
 log = logging.getLogger(__name__)
 

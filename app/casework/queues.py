@@ -23,12 +23,18 @@ from app.core.clock import office_day
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CLOSED, Action, Stage
 from app.models import Application, Certificate
-from app.screens import Link, Screen, SelInterface, due, shown
-from app.screens.bench import Standing
-from app.screens.datamodel import COUNT_CAP
-from app.screens.query import contains
-from app.screens.reach import WithinReach, asked_ids
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    due,
+    shown,
+)
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.model_view import door
+from app.web.base.query import contains
+from app.web.base.review_queue import Standing
 from app.workflow import Plan
 
 

@@ -18,10 +18,16 @@ from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import Action, State
 from app.db.session import db
 from app.models import Application
-from app.screens import Link, Screen, SelInterface, safe_next, shown
-from app.screens.furniture import told_here
-from app.screens.reach import ROW, WithinReach
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+    shown,
+)
+from app.web.base.access_filter import ROW, WithinReach
+from app.web.base.error_pages import told_here
+from app.web.base.model_view import door
 from app.workflow import carry_out, must_all_pass
 
 

@@ -24,7 +24,7 @@ from app.db.session import db
 from app.forms import ChoiceField, DayField, HouseForm, Required, TickField, WordField
 from app.matters import papers_at_first
 from app.models import PaperRule
-from app.screens import Screen, SelInterface
+from app.web.base import Screen, SelInterface
 
 
 class PaperRuleForm(HouseForm):

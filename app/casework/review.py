@@ -49,11 +49,11 @@ from app.db.session import db
 from app.eligibility.corrections import ITEMS, remark_of
 from app.eligibility.facts import Facts, of_applications
 from app.models import Application, Step
-from app.screens import due, shown
-from app.screens.bench import Standing
-from app.screens.furniture import route, safe_next
-from app.screens.reach import ROW, asked_reason
-from app.screens.screen import door
+from app.web.base import due, shown
+from app.web.base.access_filter import ROW, asked_reason
+from app.web.base.layout import route, safe_next
+from app.web.base.model_view import door
+from app.web.base.review_queue import Standing
 from app.workflow import Move, carry_out, moves_open_to, plan
 
 

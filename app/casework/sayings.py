@@ -28,8 +28,8 @@ from app.db.session import db
 from app.eligibility import corrections
 from app.eligibility.facts import Facts
 from app.models import Application, Paper
-from app.screens import shown
-from app.screens.bench import Scan
+from app.web.base import shown
+from app.web.base.review_queue import Scan
 
 Pairs = list[tuple[object, ...]]  # label, value, and where it can be marked for correction the item
 

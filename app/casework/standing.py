@@ -30,11 +30,11 @@ from app.core.errors import HouseError, NotFound, Stale
 from app.core.vocabulary import ENDED, CertificateDeed, CertificateStatus
 from app.db.session import db
 from app.models import Application, Certificate
-from app.screens import Link, safe_next
-from app.screens.furniture import told_here
-from app.screens.reach import ROW
-from app.screens.screen import door
-from app.screens.shelter import heard, straightened
+from app.web.base import Link, safe_next
+from app.web.base.access_filter import ROW
+from app.web.base.error_pages import told_here
+from app.web.base.model_view import door
+from app.web.base.private_urls import heard, straightened
 
 DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
     CertificateDeed.SUSPENDED: (

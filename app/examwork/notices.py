@@ -38,9 +38,9 @@ from app.forms import (
     WordsField,
 )
 from app.models import ExamNotice
-from app.screens import Link, Screen, SelInterface
-from app.screens.reach import ROW, WithinReach
-from app.screens.screen import door
+from app.web.base import Link, Screen, SelInterface
+from app.web.base.access_filter import ROW, WithinReach
+from app.web.base.model_view import door
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

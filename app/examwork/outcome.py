@@ -15,8 +15,8 @@ from app.core.errors import HouseError, Refusal
 from app.db.session import db
 from app.exams import Outcome
 from app.places import url_of
-from app.screens import safe_next
-from app.screens.furniture import told_here
+from app.web.base import safe_next
+from app.web.base.error_pages import told_here
 
 Gap = tuple[object, str]  # a sentence, and the address where it is put right ("" if nowhere)
 MOST_NAMED = 5

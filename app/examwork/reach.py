@@ -14,8 +14,8 @@ from app.core.errors import NotFound
 from app.core.vocabulary import SignupState
 from app.db.session import db
 from app.models import ExamNotice, ExamSignup
-from app.screens.datamodel import as_id
-from app.screens.query import Box
+from app.web.base.datamodel import as_id
+from app.web.base.query import Box
 
 MOST_NOTICES = 50  # offered in the query bar: exams of about four years
 

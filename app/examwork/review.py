@@ -26,11 +26,21 @@ from app.examwork.outcome import carry
 from app.examwork.reach import notice_box
 from app.examwork.words import REASONS
 from app.models import ExamSignup, Paper, Person
-from app.screens import Link, Screen, SelInterface, safe_next
-from app.screens.bench import Scan, Standing
-from app.screens.datamodel import COUNT_CAP
-from app.screens.reach import ROW, WithinReach, asked_ids, asked_reason
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.access_filter import (
+    ROW,
+    WithinReach,
+    asked_ids,
+    asked_reason,
+)
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.model_view import door
+from app.web.base.review_queue import Scan, Standing
 
 WAITS = SignupState.SUBMITTED
 DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)

@@ -39,8 +39,8 @@ from app.files.spreadsheets import (
 from app.files.storage import FileMissing
 from app.forms import MEGABYTE, HouseForm, UploadField
 from app.models import ExamNotice, ExamSignup, Person
-from app.screens.reach import ROW
-from app.screens.screen import door
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
 
 LARGEST = Limits().file
 WAITS = 30 * 60  # seconds between the check and the import

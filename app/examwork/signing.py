@@ -30,7 +30,7 @@ from app.examwork.reach import notice_of
 from app.examwork.words import usual, window
 from app.models import Enterprise, ExamNotice, ExamSignup
 from app.places import url_of
-from app.screens.reach import asked_ids
+from app.web.base.access_filter import asked_ids
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
 GROUPS = {

@@ -20,9 +20,14 @@ from app.examwork.outcome import carry
 from app.examwork.reach import notice_box
 from app.examwork.words import points
 from app.models import ExamSignup
-from app.screens import Link, Screen, SelInterface, shown
-from app.screens.reach import WithinReach, asked_ids
-from app.screens.screen import door
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    shown,
+)
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.model_view import door
 
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
 

@@ -32,9 +32,9 @@ from app.forms import HouseForm, Required, TextField, UploadField
 from app.login import password
 from app.login.certificate import connects, give_out, proved, trust
 from app.models import Account, Identity
-from app.screens import Screen, SelInterface
-from app.screens.datamodel import as_id
-from app.screens.screen import door
+from app.web.base import Screen, SelInterface
+from app.web.base.datamodel import as_id
+from app.web.base.model_view import door
 
 TAKEN = _("This certificate is bound already, to this account or another.")
 

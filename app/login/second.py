@@ -32,7 +32,7 @@ from app.db.session import db
 from app.login import presession
 from app.login.admit import Proof, let_in, password_mark
 from app.models import Account, Challenge
-from app.screens.shelter import own_page
+from app.web.base.private_urls import own_page
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from app.login.roles import ANONYMOUS
 from app.login.second import SecondView
 from app.login.sessions import SessionsView
 from app.models import Account
-from app.screens.shelter import own_page
+from app.web.base.private_urls import own_page
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}

@@ -16,7 +16,7 @@ from app.core.errors import NotFound
 from app.core.vocabulary import Deed, Ending
 from app.db import audit
 from app.db.session import db
-from app.screens.reach import ROW
+from app.web.base.access_filter import ROW
 
 # What a browser calls itself, in the order in which one hides behind another.
 BROWSERS = (

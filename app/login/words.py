@@ -14,7 +14,7 @@ from app.db.session import db
 from app.login.password import guess_key, one_time_password
 from app.login.security import set_password
 from app.models import Account
-from app.screens import Link
+from app.web.base import Link
 
 
 def hand_out_password(account: Account) -> None:

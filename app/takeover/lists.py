@@ -17,9 +17,14 @@ from app import desk
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import LegacyKind, PassSource
 from app.models import Certificate, ExamPass, LegacyRecord, Person
-from app.screens import Link, Screen, SelInterface, tone
-from app.screens.query import contains
-from app.screens.reach import WithinReach
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    tone,
+)
+from app.web.base.access_filter import WithinReach
+from app.web.base.query import contains
 
 
 class FromOldSystem(BaseFilter):  # type: ignore[misc]

@@ -29,8 +29,8 @@ from app.db.session import db
 from app.forms import MEGABYTE, HouseForm, UploadField
 from app.models import Job, LegacyImport
 from app.outbox import jobs
-from app.screens.reach import ROW
-from app.screens.screen import door
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LISTED = 50  # past imports shown

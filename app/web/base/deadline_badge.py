@@ -9,7 +9,7 @@ from flask_babel import gettext
 from markupsafe import Markup
 
 from app import desk
-from app.screens.links import shown
+from app.web.base.links import shown
 
 
 def due(on: date | None, *, extended: bool = False) -> object:

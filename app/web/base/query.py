@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 
 from app.core.clock import OFFICE_ZONE
 from app.db.session import Moment, Word, Words
-from app.screens.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
-from app.screens.shelter import heard, sheltered
+from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
+from app.web.base.private_urls import heard, sheltered
 
 LONGEST = 100  # characters of one query field
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")

@@ -11,7 +11,7 @@ from flask_appbuilder.models.filters import BaseFilter
 
 from app import desk
 from app.accounts.access import reach
-from app.screens.datamodel import LARGEST_ID, as_id
+from app.web.base.datamodel import LARGEST_ID, as_id
 
 ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours
 

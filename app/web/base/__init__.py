@@ -3,12 +3,18 @@
 Law: a screen shows and stores what it is told to; it hides buttons, and only the domain forbids.
 """
 
-from app.screens.charts import bars, stacked_columns
-from app.screens.datamodel import SelInterface
-from app.screens.furniture import furnish, safe_next
-from app.screens.limits import due
-from app.screens.links import TONES, Link, shown, tone
-from app.screens.screen import Screen
+from app.web.base.charts import bars, stacked_columns
+from app.web.base.datamodel import SelInterface
+from app.web.base.deadline_badge import due
+from app.web.base.layout import safe_next
+from app.web.base.links import (
+    TONES,
+    Link,
+    shown,
+    tone,
+)
+from app.web.base.model_view import Screen
+from app.web.base.setup import furnish
 
 __all__ = [
     "TONES",

@@ -23,11 +23,22 @@ from werkzeug.wrappers import Response
 from app.core.errors import HouseError, Refusal
 from app.core.vocabulary import Term
 from app.forms import HouseForm, fields_for
-from app.screens.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
-from app.screens.furniture import safe_next
-from app.screens.links import Link, shown
-from app.screens.query import Asked, Box, ask, boxes_for, crooked
-from app.screens.shelter import exposed
+from app.web.base.datamodel import (
+    COUNT_CAP,
+    PAGE_SIZES,
+    TALLY_CAP,
+    SelInterface,
+)
+from app.web.base.layout import safe_next
+from app.web.base.links import Link, shown
+from app.web.base.private_urls import exposed
+from app.web.base.query import (
+    Asked,
+    Box,
+    ask,
+    boxes_for,
+    crooked,
+)
 
 log = logging.getLogger(__name__)
 

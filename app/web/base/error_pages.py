@@ -1,0 +1,122 @@
+"""Errors as pages, flashed messages or JSON."""
+
+import logging
+from urllib.parse import urlsplit
+
+from flask import current_app, flash, g, jsonify, make_response, render_template, request
+from flask_babel import lazy_gettext as _
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from app.core.errors import HouseError, TooMany
+from app.db.session import db
+from app.places import url_of
+from app.web.base import denied_log, private_urls
+from app.web.base.layout import reader
+
+log = logging.getLogger(__name__)
+
+
+def told_here(no: HouseError) -> None:
+    """Undo what was begun and say why on the page that comes next; a no that is a page of its own goes on as it is."""
+    db.session.rollback()
+    if no.status != HouseError.status:
+        raise no
+    for refusal in no.refusals:
+        flash(str(refusal.sentence), "danger")
+
+
+# --- the pages that say no ---------------------------------------------------------------------------------
+
+SAYINGS: dict[int, tuple[object, object]] = {
+    400: (_("The request could not be understood"), _("Please go back, check what you entered, and try again.")),
+    403: (
+        _("You may not open this page"),
+        _("Your account lacks the permission. If your work needs it, ask the system administrator to grant it."),
+    ),
+    404: (
+        _("There is nothing here"),
+        _("The record may have been deleted, or lies outside your area. Check the address, or start again from the menu."),
+    ),
+    405: (_("This cannot be done by opening an address"), _("Please go back and use the button on the page.")),
+    413: (
+        _("What you sent is too large"),
+        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG) or fewer rows, and send again."),
+    ),
+    429: (_("Too many attempts"), _("Please wait a few minutes, then try again.")),
+    500: (
+        _("Something went wrong on our side"),
+        _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the number."),
+    ),
+}
+
+
+def wants_json() -> bool:
+    """Whether a machine is asking that would rather not read a page."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def say_no(
+    status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True, cure: str = ""
+) -> Response:
+    """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
+    if wants_json():
+        said = [str(sentence) for sentence in sentences]
+        answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
+        answer.status_code = status
+        return answer
+    layout = "frame.html" if reader() else "gate.html"
+    page = render_template("error.html", layout=layout, status=status, title=title, sentences=sentences, back=back, cure=cure)
+    return make_response(page, status)
+
+
+def _csrf_lost(_error: CSRFError) -> Response:
+    sentences: list[object] = [
+        _("The page was open for too long, or you logged in again in the meantime, so nothing was saved."),
+        _("Go back: what you typed is still in the form. Reload only if saving fails once more."),
+    ]
+    return say_no(400, _("This page has expired"), sentences, code="csrf")
+
+
+def _house_says_no(no: HouseError) -> Response:
+    _undo()
+    denied_log.keep(no.status)
+    title = SAYINGS.get(no.status, (_("This cannot be done"), ""))[0]
+    here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
+    cure = next(filter(None, (url_of(refusal.place, back=private_urls.own_page(here)) for refusal in no.refusals)), "")
+    answer = say_no(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code, cure=cure)
+    if isinstance(no, TooMany):
+        answer.headers["Retry-After"] = str(no.retry_after)
+    return answer
+
+
+def _http_says_no(error: HTTPException) -> Response | HTTPException:
+    status = error.code or 500
+    if status < 400 or error.response is not None:
+        return error  # a redirect, or an answer that somebody made on purpose
+    denied_log.keep(status)
+    title, sentence = SAYINGS.get(status, SAYINGS[500 if status >= 500 else 400])
+    answer = say_no(status, title, [sentence])
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            answer.headers[name] = value
+    return answer
+
+
+def _our_fault(error: Exception) -> Response:
+    log.error("unforeseen: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
+    _undo()
+    title, sentence = SAYINGS[500]
+    try:
+        return say_no(500, title, [sentence])
+    except Exception:
+        log.exception("the page that says no failed, too")
+        return make_response(render_template("error_bare.html", title=title, sentence=sentence), 500)
+
+
+def _undo() -> None:
+    """Leave nothing half done behind: the frame's own questions need a working transaction."""
+    builder = getattr(current_app, "appbuilder", None)
+    if builder is not None:
+        builder.session.rollback()

@@ -1,0 +1,122 @@
+"""What stands in every room: the menu, the switches for language and sight, and the pages that say no.
+
+Law: a page that says no also says what to do next; it never needs more than what may have just broken.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from flask import current_app, g, redirect, request, session, url_for
+from flask_babel import get_locale, gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.web.base import private_urls
+
+YEAR = 365 * 24 * 3600
+SIGHT = {"size": "large", "contrast": "high"}  # the switches, and the only value each may have besides off
+
+
+WHYS = (  # the usual reasons to see a number in full
+    _("To compare it with the scan of the ID card"),
+    _("To find the record in another system"),
+    _("To answer the person's own question"),
+    _("To handle a complaint or an appeal"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the side menu; ``entries`` makes it a heading."""
+
+    name: str
+    label: str
+    icon: str
+    url: str
+    current: bool
+    entries: tuple["Entry", ...] = ()
+
+
+def safe_next(default: str) -> str:
+    """The request's ``next`` if it is a page of this site, else ``default``."""
+    return private_urls.own_page(request.form.get("next") or request.args.get("next") or "") or default
+
+
+def asset(name: str) -> str:
+    """A static file's address with a fingerprint, so that browsers may keep it and still see the next version."""
+    return url_for("static", filename=name, v=_fingerprint(str(current_app.static_folder), name))
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(folder: str, name: str) -> str:
+    path = Path(folder) / name
+    return sha256(path.read_bytes()).hexdigest()[:8] if path.is_file() else ""
+
+
+def route(endpoint: str, **values: Any) -> str:
+    """The address of an endpoint, or nothing where the house is built without it."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""
+
+
+def may_open(permission: str, view: str) -> bool:
+    """Whether the reader holds this permission: a link that leads to a no is not shown."""
+    return bool(getattr(current_app, "appbuilder").sm.has_access(permission, view))  # noqa: B009 - Flask's type does not know it
+
+
+def reader() -> Any:
+    """The account that is logged in, or None."""
+    user = g.get("user")
+    return user if user is not None and user.is_authenticated else None
+
+
+def html_lang() -> str:
+    locale = get_locale()
+    return "zh-CN" if locale is None or locale.language == "zh" else str(locale.language)
+
+
+def sight(switch: str) -> str:
+    """``large``, ``high`` or nothing, from the reader's cookie."""
+    value = request.cookies.get(f"ag_{switch}", "")
+    return value if value == SIGHT[switch] else ""
+
+
+def side_menu() -> list[Entry]:
+    """FAB's menu as far as the reader may see it; headings without entries are left out."""
+    builder = getattr(current_app, "appbuilder", None)
+    return _entries(builder.menu.get_list(), builder.sm) if builder and reader() else []
+
+
+def _entries(items: Any, sm: Any) -> list[Entry]:
+    found = []
+    for item in items:
+        if item.name == "-" or not item.should_render() or not sm.has_access("menu_access", item.name):
+            continue
+        inner = tuple(_entries(item.childs, sm))
+        if item.childs and not inner:
+            continue
+        url = "" if item.childs else item.get_url()
+        icon = (item.icon or "file-text").removeprefix("fa-")
+        found.append(Entry(item.name, gettext(str(item.label)), icon, url, _stands_on(url), inner))
+    return found
+
+
+def _stands_on(url: str) -> bool:
+    base = url.partition("?")[0]
+    home = base[:-5] if base.endswith("/list/") else base
+    return bool(base) and (request.path == base or (len(home) > 1 and home.endswith("/") and request.path.startswith(home)))
+
+
+def preference() -> Response:
+    """Language, large type, high contrast: kept for the reader, by POST so that no link can switch them."""
+    locale = request.form.get("locale", "")
+    if locale in current_app.config.get("LANGUAGES", {}):
+        session["locale"] = locale
+    answer = redirect(safe_next("/"))
+    for switch, on in SIGHT.items():
+        if switch in request.form:
+            value = on if request.form[switch] == on else ""
+            answer.set_cookie(f"ag_{switch}", value, max_age=YEAR, samesite="Lax", secure=request.is_secure)
+    return answer
