@@ -23,9 +23,9 @@ def create_app(settings: "Settings") -> "Flask":
     from app.core.crypto.signing_keys import ring
     from app.db import migrate
     from app.db.session import db, unlock
-    from app.login.security import HouseSecurity
     from app.views import register_views
     from app.web import base
+    from app.web.auth.security_manager import HouseSecurity
 
     unlock(settings)
     ring.open(settings.code_keys)

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from app import desk
 from app.accounts import registration as account_registration
 from app.accounts import role_assignment
+from app.accounts.passwords import one_time_password
 from app.accounts.role_assignment import roles_of
 from app.core.errors import HouseError, NotFound
 from app.core.identifiers import mask_mobile
@@ -40,10 +41,15 @@ from app.forms import (
     TickField,
     WordField,
 )
-from app.login.password import one_time_password
-from app.login.security import set_password
-from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.models import Account, Enterprise, Job, Message, Region
+from app.web.auth.account_actions import (
+    deed_links,
+    end_sessions,
+    hand_out_password,
+    reset_password,
+    unlock,
+)
+from app.web.auth.security_manager import set_password
 from app.web.base import (
     Link,
     Screen,

@@ -18,8 +18,14 @@ from app.accounts.role_assignment import roles_of
 from app.core.vocabulary import AUTHORITY, Role
 from app.db.session import db
 from app.forms import ChoiceField, HouseForm, MobileField, WordField
-from app.login.words import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.models import Account, Region
+from app.web.auth.account_actions import (
+    deed_links,
+    end_sessions,
+    hand_out_password,
+    reset_password,
+    unlock,
+)
 from app.web.base import (
     Link,
     Screen,

@@ -34,9 +34,9 @@ from app.forms import (
     TextLength,
     UploadField,
 )
-from app.login import codes, password, presession
-from app.login.security import set_password
 from app.models import Account, Region
+from app.web.auth import password_form, pre_login_cookie, sms_codes
+from app.web.auth.security_manager import set_password
 
 AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60
@@ -82,8 +82,8 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
             return self._telephone(form, status=422)
         session, mobile = db.session(), str(form.mobile.data)
         try:
-            codes.send(
-                session, db.engine, ChallengeKind.SMS_REGISTER, mobile, presession.open_browser(),
+            sms_codes.send(
+                session, db.engine, ChallengeKind.SMS_REGISTER, mobile, pre_login_cookie.open_browser(),
                 office=desk.office(), at=desk.moment(), address=desk.address(),
             )  # fmt: skip
             session.commit()
@@ -153,8 +153,8 @@ def _enrol(form: EnrolmentForm) -> None:
         if wrong:
             raise Unmet(wrong)
     licence = _licence(form)
-    codes.right(
-        session, db.engine, ChallengeKind.SMS_REGISTER, claim.mobile, presession.browser(), str(form.code.data), at=at
+    sms_codes.right(
+        session, db.engine, ChallengeKind.SMS_REGISTER, claim.mobile, pre_login_cookie.browser(), str(form.code.data), at=at
     )
     session.info.update(actor=username[:64])
     if mine is not None:
@@ -169,10 +169,10 @@ def _proved(claim: Claim, username: str, word: str) -> int:
     """Whoever corrects a rejected registration shows that it is theirs, as they would at the gate."""
     office, at, address = desk.office(), desk.moment(), desk.address()
     db.session().rollback()  # guesses are charged beside it
-    proof = password.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
+    proof = password_form.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
     enterprise = registration.known(db.session(), claim.uscc)
     if enterprise is None or proof.account.enterprise_id != enterprise.id:
-        raise password.WrongPassword(office)
+        raise password_form.WrongPassword(office)
     return int(proof.account.id)
 
 

@@ -27,9 +27,9 @@ from app.accounts.business_licence.simulator import (
 from app.core.errors import HouseError, NotFound
 from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 from app.db.session import db
-from app.login.licence import platform, receive
 from app.models import Enterprise
 from app.specimens import with_check
+from app.web.auth.business_licence import platform, receive
 
 MOST_LICENCES = 20
 UNKNOWN = Licence(with_check("91430100MA4L99901"), "湖南无名建设有限公司（演示）", LicenceHolder.LEGAL_REPRESENTATIVE)

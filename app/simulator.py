@@ -18,8 +18,8 @@ from sqlalchemy import select
 from app import desk
 from app.core.vocabulary import MessageState, Role
 from app.db.session import db
-from app.login import codes, presession
 from app.models import Message
+from app.web.auth import pre_login_cookie, sms_codes
 from app.web.base.datamodel import as_id
 from app.web.base.model_view import door
 from app.worker.providers import MESSAGES
@@ -107,7 +107,7 @@ class OwnCodeView(BaseView):  # type: ignore[misc]
     def phone(self) -> str:
         if not desk.settings().shows_codes:
             abort(404)
-        number = codes.sent_to(db.session(), presession.browser())
+        number = sms_codes.sent_to(db.session(), pre_login_cookie.browser())
         message = db.session.get(Message, number) if number is not None else None
         return self.render_template(  # type: ignore[no-any-return]
             "login/telephone.html", title=gettext("Telephone simulator"), message=message,

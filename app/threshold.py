@@ -26,7 +26,7 @@ from app.core.clock import office_day, office_time
 from app.core.office import Office
 from app.core.settings import BadSetting, Settings
 from app.db.session import db, reading
-from app.login.roles import ANONYMOUS
+from app.web.auth.permissions import ANONYMOUS
 from app.web.base.error_pages import say_no, wants_json
 
 if TYPE_CHECKING:

@@ -30,19 +30,19 @@ from app.casework.standing import StandingView
 from app.db.session import db
 from app.diary import DiaryScreen
 from app.help import register as register_help
-from app.login import certificate_second
-from app.login.certificate import CertificateView
-from app.login.certificate_second import CertificateSecondView
-from app.login.forgotten import ForgottenView
-from app.login.identities import IdentityScreen, OwnCertificateView
-from app.login.licence import LicenceView
-from app.login.picture import PictureView
-from app.login.second import offer
-from app.login.sms import SECOND, SmsSecondView, SmsView
 from app.phone import PhoneView
 from app.public import register_public
 from app.simulator import OwnCodeView, SimulatorView
 from app.verification import register_verification
+from app.web.auth import second_factor_certificate
+from app.web.auth.business_licence import LicenceView
+from app.web.auth.captcha import PictureView
+from app.web.auth.certificate import CertificateView
+from app.web.auth.forgotten import ForgottenView
+from app.web.auth.identities import IdentityScreen, OwnCertificateView
+from app.web.auth.second_factor import offer
+from app.web.auth.second_factor_certificate import CertificateSecondView
+from app.web.auth.sms import SECOND, SmsSecondView, SmsView
 from app.workbench import WorkView
 
 
@@ -55,7 +55,7 @@ def register_views(appbuilder: Any) -> None:
     listcheck.register(appbuilder)
     for gate in (CertificateView, CertificateSecondView, OwnCertificateView):
         appbuilder.add_view_no_menu(gate)
-    offer(certificate_second.SECOND)
+    offer(second_factor_certificate.SECOND)
     open_sms_gate(appbuilder)
     open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")

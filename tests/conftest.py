@@ -34,9 +34,9 @@ from app.core.settings import Keys, Settings
 from app.core.vocabulary import Role, Way
 from app.db import migrate
 from app.db.session import db
-from app.login.roles import sync_roles
 from app.matters import seed_papers
 from app.models import Account, Model
+from app.web.auth.permissions import sync_roles
 from tests import make
 from tests.meddling import unguarded
 

@@ -26,10 +26,10 @@ from app.core.vocabulary import (
     Role,
 )
 from app.db.session import db
-from app.login.admit import objections
-from app.login.password import guess_key
-from app.login.roles import PERMISSIONS, held_by
 from app.models import Account, Entry
+from app.web.auth.password_form import guess_key
+from app.web.auth.permissions import PERMISSIONS, held_by
+from app.web.auth.sign_in import objections
 from app.workflow import MOVES
 from tests import make
 from tests.test_casework import letting_go

@@ -20,9 +20,9 @@ from app.core.vocabulary import (
     Registration,
     Role,
 )
-from app.login.roles import sync_roles
 from app.models import Account, Challenge, Enterprise, Entry
 from app.phone import wallet
+from app.web.auth.permissions import sync_roles
 from app.worker.providers import RemoteLicences
 from tests import make
 from tests.conftest import KEYS

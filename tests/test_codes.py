@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.core.errors import NotFound, TooMany
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState, MessageState
-from app.login import codes
 from app.models import Bucket, Challenge, Job, Message
 from app.outbox.sms import (
     TRIES,
@@ -24,6 +23,7 @@ from app.outbox.sms import (
     owe,
 )
 from app.outbox.sms_texts import CODE_MARK, CODES, Owed
+from app.web.auth import sms_codes
 from tests.count import queries
 from tests.make import NOON
 
@@ -65,7 +65,7 @@ def sessions(engine):
 
 def send(engine, *, mobile=MOBILE, browser="b", purpose=IN, at=NOON, address="203.0.113.7", office=None, **more):
     with Session(engine) as session:
-        codes.send(session, engine, purpose, mobile, browser, office=office or Office(), at=at, address=address, **more)
+        sms_codes.send(session, engine, purpose, mobile, browser, office=office or Office(), at=at, address=address, **more)
         session.commit()
 
 
@@ -81,8 +81,8 @@ def right(engine, code, *, mobile=MOBILE, browser="b", purpose=IN, at=NOON, **mo
     """What became of one guess: True, or the refusal's code."""
     with Session(engine) as session:
         try:
-            codes.right(session, engine, purpose, mobile, browser, code, at=at, **more)
-        except (codes.WrongCode, TooMany) as no:
+            sms_codes.right(session, engine, purpose, mobile, browser, code, at=at, **more)
+        except (sms_codes.WrongCode, TooMany) as no:
             return no.code
         session.commit()
     return True
@@ -107,7 +107,7 @@ def test_the_right_code_counts_once(engine, sessions, typed):
     "other",
     [
         {"browser": "c"}, {"browser": ""}, {"purpose": RESET}, {"purpose": ChallengeKind.SMS_SECOND},
-        {"purpose": ChallengeKind.SMS_REGISTER}, {"mobile": OTHER}, {"mobile": ""}, {"at": NOON + codes.LASTS},
+        {"purpose": ChallengeKind.SMS_REGISTER}, {"mobile": OTHER}, {"mobile": ""}, {"at": NOON + sms_codes.LASTS},
         {"at": NOON + timedelta(minutes=10)}, {"at": NOON + timedelta(days=1)},
     ],
     ids=str,
@@ -153,9 +153,9 @@ def test_of_fifty_guesses_at_once_five_are_looked_at(engine, sessions):
     with ThreadPoolExecutor(25) as crowd:
         became = list(crowd.map(lambda n: right(engine, wrong(code, n)), range(1, 51)))
     assert True not in became
-    assert became.count("wrong-code") <= codes.WRONG_A_DAY
+    assert became.count("wrong-code") <= sms_codes.WRONG_A_DAY
     with Session(engine) as session:
-        assert session.scalars(select(Challenge.tries)).one() == codes.GUESSES
+        assert session.scalars(select(Challenge.tries)).one() == sms_codes.GUESSES
 
 
 def test_of_twenty_right_ones_at_once_one_counts(engine, sessions):
@@ -173,8 +173,8 @@ def test_ten_wrong_codes_in_a_day_and_the_number_rests_in_every_browser(engine, 
     code = asked(engine, sessions, browser="d", at=at)
     assert right(engine, code, browser="d", at=at) == "too-many"
     assert right(engine, code, browser="d", at=at + timedelta(minutes=4)) == "too-many"
-    code = asked(engine, sessions, browser="d", at=at + codes.REST)
-    assert right(engine, code, browser="d", at=at + codes.REST) is True
+    code = asked(engine, sessions, browser="d", at=at + sms_codes.REST)
+    assert right(engine, code, browser="d", at=at + sms_codes.REST) is True
 
 
 def test_ten_thousand_guesses_from_a_hundred_browsers_find_nothing(engine, sessions):
@@ -187,9 +187,9 @@ def test_ten_thousand_guesses_from_a_hundred_browsers_find_nothing(engine, sessi
             break
         guesses = [right(engine, wrong(code, n), browser=f"b{turn}", at=at) for n in range(1, 8)]
         assert True not in guesses
-        looked += min(guesses.count("wrong-code"), codes.GUESSES)
+        looked += min(guesses.count("wrong-code"), sms_codes.GUESSES)
         at += timedelta(minutes=31)
-    assert looked <= codes.A_DAY * codes.GUESSES
+    assert looked <= sms_codes.A_DAY * sms_codes.GUESSES
 
 
 def test_where_there_is_a_next_step_it_has_its_own_time(engine, sessions):
@@ -315,7 +315,7 @@ def test_a_code_that_failed_is_tried_again_within_seconds(engine, sessions):
     assert carrier.code
 
 
-@pytest.mark.parametrize("late", [codes.LASTS, codes.LASTS + SECOND, timedelta(days=1)], ids=str)
+@pytest.mark.parametrize("late", [sms_codes.LASTS, sms_codes.LASTS + SECOND, timedelta(days=1)], ids=str)
 def test_a_code_that_is_too_late_is_dropped_and_never_sent(engine, sessions, late):
     send(engine)
     carrier = Carrier()
@@ -368,11 +368,11 @@ def test_a_browser_finds_its_own_message_and_no_other(engine):
     send(engine)
     send(engine, mobile=OTHER, browser="c", reaches=False)
     with Session(engine) as session:
-        assert codes.sent_to(session, "b") == session.scalars(select(Message.id)).one()
-        assert codes.sent_to(session, "c") is None
+        assert sms_codes.sent_to(session, "b") == session.scalars(select(Message.id)).one()
+        assert sms_codes.sent_to(session, "c") is None
         for stranger in ("d", ""):
             with pytest.raises(NotFound):
-                codes.sent_to(session, stranger)
+                sms_codes.sent_to(session, stranger)
 
 
 def test_each_purpose_says_what_the_code_is_for(engine):

@@ -21,8 +21,8 @@ from app.core.redaction import (
 from app.core.vocabulary import Role
 from app.files.spreadsheets.hidden_content import texts_in
 from app.files.storage import Store
-from app.login.roles import ANONYMOUS
 from app.models import CertificateVersion, ExamNotice
+from app.web.auth.permissions import ANONYMOUS
 from tests.test_attacks import town
 
 ID, OLD, MOBILE = "430102198506150013", "430102850615001", "13873112345"

@@ -18,8 +18,8 @@ from app.cli import fill_regions
 from app.core import clock
 from app.db.session import db
 from app.demo import fill
-from app.login.roles import ANONYMOUS, held_by_nobody
 from app.models import Model
+from app.web.auth.permissions import ANONYMOUS, held_by_nobody
 
 NOW = clock.now()  # demonstration data is made for the day it is shown on
 HOUSE = Path(models.__file__).parent
@@ -237,7 +237,7 @@ def test_what_is_open_to_passers_by_is_there_and_has_its_reason(app):
     assert all(len(reason) > 5 for reason in ANONYMOUS.values())
 
 
-MAY_LET_IN = {"login_user": {"app/login/admit.py"}, "open_session": set(), "admit": set()}
+MAY_LET_IN = {"login_user": {"app/web/auth/sign_in.py"}, "open_session": set(), "admit": set()}
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=name)

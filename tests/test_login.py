@@ -17,10 +17,10 @@ from app.core.clock import now
 from app.core.errors import TooMany
 from app.core.office import Office
 from app.core.vocabulary import Deed, Registration, Role
-from app.login import password
-from app.login.roles import ANONYMOUS
-from app.login.security import landing
 from app.models import Account, Bucket, Entry, Parameter, Visit
+from app.web.auth import password_form
+from app.web.auth.permissions import ANONYMOUS
+from app.web.auth.security_manager import landing
 from tests import make
 from tests.gatehouse import (
     PASSWORD,
@@ -260,8 +260,8 @@ def test_the_lock_opens_after_its_fifteen_minutes_and_not_before(lodge, lodge_ap
         place = f"10.0.0.{minutes}"
         given = {"office": Office(), "at": make.NOON + timedelta(minutes=minutes), "address": place}
         try:
-            return password.prove(shop, lodge.engine, "viewer", word, **given).account.username == "viewer"
-        except password.WrongPassword:
+            return password_form.prove(shop, lodge.engine, "viewer", word, **given).account.username == "viewer"
+        except password_form.WrongPassword:
             return False
 
     with lodge_app.app_context():
@@ -296,19 +296,19 @@ def test_a_stored_hash_costs_as_much_as_the_one_of_nobody(lodge_app, monkeypatch
     monkeypatch.delitem(lodge_app.config, "FAB_PASSWORD_HASH_METHOD")
     monkeypatch.setitem(lodge_app.config, "AUTH_DB_FAKE_PASSWORD_HASH_CHECK", lodge_app.config["FAB_FAKE_HASH"])
     with lodge_app.app_context():
-        costs = {stored.split("$")[0] for stored in (password.hashed(PASSWORD), password.dummy())}
+        costs = {stored.split("$")[0] for stored in (password_form.hashed(PASSWORD), password_form.dummy())}
     assert costs == {"scrypt:32768:8:1"}
 
 
 def test_of_forty_guesses_at_once_every_one_counts(lodge, lodge_app, shop):
     account(shop)
-    key, office = password.guess_key("viewer"), Office(lock_after=50)
+    key, office = password_form.guess_key("viewer"), Office(lock_after=50)
 
     def guess(n):
         with lodge_app.app_context(), Session(lodge.engine) as session:
             given = {"office": office, "at": make.NOON, "address": f"10.0.1.{n}"}
-            with pytest.raises(password.WrongPassword):
-                password.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+            with pytest.raises(password_form.WrongPassword):
+                password_form.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
 
     with ThreadPoolExecutor(40) as crowd:
         list(crowd.map(guess, range(40)))
@@ -338,13 +338,13 @@ def test_signing_in_rightly_does_not_use_up_the_address(lodge, lodge_app, shop):
     given = {"office": Office(), "at": make.NOON, "address": "10.1.1.1"}
     with lodge_app.app_context():
         for _ in range(40):
-            password.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+            password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
             shop.rollback()
         for _ in range(30):
-            with pytest.raises(password.WrongPassword):
-                password.prove(shop, lodge.engine, "nobody", "x", **given)
+            with pytest.raises(password_form.WrongPassword):
+                password_form.prove(shop, lodge.engine, "nobody", "x", **given)
         with pytest.raises(TooMany):
-            password.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+            password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
 
 
 def test_a_failed_sign_in_is_written_down_without_what_was_typed(gate, shop):
@@ -570,15 +570,15 @@ def test_a_neighbourhood_that_guesses_from_many_addresses_is_turned_away(gate, s
 def test_brute_force_from_many_places_has_its_five_guesses_looked_at(lodge, lodge_app, shop, monkeypatch):
     """T10 in small: 300 guesses from 60 addresses in 20 neighbourhoods, at once; `make proof` has the ten thousand."""
     stored = account(shop).password
-    looked, look = [], password.check_password_hash
-    monkeypatch.setattr(password, "check_password_hash", lambda kept, word: looked.append(kept) or look(kept, word))
+    looked, look = [], password_form.check_password_hash
+    monkeypatch.setattr(password_form, "check_password_hash", lambda kept, word: looked.append(kept) or look(kept, word))
 
     def guess(n):
         given = {"office": Office(), "at": make.NOON, "address": f"10.9.{n % 20}.{n % 60}"}
         with lodge_app.app_context(), Session(lodge.engine) as session:
             try:
-                password.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
-            except (password.WrongPassword, TooMany):
+                password_form.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+            except (password_form.WrongPassword, TooMany):
                 return
         raise AssertionError
 
@@ -600,20 +600,20 @@ def test_no_more_than_the_cores_hash_at_once(lodge_app, monkeypatch):
             inside.pop()
         return False
 
-    monkeypatch.setattr(password, "check_password_hash", hashing)
+    monkeypatch.setattr(password_form, "check_password_hash", hashing)
     with ThreadPoolExecutor(20) as crowd:
-        list(crowd.map(lambda _n: password.matches("x", "y"), range(40)))
+        list(crowd.map(lambda _n: password_form.matches("x", "y"), range(40)))
     assert max(most) <= max(1, (cpu_count() or 2) - 1)
 
 
 def test_a_flood_of_wrong_passwords_is_noticed_and_shuts_nobody_out(lodge, lodge_app, shop, monkeypatch):
     account(shop)
-    monkeypatch.setattr(password, "FLOOD", 3)
+    monkeypatch.setattr(password_form, "FLOOD", 3)
     with lodge_app.app_context():
         for n in range(5):
             given = {"office": Office(), "at": make.NOON, "address": f"10.7.{n}.1"}
-            with pytest.raises(password.WrongPassword):
-                password.prove(shop, lodge.engine, f"nobody-{n}", "x", **given)
-        assert password.under_siege(lodge.engine, at=make.NOON)
-        assert not password.under_siege(lodge.engine, at=make.NOON + timedelta(minutes=6))
-        assert password.prove(shop, lodge.engine, "viewer", PASSWORD, **given).account.username == "viewer"
+            with pytest.raises(password_form.WrongPassword):
+                password_form.prove(shop, lodge.engine, f"nobody-{n}", "x", **given)
+        assert password_form.under_siege(lodge.engine, at=make.NOON)
+        assert not password_form.under_siege(lodge.engine, at=make.NOON + timedelta(minutes=6))
+        assert password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given).account.username == "viewer"

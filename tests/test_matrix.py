@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import inspect, select
 
 from app.core.vocabulary import Role
-from app.login.roles import ANONYMOUS, held_by
 from app.models import Account, Application, Certificate, Enterprise, ExamPass, ExamSignup, Person
+from app.web.auth.permissions import ANONYMOUS, held_by
 from tests.test_attacks import (  # noqa: F401 - fixtures
     BLANK,
     NOBODYS,

@@ -30,11 +30,11 @@ from app.core.vocabulary import (
     Stage,
 )
 from app.db.session import db
-from app.login.security import HouseSecurity
 from app.models import CertificateEvent, CertificateVersion
 from app.outbox.public_notices import Result, announce
 from app.public import MEANS, register_public, stages
 from app.threshold import HouseBuilder, guard
+from app.web.auth.security_manager import HouseSecurity
 from app.web.base import furnish
 from tests import make
 from tests.conftest import House

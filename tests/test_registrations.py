@@ -27,9 +27,9 @@ from app.core.office import Office
 from app.core.vocabulary import Registration, Role
 from app.db.session import db
 from app.files.inspect import Sound
-from app.login.admit import objections
-from app.login.security import set_password
 from app.models import Account, Enterprise, Message
+from app.web.auth.security_manager import set_password
+from app.web.auth.sign_in import objections
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import letting_go

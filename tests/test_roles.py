@@ -5,7 +5,14 @@ from sqlalchemy import event, select
 
 from app.cli.rolebook import rolebook
 from app.core.vocabulary import Role
-from app.login.roles import PUBLIC, Undeclarable, held_by, held_by_nobody, offered, sync_roles
+from app.web.auth.permissions import (
+    PUBLIC,
+    Undeclarable,
+    held_by,
+    held_by_nobody,
+    offered,
+    sync_roles,
+)
 from tests.gatehouse import (
     DECLARED,
     account,

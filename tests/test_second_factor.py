@@ -22,9 +22,9 @@ from app.core.vocabulary import (
     Way,
 )
 from app.db.session import db
-from app.login import second
-from app.login.admit import NotAdmitted, Proof, admit
 from app.models import Account, Challenge, Entry, Parameter, Visit
+from app.web.auth import second_factor
+from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from tests import make
 from tests.gatehouse import PASSWORD, account, copied_cookie, is_inside, sign_in, token
 
@@ -49,8 +49,8 @@ def show(client, app, number=None):
         app.preprocess_request()
         session, at = db.session(), desk.moment()
         try:
-            who = session.get(Account, number) if number else second.ower(session, at=at)
-            second.shown(session, who, Way.SMS_CODE, at=at, address=request.remote_addr or "")
+            who = session.get(Account, number) if number else second_factor.ower(session, at=at)
+            second_factor.shown(session, who, Way.SMS_CODE, at=at, address=request.remote_addr or "")
         except HouseError as no:
             return no.refusals[0].code
         session.commit()
@@ -170,7 +170,7 @@ def test_role_and_way_decide_who_owes_a_second(shop, lodge_app, setting):
 
 
 def test_whoever_has_nothing_to_show_is_told_what_to_do(gate, shop, asked, monkeypatch):
-    monkeypatch.setattr(second, "WAYS", {})
+    monkeypatch.setattr(second_factor, "WAYS", {})
     account(shop, "chief", Role.ADMIN)
     sign_in(gate, "chief")
     assert "alert-warning" in gate.get("/login/second/").text
@@ -179,8 +179,8 @@ def test_whoever_has_nothing_to_show_is_told_what_to_do(gate, shop, asked, monke
 def test_only_the_ways_an_account_has_are_offered(gate, shop, asked, monkeypatch):
     ways = {}
     for way, has in ((Way.SMS_CODE, True), (Way.CERTIFICATE, False)):
-        ways[way] = second.SecondWay(way, lazy_gettext("Help"), "lock", "SignInView.login", lambda _who, has=has: has)
-    monkeypatch.setattr(second, "WAYS", ways)
+        ways[way] = second_factor.SecondWay(way, lazy_gettext("Help"), "lock", "SignInView.login", lambda _who, has=has: has)
+    monkeypatch.setattr(second_factor, "WAYS", ways)
     account(shop, "chief", Role.ADMIN)
     sign_in(gate, "chief", to="/login/?next=/scratch/")
     assert gate.get("/login/second/?next=/scratch/").text.count("btn-block") == 1

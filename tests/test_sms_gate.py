@@ -25,9 +25,6 @@ from app.core.vocabulary import (
     Way,
 )
 from app.files import captcha_image
-from app.login import picture
-from app.login.admit import NotAdmitted, Proof, admit
-from app.login.roles import ANONYMOUS
 from app.models import (
     Account,
     Bucket,
@@ -38,6 +35,9 @@ from app.models import (
 )
 from app.outbox.sms import deliver
 from app.outbox.sms_texts import CODE_MARK
+from app.web.auth import captcha
+from app.web.auth.permissions import ANONYMOUS
+from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from app.worker.providers import gateway_of
 from tests.count import queries
 from tests.gatehouse import PASSWORD, quickly_hashed
@@ -67,13 +67,13 @@ class Browser:
     @property
     def digest(self):
         cookie = self.client.get_cookie("anguan-pre")
-        return picture.presession.keyring.digest(cookie.value, "challenge.browser")
+        return captcha.presession.keyring.digest(cookie.value, "challenge.browser")
 
     def seen(self, path=SMS, **form):
         """A fresh picture of the page, answered: the fields that go with it."""
         page = self.post(path, do="another", **form).text if form else self.get(path).text
         ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
-        return {"ticket": ticket, "picture": picture.opened(ticket, self.digest, at=now()).answer}
+        return {"ticket": ticket, "picture": captcha.opened(ticket, self.digest, at=now()).answer}
 
     def ask(self, mobile=MOBILE, path=SMS, **form):
         """Have a code sent."""
@@ -133,13 +133,13 @@ def later(session, **ages):
 
 
 def fresh(**more):
-    return picture.fresh("b", at=NOON, **more)
+    return captcha.fresh("b", at=NOON, **more)
 
 
 def answers(engine, ticket, answer, *, browser="b", at=NOON):
     try:
-        picture.check(engine, ticket, answer, browser, at=at, address="203.0.113.7")
-    except picture.WrongPicture:
+        captcha.check(engine, ticket, answer, browser, at=at, address="203.0.113.7")
+    except captcha.WrongPicture:
         return False
     return True
 
@@ -159,7 +159,7 @@ def test_any_answer_uses_it_up(engine, wrong):
 
 
 @pytest.mark.parametrize(
-    "other", [{"browser": "c"}, {"browser": ""}, {"at": NOON + picture.LASTS}, {"at": NOON + timedelta(minutes=10)}], ids=str
+    "other", [{"browser": "c"}, {"browser": ""}, {"at": NOON + captcha.LASTS}, {"at": NOON + timedelta(minutes=10)}], ids=str
 )
 def test_it_is_for_the_browser_that_got_it_and_for_three_minutes(engine, other):
     shown = fresh()
@@ -171,7 +171,7 @@ def test_it_is_for_the_browser_that_got_it_and_for_three_minutes(engine, other):
 def test_what_we_did_not_seal_is_no_ticket(engine, bad):
     assert not answers(engine, bad, "ACDE")
     with pytest.raises(NotFound):
-        picture.opened(bad, "b", at=NOON)
+        captcha.opened(bad, "b", at=NOON)
 
 
 def test_a_ticket_that_was_tampered_with_is_none(engine):
@@ -225,7 +225,7 @@ def test_another_picture_comes_with_and_without_a_script_and_writes_nothing(brow
     with queries(house.engine) as statements:
         told = browser.get(PICTURE).get_json()
         page = browser.post(SMS, mobile=MOBILE, do="another").text
-    assert picture.opened(told["ticket"], browser.digest, at=now()).answer
+    assert captcha.opened(told["ticket"], browser.digest, at=now()).answer
     assert f'value="{MOBILE}"' in page
     assert not [statement for statement in statements if "INSERT" in statement]
 

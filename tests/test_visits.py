@@ -20,9 +20,9 @@ from app.core.vocabulary import (
     Way,
 )
 from app.db.session import reading
-from app.login import sessions
-from app.login.password import guess_key
 from app.models import Account, Enterprise, Entry, Parameter, Visit
+from app.web.auth import my_sessions
+from app.web.auth.password_form import guess_key
 from tests import make
 from tests.gatehouse import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 
@@ -342,4 +342,4 @@ def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(sessio
     ],
 )
 def test_browsers_are_told_in_words(agent, words):
-    assert sessions.in_words(agent) == words
+    assert my_sessions.in_words(agent) == words

@@ -5,6 +5,7 @@ What is asked of it stands under the field before anything is typed.
 """
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cache
@@ -140,3 +141,14 @@ def _classes(password: str) -> tuple[bool, ...]:
         any(mark.isdigit() for mark in password),
         any(not mark.isalnum() for mark in password),
     )
+
+
+MARKS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of one-time passwords: none that look alike
+
+
+def one_time_password() -> str:
+    """Sixteen characters of three classes; whoever gets it must change it at the first sign-in."""
+    while True:
+        word = "".join(secrets.choice(MARKS) for _place in range(16))
+        if any(c.isdigit() for c in word) and any(c.islower() for c in word) and any(c.isupper() for c in word):
+            return word

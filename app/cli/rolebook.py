@@ -10,11 +10,11 @@ from flask_babel import lazy_gettext as _
 from app import create_app
 from app.cli.house import settings_in_use
 from app.core.vocabulary import Role
-from app.login.roles import ANONYMOUS, MENU, PERMISSIONS
+from app.web.auth.permissions import ANONYMOUS, MENU, PERMISSIONS
 
 BOOK = Path("docs/ROLES.md")
 TITLE = _("Roles and doors")
-WRITTEN = _("Written by “anguan roles --write” from app/login/roles.py; do not edit.")
+WRITTEN = _("Written by “anguan roles --write” from app/web/auth/permissions.py; do not edit.")
 MEANING = _(
     "Opening a page is the first lock only: which rows it shows and what may be done to them is asked again, by region, "
     "enterprise and stage."

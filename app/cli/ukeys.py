@@ -21,7 +21,7 @@ from app.core import clock
 from app.core.clock import office_day
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db.session import db
-from app.login.password import find
+from app.web.auth.password_form import find
 
 Adder = Callable[[str, Command, str], argparse.ArgumentParser]
 

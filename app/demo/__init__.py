@@ -59,10 +59,10 @@ from app.demo.cast import (
 )
 from app.files.spreadsheets import read, write
 from app.files.storage import Store
-from app.login.password import hashed
 from app.matters import papers_at_first
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.specimens import id_number, portrait, scan, with_check
+from app.web.auth.password_form import hashed
 from app.workflow import carry_out, must_all_pass
 
 

@@ -22,12 +22,12 @@ from huey.serializer import SignedSerializer
 from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
+from app.accounts.passwords import one_time_password
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
 from app.db.session import only_reading, unlock
 from app.files.storage import Store
-from app.login.password import one_time_password
 from app.outbox import jobs
 from app.outbox.sms import Gateway, codes_wait, deliver
 from app.worker import handlers, runner, schedule

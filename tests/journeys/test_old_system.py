@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.passwords import one_time_password
 from app.core.clock import now, office_day
 from app.core.vocabulary import (
     Education,
@@ -21,7 +22,6 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import Column, read, write
 from app.files.storage import Store
-from app.login.password import one_time_password
 from app.models import Application, Certificate, Enterprise, ExamPass, Person
 from app.worker import runner
 from app.worker.handlers import HANDLERS

@@ -16,10 +16,20 @@ from app.accounts.pki.verify import NotProved
 from app.core.errors import HouseError, TooMany
 from app.core.vocabulary import ChallengeKind, Way
 from app.db.session import db
-from app.login.certificate import connects, give_out, note_failure, proved
-from app.login.second import NothingOwed, SecondWay, ower, shown
-from app.login.security import landing
 from app.models import Account
+from app.web.auth.certificate import (
+    connects,
+    give_out,
+    note_failure,
+    proved,
+)
+from app.web.auth.second_factor import (
+    NothingOwed,
+    SecondWay,
+    ower,
+    shown,
+)
+from app.web.auth.security_manager import landing
 
 KIND = ChallengeKind.CERTIFICATE_SECOND
 

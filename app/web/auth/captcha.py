@@ -26,7 +26,7 @@ from app.core.vocabulary import ChallengeKind
 from app.db.session import db
 from app.files import captcha_image
 from app.forms import HouseForm, TextField, TextLength
-from app.login import presession
+from app.web.auth import pre_login_cookie
 
 LASTS = timedelta(minutes=3)
 ANSWERS_AN_HOUR = 100  # of one address
@@ -112,7 +112,7 @@ def handed_out() -> Picture:
     """A new one for this page, of the kind that was asked for, or else of the kind it had."""
     asked = request.form.get("do")
     kind = asked if asked in KINDS else request.values.get("picture_kind")
-    return fresh(presession.open_browser(), at=desk.moment(), words=kind == WORDS)
+    return fresh(pre_login_cookie.open_browser(), at=desk.moment(), words=kind == WORDS)
 
 
 def asked_anew() -> bool:
@@ -123,7 +123,7 @@ def asked_anew() -> bool:
 def check_form(form: PictureForm) -> None:
     """Check what was answered on this form. Rolls the request's session back, as tries are counted beside it."""
     db.session().rollback()
-    ticket, browser = request.form.get("ticket", ""), presession.browser()
+    ticket, browser = request.form.get("ticket", ""), pre_login_cookie.browser()
     check(db.engine, ticket, form.picture.data or "", browser, at=desk.moment(), address=desk.address())
 
 
@@ -140,7 +140,7 @@ class PictureView(BaseView):  # type: ignore[misc]
 
     @expose("/drawn.png", methods=["GET"])  # type: ignore[untyped-decorator]
     def drawn(self) -> Response:
-        picture = opened(request.args.get("ticket", ""), presession.browser(), at=desk.moment())
+        picture = opened(request.args.get("ticket", ""), pre_login_cookie.browser(), at=desk.moment())
         if picture.sum:
             raise NotFound
         answer = make_response(captcha_image.png(picture.answer, picture.number))

@@ -29,9 +29,14 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.forms import HouseForm, Required, TextField, UploadField
-from app.login import password
-from app.login.certificate import connects, give_out, proved, trust
 from app.models import Account, Identity
+from app.web.auth import password_form
+from app.web.auth.certificate import (
+    connects,
+    give_out,
+    proved,
+    trust,
+)
 from app.web.base import Screen, SelInterface
 from app.web.base.datamodel import as_id
 from app.web.base.model_view import door
@@ -89,7 +94,7 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
         name, stored = me.username, me.password
         session.rollback()
         typed = request.form.get("password", "")
-        if not password.confirm(db.engine, name, stored, typed, office=desk.office(), at=desk.moment()):
+        if not password_form.confirm(db.engine, name, stored, typed, office=desk.office(), at=desk.moment()):
             raise HouseError(_("The present password is wrong, or was wrong too often."), code="wrong-password")
 
     def _page(self, no: HouseError | None = None) -> Response:
@@ -168,7 +173,7 @@ class IdentityScreen(Screen):
 
     @staticmethod
     def _account(form: BindForm) -> Account:
-        found = password.find(db.session(), form.username.data or "")
+        found = password_form.find(db.session(), form.username.data or "")
         if found is None:
             raise HouseError(_("There is no account with this user name."), code="no-account", field="username")
         return found

@@ -5,7 +5,6 @@ give the same answer after the same work, so none of them can be told from the o
 """
 
 import os
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -24,8 +23,8 @@ from app.core.errors import HouseError, TooMany
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
 from app.core.vocabulary import Way
-from app.login.admit import Proof
 from app.models import Account
+from app.web.auth.sign_in import Proof
 
 GUESSES_PER_ADDRESS = 30
 GUESSES_PER_NEIGHBOURHOOD = 100  # /24, or /48
@@ -35,7 +34,6 @@ WAIT = 10  # seconds for a free place to hash in
 # Hashing takes a core for itself; a flood of sign-ins shall leave the others to whoever is at work.
 _hashing = BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
 SIEGE = "sign-in-failed:everywhere"
-MARKS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of one-time passwords: none that look alike
 
 
 class WrongPassword(HouseError):
@@ -111,14 +109,6 @@ def matches(stored: str | None, password: str) -> bool:
     finally:
         _hashing.release()
     return fits and stored is not None and bool(password.strip("\0")) and len(password) <= LONGEST
-
-
-def one_time_password() -> str:
-    """Sixteen characters of three classes; whoever gets it must change it at the first sign-in."""
-    while True:
-        word = "".join(secrets.choice(MARKS) for _place in range(16))
-        if any(c.isdigit() for c in word) and any(c.islower() for c in word) and any(c.isupper() for c in word):
-            return word
 
 
 def dummy() -> str:

@@ -20,16 +20,21 @@ from app.core.vocabulary import ChallengeKind, Deed, Way
 from app.db import audit
 from app.db.session import db
 from app.forms import HouseForm, MobileField, Required, TextField, TextLength
-from app.login import codes, picture, presession, second
-from app.login.admit import NotAdmitted, Proof, admit
-from app.login.security import landing
 from app.models import Account
+from app.web.auth import (
+    captcha,
+    pre_login_cookie,
+    second_factor,
+    sms_codes,
+)
+from app.web.auth.security_manager import landing
+from app.web.auth.sign_in import NotAdmitted, Proof, admit
 
 PURPOSE = ChallengeKind.SMS_SIGN_IN
 CODE_INPUT = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 12}
 
 
-class SmsForm(picture.PictureForm):
+class SmsForm(captcha.PictureForm):
     mobile = MobileField(_("Mobile"), validators=[Required()], render_kw={"autocomplete": "tel", "maxlength": 20})
     code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
 
@@ -45,15 +50,15 @@ class SmsView(BaseView):  # type: ignore[misc]
         if current_user.is_authenticated:
             return redirect(landing(_wish()))
         form = SmsForm()
-        if not form.is_submitted() or picture.asked_anew():
+        if not form.is_submitted() or captcha.asked_anew():
             return self._page(form)
         try:
             if not form.validate():
                 return self._page(form, status=422)
             if request.form.get("do") == "send" or not form.code.data:
-                picture.check_form(form)
+                captcha.check_form(form)
                 mobile = form.mobile.data or ""
-                send_code(mobile, PURPOSE, reaches=bool(codes.known_by(db.session(), mobile)))
+                send_code(mobile, PURPOSE, reaches=bool(sms_codes.known_by(db.session(), mobile)))
                 return self._page(form, sent=True)
             self._sign_in(form)
         except HouseError as no:
@@ -64,11 +69,11 @@ class SmsView(BaseView):  # type: ignore[misc]
     def _sign_in(self, form: SmsForm) -> None:
         session, at, address, mobile = db.session(), desk.moment(), desk.address(), form.mobile.data or ""
         try:
-            codes.right(session, db.engine, PURPOSE, mobile, presession.browser(), form.code.data or "", at=at)
-            admit(session, Proof(codes.reader_by(session, mobile), Way.SMS_CODE), at=at, address=address)
-        except (codes.WrongCode, NotAdmitted) as no:
+            sms_codes.right(session, db.engine, PURPOSE, mobile, pre_login_cookie.browser(), form.code.data or "", at=at)
+            admit(session, Proof(sms_codes.reader_by(session, mobile), Way.SMS_CODE), at=at, address=address)
+        except (sms_codes.WrongCode, NotAdmitted) as no:
             session.rollback()
-            known = codes.known_by(session, mobile)
+            known = sms_codes.known_by(session, mobile)
             note_failure(session, known[0] if len(known) == 1 else None, no)
             raise
         session.commit()
@@ -96,8 +101,8 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
     def gate(self) -> Response:
         form, sent = SecondForm(), False
         try:
-            account = second.ower(db.session(), at=desk.moment())
-        except second.NothingOwed:
+            account = second_factor.ower(db.session(), at=desk.moment())
+        except second_factor.NothingOwed:
             return redirect(url_for("SecondView.choose", next=_wish() or None))
         number, mobile = account.id, account.mobile or ""
         if not mobile:
@@ -115,22 +120,22 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
     def _answered(self, form: SecondForm, number: int, mobile: str) -> bool:
         """True if a code was sent; False once the right one was shown."""
         if not form.validate():
-            raise codes.WrongCode
-        presession.open_browser()
+            raise sms_codes.WrongCode
+        pre_login_cookie.open_browser()
         if request.form.get("do") == "send" or not form.code.data:
             send_code(mobile, ChallengeKind.SMS_SECOND, account_id=number)
             return True
         session, at, address = db.session(), desk.moment(), desk.address()
-        kind, browser = ChallengeKind.SMS_SECOND, presession.browser()
+        kind, browser = ChallengeKind.SMS_SECOND, pre_login_cookie.browser()
         try:
-            asked = codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
-        except codes.WrongCode as no:
+            asked = sms_codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
+        except sms_codes.WrongCode as no:
             session.rollback()
             note_failure(session, session.get_one(Account, number), no)
             raise
         if asked.account_id != number:
-            raise codes.WrongCode
-        second.shown(session, session.get_one(Account, number), Way.SMS_CODE, at=at, address=address)
+            raise sms_codes.WrongCode
+        second_factor.shown(session, session.get_one(Account, number), Way.SMS_CODE, at=at, address=address)
         session.commit()
         return False
 
@@ -144,7 +149,7 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
         return with_patience(make_response(page, status), no)
 
 
-SECOND = second.SecondWay(
+SECOND = second_factor.SecondWay(
     Way.SMS_CODE, _("Code by text message"), "device-mobile", "SmsSecondView.gate", lambda account: bool(account.mobile)
 )
 
@@ -155,8 +160,8 @@ SECOND = second.SecondWay(
 def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = None, reaches: bool = True) -> None:
     """Have a code sent to this number; as ``codes.send``, for this request. Commits."""
     session = db.session()
-    codes.send(
-        session, db.engine, purpose, mobile, presession.browser(), account_id=account_id, reaches=reaches,
+    sms_codes.send(
+        session, db.engine, purpose, mobile, pre_login_cookie.browser(), account_id=account_id, reaches=reaches,
         office=desk.office(), at=desk.moment(), address=desk.address(),
     )  # fmt: skip
     session.commit()
@@ -173,12 +178,12 @@ def at_their_fields(form: HouseForm, no: HouseError | None) -> tuple[object, ...
 
 def code_parts(no: HouseError | None = None, *, sent: bool = False) -> dict[str, object]:
     """What ``login/code.html`` needs: a fresh picture, whether a code was sent, and how many seconds to wait for another."""
-    return {"picture": picture.handed_out(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
+    return {"picture": captcha.handed_out(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
 
 
 def seconds_to_wait(no: HouseError | None = None, *, sent: bool = False) -> int:
     """Until another code may be asked for, as the button counts them."""
-    pause = int(codes.PAUSE.total_seconds())
+    pause = int(sms_codes.PAUSE.total_seconds())
     return pause if sent else min(no.retry_after, pause) if isinstance(no, TooMany) else 0
 
 

@@ -29,9 +29,9 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.db.session import db
-from app.login import presession
-from app.login.admit import Proof, let_in, password_mark
 from app.models import Account, Challenge
+from app.web.auth import pre_login_cookie
+from app.web.auth.sign_in import Proof, let_in, password_mark
 from app.web.base.private_urls import own_page
 
 
@@ -84,7 +84,7 @@ def shown(session: Session, account: Account, way: Way, *, at: datetime, address
         name = account.get_full_name()
         audit.note(session, name, Deed.SIGN_IN, account, change={"again": way.value}, at=at, address=address)
         return
-    owed, browser = _owed(session, at), presession.browser()
+    owed, browser = _owed(session, at), pre_login_cookie.browser()
     steps = (ChallengeState.NEW, ChallengeState.CONSUMED)
     kind = ChallengeKind.SECOND
     if owed is None or not challenges.advance(session, owed.id, kind, *steps, at=at, browser=browser):
@@ -93,7 +93,7 @@ def shown(session: Session, account: Account, way: Way, *, at: datetime, address
 
 
 def _owed(session: Session, at: datetime) -> Challenge | None:
-    browser = presession.browser()
+    browser = pre_login_cookie.browser()
     wanted = select(Challenge).where(
         Challenge.kind == ChallengeKind.SECOND, Challenge.browser == browser,
         Challenge.state == ChallengeState.NEW, Challenge.expires_at > at,

@@ -32,12 +32,19 @@ from app.core.vocabulary import (
 from app.db import audit
 from app.db.session import db
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
-from app.login import password, presession
-from app.login.admit import KEY, NotAdmitted, admit, end_session, lately, open_session
-from app.login.roles import ANONYMOUS
-from app.login.second import SecondView
-from app.login.sessions import SessionsView
 from app.models import Account
+from app.web.auth import password_form, pre_login_cookie
+from app.web.auth.my_sessions import SessionsView
+from app.web.auth.permissions import ANONYMOUS
+from app.web.auth.second_factor import SecondView
+from app.web.auth.sign_in import (
+    KEY,
+    NotAdmitted,
+    admit,
+    end_session,
+    lately,
+    open_session,
+)
 from app.web.base.private_urls import own_page
 
 STATIC = frozenset({"static", "appbuilder.static"})
@@ -91,7 +98,7 @@ class SignInView(AuthDBView):  # type: ignore[misc]
             return self._page(form, status=422 if form.is_submitted() else 200)
         try:
             inside = self._sign_in(form)
-        except (password.WrongPassword, NotAdmitted, TooMany) as no:
+        except (password_form.WrongPassword, NotAdmitted, TooMany) as no:
             return self._page(form, no, status=no.status)
         wish = landing(request.args.get("next", ""))
         return redirect(wish if inside else url_for("SecondView.choose", next=wish))
@@ -118,7 +125,7 @@ class SignInView(AuthDBView):  # type: ignore[misc]
         session, at, address = db.session(), desk.moment(), desk.address()
         session.rollback()  # guesses are charged beside this session, which must hold no lock meanwhile
         try:
-            proof = password.prove(
+            proof = password_form.prove(
                 session, db.engine, form.username.data, form.password.data,
                 office=desk.office(), at=at, address=address,
             )  # fmt: skip
@@ -188,13 +195,13 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         if form.errors:
             return False
         session.rollback()  # as at the gate: the guess is charged beside this session
-        if not password.confirm(db.engine, name, stored, form.old.data, office=office, at=at):
+        if not password_form.confirm(db.engine, name, stored, form.old.data, office=office, at=at):
             form.old.errors = [gettext("The present password is wrong, or was wrong too often.")]
             return False
         if had_before(session, account_id, form, office):
             return False
         account = session.get_one(Account, account_id, with_for_update=True)
-        account.password, account.must_change_password = password.hashed(form.password.data), False
+        account.password, account.must_change_password = password_form.hashed(form.password.data), False
         session.flush()  # which ends every session, this one too
         open_session(session, account, way, at=at, address=desk.address(), strong_at=strong_at)
         session.commit()
@@ -218,7 +225,7 @@ def had_before(session: Session, account_id: int, form: Any, office: Office) -> 
         return False
     stored = lately(session, account_id)
     session.rollback()
-    if not password.is_one_of(stored, form.password.data):
+    if not password_form.is_one_of(stored, form.password.data):
         return False
     said = gettext("You have had this password before. Please choose another one.")
     form.password.errors = [*form.password.errors, said]
@@ -239,7 +246,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
         self.appbuilder.add_view_no_menu(OwnPasswordView)
         self.appbuilder.add_view_no_menu(SecondView)
         self.appbuilder.add_view_no_menu(SessionsView)
-        current_app.after_request(presession.write)
+        current_app.after_request(pre_login_cookie.write)
         current_app.jinja_env.globals.update(
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
         )
@@ -291,7 +298,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
     def find_user(self, username: str | None = None, email: str | None = None) -> Account | None:
         """By user name in its one spelling. By e-mail only where FAB's own screens ask for it, never at the gate."""
         if username:
-            return password.find(self.session, username)
+            return password_form.find(self.session, username)
         return self.session.scalars(select(Account).where(Account.email == email)).one_or_none() if email else None
 
     def auth_user_db(self, username: str, password: str) -> None:  # noqa: ARG002 - FAB's own signature
@@ -361,7 +368,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
 
 def set_password(account: Account, plain: str, *, must_change: bool) -> None:
     """Give an account a password. It ends its sessions; whoever did not choose it must change it. The caller commits."""
-    account.password, account.must_change_password = password.hashed(plain), must_change
+    account.password, account.must_change_password = password_form.hashed(plain), must_change
 
 
 def landing(wish: str) -> str:
@@ -384,7 +391,7 @@ def _told_once() -> Ending | None:
 
 def _note_failure(session: Session, username: str, no: HouseError) -> None:
     """One line of its own. A name that nobody has is not written down: people type passwords into that field."""
-    account = password.find(session, username)
+    account = password_form.find(session, username)
     audit.note(
         session,
         account.get_full_name() if account is not None else "unknown",

@@ -32,10 +32,10 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.db.session import db
-from app.login import presession
-from app.login.admit import Proof, admit
-from app.login.security import landing
 from app.models import Account
+from app.web.auth import pre_login_cookie
+from app.web.auth.security_manager import landing
+from app.web.auth.sign_in import Proof, admit
 
 LASTS = timedelta(seconds=90)  # the PIN has been typed when it begins
 TRIES, WINDOW = 60, 15 * 60  # challenges and answers of one address; a sign-in takes two
@@ -53,7 +53,7 @@ def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
         _count()
     except TooMany as no:
         return make_response(jsonify(sentence=str(no)), no.status)
-    browser = presession.open_browser()
+    browser = pre_login_cookie.open_browser()
     made = challenges.begin(
         session, kind, browser, at=at, lasts=LASTS, account_id=account_id, address=desk.address()
     )  # fmt: skip
@@ -65,7 +65,7 @@ def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
 
 def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
     """Who has signed the challenge whose answer was posted. It is used up, and that is committed, whatever comes of it."""
-    session, at, browser = db.session(), desk.moment(), presession.browser()
+    session, at, browser = db.session(), desk.moment(), pre_login_cookie.browser()
     session.rollback()
     _count()
     number = request.form.get("number", "")[:32]

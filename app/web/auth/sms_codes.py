@@ -23,10 +23,10 @@ from app.core.errors import (
 from app.core.identifiers import fold
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState
-from app.login.admit import OPERATES, NotAdmitted, reads_only
 from app.models import Account, Challenge
 from app.outbox.sms import owe_code
 from app.outbox.sms_texts import CODES
+from app.web.auth.sign_in import OPERATES, NotAdmitted, reads_only
 
 LASTS = timedelta(minutes=5)
 GUESSES = 5  # at one code

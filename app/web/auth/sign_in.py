@@ -33,8 +33,8 @@ from app.core.vocabulary import (
     Way,
 )
 from app.db import audit
-from app.login import presession
 from app.models import Account, Enterprise, PastPassword
+from app.web.auth import pre_login_cookie
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
 KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session
@@ -72,7 +72,7 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
         sentence = _("This one-time password was not used in time and opens nothing any more. Please ask for a new one.")
         raise NotAdmitted([Refusal("one-time-lapsed", sentence)])
     if proof.way is Way.PASSWORD and sessions.owes_second(proof.account, desk.office()):
-        browser, kind = presession.open_browser(), ChallengeKind.SECOND
+        browser, kind = pre_login_cookie.open_browser(), ChallengeKind.SECOND
         challenges.void(session, kind, browser=browser)
         given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
         challenges.begin(session, kind, browser, at=at, lasts=SECOND_WITHIN, **given)
@@ -133,7 +133,7 @@ def open_session(
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
     login_user(account)
     cookie[KEY] = key
-    presession.close()
+    pre_login_cookie.close()
     if replaced:
         said = gettext("Your account was signed in elsewhere for the longest: that session has ended. See “My sessions”.")
         flash(said, "warning")

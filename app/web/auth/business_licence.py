@@ -40,10 +40,15 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.db.session import db
-from app.login import presession
-from app.login.admit import NotAdmitted, Proof, admit, objections_of
-from app.login.security import landing
 from app.models import Account, Challenge, Enterprise
+from app.web.auth import pre_login_cookie
+from app.web.auth.security_manager import landing
+from app.web.auth.sign_in import (
+    NotAdmitted,
+    Proof,
+    admit,
+    objections_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +84,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
     def _begun(self, session: Session, at: datetime) -> str:
         """A ticket of this browser, announced to the platform. No lock of ours is held while the platform is asked."""
         office, place = desk.office(), desk.address()
-        browser = presession.open_browser()
+        browser = pre_login_cookie.open_browser()
         begun = tickets.begin(session, browser, at=at, seconds=office.licence_seconds, address=place)
         site = f"{office.system_name} {office.public_url}"
         told = Ticket(begun.id, begun.nonce, site, place, begun.made_at, begun.expires_at)
@@ -131,7 +136,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
         if len(clerks) > 1 and clerk is None:
             return self._choice(ticket, clerks)
         try:
-            shown = tickets.use(session, ticket, presession.browser(), at=at)
+            shown = tickets.use(session, ticket, pre_login_cookie.browser(), at=at)
         except Stale as no:
             session.rollback()
             return self._page(_own(ticket.id), no.refusals, status=no.status)
@@ -230,7 +235,7 @@ def platform() -> LicenceProvider:
 def _own(cid: str) -> Challenge:
     """This browser's ticket; asking for others' is counted."""
     try:
-        return tickets.own(db.session(), cid, presession.browser())
+        return tickets.own(db.session(), cid, pre_login_cookie.browser())
     except NotFound:
         db.session().rollback()
         _count("licence-miss", MISSES_PER_MINUTE, 60)

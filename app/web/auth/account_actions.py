@@ -8,12 +8,13 @@ from flask_babel import gettext
 
 from app import desk
 from app.accounts import rate_limit, sessions
+from app.accounts.passwords import one_time_password
 from app.core.vocabulary import Deed, Ending
 from app.db import audit
 from app.db.session import db
-from app.login.password import guess_key, one_time_password
-from app.login.security import set_password
 from app.models import Account
+from app.web.auth.password_form import guess_key
+from app.web.auth.security_manager import set_password
 from app.web.base import Link
 
 

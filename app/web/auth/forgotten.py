@@ -27,12 +27,28 @@ from app.core.vocabulary import (
 from app.db import audit
 from app.db.session import db
 from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
-from app.login import codes, password, picture, presession
-from app.login.admit import objections
-from app.login.security import had_before, judge, landing, set_password
-from app.login.sms import SmsForm, at_their_fields, code_parts, send_code, with_patience
 from app.models import Account, Challenge
 from app.outbox import sms, sms_texts
+from app.web.auth import (
+    captcha,
+    password_form,
+    pre_login_cookie,
+    sms_codes,
+)
+from app.web.auth.security_manager import (
+    had_before,
+    judge,
+    landing,
+    set_password,
+)
+from app.web.auth.sign_in import objections
+from app.web.auth.sms import (
+    SmsForm,
+    at_their_fields,
+    code_parts,
+    send_code,
+    with_patience,
+)
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
@@ -58,7 +74,7 @@ def may_reset(account: Account) -> bool:
 
 def account_for(session: Session, username: str, mobile: str) -> Account | None:
     """The account with this name and this mobile, if its password may be reset by text message."""
-    named = select(Account).where(Account.username == password.normal(username), Account.mobile_key == mobile)
+    named = select(Account).where(Account.username == password_form.normal(username), Account.mobile_key == mobile)
     # In one statement, whoever is found: how many it takes must not tell.
     found = session.scalars(named.options(joinedload(Account.roles), joinedload(Account.enterprise)))
     account = found.unique().one_or_none()
@@ -81,7 +97,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         if current_user.is_authenticated:
             return redirect(landing(""))
         form = ForgottenForm()
-        if not form.is_submitted() or picture.asked_anew():
+        if not form.is_submitted() or captcha.asked_anew():
             return self._page(form)
         try:
             if not form.validate():
@@ -89,9 +105,9 @@ class ForgottenView(BaseView):  # type: ignore[misc]
             if request.form.get("do") == "send" or not form.code.data:
                 self._send(form)
                 return self._page(form, sent=True)
-            codes.right(
-                db.session(), db.engine, PURPOSE, form.mobile.data or "", presession.browser(), form.code.data,
-                at=desk.moment(), to=CONFIRMED, lasts=2 * codes.LASTS,
+            sms_codes.right(
+                db.session(), db.engine, PURPOSE, form.mobile.data or "", pre_login_cookie.browser(), form.code.data,
+                at=desk.moment(), to=CONFIRMED, lasts=2 * sms_codes.LASTS,
             )  # fmt: skip
         except HouseError as no:
             db.session().rollback()
@@ -99,7 +115,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         return redirect(url_for("ForgottenView.renew"), 303)
 
     def _send(self, form: ForgottenForm) -> None:
-        picture.check_form(form)
+        captcha.check_form(form)
         account = account_for(db.session(), form.username.data or "", form.mobile.data or "")
         number = account.id if account is not None else None
         send_code(form.mobile.data or "", PURPOSE, account_id=number, reaches=account is not None)
@@ -115,7 +131,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
     @no_cache  # type: ignore[untyped-decorator]
     def renew(self) -> Response:
         """The second step, for the browser that showed the code, within ten minutes, once."""
-        asked = confirmed(db.session(), presession.browser())
+        asked = confirmed(db.session(), pre_login_cookie.browser())
         if asked is None or not challenges.alive(asked, desk.moment()):
             flash(gettext("Please show first that the account is yours."), "warning")
             return redirect(url_for("ForgottenView.gate"), 303)
@@ -136,7 +152,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
     def _renew(self, asked: Challenge, account: Account, plain: str) -> None:
         """Set it, end every session, write it down, tell the telephone: all or nothing, and once."""
         session, at = db.session(), desk.moment()
-        number, account_id, browser, name = asked.id, account.id, presession.browser(), account.username
+        number, account_id, browser, name = asked.id, account.id, pre_login_cookie.browser(), account.username
         mobile = (asked.evidence or {})["mobile"]
         if not challenges.advance(session, number, PURPOSE, CONFIRMED, CONSUMED, at=at, browser=browser):
             session.rollback()
@@ -152,5 +168,5 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, desk.office(), **said)
         sms.owe(session, [told], at=at)
         session.commit()
-        rate_limit.clear(db.engine, password.guess_key(name))  # whoever forgot it has guessed, too
-        presession.close()
+        rate_limit.clear(db.engine, password_form.guess_key(name))  # whoever forgot it has guessed, too
+        pre_login_cookie.close()
