@@ -2,6 +2,6 @@
 
 from app import create_app
 from app.core.settings import read_settings
-from app.threshold import fit_to_serve
+from app.web.middleware import fit_to_serve
 
 app = create_app(fit_to_serve(read_settings()))

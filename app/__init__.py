@@ -18,13 +18,12 @@ def create_app(settings: "Settings") -> "Flask":
     from flask_migrate import Migrate
     from flask_wtf import CSRFProtect
 
-    from app import ops, threshold
     from app.core import i18n
     from app.core.crypto.signing_keys import ring
     from app.db import migrate
     from app.db.session import db, unlock
     from app.views import register_views
-    from app.web import base
+    from app.web import base, health, middleware
     from app.web.auth.security_manager import HouseSecurity
 
     unlock(settings)
@@ -35,11 +34,11 @@ def create_app(settings: "Settings") -> "Flask":
     app.extensions["anguan"] = settings
     db.init_app(app)
     Migrate(app, db, directory=str(migrate.FOLDER))
-    threshold.guard(app, settings)
+    middleware.guard(app, settings)
     CSRFProtect(app)
     with app.app_context():
-        appbuilder = threshold.HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
-        app.register_blueprint(ops.ops)
+        appbuilder = middleware.HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
+        app.register_blueprint(health.ops)
         register_views(appbuilder)
         base.furnish(app)
     return app

@@ -8,32 +8,26 @@ from typing import Any
 from flask import current_app
 from flask_babel import lazy_gettext as _
 
-from app import (
-    basics,
-    casework,
-    desk,
-    enrolment,
-    examwork,
-    listcheck,
-    takeover,
-)
 from app.accounts.business_licence.simulator import SimulatedPlatform
-from app.adjustment import ParameterView
-from app.administration import AccountScreen, EnterpriseAdminScreen, JobScreen, MessageScreen
-from app.almanac import CalendarView
 from app.applications import dashboard_counts
-from app.authority import AppointmentScreen, AwaitingScreen
-from app.casework.measures import MeasuresView
-from app.casework.releases import OfficeReleaseScreen
-from app.casework.required import PaperRuleScreen
-from app.casework.standing import StandingView
 from app.db.session import db
-from app.diary import DiaryScreen
-from app.help import register as register_help
-from app.phone import PhoneView
-from app.public import register_public
-from app.simulator import OwnCodeView, SimulatorView
-from app.verification import register_verification
+from app.web import (
+    applications,
+    enterprise,
+    exams,
+    request_context,
+)
+from app.web.admin import legacy_import
+from app.web.admin.accounts import AccountScreen
+from app.web.admin.audit_log import DiaryScreen
+from app.web.admin.calendar import CalendarView
+from app.web.admin.enterprises import EnterpriseAdminScreen
+from app.web.admin.jobs import JobScreen
+from app.web.admin.messages import MessageScreen
+from app.web.admin.required_papers import PaperRuleScreen
+from app.web.admin.roles import AppointmentScreen, AwaitingScreen
+from app.web.admin.settings import ParameterView
+from app.web.applications.review.office_release import OfficeReleaseScreen
 from app.web.auth import second_factor_certificate
 from app.web.auth.business_licence import LicenceView
 from app.web.auth.captcha import PictureView
@@ -43,23 +37,31 @@ from app.web.auth.identities import IdentityScreen, OwnCertificateView
 from app.web.auth.second_factor import offer
 from app.web.auth.second_factor_certificate import CertificateSecondView
 from app.web.auth.sms import SECOND, SmsSecondView, SmsView
-from app.workbench import WorkView
+from app.web.certificates.bulk_status import MeasuresView
+from app.web.certificates.status import StandingView
+from app.web.dashboard import WorkView
+from app.web.demo.licence_phone import PhoneView
+from app.web.demo.sms_phone import OwnCodeView, SimulatorView
+from app.web.public import list_check, registration
+from app.web.public.help import register as register_help
+from app.web.public.lookup import register_public
+from app.web.public.offline_verification import register_verification
 
 
 def register_views(appbuilder: Any) -> None:
     """Hang every screen on the menu, in the order the menu shows them."""
     add = appbuilder.add_view
     register_public(appbuilder)
-    enrolment.register(appbuilder)
+    registration.register(appbuilder)
     register_verification(appbuilder)
-    listcheck.register(appbuilder)
+    list_check.register(appbuilder)
     for gate in (CertificateView, CertificateSecondView, OwnCertificateView):
         appbuilder.add_view_no_menu(gate)
     offer(second_factor_certificate.SECOND)
     open_sms_gate(appbuilder)
     open_licence_gate(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
-    for room in (examwork, casework, takeover, basics):
+    for room in (exams, applications, legacy_import, enterprise):
         room.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
@@ -73,7 +75,7 @@ def register_views(appbuilder: Any) -> None:
     add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
     add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
-    add(takeover.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
+    add(legacy_import.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     appbuilder.add_view_no_menu(SimulatorView)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
@@ -84,17 +86,17 @@ def register_views(appbuilder: Any) -> None:
 
 def open_sms_gate(appbuilder: Any) -> None:
     """What is proved by a telephone, where text messages reach one; on the screen, where the house only pretends."""
-    if desk.settings().sends_codes:
+    if request_context.settings().sends_codes:
         for view in (PictureView, SmsView, SmsSecondView, ForgottenView):
             appbuilder.add_view_no_menu(view)
         offer(SECOND)
-    if desk.settings().shows_codes:
+    if request_context.settings().shows_codes:
         appbuilder.add_view_no_menu(OwnCodeView)
 
 
 def open_licence_gate(appbuilder: Any) -> None:
     """The way in by business licence, where there is a platform; and the telephone, where that is simulated."""
-    licences = desk.licences()
+    licences = request_context.licences()
     if licences is None:
         return
     appbuilder.add_view_no_menu(LicenceView)
@@ -106,4 +108,4 @@ def open_licence_gate(appbuilder: Any) -> None:
 
 def menu_counts() -> dict[str, int]:
     """To-do counts beside the menu's entries."""
-    return dashboard_counts.menu_counts(db.session, desk.actor(), desk.office())
+    return dashboard_counts.menu_counts(db.session, request_context.actor(), request_context.office())

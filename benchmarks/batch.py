@@ -27,7 +27,7 @@ from app.db.session import keyring
 from app.files import spreadsheets
 from app.files.storage import Store
 from app.models import Certificate, CertificateVersion, Model, Paper, Person
-from app.specimens import portrait
+from app.web.demo.specimens import portrait
 from app.worker.handlers import HANDLERS
 from app.worker.runner import Tools, run_due
 from app.workflow import carry_out as move

@@ -34,7 +34,7 @@ from app.core.vocabulary import (
 from app.db.session import keyring
 from app.files import spreadsheets
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region
-from app.public import certificates_of
+from app.web.public.lookup import certificates_of
 from app.workflow import carry_out
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)

@@ -27,11 +27,11 @@ from app.core.settings import Settings
 from app.core.vocabulary import Role
 from app.db.session import db
 from app.models import Account, Model
-from app.threshold import HouseBuilder, guard
 from app.web.auth.password_form import hashed
 from app.web.auth.permissions import sync_roles
 from app.web.auth.security_manager import HouseSecurity
 from app.web.base import furnish
+from app.web.middleware import HouseBuilder, guard
 from tests import make
 from tests.conftest import KEYS, House
 

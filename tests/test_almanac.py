@@ -7,10 +7,10 @@ from io import BytesIO
 import pytest
 from sqlalchemy import func, select
 
-from app.almanac import months_of
 from app.applications.office_calendar import announced, seed_calendar
 from app.core.vocabulary import Role
 from app.models import CalendarDay
+from app.web.admin.calendar import months_of
 from tests import make
 from tests.test_casework import Works, letting_go, look
 from tests.test_holidays import sheet

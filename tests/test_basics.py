@@ -32,7 +32,7 @@ from app.core.vocabulary import (
 from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.models import Enterprise, Entry, Paper, Person, Qualification
-from app.places import url_of
+from app.web.fix_links import url_of
 from tests import make
 from tests.count import deeds, queries
 from tests.gatehouse import account

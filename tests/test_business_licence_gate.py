@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from app import create_app, desk
+from app import create_app
 from app.accounts.business_licence.simulator import Fault, SimulatedPlatform
 from app.core.clock import now
 from app.core.settings import Settings
@@ -21,8 +21,9 @@ from app.core.vocabulary import (
     Role,
 )
 from app.models import Account, Challenge, Enterprise, Entry
-from app.phone import wallet
+from app.web import request_context
 from app.web.auth.permissions import sync_roles
+from app.web.demo.licence_phone import wallet
 from app.worker.providers import RemoteLicences
 from tests import make
 from tests.conftest import KEYS
@@ -154,7 +155,7 @@ def test_a_platform_that_cannot_reach_us_is_asked(browser, phone, app):
     page, licence = started(browser), licence_in(phone)
     number = number_on(browser, page)
     with app.app_context():
-        sim = desk.licences()
+        sim = request_context.licences()
         assert isinstance(sim, SimulatedPlatform)
         one = next(one for one in wallet_of(app) if one.code == licence)
         list(sim.confirm(cid_of(page), one, number, Fault.NONE, at=now()))
@@ -413,7 +414,7 @@ CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.inpu
 
 def message(app, page: str, step: str = "scan") -> bytes:
     with app.app_context():
-        sim = desk.licences()
+        sim = request_context.licences()
         return sim.scan(cid_of(page), at=now()).body if step == "scan" else sim.decline(cid_of(page), at=now()).body
 
 

@@ -15,7 +15,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.applications.office_settings import change
-from app.casework.words import moves_of
 from app.core.clock import Calendar, now, office_day
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -46,6 +45,7 @@ from app.models import (
     PublicNotice,
     Step,
 )
+from app.web.applications.review.labels import moves_of
 from app.workflow import MOVES
 from tests import make
 from tests.count import queries

@@ -16,8 +16,8 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.db.audit import checkpoints
-from app.diary import TABLES
 from app.models import Entry, Job, Person
+from app.web.admin.audit_log import TABLES
 from tests import make
 
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-import app.help as guide
 from app.core.vocabulary import PaperKind, Role, State
 from app.db.session import db
+from app.web.public import help as guide
 from app.workflow import MOVES
 from tests.count import queries
 from tests.test_house import HOUSE

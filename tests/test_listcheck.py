@@ -12,8 +12,8 @@ from app.certificates.list_check import check
 from app.core.clock import now, office_day
 from app.core.vocabulary import CertificateStatus
 from app.files import spreadsheets
-from app.listcheck import ANSWERS, COLUMNS
 from app.models import Bucket, Entry, Job
+from app.web.public.list_check import ANSWERS, COLUMNS
 from tests import hostile_sheets, make
 from tests.count import queries
 

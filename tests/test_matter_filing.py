@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.casework.claimform import SEARCHES_PER_HOUR
 from app.core.clock import now, office_day
 from app.core.vocabulary import (
     Category,
@@ -18,6 +17,7 @@ from app.core.vocabulary import (
 )
 from app.files.storage import Store
 from app.models import Application, Certificate, Entry, Filing
+from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
 from tests import make
 from tests.hostile_files import jpeg
 from tests.test_casework import Works, look

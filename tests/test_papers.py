@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from app.casework.papers import AT_ONCE, FAULTS
 from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import Role, State
 from app.files.storage import Store
 from app.models import Account, CertificateVersion, Job, Paper
+from app.web.certificates.render_progress import AT_ONCE, FAULTS
 from app.worker.handlers import HANDLERS
 from app.worker.runner import Tools, run_due
 from tests import make

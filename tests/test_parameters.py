@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import desk
 from app.applications.office_settings import (
     bounds,
     change,
@@ -32,6 +31,7 @@ from app.core.vocabulary import Level, Role, Term
 from app.files.storage import Store
 from app.models import CalendarDay, Entry, Parameter
 from app.outbox.jobs import Claim
+from app.web import request_context
 from app.worker.runner import Run, Tools
 from tests import make
 from tests.count import queries
@@ -87,9 +87,9 @@ def test_asking_does_not_write_what_the_caller_has_not_finished(session):
 
 
 def test_it_is_read_once_in_a_request_and_only_when_asked(app, house):
-    with app.test_request_context(), queries(house.engine), queries(desk.db.engine) as seen:
+    with app.test_request_context(), queries(house.engine), queries(request_context.db.engine) as seen:
         assert seen == []
-        assert desk.office() is desk.office()
+        assert request_context.office() is request_context.office()
         assert len(seen) == 2
 
 

@@ -32,10 +32,11 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.models import CertificateEvent, CertificateVersion
 from app.outbox.public_notices import Result, announce
-from app.public import MEANS, register_public, stages
-from app.threshold import HouseBuilder, guard
 from app.web.auth.security_manager import HouseSecurity
 from app.web.base import furnish
+from app.web.middleware import HouseBuilder, guard
+from app.web.public.front import MEANS, stages
+from app.web.public.lookup import register_public
 from tests import make
 from tests.conftest import House
 from tests.count import queries

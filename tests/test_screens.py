@@ -32,7 +32,17 @@ from app.core.errors import (
 from app.core.i18n import FOLDER
 from app.core.vocabulary import PassSource, State
 from app.db.session import Moment, Word
-from app.forms import (
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    bars,
+    furnish,
+    safe_next,
+    shown,
+    stacked_columns,
+)
+from app.web.forms import (
     ChoiceField,
     CreditCodeField,
     DayField,
@@ -44,16 +54,6 @@ from app.forms import (
     UploadField,
     WholeNumberField,
     WordField,
-)
-from app.web.base import (
-    Link,
-    Screen,
-    SelInterface,
-    bars,
-    furnish,
-    safe_next,
-    shown,
-    stacked_columns,
 )
 
 MINE, OTHERS = 900_001, 900_002  # above what the store numbers itself

@@ -6,7 +6,6 @@ import pytest
 from cryptography import x509
 from sqlalchemy import select
 
-from app import desk
 from app.certificates.pdf.render import SEAL_BOX, draw
 from app.certificates.pdf.seal_and_store import paper_of
 from app.core import clock
@@ -17,7 +16,8 @@ from app.core.office import Office
 from app.core.vocabulary import CertificateStatus
 from app.files.storage import Store
 from app.models import CertificateVersion, Entry
-from app.public import LARGEST_PAPER
+from app.web import request_context
+from app.web.public.signature_check import LARGEST_PAPER
 from tests.seals import embedded
 from tests.test_certificate_document import FACE
 from tests.test_drawing import issued
@@ -102,7 +102,7 @@ def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, house, se
 
 def test_whoever_asks_too_often_waits(client, sealed, app):
     with app.test_request_context():
-        most = desk.office().lookups_per_minute
+        most = request_context.office().lookups_per_minute
     answers = [hand_in(client, b"%PDF", "a.pdf").status_code for _n in range(most + 1)]
     assert answers[-1] == 429
     assert set(answers[:-1]) == {200}

@@ -8,7 +8,6 @@ from flask import request
 from flask_babel import lazy_gettext
 from sqlalchemy import func, select, update
 
-from app import desk
 from app.accounts import sessions
 from app.core.clock import now
 from app.core.errors import HouseError
@@ -23,6 +22,7 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.models import Account, Challenge, Entry, Parameter, Visit
+from app.web import request_context
 from app.web.auth import second_factor
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from tests import make
@@ -47,7 +47,7 @@ def show(client, app, number=None):
     cookies = "; ".join(f"{name}={client.get_cookie(name).value}" for name in names if client.get_cookie(name))
     with app.test_request_context("/", method="POST", headers={"Cookie": cookies}):
         app.preprocess_request()
-        session, at = db.session(), desk.moment()
+        session, at = db.session(), request_context.moment()
         try:
             who = session.get(Account, number) if number else second_factor.ower(session, at=at)
             second_factor.shown(session, who, Way.SMS_CODE, at=at, address=request.remote_addr or "")
@@ -159,7 +159,7 @@ def test_role_and_way_decide_who_owes_a_second(shop, lodge_app, setting):
             with lodge_app.test_request_context("/", method="POST"):
                 proved = db.session.get_one(Account, who.id)
                 try:
-                    told[role, way] = admit(db.session(), Proof(proved, way), at=desk.moment(), address="")
+                    told[role, way] = admit(db.session(), Proof(proved, way), at=request_context.moment(), address="")
                 except NotAdmitted:
                     told[role, way] = None
                 db.session.rollback()
@@ -233,7 +233,9 @@ def test_a_role_is_given_with_a_second_factor_only(session, signed_in, holder):
 def test_a_certificate_counts_as_strong(gate, shop, lodge_app):
     who = account(shop, "chief", Role.ADMIN)
     with lodge_app.test_request_context("/", method="POST"):
-        admit(db.session(), Proof(db.session.get_one(Account, who.id), Way.CERTIFICATE), at=desk.moment(), address="")
+        admit(
+            db.session(), Proof(db.session.get_one(Account, who.id), Way.CERTIFICATE), at=request_context.moment(), address=""
+        )
         db.session.commit()
     visit = shop.scalars(select(Visit)).one()
     assert sessions.is_strong(visit, at=now())

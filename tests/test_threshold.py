@@ -8,11 +8,17 @@ import pytest
 from flask import request_started
 from sqlalchemy import select
 
-from app import create_app, desk, threshold
+from app import create_app
 from app.core.settings import AGENT
 from app.core.vocabulary import Deed, Role
 from app.db.session import db, reading
 from app.models import Bucket, Entry
+from app.web import (
+    body_limits,
+    middleware,
+    request_context,
+    security_headers,
+)
 from tests.make import NOON, TODAY
 
 ON_SQLITE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # where no statement is what is tested
@@ -38,11 +44,11 @@ def armour_lacks(answer, *, inside: bool):
     wears, static = answer.headers, answer.request.path.startswith("/static/")
     kept = wears.get("Cache-Control", "")
     policy = wears.get("Content-Security-Policy", "")
-    yield from (name for name, value in threshold.ALWAYS.items() if wears.get(name) != value)
+    yield from (name for name, value in security_headers.ALWAYS.items() if wears.get(name) != value)
     if "default-src" not in policy or "frame-ancestors" not in policy or "unsafe-eval" in policy:
         yield f"policy: {policy}"
     # Only a page that asks a UKey may connect to its agent, and to nothing else besides.
-    allowed = {threshold.PAGE_POLICY, f"{threshold.PAGE_POLICY}; connect-src 'self' {AGENT}"}
+    allowed = {security_headers.PAGE_POLICY, f"{security_headers.PAGE_POLICY}; connect-src 'self' {AGENT}"}
     if answer.mimetype != "application/pdf" and (policy not in allowed or wears.get("X-Frame-Options") != "DENY"):
         yield f"page policy: {policy}"
     if wears.get("Cross-Origin-Resource-Policy") != (
@@ -74,7 +80,7 @@ def test_every_answer_of_every_door_wears_its_armour(strict, signed_in, holder, 
             seen.add(answer.status_code)
             wrong += [f"{method} {address} {answer.status_code}: {lack}" for lack in armour_lacks(answer, inside=bool(role))]
             answer.close()
-    assert browser.get(threshold.ICON).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert browser.get(security_headers.ICON).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     for answer in (browser.get("/no/such/page"), browser.open("/", method="TRACE")):
         wrong += list(armour_lacks(answer, inside=bool(role)))
     assert not wrong, "\n".join(wrong)
@@ -82,12 +88,12 @@ def test_every_answer_of_every_door_wears_its_armour(strict, signed_in, holder, 
 
 
 def test_the_policy_lets_no_foreign_or_inline_thing_in():
-    for policy in (threshold.PAGE_POLICY, threshold.PAPER_POLICY):
+    for policy in (security_headers.PAGE_POLICY, security_headers.PAPER_POLICY):
         said = dict(part.strip().split(" ", 1) for part in policy.split(";"))
         assert {"base-uri", "form-action", "frame-ancestors", "default-src", "script-src"} <= said.keys()
         assert not re.search(r"https?:|\*|unsafe-eval|unsafe-hashes", policy)
         assert said["script-src"] in ("'self'", "'none'")
-    assert "unsafe" not in threshold.PAGE_POLICY
+    assert "unsafe" not in security_headers.PAGE_POLICY
 
 
 @ON_SQLITE
@@ -243,12 +249,12 @@ def test_whoever_hangs_up_half_way_changes_nothing(session, signed_in, holder, k
 
 
 def test_every_door_that_takes_files_is_there_and_every_form_with_files_is_in_the_list(built, root):
-    assert threshold.FILES.keys() <= built.view_functions.keys()
+    assert body_limits.FILES.keys() <= built.view_functions.keys()
     pages = [page.read_text() for page in (root / "app/templates").rglob("*.html")]
     forms = [form for page in pages for form in re.findall(r"<form[^>]*multipart/form-data[^>]*>", page)]
     doors = {door for form in forms for door in re.findall(r"url_for\('([\w.]+)'", form)}
     assert len(doors) > 5
-    assert doors <= threshold.FILES.keys()
+    assert doors <= body_limits.FILES.keys()
 
 
 # --- where one is sent ---------------------------------------------------------------------------------------------
@@ -374,7 +380,7 @@ def test_behind_tls_the_browser_is_told_to_stay_there(guarded, client):
 @pytest.mark.parametrize(("proxied", "believed"), [(True, "203.0.113.9"), (False, "127.0.0.1")])
 def test_a_forwarded_address_is_believed_of_our_own_proxies_only(guarded, built, proxied, believed):
     app, seen = guarded if proxied else built, []
-    with request_started.connected_to(lambda _app: seen.append(desk.address()), app):
+    with request_started.connected_to(lambda _app: seen.append(request_context.address()), app):
         app.test_client().get("/healthz", headers={"Host": "ag.example", "X-Forwarded-For": "10.0.0.1, 203.0.113.9"})
     assert seen == [believed]
 
@@ -418,10 +424,10 @@ def test_a_foreign_name_gets_no_page_whichever_way_it_comes(guarded, host):
 
 
 def test_moments_and_days_are_shown_by_the_offices_clock():
-    assert threshold.moment(NOON) == "2026-03-02 12:00"
-    assert threshold.day(NOON.replace(hour=17)) == "2026-03-03"
-    assert threshold.day(TODAY) == "2026-03-02"
-    assert threshold.moment(None) == threshold.day(None) == ""
+    assert middleware.moment(NOON) == "2026-03-02 12:00"
+    assert middleware.day(NOON.replace(hour=17)) == "2026-03-03"
+    assert middleware.day(TODAY) == "2026-03-02"
+    assert middleware.moment(None) == middleware.day(None) == ""
 
 
 # --- deny by default --------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ CHINESE_ALLOWED = {
     "app/db/sequences.py": "the form of certificate numbers",
     "app/demo/__init__.py": "people and firms that do not exist",
     "app/demo/cast.py": "as __init__.py",
-    "app/phone.py": "a firm that does not exist",
+    "app/web/demo/licence_phone.py": "a firm that does not exist",
     "app/certificates/pdf/layout.py": "a certificate is printed in Chinese, whoever looks at it",
     "app/certificates/pdf/background.py": "as layout.py",
     "app/certificates/pdf/seal_and_store.py": "as layout.py",
@@ -96,9 +96,9 @@ CHINESE_ALLOWED = {
     "app/exams/scores.py": "words that clerks type into the workbook",
     "app/outbox/sms.py": "the signature that carriers demand, and how the issuer is abbreviated",
     "app/models.py": "the trade's word beside a column",
-    "app/specimens.py": "what stands on invented scans",
-    "app/public.py": "an example of a certificate number",
-    "app/listcheck.py": "an example of a certificate number",
+    "app/web/demo/specimens.py": "what stands on invented scans",
+    "app/web/public/lookup.py": "an example of a certificate number",
+    "app/web/public/list_check.py": "an example of a certificate number",
     "app/certificates/bulk_status_changes.py": "words that officers type into the sheet",
 }
 MARKS_ALLOWED = {"frame.html": "安人员中文", "gate.html": "安"}  # the stamp, and the name of the language itself

@@ -69,11 +69,11 @@ from app.files.storage import Store
 from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.outbox import sms
-from app.takeover.command import Sheet, take_over
-from app.threshold import fit_to_serve
+from app.web.admin.legacy_import.command import Sheet, take_over
 from app.web.auth.password_form import find, normal
 from app.web.auth.permissions import sync_roles
 from app.web.auth.security_manager import set_password
+from app.web.middleware import fit_to_serve
 from app.worker.process import Keeper, work
 from app.worker.providers import (
     Clamd,

@@ -61,8 +61,13 @@ from app.files.spreadsheets import read, write
 from app.files.storage import Store
 from app.matters import papers_at_first
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
-from app.specimens import id_number, portrait, scan, with_check
 from app.web.auth.password_form import hashed
+from app.web.demo.specimens import (
+    id_number,
+    portrait,
+    scan,
+    with_check,
+)
 from app.workflow import carry_out, must_all_pass
 
 

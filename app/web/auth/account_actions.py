@@ -6,13 +6,13 @@ Law: whose account it is to do so, ``appointments.may_reset`` says; each deed st
 from flask import flash
 from flask_babel import gettext
 
-from app import desk
 from app.accounts import rate_limit, sessions
 from app.accounts.passwords import one_time_password
 from app.core.vocabulary import Deed, Ending
 from app.db import audit
 from app.db.session import db
 from app.models import Account
+from app.web import request_context
 from app.web.auth.password_form import guess_key
 from app.web.auth.security_manager import set_password
 from app.web.base import Link
@@ -45,7 +45,7 @@ def unlock(account: Account) -> None:
 def end_sessions(account: Account) -> None:
     """Everywhere at once; the account may sign in again; commits."""
     name = account.get_full_name()
-    sessions.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=desk.moment())
+    sessions.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=request_context.moment())
     _note(account, "sessions")
     db.session.commit()
     flash(gettext("Every session of %(name)s has ended.", name=name), "success")
@@ -54,7 +54,9 @@ def end_sessions(account: Account) -> None:
 def _note(account: Account, what: str) -> None:
     """Neither counts of wrong passwords nor sessions are rows that the diary watches."""
     change = {what: ["there", "ended"]}
-    audit.note(db.session(), "", Deed.CHANGE, account, change=change, at=desk.moment(), address=desk.address())
+    audit.note(
+        db.session(), "", Deed.CHANGE, account, change=change, at=request_context.moment(), address=request_context.address()
+    )
 
 
 def deed_links(account: Account, reset: str, unlock: str, end: str) -> list[Link]:

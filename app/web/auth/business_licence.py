@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import rate_limit
 from app.accounts.business_licence import tickets
 from app.accounts.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
@@ -41,6 +40,7 @@ from app.core.vocabulary import (
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge, Enterprise
+from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import (
@@ -71,7 +71,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
 
     @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
     def start(self) -> Response:
-        session, at = db.session(), desk.moment()
+        session, at = db.session(), request_context.moment()
         session.rollback()  # the count is written beside this session
         try:
             _count("licence-start", TICKETS_PER_ADDRESS, TICKET_WINDOW)
@@ -83,7 +83,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
 
     def _begun(self, session: Session, at: datetime) -> str:
         """A ticket of this browser, announced to the platform. No lock of ours is held while the platform is asked."""
-        office, place = desk.office(), desk.address()
+        office, place = request_context.office(), request_context.address()
         browser = pre_login_cookie.open_browser()
         begun = tickets.begin(session, browser, at=at, seconds=office.licence_seconds, address=place)
         site = f"{office.system_name} {office.public_url}"
@@ -124,12 +124,12 @@ class LicenceView(BaseView):  # type: ignore[misc]
         except (BadAssertion, LicencesAway, Stale) as no:
             log.warning("licence platform asked: %s", getattr(no, "why", no.code))
             return self._page(_own(cid), no.refusals, status=no.status)
-        if tickets.state_of(ticket, desk.moment()) is not TicketState.CONFIRMED:
+        if tickets.state_of(ticket, request_context.moment()) is not TicketState.CONFIRMED:
             return self._page(ticket, status=409, early=True)
         return self._finished(db.session(), ticket)
 
     def _finished(self, session: Session, ticket: Challenge) -> Response:
-        at = desk.moment()
+        at = request_context.moment()
         enterprise = tickets.enterprise_of(session, ticket)
         clerks = tickets.accounts_of(session, enterprise) if enterprise is not None else []
         clerk = _chosen(clerks)
@@ -146,7 +146,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
         tickets.note_name(enterprise, str(shown["name"]))
         proof = Proof(clerk, Way.LICENCE, {"holder": shown["holder"], "licence": shown["serial"]})
         try:
-            admit(session, proof, at=at, address=desk.address())
+            admit(session, proof, at=at, address=request_context.address())
         except NotAdmitted as no:
             _note(session, enterprise, no.refusals, at)
             session.commit()  # the ticket is used up all the same
@@ -174,7 +174,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
     @expose("/callback", methods=["POST"])  # type: ignore[untyped-decorator]
     def callback(self) -> Response:
         """What the platform sends by itself. No cookie and no CSRF token: its signature is what is believed."""
-        at, place = desk.moment(), f"licence-callback:{rate_limit.origin(desk.address())}"
+        at, place = request_context.moment(), f"licence-callback:{rate_limit.origin(request_context.address())}"
         db.session().rollback()
         try:
             rate_limit.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
@@ -195,7 +195,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
     def _page(
         self, ticket: Challenge | None = None, no: Sequence[Refusal] = (), *, status: int = 200, early: bool = False
     ) -> Response:
-        at = desk.moment()
+        at = request_context.moment()
         evidence: Mapping[str, Any] = (ticket.evidence or {}) if ticket is not None else {}
         state = tickets.state_of(ticket, at) if ticket is not None else None
         refused = tickets.refusal(ticket) if ticket is not None else None
@@ -204,7 +204,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
             ticket=ticket, state=state, states=TicketState, number=evidence.get("number"), early=early,
             code=svg(evidence["code"]) if state in OPEN and "code" in evidence else "",
             left=_left(ticket, at) if ticket is not None else 0,
-            simulated=desk.settings().simulators and not desk.settings().licence_url,
+            simulated=request_context.settings().simulators and not request_context.settings().licence_url,
         )  # fmt: skip
         return make_response(page, status)
 
@@ -216,7 +216,7 @@ def receive(headers: Mapping[str, str], body: bytes, *, at: datetime) -> Challen
 
 def _taken(told: Assertion, at: datetime) -> ChallengeState:
     session = db.session()
-    state = tickets.take(session, told, at=at, seconds=desk.office().licence_seconds)
+    state = tickets.take(session, told, at=at, seconds=request_context.office().licence_seconds)
     ticket = session.get_one(Challenge, told.cid)
     no, enterprise = tickets.refusal(ticket), tickets.enterprise_of(session, ticket)
     if no is not None and enterprise is not None:
@@ -226,7 +226,7 @@ def _taken(told: Assertion, at: datetime) -> ChallengeState:
 
 
 def platform() -> LicenceProvider:
-    found = desk.licences()
+    found = request_context.licences()
     if found is None:
         raise NotFound
     return found
@@ -244,7 +244,7 @@ def _own(cid: str) -> Challenge:
 
 def _asked(ticket: Challenge) -> Challenge:
     """The ticket as it stands once the platform was asked, if it was still open. No lock is held meanwhile."""
-    session, at, cid = db.session(), desk.moment(), ticket.id
+    session, at, cid = db.session(), request_context.moment(), ticket.id
     if tickets.state_of(ticket, at) not in OPEN:
         return ticket
     session.rollback()
@@ -255,7 +255,7 @@ def _asked(ticket: Challenge) -> Challenge:
 
 
 def _told(ticket: Challenge) -> Response:
-    at = desk.moment()
+    at = request_context.moment()
     return make_response(jsonify(state=tickets.state_of(ticket, at).value, seconds=_left(ticket, at)))
 
 
@@ -271,13 +271,15 @@ def _chosen(clerks: Sequence[Account]) -> Account | None:
 
 
 def _count(kind: str, limit: int, seconds: int) -> None:
-    key = f"{kind}:{rate_limit.origin(desk.address())}"
-    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=desk.moment())
+    key = f"{kind}:{rate_limit.origin(request_context.address())}"
+    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.moment())
 
 
 def _note(session: Session, enterprise: Enterprise, refusals: Sequence[Refusal], at: datetime) -> None:
     what = {"way": Way.LICENCE.value, "why": [refusal.code for refusal in refusals]}
-    audit.note(session, enterprise.name[:60], Deed.SIGN_IN_FAILED, enterprise, change=what, at=at, address=desk.address())
+    audit.note(
+        session, enterprise.name[:60], Deed.SIGN_IN_FAILED, enterprise, change=what, at=at, address=request_context.address()
+    )
 
 
 def _machine_no(code: str, status: int) -> Response:

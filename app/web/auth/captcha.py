@@ -17,7 +17,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import Engine
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import challenges, rate_limit
 from app.core.crypto.encryption import UNOPENED, keyring
 from app.core.errors import HouseError, NotFound
@@ -25,8 +24,9 @@ from app.core.identifiers import fold
 from app.core.vocabulary import ChallengeKind
 from app.db.session import db
 from app.files import captcha_image
-from app.forms import HouseForm, TextField, TextLength
+from app.web import request_context
 from app.web.auth import pre_login_cookie
+from app.web.forms import HouseForm, TextField, TextLength
 
 LASTS = timedelta(minutes=3)
 ANSWERS_AN_HOUR = 100  # of one address
@@ -112,7 +112,7 @@ def handed_out() -> Picture:
     """A new one for this page, of the kind that was asked for, or else of the kind it had."""
     asked = request.form.get("do")
     kind = asked if asked in KINDS else request.values.get("picture_kind")
-    return fresh(pre_login_cookie.open_browser(), at=desk.moment(), words=kind == WORDS)
+    return fresh(pre_login_cookie.open_browser(), at=request_context.moment(), words=kind == WORDS)
 
 
 def asked_anew() -> bool:
@@ -124,7 +124,7 @@ def check_form(form: PictureForm) -> None:
     """Check what was answered on this form. Rolls the request's session back, as tries are counted beside it."""
     db.session().rollback()
     ticket, browser = request.form.get("ticket", ""), pre_login_cookie.browser()
-    check(db.engine, ticket, form.picture.data or "", browser, at=desk.moment(), address=desk.address())
+    check(db.engine, ticket, form.picture.data or "", browser, at=request_context.moment(), address=request_context.address())
 
 
 class PictureView(BaseView):  # type: ignore[misc]
@@ -140,7 +140,7 @@ class PictureView(BaseView):  # type: ignore[misc]
 
     @expose("/drawn.png", methods=["GET"])  # type: ignore[untyped-decorator]
     def drawn(self) -> Response:
-        picture = opened(request.args.get("ticket", ""), pre_login_cookie.browser(), at=desk.moment())
+        picture = opened(request.args.get("ticket", ""), pre_login_cookie.browser(), at=request_context.moment())
         if picture.sum:
             raise NotFound
         answer = make_response(captcha_image.png(picture.answer, picture.number))

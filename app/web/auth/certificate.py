@@ -18,7 +18,6 @@ from flask_babel import lazy_gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import challenges, rate_limit
 from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import Trust, trusted
@@ -33,6 +32,7 @@ from app.core.vocabulary import (
 from app.db import audit
 from app.db.session import db
 from app.models import Account
+from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import Proof, admit
@@ -47,7 +47,7 @@ SECRET_HEADER = "X-UKey-Proxy-Secret"  # noqa: S105 - a header's name
 
 def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
     """A fresh challenge for this browser, as the page's script wants it: its number, and the words to be signed. Commits."""
-    session, at = db.session(), desk.moment()
+    session, at = db.session(), request_context.moment()
     session.rollback()
     try:
         _count()
@@ -55,7 +55,7 @@ def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
         return make_response(jsonify(sentence=str(no)), no.status)
     browser = pre_login_cookie.open_browser()
     made = challenges.begin(
-        session, kind, browser, at=at, lasts=LASTS, account_id=account_id, address=desk.address()
+        session, kind, browser, at=at, lasts=LASTS, account_id=account_id, address=request_context.address()
     )  # fmt: skip
     words = verify.statement(kind, _site(), made.id, made.nonce, made.expires_at)
     answer = jsonify(number=made.id, words=b64encode(words).decode())
@@ -65,7 +65,7 @@ def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
 
 def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
     """Who has signed the challenge whose answer was posted. It is used up, and that is committed, whatever comes of it."""
-    session, at, browser = db.session(), desk.moment(), pre_login_cookie.browser()
+    session, at, browser = db.session(), request_context.moment(), pre_login_cookie.browser()
     session.rollback()
     _count()
     number = request.form.get("number", "")[:32]
@@ -90,28 +90,32 @@ def shown_by_proxy() -> CertIdentity:
     """Whose certificate the proxy saw in its TLS. Believed only with the secret that it shares with us."""
     db.session().rollback()
     _count()
-    return verify.examine(_from_proxy(), trust(), at=desk.moment())
+    return verify.examine(_from_proxy(), trust(), at=request_context.moment())
 
 
 def by_proxy() -> bool:
     """Whether certificates are taken from a proxy here."""
-    return bool(desk.settings().ukey_tls_secret and desk.settings().trusted_proxies)
+    return bool(request_context.settings().ukey_tls_secret and request_context.settings().trusted_proxies)
 
 
 def trust() -> Trust:
-    return trusted(desk.settings().ukeys, required=desk.office().crl_required)
+    return trusted(request_context.settings().ukeys, required=request_context.office().crl_required)
 
 
 def connects() -> str:
     """The agent's address. The page on which it is asked may connect to it, and to nothing else that is not ours."""
-    agent = desk.settings().ukey_agent
+    agent = request_context.settings().ukey_agent
     g.more_policy = f"; connect-src 'self' {agent}"
     return agent
 
 
 def _count() -> None:
     rate_limit.hit(
-        db.engine, f"certificate-from:{rate_limit.origin(desk.address())}", limit=TRIES, seconds=WINDOW, at=desk.moment()
+        db.engine,
+        f"certificate-from:{rate_limit.origin(request_context.address())}",
+        limit=TRIES,
+        seconds=WINDOW,
+        at=request_context.moment(),
     )
 
 
@@ -128,7 +132,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _from_proxy() -> Sequence[bytes]:
-    settings = desk.settings()
+    settings = request_context.settings()
     said, given = request.headers.get(SECRET_HEADER, ""), request.headers.get(settings.ukey_tls_header, "")
     none = NotProved(_("The proxy has seen no certificate of yours."), code="no-certificate")
     if not by_proxy() or not compare_digest(said.encode(), settings.ukey_tls_secret.encode()):
@@ -164,7 +168,7 @@ class CertificateView(BaseView):  # type: ignore[misc]
 
     @expose("/driver", methods=["GET"])  # type: ignore[untyped-decorator]
     def driver(self) -> Response:
-        settings = desk.settings()
+        settings = request_context.settings()
         page = self.render_template(
             "login/ukey_help.html", title=gettext("How to sign in with a certificate"),
             driver=settings.ukey_driver_url, agent=settings.ukey_agent,
@@ -179,7 +183,7 @@ class CertificateView(BaseView):  # type: ignore[misc]
         return redirect(landing(request.args.get("next", "")))
 
     def _sign_in(self, shown: Callable[[], CertIdentity]) -> None:
-        session, at, address = db.session(), desk.moment(), desk.address()
+        session, at, address = db.session(), request_context.moment(), request_context.address()
         account, known = None, None
         try:
             known = shown()
@@ -198,7 +202,7 @@ class CertificateView(BaseView):  # type: ignore[misc]
             title=gettext("Sign in"),
             refusals=no.refusals if no is not None else (),
             sent_here="next" in request.args and request.method == "GET",
-            agent=connects(), driver=desk.settings().ukey_driver_url, by_proxy=by_proxy(),
+            agent=connects(), driver=request_context.settings().ukey_driver_url, by_proxy=by_proxy(),
         )  # fmt: skip
         answer = make_response(page, status)
         answer.headers["Cache-Control"] = "no-store"
@@ -214,5 +218,14 @@ def note_failure(account: Account | None, known: CertIdentity | None, no: HouseE
     change = {"way": Way.CERTIFICATE.value, "why": [refusal.code for refusal in no.refusals]}
     if known is not None:
         change["certificate"] = f"{known.issuer[:16]}:{known.subject}"
-    audit.note(session, name, Deed.SIGN_IN_FAILED, Account, row, change, at=desk.moment(), address=desk.address())
+    audit.note(
+        session,
+        name,
+        Deed.SIGN_IN_FAILED,
+        Account,
+        row,
+        change,
+        at=request_context.moment(),
+        address=request_context.address(),
+    )
     session.commit()

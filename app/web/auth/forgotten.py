@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import challenges, rate_limit
 from app.accounts.role_assignment import roles_of
 from app.core.clock import office_time
@@ -26,9 +25,9 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.db.session import db
-from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.models import Account, Challenge
 from app.outbox import sms, sms_texts
+from app.web import request_context
 from app.web.auth import (
     captcha,
     password_form,
@@ -48,6 +47,13 @@ from app.web.auth.sms import (
     code_parts,
     send_code,
     with_patience,
+)
+from app.web.forms import (
+    HouseForm,
+    Required,
+    SecretTextField,
+    TextField,
+    TextLength,
 )
 
 PURPOSE = ChallengeKind.SMS_RESET
@@ -107,7 +113,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
                 return self._page(form, sent=True)
             sms_codes.right(
                 db.session(), db.engine, PURPOSE, form.mobile.data or "", pre_login_cookie.browser(), form.code.data,
-                at=desk.moment(), to=CONFIRMED, lasts=2 * sms_codes.LASTS,
+                at=request_context.moment(), to=CONFIRMED, lasts=2 * sms_codes.LASTS,
             )  # fmt: skip
         except HouseError as no:
             db.session().rollback()
@@ -132,7 +138,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
     def renew(self) -> Response:
         """The second step, for the browser that showed the code, within ten minutes, once."""
         asked = confirmed(db.session(), pre_login_cookie.browser())
-        if asked is None or not challenges.alive(asked, desk.moment()):
+        if asked is None or not challenges.alive(asked, request_context.moment()):
             flash(gettext("Please show first that the account is yours."), "warning")
             return redirect(url_for("ForgottenView.gate"), 303)
         form, account = NewPasswordForm(), db.session().get_one(Account, asked.account_id)
@@ -146,12 +152,12 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         return make_response(page, 422 if form.is_submitted() else 200)
 
     def _weak(self, form: NewPasswordForm, account: Account) -> bool:
-        judge(form, account, desk.office())
-        return bool(form.errors) or had_before(db.session(), account.id, form, desk.office())
+        judge(form, account, request_context.office())
+        return bool(form.errors) or had_before(db.session(), account.id, form, request_context.office())
 
     def _renew(self, asked: Challenge, account: Account, plain: str) -> None:
         """Set it, end every session, write it down, tell the telephone: all or nothing, and once."""
-        session, at = db.session(), desk.moment()
+        session, at = db.session(), request_context.moment()
         number, account_id, browser, name = asked.id, account.id, pre_login_cookie.browser(), account.username
         mobile = (asked.evidence or {})["mobile"]
         if not challenges.advance(session, number, PURPOSE, CONFIRMED, CONSUMED, at=at, browser=browser):
@@ -163,9 +169,11 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         set_password(account, plain, must_change=False)
         session.flush()  # which ends every session of the account
         what = {"password": "sms"}
-        audit.note(session, account.get_full_name(), Deed.CHANGE, account, change=what, at=at, address=desk.address())
+        audit.note(
+            session, account.get_full_name(), Deed.CHANGE, account, change=what, at=at, address=request_context.address()
+        )
         said = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
-        told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, desk.office(), **said)
+        told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, request_context.office(), **said)
         sms.owe(session, [told], at=at)
         session.commit()
         rate_limit.clear(db.engine, password_form.guess_key(name))  # whoever forgot it has guessed, too

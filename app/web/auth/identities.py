@@ -15,7 +15,6 @@ from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import sessions
 from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import read_chain
@@ -28,8 +27,8 @@ from app.core.vocabulary import (
     Role,
 )
 from app.db.session import db
-from app.forms import HouseForm, Required, TextField, UploadField
 from app.models import Account, Identity
+from app.web import request_context
 from app.web.auth import password_form
 from app.web.auth.certificate import (
     connects,
@@ -40,6 +39,12 @@ from app.web.auth.certificate import (
 from app.web.base import Screen, SelInterface
 from app.web.base.datamodel import as_id
 from app.web.base.model_view import door
+from app.web.forms import (
+    HouseForm,
+    Required,
+    TextField,
+    UploadField,
+)
 
 TAKEN = _("This certificate is bound already, to this account or another.")
 
@@ -55,11 +60,11 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
 
     @door("/start", "POST")
     def start(self) -> Response:
-        return give_out(ChallengeKind.CERTIFICATE_BIND, desk.actor().id)
+        return give_out(ChallengeKind.CERTIFICATE_BIND, request_context.actor().id)
 
     @door("/bind", "POST")
     def bind(self) -> Response:
-        session, at, who = db.session(), desk.moment(), desk.actor()
+        session, at, who = db.session(), request_context.moment(), request_context.actor()
         who.demand(Role.ENTERPRISE_CLERK)
         try:
             self._demand_password()
@@ -77,13 +82,13 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
 
     @door("/remove", "POST")
     def remove(self) -> Response:
-        session, who = db.session(), desk.actor()
+        session, who = db.session(), request_context.actor()
         who.demand(Role.ENTERPRISE_CLERK)
         found = session.get(Identity, as_id(request.form.get("rowid", "")) or 0)
         if found is None or found.account_id != who.id or found.kind is not IdentityKind.CERTIFICATE:
             raise NotFound
         session.delete(found)
-        sessions.end_all(session, found.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
+        sessions.end_all(session, found.account_id, Ending.IDENTITY_REMOVED, at=request_context.moment())
         session.commit()
         flash(gettext("The certificate has been removed. Please sign in again."), "success")
         return redirect(url_for("SignInView.login"))
@@ -94,14 +99,16 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
         name, stored = me.username, me.password
         session.rollback()
         typed = request.form.get("password", "")
-        if not password_form.confirm(db.engine, name, stored, typed, office=desk.office(), at=desk.moment()):
+        if not password_form.confirm(
+            db.engine, name, stored, typed, office=request_context.office(), at=request_context.moment()
+        ):
             raise HouseError(_("The present password is wrong, or was wrong too often."), code="wrong-password")
 
     def _page(self, no: HouseError | None = None) -> Response:
-        who = desk.actor()
+        who = request_context.actor()
         page = self.render_template(
             "login/own_certificates.html",
-            title=gettext("My certificates"), held=bindings.bound_to(db.session(), current_user.id), today=desk.today(),
+            title=gettext("My certificates"), held=bindings.bound_to(db.session(), current_user.id), today=request_context.today(),
             may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=connects(), username=current_user.username,
             refusals=no.refusals if no is not None else (),
         )  # fmt: skip
@@ -140,24 +147,24 @@ class IdentityScreen(Screen):
         return f"{item.account.get_full_name()}（{item.account.username}）" if column == "account" else None
 
     def remove(self, item: Identity) -> None:
-        desk.actor().demand(Role.SECURITY_ADMIN)
-        sessions.end_all(db.session(), item.account_id, Ending.IDENTITY_REMOVED, at=desk.moment())
+        request_context.actor().demand(Role.SECURITY_ADMIN)
+        sessions.end_all(db.session(), item.account_id, Ending.IDENTITY_REMOVED, at=request_context.moment())
         super().remove(item)
 
     @door("/add", "GET", "POST")
     def add(self) -> Response:
-        desk.actor().demand(Role.SECURITY_ADMIN)
+        request_context.actor().demand(Role.SECURITY_ADMIN)
         form = BindForm()
         if request.method == "GET":
             return self._add_page(form)
         try:
             account, chain = self._account(form), self._chain(form)
-            known = verify.examine(chain, trust(), at=desk.moment())
+            known = verify.examine(chain, trust(), at=request_context.moment())
             if bindings.find(db.session(), known) is not None:
                 raise HouseError(TAKEN, code="certificate-taken", field="file")
             if not request.form.get("confirm"):
                 return self._add_page(form, account, known, chain)
-            bindings.bind(db.session(), account.id, known, by=desk.actor().name, at=desk.moment())
+            bindings.bind(db.session(), account.id, known, by=request_context.actor().name, at=request_context.moment())
             db.session().commit()
         except IntegrityError:
             db.session().rollback()

@@ -10,12 +10,12 @@ from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import sessions
 from app.core.errors import NotFound
 from app.core.vocabulary import Deed, Ending
 from app.db import audit
 from app.db.session import db
+from app.web import request_context
 from app.web.base.access_filter import ROW
 
 # What a browser calls itself, in the order in which one hides behind another.
@@ -43,16 +43,16 @@ class SessionsView(BaseView):  # type: ignore[misc]
     @no_cache  # type: ignore[untyped-decorator]
     def mine(self) -> Response:
         account = current_user._get_current_object()
-        rows = sessions.open_of(db.session(), account, desk.office(), at=desk.moment())
+        rows = sessions.open_of(db.session(), account, request_context.office(), at=request_context.moment())
         page = self.render_template(
             "login/sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
-            most=desk.office().most_sessions,
+            most=request_context.office().most_sessions,
         )  # fmt: skip
         return make_response(page)
 
     @expose(f"/{ROW}number>/end", methods=["POST"])  # type: ignore[untyped-decorator]
     def end(self, number: int) -> Response:
-        session, at, here = db.session(), desk.moment(), g.visit.id
+        session, at, here = db.session(), request_context.moment(), g.visit.id
         if number == here:
             return redirect(url_for("SignInView.logout"), 307)
         if not sessions.end(session, current_user.id, number, Ending.ENDED_BY_SELF, at=at):
@@ -61,14 +61,22 @@ class SessionsView(BaseView):  # type: ignore[misc]
 
     @expose("/end-others", methods=["POST"])  # type: ignore[untyped-decorator]
     def end_others(self) -> Response:
-        number = sessions.end_all(db.session(), current_user.id, Ending.ENDED_BY_SELF, at=desk.moment(), but=[g.visit.id])
+        number = sessions.end_all(
+            db.session(), current_user.id, Ending.ENDED_BY_SELF, at=request_context.moment(), but=[g.visit.id]
+        )
         return self._ended(number)
 
     def _ended(self, number: int) -> Response:
         session, account = db.session(), current_user._get_current_object()
         how = {"ended": number}
         audit.note(
-            session, account.get_full_name(), Deed.SIGN_OUT, account, change=how, at=desk.moment(), address=desk.address()
+            session,
+            account.get_full_name(),
+            Deed.SIGN_OUT,
+            account,
+            change=how,
+            at=request_context.moment(),
+            address=request_context.address(),
         )
         session.commit()
         flash(gettext("Sessions ended: %(n)s.", n=number), "success")

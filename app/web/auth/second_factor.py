@@ -18,7 +18,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import challenges, sessions
 from app.core.errors import NotAllowed
 from app.core.vocabulary import (
@@ -30,6 +29,7 @@ from app.core.vocabulary import (
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge
+from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.sign_in import Proof, let_in, password_mark
 from app.web.base.private_urls import own_page
@@ -112,7 +112,7 @@ class SecondView(BaseView):  # type: ignore[misc]
     def choose(self) -> Response:
         session, wish = db.session(), own_page(request.args.get("next", ""))
         try:
-            account = ower(session, at=desk.moment())
+            account = ower(session, at=request_context.moment())
         except NothingOwed:
             return redirect(url_for("SignInView.login", next=wish or None))
         ways = [way for way in WAYS.values() if way.offered(account)]

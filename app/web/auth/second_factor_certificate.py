@@ -10,13 +10,13 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts.pki import bindings
 from app.accounts.pki.verify import NotProved
 from app.core.errors import HouseError, TooMany
 from app.core.vocabulary import ChallengeKind, Way
 from app.db.session import db
 from app.models import Account
+from app.web import request_context
 from app.web.auth.certificate import (
     connects,
     give_out,
@@ -43,7 +43,7 @@ class CertificateSecondView(BaseView):  # type: ignore[misc]
     def gate(self) -> Response:
         wish = request.args.get("next", "")
         try:
-            owes = ower(db.session(), at=desk.moment()).id
+            owes = ower(db.session(), at=request_context.moment()).id
             if request.method == "GET":
                 return self._page()
             self._show(owes)
@@ -60,16 +60,16 @@ class CertificateSecondView(BaseView):  # type: ignore[misc]
     @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
     def start(self) -> Response:
         try:
-            return give_out(KIND, ower(db.session(), at=desk.moment()).id)
+            return give_out(KIND, ower(db.session(), at=request_context.moment()).id)
         except NothingOwed as no:
             return make_response(jsonify(sentence=str(no)), no.status)
 
     def _show(self, owes: int) -> None:
-        session, at = db.session(), desk.moment()
+        session, at = db.session(), request_context.moment()
         account = bindings.account_of(session, proved(KIND, owes))
         if account.id != owes:
             raise NotProved(_("This certificate belongs to another account."), code="certificate-of-another")
-        shown(session, account, Way.CERTIFICATE, at=at, address=desk.address())
+        shown(session, account, Way.CERTIFICATE, at=at, address=request_context.address())
         session.commit()
 
     def _page(self, no: HouseError | None = None) -> Response:

@@ -19,7 +19,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.accounts import passwords, sessions
 from app.core.errors import HouseError, NotAllowed, TooMany
 from app.core.office import Office
@@ -31,8 +30,8 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.db.session import db
-from app.forms import HouseForm, Required, SecretTextField, TextField, TextLength
 from app.models import Account
+from app.web import request_context
 from app.web.auth import password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView
 from app.web.auth.permissions import ANONYMOUS
@@ -46,6 +45,13 @@ from app.web.auth.sign_in import (
     open_session,
 )
 from app.web.base.private_urls import own_page
+from app.web.forms import (
+    HouseForm,
+    Required,
+    SecretTextField,
+    TextField,
+    TextLength,
+)
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
@@ -107,9 +113,9 @@ class SignInView(AuthDBView):  # type: ignore[misc]
     def logout(self) -> Response:
         session = db.session()
         if current_user.is_authenticated:
-            account, number, at = current_user._get_current_object(), g.visit.id, desk.moment()
-            others = len(sessions.open_of(session, account, desk.office(), at=at)) - 1
-            end_session(session, account, number, at=at, address=desk.address())
+            account, number, at = current_user._get_current_object(), g.visit.id, request_context.moment()
+            others = len(sessions.open_of(session, account, request_context.office(), at=at)) - 1
+            end_session(session, account, number, at=at, address=request_context.address())
             session.commit()
             flash(gettext("You have signed out."), "info")
             if others:
@@ -122,12 +128,12 @@ class SignInView(AuthDBView):  # type: ignore[misc]
 
     def _sign_in(self, form: SignInForm) -> bool:
         """True if the account is inside now, False if it owes a second factor."""
-        session, at, address = db.session(), desk.moment(), desk.address()
+        session, at, address = db.session(), request_context.moment(), request_context.address()
         session.rollback()  # guesses are charged beside this session, which must hold no lock meanwhile
         try:
             proof = password_form.prove(
                 session, db.engine, form.username.data, form.password.data,
-                office=desk.office(), at=at, address=address,
+                office=request_context.office(), at=at, address=address,
             )  # fmt: skip
             inside = admit(session, proof, at=at, address=address)
         except HouseError as no:
@@ -170,11 +176,12 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
             return redirect(landing(request.args.get("next", "")))
         status = 422 if form.is_submitted() else 200
         forced = bool(current_user.must_change_password)
-        form.password.description = passwords.hint(desk.office())
-        if not forced and passwords.expired(current_user, desk.office(), at=desk.moment()):
+        form.password.description = passwords.hint(request_context.office())
+        if not forced and passwords.expired(current_user, request_context.office(), at=request_context.moment()):
             flash(
                 gettext(
-                    "Your password has been the same for %(n)s days. Please choose a new one.", n=desk.office().password_days
+                    "Your password has been the same for %(n)s days. Please choose a new one.",
+                    n=request_context.office().password_days,
                 ),
                 "warning",
             )
@@ -186,7 +193,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
 
     def _change(self, form: OwnPasswordForm) -> bool:
         """True if the password is a new one now. Otherwise the form says what stands against it."""
-        session, at, office = db.session(), desk.moment(), desk.office()
+        session, at, office = db.session(), request_context.moment(), request_context.office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
         way, strong_at = g.visit.way, g.visit.strong_at
         judge(form, current_user, office)
@@ -203,7 +210,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
         account = session.get_one(Account, account_id, with_for_update=True)
         account.password, account.must_change_password = password_form.hashed(form.password.data), False
         session.flush()  # which ends every session, this one too
-        open_session(session, account, way, at=at, address=desk.address(), strong_at=strong_at)
+        open_session(session, account, way, at=at, address=request_context.address(), strong_at=strong_at)
         session.commit()
         return True
 
@@ -255,11 +262,11 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
 
     def load_user(self, pk: object) -> Account | None:
         """Whose session this key opens, if it is not over. ``g.visit`` is the session, ``g.ended`` why it is over."""
-        session, at, wanted = db.session(), desk.moment(), sessions.wanted(str(pk))
+        session, at, wanted = db.session(), request_context.moment(), sessions.wanted(str(pk))
         visit = session.scalars(wanted).unique().one_or_none()
         if visit is None:
             return None
-        why = sessions.over(visit, desk.office(), at=at)
+        why = sessions.over(visit, request_context.office(), at=at)
         if visit.ended_at is None and (why is not None or at - visit.seen_at >= sessions.TOUCHED):
             number = visit.id
             session.rollback()  # SQLite has one writer, and in a POST that is this transaction already
@@ -289,7 +296,9 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
             return None
         if request.endpoint in OPEN_TO_ALL_STATES:
             return None
-        old = g.visit.way is Way.PASSWORD and passwords.expired(current_user, desk.office(), at=desk.moment())
+        old = g.visit.way is Way.PASSWORD and passwords.expired(
+            current_user, request_context.office(), at=request_context.moment()
+        )
         if not current_user.must_change_password and not old:
             return None
         wish = request.path if request.method == "GET" else None
@@ -308,7 +317,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
     def reset_password(self, userid: object, password: str) -> None:
         """Set somebody's password (FAB's name for it). Unless it is one's own, it must be changed at the next sign-in."""
         account = self.session.get_one(Account, int(str(userid)))
-        set_password(account, password, must_change=desk.actor().id != account.id)
+        set_password(account, password, must_change=request_context.actor().id != account.id)
         self.session.commit()
 
     # --- what may they ----------------------------------------------------------------------------
@@ -399,7 +408,7 @@ def _note_failure(session: Session, username: str, no: HouseError) -> None:
         Account,
         account.id if account is not None else "",
         {"why": [refusal.code for refusal in no.refusals]},
-        at=desk.moment(),
-        address=desk.address(),
+        at=request_context.moment(),
+        address=request_context.address(),
     )
     session.commit()

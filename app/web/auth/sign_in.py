@@ -17,7 +17,6 @@ from flask_login import login_user, logout_user
 from sqlalchemy import delete, event, inspect, select
 from sqlalchemy.orm import InstanceState, Session
 
-from app import desk
 from app.accounts import challenges, passwords, sessions
 from app.accounts.role_assignment import conflict, roles_of
 from app.core import clock
@@ -34,6 +33,7 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.models import Account, Enterprise, PastPassword
+from app.web import request_context
 from app.web.auth import pre_login_cookie
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
@@ -68,10 +68,10 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
     """
     if refusals := tuple(objections(proof.account)):
         raise NotAdmitted(refusals)
-    if proof.way is Way.PASSWORD and passwords.lapsed(proof.account, desk.office(), at=at):
+    if proof.way is Way.PASSWORD and passwords.lapsed(proof.account, request_context.office(), at=at):
         sentence = _("This one-time password was not used in time and opens nothing any more. Please ask for a new one.")
         raise NotAdmitted([Refusal("one-time-lapsed", sentence)])
-    if proof.way is Way.PASSWORD and sessions.owes_second(proof.account, desk.office()):
+    if proof.way is Way.PASSWORD and sessions.owes_second(proof.account, request_context.office()):
         browser, kind = pre_login_cookie.open_browser(), ChallengeKind.SECOND
         challenges.void(session, kind, browser=browser)
         given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
@@ -127,7 +127,7 @@ def open_session(
     """Give the browser a new cookie; nothing of the old one survives but ``KEPT``. The caller commits."""
     agent = request.user_agent.string
     key, replaced = sessions.begin(
-        session, account, way, at=at, office=desk.office(), address=address, agent=agent, strong_at=strong_at
+        session, account, way, at=at, office=request_context.office(), address=address, agent=agent, strong_at=strong_at
     )
     close_cookie()
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request

@@ -13,14 +13,13 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app import desk
 from app.core.errors import HouseError, TooMany
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Deed, Way
 from app.db import audit
 from app.db.session import db
-from app.forms import HouseForm, MobileField, Required, TextField, TextLength
 from app.models import Account
+from app.web import request_context
 from app.web.auth import (
     captcha,
     pre_login_cookie,
@@ -29,6 +28,13 @@ from app.web.auth import (
 )
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
+from app.web.forms import (
+    HouseForm,
+    MobileField,
+    Required,
+    TextField,
+    TextLength,
+)
 
 PURPOSE = ChallengeKind.SMS_SIGN_IN
 CODE_INPUT = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 12}
@@ -67,7 +73,12 @@ class SmsView(BaseView):  # type: ignore[misc]
         return redirect(landing(_wish()))
 
     def _sign_in(self, form: SmsForm) -> None:
-        session, at, address, mobile = db.session(), desk.moment(), desk.address(), form.mobile.data or ""
+        session, at, address, mobile = (
+            db.session(),
+            request_context.moment(),
+            request_context.address(),
+            form.mobile.data or "",
+        )
         try:
             sms_codes.right(session, db.engine, PURPOSE, mobile, pre_login_cookie.browser(), form.code.data or "", at=at)
             admit(session, Proof(sms_codes.reader_by(session, mobile), Way.SMS_CODE), at=at, address=address)
@@ -101,7 +112,7 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
     def gate(self) -> Response:
         form, sent = SecondForm(), False
         try:
-            account = second_factor.ower(db.session(), at=desk.moment())
+            account = second_factor.ower(db.session(), at=request_context.moment())
         except second_factor.NothingOwed:
             return redirect(url_for("SecondView.choose", next=_wish() or None))
         number, mobile = account.id, account.mobile or ""
@@ -125,7 +136,7 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
         if request.form.get("do") == "send" or not form.code.data:
             send_code(mobile, ChallengeKind.SMS_SECOND, account_id=number)
             return True
-        session, at, address = db.session(), desk.moment(), desk.address()
+        session, at, address = db.session(), request_context.moment(), request_context.address()
         kind, browser = ChallengeKind.SMS_SECOND, pre_login_cookie.browser()
         try:
             asked = sms_codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
@@ -162,7 +173,7 @@ def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = N
     session = db.session()
     sms_codes.send(
         session, db.engine, purpose, mobile, pre_login_cookie.browser(), account_id=account_id, reaches=reaches,
-        office=desk.office(), at=desk.moment(), address=desk.address(),
+        office=request_context.office(), at=request_context.moment(), address=request_context.address(),
     )  # fmt: skip
     session.commit()
 
@@ -201,5 +212,7 @@ def note_failure(session: Session, account: Account | None, no: HouseError) -> N
     """One line, with the account where there is one; number and code are not written down. Commits."""
     name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
     what = {"way": Way.SMS_CODE.value, "why": [refusal.code for refusal in no.refusals]}
-    audit.note(session, name, Deed.SIGN_IN_FAILED, Account, row, what, at=desk.moment(), address=desk.address())
+    audit.note(
+        session, name, Deed.SIGN_IN_FAILED, Account, row, what, at=request_context.moment(), address=request_context.address()
+    )
     session.commit()

@@ -9,8 +9,8 @@ from typing import Any
 from flask import request
 from flask_appbuilder.models.filters import BaseFilter
 
-from app import desk
 from app.accounts.access import reach
+from app.web import request_context
 from app.web.base.datamodel import LARGEST_ID, as_id
 
 ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours
@@ -23,7 +23,7 @@ class WithinReach(BaseFilter):  # type: ignore[misc]
     arg_name = "reach"
 
     def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
-        return query.filter(reach(desk.actor(), self.model))
+        return query.filter(reach(request_context.actor(), self.model))
 
 
 def asked_ids() -> list[int]:

@@ -8,7 +8,7 @@ from datetime import date
 from flask_babel import gettext
 from markupsafe import Markup
 
-from app import desk
+from app.web import request_context
 from app.web.base.links import shown
 
 
@@ -26,7 +26,7 @@ def due(on: date | None, *, extended: bool = False) -> object:
 
 def standing(on: date) -> tuple[str, str]:
     """What is to be said of a limit today, and its tone; nothing while it is far."""
-    today, office = desk.today(), desk.office()
+    today, office = request_context.today(), request_context.office()
     if on < today:
         return gettext("%(n)s days overdue", n=(today - on).days), "over"
     if on == today:

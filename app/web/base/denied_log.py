@@ -5,13 +5,13 @@ import logging
 from flask import current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import desk
 from app.accounts import rate_limit
 from app.core.errors import TooMany
 from app.core.redaction import without_numbers
 from app.core.vocabulary import Deed
 from app.db import audit
 from app.db.session import db, reading
+from app.web import request_context
 
 KEPT = (403, 404)
 AN_HOUR = 60  # lines for one account: whoever tries every number must not fill the diary
@@ -26,10 +26,10 @@ def keep(status: int) -> None:
     An address that leads nowhere is a slip, not an attempt. A diary that cannot be written must not take the page that
     says no away: nothing was done that would have to be undone.
     """
-    actor, door = desk.actor(), request.endpoint
+    actor, door = request_context.actor(), request.endpoint
     if status not in KEPT or not actor.id or door is None or door in STATIC or (status == 404 and not request.view_args):
         return
-    at, key = desk.moment(), f"refusal:{actor.id}"
+    at, key = request_context.moment(), f"refusal:{actor.id}"
     if not reading.get():
         db.session().rollback()  # SQLite has one writer
     try:
@@ -37,8 +37,10 @@ def keep(status: int) -> None:
             return
         rate_limit.hit(db.engine, key, limit=AN_HOUR, seconds=3600, at=at)
         told = {"door": door, "method": request.method, "status": status}
-        with desk.aside() as session:
-            audit.note(session, actor.name, Deed.REFUSED, _table(door), _row(), told, at=at, address=desk.address())
+        with request_context.aside() as session:
+            audit.note(
+                session, actor.name, Deed.REFUSED, _table(door), _row(), told, at=at, address=request_context.address()
+            )
     except TooMany:
         return
     except SQLAlchemyError:

@@ -11,9 +11,9 @@ from werkzeug.wrappers import Response
 
 from app.core.errors import HouseError, TooMany
 from app.db.session import db
-from app.places import url_of
 from app.web.base import denied_log, private_urls
 from app.web.base.layout import reader
+from app.web.fix_links import url_of
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,6 @@ from werkzeug.wrappers import Response
 
 from app.core.errors import HouseError, Refusal
 from app.core.vocabulary import Term
-from app.forms import HouseForm, fields_for
 from app.web.base.datamodel import (
     COUNT_CAP,
     PAGE_SIZES,
@@ -39,6 +38,7 @@ from app.web.base.query import (
     boxes_for,
     crooked,
 )
+from app.web.forms import HouseForm, fields_for
 
 log = logging.getLogger(__name__)
 

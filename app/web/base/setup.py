@@ -8,11 +8,11 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import HouseError
-from app.forms import control
 from app.web.base import private_urls
 from app.web.base.error_pages import _csrf_lost, _house_says_no, _http_says_no, _our_fault
 from app.web.base.layout import WHYS, asset, html_lang, preference, reader, route, side_menu, sight
 from app.web.base.links import Link, shown, tone
+from app.web.forms import control
 
 
 def furnish(app: Flask) -> None:

@@ -1,0 +1,147 @@
+"""账号: accounts of clerks and officers."""
+
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.accounts import role_assignment
+from app.accounts.passwords import one_time_password
+from app.accounts.role_assignment import roles_of
+from app.core.errors import HouseError
+from app.core.vocabulary import (
+    AUTHORITY,
+    Role,
+)
+from app.db.session import db
+from app.models import Account, Enterprise
+from app.web import request_context
+from app.web.auth.account_actions import (
+    deed_links,
+    end_sessions,
+    hand_out_password,
+    reset_password,
+    unlock,
+)
+from app.web.auth.security_manager import set_password
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.model_view import door
+from app.web.forms import (
+    CreditCodeField,
+    HouseForm,
+    MobileField,
+    Required,
+    TextField,
+    TextLength,
+    TickField,
+)
+
+
+class AccountForm(HouseForm):
+    username = TextField(_("User name"), validators=[Required(), TextLength(64)])
+    full_name = TextField(_("Full name"), validators=[Required(), TextLength(50)])
+    mobile = MobileField(_("Mobile"))
+    enterprise = CreditCodeField(
+        _("Credit code of the enterprise (enterprise clerks)"),
+        description=_("Empty for people of the authority: the account then awaits its role from the security administrator."),
+    )
+    active = TickField(_("May sign in"), default=True)
+
+
+class AccountScreen(Screen):
+    """Accounts: their data, and the enterprise of clerks. Roles of the authority are the security administrator's."""
+
+    datamodel = SelInterface(Account, eager=(Account.roles, Account.region, Account.enterprise))
+    route_base = "/accounts"
+    class_permission_name = "Account"
+    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_reset"]
+    list_title, show_title, add_title, edit_title = _("Accounts"), _("Account"), _("Add account"), _("Edit account")
+    list_columns = ["first_name", "role", "reach", "active", "last_login"]
+    sub_columns = {"first_name": "username"}
+    show_columns = ["username", "first_name", "role", "reach", "masked_mobile", "active", "last_login", "login_count"]
+    search_columns = ["username", "first_name", "active"]
+    order_columns = ["username", "first_name", "last_login"]
+    base_order = ("username", "asc")
+    label_columns = {
+        "username": _("User name"),
+        "first_name": _("Full name"),
+        "role": _("Role"),
+        "reach": _("Region or enterprise"),
+        "masked_mobile": _("Mobile"),
+        "active": _("May sign in"),
+        "last_login": _("Last sign-in"),
+        "login_count": _("Number of sign-ins"),
+    }
+    add_form = edit_form = AccountForm
+    add_columns = edit_columns = ["username", "full_name", "mobile", "enterprise", "active"]
+
+    def cell(self, column: str, item: Account) -> object | None:
+        if column == "role":
+            held = roles_of(item)
+            return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
+        if column == "reach":
+            return item.enterprise.name if item.enterprise else item.region.name if item.region else "—"
+        return None
+
+    def fill(self, form: Any, item: Account, *, new: bool) -> None:
+        if new:
+            return
+        if not roles_of(item).isdisjoint(AUTHORITY):
+            del form.mobile, form.enterprise
+        if request.method == "GET":
+            form.full_name.data = item.first_name
+            if "enterprise" in form:
+                form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
+
+    def deposit(self, item: Account, form: Any, *, new: bool) -> None:
+        enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
+        if new:
+            set_password(item, one_time_password(), must_change=True)  # until it is given one, nobody knows it
+        role_assignment.keep(
+            db.session(), item, request_context.actor(),
+            username=form.username.data, full_name=form.full_name.data,
+            mobile=form.mobile.data if "mobile" in form else item.mobile,
+            enterprise=enterprise, active=bool(form.active.data),
+        )  # fmt: skip
+        if new and enterprise is not None:
+            hand_out_password(item)
+
+    def row_links(self, item: Account) -> list[Link]:
+        links = super().row_links(item)
+        if self.may("reset") and item.enterprise_id is not None:
+            links += deed_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
+        return links
+
+    @door("/reset/<int:pk>", "POST")
+    def reset(self, pk: int) -> Response:
+        reset_password(role_assignment.may_reset(self.found(pk), request_context.actor()))
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @door("/unlock/<int:pk>", "POST")
+    @permission_name("reset")  # type: ignore[untyped-decorator]
+    def unlock(self, pk: int) -> Response:
+        unlock(role_assignment.may_reset(self.found(pk), request_context.actor()))
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+    @door("/end/<int:pk>", "POST")
+    @permission_name("reset")  # type: ignore[untyped-decorator]
+    def end(self, pk: int) -> Response:
+        end_sessions(role_assignment.may_reset(self.found(pk), request_context.actor()))
+        return redirect(safe_next(url_for("AccountScreen.list")))
+
+
+def _enterprise_of(uscc: str) -> Enterprise:
+    """The enterprise a clerk acts for."""
+    found: Enterprise | None = db.session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
+    if found is None:
+        raise HouseError(_("There is no enterprise with this credit code."), code="no-enterprise", field="enterprise")
+    return found

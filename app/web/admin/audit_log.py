@@ -1,0 +1,268 @@
+"""操作日志: where the auditor looks up who did what, sees whether the chain holds, and takes lines along.
+
+Law: nothing here changes a line. Taking lines along is a deed, and is a line itself.
+"""
+
+import builtins
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from io import BytesIO
+from typing import Any
+
+from flask import current_app, flash, redirect, send_file, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+from sqlalchemy import Boolean, select
+from werkzeug.wrappers import Response
+
+from app.db import audit
+from app.db.audit import checkpoints
+from app.db.session import (
+    Moment,
+    Word,
+    Words,
+    db,
+)
+from app.files.spreadsheets import Column, write
+from app.models import Entry, Inspection
+from app.models import Link as ChainLink
+from app.outbox.jobs import enqueue
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    shown,
+)
+from app.web.base.model_view import door
+from app.web.base.query import Box
+
+MOST = 5_000  # lines in one sheet
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+TABLES: dict[str, object] = {
+    "ab_user": _("Account"),
+    "application": _("Application"),
+    "calendar_day": _("Holidays"),
+    "certificate": _("Certificate"),
+    "certificate_version": _("Print of a certificate"),
+    "enterprise": _("Enterprise"),
+    "entry": _("Diary"),
+    "exam_notice": _("Exam notice"),
+    "exam_pass": _("Exam pass"),
+    "exam_signup": _("Exam sign-up"),
+    "filing": _("Filing"),
+    "identity": _("Way to be known at the gate"),
+    "job": _("Background jobs"),
+    "legacy_import": _("Import from the old system"),
+    "message": _("Text message"),
+    "paper": _("Scan"),
+    "paper_rule": _("Required papers"),
+    "parameter": _("Parameter"),
+    "person": _("Person"),
+    "qualification": _("Qualification"),
+    "region": _("Region"),
+}
+# What lines tell besides columns.
+WORDS: dict[str, object] = {
+    "door": _("Page"),
+    "method": _("Method"),
+    "status": _("Answer"),
+    "rows": _("Rows"),
+    "lines": _("Lines"),
+    "what": _("What was read"),
+    "why": _("Reason"),
+    "roles": _("Roles"),
+    "id": _("Record number"),
+}
+
+COLUMNS = (
+    Column("at", _("Time")),
+    Column("actor", _("By")),
+    Column("deed", _("What was done")),
+    Column("table", _("Kind of record")),
+    Column("row", _("Record number")),
+    Column("change", _("From and to"), width=60),
+    Column("address", _("Address")),
+)
+
+
+class DiaryScreen(Screen):
+    """The diary: who did what, when, from where. Read-only."""
+
+    datamodel = SelInterface(Entry)
+    route_base = "/diary"
+    class_permission_name = "Diary"
+    base_permissions = ["can_list", "can_show", "can_export", "can_verify"]
+    list_template, show_template = "system/diary.html", "system/diary_line.html"
+    list_title, show_title = _("Diary"), _("Line of the diary")
+    list_columns = ["at", "actor", "deed", "table", "row", "address"]
+    show_columns = ["at", "actor", "deed", "table", "row", "address", "place"]
+    search_columns = ["at", "actor", "deed", "table", "row", "address"]
+    order_columns = ["at"]
+    base_order = ("at", "desc")
+    # Asked for whole: an index finds them among any number of lines.
+    search_by = {"row": lambda text: Entry.row == text, "address": lambda text: Entry.address == text}
+    label_columns = {
+        "at": _("Time"),
+        "actor": _("By"),
+        "deed": _("What was done"),
+        "table": _("Kind of record"),
+        "row": _("Record number"),
+        "change": _("From and to"),
+        "address": _("Address"),
+        "place": _("Place in the chain"),
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        kinds = Box(
+            "table", self.label_columns["table"], "select", lambda text: Entry.table == text, options=(*TABLES.items(),)
+        )
+        self.boxes = [kinds if box.name == "table" else box for box in self.boxes]
+
+    # --- doors ------------------------------------------------------------------------------------------
+
+    @door("/verify", "POST")
+    def verify(self) -> Response:
+        """Ask for a walk along the whole chain; once a minute, however often it is pressed."""
+        at = request_context.moment()
+        enqueue(db.session(), checkpoints.WALK, f"{checkpoints.WALK}:{at.astimezone(UTC):%Y-%m-%dT%H:%M}", {}, at=at)
+        db.session.commit()
+        flash(gettext("The diary is being verified. The result stands here in a moment: load the page again."), "info")
+        return redirect(url_for("DiaryScreen.list"))
+
+    @door("/export", "POST")
+    def export(self) -> Response:
+        """What is listed, as a sheet: by POST, because the diary keeps who took it away."""
+        asked = self.asked()
+        query = self.datamodel.within_reach(*asked.conditions.values()).order_by(Entry.at.desc(), Entry.id.desc())
+        rows = query.limit(MOST).all()
+        data = write(COLUMNS, map(self._line, rows), sheet_title=self.list_title)
+        request_context.note_export(Entry, list="diary", rows=len(rows), query=asked.values)
+        file = gettext("Diary %(day)s", day=f"{request_context.today():%Y%m%d}")
+        return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{file}.xlsx")
+
+    def _line(self, entry: Entry) -> dict[str, object]:
+        told = "\n".join(f"{label}: {before} → {after}" for label, before, after in self.changes(entry))
+        moment = f"{shown(entry.at)}"
+        return {
+            **{name: getattr(entry, name) for name in ("actor", "row", "address")},
+            "at": moment,
+            "deed": str(entry.deed),
+            "table": str(TABLES.get(entry.table, entry.table)),
+            "change": told,
+        }
+
+    # --- what is shown and offered ------------------------------------------------------------------------
+
+    def head_links(self) -> builtins.list[Link]:
+        return [
+            Link(gettext("Verify"), url_for("DiaryScreen.verify"), icon="shield-check", post=True),
+            Link(gettext("Export"), url_for("DiaryScreen.export", **self.asked().args()), icon="download", post=True),
+        ]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("There is nothing here yet."), None
+
+    def cell(self, column: str, item: Entry) -> object | None:
+        if column == "table":
+            return TABLES.get(item.table, item.table)
+        if column == "actor" and item.actor == audit.HOUSE:
+            return str(_("The system itself"))
+        if column == "place":
+            return self._place(item)
+        return None
+
+    def _place(self, item: Entry) -> object:
+        found = db.session.execute(select(ChainLink.seq, ChainLink.hash).where(ChainLink.entry_id == item.id)).first()
+        if found is None:
+            return gettext("outside the chain")
+        return gettext("line %(seq)s, seal %(hash)s…", seq=found.seq, hash=found.hash[:16])
+
+    def state(self) -> tuple[str, str]:
+        """How the chain stood when it was last walked: a tone, and a sentence."""
+        last = db.session.scalars(select(Inspection).order_by(Inspection.id.desc()).limit(1)).first()
+        if last is None:
+            return "warning", gettext("The chain has not been verified yet.")
+        if last.fault is None:
+            return "success", gettext("Verified at %(at)s: %(n)s lines, unbroken.", at=shown(last.at), n=last.lines)
+        where = last.seq if last.seq is not None else gettext("none")
+        return "danger", gettext(
+            "Verified at %(at)s: the chain is broken. %(fault)s (line %(line)s, record %(entry)s). Leave everything as it "
+            "is, keep a copy of the database, and run 'anguan audit verify'.",
+            at=shown(last.at), fault=last.fault, line=where, entry=last.entry_id or "—",
+        )  # fmt: skip
+
+    def signed(self) -> str:
+        """How far the chain is signed."""
+        last = checkpoints.newest(db.session())
+        if last is None:
+            return ""
+        return str(gettext("Signed up to line %(seq)s at %(at)s.", seq=last.seq, at=shown(last.at)))
+
+    def changes(self, item: Entry) -> builtins.list[tuple[object, object, object]]:
+        """``(field, before, after)`` in people's words; what is no change has no before."""
+        return [*_told(item.table, item.change)]
+
+
+# --- in people's words ----------------------------------------------------------------------------------
+
+
+def _told(table: str, change: Mapping[str, Any]) -> Iterator[tuple[object, object, object]]:
+    types, labels = _types(table), field_labels(table)
+    for name, value in change.items():
+        label = labels.get(name) or WORDS.get(name) or name
+        kind = types.get(name)
+        if kind is not None or name == "roles":
+            before, after = value if isinstance(value, list) and len(value) == 2 else (None, value)
+            yield label, _value(kind, before), _value(kind, after)
+        else:
+            yield label, shown(None), _value(None, value)
+
+
+def _value(kind: Any, value: Any) -> object:
+    """A stored value as people read it: words instead of codes, office time."""
+    if isinstance(kind, Word | Words) and value is not None:
+        words = {term.value: term for term in kind.term}
+        codes = value if isinstance(value, list) else [value]
+        return shown([words.get(code, code) for code in codes])
+    if isinstance(kind, Boolean) and value is not None:
+        return shown(bool(value))
+    if isinstance(kind, Moment) and isinstance(value, str):
+        try:
+            return shown(datetime.fromisoformat(value))
+        except ValueError:
+            return value
+    if isinstance(value, Mapping):
+        return shown([f"{name}: {part}" for name, part in value.items()])
+    return shown(value)
+
+
+@cache
+def _types(table: str) -> Mapping[str, Any]:
+    found = db.metadata.tables.get(table)
+    return {} if found is None else {column.name: column.type for column in found.columns}
+
+
+def field_labels(table: str) -> Mapping[str, object]:
+    """What the screens and forms of the house call the columns of a table; the first to name one wins."""
+    kept = current_app.extensions.setdefault("anguan.labels", {})
+    if table not in kept:
+        kept[table] = dict(reversed([*_labels(table)]))
+    return kept[table]  # type: ignore[no-any-return]
+
+
+def _labels(table: str) -> Iterator[tuple[str, object]]:
+    for view in getattr(current_app, "appbuilder").baseviews:  # noqa: B009 - Flask's type does not know it
+        datamodel = getattr(view, "datamodel", None)
+        if datamodel is None or datamodel.obj.__tablename__ != table:
+            continue
+        yield from ((name, label) for name, label in view.label_columns.items() if isinstance(label, LazyString))
+        for form in (view.edit_form, view.add_form):
+            for name in dir(form):
+                said = getattr(getattr(form, name, None), "args", ())  # WTForms keeps a field unbound until a form is made
+                if said and isinstance(said[0], LazyString):
+                    yield name, said[0]

@@ -1,0 +1,69 @@
+"""Background jobs: state, progress, faults, another try."""
+
+from flask import flash, redirect, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.core.vocabulary import (
+    JobState,
+)
+from app.db.session import db
+from app.models import Job
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
+from app.worker import handlers, runner
+
+
+class JobScreen(Screen):
+    """What is done in the background: what waits, what runs and how far, what was given up and why."""
+
+    datamodel = SelInterface(Job)
+    route_base = "/jobs"
+    class_permission_name = "Job"
+    base_permissions = ["can_list", "can_again"]
+    list_title = _("Background jobs")
+    list_columns = ["kind", "state", "progress", "due_at", "finished_at", "attempts"]
+    sub_columns = {"kind": "key", "progress": "result", "attempts": "fault"}  # a tag has no second line
+    tag_columns = ("state",)
+    tabs_column = "state"
+    search_columns = ["kind", "key", "due_at"]
+    order_columns = ["due_at", "finished_at", "attempts"]
+    base_order = ("due_at", "desc")
+    label_columns = {
+        "kind": _("Job"),
+        "key": _("Occasion"),
+        "state": _("Status"),
+        "progress": _("Done so far"),
+        "result": _("What came of it"),
+        "due_at": _("Due"),
+        "finished_at": _("Finished at"),
+        "attempts": _("Attempts"),
+        "fault": _("Fault"),
+    }
+
+    def cell(self, column: str, item: Job) -> object | None:
+        if column == "result":
+            return "、".join(f"{handlers.RESULTS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
+        return handlers.NAMES.get(item.kind) if column == "kind" else None
+
+    def row_links(self, item: Job) -> list[Link]:
+        if item.state is not JobState.DEAD:
+            return []
+        return [Link(gettext("Try again"), self.url("again", pk=item.id), post=True)]
+
+    @door(f"/again/{ROW}pk>", "POST")
+    def again(self, pk: int) -> Response:
+        runner.again(
+            db.session(), pk, request_context.actor(), at=request_context.moment(), address=request_context.address()
+        )
+        db.session.commit()
+        flash(gettext("The job will be tried again."), "success")
+        return redirect(safe_next(url_for("JobScreen.list")))

@@ -1,0 +1,21 @@
+"""历史数据导入: where the administrator takes the old system's records over, and where officers look them up afterwards.
+
+Law: these are doors. They show, ask and commit; what may be taken over, and by whom, is the domain's to say.
+"""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+from app.web.admin.legacy_import.imports import LegacyView
+from app.web.admin.legacy_import.lists import LegacyCertificateScreen, LegacyPassScreen
+
+__all__ = ["LegacyView", "register"]
+
+
+def register(appbuilder: Any) -> None:
+    """Hang the lists among the pages of casework."""
+    place = {"category": "Casework", "category_label": _("Safety personnel"), "category_icon": "certificate"}
+    add = appbuilder.add_view
+    add(LegacyPassScreen, "LegacyPasses", label=_("Passed in the old system"), icon="school", **place)
+    add(LegacyCertificateScreen, "LegacyCertificates", label=_("Qualified in the old system"), icon="history", **place)

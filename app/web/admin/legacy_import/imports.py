@@ -1,0 +1,258 @@
+"""【系统】历史数据导入: sheets to take home, to hand in, to look at and to confirm; what became of each; first passwords.
+
+Law: a sheet is checked and taken over by jobs, so no page waits for it; whatever leaves the house with ID numbers or
+passwords in it is fetched by POST and written down.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+
+from flask import flash, redirect, request, send_file, url_for
+from flask_appbuilder import BaseView
+from flask_babel import get_locale, gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.applications import legacy_import
+from app.core.errors import HouseError, NotFound, Stale
+from app.core.vocabulary import (
+    JobState,
+    LegacyKind,
+    LegacyOutcome,
+    LegacyPhase,
+    Role,
+)
+from app.db.session import db
+from app.models import Job, LegacyImport
+from app.outbox import jobs
+from app.web import request_context
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
+from app.web.forms import MEGABYTE, HouseForm, UploadField
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+LISTED = 50  # past imports shown
+SAYINGS: dict[LegacyKind, object] = {
+    LegacyKind.ACCOUNTS: _("Enterprises and the accounts they signed in with. They come in with a first password made here."),
+    LegacyKind.PASSES: _("Who passed an exam in the old system, for new applications within two years."),
+    LegacyKind.CERTIFICATES: _(
+        "Certificates that the old system issued, for renewal, transfer, replacement and cancellation."
+    ),
+}
+RUNNING = (LegacyPhase.CHECKING, LegacyPhase.IMPORTING)
+
+
+class SheetForm(HouseForm):
+    sheet = UploadField(_("Sheet"), accept=(".xlsx",), limit_bytes=legacy_import.LARGEST, needed=True)
+
+
+class LegacyView(BaseView):  # type: ignore[misc]
+    """The administrator's page of the old system's records, and the page of each import."""
+
+    route_base = "/legacy"
+    default_view = "home"
+    class_permission_name = "Legacy"
+    base_permissions = ["can_home", "can_template", "can_hand_in", "can_course", "can_step", "can_report", "can_passwords"]
+
+    @door("/")
+    def home(self) -> Response:
+        return self._home()
+
+    @door("/template/<code>.xlsx")
+    def template(self, code: str) -> Response:
+        kind = _kind(code)
+        return _file(legacy_import.template(kind), gettext("Template of %(records)s", records=kind))
+
+    @door("/hand-in/<code>", "POST")
+    def hand_in(self, code: str) -> Response:
+        """导入: the sheet is kept and its check asked for."""
+        request_context.actor().demand(Role.ADMIN)
+        kind, form = _kind(code), SheetForm()
+        file = form.sheet.data if form.validate() else None
+        if file is None:
+            return self._home(kind, form, 413 if (request.content_length or 0) > legacy_import.LARGEST else 422)
+        try:
+            course = _received(kind, file.stream.read(), file.filename or "")
+        except HouseError as no:
+            db.session.rollback()
+            form.sheet.errors = [refusal.sentence for refusal in no.refusals]
+            return self._home(kind, form, no.status)
+        return redirect(url_for("LegacyView.course", import_id=course))
+
+    @door(f"/{ROW}import_id>")
+    def course(self, import_id: int) -> Response:
+        """One import: how far it is, what it would do or did, and what can be done next."""
+        course = _course(import_id)
+        page = self.render_template(
+            "takeover/course.html",
+            title=gettext("Import of “%(name)s”", name=course.filename),
+            crumbs=[(gettext("Import from the old system"), url_for("LegacyView.home"))],
+            course=course,
+            counts=[(outcome, course.counts.get(outcome.value, 0)) for outcome in LegacyOutcome],
+            job=_job(course),
+            passwords=Passwords(course),
+            phases=LegacyPhase,
+        )
+        answer = Response(page, mimetype="text/html")
+        if course.phase in RUNNING or _passwords_under_way(course):
+            answer.headers["Refresh"] = "3"  # the browser asks again by itself, without a script
+        return answer
+
+    @door(f"/{ROW}import_id>/<deed>", "POST")
+    def step(self, import_id: int, deed: str) -> Response:
+        """确认导入, 放弃, 生成首次登录密码."""
+        course = _course(import_id)
+        carry = STEPS.get(deed)
+        if carry is None:
+            raise NotFound
+        try:
+            carry(course)
+            db.session.commit()
+        except HouseError as no:
+            _say(no)
+        return redirect(url_for("LegacyView.course", import_id=import_id))
+
+    @door(f"/{ROW}import_id>/report.xlsx", "POST")
+    def report(self, import_id: int) -> Response:
+        course, actor = _course(import_id), request_context.actor()
+        name = gettext("Results of %(records)s", records=course.kind)
+        data = legacy_import.report_of(db.session(), request_context.store(), import_id, actor, at=request_context.moment())
+        db.session.commit()
+        return _file(data, f"{name}-{import_id}")
+
+    @door(f"/{ROW}import_id>/passwords.xlsx", "POST")
+    def passwords(self, import_id: int) -> Response:
+        """领取: once. Afterwards only the enterprises know them."""
+        _course(import_id)
+        request_context.strong()
+        session, store, at = db.session(), request_context.store(), request_context.moment()
+        try:
+            data, gone = legacy_import.fetch_passwords(session, store, import_id, request_context.actor(), at=at)
+            session.commit()
+        except Stale as no:
+            _say(no)
+            return redirect(url_for("LegacyView.course", import_id=import_id))
+        store.remove(gone, at + timedelta(days=1))
+        what = gettext("First passwords")
+        return _file(data, f"{what}-{import_id}")
+
+    def _home(self, kind: LegacyKind | None = None, form: SheetForm | None = None, status: int = 200) -> Response:
+        request_context.actor().demand(Role.ADMIN)
+        past = select(LegacyImport).order_by(LegacyImport.id.desc()).limit(LISTED)
+        page = self.render_template(
+            "takeover/home.html",
+            title=gettext("Import from the old system"),
+            cards=[(one, SAYINGS[one], form if one is kind and form else SheetForm(formdata=None)) for one in LegacyKind],
+            failed=form,
+            past=db.session.scalars(past).all(),
+            outcomes=list(LegacyOutcome),
+            limit=legacy_import.LARGEST // MEGABYTE,
+            most=legacy_import.MOST_ROWS,
+        )
+        return Response(page, status, mimetype="text/html")
+
+
+class Passwords:
+    """How the first passwords of an import stand, for its page."""
+
+    def __init__(self, course: LegacyImport) -> None:
+        done = course.kind is LegacyKind.ACCOUNTS and course.phase is LegacyPhase.DONE
+        self.needed = legacy_import.without_password(db.session(), course.id) if done else 0
+        self.ready = course.passwords_object is not None
+        self.job = _passwords_job(course) if done else None
+        self.under_way = _passwords_under_way(course)
+
+
+def _passwords_job(course: LegacyImport) -> Job | None:
+    mine = Job.key.startswith(f"legacy_passwords:{course.id}:", autoescape=True)
+    newest: Job | None = db.session.scalars(select(Job).where(mine).order_by(Job.id.desc()).limit(1)).first()
+    return newest
+
+
+def _passwords_under_way(course: LegacyImport) -> bool:
+    job = _passwords_job(course) if course.kind is LegacyKind.ACCOUNTS else None
+    return job is not None and job.state in (JobState.READY, JobState.RUNNING)
+
+
+# --- what the steps do ----------------------------------------------------------------------------------------
+
+
+def _received(kind: LegacyKind, data: bytes, name: str) -> int:
+    session, at = db.session(), request_context.moment()
+    office = request_context.office()
+    course = legacy_import.receive(
+        session, request_context.store(), kind, data, name, request_context.actor(), at=at, office=office
+    )
+    _ask("legacy_check", course.id)
+    number = course.id
+    session.commit()
+    return number
+
+
+def _ask(kind: str, import_id: int, **more: str) -> None:
+    locale, key = get_locale(), ":".join((kind, str(import_id), *more.values()))
+    payload = {"import": import_id, "locale": str(locale) if locale else "zh", **more}
+    jobs.enqueue(db.session(), kind, key, payload, at=request_context.moment())
+
+
+def _confirm(course: LegacyImport) -> None:
+    legacy_import.confirm(
+        db.session(), course.id, request.form.get("digest", ""), request_context.actor(), at=request_context.moment()
+    )
+    _ask("legacy_import", course.id)
+
+
+def _discard(course: LegacyImport) -> None:
+    legacy_import.discard(db.session(), course.id, request_context.actor(), at=request_context.moment())
+
+
+def _make_passwords(course: LegacyImport) -> None:
+    if course.phase is not LegacyPhase.DONE or not legacy_import.without_password(db.session(), course.id):
+        raise Stale
+    if not _passwords_under_way(course):
+        _ask("legacy_passwords", course.id, asked_at=request_context.moment().isoformat())
+
+
+STEPS: dict[str, Callable[[LegacyImport], None]] = {
+    "confirm": _confirm,
+    "discard": _discard,
+    "make-passwords": _make_passwords,
+}
+
+
+# --- small things ---------------------------------------------------------------------------------------------
+
+
+def _kind(code: str) -> LegacyKind:
+    found = next((kind for kind in LegacyKind if kind.value == code), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _course(import_id: int) -> LegacyImport:
+    request_context.actor().demand(Role.ADMIN)
+    found: LegacyImport | None = db.session.get(LegacyImport, import_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _say(no: HouseError) -> None:
+    """Undo what was begun, and say why on the import's page, which shows how it stands by now."""
+    db.session.rollback()
+    for refusal in no.refusals:
+        flash(str(refusal.sentence), "danger")
+
+
+def _job(course: LegacyImport) -> Job | None:
+    """The work that this import waits for, if any."""
+    kind = {LegacyPhase.CHECKING: "legacy_check", LegacyPhase.IMPORTING: "legacy_import"}.get(course.phase)
+    found: Job | None = db.session.scalars(select(Job).where(Job.key == f"{kind}:{course.id}")).one_or_none()
+    return found
+
+
+def _file(data: bytes, name: str) -> Response:
+    return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")

@@ -1,0 +1,133 @@
+"""历史考试通过人员 and 历史合格人员: what came from the old system, for whoever files or decides on it.
+
+Law: read-only, masked, and within the reader's reach; what a row says is what stands here now, not what the sheet said.
+"""
+
+import builtins
+from typing import Any
+
+from flask import url_for
+from flask_appbuilder.models.filters import BaseFilter
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from sqlalchemy import ColumnElement, select
+
+from app.core.identifiers import fold_certificate_number
+from app.core.vocabulary import LegacyKind, PassSource
+from app.models import Certificate, ExamPass, LegacyRecord, Person
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    tone,
+)
+from app.web.base.access_filter import WithinReach
+from app.web.base.query import contains
+
+
+class FromOldSystem(BaseFilter):  # type: ignore[misc]
+    """``base_filters = [["id", FromOldSystem, None]]``: rows that an import brought, or passes that are of the old system."""
+
+    name = "From the old system"
+    arg_name = "legacy"
+
+    def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
+        if self.model is ExamPass:
+            return query.filter(ExamPass.source == PassSource.LEGACY)
+        taken = select(LegacyRecord.row_id).where(LegacyRecord.kind == LegacyKind.CERTIFICATES)
+        return query.filter(Certificate.id.in_(taken))
+
+
+def by_name(text: str) -> ColumnElement[bool]:
+    return ExamPass.person_id.in_(select(Person.id).where(contains(Person.name, text)))
+
+
+class LegacyPassScreen(Screen):
+    """历史考试通过人员 (R65)."""
+
+    datamodel = SelInterface(ExamPass)
+    route_base = "/legacy-passes"
+    class_permission_name = "LegacyPass"
+    base_permissions = ["can_list"]
+    base_filters = [["id", WithinReach, None], ["id", FromOldSystem, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_title = _("Passed in the old system")
+    list_columns = ["person.name", "category", "passed_on", "person.enterprise.name", "originals_verified_at"]
+    sub_columns = {"person.name": "person.masked_id_number"}
+    head_column = "person.name"
+    search_columns = ["person.name", "category", "passed_on"]  # no ID number: it would stand in the address
+    search_by = {"person.name": by_name}
+    order_columns = ["passed_on"]
+    base_order = ("passed_on", "desc")
+    label_columns = {
+        "person.name": _("Full name"),
+        "person.masked_id_number": _("ID number"),
+        "category": _("Personnel category"),
+        "passed_on": _("Passed on"),
+        "person.enterprise.name": _("Enterprise"),
+        "originals_verified_at": _("Originals"),
+    }
+
+    def cell(self, column: str, item: ExamPass) -> object | None:
+        if column == "person.enterprise.name":
+            return str(item.person.enterprise.name) if item.person.enterprise else "—"
+        if column == "originals_verified_at":
+            return _standing(item)
+        return None
+
+    def row_links(self, item: ExamPass) -> builtins.list[Link]:  # noqa: ARG002
+        return []
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("Nobody who passed in the old system is within your area. The administrator imports them."), None
+
+
+def _standing(item: ExamPass) -> str:
+    """Whether its originals were seen (R68), and whether a certificate has come of it."""
+    if item.used_by_application_id:
+        return str(gettext("Used for a certificate"))
+    return str(gettext("Verified") if item.originals_verified_at else gettext("To be shown at the counter"))
+
+
+class LegacyCertificateScreen(Screen):
+    """历史合格人员 (R93)."""
+
+    datamodel = SelInterface(Certificate)
+    route_base = "/legacy-certificates"
+    class_permission_name = "LegacyCertificate"
+    base_permissions = ["can_list"]
+    base_filters = [["id", WithinReach, None], ["id", FromOldSystem, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_title = _("Qualified in the old system")
+    list_columns = ["holder", "number", "enterprise.name", "valid_to", "status"]
+    sub_columns = {"holder": "person.masked_id_number", "number": "category"}
+    head_column = "holder"
+    tag_columns = ("status",)
+    search_columns = ["holder", "number", "enterprise.name", "category", "valid_to", "is_electronic"]
+    search_by = {"number": lambda text: contains(Certificate.number, fold_certificate_number(text))}
+    order_columns = ["holder", "valid_to"]
+    base_order = ("id", "desc")
+    label_columns = {
+        "holder": _("Full name"),
+        "person.masked_id_number": _("ID number"),
+        "number": _("Certificate number"),
+        "category": _("Personnel category"),
+        "enterprise.name": _("Enterprise"),
+        "valid_to": _("Valid until"),
+        "status": _("Certificate status"),
+        "is_electronic": _("Electronic by now"),
+    }
+
+    def cell(self, column: str, item: Certificate) -> object | None:
+        if column != "status":
+            return None
+        word = item.status_on(request_context.today())
+        return Markup('<span class="tag {}">{}</span>').format(tone(word), word)
+
+    def row_links(self, item: Certificate) -> builtins.list[Link]:
+        return [Link(gettext("Certificate history"), url_for("CertificateHistoryView.show", certificate_id=item.id))]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No certificate of the old system is within your area. The administrator imports them."), None

@@ -1,0 +1,83 @@
+"""Text messages: what was sent, what waits, what failed."""
+
+from flask import flash, redirect, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.core.errors import NotFound
+from app.core.vocabulary import (
+    Deed,
+    MessageState,
+    Role,
+)
+from app.db import audit
+from app.db.session import db
+from app.models import Message
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
+
+
+class MessageScreen(Screen):
+    """The outbox of text messages: what was told to whom, and what could not be sent."""
+
+    datamodel = SelInterface(Message)
+    route_base = "/messages"
+    class_permission_name = "Message"
+    base_permissions = ["can_list", "can_again"]
+    list_title = _("Text messages")
+    list_columns = ["masked_mobile", "text", "state", "due_at", "sent_at", "tries"]
+    sub_columns = {"tries": "fault"}
+    tag_columns = ("state",)
+    tabs_column = "state"
+    search_columns = ["text", "due_at"]
+    order_columns = ["due_at", "sent_at"]
+    base_order = ("due_at", "desc")
+    label_columns = {
+        "masked_mobile": _("Mobile"),
+        "text": _("Text"),
+        "state": _("Status"),
+        "due_at": _("Due"),
+        "sent_at": _("Sent at"),
+        "tries": _("Tries"),
+        "fault": _("Fault"),
+    }
+
+    def head_links(self) -> list[Link]:
+        """The telephone on the screen, where no provider carries messages."""
+        if not request_context.settings().pretends_messages:
+            return []
+        return [Link(gettext("Telephone simulator"), url_for("SimulatorView.phones"), icon="device-mobile")]
+
+    def row_links(self, item: Message) -> list[Link]:
+        if item.state is not MessageState.FAILED or item.good_until is not None:  # a code is gone; a new one is asked for
+            return []
+        return [Link(gettext("Send again"), self.url("again", pk=item.id), post=True)]
+
+    @door(f"/again/{ROW}pk>", "POST")
+    def again(self, pk: int) -> Response:
+        request_context.actor().demand(Role.ADMIN)
+        message = db.session.get(Message, pk, with_for_update=True)
+        if message is None or message.state is not MessageState.FAILED or message.good_until is not None:
+            raise NotFound
+        message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, request_context.moment(), ""
+        audit.note(
+            db.session,
+            request_context.actor().name,
+            Deed.CHANGE,
+            "message",
+            pk,
+            {"state": ["failed", "queued"]},
+            at=request_context.moment(),
+            address=request_context.address(),
+        )
+        db.session.commit()
+        flash(gettext("The message will be sent again."), "success")
+        return redirect(safe_next(url_for("MessageScreen.list")))

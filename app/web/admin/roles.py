@@ -1,0 +1,163 @@
+"""角色授权: the security administrator's screens: who awaits a role, who holds which and how far, who is locked out.
+
+Law: nothing is decided here (see ``appointments``); an enterprise's account is not to be found here.
+"""
+
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask_appbuilder.models.filters import BaseFilter
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.accounts import role_assignment
+from app.accounts.role_assignment import roles_of
+from app.core.vocabulary import AUTHORITY, Role
+from app.db.session import db
+from app.models import Account, Region
+from app.web import request_context
+from app.web.auth.account_actions import (
+    deed_links,
+    end_sessions,
+    hand_out_password,
+    reset_password,
+    unlock,
+)
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
+from app.web.forms import (
+    ChoiceField,
+    HouseForm,
+    MobileField,
+    WordField,
+)
+
+
+class OfTheAuthority(BaseFilter):  # type: ignore[misc]
+    """Accounts that belong to no enterprise."""
+
+    name = "Of the authority"
+    arg_name = "authority"
+
+    def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
+        return query.filter(Account.enterprise_id.is_(None))
+
+
+class WithoutRole(BaseFilter):  # type: ignore[misc]
+    name = "Without a role"
+    arg_name = "without"
+
+    def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
+        return query.filter(role_assignment.awaiting())
+
+
+class AppointmentForm(HouseForm):
+    role = WordField(Role, _("Role"), only=AUTHORITY, description=_("Empty: the account holds no role and cannot sign in."))
+    region_code = ChoiceField(_("Region"), choices=[], description=_("How far an officer's hand reaches."))
+    mobile = MobileField(_("Mobile"), description=_("Codes by text message are sent there."))
+
+
+class AppointmentScreen(Screen):
+    """Roles and reach of the authority's people, and what locks them out."""
+
+    datamodel = SelInterface(Account, eager=(Account.roles, Account.region))
+    route_base = "/appointments"
+    class_permission_name = "Appointment"
+    base_permissions = ["can_list", "can_show", "can_edit", "can_reset", "can_unlock", "can_end"]
+    base_filters = [["id", OfTheAuthority, None]]
+    list_title, show_title, edit_title = _("Roles and reach"), _("Account"), _("Role and reach")
+    list_columns = ["first_name", "role", "region", "active", "last_login"]
+    sub_columns = {"first_name": "username"}
+    show_columns = ["username", "first_name", "role", "region", "masked_mobile", "active", "last_login"]
+    search_columns = ["username", "first_name", "active"]
+    order_columns = ["username", "first_name", "last_login"]
+    base_order = ("username", "asc")
+    label_columns = {
+        "username": _("User name"),
+        "first_name": _("Full name"),
+        "role": _("Role"),
+        "region": _("Region"),
+        "masked_mobile": _("Mobile"),
+        "active": _("May sign in"),
+        "last_login": _("Last sign-in"),
+    }
+    edit_form = AppointmentForm
+    edit_columns = ["role", "region_code", "mobile"]
+
+    def head_links(self) -> list[Link]:
+        return []
+
+    def cell(self, column: str, item: Account) -> object | None:
+        if column == "role":
+            held = roles_of(item)
+            return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
+        return None
+
+    def fill(self, form: Any, item: Account, *, new: bool) -> None:  # noqa: ARG002
+        regions = db.session.scalars(select(Region).order_by(Region.code))
+        form.region_code.choices = [(region.code, region.name) for region in regions]
+        if request.method == "GET":
+            form.role.data = next((role for role in AUTHORITY if role in roles_of(item)), None)
+
+    def deposit(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        request_context.strong()
+        awaited = not item.roles
+        given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
+        account = role_assignment.appoint(db.session(), item.id, form.role.data, request_context.actor(), **given)
+        if awaited and account.roles:  # whoever made the account must not be the one who can open it now
+            hand_out_password(account)
+
+    def row_links(self, item: Account) -> list[Link]:
+        links = super().row_links(item)
+        if item.id == request_context.actor().id:
+            return [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
+        if item.roles:
+            links += deed_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
+        return links
+
+    @door(f"/reset/{ROW}pk>", "POST")
+    def reset(self, pk: int) -> Response:
+        request_context.strong()
+        account = role_assignment.of_the_authority(db.session(), pk, request_context.actor())
+        reset_password(role_assignment.may_reset(account, request_context.actor()))
+        return self._back()
+
+    @door(f"/unlock/{ROW}pk>", "POST")
+    def unlock(self, pk: int) -> Response:
+        unlock(role_assignment.of_the_authority(db.session(), pk, request_context.actor()))
+        return self._back()
+
+    @door(f"/end/{ROW}pk>", "POST")
+    def end(self, pk: int) -> Response:
+        end_sessions(role_assignment.of_the_authority(db.session(), pk, request_context.actor()))
+        return self._back()
+
+    def _back(self) -> Response:
+        return redirect(safe_next(url_for("AppointmentScreen.list")))
+
+
+class AwaitingScreen(AppointmentScreen):
+    """The queue: accounts that the system administrator made, and that hold no role yet."""
+
+    route_base = "/appointments/awaiting"
+    base_permissions = ["can_list"]
+    exclude_route_methods = {"show", "add", "edit", "delete", "reset", "unlock", "end"}
+    base_filters = [["id", OfTheAuthority, None], ["id", WithoutRole, None]]
+    list_title = _("Accounts that await a role")
+    list_columns = ["first_name", "active", "created_on"]
+    label_columns = AppointmentScreen.label_columns | {"created_on": _("Made at")}
+
+    def row_links(self, item: Account) -> list[Link]:
+        here = url_for("AwaitingScreen.list")
+        return [Link(gettext("Give a role"), url_for("AppointmentScreen.edit", pk=item.id, next=here), primary=True)]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No account awaits a role."), None

@@ -1,0 +1,259 @@
+"""参数设置: the page on which the administrator sees every parameter, and one form for each section of them.
+
+Law: what a page says of a parameter is read from its declaration; whether it may be set is the domain's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import abort, flash, redirect, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+from wtforms import HiddenField
+
+from app.applications import office_settings
+from app.applications.office_settings import Line
+from app.core.errors import HouseError, Stale, Unmet
+from app.core.office import (
+    Adjustable,
+    Office,
+    Section,
+    Value,
+    written,
+)
+from app.core.vocabulary import Term
+from app.db.session import db
+from app.web import request_context
+from app.web.base import Link
+from app.web.base.error_pages import told_here
+from app.web.base.layout import may_open, route
+from app.web.base.model_view import door
+from app.web.forms import (
+    HouseForm,
+    LongTextField,
+    TextField,
+    TickField,
+    WholeNumberField,
+    WordField,
+)
+
+LONG = 60  # characters from which on a text gets more than one line
+
+
+class ParameterView(BaseView):  # type: ignore[misc]
+    """Every parameter with its default, its source, and who set it when."""
+
+    route_base = "/parameters"
+    class_permission_name = "Parameter"
+    default_view = "show"
+
+    @door("/")
+    def show(self) -> str:
+        base = request_context.settings().office
+        return self.render_template(  # type: ignore[no-any-return]
+            "system/parameters.html",
+            title=gettext("Parameters"),
+            sections=_by_section(office_settings.lines(db.session(), base)),
+            keeps=lambda section: office_settings.keeper(section) in request_context.actor().roles,
+            identity=_identity(base),
+            diary=route("DiaryScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
+        )
+
+    @door("/<code>", "GET", "POST")
+    def edit(self, code: str) -> Response | str:
+        section = next((section for section in Section if section.value == code), None) or abort(404)
+        request_context.actor().demand(office_settings.keeper(section))
+        lines = office_settings.lines(db.session(), request_context.settings().office)
+        mine = [line for line in lines.values() if line.one.section is section]
+        form = form_for(mine)()
+        if form.validate_on_submit() and self._save(form, mine):
+            return redirect(url_for("ParameterView.show", _anchor=section.value))
+        page = self.render_template(
+            "system/parameters_form.html",
+            title=section.label,
+            crumbs=[(gettext("Parameters"), url_for("ParameterView.show"))],
+            form=form,
+            names=[line.one.name for line in mine if line.one.name in form],
+            locked=[(line.one.label, office_settings.told(line.one, line.value)) for line in mine if line.pinned],
+            back=url_for("ParameterView.show", _anchor=section.value),
+        )
+        return Response(page, 422 if form.is_submitted() else 200, mimetype="text/html")
+
+    @door("/<name>/restore", "POST")
+    def restore(self, name: str) -> Response:
+        try:
+            line = office_settings.restore(db.session(), name, request_context.actor(), **_told_to_the_domain())
+            db.session.commit()
+        except HouseError as no:
+            told_here(no)
+            return redirect(url_for("ParameterView.show"))
+        flash(gettext("%(label)s: the default counts again.", label=line.one.label), "success")
+        return redirect(url_for("ParameterView.show", _anchor=line.one.section.value))
+
+    def _save(self, form: Any, mine: Sequence[Line]) -> bool:
+        """True once it is saved. Otherwise the form says what stands against it, and knows what counts by now."""
+        wanted, seen = _typed(form, mine)
+        try:
+            changed = office_settings.change(db.session(), wanted, seen, request_context.actor(), **_told_to_the_domain())
+            db.session.commit()
+        except (Unmet, Stale) as no:
+            db.session.rollback()
+            for refusal in no.refusals:
+                errors = form[refusal.field].errors if refusal.field in form else form.form_errors
+                errors.append(str(refusal.sentence))
+            _bring_up_to_date(form, wanted)
+            return False
+        flash(_saved(changed), "success" if changed else "info")
+        return True
+
+
+def _told_to_the_domain() -> dict[str, Any]:
+    return {"base": request_context.settings().office, "at": request_context.moment(), "address": request_context.address()}
+
+
+# --- the page of all --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One parameter as the page of all shows it."""
+
+    label: object
+    source: object
+    value: object
+    default: object
+    mark: tuple[object, str] | None  # a word beside the value, and its tone
+    by: str
+    at: datetime | None
+    restore: Link | None
+
+
+def _row(line: Line) -> Row:
+    one, stored = line.one, line.stored
+    mine = office_settings.keeper(one.section) in request_context.actor().roles
+    default = office_settings.told(one, one.default)
+    sure = gettext("%(label)s: back to the default “%(value)s”?", label=one.label, value=default)
+    address = url_for("ParameterView.restore", name=one.name)
+    return Row(
+        label=one.label,
+        source=one.source,
+        value=office_settings.told(one, line.value),
+        default=default,
+        mark=_mark(line),
+        by=stored.changed_by if stored else "",
+        at=stored.changed_at if stored else None,
+        restore=Link(gettext("Restore the default"), address, post=True, confirm=sure) if stored and mine else None,
+    )
+
+
+def _mark(line: Line) -> tuple[object, str] | None:
+    if line.pinned:
+        return gettext("Locked by the operator"), "off"
+    if line.unreadable and line.stored:
+        return gettext("“%(text)s” is stored, which says nothing: the default counts", text=line.stored.value[:40]), "bad"
+    return (gettext("Not the default"), "run") if line.value != line.one.default else None
+
+
+def _by_section(lines: Mapping[str, Line]) -> list[tuple[Section, list[Row]]]:
+    return [
+        (section, rows)
+        for section in Section
+        if (rows := [_row(line) for line in lines.values() if line.one.section is section])
+    ]
+
+
+def _identity(base: Office) -> list[tuple[object, object]]:
+    """What the office is: set where the system is installed, and shown here."""
+    return [
+        (gettext("Province"), base.province),
+        (gettext("Short name in certificate numbers"), base.short_name),
+        (gettext("Region code"), base.region_code),
+        (gettext("Credit code of the issuing authority"), base.issuer_code),
+        (gettext("Name of the system"), base.system_name),
+        (gettext("Address in QR codes"), base.public_url),
+    ]
+
+
+# --- the form of a section --------------------------------------------------------------------------
+
+
+def form_for(mine: Sequence[Line]) -> type[HouseForm]:
+    """A form with a field for each parameter that may be set here, beside it what the page showed when it was opened."""
+    fields: dict[str, Any] = {}
+    for line in mine:
+        if not line.pinned:
+            fields |= {line.one.name: _field(line), f"was_{line.one.name}": HiddenField(default=written(line.value))}
+    return type("ParameterForm", (HouseForm,), fields)
+
+
+def _field(line: Line) -> Any:
+    one = line.one
+    given = {"default": _in_field(one, line.value), "description": _hint(one)}
+    if isinstance(one.default, bool):
+        return TickField(one.label, **given)
+    if isinstance(one.default, Term):
+        return WordField(type(one.default), one.label, blank=False, **given)
+    if isinstance(one.default, int):
+        return WholeNumberField(gettext("%(label)s (%(unit)s)", label=one.label, unit=one.unit), **given)
+    return (LongTextField if one.most > LONG else TextField)(one.label, **given)
+
+
+def _hint(one: Adjustable) -> str:
+    default = office_settings.told(one, one.default)
+    parts = [gettext("default: %(value)s", value=default) if default else "", str(one.source)]
+    if not isinstance(one.default, bool | Term):
+        parts.insert(0, str(office_settings.bounds(one)))
+    return " · ".join(filter(None, parts))
+
+
+def _in_field(one: Adjustable, value: Value) -> Any:
+    """A value as its field holds it."""
+    if isinstance(value, tuple):
+        return written(value)
+    return value // one.scale if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _meant(one: Adjustable, typed: Any) -> Any:
+    """What a field holds as a value; None where it is none."""
+    if isinstance(one.default, tuple):
+        try:
+            return one.read(typed or "")
+        except ValueError:
+            return None
+    if isinstance(one.default, bool) or not isinstance(one.default, int) or typed is None:
+        return typed
+    return typed * one.scale
+
+
+def _typed(form: Any, mine: Sequence[Line]) -> tuple[dict[str, Value], dict[str, Value]]:
+    """What was typed anew, and what the page had shown in its place."""
+    wanted: dict[str, Value] = {}
+    seen: dict[str, Value] = {}
+    for one in (line.one for line in mine if line.one.name in form):
+        try:
+            seen[one.name] = one.read(form[f"was_{one.name}"].data or "")
+        except ValueError:
+            seen[one.name] = one.default
+        if form[one.name].data != _in_field(one, seen[one.name]):
+            wanted[one.name] = _meant(one, form[one.name].data)
+    return wanted, seen
+
+
+def _bring_up_to_date(form: Any, wanted: Mapping[str, Value]) -> None:
+    """Whoever saves once more knows what counts now; a field in which nothing was typed shows it."""
+    for name, line in office_settings.lines(db.session(), request_context.settings().office).items():
+        if name in form:
+            form[f"was_{name}"].data = written(line.value)
+            if name not in wanted:
+                form[name].raw_data = None
+                form[name].process_data(_in_field(line.one, line.value))
+
+
+def _saved(changed: Sequence[Line]) -> str:
+    if not changed:
+        return str(gettext("Nothing was changed."))
+    names = gettext(", ").join(str(line.one.label) for line in changed)
+    return str(gettext("Saved, and in effect from now on: %(names)s.", names=names))

@@ -1,0 +1,78 @@
+"""Casework: where enterprises file and officers decide.
+
+Law: these are doors. They show, ask and commit; who may do what is the domain's to say.
+"""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+from app.web.applications.archive.archive import ArchiveView
+from app.web.applications.filing.certificate_form import ClaimView
+from app.web.applications.filing.certificate_lists import (
+    CancellationScreen,
+    RenewalScreen,
+    ReplacementScreen,
+    TransferScreen,
+)
+from app.web.applications.filing.correction_form import CorrectionView
+from app.web.applications.filing.lists import NewApplicationScreen
+from app.web.applications.filing.new_form import FilingView
+from app.web.applications.filing.transfer_release import ReleaseScreen
+from app.web.applications.review.case_page import CaseView
+from app.web.applications.review.deadlines import DueBoardView, DueScreen
+from app.web.applications.review.queues import (
+    AcceptanceScreen,
+    ApprovalScreen,
+    ClosedScreen,
+    ReviewScreen,
+)
+from app.web.certificates.bulk_download import BundleView
+from app.web.certificates.files import CertificateFileView
+from app.web.certificates.history import CertificateHistoryView
+from app.web.certificates.listing import CertificateScreen
+from app.web.certificates.render_progress import PapersView
+
+# Screen, its ASCII name in the menu (which is its permission), its label, its icon; in the menu's order.
+ENTRIES = (
+    (NewApplicationScreen, "NewApplication", _("New applications of safety personnel"), "file-plus"),
+    (RenewalScreen, "Renewals", _("Renewal of safety personnel certificates"), "refresh"),
+    (TransferScreen, "Transfers", _("Transfer of safety personnel"), "arrows-exchange"),
+    (ReplacementScreen, "Replacements", _("Replacement of safety personnel certificates"), "certificate"),
+    (CancellationScreen, "Cancellations", _("Cancellation of safety personnel certificates"), "file-x"),
+    (ReleaseScreen, "Releases", _("Transfers out to be agreed"), "logout"),
+    (AcceptanceScreen, "Acceptance", _("Acceptance of applications"), "list-check"),
+    (ReviewScreen, "Review", _("First review of applications"), "file-text"),
+    (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
+    (DueScreen, "Due", _("Due cases"), "clock"),
+    (DueBoardView, "DueBoard", _("Deadlines at a glance"), "chart-bar"),
+    (ClosedScreen, "Closed", _("Closed applications"), "search"),
+    (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
+    (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
+)
+PAGES = (
+    FilingView,
+    ClaimView,
+    CorrectionView,
+    CaseView,
+    ArchiveView,
+    CertificateFileView,
+    CertificateHistoryView,
+    BundleView,
+)
+
+
+def register(appbuilder: Any) -> None:
+    """Hang the screens on the menu and open the pages behind them."""
+    for page in PAGES:
+        appbuilder.add_view_no_menu(page)
+    for screen, name, label, icon in ENTRIES:
+        appbuilder.add_view(
+            screen,
+            name,
+            label=label,
+            icon=icon,
+            category="Casework",
+            category_label=_("Safety personnel"),
+            category_icon="certificate",
+        )

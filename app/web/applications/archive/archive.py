@@ -1,0 +1,110 @@
+"""电子档案: the application form, the slip or notice, the certificate, the papers and the steps, as they were (R89–R91).
+
+Law: shown from what was kept, never from what stands there today; every opening leaves a line in the diary.
+"""
+
+import io
+
+from flask import request, send_file, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from sqlalchemy import select
+from sqlalchemy.orm import load_only
+from werkzeug.wrappers import Response
+
+from app.core.clock import office_day
+from app.core.errors import NotFound
+from app.core.vocabulary import Deed, State
+from app.db.session import db
+from app.eligibility.facts import Facts, of_applications
+from app.models import Application, CertificateVersion
+from app.web import request_context
+from app.web.applications.archive import case_zip
+from app.web.applications.archive.letters import (
+    FORMS,
+    letters_of,
+    long_day,
+    may_see_numbers,
+    opening,
+    printed,
+)
+from app.web.applications.review.access import case_of
+from app.web.applications.review.case_page import home
+from app.web.applications.review.matter_details import claim_of
+from app.web.applications.review.presentation import about_case, about_person, scans_of
+from app.web.applications.review.progress import history
+from app.web.base.access_filter import ROW
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+
+
+class ArchiveView(BaseView):  # type: ignore[misc]
+    """One page with everything that is kept of a case, fit for A4."""
+
+    route_base = "/archive"
+    class_permission_name = "Archive"
+    default_view = "show"
+
+    @door(f"/{ROW}application_id>")
+    def show(self, application_id: int) -> str:
+        case, facts = _kept(application_id)
+        version = _version_of(case)
+        request_context.note_reading(case, shown="archive")
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/archive.html",
+            title=gettext("E-archive"),
+            crumbs=[(case.person.name, url_for("CaseView.read", application_id=case.id))],
+            case=case,
+            person=about_person(facts, in_full=may_see_numbers(case)),
+            about=about_case(case, facts),
+            claim=claim_of(facts, in_full=may_see_numbers(case), today=False),
+            form_title=FORMS[case.matter],
+            submitted=facts.submitted,
+            letters=letters_of(case),
+            opening=opening(case, facts.submitted),
+            long_day=lambda at: long_day(office_day(at)),
+            version=version,
+            scans=scans_of(facts),
+            history=history(case),
+            back=safe_next(home()),
+        )
+
+    @door(f"/{ROW}application_id>/<part>.pdf")
+    def letter(self, application_id: int, part: str) -> Response:
+        """One of its documents by itself, as it was sent or handed over: the form, a letter, the record."""
+        case, facts = _kept(application_id)
+        documents = printed(case, facts, part)
+        if not documents:
+            raise NotFound
+        request_context.note_reading(case, shown=part)
+        name, data = documents[0]
+        return send_file(
+            io.BytesIO(data),
+            mimetype="application/pdf",
+            as_attachment="download" in request.args,
+            download_name=case_zip.file_name(f"{case.number}-{name}"),
+        )
+
+    @door(f"/{ROW}application_id>.zip")
+    def bundle(self, application_id: int) -> Response:
+        """Everything the reader may see of the case, in one file."""
+        case, facts = _kept(application_id)
+        request_context.note_reading(case, Deed.EXPORT, shown="archive")
+        name = f"{facts.submitted['person']['name']}-{case.number}.zip"
+        packed = case_zip.pack(case, facts, _version_of(case))
+        return send_file(packed, mimetype="application/zip", as_attachment=True, download_name=case_zip.file_name(name))
+
+
+def _kept(application_id: int) -> tuple[Application, Facts]:
+    case = case_of(application_id)
+    if case.state is State.DRAFT:
+        raise NotFound  # nothing was submitted, so nothing is kept
+    return case, of_applications(db.session, [case.id])[case.id]
+
+
+def _version_of(case: Application) -> CertificateVersion | None:
+    """The certificate that came of this case, whether or not a later one has replaced it."""
+    mine = select(CertificateVersion).where(CertificateVersion.application_id == case.id)
+    brief = mine.options(load_only(CertificateVersion.id, CertificateVersion.token))
+    found: CertificateVersion | None = db.session.scalars(brief).first()
+    return found

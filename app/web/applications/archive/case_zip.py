@@ -1,0 +1,75 @@
+"""The archive of one case as one file: every document, the certificate, the papers as submitted, and a list of them.
+
+Law: it holds what the reader may open page by page, nothing more; what is missing is named in the list, not passed over.
+"""
+
+import hashlib
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import IO
+
+from flask_babel import force_locale, gettext
+
+from app.applications.attachments import bytes_of
+from app.core.clock import office_time
+from app.core.errors import HouseError
+from app.eligibility.facts import Facts
+from app.models import Application, CertificateVersion
+from app.web import request_context
+from app.web.applications.archive.letters import printed
+from app.web.applications.review.presentation import papers_of
+from app.web.certificates.render_progress import opened
+
+IN_MEMORY = 16 * 1024 * 1024  # bytes; a larger file is put together on the disk
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')  # what one of the common systems takes in no file name
+
+Entry = tuple[str, Callable[[], bytes]]
+
+
+def file_name(name: str) -> str:
+    """A name that every system takes."""
+    return _UNSAFE.sub("_", name).strip(" .") or "_"
+
+
+def pack(case: Application, facts: Facts, version: CertificateVersion | None) -> IO[bytes]:
+    """The file, at its beginning. Scans and certificates are stored as they are: they are compressed already."""
+    packed = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - handed out, closed by whoever reads it
+    lines, at = [], office_time(request_context.moment())
+    with zipfile.ZipFile(packed, "w") as archive, force_locale("zh"):
+        for name, read in _entries(case, facts, version):
+            try:
+                data = read()
+            except HouseError as no:
+                lines.append(f"{name}\t{no}")
+                continue
+            archive.writestr(_stamped(name, at), data)
+            lines.append(f"{name}\t{len(data)}\t{hashlib.sha256(data).hexdigest()}")
+        head = gettext(
+            "Archive of %(number)s, packed at %(at)s. Name, bytes, SHA-256:", number=case.number, at=f"{at:%Y-%m-%d %H:%M}"
+        )
+        archive.writestr(_stamped(gettext("List of files") + ".txt", at), "\r\n".join(["\ufeff" + head, *lines, ""]))
+    packed.seek(0)
+    return packed
+
+
+def _entries(case: Application, facts: Facts, version: CertificateVersion | None) -> Iterator[Entry]:
+    documents: list[Entry] = [(name, partial(bytes, data)) for name, data in printed(case, facts)]
+    if version is not None:
+        name = gettext("E-certificate")
+        documents.append((f"{name}-{version.face['number']}.pdf", lambda: opened(version).getvalue()))
+    for n, (name, read) in enumerate(documents, 1):
+        yield file_name(f"{n:02}-{name}"), read
+    folder = gettext("Papers")
+    for n, (kind, paper) in enumerate(papers_of(facts), 1):
+        if paper is not None:
+            extension = "pdf" if paper.mime == "application/pdf" else "jpg"
+            name = file_name(f"{n:02}-{kind.label}.{extension}")
+            yield f"{folder}/{name}", partial(bytes_of, paper, request_context.store())
+
+
+def _stamped(name: str, at: datetime) -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(name, at.timetuple()[:6])

@@ -1,0 +1,1 @@
+"""Where an enterprise files: lists and forms."""

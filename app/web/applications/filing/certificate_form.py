@@ -1,0 +1,534 @@
+"""The form of 延期, 变更, 换证 and 注销: certificates, what the matter asks for them, their papers, 保存 or 保存并上报.
+
+Law: driven by the matter's record: fields by ``particulars``, cards by the table of required papers. Nothing is stored
+unless everything that was typed and chosen can be kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.datastructures import CombinedMultiDict
+from werkzeug.wrappers import Response
+
+from app.accounts import rate_limit
+from app.applications import drafts
+from app.applications.attachments import attach, current, discard
+from app.applications.drafts import Candidate
+from app.applications.drafts.for_people import INCOMING
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Unmet,
+)
+from app.core.identifiers import mask_id
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    MATTER_PAPERS,
+    PERSON_PAPERS,
+    REASONS,
+    Category,
+    Deed,
+    MatterKind,
+    PaperKind,
+    ReplacementReason,
+)
+from app.db import audit
+from app.db.session import db
+from app.eligibility.corrections import ITEMS
+from app.eligibility.facts import (
+    Facts,
+    of_applications,
+    of_candidates,
+    of_certificates,
+)
+from app.eligibility.matter_fields import DIVIDED, Particular, particulars_of
+from app.files.inspect import FileRefused
+from app.matters import warnings_of
+from app.models import Application, Enterprise, Filing, Person
+from app.web import request_context
+from app.web.applications.filing.certificate_lists import LISTS
+from app.web.applications.filing.lists import CHANGEABLE
+from app.web.applications.filing.new_form import (
+    CLASH,
+    ENTERPRISE_WIDE,
+    FilingForm,
+    after,
+    handler_of,
+    left_in,
+    sent,
+)
+from app.web.applications.review.batch_result import Gap, gaps_of
+from app.web.applications.review.queues import here
+from app.web.base.access_filter import ROW
+from app.web.base.datamodel import LARGEST_ID
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+from app.web.fix_links import anchor_of
+from app.web.forms import ChoiceField, Required, TextField
+from app.web.scan_upload import card, scan_field
+
+SEARCHES_PER_HOUR = 30  # for transfers, by one account
+SHARED = "all"  # the key of cards whose scan is for every certificate of the filing
+TRANSFER = MatterKind.TRANSFER
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A certificate that can be chosen, or why it cannot."""
+
+    value: str
+    name: str
+    masked_id_number: str
+    number: str
+    category: Category
+    until: str
+    tone: str
+    word: str
+    gaps: list[Gap]
+    ticked: bool
+    open: bool
+
+
+@dataclass(slots=True)
+class Part:
+    """One certificate on the form: its person's data, its fields and its cards."""
+
+    key: str
+    title: str
+    facts: Facts
+    application: Application | None
+    fields: tuple[Particular, ...] = ()
+    kinds: tuple[PaperKind, ...] = ()
+    warnings: Sequence[object] = ()
+
+    @property
+    def field_names(self) -> list[str]:
+        return [f"{field.name}-{self.key}" for field in self.fields]
+
+    @property
+    def card_names(self) -> list[str]:
+        return [_card_name(kind, self.key) for kind in self.kinds]
+
+    @property
+    def about(self) -> list[tuple[object, object]]:
+        held, person = self.facts.certificate, self.facts.person
+        pairs: list[tuple[object, object]] = [
+            (_("Full name"), person["name"]),
+            (_("ID number"), mask_id(person["id_number"])),
+            (_("Personnel category"), self.facts.category),
+        ]
+        if held is not None:
+            pairs += [
+                (_("Certificate number"), held.number),
+                (_("Valid until"), held.valid_to),
+                (_("Enterprise"), held.enterprise_name),
+            ]
+        return pairs
+
+
+@dataclass(slots=True)
+class Asked:
+    """What this request is about: the matter, the reason, the ticked keys, and whom a transfer searched for."""
+
+    matter: MatterKind
+    filing: Filing | None
+    reason: str
+    ticked: list[int]
+    incoming: tuple[int, Category] | None = None
+    searched: tuple[str, str] = ("", "")
+
+    @property
+    def is_incoming(self) -> bool:
+        return self.reason == INCOMING and self.matter is MatterKind.REPLACEMENT
+
+
+class ClaimView(BaseView):  # type: ignore[misc]
+    """申报 and 修改 in the matters that act upon a certificate."""
+
+    route_base = "/claims"
+    class_permission_name = "Claim"
+    default_view = "add"
+
+    @door("/<matter>/add", "GET", "POST")
+    def add(self, matter: str) -> Response | str:
+        kind = next((kind for kind in LISTS if kind.value == matter), None) or abort(404)
+        return self._answer(_asked(kind, None))
+
+    @door(f"/{ROW}filing_id>/edit", "GET", "POST")
+    def edit(self, filing_id: int) -> Response | str:
+        filing = drafts.own_filing(db.session, filing_id, request_context.actor())
+        if filing.matter not in LISTS:
+            raise NotFound
+        return self._answer(_asked(filing.matter, filing))
+
+    def _answer(self, asked: Asked) -> Response | str:
+        if request.method == "GET":
+            return self._form(asked)
+        if asked.matter is TRANSFER and asked.filing is None:
+            _count_search(asked.searched)
+        if request.form.get("then") in ("choose", "search"):
+            return self._form(asked)
+        return self._keep(asked)
+
+    def _keep(self, asked: Asked) -> Response | str:
+        filing_id = asked.filing.id if asked.filing else None
+        try:
+            kept = _stored(asked)
+            _take_in(kept, _parts(_asked_again(asked, kept)))
+            db.session.flush()
+            left, n = sent(kept) if request.form.get("then") == "submit" else ([], 0)
+            kept_id = kept.id
+            db.session.commit()
+        except (HouseError, IntegrityError) as no:
+            db.session.rollback()
+            if isinstance(no, HouseError) and no.status != HouseError.status:
+                raise
+            asked.filing = db.session.get(Filing, filing_id) if filing_id else None
+            return self._form(asked, no.refusals if isinstance(no, HouseError) else (CLASH,))
+        return redirect(after(kept_id, left, n, LISTS[asked.matter].__name__, "ClaimView.edit"))
+
+    def _form(self, asked: Asked, refusals: Sequence[Refusal] = ()) -> Response | str:
+        screen = LISTS[asked.matter]
+        candidates, refused = _candidates(asked)
+        refusals = [*refusals, *(no for no in refused if no.code not in {one.code for one in refusals})]
+        parts = _parts(asked)
+        form = _drawn(asked, parts, refusals)
+        lines = [_line(one, asked) for one in candidates]
+        page = self.render_template(
+            "casework/matter.html",
+            title=screen.add_word,
+            crumbs=[(screen.list_title, url_for(f"{screen.__name__}.list"))],
+            form=form,
+            asked=asked,
+            is_transfer=asked.matter is TRANSFER,
+            lines=sorted(lines, key=lambda line: (not line.ticked, not line.open)),
+            parts=parts,
+            returned=[a for a in asked.filing.applications if a.marks] if asked.filing else [],
+            items=ITEMS,
+            reasons=list(REASONS.get(asked.matter, ())),
+            people=_people() if asked.is_incoming and not asked.filing else [],
+            categories=CURRENT_CATEGORIES,
+            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),
+            behind=[line for line in lines if not line.ticked] if asked.matter is TRANSFER else [],
+            loose=[_led(no) for no in refusals if _field_of(no, form, parts) is None],
+            left=left_in(asked.filing) if asked.filing and request.method == "GET" and "tried" in request.args else [],
+            back=safe_next(url_for(f"{screen.__name__}.list")),
+        )
+        return Response(page, 422 if refusals else 200, mimetype="text/html")
+
+
+# --- what was asked -------------------------------------------------------------------------------------------
+
+
+def _numbers(texts: Sequence[str]) -> list[int]:
+    """Ids; 0, which is nobody's, for what cannot be one."""
+    return [int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else 0 for text in texts]
+
+
+def _asked(matter: MatterKind, filing: Filing | None) -> Asked:
+    if request.method == "POST":
+        form = request.form
+        searched = (form.get("name", ""), form.get("id_number", ""))
+        asked = Asked(matter, filing, form.get("reason_code", ""), _numbers(form.getlist("rowid")), searched=searched)
+    elif filing is not None:
+        kept = [a.certificate_id for a in filing.applications if a.certificate_id and a.state in CHANGEABLE]
+        asked = Asked(matter, filing, filing.applications[0].reason_code, kept)
+    else:
+        ticked = _numbers(request.args.getlist("certificate"))
+        asked = Asked(matter, None, request.args.get("reason", ""), ticked)
+    if filing is not None and (matter is TRANSFER or filing.applications[0].reason_code == INCOMING):
+        asked.reason = filing.applications[0].reason_code  # these take no other certificate and no other reason
+        asked.ticked = [a.certificate_id for a in filing.applications if a.certificate_id and a.state in CHANGEABLE]
+    if asked.is_incoming:
+        asked.incoming = _incoming(filing)
+    return asked
+
+
+def _asked_again(asked: Asked, filing: Filing) -> Asked:
+    """The same, now that it is a filing."""
+    kept = [a.certificate_id for a in filing.applications if a.certificate_id and a.state in CHANGEABLE]
+    return Asked(asked.matter, filing, asked.reason, kept, asked.incoming, asked.searched)
+
+
+def _incoming(filing: Filing | None) -> tuple[int, Category] | None:
+    if filing is not None:
+        return filing.applications[0].person_id, filing.applications[0].category
+    (person_id,) = _numbers([request.values.get("person", "")])
+    category = next((one for one in CURRENT_CATEGORIES if one.value == request.values.get("category")), None)
+    return (person_id, category) if person_id and category else None
+
+
+def _count_search(searched: tuple[str, str]) -> None:
+    """Each look for other people's certificates is counted and noted, whatever comes of it."""
+    actor = request_context.actor()
+    db.session.rollback()  # SQLite has one writer, and the count is written beside this session
+    rate_limit.hit(db.engine, f"transfer:{actor.id}", limit=SEARCHES_PER_HOUR, seconds=3600, at=request_context.moment())
+    with request_context.aside() as session:
+        change = {"search": "transfer", "id_number": mask_id(searched[1].strip())}
+        audit.note(
+            session, actor.name, Deed.READ, Enterprise, actor.enterprise_id or "", change,
+            at=request_context.moment(), address=request_context.address(),
+        )  # fmt: skip
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------
+
+
+def _people() -> list[Person]:
+    mine = select(Person).where(Person.enterprise_id == request_context.actor().enterprise_id)
+    return list(db.session.scalars(mine.order_by(Person.id)))
+
+
+def _candidates(asked: Asked) -> tuple[list[Candidate], Sequence[Refusal]]:
+    """The certificates to choose from, and what the search for a transfer was answered with."""
+    if asked.is_incoming:
+        return [], ()
+    actor, at, office = request_context.actor(), request_context.moment(), request_context.office()
+    if asked.matter is not TRANSFER:
+        found = drafts.holdings(db.session, asked.matter, actor, reason_code=asked.reason, at=at, office=office)
+        return found, ()
+    if asked.filing is not None or request.method == "GET":
+        return [], ()
+    try:
+        person = drafts.find_for_transfer(db.session, *asked.searched, actor, at=at, office=office)
+    except HouseError as no:
+        asked.ticked = []
+        return [], no.refusals
+    bars = {one.certificate_id: one.bars for one in person.certificates}
+    if request.form.get("then") == "search":
+        asked.ticked = [key for key, against in bars.items() if not against]
+    asked.ticked = [key for key in asked.ticked if key in bars]
+    facts = of_certificates(db.session, actor.enterprise_id or 0, TRANSFER, list(bars))
+    return [Candidate(facts[key], (), against) for key, against in bars.items()], ()
+
+
+def _line(candidate: Candidate, asked: Asked) -> Line:
+    held = candidate.facts.certificate
+    assert held is not None  # noqa: S101 - these are certificates
+    mine = {a.id for a in asked.filing.applications} if asked.filing else set()
+    kept = bool(mine & set(candidate.facts.open_applications))
+    bars = [bar for bar in candidate.bars if not (kept and bar.code == "already-open")]
+    own = [gap for gap in candidate.gaps if gap.code not in ENTERPRISE_WIDE]
+    tone, word = ("ok", gettext("Ready")) if not own else ("todo", gettext("%(n)s missing", n=len(own)))
+    if bars:
+        tone, word = "off", gettext("Cannot be filed for")
+    return Line(
+        str(held.id),
+        candidate.facts.name,
+        mask_id(candidate.facts.person["id_number"]),
+        held.number,
+        held.category,
+        held.valid_to.isoformat(),
+        tone,
+        word,
+        gaps_of([*bars, *own], here()),
+        ticked=held.id in asked.ticked and (not bars or kept),
+        open=not bars or kept,
+    )
+
+
+def _parts(asked: Asked) -> list[Part]:
+    """What the form asks for, certificate by certificate; for one that is filed, as it stands."""
+    if asked.matter in REASONS and asked.reason not in {reason.value for reason in REASONS[asked.matter]}:
+        return []
+    enterprise_id, on, office = request_context.actor().enterprise_id or 0, request_context.today(), request_context.office()
+    there = {a.certificate_id: a for a in asked.filing.applications if _is_open(a)} if asked.filing else {}
+    locked = {a.certificate_id for a in asked.filing.applications if a.marks} if asked.filing else set()
+    filed = of_applications(db.session, [a.id for a in there.values()])
+    cases: dict[int | None, Facts] = {}
+    if asked.is_incoming:
+        if asked.incoming and not there and not locked:
+            found = of_candidates(db.session, enterprise_id, asked.matter, [asked.incoming], reason_code=asked.reason)
+            cases |= {None: case for case in found.values() if case.employer_id == enterprise_id}  # noqa: B035 - one at most
+    else:
+        new = [key for key in asked.ticked if key not in there and key not in locked]
+        held = of_certificates(db.session, enterprise_id, asked.matter, new, reason_code=asked.reason) if new else {}
+        cases = {key: case for key, case in held.items() if asked.matter is TRANSFER or _is_own(case, enterprise_id)}
+    cases |= {key: filed[a.id] for key, a in there.items() if key is None or key in asked.ticked}
+    parts = []
+    for key, case in cases.items():
+        parts.append(
+            Part(
+                "in" if key is None else str(key),
+                f"{case.name} · {case.certificate.number if case.certificate else case.category.value}",
+                case,
+                there.get(key),
+                particulars_of(asked.matter, asked.reason, case.category),
+                _kinds(asked, case),
+                [no.sentence for no in warnings_of(case, on, office)] if asked.matter is not TRANSFER else [],
+            )
+        )
+    return _shared(asked, parts)
+
+
+def _is_open(application: Application) -> bool:
+    """What was returned with marks has a page of its own, and is locked here."""
+    return application.state in CHANGEABLE and not application.marks
+
+
+def _is_own(case: Facts, enterprise_id: int) -> bool:
+    return case.certificate is not None and case.certificate.enterprise_id == enterprise_id
+
+
+def _kinds(asked: Asked, case: Facts) -> tuple[PaperKind, ...]:
+    """The papers handed in with the application itself: of a transfer the person's, too, as their page is another's."""
+    ours = (*PERSON_PAPERS, *MATTER_PAPERS) if asked.matter is TRANSFER else MATTER_PAPERS
+    wanted = set(_required(asked, case))
+    return tuple(kind for kind in ours if kind in wanted)
+
+
+def _required(asked: Asked, case: Facts) -> tuple[PaperKind, ...]:
+    """By the table of papers as it is for the reason on the form, which may be another than the one that was saved."""
+    if case.application_id is not None and case.reason_code != asked.reason and case.certificate_id:
+        enterprise = request_context.actor().enterprise_id or 0
+        again = of_certificates(db.session, enterprise, asked.matter, [case.certificate_id], reason_code=asked.reason)
+        case = again[case.certificate_id]
+    return case.required_papers(request_context.today())
+
+
+def _shared(asked: Asked, parts: list[Part]) -> list[Part]:
+    """One card for all where one scan speaks for all: the same person's papers, an enterprise's new name."""
+    if len(parts) < 2:
+        return parts
+    if asked.matter is TRANSFER:
+        common = tuple(dict.fromkeys(kind for part in parts for kind in part.kinds))
+    elif asked.reason == ReplacementReason.ENTERPRISE_RENAMED.value:
+        common = (PaperKind.RENAMING_APPROVAL,) if any(PaperKind.RENAMING_APPROVAL in p.kinds for p in parts) else ()
+    else:
+        return parts
+    for part in parts:
+        part.kinds = tuple(kind for kind in part.kinds if kind not in common)
+    title = gettext("For all of them")
+    return [*parts, Part(SHARED, title, parts[0].facts, parts[0].application, (), common)]
+
+
+def _card_name(kind: PaperKind, key: str) -> str:
+    return f"paper_{kind.value}-{key}"
+
+
+def control(field: Particular, name: str, case: Facts) -> Any:
+    """What stands on the certificate now is said below the field that corrects it."""
+    now = case.person.get(field.name, "")
+    hint = gettext("Now: %(value)s", value=now) if now else ""  # lazy words would be shown as markup
+    checks = [Required()] if field.required else []
+    if field.name == "category":
+        return ChoiceField(field.label, choices=[("", "—"), *((one.value, str(one.label)) for one in DIVIDED)])
+    day = field.name.endswith("_on") or field.name == "valid_to"
+    return TextField(
+        field.label, id=name, validators=checks, description=hint, render_kw={"type": "date"} if day else {"maxlength": 200}
+    )
+
+
+def _drawn(asked: Asked, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
+    """The form with one field for each thing asked for; judged by the domain, not by it."""
+    controls: dict[str, Any] = {}
+    for n, part in enumerate(parts):
+        controls |= {
+            name: control(field, name, part.facts) for field, name in zip(part.fields, part.field_names, strict=True)
+        }
+        for kind, name in zip(part.kinds, part.card_names, strict=True):
+            controls[name] = scan_field(kind)
+            if n or part.key == SHARED:
+                controls[name].kwargs["id"] = f"{anchor_of(kind.value)}-{part.key}"
+    both: list[Any] = [request.files, request.form]
+    typed: Any = CombinedMultiDict(both) if request.method == "POST" else None
+    known: dict[str, str] = {}
+    for part in parts:
+        said = (part.application.details or {}) if part.application else {}
+        known |= {name: said.get(field.name, "") for field, name in zip(part.fields, part.field_names, strict=True)}
+    form = type("ClaimForm", (FilingForm,), controls)(formdata=typed, data={**handler_of(asked.filing), **known})
+    limit = request_context.office().scan_bytes
+    for part in parts:
+        papers = current(db.session, part.application) if part.application else {}
+        for kind, name in zip(part.kinds, part.card_names, strict=True):
+            form[name].limit_bytes = limit
+            form[name].current = card(papers[kind]) if kind in papers else None
+    for no in refusals:
+        if at := _field_of(no, form, parts):
+            form[at].errors = [*form[at].errors, no.sentence]
+    return form
+
+
+_ANCHORS = {"picks": "h-held", **{name: name for name in ("reason_code", "person", "name", "id_number")}}
+
+
+def _led(no: Refusal) -> object:
+    """A sentence that belongs to a part of the page which is no field of the form, with the way there."""
+    if no.field not in _ANCHORS:
+        return no.sentence
+    return Markup('<a href="#{}">{}</a>').format(_ANCHORS[no.field], no.sentence)
+
+
+def _field_of(no: Refusal, form: Any, parts: list[Part]) -> str | None:
+    """The field a refusal belongs to: the domain names one field where there is one certificate, else ``name-id``."""
+    names = [no.field, *(f"{no.field}-{part.key}" for part in parts if len(parts) == 1)]
+    return next((name for name in names if name and name in form), None)
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------
+
+
+def _stored(asked: Asked) -> Filing:
+    handler = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
+    when: Mapping[str, Any] = {"at": request_context.moment(), "office": request_context.office()}
+    actor, session, filing = request_context.actor(), db.session, asked.filing
+    if asked.matter is TRANSFER:
+        if filing is not None:
+            return drafts.amend_transfer(session, filing.id, *handler, actor)
+        return drafts.draft_transfer(session, *asked.searched, asked.ticked, *handler, actor, **when)
+    if asked.is_incoming:
+        said = _said("in")
+        if filing is not None:
+            return drafts.amend_incoming(session, filing.id, said, *handler, actor)
+        if asked.incoming is None:
+            raise Unmet.because(Refusal("nobody-chosen", _("Please choose a person and a category."), "person"))
+        return drafts.draft_incoming(session, asked.incoming, said, *handler, actor, **when)
+    more = {"reason_code": asked.reason, "details": {key: _said(str(key)) for key in asked.ticked}, **when}
+    if filing is not None:
+        return drafts.amend_claims(session, filing.id, asked.ticked, *handler, actor, **more)
+    return drafts.draft_on_certificates(session, asked.matter, asked.ticked, *handler, actor, **more)
+
+
+def _said(key: str) -> dict[str, str]:
+    """What was typed into the fields of one certificate."""
+    end = f"-{key}"
+    return {name.removesuffix(end): text for name, text in request.form.items() if name.endswith(end)}
+
+
+def _take_in(filing: Filing, parts: list[Part]) -> None:
+    """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
+    actor, at, office, store = (
+        request_context.actor(),
+        request_context.moment(),
+        request_context.office(),
+        request_context.store(),
+    )
+    own = [application for application in filing.applications if _is_open(application)]
+    wrong: list[Refusal] = []
+    for part in parts:
+        owners = own if part.key == SHARED else [part.application] if part.application else []
+        for kind, name in zip(part.kinds, part.card_names, strict=True):
+            chosen, removed = request.files.get(name), bool(request.form.get(f"{name}-remove"))
+            data = chosen.stream.read() if chosen and chosen.filename else None
+            for owner in owners:
+                if data is None:
+                    there = current(db.session, owner) if removed else {}
+                    if kind in there:
+                        discard(db.session, there[kind].id, actor, at=at)
+                    continue
+                try:
+                    attach(db.session, store, owner, kind, data, str(chosen.filename), actor, at=at, office=office)  # type: ignore[union-attr]
+                except FileRefused as no:
+                    wrong.append(Refusal(no.code, no.sentence, name))
+                    break
+    if wrong:
+        raise Unmet(wrong)

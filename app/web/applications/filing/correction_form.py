@@ -1,0 +1,318 @@
+"""补正: the enterprise's page of one returned application. What was marked is open there; all else is shown as submitted.
+
+Law: a page of one application, for what an officer marked on it; saving is all or nothing, and the books are changed by
+their own deeds. What is not marked has no field here, and whatever is sent for it is ignored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.datastructures import CombinedMultiDict
+from werkzeug.wrappers import Response
+
+from app.accounts import registry
+from app.applications import drafts
+from app.applications.attachments import Owner, attach, current
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.vocabulary import (
+    PERSON_PAPERS,
+    Action,
+    MatterKind,
+    PaperKind,
+)
+from app.db.session import db
+from app.eligibility import corrections
+from app.eligibility.corrections import Mark
+from app.eligibility.facts import Facts, of_applications
+from app.eligibility.matter_fields import particulars_of
+from app.files.inspect import FileRefused
+from app.models import Application, Enterprise, Qualification
+from app.web import request_context
+from app.web.applications.filing.certificate_form import control
+from app.web.applications.filing.certificate_lists import LISTS
+from app.web.applications.filing.lists import NewApplicationScreen
+from app.web.applications.filing.new_form import CLASH
+from app.web.applications.review.matter_details import plain
+from app.web.applications.review.presentation import (
+    WORDS,
+    Pairs,
+    about_case,
+    about_person,
+    scans_of,
+)
+from app.web.base.access_filter import ROW, without_controls
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+from app.web.base.review_queue import Scan
+from app.web.forms import (
+    HouseForm,
+    IdNumberField,
+    LongTextField,
+    MobileField,
+    NameField,
+    Required,
+    TextField,
+    TextLength,
+    WordField,
+)
+from app.web.scan_upload import card, scan_field
+from app.workflow import carry_out, must_all_pass
+
+SCANS = {f"papers.{kind.value}": kind for kind in PaperKind} | {"pledge": PaperKind.PLEDGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What is not open, as it was submitted."""
+
+    facts: Pairs
+    scans: list[Scan]
+
+
+class CorrectionView(BaseView):  # type: ignore[misc]
+    route_base = "/corrections"
+    class_permission_name = "Correction"
+    default_view = "edit"
+
+    @door(f"/{ROW}application_id>", "GET", "POST")
+    def edit(self, application_id: int) -> Response | str:
+        application = drafts.to_correct(db.session, application_id, request_context.actor(), lock=request.method == "POST")
+        if request.method == "GET":
+            return self._form(application)
+        try:
+            _keep(application)
+            db.session.flush()
+            submitted = request.form.get("then") == "submit"
+            if submitted:
+                _submit(application_id)
+            db.session.commit()
+        except (HouseError, IntegrityError) as no:
+            db.session.rollback()
+            if isinstance(no, HouseError) and no.status != HouseError.status:
+                raise
+            again = drafts.to_correct(db.session, application_id, request_context.actor())
+            return self._form(again, no.refusals if isinstance(no, HouseError) else (CLASH,))
+        return redirect(_after(application_id, application.matter, submitted=submitted))
+
+    def _form(self, application: Application, refusals: Sequence[Refusal] = ()) -> Response | str:
+        case = of_applications(db.session, [application.id])[application.id]
+        marks = corrections.read(application.marks)
+        form = _drawn(application, case, marks)
+        for no in refusals:
+            if (name := _field_of(no, form)) is not None:
+                form[name].errors = [*form[name].errors, no.sentence]
+        screen = LISTS.get(application.matter, NewApplicationScreen)
+        page = self.render_template(
+            "casework/correction.html",
+            title=gettext("Correct the application of %(name)s", name=application.person.name),
+            crumbs=[(screen.list_title, url_for(f"{screen.__name__}.list"))],
+            case=application,
+            form=form,
+            marks=marks,
+            items=corrections.ITEMS,
+            remark=corrections.remark_of(application.asked_for, marks),
+            led=anchor,
+            done=_done(case, marks),
+            fields=[field_name(mark.item) for mark in marks if field_name(mark.item) in form],
+            qualifications=_qualifications(application) if any(mark.item == "qualifications" for mark in marks) else None,
+            locked=_locked(application, case, marks),
+            loose=[no.sentence for no in refusals if _field_of(no, form) is None],
+            back=safe_next(url_for(f"{screen.__name__}.list")),
+        )
+        return Response(page, 422 if refusals else 200, mimetype="text/html")
+
+
+def field_name(item: str) -> str:
+    return item.replace(".", "-")
+
+
+def anchor(item: str) -> str:
+    """Where an item stands on this page."""
+    return f"#f-{field_name(item)}"
+
+
+def _done(case: Facts, marks: Sequence[Mark]) -> set[str]:
+    """What of the marked is otherwise by now than it was submitted."""
+    asked = {mark.item for mark in marks}
+    return asked - set(corrections.untouched(case.submitted, case.record(), asked))
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------
+
+
+def _typed(item: str, application: Application, case: Facts) -> Any:
+    """The field of one marked item that is typed or chosen; what was submitted stands below it."""
+    section, _dot, name = item.partition(".")
+    label = corrections.ITEMS[item]
+    before = plain(name, str((case.submitted.get(section) or {}).get(name) or ""))
+    hint = {"description": gettext("As submitted: %(value)s", value=before or gettext("nothing"))}
+    if section == "details":
+        said = particulars_of(application.matter, application.reason_code, application.category)
+        made = control(next(field for field in said if field.name == name), field_name(item), case)
+        made.kwargs |= hint
+        return made
+    if name in WORDS:
+        return WordField(WORDS[name], label, [] if name == "technical_title" else [Required()], **hint)
+    if name == "name":
+        return NameField(label, [Required(), TextLength(50)], **hint)
+    if name == "id_number":  # never sent to the page; left empty, it stays as it is
+        return IdNumberField(label, **hint)
+    return MobileField(label, **hint) if name == "mobile" else TextField(label, [TextLength(60)], **hint)
+
+
+def _drawn(application: Application, case: Facts, marks: Sequence[Mark]) -> Any:
+    """A form with one field for each marked item, filled in as the books are now."""
+    controls: dict[str, Any] = {}
+    known: dict[str, Any] = {}
+    for mark in marks:
+        section, _dot, name = mark.item.partition(".")
+        field = field_name(mark.item)
+        if mark.item in SCANS:
+            controls[field] = scan_field(SCANS[mark.item], mark.why)
+            controls[field].kwargs |= {"id": field, "removable": False}
+        elif section in ("person", "details"):
+            controls[field] = _typed(mark.item, application, case)
+            now = (application.details or {}) if section == "details" else case.person
+            known[field] = "" if mark.item == "person.id_number" else now.get(name, "")
+    controls["word"] = LongTextField(
+        _("To the officer"),
+        [TextLength(500)],
+        description=_("Needed where something that was marked stays as it is: why?"),
+        render_kw={"rows": 2, "maxlength": 500},
+    )
+    both: list[Any] = [request.files, request.form]
+    typed: Any = CombinedMultiDict(both) if request.method == "POST" else None
+    form = type("CorrectionForm", (HouseForm,), controls)(formdata=typed, data=known)
+    for mark in marks:
+        if mark.item in SCANS:
+            there = current(db.session, _owner(application, SCANS[mark.item])).get(SCANS[mark.item])
+            form[field_name(mark.item)].limit_bytes = request_context.office().scan_bytes
+            form[field_name(mark.item)].current = card(there) if there else None
+    return form
+
+
+def _field_of(no: Refusal, form: Any) -> str | None:
+    """The field that a refusal belongs to: by its place on this page, by its own name, or as the domain names it."""
+    part = no.place.part if no.place else ""
+    names = (field_name(part), no.field, f"person-{no.field}", f"details-{no.field}")
+    return next((name for name in names if name and name in form), None)
+
+
+def _locked(application: Application, case: Facts, marks: Sequence[Mark]) -> Locked:
+    """Everything else that was submitted."""
+    asked = {mark.item for mark in marks}
+    open_here = {str(corrections.ITEMS[item]) for item in asked if item.startswith("person.")}
+    facts = (*about_person(case), *about_case(application, case))
+    scans = [scan for scan in scans_of(case) if scan.item not in asked and scan.url]
+    return Locked([pair for pair in facts if pair[1] and str(pair[0]) not in open_here], scans)
+
+
+def _qualifications(application: Application) -> list[Qualification]:
+    mine = select(Qualification).where(Qualification.enterprise_id == application.enterprise_id)
+    return list(db.session.scalars(mine.order_by(Qualification.valid_to.desc(), Qualification.id)))
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------
+
+
+def _owner(application: Application, kind: PaperKind) -> Owner:
+    """Whose scan it is: the enterprise's, the application's, else the person's."""
+    if kind is PaperKind.PLEDGE:
+        enterprise: Enterprise = application.enterprise
+        return enterprise
+    own = application.matter is MatterKind.TRANSFER or kind not in PERSON_PAPERS
+    return application if own else application.person
+
+
+def _keep(application: Application) -> None:
+    """Take in everything that was typed and chosen for what is marked; ``Unmet`` with every mistake."""
+    case = of_applications(db.session, [application.id])[application.id]
+    marks = corrections.read(application.marks)
+    form = _drawn(application, case, marks)
+    form.validate()
+    wrong = [Refusal("bad-field", sentence, name) for name, sentences in form.errors.items() for sentence in sentences]
+    items = {mark.item for mark in marks}
+    for deed in (_keep_person, _keep_details, _keep_scans) if not wrong else (_keep_scans,):
+        try:
+            deed(application, form, items)
+        except Unmet as no:
+            wrong += no.refusals
+    if wrong:
+        raise Unmet(wrong)
+
+
+def _keep_person(application: Application, form: Any, items: set[str]) -> None:
+    names = [item.partition(".")[2] for item in corrections.ITEMS if item in items and item.startswith("person.")]
+    if not names:
+        return
+    person = application.person
+    with db.session.no_autoflush:
+        for name in names:
+            said = form[f"person-{name}"].data
+            if name == "id_number" and not said:
+                continue
+            setattr(person, name, said or (None if name in ("mobile", "technical_title") else ""))
+        registry.amend(db.session(), person, request_context.actor())
+
+
+def _keep_details(application: Application, form: Any, _items: set[str]) -> None:
+    said = {name.removeprefix("details-"): form[name].data or "" for name in form.data if name.startswith("details-")}
+    drafts.correct_details(db.session(), application, said)
+
+
+def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
+    actor, at, office, store = (
+        request_context.actor(),
+        request_context.moment(),
+        request_context.office(),
+        request_context.store(),
+    )
+    wrong: list[Refusal] = []
+    for item in corrections.ITEMS:
+        if item not in items or item not in SCANS or form[field_name(item)].data is None:
+            continue
+        field, kind = form[field_name(item)], SCANS[item]
+        owner = _owner(application, kind)
+        before = current(db.session, owner).get(kind)
+        data, name = field.data.stream.read(), str(field.data.filename)
+        try:
+            after = attach(db.session, store, owner, kind, data, name, actor, at=at, office=office)
+        except FileRefused as no:
+            wrong.append(Refusal(no.code, no.sentence, field.name))
+            continue
+        if before and before.digest == after.digest:
+            sentence = _("This is the very scan that was sent back. Please choose the corrected one.")
+            wrong.append(Refusal("same-scan", sentence, field.name))
+    if wrong:
+        raise Unmet(wrong)
+
+
+def _submit(application_id: int) -> None:
+    """Hand it in again; everything that stands in the way is told here, at its field."""
+    word, office = without_controls(request.form.get("word", "")).strip(), request_context.office()
+    planned = carry_out(
+        db.session,
+        [application_id],
+        Action.SUBMIT,
+        request_context.actor(),
+        reason=word,
+        at=request_context.moment(),
+        office=office,
+    )
+    must_all_pass(planned)
+
+
+def _after(application_id: int, matter: MatterKind, *, submitted: bool) -> str:
+    if not submitted:
+        flash(gettext("Saved. Not submitted yet: the authority sees nothing until you press Submit."), "warning")
+        return url_for("CorrectionView.edit", application_id=application_id)
+    flash(gettext("Corrected and submitted again."), "success")
+    screen = LISTS.get(matter, NewApplicationScreen)
+    return url_for(f"{screen.__name__}.list")

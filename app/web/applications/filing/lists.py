@@ -1,0 +1,147 @@
+"""安管人员新申报: the enterprise's own applications, and the form on which a filing is put together, changed and submitted.
+
+Law: saving is all or nothing; what cannot be submitted stays a draft, and the page says so with every gap and its place.
+"""
+
+import builtins
+from typing import Any, ClassVar
+
+from flask import flash, redirect, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from sqlalchemy import func
+from werkzeug.wrappers import Response
+
+from app.applications import drafts
+from app.core.clock import office_day
+from app.core.vocabulary import (
+    Action,
+    MatterKind,
+    State,
+)
+from app.db.session import db
+from app.models import Application
+from app.web import request_context
+from app.web.applications.review import batch_result
+from app.web.applications.review.labels import BATCH_VERBS, VERBS
+from app.web.applications.review.queues import CaseList, here
+from app.web.base import Link, SelInterface
+from app.web.base.access_filter import ROW, WithinReach, asked_ids
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+from app.workflow import MOVES
+
+CHANGEABLE = tuple(dict.fromkeys(move.source for move in MOVES if move.action is Action.SUBMIT))
+WITHDRAWABLE = frozenset(move.source for move in MOVES if move.action is Action.WITHDRAW)
+
+
+class OwnOfMatter(WithinReach):
+    """What the enterprise itself filed in one matter; an old enterprise reaches more, and it stands on a list of its own."""
+
+    name = "Own, of one matter"
+
+    def apply(self, query: Any, value: Any) -> Any:
+        mine = Application.enterprise_id == request_context.actor().enterprise_id
+        return super().apply(query, value).filter(mine, Application.matter == value)
+
+
+class FilingList(CaseList):
+    """The enterprise's applications in one matter (R63, R69, R73, R77)."""
+
+    matter: ClassVar[MatterKind]
+    add_word: ClassVar[object]
+    base_permissions = ["can_list", "can_submit", "can_discard", "can_withdraw"]
+    list_template = "casework/filings.html"
+    datamodel = SelInterface(Application, eager=(Application.steps,))
+    list_columns = ["person.name", "category", "filing.handler_name", "submitted_at", "due_on", "asked_for", "state"]
+    sub_columns = {"person.name": "person.masked_id_number", "category": "number"}
+    order_columns = ["submitted_at", "due_on"]
+    search_columns = ["person.name", "category", "submitted_at"]
+    label_columns = {**CaseList.label_columns, "filing.handler_name": _("Handler"), "asked_for": _("To be put right")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.base_filters = [["id", OwnOfMatter, self.matter]]
+        super().__init__(**kwargs)
+
+    def home(self) -> str:
+        return url_for(f"{self.endpoint}.list")
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    @door("/submit", "POST")
+    def submit(self) -> Response | str:
+        """上报 for the ticked rows, or for the one whose button was pressed."""
+        return batch_result.batch(asked_ids(), Action.SUBMIT, self.home())
+
+    @door("/withdraw", "POST")
+    def withdraw(self) -> Response | str:
+        """撤回: back into the enterprise's own hands, until it is accepted."""
+        return batch_result.batch(asked_ids(), Action.WITHDRAW, self.home())
+
+    @door(f"/{ROW}application_id>/discard", "POST")
+    def discard(self, application_id: int) -> Response:
+        drafts.discard(db.session, [application_id], request_context.actor())
+        db.session.commit()
+        flash(gettext("Deleted."), "success")
+        return redirect(safe_next(self.home()))
+
+    def cell(self, column: str, item: Application) -> object | None:
+        if column == "state" and item.state is State.DRAFT:  # nothing is done yet, and too many think it is
+            days = (request_context.today() - office_day(item.created_at)).days
+            word = gettext("Not submitted for %(n)s days", n=days) if days else gettext("Not submitted yet")
+            return Markup('<span class="tag bad">{}</span>').format(word)
+        return super().cell(column, item)
+
+    def waiting(self) -> dict[State, int]:
+        """How many are still in the enterprise's own hands, for the loud line above the list."""
+        rows = self.datamodel.within_reach(Application.state.in_((State.DRAFT, State.RETURNED)))
+        return dict(rows.with_entities(Application.state, func.count(Application.id)).group_by(Application.state).all())
+
+    def head_links(self) -> builtins.list[Link]:
+        return [Link(str(self.add_word), self.form_url(None), icon="plus", primary=True)]
+
+    def form_url(self, item: Application | None) -> str:
+        """The form: anew, or of the filing that a row belongs to."""
+        if item is None:
+            return url_for("FilingView.add")
+        return url_for("FilingView.edit", filing_id=item.filing_id, next=here())
+
+    def batch_links(self) -> builtins.list[Link]:
+        url = url_for(f"{self.endpoint}.submit")
+        sure = gettext("The authority can see them from then on. Whoever lacks something is left and named.")
+        return [Link(BATCH_VERBS[Action.SUBMIT], url, icon="send", primary=True, post=True, confirm=sure)]
+
+    def row_links(self, item: Application) -> builtins.list[Link]:
+        links = []
+        if item.state in CHANGEABLE:
+            links.append(Link(VERBS[Action.SUBMIT], url_for(f"{self.endpoint}.submit", only=item.id), post=True))
+            links.append(self.correction_link(item) if item.marks else Link(gettext("Edit"), self.form_url(item)))
+        links.append(self.read_link(item))
+        if item.state in WITHDRAWABLE:
+            url = url_for(f"{self.endpoint}.withdraw", only=item.id)
+            sure = gettext("Take the application of %(name)s back? It becomes a draft again.", name=item.person.name)
+            links.append(Link(VERBS[Action.WITHDRAW], url, post=True, confirm=sure))
+        if item.state is State.DRAFT and not item.round:
+            url = url_for(f"{self.endpoint}.discard", application_id=item.id)
+            sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
+            links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
+        return [*links, *self.archive_links(item)]
+
+    def correction_link(self, item: Application) -> Link:
+        return Link(gettext("Correct"), url_for("CorrectionView.edit", application_id=item.id, next=here()))
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)
+
+
+class NewApplicationScreen(FilingList):
+    """安管人员新申报."""
+
+    matter = MatterKind.NEW
+    add_word = _("Add application")
+    route_base = "/applications/new"
+    class_permission_name = "NewApplication"
+    list_title = _("New applications of safety personnel")

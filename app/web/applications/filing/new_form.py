@@ -1,0 +1,258 @@
+"""安管人员新申报: the form on which an enterprise picks its people and hands in their papers."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.wrappers import Response
+
+from app.applications import drafts
+from app.applications.drafts import Candidate, Pick
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.identifiers import mask_id
+from app.core.vocabulary import (
+    Action,
+    Category,
+    MatterKind,
+    State,
+)
+from app.db.session import db
+from app.eligibility.corrections import ITEMS
+from app.models import Application, Enterprise, Filing
+from app.web import request_context
+from app.web.applications.filing.lists import CHANGEABLE
+from app.web.applications.review.batch_result import (
+    Gap,
+    Left,
+    gaps_of,
+    left_of,
+)
+from app.web.applications.review.presentation import exam_words
+from app.web.applications.review.queues import here
+from app.web.base.access_filter import ROW
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+from app.web.forms import HouseForm, Required, TextField
+from app.workflow import carry_out, plan
+
+ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
+
+
+# --- the form ---------------------------------------------------------------------------------------------
+
+
+class FilingForm(HouseForm):
+    """Drawn only: what is typed is judged by ``filings``, all mistakes at once."""
+
+    handler_name = TextField(
+        _("Handler's name"), validators=[Required()], render_kw={"maxlength": 50, "autocomplete": "name"}
+    )
+    handler_mobile = TextField(
+        _("Handler's mobile"),
+        validators=[Required()],
+        description=_("The results of acceptance, review and approval are sent to this number."),
+        render_kw={"maxlength": 20, "inputmode": "tel", "autocomplete": "tel"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One person in one category on the form."""
+
+    value: str
+    name: str
+    masked_id_number: str
+    category: Category
+    exam: str
+    tone: str
+    word: str
+    gaps: list[Gap]
+    ticked: bool
+    open: bool  # may be ticked and unticked
+
+
+class FilingView(BaseView):  # type: ignore[misc]
+    """添加申报 and 修改: handler, people, 保存 or 保存并上报 (R70–R77)."""
+
+    route_base = "/filings"
+    class_permission_name = "Filing"
+    default_view = "add"
+
+    @door("/add", "GET", "POST")
+    def add(self) -> Response | str:
+        if request.method == "GET" or request.form.get("then") == "tick":
+            return self._form(None)
+        return self._keep(None)
+
+    @door(f"/{ROW}filing_id>/edit", "GET", "POST")
+    def edit(self, filing_id: int) -> Response | str:
+        filing = drafts.own_filing(db.session, filing_id, request_context.actor())
+        if filing.matter is not MatterKind.NEW:  # every place that names a filing leads here first
+            return redirect(url_for("ClaimView.edit", filing_id=filing_id, next=request.args.get("next")))
+        if request.method == "GET" or request.form.get("then") == "tick":
+            return self._form(filing)
+        return self._keep(filing)
+
+    def _keep(self, filing: Filing | None) -> Response | str:
+        """Save, and submit where that was asked for; a failure shows the form again as it was typed."""
+        filing_id = filing.id if filing else None
+        try:
+            kept = _stored(filing)
+            left, n = sent(kept) if request.form.get("then") == "submit" else ([], 0)
+            kept_id = kept.id
+            db.session.commit()
+        except (HouseError, IntegrityError) as no:
+            db.session.rollback()
+            if isinstance(no, HouseError) and no.status != HouseError.status:
+                raise
+            again = db.session.get(Filing, filing_id) if filing_id else None
+            return self._form(again, refusals=no.refusals if isinstance(no, HouseError) else (CLASH,))
+        return redirect(after(kept_id, left, n))
+
+    def _form(self, filing: Filing | None, refusals: Sequence[Refusal] = ()) -> Response | str:
+        form = FilingForm(formdata=request.form if request.method == "POST" else None, **handler_of(filing))
+        for refusal in refusals:
+            if refusal.field in form:
+                form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
+        candidates = drafts.candidates(
+            db.session, MatterKind.NEW, request_context.actor(), at=request_context.moment(), office=request_context.office()
+        )
+        lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
+        tried = filing is not None and request.method == "GET" and "tried" in request.args
+        page = self.render_template(
+            "casework/filing.html",
+            title=gettext("Edit application") if filing else gettext("Add application"),
+            crumbs=[(gettext("New applications of safety personnel"), url_for("NewApplicationScreen.list"))],
+            form=form,
+            filing=filing,
+            lines=lines,
+            returned=[a for a in filing.applications if a.marks] if filing else [],
+            items=ITEMS,
+            settled=[a for a in filing.applications if a.state is not State.DRAFT] if filing else [],
+            changeable=CHANGEABLE,
+            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),
+            loose=[refusal.sentence for refusal in refusals if refusal.field not in form],
+            left=left_in(filing) if tried and filing else [],
+            back=safe_next(url_for("NewApplicationScreen.list")),
+        )
+        return Response(page, 422 if refusals else 200, mimetype="text/html")
+
+
+CLASH = Refusal("clash", _("Somebody else has just filed for one of these people. Please look at the list again."))
+
+
+def handler_of(filing: Filing | None) -> dict[str, str]:
+    """Who handles it: as saved, else as last time, else the enterprise's contact."""
+    if filing is None:
+        mine = select(Filing).where(Filing.enterprise_id == request_context.actor().enterprise_id)
+        filing = db.session.scalars(mine.order_by(Filing.id.desc()).limit(1)).first()
+    if filing is not None:
+        return {"handler_name": filing.handler_name, "handler_mobile": filing.handler_mobile}
+    enterprise = db.session.get(Enterprise, request_context.actor().enterprise_id)
+    return {"handler_name": enterprise.contact, "handler_mobile": enterprise.contact_mobile or ""} if enterprise else {}
+
+
+def _line(candidate: Candidate, filing: Filing | None) -> Line:
+    mine = {a.id for a in filing.applications if a.state is State.DRAFT} if filing else set()
+    kept = bool(mine & set(candidate.facts.open_applications))
+    bars = [bar for bar in candidate.bars if not (kept and bar.code == "already-open")]
+    own = [gap for gap in candidate.gaps if gap.code not in ENTERPRISE_WIDE]
+    value = f"{candidate.person_id}-{candidate.category.value}"
+    if bars:
+        tone, word = "off", gettext("Cannot be filed for")
+    elif own:
+        tone, word = "todo", gettext("%(n)s missing", n=len(own))
+    else:
+        tone, word = (
+            ("ok", gettext("Ready")) if candidate.ready or not candidate.gaps else ("todo", gettext("Enterprise papers"))
+        )
+    return Line(
+        value,
+        candidate.facts.name,
+        mask_id(candidate.facts.person["id_number"]),
+        candidate.category,
+        exam_words(candidate.facts.record()["exam"]),
+        tone,
+        word,
+        gaps_of([*bars, *own], here()),
+        ticked=not bars and _ticked(value, kept=kept, ready=candidate.ready),
+        open=not bars,
+    )
+
+
+def _ticked(value: str, *, kept: bool, ready: bool) -> bool:
+    if request.method == "POST":
+        return value in request.form.getlist("rowid") or (ready and request.form.get("then") == "tick")
+    return kept
+
+
+def _picks() -> list[Pick]:
+    """The ticked people; a value that no box of ours has names nobody, as whom the domain refuses it."""
+    found = []
+    for value in request.form.getlist("rowid"):
+        number, _dash, code = value.partition("-")
+        category = next((term for term in Category if term.value == code), None)
+        if category is None or not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
+        found.append((int(number), category))
+    most = request_context.office().largest_batch
+    if len(found) > most:
+        sentence = _("At most %(n)s records can be handled at once.", n=most)
+        raise Unmet.because(Refusal("batch-too-large", sentence, "picks"))
+    return found
+
+
+def _stored(filing: Filing | None) -> Filing:
+    typed = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
+    actor, at, office = request_context.actor(), request_context.moment(), request_context.office()
+    if filing is None:
+        return drafts.draft(db.session, MatterKind.NEW, _picks(), *typed, actor, at=at, office=office)
+    return drafts.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
+
+
+def in_hand(filing: Filing) -> list[int]:
+    """What of a filing can be submitted."""
+    mine = select(Application.id).where(Application.filing_id == filing.id, Application.state.in_(CHANGEABLE))
+    return list(db.session.scalars(mine.order_by(Application.id)))
+
+
+def sent(filing: Filing) -> tuple[Collection[int], int]:
+    """Submit what the filing holds: those left as drafts, and how many were sent."""
+    office, at = request_context.office(), request_context.moment()
+    planned = carry_out(db.session, in_hand(filing), Action.SUBMIT, request_context.actor(), at=at, office=office)
+    return list(planned.refused), len(planned.passes)
+
+
+def after(
+    filing_id: int, left: Collection[int], sent: int, endpoint: str = "NewApplicationScreen", edit: str = "FilingView.edit"
+) -> str:
+    """Where to go after saving, with a word on what was sent and what was only saved."""
+    home = url_for(f"{endpoint}.list")
+    if sent:
+        flash(gettext("%(n)s applications were submitted.", n=sent), "success")
+    if left:
+        flash(
+            gettext(
+                "Saved, but NOT submitted: %(n)s applications stay drafts until what is named below is added.", n=len(left)
+            ),
+            "warning",
+        )
+        return url_for(edit, filing_id=filing_id, tried=1)
+    if not sent:
+        flash(gettext("Saved. Not submitted yet: the authority sees nothing until you press Submit."), "warning")
+        return url_for(f"{endpoint}.list", state=State.DRAFT.value)
+    return safe_next(home)
+
+
+def left_in(filing: Filing) -> list[Left]:
+    """Everything that stands in the way of submitting this filing, person by person."""
+    ids = in_hand(filing)
+    if not ids:
+        return []
+    office, at = request_context.office(), request_context.moment()
+    return left_of(plan(db.session, ids, Action.SUBMIT, request_context.actor(), at=at, office=office), here())

@@ -1,0 +1,81 @@
+"""变更: what the old enterprise agrees to or refuses."""
+
+import builtins
+from typing import Any
+
+from flask import abort, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.core.vocabulary import (
+    Action,
+    State,
+)
+from app.models import Application
+from app.web import request_context
+from app.web.applications.review import batch_result
+from app.web.applications.review.labels import REASONS, VERBS
+from app.web.applications.review.queues import CaseList
+from app.web.base import Link
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.model_view import door
+
+
+class AwaitsUs(WithinReach):
+    """Transfers that wait for the reader's enterprise as the old one."""
+
+    name = "Awaits our consent"
+
+    def apply(self, query: Any, value: Any) -> Any:
+        mine = Application.releasing_enterprise_id == request_context.actor().enterprise_id
+        return super().apply(query, value).filter(mine, Application.state == State.AWAITING_RELEASE)
+
+
+class ReleaseScreen(CaseList):
+    """转出确认: the old enterprise agrees to a transfer, or refuses it with a reason; silence is never consent."""
+
+    route_base = "/releases"
+    class_permission_name = "Releases"
+    base_permissions = ["can_list", "can_decide"]
+    base_filters = [["id", AwaitsUs, None]]
+    list_title = _("Transfers out to be agreed")
+    tabs_column = ""
+    list_columns = ["person.name", "certificate.number", "enterprise.name", "submitted_at"]
+    sub_columns = {"person.name": "person.masked_id_number", "certificate.number": "category", "enterprise.name": "number"}
+    search_columns = ["person.name", "category"]
+    order_columns = ["submitted_at"]
+    base_order = ("submitted_at", "asc")
+    label_columns = {
+        **CaseList.label_columns,
+        "certificate.number": _("Certificate number"),
+        "enterprise.name": _("New enterprise"),
+    }
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    @door("/decide/<code>", "POST")
+    def decide(self, code: str) -> Response | str:
+        ours = (Action.RELEASE, Action.REFUSE_RELEASE)
+        action = next((action for action in ours if action.value == code), None) or abort(404)
+        return batch_result.batch(asked_ids(), action, url_for("ReleaseScreen.list"))
+
+    def batch_links(self) -> builtins.list[Link]:
+        return self._links()
+
+    def row_links(self, item: Application) -> builtins.list[Link]:
+        return self._links(only=item.id)
+
+    def _links(self, **which: Any) -> builtins.list[Link]:
+        sure = gettext("The certificate goes to the new enterprise once the authority approves. Agree to the transfer out?")
+        yes = url_for("ReleaseScreen.decide", code=Action.RELEASE.value, **which)
+        no = url_for("ReleaseScreen.decide", code=Action.REFUSE_RELEASE.value, **which)
+        return [
+            Link(VERBS[Action.RELEASE], yes, primary=True, post=True, confirm=sure),
+            Link(VERBS[Action.REFUSE_RELEASE], no, danger=True, post=True, reason=REASONS[Action.REFUSE_RELEASE]),
+        ]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No other enterprise asks for one of your people."), None

@@ -1,0 +1,1 @@
+"""Where officers decide: queues, the page of a case, deadlines."""

@@ -1,0 +1,29 @@
+"""What every page of one case asks first: is it within the reader's reach, and all that its pages show of it.
+
+Law: out of reach and not there are one and the same answer.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from app.accounts.access import must_reach
+from app.db.session import db
+from app.models import Application
+from app.web import request_context
+
+
+def case_of(application_id: int) -> Application:
+    """The application with all that its pages show, if the reader reaches it; ``NotFound`` otherwise."""
+    case: Application | None = db.session.scalars(
+        select(Application)
+        .where(Application.id == application_id)
+        .options(
+            joinedload(Application.filing),
+            joinedload(Application.enterprise),
+            joinedload(Application.certificate),
+            selectinload(Application.steps),
+        )
+    ).one_or_none()
+    must_reach(request_context.actor(), case)
+    assert case is not None  # noqa: S101 - must_reach has refused None
+    return case

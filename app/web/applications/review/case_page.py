@@ -1,0 +1,341 @@
+"""One case on one page: scans, facts and decision side by side, and the next case opens by itself.
+
+Law: a decision is ``workflow.carry_out`` and a commit; what somebody else decided meanwhile is told, never overwritten.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response
+
+from app.accounts.access import CASE_OFFICERS
+from app.applications.originals_check import ORIGINALS, asks_for_originals, verify_originals
+from app.core.clock import office_day
+from app.core.errors import (
+    HouseError,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Stale,
+    Unmet,
+)
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import (
+    CLOSED,
+    Action,
+    PaperKind,
+    Role,
+    Stage,
+    State,
+)
+from app.db import audit
+from app.db.session import db
+from app.eligibility.corrections import ITEMS, remark_of
+from app.eligibility.facts import Facts, of_applications
+from app.models import Application, Step
+from app.web import request_context
+from app.web.applications.review.access import case_of
+from app.web.applications.review.auto_checks import checks_of
+from app.web.applications.review.correction_marks import asked_marks, corrected_since, marking_of
+from app.web.applications.review.labels import REASONS, VERBS
+from app.web.applications.review.matter_details import claim_of
+from app.web.applications.review.presentation import (
+    Pairs,
+    about_case,
+    about_person,
+    brief,
+    item_by_item,
+    scans_of,
+)
+from app.web.applications.review.progress import history, last_step, progress
+from app.web.applications.review.queues import standing_of
+from app.web.base import due, shown
+from app.web.base.access_filter import ROW, asked_reason
+from app.web.base.layout import route, safe_next
+from app.web.base.model_view import door
+from app.web.base.review_queue import Standing
+from app.web.certificates.render_progress import draw_at_once
+from app.workflow import Move, carry_out, moves_open_to, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a page came about, where it is not simply opened."""
+
+    status: int = 200
+    refusals: Sequence[Refusal] = ()
+    stale: bool = False
+    revealed: bool = False
+    unexplained: object = ""  # why the number is not shown: no reason was given
+
+
+OPENED = Said()
+
+
+class CaseView(BaseView):  # type: ignore[misc]
+    """The reviewing page, and the same page for reading."""
+
+    route_base = "/cases"
+    class_permission_name = "Case"
+    default_view = "show"
+
+    @door(f"/{ROW}application_id>")
+    def show(self, application_id: int) -> Response:
+        return self._page(case_of(application_id))
+
+    @door(f"/{ROW}application_id>/read")
+    def read(self, application_id: int) -> Response:
+        return self._page(case_of(application_id), reading=True)
+
+    @door(f"/{ROW}application_id>/decide", "POST")
+    def decide(self, application_id: int) -> Response:
+        case = case_of(application_id)
+        action = _chosen_action()
+        place = standing_of(case, request.form.get("next", ""))
+        follow = place.following if place else safe_next("/")
+        if action is Action.EXTEND:  # decides nothing: one stays with the case
+            follow = url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None)
+        if request.form.get("then") == "look":
+            return self._page(case)
+        try:
+            if action is None:
+                raise Unmet.because(Refusal("no-decision", _("Please choose a result first."), "decision"))
+            _decide(case, action)
+            db.session.commit()
+        except Stale:
+            db.session.rollback()
+            return self._page(case_of(application_id), Said(status=409, stale=True))
+        except HouseError as no:
+            db.session.rollback()
+            if no.status != HouseError.status:
+                raise
+            return self._page(case_of(application_id), Said(status=422, refusals=no.refusals))
+        if action is Action.APPROVE:
+            draw_at_once([application_id])
+        flash(str(_told(case_of(application_id), action)), "success")
+        return redirect(follow)
+
+    @door(f"/{ROW}application_id>/originals", "POST")
+    def verify(self, application_id: int) -> Response:
+        """R68: the three originals were shown at the counter."""
+        case = case_of(application_id)
+        try:
+            at, office = request_context.moment(), request_context.office()
+            verify_originals(db.session, application_id, _ticks(), request_context.actor(), at=at, office=office)
+            db.session.commit()
+        except Unmet as no:
+            db.session.rollback()
+            return self._page(case_of(application_id), Said(status=422, refusals=no.refusals))
+        flash(gettext("The originals of %(name)s are noted as verified.", name=case.person.name), "success")
+        return redirect(url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None))
+
+    @door(f"/{ROW}application_id>/id-number", "POST")
+    def reveal(self, application_id: int) -> Response:
+        """Show the ID number in full, once, and write down that it was shown."""
+        request_context.actor().demand(*CASE_OFFICERS)
+        case = case_of(application_id)
+        try:
+            audit.reveal(db.session(), case, "id_number", request.form.get("why", ""), at=request_context.moment())
+            db.session.commit()
+            said = Said(revealed=True)
+        except HouseError as no:
+            db.session.rollback()
+            said = Said(status=no.status, unexplained=no.sentence)
+        return self._page(case_of(application_id), said, reading=bool(request.form.get("reading")))
+
+    def _page(self, case: Application, said: Said = OPENED, *, reading: bool = False) -> Response:
+        facts = of_applications(db.session, [case.id])[case.id]
+        moves = (
+            []
+            if reading or said.stale
+            else [m for m in moves_open_to(request_context.actor(), case, request_context.office()) if m.stage]
+        )
+        address = request.values.get("next", "")
+        place = None if reading else standing_of(case, address)
+        page = self.render_template(
+            "casework/case.html",
+            title=case.person.name,
+            crumbs=_crumbs(place),
+            case=case,
+            said=said,
+            stale=_moved_by(case) if said.stale else "",
+            reading=reading or not moves,
+            progress=progress(case),
+            history=history(case),
+            facts=_told_of(case, facts, moves, in_full=said.revealed),
+            claim=claim_of(facts, in_full=said.revealed),
+            items=ITEMS,
+            remark_of=remark_of,
+            corrected=corrected_since(case, facts, in_full=said.revealed),
+            due=due(case.due_on, extended=case.extended_to is not None) if case.due_on else None,
+            more=None if reading or said.stale else _more_time(case, said),
+            scans=scans_of(facts, case.snapshot_before),
+            place=place,
+            back=safe_next(place.address if place else home()),
+            may_reveal=bool(request_context.actor().roles & CASE_OFFICERS) and not said.revealed,
+            edit=_edit_address(case),
+            against=_against(case),
+            archive=case.state is not State.DRAFT and route("ArchiveView.show", application_id=case.id),
+            **(_decision(case, facts, moves, said) if moves else {"moves": [], "marking": None}),
+        )
+        return Response(page, said.status, mimetype="text/html")
+
+
+# --- deciding ------------------------------------------------------------------------------------------
+
+
+def _chosen_action() -> Action | None:
+    code = request.form.get("decision", "")
+    return next((action for action in Action if action.value == code), None) or (abort(400) if code else None)
+
+
+def _ticks() -> list[PaperKind]:
+    given = request.form.getlist("original")
+    return [kind for kind in ORIGINALS if kind.value in given]
+
+
+def _decide(case: Application, action: Action) -> None:
+    """Decide one case, or raise with everything that stands in the way."""
+    actor, at, office = request_context.actor(), request_context.moment(), request_context.office()
+    _must_be_as_seen(case.id)
+    ticks = _ticks()
+    if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
+        verify_originals(db.session, case.id, ticks, actor, at=at, office=office)
+    reason, marks = asked_reason(), asked_marks() if action is Action.RETURN else ()
+    planned = carry_out(db.session, [case.id], action, actor, reason=reason, marks=marks, at=at, office=office)
+    refused = planned.refused.get(case.id, ())
+    for no in (Stale, NotFound, NotAllowed):
+        if any(refusal.code == no.code for refusal in refused):
+            raise no
+    if refused:
+        raise Unmet(refused)
+
+
+def _must_be_as_seen(application_id: int) -> None:
+    """A page knows after which step it was drawn: a second round is not decided on the look of the first."""
+    seen = request.form.get("seen")
+    if seen is None:
+        return
+    db.session.execute(select(Application.id).where(Application.id == application_id).with_for_update())
+    latest = db.session.scalar(select(func.max(Step.id)).where(Step.application_id == application_id))
+    if seen != str(latest or ""):
+        raise Stale
+
+
+def _told(case: Application, action: Action) -> object:
+    return gettext("%(name)s: %(verb)s. Now “%(state)s”.", name=case.person.name, verb=VERBS[action], state=case.state.label)
+
+
+def _moved_by(case: Application) -> object:
+    """Who was quicker, when, and what came of it."""
+    step = last_step(case)
+    if step is None:
+        return gettext("Nothing was changed: this case is not at the stage you saw.")
+    return gettext(
+        "%(name)s was moved by %(who)s at %(when)s (%(action)s) and is now “%(state)s”. Your decision was not recorded.",
+        name=case.person.name,
+        who=step.actor,
+        when=shown(step.at),
+        action=step.action.label,
+        state=case.state.label,
+    )
+
+
+# --- what the deciding page shows besides ---------------------------------------------------------------
+
+
+def _told_of(case: Application, facts: Facts, moves: Sequence[Move], *, in_full: bool) -> Pairs:
+    """All there is for reading; what matters for deciding; item by item for marking."""
+    if not moves:
+        return [*about_person(facts, in_full=in_full), *about_case(case, facts)]
+    return (item_by_item if _may_return(moves) else brief)(case, facts, in_full=in_full)
+
+
+def _may_return(moves: Sequence[Move]) -> bool:
+    return any(move.action is Action.RETURN for move in moves)
+
+
+def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
+    moves = sorted(moves, key=lambda move: not move.agreed)
+    blocking = _blocking(case.id, moves[0].action)
+    at, office = request_context.moment(), request_context.office()
+    chosen = request.form.get("decision", "")
+    return {
+        "moves": moves,
+        "verbs": VERBS,
+        "chips": [(move.action, REASONS[move.action]) for move in moves if move.reason],
+        "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
+        "reason": "" if chosen == Action.EXTEND.value else asked_reason(),
+        "seen": getattr(last_step(case), "id", ""),
+        "marking": marking_of(facts, said.refusals) if _may_return(moves) else None,
+        "checks": checks_of(facts, blocking, office_day(at), office),
+        "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,
+        "originals": [(kind, kind in _ticks()) for kind in ORIGINALS]
+        if moves[0].stage is Stage.ACCEPTANCE and asks_for_originals(facts)
+        else [],
+        "told_to": mask_mobile(facts.submitted["handler"]["mobile"]),
+        "wrong": {refusal.field: refusal.sentence for refusal in said.refusals if refusal.field},
+    }
+
+
+def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
+    """What would stand in the way of the favourable decision at this moment."""
+    office = request_context.office()
+    planned = plan(
+        db.session, [application_id], action, request_context.actor(), reason="-", at=request_context.moment(), office=office
+    )
+    return planned.refused.get(application_id, ())
+
+
+def _more_time(case: Application, said: Said) -> dict[str, Any] | None:
+    """What the form for an extension shows, where one may be given; ``carry_out`` asks again."""
+    may = any(move.action is Action.EXTEND for move in moves_open_to(request_context.actor(), case, request_context.office()))
+    late = case.due_on is None or request_context.today() > case.due_on
+    if not may or late or case.extended_to or case.due_from is None or case.due_days is None:
+        return None
+    office, mine = request_context.office(), request.form.get("decision") == Action.EXTEND.value
+    return {
+        "days": office.extend_days,
+        "until": office.calendar.add_working_days(case.due_from, case.due_days + office.extend_days),
+        "reasons": REASONS[Action.EXTEND],
+        "seen": getattr(last_step(case), "id", ""),
+        "mine": mine,
+        "reason": asked_reason() if mine else "",
+        "wrong": next((no.sentence for no in said.refusals if mine and no.field == "reason"), ""),
+    }
+
+
+def _edit_address(case: Application) -> str:
+    """Where the enterprise corrects it, while it is in its own hands."""
+    mine = any(
+        move.action is Action.SUBMIT for move in moves_open_to(request_context.actor(), case, request_context.office())
+    )
+    if mine and case.marks:
+        return route("CorrectionView.edit", application_id=case.id)
+    return route("FilingView.edit", filing_id=case.filing_id) if mine else ""
+
+
+def _against(case: Application) -> Step | None:
+    """The step that went against it, if it still stands there."""
+    step = last_step(case)
+    return step if step and step.reason and step.target in (State.RETURNED, *CLOSED) else None
+
+
+def _crumbs(place: Standing | None) -> list[tuple[object, str]]:
+    if place is not None:
+        return [(place.title, place.address)]
+    return [(gettext("Applications"), safe_next(home()))]
+
+
+def home() -> str:
+    """The list a reader comes from when the address does not say."""
+    roles = request_context.actor().roles
+    if Role.ENTERPRISE_CLERK in roles:
+        return route("NewApplicationScreen.list") or "/"
+    return route("ClosedScreen.list") or "/"

@@ -1,0 +1,128 @@
+"""补正 on the officer's page: what can be marked and in which words, the notice made of it, and what came of the last.
+
+Law: the notice is ``corrections.notice``, whether it is looked at first or sent; a mark without words is never dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext
+from markupsafe import Markup
+
+from app.core.errors import Refusal
+from app.core.vocabulary import Action
+from app.eligibility import corrections
+from app.eligibility.corrections import Mark
+from app.eligibility.facts import Facts
+from app.matters import correctable
+from app.models import Application, Step
+from app.web import request_context
+from app.web.applications.review.matter_details import Turn, plain
+from app.web.base.access_filter import asked_reason, without_controls
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item that can be marked, as it stands on the form."""
+
+    item: str
+    label: object
+    stock: Sequence[object]
+    ticked: bool = False
+    why: str = ""
+    wrong: object = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """All of the form that is about marks."""
+
+    lines: Mapping[str, Line]
+    notice: str  # as it would be sent now
+
+
+def marking_of(case: Facts, refusals: Sequence[Refusal] = ()) -> Marking:
+    """What can be marked on this case, with what was ticked and typed so far."""
+    asked = {mark.item: mark.why for mark in asked_marks()}
+    wrong = {refusal.field: refusal.sentence for refusal in refusals}
+    lines = {
+        item: Line(
+            item,
+            corrections.ITEMS[item],
+            corrections.STOCK.get(item, ()),
+            item in asked,
+            asked.get(item, ""),
+            wrong.get(f"why-{item}", ""),
+        )
+        for item in correctable(case, request_context.today())
+    }
+    marks = [Mark(line.item, line.why) for line in lines.values() if line.ticked]
+    return Marking(lines, corrections.notice(marks, asked_reason()) if marks else "")
+
+
+def asked_marks() -> list[Mark]:
+    """What was ticked, or explained: without a script there is nothing that ticks for whoever types."""
+    ticked = set(request.form.getlist("mark"))
+    typed = {name.removeprefix("why-"): _line(text) for name, text in request.form.items() if name.startswith("why-")}
+    known = [item for item in corrections.ITEMS if item in ticked or typed.get(item)]
+    return [Mark(item, typed.get(item, "")) for item in [*known, *sorted(ticked - set(corrections.ITEMS))]]
+
+
+def _line(text: str) -> str:
+    """Several stock reasons, each on its own line of the field, are one line of the notice."""
+    return str(gettext("; ")).join(
+        part.strip().rstrip("。.；;") for part in without_controls(text).splitlines() if part.strip()
+    )
+
+
+# --- what came of it ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A resubmitted case beside the submission before: what was marked first, then whatever else is otherwise."""
+
+    turns: list[Turn]
+    untouched: list[Line]  # marked, and left as it was
+    word: str  # what the enterprise wrote about it
+
+
+def corrected_since(application: Application, case: Facts, *, in_full: bool = False) -> Corrected | None:
+    """What an officer looks at again; none for a first submission."""
+    before = application.snapshot_before
+    if not before or not case.snapshot:
+        return None
+    returned = _step(application, Action.RETURN, application.round - 1)
+    marks = corrections.read(returned.marks if returned else None)
+    asked = [mark.item for mark in marks]
+    found = sorted(corrections.changes(before, case.snapshot), key=lambda change: change.item not in asked)
+    turns = [
+        Turn(
+            change.label,
+            _said(change.item, change.before, gettext("Old scan"), in_full=in_full),
+            _said(change.item, change.after, gettext("New scan"), in_full=in_full),
+            item=change.item,
+        )
+        for change in found
+    ]
+    changed = {change.item for change in found}
+    left = [Line(mark.item, corrections.ITEMS[mark.item], (), why=mark.why) for mark in marks if mark.item not in changed]
+    submitted = _step(application, Action.SUBMIT, application.round)
+    return Corrected(turns, left, submitted.reason if submitted else "")
+
+
+def _step(application: Application, action: Action, of_round: int) -> Step | None:
+    return next((step for step in application.steps if step.action is action and step.round == of_round), None)
+
+
+def _said(item: str, value: Any, word: object, *, in_full: bool) -> object:
+    """A value in words; a scan as a link to it, for it is looked at, not read."""
+    section, _dot, name = item.partition(".")
+    if section not in ("papers", "pledge", "qualifications"):
+        return plain(name, str(value or ""), in_full)
+    link = Markup('<a href="{}" target="_blank" rel="noopener">{}</a>')
+    papers = value if isinstance(value, list) else [value] if value else []
+    links = [link.format(url_for("PaperView.open", paper_id=paper_id), word) for paper_id in papers]
+    return Markup("<br>").join(links) if links else gettext("Not uploaded")

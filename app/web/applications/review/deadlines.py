@@ -1,0 +1,277 @@
+"""到期办理: what is due at all stages, the nearest first, and who holds it up.
+
+Law: counts what it lists; whoever decides nothing sees numbers only. A list that is taken away is written down.
+"""
+
+import builtins
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from typing import Any
+
+from flask import send_file, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
+
+from app.accounts.access import CASE_OFFICERS
+from app.applications import dashboard_counts
+from app.applications.dashboard_counts import Lot
+from app.core.vocabulary import (
+    Action,
+    State,
+    Term,
+    Urgency,
+)
+from app.db.session import db
+from app.files.spreadsheets import Column, write
+from app.models import Application, Region
+from app.web import request_context
+from app.web.applications.review import batch_result
+from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS
+from app.web.applications.review.queues import CaseList, here
+from app.web.base import Link, stacked_columns
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.model_view import door
+from app.web.base.query import Box
+from app.workflow import moves_open_to
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+AHEAD = 10  # working days in the picture
+STAGES = tuple(dashboard_counts.QUEUES.values())
+EXTENDED = "extended"
+
+COLUMNS = (
+    Column("number", _("Number"), width=26),
+    Column("name", _("Full name"), width=12),
+    Column("matter", _("Kind of application"), width=14),
+    Column("category", _("Personnel category"), width=20),
+    Column("enterprise", _("Enterprise"), width=34),
+    Column("region", _("Region"), width=12),
+    Column("state", _("State"), width=12),
+    Column("submitted_at", _("Submitted on"), width=20),
+    Column("accepted_at", _("Accepted on"), width=20),
+    Column("due_on", _("Due on"), width=14),
+    Column("urgency", _("Urgency"), width=12),
+    Column("extended_to", _("Extended to"), width=14),
+)
+
+
+def horizon() -> tuple[date, date]:
+    """Today, and the last day that counts as soon."""
+    today, office = request_context.today(), request_context.office()
+    return today, office.calendar.add_working_days(today, office.due_soon_days)
+
+
+def is_so(code: str) -> ColumnElement[bool] | None:
+    """The condition of one answer in the query bar; None for an answer there is not."""
+    if code == EXTENDED:
+        return Application.extended_to.is_not(None)
+    urgency = next((one for one in Urgency if one.value == code), None)
+    return None if urgency is None else dashboard_counts.is_due(urgency, *horizon())
+
+
+class HasALimit(WithinReach):
+    """Cases whose clock runs."""
+
+    name = "Has a limit"
+
+    def apply(self, query: Any, value: Any) -> Any:
+        return super().apply(query, value).filter(Application.due_on.is_not(None))
+
+
+class DueScreen(CaseList):
+    """Every case that is due, the reader's own stage first."""
+
+    route_base = "/due"
+    class_permission_name = "Due"
+    base_permissions = ["can_list", "can_export", "can_extend"]
+    base_filters = [["id", HasALimit, None]]
+    list_template = "casework/due.html"
+    list_title = _("Due cases")
+    tabs = STAGES
+    list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
+    order_columns = ["submitted_at", "due_on"]
+    base_order = ("due_on", "asc")
+    search_columns = [*CaseList.search_columns, "due_on", "region_code"]
+    label_columns = {**CaseList.label_columns, "region_code": _("Region")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        answers = (*((one.value, one.label) for one in Urgency), (EXTENDED, _("Limit extended")))
+        self.boxes.append(Box("urgency", _("Urgency"), "select", is_so, options=answers))
+
+    def first_tab(self) -> Term | None:
+        return next(iter(dashboard_counts.queues_of(request_context.actor(), request_context.office()).values()), None)
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    @door("/extend", "POST")
+    def extend(self) -> Response | str:
+        """More time for the ticked ones, with one reason for all."""
+        return batch_result.batch(asked_ids(), Action.EXTEND, url_for("DueScreen.list"))
+
+    @door("/export", "POST")
+    def export(self) -> Response:
+        """What is listed, as a sheet: by POST, because the diary keeps who took it away."""
+        actor, today = request_context.actor(), request_context.today()
+        actor.demand(*CASE_OFFICERS)
+        rows, places = self._rows(), region_names()
+        lines = [_line(row) | {"region": places.get(row.region_code, row.region_code)} for row in rows]
+        data = write(COLUMNS, lines, sheet_title=self.list_title)
+        request_context.note_export(Application, list="due", rows=len(rows))
+        name = gettext("Due cases %(day)s", day=f"{today:%Y%m%d}")
+        return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+
+    def _rows(self) -> builtins.list[Application]:
+        query = self.datamodel.within_reach(*self.asked().conditions.values())
+        query = query.options(joinedload(Application.person), joinedload(Application.enterprise))
+        return builtins.list(query.order_by(Application.due_on, Application.id).limit(COUNT_CAP))
+
+    # --- what is shown and offered ----------------------------------------------------------------------
+
+    def chips(self) -> builtins.list[tuple[object, int, str, bool]]:
+        """``(label, count, address, current)``: how urgent, within the stage that is shown."""
+        asked, lots = self.asked(), dashboard_counts.lots(db.session, request_context.actor())
+        stage = self._chosen(asked)
+        found = [lot for lot in lots if stage in ("all", lot.state.value)]
+        counts: dict[str, int] = {one.value: n for one, n in dashboard_counts.tally(found, *horizon()).items()}
+        counts[EXTENDED] = sum(lot.count for lot in found if lot.extended)
+        labels = {one.value: one.label for one in Urgency} | {EXTENDED: _("Limit extended")}
+        now = asked.values.get("urgency", "")
+
+        def chip(code: str) -> tuple[object, int, str, bool]:
+            url = url_for("DueScreen.list", **asked.args(urgency=None if code == now else code))
+            return labels[code], counts[code], url, code == now
+
+        return [chip(code) for code in counts]
+
+    def picture(self) -> object:
+        """The stage that is shown, day by day."""
+        stage = self._chosen(self.asked())
+        return ahead(
+            [lot for lot in dashboard_counts.lots(db.session, request_context.actor()) if stage in ("all", lot.state.value)]
+        )
+
+    def head_links(self) -> builtins.list[Link]:
+        url = url_for("DueScreen.export", **self.asked().args())
+        board = Link(gettext("Who holds it up"), url_for("DueBoardView.show"), icon="search")
+        return [board, Link(gettext("Export"), url, icon="download", post=True)]
+
+    def row_links(self, item: Application) -> builtins.list[Link]:
+        mine = any(move.stage for move in moves_open_to(request_context.actor(), item, request_context.office()))
+        word = VERBS[Action.ACCEPT] if item.state is State.AWAITING_ACCEPTANCE else gettext("Review")
+        return [Link(word if mine else gettext("View"), url_for("CaseView.show", application_id=item.id, next=here()))]
+
+    def batch_links(self) -> builtins.list[Link]:
+        stage = self._chosen(self.asked())
+        if not self.may("extend") or stage == State.AWAITING_ACCEPTANCE.value:
+            return []
+        url = url_for("DueScreen.extend")
+        return [Link(BATCH_VERBS[Action.EXTEND], url, post=True, reason=REASONS[Action.EXTEND])]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("Nothing is due here."), None
+
+
+def _line(case: Application) -> dict[str, object]:
+    lot = Lot(case.state, case.region_code, case.due_on or date.max, extended=False, count=1)
+    return {
+        "number": case.number,
+        "name": case.person.name,
+        "matter": case.matter,
+        "category": case.category,
+        "enterprise": case.enterprise.name,
+        "state": case.state,
+        "submitted_at": case.submitted_at,
+        "accepted_at": case.accepted_at,
+        "due_on": case.due_on,
+        "urgency": lot.urgency(*horizon()),
+        "extended_to": case.extended_to,
+    }
+
+
+def ahead(lots: Iterable[Lot]) -> object:
+    """How many cases are due on each of the next working days, and how many are overdue."""
+    today, calendar = request_context.today(), request_context.office().calendar
+    days = [today, *(calendar.add_working_days(today, n) for n in range(1, AHEAD))]
+    counts: dict[date | None, int] = defaultdict(int)
+    for lot in lots:
+        counts[None if lot.due_on < today else next((day for day in days if lot.due_on <= day), date.max)] += lot.count
+    title = gettext("Due in the next %(n)s working days", n=AHEAD)
+    labels = [gettext("Overdue"), *(f"{day:%m-%d}" for day in days)]
+    late, coming = [counts[None], *(0 for _day in days)], [0, *(counts[day] for day in days)]
+    unit = gettext("cases")
+    return stacked_columns(title, labels, ((gettext("In time"), coming), (gettext("Overdue"), late)), unit=unit)
+
+
+# --- who holds it up --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A stage in a region, and how its cases stand to their limits."""
+
+    stage: State
+    region: str
+    counts: dict[Urgency, int]
+    extended: int
+    url: str  # the list behind it, for those who may open it
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+class DueBoardView(BaseView):  # type: ignore[misc]
+    """期限总览: numbers for those who lead, by stage and region; the cases themselves stay with those who decide."""
+
+    route_base = "/limits"
+    class_permission_name = "DueBoard"
+    default_view = "show"
+
+    @door("/")
+    def show(self) -> str:
+        lots = dashboard_counts.lots(db.session, request_context.actor())
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/board.html",
+            title=gettext("Deadlines at a glance"),
+            counts=dashboard_counts.tally(lots, *horizon()),
+            extended=sum(lot.count for lot in lots if lot.extended),
+            picture=ahead(lots),
+            holders=holders(lots),
+            urgencies=Urgency,
+            soon=request_context.office().due_soon_days,
+            may_list=not request_context.actor().roles.isdisjoint(CASE_OFFICERS),
+        )
+
+
+def holders(lots: Iterable[Lot]) -> list[Holder]:
+    """Each stage in each region where anything lies, whoever is most behind first."""
+    groups: dict[tuple[State, str], list[Lot]] = defaultdict(list)
+    for lot in lots:
+        groups[lot.state, lot.region_code].append(lot)
+    names, edge = region_names(), horizon()
+    found = [
+        Holder(
+            state,
+            names.get(region, region),
+            dashboard_counts.tally(own, *edge),
+            sum(lot.count for lot in own if lot.extended),
+            url_for("DueScreen.list", state=state.value, region_code=region),
+        )
+        for (state, region), own in groups.items()
+    ]
+    return sorted(found, key=lambda one: [-one.counts[word] for word in Urgency])
+
+
+def region_names() -> dict[str, str]:
+    return {row.code: row.name for row in db.session.execute(select(Region.code, Region.name))}

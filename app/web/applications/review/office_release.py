@@ -1,0 +1,112 @@
+"""转出 in place of the old enterprise: the administrator's list of transfers that await consent.
+
+Law: silence is never consent; whoever releases says on which evidence, and reaches nothing of the case but this.
+"""
+
+import builtins
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.core.clock import office_day
+from app.core.errors import HouseError, NotFound
+from app.core.vocabulary import Action, State
+from app.db.session import db
+from app.models import Application
+from app.web import request_context
+from app.web.applications.review.labels import REASONS, VERBS
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+    shown,
+)
+from app.web.base.access_filter import ROW, WithinReach
+from app.web.base.error_pages import told_here
+from app.web.base.model_view import door
+from app.workflow import carry_out, must_all_pass
+
+
+class Waiting(WithinReach):
+    """What the old enterprise has not answered, within reach."""
+
+    name = "Awaiting release"
+
+    def apply(self, query: Any, value: Any) -> Any:
+        return super().apply(query, value).filter(Application.state == State.AWAITING_RELEASE)
+
+
+class OfficeReleaseScreen(Screen):
+    """Transfers that await the consent of the old enterprise."""
+
+    datamodel = SelInterface(Application)
+    route_base = "/office-releases"
+    class_permission_name = "OfficeRelease"
+    base_permissions = ["can_list", "can_release"]
+    base_filters = [["id", Waiting, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_title = _("Transfers awaiting release")
+    list_columns = ["person.name", "certificate.number", "releasing_enterprise.name", "enterprise.name", "submitted_at"]
+    sub_columns = {
+        "person.name": "person.masked_id_number",
+        "certificate.number": "category",
+        "enterprise.name": "number",
+    }
+    head_column = "person.name"
+    search_columns = ["person.name", "certificate.number", "releasing_enterprise.name", "enterprise.name", "submitted_at"]
+    order_columns = ["submitted_at"]
+    base_order = ("submitted_at", "asc")
+    label_columns = {
+        "person.name": _("Full name"),
+        "person.masked_id_number": _("ID number"),
+        "certificate.number": _("Certificate number"),
+        "category": _("Personnel category"),
+        "releasing_enterprise.name": _("Old enterprise"),
+        "enterprise.name": _("New enterprise"),
+        "number": _("Number"),
+        "submitted_at": _("Asked on"),
+    }
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    def note(self) -> object:
+        return gettext("Release only on evidence: the reason you give is kept in the archive and both enterprises are told.")
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No transfer awaits the consent of an old enterprise."), None
+
+    def cell(self, column: str, item: Application) -> object | None:
+        if column != "submitted_at" or item.submitted_at is None:
+            return None
+        on = office_day(item.submitted_at)
+        return str(gettext("%(day)s (%(n)s days ago)", day=shown(on), n=(request_context.today() - on).days))
+
+    def row_links(self, item: Application) -> builtins.list[Link]:
+        if not self.may("release"):
+            return []
+        action = Action.RELEASE_BY_OFFICE
+        url = url_for(f"{self.endpoint}.release", application_id=item.id)
+        return [Link(VERBS[action], url, post=True, reason=REASONS[action])]
+
+    @door(f"/{ROW}application_id>/release", "POST")
+    def release(self, application_id: int) -> Response:
+        actor, action = request_context.actor(), Action.RELEASE_BY_OFFICE
+        reason, at, office = request.form.get("reason", ""), request_context.moment(), request_context.office()
+        try:
+            planned = carry_out(db.session, [application_id], action, actor, reason=reason, at=at, office=office)
+            if any(no.code == NotFound.code for no in planned.refused.get(application_id, ())):
+                raise NotFound
+            must_all_pass(planned)
+            db.session.commit()
+        except HouseError as no:
+            told_here(no)
+        else:
+            name = planned.names[application_id]
+            flash(gettext("%(name)s: released. The application now awaits acceptance.", name=name), "success")
+        return redirect(safe_next(url_for(f"{self.endpoint}.list")))

@@ -1,0 +1,266 @@
+"""The officers' lists: what waits at each stage, the longest waiting first, and what is closed.
+
+Law: one screen for all stages; which cases wait, who decides and how is read from the table of moves.
+"""
+
+import builtins
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import abort, current_app, request, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, or_
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from app.accounts.access import CASE_OFFICERS, decides, level_of
+from app.core.clock import office_day
+from app.core.identifiers import fold_certificate_number
+from app.core.vocabulary import CLOSED, Action, Stage
+from app.models import Application, Certificate
+from app.web import request_context
+from app.web.applications.review import batch_result
+from app.web.applications.review.labels import (
+    BATCH_VERBS,
+    REASONS,
+    VERBS,
+    moves_of,
+)
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    due,
+    shown,
+)
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.model_view import door
+from app.web.base.query import contains
+from app.web.base.review_queue import Standing
+from app.web.certificates.render_progress import draw_at_once
+from app.workflow import Plan
+
+
+def by_number(text: str) -> ColumnElement[bool]:
+    """Any of the numbers people have at hand: of the application, of the slip, of the certificate."""
+    number = fold_certificate_number(text)
+    return or_(
+        contains(Application.number, number),
+        contains(Application.acceptance_number, number),
+        Application.certificate.has(contains(Certificate.number, number)),
+    )
+
+
+class CaseList(Screen):
+    """What all lists of applications have in common."""
+
+    datamodel = SelInterface(Application)
+    base_filters = [["id", WithinReach, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_template = "casework/list.html"
+    head_column = "person.name"
+    sub_columns = {"person.name": "person.masked_id_number", "matter": "category", "enterprise.name": "number"}
+    tag_columns = ("state",)
+    tabs_column = "state"
+    search_columns = ["person.name", "matter", "enterprise.name", "category"]
+    search_by = {"number": by_number}
+    label_columns = {
+        "person.name": _("Full name"),
+        "person.masked_id_number": _("ID number"),
+        "matter": _("Kind of application"),
+        "category": _("Personnel category"),
+        "enterprise.name": _("Enterprise"),
+        "number": _("Number"),
+        "submitted_at": _("Submitted on"),
+        "due_on": _("Due on"),
+        "closed_at": _("Closed on"),
+        "state": _("State"),
+    }
+
+    def cell(self, column: str, item: Application) -> object | None:
+        if column in ("submitted_at", "closed_at"):
+            at = getattr(item, column)
+            return shown(office_day(at) if at else None)
+        return due(item.due_on, extended=item.extended_to is not None) if column == "due_on" else None
+
+    def read_link(self, item: Application) -> Link:
+        return Link(gettext("View"), url_for("CaseView.read", application_id=item.id, next=here()))
+
+    def archive_links(self, item: Application) -> builtins.list[Link]:
+        """电子档案, once there is one."""
+        if item.state not in CLOSED:
+            return []
+        return [Link(gettext("E-archive"), url_for("ArchiveView.show", application_id=item.id, next=here()))]
+
+
+def here() -> str:
+    """The list as it stands, for the way back."""
+    return request.full_path.rstrip("?") if request.method == "GET" else request.path
+
+
+class QueueScreen(CaseList):
+    """The cases of one stage. Without a state in its address it shows what waits."""
+
+    stage: ClassVar[Stage]
+    base_permissions = ["can_list", "can_batch"]
+    list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
+    order_columns = ["submitted_at", "due_on"]
+    base_order = ("submitted_at", "asc")
+    search_columns = [*CaseList.search_columns, "submitted_at", "due_on"]
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.moves = moves_of(self.stage)
+        self.waits = self.tab_first = self.moves[0].source
+        self.tabs = (self.waits, *(move.target for move in self.moves))
+        super().__init__(**kwargs)
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    @door("/batch/<code>", "POST")
+    def batch(self, code: str) -> Response | str:
+        action = next((move.action for move in self.moves if move.action.value == code), None) or abort(404)
+        home = url_for(f"{self.endpoint}.list")
+        draw = _draw if action is Action.APPROVE else None
+        return batch_result.batch(asked_ids(), action, home, draw)
+
+    # --- what can be done -------------------------------------------------------------------------------
+
+    def decides(self) -> bool:
+        """Whether this stage is left to officers of the reader's region."""
+        return decides(request_context.actor(), self.moves[0].by, request_context.office())
+
+    def note(self) -> object:
+        if self.decides():
+            return ""
+        level = level_of(self.moves[0].by, request_context.office())
+        return gettext("This stage is decided by %(level)s; you may read what your region has filed.", level=level)
+
+    def row_links(self, item: Application) -> builtins.list[Link]:
+        if item.state is not self.waits or not self.decides():
+            return [self.read_link(item), *self.archive_links(item)]
+        word = VERBS[Action.ACCEPT] if self.stage is Stage.ACCEPTANCE else gettext("Review")
+        return [Link(word, url_for("CaseView.show", application_id=item.id, next=here())), self.read_link(item)]
+
+    def batch_links(self) -> builtins.list[Link]:
+        waits = request.args.get(self.tabs_column, self.waits.value) == self.waits.value
+        if not (waits and self.may("batch") and self.decides()):
+            return []
+        return [
+            Link(
+                BATCH_VERBS[move.action],
+                url_for(f"{self.endpoint}.batch", code=move.action.value),
+                primary=move.agreed,
+                danger=not move.agreed,
+                post=True,
+                confirm=""
+                if move.reason
+                else gettext("Each is checked once more; whoever does not meet the conditions is left and named."),
+                reason=REASONS[move.action] if move.reason else (),
+            )
+            for move in self.moves
+        ]
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("Nothing waits for you here."), None
+
+    # --- one after the other --------------------------------------------------------------------------------
+
+    def ids(self, source: MultiDict[str, str]) -> builtins.list[int]:
+        """The ids of a list in its order, up to the cap of all lists."""
+        asked = self.asked(source)
+        column = getattr(Application, asked.sort)
+        query = self.datamodel.within_reach(*asked.conditions.values())
+        order = (column.desc(), Application.id.desc()) if asked.descending else (column.asc(), Application.id.asc())
+        rows: Any = query.with_entities(Application.id).order_by(*order).limit(COUNT_CAP)
+        return [row[0] for row in rows]
+
+
+class AcceptanceScreen(QueueScreen):
+    """业务受理 (R78–R81)."""
+
+    stage = Stage.ACCEPTANCE
+    route_base = "/acceptance"
+    class_permission_name = "Acceptance"
+    list_title = _("Acceptance of applications")
+
+
+class ReviewScreen(QueueScreen):
+    """业务初审 (R82–R84)."""
+
+    stage = Stage.REVIEW
+    route_base = "/review"
+    class_permission_name = "Review"
+    list_title = _("First review of applications")
+
+
+class ApprovalScreen(QueueScreen):
+    """发证审批 (R85–R87)."""
+
+    stage = Stage.APPROVAL
+    route_base = "/approval"
+    class_permission_name = "Approval"
+    list_title = _("Issuing approval")
+
+
+class IsClosed(WithinReach):
+    """Cases that are closed, within reach: an officer's list of results shows no open ones."""
+
+    name = "Closed"
+
+    def apply(self, query: Any, value: Any) -> Any:
+        return super().apply(query, value).filter(Application.state.in_(CLOSED))
+
+
+class ClosedScreen(CaseList):
+    """办结查阅 (R88–R90): closed cases, to look at only."""
+
+    route_base = "/closed"
+    class_permission_name = "Closed"
+    base_permissions = ["can_list"]
+    base_filters = [["id", IsClosed, None]]
+    list_title = _("Closed applications")
+    tabs = CLOSED
+    list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "closed_at", "state"]
+    order_columns = ["submitted_at", "closed_at"]
+    base_order = ("closed_at", "desc")
+    search_columns = [*CaseList.search_columns, "closed_at"]
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    def row_links(self, item: Application) -> builtins.list[Link]:
+        return [self.read_link(item), *self.archive_links(item)]
+
+
+def _draw(planned: Plan) -> str:
+    return draw_at_once([*planned.passes])
+
+
+# --- where one stands in a queue --------------------------------------------------------------------------
+
+
+def _page(application_id: int, address: str) -> str:
+    return url_for("CaseView.show", application_id=application_id, next=address)
+
+
+def standing_of(case: Application, address: str) -> Standing | None:
+    """The case's place in the queue at ``address`` (a list with its query), or else in the queue of its own stage."""
+    if request_context.actor().roles.isdisjoint(CASE_OFFICERS):
+        return None
+    parts = urlsplit(address)
+    views: Any = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
+    screens = [view for view in views if isinstance(view, QueueScreen) and view.may("list")]
+    for screen in screens:
+        home = url_for(f"{screen.endpoint}.list")
+        if parts.path == home:
+            return Standing(screen.list_title, address, tuple(screen.ids(MultiDict(parse_qsl(parts.query)))), case.id, _page)
+    for screen in screens:
+        if screen.waits is case.state:
+            home = url_for(f"{screen.endpoint}.list")
+            return Standing(screen.list_title, home, tuple(screen.ids(MultiDict())), case.id, _page)
+    return None

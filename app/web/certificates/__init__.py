@@ -1,0 +1,1 @@
+"""Certificates on screen: list, files, history, status changes, bulk download."""

@@ -1,0 +1,114 @@
+"""证书打包下载: the certificates that are ticked, or all that match the query, as one zip.
+
+Law: asked for by POST and noted in the diary as an export; what must be drawn first is drawn by a job, and the download is
+open to whoever asked, for a short time.
+"""
+
+from urllib.parse import quote
+
+from flask import current_app, redirect, url_for
+from flask_appbuilder import BaseView
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from app.certificates.pdf import zip_download
+from app.certificates.pdf.zip_download import KIND, Leaf
+from app.core.errors import HouseError
+from app.core.vocabulary import Deed
+from app.db import audit
+from app.db.session import db
+from app.web import request_context
+from app.web.base.access_filter import ROW
+from app.web.base.error_pages import told_here
+from app.web.base.layout import safe_next
+from app.web.base.model_view import door
+from app.web.certificates.render_progress import AT_ONCE, draw_these
+
+
+def pack(certificate_ids: list[int], home: str) -> Response:
+    """The zip at once if (nearly) all papers are there, else the page that shows how far they are."""
+    at, actor = request_context.moment(), request_context.actor()
+    try:
+        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.office())
+        zip_download.note(db.session(), leaves, actor, at=at, address=request_context.address())
+        undrawn = [leaf.version_id for leaf in leaves if not leaf.digest]
+        number = zip_download.prepare(db.session(), leaves, actor, at=at) if len(undrawn) > AT_ONCE else 0
+        db.session.commit()
+    except HouseError as no:
+        told_here(no)
+        return redirect(safe_next(home))
+    if number:
+        return redirect(url_for("BundleView.watch", number=number, next=safe_next(home)))
+    if undrawn:
+        draw_these(undrawn)
+        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.office())
+    return _sent(leaves)
+
+
+class BundleView(BaseView):  # type: ignore[misc]
+    """A bundle that is being prepared, and its download."""
+
+    route_base = "/bundles"
+    class_permission_name = "Bundle"
+    default_view = "watch"
+
+    @door(f"/{ROW}number>")
+    def watch(self, number: int) -> str:
+        found = zip_download.prepared(
+            db.session(), number, request_context.actor(), at=request_context.moment(), office=request_context.office()
+        )
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/bundle.html",
+            title=gettext("Download of certificates"),
+            found=found,
+            sentence=_sentence(found),
+            minutes=request_context.office().bundle_minutes,
+            back=safe_next(url_for("CertificateScreen.list")),
+        )
+
+    @door(f"/{ROW}number>/progress")
+    @permission_name("watch")  # type: ignore[untyped-decorator]
+    def progress(self, number: int) -> dict[str, object]:
+        found = zip_download.prepared(
+            db.session(), number, request_context.actor(), at=request_context.moment(), office=request_context.office()
+        )
+        waiting = 0 if found.ready else 1
+        return {"done": found.done, "total": found.total, "waiting": waiting, "sentence": _sentence(found)}
+
+    @door(f"/{ROW}number>.zip")
+    @permission_name("watch")  # type: ignore[untyped-decorator]
+    def fetch(self, number: int) -> Response:
+        leaves = zip_download.fetched(
+            db.session(), number, request_context.actor(), at=request_context.moment(), office=request_context.office()
+        )
+        with request_context.aside() as session:
+            what = {"shown": KIND, "certificates": len(leaves)}
+            audit.note(
+                session,
+                request_context.actor().name,
+                Deed.READ,
+                "job",
+                number,
+                what,
+                at=request_context.moment(),
+                address=request_context.address(),
+            )
+        return _sent(leaves)
+
+
+def _sentence(found: zip_download.Prepared) -> str:
+    if found.ready:
+        return str(gettext("%(n)s certificates are ready for download.", n=found.done))
+    return str(gettext("Preparing the certificates: %(done)s / %(total)s", done=found.done, total=found.total))
+
+
+def _sent(leaves: list[Leaf]) -> Response:
+    """The archive as it is made. Nothing but the store is asked meanwhile."""
+    at, store = request_context.moment(), request_context.store()
+    db.session.rollback()
+    name = gettext("Certificates %(day)s", day=request_context.today())
+    kept_as = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII
+    headers = {"Cache-Control": "no-store", "Content-Disposition": kept_as}
+    body = zip_download.archive(store, leaves, at=at, left_out=str(zip_download.LEFT_OUT), why=str(zip_download.WHY))
+    return current_app.response_class(body, mimetype="application/zip", headers=headers)

@@ -1,0 +1,49 @@
+"""The certificate as PDF and as OFD."""
+
+from flask import request, send_file
+from flask_appbuilder import BaseView
+from flask_appbuilder.security.decorators import permission_name
+from werkzeug.wrappers import Response
+
+from app.accounts.access import must_reach
+from app.db.session import db
+from app.models import CertificateVersion
+from app.web import request_context
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
+from app.web.certificates.render_progress import opened, opened_ofd
+
+# --- certificates ------------------------------------------------------------------------------------------
+
+
+class CertificateFileView(BaseView):  # type: ignore[misc]
+    """The certificate as PDF and as OFD, for whoever may see it."""
+
+    route_base = "/certificates"
+    class_permission_name = "CertificateFile"
+    default_view = "open"
+
+    @door(f"/{ROW}version_id>.pdf")
+    def open(self, version_id: int) -> Response:
+        version = self._within_reach(version_id)
+        return send_file(
+            opened(version),
+            mimetype="application/pdf",
+            as_attachment="download" in request.args,
+            download_name=f"{version.face['name']}-{version.face['number']}.pdf",
+        )
+
+    @door(f"/{ROW}version_id>.ofd")
+    @permission_name("open")  # type: ignore[untyped-decorator]
+    def ofd(self, version_id: int) -> Response:
+        """GB/T 33190; browsers do not show it, so it is always handed out as a file."""
+        version = self._within_reach(version_id)
+        name = f"{version.face['name']}-{version.face['number']}.ofd"
+        return send_file(opened_ofd(version), mimetype="application/ofd", as_attachment=True, download_name=name)
+
+    def _within_reach(self, version_id: int) -> CertificateVersion:
+        version: CertificateVersion | None = db.session.get(CertificateVersion, version_id)
+        must_reach(request_context.actor(), version and version.certificate)
+        assert version is not None  # noqa: S101 - must_reach has refused None
+        request_context.note_reading(version, shown="certificate")  # it bears the ID number in full
+        return version

@@ -1,0 +1,33 @@
+"""What can be filed for a certificate, as links beside it."""
+
+from flask import url_for
+from flask_babel import lazy_gettext as _
+
+from app.core.vocabulary import (
+    CertificateStatus,
+    MatterKind,
+    Role,
+)
+from app.models import Certificate
+from app.web import request_context
+from app.web.applications.review.queues import here
+from app.web.base import Link
+
+LONGEST_WINDOW = 92  # days in three months (R107); the day itself is the rule's to say
+
+
+def certificate_links(certificate: Certificate) -> list[Link]:
+    """What can plausibly be filed for a certificate, from its own row; the form says what stands in the way."""
+    actor, status = request_context.actor(), certificate.status_on(request_context.today())
+    mine = Role.ENTERPRISE_CLERK in actor.roles and certificate.enterprise_id == actor.enterprise_id
+    if not mine or status not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):
+        return []
+    words = {MatterKind.CANCELLATION: _("Cancel certificate")}
+    if status is CertificateStatus.VALID:
+        soon = (certificate.valid_to - request_context.today()).days <= LONGEST_WINDOW
+        early = {MatterKind.RENEWAL: _("Renew certificate")} if soon else {}
+        words = {**early, MatterKind.REPLACEMENT: _("Replace certificate"), **words}
+    return [
+        Link(str(word), url_for("ClaimView.add", matter=matter.value, certificate=certificate.id, next=here()))
+        for matter, word in words.items()
+    ]

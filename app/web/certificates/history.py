@@ -1,0 +1,191 @@
+"""What was printed and what happened: the history of a certificate, and the administrator's hand on its standing.
+
+Law: a certificate is found by its exact number or not at all; every deed asks for a reason and leaves a line of history.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.accounts.access import must_reach, reach
+from app.certificates.status_changes import (
+    deeds_open_to,
+    reinstate,
+    revoke,
+    suspend,
+    withdraw,
+)
+from app.core.crypto.seal_provider import Suite
+from app.core.vocabulary import ENDED, CertificateDeed, CertificateStatus
+from app.db.session import db
+from app.models import Application, Certificate
+from app.web import request_context
+from app.web.base import Link, safe_next
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
+
+DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
+    CertificateDeed.SUSPENDED: (
+        _("Suspend"),
+        suspend,
+        (
+            _("A production safety accident is under investigation."),
+            _("Safety duties were not performed; to be set right within a term."),
+        ),
+    ),
+    CertificateDeed.REINSTATED: (
+        _("Lift the suspension"),
+        reinstate,
+        (
+            _("The term of the suspension is over and the faults are set right."),
+            _("The investigation has found no responsibility."),
+        ),
+    ),
+    CertificateDeed.REVOKED: (
+        _("Revoke"),
+        revoke,
+        (
+            _("The certificate was obtained by deception or bribery."),
+            _("It was granted although the conditions were not met."),
+        ),
+    ),
+    CertificateDeed.WITHDRAWN: (
+        _("Withdraw as a penalty"),
+        withdraw,
+        (_("Safety duties were not performed and a serious accident was the consequence."),),
+    ),
+}
+FINAL = {CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One version as the history shows it."""
+
+    version: int
+    identifier: str
+    issued_at: object
+    enterprise: str
+    valid_to: str
+    replaced_at: object
+    sealed_at: object
+    pdf: str
+    ofd: str
+    case: str
+
+
+def facts_of(certificate: Certificate) -> list[tuple[object, object]]:
+    return [
+        (gettext("Full name"), certificate.holder),
+        (gettext("ID number"), certificate.person.masked_id_number),
+        (gettext("Personnel category"), certificate.category),
+        (gettext("Enterprise"), certificate.enterprise.name),
+        (gettext("Enterprise as printed"), certificate.printed_enterprise),
+        (gettext("First issued on"), certificate.first_issued_on),
+        (gettext("Issued on"), certificate.issued_on),
+        (gettext("Validity"), gettext("%(start)s to %(end)s", start=certificate.valid_from, end=certificate.valid_to)),
+        (gettext("Form"), gettext("Electronic certificate") if certificate.is_electronic else gettext("Paper certificate")),
+        (gettext("Note on the status"), certificate.status_reason),
+    ]
+
+
+def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
+    """Every version, the current one first."""
+    cases = _cases(certificate)
+    return [
+        Print(
+            version.version,
+            version.face.get("licence_identifier", ""),
+            version.issued_at,
+            version.face.get("enterprise", ""),
+            version.face.get("valid_to", ""),
+            version.replaced_at,
+            version.sealed_at,
+            url_for("CertificateFileView.open", version_id=version.id) if open_pdf else "",
+            url_for("CertificateFileView.ofd", version_id=version.id)
+            if open_pdf and request_context.seal().offers(Suite.SM2)
+            else "",
+            cases.get(version.application_id or 0, ""),
+        )
+        for version in reversed(certificate.versions)
+    ]
+
+
+def events_of(certificate: Certificate) -> list[dict[str, Any]]:
+    """Every line of history for ``ui.timeline``, the newest on top."""
+    numbers = _numbers(certificate)
+    bad = (*ENDED, CertificateStatus.SUSPENDED)
+    return [
+        {
+            "label": event.deed.label,
+            "result": event.status,
+            "who": event.actor,
+            "at": event.at,
+            "text": " · ".join(filter(None, (numbers.get(event.application_id or 0, ""), event.reason))),
+            "tone": "bad" if event.status in bad else "",
+        }
+        for event in reversed(certificate.events)
+    ]
+
+
+def _numbers(certificate: Certificate) -> dict[int, str]:
+    """The numbers of the applications behind the events."""
+    ids = {event.application_id for event in certificate.events} - {None}
+    rows = db.session.execute(select(Application.id, Application.number, Application.matter).where(Application.id.in_(ids)))
+    return {row.id: f"{row.matter.label} {row.number}" for row in rows}
+
+
+def _cases(certificate: Certificate) -> dict[int, str]:
+    """The pages of the applications behind the prints, as far as the reader reaches them."""
+    ids = {version.application_id for version in certificate.versions} - {None}
+    mine = select(Application.id).where(Application.id.in_(ids), reach(request_context.actor(), Application))
+    return {key: url_for("CaseView.read", application_id=key) for key in db.session.scalars(mine)}
+
+
+class CertificateHistoryView(BaseView):  # type: ignore[misc]
+    """The certificate's own page: how it stands, every print, every change and its cause."""
+
+    route_base = "/certificates"
+    class_permission_name = "CertificateHistory"
+    default_view = "show"
+
+    @door(f"/{ROW}certificate_id>/history")
+    def show(self, certificate_id: int) -> str:
+        certificate = db.session.get(
+            Certificate, certificate_id, options=(selectinload(Certificate.versions), selectinload(Certificate.events))
+        )
+        must_reach(request_context.actor(), certificate)
+        assert certificate is not None  # noqa: S101 - must_reach has refused None
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/certificate.html",
+            title=certificate.number,
+            crumbs=[(gettext("Safety personnel certificates"), url_for("CertificateScreen.list"))],
+            certificate=certificate,
+            status=certificate.status_on(request_context.today()),
+            facts=facts_of(certificate),
+            prints=prints_of(certificate, open_pdf=True),
+            events=events_of(certificate),
+            deeds=[],
+            back=safe_next(url_for("CertificateScreen.list")),
+        )
+
+
+def _links(certificate: Certificate) -> Sequence[Link]:
+    return [
+        Link(
+            DEEDS[deed][0],
+            url_for("StandingView.change", certificate_id=certificate.id, code=deed.value),
+            danger=deed is not CertificateDeed.REINSTATED,
+            post=True,
+            confirm=gettext("This ends the certificate for good. It cannot be undone.") if deed in FINAL else "",
+            reason=DEEDS[deed][2],
+        )
+        for deed in deeds_open_to(certificate, request_context.today())
+    ]

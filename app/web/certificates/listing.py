@@ -1,0 +1,127 @@
+"""安管人员证书: the list of certificates."""
+
+import builtins
+from datetime import timedelta
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from app.core.crypto.seal_provider import Suite
+from app.core.identifiers import fold_certificate_number
+from app.core.vocabulary import CertificateStatus
+from app.models import Certificate, CertificateVersion
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    tone,
+)
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.model_view import door
+from app.web.base.query import contains
+from app.web.certificates import bulk_download
+from app.web.certificates.filing_links import certificate_links
+
+SOON = timedelta(days=90)  # R107: renewal is asked for within three months before the last day
+
+
+class CertificateScreen(Screen):
+    """安管人员证书."""
+
+    datamodel = SelInterface(Certificate)
+    route_base = "/certificates"
+    class_permission_name = "Certificate"
+    base_permissions = ["can_list", "can_pack"]
+    base_filters = [["id", WithinReach, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_template = "casework/list.html"
+    list_title = _("Safety personnel certificates")
+    list_columns = ["holder", "number", "enterprise.name", "valid_to", "status"]
+    sub_columns = {"holder": "person.masked_id_number", "number": "category"}
+    head_column = "holder"
+    tag_columns = ("status",)
+    order_columns = ["holder", "valid_to"]
+    base_order = ("id", "desc")
+    search_columns = ["holder", "number", "enterprise.name", "category", "status", "valid_to"]
+    search_by = {"number": lambda text: contains(Certificate.number, fold_certificate_number(text))}
+    label_columns = {
+        "holder": _("Full name"),
+        "person.masked_id_number": _("ID number"),
+        "number": _("Certificate number"),
+        "category": _("Personnel category"),
+        "enterprise.name": _("Enterprise"),
+        "valid_to": _("Valid until"),
+        "status": _("Certificate status"),
+    }
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    @door("/pack", "POST")
+    def pack(self) -> Response:
+        """The ticked ones as a zip, or all that match the query (``?every=1``)."""
+        home = url_for("CertificateScreen.list")
+        return bulk_download.pack(self._matching() if "every" in request.args else asked_ids(), home)
+
+    def _matching(self) -> builtins.list[int]:
+        """One more than may be packed, so that too many are refused and not cut off in silence."""
+        query = self.datamodel.within_reach(*self.asked().conditions.values())
+        rows: Any = query.with_entities(Certificate.id).limit(request_context.office().largest_bundle + 1)
+        return [row[0] for row in rows]
+
+    def batch_links(self) -> builtins.list[Link]:
+        pack = url_for("CertificateScreen.pack")
+        return [Link(gettext("Download the ticked as zip"), pack, icon="download", post=True)] if self.may("pack") else []
+
+    def head_links(self) -> builtins.list[Link]:
+        if not self.may("pack"):
+            return []
+        asked = {name: value for name, value in self.asked().args().items() if name not in ("page", "size", "sort")}
+        every = url_for("CertificateScreen.pack", every=1, **asked)
+        word = gettext("Download what matches as zip") if asked else gettext("Download all as zip")
+        return [Link(word, every, icon="download", post=True)]
+
+    def cell(self, column: str, item: Certificate) -> object | None:
+        if column == "status":
+            word = item.status_on(request_context.today())
+            return Markup('<span class="tag {}">{}</span>').format(tone(word), word)
+        return _until(item) if column == "valid_to" else None
+
+    def row_links(self, item: Certificate) -> builtins.list[Link]:
+        claims = certificate_links(item)
+        past = Link(gettext("Certificate history"), url_for("CertificateHistoryView.show", certificate_id=item.id))
+        version = item.versions[-1] if item.versions else None
+        if version is None:
+            return [*claims, past]
+        pdf = url_for("CertificateFileView.open", version_id=version.id)
+        code = url_for("LookupView.scanned", token=version.token)
+        return [
+            *claims,
+            Link(gettext("View certificate"), pdf, external=True),
+            *_as_ofd(version),
+            Link(gettext("Page behind the QR code"), code, external=True),
+            past,
+        ]
+
+
+def _as_ofd(version: CertificateVersion) -> list[Link]:
+    """The file of the national carrier's format, where there is a seal for it."""
+    if not request_context.seal().offers(Suite.SM2):
+        return []
+    return [Link(gettext("Download OFD"), url_for("CertificateFileView.ofd", version_id=version.id))]
+
+
+def _until(item: Certificate) -> object:
+    """The last day, and how near it is."""
+    today = request_context.today()
+    left = (item.valid_to - today).days
+    if item.status_on(today) is not CertificateStatus.VALID or left > SOON.days:
+        return item.valid_to.isoformat()
+    word = gettext("expires in %(n)s days", n=left) if left else gettext("last day today")
+    return Markup('<span class="due soon">{} <b>{}</b></span>').format(item.valid_to.isoformat(), word)

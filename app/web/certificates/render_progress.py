@@ -1,0 +1,173 @@
+"""Certificates as files: a few drawn at once, many by jobs that are watched here, each handed out by permission.
+
+Law: a paper that cannot be drawn never undoes the approval; it is named here, and tried again when somebody asks for it.
+"""
+
+import io
+import logging
+from collections.abc import Mapping, Sequence
+
+from flask import flash, jsonify, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.certificates.pdf.render_jobs import (
+    Progress,
+    progress_of,
+    try_again,
+    undrawn,
+)
+from app.certificates.pdf.seal_and_store import ofd_of, paper_of
+from app.core.errors import HouseError
+from app.db.session import db
+from app.models import CertificateVersion
+from app.outbox import jobs
+from app.web import request_context
+from app.web.base import safe_next
+from app.web.base.datamodel import as_id
+from app.web.base.layout import may_open
+from app.web.base.model_view import door
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 5  # as many as are drawn while the officer waits
+LISTED = 100  # papers named on one page
+
+FAULTS: Mapping[str, object] = {
+    "unprintable": _("The name or the enterprise has a character that no font of the system has."),
+    "missing-photo": _("There is no photo. It must be handed in with an application for replacement."),
+    "unreadable-photo": _("The photo is damaged. It must be handed in anew with an application for replacement."),
+    "file-missing": _("The photo is missing from the store. Have it restored from the backup, then try again."),
+    "seal-away": _("The seal service did not answer. The file is made by itself within the hour after it does."),
+}
+MACHINES = _("The system could not write the file (%(fault)s). It is tried again by itself for some minutes.")
+
+
+def draw_at_once(application_ids: Sequence[int]) -> str:
+    """Draw a few; of more, the address where one sees how far the jobs are. The approval has asked for all of them."""
+    if not application_ids:
+        return ""
+    issued = select(CertificateVersion.id).where(CertificateVersion.application_id.in_(application_ids))
+    with request_context.aside() as session:
+        versions = list(session.scalars(issued.where(CertificateVersion.digest.is_(None)).order_by(CertificateVersion.id)))
+    if len(versions) > AT_ONCE:
+        return url_for("PapersView.watch", batch=versions[0])
+    draw_these(versions)
+    return ""
+
+
+def draw_these(version_ids: Sequence[int]) -> None:
+    """Draw each in a transaction of its own; one that cannot be drawn is left, and said so in the log."""
+    for version_id in version_ids:
+        try:
+            _drawn(version_id)
+        except HouseError as no:
+            log.warning("the certificate of version %s could not be drawn: %s", version_id, no.code)
+
+
+def opened(version: CertificateVersion) -> io.BytesIO:
+    """The PDF of a version that the reader may see, drawn now if it never was."""
+    store = request_context.store()
+    there = version.digest and store.has(version.digest)
+    return io.BytesIO(store.read(str(version.digest)) if there else _drawn(version.id))
+
+
+def opened_ofd(version: CertificateVersion) -> io.BytesIO:
+    """The same as OFD; ``NoSuchSeal`` where there is no seal for it."""
+    with request_context.aside() as session:
+        mine = session.get_one(CertificateVersion, version.id)
+        return io.BytesIO(
+            ofd_of(
+                session,
+                request_context.store(),
+                mine,
+                request_context.office(),
+                request_context.seal(),
+                at=request_context.moment(),
+            )
+        )
+
+
+def _drawn(version_id: int) -> bytes:
+    with request_context.aside() as session:
+        version = session.get_one(CertificateVersion, version_id)
+        return paper_of(
+            session,
+            request_context.store(),
+            version,
+            request_context.office(),
+            request_context.seal(),
+            at=request_context.moment(),
+        )
+
+
+class PapersView(BaseView):  # type: ignore[misc]
+    """How far the papers are: of one approval, or all that are not there yet."""
+
+    route_base = "/papers-drawn"
+    class_permission_name = "Papers"
+    default_view = "watch"
+
+    @door("/")
+    def watch(self) -> str:
+        batch = _batch()
+        progress = progress_of(db.session, request_context.actor(), batch)
+        return self.render_template(  # type: ignore[no-any-return]
+            "casework/papers.html",
+            title=gettext("Drawing of e-certificates"),
+            batch=batch,
+            progress=progress,
+            sentence=sentence_of(progress, batch),
+            faults=[(one, _fault(one.fault)) for one in undrawn(db.session, request_context.actor(), batch, most=LISTED)],
+            missed=bool(progress.waiting) and jobs.worker_is_missed(db.session, at=request_context.moment()),
+            jobs_page=url_for("JobScreen.list") if may_open("can_list", "Job") else "",
+            back=safe_next(url_for("CertificateScreen.list")),
+        )
+
+    @door("/progress")
+    @permission_name("watch")  # type: ignore[untyped-decorator]
+    def progress(self) -> Response:
+        """The same for the page's script."""
+        batch = _batch()
+        found = progress_of(db.session, request_context.actor(), batch)
+        answer = jsonify(done=found.done, total=found.total, waiting=found.waiting, sentence=str(sentence_of(found, batch)))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @door("/again", "POST")
+    def again(self) -> Response:
+        batch = _batch()
+        asked = try_again(db.session(), request_context.actor(), at=request_context.moment(), batch=batch)
+        db.session.commit()
+        told = (
+            gettext("%(n)s e-certificates are drawn anew.", n=asked) if asked else gettext("There is nothing to try again.")
+        )
+        flash(told, "success" if asked else "info")
+        return redirect(url_for("PapersView.watch", batch=batch or None))
+
+
+def _batch() -> int:
+    return as_id(request.args.get("batch", "")) or 0
+
+
+def _fault(code: str) -> object:
+    return FAULTS.get(code) or gettext(str(MACHINES), fault=code)
+
+
+def sentence_of(progress: Progress, batch: int) -> object:
+    """How far it is, in one sentence."""
+    if not batch:
+        return gettext("%(n)s e-certificates are still to be drawn.", n=f"{progress.waiting:,}")
+    if progress.waiting:
+        return gettext("Drawing e-certificates: %(done)s / %(total)s", done=f"{progress.done:,}", total=f"{progress.total:,}")
+    if progress.failed:
+        return gettext(
+            "%(done)s of %(total)s e-certificates are ready; the others are named below.",
+            done=f"{progress.done:,}",
+            total=f"{progress.total:,}",
+        )
+    return gettext("All %(total)s e-certificates are ready.", total=f"{progress.total:,}")

@@ -1,0 +1,77 @@
+"""Suspension, reinstatement, revocation and withdrawal of one certificate."""
+
+from flask import abort, flash, redirect, request, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from app.certificates.status_changes import (
+    by_number,
+)
+from app.core.errors import HouseError, NotFound, Stale
+from app.db.session import db
+from app.models import Certificate
+from app.web import request_context
+from app.web.base import safe_next
+from app.web.base.access_filter import ROW
+from app.web.base.error_pages import told_here
+from app.web.base.model_view import door
+from app.web.base.private_urls import heard, straightened
+from app.web.certificates.history import DEEDS, _links, events_of, facts_of, prints_of
+
+
+class StandingView(BaseView):  # type: ignore[misc]
+    """暂扣, 暂扣发还, 撤销, 吊销: look one up by its number, then act with a reason."""
+
+    route_base = "/standing"
+    class_permission_name = "Standing"
+    default_view = "find"
+
+    @door("/")
+    def find(self) -> Response:
+        if (elsewhere := straightened()) is not None:
+            return elsewhere
+        number = heard(request.args.get("number", "")).strip()
+        if not number:
+            return self._page(None)
+        try:
+            found = by_number(db.session, number, request_context.actor())
+        except NotFound:
+            return self._page(None, gettext("There is no certificate with exactly this number in your region."), 404)
+        request_context.note_reading(found, shown="standing")
+        return self._page(found)
+
+    @door(f"/{ROW}certificate_id>/<code>", "POST")
+    def change(self, certificate_id: int, code: str) -> Response:
+        deed = next((deed for deed in DEEDS if deed.value == code), None) or abort(404)
+        _verb, carry, _reasons = DEEDS[deed]
+        reason, at, office = request.form.get("reason", ""), request_context.moment(), request_context.office()
+        try:
+            certificate = carry(db.session, certificate_id, request_context.actor(), reason=reason, at=at, office=office)
+            number = certificate.number
+            db.session.commit()
+        except Stale:
+            db.session.rollback()
+            flash(gettext("Nothing was changed: the certificate no longer stands as you saw it."), "danger")
+            return redirect(safe_next(url_for("StandingView.find")))
+        except HouseError as no:
+            told_here(no)
+            return redirect(safe_next(url_for("StandingView.find")))
+        flash(gettext("%(number)s: %(deed)s.", number=number, deed=deed.label), "success")
+        return redirect(url_for("StandingView.find", number=number))
+
+    def _page(self, found: Certificate | None, missed: object = "", status: int = 200) -> Response:
+        number = heard(request.args.get("number", "")).strip()
+        page = self.render_template(
+            "casework/standing.html",
+            title=gettext("Standing of certificates"),
+            number=number[:60],
+            missed=missed,
+            certificate=found,
+            status=found and found.status_on(request_context.today()),
+            facts=facts_of(found) if found else [],
+            prints=prints_of(found, open_pdf=False) if found else [],
+            events=events_of(found) if found else [],
+            deeds=_links(found) if found else [],
+        )
+        return Response(page, status, mimetype="text/html")

@@ -1,0 +1,275 @@
+"""The workbench: what needs doing today, for whoever signs in.
+
+Law: shows counts and leads to the lists that hold them; a tile and its list always count the same rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from flask import g
+from flask_appbuilder import BaseView
+from flask_babel import format_date, gettext
+
+from app.accounts import registration
+from app.accounts.access import Actor
+from app.accounts.business_licence.tickets import name_differs
+from app.accounts.pki import bindings
+from app.applications import dashboard_counts, office_calendar
+from app.core.clock import office_day, office_time
+from app.core.vocabulary import (
+    CertificateStatus,
+    MatterKind,
+    Role,
+    State,
+    Urgency,
+)
+from app.db.session import db
+from app.web import request_context
+from app.web.base import bars, due, stacked_columns
+from app.web.base.layout import route
+from app.web.base.model_view import door
+
+QUEUE_SCREENS = {
+    Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
+    Role.REVIEWER: "ReviewScreen.list",
+    Role.APPROVER: "ApprovalScreen.list",
+}
+
+
+MATTER_SCREENS = {
+    MatterKind.NEW: "NewApplicationScreen",
+    MatterKind.RENEWAL: "RenewalScreen",
+    MatterKind.TRANSFER: "TransferScreen",
+    MatterKind.REPLACEMENT: "ReplacementScreen",
+    MatterKind.CANCELLATION: "CancellationScreen",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number that wants attention, and the list behind it."""
+
+    label: str
+    count: int
+    url: str
+    tone: str = ""  # todo | bad | ok: only when the number is not zero
+    hint: str = ""
+
+
+class WorkView(BaseView):  # type: ignore[misc]
+    """工作台, the first page after signing in."""
+
+    route_base = "/work"
+    class_permission_name = "Work"
+    default_view = "home"
+
+    @door("/")
+    def home(self) -> str:
+        actor, on = request_context.actor(), request_context.today()
+        ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
+        queues = [*dashboard_counts.queues_of(actor, request_context.office()).values()]
+        return self.render_template(  # type: ignore[no-any-return]
+            "work/home.html",
+            title=gettext("Workbench"),
+            greeting=greeting(g.user.get_full_name()),
+            day=format_date(on, "full"),
+            tiles=tiles(on),
+            due=dashboard_counts.next_due(db.session, actor, queues) if queues else (),
+            limit=due,
+            expiring=dashboard_counts.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
+            days_left=lambda day: (day - on).days,
+            charts=charts(),
+            key_ends=bindings.soonest_end(db.session(), g.user.id, on),
+            notices=dashboard_counts.open_notices(db.session, request_context.moment()),
+            office_day=office_day,
+            licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
+            own_name=ours.name if ours is not None else "",
+            is_clerk=Role.ENTERPRISE_CLERK in actor.roles,
+            first_steps=Role.ENTERPRISE_CLERK in actor.roles and not dashboard_counts.has_people(db.session, actor),
+        )
+
+
+def greeting(name: str) -> str:
+    hour = office_time(request_context.moment()).hour
+    if hour < 12:
+        return str(gettext("Good morning, %(name)s", name=name))
+    if hour < 18:
+        return str(gettext("Good afternoon, %(name)s", name=name))
+    return str(gettext("Good evening, %(name)s", name=name))
+
+
+def tiles(on: date) -> list[Tile]:
+    """The tiles of every role the reader holds."""
+    actor = request_context.actor()
+    found: list[Tile] = []
+    if Role.ENTERPRISE_CLERK in actor.roles:
+        found += _clerk_tiles(on)
+    for role, state in dashboard_counts.queues_of(actor, request_context.office()).items():
+        found += _queue_tiles(state, QUEUE_SCREENS[role], on)
+    if Role.EXAM_CLERK in actor.roles:
+        found += _exam_tiles()
+    if Role.VIEWER in actor.roles:
+        closed = dashboard_counts.closed_this_month(db.session, actor, on)
+        since = on.replace(day=1).isoformat()
+        found.append(Tile(gettext("Closed this month"), closed, route("ClosedScreen.list", closed_at_from=since)))
+        late = dashboard_counts.tally(dashboard_counts.lots(db.session, actor), on, on)[Urgency.OVERDUE]
+        found.append(Tile(gettext("Overdue"), late, route("DueBoardView.show"), "bad"))
+    if Role.ADMIN in actor.roles:
+        found += _admin_tiles(on)
+    if Role.SECURITY_ADMIN in actor.roles:
+        hint = gettext("Made by the system administrator; without a role nobody can sign in.")
+        waiting = dashboard_counts.awaiting_a_role(db.session)
+        found.append(Tile(gettext("Accounts that await a role"), waiting, route("AwaitingScreen.list"), "todo", hint))
+    return found
+
+
+def _clerk_tiles(on: date) -> list[Tile]:
+    actor = request_context.actor()
+    ours = dashboard_counts.own(db.session, actor)
+    until = on + timedelta(days=90)
+    valid = CertificateStatus.VALID.value
+    return [
+        *_matter_tiles(ours, on),
+        Tile(
+            gettext("Transfers out to be agreed"),
+            ours.to_release,
+            route("ReleaseScreen.list"),
+            "bad",
+            gettext("Another enterprise asks for one of your people; it waits for your answer."),
+        ),
+        Tile(
+            gettext("People with missing scans"),
+            dashboard_counts.people_with_gaps(db.session, actor),
+            route("PersonScreen.list", scans="incomplete"),
+            "todo",
+        ),
+        Tile(
+            gettext("Certificates expiring within 90 days"),
+            dashboard_counts.expiring(db.session, actor, on),
+            route(
+                "CertificateScreen.list",
+                valid_to_from=on.isoformat(),
+                valid_to_to=until.isoformat(),
+                status=valid,
+                sort="valid_to",
+            ),
+            "todo",
+            gettext("Apply for renewal from the row of the certificate."),
+        ),
+    ]
+
+
+def _matter_tiles(ours: dashboard_counts.Own, on: date) -> list[Tile]:
+    """What was filed, matter by matter; a matter in which nothing is open has no tile, unless none has."""
+    found = []
+    for matter, endpoint in MATTER_SCREENS.items():
+        for state in (State.DRAFT, State.RETURNED, State.RELEASE_REFUSED):
+            if count := ours.filed.get((matter, state), 0):
+                label = f"{matter.label} · {state.label}"
+                hint = _lying(ours.saved_at[matter], on) if state is State.DRAFT else ""
+                found.append(Tile(label, count, route(f"{endpoint}.list", state=state.value), "bad", hint))
+    return found or [Tile(gettext("Not yet submitted"), 0, route("NewApplicationScreen.list"))]
+
+
+def _lying(since: datetime, on: date) -> str:
+    """Loud: saving is not submitting, and too many think it is."""
+    days = (on - office_day(since)).days
+    if days < 1:
+        return str(gettext("Saved only: the authority sees nothing until you submit."))
+    return str(gettext("NOT submitted: the oldest has been lying for %(n)s days; the authority sees nothing of it.", n=days))
+
+
+def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
+    waiting = dashboard_counts.waiting(db.session, request_context.actor()).get(state, 0)
+    here = [lot for lot in dashboard_counts.lots(db.session, request_context.actor()) if lot.state is state]
+    limits = dashboard_counts.tally(
+        here, on, request_context.office().calendar.add_working_days(on, request_context.office().due_soon_days)
+    )
+
+    def due(urgency: Urgency, tone: str) -> Tile:
+        url = route("DueScreen.list", state=state.value, urgency=urgency.value)
+        return Tile(str(urgency.label), limits[urgency], url, tone)
+
+    return [
+        Tile(str(state.label), waiting, route(endpoint), "todo"),
+        due(Urgency.OVERDUE, "bad"),
+        due(Urgency.TODAY, "todo"),
+        due(Urgency.SOON, "todo"),
+    ]
+
+
+def _exam_tiles() -> list[Tile]:
+    return [
+        Tile(
+            gettext("Sign-ups to review"),
+            dashboard_counts.signups_to_review(db.session, request_context.actor()),
+            route("SignupReviewScreen.list", state="submitted"),
+            "todo",
+        ),
+    ]
+
+
+def _admin_tiles(on: date) -> list[Tile]:
+    return [
+        Tile(
+            gettext("Registrations to review"),
+            registration.waiting(db.session()),
+            route("EnterpriseAdminScreen.list", registration="pending"),
+            "todo",
+        ),
+        Tile(
+            gettext("Messages that could not be sent"),
+            dashboard_counts.failed_messages(db.session),
+            route("MessageScreen.list", state="failed"),
+            "bad",
+        ),
+        Tile(gettext("Accounts"), dashboard_counts.accounts(db.session), route("AccountScreen.list")),
+        *_calendar_tile(on),
+    ]
+
+
+def _calendar_tile(on: date) -> list[Tile]:
+    """Loud, once the State Council has spoken and the office has not listened."""
+    year = office_calendar.unknown_year(db.session, on, request_context.office().calendar_month)
+    if year is None:
+        return []
+    hint = gettext("Limits that reach into %(year)s would be counted wrongly.", year=year)
+    return [
+        Tile(gettext("Holidays of %(year)s not entered", year=year), 1, route("CalendarView.show", year=year), "bad", hint)
+    ]
+
+
+_MONTHS: dict[tuple[object, ...], tuple[datetime, dashboard_counts.Months]] = {}
+STAYS = timedelta(minutes=10)
+
+
+def _months(actor: Actor) -> dashboard_counts.Months:
+    """The months' picture as it was within the last ten minutes: it walks through half a year of cases."""
+    key = (db.engine, actor.region, actor.roles, actor.enterprise_id)
+    kept = _MONTHS.get(key)
+    if kept is None or not request_context.moment() - STAYS < kept[0] <= request_context.moment():
+        kept = _MONTHS[key] = (
+            request_context.moment(),
+            dashboard_counts.by_month(db.session, actor, request_context.moment()),
+        )
+    return kept[1]
+
+
+def charts() -> list[tuple[str, object]]:
+    """Pictures for those who lead and those who decide: months and where cases lie."""
+    actor = request_context.actor()
+    if not actor.roles & {Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER}:
+        return []
+    months = _months(actor)
+    found: list[tuple[str, object]] = []
+    if any(any(series) for series in months.series.values()):
+        named: Sequence[tuple[str, list[int]]] = [(str(kind.label), list(counts)) for kind, counts in months.series.items()]
+        title = gettext("Submitted in the last six months")
+        found.append((title, stacked_columns(title, months.labels, named, unit=gettext("cases"))))
+    states = dashboard_counts.backlog(db.session, actor)
+    if states:
+        title = gettext("Where cases lie")
+        rows = [(str(state.label), states.get(state, 0)) for state in dashboard_counts.BACKLOG]
+        found.append((title, bars(title, rows, unit=gettext("cases"))))
+    return found

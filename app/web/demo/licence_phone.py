@@ -1,0 +1,162 @@
+"""A telephone with an electronic business licence, as a page: whoever tries the demonstration goes the whole way in.
+
+Law: hung up only where simulators are on and no platform is configured, never in production. What it signs reaches the
+house through the same function as the true platform's messages; it has no other way in.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import make_response, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.accounts.business_licence.simulator import (
+    Delivery,
+    Fault,
+    Licence,
+    SimulatedPlatform,
+)
+from app.core.errors import HouseError, NotFound
+from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
+from app.db.session import db
+from app.models import Enterprise
+from app.web import request_context
+from app.web.auth.business_licence import platform, receive
+from app.web.demo.specimens import with_check
+
+MOST_LICENCES = 20
+UNKNOWN = Licence(with_check("91430100MA4L99901"), "湖南无名建设有限公司（演示）", LicenceHolder.LEGAL_REPRESENTATIVE)
+OUTCOMES = {
+    ChallengeState.SCANNED: _("Scanned"),
+    ChallengeState.CONFIRMED: _("Taken: the sign-in page goes on by itself."),
+    ChallengeState.REJECTED: _("Taken, and the sign-in was turned down."),
+    ChallengeState.CONSUMED: _("Known already; nothing was done."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message."""
+
+    taken: bool
+    sentence: object
+
+
+def wallet() -> list[Licence]:
+    """Licences to try: of every enterprise here a sound one; of the first, others as well; of one that nobody knows."""
+    chosen = select(Enterprise.uscc, Enterprise.name).order_by(Enterprise.id).limit(MOST_LICENCES)
+    found = [Licence(uscc, name) for uscc, name in db.session().execute(chosen)]
+    odd: list[Licence] = []
+    for first in found[:1]:
+        legal = LicenceHolder.LEGAL_REPRESENTATIVE
+        odd = [
+            Licence(first.uscc, f"{first.name}·更名", legal),
+            Licence(first.uscc, first.name, legal, LicenceStanding.CANCELLED),
+            Licence(first.uscc, first.name, legal, LicenceStanding.ABNORMAL),
+        ]
+    return [*found, *odd, UNKNOWN]
+
+
+class PhoneView(BaseView):  # type: ignore[misc]
+    """``/phone/licence/`` and the address in the simulator's codes, ``/q/…``."""
+
+    route_base = ""
+    default_view = "home"
+
+    @expose("/q/<cid>", methods=["GET"])  # type: ignore[untyped-decorator]
+    def code(self, cid: str) -> Response:
+        """As if the telephone's camera had read the code."""
+        return redirect(url_for(".home", ticket=cid))
+
+    @expose("/phone/licence/", methods=["GET"])  # type: ignore[untyped-decorator]
+    def home(self) -> Response:
+        _simulator()
+        return self._home(request.args.get("ticket", ""))
+
+    @expose("/phone/licence/scan", methods=["POST"])  # type: ignore[untyped-decorator]
+    def scan(self) -> Response:
+        written = request.form.get("ticket", "").strip()
+        cid = written.rpartition("/")[2].rpartition("=")[2]
+        try:
+            licence = _licence()
+            outcomes = _delivered([_simulator().scan(cid, at=request_context.moment())])
+        except HouseError as no:
+            sentence = no.sentence if no.status != 404 else _("The code is unknown. Refresh it on the sign-in page.")
+            return self._home(written, sentence, no.status)
+        if not outcomes[0].taken:
+            return self._home(written, outcomes[0].sentence, 409)
+        return redirect(url_for(".confirm", cid=cid, licence=licence.code, fault=_fault().value), 303)
+
+    @expose("/phone/licence/<cid>", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    def confirm(self, cid: str) -> Response:
+        """Where somebody wants to come in, from where, and when; and the number on that page, to be typed here."""
+        simulator, licence, at = _simulator(), _licence(), request_context.moment()
+        known = simulator.known(cid)
+        if request.method == "GET":
+            return self._ask(known, cid, licence)
+        if "decline" in request.form:
+            return self._done(_delivered([simulator.decline(cid, at=at)]))
+        number = request.form.get("number", "").strip()
+        if not re.fullmatch("[0-9]{2}", number):
+            return self._ask(known, cid, licence, gettext("Please type the two digits on the sign-in page."), 422)
+        fault = _fault()
+        outcomes = _delivered(simulator.confirm(cid, licence, number, fault, at=at))
+        if fault is Fault.DOWN:
+            outcomes = [Outcome(False, _("The platform answered with HTTP 500; the house was told nothing."))]
+        return self._done(outcomes)
+
+    def _home(self, ticket: str, no: object = "", status: int = 200) -> Response:
+        chosen = request.values.get("licence", "")
+        return self._page("phone/wallet.html", status, ticket=ticket, no=no, wallet=wallet(), chosen=chosen, faults=Fault)
+
+    def _ask(self, known: dict[str, Any], cid: str, licence: Licence, no: str = "", status: int = 200) -> Response:
+        begun = datetime.fromisoformat(known["begun_at"])
+        what = {"cid": cid, "known": known, "begun": begun, "licence": licence, "fault": _fault(), "no": no}
+        return self._page("phone/confirm.html", status, **what)
+
+    def _done(self, outcomes: list[Outcome]) -> Response:
+        return self._page("phone/done.html", 200, outcomes=outcomes)
+
+    def _page(self, template: str, status: int, **what: Any) -> Response:
+        title = gettext("Electronic business licence (simulated)")
+        return make_response(self.render_template(template, title=title, **what), status)
+
+
+def _simulator() -> SimulatedPlatform:
+    found = platform()
+    if not isinstance(found, SimulatedPlatform):
+        raise NotFound
+    return found
+
+
+def _licence() -> Licence:
+    code = request.values.get("licence", "")
+    found = next((licence for licence in wallet() if licence.code == code), None)
+    if found is None:
+        raise HouseError(gettext("Please choose a licence."), code="no-licence")
+    return found
+
+
+def _fault() -> Fault:
+    asked = request.values.get("fault", "")
+    return next((fault for fault in Fault if fault.value == asked), Fault.NONE)
+
+
+def _delivered(deliveries: Iterable[Delivery]) -> list[Outcome]:
+    """Hand each message to the house, as the platform would."""
+    outcomes = []
+    for one in deliveries:
+        try:
+            state = receive(one.headers, one.body, at=one.at)
+            outcomes.append(Outcome(True, OUTCOMES[state]))
+        except HouseError as no:
+            db.session().rollback()
+            outcomes.append(Outcome(False, no.sentence))
+    return outcomes

@@ -1,0 +1,27 @@
+"""基本信息: what an enterprise keeps about itself, its qualifications and its people, and the papers behind them.
+
+Law: a clerk reaches the books of one enterprise; officers read what is in their region, and change nothing here.
+"""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+from app.web.enterprise.enterprise import EnterpriseView
+from app.web.enterprise.people import PersonScreen
+from app.web.enterprise.people_import import RosterView
+from app.web.enterprise.qualifications import QualificationScreen
+from app.web.enterprise.scans import PaperView
+
+__all__ = ["EnterpriseView", "PaperView", "PersonScreen", "QualificationScreen", "RosterView", "register"]
+
+
+def register(appbuilder: Any) -> None:
+    """Hang the doors of 基本信息 on the menu, in the manual's order."""
+    basics = {"category": "Basics", "category_label": _("Basic information"), "category_icon": "building"}
+    add = appbuilder.add_view
+    add(EnterpriseView, "Own enterprise", label=_("Enterprise basic information"), icon="building", **basics)
+    add(QualificationScreen, "Qualifications", label=_("Qualifications"), icon="shield-check", **basics)
+    add(PersonScreen, "People", label=_("People"), icon="users", **basics)
+    appbuilder.add_view_no_menu(RosterView)
+    appbuilder.add_view_no_menu(PaperView)

@@ -1,0 +1,372 @@
+"""人员信息: the people an enterprise employs, their papers, and the one way to see an ID number in full.
+
+Law: an ID number is masked wherever it is shown; whoever asks for all of it does so by a deed that the diary keeps.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, g, redirect, request, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, selectinload
+from werkzeug.wrappers import Response
+
+from app.accounts import registry
+from app.applications.attachments import current
+from app.core.errors import HouseError
+from app.core.identifiers import fold, mask_birth_date
+from app.core.vocabulary import (
+    PERSON_PAPERS,
+    CertificateStatus,
+    Education,
+    PaperKind,
+    Position,
+    State,
+    TechnicalTitle,
+)
+from app.db import audit
+from app.db.session import db
+from app.eligibility.corrections import ITEMS
+from app.models import Application, Certificate, Paper, Person
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+    shown,
+)
+from app.web.base.access_filter import WithinReach
+from app.web.base.model_view import door
+from app.web.base.query import Asked, Box
+from app.web.forms import (
+    HouseForm,
+    IdNumberField,
+    MobileField,
+    NameField,
+    Required,
+    TextField,
+    TextLength,
+    Uploaded,
+    WordField,
+)
+from app.web.scan_upload import (
+    NEEDED,
+    card,
+    categories_needing,
+    current_kinds,
+    field_name,
+    fill_cards,
+    person_checks,
+    scan_field,
+    take_in,
+)
+
+TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
+CARDS = tuple(map(field_name, PERSON_PAPERS))
+
+# Scans that everybody needs and this person has; the index lets each kind count once.
+_HAS = (
+    select(func.count(Paper.id))
+    .where(Paper.person_id == Person.id, Paper.replaced_at.is_(None), Paper.kind.in_(NEEDED))
+    .correlate(Person)
+    .scalar_subquery()
+)
+INCOMPLETE: ColumnElement[bool] = len(NEEDED) > _HAS
+SCANS = {"incomplete": INCOMPLETE, "complete": len(NEEDED) <= _HAS}
+
+
+class KeptIdNumberField(IdNumberField):
+    """The ID number of somebody who has one: never sent to the page; left empty, it stays as it is."""
+
+    def process_data(self, value: object) -> None:  # noqa: ARG002 - WTForms' own signature
+        self.data = ""
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        if self.data:
+            super().populate_obj(obj, name)
+
+
+class PersonForm(HouseForm):
+    name = NameField(_("Full name"), validators=[Required(), TextLength(50)])
+    id_number = IdNumberField(
+        _("ID number"), validators=[Required()], description=_("Sex and birth date follow from the ID number.")
+    )
+    mobile = MobileField(_("Mobile"), description=_("Optional."))
+    education = WordField(Education, _("Education"), validators=[Required()])
+    major = TextField(_("Major"), validators=[TextLength(60)])
+    technical_title = WordField(TechnicalTitle, _("Technical title"))
+    position = WordField(
+        Position,
+        _("Position"),
+        validators=[Required()],
+        description=_("The category of a certificate depends on it."),
+    )
+    paper_photo = scan_field(
+        PaperKind.PHOTO, _("Bareheaded, facing the camera, plain background; printed on the certificate.")
+    )
+    paper_id_card = scan_field(PaperKind.ID_CARD, _("Both sides in one file."))
+    paper_education = scan_field(PaperKind.EDUCATION)
+    paper_title = scan_field(PaperKind.TITLE)
+    paper_registration = scan_field(PaperKind.REGISTRATION)
+
+
+class KnownPersonForm(PersonForm):
+    id_number = KeptIdNumberField(_("New ID number"), description=_("Only to correct it; left empty, it stays as it is."))
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What lies around the people of one page: asked in two questions, however many they are."""
+
+    scans: dict[int, frozenset[PaperKind]]
+    certificates: dict[int, list[Certificate]]
+
+
+def around(session: Session, people: list[int]) -> Around:
+    certificates: dict[int, list[Certificate]] = {person_id: [] for person_id in people}
+    held = select(Certificate).where(Certificate.person_id.in_(people)).order_by(Certificate.category, Certificate.id)
+    for certificate in session.scalars(held):
+        certificates[certificate.person_id].append(certificate)
+    return Around(current_kinds(session, people), certificates)
+
+
+class PersonScreen(Screen):
+    datamodel = SelInterface(Person, eager=(Person.enterprise,))
+    route_base = "/people"
+    class_permission_name = "Person"
+    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_release", "can_reveal"]
+    exclude_route_methods = {"delete"}
+    base_filters = [["id", WithinReach, None]]
+    list_title, show_title, add_title, edit_title = _("People"), _("Person"), _("Add person"), _("Edit person")
+    list_columns = ["name", "position", "education", "scans", "certificates"]
+    sub_columns = {"name": "masked_id_number", "education": "technical_title"}
+    show_columns = [
+        "name",
+        "masked_id_number",
+        "sex",
+        "birth_date",
+        "masked_mobile",
+        "education",
+        "major",
+        "technical_title",
+        "position",
+        "enterprise",
+    ]
+    search_columns = ["name", "position"]
+    search_by = {"id_number": lambda text: Person.id_number_key == fold(text)}
+    order_columns = ["name"]
+    base_order = ("id", "desc")
+    label_columns = {
+        "name": _("Full name"),
+        "id_number": _("ID number"),
+        "masked_id_number": _("ID number"),
+        "sex": _("Sex"),
+        "birth_date": _("Birth date"),
+        "masked_mobile": _("Mobile"),
+        "education": _("Education"),
+        "major": _("Major"),
+        "technical_title": _("Technical title"),
+        "position": _("Position"),
+        "enterprise": _("Enterprise name"),
+        "scans": _("Scans"),
+        "certificates": _("Certificates held"),
+    }
+    add_form, edit_form = PersonForm, KnownPersonForm
+    add_columns = edit_columns = [*TYPED, *CARDS]
+    add_fieldsets = edit_fieldsets = [
+        (_("Particulars of the person"), {"fields": list(TYPED)}),
+        (
+            _("Scans"),
+            {
+                "fields": list(CARDS),
+                "uploads": True,
+                "description": _("You may save now and add what is missing afterwards."),
+            },
+        ),
+    ]
+    add_template = edit_template = "basics/person_form.html"
+    show_template = "basics/person.html"
+    items = ITEMS
+
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        options = (("incomplete", _("Scans missing")), ("complete", _("Scans complete")))
+        self.boxes.append(Box("scans", _("Scans"), "select", SCANS.get, options=options))
+
+    # --- the list ----------------------------------------------------------------------------------
+
+    def render_template(self, template: str, **context: Any) -> str:
+        """Looks around all people of the page at once, before its cells ask one by one."""
+        people = [*context.get("rows", ()), *filter(None, [context.get("item")])]
+        g.around = around(db.session(), [person.id for person in people])
+        return str(super().render_template(template, **context))
+
+    def head_links(self) -> list[Link]:
+        links = super().head_links()
+        if self.appbuilder.sm.has_access("can_roster", "Roster"):
+            links.insert(0, Link(gettext("Import people"), url_for("RosterView.roster"), icon="upload"))
+        return links
+
+    def row_links(self, item: Person) -> list[Link]:
+        links = []
+        if self.may("edit"):
+            links.append(Link(gettext("Edit"), self.url("edit", pk=item.id)))
+        if self.may("show"):
+            links.append(Link(gettext("View"), self.url("show", pk=item.id)))
+        if self.may("release"):
+            sure = gettext(
+                "Remove %(name)s from your enterprise? The scans you handed in stay on record; "
+                "another enterprise may then enter this person.",
+                name=item.name,
+            )
+            links.append(
+                Link(
+                    gettext("Remove from the enterprise"),
+                    self.url("release", pk=item.id),
+                    danger=True,
+                    post=True,
+                    confirm=sure,
+                )
+            )
+        return links
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext(
+            "There is nobody on your list yet. Add people one by one, or import them from a sheet."
+        ), super().empty()[1]
+
+    def walk(self, item: Person, column: str) -> Any:
+        looked: Around = g.around
+        if column == "scans":
+            return looked.scans[item.id]
+        return looked.certificates[item.id] if column == "certificates" else super().walk(item, column)
+
+    def cell(self, column: str, item: Person) -> object | None:
+        if column == "scans":
+            return _completeness(self.walk(item, column))
+        if column == "certificates":
+            return _held(self.walk(item, column))
+        if column == "birth_date":
+            return self.birth(item)
+        return item.id_number if column == "masked_id_number" and g.get("revealed") == item.id else None
+
+    def birth(self, item: Person) -> str:
+        """The year only, beside a masked number: with month and day it would be whole again."""
+        born = f"{item.birth_date:%Y-%m-%d}"
+        return born if g.get("revealed") == item.id else mask_birth_date(born)
+
+    def _tabs(self, tally: Any, asked: Asked) -> list[tuple[object, str, str, bool]]:  # noqa: ARG002 - the screen's signature
+        """Everybody, and those whose scans are not complete."""
+        others = [condition for name, condition in asked.conditions.items() if name != "scans"]
+        every = self.datamodel.within_reach(*others)
+        chosen = asked.values.get("scans")
+        counts = (self.datamodel.count(every), self.datamodel.count(every.filter(INCOMPLETE)))
+        tabs = ((gettext("All"), None), (gettext("Scans missing"), "incomplete"))
+        return [
+            (label, str(count), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
+            for (label, code), count in zip(tabs, counts, strict=True)
+        ]
+
+    # --- the form ----------------------------------------------------------------------------------
+
+    def fill(self, form: Any, item: Person, *, new: bool) -> None:
+        fill_cards(form, PERSON_PAPERS, {} if new else current(db.session(), item))
+        needing = categories_needing(PaperKind.REGISTRATION)
+        form.paper_registration.description = gettext("Only for category %(categories)s", categories=needing)
+
+    def deposit(self, item: Person, form: Any, *, new: bool) -> None:
+        session, actor = db.session(), request_context.actor()
+        with session.no_autoflush:
+            form.populate_obj(item)
+            item.major, item.mobile = item.major or "", item.mobile or None
+            person = registry.engage(session, item, actor) if new else registry.amend(session, item, actor)
+        take_in(session, person, form, PERSON_PAPERS)
+
+    def checks(self, item: Person | None) -> list[Any]:
+        return person_checks(current_kinds(db.session(), [item.id])[item.id] if item else ())
+
+    def sent_back(self, item: Person | None) -> list[Application]:
+        """This person's applications that were returned with marks: what is put right here counts for them."""
+        if item is None:
+            return []
+        mine = (Application.person_id == item.id, Application.enterprise_id == request_context.actor().enterprise_id)
+        returned = select(Application).where(*mine, Application.state == State.RETURNED).order_by(Application.id)
+        return [one for one in db.session.scalars(returned.options(selectinload(Application.steps))) if one.marks]
+
+    # --- one person --------------------------------------------------------------------------------
+
+    def show_links(self, item: Person) -> list[Link]:
+        """To change something, the person must be one's own."""
+        if self.may("edit") and item.enterprise_id == request_context.actor().enterprise_id:
+            return [Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True)]
+        return []
+
+    def standing(self, certificate: Certificate) -> CertificateStatus:
+        return certificate.status_on(request_context.today())
+
+    def papers(self, item: Person) -> list[tuple[PaperKind, Uploaded | None]]:
+        found = current(db.session(), item)
+        return [(kind, card(found[kind]) if kind in found else None) for kind in PERSON_PAPERS]
+
+    @door("/reveal/<pk>", "POST")
+    def reveal(self, pk: str) -> Response | str:
+        """查看完整号码: the same page with the whole number, and a line in the diary that it was read."""
+        person = self.found(pk)
+        session = db.session()
+        try:
+            audit.reveal(session, person, "id_number", request.form.get("why", ""), at=request_context.moment())
+            session.commit()
+        except HouseError as no:
+            session.rollback()
+            g.why_missing = no.sentence
+            return Response(self.show(pk), no.status, mimetype="text/html")
+        g.revealed = person.id
+        return self.show(pk)
+
+    @door("/release/<pk>", "POST")
+    def release(self, pk: str) -> Response:
+        """移出本企业: the person has left; the domain says what stands in the way."""
+        person, session = self.found(pk), db.session()
+        try:
+            registry.release(session, person.id, request_context.actor(), at=request_context.moment())
+            session.commit()
+            flash(gettext("%(name)s is no longer on your list.", name=person.name), "success")
+        except HouseError as no:
+            session.rollback()
+            if no.status in (403, 404):
+                raise
+            for refusal in no.refusals:
+                flash(str(refusal.sentence), "danger")
+        return redirect(_back_to_list())
+
+
+def _back_to_list() -> str:
+    """Where the button stood, unless that was the page of the person who is gone now."""
+    home = url_for("PersonScreen.list")
+    wish = safe_next(home)
+    return wish if wish.startswith(home) else home
+
+
+def _completeness(kinds: frozenset[PaperKind]) -> Markup:
+    missing = [str(kind.label) for kind in NEEDED if kind not in kinds]
+    tone = "todo" if missing else "ok"
+    note = gettext("Missing: %(papers)s", papers=gettext(", ").join(missing)) if missing else gettext("Scans complete")
+    counted = Markup('<span class="two"><b><span class="tag {}">{}/{}</span></b><span>{}</span></span>')
+    return counted.format(tone, len(NEEDED) - len(missing), len(NEEDED), note)
+
+
+def _held(certificates: list[Certificate]) -> object:
+    """Categories in force; the others are named with how they stand."""
+    if not certificates:
+        return shown(None)
+    today, parts = request_context.today(), []
+    for certificate in certificates:
+        status = certificate.status_on(today)
+        tone = "ok" if status is CertificateStatus.VALID else "off"
+        word = certificate.category.value if tone == "ok" else f"{certificate.category.value} {status}"
+        parts.append(Markup('<span class="tag {}" title="{}">{}</span>').format(tone, certificate.number, word))
+    return Markup(" ").join(parts)

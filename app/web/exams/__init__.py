@@ -1,0 +1,24 @@
+"""培训考试: notices, sign-ups, their review and the scores, for exam clerks and for enterprises (R44–R62).
+
+Law: every deed is one of ``app.exams`` and a commit; these pages show, ask, and tell what became of each row.
+"""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+from app.web.exams.notices import NoticeScreen
+from app.web.exams.review import SignupReviewScreen
+from app.web.exams.scores import ScoreView
+from app.web.exams.signups import SignupScreen
+
+__all__ = ["NoticeScreen", "ScoreView", "SignupReviewScreen", "SignupScreen", "register"]
+
+
+def register(appbuilder: Any) -> None:
+    """Hang the screens on the menu, in the order of the exam chain."""
+    exams = {"category": "Exams", "category_label": _("Training and exams"), "category_icon": "school"}
+    appbuilder.add_view(NoticeScreen, "Notices", label=_("Training and exam notices"), icon="speakerphone", **exams)
+    appbuilder.add_view(SignupScreen, "Signup", label=_("My sign-ups"), icon="list-check", **exams)
+    appbuilder.add_view(SignupReviewScreen, "SignupReview", label=_("Review of sign-ups"), icon="list-check", **exams)
+    appbuilder.add_view_no_menu(ScoreView)

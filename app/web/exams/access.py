@@ -1,0 +1,66 @@
+"""What the pages of an exam ask first: which rows are within the reader's reach, and which were ticked.
+
+Law: the same question as the domain's, asked as SQL; what cannot be an id names nothing.
+"""
+
+from collections.abc import Iterator
+
+from flask import request
+from sqlalchemy import ColumnElement, func, or_, select
+
+from app.accounts.access import reach
+from app.core.errors import NotFound
+from app.core.vocabulary import SignupState
+from app.db.session import db
+from app.models import ExamNotice, ExamSignup
+from app.web import request_context
+from app.web.base.datamodel import as_id
+from app.web.base.query import Box
+
+MOST_NOTICES = 50  # offered in the query bar: exams of about four years
+
+Counts = dict[SignupState, int]
+
+
+def notice_of(notice_id: int) -> ExamNotice:
+    """The notice, if the reader reaches it; ``NotFound`` otherwise."""
+    query = select(ExamNotice).where(ExamNotice.id == notice_id, reach(request_context.actor(), ExamNotice))
+    notice: ExamNotice | None = db.session.scalars(query).one_or_none()
+    if notice is None:
+        raise NotFound
+    return notice
+
+
+def counts_of(notice_ids: list[int]) -> dict[int, Counts]:
+    """How many sign-ups within reach stand where, for each notice; one query."""
+    found: dict[int, Counts] = {notice_id: {} for notice_id in notice_ids}
+    rows = db.session.execute(
+        select(ExamSignup.notice_id, ExamSignup.state, func.count())
+        .where(ExamSignup.notice_id.in_(notice_ids), reach(request_context.actor(), ExamSignup))
+        .group_by(ExamSignup.notice_id, ExamSignup.state)
+    )
+    for notice_id, state, count in rows:
+        found[notice_id][state] = count
+    return found
+
+
+class Newest:
+    """The newest notices within reach as ``(id, title)``, asked anew for each page that lists them."""
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        asked = request.args.get("notice", "")
+        is_asked = ExamNotice.id == (as_id(asked) or 0)
+        mine = select(ExamSignup.notice_id).where(reach(request_context.actor(), ExamSignup))
+        query = select(ExamNotice.id, ExamNotice.title).where(or_(ExamNotice.id.in_(mine), is_asked))
+        newest = query.order_by(is_asked.desc(), ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(MOST_NOTICES)
+        return ((str(notice_id), title) for notice_id, title in db.session.execute(newest))
+
+
+def _of_notice(text: str) -> ColumnElement[bool] | None:
+    notice_id = as_id(text)
+    return ExamSignup.notice_id == notice_id if notice_id else None
+
+
+def notice_box(label: object) -> Box:
+    """A select over the notices that the reader has sign-ups for."""
+    return Box("notice", label, "select", _of_notice, options=Newest())  # type: ignore[arg-type]

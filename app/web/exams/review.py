@@ -1,0 +1,229 @@
+"""报名审核: what enterprises sent in, decided one by one beside the scans, or in batch (R54–R57).
+
+Law: every decision is ``exams.review`` and a commit; what somebody else decided meanwhile is told, never overwritten.
+"""
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import abort, flash, redirect, request, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from app import exams
+from app.accounts.access import reaches
+from app.applications import attachments
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.identifiers import mask_birth_date
+from app.core.vocabulary import PERSON_PAPERS, PaperKind, SignupState
+from app.db.session import db
+from app.exams import SIGNUP_PAPERS, Outcome
+from app.models import ExamSignup, Paper, Person
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    safe_next,
+)
+from app.web.base.access_filter import (
+    ROW,
+    WithinReach,
+    asked_ids,
+    asked_reason,
+)
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.model_view import door
+from app.web.base.review_queue import Scan, Standing
+from app.web.exams.access import notice_box
+from app.web.exams.batch_result import carry
+from app.web.exams.labels import REASONS
+
+WAITS = SignupState.SUBMITTED
+DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
+ANSWERS = {"yes": True, "no": False}
+
+
+class SignupReviewScreen(Screen):
+    """Sign-ups by state, the longest waiting first. Without a state in its address it shows what waits."""
+
+    datamodel = SelInterface(ExamSignup)
+    route_base = "/exam/review"
+    class_permission_name = "SignupReview"
+    base_permissions = ["can_list", "can_decide", "can_examine"]
+    base_filters = [["id", WithinReach, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_title = _("Review of sign-ups")
+    head_column = "person.name"
+    list_columns = ["person.name", "category", "enterprise.name", "notice.title", "submitted_at", "state"]
+    sub_columns = {"person.name": "person.masked_id_number", "notice.title": "number", "category": "person.position"}
+    tag_columns = ("state",)
+    tabs_column = "state"
+    tab_first = WAITS
+    tabs = tuple(state for state in SignupState if state is not SignupState.SELECTED)
+    search_columns = ["person.name", "enterprise.name", "category"]
+    order_columns = ["submitted_at"]
+    base_order = ("submitted_at", "asc")
+    label_columns = {
+        "person.name": _("Full name"),
+        "category": _("Personnel category"),
+        "enterprise.name": _("Enterprise name"),
+        "notice.title": _("Exam notice"),
+        "number": _("Sign-up number"),
+        "submitted_at": _("Submitted at"),
+        "state": _("Review state"),
+    }
+
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        self.boxes.insert(0, notice_box(_("Exam notice")))
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    def ids(self, source: MultiDict[str, str]) -> builtins.list[int]:
+        """The sign-ups of a list in its order, up to the cap of all lists."""
+        asked = self.asked(source)
+        column = getattr(ExamSignup, asked.sort)
+        order = (column.desc(), ExamSignup.id.desc()) if asked.descending else (column.asc(), ExamSignup.id.asc())
+        query = self.datamodel.within_reach(*asked.conditions.values())
+        rows: Sequence[Any] = query.with_entities(ExamSignup.id).order_by(*order).limit(COUNT_CAP).all()
+        return [row[0] for row in rows]
+
+    # --- what can be done ------------------------------------------------------------------------------
+
+    def row_links(self, item: ExamSignup) -> builtins.list[Link]:
+        here = request.full_path.rstrip("?")
+        look = gettext("Review") if item.state is WAITS else gettext("View")
+        return [Link(look, self.url("examine", signup_id=item.id, next=here)), *self.decisions(item)]
+
+    def decisions(self, item: ExamSignup) -> builtins.list[Link]:
+        """The first decision, or taking it back; none once the scores are final."""
+        if item.state is WAITS:
+            return [_decision(True, only=item.id), _decision(False, only=item.id)]
+        if item.state in DECIDED and not item.notice.scores_submitted_at:
+            return [_decision(item.state is SignupState.REJECTED, only=item.id, again=1)]
+        return []
+
+    def batch_links(self) -> builtins.list[Link]:
+        if request.args.get(self.tabs_column, WAITS.value) != WAITS.value or not self.may("decide"):
+            return []
+        return [_decision(True), _decision(False)]
+
+    def empty(self) -> tuple[object, Link | None]:
+        way = Link(gettext("Training and exam notices"), url_for("NoticeScreen.list"))
+        return gettext("No sign-up waits for your review."), way
+
+    @door("/decide", "POST")
+    def decide(self) -> Response:
+        """审核通过 or 审核不通过, for one row or many."""
+        admit = _answer(request.args.get("admit", ""))
+        verb = gettext("Admit") if admit else gettext("Reject")
+        return carry(lambda: _review(asked_ids(), admit), verb, url_for("SignupReviewScreen.list"))
+
+    # --- one beside the scans ----------------------------------------------------------------------------
+
+    @door(f"/{ROW}signup_id>", "GET", "POST")
+    def examine(self, signup_id: int) -> Response:
+        """The page of one sign-up; posting it decides and opens the next one."""
+        signup = self.found(signup_id)
+        if request.method == "GET":
+            return self._page(signup)
+        follow = self._place(signup).following
+        try:
+            outcome = _review([signup_id], _answer(request.form.get("decision", "")))
+            if outcome.refused:
+                raise Unmet(outcome.refused[signup_id])
+            db.session.commit()
+        except HouseError as no:
+            db.session.rollback()
+            if no.status != HouseError.status:
+                raise
+            return self._page(self.found(signup_id), no.refusals)
+        signup = self.found(signup_id)
+        flash(gettext("%(name)s: now “%(state)s”.", name=signup.person.name, state=signup.state.label), "success")
+        return redirect(follow)
+
+    def _page(self, signup: ExamSignup, refusals: Sequence[Refusal] = ()) -> Response:
+        place = self._place(signup)
+        text = self.render_template(
+            "examwork/review.html",
+            title=signup.person.name,
+            crumbs=[(self.list_title, place.address)],
+            signup=signup,
+            place=place,
+            refusals=refusals,
+            wrong={refusal.field: refusal.sentence for refusal in refusals if refusal.field},
+            scans=scans_of(signup.person),
+            born=mask_birth_date(f"{signup.person.birth_date:%Y-%m-%d}"),
+            waits=signup.state is WAITS,
+            undo=[] if signup.state is WAITS else self.decisions(signup),
+            reasons=REASONS,
+            chosen=request.form.get("decision", "yes"),
+            reason=asked_reason(),
+        )
+        return Response(text, 422 if refusals else 200, mimetype="text/html")
+
+    def _place(self, signup: ExamSignup) -> Standing:
+        """Where the sign-up stands in the list it was opened from."""
+        home = url_for("SignupReviewScreen.list")
+        address = safe_next(home)
+        parts = urlsplit(address)
+        if parts.path != home:
+            return Standing(self.list_title, home, tuple(self.ids(MultiDict())), signup.id, _page)
+        return Standing(self.list_title, address, tuple(self.ids(MultiDict(parse_qsl(parts.query)))), signup.id, _page)
+
+
+def _answer(code: str) -> bool:
+    return ANSWERS[code] if code in ANSWERS else abort(400)
+
+
+def _review(ids: Sequence[int], admit: bool) -> Outcome:
+    again, reason = request.args.get("again") == "1", asked_reason()
+    return exams.review(
+        db.session(), ids, admit, request_context.actor(), reason=reason, again=again, at=request_context.moment()
+    )
+
+
+def _decision(admit: bool, **args: Any) -> Link:
+    """审核通过 asks nothing of a row; in batch, and when it undoes a decision, it asks once more."""
+    again = "again" in args
+    label = (
+        (gettext("Admit after all") if admit else gettext("Reject after all"))
+        if again
+        else gettext("Admit")
+        if admit
+        else gettext("Reject")
+    )
+    sure = gettext("The earlier decision is undone; a score imported meanwhile falls away.") if again else ""
+    if admit and not args:
+        sure = gettext("Each is checked once more; whoever cannot be admitted is left and named.")
+    url = url_for("SignupReviewScreen.decide", admit="yes" if admit else "no", **args)
+    return Link(label, url, primary=admit, danger=not admit, post=True, confirm=sure, reason=() if admit else REASONS)
+
+
+# --- where one stands, and what there is to look at ----------------------------------------------------------
+
+
+def _page(signup_id: int, address: str) -> str:
+    return url_for("SignupReviewScreen.examine", signup_id=signup_id, next=address)
+
+
+def scans_of(person: Person) -> list[Scan]:
+    """The person's scans as they count now: those that a sign-up asks for, and whatever else there is."""
+    papers = attachments.current(db.session(), person)
+    kinds = [kind for kind in PERSON_PAPERS if kind in SIGNUP_PAPERS or kind in papers]
+    return [_scan(kind, papers.get(kind)) for kind in kinds]
+
+
+def _scan(kind: PaperKind, paper: Paper | None) -> Scan:
+    if paper is None or not reaches(request_context.actor(), paper):
+        return Scan(kind.label)
+    pdf = paper.mime == "application/pdf"
+    small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)
+    return Scan(kind.label, url_for("PaperView.open", paper_id=paper.id), small, pdf)

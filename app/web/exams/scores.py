@@ -1,0 +1,295 @@
+"""导入成绩 and 上报: a workbook is looked at, its bad cells named, imported whole or not at all, then made final (R60–R62).
+
+Law: between the check and the import the sheet waits in the store; what is imported is what this very clerk had checked.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from io import BytesIO
+
+from flask import flash, redirect, request, send_file, url_for
+from flask_appbuilder import BaseView
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response
+
+from app import exams
+from app.core.errors import (
+    HouseError,
+    NotFound,
+    Refusal,
+    Stale,
+)
+from app.core.vocabulary import SCORED, Role, SignupState
+from app.db.session import db
+from app.exams import ScorePreview
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Limits,
+    write,
+)
+from app.files.storage import FileMissing
+from app.models import ExamNotice, ExamSignup, Person
+from app.web import request_context
+from app.web.base.access_filter import ROW
+from app.web.base.model_view import door
+from app.web.exams.access import Counts, counts_of, notice_of
+from app.web.exams.batch_result import gaps_of
+from app.web.exams.labels import points
+from app.web.exams.notices import XLSX
+from app.web.forms import MEGABYTE, HouseForm, UploadField
+
+LARGEST = Limits().file
+WAITS = 30 * 60  # seconds between the check and the import
+LISTED = 100  # changes and names shown
+SHEET, ERRORS = "sheet", "errors"  # what a ticket is good for
+_ADMITTED, _PASSED, _FAILED, _ABSENT = (
+    *(SignupState.ADMITTED, SignupState.PASSED),
+    *(SignupState.FAILED, SignupState.ABSENT),
+)
+
+ERROR_COLUMNS = (
+    Column("row", _("Row"), width=8, text=False),
+    Column("title", _("Column"), width=18),
+    Column("sentence", _("What to put right"), width=80),
+)
+
+
+class ScoreForm(HouseForm):
+    sheet = UploadField(_("Score sheet"), accept=(".xlsx",), limit_bytes=LARGEST, needed=True)
+
+
+class ScoreView(BaseView):  # type: ignore[misc]
+    """The scores of one exam: check, import, submit."""
+
+    route_base = "/exam/notices"
+    default_view = "scores"
+    class_permission_name = "Scores"
+    base_permissions = ["can_scores", "can_bring_in", "can_errors", "can_submit"]
+
+    @door(f"/{ROW}notice_id>/scores", "GET", "POST")
+    def scores(self, notice_id: int) -> Response:
+        """The upload, and after it the dry run."""
+        notice, form = _notice(notice_id), ScoreForm()
+        if request.method == "GET":
+            return self._page(notice, form)
+        file = form.sheet.data if form.validate() else None
+        if file is None:
+            large = (request.content_length or 0) > LARGEST
+            return self._page(notice, form, status=413 if large else 422)
+        try:
+            data = request_context.handed_in(file)
+            preview = exams.read_scores(db.session(), notice_id, data, request_context.actor(), at=request_context.moment())
+        except HouseError as no:
+            return self._refused(notice_id, no)
+        return self._previewed(notice, data, preview)
+
+    @door(f"/{ROW}notice_id>/scores/import", "POST")
+    def bring_in(self, notice_id: int) -> Response:
+        """确认导入: all of them, or none."""
+        _notice(notice_id)
+        session, actor, at, data = db.session(), request_context.actor(), request_context.moment(), b""
+        try:
+            digest, _rows = _redeemed(SHEET, notice_id)
+            data = _kept(digest)
+            preview = exams.import_scores(session, notice_id, data, actor, at=at, digest=digest)
+            session.commit()
+        except HouseError as no:
+            session.rollback()
+            return self._refused(notice_id, no)
+        request_context.store().remove(digest, at + timedelta(days=1))  # nobody waits for it: it is full of ID numbers
+        count = gettext("%(n)s scores were imported.", n=len(preview.changes) + preview.counts["unchanged"])
+        final = gettext("They are not final until you submit them.")
+        flash(f"{count} {final}", "success")
+        return redirect(url_for("ScoreView.submit", notice_id=notice_id))
+
+    @door(f"/{ROW}notice_id>/scores/errors", "POST")
+    def errors(self, notice_id: int) -> Response:
+        """The bad cells as a workbook, to be worked off beside the sheet."""
+        notice = _notice(notice_id)
+        try:
+            digest, rows = _redeemed(ERRORS, notice_id)
+            data = _kept(digest)
+        except HouseError as no:
+            return self._refused(notice_id, no)
+        what = gettext("Errors in the score sheet")
+        name = f"{notice.title}-{what}.xlsx".replace("/", " ")
+        request_context.note_export(notice, list="score errors", rows=rows)
+        return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)
+
+    @door(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
+    def submit(self, notice_id: int) -> Response:
+        """上报 (R62): asked once more with all the numbers, then final."""
+        notice = _notice(notice_id)
+        if request.method == "GET":
+            return self._last_page(notice)
+        try:
+            passed = exams.submit_scores(db.session(), notice_id, request_context.actor(), at=request_context.moment())
+            db.session.commit()
+        except HouseError as no:
+            db.session.rollback()
+            if no.status in (NotFound.status, 403):
+                raise
+            return self._last_page(notice_of(notice_id), no.refusals, no.status)
+        flash(gettext("The scores are final. %(n)s people passed and stand on the pass list.", n=passed), "success")
+        return redirect(url_for("ScoreView.scores", notice_id=notice_id))
+
+    # --- pages -----------------------------------------------------------------------------------------
+
+    def _page(
+        self,
+        notice: ExamNotice,
+        form: ScoreForm,
+        preview: ScorePreview | None = None,
+        tickets: dict[str, str] | None = None,
+        status: int = 200,
+    ) -> Response:
+        text = self.render_template(
+            "examwork/scores.html",
+            title=gettext("Scores") if notice.scores_submitted_at else gettext("Import scores"),
+            crumbs=_crumbs(notice),
+            notice=notice,
+            form=form,
+            preview=preview,
+            tickets=tickets or {},
+            standing=Standing(notice),
+            listed=LISTED,
+            limit=LARGEST // MEGABYTE,
+            mark=mark,
+        )
+        return Response(text, status, mimetype="text/html")
+
+    def _previewed(self, notice: ExamNotice, data: bytes, preview: ScorePreview) -> Response:
+        if preview.errors:
+            name = _note_down(ERRORS, notice.id, _error_sheet(preview.errors), len(preview.errors))
+            return self._page(notice, ScoreForm(formdata=None), preview, {ERRORS: name}, 422)
+        tickets = {}
+        if preview.changes or preview.counts["unchanged"]:
+            preview.changes.sort(key=lambda change: change.old is None)  # what overwrites a score comes first
+            tickets = {SHEET: _note_down(SHEET, notice.id, data)}
+        return self._page(notice, ScoreForm(formdata=None), preview, tickets)
+
+    def _refused(self, notice_id: int, no: HouseError) -> Response:
+        """The upload page with what stands in the way; what is not one's business is a page of its own."""
+        if no.status in (NotFound.status, 403) and no.code != FileMissing.code:
+            raise no
+        form = ScoreForm(formdata=None)
+        form.sheet.errors = [refusal.sentence for refusal in no.refusals]
+        return self._page(notice_of(notice_id), form, status=no.status if no.status != NotFound.status else 422)
+
+    def _last_page(self, notice: ExamNotice, refusals: Sequence[Refusal] = (), status: int = 200) -> Response:
+        text = self.render_template(
+            "examwork/submit.html",
+            title=gettext("Submit scores"),
+            crumbs=_crumbs(notice),
+            notice=notice,
+            standing=Standing(notice),
+            refusals=gaps_of(refusals),
+            listed=LISTED,
+        )
+        return Response(text, status, mimetype="text/html")
+
+
+def _notice(notice_id: int) -> ExamNotice:
+    request_context.actor().demand(Role.EXAM_CLERK)
+    return notice_of(notice_id)
+
+
+def _crumbs(notice: ExamNotice) -> list[tuple[object, str]]:
+    return [
+        (gettext("Training and exam notices"), url_for("NoticeScreen.list")),
+        (notice.title, url_for("NoticeScreen.show", pk=notice.id)),
+    ]
+
+
+def mark(value: object) -> object:
+    """A mark as people write it; a dash for none."""
+    return "—" if value is None else points(value) if isinstance(value, Decimal) else value
+
+
+# --- how the exam stands -----------------------------------------------------------------------------------
+
+
+class Standing:
+    """How many are admitted, marked, missing; who passed and who did not, by the marks as they are now."""
+
+    def __init__(self, notice: ExamNotice) -> None:
+        self.counts: Counts = counts_of([notice.id])[notice.id]
+        self.is_final = notice.scores_submitted_at is not None
+        self.too_early = request_context.today() < notice.exam_on
+        self.waiting = self.counts.get(SignupState.SUBMITTED, 0)
+        self.admitted = self.counts.get(_ADMITTED, 0) + sum(self.counts.get(state, 0) for state in SCORED)
+        self.passed, self.failed, self.absent = self._results(notice)
+        self.missing = 0 if self.is_final else self.admitted - self.passed - self.failed - self.absent
+        self.nameless = self._missing(notice) if self.missing else []
+
+    @property
+    def may_submit(self) -> bool:
+        """For the button only: the domain asks again."""
+        return bool(self.admitted) and not (self.is_final or self.too_early or self.waiting or self.missing)
+
+    def _results(self, notice: ExamNotice) -> tuple[int, int, int]:
+        if self.is_final:
+            return (self.counts.get(_PASSED, 0), self.counts.get(_FAILED, 0), self.counts.get(_ABSENT, 0))
+        good = ExamSignup.score >= notice.pass_mark
+        row = db.session.execute(
+            select(
+                func.count().filter(good),
+                func.count().filter(ExamSignup.score < notice.pass_mark),
+                func.count().filter(ExamSignup.absent),
+            ).where(ExamSignup.notice_id == notice.id, ExamSignup.state == _ADMITTED)
+        ).one()
+        return (row[0], row[1], row[2])
+
+    @staticmethod
+    def _missing(notice: ExamNotice) -> list[tuple[str, str]]:
+        """Sign-up number and name of the admitted without a mark."""
+        query = (
+            select(ExamSignup.number, Person.name)
+            .join(Person, Person.id == ExamSignup.person_id)
+            .where(ExamSignup.notice_id == notice.id, ExamSignup.state == _ADMITTED)
+            .where(ExamSignup.score.is_(None), ExamSignup.absent.is_(False))
+        )
+        return [(number, name) for number, name in db.session.execute(query.order_by(ExamSignup.id).limit(LISTED))]
+
+
+# --- what waits between two pages ------------------------------------------------------------------------------
+
+
+def _error_sheet(errors: Sequence[CellError]) -> bytes:
+    rows = [{"row": error.row, "title": error.title, "sentence": error.sentence} for error in errors]
+    return write(ERROR_COLUMNS, rows, sheet_title=gettext("Errors in the score sheet"))
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(request_context.settings().keys.session, salt="scores")
+
+
+def _note_down(use: str, notice_id: int, data: bytes, rows: int = 0) -> str:
+    """Keep the bytes; the ticket names them, for this use, this exam and this clerk only."""
+    return str(_signer().dumps([use, request_context.store().put(data), rows, notice_id, request_context.actor().id]))
+
+
+def _redeemed(use: str, notice_id: int) -> tuple[str, int]:
+    """The digest of what this very clerk had checked for this exam within the half hour, and how many rows were told."""
+    try:
+        kind, digest, rows, *rest = _signer().loads(request.form.get("ticket", ""), max_age=WAITS)
+    except (BadSignature, ValueError):
+        kind, digest, rows, rest = "", "", 0, []
+    if [kind, *rest] != [use, notice_id, request_context.actor().id]:
+        raise Stale(_EXPIRED)
+    return str(digest), int(rows)
+
+
+def _kept(digest: str) -> bytes:
+    try:
+        return request_context.store().read(digest)
+    except FileMissing:
+        raise Stale(_EXPIRED) from None
+
+
+_EXPIRED = _("The check of this sheet has expired. Please choose the file again and check it once more.")

@@ -1,0 +1,218 @@
+"""在线报名: one list of all own people, each with what they may be signed up for or what stands in the way.
+
+Law: what was ticked and chosen stands there again after a no, and every no is named; saving is not signing up, and says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app import exams
+from app.accounts.access import reach
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    Category,
+    PaperKind,
+    Role,
+    SignupState,
+)
+from app.db.session import db
+from app.exams import Candidate
+from app.exams.locking import free_places
+from app.models import Enterprise, ExamNotice, ExamSignup
+from app.web import request_context
+from app.web.base.access_filter import asked_ids
+from app.web.exams.access import notice_of
+from app.web.exams.batch_result import Gap, done, gaps_of
+from app.web.exams.labels import usual, window
+from app.web.fix_links import url_of
+
+OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
+GROUPS = {
+    OPEN: _("Can be signed up"),
+    LACKS: _("Scans missing"),
+    BARRED: _("Cannot be signed up"),
+    LISTED: _("On the list already"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was ticked, and the category chosen for each; empty when the page is opened."""
+
+    people: frozenset[int] = frozenset()
+    categories: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One of the enterprise's people as the page shows them."""
+
+    candidate: Candidate
+    group: str
+    ticked: bool
+    chosen: str
+    tickable: bool
+    gaps: list[Gap]  # what is missing, each with the way to mend it
+    why: list[Gap]  # what else stands in the way
+
+    @property
+    def listed(self) -> list[tuple[Category, SignupState]]:
+        return list(self.candidate.signed_up.items())
+
+
+def page(notice_id: int) -> Response:
+    """The page, and what is posted from it."""
+    request_context.actor().demand(Role.ENTERPRISE_CLERK)
+    notice = notice_of(notice_id)
+    if request.method == "GET":
+        return _shown(notice)
+    choice = _choice()
+    try:
+        return _taken(notice_id, choice)
+    except HouseError as no:
+        db.session.rollback()
+        if no.status != HouseError.status:
+            raise
+        return _shown(notice_of(notice_id), choice, no.refusals)
+
+
+# --- what was posted -------------------------------------------------------------------------------------
+
+
+def _choice() -> Choice:
+    people = asked_ids()
+    return Choice(frozenset(people), {person: request.form.get(f"category-{person}", "") for person in people})
+
+
+def _taken(notice_id: int, choice: Choice) -> Response:
+    """保存, or 保存并上报 in one transaction: either all of them are signed up, or nobody is put on the list."""
+    actor, at, office, session = request_context.actor(), request_context.moment(), request_context.office(), db.session()
+    signups = exams.select(session, notice_id, _picks(choice), actor, at=at, office=office)
+    here = url_for("NoticeScreen.signup", notice_id=notice_id)
+    if request.form.get("then") != "submit":
+        session.commit()
+        sentence = gettext(
+            "%(n)s people are saved on your list, but NOT signed up yet. Please submit them below before sign-up ends.",
+            n=len(signups),
+        )
+        flash(sentence, "warning")
+        return redirect(here)
+    outcome = exams.submit(session, [signup.id for signup in signups], actor, at=at, office=office)
+    if outcome.refused:
+        raise Unmet([refusal for refusals in outcome.refused.values() for refusal in refusals])
+    session.commit()
+    more = gettext("The authority will review them.")
+    told = done(outcome, gettext("Submit"))
+    flash(f"{told} {more}", "success")
+    return redirect(here)
+
+
+def _picks(choice: Choice) -> list[tuple[int, Category]]:
+    known = {category.value: category for category in CURRENT_CATEGORIES}
+    if any(code not in known for code in choice.categories.values()):
+        raise Unmet.because(Refusal("category-missing", _("Please choose a category for each person you ticked.")))
+    return [(person, known[choice.categories[person]]) for person in sorted(choice.people)]
+
+
+# --- what is shown -------------------------------------------------------------------------------------------
+
+
+def _shown(notice: ExamNotice, choice: Choice | None = None, refusals: Sequence[Refusal] = ()) -> Response:
+    actor, at, office, session = request_context.actor(), request_context.moment(), request_context.office(), db.session()
+    enterprise = session.get_one(Enterprise, actor.enterprise_id)
+    here = url_for("NoticeScreen.signup", notice_id=notice.id)
+    candidates = exams.candidates(session, notice.id, actor, at=at, office=office)
+    shut = [refusal.sentence for refusal in exams.not_open(notice, enterprise, at=at)]
+    over = at > notice.signup_end
+    asked = LISTED if over else request.args.get("show", "")
+    asked = asked if asked in GROUPS else ""
+    lines = [_line(candidate, choice or Choice(), here, again=asked == LISTED) for candidate in candidates]
+    lines.sort(key=lambda line: list(GROUPS).index(line.group))  # who can be picked stands on top
+    text = render_template(
+        "examwork/signup.html",
+        title=gettext("Sign up online"),
+        crumbs=[(gettext("Training and exam notices"), url_for("NoticeScreen.list"))],
+        notice=notice,
+        standing=window(notice, at),
+        free=free_places(session, [notice]).get(notice.id),
+        shut=shut,
+        lines=[line for line in lines if _is_in(line, asked)],
+        tabs=[] if over else _tabs(lines, asked, here),
+        unsent=_unsent(notice.id),
+        refusals=gaps_of(refusals, here),
+        can_pick=not shut and any(line.tickable for line in lines if _is_in(line, asked)),
+        nobody=not lines,
+        here=here,
+    )
+    return Response(text, 422 if refusals else 200, mimetype="text/html")
+
+
+def _is_in(line: Line, group: str) -> bool:
+    return not group or line.group == group
+
+
+def _tabs(lines: Sequence[Line], asked: str, here: str) -> list[tuple[object, int, str, bool]]:
+    every = (gettext("All"), len(lines), here, not asked)
+    groups = (
+        (label, sum(_is_in(line, group) for line in lines), f"{here}?show={group}", asked == group)
+        for group, label in GROUPS.items()
+    )
+    return [every, *groups]
+
+
+def _line(candidate: Candidate, choice: Choice, here: str, *, again: bool) -> Line:
+    """``again`` offers a further category to those on the list: apart, so that “tick all” signs nobody up twice."""
+    group, offered = _group(candidate), candidate.open_categories
+    likely = usual(candidate.position, offered) if group == OPEN else None
+    chosen = choice.categories.get(candidate.person_id) or (likely.value if likely else "")
+    return Line(
+        candidate,
+        group,
+        candidate.person_id in choice.people,
+        chosen,
+        bool(offered) and (group == OPEN or (again and group == LISTED)),
+        [_gap(refusal, here) for refusal in candidate.lacks],
+        _why(candidate),
+    )
+
+
+def _group(candidate: Candidate) -> str:
+    if candidate.bars:
+        return BARRED
+    if candidate.signed_up:
+        return LISTED
+    if candidate.lacks:
+        return LACKS
+    return OPEN if candidate.open_categories else BARRED
+
+
+def _gap(refusal: Refusal, here: str) -> Gap:
+    """A missing scan by its short name: the row says already whose it is."""
+    part = refusal.place.part if refusal.place else ""
+    kind = next((kind for kind in PaperKind if kind.value == part), None)
+    return (kind.label if kind else refusal.sentence, url_of(refusal.place, back=here))
+
+
+def _why(candidate: Candidate) -> list[Gap]:
+    """What no scan mends. Of somebody on the list, only what keeps the whole person back."""
+    refusals = list(candidate.bars)
+    if not candidate.signed_up and not candidate.open_categories and not candidate.lacks:
+        refusals += [refusal for theirs in candidate.per_category.values() for refusal in theirs]
+    return gaps_of(refusals)
+
+
+def _unsent(notice_id: int) -> list[int]:
+    """Own people on the list who are not signed up yet."""
+    query = select(ExamSignup.id).where(
+        ExamSignup.notice_id == notice_id,
+        ExamSignup.state == SignupState.SELECTED,
+        reach(request_context.actor(), ExamSignup),
+    )
+    return list(db.session.scalars(query.order_by(ExamSignup.id)))

@@ -1,0 +1,133 @@
+"""我的报名: the enterprise's own sign-ups, from selected to scored, with what is still to do.
+
+Law: a score is shown once it is final; what is not yet submitted is said loudly, because saving is no sign-up (R53).
+"""
+
+import builtins
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from app import exams
+from app.applications.dashboard_counts import signups_not_submitted
+from app.core.vocabulary import SCORED, SignupState
+from app.db.session import db
+from app.models import ExamSignup
+from app.web import request_context
+from app.web.base import (
+    Link,
+    Screen,
+    SelInterface,
+    shown,
+)
+from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.model_view import door
+from app.web.exams.access import notice_box
+from app.web.exams.batch_result import carry
+from app.web.exams.labels import points
+
+UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
+
+
+class SignupScreen(Screen):
+    """Own sign-ups by state; what is in the enterprise's hands can be submitted or taken off."""
+
+    datamodel = SelInterface(ExamSignup)
+    route_base = "/exam/signups"
+    class_permission_name = "Signup"
+    base_permissions = ["can_list", "can_submit", "can_cancel"]
+    base_filters = [["id", WithinReach, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_title = _("My sign-ups")
+    list_template = "examwork/signups.html"
+    head_column = "person.name"
+    list_columns = ["person.name", "category", "notice.title", "notice.exam_on", "state", "result"]
+    sub_columns = {"person.name": "person.masked_id_number", "notice.title": "number", "notice.exam_on": "notice.place"}
+    tag_columns = ("state",)
+    tabs_column = "state"
+    search_columns = ["person.name", "category"]
+    base_order = ("id", "desc")
+    label_columns = {
+        "person.name": _("Full name"),
+        "category": _("Personnel category"),
+        "notice.title": _("Exam notice"),
+        "notice.exam_on": _("Exam on"),
+        "number": _("Sign-up number"),
+        "state": _("Status"),
+        "result": _("Score, or reason"),
+    }
+
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        self.boxes.insert(1, notice_box(_("Exam notice")))
+
+    @door("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    def walk(self, item: ExamSignup, column: str) -> Any:
+        return result(item) if column == "result" else super().walk(item, column)
+
+    def cell(self, column: str, item: ExamSignup) -> object | None:
+        return shown(result(item)) if column == "result" else None
+
+    def unsent(self) -> int:
+        return signups_not_submitted(db.session(), request_context.actor())
+
+    def row_links(self, item: ExamSignup) -> builtins.list[Link]:
+        links = []
+        if item.state in UNSENT:
+            links = [
+                Link(gettext("Submit"), self.url("submit", only=item.id), post=True),
+                Link(
+                    gettext("Take off"),
+                    self.url("cancel", only=item.id),
+                    danger=True,
+                    post=True,
+                    confirm=gettext("Take %(name)s off the list of this exam?", name=item.person.name),
+                ),
+            ]
+        return [*links, Link(gettext("View the notice"), url_for("NoticeScreen.show", pk=item.notice_id))]
+
+    def batch_links(self) -> builtins.list[Link]:
+        sure = gettext("Those who are not submitted yet come off the list; the others stay.")
+        return [
+            Link(gettext("Submit"), self.url("submit"), icon="send", primary=True, post=True),
+            Link(gettext("Take off"), self.url("cancel"), danger=True, post=True, confirm=sure),
+        ]
+
+    def empty(self) -> tuple[object, Link | None]:
+        way = Link(gettext("Training and exam notices"), url_for("NoticeScreen.list"), primary=True)
+        return gettext("You have signed nobody up yet. Choose a notice and press “Sign up online”."), way
+
+    @door("/submit", "POST")
+    def submit(self) -> Response:
+        """上报 (R53)."""
+        ids, office = asked_ids(), request_context.office()
+        return carry(
+            lambda: exams.submit(db.session(), ids, request_context.actor(), at=request_context.moment(), office=office),
+            gettext("Submit"),
+            url_for("SignupScreen.list"),
+            more=gettext("The authority will review them."),
+        )
+
+    @door("/cancel", "POST")
+    def cancel(self) -> Response:
+        ids = asked_ids()
+        home = url_for("SignupScreen.list")
+        return carry(lambda: exams.deselect(db.session(), ids, request_context.actor()), gettext("Take off"), home)
+
+
+def result(item: ExamSignup) -> object | None:
+    """What the enterprise has to know of a sign-up besides its state."""
+    if item.state is SignupState.SELECTED:
+        return Markup('<span class="err">{}</span>').format(gettext("Not signed up until you submit"))
+    if item.state is SignupState.REJECTED:
+        return str(gettext("Reason: %(reason)s", reason=item.reason))
+    if item.state in SCORED and item.score is not None:
+        return str(gettext("%(score)s points", score=points(item.score)))
+    return None

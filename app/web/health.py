@@ -1,0 +1,71 @@
+"""For the machines that watch the house: is it alive, is it ready.
+
+Law: reads only, needs no account, and names what is wrong without telling why to strangers.
+"""
+
+import os
+from collections.abc import Callable
+
+from flask import Blueprint, jsonify
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response
+
+from app.db import migrate
+from app.db.session import db
+from app.outbox import jobs
+from app.web import request_context
+
+ops = Blueprint("ops", __name__)
+
+
+@ops.get("/healthz")
+def healthz() -> Response:
+    """This process answers."""
+    return jsonify(status="ok")
+
+
+@ops.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """This process can do its work. 503 with the names of what is missing."""
+    missing = [name for name, sound in CHECKS.items() if not sound()]
+    # Not a 503: pages are answered without a worker, and taking the web away would help nobody.
+    warned = {"warnings": ["worker"]} if not missing and work_is_left_lying() else {}
+    return jsonify(status="missing" if missing else "ok", missing=missing, **warned), 503 if missing else 200
+
+
+def database_answers() -> bool:
+    try:
+        return bool(db.session.scalar(text("SELECT 1")) == 1)
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+
+
+def schema_is_current() -> bool:
+    """The database stands at the newest migration that this code knows."""
+    try:
+        return migrate.stands_at(db.session.connection()) == migrate.newest()
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+
+
+def work_is_left_lying() -> bool:
+    """Jobs or text messages are due, and no worker gave a sign of life for a minute."""
+    try:
+        return jobs.worker_is_missed(db.session(), at=request_context.moment())
+    except SQLAlchemyError:
+        db.session.rollback()
+        return True
+
+
+def blobs_are_writable() -> bool:
+    return os.access(request_context.settings().blobs, os.W_OK | os.X_OK)
+
+
+CHECKS: dict[str, Callable[[], bool]] = {
+    "database": database_answers,
+    "schema": schema_is_current,
+    "blobs": blobs_are_writable,
+}

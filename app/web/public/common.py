@@ -1,0 +1,78 @@
+"""What several public pages share: how often one may ask, which pages search engines leave out, words of results."""
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flask import make_response
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.accounts import rate_limit
+from app.core.vocabulary import (
+    Action,
+    MatterKind,
+    Stage,
+)
+from app.db.session import db, reading
+from app.models import ExamNotice
+from app.web import request_context
+from app.workflow import MOVES, make_public
+
+Word = TypeVar("Word", MatterKind, Stage)
+
+# What a published result is called: the very word that the officer pressed.
+RESULTS: dict[tuple[Stage, bool], Action] = {
+    (move.stage, move.agreed): move.action for move in MOVES if move.stage is not None and make_public in move.then
+}
+
+
+# --- small things of the doors -----------------------------------------------------------------------
+
+
+def _count_a_try(kind: str) -> None:
+    """One more from this address, whatever comes of it; then the rest of the request only reads."""
+    db.session.rollback()  # SQLite has one writer, and the count is written beside this session
+    office, at = request_context.office(), request_context.moment()
+    rate_limit.hit(
+        db.engine,
+        f"{kind}:{rate_limit.origin(request_context.address())}",
+        limit=office.lookups_per_minute,
+        seconds=60,
+        at=at,
+    )
+    reading.set(True)
+
+
+def _unlisted(page: str, status: int = 200) -> Response:
+    """A page that names people: no search engine and no cache keeps it."""
+    answer = make_response(page, status)
+    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _word_of(notice: Any) -> Action:
+    return RESULTS[notice.stage, notice.agreed]
+
+
+def _signup_word(notice: ExamNotice, at: datetime) -> tuple[str, object]:
+    """Whether one can sign up at this moment: the tone and the word."""
+    if at < notice.signup_start:
+        return "run", _("Sign-up not yet open")
+    if at <= notice.signup_end:
+        return "ok", _("Sign-up open")
+    return "off", _("Sign-up closed")
+
+
+def _term(kind: type[Word], code: str | None) -> Word | None:
+    return next((term for term in kind if term.value == code), None)
+
+
+def _plain(text: str) -> str:
+    """What was typed into a search field, without marks that no database takes."""
+    return re.sub("[\x00-\x1f\x7f]", "", text).strip()[:100]
+
+
+def _page_number(text: str) -> int:
+    return int(text) if re.fullmatch("[0-9]{1,6}", text) else 1

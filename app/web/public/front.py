@@ -1,0 +1,95 @@
+"""The public front page, with the procedure of each matter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import make_response, redirect, url_for
+from flask_appbuilder import BaseView, expose
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.accounts.access import NOBODY
+from app.core.vocabulary import (
+    Action,
+    CertificateStatus,
+    Role,
+    Stage,
+)
+from app.db.session import db
+from app.models import ExamNotice
+from app.outbox.public_notices import latest
+from app.web import request_context
+from app.web.public.common import _signup_word, _word_of
+from app.workflow import MOVES
+
+# What each status means for whoever stands before the holder.
+MEANS: Mapping[CertificateStatus, object] = {
+    CertificateStatus.VALID: _("The certificate is in force."),
+    CertificateStatus.SUSPENDED: _("It must not be used until the suspension is lifted."),
+    CertificateStatus.REVOKED: _("The grant was revoked. It must not be used."),
+    CertificateStatus.CANCELLED: _("It was given up and no longer counts."),
+    CertificateStatus.EXPIRED: _("Its last day is past. It must not be used."),
+    CertificateStatus.TRANSFERRED_OUT: _("It was moved to another province and no longer counts here."),
+    CertificateStatus.WITHDRAWN: _("It was withdrawn as a penalty. It must not be used."),
+    CertificateStatus.OTHER: _("Please ask the issuing authority what this means."),
+}
+
+
+# --- the procedure as a picture (R22) ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box of the flow diagram: what is done, by whom, and what else may come of it."""
+
+    label: object
+    by: object
+    onward: tuple[Action, ...] = ()
+    otherwise: tuple[Action, ...] = ()
+
+
+def stages() -> list[Node]:
+    """The deciding stages, drawn from the table of moves, so that the picture cannot differ from the procedure."""
+    found = []
+    for stage in Stage:
+        moves = [move for move in MOVES if move.stage is stage]
+        onward = tuple(move.action for move in moves if move.agreed)
+        found.append(Node(stage, moves[0].by, onward, tuple(move.action for move in moves if not move.agreed)))
+    return found
+
+
+EXAM_FLOW = (
+    Node(_("Publish the exam notice"), Role.EXAM_CLERK),
+    Node(_("Sign up online"), Role.ENTERPRISE_CLERK),
+    Node(_("Review the sign-ups"), Role.EXAM_CLERK),
+    Node(_("Export the sign-up details"), Role.EXAM_CLERK),
+    Node(_("Import the scores"), Role.EXAM_CLERK),
+)
+
+
+# --- doors -------------------------------------------------------------------------------------------
+
+
+class FrontPage(BaseView):  # type: ignore[misc]
+    """``/``: the way in for those who work here (R27), the way to the counter for everybody else."""
+
+    route_base = ""
+    default_view = "index"
+
+    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    def index(self) -> Response:
+        if request_context.actor() is not NOBODY:
+            return redirect(url_for("WorkView.home"))
+        at, on, office = request_context.moment(), request_context.today(), request_context.office()
+        newest = select(ExamNotice).order_by(ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(5)
+        page = self.render_template(
+            "public/front.html",
+            wide=True,
+            exam_flow=EXAM_FLOW,
+            stages=stages(),
+            exam_notices=[(notice, _signup_word(notice, at)) for notice in db.session.scalars(newest)],
+            results=latest(db.session, on=on, office=office, most=6),
+            word_of=_word_of,
+        )
+        return make_response(page)

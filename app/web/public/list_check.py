@@ -1,0 +1,198 @@
+"""名单核查: an employer pastes or uploads names and certificate numbers, and learns how each certificate stands.
+
+Law: nobody signs in, nothing of the list is stored or written to a log; counted is only how many pairs an address asks about.
+Between the answer and its download the list travels with the reader, signed.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from io import BytesIO
+from typing import Any
+
+from flask import current_app, make_response, request, send_file
+from flask_appbuilder import BaseView, expose
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response
+
+from app.accounts import rate_limit
+from app.certificates.list_check import Found, check
+from app.core.errors import (
+    HouseError,
+    Refusal,
+    Stale,
+    TooMany,
+    Unmet,
+)
+from app.core.vocabulary import CertificateStatus
+from app.db.session import db, reading
+from app.files import spreadsheets
+from app.files.spreadsheets import (
+    Column,
+    Limits,
+    Reading,
+    at_most,
+)
+from app.web import request_context
+from app.web.forms import HouseForm, LongTextField, UploadField
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+KEPT = 60 * 60  # seconds in which an answer may be downloaded
+SMALL = Limits(file=2 * 1024 * 1024, part=8 * 1024 * 1024, unpacked=16 * 1024 * 1024)
+LISTED = 20  # bad lines named at once
+NOT_FOUND = _("No certificate fits this name and number")
+
+
+COLUMNS = (
+    Column("name", _("Full name"), parse=at_most(50), width=14),
+    Column("number", _("Certificate number"), parse=at_most(60), width=28),
+)
+ANSWERS = (
+    *COLUMNS,
+    Column("status", _("Certificate status"), width=30),
+    Column("valid_to", _("Valid until"), width=14, text=False),
+)
+
+
+class ListForm(HouseForm):
+    pairs = LongTextField(
+        _("Names and certificate numbers"),
+        render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"},
+    )
+    sheet = UploadField(_("Or a table"), accept=(".xlsx", ".csv"), limit_mb=2)
+
+
+class ListCheckView(BaseView):  # type: ignore[misc]
+    """``/lookup/list``: many certificates at once."""
+
+    route_base = "/lookup/list"
+    default_view = "form"
+
+    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    def form(self) -> Response:
+        return self._page(ListForm(formdata=None))
+
+    @expose("/", methods=["POST"])  # type: ignore[untyped-decorator]
+    def check(self) -> Response:
+        form = ListForm()
+        try:
+            _count("lookup", request_context.office().lookups_per_minute, 60)
+            if not form.validate_on_submit():
+                return self._page(form, status=422)
+            pairs = _pairs(_read(form))
+            _count("pairs", request_context.office().checks_per_hour, 60 * 60, len(pairs))
+        except TooMany as no:
+            answer = self._page(form, [Refusal(no.code, no.sentence)], status=no.status)
+            answer.headers["Retry-After"] = str(no.retry_after)
+            return answer
+        except HouseError as no:
+            return self._page(form, no.refusals, status=422)
+        reading.set(True)
+        return self._page(form, found=check(db.session, pairs, on=request_context.today()))
+
+    @expose("/answer.xlsx", methods=["POST"])  # type: ignore[untyped-decorator]
+    def answer(self) -> Response:
+        """The answer as a sheet: what was shown, without asking anew."""
+        answer = _workbook(ANSWERS, _signed_rows(request.form.get("answer", "")))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @expose("/template.xlsx", methods=["GET"])  # type: ignore[untyped-decorator]
+    def template(self) -> Response:
+        return _workbook(COLUMNS, ())
+
+    def _page(
+        self, form: ListForm, refusals: Sequence[Refusal] = (), *, found: Sequence[Found] = (), status: int = 200
+    ) -> Response:
+        number = f"{request_context.office().short_name}建安C1({request_context.today().year})0000001"
+        form.pairs.description = gettext(
+            "One person per line: the name, then the certificate number (like %(number)s), as copied from a table, or "
+            "divided by a space or comma.",
+            number=number,
+        )
+        page = self.render_template(
+            "public/list.html",
+            form=form,
+            refusals=refusals,
+            found=found,
+            counts=Counter(one.status or NOT_FOUND for one in found).most_common(),
+            answer=_signer().dumps([_told(one) for one in found]) if found else "",
+            not_found=NOT_FOUND,
+            most=request_context.office().largest_check,
+            at=request_context.moment(),
+        )
+        answer = make_response(page, status)
+        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+def register(appbuilder: Any) -> None:
+    appbuilder.add_view_no_menu(ListCheckView)
+
+
+# --- small things ------------------------------------------------------------------------------------------
+
+
+def _workbook(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -> Response:
+    name = gettext("List check")
+    data = spreadsheets.write(columns, rows, sheet_title=name)
+    return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+
+
+def _count(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
+    """Counted beside this session, which must not hold SQLite's one place for a writer meanwhile."""
+    db.session.rollback()
+    key = f"{kind}:{rate_limit.origin(request_context.address())}"
+    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.moment(), uses=uses)
+
+
+def _read(form: ListForm) -> Reading:
+    """The table that was uploaded, else what was pasted."""
+    most = request_context.office().largest_check
+    if form.sheet.data is None:
+        return spreadsheets.read_text(form.pairs.data or "", COLUMNS, most_rows=most)
+    data = request_context.handed_in(form.sheet.data)
+    if data.startswith(b"PK"):
+        return spreadsheets.read(data, COLUMNS, most_rows=most, limits=SMALL)
+    return spreadsheets.read_text(data, COLUMNS, most_rows=most)
+
+
+def _pairs(reading_: Reading) -> list[tuple[str, str]]:
+    if reading_.errors:
+        raise Unmet([Refusal("bad-cell", _line(error)) for error in reading_.errors[:LISTED]])
+    if not reading_.rows:
+        sentence = _("There is nothing to check. Enter one person per line: the name, then the certificate number.")
+        raise Unmet.because(Refusal("empty-list", sentence, field="pairs"))
+    return [(row.values["name"], row.values["number"]) for row in reading_.rows]
+
+
+def _line(error: spreadsheets.CellError) -> object:
+    return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
+
+
+def _told(one: Found) -> list[str]:
+    return [one.name, one.number, one.status.value if one.status else "", one.valid_to.isoformat() if one.valid_to else ""]
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt="list-check")
+
+
+def _signed_rows(answer: str) -> list[dict[str, object]]:
+    """The rows of an answer that we gave within the hour; a sheet of ours says nothing that we did not say."""
+    try:
+        rows = _signer().loads(answer, max_age=KEPT)
+    except BadSignature:
+        raise Stale(_("This answer is too old to be downloaded. Please check the list once more.")) from None
+    words = {term.value: term for term in CertificateStatus}
+    return [
+        {"name": name, "number": number, "status": words.get(status, NOT_FOUND), "valid_to": _day(valid_to)}
+        for name, number, status, valid_to in rows
+    ]
+
+
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None

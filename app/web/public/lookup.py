@@ -1,0 +1,110 @@
+"""Public lookup of certificates: by number and name, and behind the QR code."""
+
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.certificates.lookup import (
+    Scanned,
+    Shown,
+    certificate_scanned,
+    certificates_of,
+)
+from app.core.errors import HouseError, NotFound, TooMany
+from app.db.session import db
+from app.web import request_context
+from app.web.forms import (
+    HouseForm,
+    Required,
+    TextField,
+    TextLength,
+)
+from app.web.public.common import _count_a_try, _unlisted
+from app.web.public.front import MEANS, FrontPage
+from app.web.public.notices import NoticeView
+from app.web.public.signature_check import SealView
+
+
+class LookupForm(HouseForm):
+    name = TextField(
+        _("Holder's name"), validators=[Required(), TextLength(50)], render_kw={"autocomplete": "name", "maxlength": 50}
+    )
+    number = TextField(
+        _("ID number or certificate number"),
+        validators=[Required(), TextLength(60)],
+        render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false", "maxlength": 60},
+    )
+
+
+class LookupView(BaseView):  # type: ignore[misc]
+    """``/lookup`` and ``/v/…``: is this certificate real, and does it hold?"""
+
+    route_base = ""
+    default_view = "form"
+
+    @expose("/lookup", methods=["GET"])  # type: ignore[untyped-decorator]
+    def form(self) -> Response:
+        """The empty form. What stands in the address is not looked at, and does not stay there: it might be an ID number."""
+        if request.query_string:
+            return redirect(url_for(".form"))
+        return self._form(LookupForm(formdata=None))
+
+    @expose("/lookup", methods=["POST"])  # type: ignore[untyped-decorator]
+    def find(self) -> Response:
+        try:
+            _count_a_try("lookup")
+        except TooMany as no:
+            answer = self._form(LookupForm(formdata=None), refusal=str(no), status=no.status)
+            answer.headers["Retry-After"] = str(no.retry_after)
+            return answer
+        form = LookupForm()
+        if not form.validate_on_submit():
+            return self._form(form, status=422)
+        found = certificates_of(db.session, form.name.data, form.number.data, on=request_context.today())
+        return self._result(found) if found else self._form(form, missed=True)
+
+    @expose("/v/<token>", methods=["GET"])  # type: ignore[untyped-decorator]
+    def scanned(self, token: str) -> Response:
+        """The page behind a code. Only what leads nowhere is counted: a real print is never refused."""
+        try:
+            scanned = certificate_scanned(db.session, token, on=request_context.today())
+        except NotFound as no:
+            return self._not_ours(no)
+        return self._result((scanned.certificate,), scanned)
+
+    def _not_ours(self, no: HouseError) -> Response:
+        try:
+            _count_a_try("code")
+        except TooMany as too_many:
+            no = too_many
+        answer = _unlisted(self.render_template("public/not_ours.html", no=no), no.status)
+        if isinstance(no, TooMany):
+            answer.headers["Retry-After"] = str(no.retry_after)
+        return answer
+
+    def _form(self, form: LookupForm, *, refusal: str = "", missed: bool = False, status: int = 200) -> Response:
+        form.number.data = ""  # whoever stands behind the reader need not see it twice
+        office = request_context.office()
+        form.number.description = gettext(
+            "18 characters, or a number like %(number)s; brackets of either width, capital or small letters.",
+            number=f"{office.short_name}建安C1({request_context.today().year})0000001",
+        )
+        return _unlisted(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
+
+    def _result(self, found: tuple[Shown, ...], scanned: Scanned | None = None) -> Response:
+        page = self.render_template(
+            "public/result.html", found=found, scanned=scanned, means=MEANS, at=request_context.moment()
+        )
+        return _unlisted(page)
+
+
+def register_public(appbuilder: Any) -> None:
+    """Open the counter."""
+    appbuilder.add_view_no_menu(FrontPage)
+    appbuilder.add_view_no_menu(LookupView)
+    appbuilder.add_view_no_menu(SealView)
+    appbuilder.add_view_no_menu(NoticeView)

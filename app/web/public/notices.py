@@ -1,0 +1,64 @@
+"""Public notices of results and exams."""
+
+from flask import make_response, request
+from flask_appbuilder import BaseView, expose
+from flask_babel import format_date
+from werkzeug.wrappers import Response
+
+from app.core.clock import office_day
+from app.core.errors import NotFound
+from app.core.vocabulary import (
+    MatterKind,
+    Stage,
+)
+from app.db.session import db
+from app.models import ExamNotice
+from app.outbox.public_notices import listed
+from app.web import request_context
+from app.web.base.access_filter import ROW
+from app.web.base.private_urls import heard, sheltered, straightened
+from app.web.public.common import _page_number, _plain, _signup_word, _term, _unlisted, _word_of
+
+
+class NoticeView(BaseView):  # type: ignore[misc]
+    """``/notices`` and ``/exam-notices/…``: results of decisions, and exams to come."""
+
+    route_base = ""
+    default_view = "board"
+
+    @expose("/notices", methods=["GET"])  # type: ignore[untyped-decorator]
+    def board(self) -> Response:
+        """Results on the board. A part of the address that makes no sense is read as if it were not there."""
+        if (elsewhere := straightened()) is not None:
+            return make_response(elsewhere)
+        asked = {"q": _plain(heard(request.args.get("q", "")))}
+        matter, stage = _term(MatterKind, request.args.get("matter")), _term(Stage, request.args.get("stage"))
+        asked |= {"matter": matter.value if matter else "", "stage": stage.value if stage else ""}
+        page = listed(
+            db.session,
+            on=request_context.today(),
+            office=request_context.office(),
+            text=asked["q"],
+            matter=matter,
+            stage=stage,
+            page=_page_number(request.args.get("page", "")),
+        )
+        asked = {name: value for name, value in asked.items() if value}
+        days, address = request_context.office().publicity_days, {name: sheltered(value) for name, value in asked.items()}
+        words = {"matters": MatterKind, "stages": Stage, "word_of": _word_of, "asked": asked, "address": address}
+        return _unlisted(self.render_template("public/notices.html", wide=True, page=page, days=days, **words))
+
+    @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])  # type: ignore[untyped-decorator]
+    def exam(self, notice_id: int) -> Response:
+        notice = db.session.get(ExamNotice, notice_id)
+        if notice is None:
+            raise NotFound
+        page = self.render_template(
+            "public/exam_notice.html",
+            wide=True,
+            notice=notice,
+            word=_signup_word(notice, request_context.moment()),
+            signed_on=office_day(notice.published_at),
+            long_day=lambda day: format_date(day, "long"),
+        )
+        return make_response(page)

@@ -1,0 +1,62 @@
+"""电子证照离线核验: the published keys, the status list, and a page that checks a code in the browser alone.
+
+Law: public and the same for everybody; it names nobody and changes nothing. What the page needs it keeps in the browser, so
+that it works without the network from the second visit on.
+"""
+
+from typing import Any
+
+from flask import current_app, jsonify, make_response
+from flask_appbuilder import BaseView, expose
+from werkzeug.wrappers import Response
+
+from app.certificates.qr.status_list import Shelf
+from app.core.crypto.signing_keys import ring
+from app.db.session import db
+from app.web import request_context
+from app.web.base.layout import asset
+
+KEYS, LIST = "/.well-known/jwks.json", "/status-list"
+MINUTE = "public, max-age=60"
+NEEDED = ("ag.css", "public.css", "ag.js", "verify.js", "icons.svg", "icon.svg")  # by the page, off line
+
+
+class VerifyView(BaseView):  # type: ignore[misc]
+    route_base = ""
+    default_view = "page"
+
+    @expose("/verify", methods=["GET"])  # type: ignore[untyped-decorator]
+    def page(self) -> Response:
+        return make_response(self.render_template("public/verify.html", keys=KEYS, list=LIST))
+
+    @expose("/verify-worker.js", methods=["GET"])  # type: ignore[untyped-decorator]
+    def worker(self) -> Response:
+        """Not a static file: its address says how far it reaches, and it names files by their fingerprints."""
+        files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED)]
+        answer = make_response(self.render_template("public/verify-worker.js", files=files))
+        answer.mimetype = "text/javascript"
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+    @expose(KEYS, methods=["GET"])  # type: ignore[untyped-decorator]
+    def keys(self) -> Response:
+        return _for_everybody(jsonify(ring.published()), "application/jwk-set+json")
+
+    @expose(LIST, methods=["GET"])  # type: ignore[untyped-decorator]
+    def status_list(self) -> Response:
+        office, shelf = request_context.office(), current_app.extensions["status_list"]
+        uri, at, hours = f"{office.public_url}{LIST}", request_context.moment(), office.status_list_hours
+        token = shelf.token(db.session, ring, uri=uri, at=at, hours=hours)
+        return _for_everybody(make_response(token), "application/statuslist+jwt")
+
+
+def _for_everybody(answer: Response, kind: str) -> Response:
+    answer.mimetype = kind
+    answer.headers["Cache-Control"] = MINUTE
+    answer.headers["Access-Control-Allow-Origin"] = "*"  # other sites may check our certificates, too
+    return answer
+
+
+def register_verification(appbuilder: Any) -> None:
+    current_app.extensions["status_list"] = Shelf()
+    appbuilder.add_view_no_menu(VerifyView)

@@ -1,0 +1,201 @@
+"""企业注册: the public page on which an enterprise puts itself on the books; the answer comes by text message.
+
+Law: two steps for one browser: a telephone that answers, then the particulars. What the telephone was shown for is checked
+last, so that a mistake elsewhere costs no code. Nothing here signs anybody in.
+"""
+
+from typing import Any
+
+from flask import flash, redirect, url_for
+from flask_appbuilder import BaseView, expose
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.accounts import passwords, rate_limit, registration
+from app.accounts.registration import Claim
+from app.core.errors import HouseError, Refusal, Unmet
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import ChallengeKind, Registration
+from app.db.session import db
+from app.files.images import Limits
+from app.files.inspect import Sound, inspect
+from app.models import Account, Region
+from app.web import request_context
+from app.web.auth import password_form, pre_login_cookie, sms_codes
+from app.web.auth.security_manager import set_password
+from app.web.forms import (
+    ChoiceField,
+    CreditCodeField,
+    HouseForm,
+    MobileField,
+    NameField,
+    Required,
+    SecretTextField,
+    TextField,
+    TextLength,
+    UploadField,
+)
+
+AN_HOUR = 20  # tries from one address
+HOUR = 60 * 60
+
+
+class MobileForm(HouseForm):
+    mobile = MobileField(
+        _("Mobile"), validators=[Required()], description=_("The result is sent there, and codes for a new password.")
+    )
+
+
+class EnrolmentForm(HouseForm):
+    mobile = MobileField(_("Mobile"), validators=[Required()], render_kw={"readonly": True})
+    code = TextField(
+        _("Code by text message"), validators=[Required(), TextLength(12)],
+        render_kw={"inputmode": "numeric", "autocomplete": "one-time-code"},
+    )  # fmt: skip
+    uscc = CreditCodeField(_("Unified social credit code"), validators=[Required()])
+    name = TextField(_("Enterprise name"), validators=[Required(), TextLength(120)])
+    region_code = ChoiceField(_("Region"), validators=[Required()])
+    legal_representative = NameField(_("Legal representative"), validators=[Required(), TextLength(50)])
+    contact = NameField(_("Contact"), validators=[Required(), TextLength(50)])
+    licence = UploadField(_("Scan of the business licence"), needed=True)
+    username = TextField(_("User name"), validators=[Required(), TextLength(64)], render_kw={"autocomplete": "username"})
+    password = SecretTextField(_("Password"), validators=[Required()])
+    again = SecretTextField(_("Password once more"), validators=[Required()])
+
+
+class EnrolmentView(BaseView):  # type: ignore[misc]
+    """``/register``: the telephone; ``/register/enterprise``: everything else."""
+
+    route_base = "/register"
+    default_view = "telephone"
+
+    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    def telephone(self) -> Response:
+        return self._telephone(MobileForm())
+
+    @expose("/", methods=["POST"])  # type: ignore[untyped-decorator]
+    def send(self) -> Response:
+        form = MobileForm()
+        if not form.validate():
+            return self._telephone(form, status=422)
+        session, mobile = db.session(), str(form.mobile.data)
+        try:
+            sms_codes.send(
+                session, db.engine, ChallengeKind.SMS_REGISTER, mobile, pre_login_cookie.open_browser(),
+                office=request_context.office(), at=request_context.moment(), address=request_context.address(),
+            )  # fmt: skip
+            session.commit()
+        except HouseError as no:
+            session.rollback()
+            return self._telephone(form, no.refusals, status=no.status)
+        flash(gettext("A code is on its way to %(mobile)s. It is good for five minutes.", mobile=mask_mobile(mobile)), "info")
+        return self._particulars(_particulars_form(mobile))
+
+    @expose("/enterprise", methods=["POST"])  # type: ignore[untyped-decorator]
+    def enrol(self) -> Response:
+        session = db.session()
+        session.rollback()  # tries are counted beside it
+        counted, at = f"register:{rate_limit.origin(request_context.address())}", request_context.moment()
+        rate_limit.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
+        form = _particulars_form()
+        if not form.validate():
+            return self._particulars(form, status=422)
+        try:
+            _enrol(form)
+        except HouseError as no:
+            session.rollback()
+            return self._particulars(form, _at_their_fields(form, no), status=no.status if no.status != 401 else 422)
+        told = gettext(
+            "The registration has been sent. The office looks at it; you are told the result by text message to %(mobile)s, "
+            "and can sign in once it is approved.",
+            mobile=mask_mobile(str(form.mobile.data)),
+        )
+        flash(told, "success")
+        return redirect(url_for("SignInView.login"), 303)
+
+    def _telephone(self, form: MobileForm, refusals: Any = (), *, status: int = 200) -> Response:
+        page = self.render_template(
+            "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=1
+        )
+        return Response(page, status, mimetype="text/html")
+
+    def _particulars(self, form: EnrolmentForm, refusals: Any = (), *, status: int = 200) -> Response:
+        form.password.description = passwords.hint(request_context.office())
+        page = self.render_template(
+            "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
+        )
+        return Response(page, status, mimetype="text/html")
+
+
+def _particulars_form(mobile: str = "") -> EnrolmentForm:
+    form = EnrolmentForm(formdata=None, mobile=mobile) if mobile else EnrolmentForm()
+    form.region_code.choices = [(one.code, one.name) for one in db.session.scalars(select(Region).order_by(Region.code))]
+    form.licence.limit_bytes = request_context.office().scan_bytes
+    return form
+
+
+def _enrol(form: EnrolmentForm) -> None:
+    """Everything is looked at before the code is used up; what only the tables can say comes after it."""
+    session, at, office = db.session(), request_context.moment(), request_context.office()
+    claim = Claim(**{name: str(form[name].data) for name in Claim.__dataclass_fields__})
+    username, word = str(form.username.data), str(form.password.data)
+    if word != form.again.data:
+        raise Unmet.because(Refusal("password-differs", _("The two passwords differ."), "again"))
+    there = registration.known(session, claim.uscc)
+    mine = _proved(claim, username, word) if there is not None and there.registration is Registration.REJECTED else None
+    if mine is None:
+        wrong = [
+            *registration.objections(session, claim, username),
+            *passwords.weaknesses(word, username, office, also=(claim.name,)),
+        ]
+        if wrong:
+            raise Unmet(wrong)
+    licence = _licence(form)
+    sms_codes.right(
+        session, db.engine, ChallengeKind.SMS_REGISTER, claim.mobile, pre_login_cookie.browser(), str(form.code.data), at=at
+    )
+    session.info.update(actor=username[:64])
+    if mine is not None:
+        registration.send_again(session, claim, licence, session.get_one(Account, mine), at=at)
+    else:
+        account = registration.enrol(session, claim, licence, username=username, at=at)
+        set_password(account, word, must_change=False)
+    session.commit()
+
+
+def _proved(claim: Claim, username: str, word: str) -> int:
+    """Whoever corrects a rejected registration shows that it is theirs, as they would at the gate."""
+    office, at, address = request_context.office(), request_context.moment(), request_context.address()
+    db.session().rollback()  # guesses are charged beside it
+    proof = password_form.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
+    enterprise = registration.known(db.session(), claim.uscc)
+    if enterprise is None or proof.account.enterprise_id != enterprise.id:
+        raise password_form.WrongPassword(office)
+    return int(proof.account.id)
+
+
+def _licence(form: EnrolmentForm) -> Sound:
+    """The scan, drawn anew and in the store; its row is committed afterwards, never before."""
+    file: Any = form.licence.data
+    limits = Limits(bytes=request_context.office().scan_bytes)
+    sound = inspect(request_context.handed_in(file), str(file.filename), photo=False, limits=limits)
+    request_context.store().put(sound.data)
+    return sound
+
+
+def _at_their_fields(form: EnrolmentForm, no: HouseError) -> list[Refusal]:
+    """Each sentence at its field; those that have none stand above the form."""
+    loose = []
+    for refusal in no.refusals:
+        field = "licence" if no.code.startswith(("file", "pdf", "image")) else refusal.field
+        if field and field in form:
+            form[field].errors = [*form[field].errors, refusal.sentence]
+        else:
+            loose.append(refusal)
+    return loose
+
+
+def register(appbuilder: Any) -> None:
+    appbuilder.add_view_no_menu(EnrolmentView)

@@ -1,0 +1,71 @@
+"""文件验真: whether a PDF or OFD was sealed by this authority and is unchanged."""
+
+from hashlib import sha256
+from typing import Any
+
+from flask_appbuilder import BaseView, expose
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.certificates.lookup import (
+    certificate_sealed,
+)
+from app.core.crypto.demo_ca import published
+from app.core.crypto.verify_signature import trusted, verify
+from app.core.errors import HouseError, NotFound, TooMany
+from app.db.session import db
+from app.web import request_context
+from app.web.forms import (
+    HouseForm,
+    UploadField,
+)
+from app.web.public.common import _count_a_try, _unlisted
+
+LARGEST_PAPER = 4 * 1024 * 1024  # fifty times an e-certificate; a check costs some milliseconds
+
+
+class SealForm(HouseForm):
+    paper = UploadField(_("E-certificate"), accept=(".pdf", ".ofd"), limit_bytes=LARGEST_PAPER, needed=True)
+
+
+class SealView(BaseView):  # type: ignore[misc]
+    """``/verify-file`` and ``/seal/…``: was this file sealed here, and is it as it was? What is handed in is not kept."""
+
+    route_base = ""
+    default_view = "form"
+
+    @expose("/verify-file", methods=["GET"])  # type: ignore[untyped-decorator]
+    def form(self) -> Response:
+        return self._page(SealForm(formdata=None))
+
+    @expose("/verify-file", methods=["POST"])  # type: ignore[untyped-decorator]
+    def check(self) -> Response:
+        try:
+            _count_a_try("lookup")
+        except TooMany as no:
+            answer = self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
+            answer.headers["Retry-After"] = str(no.retry_after)
+            return answer
+        form = SealForm()
+        if not form.validate_on_submit():
+            return self._page(form, status=422)
+        assert form.paper.data is not None  # noqa: S101 - the field is needed
+        try:
+            data = request_context.handed_in(form.paper.data)
+        except HouseError as no:
+            return self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
+        verdict = verify(data, trusted(request_context.settings().seals), at=request_context.moment())
+        kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=request_context.today())
+        return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
+
+    @expose("/seal/<name>", methods=["GET"])  # type: ignore[untyped-decorator]
+    def part(self, name: str) -> Response:
+        """Our root, and the lists of revoked seals where the certificates say that they are."""
+        data = published(request_context.settings().seals, name)
+        if data is None:
+            raise NotFound
+        kind = "application/pkix-crl" if name.endswith(".crl") else "application/x-x509-ca-cert"
+        return Response(data, mimetype=kind, headers={"Cache-Control": "public, max-age=3600"})
+
+    def _page(self, form: SealForm, *, status: int = 200, **what: Any) -> Response:
+        return _unlisted(self.render_template("public/seal.html", form=form, **what), status)

@@ -1,0 +1,127 @@
+"""Scans on a form: a card for each, taking in what was chosen, and what is still missing.
+
+Law: a form with one bad file stores nothing at all, and every bad file is named.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.access import reaches
+from app.applications.attachments import (
+    Owner,
+    attach,
+    current,
+    discard,
+)
+from app.core.errors import Refusal, Unmet
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    PERSON_PAPERS,
+    MatterKind,
+    PaperKind,
+)
+from app.files.inspect import FileRefused
+from app.matters import papers_at_first
+from app.models import Paper
+from app.web import request_context
+from app.web.fix_links import anchor_of
+from app.web.forms import Uploaded, UploadField
+
+PICTURES = (".jpg", ".jpeg", ".png")
+SCANS = (*PICTURES, ".pdf")
+
+_BY_CATEGORY = {category: papers_at_first(MatterKind.NEW, category) for category in CURRENT_CATEGORIES}
+# The scans that everybody needs, whatever the category (R64); the others are said to be for some.
+NEEDED = tuple(kind for kind in PERSON_PAPERS if all(kind in papers for papers in _BY_CATEGORY.values()))
+
+
+def scan_field(kind: PaperKind, hint: object = "") -> Any:
+    """The upload card of one scan; links of other pages land on its id."""
+    accept = PICTURES if kind is PaperKind.PHOTO else SCANS
+    return UploadField(kind.label, id=anchor_of(kind.value), accept=accept, description=hint, removable=True)
+
+
+def field_name(kind: PaperKind) -> str:
+    return f"paper_{kind.value}"
+
+
+def categories_needing(kind: PaperKind) -> str:
+    return str(gettext(", ").join(category.value for category, papers in _BY_CATEGORY.items() if kind in papers))
+
+
+def card(paper: Paper) -> Uploaded:
+    """A scan as its card shows it; what a former employer handed in has a name, and nothing to open."""
+    if not reaches(request_context.actor(), paper):
+        return Uploaded(paper.filename, paper.size)
+    image = paper.mime == "image/jpeg"
+    return Uploaded(
+        paper.filename,
+        paper.size,
+        url_for("PaperView.open", paper_id=paper.id),
+        image,
+        url_for("PaperView.small", paper_id=paper.id) if image else "",
+    )
+
+
+def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind, Paper]) -> None:
+    """Show on each card what is there already, and how large a file may be."""
+    limit = request_context.office().scan_bytes
+    for kind in kinds:
+        field = form[field_name(kind)]
+        field.limit_bytes = limit
+        paper = papers.get(kind)
+        field.current = None if paper is None else card(paper)
+        field.removable = field.current is not None and bool(field.current.url)
+
+
+def take_in(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
+    """Attach what was chosen and discard what was ticked off; raises ``Unmet`` with every file that cannot be kept."""
+    actor, at, office, store = (
+        request_context.actor(),
+        request_context.moment(),
+        request_context.office(),
+        request_context.store(),
+    )
+    there = current(session, owner)
+    wrong: list[Refusal] = []
+    for kind in kinds:
+        field = form[field_name(kind)]
+        if field.data is None:
+            if field.removed and kind in there:
+                discard(session, there[kind].id, actor, at=at)
+            continue
+        data, name = field.data.stream.read(), str(field.data.filename)
+        try:
+            attach(session, store, owner, kind, data, name, actor, at=at, office=office)
+        except FileRefused as no:
+            wrong.append(Refusal(no.code, no.sentence, field.name))
+    if wrong:
+        raise Unmet(wrong)
+
+
+def current_kinds(session: Session, people: Collection[int]) -> dict[int, frozenset[PaperKind]]:
+    """Which scans each of these people has, in one query."""
+    found: dict[int, set[PaperKind]] = {person_id: set() for person_id in people}
+    rows = select(Paper.person_id, Paper.kind).where(Paper.person_id.in_(people), Paper.replaced_at.is_(None))
+    for person_id, kind in session.execute(rows):
+        found[person_id or 0].add(kind)
+    return {person_id: frozenset(kinds) for person_id, kinds in found.items()}
+
+
+def person_checks(kinds: Collection[PaperKind]) -> list[tuple[bool | None, object, object, str]]:
+    """The scans of a person as a checklist; one that only some categories need is no gap."""
+    checks: list[tuple[bool | None, object, object, str]] = []
+    for kind in PERSON_PAPERS:
+        there, url = kind in kinds, f"#{anchor_of(kind.value)}"
+        if kind in NEEDED:
+            checks.append((there, kind.label, "" if there else _("Go to the upload card"), "" if there else url))
+        else:
+            sub = "" if there else gettext("Only for category %(categories)s", categories=categories_needing(kind))
+            checks.append((True if there else None, kind.label, sub, "" if there else url))
+    return checks
