@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select
 
-from app.cli import fill_regions
+from app.cli.app import fill_regions
+from app.cli.demo_data.fill import fill
 from app.db.session import db
-from app.demo import fill
 from app.models import Account
 from tests.test_house import NOW, addresses
 

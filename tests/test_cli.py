@@ -20,8 +20,8 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from app import cli
 from app.certificates.pdf.render import SEAL_BOX, draw
+from app.cli import app
 from app.core import clock
 from app.core.crypto import pades
 from app.core.crypto.encryption import keyring
@@ -38,7 +38,7 @@ from tests.meddling import meddling
 from tests.test_certificate_document import FACE
 
 ANGUAN = Path(sys.executable).parent / "anguan"
-ROOT = Path(cli.__file__).parent.parent
+ROOT = Path(app.__file__).parent.parent
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -68,7 +68,7 @@ def home(place, ready, capsys):
         keyring.unlock(*settings.keys.ring)
         ring.open(settings.code_keys)
         return place
-    assert cli.main(["init"]) == 0
+    assert app.main(["init"]) == 0
     capsys.readouterr()
     if url.drivername == "sqlite":
         shutil.copytree(place, ready / place.name)
@@ -91,7 +91,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_init_makes_keys_for_the_owner_only_and_a_database_that_is_current(place):
-    assert cli.main(["init"]) == 0
+    assert app.main(["init"]) == 0
     assert (place / "keys.json").stat().st_mode & 0o777 == 0o600
     assert (place / "blobs").stat().st_mode & 0o777 == 0o700
     assert rows("SELECT version_num FROM alembic_version") == [(migrate.newest(),)]
@@ -102,7 +102,7 @@ def test_init_makes_keys_for_the_owner_only_and_a_database_that_is_current(place
 def test_init_again_keeps_keys_and_data(home):
     keys = (home / "keys.json").read_text()
     before = rows("SELECT id, permission_view_id, role_id FROM ab_permission_view_role ORDER BY id")
-    assert cli.main(["init"]) == 0
+    assert app.main(["init"]) == 0
     assert (home / "keys.json").read_text() == keys
     assert rows("SELECT id, permission_view_id, role_id FROM ab_permission_view_role ORDER BY id") == before
 
@@ -117,40 +117,40 @@ def test_three_who_start_at_once_make_one_house(place):
 
 def test_a_full_database_without_its_keys_is_not_given_new_ones(home, capsys):
     (home / "keys.json").unlink()
-    assert cli.main(["init"]) == 1
+    assert app.main(["init"]) == 1
     assert "keys.json" in capsys.readouterr().err
     assert not (home / "keys.json").exists()
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "deliver", "check"])
 def test_without_keys_a_command_says_what_to_do(place, capsys, command):
-    assert cli.main([command]) == 1
+    assert app.main([command]) == 1
     assert "anguan init" in capsys.readouterr().err
 
 
 def test_demonstration_data_is_made_once(home, capsys):
-    assert cli.main(["demo"]) == 0
+    assert app.main(["demo"]) == 0
     first = rows("SELECT count(*) FROM application"), rows("SELECT count(*) FROM ab_user")
-    assert cli.main(["demo"]) == 0
+    assert app.main(["demo"]) == 0
     assert (rows("SELECT count(*) FROM application"), rows("SELECT count(*) FROM ab_user")) == first
     assert "already" in capsys.readouterr().out
 
 
 def test_demonstration_data_is_refused_in_production(home, monkeypatch, capsys):
     monkeypatch.setenv("ANGUAN_ENV", "production")
-    assert cli.main(["demo"]) == 1
+    assert app.main(["demo"]) == 1
     assert "production" in capsys.readouterr().err
     assert rows("SELECT count(*) FROM ab_user") == [(0,)]
 
 
 def test_check_finds_nothing_in_a_house_that_is_ready(home, capsys):
-    assert cli.main(["check"]) == 0
+    assert app.main(["check"]) == 0
 
 
 def test_check_names_everything_that_is_unsafe_in_production(home, monkeypatch, capsys):
     monkeypatch.setenv("ANGUAN_ENV", "production")
     (home / "keys.json").chmod(0o644)
-    assert cli.main(["check"]) == 1
+    assert app.main(["check"]) == 1
     said = capsys.readouterr().out
     for setting in ("keys.json", "ANGUAN_HTTPS", "ANGUAN_HOSTS", "ANGUAN_PUBLIC_URL"):
         assert setting in said
@@ -159,7 +159,7 @@ def test_check_names_everything_that_is_unsafe_in_production(home, monkeypatch, 
 @pytest.mark.parametrize("command", [["serve"], ["serve", "--no-worker"]])
 def test_production_without_names_of_its_own_does_not_start(home, monkeypatch, capsys, command):
     monkeypatch.setenv("ANGUAN_ENV", "production")
-    assert cli.main(command) == 1
+    assert app.main(command) == 1
     assert "ANGUAN_HOSTS" in capsys.readouterr().err
 
 
@@ -177,7 +177,7 @@ IN_EARNEST = {
 def test_check_reads_the_names_as_the_threshold_does(home, monkeypatch, capsys, names, said):
     for name, value in {**IN_EARNEST, "ANGUAN_HOSTS": names}.items():
         monkeypatch.setenv(name, value)
-    cli.main(["check"])
+    app.main(["check"])
     faults = [line for line in capsys.readouterr().out.splitlines() if "ANGUAN_HOSTS" in line]
     assert (said in faults[0]) if said else not faults
 
@@ -185,14 +185,14 @@ def test_check_reads_the_names_as_the_threshold_does(home, monkeypatch, capsys, 
 @pytest.mark.parametrize("path", ["", "keys.json", "codes.json", "seal"])
 def test_check_names_what_others_can_read(home, capsys, path):
     (home / path).chmod(0o755)
-    assert cli.main(["check"]) == 1
+    assert app.main(["check"]) == 1
     assert f"{home / path} can be read by others" in capsys.readouterr().out.replace("/ can", " can")
 
 
 def test_init_makes_a_seal_for_the_owner_only_and_a_second_one_keeps_it(home):
     kept = {path.name: path.read_bytes() for path in (home / "seal").iterdir()}
     assert {path.stat().st_mode & 0o777 for path in (home / "seal").iterdir()} == {0o600}
-    assert cli.main(["init"]) == 0
+    assert app.main(["init"]) == 0
     assert {path.name: path.read_bytes() for path in (home / "seal").iterdir()} == kept
 
 
@@ -202,29 +202,29 @@ def test_a_seal_is_renewed_and_revoked_and_the_papers_are_told_apart(home, tmp_p
     words = pades.Words("演示", "演示", "演示", "湖南")
     (tmp_path / "paper.pdf").write_bytes(pades.sealed(draw(FACE), seal, words, SEAL_BOX, at=clock.now()))
     verify = ["verify", str(tmp_path / "paper.pdf")]
-    assert cli.main(verify) == 0
+    assert app.main(verify) == 0
     assert "no legal force" in capsys.readouterr().out
-    assert cli.main(["seal", "revoke", "1", "--reason", "key-compromise"]) == 0
+    assert app.main(["seal", "revoke", "1", "--reason", "key-compromise"]) == 0
     assert "renew" in capsys.readouterr().err
-    assert cli.main(["check"]) == 1
-    assert cli.main(["seal", "renew"]) == 0
-    assert cli.main(["seal"]) == 0
+    assert app.main(["check"]) == 1
+    assert app.main(["seal", "renew"]) == 0
+    assert app.main(["seal"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-2:]] == ["2", "1"]
-    assert cli.main(verify) == 1
+    assert app.main(verify) == 1
     assert "revoked" in capsys.readouterr().out
-    assert cli.main(["check"]) == 0
+    assert app.main(["check"]) == 0
 
 
 def test_a_paper_that_is_not_there_and_one_that_is_none(home, tmp_path, capsys):
-    assert cli.main(["verify", str(tmp_path / "nothing.pdf")]) == 1
+    assert app.main(["verify", str(tmp_path / "nothing.pdf")]) == 1
     assert "cannot be read" in capsys.readouterr().err
     (tmp_path / "note.txt").write_text("note")
-    assert cli.main(["verify", str(tmp_path / "note.txt")]) == 1
+    assert app.main(["verify", str(tmp_path / "note.txt")]) == 1
     assert "no seal" in capsys.readouterr().out
 
 
 def test_a_new_account_gets_a_password_that_must_be_changed(home, capsys):
-    assert cli.main(["account", "Li.Lei", "--role", "reviewer", "--region", "430100"]) == 0
+    assert app.main(["account", "Li.Lei", "--role", "reviewer", "--region", "430100"]) == 0
     name, password = capsys.readouterr().out.split()
     assert name == "li.lei"
     assert len(password) >= 12
@@ -243,32 +243,32 @@ def test_a_new_account_gets_a_password_that_must_be_changed(home, capsys):
     ],
 )
 def test_an_account_that_could_not_work_is_refused(home, capsys, arguments, says):
-    assert cli.main(["account", *arguments]) == 1
+    assert app.main(["account", *arguments]) == 1
     assert says in capsys.readouterr().err
     assert rows("SELECT count(*) FROM ab_user") == [(0,)]
 
 
 def test_the_same_name_twice_is_refused(home, capsys):
-    assert cli.main(["account", "lilei", "--role", "viewer", "--region", "430000"]) == 0
-    assert cli.main(["account", "LILEI", "--role", "viewer", "--region", "430000"]) == 1
+    assert app.main(["account", "lilei", "--role", "viewer", "--region", "430000"]) == 0
+    assert app.main(["account", "LILEI", "--role", "viewer", "--region", "430000"]) == 1
 
 
 def test_deliver_says_what_it_sent(home, capsys):
-    assert cli.main(["deliver"]) == 0
+    assert app.main(["deliver"]) == 0
     assert "0 sent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["", "init", "demo", "serve", "check", "account", "seal", "verify", "deliver", "audit"])
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as end:
-        cli.main([*filter(None, [command]), "--help"])
+        app.main([*filter(None, [command]), "--help"])
     assert end.value.code == 0
     assert "usage: anguan" in capsys.readouterr().out
 
 
 def test_a_database_that_is_not_there_is_said_in_one_sentence(home, monkeypatch, capsys):
     monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all.db")
-    assert cli.main(["demo"]) == 1
+    assert app.main(["demo"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -291,10 +291,10 @@ def test_a_sheet_of_the_old_system_is_checked_taken_over_and_bears_a_second_time
     cells = {"企业名称": "湖南湘江建设有限公司", "统一社会信用代码": "91430100MA4L000150", "联系人": "周敏"}
     file, report = tmp_path / "账号.xlsx", tmp_path / "结果.xlsx"
     file.write_bytes(write([Column(title, title) for title in cells], [cells, {**cells, "联系人": "吴迪"}], sheet_title="旧"))
-    assert cli.main(["import-legacy", "accounts", str(file), "--dry-run"]) == 0
+    assert app.main(["import-legacy", "accounts", str(file), "--dry-run"]) == 0
     assert rows("SELECT count(*) FROM ab_user") == [(0,)]
     for added, unchanged in ((1, 0), (0, 1)):
-        assert cli.main(["import-legacy", "accounts", str(file), "--report", str(report.with_stem(str(added)))]) == 0
+        assert app.main(["import-legacy", "accounts", str(file), "--report", str(report.with_stem(str(added)))]) == 0
         told = f"done: 2 rows, {added} added, 0 updated, {unchanged} unchanged, 1 refused."
         assert told in capsys.readouterr().out
     assert rows("SELECT username, password FROM ab_user") == [("91430100ma4l000150", None)]
@@ -303,50 +303,50 @@ def test_a_sheet_of_the_old_system_is_checked_taken_over_and_bears_a_second_time
 
 def test_a_sheet_that_is_none_is_refused_in_one_sentence(home, tmp_path, capsys):
     for file in (tmp_path / "missing.xlsx", home / "keys.json"):
-        assert cli.main(["import-legacy", "passes", str(file)]) == 1
+        assert app.main(["import-legacy", "passes", str(file)]) == 1
         assert capsys.readouterr().err.startswith("anguan: ")
 
 
 def test_the_three_administrators_are_made_once_each_with_a_word_of_their_own(home, capsys):
-    assert cli.main(["create-admin"]) == 0
+    assert app.main(["create-admin"]) == 0
     made = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [(name, role) for name, _word, role in made] == [
         ("admin", "admin"), ("secadmin", "security_admin"), ("auditor", "auditor"),
     ]  # fmt: skip
     assert len({word for _name, word, _role in made}) == 3
-    assert cli.main(["create-admin"]) == 1
+    assert app.main(["create-admin"]) == 1
     assert "three administrators are there" in capsys.readouterr().err
 
 
 def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home, capsys):
     both = ["account", "both", "--role", "admin", "--role", "auditor", "--region", "430000"]
-    assert cli.main(both) == 1
+    assert app.main(both) == 1
     assert "one hand" in capsys.readouterr().err
-    assert cli.main([*both[:4], *both[6:]]) == 0
+    assert app.main([*both[:4], *both[6:]]) == 0
     with create_engine(read_settings().database_url).begin() as by_hand:
         second = "INSERT INTO ab_user_role (id, user_id, role_id) SELECT 900, 1, id FROM ab_role WHERE name = 'auditor'"
         by_hand.execute(text(second))
-    assert cli.main(["check"]) == 1
+    assert app.main(["check"]) == 1
     assert "both holds what must not be in one hand (admin, auditor)" in capsys.readouterr().out
 
 
 def test_keys_turn_and_the_old_one_goes_only_when_nothing_lies_under_it(home, capsys):
-    assert cli.main(["account", "liu", "--role", "viewer", "--region", "430000"]) == 0
+    assert app.main(["account", "liu", "--role", "viewer", "--region", "430000"]) == 0
     digest = Store(home / "blobs").put(b"a scan")
-    assert cli.main(["rekey", "--new-key"]) == 0
+    assert app.main(["rekey", "--new-key"]) == 0
     keys = read_settings().keys
     assert sorted(keys.data) == [1, 2]
     assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
     assert Store(home / "blobs").key_of(digest) == 2
     (line,) = rows('SELECT actor, "table", "row" FROM entry WHERE "table" = \'keys\'')
     assert line[0].startswith("anguan rekey")
-    assert cli.main(["rekey", "--retire"]) == 1
+    assert app.main(["rekey", "--retire"]) == 1
     assert "less than an hour" in capsys.readouterr().err
     os.utime(home / "keys.json", (1, 1))
-    assert cli.main(["rekey", "--retire"]) == 0
+    assert app.main(["rekey", "--retire"]) == 0
     assert sorted(read_settings().keys.data) == [2]
-    assert cli.main(["rekey", "--retire"]) == 1  # the last key stays
-    assert cli.main(["rekey", "--check"]) == 0
+    assert app.main(["rekey", "--retire"]) == 1  # the last key stays
+    assert app.main(["rekey", "--check"]) == 0
 
 
 def test_an_old_key_with_something_under_it_stays(home, capsys):
@@ -354,7 +354,7 @@ def test_an_old_key_with_something_under_it_stays(home, capsys):
     keys = read_settings().keys
     write_keys(home / "keys.json", replace(keys, data={**keys.data, 2: b"k" * 32}))
     os.utime(home / "keys.json", (1, 1))
-    assert cli.main(["rekey", "--retire"]) == 1
+    assert app.main(["rekey", "--retire"]) == 1
     assert "1 under key 1" in capsys.readouterr().err
     assert sorted(read_settings().keys.data) == [1, 2]
 
@@ -362,12 +362,12 @@ def test_an_old_key_with_something_under_it_stays(home, capsys):
 def test_a_new_key_of_the_index_goes_in_whole_or_is_gone_on_with(home, capsys):
     before = read_settings().keys
     write_keys(home / "keys.json", replace(before, lasting=before.index, index_next=b"n" * 32))  # as a kill leaves it
-    assert cli.main(["check"]) == 1
+    assert app.main(["check"]) == 1
     assert "anguan rekey --index" in capsys.readouterr().err
-    assert cli.main(["rekey", "--index"]) == 0
+    assert app.main(["rekey", "--index"]) == 0
     after = read_settings().keys
     assert (after.index, after.lasting, after.index_next) == (b"n" * 32, before.index, b"")
-    assert cli.main(["rekey", "--check"]) == 0
+    assert app.main(["rekey", "--check"]) == 0
 
 
 # --- the diary ---------------------------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ def day(age: timedelta) -> str:
 
 
 def said(capsys, *arguments: str, ends: int = 0) -> str:
-    assert cli.main(["audit", *arguments]) == ends, capsys.readouterr()
+    assert app.main(["audit", *arguments]) == ends, capsys.readouterr()
     told = capsys.readouterr()
     return told.out + told.err
 
@@ -524,11 +524,11 @@ def test_a_role_of_its_own_works_and_only_adds_to_the_diary(home, books, monkeyp
     said(capsys, "grant", name)
     said(capsys, "grant", name)  # again, as after an update
     monkeypatch.setenv("ANGUAN_ENV", "production")
-    cli.main(["check"])
+    app.main(["check"])
     assert "may change the diary" in capsys.readouterr().out
     own = owner.set(username=name)
     monkeypatch.setenv("DATABASE_URL", own.render_as_string(hide_password=False))
-    cli.main(["check"])
+    app.main(["check"])
     assert "may change the diary" not in capsys.readouterr().out
     engine = create_engine(own)
     with Session(engine) as session:  # it works, and its deeds are linked

@@ -4,12 +4,12 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.cli import fill_regions
+from app.cli.app import fill_regions
+from app.cli.demo_data.fill import fill
+from app.cli.demo_data.people import ACCOUNTS
 from app.core.errors import HouseError
 from app.core.vocabulary import SignupState, State
 from app.db.session import db
-from app.demo import fill
-from app.demo.cast import ACCOUNTS
 from app.files.storage import Store
 from app.models import Account, Application, Certificate, ExamSignup, Paper, Person
 from tests import make

@@ -9,7 +9,7 @@ from openpyxl.comments import Comment
 from openpyxl.workbook.defined_name import DefinedName
 from sqlalchemy import select
 
-from app import cli
+from app.cli import app as cli_app
 from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
 from app.core.redaction import (
     MaskingFormatter,
@@ -153,15 +153,15 @@ def test_the_command_names_file_place_and_masked_number(tmp_path, capsys):
     good.write_bytes(workbook("12345"))
     bad.write_bytes(workbook(MOBILE))
     note.write_text(f"联系人 {MOBILE}")
-    assert cli.main(["disclosure", str(good)]) == 0
-    assert cli.main(["disclosure", str(good), str(bad), str(note)]) == 1
+    assert cli_app.main(["disclosure", str(good)]) == 0
+    assert cli_app.main(["disclosure", str(good), str(bad), str(note)]) == 1
     said = capsys.readouterr().out
     assert "bad.xlsx: sheet1.xml B2" in said
     assert "note.txt" in said
     assert "138****2345" in said
     assert MOBILE not in said
     (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.7 ...")
-    assert cli.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # what cannot be looked into is not sound
+    assert cli_app.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # what cannot be looked into is not sound
 
 
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)

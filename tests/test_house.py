@@ -14,10 +14,10 @@ from sqlalchemy import CheckConstraint, event, select
 
 from app import models
 from app import models as models_
-from app.cli import fill_regions
+from app.cli.app import fill_regions
+from app.cli.demo_data.fill import fill
 from app.core import clock
 from app.db.session import db
-from app.demo import fill
 from app.models import Model
 from app.web.auth.permissions import ANONYMOUS, held_by_nobody
 

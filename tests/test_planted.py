@@ -23,7 +23,7 @@ from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import sessionmaker
 
 from app.accounts.people_import import ROSTER_COLUMNS
-from app.cli.house import LOG_LINE
+from app.cli.common import LOG_LINE
 from app.core.clock import now, office_day
 from app.core.office import Office
 from app.core.redaction import MaskingFormatter

@@ -12,7 +12,7 @@ from sqlalchemy.orm import sessionmaker
 
 from app.applications import attachments, scan_retention
 from app.applications.attachments import PaperRemoved, bytes_of
-from app.cli import main
+from app.cli.app import main
 from app.core.office import Office
 from app.core.vocabulary import (
     CertificateStatus,

@@ -3,7 +3,7 @@ from flask_appbuilder.security.sqla.models import PermissionView
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import event, select
 
-from app.cli.rolebook import rolebook
+from app.cli.permissions_doc import rolebook
 from app.core.vocabulary import Role
 from app.web.auth.permissions import (
     PUBLIC,

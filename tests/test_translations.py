@@ -81,7 +81,7 @@ CHINESE_ALLOWED = {
     "app/core/identifiers.py": "characters that occur in names",
     "app/db/sequences.py": "the form of certificate numbers",
     "app/demo/__init__.py": "people and firms that do not exist",
-    "app/demo/cast.py": "as __init__.py",
+    "app/cli/demo_data/people.py": "as __init__.py",
     "app/web/demo/licence_phone.py": "a firm that does not exist",
     "app/certificates/pdf/layout.py": "a certificate is printed in Chinese, whoever looks at it",
     "app/certificates/pdf/background.py": "as layout.py",

@@ -1,5 +1,5 @@
 """``python -m app.cli`` is ``anguan``, wherever the script is not on the path."""
 
-from app.cli import main
+from app.cli.app import main
 
 raise SystemExit(main())

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications import scan_retention
 from app.applications.office_settings import office_of
-from app.cli.house import Command, settings_in_use
+from app.cli.common import Command, settings_in_use
 from app.core import clock
 from app.db.session import only_reading, unlock
 from app.files.storage import Store

@@ -7,10 +7,10 @@ from flask import Flask
 from playwright.sync_api import Browser
 from sqlalchemy.orm import Session
 
-from app.cli import fill_regions
+from app.cli.app import fill_regions
+from app.cli.demo_data.fill import fill
 from app.core import clock
 from app.db.session import db
-from app.demo import fill
 from tests.browser.watch import Watch
 from tests.conftest import House
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from app.cli.house import Command
+from app.cli.common import Command
 from app.core.errors import HouseError
 from app.core.redaction import Found, numbers_in
 from app.core.settings import BadSetting

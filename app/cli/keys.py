@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from app.cli.house import Command, alone, settings_in_use
+from app.cli.common import Command, alone, settings_in_use
 from app.core import clock
 from app.core.crypto.encryption import Keyring
 from app.core.settings import (

@@ -8,7 +8,7 @@ from flask_babel import force_locale
 from flask_babel import lazy_gettext as _
 
 from app import create_app
-from app.cli.house import settings_in_use
+from app.cli.common import settings_in_use
 from app.core.vocabulary import Role
 from app.web.auth.permissions import ANONYMOUS, MENU, PERMISSIONS
 

@@ -16,26 +16,7 @@ from app.accounts import registry
 from app.accounts.access import Actor
 from app.applications import attachments, drafts
 from app.applications.office_settings import office_of
-from app.core.clock import OFFICE_ZONE, office_day
-from app.core.errors import HouseError
-from app.core.office import Office
-from app.core.settings import Settings
-from app.core.vocabulary import (
-    CURRENT_CATEGORIES,
-    MATTER_PAPERS,
-    PERSON_PAPERS,
-    REGIONAL,
-    Action,
-    Category,
-    CertificateStatus,
-    Education,
-    MatterKind,
-    PaperKind,
-    PassSource,
-    Role,
-    TechnicalTitle,
-)
-from app.demo.cast import (
+from app.cli.demo_data.people import (
     ACCOUNTS,
     BEHIND,
     C1,
@@ -56,6 +37,25 @@ from app.demo.cast import (
     B,
     Cast,
     Claim,
+)
+from app.core.clock import OFFICE_ZONE, office_day
+from app.core.errors import HouseError
+from app.core.office import Office
+from app.core.settings import Settings
+from app.core.vocabulary import (
+    CURRENT_CATEGORIES,
+    MATTER_PAPERS,
+    PERSON_PAPERS,
+    REGIONAL,
+    Action,
+    Category,
+    CertificateStatus,
+    Education,
+    MatterKind,
+    PaperKind,
+    PassSource,
+    Role,
+    TechnicalTitle,
 )
 from app.files.spreadsheets import read, write
 from app.files.storage import Store

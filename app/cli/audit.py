@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.cli.house import Command, settings_in_use
+from app.cli.common import Command, settings_in_use
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings

@@ -16,7 +16,7 @@ from app.accounts.pki import (
     trust,
     verify,
 )
-from app.cli.house import Command, settings_in_use
+from app.cli.common import Command, settings_in_use
 from app.core import clock
 from app.core.clock import office_day
 from app.core.settings import BadSetting, Settings, read_settings

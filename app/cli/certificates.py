@@ -16,7 +16,7 @@ from app.certificates.qr import (
     reader,
     status_list,
 )
-from app.cli.house import Command, alone, settings_in_use
+from app.cli.common import Command, alone, settings_in_use
 from app.core import clock
 from app.core.crypto import demo_ca, signing_keys
 from app.core.crypto import verify_signature as verdicts

@@ -1,0 +1,1 @@
+"""Demonstration data, made through the domain functions. Refused in production."""
