@@ -13,6 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 
+
+
 # fmt: on
 # isort: on
 

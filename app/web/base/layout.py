@@ -40,6 +40,11 @@ class Entry:
     entries: tuple["Entry", ...] = ()
 
 
+def this_page() -> str:
+    """The address of this page with its query, to come back to."""
+    return request.full_path.rstrip("?") if request.method == "GET" else request.path
+
+
 def safe_next(default: str) -> str:
     """The request's ``next`` if it is a page of this site, else ``default``."""
     return private_urls.own_page(request.form.get("next") or request.args.get("next") or "") or default

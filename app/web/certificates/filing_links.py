@@ -10,8 +10,8 @@ from app.core.vocabulary import (
 )
 from app.models import Certificate
 from app.web import request_context
-from app.web.applications.review.queues import here
 from app.web.base import Link
+from app.web.base.layout import this_page
 
 LONGEST_WINDOW = 92  # days in three months (R107); the day itself is the rule's to say
 
@@ -28,6 +28,6 @@ def certificate_links(certificate: Certificate) -> list[Link]:
         early = {MatterKind.RENEWAL: _("Renew certificate")} if soon else {}
         words = {**early, MatterKind.REPLACEMENT: _("Replace certificate"), **words}
     return [
-        Link(str(word), url_for("ClaimView.add", matter=matter.value, certificate=certificate.id, next=here()))
+        Link(str(word), url_for("ClaimView.add", matter=matter.value, certificate=certificate.id, next=this_page()))
         for matter, word in words.items()
     ]

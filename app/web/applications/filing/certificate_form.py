@@ -67,10 +67,9 @@ from app.web.applications.filing.new_form import (
     sent,
 )
 from app.web.applications.review.batch_result import Gap, gaps_of
-from app.web.applications.review.queues import here
 from app.web.base.access_filter import ROW
 from app.web.base.datamodel import LARGEST_ID
-from app.web.base.layout import safe_next
+from app.web.base.layout import safe_next, this_page
 from app.web.base.model_view import door
 from app.web.fix_links import anchor_of
 from app.web.forms import ChoiceField, Required, TextField
@@ -217,7 +216,7 @@ class ClaimView(BaseView):  # type: ignore[misc]
             reasons=list(REASONS.get(asked.matter, ())),
             people=_people() if asked.is_incoming and not asked.filing else [],
             categories=CURRENT_CATEGORIES,
-            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),
+            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             behind=[line for line in lines if not line.ticked] if asked.matter is TRANSFER else [],
             loose=[_led(no) for no in refusals if _field_of(no, form, parts) is None],
             left=left_in(asked.filing) if asked.filing and request.method == "GET" and "tried" in request.args else [],
@@ -330,7 +329,7 @@ def _line(candidate: Candidate, asked: Asked) -> Line:
         held.valid_to.isoformat(),
         tone,
         word,
-        gaps_of([*bars, *own], here()),
+        gaps_of([*bars, *own], this_page()),
         ticked=held.id in asked.ticked and (not bars or kept),
         open=not bars or kept,
     )

@@ -14,8 +14,8 @@ from app.core.vocabulary import (
 )
 from app.models import Application
 from app.web.applications.filing.lists import FilingList
-from app.web.applications.review.queues import here
 from app.web.base import Link
+from app.web.base.layout import this_page
 
 
 class ClaimList(FilingList):
@@ -29,7 +29,7 @@ class ClaimList(FilingList):
     def form_url(self, item: Application | None) -> str:
         if item is None:
             return url_for("ClaimView.add", matter=self.matter.value)
-        return url_for("ClaimView.edit", filing_id=item.filing_id, next=here())
+        return url_for("ClaimView.edit", filing_id=item.filing_id, next=this_page())
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("Nothing was filed here yet."), next(iter(self.head_links()), None)

@@ -25,10 +25,10 @@ from app.models import Application
 from app.web import request_context
 from app.web.applications.review import batch_result
 from app.web.applications.review.labels import BATCH_VERBS, VERBS
-from app.web.applications.review.queues import CaseList, here
+from app.web.applications.review.queues import CaseList
 from app.web.base import Link, SelInterface
 from app.web.base.access_filter import ROW, WithinReach, asked_ids
-from app.web.base.layout import safe_next
+from app.web.base.layout import safe_next, this_page
 from app.web.base.model_view import door
 from app.workflow import MOVES
 
@@ -107,7 +107,7 @@ class FilingList(CaseList):
         """The form: anew, or of the filing that a row belongs to."""
         if item is None:
             return url_for("FilingView.add")
-        return url_for("FilingView.edit", filing_id=item.filing_id, next=here())
+        return url_for("FilingView.edit", filing_id=item.filing_id, next=this_page())
 
     def batch_links(self) -> builtins.list[Link]:
         url = url_for(f"{self.endpoint}.submit")
@@ -131,7 +131,7 @@ class FilingList(CaseList):
         return [*links, *self.archive_links(item)]
 
     def correction_link(self, item: Application) -> Link:
-        return Link(gettext("Correct"), url_for("CorrectionView.edit", application_id=item.id, next=here()))
+        return Link(gettext("Correct"), url_for("CorrectionView.edit", application_id=item.id, next=this_page()))
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)

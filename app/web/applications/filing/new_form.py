@@ -33,9 +33,8 @@ from app.web.applications.review.batch_result import (
     left_of,
 )
 from app.web.applications.review.presentation import exam_words
-from app.web.applications.review.queues import here
 from app.web.base.access_filter import ROW
-from app.web.base.layout import safe_next
+from app.web.base.layout import safe_next, this_page
 from app.web.base.model_view import door
 from app.web.forms import HouseForm, Required, TextField
 from app.workflow import carry_out, plan
@@ -135,7 +134,7 @@ class FilingView(BaseView):  # type: ignore[misc]
             items=ITEMS,
             settled=[a for a in filing.applications if a.state is not State.DRAFT] if filing else [],
             changeable=CHANGEABLE,
-            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], here()),
+            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             loose=[refusal.sentence for refusal in refusals if refusal.field not in form],
             left=left_in(filing) if tried and filing else [],
             back=safe_next(url_for("NewApplicationScreen.list")),
@@ -179,7 +178,7 @@ def _line(candidate: Candidate, filing: Filing | None) -> Line:
         exam_words(candidate.facts.record()["exam"]),
         tone,
         word,
-        gaps_of([*bars, *own], here()),
+        gaps_of([*bars, *own], this_page()),
         ticked=not bars and _ticked(value, kept=kept, ready=candidate.ready),
         open=not bars,
     )
@@ -255,4 +254,4 @@ def left_in(filing: Filing) -> list[Left]:
     if not ids:
         return []
     office, at = request_context.office(), request_context.moment()
-    return left_of(plan(db.session, ids, Action.SUBMIT, request_context.actor(), at=at, office=office), here())
+    return left_of(plan(db.session, ids, Action.SUBMIT, request_context.actor(), at=at, office=office), this_page())

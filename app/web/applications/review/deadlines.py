@@ -34,10 +34,11 @@ from app.models import Application, Region
 from app.web import request_context
 from app.web.applications.review import batch_result
 from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS
-from app.web.applications.review.queues import CaseList, here
+from app.web.applications.review.queues import CaseList
 from app.web.base import Link, stacked_columns
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.datamodel import COUNT_CAP
+from app.web.base.layout import this_page
 from app.web.base.model_view import door
 from app.web.base.query import Box
 from app.workflow import moves_open_to
@@ -169,7 +170,7 @@ class DueScreen(CaseList):
     def row_links(self, item: Application) -> builtins.list[Link]:
         mine = any(move.stage for move in moves_open_to(request_context.actor(), item, request_context.office()))
         word = VERBS[Action.ACCEPT] if item.state is State.AWAITING_ACCEPTANCE else gettext("Review")
-        return [Link(word if mine else gettext("View"), url_for("CaseView.show", application_id=item.id, next=here()))]
+        return [Link(word if mine else gettext("View"), url_for("CaseView.show", application_id=item.id, next=this_page()))]
 
     def batch_links(self) -> builtins.list[Link]:
         stage = self._chosen(self.asked())

@@ -36,6 +36,7 @@ from app.web.base import (
 )
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.datamodel import COUNT_CAP
+from app.web.base.layout import this_page
 from app.web.base.model_view import door
 from app.web.base.query import contains
 from app.web.base.review_queue import Standing
@@ -86,18 +87,13 @@ class CaseList(Screen):
         return due(item.due_on, extended=item.extended_to is not None) if column == "due_on" else None
 
     def read_link(self, item: Application) -> Link:
-        return Link(gettext("View"), url_for("CaseView.read", application_id=item.id, next=here()))
+        return Link(gettext("View"), url_for("CaseView.read", application_id=item.id, next=this_page()))
 
     def archive_links(self, item: Application) -> builtins.list[Link]:
         """电子档案, once there is one."""
         if item.state not in CLOSED:
             return []
-        return [Link(gettext("E-archive"), url_for("ArchiveView.show", application_id=item.id, next=here()))]
-
-
-def here() -> str:
-    """The list as it stands, for the way back."""
-    return request.full_path.rstrip("?") if request.method == "GET" else request.path
+        return [Link(gettext("E-archive"), url_for("ArchiveView.show", application_id=item.id, next=this_page()))]
 
 
 class QueueScreen(CaseList):
@@ -143,7 +139,7 @@ class QueueScreen(CaseList):
         if item.state is not self.waits or not self.decides():
             return [self.read_link(item), *self.archive_links(item)]
         word = VERBS[Action.ACCEPT] if self.stage is Stage.ACCEPTANCE else gettext("Review")
-        return [Link(word, url_for("CaseView.show", application_id=item.id, next=here())), self.read_link(item)]
+        return [Link(word, url_for("CaseView.show", application_id=item.id, next=this_page())), self.read_link(item)]
 
     def batch_links(self) -> builtins.list[Link]:
         waits = request.args.get(self.tabs_column, self.waits.value) == self.waits.value
