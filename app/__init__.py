@@ -24,7 +24,7 @@ def create_app(settings: "Settings") -> "Flask":
     from app.db.session import db, unlock
     from app.views import register_views
     from app.web import base, health, middleware
-    from app.web.auth.security_manager import HouseSecurity
+    from app.web.auth.security_manager import SecurityManager
 
     unlock(settings)
     ring.open(settings.code_keys)
@@ -37,8 +37,8 @@ def create_app(settings: "Settings") -> "Flask":
     middleware.guard(app, settings)
     CSRFProtect(app)
     with app.app_context():
-        appbuilder = middleware.HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
+        appbuilder = middleware.AppBuilder(app, db.session, security_manager_class=SecurityManager)
         app.register_blueprint(health.ops)
         register_views(appbuilder)
-        base.furnish(app)
+        base.init_app(app)
     return app

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.certificates import lifecycle
 from app.certificates.pdf import render
-from app.core.errors import Place, Refusal
+from app.core.errors import FixPlace, Refusal
 from app.core.office import Office
 from app.core.vocabulary import (
     CURRENT_CATEGORIES,
@@ -40,7 +40,7 @@ class Matter:
     rules: tuple[Rule, ...]  # on submission
     on_acceptance: tuple[Rule, ...]
     on_approval: tuple[Rule, ...]  # what may have changed since submission
-    outcome: lifecycle.Outcome
+    outcome: lifecycle.ApprovalEffect
     days: Callable[[Office], int]  # working days from acceptance to decision (domain.md 4.2)
     by_reason: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)  # on submission, for this reason only
     warnings: tuple[Rule, ...] = ()  # told to clerk and officer, stand in nobody's way
@@ -62,9 +62,9 @@ def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         yield Refusal(
             "no-photo-to-print",
             _("%(name)s: there is no photo, and no certificate without one. Add it first.", name=case.name),
-            place=Place("person", case.person_id, PaperKind.PHOTO.value),
+            place=FixPlace("person", case.person_id, PaperKind.PHOTO.value),
         )
-    for text in (lifecycle.printed_person(case)["name"], case.submitted["enterprise"]["name"]):
+    for text in (lifecycle.certificate_person(case)["name"], case.submitted["enterprise"]["name"]):
         if missing := render.unprintable(text):
             yield Refusal(
                 "cannot-be-printed",

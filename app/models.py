@@ -11,18 +11,10 @@ from app.db.tables.applications import (
 from app.db.tables.applications import (
     Step as Step,
 )
-from app.db.tables.audit import (
-    Checkpoint as Checkpoint,
-)
-from app.db.tables.audit import (
-    Entry as Entry,
-)
-from app.db.tables.audit import (
-    Inspection as Inspection,
-)
-from app.db.tables.audit import (
-    Link as Link,
-)
+from app.db.tables.audit import AuditCheckpoint as AuditCheckpoint
+from app.db.tables.audit import AuditEntry as AuditEntry
+from app.db.tables.audit import AuditInspection as AuditInspection
+from app.db.tables.audit import AuditLink as AuditLink
 from app.db.tables.certificates import (
     Certificate as Certificate,
 )
@@ -56,9 +48,7 @@ from app.db.tables.outbox import (
 from app.db.tables.outbox import (
     Message as Message,
 )
-from app.db.tables.outbox import (
-    Occasion as Occasion,
-)
+from app.db.tables.outbox import NightlyDone as NightlyDone
 from app.db.tables.outbox import (
     PublicNotice as PublicNotice,
 )
@@ -81,29 +71,21 @@ from app.db.tables.parties import (
 )
 from app.db.tables.places import Region as Region
 from app.db.tables.settings import (
-    Bucket as Bucket,
-)
-from app.db.tables.settings import (
     CalendarDay as CalendarDay,
 )
+from app.db.tables.settings import NumberSequence as NumberSequence
 from app.db.tables.settings import (
     Parameter as Parameter,
 )
 from app.db.tables.settings import (
     PastParameter as PastParameter,
 )
-from app.db.tables.settings import (
-    Series as Series,
-)
+from app.db.tables.settings import RateLimitCounter as RateLimitCounter
 from app.db.tables.sign_in import (
     Challenge as Challenge,
 )
-from app.db.tables.sign_in import (
-    Identity as Identity,
-)
+from app.db.tables.sign_in import ExternalIdentity as ExternalIdentity
 from app.db.tables.sign_in import (
     PastPassword as PastPassword,
 )
-from app.db.tables.sign_in import (
-    Visit as Visit,
-)
+from app.db.tables.sign_in import UserSession as UserSession

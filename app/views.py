@@ -108,4 +108,4 @@ def open_licence_gate(appbuilder: Any) -> None:
 
 def menu_counts() -> dict[str, int]:
     """To-do counts beside the menu's entries."""
-    return dashboard_counts.menu_counts(db.session, request_context.actor(), request_context.office())
+    return dashboard_counts.menu_counts(db.session, request_context.current_actor(), request_context.current_office())

@@ -25,9 +25,9 @@ from app.certificates.lifecycle import Decision, Issued
 from app.certificates.pdf import render_jobs
 from app.core.clock import office_day
 from app.core.errors import (
+    FixPlace,
     NotAllowed,
     NotFound,
-    Place,
     Refusal,
     Stale,
     Unmet,
@@ -46,7 +46,7 @@ from app.core.vocabulary import (
 )
 from app.db import sequences
 from app.eligibility import corrections
-from app.eligibility.corrections import Mark
+from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts, of_applications
 from app.eligibility.rules import (
     Rule,
@@ -75,7 +75,7 @@ class Batch:
     columns: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # application id -> own columns
     common: dict[str, Any] = field(default_factory=dict)  # the same for all
     issued: dict[int, Issued] = field(default_factory=dict)
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[CorrectionMark, ...] = ()
 
 
 Effect = Callable[[Batch], None]
@@ -402,7 +402,7 @@ def carry_out(
     actor: Actor,
     *,
     reason: str = "",
-    marks: Sequence[Mark] = (),
+    marks: Sequence[CorrectionMark] = (),
     at: datetime,
     office: Office,
 ) -> Plan:
@@ -413,7 +413,7 @@ def carry_out(
     its last line. Raises as ``plan`` does, and ``Stale`` if the store was changed behind the lock.
     """
     marks = [replace(mark, why=without_numbers(mark.why)) for mark in marks]
-    reason = without_numbers(_noticed(action, marks, reason))  # kept, printed and told in the open
+    reason = without_numbers(_correction_notice(action, marks, reason))  # kept, printed and told in the open
     planned = _plan(session, ids, action, actor, reason=reason, marks=marks, at=at, office=office, lock=True)
     groups: dict[Move, list[Facts]] = defaultdict(list)
     for case, move in planned.passes.values():
@@ -431,7 +431,7 @@ def _plan(
     actor: Actor,
     *,
     reason: str,
-    marks: Sequence[Mark] = (),
+    marks: Sequence[CorrectionMark] = (),
     at: datetime,
     office: Office,
     lock: bool,
@@ -450,7 +450,7 @@ def _plan(
             continue
         planned.names[application_id] = case.name
         move = _BY_KEY.get((case.state, action, case.matter))
-        standing = _standing(case, move, actor, on, office) or _left_open(case, action, marks, reason, on)
+        standing = _refusals_of(case, move, actor, on, office) or _uncorrected(case, action, marks, reason, on)
         if standing or move is None:
             planned.refused[application_id] = tuple(standing)
         else:
@@ -458,7 +458,7 @@ def _plan(
     return planned
 
 
-def _noticed(action: Action, marks: Sequence[Mark], reason: str) -> str:
+def _correction_notice(action: Action, marks: Sequence[CorrectionMark], reason: str) -> str:
     if not marks:
         return reason
     unknown = action is not Action.RETURN or any(mark.item not in corrections.ITEMS for mark in marks)
@@ -470,7 +470,7 @@ def _noticed(action: Action, marks: Sequence[Mark], reason: str) -> str:
     return corrections.notice(marks, reason)
 
 
-def _unexplained(mark: Mark) -> Refusal:
+def _unexplained(mark: CorrectionMark) -> Refusal:
     sentence = _(
         "%(item)s: please say in at most %(n)s characters what is to be corrected.",
         item=corrections.ITEMS[mark.item],
@@ -479,7 +479,7 @@ def _unexplained(mark: Mark) -> Refusal:
     return Refusal("bad-mark", sentence, f"why-{mark.item}")
 
 
-def _left_open(case: Facts, action: Action, marks: Sequence[Mark], reason: str, on: date) -> list[Refusal]:
+def _uncorrected(case: Facts, action: Action, marks: Sequence[CorrectionMark], reason: str, on: date) -> list[Refusal]:
     """Marks are of what the enterprise can put right; and what was marked is put right, or said why it stays as it is."""
     if marks and not {mark.item for mark in marks} <= set(correctable(case, on)):
         sentence = _("%(name)s: something was marked that the enterprise cannot change.", name=case.name)
@@ -494,9 +494,9 @@ def _left_open(case: Facts, action: Action, marks: Sequence[Mark], reason: str, 
                 name=case.name,
                 item=corrections.ITEMS[item],
             ),
-            place=Place("correction", case.application_id, item),
+            place=FixPlace("correction", case.application_id, item),
         )
-        for item in corrections.untouched(case.snapshot, case.record(), case.marked)
+        for item in corrections.unchanged_items(case.snapshot, case.record(), case.marked)
     ]
 
 
@@ -515,7 +515,7 @@ def _check_request(ids: Collection[int], action: Action, reason: str, office: Of
         raise Unmet.because(Refusal("reason-missing", _("Please give the reason in detail."), field="reason"))
 
 
-def _standing(case: Facts, move: Move | None, actor: Actor, on: date, office: Office) -> list[Refusal]:
+def _refusals_of(case: Facts, move: Move | None, actor: Actor, on: date, office: Office) -> list[Refusal]:
     """What stands in the way of one case."""
     if move is None:
         return [

@@ -29,7 +29,7 @@ from app.files.storage import Store
 from app.models import Certificate, CertificateVersion, Model, Paper, Person
 from app.web.demo.specimens import portrait
 from app.worker.handlers import HANDLERS
-from app.worker.runner import Tools, run_due
+from app.worker.runner import JobContext, run_due
 from app.workflow import carry_out as move
 from benchmarks.engine import APPROVER, AT, OFFICE, compare, fill, open_code_keys, timed
 
@@ -99,7 +99,7 @@ def hand(url: str, folder: str, keys: Keys, most: int) -> None:
     unlock(keys, folder)
     start = time.process_time()
     seal = EmbeddedSeal(Path(folder) / "seal")
-    tools = Tools(create_engine(url), None, Store(Path(folder) / "blobs"), lambda: AT, seal=seal)  # type: ignore[arg-type]
+    tools = JobContext(create_engine(url), None, Store(Path(folder) / "blobs"), lambda: AT, seal=seal)  # type: ignore[arg-type]
     run_due(tools, HANDLERS, most=most)
     print(f"    one process worked {time.process_time() - start:.1f} s of CPU on {most} portions of 100")
 

@@ -36,17 +36,17 @@ from reportlab.pdfgen.canvas import Canvas
 
 from app.certificates.pdf import layout, render, reportlab_page
 from app.certificates.pdf.shapes import (
-    Code,
+    CodeShape,
     Group,
-    Link,
-    Picture,
+    ImageShape,
+    LinkShape,
 )
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
-from app.core.crypto.pades import Words, sealed
+from app.core.crypto.pades import SignatureTexts, sealed
 from app.core.crypto.seal_provider import Seal, Suite
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
-WORDS = Words(field="演示印章", signer="演示", reason="电子证照签发", place="演示")
+WORDS = SignatureTexts(field="演示印章", signer="演示", reason="电子证照签发", place="演示")
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰涛明超兰霞平刚桂英华玉萍红玲䶮㛃堃喆翀"
 
 
@@ -126,17 +126,17 @@ def with_reportlab(face: render.Face) -> bytes:
     out, size = io.BytesIO(), 2.834646
     canvas = Canvas(out, pagesize=(595.276, 841.89), pageCompression=1)
     for shape in layout.page_of(face).shapes():
-        if isinstance(shape, Picture):
+        if isinstance(shape, ImageShape):
             box = (shape.x * size, shape.y * size, shape.width * size, shape.height * size)
             canvas.drawImage(ImageReader(io.BytesIO(face.photo or b"")), *box)
-        elif isinstance(shape, Code):
+        elif isinstance(shape, CodeShape):
             side = shape.side * size
             drawing = Drawing(side, side)
             drawing.add(QrCodeWidget(face.address, barLevel="M", barWidth=side, barHeight=side, barBorder=0))
             renderPDF.draw(drawing, canvas, shape.x * size, shape.y * size)
         elif isinstance(shape, Group) and len(shape.places) > 1:
             _repeated(canvas, shape, size)
-        elif not isinstance(shape, Link):
+        elif not isinstance(shape, LinkShape):
             reportlab_page.draw(canvas, shape)
     rl_config.useA85 = 1
     canvas.save()

@@ -19,15 +19,15 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.crypto.signing_keys import make, ring
 from app.core.settings import Keys
-from app.core.vocabulary import Deed, Fault
+from app.core.vocabulary import AuditAction, ChainFault
 from app.db import audit, migrate
 from app.db.audit import checkpoints, hash_chain
 from app.db.session import keyring
-from app.models import Entry
+from app.models import AuditEntry
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 DEEDS, LINES, TAMPERED = 500, 200_000, 1_000
-LINE = {"at": NOON, "actor": "李四", "deed": Deed.CHANGE, "table": "person", "address": "203.0.113.7"}
+LINE = {"at": NOON, "actor": "李四", "deed": AuditAction.CHANGE, "table": "person", "address": "203.0.113.7"}
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def deeds(sessions: sessionmaker[Session]) -> float:
     began = perf_counter()
     for number in range(DEEDS):
         with sessions.begin() as session:
-            audit.note(session, "李四", Deed.CHANGE, "person", number, {"name": ["甲", "乙"]}, at=NOON)
+            audit.log(session, "李四", AuditAction.CHANGE, "person", number, {"name": ["甲", "乙"]}, at=NOON)
     return (perf_counter() - began) / DEEDS
 
 
@@ -49,10 +49,10 @@ def fill(sessions: sessionmaker[Session]) -> None:
     for start in range(0, LINES, 20_000):
         with sessions.begin() as session:
             lines = [{**LINE, "row": str(n), "change": {"name": ["甲", f"乙{n}"]}} for n in range(start, start + 20_000)]
-            audit.keep(session, lines)
+            audit.log_many(session, lines)
 
 
-def walk(sessions: sessionmaker[Session]) -> tuple[checkpoints.Found, float]:
+def walk(sessions: sessionmaker[Session]) -> tuple[checkpoints.Verification, float]:
     began = perf_counter()
     found = checkpoints.verify(sessions)
     return found, perf_counter() - began
@@ -72,21 +72,24 @@ def tamper(sessions: sessionmaker[Session]) -> tuple[int, int]:
             for name, value in linked.line._asdict().items():
                 line = linked.line._replace(**{name: f"{value}x"})
                 step = next(hash_chain.follow([linked._replace(line=line)], hash_chain.Head(seq - 1, before.hash)))
-                tried, told = tried + 1, told + (step == hash_chain.Break(Fault.CHANGED, seq, linked.entry_id))
+                tried, told = tried + 1, told + (step == hash_chain.Break(ChainFault.CHANGED, seq, linked.entry_id))
     return tried, told
 
 
 def search(engine: Engine) -> Iterator[tuple[str, float]]:
     questions = {
-        "record": Entry.row == "199999",
-        "address": Entry.address == "198.51.100.1",
-        "deed": Entry.deed == Deed.EXPORT,
-        "person, anywhere in the name": Entry.actor.like("%王%"),
+        "record": AuditEntry.row == "199999",
+        "address": AuditEntry.address == "198.51.100.1",
+        "deed": AuditEntry.deed == AuditAction.EXPORT,
+        "person, anywhere in the name": AuditEntry.actor.like("%王%"),
     }
     for name, question in questions.items():
         with Session(engine) as session:
             wanted = (
-                select(Entry).where(question, Entry.table == "person").order_by(Entry.at.desc(), Entry.id.desc()).limit(20)
+                select(AuditEntry)
+                .where(question, AuditEntry.table == "person")
+                .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+                .limit(20)
             )
             began = perf_counter()
             session.scalars(wanted).all()
@@ -121,7 +124,7 @@ def main(url: str, home: Path) -> None:
     for name, seconds in search(engine):
         print(f"a search by {name}: {seconds * 1000:.0f} ms")
     with engine.begin() as connection:
-        connection.execute(insert(Entry), {**LINE, "row": "1", "change": {}})
+        connection.execute(insert(AuditEntry), {**LINE, "row": "1", "change": {}})
     print(f"a line slipped in: {walk(sessions)[0].broken}")
     engine.dispose()
 

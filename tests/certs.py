@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from app.accounts.pki import trust
-from app.accounts.pki.trust import Trust
+from app.accounts.pki.trust import PkiTrust
 from app.core.crypto import sm2
 from tests.make import NOON
 
@@ -100,9 +100,9 @@ def sm_issued(words="李四", by: Holder | None = None, *, ca=False, start=NOON 
     return Holder(pair, x509.load_der_x509_certificate(made))
 
 
-def believing(*authorities: Holder, lists=(), required=True) -> Trust:
+def believing(*authorities: Holder, lists=(), required=True) -> PkiTrust:
     """Trust in these authorities, with lists in DER."""
     known = {trust.digest_of(one.certificate): one.certificate for one in authorities}
     read = [x509.load_der_x509_crl(one) for one in lists]
     of = {digest: each for each in read for digest, one in known.items() if trust.signed_by(each, one)}
-    return Trust(known, of, required)
+    return PkiTrust(known, of, required)

@@ -31,7 +31,7 @@ from app.core.crypto.encryption import keyring
 from app.core.crypto.signing_keys import ring
 from app.core.office import Office
 from app.core.settings import Keys, Settings
-from app.core.vocabulary import Role, Way
+from app.core.vocabulary import Role, SignInMethod
 from app.db import migrate
 from app.db.session import db
 from app.matters import seed_papers
@@ -190,7 +190,7 @@ def client(app: Flask) -> FlaskClient:
 def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
     """``signed_in(account)``: a browser in which this account is signed in, without the half second of a password check."""
 
-    def sign_in(account: Account, way: Way = Way.PASSWORD, *, strong: bool = False) -> FlaskClient:
+    def sign_in(account: Account, way: SignInMethod = SignInMethod.PASSWORD, *, strong: bool = False) -> FlaskClient:
         client = app.test_client()
         began = {"at": clock.now(), "office": Office(most_sessions=20), "address": "127.0.0.1", "agent": "tests"}
         key, _replaced = sessions.begin(session, account, way, strong_at=began["at"] if strong else None, **began)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
-from app.core.vocabulary import Deed
-from app.models import Entry
+from app.core.vocabulary import AuditAction
+from app.models import AuditEntry
 
 
 @contextmanager
@@ -29,6 +29,6 @@ def queries(engine: Engine) -> Iterator[list[str]]:
 def deeds(session: Session) -> int:
     """Lines of the diary, but for those that say what was refused."""
     session.rollback()
-    found = session.scalar(select(func.count(Entry.id)).where(Entry.deed != Deed.REFUSED))
+    found = session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.deed != AuditAction.REFUSED))
     session.rollback()
     return found or 0

@@ -29,9 +29,9 @@ from app.db.session import db
 from app.models import Account, Model
 from app.web.auth.password_form import hashed
 from app.web.auth.permissions import sync_roles
-from app.web.auth.security_manager import HouseSecurity
-from app.web.base import furnish
-from app.web.middleware import HouseBuilder, guard
+from app.web.auth.security_manager import SecurityManager
+from app.web.base import init_app
+from app.web.middleware import AppBuilder, guard
 from tests import make
 from tests.conftest import KEYS, House
 
@@ -70,11 +70,11 @@ def build(settings: Settings) -> Flask:
     guard(app, settings)
     CSRFProtect(app)
     with app.app_context():
-        builder = HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
+        builder = AppBuilder(app, db.session, security_manager_class=SecurityManager)
         app.config["FAB_FAKE_HASH"] = app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"]
         app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"] = hashed("nobody's password")
         builder.add_view(Scratch, "Scratch entry", category="Scratch heading")
-        furnish(app)
+        init_app(app)
         sync_roles(builder, DECLARED)
     return app
 

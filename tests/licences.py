@@ -16,11 +16,11 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.accounts.business_licence.assertion import Trust
+from app.accounts.business_licence.assertion import LicenceTrust
 from tests import make
 
 KEY = ec.derive_private_key(2026, ec.SECP256R1())
-TRUST = Trust("https://licences.example", "anguan-test", KEY.public_key())
+TRUST = LicenceTrust("https://licences.example", "anguan-test", KEY.public_key())
 
 
 def claims(cid: str = "a" * 32, nonce: str = "b" * 64, at: datetime = make.NOON, **other: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.core.office import ADJUSTABLE, Section
 from app.core.vocabulary import Role
-from app.models import Entry, Parameter
+from app.models import AuditEntry, Parameter
 from tests import make
 from tests.count import queries
 from tests.test_casework import letting_go
@@ -183,5 +183,5 @@ def test_the_page_asks_one_question_for_all_parameters(admin, app):
 def test_the_diary_tells_from_what_to_what(admin, session):
     admin.post("/parameters/deadlines", data=typed(admin, accept_days="7"))
     session.rollback()
-    line = session.scalars(select(Entry).where(Entry.table == "parameter")).one()
+    line = session.scalars(select(AuditEntry).where(AuditEntry.table == "parameter")).one()
     assert (line.row, line.change, line.actor, line.address) == ("accept_days", {"value": ["5", "7"]}, "管理员", "127.0.0.1")

@@ -2,7 +2,12 @@ import pytest
 from sqlalchemy import select
 
 from app.core.vocabulary import MessageState, Registration, Role
-from app.models import Account, Enterprise, Entry, Message
+from app.models import (
+    Account,
+    AuditEntry,
+    Enterprise,
+    Message,
+)
 from tests import make
 from tests.test_casework import letting_go
 
@@ -115,7 +120,7 @@ def test_a_failed_message_is_sent_again_by_post_only(admin, session):
     admin.post(f"/messages/again/{message.id}")
     session.refresh(message)
     assert (message.state, message.tries) == (MessageState.QUEUED, 0)
-    assert session.scalars(select(Entry).where(Entry.table == "message")).one().actor
+    assert session.scalars(select(AuditEntry).where(AuditEntry.table == "message")).one().actor
 
 
 def test_lists_show_masked_numbers_only(admin, session):

@@ -14,7 +14,7 @@ from app.accounts import rate_limit, role_assignment
 from app.accounts.access import Actor
 from app.core.clock import now
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Unmet,
@@ -26,7 +26,7 @@ from app.core.vocabulary import (
     Role,
 )
 from app.db.session import db
-from app.models import Account, Entry
+from app.models import Account, AuditEntry
 from app.web.auth.password_form import guess_key
 from app.web.auth.permissions import PERMISSIONS, held_by
 from app.web.auth.sign_in import objections
@@ -116,7 +116,7 @@ def test_a_role_is_given_with_its_reach_and_taken_again(session, roles, role):
     role_assignment.appoint(session, made.id, None, SECURITY)
     session.commit()
     assert (role_assignment.roles_of(made), made.region_code) == (frozenset(), None)
-    change = session.scalars(select(Entry.change).where(Entry.table == "ab_user", Entry.row == str(made.id)))
+    change = session.scalars(select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.row == str(made.id)))
     assert [line["roles"] for line in change if "roles" in line][-2:] == [[[], [role.value]], [[role.value], []]]
 
 
@@ -176,7 +176,7 @@ def test_two_who_take_the_role_from_each_other_at_once_leave_one(app, session, r
             try:
                 role_assignment.appoint(own, theirs, None, actor)
                 own.commit()
-            except HouseError as no:
+            except AppError as no:
                 return no.refusals[0].code
         return "taken"
 
@@ -238,14 +238,14 @@ def test_sessions_end_and_locks_open_by_the_security_administrators_hand(securit
     with app.app_context():
         for _guess in range(5):
             rate_limit.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)
-        assert rate_limit.rests(db.engine, key, at=at)
+        assert rate_limit.is_locked(db.engine, key, at=at)
         assert security.post(f"/appointments/unlock/{number}").status_code == 302
-        assert not rate_limit.rests(db.engine, key, at=at)
+        assert not rate_limit.is_locked(db.engine, key, at=at)
     assert theirs.get("/work/").status_code == 200
     assert security.post(f"/appointments/end/{number}").status_code == 302
     assert theirs.get("/work/").status_code == 302
     lines = session.scalars(
-        select(Entry.change).where(Entry.table == "ab_user", Entry.actor == "secadmin").order_by(Entry.id)
+        select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.actor == "secadmin").order_by(AuditEntry.id)
     ).all()
     assert lines == [{"lock": ["there", "ended"]}, {"sessions": ["there", "ended"]}]
 

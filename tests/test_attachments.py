@@ -12,7 +12,7 @@ from app.applications.attachments import (
     discard,
     may_open,
 )
-from app.core.errors import HouseError, NotFound, Stale
+from app.core.errors import AppError, NotFound, Stale
 from app.core.vocabulary import PaperKind, Role
 from app.files.inspect import FileRefused
 from app.files.storage import Store
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_what_its_name_says_leaves_nothing(session, store, pe
 
 
 def test_papers_belong_where_they_belong(session, store, person, office):
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         hand_in(session, store, person, PaperKind.PLEDGE, office)
     assert no.value.code == "wrong-paper"
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from app.accounts.people_import import ROSTER_COLUMNS
 from app.core.clock import now, office_day
 from app.core.vocabulary import (
+    AuditAction,
     Category,
-    Deed,
     Education,
     IdentityKind,
     JobState,
@@ -38,20 +38,20 @@ from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.models import (
     Account,
-    Bucket,
+    AuditEntry,
     CertificateVersion,
-    Entry,
     ExamNotice,
     ExamSignup,
-    Identity,
+    ExternalIdentity,
     Job,
     LegacyImport,
     Message,
     Model,
+    NumberSequence,
     Parameter,
     Person,
     PublicNotice,
-    Series,
+    RateLimitCounter,
     Step,
 )
 from tests import make
@@ -158,11 +158,11 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     colleague = make.account(session, f"colleague-{region}", CLERK, enterprise_id=firm.id)
     officer = make.account(session, f"officer-{region}", VIEWER, region_code=region, first_name=f"吴{words}"[:64])
     keyholder = make.account(session, f"keyholder-{region}", VIEWER)
-    identity = Identity(account_id=keyholder.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
+    identity = ExternalIdentity(account_id=keyholder.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
                         label=f"张三{words}"[:200], added_at=at, added_by=words[:130])  # fmt: skip
     session.add_all([step, back, board, signup, turned_down, message, job, sheet, identity])
     session.commit()
-    entry = session.scalar(select(func.max(Entry.id)))
+    entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
@@ -380,7 +380,7 @@ def everything(session) -> dict[str, list]:
     session.rollback()
     mine = {mapper.class_ for mapper in Model.registry.mappers if mapper.class_.__module__ == "app.models"}
     found = {}
-    for model in mine - {Entry, Bucket, Series}:
+    for model in mine - {AuditEntry, RateLimitCounter, NumberSequence}:
         table = inspect(model).local_table
         columns = [column for column in table.columns if column.name not in ("last_login", "login_count")]
         found[table.name] = sorted(map(str, session.execute(select(*columns))))
@@ -657,7 +657,7 @@ def test_a_double_submission_is_one(session, signed_in, changsha):
     session.rollback()
     row = changsha.signup + 1  # rejected, so back in the enterprise's hands
     at_once(*(lambda browser=one: browser.post("/exam/signups/submit", data={"rowid": row}) for one in browsers))
-    lines = select(Entry.change).where(Entry.table == "exam_signup", Entry.row == str(row))
+    lines = select(AuditEntry.change).where(AuditEntry.table == "exam_signup", AuditEntry.row == str(row))
     moves = [change for change in session.scalars(lines) if change.get("state") == ["rejected", "submitted"]]
     session.rollback()
     assert len(moves) == 1
@@ -704,19 +704,21 @@ def test_an_invented_forwarding_address_buys_no_further_guesses(client):
 
 def test_every_reading_in_full_is_one_line_in_the_diary(session, everybody, changsha):
     deeds = {
-        ("POST", f"/people/reveal/{changsha.person}"): (EXAM, Deed.READ),
-        ("POST", f"/cases/{changsha.case}/id-number"): (REVIEWER, Deed.READ),
-        ("GET", f"/archive/{changsha.closed}"): (VIEWER, Deed.READ),
-        ("GET", f"/archive/{changsha.closed}/form.pdf"): (VIEWER, Deed.READ),
-        ("GET", f"/archive/{changsha.closed}.zip"): (VIEWER, Deed.EXPORT),
-        ("GET", PDF.format(changsha.certificate)): (VIEWER, Deed.READ),
-        ("GET", f"/papers/{changsha.paper}"): (ACCEPTANCE, Deed.READ),
-        ("POST", f"/exam/notices/{changsha.notice}/export"): (EXAM, Deed.EXPORT),
+        ("POST", f"/people/reveal/{changsha.person}"): (EXAM, AuditAction.READ),
+        ("POST", f"/cases/{changsha.case}/id-number"): (REVIEWER, AuditAction.READ),
+        ("GET", f"/archive/{changsha.closed}"): (VIEWER, AuditAction.READ),
+        ("GET", f"/archive/{changsha.closed}/form.pdf"): (VIEWER, AuditAction.READ),
+        ("GET", f"/archive/{changsha.closed}.zip"): (VIEWER, AuditAction.EXPORT),
+        ("GET", PDF.format(changsha.certificate)): (VIEWER, AuditAction.READ),
+        ("GET", f"/papers/{changsha.paper}"): (ACCEPTANCE, AuditAction.READ),
+        ("POST", f"/exam/notices/{changsha.notice}/export"): (EXAM, AuditAction.EXPORT),
     }
     for (method, address), (role, deed) in deeds.items():
-        last = asked(session, select(func.max(Entry.id)))
+        last = asked(session, select(func.max(AuditEntry.id)))
         assert everybody[role].open(address, method=method, data={"why": "核对"}).status_code == 200
-        lines = session.execute(select(Entry.actor, Entry.deed, Entry.address).where(Entry.id > last)).all()
+        lines = session.execute(
+            select(AuditEntry.actor, AuditEntry.deed, AuditEntry.address).where(AuditEntry.id > last)
+        ).all()
         session.rollback()
         assert lines == [(f"the-{role.value}", deed, "127.0.0.1")], address
 
@@ -746,7 +748,9 @@ def test_a_statement_that_fails_tells_the_log_no_values(app):
 
 def test_the_diary_holds_nothing_to_put_an_id_number_together_from(session, everybody, changsha):
     number = session.get_one(Person, changsha.person).id_number
-    change = session.scalar(select(Entry.change).where(Entry.table == "person", Entry.row == str(changsha.person)))
+    change = session.scalar(
+        select(AuditEntry.change).where(AuditEntry.table == "person", AuditEntry.row == str(changsha.person))
+    )
     session.rollback()
     kept = str(change)
     assert number[:6] in kept  # it is masked, not left out

@@ -8,10 +8,19 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.core import clock
-from app.core.vocabulary import Deed, Education
+from app.core.vocabulary import AuditAction, Education
 from app.db import audit
 from app.db.session import db
-from app.models import Account, Application, Bucket, Certificate, Entry, Person, PublicNotice, Step
+from app.models import (
+    Account,
+    Application,
+    AuditEntry,
+    Certificate,
+    Person,
+    PublicNotice,
+    RateLimitCounter,
+    Step,
+)
 from tests import make
 
 
@@ -21,8 +30,8 @@ def signed(session) -> Session:
     return session
 
 
-def lines(session, *deeds) -> list[Entry]:
-    found = session.scalars(select(Entry).order_by(Entry.id)).all()
+def lines(session, *deeds) -> list[AuditEntry]:
+    found = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
     return [line for line in found if line.table != "region" and (not deeds or line.deed in deeds)]
 
 
@@ -35,7 +44,7 @@ def stored_person(session, **facts) -> Person:
 
 def test_a_new_row_is_written_down_with_its_number_and_by_whom(signed):
     person = stored_person(signed)
-    line = next(line for line in lines(signed, Deed.CREATE) if line.table == "person")
+    line = next(line for line in lines(signed, AuditAction.CREATE) if line.table == "person")
     assert (line.row, line.actor, line.address, line.at) == (str(person.id), "李四", "203.0.113.7", make.NOON)
     assert line.change["name"] == [None, "李雷"]
     assert line.change["enterprise_id"] == [None, person.enterprise_id]
@@ -45,7 +54,7 @@ def test_a_change_tells_before_and_after_and_nothing_else(signed):
     person = stored_person(signed, education=Education.BACHELOR)
     person.education, person.major = Education.COLLEGE, person.major
     signed.commit()
-    assert [line.change for line in lines(signed, Deed.CHANGE)] == [{"education": ["bachelor", "college"]}]
+    assert [line.change for line in lines(signed, AuditAction.CHANGE)] == [{"education": ["bachelor", "college"]}]
 
 
 def test_the_value_before_is_known_even_if_nobody_had_looked_at_it(signed):
@@ -53,14 +62,14 @@ def test_the_value_before_is_known_even_if_nobody_had_looked_at_it(signed):
     signed.expire(person)
     person.name = "韩梅梅"
     signed.commit()
-    assert lines(signed, Deed.CHANGE)[0].change == {"name": ["李雷", "韩梅梅"]}
+    assert lines(signed, AuditAction.CHANGE)[0].change == {"name": ["李雷", "韩梅梅"]}
 
 
 def test_a_deleted_row_is_kept_in_the_diary(signed):
     person = stored_person(signed)
     signed.delete(person)
     signed.commit()
-    line = lines(signed, Deed.DELETE)[0]
+    line = lines(signed, AuditAction.DELETE)[0]
     assert (line.table, line.change["name"]) == ("person", ["李雷", None])
 
 
@@ -120,7 +129,7 @@ def test_passwords_are_never_told_and_sign_in_counters_make_no_noise(signed):
     signed.commit()
     account.login_count = 8
     signed.commit()
-    assert [line.change for line in lines(signed, Deed.CHANGE)] == [{"password": ["***", "***"]}]
+    assert [line.change for line in lines(signed, AuditAction.CHANGE)] == [{"password": ["***", "***"]}]
     assert "hash-" not in json.dumps([line.change for line in lines(signed)])
 
 
@@ -133,40 +142,40 @@ def test_a_role_given_or_taken_is_written_down(signed):
     signed.commit()
     account.roles.remove(role)
     signed.commit()
-    told = [line.change for line in lines(signed, Deed.CHANGE)]
+    told = [line.change for line in lines(signed, AuditAction.CHANGE)]
     signed.delete(role)
     signed.commit()
     assert told == [{"roles": [[], ["scratch role"]]}, {"roles": [["scratch role"], []]}]
 
 
 def test_records_and_counters_keep_no_diary_of_themselves():
-    assert {Account, Application, Certificate, Person} <= set(audit.WATCHED)
-    assert not {Entry, Bucket, Step, PublicNotice} & set(audit.WATCHED)
+    assert {Account, Application, Certificate, Person} <= set(audit.AUDITED)
+    assert not {AuditEntry, RateLimitCounter, Step, PublicNotice} & set(audit.AUDITED)
 
 
 def test_whoever_does_not_say_who_acts_is_the_house_itself(session):
     before = clock.now()
     stored_person(session)
     line = lines(session)[-1]
-    assert line.actor == audit.HOUSE
+    assert line.actor == audit.SYSTEM
     assert before - timedelta(seconds=1) <= line.at <= clock.now()
 
 
 def test_a_read_in_full_is_noted_in_the_same_transaction(signed):
     person = stored_person(signed)
-    audit.note(signed, "王五", Deed.READ, person, change={"what": "id_number"}, at=make.NOON)
+    audit.log(signed, "王五", AuditAction.READ, person, change={"what": "id_number"}, at=make.NOON)
     signed.flush()
-    line = lines(signed, Deed.READ)[0]
+    line = lines(signed, AuditAction.READ)[0]
     assert (line.actor, line.table, line.row, line.address) == ("王五", "person", str(person.id), "203.0.113.7")
     signed.rollback()
-    assert lines(signed, Deed.READ) == []
+    assert lines(signed, AuditAction.READ) == []
 
 
 def test_an_export_is_noted_by_table_and_signed_by_the_session(signed):
-    audit.note(signed, "", Deed.EXPORT, Person, change={"rows": 3}, at=make.NOON)
-    audit.note(signed, "", Deed.EXPORT, "person", 7, at=make.NOON, address="::1")
+    audit.log(signed, "", AuditAction.EXPORT, Person, change={"rows": 3}, at=make.NOON)
+    audit.log(signed, "", AuditAction.EXPORT, "person", 7, at=make.NOON, address="::1")
     signed.commit()
-    assert [(line.actor, line.table, line.row, line.address) for line in lines(signed, Deed.EXPORT)] == [
+    assert [(line.actor, line.table, line.row, line.address) for line in lines(signed, AuditAction.EXPORT)] == [
         ("李四", "person", "", "203.0.113.7"),
         ("李四", "person", "7", "::1"),
     ]

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from app.accounts.people_import import ROSTER_COLUMNS
 from app.applications import attachments
 from app.core.clock import now, office_day
-from app.core.errors import Place
+from app.core.errors import FixPlace
 from app.core.office import Office
 from app.core.vocabulary import (
     PERSON_PAPERS,
+    AuditAction,
     Category,
-    Deed,
     Education,
     PaperKind,
     Position,
@@ -31,7 +31,13 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.models import Enterprise, Entry, Paper, Person, Qualification
+from app.models import (
+    AuditEntry,
+    Enterprise,
+    Paper,
+    Person,
+    Qualification,
+)
 from app.web.fix_links import url_of
 from tests import make
 from tests.count import deeds, queries
@@ -112,9 +118,9 @@ def handed_in(
     return paper
 
 
-def reads(session: Session) -> list[Entry]:
+def reads(session: Session) -> list[AuditEntry]:
     session.rollback()
-    return list(session.scalars(select(Entry).where(Entry.deed == Deed.READ)))
+    return list(session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.READ)))
 
 
 # --- reach -------------------------------------------------------------------------------------------
@@ -787,11 +793,11 @@ def test_a_place_leads_to_its_card_and_the_card_is_there(app, clerk, session, ou
     person = kept(session, make.person(ours))
     with app.test_request_context():
         leads = {
-            url_of(Place("person", person.id, kind.value)): f'id="paper-{kind.value}"' for kind in PERSON_PAPERS
+            url_of(FixPlace("person", person.id, kind.value)): f'id="paper-{kind.value}"' for kind in PERSON_PAPERS
         } | {
-            url_of(Place("enterprise", ours.id, "pledge")): 'id="paper-pledge"',
-            url_of(Place("people")): "<h1",
-            url_of(Place("qualification")): "<h1",
+            url_of(FixPlace("enterprise", ours.id, "pledge")): 'id="paper-pledge"',
+            url_of(FixPlace("people")): "<h1",
+            url_of(FixPlace("qualification")): "<h1",
         }  # fmt: skip
     assert f"/people/edit/{person.id}#paper-photo" in leads
     for url, mark in leads.items():
@@ -800,5 +806,5 @@ def test_a_place_leads_to_its_card_and_the_card_is_there(app, clerk, session, ou
 
 def test_a_place_without_a_page_has_no_address_and_a_way_back_is_kept(app, session):
     with app.test_request_context():
-        assert url_of(None) == url_of(Place("moon")) == url_of(Place("filing")) == ""
-        assert url_of(Place("person", 7, "title"), back="/filings/3") == "/people/edit/7?next=/filings/3#paper-title"
+        assert url_of(None) == url_of(FixPlace("moon")) == url_of(FixPlace("filing")) == ""
+        assert url_of(FixPlace("person", 7, "title"), back="/filings/3") == "/people/edit/7?next=/filings/3#paper-title"

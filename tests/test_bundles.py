@@ -17,11 +17,16 @@ from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotFound, Unmet
 from app.core.office import Office
-from app.core.vocabulary import Deed, Role
+from app.core.vocabulary import AuditAction, Role
 from app.files.storage import Store
-from app.models import Account, Certificate, CertificateVersion, Entry
+from app.models import (
+    Account,
+    AuditEntry,
+    Certificate,
+    CertificateVersion,
+)
 from app.worker.handlers import HANDLERS
-from app.worker.runner import Tools, run_due
+from app.worker.runner import JobContext, run_due
 from tests import make
 from tests.count import queries
 from tests.printed import printed
@@ -35,8 +40,8 @@ def store(house) -> Store:
 
 
 @pytest.fixture
-def tools(house, session, store) -> Tools:
-    return Tools(house.engine, None, store, now, seal=EmbeddedSeal(house.settings.seals))
+def tools(house, session, store) -> JobContext:
+    return JobContext(house.engine, None, store, now, seal=EmbeddedSeal(house.settings.seals))
 
 
 @pytest.fixture
@@ -155,7 +160,7 @@ def test_a_few_come_at_once_and_the_diary_says_who_took_which(session, store, br
     found = opened(answer.data)
     assert len(found) == 2
     assert all(name.startswith("古丽·买买提-C1-湘建安C1(2024)") and body[:4] == b"%PDF" for name, body in found.items())
-    (line,) = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT))
+    (line,) = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT))
     assert (line.actor, line.change["certificates"], line.change["versions"]) == ("viewer", 2, ids[:2])
 
 

@@ -17,8 +17,8 @@ from app.accounts.business_licence import tickets
 from app.accounts.business_licence.assertion import BadAssertion, public_key, read
 from app.accounts.business_licence.provider import LicencesAway, Ticket
 from app.accounts.business_licence.simulator import (
-    Fault,
     Licence,
+    SimulatedFault,
     SimulatedPlatform,
     confused,
 )
@@ -329,11 +329,11 @@ class Simulated:
         self.provider = SimulatedPlatform(folder, "https://ag.example")
 
     def confirms(self, ticket, licence, number, at):
-        (one,) = self.provider.confirm(ticket.cid, licence, number, Fault.NONE, at=at)
+        (one,) = self.provider.confirm(ticket.cid, licence, number, SimulatedFault.NONE, at=at)
         return one.body
 
     def breaks(self):
-        assert list(self.provider.confirm(TICKET.cid, Licence(USCC, "甲"), "42", Fault.DOWN, at=AT)) == []
+        assert list(self.provider.confirm(TICKET.cid, Licence(USCC, "甲"), "42", SimulatedFault.DOWN, at=AT)) == []
 
 
 @pytest.fixture(params=["simulated", "remote"])

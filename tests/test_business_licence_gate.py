@@ -9,18 +9,23 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app import create_app
-from app.accounts.business_licence.simulator import Fault, SimulatedPlatform
+from app.accounts.business_licence.simulator import SimulatedFault, SimulatedPlatform
 from app.core.clock import now
 from app.core.settings import Settings
 from app.core.vocabulary import (
+    AuditAction,
     ChallengeState,
-    Deed,
     LicenceHolder,
     LicenceStanding,
     Registration,
     Role,
 )
-from app.models import Account, Challenge, Enterprise, Entry
+from app.models import (
+    Account,
+    AuditEntry,
+    Challenge,
+    Enterprise,
+)
 from app.web import request_context
 from app.web.auth.permissions import sync_roles
 from app.web.demo.licence_phone import wallet
@@ -79,17 +84,17 @@ def licence_in(phone, name: str = "", holder=LicenceHolder.STAFF, standing=Licen
     return next(code for code, called, who, how in found if name in called and (who, how) == wanted)
 
 
-def scan(phone, page: str, licence: str, fault: Fault = Fault.NONE):
+def scan(phone, page: str, licence: str, fault: SimulatedFault = SimulatedFault.NONE):
     address = f"http://127.0.0.1:8000/q/{cid_of(page)}"
     return phone.post("/phone/licence/scan", data={"ticket": address, "licence": licence, "fault": fault.value})
 
 
-def confirm(phone, page: str, licence: str, number: str, fault: Fault = Fault.NONE):
+def confirm(phone, page: str, licence: str, number: str, fault: SimulatedFault = SimulatedFault.NONE):
     what = {"licence": licence, "number": number, "fault": fault.value}
     return phone.post(f"/phone/licence/{cid_of(page)}", data=what)
 
 
-def confirmed(browser, phone, fault: Fault = Fault.NONE, licence: str = "") -> str:
+def confirmed(browser, phone, fault: SimulatedFault = SimulatedFault.NONE, licence: str = "") -> str:
     """A ticket that a telephone has scanned and confirmed."""
     page, licence = started(browser), licence or licence_in(phone)
     assert scan(phone, page, licence, fault).status_code == 303
@@ -129,7 +134,7 @@ def test_a_licence_on_the_telephone_opens_the_browser(browser, phone, session):
     assert (answer.status_code, answer.headers["Location"]) == (302, "/")
     assert inside(browser)
     assert not inside(phone)
-    (change,) = session.scalars(select(Entry.change).where(Entry.deed == Deed.SIGN_IN))
+    (change,) = session.scalars(select(AuditEntry.change).where(AuditEntry.deed == AuditAction.SIGN_IN))
     assert (change["way"], change["holder"]) == ("licence", "staff")
 
 
@@ -158,7 +163,7 @@ def test_a_platform_that_cannot_reach_us_is_asked(browser, phone, app):
         sim = request_context.licences()
         assert isinstance(sim, SimulatedPlatform)
         one = next(one for one in wallet_of(app) if one.code == licence)
-        list(sim.confirm(cid_of(page), one, number, Fault.NONE, at=now()))
+        list(sim.confirm(cid_of(page), one, number, SimulatedFault.NONE, at=now()))
     assert state(browser, page) == "waiting"
     assert browser.post(f"{page}/ask").json["state"] == "confirmed"
     assert finish(browser, page).status_code == 302
@@ -246,7 +251,7 @@ def test_a_licence_that_is_not_in_force_opens_nothing(standing, browser, phone, 
     assert state(browser, page) == "rejected"
     assert ("已注销" if standing is LicenceStanding.CANCELLED else "状态异常") in browser.get(page).text
     assert finish(browser, page).status_code == 409
-    assert session.scalar(select(func.count()).where(Entry.deed == Deed.SIGN_IN_FAILED)) == 1
+    assert session.scalar(select(func.count()).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)) == 1
     session.rollback()
 
 
@@ -386,11 +391,11 @@ def test_a_telephone_that_declines_ends_it(browser, phone):
     assert finish(browser, page).status_code == 409
 
 
-HARMLESS = {Fault.NONE, Fault.DUPLICATE}
+HARMLESS = {SimulatedFault.NONE, SimulatedFault.DUPLICATE}
 
 
 @pytest.mark.usefixtures("clerk")
-@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.value)
+@pytest.mark.parametrize("fault", SimulatedFault, ids=lambda fault: fault.value)
 def test_a_platform_that_misbehaves_lets_nobody_in(fault, browser, phone, app, session):
     earlier = app.test_client()
     finish(earlier, confirmed(earlier, phone))  # something to be replayed, and another ticket
@@ -399,10 +404,12 @@ def test_a_platform_that_misbehaves_lets_nobody_in(fault, browser, phone, app, s
     page = confirmed(browser, phone, fault)
     answer = finish(browser, page)
     assert inside(browser) == (fault in HARMLESS)
-    assert answer.status_code == (302 if fault in HARMLESS else 503 if fault is Fault.DOWN else answer.status_code)
+    assert answer.status_code == (302 if fault in HARMLESS else 503 if fault is SimulatedFault.DOWN else answer.status_code)
     assert fault in HARMLESS or answer.status_code in (400, 404, 409, 503)
     assert state(bystander, theirs) == "waiting"
-    assert session.scalar(select(func.count()).where(Entry.deed == Deed.SIGN_IN)) == (2 if fault in HARMLESS else 1)
+    assert session.scalar(select(func.count()).where(AuditEntry.deed == AuditAction.SIGN_IN)) == (
+        2 if fault in HARMLESS else 1
+    )
     session.rollback()
 
 

@@ -20,8 +20,8 @@ from app.core.office import Office
 from app.core.vocabulary import (
     DECIDED,
     Action,
+    AuditAction,
     Category,
-    Deed,
     MatterKind,
     PaperKind,
     PassSource,
@@ -33,9 +33,9 @@ from app.db.session import db
 from app.files.storage import Store
 from app.models import (
     Application,
+    AuditEntry,
     Certificate,
     CertificateVersion,
-    Entry,
     ExamPass,
     Filing,
     Message,
@@ -307,11 +307,11 @@ def test_opening_an_address_changes_nothing(works, clerk, acceptance, path):
 @pytest.mark.parametrize("path", [*POSTS, "/filings/add"])
 def test_a_form_without_its_token_changes_nothing(strict, works, clerk, acceptance, session, path):
     application = works.case()
-    data, before = {"decision": "accept", "rowid": application.id}, (*traces(session), count(session, Entry))
+    data, before = {"decision": "accept", "rowid": application.id}, (*traces(session), count(session, AuditEntry))
     for browser in (clerk, acceptance):
         assert browser.post(path.format(id=application.id), data=data).status_code == 400
     assert works.state(application) is State.AWAITING_ACCEPTANCE
-    assert (*traces(session), count(session, Entry)) == before
+    assert (*traces(session), count(session, AuditEntry)) == before
 
 
 @pytest.mark.parametrize(
@@ -654,7 +654,7 @@ def test_the_full_number_is_shown_on_demand_and_that_is_written_down(works, acce
     answer = acceptance.post(f"/cases/{application.id}/id-number", data=typed)
     assert application.person.id_number in answer.text
     assert "写到一半" in answer.text
-    line = look(session, select(Entry).where(Entry.deed == Deed.READ))
+    line = look(session, select(AuditEntry).where(AuditEntry.deed == AuditAction.READ))
     assert (line.table, line.row, line.change) == (
         "application",
         str(application.id),
@@ -758,7 +758,7 @@ def test_a_certificate_is_for_its_enterprise_and_the_officers_of_the_region(work
     assert works.browser(Role.REVIEWER, "430200").get(path).status_code == 404
     assert works.browser(Role.EXAM_CLERK).get(path).status_code == 403
     assert works.browser(Role.VIEWER).get(path).status_code == 200
-    assert look(session, select(Entry.table).where(Entry.deed == Deed.READ)) == "certificate_version"
+    assert look(session, select(AuditEntry.table).where(AuditEntry.deed == AuditAction.READ)) == "certificate_version"
 
 
 def test_the_list_of_certificates_marks_what_expires_and_what_has_expired(works, clerk, session):
@@ -778,7 +778,7 @@ def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_no
     for part in ("p-form", "p-cert", "p-papers", "p-steps"):
         assert f'id="{part}"' in page
     assert f'<iframe class="pdf" src="/certificates/{version.id}.pdf"' in page
-    assert look(session, select(Entry.change).where(Entry.deed == Deed.READ)) == {"shown": "archive"}
+    assert look(session, select(AuditEntry.change).where(AuditEntry.deed == AuditAction.READ)) == {"shown": "archive"}
 
 
 def test_a_slip_tells_what_was_promised_whatever_is_set_afterwards(works, clerk, session):
@@ -840,7 +840,7 @@ def test_the_archive_is_taken_along_as_one_file_with_a_list_that_proves_each_par
     proofs = {name: f"{len(data)}\t{sha256(data).hexdigest()}" for name, data in files.items() if name in told}
     assert {name: told[name] for name in proofs} == proofs
     assert len(proofs) == 9  # the enterprise's two scans have no bytes here
-    assert look(session, select(Entry.change).where(Entry.deed == Deed.EXPORT)) == {"shown": "archive"}
+    assert look(session, select(AuditEntry.change).where(AuditEntry.deed == AuditAction.EXPORT)) == {"shown": "archive"}
 
 
 def test_what_the_store_has_lost_is_named_in_the_list_and_the_rest_is_handed_out(works, clerk, house):

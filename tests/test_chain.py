@@ -12,12 +12,17 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core import clock
-from app.core.vocabulary import Deed, Fault
+from app.core.vocabulary import AuditAction, ChainFault
 from app.db import audit
 from app.db.audit import checkpoints, hash_chain
 from app.db.audit.hash_chain import Break
-from app.db.session import only_reading
-from app.models import Checkpoint, Entry, Link, Person
+from app.db.session import read_only
+from app.models import (
+    AuditCheckpoint,
+    AuditEntry,
+    AuditLink,
+    Person,
+)
 from tests import make
 from tests.count import queries
 from tests.meddling import meddling
@@ -30,8 +35,8 @@ def sessions(house, session) -> sessionmaker[Session]:
 
 
 def tell(session, n: int, *, at=make.NOON, **facts) -> None:
-    line = {"at": at, "actor": "李四", "deed": Deed.CHANGE, "table": "person", "address": "203.0.113.7"}
-    audit.keep(session, [{**line, "row": f"{i}", "change": {"name": ["甲", f"乙{i}"]}, **facts} for i in range(n)])
+    line = {"at": at, "actor": "李四", "deed": AuditAction.CHANGE, "table": "person", "address": "203.0.113.7"}
+    audit.log_many(session, [{**line, "row": f"{i}", "change": {"name": ["甲", f"乙{i}"]}, **facts} for i in range(n)])
     session.commit()
 
 
@@ -41,16 +46,16 @@ def found(sessions, outside=()) -> Break | None:
 
 def asked(session, question) -> list:
     """Beside the session of the test, which would be SQLite's one writer from its first question on."""
-    with only_reading(), Session(session.get_bind()) as reader:
+    with read_only(), Session(session.get_bind()) as reader:
         return list(reader.execute(question).all())
 
 
 def linked(session) -> list[tuple[int, int]]:
-    return [tuple(row) for row in asked(session, select(Link.seq, Link.entry_id).order_by(Link.seq))]
+    return [tuple(row) for row in asked(session, select(AuditLink.seq, AuditLink.entry_id).order_by(AuditLink.seq))]
 
 
 def newest(session) -> int:
-    return asked(session, select(func.max(Entry.id)))[0][0]
+    return asked(session, select(func.max(AuditEntry.id)))[0][0]
 
 
 # --- growing ------------------------------------------------------------------------------------------
@@ -59,9 +64,9 @@ def newest(session) -> int:
 def test_every_line_is_linked_by_the_commit_that_writes_it(session, sessions):
     before = len(linked(session))
     session.add(make.person(make.enterprise()))
-    audit.note(session, "王五", Deed.EXPORT, Person, at=make.NOON)
+    audit.log(session, "王五", AuditAction.EXPORT, Person, at=make.NOON)
     tell(session, 3)
-    entries = session.scalars(select(Entry.id).order_by(Entry.id)).all()
+    entries = session.scalars(select(AuditEntry.id).order_by(AuditEntry.id)).all()
     assert [entry for _seq, entry in linked(session)] == entries
     assert [seq for seq, _entry in linked(session)] == list(range(1, len(entries) + 1))
     assert len(entries) == before + 6
@@ -88,7 +93,7 @@ def test_the_chain_costs_as_many_statements_for_many_lines_as_for_few(session, h
 
 def test_a_rollback_leaves_no_link(session, sessions):
     before = linked(session)
-    audit.note(session, "王五", Deed.READ, Person, at=make.NOON)
+    audit.log(session, "王五", AuditAction.READ, Person, at=make.NOON)
     session.flush()
     session.rollback()
     tell(session, 1)
@@ -98,20 +103,21 @@ def test_a_rollback_leaves_no_link(session, sessions):
 
 def test_what_a_savepoint_has_undone_is_not_linked_and_what_it_kept_is(session, sessions):
     before = len(linked(session))
-    audit.note(session, "甲", Deed.READ, Person, at=make.NOON)
+    audit.log(session, "甲", AuditAction.READ, Person, at=make.NOON)
     kept = session.begin_nested()
-    audit.note(session, "乙", Deed.READ, Person, at=make.NOON)
+    audit.log(session, "乙", AuditAction.READ, Person, at=make.NOON)
     kept.commit()
     undone = session.begin_nested()
-    audit.note(session, "丙", Deed.READ, Person, at=make.NOON)
+    audit.log(session, "丙", AuditAction.READ, Person, at=make.NOON)
     session.flush()
     undone.rollback()
     assert len(linked(session)) == before
-    audit.note(session, "丁", Deed.READ, Person, at=make.NOON)
+    audit.log(session, "丁", AuditAction.READ, Person, at=make.NOON)
     session.commit()
-    assert [entry.actor for entry in session.scalars(select(Entry).where(Entry.deed == Deed.READ).order_by(Entry.id))] == [
-        *("甲", "乙", "丁")
-    ]
+    assert [
+        entry.actor
+        for entry in session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.READ).order_by(AuditEntry.id))
+    ] == [*("甲", "乙", "丁")]
     assert len(linked(session)) == before + 3
     assert found(sessions) is None
 
@@ -119,14 +125,19 @@ def test_what_a_savepoint_has_undone_is_not_linked_and_what_it_kept_is(session, 
 @pytest.mark.parametrize("house", ["postgresql"], indirect=True)  # SQLite has one writer
 def test_lines_of_a_session_beside_another_stay_apart(session, sessions, house):
     """As ``desk.aside`` does it: the facts of the one session are handed on to the other."""
-    audit.note(session, "外", Deed.READ, Person, at=make.NOON)
+    audit.log(session, "外", AuditAction.READ, Person, at=make.NOON)
     session.flush()
     with Session(house.engine) as beside, beside.begin():
         beside.info.update(session.info)
-        audit.note(beside, "内", Deed.READ, Person, at=make.NOON)
+        audit.log(beside, "内", AuditAction.READ, Person, at=make.NOON)
     session.commit()
     assert found(sessions) is None
-    order = select(Entry.actor).join(Link, Link.entry_id == Entry.id).where(Entry.deed == Deed.READ).order_by(Link.seq)
+    order = (
+        select(AuditEntry.actor)
+        .join(AuditLink, AuditLink.entry_id == AuditEntry.id)
+        .where(AuditEntry.deed == AuditAction.READ)
+        .order_by(AuditLink.seq)
+    )
     assert session.scalars(order).all() == ["内", "外"]
 
 
@@ -140,7 +151,7 @@ def test_writers_at_once_leave_no_gap_and_no_fork(session, sessions, house):
         for turn in range(turns):
             with sessions.begin() as own:
                 own.info["actor"] = f"writer {who}"
-                audit.note(own, "", Deed.READ, Person, turn, at=make.NOON)
+                audit.log(own, "", AuditAction.READ, Person, turn, at=make.NOON)
                 own.add(make.person(make.enterprise()))
                 if turn % 4 == 3:
                     own.flush()
@@ -180,20 +191,20 @@ def test_lines_from_before_the_chain_are_linked_once(session, sessions, house):
     tell(session, 4)
     with meddling(house) as connection:
         connection.execute(text("DELETE FROM link"))
-    count = asked(session, select(func.count()).select_from(Entry))[0][0]
+    count = asked(session, select(func.count()).select_from(AuditEntry))[0][0]
     assert hash_chain.begin(session) == count
     session.commit()
     assert found(sessions) is None
     stray(house)
     assert hash_chain.begin(session) == 0
     session.commit()
-    assert found(sessions).fault is Fault.UNLINKED
+    assert found(sessions).fault is ChainFault.UNLINKED
 
 
 def stray(house, at=make.NOON) -> None:
-    line = {"at": at, "actor": "无名", "deed": Deed.CHANGE, "table": "person", "row": "1", "change": {}, "address": ""}
+    line = {"at": at, "actor": "无名", "deed": AuditAction.CHANGE, "table": "person", "row": "1", "change": {}, "address": ""}
     with house.engine.begin() as connection:
-        connection.execute(insert(Entry), line)
+        connection.execute(insert(AuditEntry), line)
 
 
 # --- growing only ---------------------------------------------------------------------------------------
@@ -269,7 +280,7 @@ def test_each_changed_column_of_a_random_line_is_found_at_that_line(session, ses
                 kept = f'SELECT CAST("{column}" AS TEXT) FROM entry WHERE id = {entry}'
                 before = connection.exec_driver_sql(kept).scalar_one()
                 write(connection, column, value, entry)
-            assert found(sessions, told) == Break(Fault.CHANGED, seq, entry), column
+            assert found(sessions, told) == Break(ChainFault.CHANGED, seq, entry), column
             with meddling(house) as connection:
                 write(connection, column, before, entry)
             tried += 1
@@ -289,14 +300,14 @@ def test_what_no_type_of_ours_could_read_is_told_and_not_raised(session, session
     for column, value in [("deed", "?"), ("at", "yesterday"), ("change", "{"), ("actor", b"\xff")]:
         with meddling(house) as connection:
             write(connection, column, value, entry)
-        assert found(sessions, told) == Break(Fault.CHANGED, seq, entry), column
+        assert found(sessions, told) == Break(ChainFault.CHANGED, seq, entry), column
 
 
 def test_a_changed_number_or_hash_or_link_is_found(session, sessions, house, told):
     seq, entry = linked(session)[10]
     for statement, fault in [
-        (f"UPDATE link SET hash = '{'0' * 64}' WHERE seq = {seq}", Fault.CHANGED),
-        (f"UPDATE link SET seq = 100000 WHERE seq = {seq}", Fault.MISSING),
+        (f"UPDATE link SET hash = '{'0' * 64}' WHERE seq = {seq}", ChainFault.CHANGED),
+        (f"UPDATE link SET seq = 100000 WHERE seq = {seq}", ChainFault.MISSING),
     ]:
         with meddling(house) as connection:
             kept = connection.exec_driver_sql(f"SELECT hash FROM link WHERE seq = {seq}").scalar_one()
@@ -309,7 +320,7 @@ def test_a_changed_number_or_hash_or_link_is_found(session, sessions, house, tol
     assert found(sessions, told) is None
     with meddling(house) as connection:
         connection.exec_driver_sql(f"UPDATE entry SET id = 100000 WHERE id = {entry}")
-    assert found(sessions, told) == Break(Fault.MISSING, seq, entry)
+    assert found(sessions, told) == Break(ChainFault.MISSING, seq, entry)
 
 
 def test_a_deleted_line_is_named_whether_its_link_went_with_it_or_not(session, sessions, house, told):
@@ -317,11 +328,11 @@ def test_a_deleted_line_is_named_whether_its_link_went_with_it_or_not(session, s
     (late, gone), (early, went) = places[200], places[100]
     with meddling(house) as connection:
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {gone}")
-    assert found(sessions, told) == Break(Fault.MISSING, late, gone)
+    assert found(sessions, told) == Break(ChainFault.MISSING, late, gone)
     with meddling(house) as connection:
         connection.exec_driver_sql(f"DELETE FROM link WHERE seq = {early}")
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {went}")
-    assert found(sessions, told) == Break(Fault.MISSING, early)
+    assert found(sessions, told) == Break(ChainFault.MISSING, early)
 
 
 def test_a_gap_that_is_closed_up_is_found(session, sessions, house, told):
@@ -351,16 +362,16 @@ def test_lines_in_another_order_are_called_so(session, sessions, house, told, wh
             connection.exec_driver_sql(f"UPDATE link SET entry_id = {rows[second].entry_id} WHERE seq = {second}")
     broken = found(sessions, told)
     assert broken.seq == first
-    assert broken.fault is (Fault.CHANGED if what == "hash" else Fault.MOVED)
+    assert broken.fault is (ChainFault.CHANGED if what == "hash" else ChainFault.MOVED)
 
 
 def test_a_line_slipped_in_is_found_with_a_link_of_its_own_or_without(session, sessions, house, told):
     stray(house)
     number, last = newest(session), linked(session)[-1][0]
-    assert found(sessions, told) == Break(Fault.UNLINKED, None, number)
+    assert found(sessions, told) == Break(ChainFault.UNLINKED, None, number)
     with house.engine.begin() as connection:
-        connection.execute(insert(Link), {"seq": last + 1, "entry_id": number, "hash": "f" * 64})
-    assert found(sessions, told) == Break(Fault.CHANGED, last + 1, number)
+        connection.execute(insert(AuditLink), {"seq": last + 1, "entry_id": number, "hash": "f" * 64})
+    assert found(sessions, told) == Break(ChainFault.CHANGED, last + 1, number)
 
 
 def test_a_cut_end_is_told_by_the_checkpoint_and_by_the_one_outside(session, sessions, house, told):
@@ -370,32 +381,32 @@ def test_a_cut_end_is_told_by_the_checkpoint_and_by_the_one_outside(session, ses
         ids = f"SELECT entry_id FROM link WHERE seq > {cut}"
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id IN ({ids})")
         connection.exec_driver_sql(f"DELETE FROM link WHERE seq > {cut}")
-    assert found(sessions) == Break(Fault.CUT, cut + 1, None, checkpoint)
-    with pytest.raises(checkpoints.DiaryFault):
+    assert found(sessions) == Break(ChainFault.CUT, cut + 1, None, checkpoint)
+    with pytest.raises(checkpoints.AuditLogFault):
         checkpoints.make(session, at=make.NOON)
     session.rollback()
     with meddling(house) as connection:
         connection.exec_driver_sql("DELETE FROM checkpoint")
     assert found(sessions) is None  # nothing in the database tells any more
-    assert found(sessions, told) == Break(Fault.CUT, cut + 1, None, checkpoint)
+    assert found(sessions, told) == Break(ChainFault.CUT, cut + 1, None, checkpoint)
     tell(session, 60)  # and the house, unknowing, goes on
-    assert found(sessions, told) == Break(Fault.CUT, checkpoint, None, checkpoint)
+    assert found(sessions, told) == Break(ChainFault.CUT, checkpoint, None, checkpoint)
 
 
 def test_a_cut_beginning_needs_a_signature(session, sessions, house, told):
     with meddling(house) as connection:
         connection.exec_driver_sql("DELETE FROM link WHERE seq <= 5")
         connection.exec_driver_sql("DELETE FROM entry WHERE id NOT IN (SELECT entry_id FROM link)")
-    assert found(sessions, told) == Break(Fault.MISSING, 1)
+    assert found(sessions, told) == Break(ChainFault.MISSING, 1)
     with house.engine.begin() as connection:
         row = {"first": 6, "seq": told[0].seq, "hash": told[0].hash, "at": make.NOON, "kid": told[0].kid}
-        connection.execute(insert(Checkpoint), {**row, "signature": told[0].signature})
-    assert found(sessions, told).fault is Fault.MISSING
+        connection.execute(insert(AuditCheckpoint), {**row, "signature": told[0].signature})
+    assert found(sessions, told).fault is ChainFault.MISSING
     assert found(sessions, told).seq == 1
 
 
 def test_a_checkpoint_that_we_did_not_sign_is_found(session, sessions, house, told):
     with house.engine.begin() as connection:
         row = {"first": 1, "seq": 7, "hash": "a" * 64, "at": make.NOON, "kid": told[0].kid, "signature": told[0].signature}
-        connection.execute(insert(Checkpoint), row)
-    assert found(sessions, told) == Break(Fault.FORGED, 7, None, 7)
+        connection.execute(insert(AuditCheckpoint), row)
+    assert found(sessions, told) == Break(ChainFault.FORGED, 7, None, 7)

@@ -11,7 +11,7 @@ from app.applications import drafts
 from app.applications.attachments import attach, attach_to_all
 from app.applications.attachments import discard as discard_paper
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Stale,
@@ -199,14 +199,14 @@ def test_a_draft_is_amended_certificates_come_and_go(works, session, clerk):
 def test_the_reason_is_settled_once_something_was_submitted(works, session, clerk):
     application = works.application(State.RETURNED, matter=CANCELLATION)
     ids = [application.certificate_id]
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         drafts.amend_claims(session, application.filing_id, ids, *HANDLER, clerk, reason_code="deceased", **GIVEN)
     assert no.value.code == "reason-settled"
 
 
 def test_what_was_submitted_before_is_not_deleted(works, session, clerk):
     application = works.application(State.DRAFT, matter=RENEWAL, seen=True)
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         drafts.discard(session, [application.id], clerk)
     assert no.value.code == "submitted-before"
 
@@ -275,7 +275,7 @@ def test_a_wrong_name_is_answered_like_nobody(works, session):
     session.commit()
     said = []
     for name, number in (("李蕾", person.id_number), ("李雷", make.id_number()), ("李雷", works.old.person().id_number)):
-        with pytest.raises(HouseError) as no:
+        with pytest.raises(AppError) as no:
             find(works, name, number)
         said.append((no.value.code, str(no.value)))
     assert set(said) == {("nobody-found", said[0][1])}
@@ -284,7 +284,7 @@ def test_a_wrong_name_is_answered_like_nobody(works, session):
 def test_one_s_own_people_are_not_found_but_named(works, session):
     person = works.certificate().person
     session.commit()
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         find(works, person.name, person.id_number)
     assert no.value.code == "already-yours"
 
@@ -346,7 +346,7 @@ def test_a_scan_belongs_to_the_application_it_was_handed_in_for(works, session, 
         Paper.application_id == application.id, Paper.kind == paper.kind, Paper.replaced_at.is_(None)
     )
     assert session.scalars(current).one().id == paper.id
-    with pytest.raises(HouseError, match="belong"):
+    with pytest.raises(AppError, match="belong"):
         hand_in(session, tmp_path, application, PaperKind.PHOTO, scan, clerk)
 
 

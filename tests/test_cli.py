@@ -28,7 +28,7 @@ from app.core.crypto.encryption import keyring
 from app.core.crypto.seal_provider import Suite
 from app.core.crypto.signing_keys import ring
 from app.core.settings import read_settings, write_keys
-from app.core.vocabulary import Deed, Role
+from app.core.vocabulary import AuditAction, Role
 from app.db import audit, migrate
 from app.files.spreadsheets import Column, write
 from app.files.storage import Store
@@ -199,7 +199,7 @@ def test_init_makes_a_seal_for_the_owner_only_and_a_second_one_keeps_it(home):
 def test_a_seal_is_renewed_and_revoked_and_the_papers_are_told_apart(home, tmp_path, capsys):
     settings = read_settings()
     seal = seal_of(settings).seal(Suite.P256, at=clock.now())
-    words = pades.Words("演示", "演示", "演示", "湖南")
+    words = pades.SignatureTexts("演示", "演示", "演示", "湖南")
     (tmp_path / "paper.pdf").write_bytes(pades.sealed(draw(FACE), seal, words, SEAL_BOX, at=clock.now()))
     verify = ["verify", str(tmp_path / "paper.pdf")]
     assert app.main(verify) == 0
@@ -385,7 +385,7 @@ def books(home):
     def write_down(age: timedelta, n: int = 3, actor: str = "李四") -> None:
         with Session(engine) as session:
             for number in range(n):
-                audit.note(session, actor, Deed.READ, "person", number, {"what": "id_number"}, at=clock.now() - age)
+                audit.log(session, actor, AuditAction.READ, "person", number, {"what": "id_number"}, at=clock.now() - age)
             session.commit()
 
     yield write_down
@@ -539,14 +539,14 @@ def test_a_role_of_its_own_works_and_only_adds_to_the_diary(home, books, monkeyp
         session.commit()
     refused = 0
     for statement in (
-        attack.format(table, "row" if table == "entry" else "hash") for table in migrate.DIARY for attack in ATTACKS
+        attack.format(table, "row" if table == "entry" else "hash") for table in migrate.AUDIT_TABLES for attack in ATTACKS
     ):
         with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), engine.begin() as connection:
             connection.execute(text(statement))
         refused += 1
     with engine.begin() as connection:
         connection.execute(text("GRANT ALL ON entry TO PUBLIC"))  # passes with a warning, and gives nothing
-        assert not migrate.may_rewrite_the_diary(connection)
+        assert not migrate.may_rewrite_the_audit_log(connection)
     engine.dispose()
     assert refused == 27
     assert "lines hold" in said(capsys, "verify")

@@ -23,7 +23,7 @@ from app.core.settings import (
 from app.core.vocabulary import Level, Term
 from tests.test_docs import chinese
 
-LIST = (Path(app_settings.__file__).parent.parent / "docs" / "SETTINGS.md").read_text()
+LIST = (Path(app_settings.__file__).parents[2] / "docs" / "SETTINGS.md").read_text()
 
 
 @pytest.fixture

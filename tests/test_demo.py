@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.cli.app import fill_regions
 from app.cli.demo_data.fill import fill
 from app.cli.demo_data.people import ACCOUNTS
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import SignupState, State
 from app.db.session import db
 from app.files.storage import Store
@@ -49,7 +49,7 @@ def test_playing_it_again_changes_nothing(demo, house):
 
 
 def test_it_is_refused_in_production(built, house):
-    with built.app_context(), pytest.raises(HouseError) as no:
+    with built.app_context(), pytest.raises(AppError) as no:
         fill(db.session(), replace(house.settings, production=True, simulators=False), at=make.NOON)
     assert no.value.code == "demo-in-production"
 

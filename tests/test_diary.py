@@ -9,14 +9,14 @@ from sqlalchemy import insert, select
 
 from app.core import clock
 from app.core.vocabulary import (
-    Deed,
+    AuditAction,
+    ChainFault,
     Education,
-    Fault,
     Role,
 )
 from app.db import audit
 from app.db.audit import checkpoints
-from app.models import Entry, Job, Person
+from app.models import AuditEntry, Job, Person
 from app.web.admin.audit_log import TABLES
 from tests import make
 
@@ -28,16 +28,18 @@ def auditor(holder, signed_in, session):
     return client
 
 
-def note(session, actor="李四", deed=Deed.READ, table="person", row=7, change=None, *, at=make.NOON, address="203.0.113.7"):
-    audit.note(session, actor, deed, table, row, change or {}, at=at, address=address)
+def note(
+    session, actor="李四", deed=AuditAction.READ, table="person", row=7, change=None, *, at=make.NOON, address="203.0.113.7"
+):
+    audit.log(session, actor, deed, table, row, change or {}, at=at, address=address)
     session.commit()
 
 
 @pytest.fixture
 def some(session):
     note(session, row=7)
-    note(session, "王五", Deed.EXPORT, "application", 71, {"rows": 3}, at=clock.now(), address="198.51.100.1")
-    note(session, "赵六", Deed.REFUSED, "certificate", 70, {"door": "x.show", "method": "GET", "status": 404})
+    note(session, "王五", AuditAction.EXPORT, "application", 71, {"rows": 3}, at=clock.now(), address="198.51.100.1")
+    note(session, "赵六", AuditAction.REFUSED, "certificate", 70, {"door": "x.show", "method": "GET", "status": 404})
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,9 @@ def test_a_line_is_read_in_words_before_and_after(auditor, session):
     session.commit()
     person.education, person.name = Education.COLLEGE, "<b>韩梅梅</b>"
     session.commit()
-    number = session.scalars(select(Entry.id).where(Entry.deed == Deed.CHANGE, Entry.table == "person")).one()
+    number = session.scalars(
+        select(AuditEntry.id).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.table == "person")
+    ).one()
     session.rollback()
     page = auditor.get(f"/diary/show/{number}").text
     for word in ("人员", "学历", "本科", "大专", "李雷", "&lt;b&gt;韩梅梅"):
@@ -75,10 +79,11 @@ def test_a_line_is_read_in_words_before_and_after(auditor, session):
 
 
 @pytest.mark.parametrize(
-    ("deed", "words"), [(Deed.REFUSED, ("拒绝访问", "证书", "请求方式", "404")), (Deed.EXPORT, ("导出", "行数", ">3<"))]
+    ("deed", "words"),
+    [(AuditAction.REFUSED, ("拒绝访问", "证书", "请求方式", "404")), (AuditAction.EXPORT, ("导出", "行数", ">3<"))],
 )
 def test_what_is_no_change_is_read_in_words_too(auditor, session, some, deed, words):
-    number = session.scalars(select(Entry.id).where(Entry.deed == deed)).one()
+    number = session.scalars(select(AuditEntry.id).where(AuditEntry.deed == deed)).one()
     session.rollback()
     page = auditor.get(f"/diary/show/{number}").text
     for word in (*words, "在日志链中的位置"):
@@ -87,13 +92,13 @@ def test_what_is_no_change_is_read_in_words_too(auditor, session, some, deed, wo
 
 def test_the_state_of_the_chain_stands_above(auditor, session, some):
     assert "尚未核对" in auditor.get("/diary/list/").text
-    checkpoints.keep(session, checkpoints.Found(12, checkpoints.Head(12, "a" * 64), None), at=make.NOON)
+    checkpoints.keep(session, checkpoints.Verification(12, checkpoints.Head(12, "a" * 64), None), at=make.NOON)
     session.commit()
     page = auditor.get("/diary/list/").text
     assert "2026-03-02 12:00" in page
     assert "12 条" in page
-    broken = checkpoints.Break(Fault.CHANGED, 5, 9)
-    checkpoints.keep(session, checkpoints.Found(4, checkpoints.Head(4, "a" * 64), broken), at=make.NOON)
+    broken = checkpoints.Break(ChainFault.CHANGED, 5, 9)
+    checkpoints.keep(session, checkpoints.Verification(4, checkpoints.Head(4, "a" * 64), broken), at=make.NOON)
     session.commit()
     page = auditor.get("/diary/list/").text
     assert "有一条日志被改动" in page
@@ -115,7 +120,7 @@ def test_a_sheet_of_what_is_listed_is_safe_and_noted(auditor, session):
     rows = [[cell.value for cell in row] for row in book.active.iter_rows(min_row=2)]
     assert [row[1] for row in rows] == ["=HYPERLINK(1)"]
     assert {cell.data_type for row in book.active.iter_rows() for cell in row if cell.value} == {"s"}
-    line = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT)).one()
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).one()
     assert (line.actor, line.table, line.change["rows"]) == ("稽核", "entry", 1)
     assert line.change["query"] == {"actor": "HYPER"}
 
@@ -127,18 +132,25 @@ def test_nobody_else_reads_or_takes_it(session, holder, signed_in):
         assert client.get("/diary/list/").status_code == 403, role
         assert client.post("/diary/export").status_code == 403, role
         assert client.post("/diary/verify").status_code == 403, role
-    assert not session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT)).all()
+    assert not session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).all()
 
 
 def test_every_kind_of_record_has_a_name(auditor):
-    assert {kind.__tablename__ for kind in audit.WATCHED} - TABLES.keys() <= {"worker"}
+    assert {kind.__tablename__ for kind in audit.AUDITED} - TABLES.keys() <= {"worker"}
 
 
 def test_forty_thousand_lines_are_searched_quickly(auditor, session, house):
-    line = {"at": make.NOON, "actor": "李四", "deed": Deed.CHANGE, "table": "person", "change": {}, "address": "203.0.113.7"}
-    session.execute(insert(Entry), [{**line, "row": str(n)} for n in range(40_000)])
+    line = {
+        "at": make.NOON,
+        "actor": "李四",
+        "deed": AuditAction.CHANGE,
+        "table": "person",
+        "change": {},
+        "address": "203.0.113.7",
+    }
+    session.execute(insert(AuditEntry), [{**line, "row": str(n)} for n in range(40_000)])
     session.commit()
-    note(session, "王五", Deed.EXPORT, Person, 39_999, address="198.51.100.1")
+    note(session, "王五", AuditAction.EXPORT, Person, 39_999, address="198.51.100.1")
     for question in ("", "?row=39999&table=person", "?address=198.51.100.1", "?deed=export", "?actor=王五"):
         began = perf_counter()
         assert auditor.get(f"/diary/list/{question}").status_code == 200

@@ -27,7 +27,7 @@ from app.core.crypto.verify_signature import Finding, trusted, verify
 from app.core.office import Office
 from app.core.vocabulary import Category, Position, Sex
 from app.files.storage import FileMissing, Store
-from app.models import CertificateVersion, Entry
+from app.models import AuditEntry, CertificateVersion
 from tests import make
 from tests.hostile_files import jpeg
 from tests.seals import embedded
@@ -147,12 +147,12 @@ def test_only_a_lawful_seal_makes_a_page_that_is_no_specimen(session, store, pap
 
 def test_it_is_drawn_once_and_kept_without_a_line_in_the_diary(session, store, paper):
     version = issued(session, store)
-    lines = session.scalar(select(Entry.id).order_by(Entry.id.desc()))
+    lines = session.scalar(select(AuditEntry.id).order_by(AuditEntry.id.desc()))
     first = paper(session, store, version)
     session.commit()
     session.refresh(version)
     assert store.read(version.digest) == first == paper(session, store, version)
-    assert session.scalar(select(Entry.id).order_by(Entry.id.desc())) == lines
+    assert session.scalar(select(AuditEntry.id).order_by(AuditEntry.id.desc())) == lines
 
 
 def test_two_who_draw_at_once_keep_one_paper(house, session, store, paper):

@@ -9,8 +9,8 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 
 from app.core.clock import now, office_day
-from app.core.vocabulary import Deed, Role, State
-from app.models import Application, Entry, Step
+from app.core.vocabulary import AuditAction, Role, State
+from app.models import Application, AuditEntry, Step
 from tests.count import queries
 from tests.test_casework import Works, look
 
@@ -121,7 +121,7 @@ def test_what_is_listed_is_taken_away_as_a_sheet_and_that_is_written_down(works,
     assert len(rows) == 2
     assert world[State.AWAITING_REVIEW, -3].number in rows[1]
     assert not any(re.fullmatch(r"\d{17}[\dX]", str(cell)) for cell in rows[1])
-    entry = look(session, select(Entry).where(Entry.deed == Deed.EXPORT))
+    entry = look(session, select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT))
     assert entry.change == {"list": "due", "rows": 1}
 
 

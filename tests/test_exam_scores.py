@@ -19,8 +19,8 @@ from app.core.errors import (
     Unmet,
 )
 from app.core.vocabulary import (
+    AuditAction,
     Category,
-    Deed,
     PassSource,
     Role,
     Sex,
@@ -28,7 +28,12 @@ from app.core.vocabulary import (
 )
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.files.spreadsheets import SheetRefused
-from app.models import Entry, ExamPass, ExamSignup, Person
+from app.models import (
+    AuditEntry,
+    ExamPass,
+    ExamSignup,
+    Person,
+)
 from tests import make
 from tests.make import NOON
 from tests.test_exams import CHANGSHA, CLERK, at_once, codes, counting
@@ -212,7 +217,7 @@ def test_a_name_that_begins_like_a_formula_stays_text(session, notice, sit, ente
 def test_the_export_is_noted_without_a_single_id_number(session, notice, sit):
     [signup] = sit("李雷")
     export(session, notice)
-    [entry] = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT)).all()
+    [entry] = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).all()
     assert (entry.actor, entry.table, entry.row, entry.change["rows"]) == (CLERK.name, "exam_notice", str(notice.id), 1)
     assert signup.person.id_number not in str(entry.change)
 
@@ -438,7 +443,9 @@ def test_the_diary_tells_each_score_old_and_new(session, notice, sit):
     bring_in(session, notice, sheet)
     bring_in(session, notice, sheet.put(signup, "Score", "缺考"))
     told = session.scalars(
-        select(Entry.change).where(Entry.table == "exam_signup", Entry.deed == Deed.CHANGE).order_by(Entry.id)
+        select(AuditEntry.change)
+        .where(AuditEntry.table == "exam_signup", AuditEntry.deed == AuditAction.CHANGE)
+        .order_by(AuditEntry.id)
     )
     assert list(told) == [{"score": [None, "70.00"]}, {"score": ["70.00", "absent"]}]
 

@@ -12,23 +12,28 @@ from sqlalchemy.orm import Session
 
 from app import exams
 from app.core.errors import (
-    HouseError,
+    AppError,
+    FixPlace,
     NotAllowed,
     NotFound,
-    Place,
     Unmet,
 )
 from app.core.vocabulary import (
+    AuditAction,
     Category,
     CertificateStatus,
-    Deed,
     PaperKind,
     Registration,
     Role,
     SignupState,
 )
 from app.exams.locking import MOST_AT_ONCE
-from app.models import Entry, ExamNotice, ExamSignup, Paper
+from app.models import (
+    AuditEntry,
+    ExamNotice,
+    ExamSignup,
+    Paper,
+)
 from tests import make
 from tests.make import NOON, TODAY
 
@@ -46,7 +51,7 @@ SECOND = timedelta(seconds=1)
 
 
 def codes(error: Unmet | Iterable) -> set[str]:
-    return {refusal.code for refusal in (error.refusals if isinstance(error, HouseError) else error)}
+    return {refusal.code for refusal in (error.refusals if isinstance(error, AppError) else error)}
 
 
 def fields(error: Unmet) -> set[tuple[str, str]]:
@@ -330,7 +335,7 @@ def test_somebody_without_scans_is_shown_with_each_gap_and_where_to_mend_it(sess
     candidate = only(session, notice, clerk, office)
     assert candidate.open_categories == ()
     assert [refusal.place for refusal in candidate.lacks] == [
-        Place("person", person.id, kind) for kind in ("photo", "id_card", "education", "title")
+        FixPlace("person", person.id, kind) for kind in ("photo", "id_card", "education", "title")
     ]
 
 
@@ -726,13 +731,13 @@ def test_the_diary_tells_each_step_of_a_sign_up(session, clerk, signups, office)
     exams.submit(session, [signup.id], clerk, at=NOON, office=office)
     exams.review(session, [signup.id], False, CLERK, reason="照片不清楚", at=NOON)
     entries = session.scalars(
-        select(Entry)
-        .where(Entry.table == "exam_signup", Entry.row == str(signup.id), Entry.deed == Deed.CHANGE)
-        .order_by(Entry.id)
+        select(AuditEntry)
+        .where(AuditEntry.table == "exam_signup", AuditEntry.row == str(signup.id), AuditEntry.deed == AuditAction.CHANGE)
+        .order_by(AuditEntry.id)
     ).all()
     assert [(entry.actor, entry.deed, entry.change) for entry in entries] == [
-        (clerk.name, Deed.CHANGE, {"state": ["selected", "submitted"]}),
-        (CLERK.name, Deed.CHANGE, {"state": ["submitted", "rejected"], "reason": "照片不清楚"}),
+        (clerk.name, AuditAction.CHANGE, {"state": ["selected", "submitted"]}),
+        (CLERK.name, AuditAction.CHANGE, {"state": ["submitted", "rejected"], "reason": "照片不清楚"}),
     ]
 
 

@@ -12,16 +12,21 @@ from sqlalchemy.orm import object_session
 
 from app.core.clock import now, office_day, office_time
 from app.core.vocabulary import (
+    AuditAction,
     Category,
-    Deed,
     PaperKind,
     Position,
     Role,
     SignupState,
 )
 from app.db.session import db
-from app.files.spreadsheets import Limits
-from app.models import Entry, ExamNotice, ExamPass, ExamSignup
+from app.files.spreadsheets import SheetLimits
+from app.models import (
+    AuditEntry,
+    ExamNotice,
+    ExamPass,
+    ExamSignup,
+)
 from tests import make
 from tests.count import deeds, queries
 
@@ -686,7 +691,7 @@ def test_the_export_has_a_chinese_name_and_a_line_in_the_diary(session, clerk, n
     sign()
     answer = clerk.post(f"/exam/notices/{notice.id}/export")
     assert "%E5%AE%89%E7%AE%A1%E4%BA%BA%E5%91%98" in answer.headers["Content-Disposition"]
-    entry = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT)).one()
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).one()
     assert (entry.table, entry.row) == ("exam_notice", str(notice.id))
 
 
@@ -705,7 +710,9 @@ def test_bad_cells_are_listed_and_can_be_taken_away(session, clerk, notice, sign
     rows = list(load_workbook(BytesIO(listed.data)).active.iter_rows(min_row=2, values_only=True))
     assert [row[0] for row in rows] == [3, 4]
     assert "101" in rows[0][2]
-    taken = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT).order_by(Entry.id.desc())).first()
+    taken = session.scalars(
+        select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT).order_by(AuditEntry.id.desc())
+    ).first()
     assert (taken.table, taken.row, taken.change) == ("exam_notice", str(notice.id), {"list": "score errors", "rows": 2})
 
 
@@ -752,7 +759,7 @@ def test_what_changed_between_check_and_import_stops_it(session, clerk, notice, 
         ("成绩.csv", b"a,b", 422, "Only these kinds of file"),
         ("成绩.xlsx", b"a,b", 422, "not an .xlsx workbook"),
         ("成绩.xlsx", b"PK\x03\x04" + b"0" * 500, 422, "damaged or incomplete"),
-        ("成绩.xlsx", b"0" * (Limits().file + 1), 413, "larger than 10 MB"),
+        ("成绩.xlsx", b"0" * (SheetLimits().file + 1), 413, "larger than 10 MB"),
     ],
 )
 def test_what_is_no_score_sheet_is_refused_with_a_sentence(name, data, status, sentence, clerk, notice):

@@ -21,11 +21,17 @@ from app.certificates.bulk_status_changes import COLUMNS
 from app.certificates.pdf import zip_download
 from app.core.clock import now
 from app.core.office import Office
-from app.core.vocabulary import Deed, Role
+from app.core.vocabulary import AuditAction, Role
 from app.db.session import db
 from app.files import spreadsheets
 from app.files.storage import Store
-from app.models import Account, CertificateVersion, Enterprise, Entry, LegacyImport
+from app.models import (
+    Account,
+    AuditEntry,
+    CertificateVersion,
+    Enterprise,
+    LegacyImport,
+)
 from tests import make
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
@@ -209,7 +215,7 @@ class Export:
     role: Role
     method: str
     address: str
-    deed: Deed
+    deed: AuditAction
     table: str
     said: Mapping[str, object]
     form: Mapping[str, object] | None = None
@@ -223,7 +229,7 @@ def measures(place: Town, world: "World") -> Export:
     page = browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
     ticket = re.search(r'action="/standing-sheet/result.xlsx"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
     said = {"list": "measures", "rows": 2}
-    return Export(ADMIN, "POST", "/standing-sheet/result.xlsx", Deed.EXPORT, "certificate", said, {"ticket": ticket})
+    return Export(ADMIN, "POST", "/standing-sheet/result.xlsx", AuditAction.EXPORT, "certificate", said, {"ticket": ticket})
 
 
 def score_errors(place: Town, world: "World") -> Export:
@@ -231,7 +237,7 @@ def score_errors(place: Town, world: "World") -> Export:
     ticket = URLSafeTimedSerializer(world.settings.keys.session, salt="scores").dumps(told)
     said = {"list": "score errors", "rows": 3}
     address = f"/exam/notices/{place.notice}/scores/errors"
-    return Export(EXAM, "POST", address, Deed.EXPORT, "exam_notice", said, {"ticket": ticket})
+    return Export(EXAM, "POST", address, AuditAction.EXPORT, "exam_notice", said, {"ticket": ticket})
 
 
 def legacy(place: Town, world: "World", what: str, said: Mapping[str, object]) -> Export:
@@ -240,7 +246,7 @@ def legacy(place: Town, world: "World", what: str, said: Mapping[str, object]) -
     course.passwords_object = world.store.put(b"passwords")
     course.total = 4
     world.session.commit()
-    return Export(ADMIN, "POST", f"/legacy/{place.legacy}/{what}.xlsx", Deed.EXPORT, "legacy_import", said)
+    return Export(ADMIN, "POST", f"/legacy/{place.legacy}/{what}.xlsx", AuditAction.EXPORT, "legacy_import", said)
 
 
 def fetched(place: Town, world: "World") -> Export:
@@ -249,49 +255,51 @@ def fetched(place: Town, world: "World") -> Export:
     leaves = zip_download.gather(world.session, held, viewer, Office())
     number = zip_download.prepare(world.session, leaves, viewer, at=now())
     world.session.commit()
-    return Export(VIEWER, "GET", f"/bundles/{number}.zip", Deed.READ, "job", {"certificates": 1})
+    return Export(VIEWER, "GET", f"/bundles/{number}.zip", AuditAction.READ, "job", {"certificates": 1})
 
 
 def packed(place: Town, world: "World") -> Export:
     said = {"certificates": 1, "versions": [place.certificate]}
-    return Export(VIEWER, "POST", "/certificates/pack?every=1", Deed.EXPORT, "certificate", said)
+    return Export(VIEWER, "POST", "/certificates/pack?every=1", AuditAction.EXPORT, "certificate", said)
 
 
 def licence(place: Town, world: "World") -> Export:
     firm = world.session.get_one(Enterprise, place.enterprise)
     firm.licence_digest, firm.licence_mime = world.store.put(b"a licence"), "image/jpeg"
     world.session.commit()
-    return Export(ADMIN, "GET", f"/enterprises/licence/{place.enterprise}", Deed.READ, "enterprise", {"what": "licence"})
+    return Export(
+        ADMIN, "GET", f"/enterprises/licence/{place.enterprise}", AuditAction.READ, "enterprise", {"what": "licence"}
+    )
 
 
 def calendar(place: Town, world: "World") -> Export:
     said = {"list": "holidays", "year": 2026, "rows": 0}
-    return Export(ADMIN, "GET", "/calendar/export.xlsx?year=2026", Deed.EXPORT, "calendar_day", said)
+    return Export(ADMIN, "GET", "/calendar/export.xlsx?year=2026", AuditAction.EXPORT, "calendar_day", said)
 
 
-def asked(role: Role, address: str, deed: Deed, table: str, method: str = "GET", **said: object):
+def asked(role: Role, address: str, deed: AuditAction, table: str, method: str = "GET", **said: object):
     """A door that needs nothing but a row of the town."""
     return lambda place, _world: Export(role, method, address.format(of=place), deed, table, said)
 
 
-VERSION = {"deed": Deed.READ, "table": "certificate_version", "shown": "certificate"}
+VERSION = {"deed": AuditAction.READ, "table": "certificate_version", "shown": "certificate"}
 LOGGED = {
-    "ArchiveView.letter": asked(VIEWER, "/archive/{of.closed}/form.pdf", Deed.READ, "application", shown="form"),
-    "ArchiveView.bundle": asked(VIEWER, "/archive/{of.closed}.zip", Deed.EXPORT, "application", shown="archive"),
+    "ArchiveView.letter": asked(VIEWER, "/archive/{of.closed}/form.pdf", AuditAction.READ, "application", shown="form"),
+    "ArchiveView.bundle": asked(VIEWER, "/archive/{of.closed}.zip", AuditAction.EXPORT, "application", shown="archive"),
     "CertificateFileView.open": asked(VIEWER, "/certificates/{of.certificate}.pdf", **VERSION),
     "CertificateFileView.ofd": asked(VIEWER, "/certificates/{of.certificate}.ofd", **VERSION),
     "CertificateScreen.pack": packed,
     "BundleView.fetch": fetched,
-    "DueScreen.export": asked(REVIEWER, "/due/export", Deed.EXPORT, "application", "POST", list="due", rows=0),
-    "DiaryScreen.export": asked(AUDITOR, "/diary/export", Deed.EXPORT, "entry", "POST", list="diary"),
+    "DueScreen.export": asked(REVIEWER, "/due/export", AuditAction.EXPORT, "application", "POST", list="due", rows=0),
+    "DiaryScreen.export": asked(AUDITOR, "/diary/export", AuditAction.EXPORT, "entry", "POST", list="diary"),
     "CalendarView.export": calendar,
     "EnterpriseAdminScreen.licence": licence,
-    "NoticeScreen.export": asked(EXAM, "/exam/notices/{of.notice}/export", Deed.EXPORT, "exam_notice", "POST", rows=2),
+    "NoticeScreen.export": asked(EXAM, "/exam/notices/{of.notice}/export", AuditAction.EXPORT, "exam_notice", "POST", rows=2),
     "ScoreView.errors": score_errors,
     "MeasuresView.result": measures,
     "LegacyView.report": lambda place, world: legacy(place, world, "report", {"rows": 4}),
     "LegacyView.passwords": lambda place, world: legacy(place, world, "passwords", {"passwords": "fetched"}),
-    "PaperView.open": asked(ACCEPTANCE, "/papers/{of.paper}", Deed.READ, "paper", kind="photo"),
+    "PaperView.open": asked(ACCEPTANCE, "/papers/{of.paper}", AuditAction.READ, "paper", kind="photo"),
 }
 
 
@@ -313,16 +321,16 @@ def world(app, session, house, everybody) -> World:  # noqa: F811
     return World(session, house.settings, Store(house.settings.blobs), everybody)
 
 
-def lines(session, after: int) -> list[Entry]:
-    taken = Entry.deed.in_([Deed.EXPORT, Deed.READ])
-    found = list(session.scalars(select(Entry).where(Entry.id > after, taken).order_by(Entry.id)))
+def lines(session, after: int) -> list[AuditEntry]:
+    taken = AuditEntry.deed.in_([AuditAction.EXPORT, AuditAction.READ])
+    found = list(session.scalars(select(AuditEntry).where(AuditEntry.id > after, taken).order_by(AuditEntry.id)))
     session.expunge_all()
     session.rollback()  # SQLite has one writer
     return found
 
 
 def newest(session) -> int:
-    found = session.scalar(select(func.max(Entry.id))) or 0
+    found = session.scalar(select(func.max(AuditEntry.id))) or 0
     session.rollback()
     return found
 
@@ -367,4 +375,4 @@ def test_an_enterprise_that_fetches_its_own_certificate_is_written_down_too(sess
     answer = world.browsers[Role.ENTERPRISE_CLERK].get(f"/certificates/{changsha.certificate}.pdf")
     assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
     [line] = lines(session, last)
-    assert (line.deed, line.table, line.row) == (Deed.READ, "certificate_version", str(changsha.certificate))
+    assert (line.deed, line.table, line.row) == (AuditAction.READ, "certificate_version", str(changsha.certificate))

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from app import create_app
 from app.core.vocabulary import PaperKind, Role
 from app.files.storage import Store
-from app.models import Entry, Paper, Person
+from app.models import AuditEntry, Paper, Person
 from tests import make
 from tests.hostile_files import pdf
 
@@ -66,13 +66,13 @@ def no_store(house):
 @ON_SQLITE
 def test_a_file_that_cannot_be_kept_leaves_nothing_half_done(session, signed_in, holder, no_store, caplog):
     clerk = signed_in(holder(Role.ENTERPRISE_CLERK))
-    before = session.scalar(select(func.count(Entry.id)))
+    before = session.scalar(select(func.count(AuditEntry.id)))
     session.rollback()
     typed = {"name": "李雷", "id_number": make.id_number(), "education": "bachelor", "position": "safety_officer"}
     answer = clerk.post("/people/add", data={**typed, "paper_id_card": (BytesIO(pdf()), "x.pdf")})
     says_no_in_words(answer, caplog)
     assert [session.scalar(select(func.count()).select_from(model)) for model in (Person, Paper)] == [0, 0]
-    assert session.scalar(select(func.count(Entry.id))) == before
+    assert session.scalar(select(func.count(AuditEntry.id))) == before
 
 
 @ON_SQLITE

@@ -8,7 +8,7 @@ from app.applications.drafts import (
     draft,
 )
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Unmet,
@@ -145,9 +145,9 @@ def test_what_is_being_handled_cannot_be_amended_or_discarded(session, mine, cle
     application = make.application(person, State.AWAITING_ACCEPTANCE)
     session.add(application)
     session.commit()
-    with pytest.raises(HouseError, match="handled"):
+    with pytest.raises(AppError, match="handled"):
         amend(session, application.filing_id, *HANDLER, [(person.id, Category.C1)], clerk, at=make.NOON, office=office)
-    with pytest.raises(HouseError, match="never submitted"):
+    with pytest.raises(AppError, match="never submitted"):
         discard(session, [application.id], clerk)
 
 

@@ -29,7 +29,7 @@ from app.core.errors import (
 )
 from app.core.vocabulary import Role, State
 from app.files.spreadsheets import write
-from app.models import Application, CalendarDay, Entry
+from app.models import Application, AuditEntry, CalendarDay
 from tests import make
 from tests.count import queries
 
@@ -157,7 +157,7 @@ def test_a_day_is_written_changed_and_taken_out_and_the_diary_knows(session):
     assert not calendar_of(session).is_working_day(saturday)
     with pytest.raises(NotFound):
         forget_day(session, saturday, ADMIN)
-    assert session.scalar(select(func.count(Entry.id)).where(Entry.table == "calendar_day")) == 3
+    assert session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.table == "calendar_day")) == 3
 
 
 # --- running clocks ---------------------------------------------------------------------------------

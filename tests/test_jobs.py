@@ -20,32 +20,32 @@ from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
 from app.core.vocabulary import (
-    Deed,
-    Ending,
-    Fault,
+    AuditAction,
+    ChainFault,
     JobState,
     LegacyKind,
     LegacyPhase,
     MessageState,
     Role,
-    Way,
+    SessionEndReason,
+    SignInMethod,
 )
 from app.db.audit import checkpoints
 from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.models import (
     Account,
-    Bucket,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditInspection,
     CertificateEvent,
     CertificateVersion,
-    Checkpoint,
-    Entry,
     ExamPass,
-    Inspection,
     Job,
     LegacyImport,
     Message,
-    Visit,
+    RateLimitCounter,
+    UserSession,
     Worker,
 )
 from app.outbox import jobs
@@ -54,21 +54,21 @@ from app.outbox.jobs import (
     LEASE,
     TRIES,
     LeaseLost,
-    bury_lost,
     claim,
     due,
     enqueue,
+    fail_lost,
 )
 from app.outbox.sms import owe
 from app.outbox.sms_texts import Owed
 from app.worker import handlers, runner, schedule
 from app.worker.runner import (
-    Tools,
-    again,
+    JobContext,
+    retry,
     run_due,
     run_one,
 )
-from app.worker.schedule import tick
+from app.worker.schedule import enqueue_due
 from tests import make
 from tests.certs import issued
 from tests.meddling import meddling
@@ -116,8 +116,8 @@ def pigeon() -> Pigeon:
 
 
 @pytest.fixture
-def tools(house, session, clock, pigeon, tmp_path) -> Tools:
-    return Tools(
+def tools(house, session, clock, pigeon, tmp_path) -> JobContext:
+    return JobContext(
         house.engine, pigeon, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0, seal=EmbeddedSeal(house.settings.seals)
     )
 
@@ -374,18 +374,18 @@ def dead(session, ask, tools) -> int:
 
 
 def test_a_dead_job_is_tried_again_and_the_diary_says_by_whom(session, dead, tools):
-    again(session, dead, make.officer(Role.ADMIN), at=make.NOON)
+    retry(session, dead, make.officer(Role.ADMIN), at=make.NOON)
     session.commit()
     assert run_due(tools, {"test": well}, most=1) == [JobState.DONE]
-    assert session.scalars(select(Entry).where(Entry.table == "job")).one().actor == "工作人员"
+    assert session.scalars(select(AuditEntry).where(AuditEntry.table == "job")).one().actor == "工作人员"
 
 
 def test_only_an_administrator_revives_and_only_the_dead(session, dead, ask):
     with pytest.raises(NotAllowed):
-        again(session, dead, make.officer(Role.APPROVER), at=make.NOON)
+        retry(session, dead, make.officer(Role.APPROVER), at=make.NOON)
     for job_id in (ask("alive"), 999):
         with pytest.raises(NotFound):
-            again(session, job_id, make.officer(Role.ADMIN), at=make.NOON)
+            retry(session, job_id, make.officer(Role.ADMIN), at=make.NOON)
 
 
 @pytest.fixture
@@ -422,7 +422,7 @@ def test_ten_who_tick_at_once_ask_for_one_job_per_period(session, tools):
     def one(_n: int) -> int:
         start.wait()
         with tools.sessions.begin() as own:
-            return tick(own, at=make.NOON)
+            return enqueue_due(own, at=make.NOON)
 
     with ThreadPoolExecutor(10) as pool:
         assert sum(pool.map(one, range(10))) == 6  # messages wait, the diary grew, four come round each night
@@ -433,7 +433,7 @@ def test_ten_who_tick_at_once_ask_for_one_job_per_period(session, tools):
 
 
 def test_without_a_message_nobody_is_sent_for_messages(session):
-    tick(session, at=make.NOON)
+    enqueue_due(session, at=make.NOON)
     assert set(session.scalars(select(Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention"}
 
 
@@ -446,14 +446,14 @@ def test_without_a_message_nobody_is_sent_for_messages(session):
     ],
 )
 def test_the_night_begins_at_two_in_the_morning_of_the_office(session, moment, key):
-    tick(session, at=datetime.fromisoformat(moment))
+    enqueue_due(session, at=datetime.fromisoformat(moment))
     assert key in set(session.scalars(select(Job.key)))
 
 
 # --- each handler twice -----------------------------------------------------------------------------
 
 
-def twice(session: Session, tools: Tools, kind: str, payload=None) -> Iterator[None]:
+def twice(session: Session, tools: JobContext, kind: str, payload=None) -> Iterator[None]:
     """The handler is run, and its worker dies before the mark; so it is run again. Yields after each."""
     enqueue(session, kind, "k", payload or {}, at=tools.now())
     session.commit()
@@ -471,7 +471,7 @@ def twice(session: Session, tools: Tools, kind: str, payload=None) -> Iterator[N
     yield
 
 
-def old_sheet(session: Session, tools: Tools, kind: LegacyKind, **cells) -> int:
+def old_sheet(session: Session, tools: JobContext, kind: LegacyKind, **cells) -> int:
     """A sheet of the old system as it waits for its check."""
     data, admin = write(legacy_import.COLUMNS[kind], [cells], sheet_title="x"), make.officer(Role.ADMIN)
     course = legacy_import.receive(session, tools.store, kind, data, "x.xlsx", admin, at=make.NOON, office=Office())
@@ -524,7 +524,7 @@ def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, to
     trust.pin(tmp_path, root.chain[0])
     believed = trust.trusted(tmp_path, required=False)
     bindings.bind(session, account.id, verify.examine(key.chain, believed, at=make.NOON), by="x", at=make.NOON)
-    sessions.begin(session, account, Way.CERTIFICATE, at=make.NOON, office=Office(), address="", agent="")
+    sessions.begin(session, account, SignInMethod.CERTIFICATE, at=make.NOON, office=Office(), address="", agent="")
     session.commit()
 
     def away() -> bytes:
@@ -532,7 +532,7 @@ def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, to
 
     busy = replace(tools, ukeys=tmp_path, lists={"a": lambda: root.crl(key.serial)})
     for _time in twice(session, busy, "revocations"):
-        assert told(session, Visit.ended_why) == (Ending.REVOKED,)
+        assert told(session, UserSession.ended_why) == (SessionEndReason.REVOKED,)
     both = replace(busy, lists={"b": away, "c": lambda: b"junk", "a": lambda: root.crl(key.serial, 7, number=2)})
     enqueue(session, "revocations", "again", {}, at=tools.now())
     session.commit()
@@ -544,7 +544,7 @@ def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, to
 def test_every_handler_is_run_twice_here():
     ours = {name.removeprefix("test_run_twice_").split("__")[0] for name in globals() if name.startswith("test_run_twice_")}
     assert ours == set(handlers.HANDLERS) == set(handlers.NAMES)
-    assert set(schedule.ROUNDS) <= set(handlers.HANDLERS)
+    assert set(schedule.SCHEDULES) <= set(handlers.HANDLERS)
 
 
 def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, tools, clock, tmp_path):
@@ -556,9 +556,9 @@ def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, t
         run_due(away, handlers.HANDLERS, most=9)
         clock.at += HOUR
     assert render_jobs.unsealed(session) == [version_id]
-    assert "seal" in schedule.called_for(session, at=clock())
+    assert "seal" in schedule.due_schedules(session, at=clock())
     session.rollback()
-    handlers.seal_late(runner.Run(jobs.Claim(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
+    handlers.seal_late(runner.JobRun(jobs.JobLease(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
     assert not due(session, at=clock(), most=9)
     session.rollback()
     there = replace(tools, seal=embedded(tmp_path / "seal"))
@@ -616,7 +616,7 @@ def test_run_twice_sweep__takes_only_what_nobody_needs(session, tools, left_over
     os.utime(tools.store.path(fresh), (clock.at.timestamp(), clock.at.timestamp()))
     for _time in twice(session, tools, "sweep"):
         assert [tools.store.has(digest) for digest in (known, orphan, fresh)] == [True, False, True]
-        assert session.scalar(select(func.count(Bucket.key))) == 0
+        assert session.scalar(select(func.count(RateLimitCounter.key))) == 0
         session.rollback()
 
 
@@ -644,7 +644,7 @@ def test_run_twice_retention__removes_once(session, tools, clock):
     clock.at += 366 * DAY
     for _time in twice(session, tools, "retention"):
         assert not tools.store.has(paper.digest)
-        assert session.scalar(select(func.count(Entry.id)).where(Entry.deed == Deed.DELETE)) == 1
+        assert session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.deed == AuditAction.DELETE)) == 1
         session.rollback()
 
 
@@ -653,7 +653,7 @@ def test_run_twice_checkpoint__signs_once_and_writes_it_down_once(session, tools
     for _time in twice(session, outside, "checkpoint"):
         written = checkpoints.written(outside.heads)
         assert [one.genuine for one in written] == [True]
-        assert session.scalars(select(Checkpoint.seq)).all() == [written[0].seq]
+        assert session.scalars(select(AuditCheckpoint.seq)).all() == [written[0].seq]
         session.rollback()
     assert (outside.heads.stat().st_mode & 0o777) == 0o600
     assert not checkpoints.news(session)
@@ -661,10 +661,10 @@ def test_run_twice_checkpoint__signs_once_and_writes_it_down_once(session, tools
 
 def test_run_twice_diary__tells_the_same_of_the_same_chain(session, tools, house):
     for _time in twice(session, tools, "diary"):
-        lines = session.scalar(select(func.count(Entry.id)))
+        lines = session.scalar(select(func.count(AuditEntry.id)))
         results = session.scalars(select(Job.result)).all()
         assert all(result == {"lines": lines, "broken": 0} for result in results)
-        assert set(session.scalars(select(Inspection.fault))) == {None}
+        assert set(session.scalars(select(AuditInspection.fault))) == {None}
         session.rollback()
     with meddling(house) as connection:
         connection.execute(text("UPDATE entry SET actor = 'x' WHERE id = 2"))
@@ -672,8 +672,8 @@ def test_run_twice_diary__tells_the_same_of_the_same_chain(session, tools, house
     session.commit()
     run_due(tools, handlers.HANDLERS, most=1)
     assert session.scalars(select(Job).where(Job.key == "again")).one().result == {"lines": 1, "broken": 1}
-    found = session.scalars(select(Inspection).order_by(Inspection.id.desc())).first()
-    assert (found.fault, found.seq, found.entry_id) == (Fault.CHANGED, 2, 2)
+    found = session.scalars(select(AuditInspection).order_by(AuditInspection.id.desc())).first()
+    assert (found.fault, found.seq, found.entry_id) == (ChainFault.CHANGED, 2, 2)
 
 
 def test_finished_jobs_are_forgotten_and_dead_ones_are_not(session, tools, ask, dead, clock):
@@ -717,8 +717,8 @@ def test_a_worker_is_missed_when_work_lies_for_a_minute_and_nobody_was_seen(sess
     if waits is not None:
         ask(due_at=make.NOON - timedelta(seconds=waits))
     if seen is not None:
-        jobs.sign_of_life(session, "w", at=make.NOON - DAY)
-        jobs.sign_of_life(session, "w", at=make.NOON - timedelta(seconds=seen))
+        jobs.heartbeat(session, "w", at=make.NOON - DAY)
+        jobs.heartbeat(session, "w", at=make.NOON - timedelta(seconds=seen))
     assert jobs.worker_is_missed(session, at=make.NOON) is missed
 
 
@@ -736,5 +736,5 @@ def test_a_missing_worker_is_named_and_the_house_stays_open(client, ask):
 
 def test_burying_leaves_the_living_alone(session, ask):
     job_id = ask()
-    bury_lost(session, at=make.NOON)
+    fail_lost(session, at=make.NOON)
     assert due(session, at=make.NOON, most=9) == [job_id]

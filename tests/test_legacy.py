@@ -25,10 +25,10 @@ from app.core.errors import NotAllowed, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
     AccountSource,
+    AuditAction,
     Category,
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
-    Deed,
     LegacyKind,
     LegacyPhase,
     PassSource,
@@ -43,11 +43,11 @@ from app.files.spreadsheets import (
 from app.files.storage import Store
 from app.models import (
     Account,
+    AuditEntry,
     Certificate,
     CertificateEvent,
     CertificateVersion,
     Enterprise,
-    Entry,
     ExamPass,
     LegacyChunk,
     LegacyImport,
@@ -163,7 +163,7 @@ def test_a_certificate_comes_with_its_person_its_enterprise_and_one_line_of_hist
     assert (found.is_electronic, found.versions, found.status) == (False, [], CertificateStatus.VALID)
     assert (found.person.id_number, found.person.enterprise.uscc) == (number, USCC)
     assert (found.enterprise.region_code, found.enterprise.source) == ("430100", AccountSource.LEGACY)
-    assert [event.deed for event in found.events] == [CertificateDeed.IMPORTED]
+    assert [event.deed for event in found.events] == [CertificateEventKind.IMPORTED]
 
 
 def test_a_pass_is_one_of_the_old_system_and_nobody_has_seen_its_originals(session, means):
@@ -402,10 +402,10 @@ def test_the_same_sheets_again_change_nothing(session, means, app):
     for kind in LegacyKind:
         data = sheet(kind, row(kind)) if kind is ACCOUNTS else sheet(kind, *(row(kind) for _n in range(3)))
         take(means, kind, data=data)
-        before = count(session, Entry)
+        before = count(session, AuditEntry)
         again = take(means, kind, data=data)
         assert set(outcomes(means, again)) == {"unchanged"}
-        assert count(session, Entry) - before <= 7  # the import's own lines
+        assert count(session, AuditEntry) - before <= 7  # the import's own lines
     assert [count(session, m) for m in (Account, ExamPass, Certificate, CertificateEvent, LegacyRecord)] == [1, 3, 3, 3, 7]
 
 
@@ -583,11 +583,11 @@ def test_who_imported_and_who_read_is_in_the_diary_without_an_id_number(session,
     number = make.id_number()
     import_id = take(means, PASSES, row(PASSES, id_number=number))
     told(means, import_id)
-    lines = session.scalars(select(Entry).where(Entry.table == "legacy_import").order_by(Entry.id)).all()
-    assert [line.deed for line in lines][:2] == [Deed.CREATE, Deed.CHANGE]
+    lines = session.scalars(select(AuditEntry).where(AuditEntry.table == "legacy_import").order_by(AuditEntry.id)).all()
+    assert [line.deed for line in lines][:2] == [AuditAction.CREATE, AuditAction.CHANGE]
     counts = {"added": 1, "updated": 0, "unchanged": 0, "refused": 0, "total": 1}
     assert counts | {"phase": "done"} in [line.change for line in lines]
-    assert any(line.deed is Deed.EXPORT for line in lines)
+    assert any(line.deed is AuditAction.EXPORT for line in lines)
     assert number not in str([line.change for line in lines])
 
 

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from app.certificates.pdf import letters
 from app.certificates.pdf.render import Unprintable
 
-LETTER = letters.Letter(
+LETTER = letters.LetterText(
     issuer="示例省住房和城乡建设厅",
     title="不予行政许可决定书",
     number="430000-AG-20261124-0007",

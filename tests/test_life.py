@@ -28,7 +28,7 @@ from app.certificates.lifecycle import extended
 from app.certificates.lookup import certificate_scanned, certificates_of
 from app.certificates.pdf.seal_and_store import address_of
 from app.certificates.qr import payload, status_list
-from app.certificates.qr.status_list import Mark
+from app.certificates.qr.status_list import StatusMark
 from app.core.clock import OFFICE_ZONE, add_months, add_years
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Stale
@@ -256,10 +256,10 @@ class Life(RuleBasedStateMachine):
 
     def _mark(self, expected, version):
         if expected.status not in (VALID, SUSPENDED):
-            return Mark.ENDED
+            return StatusMark.ENDED
         if version < expected.versions:
-            return Mark.UPDATED
-        return Mark.SUSPENDED if expected.status is SUSPENDED else Mark.VALID
+            return StatusMark.UPDATED
+        return StatusMark.SUSPENDED if expected.status is SUSPENDED else StatusMark.VALID
 
     @invariant()
     def every_print_has_a_place_and_an_identifier_of_its_own(self):

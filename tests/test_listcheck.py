@@ -12,7 +12,7 @@ from app.certificates.list_check import check
 from app.core.clock import now, office_day
 from app.core.vocabulary import CertificateStatus
 from app.files import spreadsheets
-from app.models import Bucket, Entry, Job
+from app.models import AuditEntry, Job, RateLimitCounter
 from app.web.public.list_check import ANSWERS, COLUMNS
 from tests import hostile_sheets, make
 from tests.count import queries
@@ -170,11 +170,11 @@ def test_pairs_are_counted_for_an_address_and_not_only_lists(ask):
 
 def test_nothing_of_a_list_is_kept(session, held, ask, caplog):
     held()
-    before = session.scalar(select(func.count(Entry.id)))
+    before = session.scalar(select(func.count(AuditEntry.id)))
     ask(f"李雷 {FIT}")
-    assert session.scalar(select(func.count(Entry.id))) == before
+    assert session.scalar(select(func.count(AuditEntry.id))) == before
     assert session.scalar(select(func.count(Job.id))) == 0
-    assert "李雷" not in caplog.text + str(session.execute(select(Bucket.key)).all())
+    assert "李雷" not in caplog.text + str(session.execute(select(RateLimitCounter.key)).all())
 
 
 def test_the_page_is_for_no_cache_and_no_search_engine(client):

@@ -16,8 +16,14 @@ from app.accounts import rate_limit
 from app.core.clock import now
 from app.core.errors import TooMany
 from app.core.office import Office
-from app.core.vocabulary import Deed, Registration, Role
-from app.models import Account, Bucket, Entry, Parameter, Visit
+from app.core.vocabulary import AuditAction, Registration, Role
+from app.models import (
+    Account,
+    AuditEntry,
+    Parameter,
+    RateLimitCounter,
+    UserSession,
+)
 from app.web.auth import password_form
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.security_manager import landing
@@ -53,7 +59,7 @@ def test_the_right_password_opens_and_is_written_down(gate, shop):
     account(shop)
     assert sign_in(gate).location == "/"
     assert is_inside(gate)
-    line = shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
+    line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
     assert (line.actor, line.table, line.change, line.address) == ("张三", "ab_user", {"way": "password"}, "127.0.0.1")
 
 
@@ -148,7 +154,7 @@ def test_signing_out_is_written_down(gate, shop):
     account(shop)
     sign_in(gate)
     sign_out(gate)
-    assert shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_OUT)).one().actor == "张三"
+    assert shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_OUT)).one().actor == "张三"
 
 
 def test_a_changed_password_ends_every_other_session_but_not_this_one(gate, shop, lodge_app):
@@ -228,7 +234,7 @@ def test_how_long_a_session_may_lie_idle_is_the_administrators_to_say(gate, shop
 
 
 def leave_alone(shop, *, minutes: int) -> None:
-    shop.execute(update(Visit).values(seen_at=now() - timedelta(minutes=minutes)))
+    shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=minutes)))
     shop.commit()
 
 
@@ -241,7 +247,7 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_too(gate, shop):
     right = sign_in(gate)
     assert {answer.status_code for answer in [*wrong, right]} == {401}
     assert not is_inside(gate)
-    assert len(shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN_FAILED)).all()) == 6
+    assert len(shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).all()) == 6
 
 
 def test_four_wrong_passwords_are_forgiven_by_the_right_one(gate, shop):
@@ -351,12 +357,14 @@ def test_a_failed_sign_in_is_written_down_without_what_was_typed(gate, shop):
     account(shop)
     sign_in(gate, "My-Password-in-the-wrong-field", "x")
     sign_in(gate, "viewer", "another-secret")
-    lines = shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN_FAILED).order_by(Entry.id)).all()
+    lines = shop.scalars(
+        select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED).order_by(AuditEntry.id)
+    ).all()
     assert [(line.actor, line.change) for line in lines] == [
         ("unknown", {"why": ["wrong-password"]}),
         ("张三", {"why": ["wrong-password"]}),
     ]
-    assert not any("-Password-in" in bucket.key for bucket in shop.scalars(select(Bucket)))
+    assert not any("-Password-in" in bucket.key for bucket in shop.scalars(select(RateLimitCounter)))
 
 
 # --- who is let in ----------------------------------------------------------------------------------
@@ -505,7 +513,7 @@ def test_the_diary_knows_of_the_change_and_not_of_the_password(gate, shop):
     account(shop)
     sign_in(gate)
     change_own(gate)
-    line = shop.scalars(select(Entry).where(Entry.deed == Deed.CHANGE, Entry.table == "ab_user")).one()
+    line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.table == "ab_user")).one()
     assert line.change == {"password": ["***", "***"]}
     assert line.actor == "张三"
 
@@ -614,6 +622,6 @@ def test_a_flood_of_wrong_passwords_is_noticed_and_shuts_nobody_out(lodge, lodge
             given = {"office": Office(), "at": make.NOON, "address": f"10.7.{n}.1"}
             with pytest.raises(password_form.WrongPassword):
                 password_form.prove(shop, lodge.engine, f"nobody-{n}", "x", **given)
-        assert password_form.under_siege(lodge.engine, at=make.NOON)
-        assert not password_form.under_siege(lodge.engine, at=make.NOON + timedelta(minutes=6))
+        assert password_form.too_many_failures(lodge.engine, at=make.NOON)
+        assert not password_form.too_many_failures(lodge.engine, at=make.NOON + timedelta(minutes=6))
         assert password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given).account.username == "viewer"

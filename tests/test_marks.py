@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from app.applications.attachments import attach, discard
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import (
     Action,
     MatterKind,
@@ -18,7 +18,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.eligibility import corrections
-from app.eligibility.corrections import Mark
+from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import of_applications
 from app.files.storage import Store
 from app.matters import correctable
@@ -142,7 +142,9 @@ def test_one_complete_notice_is_kept_sent_and_shown_as_a_list(desk, session):
     assert desk.send_back(application, "共两处", **WHY).status_code == 302
     kept = desk.again(application)
     assert kept.state is State.RETURNED
-    assert kept.asked_for == corrections.notice([Mark(MAJOR, WHY[MAJOR]), Mark(PHOTO, WHY[PHOTO])], "共两处")
+    assert kept.asked_for == corrections.notice(
+        [CorrectionMark(MAJOR, WHY[MAJOR]), CorrectionMark(PHOTO, WHY[PHOTO])], "共两处"
+    )
     assert "照片不清晰" in look(session, select(Message.text).order_by(Message.id.desc()))
     page = desk.clerk.get(f"/cases/{application.id}/read").text
     assert re.search(r"<li><b>Major</b>: 与学历证不一致</li>\s*<li><b>Photo</b>: 照片不清晰</li></ol><p>共两处</p>", page)
@@ -388,13 +390,13 @@ def test_a_paper_of_the_application_that_is_not_marked_is_locked_in_the_domain(s
     clerk, store = make.clerk(works.enterprise), Store(house.settings.blobs)
     given = {"at": make.NOON, "office": office}
     attach(session, store, application, PaperKind.OLD_CERTIFICATE, jpeg(), "新.jpg", clerk, **given)
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         attach(session, store, application, PaperKind.CONTINUING_EDUCATION, jpeg(), "新.jpg", clerk, **given)
     assert no.value.code == "not-marked"
     kept = session.scalar(
         select(Paper.id).where(Paper.application_id == application.id, Paper.kind == PaperKind.CONTINUING_EDUCATION)
     )
-    with pytest.raises(HouseError):
+    with pytest.raises(AppError):
         discard(session, kept, clerk, at=make.NOON)
 
 

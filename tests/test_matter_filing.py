@@ -9,14 +9,19 @@ from sqlalchemy import func, select
 
 from app.core.clock import now, office_day
 from app.core.vocabulary import (
+    AuditAction,
     Category,
-    Deed,
     PaperKind,
     Role,
     State,
 )
 from app.files.storage import Store
-from app.models import Application, Certificate, Entry, Filing
+from app.models import (
+    Application,
+    AuditEntry,
+    Certificate,
+    Filing,
+)
 from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
 from tests import make
 from tests.hostile_files import jpeg
@@ -335,7 +340,7 @@ def test_every_search_is_noted_and_too_many_are_refused(holder, other):
     _certificate, person = asked_over(holder, other)
     answers = [holder.file("transfer", then="search", **person).status_code for _n in range(SEARCHES_PER_HOUR + 1)]
     assert answers == [200] * SEARCHES_PER_HOUR + [429]
-    notes = select(func.count(Entry.id)).where(Entry.table == "enterprise", Entry.deed == Deed.READ)
+    notes = select(func.count(AuditEntry.id)).where(AuditEntry.table == "enterprise", AuditEntry.deed == AuditAction.READ)
     assert look(holder.session, notes) == SEARCHES_PER_HOUR
 
 

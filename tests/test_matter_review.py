@@ -11,7 +11,7 @@ from app.core.vocabulary import (
     Action,
     CancellationReason,
     Category,
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
     MatterKind,
     PaperKind,
@@ -379,7 +379,7 @@ def test_the_history_of_a_certificate_shows_every_print_and_cause(bench):
     assert bench.browser(Role.VIEWER).get(f"/certificates/{certificate.id}/history").status_code == 200
 
 
-def _deeds(bench, certificate) -> list[CertificateDeed]:
+def _deeds(bench, certificate) -> list[CertificateEventKind]:
     bench.session.rollback()
     mine = CertificateEvent.certificate_id == certificate.id
     return list(bench.session.scalars(select(CertificateEvent.deed).where(mine)))

@@ -14,7 +14,7 @@ from app.core.vocabulary import (
     Action,
     CancellationReason,
     Category,
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
     MatterKind,
     PaperKind,
@@ -24,7 +24,7 @@ from app.core.vocabulary import (
     Side,
     State,
 )
-from app.eligibility.corrections import Mark, changes
+from app.eligibility.corrections import CorrectionMark, changes
 from app.eligibility.facts import of_applications
 from app.matters import MATTERS, seed_papers, warnings_of
 from app.models import (
@@ -481,7 +481,7 @@ def test_a_cancellation_ends_what_is_valid_or_has_run_out_at_once(works, session
     ended = approved(works, application)
     assert ended.status_on(make.TODAY) is CertificateStatus.CANCELLED
     (event,) = ended.events
-    assert (event.deed, event.status, event.application_id) == (CertificateDeed.CANCELLED, ended.status, application.id)
+    assert (event.deed, event.status, event.application_id) == (CertificateEventKind.CANCELLED, ended.status, application.id)
 
 
 def test_another_reason_is_named(works):
@@ -600,7 +600,7 @@ def test_nothing_is_withdrawn_once_it_was_accepted(works):
 def test_marks_make_one_notice_and_open_only_what_is_marked(works, session):
     application = works.on(works.certificate(), RENEWAL)
     do(works, application, Action.SUBMIT)
-    marks = [Mark("person.major", "与学历证不一致"), Mark("papers.photo", "请上传近期照片")]
+    marks = [CorrectionMark("person.major", "与学历证不一致"), CorrectionMark("papers.photo", "请上传近期照片")]
     do(works, application, Action.RETURN, Role.ACCEPTANCE_OFFICER, marks=marks, reason="共两处")
     step = application.steps[-1]
     assert step.marks == [mark.stored() for mark in marks]
@@ -629,9 +629,9 @@ def test_without_marks_everything_is_open(works, session):
 @pytest.mark.parametrize(
     ("action", "mark"),
     [
-        (Action.RETURN, Mark("person.salary", "?")),
-        (Action.RETURN, Mark("person.name", " ")),
-        (Action.DECLINE, Mark("person.name", "错字")),
+        (Action.RETURN, CorrectionMark("person.salary", "?")),
+        (Action.RETURN, CorrectionMark("person.name", " ")),
+        (Action.DECLINE, CorrectionMark("person.name", "错字")),
     ],
 )
 def test_a_mark_is_of_something_says_why_and_goes_with_a_return(works, action, mark):
@@ -664,7 +664,7 @@ def test_every_deed_leaves_one_line_of_history(works, session):
     approved(works, works.on(certificate, REPLACEMENT))
     approved(works, works.on(certificate, CANCELLATION))
     deeds = session.scalars(select(CertificateEvent.deed).order_by(CertificateEvent.id)).all()
-    assert deeds == [CertificateDeed.MOVED, CertificateDeed.REPLACED, CertificateDeed.CANCELLED]
+    assert deeds == [CertificateEventKind.MOVED, CertificateEventKind.REPLACED, CertificateEventKind.CANCELLED]
     assert session.scalar(select(func.count()).where(CertificateVersion.replaced_at.is_(None))) == 1
 
 

@@ -18,14 +18,14 @@ from app.certificates.bulk_status_changes import (
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import (
-    CertificateDeed,
+    AuditAction,
+    CertificateEventKind,
     CertificateStatus,
-    Deed,
     Role,
 )
 from app.files import spreadsheets
 from app.files.spreadsheets import SheetRefused
-from app.models import Certificate, CertificateEvent, Entry
+from app.models import AuditEntry, Certificate, CertificateEvent
 from tests import make
 from tests.count import queries
 
@@ -81,7 +81,7 @@ def test_a_check_writes_nothing_and_says_what_becomes_of_each_row(session, held)
         ["No", "certificate", "in", "your"],
         ["This", "certificate", "stands", "in"],
     ]
-    assert (planned.counts, planned.final) == ([(CertificateDeed.SUSPENDED, 1), (CertificateDeed.REVOKED, 1)], 1)
+    assert (planned.counts, planned.final) == ([(CertificateEventKind.SUSPENDED, 1), (CertificateEventKind.REVOKED, 1)], 1)
     assert statuses(session) == [VALID] * 3
 
 
@@ -115,7 +115,9 @@ def test_every_row_that_can_be_done_is_done_and_leaves_its_line_of_history(sessi
     events = session.scalars(select(CertificateEvent)).all()
     assert {event.reason for event in events} == {"发生事故 (湘建罚〔2026〕1号)"}
     assert len(events) == 4
-    (line,) = session.scalars(select(Entry).where(Entry.deed == Deed.CHANGE, Entry.table == "certificate"))
+    (line,) = session.scalars(
+        select(AuditEntry).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.table == "certificate")
+    )
     assert line.change["measures"] | {"sha256": ""} == {
         "suspended": 1, "reinstated": 1, "revoked": 1, "withdrawn": 1, "left": 1, "sha256": ""
     }  # fmt: skip
@@ -220,7 +222,7 @@ def test_checked_confirmed_and_the_result_of_every_row_taken_home(app, session, 
         columns = [spreadsheets.Column(column.key, column.title) for column in RESULT_COLUMNS]
         rows = [row.values for row in spreadsheets.read(answer.data, columns).rows]
     assert [(row["name"], row["result"][:4]) for row in rows] == [("=1+1", "Done"), ("=1+1", "Done"), ("=1+1", "No c")]
-    taken = session.scalars(select(Entry).where(Entry.deed == Deed.EXPORT)).one()
+    taken = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).one()
     assert (taken.table, taken.change) == ("certificate", {"list": "measures", "rows": 3})
 
 

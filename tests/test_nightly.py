@@ -17,22 +17,27 @@ from app.applications.nightly import (
 from app.core.clock import Calendar, office_time
 from app.core.office import Office
 from app.core.vocabulary import (
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
     JobState,
     Level,
     MatterKind,
-    OccasionKind,
+    NightlyTask,
     Role,
     State,
 )
 from app.files.storage import Store
-from app.models import CertificateEvent, Job, Message, Occasion
+from app.models import (
+    CertificateEvent,
+    Job,
+    Message,
+    NightlyDone,
+)
 from app.outbox.jobs import enqueue
 from app.outbox.sms import ConsoleGateway
 from app.worker import handlers, schedule
 from app.worker.handlers import HANDLERS
-from app.worker.runner import Tools, run_due
+from app.worker.runner import JobContext, run_due
 from tests import make
 from tests.count import queries
 
@@ -84,7 +89,7 @@ def test_an_expiry_is_noted_once_on_the_day_after_the_last(session, hold):
         run(session, note_expired, on=make.TODAY + night * DAY)
     session.expire_all()
     (event,) = held.events
-    assert (event.deed, event.status) == (CertificateDeed.EXPIRED, CertificateStatus.EXPIRED)
+    assert (event.deed, event.status) == (CertificateEventKind.EXPIRED, CertificateStatus.EXPIRED)
     assert office_time(event.at).isoformat() == "2026-03-03T00:00:00+08:00"
     assert held.status is CertificateStatus.VALID  # computed on reading
 
@@ -107,7 +112,7 @@ def test_what_was_ended_before_does_not_expire(session, hold):
 def test_an_enterprise_is_reminded_at_the_nearest_threshold_and_not_of_the_past(session, hold, left, told):
     hold(left)
     run(session, remind_of_expiry)
-    assert list(session.scalars(select(Occasion.days).where(Occasion.kind == OccasionKind.EXPIRING))) == told
+    assert list(session.scalars(select(NightlyDone.days).where(NightlyDone.kind == NightlyTask.EXPIRING))) == told
     assert len(texts(session)) == len(told)
 
 
@@ -115,7 +120,7 @@ def test_each_threshold_reminds_once_however_many_nights_go_by(session, hold):
     held = hold(92)
     for night in range(93):
         run(session, remind_of_expiry, on=make.TODAY + night * DAY)
-    days = session.scalars(select(Occasion.days).order_by(Occasion.id)).all()
+    days = session.scalars(select(NightlyDone.days).order_by(NightlyDone.id)).all()
     assert days == [90, 60, 30]
     assert len(texts(session)) == 3
     assert held.number in texts(session)[0]
@@ -190,7 +195,7 @@ def test_five_thousand_certificates_take_as_many_statements_as_five(session, hou
     session.add_all([make.certificate(person, valid_to=make.TODAY + 10 * DAY) for person in people for _ in range(1000)])
     session.commit()
     assert cost() == few <= 4
-    assert session.scalar(select(func.count(Occasion.id))) == 5005
+    assert session.scalar(select(func.count(NightlyDone.id))) == 5005
 
 
 # --- drafts -----------------------------------------------------------------------------------------
@@ -269,8 +274,8 @@ def test_no_officer_is_told_on_a_day_off_or_where_it_is_switched_off(session, du
 
 
 @pytest.fixture
-def tools(house, session, tmp_path) -> Tools:
-    return Tools(
+def tools(house, session, tmp_path) -> JobContext:
+    return JobContext(
         house.engine, ConsoleGateway(), Store(tmp_path / "blobs"), lambda: NIGHT + timedelta(minutes=1), chance=lambda: 0.0
     )
 
@@ -296,7 +301,7 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
     assert look(session).state is JobState.RUNNING  # its lease runs out, and another worker takes it
     session.rollback()
     monkeypatch.setattr(handlers, "NIGHTLY", NIGHTLY)
-    later = Tools(tools.engine, tools.gateway, tools.store, lambda: NIGHT + timedelta(minutes=9), chance=lambda: 0.0)
+    later = JobContext(tools.engine, tools.gateway, tools.store, lambda: NIGHT + timedelta(minutes=9), chance=lambda: 0.0)
     assert run_due(later, HANDLERS, most=1) == [JobState.DONE]
     assert len(texts(session)) == 1
     assert session.scalar(select(func.count(CertificateEvent.id))) == 1
@@ -306,8 +311,8 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
 def test_the_night_comes_round_once_and_says_what_came_of_it(session, hold, tools):
     hold(20)
     for minute in (0, 1, 2):
-        schedule.tick(session, at=NIGHT + timedelta(minutes=minute))
+        schedule.enqueue_due(session, at=NIGHT + timedelta(minutes=minute))
     session.commit()
     keys = session.scalars(select(Job.key).where(Job.kind == "nightly")).all()
     assert keys == ["nightly:2026-03-02"]
-    assert nightly.done_since(session, NIGHT) == dict.fromkeys((kind.value for kind in OccasionKind), 0)
+    assert nightly.done_since(session, NIGHT) == dict.fromkeys((kind.value for kind in NightlyTask), 0)

@@ -23,7 +23,7 @@ from app.core.crypto.verify_signature import Finding, trusted, verify
 from app.core.office import Office
 from app.core.vocabulary import Role
 from app.files.storage import Store
-from app.models import CertificateVersion, Entry
+from app.models import AuditEntry, CertificateVersion
 from tests import make
 from tests.ofdview import Reader
 from tests.seals import embedded
@@ -185,7 +185,9 @@ def test_it_is_handed_out_by_permission_and_the_reading_is_noted(app, session, h
     assert "attachment" in answer.headers["Content-Disposition"]
     assert verify(answer.data, trusted(house.settings.seals), at=make.NOON).good
     session.rollback()
-    assert session.scalar(select(Entry.id).where(Entry.row == str(version.id), Entry.table == "certificate_version"))
+    assert session.scalar(
+        select(AuditEntry.id).where(AuditEntry.row == str(version.id), AuditEntry.table == "certificate_version")
+    )
     assert signed_in(holder(Role.ENTERPRISE_CLERK)).get(f"/certificates/{version.id}.ofd").status_code == 404
 
 

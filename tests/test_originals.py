@@ -3,7 +3,7 @@ from sqlalchemy import select
 
 from app.applications.originals_check import ORIGINALS, verify_originals
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Stale,
@@ -109,6 +109,6 @@ def test_who_passed_in_this_system_has_no_originals_to_show(session):
     passed.signup_id = signup.id
     session.add(passed)
     session.commit()
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         verify(session, application)
     assert no.value.code == "no-originals"

@@ -14,7 +14,7 @@ from app.files.storage import Store
 from app.models import Account, CertificateVersion, Job, Paper
 from app.web.certificates.render_progress import AT_ONCE, FAULTS
 from app.worker.handlers import HANDLERS
-from app.worker.runner import Tools, run_due
+from app.worker.runner import JobContext, run_due
 from tests import make
 from tests.count import queries
 from tests.hostile_files import jpeg
@@ -26,8 +26,8 @@ def later():
 
 
 @pytest.fixture
-def tools(house, session) -> Tools:
-    return Tools(house.engine, None, Store(house.settings.blobs), later, seal=EmbeddedSeal(house.settings.seals))
+def tools(house, session) -> JobContext:
+    return JobContext(house.engine, None, Store(house.settings.blobs), later, seal=EmbeddedSeal(house.settings.seals))
 
 
 @pytest.fixture

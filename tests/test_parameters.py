@@ -20,7 +20,7 @@ from app.applications.office_settings import (
     restore,
 )
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Stale,
@@ -29,10 +29,10 @@ from app.core.errors import (
 from app.core.office import ADJUSTABLE, Office
 from app.core.vocabulary import Level, Role, Term
 from app.files.storage import Store
-from app.models import CalendarDay, Entry, Parameter
-from app.outbox.jobs import Claim
+from app.models import AuditEntry, CalendarDay, Parameter
+from app.outbox.jobs import JobLease
 from app.web import request_context
-from app.worker.runner import Run, Tools
+from app.worker.runner import JobContext, JobRun
 from tests import make
 from tests.count import queries
 from tests.test_docs import chinese
@@ -89,7 +89,7 @@ def test_asking_does_not_write_what_the_caller_has_not_finished(session):
 def test_it_is_read_once_in_a_request_and_only_when_asked(app, house):
     with app.test_request_context(), queries(house.engine), queries(request_context.db.engine) as seen:
         assert seen == []
-        assert request_context.office() is request_context.office()
+        assert request_context.current_office() is request_context.current_office()
         assert len(seen) == 2
 
 
@@ -100,8 +100,8 @@ def test_every_process_sees_a_change_with_its_next_request(app, client, stored):
 
 
 def test_a_job_sees_a_change_without_a_restart_of_its_worker(house, tmp_path, session, stored):
-    tools = Tools(house.engine, None, Store(tmp_path), lambda: make.NOON, office=Office(accept_days=6))
-    run = Run(Claim(1, "test", {}, "t", 1), tools)
+    tools = JobContext(house.engine, None, Store(tmp_path), lambda: make.NOON, office=Office(accept_days=6))
+    run = JobRun(JobLease(1, "test", {}, "t", 1), tools)
     assert run.office().decide_days == 20
     stored(decide_days="15")
     assert (run.office().decide_days, run.office().accept_days) == (15, 6)
@@ -119,7 +119,7 @@ def put(session, wanted, seen=None, actor=ADMIN, base=OFFICE, at=make.NOON):
     held = {name: getattr(office_of(session, base), name) for name in wanted} if seen is None else seen
     try:
         changed = change(session, wanted, held, actor, base=base, at=at)
-    except HouseError:
+    except AppError:
         session.rollback()
         raise
     session.commit()
@@ -133,7 +133,7 @@ def refused(session, wanted, **more):
 
 
 def diary(session):
-    lines = session.scalars(select(Entry).where(Entry.table == "parameter").order_by(Entry.id))
+    lines = session.scalars(select(AuditEntry).where(AuditEntry.table == "parameter").order_by(AuditEntry.id))
     return [(line.row, line.change["value"], line.actor) for line in lines]
 
 

@@ -11,7 +11,7 @@ from app.accounts.registry import (
     release,
 )
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Unmet,
@@ -62,7 +62,7 @@ def test_every_mistake_is_named_at_once(session, clerk):
 def test_nobody_is_entered_twice(session, clerk):
     person = engage(session, blank(), clerk)
     session.commit()
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         engage(session, blank(id_number=person.id_number), clerk)
     assert code_of(no) == ["already-yours"]
 
@@ -71,7 +71,7 @@ def test_somebody_else_s_person_is_not_taken_over(session, clerk):
     theirs = make.person(make.enterprise(name="别家"))
     session.add(theirs)
     session.commit()
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         engage(session, blank(id_number=theirs.id_number), clerk)
     assert code_of(no) == ["employed-elsewhere"]
 
@@ -80,7 +80,7 @@ def test_a_released_person_can_be_engaged_again_under_the_same_name_only(session
     free = make.person(None, name="韩梅梅")
     session.add(free)
     session.commit()
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         engage(session, blank(name="别人", id_number=free.id_number), clerk)
     assert code_of(no) == ["name-differs"]
     session.rollback()
@@ -98,7 +98,7 @@ def test_name_and_number_are_settled_once_a_certificate_bears_them(session, mine
     session.add_all([person, make.certificate(person)])
     session.commit()
     person.name = "改名"
-    with pytest.raises(HouseError) as no:
+    with pytest.raises(AppError) as no:
         amend(session, person, clerk)
     assert code_of(no) == ["settled-by-certificate"]
 

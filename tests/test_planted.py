@@ -36,7 +36,13 @@ from app.core.vocabulary import (
     State,
 )
 from app.files.spreadsheets import write
-from app.models import Bucket, ExamSignup, Message, Paper, Person
+from app.models import (
+    ExamSignup,
+    Message,
+    Paper,
+    Person,
+    RateLimitCounter,
+)
 from app.outbox.sms import deliver
 from app.worker.providers import gateway_of
 from app.workflow import carry_out
@@ -260,7 +266,7 @@ def crowd(app, session, house, signed_in, holder) -> Crowd:
 
 def leave_marks(session, house, temporary: Path) -> None:
     """On purpose, in each place that is searched."""
-    session.add(Bucket(key=MARK, window=1, count=1))
+    session.add(RateLimitCounter(key=MARK, window=1, count=1))
     session.commit()
     (house.settings.blobs / "mark").write_text(MARK)  # past the store, which seals what it keeps
     gateway_of(house.settings).send(1, "13800000000", MARK)

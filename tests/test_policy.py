@@ -9,8 +9,13 @@ from sqlalchemy import func, select, update
 from app.accounts import passwords
 from app.core.clock import now
 from app.core.office import Office
-from app.core.vocabulary import Deed, PasswordProfile, Role
-from app.models import Account, Entry, Parameter, PastPassword
+from app.core.vocabulary import AuditAction, PasswordProfile, Role
+from app.models import (
+    Account,
+    AuditEntry,
+    Parameter,
+    PastPassword,
+)
 from tests import make
 from tests.gatehouse import PASSWORD, account, is_inside, quickly_hashed, sign_in, token
 
@@ -167,7 +172,7 @@ def test_a_new_password_knows_since_when_and_the_diary_knows_no_hash(gate, shop)
     who.password = quickly_hashed(WORDS[1])
     shop.commit()
     assert now() - who.password_set_at < timedelta(minutes=1)
-    told = str(shop.scalars(select(Entry.change).where(Entry.deed == Deed.CHANGE)).all())
+    told = str(shop.scalars(select(AuditEntry.change).where(AuditEntry.deed == AuditAction.CHANGE)).all())
     assert "pbkdf2" not in told
 
 

@@ -30,7 +30,7 @@ from app.core.vocabulary import (
 from app.files.storage import Store
 from app.models import CertificateVersion, Job, Paper
 from app.worker.handlers import HANDLERS
-from app.worker.runner import Tools, run_due
+from app.worker.runner import JobContext, run_due
 from app.workflow import carry_out
 from tests import make
 from tests.count import queries
@@ -42,8 +42,10 @@ APPROVER = make.officer(Role.APPROVER)
 
 
 @pytest.fixture
-def tools(house, session, tmp_path) -> Tools:
-    return Tools(house.engine, None, Store(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(house.settings.seals))
+def tools(house, session, tmp_path) -> JobContext:
+    return JobContext(
+        house.engine, None, Store(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(house.settings.seals)
+    )
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def asked(session, tools):
     return ask
 
 
-def work(tools: Tools) -> list[JobState | None]:
+def work(tools: JobContext) -> list[JobState | None]:
     return run_due(tools, HANDLERS, most=99)
 
 

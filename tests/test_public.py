@@ -23,7 +23,7 @@ from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
 from app.core.vocabulary import (
     Category,
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
     MatterKind,
     Role,
@@ -32,9 +32,9 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.models import CertificateEvent, CertificateVersion
 from app.outbox.public_notices import Result, announce
-from app.web.auth.security_manager import HouseSecurity
-from app.web.base import furnish
-from app.web.middleware import HouseBuilder, guard
+from app.web.auth.security_manager import SecurityManager
+from app.web.base import init_app
+from app.web.middleware import AppBuilder, guard
 from app.web.public.front import MEANS, stages
 from app.web.public.lookup import register_public
 from tests import make
@@ -94,10 +94,10 @@ def counter(house: House) -> Flask:
     guard(app, house.settings)
     CSRFProtect(app)
     with app.app_context():
-        builder = HouseBuilder(app, db.session, security_manager_class=HouseSecurity)
+        builder = AppBuilder(app, db.session, security_manager_class=SecurityManager)
         register_public(builder)
         builder.add_view_no_menu(WorkView)
-        furnish(app)
+        init_app(app)
     return app
 
 
@@ -423,7 +423,7 @@ def test_an_older_print_names_the_date_the_number_and_the_version_that_replaced_
 def test_a_certificate_in_whose_place_another_came_names_it(client, coded, holder, session):
     holder.status, holder.status_reason = CertificateStatus.CANCELLED, "→ 湘建安C3(2026)0000009"
     holder.events.append(
-        CertificateEvent(deed=CertificateDeed.SUPERSEDED, status=CertificateStatus.CANCELLED, actor="审批", at=make.NOON)
+        CertificateEvent(deed=CertificateEventKind.SUPERSEDED, status=CertificateStatus.CANCELLED, actor="审批", at=make.NOON)
     )
     session.commit()
     means = " ".join(re.findall(r'<p class="means">.*?</p>', client.get(coded).text, re.DOTALL))

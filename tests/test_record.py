@@ -11,7 +11,7 @@ from app.core.errors import NotFound
 from app.core.vocabulary import (
     Action,
     Category,
-    CertificateDeed,
+    CertificateEventKind,
     Education,
     MatterKind,
     ReplacementReason,
@@ -128,4 +128,4 @@ def test_what_was_never_printed_here_has_no_record(session, store, office):
 
 def test_every_word_and_every_deed_has_its_national_form():
     assert set(EDUCATIONS) == {term.value for term in Education}
-    assert set(OPERATIONS) == set(CertificateDeed)
+    assert set(OPERATIONS) == set(CertificateEventKind)

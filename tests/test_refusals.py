@@ -5,15 +5,15 @@ import logging
 import pytest
 from sqlalchemy import select, text
 
-from app.core.vocabulary import Deed, Role
-from app.models import Account, Entry
+from app.core.vocabulary import AuditAction, Role
+from app.models import Account, AuditEntry
 from app.web.base.denied_log import AN_HOUR
 from tests import make
 
 
-def kept(session) -> list[Entry]:
+def kept(session) -> list[AuditEntry]:
     session.rollback()
-    found = session.scalars(select(Entry).where(Entry.deed == Deed.REFUSED).order_by(Entry.id)).all()
+    found = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.REFUSED).order_by(AuditEntry.id)).all()
     session.rollback()
     return found
 

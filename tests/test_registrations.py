@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from app.accounts import registration as account_registration
 from app.accounts.registration import (
-    Claim,
+    RegistrationRequest,
     decide,
     enrol,
     send_again,
 )
 from app.core.clock import now
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Stale,
@@ -39,9 +39,9 @@ WORD, MOBILE = "Brisk-Walnut-Copper-71", "13812345678"
 ADMIN = make.officer(Role.ADMIN)
 
 
-def claim(uscc: str | None = None, **facts) -> Claim:
+def claim(uscc: str | None = None, **facts) -> RegistrationRequest:
     given = {"name": "湖南新业建设有限公司", "region_code": "430100", "legal_representative": "周全", "contact": "李好"}
-    return Claim(uscc or make.uscc(77), **{**given, "mobile": MOBILE, **facts})
+    return RegistrationRequest(uscc or make.uscc(77), **{**given, "mobile": MOBILE, **facts})
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_fifty_at_once_with_the_same_code_and_name_in_every_spelling_are_one(app
             try:
                 enrol(own, claim(code), LICENCE, username=names[n % 5], at=now())
                 own.commit()
-            except HouseError as no:
+            except AppError as no:
                 return no.refusals[0].code
         return "made"
 
@@ -119,7 +119,7 @@ def test_one_user_name_for_many_codes_at_once_is_one_account(app, session):
             try:
                 enrol(own, claim(make.uscc(80 + n)), LICENCE, username="xinye", at=now())
                 own.commit()
-            except HouseError:
+            except AppError:
                 return False
         return True
 
@@ -133,7 +133,7 @@ def test_one_user_name_for_many_codes_at_once_is_one_account(app, session):
 
 def test_the_answer_is_told_by_text_message_and_given_once(session, pending):
     number = pending.enterprise_id
-    with pytest.raises(HouseError, match="reason"):
+    with pytest.raises(AppError, match="reason"):
         decide(session, number, False, "  ", ADMIN, at=make.NOON, office=Office())
     session.rollback()
     decide(session, number, False, "执照不清晰", ADMIN, at=make.NOON, office=Office())
@@ -186,7 +186,7 @@ def code_of(session) -> str:
 
 
 def filled(code: str, **more):
-    facts = {name: getattr(claim(), name) for name in Claim.__dataclass_fields__}
+    facts = {name: getattr(claim(), name) for name in RegistrationRequest.__dataclass_fields__}
     scan = (BytesIO(jpeg(800, 600)), "营业执照.jpg")
     return {**facts, "code": code, "username": "Xinye", "password": WORD, "again": WORD, "licence": scan, **more}
 

@@ -15,7 +15,7 @@ from app.core.crypto.encryption import UNOPENED, Keyring, keyring
 from app.core.settings import Keys, write_keys
 from app.core.vocabulary import LegacyKind, LegacyPhase
 from app.db import key_rotation
-from app.db.session import Secret, SecretRecord
+from app.db.session import Encrypted, EncryptedRecord
 from app.files.storage import FileDamaged, Store
 from app.models import Enterprise, LegacyImport, LegacyRecord, Model, Person
 from tests import make
@@ -86,11 +86,11 @@ def test_every_declared_secret_is_found_without_a_list():
         (table.name, one.name)
         for table in Model.metadata.sorted_tables
         for one in table.columns
-        if isinstance(one.type, Secret | SecretRecord)
+        if isinstance(one.type, Encrypted | EncryptedRecord)
     }
-    assert {(place.name, one.name) for place in key_rotation.places() for one in place.secrets} == declared
+    assert {(place.name, one.name) for place in key_rotation.encrypted_tables() for one in place.secrets} == declared
     assert {"person", "message", "job", "application", "certificate_version"} <= {
-        place.name for place in key_rotation.places()
+        place.name for place in key_rotation.encrypted_tables()
     }
 
 
@@ -144,7 +144,7 @@ def test_a_rotation_that_was_killed_goes_on_where_it_stopped(house, session, key
 def test_a_row_that_changed_meanwhile_is_not_overwritten(house, session, keys_file):
     """The write is conditional on what was read."""
     (person,) = crowd(session, 1)
-    place = next(one for one in key_rotation.places() if one.name == "person")
+    place = next(one for one in key_rotation.encrypted_tables() if one.name == "person")
     write_keys(keys_file, NEXT)
     with house.engine.begin() as connection:
         (read,) = key_rotation._stale_rows(connection, place, None)
@@ -199,7 +199,7 @@ def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(house, session, k
 def test_secrets_exchanged_between_rows_are_found(house, session, keys_file):
     first, second = crowd(session, 2)
     assert list(key_rotation.faults(house.engine)) == []
-    place = next(one for one in key_rotation.places() if one.name == "person")
+    place = next(one for one in key_rotation.encrypted_tables() if one.name == "person")
     (key,), sealed = place.keys, place.table.c.id_number
     with house.engine.begin() as connection:
         raw = {one: connection.execute(select(sealed).where(key == one)).scalar_one() for one in (first.id, second.id)}

@@ -15,14 +15,19 @@ from app.applications.attachments import PaperRemoved, bytes_of
 from app.cli.app import main
 from app.core.office import Office
 from app.core.vocabulary import (
+    AuditAction,
     CertificateStatus,
-    Deed,
     PaperKind,
     Role,
     State,
 )
 from app.files.storage import Store
-from app.models import Application, Entry, Paper, Qualification
+from app.models import (
+    Application,
+    AuditEntry,
+    Paper,
+    Qualification,
+)
 from app.outbox import jobs
 from app.worker import handlers, runner
 from tests import make
@@ -223,7 +228,7 @@ def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(house, session,
     assert store.has(gone.digest)
     jobs.enqueue(session, "sweep", "k", {}, at=DUE)
     session.commit()
-    runner.run_due(runner.Tools(house.engine, None, store, lambda: DUE), handlers.HANDLERS, most=1)
+    runner.run_due(runner.JobContext(house.engine, None, store, lambda: DUE), handlers.HANDLERS, most=1)
     assert not store.has(gone.digest)
 
 
@@ -261,13 +266,13 @@ def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(house, sessi
 
 def test_the_diary_has_a_line_for_each_row_and_one_for_the_slice(session, scan, person, night):
     papers = [scan(b"%d" % n, person_id=person.id, replaced_at=make.NOON) for n in range(2)]
-    before = session.scalar(select(func.max(Entry.id)))
+    before = session.scalar(select(func.max(AuditEntry.id)))
     night(DUE)
-    lines = session.scalars(select(Entry).where(Entry.id > before).order_by(Entry.id)).all()
+    lines = session.scalars(select(AuditEntry).where(AuditEntry.id > before).order_by(AuditEntry.id)).all()
     assert {(line.deed, line.table, line.row) for line in lines} == {
-        (Deed.DELETE, "paper", ""), *((Deed.CHANGE, "paper", str(paper.id)) for paper in papers)
+        (AuditAction.DELETE, "paper", ""), *((AuditAction.CHANGE, "paper", str(paper.id)) for paper in papers)
     }  # fmt: skip
-    assert next(line.change for line in lines if line.deed is Deed.DELETE) == {"scans": 2}
+    assert next(line.change for line in lines if line.deed is AuditAction.DELETE) == {"scans": 2}
 
 
 def test_a_removed_paper_says_so_instead_of_opening(session, scan, person, store, night, signed_in, holder):
@@ -306,5 +311,7 @@ def test_the_command_says_what_it_would_do_and_then_does_it(house, session, scan
     assert main(["retention"]) == 0
     assert "1 scans were removed." in capsys.readouterr().out
     assert not store.has(gone.digest)
-    actors = session.scalars(select(Entry.actor).where(Entry.table == "paper", Entry.deed == Deed.DELETE))
+    actors = session.scalars(
+        select(AuditEntry.actor).where(AuditEntry.table == "paper", AuditEntry.deed == AuditAction.DELETE)
+    )
     assert [actor.startswith("anguan retention") for actor in actors] == [True]

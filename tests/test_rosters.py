@@ -20,7 +20,7 @@ from app.core.vocabulary import (
     TechnicalTitle,
 )
 from app.files.spreadsheets import SheetRefused, read, write
-from app.models import Entry, Person
+from app.models import AuditEntry, Person
 from tests import make
 from tests.count import queries
 
@@ -68,7 +68,9 @@ def test_everybody_in_a_sound_sheet_comes_onto_the_books(session, ours):
     )
     assert (people["张三"].technical_title, people["李四"].technical_title) == (TechnicalTitle.INTERMEDIATE, None)
     assert (people["李四"].mobile, people["李四"].major, people["李四"].position) == (None, "", Position.SAFETY_OFFICER)
-    assert session.scalar(select(func.count(Entry.id)).where(Entry.table == "person")) == 3  # each of them, and the sheet
+    assert (
+        session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.table == "person")) == 3
+    )  # each of them, and the sheet
 
 
 @pytest.mark.parametrize(

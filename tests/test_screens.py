@@ -24,29 +24,29 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from app.core.errors import (
-    HouseError,
+    AppError,
     Refusal,
     TooMany,
     Unmet,
 )
 from app.core.i18n import FOLDER
 from app.core.vocabulary import PassSource, State
-from app.db.session import Moment, Word
+from app.db.session import Choice, UtcDateTime
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     bars,
-    furnish,
+    init_app,
     safe_next,
     shown,
     stacked_columns,
 )
 from app.web.forms import (
+    AppForm,
     ChoiceField,
     CreditCodeField,
     DayField,
-    HouseForm,
     IdNumberField,
     MobileField,
     MomentField,
@@ -76,12 +76,12 @@ class Case(Base):
     __tablename__ = "small_case"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
-    state: Mapped[State] = mapped_column(Word(State), default=State.DRAFT)
-    source: Mapped[PassSource | None] = mapped_column(Word(PassSource))
+    state: Mapped[State] = mapped_column(Choice(State), default=State.DRAFT)
+    source: Mapped[PassSource | None] = mapped_column(Choice(PassSource))
     desk_id: Mapped[int] = mapped_column(ForeignKey("small_desk.id"), default=MINE)
     desk: Mapped[Desk] = relationship()
     opened_on: Mapped[date | None]
-    filed_at: Mapped[datetime | None] = mapped_column(Moment)
+    filed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     places: Mapped[int | None]
     urgent: Mapped[bool] = mapped_column(default=False)
     remark: Mapped[str | None] = mapped_column(Text)
@@ -112,7 +112,7 @@ class Porter(SecurityManager):
         return bool(g.user.is_authenticated) and permission not in self.forbidden
 
 
-class CaseScreen(Screen):
+class CaseScreen(ModelScreen):
     datamodel = SelInterface(Case)
     route_base = "/cases"
     list_title, add_title, edit_title, show_title = "Cases", "Add case", "Edit case", "Case"
@@ -124,8 +124,8 @@ class CaseScreen(Screen):
     base_filters = [["desk_id", FilterEqual, MINE]]
     add_columns = edit_columns = ["name", "source", "opened_on", "filed_at", "places", "urgent", "remark"]
 
-    def deposit(self, item: Case, form: Any, *, new: bool) -> None:
-        super().deposit(item, form, new=new)
+    def save(self, item: Case, form: Any, *, new: bool) -> None:
+        super().save(item, form, new=new)
         if item.name == "refused":
             raise Unmet([Refusal("bad-name", "That name is taken.", "name"), Refusal("closed", "The office is closed.")])
 
@@ -148,7 +148,7 @@ class CaseScreen(Screen):
         return redirect(safe_next("/home"))
 
 
-class DeskScreen(Screen):
+class DeskScreen(ModelScreen):
     """No tabs: counts by itself."""
 
     datamodel = SelInterface(Desk)
@@ -174,7 +174,7 @@ def small_house(url: str) -> Flask:
         builder = AppBuilder(app, db.session, security_manager_class=Porter)
         builder.add_view(CaseScreen, "Cases", category="Work")
         builder.add_view(DeskScreen, "Desks", category="Work")
-        furnish(app)
+        init_app(app)
     return app
 
 
@@ -588,8 +588,8 @@ def test_language_and_sight_are_switched_by_post_and_one_stays_where_one_was(cli
 # --- fields ----------------------------------------------------------------------------------------------
 
 
-class Everything(HouseForm):
-    class Meta(HouseForm.Meta):
+class Everything(AppForm):
+    class Meta(AppForm.Meta):
         csrf = False
 
     number = IdNumberField("ID number")
@@ -667,7 +667,7 @@ def test_values_are_shown_by_the_office_clock_and_in_words(app: Flask) -> None:
 
 
 def test_a_house_error_without_refusals_of_its_own_still_speaks() -> None:
-    assert HouseError("Not today.", field="day").refusals[0].field == "day"
+    assert AppError("Not today.", field="day").refusals[0].field == "day"
 
 
 def test_a_sentence_with_typed_words_in_it_is_escaped_like_any_other_text(app):

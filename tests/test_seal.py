@@ -35,7 +35,7 @@ from app.core.crypto.demo_ca import (
 from app.core.crypto.seal_provider import SealAway, Suite
 from app.core.crypto.verify_signature import (
     Finding,
-    Trust,
+    TrustedRoots,
     in_words,
     trusted,
     verify,
@@ -45,7 +45,7 @@ from tests.seals import SITE, embedded
 from tests.test_certificate_document import FACE
 
 AT = make.NOON
-WORDS = pades.Words("演示印章", "示例厅 演示印章", "电子证照签发（演示印章，不具有法律效力）", "示例厅")
+WORDS = pades.SignatureTexts("演示印章", "示例厅 演示印章", "电子证照签发（演示印章，不具有法律效力）", "示例厅")
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +252,7 @@ def test_a_seal_is_good_as_long_as_its_certificate_and_its_list(folder, pdf):
     assert finding(pdf, folder, AT + timedelta(days=401)) is Finding.UNLISTED
     assert finding(pdf, folder, AT + timedelta(days=3 * 365 + 1)) is Finding.EXPIRED
     assert finding(pdf, folder, AT - timedelta(days=1)) is Finding.EXPIRED
-    assert verify(pdf, Trust(trusted(folder).roots, trusted(folder).issuers), at=AT).finding is Finding.UNLISTED
+    assert verify(pdf, TrustedRoots(trusted(folder).roots, trusted(folder).issuers), at=AT).finding is Finding.UNLISTED
 
 
 def test_an_issuers_key_does_not_seal_and_a_seals_key_does_not_issue(folder):

@@ -27,7 +27,7 @@ from app.core.crypto.seal_provider import (
 )
 from app.core.crypto.verify_signature import (
     Finding,
-    Trust,
+    TrustedRoots,
     trusted,
     verify,
 )
@@ -147,7 +147,7 @@ def test_a_part_more_is_an_addition(folder, parts):
 def test_an_unsealed_file_one_of_strangers_and_none_at_all(folder, parts, own):
     assert finding(PARTS, folder) is Finding.NO_SEAL
     assert finding(sealed(own), folder) is Finding.UNKNOWN
-    assert verify(packed(parts), Trust(), at=AT).finding is Finding.UNKNOWN
+    assert verify(packed(parts), TrustedRoots(), at=AT).finding is Finding.UNKNOWN
     assert verify(b"PK\3\4", trusted(folder), at=AT).finding is Finding.UNKNOWN
 
 

@@ -15,7 +15,7 @@ from app.core.crypto.seal_provider import Suite
 from app.core.office import Office
 from app.core.vocabulary import CertificateStatus
 from app.files.storage import Store
-from app.models import CertificateVersion, Entry
+from app.models import AuditEntry, CertificateVersion
 from app.web import request_context
 from app.web.public.signature_check import LARGEST_PAPER
 from tests.seals import embedded
@@ -23,7 +23,7 @@ from tests.test_certificate_document import FACE
 from tests.test_drawing import issued
 
 AT = clock.now()
-WORDS = pades.Words("演示", "演示", "演示", "湖南")
+WORDS = pades.SignatureTexts("演示", "演示", "演示", "湖南")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_file_on_record_tells_how_its_certificate_stands_now(client, session, 
 def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, house, sealed):
     def there():
         files = sorted(path for path in house.settings.home.rglob("*") if "anguan.db" not in path.name)
-        return files, session.scalars(select(Entry.id)).all(), session.scalars(select(CertificateVersion.id)).all()
+        return files, session.scalars(select(AuditEntry.id)).all(), session.scalars(select(CertificateVersion.id)).all()
 
     before = there()
     session.rollback()
@@ -102,7 +102,7 @@ def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, house, se
 
 def test_whoever_asks_too_often_waits(client, sealed, app):
     with app.test_request_context():
-        most = request_context.office().lookups_per_minute
+        most = request_context.current_office().lookups_per_minute
     answers = [hand_in(client, b"%PDF", "a.pdf").status_code for _n in range(most + 1)]
     assert answers[-1] == 429
     assert set(answers[:-1]) == {200}

@@ -10,18 +10,24 @@ from sqlalchemy import func, select, update
 
 from app.accounts import sessions
 from app.core.clock import now
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.office import Office
 from app.core.vocabulary import (
     OPERATING,
+    AuditAction,
     ChallengeState,
-    Deed,
     Role,
     SecondFactor,
-    Way,
+    SignInMethod,
 )
 from app.db.session import db
-from app.models import Account, Challenge, Entry, Parameter, Visit
+from app.models import (
+    Account,
+    AuditEntry,
+    Challenge,
+    Parameter,
+    UserSession,
+)
 from app.web import request_context
 from app.web.auth import second_factor
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
@@ -47,11 +53,11 @@ def show(client, app, number=None):
     cookies = "; ".join(f"{name}={client.get_cookie(name).value}" for name in names if client.get_cookie(name))
     with app.test_request_context("/", method="POST", headers={"Cookie": cookies}):
         app.preprocess_request()
-        session, at = db.session(), request_context.moment()
+        session, at = db.session(), request_context.now()
         try:
             who = session.get(Account, number) if number else second_factor.ower(session, at=at)
-            second_factor.shown(session, who, Way.SMS_CODE, at=at, address=request.remote_addr or "")
-        except HouseError as no:
+            second_factor.shown(session, who, SignInMethod.SMS_CODE, at=at, address=request.remote_addr or "")
+        except AppError as no:
             return no.refusals[0].code
         session.commit()
         answer = app.process_response(app.make_response(""))
@@ -66,7 +72,7 @@ def test_the_password_alone_opens_no_session(gate, shop, asked):
     answer = sign_in(gate, "chief", to="/login/?next=/scratch/")
     assert answer.location.startswith("/login/second/")
     assert not is_inside(gate)
-    assert shop.scalar(select(func.count()).select_from(Visit)) == 0
+    assert shop.scalar(select(func.count()).select_from(UserSession)) == 0
     assert gate.get("/login/second/").status_code == 200
 
 
@@ -76,8 +82,8 @@ def test_after_the_second_the_session_is_there_and_written_down(gate, shop, aske
     assert show(gate, lodge_app) == "shown"
     assert is_inside(gate)
     shop.rollback()
-    assert shop.scalars(select(Visit.strong_at)).one() is not None
-    line = shop.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
+    assert shop.scalars(select(UserSession.strong_at)).one() is not None
+    line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
     assert line.change == {"way": "password", "second": "sms_code"}
 
 
@@ -124,7 +130,7 @@ def test_a_second_factor_lets_nobody_in(gate, shop, asked, lodge_app, attack, co
     assert show(browser, lodge_app) == code
     assert not is_inside(browser)
     shop.rollback()
-    assert shop.scalar(select(func.count()).select_from(Visit)) == 0
+    assert shop.scalar(select(func.count()).select_from(UserSession)) == 0
 
 
 def test_somebody_elses_second_factor_is_not_ones_own(gate, shop, asked, lodge_app):
@@ -144,7 +150,7 @@ def test_of_ten_who_show_it_at_once_one_comes_in(gate, shop, asked, lodge_app):
     with ThreadPoolExecutor(10) as crowd:
         said = list(crowd.map(lambda browser: show(browser, lodge_app), browsers))
     assert sorted(said) == ["no-second-owed"] * 9 + ["shown"]
-    assert shop.scalar(select(func.count()).select_from(Visit)) == 1
+    assert shop.scalar(select(func.count()).select_from(UserSession)) == 1
 
 
 @pytest.mark.parametrize("setting", SecondFactor)
@@ -155,17 +161,19 @@ def test_role_and_way_decide_who_owes_a_second(shop, lodge_app, setting):
     for role in Role:
         firm = {"enterprise": make.enterprise()} if role is Role.ENTERPRISE_CLERK else {}
         who = account(shop, role.value.replace("_", "-"), role, **firm)
-        for way in Way:
+        for way in SignInMethod:
             with lodge_app.test_request_context("/", method="POST"):
                 proved = db.session.get_one(Account, who.id)
                 try:
-                    told[role, way] = admit(db.session(), Proof(proved, way), at=request_context.moment(), address="")
+                    told[role, way] = admit(db.session(), Proof(proved, way), at=request_context.now(), address="")
                 except NotAdmitted:
                     told[role, way] = None
                 db.session.rollback()
     owing = {SecondFactor.OFF: (), SecondFactor.OPERATING: OPERATING, SecondFactor.ALWAYS: tuple(Role)}[setting]
-    expected = {(role, way): not (way is Way.PASSWORD and role in owing) for role in Role for way in Way}
-    expected |= {(role, Way.SMS_CODE): None for role in Role if role is not Role.VIEWER}  # that way is the readers' (R43)
+    expected = {(role, way): not (way is SignInMethod.PASSWORD and role in owing) for role in Role for way in SignInMethod}
+    expected |= {
+        (role, SignInMethod.SMS_CODE): None for role in Role if role is not Role.VIEWER
+    }  # that way is the readers' (R43)
     assert told == expected
 
 
@@ -178,7 +186,7 @@ def test_whoever_has_nothing_to_show_is_told_what_to_do(gate, shop, asked, monke
 
 def test_only_the_ways_an_account_has_are_offered(gate, shop, asked, monkeypatch):
     ways = {}
-    for way, has in ((Way.SMS_CODE, True), (Way.CERTIFICATE, False)):
+    for way, has in ((SignInMethod.SMS_CODE, True), (SignInMethod.CERTIFICATE, False)):
         ways[way] = second_factor.SecondWay(way, lazy_gettext("Help"), "lock", "SignInView.login", lambda _who, has=has: has)
     monkeypatch.setattr(second_factor, "WAYS", ways)
     account(shop, "chief", Role.ADMIN)
@@ -199,7 +207,7 @@ def test_nobody_who_owes_nothing_sees_the_page(gate, shop, asked):
 def test_risky_deeds_ask_again_after_a_quarter_of_an_hour(session, signed_in, holder, minutes):
     admin = signed_in(holder(Role.ADMIN), strong=minutes is not None)
     if minutes is not None:
-        session.execute(update(Visit).values(strong_at=now() - timedelta(minutes=minutes)))
+        session.execute(update(UserSession).values(strong_at=now() - timedelta(minutes=minutes)))
         session.commit()
     page = next(rule.rule for rule in admin.application.url_map.iter_rules() if rule.endpoint == "MeasuresView.mass")
     assert admin.get(page).status_code == 200  # nobody asks for a second factor yet
@@ -234,10 +242,13 @@ def test_a_certificate_counts_as_strong(gate, shop, lodge_app):
     who = account(shop, "chief", Role.ADMIN)
     with lodge_app.test_request_context("/", method="POST"):
         admit(
-            db.session(), Proof(db.session.get_one(Account, who.id), Way.CERTIFICATE), at=request_context.moment(), address=""
+            db.session(),
+            Proof(db.session.get_one(Account, who.id), SignInMethod.CERTIFICATE),
+            at=request_context.now(),
+            address="",
         )
         db.session.commit()
-    visit = shop.scalars(select(Visit)).one()
+    visit = shop.scalars(select(UserSession)).one()
     assert sessions.is_strong(visit, at=now())
     assert sessions.owes_second(who, Office(second_factor=SecondFactor.OPERATING))
 
@@ -246,12 +257,12 @@ def test_shown_again_a_session_is_strong_anew(gate, shop, asked, lodge_app):
     account(shop, "chief", Role.ADMIN)
     sign_in(gate, "chief")
     show(gate, lodge_app)
-    shop.execute(update(Visit).values(strong_at=now() - timedelta(hours=1)))
+    shop.execute(update(UserSession).values(strong_at=now() - timedelta(hours=1)))
     shop.commit()
     assert gate.get("/login/second/").status_code == 200
     assert show(gate, lodge_app) == "shown"
     shop.rollback()
-    assert sessions.is_strong(shop.scalars(select(Visit)).one(), at=now())
+    assert sessions.is_strong(shop.scalars(select(UserSession)).one(), at=now())
     assert is_inside(gate)
-    assert PASSWORD not in str(shop.scalars(select(Entry.change)).all())
+    assert PASSWORD not in str(shop.scalars(select(AuditEntry.change)).all())
     assert token(gate, "/password/")

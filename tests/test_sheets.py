@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.files.spreadsheets import (
     Column,
-    Limits,
     Reading,
+    SheetLimits,
     SheetRefused,
     read,
     write,
@@ -203,7 +203,7 @@ def test_all_bad_cells_are_named_and_sound_rows_are_still_given() -> None:
 
 def test_a_parser_may_refuse_as_the_house_does() -> None:
     def parse(text: str) -> str:
-        raise HouseError("Nobody is called so.")
+        raise AppError("Nobody is called so.")
 
     reading = read(made(["姓名"], ["张三"]), (Column("name", "姓名", parse),))
     assert complaints(reading) == [(2, "姓名", "Nobody is called so.")]
@@ -283,7 +283,7 @@ def test_a_merged_title_above_the_table_does_no_harm() -> None:
 # --- what is refused ----------------------------------------------------------------------------------------------
 
 NOISE = random.Random(1).randbytes(1 << 20)  # noqa: S311 anything that does not compress
-SMALL = Limits(file=1 << 20, part=1 << 20, other_part=1 << 18, unpacked=1 << 21, parts=16)
+SMALL = SheetLimits(file=1 << 20, part=1 << 20, other_part=1 << 18, unpacked=1 << 21, parts=16)
 
 REFUSED = [
     ("empty-file", b""),

@@ -18,20 +18,20 @@ from app.core.clock import now
 from app.core.errors import NotFound
 from app.core.vocabulary import (
     ADMINISTRATORS,
+    AuditAction,
     ChallengeKind,
     ChallengeState,
-    Deed,
     Role,
-    Way,
+    SignInMethod,
 )
 from app.files import captcha_image
 from app.models import (
     Account,
-    Bucket,
+    AuditEntry,
     Challenge,
-    Entry,
     Message,
     Parameter,
+    RateLimitCounter,
 )
 from app.outbox.sms import deliver
 from app.outbox.sms_texts import CODE_MARK
@@ -125,7 +125,7 @@ def post(house, session):
 
 def later(session, **ages):
     """Let the time of all limits pass, without waiting for it."""
-    session.execute(Bucket.__table__.delete())
+    session.execute(RateLimitCounter.__table__.delete())
     session.commit()
 
 
@@ -246,7 +246,7 @@ def test_a_reader_comes_in_by_picture_and_code(browser, viewer, post, session):
     answer = browser.enter(post())
     assert (answer.status_code, answer.location) == (302, "/")
     assert browser.inside
-    line = session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
     assert line.change == {"way": "sms_code"}
 
 
@@ -311,12 +311,12 @@ def test_wrong_codes_are_written_down_without_number_and_code(browser, viewer, p
     answer = browser.enter(wrong)
     assert answer.status_code == 401
     assert "wrong or no longer good" in answer.text
-    line = session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN_FAILED)).one()
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).one()
     assert line.change == {"way": "sms_code", "why": ["wrong-code"]}
     session.rollback()
     assert [browser.enter(wrong).status_code for _n in range(4)] == [401] * 4
     assert browser.enter(right).status_code == 401
-    kept = str([(entry.actor, entry.change, entry.row) for entry in session.scalars(select(Entry))])
+    kept = str([(entry.actor, entry.change, entry.row) for entry in session.scalars(select(AuditEntry))])
     assert MOBILE not in kept
     assert wrong not in kept
 
@@ -344,7 +344,7 @@ def test_a_reader_who_also_operates_does_not_either(browser, holder, post, role)
 def test_the_law_stands_behind_the_door(app, session, holder):
     clerk = holder(Role.REVIEWER)
     with app.test_request_context(), pytest.raises(NotAdmitted) as no:
-        admit(session, Proof(clerk, Way.SMS_CODE), at=now(), address="")
+        admit(session, Proof(clerk, SignInMethod.SMS_CODE), at=now(), address="")
     assert [refusal.code for refusal in no.value.refusals] == ["operating-role"]
 
 
@@ -352,7 +352,7 @@ def test_of_two_with_one_number_the_reader_comes_in(browser, holder, viewer, pos
     holder(Role.REVIEWER, mobile=MOBILE)
     browser.ask()
     assert browser.enter(post()).status_code == 302
-    assert session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one().row == str(viewer.id)
+    assert session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one().row == str(viewer.id)
 
 
 def test_two_readers_with_one_number_are_told_so(browser, holder, viewer, post):
@@ -548,7 +548,7 @@ def test_a_forgotten_password_is_set_anew_and_every_session_ends(browser, holder
     kept = session.get_one(Account, account.id)
     assert check_password_hash(kept.password, NEW)
     assert not kept.must_change_password
-    lines = [entry.change for entry in session.scalars(select(Entry).where(Entry.table == "ab_user"))]
+    lines = [entry.change for entry in session.scalars(select(AuditEntry).where(AuditEntry.table == "ab_user"))]
     assert {"password": "sms"} in lines
     told = session.scalars(select(Message.text).order_by(Message.id.desc())).first()
     assert "密码已" in told
@@ -672,7 +672,7 @@ def test_password_and_code_open_and_neither_does_alone(browser, another, chief, 
     assert another.post(STEP, code=code, do="go_on").location == "/login/second/"  # knows the code, not the password
     assert browser.post(STEP, code=code, do="go_on").location == "/"
     assert browser.inside
-    line = session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
     assert line.change == {"way": "password", "second": "sms_code"}
 
 
@@ -710,7 +710,7 @@ def test_wrong_second_factors_end_after_five(browser, chief, post, session):
     wrong = f"{(int(code) + 1) % 10**6:06}"
     assert [browser.post(STEP, code=wrong, do="go_on").status_code for _n in range(5)] == [401] * 5
     assert browser.post(STEP, code=code, do="go_on").status_code == 401
-    lines = session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN_FAILED)).all()
+    lines = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).all()
     assert len(lines) == 6
     assert {line.row for line in lines} == {str(chief.id)}
 

@@ -13,22 +13,22 @@ from app.core.errors import (
     Unmet,
 )
 from app.core.office import Office
-from app.core.vocabulary import CertificateDeed, CertificateStatus, Role
+from app.core.vocabulary import CertificateEventKind, CertificateStatus, Role
 from app.models import CertificateEvent
 from tests import make
 
 DEEDS = {
-    CertificateDeed.SUSPENDED: status_changes.suspend,
-    CertificateDeed.REINSTATED: status_changes.reinstate,
-    CertificateDeed.REVOKED: status_changes.revoke,
-    CertificateDeed.WITHDRAWN: status_changes.withdraw,
+    CertificateEventKind.SUSPENDED: status_changes.suspend,
+    CertificateEventKind.REINSTATED: status_changes.reinstate,
+    CertificateEventKind.REVOKED: status_changes.revoke,
+    CertificateEventKind.WITHDRAWN: status_changes.withdraw,
 }
 VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED
 ALLOWED = {
-    CertificateDeed.SUSPENDED: {VALID: SUSPENDED},
-    CertificateDeed.REINSTATED: {SUSPENDED: VALID},
-    CertificateDeed.REVOKED: dict.fromkeys((VALID, SUSPENDED, EXPIRED), CertificateStatus.REVOKED),
-    CertificateDeed.WITHDRAWN: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
+    CertificateEventKind.SUSPENDED: {VALID: SUSPENDED},
+    CertificateEventKind.REINSTATED: {SUSPENDED: VALID},
+    CertificateEventKind.REVOKED: dict.fromkeys((VALID, SUSPENDED, EXPIRED), CertificateStatus.REVOKED),
+    CertificateEventKind.WITHDRAWN: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
 }
 
 
@@ -67,12 +67,12 @@ def test_each_deed_starts_from_certain_statuses_only(session, held, deed, status
 @pytest.mark.parametrize(("late", "open_"), [(-1, True), (0, True), (1, False)])
 def test_what_has_run_out_is_not_suspended(session, held, late, open_):
     certificate = held(valid_to=make.TODAY - timedelta(days=late))
-    assert (CertificateDeed.SUSPENDED in status_changes.deeds_open_to(certificate, make.TODAY)) is open_
+    assert (CertificateEventKind.SUSPENDED in status_changes.deeds_open_to(certificate, make.TODAY)) is open_
 
 
 def test_a_lifted_suspension_leaves_what_the_calendar_left(session, held):
     certificate = held(status=SUSPENDED, valid_to=make.TODAY - timedelta(days=1))
-    do(session, certificate, CertificateDeed.REINSTATED)
+    do(session, certificate, CertificateEventKind.REINSTATED)
     assert certificate.status_on(make.TODAY) is EXPIRED
 
 
@@ -80,7 +80,7 @@ def test_a_lifted_suspension_leaves_what_the_calendar_left(session, held):
 def test_only_the_administrator_does_this(session, held, role):
     actor = make.officer(role)
     with pytest.raises(NotAllowed):
-        do(session, held(), CertificateDeed.SUSPENDED, actor)
+        do(session, held(), CertificateEventKind.SUSPENDED, actor)
     with pytest.raises(NotAllowed):
         status_changes.by_number(session, "湘建安C1(2024)0000001", actor)
 
@@ -94,10 +94,10 @@ def test_an_administrator_stays_within_the_region(session, held, region, found):
     with pytest.raises(NotFound):
         status_changes.by_number(session, certificate.number, admin)
     with pytest.raises(NotFound):
-        do(session, certificate, CertificateDeed.REVOKED, admin)
+        do(session, certificate, CertificateEventKind.REVOKED, admin)
 
 
 @pytest.mark.parametrize("reason", ["", "  \n", "长" * 501])
 def test_a_reason_is_given_and_not_a_novel(session, held, reason):
     with pytest.raises(Unmet):
-        do(session, held(), CertificateDeed.REVOKED, reason=reason)
+        do(session, held(), CertificateEventKind.REVOKED, reason=reason)

@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app.certificates.qr import status_list
 from app.certificates.qr.status_list import (
     BLOCK,
-    BadList,
-    Mark,
+    BadStatusList,
     Shelf,
+    StatusMark,
 )
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
-from app.core.vocabulary import CertificateDeed, CertificateStatus
+from app.core.vocabulary import CertificateEventKind, CertificateStatus
 from app.models import CertificateEvent, CertificateVersion
 from tests import make
 from tests.count import queries
@@ -82,13 +82,14 @@ def test_ten_thousand_places_are_one_statement(house, session):
 
 @pytest.mark.parametrize("status", list(CertificateStatus))
 def test_each_status_has_its_mark(printed, session, status):
-    expected = {VALID: Mark.VALID, CertificateStatus.EXPIRED: Mark.VALID, SUSPENDED: Mark.SUSPENDED}
+    expected = {VALID: StatusMark.VALID, CertificateStatus.EXPIRED: StatusMark.VALID, SUSPENDED: StatusMark.SUSPENDED}
     place = printed(status)
-    assert opened(session).mark(place) is expected.get(status, Mark.ENDED)
+    assert opened(session).mark(place) is expected.get(status, StatusMark.ENDED)
 
 
 @pytest.mark.parametrize(
-    ("status", "mark"), [(VALID, Mark.UPDATED), (SUSPENDED, Mark.UPDATED), (CertificateStatus.REVOKED, Mark.ENDED)]
+    ("status", "mark"),
+    [(VALID, StatusMark.UPDATED), (SUSPENDED, StatusMark.UPDATED), (CertificateStatus.REVOKED, StatusMark.ENDED)],
 )
 def test_an_old_print_is_updated_unless_all_is_over(printed, session, status, mark):
     place = printed(status, is_replaced=True)
@@ -99,14 +100,14 @@ def test_its_neighbours_are_left_alone(printed, session):
     places = [printed(VALID) for _n in range(6)]
     revoked = printed(CertificateStatus.REVOKED)
     listed = opened(session)
-    assert [listed.mark(place) for place in places] == [Mark.VALID] * 6
-    assert listed.mark(revoked) is Mark.ENDED
+    assert [listed.mark(place) for place in places] == [StatusMark.VALID] * 6
+    assert listed.mark(revoked) is StatusMark.ENDED
     assert sum(byte.bit_count() for byte in listed.entries) == 1
 
 
 def test_a_place_beyond_the_list_is_unknown_not_valid(session):
     listed = opened(session)
-    assert listed.mark(4 * len(listed.entries) - 1) is Mark.VALID
+    assert listed.mark(4 * len(listed.entries) - 1) is StatusMark.VALID
     assert listed.mark(4 * len(listed.entries)) is None
     assert listed.mark(-1) is None
 
@@ -149,7 +150,7 @@ def test_a_changed_list_is_refused(session):
         "",
         "…",
     ):
-        with pytest.raises(BadList):
+        with pytest.raises(BadStatusList):
             status_list.opened(other, ring.public)
 
 
@@ -159,7 +160,7 @@ def test_a_list_signed_by_a_stranger_or_by_a_secret_is_refused(session):
     theirs = status_list.signed(entries, stranger, uri=URI, at=make.NOON, hours=1)
     hashed = jwt.encode({"iat": 1, "exp": 2, "status_list": {"bits": 2, "lst": ""}}, "k" * 40, "HS256", head)
     for token in (theirs, recoded(theirs, head=head), hashed):
-        with pytest.raises(BadList):
+        with pytest.raises(BadStatusList):
             status_list.opened(token, ring.public)
 
 
@@ -169,14 +170,14 @@ def test_a_list_signed_by_a_stranger_or_by_a_secret_is_refused(session):
 def test_a_list_that_is_signed_but_holds_nonsense_is_refused(said):
     head = {"typ": status_list.TYPE, "kid": ring.newest.kid}
     token = jwt.encode({"iat": 1, "exp": 2, "status_list": said}, ring.newest.private, "ES256", head)
-    with pytest.raises(BadList):
+    with pytest.raises(BadStatusList):
         status_list.opened(token, ring.public)
 
 
 def test_a_list_that_unpacks_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(status_list, "MOST_BYTES", 1 << 16)
     token = status_list.signed(b"\0" * (1 << 20), ring.newest, uri=URI, at=make.NOON, hours=1)
-    with pytest.raises(BadList):
+    with pytest.raises(BadStatusList):
         status_list.opened(token, ring.public)
 
 
@@ -192,7 +193,7 @@ def test_a_list_signed_before_a_rotation_can_still_be_read(session, tmp_path):
     signing_keys.make(tmp_path / "codes.json", at=make.NOON)
     token = list_of(session)
     signing_keys.rotate(tmp_path / "codes.json", at=make.NOON)
-    assert status_list.opened(token, ring.public).mark(0) is Mark.VALID
+    assert status_list.opened(token, ring.public).mark(0) is StatusMark.VALID
 
 
 # --- handing it out ---------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ def test_a_request_for_an_unchanged_list_is_one_small_question(house, session, p
         assert handed(shelf, session, 30) == first
     assert len(asked) == 1
     assert "certificate_version" not in asked[0]
-    assert status_list.opened(first, ring.public).mark(place) is Mark.VALID
+    assert status_list.opened(first, ring.public).mark(place) is StatusMark.VALID
 
 
 def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
@@ -218,11 +219,11 @@ def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
     version = session.query(CertificateVersion).one()
     version.certificate.status = SUSPENDED
     version.certificate.events.append(
-        CertificateEvent(deed=CertificateDeed.SUSPENDED, status=SUSPENDED, actor="-", at=make.NOON)
+        CertificateEvent(deed=CertificateEventKind.SUSPENDED, status=SUSPENDED, actor="-", at=make.NOON)
     )
     session.commit()
     assert handed(shelf, session, 0.4) == first
-    assert status_list.opened(handed(shelf, session, 0.5), ring.public).mark(place) is Mark.SUSPENDED
+    assert status_list.opened(handed(shelf, session, 0.5), ring.public).mark(place) is StatusMark.SUSPENDED
 
 
 def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(house, session, printed, tmp_path):

@@ -19,7 +19,7 @@ from flask import Flask
 from flask_babel import Babel
 from PIL import Image
 
-from app.files.images import Limits, thumbnail
+from app.files.images import ImageLimits, thumbnail
 from app.files.inspect import (
     SENTENCES,
     FileRefused,
@@ -38,9 +38,9 @@ def kept(data: bytes, name: str = "scan.jpg", *, photo: bool = False) -> Sound:
     return inspect(data, name, photo=photo)
 
 
-def refusal(data: bytes, name: str = "scan.jpg", *, photo: bool = False, limits: Limits | None = None) -> str:
+def refusal(data: bytes, name: str = "scan.jpg", *, photo: bool = False, limits: ImageLimits | None = None) -> str:
     with pytest.raises(FileRefused) as caught:
-        inspect(data, name, photo=photo, limits=limits or Limits())
+        inspect(data, name, photo=photo, limits=limits or ImageLimits())
     return caught.value.code
 
 
@@ -185,7 +185,7 @@ def test_a_strip_is_no_photo() -> None:
 
 
 def test_a_photo_that_cannot_be_made_small_enough_is_refused() -> None:
-    assert refusal(make.jpeg(), photo=True, limits=Limits(photo_bytes=500)) == "photo-too-detailed"
+    assert refusal(make.jpeg(), photo=True, limits=ImageLimits(photo_bytes=500)) == "photo-too-detailed"
 
 
 def test_a_photo_is_not_a_pdf() -> None:
@@ -201,8 +201,8 @@ def test_an_empty_file_is_refused() -> None:
 
 def test_size_is_refused_only_past_the_limit() -> None:
     data = make.jpeg()
-    assert inspect(data, "x.jpg", photo=False, limits=Limits(bytes=len(data)))
-    assert refusal(data, limits=Limits(bytes=len(data) - 1)) == "file-too-large"
+    assert inspect(data, "x.jpg", photo=False, limits=ImageLimits(bytes=len(data)))
+    assert refusal(data, limits=ImageLimits(bytes=len(data) - 1)) == "file-too-large"
 
 
 @pytest.mark.parametrize("kind", make.strangers())

@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from app import create_app
 from app.core.settings import AGENT
-from app.core.vocabulary import Deed, Role
+from app.core.vocabulary import AuditAction, Role
 from app.db.session import db, reading
-from app.models import Bucket, Entry
+from app.models import AuditEntry, RateLimitCounter
 from app.web import (
     body_limits,
     middleware,
@@ -240,12 +240,12 @@ def test_a_form_that_is_built_wrongly_breaks_nothing(signed_in, holder, client, 
 @pytest.mark.parametrize("kind", [FORM, PARTS])
 def test_whoever_hangs_up_half_way_changes_nothing(session, signed_in, holder, kind, ended):
     clerk = signed_in(holder(Role.ENTERPRISE_CLERK))
-    before = session.scalars(select(Entry.id)).all()
+    before = session.scalars(select(AuditEntry.id)).all()
     session.rollback()
     half = multipart(("name", "", "张三".encode()), ("paper_photo", "a.jpg", b"1" * 5000))[:2000]
     answer = clerk.post("/people/add", data=half, content_type=kind, environ_overrides={"CONTENT_LENGTH": "100000", **ended})
     assert answer.status_code == (422 if ended and kind == PARTS else 400)  # parts without an end are no form
-    assert session.scalars(select(Entry.id)).all() == before
+    assert session.scalars(select(AuditEntry.id)).all() == before
 
 
 def test_every_door_that_takes_files_is_there_and_every_form_with_files_is_in_the_list(built, root):
@@ -396,8 +396,8 @@ def test_an_invented_address_changes_neither_a_count_nor_the_diary(guarded, app,
         forged = {"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.9", "Forwarded": f"for=10.1.0.{n}", "X-Real-IP": f"10.2.0.{n}"}
         client.post("/login/", data={"username": "nobody", "password": "x"}, headers={"Host": host, **forged})
         client.post("/lookup", data={"name": "李雷", "number": "湘建安C1(2026)0000001"}, headers={"Host": host, **forged})
-    noted = set(session.scalars(select(Entry.address).where(Entry.deed == Deed.SIGN_IN_FAILED)))
-    counted = [key for key in session.scalars(select(Bucket.key)) if "10." in key]
+    noted = set(session.scalars(select(AuditEntry.address).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)))
+    counted = [key for key in session.scalars(select(RateLimitCounter.key)) if "10." in key]
     assert (noted, counted) == ({address}, [])
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.accounts import rate_limit
 from app.core.errors import TooMany
 from app.db.session import reading
-from app.models import Bucket, Region
+from app.models import RateLimitCounter, Region
 from tests.make import NOON
 
 QUARTER = timedelta(minutes=15)
@@ -75,7 +75,7 @@ def test_of_forty_guesses_at_once_exactly_five_are_looked_at(engine):
             crowd.map(lambda _: refused(rate_limit.attempt, engine, "sign-in:x", limit=5, rest=QUARTER, at=NOON), range(40))
         )
     assert no.count(False) == 5
-    assert rate_limit.rests(engine, "sign-in:x", at=NOON)
+    assert rate_limit.is_locked(engine, "sign-in:x", at=NOON)
 
 
 def test_a_rest_ends_on_time_and_is_not_prolonged_by_knocking(engine):
@@ -96,7 +96,7 @@ def test_clearing_ends_a_rest(engine):
     for _ in range(2):
         rate_limit.attempt(engine, "s:x", limit=2, rest=QUARTER, at=NOON)
     rate_limit.clear(engine, "s:x")
-    assert not rate_limit.rests(engine, "s:x", at=NOON)
+    assert not rate_limit.is_locked(engine, "s:x", at=NOON)
     assert not refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON)
 
 
@@ -124,7 +124,7 @@ def test_a_request_that_only_reads_is_counted_all_the_same(engine, house):
 def test_the_table_names_nobody(engine, session):
     rate_limit.hit(engine, "lookup:203.0.113.7", limit=9, seconds=60, at=NOON)
     rate_limit.attempt(engine, "sign-in:zhangsan", limit=1, rest=QUARTER, at=NOON)
-    keys = session.scalars(select(Bucket.key)).all()
+    keys = session.scalars(select(RateLimitCounter.key)).all()
     assert len(keys) == 2
     assert all("203.0.113.7" not in key and "zhangsan" not in key and len(key) <= 80 for key in keys)
 
@@ -149,4 +149,4 @@ def test_sweeping_takes_the_old_and_leaves_a_rest_that_lasts(engine):
     rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON - timedelta(days=2))
     rate_limit.attempt(engine, "s:x", limit=1, rest=QUARTER, at=NOON)
     assert rate_limit.sweep(engine, NOON - timedelta(days=1)) == 1
-    assert rate_limit.rests(engine, "s:x", at=NOON)
+    assert rate_limit.is_locked(engine, "s:x", at=NOON)

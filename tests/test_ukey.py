@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.accounts.pki import demo_keys, trust
 from app.accounts.pki import verify as pki_verify
-from app.accounts.pki.trust import BadAuthority, BadList, examine
+from app.accounts.pki.trust import BadAuthority, BadRevocationList, examine
 from app.accounts.pki.verify import NotProved, statement, verify
 from app.core.vocabulary import ChallengeKind
 from tests.certs import CLIENT, SERVER, YEAR, believing, issued, sm_issued
@@ -198,7 +198,7 @@ def test_a_list_is_taken_only_whole_fresh_newer_and_from_its_authority(root):
         "too large": b"\x30" * (trust.LARGEST_LIST + 1),
     }
     for case, data in refused.items():
-        with pytest.raises(BadList):
+        with pytest.raises(BadRevocationList):
             examine(data, known, at=NOON)
         assert case
 

@@ -14,8 +14,14 @@ from sqlalchemy import select, update
 
 from app.accounts.pki import bindings, trust, verify
 from app.core.clock import now
-from app.core.vocabulary import ChallengeKind, Deed, Role
-from app.models import Account, Challenge, Entry, Identity, Parameter
+from app.core.vocabulary import AuditAction, ChallengeKind, Role
+from app.models import (
+    Account,
+    AuditEntry,
+    Challenge,
+    ExternalIdentity,
+    Parameter,
+)
 from tests.certs import YEAR, issued
 from tests.gatehouse import quickly_hashed
 
@@ -79,7 +85,9 @@ def inside(browser):
 
 
 def whys(session):
-    lines = session.scalars(select(Entry.change).where(Entry.deed == Deed.SIGN_IN_FAILED).order_by(Entry.id)).all()
+    lines = session.scalars(
+        select(AuditEntry.change).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED).order_by(AuditEntry.id)
+    ).all()
     session.rollback()
     return [line["why"][0] for line in lines]
 
@@ -92,7 +100,7 @@ def test_a_signature_opens_the_account_the_certificate_is_bound_to(client, sessi
     got = answer(client, key, *begin(client))
     assert (got.status_code, got.location) == (302, "/")
     assert inside(client)
-    line = session.scalars(select(Entry).where(Entry.deed == Deed.SIGN_IN)).one()
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
     assert (line.row, line.change["way"]) == (str(account.id), "certificate")
 
 
@@ -228,7 +236,7 @@ def test_revoked_switched_off_or_removed_opens_nothing(client, session, officer,
     session.commit()
     assert answer(client, key, *begin(client)).status_code == 403
     session.execute(update(Account).where(Account.id == account.id).values(active=True))
-    session.delete(session.scalars(select(Identity)).one())
+    session.delete(session.scalars(select(ExternalIdentity)).one())
     session.commit()
     assert answer(client, key, *begin(client)).status_code == 401
     assert whys(session) == ["certificate-revoked", "account-inactive", "certificate-unbound"]
@@ -327,7 +335,7 @@ def test_a_clerk_binds_a_certificate_and_comes_in_with_it_until_it_is_removed(ap
     assert bind(browser, key, *begin(browser, OWN)).status_code == 302
     assert "湘江建设" in browser.get(OWN).text
     assert answer(client, key, *begin(client)).status_code == 302
-    row = session.scalars(select(Identity.id)).one()
+    row = session.scalars(select(ExternalIdentity.id)).one()
     session.rollback()
     assert browser.post(f"{OWN}remove", data={"rowid": row}).status_code == 302
     assert not inside(client)
@@ -349,17 +357,17 @@ def test_nothing_is_bound_without_password_own_challenge_and_own_key(app, client
     number, words = begin(browser, OWN)
     assert bind(browser, key, number, words, signature=fresh(by=root).sign(words)).status_code == 401
     assert bind(browser, fresh("湘江建设", by=fresh("根", ca=True)), *begin(browser, OWN)).status_code == 401
-    assert not session.scalars(select(Identity)).all()
+    assert not session.scalars(select(ExternalIdentity)).all()
     session.rollback()
     assert bind(browser, key, *begin(browser, OWN)).status_code == 302
     assert bind(other, key, *begin(other, OWN)).status_code == 422  # taken
-    row = session.scalars(select(Identity.id)).one()
+    row = session.scalars(select(ExternalIdentity.id)).one()
     session.rollback()
     for forged in (row + 1, "x", "", 2**63):
         assert browser.post(f"{OWN}remove", data={"rowid": forged}).status_code == 404
     assert other.post(f"{OWN}remove", data={"rowid": row}).status_code == 404
     assert client.post(f"{OWN}start").status_code in (302, 401)
-    assert len(session.scalars(select(Identity)).all()) == 1
+    assert len(session.scalars(select(ExternalIdentity)).all()) == 1
 
 
 @pytest.mark.parametrize("house", ["sqlite"], indirect=True)
@@ -387,7 +395,7 @@ def test_the_administrator_sees_a_certificate_before_it_is_bound(client, session
     page = upload(boss, name, key.chain[0])
     assert page.status_code == 200
     assert all(word in page.text for word in ("欧审批", "根", f"{key.serial:x}"))
-    assert not session.scalars(select(Identity)).all()
+    assert not session.scalars(select(ExternalIdentity)).all()
     session.rollback()
     chain = re.findall(r'name="chain" value="([^"]+)"', page.text)
     typed = {"username": name, "chain": chain, "confirm": "1"}
@@ -400,7 +408,7 @@ def test_the_administrator_sees_a_certificate_before_it_is_bound(client, session
         assert boss.post(f"{SCREEN}/add", data={**typed, **wrong}).status_code == 422
     for data in (b"junk", b"-----BEGIN PRIVATE KEY-----", fresh(by=root, eku=()).chain[0][:-9]):
         assert upload(boss, name, data).status_code == 422
-    row = session.scalars(select(Identity.id)).one()
+    row = session.scalars(select(ExternalIdentity.id)).one()
     session.rollback()
     assert boss.post(f"{SCREEN}/delete/{row}").status_code == 302
     assert not inside(client)

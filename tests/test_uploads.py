@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from app.core.settings import Settings
 from app.core.vocabulary import Role
 from app.files.inspect import FileRefused, inspect
-from app.files.spreadsheets import Limits, SheetRefused, read
+from app.files.spreadsheets import SheetLimits, SheetRefused, read
 from app.models import LegacyImport, Paper
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
@@ -130,7 +130,7 @@ PAPERS = {
 def test_a_hostile_sheet_is_refused_for_what_it_is(number):
     code, made = SHEETS[number]
     with pytest.raises(SheetRefused) as no:
-        read(made(), TABLE, limits=Limits(part=8 << 20))
+        read(made(), TABLE, limits=SheetLimits(part=8 << 20))
     assert no.value.code == code
 
 

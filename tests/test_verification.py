@@ -19,9 +19,9 @@ from app.certificates.qr import (
 from app.certificates.qr import (
     status_list as status_lists,
 )
-from app.certificates.qr.offline_check import Standing
+from app.certificates.qr.offline_check import OfflineStatus
 from app.certificates.qr.payload import Claims, Forged
-from app.certificates.qr.status_list import Mark, StatusList
+from app.certificates.qr.status_list import StatusList, StatusMark
 from app.cli import app as cli_app
 from app.core.clock import now, office_day
 from app.core.crypto import signing_keys
@@ -33,7 +33,7 @@ CLAIMS = Claims(7, 2, "湘建安C1(2026)0000001", "欧阳𬭎翀", date(2029, 3,
 HOUR = timedelta(hours=1)
 
 
-def listed(mark=Mark.VALID, *, at=make.NOON, hours=72):
+def listed(mark=StatusMark.VALID, *, at=make.NOON, hours=72):
     return StatusList(bytes([0, mark << 2, 0, 0]), at, at + hours * HOUR)
 
 
@@ -48,42 +48,44 @@ def stands(mark, *, at=make.NOON, made=make.NOON, claims=CLAIMS):
 @pytest.mark.parametrize(
     ("mark", "standing"),
     [
-        (Mark.VALID, Standing.IN_FORCE),
-        (Mark.SUSPENDED, Standing.SUSPENDED),
-        (Mark.ENDED, Standing.ENDED),
-        (Mark.UPDATED, Standing.UPDATED),
-        (None, Standing.UNKNOWN),
+        (StatusMark.VALID, OfflineStatus.IN_FORCE),
+        (StatusMark.SUSPENDED, OfflineStatus.SUSPENDED),
+        (StatusMark.ENDED, OfflineStatus.ENDED),
+        (StatusMark.UPDATED, OfflineStatus.UPDATED),
+        (None, OfflineStatus.UNKNOWN),
     ],
 )
 def test_the_list_says_how_the_print_stands(mark, standing):
     assert stands(mark) is standing
 
 
-@pytest.mark.parametrize(("days", "standing"), [(-1, Standing.IN_FORCE), (0, Standing.IN_FORCE), (1, Standing.EXPIRED)])
+@pytest.mark.parametrize(
+    ("days", "standing"), [(-1, OfflineStatus.IN_FORCE), (0, OfflineStatus.IN_FORCE), (1, OfflineStatus.EXPIRED)]
+)
 def test_the_last_day_counts_in_full_and_needs_no_list(days, standing):
     at = make.NOON
     claims = replace(CLAIMS, valid_to=office_day(at) - timedelta(days=days))
-    assert stands(Mark.VALID, claims=claims) is standing
-    assert stands(None, claims=claims) is (Standing.EXPIRED if days > 0 else Standing.UNKNOWN)
+    assert stands(StatusMark.VALID, claims=claims) is standing
+    assert stands(None, claims=claims) is (OfflineStatus.EXPIRED if days > 0 else OfflineStatus.UNKNOWN)
 
 
 @pytest.mark.parametrize(
     ("mark", "standing"),
     [
-        (Mark.VALID, Standing.LIST_TOO_OLD),
-        (Mark.SUSPENDED, Standing.LIST_TOO_OLD),
-        (Mark.ENDED, Standing.ENDED),
-        (Mark.UPDATED, Standing.UPDATED),
+        (StatusMark.VALID, OfflineStatus.LIST_TOO_OLD),
+        (StatusMark.SUSPENDED, OfflineStatus.LIST_TOO_OLD),
+        (StatusMark.ENDED, OfflineStatus.ENDED),
+        (StatusMark.UPDATED, OfflineStatus.UPDATED),
     ],
 )
 def test_a_list_that_is_replayed_after_its_time_proves_ends_and_nothing_else(mark, standing):
     assert stands(mark, at=make.NOON + 72 * HOUR) is standing
-    assert stands(mark, at=make.NOON + 72 * HOUR - timedelta(seconds=1)) is not Standing.LIST_TOO_OLD
+    assert stands(mark, at=make.NOON + 72 * HOUR - timedelta(seconds=1)) is not OfflineStatus.LIST_TOO_OLD
 
 
 def test_a_print_newer_than_the_list_is_unknown_and_not_good():
     for place in (16, 10**6, None):
-        assert stands(Mark.VALID, claims=replace(CLAIMS, status_index=place)) is Standing.UNKNOWN
+        assert stands(StatusMark.VALID, claims=replace(CLAIMS, status_index=place)) is OfflineStatus.UNKNOWN
 
 
 def test_a_stranger_s_code_gets_no_verdict():
@@ -124,7 +126,7 @@ def test_the_page_keeps_the_strict_policy_and_its_worker_names_what_it_keeps(cli
 @pytest.fixture
 def published(tmp_path):
     """Keys and a list as files, as somebody without the system has them."""
-    entries = bytes([0, Mark.VALID << 2, 0, 0])
+    entries = bytes([0, StatusMark.VALID << 2, 0, 0])
     (tmp_path / "jwks.json").write_text(json.dumps(ring.published()))
     token = status_lists.signed(entries, ring.newest, uri="-", at=now(), hours=72)
     (tmp_path / "status-list.jwt").write_text(token)
@@ -224,7 +226,7 @@ def checking(chromium, served):
     context = chromium.new_context(base_url=served, locale="zh-CN", service_workers="block")
     page = context.new_page()
 
-    def check(given, mark=Mark.VALID, *, at=None, hours=72, key=None):
+    def check(given, mark=StatusMark.VALID, *, at=None, hours=72, key=None):
         at = at or now()
         token = status_lists.signed(bytes([0, mark << 2, 0, 0]), key or ring.newest, uri="-", at=at, hours=hours)
         page.route("**/status-list", lambda route: route.fulfill(body=token, content_type="application/statuslist+jwt"))
@@ -248,9 +250,9 @@ def test_the_page_says_what_the_list_says(checking):
     for part in ("有效", "欧阳𬭎翀", "湘建安C1(2026)0000001", "签名真实", "联网核对"):
         assert part in said
     assert age.replace(" ", "") == "状态清单：3小时前"
-    assert "不再有效" in checking(digits_until(9), Mark.ENDED)[0]
-    assert "暂扣" in checking(digits_until(9), Mark.SUSPENDED)[0]
-    assert "已更新" in checking(digits_until(9), Mark.UPDATED)[0]
+    assert "不再有效" in checking(digits_until(9), StatusMark.ENDED)[0]
+    assert "暂扣" in checking(digits_until(9), StatusMark.SUSPENDED)[0]
+    assert "已更新" in checking(digits_until(9), StatusMark.UPDATED)[0]
     assert "已过期" in checking(digits_until(-1))[0] or "失效" in checking(digits_until(-1))[0]
 
 
@@ -260,7 +262,7 @@ def test_the_page_honours_the_age_of_the_list_and_believes_no_stranger(checking)
     said, age = checking(digits_until(9), at=old)
     assert "清单已过期，请联网核对" in said
     assert "清单已过期" in age
-    assert "不再有效" in checking(digits_until(9), Mark.ENDED, at=old)[0]
+    assert "不再有效" in checking(digits_until(9), StatusMark.ENDED, at=old)[0]
     stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
     said, age = checking(digits_until(9), key=stranger)
     assert "离线无法得知状态" in said

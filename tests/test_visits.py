@@ -13,14 +13,20 @@ from app.accounts import sessions as user_sessions
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import (
-    Deed,
-    Ending,
+    AuditAction,
     Registration,
     Role,
-    Way,
+    SessionEndReason,
+    SignInMethod,
 )
 from app.db.session import reading
-from app.models import Account, Enterprise, Entry, Parameter, Visit
+from app.models import (
+    Account,
+    AuditEntry,
+    Enterprise,
+    Parameter,
+    UserSession,
+)
 from app.web.auth import my_sessions
 from app.web.auth.password_form import guess_key
 from tests import make
@@ -71,18 +77,18 @@ def enterprise_is_rejected(_gate, shop, who, _app):
 
 
 def is_left_alone(_gate, shop, _who, _app):
-    shop.execute(update(Visit).values(seen_at=now() - timedelta(minutes=31)))
+    shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=31)))
     shop.commit()
 
 
 def is_never_left(_gate, shop, _who, _app):
-    shop.execute(update(Visit).values(ends_at=now() - timedelta(seconds=1)))
+    shop.execute(update(UserSession).values(ends_at=now() - timedelta(seconds=1)))
     shop.commit()
 
 
 def ended_by(why):
     def end(_gate, shop, who, _app):
-        number = shop.scalars(select(Visit.id)).one()
+        number = shop.scalars(select(UserSession.id)).one()
         assert user_sessions.end(shop, who.id, number, why, at=now())
         shop.commit()
 
@@ -95,21 +101,21 @@ def signs_in_elsewhere_too_often(_gate, _shop, _who, app):
 
 
 EVENTS = {  # T13: what happens to a session, and what the gate says of it
-    "logout": (signs_out, Ending.SIGNED_OUT),
-    "own password": (chooses_another_password, Ending.PASSWORD_CHANGED),
-    "reset by somebody else": (gets_another_password, Ending.PASSWORD_CHANGED),
-    "password set in the store's words": (set_to(password="x"), Ending.PASSWORD_CHANGED),
-    "switched off": (set_to(active=False), Ending.SWITCHED_OFF),
-    "role": (loses_a_role, Ending.ROLE_CHANGED),
-    "region": (set_to(region_code="430200"), Ending.ACCOUNT_CHANGED),
-    "another enterprise": (another_enterprise, Ending.ACCOUNT_CHANGED),
-    "mobile": (set_to(mobile="13800000001"), Ending.ACCOUNT_CHANGED),
-    "enterprise rejected": (enterprise_is_rejected, Ending.ENTERPRISE),
-    "idle": (is_left_alone, Ending.IDLE),
-    "too old": (is_never_left, Ending.TOO_OLD),
-    "ended in the list": (ended_by(Ending.ENDED_BY_SELF), Ending.ENDED_BY_SELF),
-    "ended by the administrator": (ended_by(Ending.ENDED_BY_ADMIN), Ending.ENDED_BY_ADMIN),
-    "too many": (signs_in_elsewhere_too_often, Ending.REPLACED),
+    "logout": (signs_out, SessionEndReason.SIGNED_OUT),
+    "own password": (chooses_another_password, SessionEndReason.PASSWORD_CHANGED),
+    "reset by somebody else": (gets_another_password, SessionEndReason.PASSWORD_CHANGED),
+    "password set in the store's words": (set_to(password="x"), SessionEndReason.PASSWORD_CHANGED),
+    "switched off": (set_to(active=False), SessionEndReason.SWITCHED_OFF),
+    "role": (loses_a_role, SessionEndReason.ROLE_CHANGED),
+    "region": (set_to(region_code="430200"), SessionEndReason.ACCOUNT_CHANGED),
+    "another enterprise": (another_enterprise, SessionEndReason.ACCOUNT_CHANGED),
+    "mobile": (set_to(mobile="13800000001"), SessionEndReason.ACCOUNT_CHANGED),
+    "enterprise rejected": (enterprise_is_rejected, SessionEndReason.ENTERPRISE),
+    "idle": (is_left_alone, SessionEndReason.IDLE),
+    "too old": (is_never_left, SessionEndReason.TOO_OLD),
+    "ended in the list": (ended_by(SessionEndReason.ENDED_BY_SELF), SessionEndReason.ENDED_BY_SELF),
+    "ended by the administrator": (ended_by(SessionEndReason.ENDED_BY_ADMIN), SessionEndReason.ENDED_BY_ADMIN),
+    "too many": (signs_in_elsewhere_too_often, SessionEndReason.REPLACED),
 }
 
 
@@ -133,9 +139,9 @@ def test_a_saved_cookie_opens_nothing_after(happens, gate, shop, lodge_app):
     assert {answer.status_code for answer in answers} == {302}
     assert all(answer.location.startswith("/login/") for answer in answers)
     shop.rollback()
-    assert shop.scalars(select(Visit.ended_why).order_by(Visit.id)).first() is why
+    assert shop.scalars(select(UserSession.ended_why).order_by(UserSession.id)).first() is why
     told = [in_words(why, lodge_app) in thief.get("/login/").text for _again in range(2)]
-    assert told == [why is not Ending.SIGNED_OUT, False]  # once, and not to whoever ended it
+    assert told == [why is not SessionEndReason.SIGNED_OUT, False]  # once, and not to whoever ended it
 
 
 def test_signing_out_leaves_the_other_browser_in(gate, shop, lodge_app):
@@ -154,7 +160,7 @@ def test_the_store_and_the_diary_know_no_key_that_opens(gate, shop, lodge_app):
     sign_in(gate)
     with gate.session_transaction() as cookie:
         key = cookie["_user_id"]
-    visit = shop.scalars(select(Visit)).one()
+    visit = shop.scalars(select(UserSession)).one()
     assert len(key) == 43
     assert key not in (visit.key, visit.agent, visit.address)
     with gate.session_transaction() as cookie:
@@ -194,7 +200,7 @@ def test_a_role_taken_away_while_a_page_is_open_refuses_the_next_click(gate, sho
 def test_officers_are_given_less_time(gate, shop):
     account(shop, "chief", Role.ADMIN)
     sign_in(gate, "chief")
-    shop.execute(update(Visit).values(seen_at=now() - timedelta(minutes=16)))
+    shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=16)))
     shop.commit()
     assert not is_inside(gate)
 
@@ -207,7 +213,7 @@ def test_the_newest_sign_in_ends_the_oldest_and_says_so(gate, shop, lodge_app):
     newer = lodge_app.test_client()
     sign_in(newer)
     assert (is_inside(gate), is_inside(newer)) == (False, True)
-    assert in_words(Ending.REPLACED, lodge_app) in gate.get("/login/").text
+    assert in_words(SessionEndReason.REPLACED, lodge_app) in gate.get("/login/").text
 
 
 def test_of_twenty_who_sign_in_at_once_three_stay(lodge, lodge_app, shop):
@@ -217,13 +223,13 @@ def test_of_twenty_who_sign_in_at_once_three_stay(lodge, lodge_app, shop):
         with Session(lodge.engine) as session:
             session.get_one(Account, who.id).login_count = n
             user_sessions.begin(
-                session, session.get_one(Account, who.id), Way.PASSWORD, at=at, office=Office(), address="", agent=""
+                session, session.get_one(Account, who.id), SignInMethod.PASSWORD, at=at, office=Office(), address="", agent=""
             )
             session.commit()
 
     with ThreadPoolExecutor(20) as crowd:
         list(crowd.map(enter, range(20)))
-    assert shop.scalar(select(func.count()).where(Visit.ended_at.is_(None))) == Office().most_sessions
+    assert shop.scalar(select(func.count()).where(UserSession.ended_at.is_(None))) == Office().most_sessions
 
 
 def statements(lodge_app, kind):
@@ -244,7 +250,7 @@ def test_it_is_noted_once_a_minute_that_somebody_is_here(gate, shop, lodge_app, 
     account(shop, "viewer", Role.VIEWER, Role.EXAM_CLERK)
     sign_in(gate)
     ago = now() - timedelta(minutes=5)
-    shop.execute(update(Visit).values(seen_at=ago))
+    shop.execute(update(UserSession).values(seen_at=ago))
     shop.commit()
     found, stop = statements(lodge_app, "UPDATE visit")
     for _click in range(3):
@@ -252,28 +258,32 @@ def test_it_is_noted_once_a_minute_that_somebody_is_here(gate, shop, lodge_app, 
     stop()
     shop.rollback()
     assert len(found) == 1
-    assert shop.scalars(select(Visit.seen_at)).one() > ago
+    assert shop.scalars(select(UserSession.seen_at)).one() > ago
 
 
 def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(lodge, shop):
     """The click was let in, then the session ended, then the click is noted: it stays ended."""
     who = account(shop)
-    user_sessions.begin(shop, who, Way.PASSWORD, at=now() - timedelta(minutes=9), office=Office(), address="", agent="")
-    user_sessions.end_all(shop, who.id, Ending.ENDED_BY_ADMIN, at=now())
+    user_sessions.begin(
+        shop, who, SignInMethod.PASSWORD, at=now() - timedelta(minutes=9), office=Office(), address="", agent=""
+    )
+    user_sessions.end_all(shop, who.id, SessionEndReason.ENDED_BY_ADMIN, at=now())
     shop.commit()
-    number = shop.scalars(select(Visit.id)).one()
+    number = shop.scalars(select(UserSession.id)).one()
     shop.rollback()
     user_sessions.touch(lodge.engine, number, at=now())
-    user_sessions.run_out(lodge.engine, number, Ending.IDLE, at=now())
+    user_sessions.run_out(lodge.engine, number, SessionEndReason.IDLE, at=now())
     shop.rollback()
-    visit = shop.scalars(select(Visit)).one()
-    assert (visit.ended_why, now() - visit.seen_at > timedelta(minutes=8)) == (Ending.ENDED_BY_ADMIN, True)
+    visit = shop.scalars(select(UserSession)).one()
+    assert (visit.ended_why, now() - visit.seen_at > timedelta(minutes=8)) == (SessionEndReason.ENDED_BY_ADMIN, True)
 
 
 def test_what_ended_long_ago_is_swept(shop):
     who, at = account(shop), now()
     for days in (1, 179, 182):
-        user_sessions.begin(shop, who, Way.PASSWORD, at=at - timedelta(days=days), office=Office(), address="", agent="")
+        user_sessions.begin(
+            shop, who, SignInMethod.PASSWORD, at=at - timedelta(days=days), office=Office(), address="", agent=""
+        )
     assert user_sessions.sweep(shop, at=at) == 1
 
 
@@ -287,7 +297,7 @@ ONE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)
 def test_everybody_sees_and_ends_their_own_sessions_only(session, signed_in, holder):
     mine, theirs = holder(Role.VIEWER), holder(Role.VIEWER)
     here, elsewhere, stranger = signed_in(mine), signed_in(mine), signed_in(theirs)
-    numbers = list(session.scalars(select(Visit.id).order_by(Visit.id)))
+    numbers = list(session.scalars(select(UserSession.id).order_by(UserSession.id)))
     session.rollback()
     page = here.get("/sessions/").text
     assert [f"/sessions/{number}/end" in page for number in numbers] == [False, True, False]  # this one signs out instead
@@ -304,7 +314,7 @@ def test_all_others_end_at_once_and_the_diary_knows(session, signed_in, holder):
     here, *others = [signed_in(mine) for _browser in range(3)]
     assert here.post("/sessions/end-others").status_code == 302
     assert [browser.get("/work/").status_code for browser in (here, *others)] == [200, 302, 302]
-    assert session.scalars(select(Entry.change).where(Entry.deed == Deed.SIGN_OUT)).one() == {"ended": 2}
+    assert session.scalars(select(AuditEntry.change).where(AuditEntry.deed == AuditAction.SIGN_OUT)).one() == {"ended": 2}
 
 
 @ONE
@@ -325,10 +335,12 @@ def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(sessio
     assert theirs.get("/work/").status_code == 200
     assert admin.post(f"/accounts/end/{who.id}").status_code == 302
     assert theirs.get("/work/").status_code == 302
-    assert rate_limit.rests(house.engine, guess_key(who.username), at=now())
+    assert rate_limit.is_locked(house.engine, guess_key(who.username), at=now())
     assert admin.post(f"/accounts/unlock/{who.id}").status_code == 302
-    assert not rate_limit.rests(house.engine, guess_key(who.username), at=now())
-    told = session.scalars(select(Entry.change).where(Entry.deed == Deed.CHANGE, Entry.row == str(who.id))).all()
+    assert not rate_limit.is_locked(house.engine, guess_key(who.username), at=now())
+    told = session.scalars(
+        select(AuditEntry.change).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.row == str(who.id))
+    ).all()
     assert {"lock": ["there", "ended"]} in told
     assert {"sessions": ["there", "ended"]} in told
 

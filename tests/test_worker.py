@@ -33,9 +33,9 @@ from app.outbox.sms import ConsoleGateway, owe
 from app.outbox.sms_texts import CODE_MARK, Owed
 from app.worker import process as worker_process
 from app.worker.handlers import HANDLERS
-from app.worker.process import HANDS, Foreman, queue
+from app.worker.process import THREADS, JobConsumer, queue
 from app.worker.providers import HttpGateway
-from app.worker.runner import Tools, run_due
+from app.worker.runner import JobContext, run_due
 from tests.carrier import carrier
 from tests.conftest import KEYS, keep_code_keys
 from tests.printed import printed
@@ -106,11 +106,11 @@ def start(place) -> Iterator[Callable[..., subprocess.Popen]]:
 
 
 @pytest.fixture
-def tools(house, home) -> Tools:
+def tools(house, home) -> JobContext:
     """What this process works with itself, a long time later."""
     later = timedelta(hours=1)
     keeper = EmbeddedSeal(home / "seal")
-    return Tools(house.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=keeper)
+    return JobContext(house.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=keeper)
 
 
 def workers(session: Session) -> set[int]:
@@ -165,7 +165,7 @@ def test_a_worker_killed_in_the_middle_of_messages_loses_none(session, start, to
         taken = Counter(provider.taken)
     assert all_sent(session)
     assert set(taken) == owed
-    assert taken.total() - 25 <= HANDS  # one in each hand: the carrier has it, and nobody knows
+    assert taken.total() - 25 <= THREADS  # one in each hand: the carrier has it, and nobody knows
 
 
 @pytest.mark.proof
@@ -184,7 +184,7 @@ def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session
     assert all_sent(session)
     record_property("doubled", taken.total() - 600)
     assert set(taken) == owed
-    assert taken.total() - 600 <= 30 * HANDS
+    assert taken.total() - 600 <= 30 * THREADS
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
@@ -240,15 +240,15 @@ def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session,
 
 
 @pytest.fixture
-def foreman(house, home, tools) -> Foreman:
+def foreman(house, home, tools) -> JobConsumer:
     settings = replace(house.settings, home=home)
-    return Foreman(queue(settings), replace(tools, now=clock.now))
+    return JobConsumer(queue(settings), replace(tools, now=clock.now))
 
 
 LAST_NIGHT = 5  # which nobody has done yet: sweep, nightly checks, scans out of their term, the diary's two
 
 
-def work_through(foreman: Foreman) -> int:
+def work_through(foreman: JobConsumer) -> int:
     """What a hand does: everything that is announced; how many announcements there were."""
     heard = 0
     while (task := foreman.huey.dequeue()) is not None:
@@ -286,7 +286,7 @@ def test_the_queue_is_never_filled_with_more_than_the_hands_can_soon_do(session,
     session.commit()
     foreman.beat()
     foreman.beat()
-    assert foreman.huey.pending_count() == 4 * HANDS
+    assert foreman.huey.pending_count() == 4 * THREADS
 
 
 def test_what_a_stranger_puts_into_the_queue_is_not_opened(foreman, tmp_path):
@@ -313,7 +313,7 @@ def test_codes_do_not_wait_for_the_hands(foreman, session, tools):
 
 def test_across_machines_postgresql_announces(house, foreman, postgres, tools):
     settings = replace(house.settings, queue_url=postgres.replace("postgresql+psycopg://", "postgresql://"))
-    elsewhere, here = (Foreman(queue(settings), replace(tools, now=clock.now)) for _ in range(2))
+    elsewhere, here = (JobConsumer(queue(settings), replace(tools, now=clock.now)) for _ in range(2))
     assert isinstance(here.huey, PostgresHuey)
     here.huey.flush()
     here.beat()
@@ -384,7 +384,7 @@ def make_process_id() -> int:
 
 
 def test_a_keeper_waits_before_it_starts_anew_what_ends_at_once():
-    keeper = worker_process.Keeper(["true"])
+    keeper = worker_process.ChildProcess(["true"])
     keeper.keep()
     first = keeper._process
     first.wait()

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound
 from app.core.vocabulary import ChallengeKind, ChallengeState
-from app.db.session import apart
+from app.db.session import side_connection
 from app.models import Challenge
 
 KEPT = timedelta(days=1)  # after they expire, for whoever asks what happened
@@ -103,12 +103,12 @@ def answered(
     """
     here = (Challenge.id == number, Challenge.kind == kind, Challenge.browser == browser)
     open_ = (Challenge.state == ChallengeState.NEW, Challenge.expires_at > at)
-    with apart(engine) as connection:
+    with side_connection(engine) as connection:
         charge = update(Challenge).where(*here, *open_, Challenge.tries < most).values(tries=Challenge.tries + 1)
         mark = connection.execute(charge.returning(Challenge.mark)).scalar_one_or_none()
     if not hmac.compare_digest(mark or _mark("", ""), _mark(number, answer)):
         return False
-    with apart(engine) as connection:
+    with side_connection(engine) as connection:
         use = update(Challenge).where(*here, *open_).values(state=to, **values)
         return connection.execute(use).rowcount == 1
 
@@ -118,7 +118,7 @@ def latest(engine: Engine, kind: ChallengeKind, browser: str) -> str:
     wanted = select(Challenge.id).where(
         Challenge.kind == kind, Challenge.browser == browser, Challenge.state == ChallengeState.NEW
     )
-    with apart(engine, for_reading=True) as connection:
+    with side_connection(engine, for_reading=True) as connection:
         return connection.scalar(wanted.order_by(Challenge.made_at.desc()).limit(1)) or ""
 
 
@@ -132,7 +132,7 @@ def spend(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, at:
         id=number, kind=kind, state=ChallengeState.CONSUMED, browser=browser, nonce="", mark="", tries=1,
         address="", made_at=at, expires_at=at + lasts,
     )  # fmt: skip
-    with apart(engine) as connection:
+    with side_connection(engine) as connection:
         first = used.on_conflict_do_nothing(index_elements=["id"]).returning(Challenge.id)
         return connection.execute(first).first() is not None
 

@@ -24,7 +24,7 @@ from app.core.identifiers import (
     parse_name,
 )
 from app.core.vocabulary import (
-    Deed,
+    AuditAction,
     Education,
     Position,
     Role,
@@ -35,7 +35,7 @@ from app.db import audit
 from app.files.spreadsheets import (
     CellError,
     Column,
-    Row,
+    SheetRow,
     read,
     write,
 )
@@ -121,8 +121,8 @@ class RosterPreview:
 
     digest: str
     errors: list[CellError] = field(default_factory=list)
-    people: list[Row] = field(default_factory=list)
-    kept: list[Row] = field(default_factory=list)
+    people: list[SheetRow] = field(default_factory=list)
+    kept: list[SheetRow] = field(default_factory=list)
     returning: int = 0
 
 
@@ -160,7 +160,7 @@ def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, 
         else:
             _take_back(person, row, actor)
     told = {"rows": len(preview.people), "sha256": preview.digest}
-    audit.note(session, actor.name, Deed.CREATE, Person, "", {"roster": told}, at=at)
+    audit.log(session, actor.name, AuditAction.CREATE, Person, "", {"roster": told}, at=at)
     try:
         session.flush()  # two imports of one sheet at once: the index lets one through
     except IntegrityError:
@@ -168,11 +168,11 @@ def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, 
     return preview
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(row: SheetRow) -> dict[str, Any]:
     return {**row.values, "major": row.values["major"] or ""}
 
 
-def _take_back(person: Person, row: Row, actor: Actor) -> None:
+def _take_back(person: Person, row: SheetRow, actor: Actor) -> None:
     """Somebody whom nobody employs any more: what the sheet says counts, what it leaves empty stays."""
     for key in ("mobile", "education", "major", "technical_title", "position"):
         if row.values[key] is not None:
@@ -195,8 +195,8 @@ def _preview(session: Session, data: bytes, actor: Actor, *, lock: bool = False)
     return preview, known
 
 
-def _once_each(rows: Iterable[Row], errors: list[CellError]) -> Sequence[Row]:
-    first: dict[str, Row] = {}
+def _once_each(rows: Iterable[SheetRow], errors: list[CellError]) -> Sequence[SheetRow]:
+    first: dict[str, SheetRow] = {}
     for row in rows:
         twin = first.setdefault(row.values["id_number"], row)
         if twin is not row:
@@ -215,7 +215,7 @@ def _known(session: Session, numbers: Sequence[str], *, lock: bool) -> dict[str,
     return {person.id_number: person for person in session.scalars(query)}
 
 
-def _sort_in(row: Row, person: Person | None, actor: Actor, preview: RosterPreview) -> None:
+def _sort_in(row: SheetRow, person: Person | None, actor: Actor, preview: RosterPreview) -> None:
     if person is not None and person.enterprise_id not in (None, actor.enterprise_id):
         sentence = _("This ID number is registered with another enterprise. It must remove the person, or file a transfer.")
         preview.errors.append(CellError(row.number, _TITLE["id_number"], sentence))
@@ -234,6 +234,6 @@ def _as_refusal(error: CellError) -> Refusal:
     return Refusal("bad-cell", sentence, field=f"row-{error.row}")
 
 
-def masked(row: Row) -> dict[str, Any]:
+def masked(row: SheetRow) -> dict[str, Any]:
     """A row of a preview as it may be shown."""
     return {**row.values, "number": row.number, "id_number": mask_id(row.values["id_number"])}

@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
-from app.db.session import apart
-from app.models import Bucket
+from app.db.session import side_connection
+from app.models import RateLimitCounter
 
 DAY = 24 * 60 * 60
 
@@ -25,7 +25,7 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
     Windows of ``seconds`` stand on the clock, they do not slide: across a boundary twice the limit is possible.
     """
     window = _window(at, seconds)
-    with apart(engine) as connection:
+    with side_connection(engine) as connection:
         count = _count_one(connection, _stored(key), window, uses)
     if count > limit:
         raise TooMany(retry_after=window + seconds - int(at.timestamp()))
@@ -33,9 +33,13 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
 
 def refund(engine: Engine, key: str, *, seconds: int, at: datetime) -> None:
     """Take one use back that turned out to be harmless, like a sign-in with the right password."""
-    with apart(engine) as connection:
-        here = (Bucket.key == _stored(key)) & (Bucket.window == _window(at, seconds)) & (Bucket.count > 0)
-        connection.execute(update(Bucket).where(here).values(count=Bucket.count - 1))
+    with side_connection(engine) as connection:
+        here = (
+            (RateLimitCounter.key == _stored(key))
+            & (RateLimitCounter.window == _window(at, seconds))
+            & (RateLimitCounter.count > 0)
+        )
+        connection.execute(update(RateLimitCounter).where(here).values(count=RateLimitCounter.count - 1))
 
 
 def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: datetime) -> None:
@@ -45,7 +49,7 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
     during a rest do not prolong it. Guesses are forgotten when the (UTC) day ends.
     """
     stored, now = _stored(key), int(at.timestamp())
-    with apart(engine) as connection:
+    with side_connection(engine) as connection:
         count = _count_one(connection, stored, _window(at, DAY))  # first, for its row lock: one guess at a time
         until = _rests_until(connection, stored, now)
         if until is not None:
@@ -56,29 +60,31 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
             _count_one(connection, f"{stored}/rest", now + int(rest.total_seconds()))
 
 
-def rests(engine: Engine, key: str, *, at: datetime) -> bool:
+def is_locked(engine: Engine, key: str, *, at: datetime) -> bool:
     """Whether guesses at this secret are refused at the moment."""
-    with apart(engine, for_reading=True) as connection:
+    with side_connection(engine, for_reading=True) as connection:
         return _rests_until(connection, _stored(key), int(at.timestamp())) is not None
 
 
 def peek(engine: Engine, key: str, *, seconds: int = DAY, at: datetime) -> int:
     """How often ``key`` was counted in the window that holds ``at``. Counts nothing."""
-    with apart(engine, for_reading=True) as connection:
-        here = (Bucket.key == _stored(key)) & (Bucket.window == _window(at, seconds))
-        return connection.scalar(select(Bucket.count).where(here)) or 0
+    with side_connection(engine, for_reading=True) as connection:
+        here = (RateLimitCounter.key == _stored(key)) & (RateLimitCounter.window == _window(at, seconds))
+        return connection.scalar(select(RateLimitCounter.count).where(here)) or 0
 
 
 def clear(engine: Engine, key: str) -> None:
     """Forget every count of ``key`` and end its rest: the secret was shown, or an administrator unlocks."""
-    with apart(engine) as connection:
+    with side_connection(engine) as connection:
         _forget(connection, _stored(key))
 
 
 def sweep(engine: Engine, older_than: datetime) -> int:
     """Delete counts whose window began, and rests that ended, before ``older_than`` (a day ago, say); says how many."""
-    with apart(engine) as connection:
-        return connection.execute(delete(Bucket).where(Bucket.window < int(older_than.timestamp()))).rowcount
+    with side_connection(engine) as connection:
+        return connection.execute(
+            delete(RateLimitCounter).where(RateLimitCounter.window < int(older_than.timestamp()))
+        ).rowcount
 
 
 def origin(address: str) -> str:
@@ -115,15 +121,19 @@ def _window(at: datetime, seconds: int) -> int:
 
 def _count_one(connection: Connection, stored: str, window: int, uses: int = 1) -> int:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    one = dialect.insert(Bucket).values(key=stored, window=window, count=uses)
-    counted = one.on_conflict_do_update(index_elements=["key", "window"], set_={"count": Bucket.count + uses})
-    count: int = connection.execute(counted.returning(Bucket.count)).scalar_one()
+    one = dialect.insert(RateLimitCounter).values(key=stored, window=window, count=uses)
+    counted = one.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateLimitCounter.count + uses})
+    count: int = connection.execute(counted.returning(RateLimitCounter.count)).scalar_one()
     return count
 
 
 def _rests_until(connection: Connection, stored: str, now: int) -> int | None:
-    return connection.scalar(select(func.max(Bucket.window)).where(Bucket.key == f"{stored}/rest", Bucket.window > now))
+    return connection.scalar(
+        select(func.max(RateLimitCounter.window)).where(
+            RateLimitCounter.key == f"{stored}/rest", RateLimitCounter.window > now
+        )
+    )
 
 
 def _forget(connection: Connection, stored: str) -> None:
-    connection.execute(delete(Bucket).where(Bucket.key.in_([stored, f"{stored}/rest"])))
+    connection.execute(delete(RateLimitCounter).where(RateLimitCounter.key.in_([stored, f"{stored}/rest"])))

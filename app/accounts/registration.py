@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Stale,
@@ -46,7 +46,7 @@ REJECTED = _(
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RegistrationRequest:
     """What an enterprise says of itself."""
 
     uscc: str
@@ -62,7 +62,7 @@ def known(session: Session, uscc: str) -> Enterprise | None:
     return session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
 
 
-def objections(session: Session, claim: Claim, username: str) -> Iterator[Refusal]:
+def objections(session: Session, claim: RegistrationRequest, username: str) -> Iterator[Refusal]:
     """What stands against a first registration; nothing is consent. A rejected one is corrected: see ``send_again``."""
     for field, parse in (("uscc", parse_credit_code), ("legal_representative", parse_name), ("contact", parse_name)):
         try:
@@ -99,7 +99,7 @@ def _known_already(enterprise: Enterprise) -> Refusal:
     return Refusal("enterprise-known", sentence, "uscc")
 
 
-def enrol(session: Session, claim: Claim, licence: Sound, *, username: str, at: datetime) -> Account:
+def enrol(session: Session, claim: RegistrationRequest, licence: Sound, *, username: str, at: datetime) -> Account:
     """The enterprise, awaiting review, and its clerk's account, still without a password. Raises ``Unmet``."""
     if refusals := list(objections(session, claim, username)):
         raise Unmet(refusals)
@@ -124,7 +124,7 @@ def _overtaken() -> Refusal:
     return Refusal("overtaken", _("Somebody registered the same at this moment. Please check and send once more."))
 
 
-def send_again(session: Session, claim: Claim, licence: Sound, account: Account, *, at: datetime) -> Enterprise:
+def send_again(session: Session, claim: RegistrationRequest, licence: Sound, account: Account, *, at: datetime) -> Enterprise:
     """A rejected registration, corrected, by whoever sent it: the same enterprise, the same account. The caller commits."""
     enterprise = session.scalars(
         select(Enterprise).where(Enterprise.uscc == claim.uscc).with_for_update().execution_options(populate_existing=True)
@@ -139,7 +139,7 @@ def send_again(session: Session, claim: Claim, licence: Sound, account: Account,
     return enterprise
 
 
-def _fill(enterprise: Enterprise, claim: Claim, licence: Sound, at: datetime) -> None:
+def _fill(enterprise: Enterprise, claim: RegistrationRequest, licence: Sound, at: datetime) -> None:
     enterprise.name, enterprise.region_code = claim.name, claim.region_code
     enterprise.legal_representative, enterprise.contact = parse_name(claim.legal_representative), parse_name(claim.contact)
     enterprise.contact_mobile = claim.mobile
@@ -161,7 +161,7 @@ def decide(
     if enterprise.registration is not Registration.PENDING:
         raise Stale
     if not agree and not reason.strip():
-        raise HouseError(_("Please give the reason; the enterprise is told it."), code="reason-missing", field="reason")
+        raise AppError(_("Please give the reason; the enterprise is told it."), code="reason-missing", field="reason")
     enterprise.registration = Registration.APPROVED if agree else Registration.REJECTED
     enterprise.registration_note = "" if agree else reason.strip()[:200]
     if enterprise.contact_mobile:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, must_reach
 from app.core.clock import office_day
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Unmet,
@@ -50,15 +50,15 @@ def engage(session: Session, person: Person, actor: Actor) -> Person:
         session.flush()
         return person
     if known.enterprise_id == actor.enterprise_id:
-        raise HouseError(_("This person is already on your list of people."), code="already-yours", field="id_number")
+        raise AppError(_("This person is already on your list of people."), code="already-yours", field="id_number")
     if known.enterprise_id is not None:
-        raise HouseError(
+        raise AppError(
             _("This ID number is registered with another enterprise. It must remove the person, or file a transfer."),
             code="employed-elsewhere",
             field="id_number",
         )
     if known.name != person.name:
-        raise HouseError(
+        raise AppError(
             _("This ID number is on record with another name. Please check both."),
             code="name-differs",
             field="name",
@@ -83,14 +83,14 @@ def amend(session: Session, person: Person, actor: Actor) -> Person:
             raise NotFound
         renamed = (person.name, person.id_number) != (known.name, known.id_number)
         if renamed and session.scalar(select(exists().where(Certificate.person_id == person.id))):
-            raise HouseError(
+            raise AppError(
                 _("Name and ID number stand on a certificate and can only be corrected by a replacement."),
                 code="settled-by-certificate",
                 field="name",
             )
         twin = session.scalar(select(Person.id).where(Person.id_number_key == person.id_number, Person.id != person.id))
         if twin is not None:
-            raise HouseError(_("This ID number belongs to another record."), code="id-taken", field="id_number")
+            raise AppError(_("This ID number belongs to another record."), code="id-taken", field="id_number")
     session.flush()
     return person
 
@@ -173,7 +173,7 @@ def keep_enterprise(session: Session, enterprise: Enterprise, actor: Actor) -> E
         try:
             enterprise.contact_mobile = parse_mobile(enterprise.contact_mobile)
         except BadNumber as no:
-            raise HouseError(no.sentence, code=no.code, field="contact_mobile") from None
+            raise AppError(no.sentence, code=no.code, field="contact_mobile") from None
     session.flush()
     return enterprise
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, configure_mappers, selectinload
 
 from app.accounts.access import Actor
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Refusal,
@@ -154,7 +154,7 @@ def keep(
     with session.no_autoflush:
         twin = session.scalar(select(Account.id).where(Account.username == name, Account.id != (account.id or 0)))
         if twin is not None:
-            raise HouseError(_("This user name is taken."), code="username-taken", field="username")
+            raise AppError(_("This user name is taken."), code="username-taken", field="username")
         official = not roles_of(account).isdisjoint(AUTHORITY)
         if official and (enterprise is not None or (mobile or None) != account.mobile):
             sentence = _(

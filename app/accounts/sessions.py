@@ -15,12 +15,12 @@ from app.core.crypto.encryption import keyring
 from app.core.office import Office
 from app.core.vocabulary import (
     OPERATING,
-    Ending,
     SecondFactor,
-    Way,
+    SessionEndReason,
+    SignInMethod,
 )
-from app.db.session import apart
-from app.models import Account, Visit
+from app.db.session import side_connection
+from app.models import Account, UserSession
 
 TOUCHED = timedelta(minutes=1)  # how exactly it is known when somebody was last here
 STRONG_FOR = timedelta(minutes=15)  # before the riskiest deeds the second factor is asked for again
@@ -31,7 +31,7 @@ ADDRESS, AGENT = 45, 200  # as their columns are wide
 def begin(
     session: Session,
     account: Account,
-    way: Way,
+    way: SignInMethod,
     *,
     at: datetime,
     office: Office,
@@ -44,33 +44,33 @@ def begin(
     # The account's row is held, so that of several who come in at once each counts the others.
     session.execute(select(Account.id).where(Account.id == account.id).with_for_update())
     key = secrets.token_urlsafe(32)
-    visit = Visit(
+    visit = UserSession(
         key=_digest(key), account_id=account.id, way=way, strong_at=strong_at, began_at=at, seen_at=at,
         ends_at=at + timedelta(hours=office.session_hours), address=address[:ADDRESS], agent=agent[:AGENT],
     )  # fmt: skip
     session.add(visit)
     session.flush()
-    kept = select(Visit.id).where(Visit.account_id == account.id, Visit.ended_at.is_(None))
-    kept = kept.order_by(Visit.began_at.desc(), Visit.id.desc()).limit(office.most_sessions)
-    replaced = end_all(session, account.id, Ending.REPLACED, at=at, but=session.scalars(kept).all())
+    kept = select(UserSession.id).where(UserSession.account_id == account.id, UserSession.ended_at.is_(None))
+    kept = kept.order_by(UserSession.began_at.desc(), UserSession.id.desc()).limit(office.most_sessions)
+    replaced = end_all(session, account.id, SessionEndReason.REPLACED, at=at, but=session.scalars(kept).all())
     return key, replaced
 
 
-def wanted(key: str) -> Select[tuple[Visit]]:
+def wanted(key: str) -> Select[tuple[UserSession]]:
     """The session of this key, ended or not, with its account and roles: one query."""
-    account = joinedload(Visit.account)
-    return select(Visit).where(Visit.key == _digest(key)).options(account.joinedload(Account.roles))
+    account = joinedload(UserSession.account)
+    return select(UserSession).where(UserSession.key == _digest(key)).options(account.joinedload(Account.roles))
 
 
-def over(visit: Visit, office: Office, *, at: datetime) -> Ending | None:
+def over(visit: UserSession, office: Office, *, at: datetime) -> SessionEndReason | None:
     """Why this session is over by now, if it is: because somebody ended it, or by the time it is."""
     if visit.ended_at is not None:
         return visit.ended_why
     if at >= visit.ends_at:
-        return Ending.TOO_OLD
+        return SessionEndReason.TOO_OLD
     if at - visit.seen_at > idle_limit(visit.account, office):
-        return Ending.IDLE
-    return None if visit.account.is_active else Ending.SWITCHED_OFF
+        return SessionEndReason.IDLE
+    return None if visit.account.is_active else SessionEndReason.SWITCHED_OFF
 
 
 def owes_second(account: Account, office: Office) -> bool:
@@ -85,7 +85,7 @@ def operates(account: Account) -> bool:
     return not held.isdisjoint(role.value for role in OPERATING)
 
 
-def is_strong(visit: Visit, *, at: datetime) -> bool:
+def is_strong(visit: UserSession, *, at: datetime) -> bool:
     """Whether a second factor was shown a short while ago."""
     return visit.strong_at is not None and at - visit.strong_at <= STRONG_FOR
 
@@ -98,54 +98,62 @@ def idle_limit(account: Account, office: Office) -> timedelta:
 
 def touch(engine: Engine, number: int, *, at: datetime) -> None:
     """Note that the holder is here, at most once a minute; in a transaction of its own."""
-    seen = update(Visit).where(Visit.id == number, Visit.ended_at.is_(None), Visit.seen_at <= at - TOUCHED)
-    with apart(engine) as connection:
+    seen = update(UserSession).where(
+        UserSession.id == number, UserSession.ended_at.is_(None), UserSession.seen_at <= at - TOUCHED
+    )
+    with side_connection(engine) as connection:
         connection.execute(seen.values(seen_at=at))
 
 
-def run_out(engine: Engine, number: int, why: Ending, *, at: datetime) -> None:
+def run_out(engine: Engine, number: int, why: SessionEndReason, *, at: datetime) -> None:
     """Write down that a session was over when its cookie came; in a transaction of its own."""
-    with apart(engine) as connection:
-        ended = update(Visit).where(Visit.id == number, Visit.ended_at.is_(None))
+    with side_connection(engine) as connection:
+        ended = update(UserSession).where(UserSession.id == number, UserSession.ended_at.is_(None))
         connection.execute(ended.values(ended_at=at, ended_why=why))
 
 
-def end(session: Session, account_id: int, number: int, why: Ending, *, at: datetime) -> bool:
+def end(session: Session, account_id: int, number: int, why: SessionEndReason, *, at: datetime) -> bool:
     """End one session of this account; False if there is none such that is still open."""
-    return bool(_end(session, Visit.account_id == account_id, Visit.id == number, why=why, at=at))
+    return bool(_end(session, UserSession.account_id == account_id, UserSession.id == number, why=why, at=at))
 
 
-def end_all(session: Session, account_id: int, why: Ending, *, at: datetime, but: Sequence[int] = ()) -> int:
+def end_all(session: Session, account_id: int, why: SessionEndReason, *, at: datetime, but: Sequence[int] = ()) -> int:
     """End every session of this account, but these; says how many. The caller commits."""
-    return _end(session, Visit.account_id == account_id, Visit.id.not_in(but), why=why, at=at)
+    return _end(session, UserSession.account_id == account_id, UserSession.id.not_in(but), why=why, at=at)
 
 
-def end_of_enterprise(session: Session, enterprise_id: int, why: Ending, *, at: datetime) -> int:
+def end_of_enterprise(session: Session, enterprise_id: int, why: SessionEndReason, *, at: datetime) -> int:
     """The same for everybody who acts for this enterprise."""
     its = select(Account.id).where(Account.enterprise_id == enterprise_id)
-    return _end(session, Visit.account_id.in_(its), why=why, at=at)
+    return _end(session, UserSession.account_id.in_(its), why=why, at=at)
 
 
 def strengthen(session: Session, number: int, *, at: datetime) -> None:
     """A second factor was shown in this session."""
-    shown = update(Visit).where(Visit.id == number, Visit.ended_at.is_(None)).values(strong_at=at)
+    shown = update(UserSession).where(UserSession.id == number, UserSession.ended_at.is_(None)).values(strong_at=at)
     session.execute(shown)
 
 
-def open_of(session: Session, account: Account, office: Office, *, at: datetime) -> list[Visit]:
+def open_of(session: Session, account: Account, office: Office, *, at: datetime) -> list[UserSession]:
     """The sessions of this account that would still open something, the latest first."""
-    rows = select(Visit).where(Visit.account_id == account.id, Visit.ended_at.is_(None)).order_by(Visit.seen_at.desc())
-    return [visit for visit in session.scalars(rows.options(joinedload(Visit.account))) if not over(visit, office, at=at)]
+    rows = (
+        select(UserSession)
+        .where(UserSession.account_id == account.id, UserSession.ended_at.is_(None))
+        .order_by(UserSession.seen_at.desc())
+    )
+    return [
+        visit for visit in session.scalars(rows.options(joinedload(UserSession.account))) if not over(visit, office, at=at)
+    ]
 
 
 def sweep(session: Session, *, at: datetime) -> int:
     """Delete what ended, or should have, long ago; says how many."""
-    gone = session.execute(delete(Visit).where(Visit.ends_at < at - KEPT))
+    gone = session.execute(delete(UserSession).where(UserSession.ends_at < at - KEPT))
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
-def _end(session: Session, *whose: object, why: Ending, at: datetime) -> int:
-    ended = update(Visit).where(Visit.ended_at.is_(None), *whose).values(ended_at=at, ended_why=why)  # type: ignore[arg-type]
+def _end(session: Session, *whose: object, why: SessionEndReason, at: datetime) -> int:
+    ended = update(UserSession).where(UserSession.ended_at.is_(None), *whose).values(ended_at=at, ended_why=why)  # type: ignore[arg-type]
     return int(session.execute(ended.execution_options(synchronize_session="fetch")).rowcount)  # type: ignore[attr-defined]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach, reaches
 from app.core.clock import office_day
-from app.core.errors import HouseError, NotFound, Stale
+from app.core.errors import AppError, NotFound, Stale
 from app.core.office import Office
 from app.core.redaction import without_numbers
 from app.core.vocabulary import (
@@ -34,7 +34,7 @@ from app.models import Application, Enterprise, Filing, Paper, Person, Qualifica
 Owner = Person | Qualification | Enterprise | Application
 
 
-class PaperRemoved(HouseError):
+class PaperRemoved(AppError):
     """The paper was there, and its time has passed."""
 
     status = 410
@@ -152,13 +152,13 @@ def _must_take(owner: Owner, kind: PaperKind, actor: Actor) -> None:
         if owner.matter is MatterKind.TRANSFER:  # the person's own page is the old enterprise's until then
             kinds = (*kinds, *PERSON_PAPERS)
     if kind not in kinds:
-        raise HouseError(_("“%(paper)s” does not belong here.", paper=kind.label), code="wrong-paper")
+        raise AppError(_("“%(paper)s” does not belong here.", paper=kind.label), code="wrong-paper")
 
 
 def _must_be_open(application: Application, kind: PaperKind) -> None:
     """What was returned with marks is open where it was marked, and nowhere else."""
     if application.marks and f"papers.{kind.value}" not in {mark["item"] for mark in application.marks}:
-        raise HouseError(
+        raise AppError(
             _("“%(paper)s” was not marked for correction and stays as it was submitted.", paper=kind.label), code="not-marked"
         )
 

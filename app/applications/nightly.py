@@ -21,13 +21,22 @@ from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
 from app.core.vocabulary import (
     UNDER_WAY,
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
     MatterKind,
-    OccasionKind,
+    NightlyTask,
     State,
 )
-from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, Occasion, Person
+from app.models import (
+    Account,
+    Application,
+    Certificate,
+    CertificateEvent,
+    Enterprise,
+    Filing,
+    NightlyDone,
+    Person,
+)
 from app.outbox import sms
 from app.outbox.sms_texts import (
     DEADLINES,
@@ -53,17 +62,17 @@ def note_expired(session: Session, on: date, _office: Office, *, at: datetime) -
     past = select(Certificate.id, Certificate.valid_to, literal(0)).where(
         Certificate.status == CertificateStatus.VALID,
         Certificate.valid_to < on,
-        ~_there(OccasionKind.EXPIRED, Certificate.id, Certificate.valid_to, 0),
+        ~_there(NightlyTask.EXPIRED, Certificate.id, Certificate.valid_to, 0),
     )
     lines = [
         {
             "certificate_id": one.subject,
-            "deed": CertificateDeed.EXPIRED,
+            "deed": CertificateEventKind.EXPIRED,
             "status": CertificateStatus.EXPIRED,
             "actor": in_writing(HOUSE),
             "at": datetime.combine(one.day + timedelta(days=1), time(), OFFICE_ZONE),
         }
-        for one in _once(session, OccasionKind.EXPIRED, past, at)
+        for one in _once(session, NightlyTask.EXPIRED, past, at)
     ]
     if lines:
         session.execute(insert(CertificateEvent), lines)
@@ -76,7 +85,7 @@ def remind_of_expiry(session: Session, on: date, office: Office, *, at: datetime
     """Each enterprise is told of its certificates once at each threshold; after missed nights, of the nearest one only."""
     if not office.expiry_reminders:
         return
-    reminded = _once(session, OccasionKind.EXPIRING, _expiring(on, sorted(office.expiry_reminders)), at)
+    reminded = _once(session, NightlyTask.EXPIRING, _expiring(on, sorted(office.expiry_reminders)), at)
     days = {one.subject: one.days for one in reminded}
     rows = session.execute(
         select(
@@ -116,7 +125,7 @@ def _expiring(on: date, thresholds: Sequence[int]) -> Any:
             Person.enterprise_id == Certificate.enterprise_id,
             Enterprise.contact_mobile.is_not(None),
             ~under_way,
-            ~_there(OccasionKind.EXPIRING, Certificate.id, Certificate.valid_to, nearest),
+            ~_there(NightlyTask.EXPIRING, Certificate.id, Certificate.valid_to, nearest),
         )
     )
 
@@ -140,9 +149,11 @@ def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime
         Application.state == State.DRAFT,
         Application.round == 0,
         Application.created_at <= at - timedelta(days=days),
-        ~exists().where(Occasion.kind == OccasionKind.UNSENT, Occasion.subject == Application.id, Occasion.day == saved),
+        ~exists().where(
+            NightlyDone.kind == NightlyTask.UNSENT, NightlyDone.subject == Application.id, NightlyDone.day == saved
+        ),
     )
-    drafts = [one.subject for one in _once(session, OccasionKind.UNSENT, lying, at)]
+    drafts = [one.subject for one in _once(session, NightlyTask.UNSENT, lying, at)]
     rows = session.execute(
         select(Filing.id, Filing.handler_mobile, Enterprise.name.label("enterprise"), Person.name)
         .join(Application, Application.filing_id == Filing.id)
@@ -171,10 +182,10 @@ def tell_of_deadlines(session: Session, on: date, office: Office, *, at: datetim
         return
     lots = _lots(session, on, office)
     told = _per_officer(session, lots, office)
-    rows = [{"kind": OccasionKind.DEADLINES, "subject": key, "day": on, "days": 0, "at": at} for key in told]
+    rows = [{"kind": NightlyTask.DEADLINES, "subject": key, "day": on, "days": 0, "at": at} for key in told]
     if not rows:
         return
-    made = _insert(session).values(rows).on_conflict_do_nothing().returning(Occasion.subject)
+    made = _insert(session).values(rows).on_conflict_do_nothing().returning(NightlyDone.subject)
     fresh = set(session.scalars(made))
     officers = session.scalars(select(Account).where(Account.id.in_(fresh)).order_by(Account.id))
     owed = [
@@ -222,19 +233,23 @@ def _per_officer(session: Session, lots: Sequence[Lot], office: Office) -> dict[
 
 def _insert(session: Session) -> Any:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(Occasion)
+    return dialect.insert(NightlyDone)
 
 
-def _once(session: Session, kind: OccasionKind, found: Any, at: datetime) -> Sequence[Any]:
+def _once(session: Session, kind: NightlyTask, found: Any, at: datetime) -> Sequence[Any]:
     """Write down what was found as ``(subject, day, days)``; what nobody had written down before comes back."""
-    kind_and_at = (literal(kind, Occasion.kind.type), literal(at, Occasion.at.type))
+    kind_and_at = (literal(kind, NightlyDone.kind.type), literal(at, NightlyDone.at.type))
     made = _insert(session).from_select(["subject", "day", "days", "kind", "at"], found.add_columns(*kind_and_at))
-    return session.execute(made.on_conflict_do_nothing().returning(Occasion.subject, Occasion.day, Occasion.days)).all()
+    return session.execute(
+        made.on_conflict_do_nothing().returning(NightlyDone.subject, NightlyDone.day, NightlyDone.days)
+    ).all()
 
 
-def _there(kind: OccasionKind, subject: Any, day: Any, days: Any) -> Any:
+def _there(kind: NightlyTask, subject: Any, day: Any, days: Any) -> Any:
     """SQL for *it was done*, so that a night does not write what a hundred nights before have written."""
-    return exists().where(Occasion.kind == kind, Occasion.subject == subject, Occasion.day == day, Occasion.days == days)
+    return exists().where(
+        NightlyDone.kind == kind, NightlyDone.subject == subject, NightlyDone.day == day, NightlyDone.days == days
+    )
 
 
 def _owe(session: Session, owed: Sequence[Owed], on: date, at: datetime) -> None:
@@ -243,9 +258,9 @@ def _owe(session: Session, owed: Sequence[Owed], on: date, at: datetime) -> None
 
 def done_since(session: Session, since: datetime) -> dict[str, int]:
     """What was done since then, counted by kind: the result of a night, also of one that took two attempts."""
-    rows = session.execute(select(Occasion.kind, func.count()).where(Occasion.at >= since).group_by(Occasion.kind))
+    rows = session.execute(select(NightlyDone.kind, func.count()).where(NightlyDone.at >= since).group_by(NightlyDone.kind))
     counts = {row[0]: row[1] for row in rows}
-    return {kind.value: counts.get(kind, 0) for kind in OccasionKind}
+    return {kind.value: counts.get(kind, 0) for kind in NightlyTask}
 
 
 def recount_limits(session: Session, _on: date, _office: Office, *, at: datetime) -> None:  # noqa: ARG001 - as all checks

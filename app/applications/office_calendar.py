@@ -20,7 +20,7 @@ from app.core.errors import (
     Stale,
     Unmet,
 )
-from app.core.vocabulary import Deed, Role
+from app.core.vocabulary import AuditAction, Role
 from app.db import audit
 from app.files.spreadsheets import (
     CellError,
@@ -316,5 +316,5 @@ def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: dateti
         session.execute(delete(CalendarDay).where(_within(year)), execution_options={"synchronize_session": False})
     _write(session, now.days)
     told = {"years": now.years, "added": len(now.added), "changed": len(now.changed), "removed": len(now.removed)}
-    audit.note(session, actor.name, Deed.CHANGE, CalendarDay, "", {"import": told}, at=at)
+    audit.log(session, actor.name, AuditAction.CHANGE, CalendarDay, "", {"import": told}, at=at)
     return reckon(session)

@@ -31,7 +31,7 @@ from app.core.office import (
     Value,
     written,
 )
-from app.core.vocabulary import Deed, Role, Term
+from app.core.vocabulary import AuditAction, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
 
@@ -80,7 +80,7 @@ def _read(name: str, text: str) -> Value | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SettingLine:
     """One parameter as it stands: what counts, why, and who set it when."""
 
     one: Adjustable
@@ -99,12 +99,13 @@ def keeper(section: Section) -> Role:
     return Role.SECURITY_ADMIN if section is Section.SECURITY else Role.ADMIN
 
 
-def lines(session: Session, base: Office) -> dict[str, Line]:
+def lines(session: Session, base: Office) -> dict[str, SettingLine]:
     """Every parameter by its name, in the order of the declaration. One query."""
     stored = {row.name: row for row in session.scalars(select(Parameter))}
     counts = replace(base, **_valid({name: row.value for name, row in stored.items()}, base))
     return {
-        one.name: Line(one, getattr(counts, one.name), stored.get(one.name), one.name in base.pinned) for one in ADJUSTABLE
+        one.name: SettingLine(one, getattr(counts, one.name), stored.get(one.name), one.name in base.pinned)
+        for one in ADJUSTABLE
     }
 
 
@@ -131,7 +132,7 @@ def change(
     base: Office,
     at: datetime,
     address: str = "",
-) -> list[Line]:
+) -> list[SettingLine]:
     """Set these parameters, all or none; how they stood before. The caller commits.
 
     ``seen`` is what the actor believes each to be: what somebody else has set to something else meanwhile is told of, not
@@ -162,7 +163,7 @@ def change(
     return [before[name] for name in new]
 
 
-def restore(session: Session, name: str, actor: Actor, *, base: Office, at: datetime, address: str = "") -> Line:
+def restore(session: Session, name: str, actor: Actor, *, base: Office, at: datetime, address: str = "") -> SettingLine:
     """Let the default count again; how it stood before. The caller commits. Doing so twice changes nothing.
 
     Raises ``NotAllowed``, ``NotFound``, and ``Unmet`` where the default does not go with what else is set.
@@ -205,20 +206,20 @@ def contradictions(office: Office, changed: Collection[str]) -> Iterator[Refusal
             yield Refusal(code, sentence, at_fault[0])
 
 
-def _held(session: Session, base: Office) -> dict[str, Line]:
+def _held(session: Session, base: Office) -> dict[str, SettingLine]:
     """The lines, with what is stored locked until the commit."""
     locked = select(Parameter).with_for_update().execution_options(populate_existing=True)  # a page has read them before
     session.scalars(locked).all()
     return lines(session, base)
 
 
-def _office(before: Mapping[str, Line], base: Office, new: Mapping[str, Value]) -> Office:
+def _office(before: Mapping[str, SettingLine], base: Office, new: Mapping[str, Value]) -> Office:
     """The office as it would be."""
     found: dict[str, Any] = {name: line.value for name, line in before.items()} | dict(new)
     return replace(base, **found)
 
 
-def _stands_against(line: Line, value: Value, seen: Value | None) -> Iterator[Refusal]:
+def _stands_against(line: SettingLine, value: Value, seen: Value | None) -> Iterator[Refusal]:
     one = line.one
     if line.pinned:
         locked = _("“%(label)s” is set by the operator and cannot be changed here.", label=one.label)
@@ -243,10 +244,12 @@ def bounds(one: Adjustable) -> object:
     return _("%(least)s to %(most)s", least=f"{one.least // one.scale}", most=told(one, one.most))
 
 
-def _note(session: Session, line: Line, after: str, actor: Actor, at: datetime, address: str) -> None:
+def _note(session: Session, line: SettingLine, after: str, actor: Actor, at: datetime, address: str) -> None:
     was = line.stored.value if line.unreadable and line.stored else written(line.value)
     session.add(PastParameter(name=line.one.name, value=written(line.value), until=at))
-    audit.note(session, actor.name, Deed.CHANGE, Parameter, line.one.name, {"value": [was, after]}, at=at, address=address)
+    audit.log(
+        session, actor.name, AuditAction.CHANGE, Parameter, line.one.name, {"value": [was, after]}, at=at, address=address
+    )
 
 
 def _flush(session: Session) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, decides, reaches_case
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Refusal,
@@ -43,7 +43,7 @@ def verify_originals(
     """Note that the originals were seen. Verifying again changes nothing. The caller commits.
 
     Raises ``NotAllowed`` (also where acceptance is not left to the actor's region), ``NotFound`` (out of reach), ``Stale``
-    (no longer awaiting acceptance), ``Unmet`` with every original that was not ticked, and ``HouseError`` for somebody who
+    (no longer awaiting acceptance), ``Unmet`` with every original that was not ticked, and ``AppError`` for somebody who
     passed in this system.
     """
     actor.demand(Role.ACCEPTANCE_OFFICER)
@@ -58,7 +58,7 @@ def verify_originals(
         raise Unmet([_not_seen(case, kind) for kind in missing])
     passed = case.latest_pass
     if passed is None or passed.source is not PassSource.LEGACY:
-        raise HouseError(
+        raise AppError(
             _("%(name)s did not pass in the old system: there are no originals to verify.", name=case.name),
             code="no-originals",
         )

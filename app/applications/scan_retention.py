@@ -18,8 +18,8 @@ from app.core.office import Office
 from app.core.vocabulary import (
     CLOSED,
     Action,
+    AuditAction,
     CertificateStatus,
-    Deed,
     State,
 )
 from app.db import audit
@@ -81,7 +81,7 @@ def remove_some(session: Session, on: date, office: Office, *, at: datetime, aft
         paper.removed_at = at
         paper.replaced_at = paper.replaced_at or at  # so that nothing counts as handed in which cannot be opened
     if papers:
-        audit.note(session, "", Deed.DELETE, Paper, change={"scans": len(papers)}, at=at)
+        audit.log(session, "", AuditAction.DELETE, Paper, change={"scans": len(papers)}, at=at)
     session.flush()
     return Removed(found[-1].id, tuple(paper.digest for paper in papers))
 

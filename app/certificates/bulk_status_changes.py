@@ -24,28 +24,28 @@ from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name
 from app.core.office import Office
-from app.core.vocabulary import CertificateDeed, Deed, Role
+from app.core.vocabulary import AuditAction, CertificateEventKind, Role
 from app.db import audit
 from app.files import spreadsheets
-from app.files.spreadsheets import Column, Row, at_most
+from app.files.spreadsheets import Column, SheetRow, at_most
 from app.models import Certificate
 
-FINAL = (CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN)
+FINAL = (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN)
 MOST_ERRORS = 20  # named at once where no row can be read
 LONGEST_REASON, LONGEST_EVIDENCE = 400, 80  # together they fit into a line of history
 # What officers write, besides our own labels.
-WORDS: Mapping[str, CertificateDeed] = {
-    "暂扣": CertificateDeed.SUSPENDED,
-    "恢复": CertificateDeed.REINSTATED,
-    "暂扣发还": CertificateDeed.REINSTATED,
-    "撤销": CertificateDeed.REVOKED,
-    "吊销": CertificateDeed.WITHDRAWN,
+WORDS: Mapping[str, CertificateEventKind] = {
+    "暂扣": CertificateEventKind.SUSPENDED,
+    "恢复": CertificateEventKind.REINSTATED,
+    "暂扣发还": CertificateEventKind.REINSTATED,
+    "撤销": CertificateEventKind.REVOKED,
+    "吊销": CertificateEventKind.WITHDRAWN,
 }
 KNOWN = "暂扣、恢复、撤销、吊销"
-MEASURES = (CertificateDeed.SUSPENDED, CertificateDeed.REINSTATED, *FINAL)
+MEASURES = (CertificateEventKind.SUSPENDED, CertificateEventKind.REINSTATED, *FINAL)
 
 
-def _measure(text: str) -> CertificateDeed:
+def _measure(text: str) -> CertificateEventKind:
     wanted = "".join(text.split()).casefold()
     for deed in MEASURES:
         if wanted in ("".join(str(deed).split()).casefold(), deed.value):
@@ -70,7 +70,7 @@ RESULT_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatusChangeLine:
     """What becomes, or became, of one row; a sentence says why nothing does."""
 
     row: int
@@ -81,15 +81,15 @@ class Line:
 
 
 @dataclass(slots=True)
-class Plan:
+class StatusChangePlan:
     """What a sheet does. ``digest`` is of the file and of all that it would do, so that neither changes unseen."""
 
     digest: str
-    lines: list[Line] = field(default_factory=list)
+    lines: list[StatusChangeLine] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
 
     @property
-    def counts(self) -> list[tuple[CertificateDeed, int]]:
+    def counts(self) -> list[tuple[CertificateEventKind, int]]:
         found = Counter(order.deed for order in self.orders)
         return [(deed, found[deed]) for deed in MEASURES if found[deed]]
 
@@ -99,7 +99,7 @@ class Plan:
         return sum(order.deed in FINAL for order in self.orders)
 
     @property
-    def left(self) -> list[Line]:
+    def left(self) -> list[StatusChangeLine]:
         return [line for line in self.lines if line.refused]
 
 
@@ -109,23 +109,23 @@ def template() -> bytes:
     return spreadsheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note)
 
 
-def plan(session: Session, data: bytes, actor: Actor, *, on: date, office: Office, lock: bool = False) -> Plan:
+def plan(session: Session, data: bytes, actor: Actor, *, on: date, office: Office, lock: bool = False) -> StatusChangePlan:
     """The dry run: each row and what becomes of it. Writes nothing; one question, however many rows."""
     actor.demand(Role.ADMIN)
     reading = spreadsheets.read(data, COLUMNS, most_rows=office.largest_batch)
     if reading.errors and not reading.rows:  # above all, a column that is missing
         raise Unmet([Refusal("bad-cell", _cell(error)) for error in reading.errors[:MOST_ERRORS]])
     found = by_numbers(session, [row.values["number"] for row in reading.rows], actor, lock=lock)
-    planned, first = Plan(""), dict[str, int]()
+    planned, first = StatusChangePlan(""), dict[str, int]()
     for row in reading.rows:
         _place(planned, row, found, first, on)
-    planned.lines += [Line(error.row, "", "", "", _cell(error)) for error in reading.errors]
+    planned.lines += [StatusChangeLine(error.row, "", "", "", _cell(error)) for error in reading.errors]
     planned.lines.sort(key=lambda line: line.row)
     planned.digest = sha256(data + repr(planned.orders).encode()).hexdigest()
     return planned
 
 
-def carry_out(session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str) -> Plan:
+def carry_out(session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str) -> StatusChangePlan:
     """Do what was checked: ``Stale`` if the sheet, or a certificate in it, has changed since. The caller commits."""
     planned = plan(session, data, actor, on=office_day(at), office=office, lock=True)
     if planned.digest != digest:
@@ -134,11 +134,11 @@ def carry_out(session: Session, data: bytes, actor: Actor, *, at: datetime, offi
         raise Unmet.because(Refusal("nothing-to-do", _("There is nothing in this sheet that can be done.")))
     impose(session, planned.orders, actor, at=at, office=office)
     told = {deed.value: number for deed, number in planned.counts} | {"left": len(planned.left), "sha256": digest}
-    audit.note(session, actor.name, Deed.CHANGE, Certificate, "", {"measures": told}, at=at)
+    audit.log(session, actor.name, AuditAction.CHANGE, Certificate, "", {"measures": told}, at=at)
     return planned
 
 
-def result_sheet(planned: Plan, *, done: bool) -> bytes:
+def result_sheet(planned: StatusChangePlan, *, done: bool) -> bytes:
     """What became of each row, to keep."""
     word = _("Done") if done else _("Can be done")
     rows = [
@@ -148,7 +148,9 @@ def result_sheet(planned: Plan, *, done: bool) -> bytes:
     return spreadsheets.write(RESULT_COLUMNS, rows, sheet_title=_("Measures"))
 
 
-def _place(planned: Plan, row: Row, found: Mapping[str, Certificate], first: dict[str, int], on: date) -> None:
+def _place(
+    planned: StatusChangePlan, row: SheetRow, found: Mapping[str, Certificate], first: dict[str, int], on: date
+) -> None:
     given, number = row.values, fold_certificate_number(row.values["number"])
     certificate, deed = found.get(number), given["deed"]
     refused: object = ""
@@ -162,13 +164,13 @@ def _place(planned: Plan, row: Row, found: Mapping[str, Certificate], first: dic
         reason = _("%(reason)s (%(evidence)s)", reason=given["reason"], evidence=given["evidence"])
         planned.orders.append(Order(certificate.id, deed, str(reason)))
     first.setdefault(number, row.number)
-    planned.lines.append(Line(row.number, number, fold_name(given["name"]), deed, refused))
+    planned.lines.append(StatusChangeLine(row.number, number, fold_name(given["name"]), deed, refused))
 
 
 def _cell(error: spreadsheets.CellError) -> object:
     return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
 
 
-def listed(lines: Sequence[Line], most: int) -> list[Line]:
+def listed(lines: Sequence[StatusChangeLine], most: int) -> list[StatusChangeLine]:
     """Those that are left first: they are what one must look at."""
     return sorted(lines, key=lambda line: (not line.refused, line.row))[:most]

@@ -25,7 +25,7 @@ from app.core.office import Office
 from app.core.vocabulary import (
     PERSON_PAPERS,
     Category,
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
     ReplacementReason,
 )
@@ -57,7 +57,7 @@ class Decision:
 
 
 Row = dict[str, Any]
-Outcome = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
+ApprovalEffect = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
 
 
 # --- the five outcomes ------------------------------------------------------------------------------
@@ -79,10 +79,10 @@ def issue(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
 def extend(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     """``office.validity_years`` more, counted from the old last day, however early or late the decision falls."""
     years = decision.office.validity_years
-    return _print_anew(
+    return _new_version(
         decision,
         cases,
-        CertificateDeed.EXTENDED,
+        CertificateEventKind.EXTENDED,
         [{"valid_to": extended(_held(case).valid_to, years)} for case in cases],
     )
 
@@ -99,7 +99,9 @@ def move(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     is no longer on the old books. What is left behind waits there for an application of its own. Somebody whom a third
     enterprise employs, as may be with A, stays with it.
     """
-    moved = _print_anew(decision, cases, CertificateDeed.MOVED, [{"enterprise_id": case.enterprise_id} for case in cases])
+    moved = _new_version(
+        decision, cases, CertificateEventKind.MOVED, [{"enterprise_id": case.enterprise_id} for case in cases]
+    )
     if along := [case for case in cases if case.employer_id in (None, case.releasing_enterprise_id)]:
         decision.session.execute(
             update(Person), [{"id": case.person_id, "enterprise_id": case.enterprise_id} for case in along]
@@ -143,11 +145,11 @@ def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
         issued |= _issue(decision, incoming, [_carried_over(case) for case in incoming])
     if undivided:
         kept = [{"first_issued_on": _held(case).first_issued_on, "valid_to": _held(case).valid_to} for case in undivided]
-        divided = _issue(decision, undivided, kept, CertificateDeed.REPLACED)
+        divided = _issue(decision, undivided, kept, CertificateEventKind.REPLACED)
         _end(decision, [(_held(case).id, case.application_id, divided[_id(case)].number) for case in undivided])
         issued |= divided
     if others:
-        issued |= _print_anew(decision, others, CertificateDeed.REPLACED, [{} for _case in others])
+        issued |= _new_version(decision, others, CertificateEventKind.REPLACED, [{} for _case in others])
     return issued
 
 
@@ -159,7 +161,7 @@ def cancel(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
         .values(status=CertificateStatus.CANCELLED, status_reason="")
         .execution_options(synchronize_session=False)
     )
-    record(decision, CertificateDeed.CANCELLED, CertificateStatus.CANCELLED, [_event(case) for case in cases])
+    record(decision, CertificateEventKind.CANCELLED, CertificateStatus.CANCELLED, [_event(case) for case in cases])
     return {_id(case): Issued(_held(case).id, _held(case).number) for case in cases}
 
 
@@ -173,7 +175,7 @@ def _issue(
     decision: Decision,
     cases: Sequence[Facts],
     terms: Sequence[Row],
-    deed: CertificateDeed = CertificateDeed.ISSUED,
+    deed: CertificateEventKind = CertificateEventKind.ISSUED,
 ) -> dict[int, Issued]:
     """Certificates with new numbers; ``terms`` says from when and how long each counts."""
     session, on = decision.session, decision.on
@@ -221,7 +223,7 @@ def _certificate(case: Facts, on: date) -> Row:
         "category": case.target_category,
         "person_id": case.person_id,
         "enterprise_id": case.enterprise_id,
-        "holder": printed_person(case)["name"],
+        "holder": certificate_person(case)["name"],
         "printed_enterprise": case.submitted["enterprise"]["name"],
         "issued_on": on,
         "valid_from": on,
@@ -266,7 +268,7 @@ def _end(decision: Decision, ended: Sequence[tuple[int, int | None, str]]) -> No
     )
     record(
         decision,
-        CertificateDeed.SUPERSEDED,
+        CertificateEventKind.SUPERSEDED,
         CertificateStatus.CANCELLED,
         [
             {"certificate_id": certificate_id, "application_id": application_id, "reason": f"→ {number}"}
@@ -278,8 +280,8 @@ def _end(decision: Decision, ended: Sequence[tuple[int, int | None, str]]) -> No
 # --- the same number, printed anew --------------------------------------------------------------------
 
 
-def _print_anew(
-    decision: Decision, cases: Sequence[Facts], deed: CertificateDeed, changes: Sequence[Row]
+def _new_version(
+    decision: Decision, cases: Sequence[Facts], deed: CertificateEventKind, changes: Sequence[Row]
 ) -> dict[int, Issued]:
     """The next version of each certificate, with what changes about it; the print before it is replaced, not unmade."""
     session, ids = decision.session, [_held(case).id for case in cases]
@@ -317,7 +319,7 @@ def _reprinted(case: Facts, on: date) -> Row:
         "id": held.id,
         "number": held.number,
         "enterprise_id": held.enterprise_id,
-        "holder": printed_person(case)["name"],
+        "holder": certificate_person(case)["name"],
         "printed_enterprise": case.submitted["enterprise"]["name"],
         "first_issued_on": held.first_issued_on,
         "issued_on": on,
@@ -344,7 +346,7 @@ def _version(case: Facts, row: Row, version: int, place: int, decision: Decision
     }
 
 
-def printed_person(case: Facts) -> dict[str, str]:
+def certificate_person(case: Facts) -> dict[str, str]:
     """The person as the print shows them: as submitted, with what the application corrects."""
     person = dict(case.submitted["person"])
     if case.reason_code == _WRONG:
@@ -358,7 +360,7 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
     """Everything that stands on the paper, kept as it was (the fields of ZWFW C0317-2022, domain.md 2.6), and the name of the
     key that its code is signed with, so that it is the same code whenever the paper is drawn.
     """
-    person, enterprise = printed_person(case), case.submitted["enterprise"]
+    person, enterprise = certificate_person(case), case.submitted["enterprise"]
     named = [identifier(office.issuer_code, row["first_issued_on"], row["id"], n) for n in (version, version - 1)]
     days = ("first_issued_on", "issued_on", "valid_from", "valid_to")
     return {
@@ -389,7 +391,7 @@ def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
     """Name and ID number as corrected, with what follows from the number. Bulk statements derive nothing by themselves."""
     rows = []
     for case in cases:
-        now = printed_person(case)
+        now = certificate_person(case)
         rows.append(
             {
                 "id": case.person_id,
@@ -407,7 +409,7 @@ def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
 # --- history ----------------------------------------------------------------------------------------
 
 
-def record(decision: Decision, deed: CertificateDeed, status: CertificateStatus, events: Sequence[Row]) -> None:
+def record(decision: Decision, deed: CertificateEventKind, status: CertificateStatus, events: Sequence[Row]) -> None:
     """One line of history for each; an event names its certificate, and the application or the reason behind it."""
     session = decision.session
     who = {"actor_id": decision.actor.id, "actor": decision.actor.name, "at": decision.at, "deed": deed, "status": status}

@@ -19,7 +19,7 @@ Pair = tuple[str, str]  # the holder's name and the certificate's number, as typ
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ListAnswer:
     """How one pair stands; no status where no certificate fits it."""
 
     name: str
@@ -28,7 +28,7 @@ class Found:
     valid_to: date | None
 
 
-def check(session: Session, pairs: Sequence[Pair], *, on: date) -> list[Found]:
+def check(session: Session, pairs: Sequence[Pair], *, on: date) -> list[ListAnswer]:
     """The answer to each pair, in the order of the list."""
     asked = {fold_certificate_number(number) for _name, number in pairs}
     rows = session.execute(
@@ -38,12 +38,12 @@ def check(session: Session, pairs: Sequence[Pair], *, on: date) -> list[Found]:
     return [_answer(name, number, known, on) for name, number in pairs]
 
 
-def _answer(name: str, number: str, known: Mapping[str, tuple[Certificate, set[str]]], on: date) -> Found:
+def _answer(name: str, number: str, known: Mapping[str, tuple[Certificate, set[str]]], on: date) -> ListAnswer:
     folded = fold_certificate_number(number)
     certificate, names = known.get(folded, (None, set[str]()))
     if certificate is None or _same(name) not in names:
-        return Found(fold_name(name), folded, None, None)
-    return Found(fold_name(name), folded, certificate.status_on(on), certificate.valid_to)
+        return ListAnswer(fold_name(name), folded, None, None)
+    return ListAnswer(fold_name(name), folded, certificate.status_on(on), certificate.valid_to)
 
 
 def _same(name: str) -> str:

@@ -20,26 +20,26 @@ from app.certificates.pdf.seal_and_store import (
 )
 from app.core.errors import NotFound
 from app.core.office import Office
-from app.core.vocabulary import CertificateDeed, CertificateStatus
+from app.core.vocabulary import CertificateEventKind, CertificateStatus
 from app.files.storage import Store
 from app.models import Certificate, CertificateEvent, CertificateVersion
 
 RESIDENT_ID = "111"  # 居民身份证 (GB/T 36903-2018, annex A)
 RAN_OUT = "04"
 NO_TITLE = "无"  # said here, left out on paper
-OPERATIONS: Mapping[CertificateDeed, str] = {
-    CertificateDeed.ISSUED: "01",
-    CertificateDeed.EXTENDED: "02",
-    CertificateDeed.SUSPENDED: "03",
-    CertificateDeed.EXPIRED: RAN_OUT,
-    CertificateDeed.CANCELLED: "05",
-    CertificateDeed.SUPERSEDED: "05",
-    CertificateDeed.REVOKED: "05",
-    CertificateDeed.WITHDRAWN: "05",
-    CertificateDeed.REINSTATED: "06",
-    CertificateDeed.REPLACED: "07",
-    CertificateDeed.MOVED: "09",
-    CertificateDeed.IMPORTED: "07",
+OPERATIONS: Mapping[CertificateEventKind, str] = {
+    CertificateEventKind.ISSUED: "01",
+    CertificateEventKind.EXTENDED: "02",
+    CertificateEventKind.SUSPENDED: "03",
+    CertificateEventKind.EXPIRED: RAN_OUT,
+    CertificateEventKind.CANCELLED: "05",
+    CertificateEventKind.SUPERSEDED: "05",
+    CertificateEventKind.REVOKED: "05",
+    CertificateEventKind.WITHDRAWN: "05",
+    CertificateEventKind.REINSTATED: "06",
+    CertificateEventKind.REPLACED: "07",
+    CertificateEventKind.MOVED: "09",
+    CertificateEventKind.IMPORTED: "07",
 }
 
 
@@ -96,7 +96,7 @@ def _operation(session: Session, certificate: Certificate, status: CertificateSt
         return RAN_OUT
     deeds = select(CertificateEvent.deed).where(CertificateEvent.certificate_id == certificate.id)
     last = session.scalar(deeds.order_by(CertificateEvent.id.desc()).limit(1))
-    return OPERATIONS[last or CertificateDeed.ISSUED]
+    return OPERATIONS[last or CertificateEventKind.ISSUED]
 
 
 def _number_before(session: Session, certificate: Certificate) -> str:

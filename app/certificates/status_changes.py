@@ -22,17 +22,17 @@ from app.core.errors import (
 )
 from app.core.identifiers import fold_certificate_number
 from app.core.office import Office
-from app.core.vocabulary import CertificateDeed, CertificateStatus, Role
+from app.core.vocabulary import CertificateEventKind, CertificateStatus, Role
 from app.models import Certificate, Enterprise
 
 MOST_REASON = 500  # characters
 VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED
 # deed: from which status (as on the day), to which
 _STEPS = {
-    CertificateDeed.SUSPENDED: ((VALID,), SUSPENDED),
-    CertificateDeed.REINSTATED: ((SUSPENDED,), VALID),
-    CertificateDeed.REVOKED: ((VALID, SUSPENDED, EXPIRED), CertificateStatus.REVOKED),
-    CertificateDeed.WITHDRAWN: ((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
+    CertificateEventKind.SUSPENDED: ((VALID,), SUSPENDED),
+    CertificateEventKind.REINSTATED: ((SUSPENDED,), VALID),
+    CertificateEventKind.REVOKED: ((VALID, SUSPENDED, EXPIRED), CertificateStatus.REVOKED),
+    CertificateEventKind.WITHDRAWN: ((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
 }
 
 
@@ -49,33 +49,33 @@ def by_number(session: Session, number: str, actor: Actor) -> Certificate:
     return found
 
 
-def deeds_open_to(certificate: Certificate, on: date) -> tuple[CertificateDeed, ...]:
+def deeds_open_to(certificate: Certificate, on: date) -> tuple[CertificateEventKind, ...]:
     """What can be done to a certificate as it stands. A courtesy: the deed asks again."""
     return tuple(deed for deed, (sources, _target) in _STEPS.items() if certificate.status_on(on) in sources)
 
 
 def suspend(session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office) -> Certificate:
     """暂扣: stands in the way of every matter until it is lifted."""
-    return _step(session, certificate_id, CertificateDeed.SUSPENDED, actor, reason, at, office)
+    return _step(session, certificate_id, CertificateEventKind.SUSPENDED, actor, reason, at, office)
 
 
 def reinstate(
     session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office
 ) -> Certificate:
     """暂扣发还: valid again, or expired, if its last day has gone by meanwhile."""
-    return _step(session, certificate_id, CertificateDeed.REINSTATED, actor, reason, at, office)
+    return _step(session, certificate_id, CertificateEventKind.REINSTATED, actor, reason, at, office)
 
 
 def revoke(session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office) -> Certificate:
     """撤销: it was wrongly granted. Ends it for good, even if it has run out."""
-    return _step(session, certificate_id, CertificateDeed.REVOKED, actor, reason, at, office)
+    return _step(session, certificate_id, CertificateEventKind.REVOKED, actor, reason, at, office)
 
 
 def withdraw(
     session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office
 ) -> Certificate:
     """吊销: a penalty. Ends it for good."""
-    return _step(session, certificate_id, CertificateDeed.WITHDRAWN, actor, reason, at, office)
+    return _step(session, certificate_id, CertificateEventKind.WITHDRAWN, actor, reason, at, office)
 
 
 # --- many at once ---------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class Order:
     """One measure against one certificate."""
 
     certificate_id: int
-    deed: CertificateDeed
+    deed: CertificateEventKind
     reason: str
 
 
@@ -104,7 +104,7 @@ def by_numbers(session: Session, numbers: Collection[str], actor: Actor, *, lock
     return {certificate.number: certificate for certificate in session.scalars(asked)}
 
 
-def may_be(certificate: Certificate, deed: CertificateDeed, on: date) -> bool:
+def may_be(certificate: Certificate, deed: CertificateEventKind, on: date) -> bool:
     """Whether a certificate stands so that this can be done to it."""
     return certificate.status_on(on) in _STEPS[deed][0]
 
@@ -132,7 +132,7 @@ def impose(session: Session, orders: Sequence[Order], actor: Actor, *, at: datet
 def _step(
     session: Session,
     certificate_id: int,
-    deed: CertificateDeed,
+    deed: CertificateEventKind,
     actor: Actor,
     reason: str,
     at: datetime,

@@ -51,7 +51,7 @@ from app.cli.retention import add_retention
 from app.core import clock, i18n
 from app.core.crypto import demo_ca, signing_keys
 from app.core.crypto.seal_provider import Suite
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.identifiers import parse_credit_code
 from app.core.office import Office
 from app.core.regions import regions_of
@@ -76,12 +76,12 @@ from app.files.storage import Store
 from app.matters import seed_papers
 from app.models import Account, Enterprise, Region
 from app.outbox import sms
-from app.web.admin.legacy_import.command import Sheet, take_over
+from app.web.admin.legacy_import.command import CommandSheet, take_over
 from app.web.auth.password_form import find, normal
 from app.web.auth.permissions import sync_roles
 from app.web.auth.security_manager import set_password
 from app.web.middleware import fit_to_serve
-from app.worker.process import Keeper, work
+from app.worker.process import ChildProcess, work
 from app.worker.providers import (
     Clamd,
     gateway_of,
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         return int(chosen.command(chosen) or 0)
-    except HouseError as no:
+    except AppError as no:
         print(f"anguan: {no}", file=sys.stderr)
     except SQLAlchemyError as fault:
         print(f"anguan: the database does not answer as it should: {str(fault).splitlines()[0]}", file=sys.stderr)
@@ -266,7 +266,7 @@ def _make_code_keys(settings: Settings) -> None:
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, told by us instead of by a file. Each worker raises its own house: connections do not survive a fork."""
 
-    def __init__(self, options: Mapping[str, Any], keepers: Sequence[Keeper]) -> None:
+    def __init__(self, options: Mapping[str, Any], keepers: Sequence[ChildProcess]) -> None:
         self.options, self.keepers = options, keepers
         super().__init__()
 
@@ -323,7 +323,7 @@ def serve(chosen: argparse.Namespace) -> None:
             "when_ready": lambda _server: print(greeting, flush=True),
         },
         [
-            Keeper([sys.executable, "-m", "app.cli", "worker"])
+            ChildProcess([sys.executable, "-m", "app.cli", "worker"])
             for _each in range(0 if chosen.no_worker else chosen.background)
         ],
     ).run()
@@ -434,7 +434,7 @@ def _may_rewrite_the_diary(settings: Settings) -> bool:
     engine = create_engine(settings.database_url)
     try:
         with engine.connect() as connection:
-            return engine.dialect.name == "postgresql" and migrate.may_rewrite_the_diary(connection)
+            return engine.dialect.name == "postgresql" and migrate.may_rewrite_the_audit_log(connection)
     finally:
         engine.dispose()
 
@@ -546,7 +546,7 @@ def _one_time_password(name: str, office: Office) -> str:
 
 def import_legacy(chosen: argparse.Namespace) -> None:
     settings = settings_in_use()
-    sheet = Sheet(chosen.kind, chosen.file, chosen.dry_run, chosen.report)
+    sheet = CommandSheet(chosen.kind, chosen.file, chosen.dry_run, chosen.report)
     with _voice(settings)("zh"):
         office = office_of(db.session(), settings.office)
         db.session.remove()  # SQLite has one writer

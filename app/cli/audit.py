@@ -18,20 +18,20 @@ from app.cli.common import Command, settings_in_use
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
-from app.core.vocabulary import Fault
+from app.core.vocabulary import ChainFault
 from app.db import migrate
 from app.db.audit import checkpoints
 from app.db.audit.hash_chain import Break
-from app.db.session import only_reading, unlock
+from app.db.session import read_only, unlock
 
 BY = "anguan audit"  # who signs in the diary
 SAYS = {
-    Fault.CHANGED: "it, or its link, was changed",
-    Fault.MISSING: "it was removed",
-    Fault.MOVED: "another line was put in its place",
-    Fault.UNLINKED: "it stands outside the chain: the house did not write it",
-    Fault.CUT: "the diary was cut off here, or written anew: the checkpoint at line {checkpoint} says otherwise",
-    Fault.FORGED: "a checkpoint was not signed by this house, or changed since",
+    ChainFault.CHANGED: "it, or its link, was changed",
+    ChainFault.MISSING: "it was removed",
+    ChainFault.MOVED: "another line was put in its place",
+    ChainFault.UNLINKED: "it stands outside the chain: the house did not write it",
+    ChainFault.CUT: "the diary was cut off here, or written anew: the checkpoint at line {checkpoint} says otherwise",
+    ChainFault.FORGED: "a checkpoint was not signed by this house, or changed since",
 }
 
 
@@ -122,7 +122,7 @@ def export(chosen: argparse.Namespace) -> None:
         with _books(settings) as sessions, sessions() as session, os.fdopen(handle, "w", encoding="ascii") as file:
             records = checkpoints.export(session, chosen.since, chosen.until, at=clock.now())
             session.commit()
-            with only_reading():
+            with read_only():
                 for lines, record in enumerate(records, start=-1):  # noqa: B007 - the first and the last are no lines
                     file.write(json.dumps(record) + "\n")
             checkpoints.publish(session, settings.diary_heads)
@@ -137,7 +137,7 @@ def prune(chosen: argparse.Namespace) -> None:
     with _books(settings) as sessions:
         found = checkpoints.verify(sessions, checkpoints.written(settings.diary_heads))
         if found.broken is not None:
-            raise checkpoints.DiaryFault(f"Nothing was removed. {in_words(found.broken)}")
+            raise checkpoints.AuditLogFault(f"Nothing was removed. {in_words(found.broken)}")
         with sessions.begin() as session, ExitStack() as files:
             records = _records([files.enter_context(_opened(path)) for path in chosen.exported])
             first, last = checkpoints.prune(session, chosen.before, records, at=clock.now())

@@ -76,7 +76,7 @@ def _verify_code(given: str, chosen: argparse.Namespace) -> int:
     print(f"{verdict.standing}\n{claims.name}  {claims.number}  version {claims.version}, until {claims.valid_to}")
     if verdict.listed_at:
         print(f"Status list of {clock.office_time(verdict.listed_at):%Y-%m-%d %H:%M}")
-    return 0 if verdict.standing is offline_check.Standing.IN_FORCE else 1
+    return 0 if verdict.standing is offline_check.OfflineStatus.IN_FORCE else 1
 
 
 def _proofs(chosen: argparse.Namespace, at: datetime) -> tuple[signing_keys.PublicKeys, status_list.StatusList | None]:
@@ -156,7 +156,7 @@ def seal_revoke(chosen: argparse.Namespace) -> None:
         print("Nothing can be sealed any more until 'anguan seal renew' has made another one.", file=sys.stderr)
 
 
-def _seal_line(one: demo_ca.Standing) -> str:
+def _seal_line(one: demo_ca.CaStatus) -> str:
     state = f"revoked {one.revoked_at:%Y-%m-%d %H:%M} UTC" if one.revoked_at else f"until {one.valid_to:%Y-%m-%d}"
     return f"{one.number}  {one.fingerprint[:16]}  from {one.valid_from:%Y-%m-%d}  {state}  (demonstration, no legal force)"
 

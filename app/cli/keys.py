@@ -20,7 +20,7 @@ from app.core.settings import (
     home_of,
     write_keys,
 )
-from app.core.vocabulary import Deed
+from app.core.vocabulary import AuditAction
 from app.db import audit, key_rotation
 from app.db.session import unlock
 from app.files.storage import Store
@@ -122,5 +122,5 @@ def _check(engine: Engine) -> int:
 
 def _note(engine: Engine, row: object, change: dict[str, object]) -> None:
     with Session(engine) as session:
-        audit.note(session, f"anguan rekey ({getpass.getuser()})", Deed.CHANGE, "keys", row, change, at=clock.now())
+        audit.log(session, f"anguan rekey ({getpass.getuser()})", AuditAction.CHANGE, "keys", row, change, at=clock.now())
         session.commit()

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.cli.common import Command
-from app.core.errors import HouseError
-from app.core.redaction import Found, numbers_in
+from app.core.errors import AppError
+from app.core.redaction import FoundNumber, numbers_in
 from app.core.settings import BadSetting
 from app.files.spreadsheets.hidden_content import texts_in
 
@@ -28,7 +28,7 @@ def look(chosen: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _found(file: Path) -> Iterator[Found]:
+def _found(file: Path) -> Iterator[FoundNumber]:
     try:
         if file.stat().st_size > MOST:
             raise BadSetting(f"{file.name} is too large to be looked through.")
@@ -38,7 +38,7 @@ def _found(file: Path) -> Iterator[Found]:
     if data.startswith(b"PK"):
         try:
             texts = list(texts_in(data))
-        except HouseError as no:
+        except AppError as no:
             raise BadSetting(f"{file.name}: {no}") from None
     else:
         texts = list(_lines(file.name, data))

@@ -11,7 +11,7 @@ from app.applications import scan_retention
 from app.applications.office_settings import office_of
 from app.cli.common import Command, settings_in_use
 from app.core import clock
-from app.db.session import only_reading, unlock
+from app.db.session import read_only, unlock
 from app.files.storage import Store
 from app.worker import handlers
 
@@ -28,7 +28,7 @@ def run(chosen: argparse.Namespace) -> None:
     unlock(settings)
     engine, at = create_engine(settings.database_url, hide_parameters=True), clock.now()
     try:
-        with only_reading(), Session(engine) as session:
+        with read_only(), Session(engine) as session:
             office = office_of(session, settings.office)
             if chosen.dry_run:
                 for cause, (count, size) in scan_retention.counted(session, clock.office_day(at), office).items():

@@ -1,6 +1,6 @@
 """The ways the house says no. A door turns these into a page; nothing else catches them.
 
-Law: every expected no is a ``HouseError``; anything else that is raised is a fault of ours.
+Law: every expected no is a ``AppError``; anything else that is raised is a fault of ours.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FixPlace:
     """Where something can be put right: a page of the house, by its name, and the row and part on it."""
 
     page: str  # person | enterprise | qualification | filing | signup
@@ -26,10 +26,10 @@ class Refusal:
     code: str
     sentence: object  # a lazily translated string
     field: str = ""  # the form field it belongs to, if any
-    place: Place | None = None
+    place: FixPlace | None = None
 
 
-class HouseError(Exception):
+class AppError(Exception):
     """Base of every expected no. ``status`` is what an HTTP door answers with."""
 
     status = 422
@@ -46,7 +46,7 @@ class HouseError(Exception):
         return str(self.sentence)
 
 
-class NotAllowed(HouseError):
+class NotAllowed(AppError):
     """The actor is known, and may not do this."""
 
     status = 403
@@ -62,10 +62,10 @@ class NotStrong(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__()
-        self.refusals = (Refusal(self.code, self.sentence, place=Place("second")),)
+        self.refusals = (Refusal(self.code, self.sentence, place=FixPlace("second")),)
 
 
-class NotFound(HouseError):
+class NotFound(AppError):
     """Nothing there, or nothing that this actor may know of: the two are never told apart."""
 
     status = 404
@@ -73,7 +73,7 @@ class NotFound(HouseError):
     sentence = _("This record does not exist or is outside your area.")
 
 
-class Stale(HouseError):
+class Stale(AppError):
     """Somebody else was quicker, or the thing is no longer at the stage that was seen."""
 
     status = 409
@@ -81,7 +81,7 @@ class Stale(HouseError):
     sentence = _("This record has moved on in the meantime. Please look at it again.")
 
 
-class TooMany(HouseError):
+class TooMany(AppError):
     """Asked too often within a time. ``retry_after`` is in seconds."""
 
     status = 429
@@ -93,7 +93,7 @@ class TooMany(HouseError):
         self.retry_after = retry_after
 
 
-class Unmet(HouseError):
+class Unmet(AppError):
     """What was asked is possible, but conditions are not met. Carries all of them, not just the first."""
 
     code = "unmet"

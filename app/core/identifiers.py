@@ -10,7 +10,7 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import Sex
 
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # ISO 7064 MOD 11-2, GB 11643-1999
@@ -19,7 +19,7 @@ CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015: no I, O, Z
 _INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD))
 
 
-class BadNumber(HouseError):
+class BadNumber(AppError):
     """A number that cannot be one."""
 
     code = "bad-number"

@@ -119,11 +119,11 @@ class Adjustable:
 
     @property
     def default(self) -> Value:
-        return cast(Value, getattr(_PLAIN, self.name))
+        return cast(Value, getattr(DEFAULT_OFFICE, self.name))
 
     def read(self, text: str) -> Value:
         """A stored text as a value. ``ValueError`` for what is none or goes too far."""
-        value = cast(Value, _READERS[_kind(self.default)](text))
+        value = cast(Value, READERS[kind_of(self.default)](text))
         if not self.holds(value):
             raise ValueError(text)
         return value
@@ -219,14 +219,14 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
 
 
-def _kind(value: Value) -> type:
+def kind_of(value: Value) -> type:
     return type(value)
 
 
 _WORDS = (Level, PasswordProfile, SecondFactor)
-_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers}
-_READERS |= {words: _word_of(words) for words in _WORDS}
-_WANTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
-_WANTED |= {words: " or ".join(str(word.value) for word in words) for words in _WORDS}
-_PLAIN = Office()
+READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers}
+READERS |= {words: _word_of(words) for words in _WORDS}
+WANTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
+WANTED |= {words: " or ".join(str(word.value) for word in words) for words in _WORDS}
+DEFAULT_OFFICE = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

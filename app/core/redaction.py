@@ -33,7 +33,7 @@ _LOOSE = re.compile(r"(?<!\d)\d{11,19}(?!\d)|1[3-9]\d[- ]\d{4}[- ]\d{4}", re.ASC
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundNumber:
     """A number in a text: what it is, and how it may be told."""
 
     kind: object
@@ -52,13 +52,13 @@ def personal(text: str) -> bool:
     return bool(_LOOSE.search(folded) or _LOOSE.search(re.sub(r"\s+", "", folded))) or any(_spans(folded))
 
 
-def numbers_in(text: str, place: object = "") -> Iterator[Found]:
+def numbers_in(text: str, place: object = "") -> Iterator[FoundNumber]:
     """Every number of somebody in the text, each once."""
     seen = set()
     for _start, _end, kind, masked in _spans(plainly(text)):
         if (kind, masked) not in seen:
             seen.add((kind, masked))
-            yield Found(kind, masked, place)
+            yield FoundNumber(kind, masked, place)
 
 
 def without_numbers(text: str) -> str:
@@ -77,7 +77,7 @@ def disclosed(texts: Mapping[str, tuple[object, str]]) -> Iterator[Refusal]:
             yield Refusal("personal-number", sentence(found), field)
 
 
-def sentence(found: Found) -> object:
+def sentence(found: FoundNumber) -> object:
     return _(
         "%(place)s: %(kind)s %(masked)s stands there. It would be readable for everybody: please take it out.",
         place=found.place, kind=found.kind, masked=found.masked,

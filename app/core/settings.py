@@ -16,15 +16,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import HouseError
-from app.core.office import _PLAIN, _READERS, _WANTED, BY_NAME, CERTIFICATE_HEADER, SETTABLE, Office, _kind
+from app.core.errors import AppError
+from app.core.office import (
+    BY_NAME,
+    CERTIFICATE_HEADER,
+    DEFAULT_OFFICE,
+    READERS,
+    SETTABLE,
+    WANTED,
+    Office,
+    kind_of,
+)
 
 AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
 SIMULATED = "sim"  # what the simulators sign as
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
 
-class BadSetting(HouseError):
+class BadSetting(AppError):
     """A setting that the house cannot run with. The sentence names it and says what to do."""
 
     code = "bad-setting"
@@ -255,11 +264,11 @@ def read_office(environment: Mapping[str, str]) -> Office:
         text = environment.get(f"ANGUAN_{name.upper()}")
         if text is None:
             continue
-        default = getattr(_PLAIN, name)
+        default = getattr(DEFAULT_OFFICE, name)
         try:
-            given[name] = _truth(text) if isinstance(default, bool) else _READERS[_kind(default)](text)
+            given[name] = _truth(text) if isinstance(default, bool) else READERS[kind_of(default)](text)
         except ValueError:
-            raise BadSetting(f"ANGUAN_{name.upper()} must be {_WANTED[_kind(default)]}, not {text!r}.") from None
+            raise BadSetting(f"ANGUAN_{name.upper()} must be {WANTED[kind_of(default)]}, not {text!r}.") from None
         if name in BY_NAME and not BY_NAME[name].holds(given[name]):
             one = BY_NAME[name]
             raise BadSetting(f"ANGUAN_{name.upper()} must be within {one.least} and {one.most}, not {text!r}.")
@@ -290,7 +299,7 @@ def make_keys(home: Path) -> bool:
 
 
 def write_keys(file: Path, keys: Keys) -> None:
-    """Put other keys in the place of those there, readable by the owner only: whole or not at all, whenever the power fails."""
+    """Replace the keys, readable by the owner only: whole or not at all, even if the power fails."""
     handle, waiting = tempfile.mkstemp(dir=file.parent, prefix="keys.", suffix=".new")
     try:
         with os.fdopen(handle, "w") as new:

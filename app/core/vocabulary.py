@@ -262,7 +262,7 @@ ENDED = (
 )  # for good
 
 
-class CertificateDeed(Term):
+class CertificateEventKind(Term):
     """What happened to a certificate; every line of its history is one of these."""
 
     ISSUED = "issued", _("Issued")
@@ -354,7 +354,7 @@ class Registration(Term):
     REJECTED = "rejected", _("Registration rejected")
 
 
-class Way(Term):
+class SignInMethod(Term):
     """How somebody showed who they are (manual, 登录方式)."""
 
     PASSWORD = "password", _("User name and password")
@@ -385,7 +385,7 @@ class SecondFactor(Term):
     ALWAYS = "always", _("everybody")
 
 
-class Ending(Term):
+class SessionEndReason(Term):
     """Why a session is over; whoever finds themselves at the gate is told."""
 
     SIGNED_OUT = "signed_out", _("Signed out")
@@ -476,7 +476,7 @@ class JobState(Term):
     DEAD = "dead", _("Job given up")
 
 
-class OccasionKind(Term):
+class NightlyTask(Term):
     """What the house does by itself, once for each thing and day; see ``nightly``."""
 
     EXPIRED = "expired", _("Certificates noted as expired")
@@ -485,7 +485,7 @@ class OccasionKind(Term):
     DEADLINES = "deadlines", _("Officers told of their deadlines")
 
 
-class Deed(Term):
+class AuditAction(Term):
     """What a line of the diary tells of."""
 
     CREATE = "create", _("Created")
@@ -499,7 +499,7 @@ class Deed(Term):
     REFUSED = "refused", _("Refused")
 
 
-class Fault(Term):
+class ChainFault(Term):
     """What is wrong with the chain of the diary, at the first place where something is."""
 
     CHANGED = "changed", _("A line was changed")

@@ -19,9 +19,9 @@ from app.core.crypto.encryption import UNOPENED, Keyring, keyring
 from app.db import tables
 from app.db.session import (
     BlindIndex,
-    Secret,
-    SecretRecord,
-    apart,
+    Encrypted,
+    EncryptedRecord,
+    side_connection,
 )
 from app.files.storage import FileMissing, Store
 
@@ -55,7 +55,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EncryptedTable:
     """A table that holds secrets, as plain columns: nothing is opened or sealed on the way in or out."""
 
     name: str
@@ -72,21 +72,21 @@ class Place:
         return f"{self.name} {'/'.join(map(str, values[: len(self.keys)]))} {self.secrets[number].name}"
 
 
-def places() -> list[Place]:
+def encrypted_tables() -> list[EncryptedTable]:
     """Every table of the house with a secret in it."""
     found = []
     for stored in TABLES.sorted_tables:
-        secrets = [one for one in stored.columns if isinstance(one.type, Secret | SecretRecord)]
+        secrets = [one for one in stored.columns if isinstance(one.type, Encrypted | EncryptedRecord)]
         if secrets:
             found.append(_place(stored, secrets))
     return found
 
 
-def _place(stored: Table, secrets: Sequence[StoredColumn[Any]]) -> Place:
+def _place(stored: Table, secrets: Sequence[StoredColumn[Any]]) -> EncryptedTable:
     indexes = [one for one in stored.columns if isinstance(one.type, BlindIndex)]
     plain = table(stored.name, *(column(one.name, _plain(one)) for one in stored.columns))
     purposes = tuple(str(getattr(one.type, "purpose")) for one in secrets)  # noqa: B009 - of both kinds of secret
-    return Place(
+    return EncryptedTable(
         stored.name,
         tuple(plain.c[key.name] for key in stored.primary_key.columns),
         tuple(plain.c[one.name] for one in secrets),
@@ -103,14 +103,14 @@ def _index(plain: Any, purpose: str, purposes: Sequence[str], secrets: Sequence[
     """The secret of the same purpose; where there is none, the field of that name in the record beside it."""
     if purpose in purposes:
         return Index(plain, purpose, purposes.index(purpose))
-    record = next(number for number, one in enumerate(secrets) if isinstance(one.type, SecretRecord))
+    record = next(number for number, one in enumerate(secrets) if isinstance(one.type, EncryptedRecord))
     return Index(plain, purpose, record, plain.name)
 
 
 def rekey(engine: Engine, store: Store, told: Told) -> Done:
     """Put all rows and all objects under the newest key. Other processes read and write meanwhile."""
     done = Done()
-    for place in places():
+    for place in encrypted_tables():
         for _pass in range(PASSES):
             before = done.rows
             _walk(engine, place, done, told)
@@ -128,11 +128,11 @@ def rekey(engine: Engine, store: Store, told: Told) -> Done:
     return done
 
 
-def _walk(engine: Engine, place: Place, done: Done, told: Told) -> None:
+def _walk(engine: Engine, place: EncryptedTable, done: Done, told: Told) -> None:
     """Once over a table, from the first row to the last."""
     last: tuple[Any, ...] | None = None
     while True:
-        with apart(engine) as connection:
+        with side_connection(engine) as connection:
             rows = _stale_rows(connection, place, last)
             for row in rows:
                 done.rows += _renewed(connection, place, row, done)
@@ -142,7 +142,7 @@ def _walk(engine: Engine, place: Place, done: Done, told: Told) -> None:
         told(place.name, done.rows)
 
 
-def _stale_rows(connection: Connection, place: Place, last: tuple[Any, ...] | None) -> Sequence[Any]:
+def _stale_rows(connection: Connection, place: EncryptedTable, last: tuple[Any, ...] | None) -> Sequence[Any]:
     """The next slice of rows under an older key. A row somebody else holds is left for the next pass: nobody waits for us."""
     asked = select(*place.keys, *place.secrets).where(_under_another(place, keyring.newest)).order_by(*place.keys)
     if last is not None:
@@ -150,11 +150,11 @@ def _stale_rows(connection: Connection, place: Place, last: tuple[Any, ...] | No
     return connection.execute(asked.limit(SLICE).with_for_update(skip_locked=True, key_share=True)).all()
 
 
-def _under_another(place: Place, kid: int) -> Any:
+def _under_another(place: EncryptedTable, kid: int) -> Any:
     return or_(*(func.substr(one, 1, 1, type_=LargeBinary()) != bytes([kid]) for one in place.secrets))
 
 
-def _renewed(connection: Connection, place: Place, row: Sequence[Any], done: Done) -> int:
+def _renewed(connection: Connection, place: EncryptedTable, row: Sequence[Any], done: Done) -> int:
     """One row, each of its secrets anew, provided the row still holds what was read. 1 if it was written."""
     fresh, read = {}, [key == value for key, value in zip(place.keys, row, strict=False)]
     for number, (one, purpose) in enumerate(zip(place.secrets, place.purposes, strict=True)):
@@ -177,8 +177,8 @@ def _renewed(connection: Connection, place: Place, row: Sequence[Any], done: Don
 def in_use(engine: Engine, store: Store) -> dict[int | None, int]:
     """How much lies under which key: rows and objects; under None what lies open."""
     found: dict[int | None, int] = {}
-    with apart(engine, for_reading=True) as connection:
-        for place in places():
+    with side_connection(engine, for_reading=True) as connection:
+        for place in encrypted_tables():
             for one in place.secrets:
                 first = func.substr(one, 1, 1, type_=LargeBinary())
                 for head, count in connection.execute(select(first, func.count()).where(one.is_not(None)).group_by(first)):
@@ -194,18 +194,18 @@ def in_use(engine: Engine, store: Store) -> dict[int | None, int]:
 
 def faults(engine: Engine) -> Iterator[str]:
     """Every secret that does not open in its place, and every one that its index does not know: put there by another hand."""
-    for place in places():
-        with apart(engine, for_reading=True) as connection:
+    for place in encrypted_tables():
+        with side_connection(engine, for_reading=True) as connection:
             for row in _all_rows(connection, place):
                 yield from _faults_of(place, row)
 
 
-def _all_rows(connection: Connection, place: Place) -> Iterator[Sequence[Any]]:
+def _all_rows(connection: Connection, place: EncryptedTable) -> Iterator[Sequence[Any]]:
     asked = select(*place.keys, *place.secrets, *(one.column for one in place.indexes)).order_by(*place.keys)
     yield from connection.execute(asked, execution_options={"yield_per": SLICE})
 
 
-def _faults_of(place: Place, row: Sequence[Any]) -> Iterator[str]:
+def _faults_of(place: EncryptedTable, row: Sequence[Any]) -> Iterator[str]:
     opened: dict[int, str] = {}
     for number, purpose in enumerate(place.purposes):
         sealed = row[len(place.keys) + number]
@@ -225,8 +225,8 @@ def _faults_of(place: Place, row: Sequence[Any]) -> Iterator[str]:
 def reindex(engine: Engine, ring: Keyring) -> int:
     """Make every fingerprint anew with the keys of ``ring``, all of them in one transaction. How many rows."""
     count = 0
-    with apart(engine) as connection:
-        for place in filter(lambda one: one.indexes, places()):
+    with side_connection(engine) as connection:
+        for place in filter(lambda one: one.indexes, encrypted_tables()):
             for row in list(_all_rows(connection, place)):
                 secrets = row[len(place.keys) :]
                 fresh = {

@@ -14,14 +14,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 FOLDER = Path(__file__).parents[2] / "migrations"
 LOCK = 0x616E6775616E  # "anguan"
-DIARY = ("entry", "link", "checkpoint")  # only added to
+AUDIT_TABLES = ("entry", "link", "checkpoint")  # only added to
 
 
-class NotGranted(HouseError):
+class NotGranted(AppError):
     """The database has no such role, or it would make no difference."""
 
     code = "not-granted"
@@ -60,7 +60,7 @@ def grant(connection: Connection, role: str) -> None:
     if any(known):
         raise NotGranted(f"{role} is a superuser, or owns the tables: it could lift any limit. Name another role.")
     quote = connection.dialect.identifier_preparer.quote
-    to, here, diary = quote(role), quote(str(connection.scalar(text("SELECT current_schema()")))), ", ".join(DIARY)
+    to, here, diary = quote(role), quote(str(connection.scalar(text("SELECT current_schema()")))), ", ".join(AUDIT_TABLES)
     for statement in (
         f"GRANT USAGE ON SCHEMA {here} TO {to}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {here} TO {to}",
@@ -72,9 +72,9 @@ def grant(connection: Connection, role: str) -> None:
         connection.execute(text(statement))
 
 
-def may_rewrite_the_diary(connection: Connection) -> bool:
+def may_rewrite_the_audit_log(connection: Connection) -> bool:
     """Whether this very role could change or remove a line, but for the triggers. PostgreSQL only."""
-    asked = " OR ".join(f"has_table_privilege('{table}', 'UPDATE, DELETE, TRUNCATE, TRIGGER')" for table in DIARY)
+    asked = " OR ".join(f"has_table_privilege('{table}', 'UPDATE, DELETE, TRUNCATE, TRIGGER')" for table in AUDIT_TABLES)
     return bool(connection.scalar(text(f"SELECT {asked}")))
 
 

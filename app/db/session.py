@@ -35,7 +35,7 @@ reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 
 @contextmanager
-def only_reading() -> Iterator[None]:
+def read_only() -> Iterator[None]:
     """Inside, transactions do not take SQLite's one place for a writer."""
     token = reading.set(True)
     try:
@@ -45,7 +45,7 @@ def only_reading() -> Iterator[None]:
 
 
 @contextmanager
-def apart(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
+def side_connection(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
     """A short transaction beside the request's own, which may be one for reading only; committed at the end.
 
     SQLite has one writer: call it before the request's own transaction has begun to write.
@@ -58,7 +58,7 @@ def apart(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
         reading.reset(token)
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A point in time: aware in Python, UTC in the store. A naive value is a bug, so it is refused."""
 
     impl = DateTime
@@ -75,7 +75,7 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-class Word(TypeDecorator[Term]):
+class Choice(TypeDecorator[Term]):
     """One word of a vocabulary, stored as its code.
 
     Not SQLAlchemy's ``Enum``: FAB's generated search forms look stored values up as member *names*
@@ -96,7 +96,7 @@ class Word(TypeDecorator[Term]):
         return None if value is None else self.term(value)  # type: ignore[call-arg]
 
 
-class Words(TypeDecorator[tuple[Term, ...]]):
+class Choices(TypeDecorator[tuple[Term, ...]]):
     """Several words of a vocabulary, in its own order, stored as codes between commas: ``,A,B,``."""
 
     impl = String
@@ -115,7 +115,7 @@ class Words(TypeDecorator[tuple[Term, ...]]):
         return None if value is None else tuple(self.term(code) for code in value.strip(",").split(",") if code)  # type: ignore[call-arg]
 
 
-class Secret(TypeDecorator[str]):
+class Encrypted(TypeDecorator[str]):
     """Text that is encrypted at rest (AES-256-GCM), opened on reading. Find it by its ``BlindIndex`` beside it."""
 
     impl = LargeBinary
@@ -132,7 +132,7 @@ class Secret(TypeDecorator[str]):
         return None if value is None else keyring.open(bytes(value), self.purpose)
 
 
-class SecretRecord(TypeDecorator[dict[str, Any]]):
+class EncryptedRecord(TypeDecorator[dict[str, Any]]):
     """A record (JSON) that holds secrets and is therefore encrypted as a whole."""
 
     impl = LargeBinary

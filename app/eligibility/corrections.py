@@ -99,7 +99,7 @@ STOCK: Mapping[str, tuple[object, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CorrectionMark:
     """One thing that is to be corrected, and why."""
 
     item: str
@@ -110,7 +110,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CorrectedItem:
     """One thing that differs between two submissions. For papers the values are paper ids."""
 
     item: str
@@ -119,7 +119,7 @@ class Change:
     after: Any
 
 
-def notice(marks: Sequence[Mark], remark: str = "") -> str:
+def notice(marks: Sequence[CorrectionMark], remark: str = "") -> str:
     """The one complete notice: every mark in its own line, numbered, then the remark."""
     lines = [f"{n}. {ITEMS[mark.item]}：{' '.join(mark.why.split())}" for n, mark in enumerate(marks, 1)]
     return "\n".join([*lines, *([remark.strip()] if remark.strip() else [])])
@@ -130,12 +130,12 @@ def remark_of(reason: str, marks: Sequence[object]) -> str:
     return "\n".join(reason.splitlines()[len(marks) :])
 
 
-def read(stored: Iterable[Mapping[str, str]] | None) -> tuple[Mark, ...]:
+def read(stored: Iterable[Mapping[str, str]] | None) -> tuple[CorrectionMark, ...]:
     """Marks as a step keeps them; an item that is no longer known is left out."""
-    return tuple(Mark(one["item"], one["why"]) for one in stored or () if one["item"] in ITEMS)
+    return tuple(CorrectionMark(one["item"], one["why"]) for one in stored or () if one["item"] in ITEMS)
 
 
-def untouched(before: Mapping[str, Any], now: Mapping[str, Any], marked: Iterable[str]) -> list[str]:
+def unchanged_items(before: Mapping[str, Any], now: Mapping[str, Any], marked: Iterable[str]) -> list[str]:
     """What was marked and still is as it was submitted."""
     return [item for item in marked if _value(before, item) == _value(now, item)]
 
@@ -159,13 +159,13 @@ def corrected(before: Mapping[str, Any], now: Mapping[str, Any], marked: Iterabl
     return kept
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[CorrectedItem, ...]:
     """What an officer looks at again: every item that differs, in the order of ``ITEMS``."""
     found = []
     for item, label in ITEMS.items():
         old, new = _value(before, item), _value(after, item)
         if old != new:
-            found.append(Change(item, label, old, new))
+            found.append(CorrectedItem(item, label, old, new))
     return tuple(found)
 
 

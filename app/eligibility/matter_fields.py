@@ -9,7 +9,7 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 
-from app.core.errors import HouseError, Refusal, Unmet
+from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import (
     fold,
     fold_certificate_number,
@@ -40,7 +40,7 @@ def _line(limit: int) -> Callable[[str], str]:
     def read(text: str) -> str:
         line = " ".join(text.split())
         if len(line) > limit:
-            raise HouseError(_("Please write at most %(n)s characters.", n=limit), code="too-long")
+            raise AppError(_("Please write at most %(n)s characters.", n=limit), code="too-long")
         return line
 
     return read
@@ -50,12 +50,12 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(fold(text).replace("/", "-")).isoformat()
     except ValueError:
-        raise HouseError(_("Please enter the day as 2026-03-02."), code="bad-day") from None
+        raise AppError(_("Please enter the day as 2026-03-02."), code="bad-day") from None
 
 
 def _divided(text: str) -> str:
     if text not in {category.value for category in DIVIDED}:
-        raise HouseError(_("Please choose C1, C2 or C3."), code="bad-category")
+        raise AppError(_("Please choose C1, C2 or C3."), code="bad-category")
     return text
 
 
@@ -102,7 +102,7 @@ def read_particulars(
             continue
         try:
             found[field.name] = fold_certificate_number(text) if field.name == "old_number" else field.read(text)
-        except HouseError as no:
+        except AppError as no:
             wrong.append(Refusal(no.code, no.sentence, field.name))
     if wrong:
         raise Unmet(wrong)

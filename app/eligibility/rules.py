@@ -10,7 +10,7 @@ from datetime import date
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import add_months, add_years
-from app.core.errors import Place, Refusal
+from app.core.errors import FixPlace, Refusal
 from app.core.identifiers import (
     age,
     birth_date,
@@ -48,7 +48,7 @@ def works_for_the_filing_enterprise(case: Facts, on: date, office: Office) -> It
         yield Refusal(
             "not-own-person",
             _("%(name)s is no longer registered as a person of your enterprise.", name=case.name),
-            place=Place("people"),
+            place=FixPlace("people"),
         )
 
 
@@ -62,7 +62,9 @@ def names_a_handler(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """R71: the handler is told of every decision."""
     if not case.handler_name or not case.handler_mobile:
         yield Refusal(
-            "handler-missing", _("Please enter the handler's name and mobile number."), place=Place("filing", case.filing_id)
+            "handler-missing",
+            _("Please enter the handler's name and mobile number."),
+            place=FixPlace("filing", case.filing_id),
         )
 
 
@@ -133,7 +135,7 @@ def _has_person_paper(case: Facts, kind: PaperKind) -> Iterator[Refusal]:
                 name=case.name,
                 paper=kind.label,
             ),
-            place=Place("person", case.person_id, kind.value),
+            place=FixPlace("person", case.person_id, kind.value),
         )
 
 
@@ -142,7 +144,7 @@ def _has_matter_paper(case: Facts, kind: PaperKind) -> Iterator[Refusal]:
         yield Refusal(
             f"missing-{kind.value}",
             _("%(name)s: the scan “%(paper)s” is missing. Add it to this application.", name=case.name, paper=kind.label),
-            place=Place("filing", case.filing_id, kind.value),
+            place=FixPlace("filing", case.filing_id, kind.value),
         )
 
 
@@ -152,7 +154,7 @@ def has_qualification_scan(case: Facts, on: date, office: Office) -> Iterator[Re
         yield Refusal(
             "missing-qualification",
             _("The qualification certificate scan is missing. Add it under Basic information, Qualifications."),
-            place=Place("qualification"),
+            place=FixPlace("qualification"),
         )
 
 
@@ -162,7 +164,7 @@ def has_integrity_pledge(case: Facts, on: date, office: Office) -> Iterator[Refu
         yield Refusal(
             "missing-pledge",
             _("The integrity pledge is missing. Add it under Basic information, Enterprise."),
-            place=Place("enterprise", case.enterprise_id, PaperKind.PLEDGE.value),
+            place=FixPlace("enterprise", case.enterprise_id, PaperKind.PLEDGE.value),
         )
 
 
@@ -365,7 +367,7 @@ def particulars_are_given(case: Facts, on: date, office: Office) -> Iterator[Ref
                 f"missing-{field.name}",
                 _("%(name)s: please fill in “%(field)s”.", name=case.name, field=field.label),
                 field.name,
-                Place("filing", case.filing_id, field.name),
+                FixPlace("filing", case.filing_id, field.name),
             )
 
 
@@ -409,7 +411,7 @@ def corrects_something(case: Facts, on: date, office: Office) -> Iterator[Refusa
             "nothing-corrected",
             _("%(name)s: nothing differs from what is printed. Please enter the correct name or ID number.", name=case.name),
             "name",
-            Place("filing", case.filing_id, "name"),
+            FixPlace("filing", case.filing_id, "name"),
         )
 
 
@@ -427,7 +429,7 @@ def corrected_id_number_is_free(case: Facts, on: date, office: Office) -> Iterat
             "id-taken",
             _("%(name)s: the corrected ID number belongs to another record.", name=case.name),
             "id_number",
-            Place("filing", case.filing_id, "id_number"),
+            FixPlace("filing", case.filing_id, "id_number"),
         )
 
 

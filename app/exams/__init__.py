@@ -6,7 +6,7 @@ Law: ``ExamSignup.state`` is written here and nowhere else; what is asked for is
 from app.exams.notices import amend, publish, withdraw
 from app.exams.scores import (
     SCORE_COLUMNS,
-    Change,
+    ScoreChange,
     ScorePreview,
     import_scores,
     read_scores,
@@ -16,8 +16,8 @@ from app.exams.scores import (
 from app.exams.signup_review import review
 from app.exams.signups import (
     SIGNUP_PAPERS,
-    Candidate,
-    Outcome,
+    SignupCandidate,
+    SignupOutcome,
     candidates,
     deselect,
     not_open,
@@ -28,10 +28,10 @@ from app.exams.signups import (
 __all__ = [
     "SCORE_COLUMNS",
     "SIGNUP_PAPERS",
-    "Candidate",
-    "Change",
-    "Outcome",
+    "ScoreChange",
     "ScorePreview",
+    "SignupCandidate",
+    "SignupOutcome",
     "amend",
     "candidates",
     "deselect",

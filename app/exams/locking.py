@@ -17,7 +17,7 @@ from app.accounts.access import Actor, reach
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.vocabulary import (
     SCORED,
-    Deed,
+    AuditAction,
     Role,
     SignupState,
 )
@@ -79,9 +79,14 @@ def free_places(session: Session, notices: Iterable[ExamNotice]) -> dict[int, in
 
 
 def tell_diary(
-    session: Session, changes: Iterable[tuple[int, dict[str, Any]]], actor: Actor, at: datetime, *, deed: Deed = Deed.CHANGE
+    session: Session,
+    changes: Iterable[tuple[int, dict[str, Any]]],
+    actor: Actor,
+    at: datetime,
+    *,
+    deed: AuditAction = AuditAction.CHANGE,
 ) -> None:
     """One line for each sign-up that bulk statements touched: the session's own watch does not see those."""
     address = str(session.info.get("address") or "")[:45]
     always = {"at": at, "actor": actor.name[:130], "deed": deed, "table": "exam_signup", "address": address}
-    audit.keep(session, [{**always, "row": str(row), "change": change} for row, change in changes])
+    audit.log_many(session, [{**always, "row": str(row), "change": change} for row, change in changes])

@@ -26,12 +26,12 @@ from app.core.errors import (
 from app.core.identifiers import fold, fold_name
 from app.core.vocabulary import (
     SCORED,
-    Deed,
+    AuditAction,
     PassSource,
     SignupState,
 )
-from app.db.audit.log import note
-from app.db.session import Word
+from app.db.audit.log import log
+from app.db.session import Choice
 from app.exams.locking import (
     as_exam_clerk,
     hold_one,
@@ -41,7 +41,7 @@ from app.exams.locking import (
 from app.files.spreadsheets import (
     CellError,
     Column,
-    Row,
+    SheetRow,
     read,
     write,
 )
@@ -118,7 +118,7 @@ _COLUMN = {column.key: column for column in SCORE_COLUMNS}
 _READ = tuple(_COLUMN[key] for key in ("number", "name", "id_number", "score", "verdict"))
 
 
-class Change(NamedTuple):
+class ScoreChange(NamedTuple):
     """A mark that an import writes. ``old`` is None where there was none."""
 
     signup_id: int
@@ -139,7 +139,7 @@ class ScorePreview:
     digest: str
     errors: list[CellError] = field(default_factory=list)
     warnings: list[object] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ScoreChange] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -186,7 +186,7 @@ def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime
     data = write(SCORE_COLUMNS, rows, sheet_title=_("Sign-up details"), note=hint)
     title = re.sub(r'[\s\\/:*?"<>|\x00-\x1f]+', " ", notice.title).strip(" .")
     told = {"rows": len(rows), "sha256": sha256(data).hexdigest()}
-    note(session, actor.name, Deed.EXPORT, notice, change=told, at=at)
+    log(session, actor.name, AuditAction.EXPORT, notice, change=told, at=at)
     session.flush()
     what = _("Sign-up details")
     return f"{title}-{what}-{office_day(at):%Y%m%d}.xlsx", data
@@ -244,7 +244,7 @@ def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *
     return preview
 
 
-def _write_marks(session: Session, changes: Sequence[Change]) -> None:
+def _write_marks(session: Session, changes: Sequence[ScoreChange]) -> None:
     if not changes:
         return
     table = ExamSignup.__table__
@@ -299,7 +299,7 @@ def _note_change(preview: ScorePreview, counts: dict[str, int], entrant: _Entran
         return
     if entrant.mark is not None:
         counts["changed"] += 1
-    preview.changes.append(Change(entrant.id, entrant.number, entrant.name, entrant.mark, new))
+    preview.changes.append(ScoreChange(entrant.id, entrant.number, entrant.name, entrant.mark, new))
 
 
 @dataclass(slots=True)
@@ -311,7 +311,7 @@ class _Check:
     pass_mark: int
     seen: dict[str, int] = field(default_factory=dict)  # sign-up number → row
 
-    def faults(self, row: Row) -> Iterator[CellError]:
+    def faults(self, row: SheetRow) -> Iterator[CellError]:
         number, mark = row.values["number"], row.values["score"]
         first = self.seen.setdefault(number, row.number)
         if mark is None:  # an empty row decides nothing, so it may hold anybody; but not half an answer
@@ -355,7 +355,7 @@ class _Check:
             number=number[:30],
         )
 
-    def _mismatches(self, row: Row, entrant: _Entrant) -> Iterator[CellError]:
+    def _mismatches(self, row: SheetRow, entrant: _Entrant) -> Iterator[CellError]:
         if row.values["name"] != fold_name(entrant.name):
             sentence = _("This sign-up number belongs to %(name)s. Has the row slipped?", name=entrant.name)
             yield _at(row, "name", sentence)
@@ -367,7 +367,7 @@ class _Check:
             )
 
 
-def _at(row: Row, key: str, sentence: object) -> CellError:
+def _at(row: SheetRow, key: str, sentence: object) -> CellError:
     return CellError(row.number, _COLUMN[key].title, sentence)
 
 
@@ -461,7 +461,7 @@ def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetim
     passed = _write_pass_list(session, notice)
     notice.scores_submitted_at = at
     told = {"scores": "final", "pass_mark": notice.pass_mark, "passed": passed}
-    note(session, actor.name, Deed.CHANGE, notice, change=told, at=at)
+    log(session, actor.name, AuditAction.CHANGE, notice, change=told, at=at)
     session.flush()
     session.expire_all()  # the statement went past the session's own copies
     return passed
@@ -469,7 +469,7 @@ def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetim
 
 def _result(pass_mark: int) -> sa.ColumnElement[SignupState]:
     def word(state: SignupState) -> sa.ColumnElement[SignupState]:
-        return sa.literal(state, Word(SignupState))
+        return sa.literal(state, Choice(SignupState))
 
     return sa.case(
         (ExamSignup.absent, word(SignupState.ABSENT)),
@@ -484,7 +484,7 @@ def _write_pass_list(session: Session, notice: ExamNotice) -> int:
         ExamSignup.person_id,
         ExamSignup.category,
         sa.literal(notice.exam_on, sa.Date()),
-        sa.literal(PassSource.SYSTEM, Word(PassSource)),
+        sa.literal(PassSource.SYSTEM, Choice(PassSource)),
         ExamSignup.id,
         sa.literal(""),
     ).where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.PASSED)

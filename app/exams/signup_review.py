@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
-from app.core.errors import Place, Refusal, Unmet
+from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.redaction import without_numbers
 from app.core.vocabulary import SignupState
 from app.exams.locking import (
@@ -19,7 +19,12 @@ from app.exams.locking import (
     must_be_a_batch,
     sound,
 )
-from app.exams.signups import Outcome, move, seated, sort_out
+from app.exams.signups import (
+    SignupOutcome,
+    move,
+    seated,
+    sort_out,
+)
 from app.models import ExamSignup
 
 MOST_REASON = 500  # characters, as the column holds
@@ -34,7 +39,7 @@ def review(
     reason: str = "",
     again: bool = False,
     at: datetime,
-) -> Outcome:
+) -> SignupOutcome:
     """审核通过 (``admit``) or 审核不通过, the latter with a reason.
 
     ``again`` turns an earlier decision into its opposite, until the scores are submitted; a score imported meanwhile falls.
@@ -55,7 +60,7 @@ def review(
                 "%(name)s: the scores of this exam are final, so the review can no longer change.",
                 name=row.name,
             )
-            outcome.refused[row.id] = (Refusal("scores-final", sentence, place=Place("signup", row.notice_id)),)
+            outcome.refused[row.id] = (Refusal("scores-final", sentence, place=FixPlace("signup", row.notice_id)),)
         else:
             fit.append(row)
     if admit and again:  # a rejected sign-up had given its place back

@@ -16,16 +16,16 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, must_reach, region_prefix
 from app.core.clock import add_months, office_day, office_time
 from app.core.errors import (
+    FixPlace,
     NotFound,
-    Place,
     Refusal,
     Unmet,
 )
 from app.core.identifiers import mask_id
 from app.core.office import Office
 from app.core.vocabulary import (
+    AuditAction,
     Category,
-    Deed,
     MatterKind,
     PaperKind,
     Position,
@@ -61,7 +61,7 @@ _Entered = Mapping[Category, SignupState]  # one person's sign-ups for one notic
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SignupCandidate:
     """One of the enterprise's people, and what stands between them and the exam."""
 
     person_id: int
@@ -81,7 +81,7 @@ class Candidate:
         return tuple(category for category, refusals in self.per_category.items() if not refusals)
 
 
-class Line(NamedTuple):
+class SignupLine(NamedTuple):
     """A sign-up of a batch, as it stands in the store."""
 
     id: int
@@ -93,7 +93,7 @@ class Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class Outcome:
+class SignupOutcome:
     """What became of each sign-up of a batch. Nothing is dropped without a word."""
 
     moved: list[int] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Outcome:
     names: dict[int, str] = field(default_factory=dict)  # for telling people which one it was
 
 
-def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, office: Office) -> list[Candidate]:
+def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, office: Office) -> list[SignupCandidate]:
     """All own people, also those who cannot be picked, with the reasons. A fixed number of queries.
 
     Whether sign-up is open at all is asked with ``not_open``.
@@ -125,7 +125,7 @@ def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, 
         own = [cases[person.id, category] for category in notice.categories]
         theirs = entered.get((notice_id, person.id), {})
         found.append(
-            Candidate(
+            SignupCandidate(
                 person_id=person.id,
                 name=person.name,
                 masked_id_number=mask_id(person.id_number),
@@ -193,11 +193,11 @@ def _put_on_list(
     session.execute(sa.insert(ExamSignup), rows)
     signups = list(session.scalars(sa.select(ExamSignup).where(ExamSignup.number.in_(given)).order_by(ExamSignup.id)))
     made = [(s.id, {"person_id": [None, s.person_id], "category": [None, s.category.value]}) for s in signups]
-    tell_diary(session, made, actor, at, deed=Deed.CREATE)
+    tell_diary(session, made, actor, at, deed=AuditAction.CREATE)
     return signups
 
 
-def deselect(session: Session, ids: Iterable[int], actor: Actor) -> Outcome:
+def deselect(session: Session, ids: Iterable[int], actor: Actor) -> SignupOutcome:
     """Take people off the list again, as long as they are in the enterprise's own hands."""
     mine = ExamSignup.enterprise_id == _own_enterprise(session, actor).id
     ids = list(dict.fromkeys(ids))
@@ -213,7 +213,7 @@ def deselect(session: Session, ids: Iterable[int], actor: Actor) -> Outcome:
     return settled(outcome, rows, gone)
 
 
-def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, office: Office) -> Outcome:
+def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, office: Office) -> SignupOutcome:
     """上报 (R53): what was selected, or rejected and put right, goes to review. Everything is checked again.
 
     Where the places left do not suffice for all rows of a notice, none of them moves: the enterprise chooses, not the house.
@@ -273,7 +273,7 @@ def not_open(notice: ExamNotice, enterprise: Enterprise, *, at: datetime) -> Ite
 
 def sort_out(
     session: Session, ids: Collection[int], within: sa.ColumnElement[bool], sources: Collection[SignupState]
-) -> tuple[Outcome, list[Line]]:
+) -> tuple[SignupOutcome, list[SignupLine]]:
     """The rows in reach and at the right stage; the others are refused in the outcome. Forged and foreign ids look alike."""
     query = (
         sa.select(
@@ -287,8 +287,8 @@ def sort_out(
         .join(Person, Person.id == ExamSignup.person_id)
         .where(ExamSignup.id.in_(sound(ids)), within)
     )
-    found = {row.id: Line(*row) for row in session.execute(query)}
-    outcome, fit = Outcome(names={row.id: row.name for row in found.values()}), []
+    found = {row.id: SignupLine(*row) for row in session.execute(query)}
+    outcome, fit = SignupOutcome(names={row.id: row.name for row in found.values()}), []
     for signup_id in ids:
         row = found.get(signup_id)
         if row is None:
@@ -300,20 +300,20 @@ def sort_out(
     return outcome, fit
 
 
-def moved_on(row: Line) -> Refusal:
+def moved_on(row: SignupLine) -> Refusal:
     sentence = _("%(name)s: now “%(state)s”; this can no longer be done.", name=row.name, state=row.state.label)
-    return Refusal("stale", sentence, place=Place("signup", row.notice_id))
+    return Refusal("stale", sentence, place=FixPlace("signup", row.notice_id))
 
 
 def move(
     session: Session,
-    outcome: Outcome,
-    rows: list[Line],
+    outcome: SignupOutcome,
+    rows: list[SignupLine],
     sources: Collection[SignupState],
     new: dict[str, Any],
     actor: Actor,
     at: datetime,
-) -> Outcome:
+) -> SignupOutcome:
     """Write the new state, only where the old one still stands, and tell the diary."""
     if not rows:
         return outcome
@@ -327,7 +327,7 @@ def move(
     return settled(outcome, rows, moved)
 
 
-def settled(outcome: Outcome, rows: Iterable[Line], moved: Collection[int]) -> Outcome:
+def settled(outcome: SignupOutcome, rows: Iterable[SignupLine], moved: Collection[int]) -> SignupOutcome:
     for row in rows:
         if row.id in moved:
             outcome.moved.append(row.id)
@@ -336,13 +336,15 @@ def settled(outcome: Outcome, rows: Iterable[Line], moved: Collection[int]) -> O
     return outcome
 
 
-def seated(session: Session, notices: Mapping[int, ExamNotice], rows: Iterable[Line], outcome: Outcome) -> list[Line]:
+def seated(
+    session: Session, notices: Mapping[int, ExamNotice], rows: Iterable[SignupLine], outcome: SignupOutcome
+) -> list[SignupLine]:
     """The rows for whose notice there are places enough for all of them."""
-    per_notice: dict[int, list[Line]] = defaultdict(list)
+    per_notice: dict[int, list[SignupLine]] = defaultdict(list)
     for row in rows:
         per_notice[row.notice_id].append(row)
     free = free_places(session, (notices[notice_id] for notice_id in per_notice))
-    fit: list[Line] = []
+    fit: list[SignupLine] = []
     for notice_id, group in per_notice.items():
         if refusals := tuple(_too_many(free.get(notice_id), len(group))):
             outcome.refused |= {row.id: refusals for row in group}

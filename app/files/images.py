@@ -17,7 +17,7 @@ from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ImageLimits:
     """How large things may be. Sizes in bytes, sides in points."""
 
     bytes: int = 10 * 1024**2  # as handed in; 住建云 says PDF ≤ 10 MB
@@ -52,7 +52,7 @@ def stands_alone(*parts: bytes) -> None:
         raise Flaw("file-two-in-one")
 
 
-def _area_is_fair(width: int, height: int, limits: Limits) -> None:
+def _area_is_fair(width: int, height: int, limits: ImageLimits) -> None:
     if not width or not height:
         raise Flaw("image-broken")
     if max(width, height) > limits.side or width * height > limits.pixels:
@@ -69,7 +69,7 @@ MOST_SEGMENTS = 5000  # a photo has 20 to 200, a hostile one 2.5 million
 MOST_SCANS = 64  # a progressive photo has 10; each costs a walk over all points, however short it is
 
 
-def _jpeg_without_notes(data: bytes, limits: Limits) -> bytes:
+def _jpeg_without_notes(data: bytes, limits: ImageLimits) -> bytes:
     """Only what draws the picture, its colour transform and which way is up.
 
     Phones append depth maps, second pictures, films. These go in silence; but no phone appends a web page.
@@ -112,7 +112,7 @@ MOST_CHUNKS = 50_000  # 10 MB in the customary 8 KB chunks are 1,280
 MOST_TEXT = 4 * 1024**2  # all notes of a PNG together, unpacked
 
 
-def _png_without_notes(data: bytes, limits: Limits) -> bytes:
+def _png_without_notes(data: bytes, limits: ImageLimits) -> bytes:
     """Only what draws the picture and which way is up; every promised row is there."""
     kept, points, promised, text = [data[:8]], list[bytes](), 0, 0
     for count, (kind, body, whole) in enumerate(_png_chunks(data)):
@@ -153,7 +153,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     stands_alone(data[at:])
 
 
-def _png_promise(header: bytes, limits: Limits) -> int:
+def _png_promise(header: bytes, limits: ImageLimits) -> int:
     """How many bytes the rows must have once unpacked."""
     if len(header) != 13 or header[9] not in CHANNELS or header[8] not in (1, 2, 4, 8, 16):
         raise Flaw("image-broken")
@@ -212,7 +212,7 @@ TURNS = {
 }
 
 
-def drawn_anew(data: bytes, kind: str, photo: bool, limits: Limits) -> tuple[bytes, int, int]:
+def drawn_anew(data: bytes, kind: str, photo: bool, limits: ImageLimits) -> tuple[bytes, int, int]:
     """JPEG bytes, width and height of a file of this ``kind``, JPEG or PNG."""
     picture = _jpeg_without_notes(data, limits) if kind == "JPEG" else _png_without_notes(data, limits)
     with AT_ONCE:
@@ -252,7 +252,7 @@ def _plain(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _scan(image: Image.Image, limits: Limits) -> tuple[bytes, int, int]:
+def _scan(image: Image.Image, limits: ImageLimits) -> tuple[bytes, int, int]:
     for quality in QUALITIES:
         drawn = _jpeg(image, quality)
         if len(drawn) <= limits.bytes:
@@ -260,7 +260,7 @@ def _scan(image: Image.Image, limits: Limits) -> tuple[bytes, int, int]:
     raise Flaw("image-too-large", width=image.width, height=image.height)
 
 
-def _photo(image: Image.Image, limits: Limits) -> tuple[bytes, int, int]:
+def _photo(image: Image.Image, limits: ImageLimits) -> tuple[bytes, int, int]:
     """The largest size, and at that the best quality, that fits."""
     width, height = image.size
     if width < limits.least_width or height < limits.least_height:

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from flask_babel import lazy_gettext as _
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.files.images import (
     AT_ONCE,
     Flaw,
-    Limits,
+    ImageLimits,
     drawn_anew,
     stands_alone,
 )
 
-LIMITS = Limits()
+LIMITS = ImageLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Sound:
     name: str
 
 
-class FileRefused(HouseError):
+class FileRefused(AppError):
     """The file cannot be kept. ``code`` says why, ``sentence`` names the file and says what to do."""
 
     code = "file-refused"
@@ -108,7 +108,7 @@ SENTENCES: dict[str, Callable[..., object]] = {
 # fmt: on
 
 
-def inspect(data: bytes, filename: str, *, photo: bool, limits: Limits = LIMITS) -> Sound:
+def inspect(data: bytes, filename: str, *, photo: bool, limits: ImageLimits = LIMITS) -> Sound:
     """The file as it may be kept. Raises ``FileRefused`` with the first thing that stands against it.
 
     Pictures come back as RGB JPEG, upright, without any of their notes (EXIF, place, comments); photos within
@@ -117,15 +117,15 @@ def inspect(data: bytes, filename: str, *, photo: bool, limits: Limits = LIMITS)
     try:
         return _sound(data, filename, photo, limits)
     except Flaw as flaw:
-        raise _refused(filename, flaw.code, **flaw.figures) from None
+        raise refused(filename, flaw.code, **flaw.figures) from None
 
 
-def _refused(filename: str, code: str, **figures: object) -> FileRefused:
+def refused(filename: str, code: str, **figures: object) -> FileRefused:
     name = _cleaned(filename)[-LONGEST_NAME:] or NAMELESS
     return FileRefused(SENTENCES[code](name=name, **figures), code=code)
 
 
-def _sound(data: bytes, filename: str, photo: bool, limits: Limits) -> Sound:
+def _sound(data: bytes, filename: str, photo: bool, limits: ImageLimits) -> Sound:
     _size_is_fair(data, limits)
     kind = _kind(data)
     if kind == "PDF" and photo:
@@ -140,7 +140,7 @@ def _sound(data: bytes, filename: str, photo: bool, limits: Limits) -> Sound:
     return Sound(drawn, "image/jpeg", "jpg", width, height, 1, digest, name)
 
 
-def _size_is_fair(data: bytes, limits: Limits) -> None:
+def _size_is_fair(data: bytes, limits: ImageLimits) -> None:
     if not data:
         raise Flaw("file-empty")
     if len(data) > limits.bytes:
@@ -197,7 +197,7 @@ PDF_READER = Path(__file__).with_name("pdf_check.py")
 PDF_SECONDS = 20
 
 
-def _pdf_pages(data: bytes, limits: Limits) -> int:
+def _pdf_pages(data: bytes, limits: ImageLimits) -> int:
     """The number of pages of a PDF in which nothing acts."""
     start, end = data.find(b"obj"), data.rfind(b"%%EOF")
     if end < 0 or start < 0:

@@ -19,15 +19,15 @@ from typing import BinaryIO
 from flask_babel import lazy_gettext as _
 
 from app.core.crypto.encryption import UNOPENED, keyring
-from app.core.errors import HouseError
-from app.files.inspect import _refused
+from app.core.errors import AppError
+from app.files.inspect import refused
 
 
 class ScannerAway(Exception):
     """Whoever looks for viruses does not answer, or not in a way that can be understood."""
 
 
-class FileMissing(HouseError):
+class FileMissing(AppError):
     """The store has no such object. A row without its bytes is a fault to be reported, not the reader's."""
 
     status = 404
@@ -79,9 +79,9 @@ class Store:
             found = self.scan(data)
         except ScannerAway:
             self.unasked = True
-            raise _refused(filename, "file-unchecked") from None
+            raise refused(filename, "file-unchecked") from None
         if found:
-            raise _refused(filename, "file-infected", what=found)
+            raise refused(filename, "file-infected", what=found)
 
     def put(self, data: bytes) -> str:
         """The digest, once the bytes are safe on the disk; or ``OSError``, and nothing is left behind."""

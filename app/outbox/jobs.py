@@ -22,7 +22,7 @@ from app.models import Job, Message, Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class JobRequest:
     """One piece of work: whose it is, what makes it the same as another one, and what it is about."""
 
     kind: str
@@ -38,10 +38,10 @@ def enqueue(
 
     False if a job with this key is there already, in whatever state (finished ones are forgotten after ``jobs.KEPT``).
     """
-    return enqueue_all(session, [Errand(kind, key, payload)], at=at, due_at=due_at) == 1
+    return enqueue_all(session, [JobRequest(kind, key, payload)], at=at, due_at=due_at) == 1
 
 
-def enqueue_all(session: Session, errands: Sequence[Errand], *, at: datetime, due_at: datetime | None = None) -> int:
+def enqueue_all(session: Session, errands: Sequence[JobRequest], *, at: datetime, due_at: datetime | None = None) -> int:
     """The same for many, in one statement; how many of them are new."""
     if not errands:
         return 0
@@ -59,7 +59,7 @@ KEPT = timedelta(days=30)  # finished jobs, for whoever asks
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class JobLease:
     """A job that is ours for the length of its lease; ``token`` proves it."""
 
     id: int
@@ -73,7 +73,7 @@ class LeaseLost(Exception):
     """Somebody else holds the job by now: whatever is left of it is theirs to do."""
 
 
-def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id: int | None = None) -> Claim | None:
+def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id: int | None = None) -> JobLease | None:
     """Take one job that is due, this one or the oldest. The condition is asked again on the locked row, so one wins."""
     due = (_due(at), Job.attempts < TRIES, Job.kind.in_(kinds), *([] if job_id is None else [Job.id == job_id]))
     oldest = select(Job.id).where(*due).order_by(Job.due_at, Job.id).limit(1).with_for_update(skip_locked=True)
@@ -85,10 +85,10 @@ def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id
         .returning(Job.id, Job.kind, Job.payload, Job.token, Job.attempts)
         .execution_options(synchronize_session=False)
     ).first()
-    return None if taken is None else Claim(*taken)
+    return None if taken is None else JobLease(*taken)
 
 
-def bury_lost(session: Session, *, at: datetime) -> None:
+def fail_lost(session: Session, *, at: datetime) -> None:
     """A job whose every worker died on the way would be tried for ever: it is dead, too. The caller commits."""
     session.execute(
         update(Job)
@@ -108,14 +108,14 @@ def _due(at: datetime) -> ColumnElement[bool]:
     return or_(ready, and_(Job.state == JobState.RUNNING, Job.lease_until <= at))
 
 
-def _messages_wait(session: Session, at: datetime) -> bool:
+def messages_wait(session: Session, at: datetime) -> bool:
     return bool(session.scalar(select(exists().where(Message.state == MessageState.QUEUED, Message.due_at <= at))))
 
 
 # --- who is at work ---------------------------------------------------------------------------------
 
 
-def sign_of_life(session: Session, name: str, *, at: datetime) -> None:
+def heartbeat(session: Session, name: str, *, at: datetime) -> None:
     """A worker says that it is there. The caller commits."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     seen = dialect.insert(Worker).values(name=name, seen_at=at)
@@ -127,4 +127,4 @@ def worker_is_missed(session: Session, *, at: datetime) -> bool:
     seen = session.scalar(select(func.max(Worker.seen_at)))
     if seen is not None and seen > at - SILENCE:
         return False
-    return bool(due(session, at=at - SILENCE, most=1)) or _messages_wait(session, at - SILENCE)
+    return bool(due(session, at=at - SILENCE, most=1)) or messages_wait(session, at - SILENCE)

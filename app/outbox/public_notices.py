@@ -39,7 +39,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class NoticePage:
     """Some of the notices asked for, newest first, and where they stand among ``total``."""
 
     notices: tuple[PublicNotice, ...]
@@ -68,7 +68,7 @@ def listed(
     stage: Stage | None = None,
     page: int = 1,
     size: int = PAGE_SIZE,
-) -> Page:
+) -> NoticePage:
     """The notices still on the board on a day. ``text`` is part of an enterprise's or a person's name, either bracket width.
 
     A page beyond the last one is read as the last.
@@ -78,7 +78,7 @@ def listed(
     number = min(max(page, 1), max(-(-total // size), 1))
     newest = select(PublicNotice).where(*wanted).order_by(PublicNotice.published_at.desc(), PublicNotice.id.desc())
     notices = session.scalars(newest.limit(size).offset((number - 1) * size)).all() if total else ()
-    return Page(tuple(notices), number, total, size)
+    return NoticePage(tuple(notices), number, total, size)
 
 
 def latest(session: Session, *, on: date, office: Office, most: int) -> tuple[PublicNotice, ...]:

@@ -31,7 +31,7 @@ MOST_FIELDS = 100_000  # of a form without files: the largest batch and its reas
 MOST_PARTS = 5_000  # of a form with files
 
 
-def _measure() -> None:
+def check_body_size() -> None:
     """Refuse what is too large unread; what does not say how large it is, is cut off while it is read."""
     most = min(_most(), current_app.config["MAX_CONTENT_LENGTH"])
     request.max_content_length, request.max_form_parts = most, MOST_PARTS
@@ -55,4 +55,4 @@ def _most() -> int:
     if request.mimetype not in TYPED:
         return SMALL
     larger = LONG_FORMS if request.mimetype == FORM else FILES
-    return larger.get(request.endpoint or "", SMALL if request_context.actor().id is None else FORM_OF_A_READER)
+    return larger.get(request.endpoint or "", SMALL if request_context.current_actor().id is None else FORM_OF_A_READER)

@@ -27,8 +27,8 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.web import request_context
 from app.web.base import bars, due, stacked_columns
-from app.web.base.layout import route
-from app.web.base.model_view import door
+from app.web.base.layout import optional_url
+from app.web.base.model_view import route
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
@@ -64,11 +64,11 @@ class WorkView(BaseView):  # type: ignore[misc]
     class_permission_name = "Work"
     default_view = "home"
 
-    @door("/")
+    @route("/")
     def home(self) -> str:
-        actor, on = request_context.actor(), request_context.today()
+        actor, on = request_context.current_actor(), request_context.today()
         ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
-        queues = [*dashboard_counts.queues_of(actor, request_context.office()).values()]
+        queues = [*dashboard_counts.queues_of(actor, request_context.current_office()).values()]
         return self.render_template(  # type: ignore[no-any-return]
             "work/home.html",
             title=gettext("Workbench"),
@@ -81,7 +81,7 @@ class WorkView(BaseView):  # type: ignore[misc]
             days_left=lambda day: (day - on).days,
             charts=charts(),
             key_ends=bindings.soonest_end(db.session(), g.user.id, on),
-            notices=dashboard_counts.open_notices(db.session, request_context.moment()),
+            notices=dashboard_counts.open_notices(db.session, request_context.now()),
             office_day=office_day,
             licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
             own_name=ours.name if ours is not None else "",
@@ -91,7 +91,7 @@ class WorkView(BaseView):  # type: ignore[misc]
 
 
 def greeting(name: str) -> str:
-    hour = office_time(request_context.moment()).hour
+    hour = office_time(request_context.now()).hour
     if hour < 12:
         return str(gettext("Good morning, %(name)s", name=name))
     if hour < 18:
@@ -101,31 +101,31 @@ def greeting(name: str) -> str:
 
 def tiles(on: date) -> list[Tile]:
     """The tiles of every role the reader holds."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     found: list[Tile] = []
     if Role.ENTERPRISE_CLERK in actor.roles:
         found += _clerk_tiles(on)
-    for role, state in dashboard_counts.queues_of(actor, request_context.office()).items():
+    for role, state in dashboard_counts.queues_of(actor, request_context.current_office()).items():
         found += _queue_tiles(state, QUEUE_SCREENS[role], on)
     if Role.EXAM_CLERK in actor.roles:
         found += _exam_tiles()
     if Role.VIEWER in actor.roles:
         closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
-        found.append(Tile(gettext("Closed this month"), closed, route("ClosedScreen.list", closed_at_from=since)))
+        found.append(Tile(gettext("Closed this month"), closed, optional_url("ClosedScreen.list", closed_at_from=since)))
         late = dashboard_counts.tally(dashboard_counts.lots(db.session, actor), on, on)[Urgency.OVERDUE]
-        found.append(Tile(gettext("Overdue"), late, route("DueBoardView.show"), "bad"))
+        found.append(Tile(gettext("Overdue"), late, optional_url("DueBoardView.show"), "bad"))
     if Role.ADMIN in actor.roles:
         found += _admin_tiles(on)
     if Role.SECURITY_ADMIN in actor.roles:
         hint = gettext("Made by the system administrator; without a role nobody can sign in.")
         waiting = dashboard_counts.awaiting_a_role(db.session)
-        found.append(Tile(gettext("Accounts that await a role"), waiting, route("AwaitingScreen.list"), "todo", hint))
+        found.append(Tile(gettext("Accounts that await a role"), waiting, optional_url("AwaitingScreen.list"), "todo", hint))
     return found
 
 
 def _clerk_tiles(on: date) -> list[Tile]:
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     ours = dashboard_counts.own(db.session, actor)
     until = on + timedelta(days=90)
     valid = CertificateStatus.VALID.value
@@ -134,20 +134,20 @@ def _clerk_tiles(on: date) -> list[Tile]:
         Tile(
             gettext("Transfers out to be agreed"),
             ours.to_release,
-            route("ReleaseScreen.list"),
+            optional_url("ReleaseScreen.list"),
             "bad",
             gettext("Another enterprise asks for one of your people; it waits for your answer."),
         ),
         Tile(
             gettext("People with missing scans"),
             dashboard_counts.people_with_gaps(db.session, actor),
-            route("PersonScreen.list", scans="incomplete"),
+            optional_url("PersonScreen.list", scans="incomplete"),
             "todo",
         ),
         Tile(
             gettext("Certificates expiring within 90 days"),
             dashboard_counts.expiring(db.session, actor, on),
-            route(
+            optional_url(
                 "CertificateScreen.list",
                 valid_to_from=on.isoformat(),
                 valid_to_to=until.isoformat(),
@@ -168,8 +168,8 @@ def _matter_tiles(ours: dashboard_counts.Own, on: date) -> list[Tile]:
             if count := ours.filed.get((matter, state), 0):
                 label = f"{matter.label} · {state.label}"
                 hint = _lying(ours.saved_at[matter], on) if state is State.DRAFT else ""
-                found.append(Tile(label, count, route(f"{endpoint}.list", state=state.value), "bad", hint))
-    return found or [Tile(gettext("Not yet submitted"), 0, route("NewApplicationScreen.list"))]
+                found.append(Tile(label, count, optional_url(f"{endpoint}.list", state=state.value), "bad", hint))
+    return found or [Tile(gettext("Not yet submitted"), 0, optional_url("NewApplicationScreen.list"))]
 
 
 def _lying(since: datetime, on: date) -> str:
@@ -181,18 +181,20 @@ def _lying(since: datetime, on: date) -> str:
 
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
-    waiting = dashboard_counts.waiting(db.session, request_context.actor()).get(state, 0)
-    here = [lot for lot in dashboard_counts.lots(db.session, request_context.actor()) if lot.state is state]
+    waiting = dashboard_counts.waiting(db.session, request_context.current_actor()).get(state, 0)
+    here = [lot for lot in dashboard_counts.lots(db.session, request_context.current_actor()) if lot.state is state]
     limits = dashboard_counts.tally(
-        here, on, request_context.office().calendar.add_working_days(on, request_context.office().due_soon_days)
+        here,
+        on,
+        request_context.current_office().calendar.add_working_days(on, request_context.current_office().due_soon_days),
     )
 
     def due(urgency: Urgency, tone: str) -> Tile:
-        url = route("DueScreen.list", state=state.value, urgency=urgency.value)
+        url = optional_url("DueScreen.list", state=state.value, urgency=urgency.value)
         return Tile(str(urgency.label), limits[urgency], url, tone)
 
     return [
-        Tile(str(state.label), waiting, route(endpoint), "todo"),
+        Tile(str(state.label), waiting, optional_url(endpoint), "todo"),
         due(Urgency.OVERDUE, "bad"),
         due(Urgency.TODAY, "todo"),
         due(Urgency.SOON, "todo"),
@@ -203,8 +205,8 @@ def _exam_tiles() -> list[Tile]:
     return [
         Tile(
             gettext("Sign-ups to review"),
-            dashboard_counts.signups_to_review(db.session, request_context.actor()),
-            route("SignupReviewScreen.list", state="submitted"),
+            dashboard_counts.signups_to_review(db.session, request_context.current_actor()),
+            optional_url("SignupReviewScreen.list", state="submitted"),
             "todo",
         ),
     ]
@@ -215,28 +217,34 @@ def _admin_tiles(on: date) -> list[Tile]:
         Tile(
             gettext("Registrations to review"),
             registration.waiting(db.session()),
-            route("EnterpriseAdminScreen.list", registration="pending"),
+            optional_url("EnterpriseAdminScreen.list", registration="pending"),
             "todo",
         ),
         Tile(
             gettext("Messages that could not be sent"),
             dashboard_counts.failed_messages(db.session),
-            route("MessageScreen.list", state="failed"),
+            optional_url("MessageScreen.list", state="failed"),
             "bad",
         ),
-        Tile(gettext("Accounts"), dashboard_counts.accounts(db.session), route("AccountScreen.list")),
+        Tile(gettext("Accounts"), dashboard_counts.accounts(db.session), optional_url("AccountScreen.list")),
         *_calendar_tile(on),
     ]
 
 
 def _calendar_tile(on: date) -> list[Tile]:
     """Loud, once the State Council has spoken and the office has not listened."""
-    year = office_calendar.unknown_year(db.session, on, request_context.office().calendar_month)
+    year = office_calendar.unknown_year(db.session, on, request_context.current_office().calendar_month)
     if year is None:
         return []
     hint = gettext("Limits that reach into %(year)s would be counted wrongly.", year=year)
     return [
-        Tile(gettext("Holidays of %(year)s not entered", year=year), 1, route("CalendarView.show", year=year), "bad", hint)
+        Tile(
+            gettext("Holidays of %(year)s not entered", year=year),
+            1,
+            optional_url("CalendarView.show", year=year),
+            "bad",
+            hint,
+        )
     ]
 
 
@@ -248,17 +256,17 @@ def _months(actor: Actor) -> dashboard_counts.Months:
     """The months' picture as it was within the last ten minutes: it walks through half a year of cases."""
     key = (db.engine, actor.region, actor.roles, actor.enterprise_id)
     kept = _MONTHS.get(key)
-    if kept is None or not request_context.moment() - STAYS < kept[0] <= request_context.moment():
+    if kept is None or not request_context.now() - STAYS < kept[0] <= request_context.now():
         kept = _MONTHS[key] = (
-            request_context.moment(),
-            dashboard_counts.by_month(db.session, actor, request_context.moment()),
+            request_context.now(),
+            dashboard_counts.by_month(db.session, actor, request_context.now()),
         )
     return kept[1]
 
 
 def charts() -> list[tuple[str, object]]:
     """Pictures for those who lead and those who decide: months and where cases lie."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     if not actor.roles & {Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER}:
         return []
     months = _months(actor)

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from app.core.errors import Place
+from app.core.errors import FixPlace
 from app.core.vocabulary import PaperKind
 
 Target = tuple[str, dict[str, Any]]  # endpoint and its arguments
@@ -35,7 +35,7 @@ PAGES: dict[str, Callable[[int | None], Target]] = {
 }
 
 
-def url_of(place: Place | None, *, back: str = "") -> str:
+def url_of(place: FixPlace | None, *, back: str = "") -> str:
     """The address of a place, with the way ``back`` (a path of ours) if given; ``""`` where there is no such page."""
     if place is None or place.page not in PAGES:
         return ""

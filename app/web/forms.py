@@ -37,13 +37,17 @@ from wtforms.validators import DataRequired, InputRequired, Length, Optional, Va
 
 from app.core import identifiers
 from app.core.clock import OFFICE_ZONE, office_time
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import Term
 from app.db.session import (
-    Moment,
-    Secret,
-    Word,
-    Words,
+    Choice as ChoiceColumn,
+)
+from app.db.session import (
+    Choices as ChoicesColumn,
+)
+from app.db.session import (
+    Encrypted,
+    UtcDateTime,
 )
 
 ODD_MARKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"
@@ -63,7 +67,7 @@ class _Wording:
         return str(stock.ngettext(singular, plural, n))
 
 
-class HouseForm(FlaskForm):  # type: ignore[misc]
+class AppForm(FlaskForm):  # type: ignore[misc]
     """Base of every form."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
@@ -152,7 +156,7 @@ class _ParsedField(TextField):
             return
         try:
             self.data = type(self).parse(self.data)
-        except HouseError as no:
+        except AppError as no:
             raise ValueError(str(no)) from None
 
     def _value(self) -> str:
@@ -417,11 +421,11 @@ def _field_for(column: Any, words: dict[str, Any], checks: list[Any]) -> Any:
     zero_counts = InputRequired(_("Please fill this in.")) if isinstance(kind, Integer) else Required()
     checks.insert(0, zero_counts if required else Optional())
     longest = getattr(kind, "length", None) or (LONG if isinstance(kind, Text) else SHORT)
-    if isinstance(kind, Word):
+    if isinstance(kind, ChoiceColumn):
         return WordField(kind.term, **words, validators=checks)
-    if isinstance(kind, Words):
+    if isinstance(kind, ChoicesColumn):
         return WordsField(kind.term, **words, validators=checks)
-    if isinstance(kind, (Moment, DateTime)):
+    if isinstance(kind, (UtcDateTime, DateTime)):
         return MomentField(**words, validators=checks)
     if isinstance(kind, Date):
         return DayField(**words, validators=checks)
@@ -429,7 +433,7 @@ def _field_for(column: Any, words: dict[str, Any], checks: list[Any]) -> Any:
         return WholeNumberField(**words, validators=checks)
     if isinstance(kind, Text):
         return LongTextField(**words, validators=[*checks, TextLength(longest)])
-    if isinstance(kind, (String, Secret)):
+    if isinstance(kind, (String, Encrypted)):
         return TextField(**words, validators=[*checks, TextLength(longest)])
     return TextField(**words, validators=checks)
 

@@ -54,7 +54,7 @@ def schema_is_current() -> bool:
 def work_is_left_lying() -> bool:
     """Jobs or text messages are due, and no worker gave a sign of life for a minute."""
     try:
-        return jobs.worker_is_missed(db.session(), at=request_context.moment())
+        return jobs.worker_is_missed(db.session(), at=request_context.now())
     except SQLAlchemyError:
         db.session.rollback()
         return True

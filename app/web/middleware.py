@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from flask import Flask, current_app, g, has_request_context, redirect, request, session, url_for
-from flask_appbuilder import AppBuilder
+from flask_appbuilder import AppBuilder as FabAppBuilder
 from flask_babel import get_babel
 from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,17 +27,22 @@ from app.core.settings import BadSetting, Settings
 from app.db.session import db, reading
 from app.web import request_context
 from app.web.auth.permissions import ANONYMOUS
-from app.web.base.error_pages import say_no, wants_json
+from app.web.base.error_pages import error_page, wants_json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-from app.web.body_limits import _measure
-from app.web.security_headers import ALWAYS, PAGE_POLICY, STATIC, _go_out
+from app.web.body_limits import check_body_size
+from app.web.security_headers import (
+    ALWAYS,
+    PAGE_POLICY,
+    STATIC,
+    after_request,
+)
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class HouseBuilder(AppBuilder):  # type: ignore[misc]
+class AppBuilder(FabAppBuilder):  # type: ignore[misc]
     """Flask-AppBuilder without its own landing page and without its doors that change the session by GET."""
 
     def _add_admin_views(self) -> None:
@@ -79,9 +84,9 @@ def guard(app: Flask, settings: Settings) -> None:
         app.wsgi_app = OwnNames(app.wsgi_app, settings.hosts)  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.before_request(_come_in)
-    app.after_request(_go_out)
-    app.teardown_request(_close_the_door)
+    app.before_request(before_request)
+    app.after_request(after_request)
+    app.teardown_request(teardown)
     app.jinja_env.globals.update(office=LocalProxy(_office))
     app.jinja_env.filters.update(moment=moment, day=day)
 
@@ -89,7 +94,7 @@ def guard(app: Flask, settings: Settings) -> None:
 def _office() -> Office:
     """The office as pages name it. Where the database is away, the page that says so has a name all the same."""
     try:
-        return request_context.office()
+        return request_context.current_office()
     except SQLAlchemyError:
         return request_context.settings().office
 
@@ -113,28 +118,28 @@ def day(on: date | datetime | None) -> str:
 # --- in -------------------------------------------------------------------------------------------------------
 
 
-def _come_in() -> Response | None:
+def before_request() -> Response | None:
     g.request_id = uuid4().hex[:16]
     reading.set(request.method in READS)
     if request.endpoint in STATIC:
         return None
     # For the diary, which is kept below the doors and may not ask for them.
     db.session().info.update(
-        actor=request_context.actor().name, at=request_context.moment(), address=request_context.address()
+        actor=request_context.current_actor().name, at=request_context.now(), address=request_context.address()
     )
     g.came_signed_in = "_user_id" in session
-    _measure()
+    check_body_size()
     # What is no address at all is answered as such: 404, 405.
     known = request.endpoint is not None and request.endpoint not in ANONYMOUS
-    return to_the_gate() if known and request_context.actor().id is None else None
+    return redirect_to_login() if known and request_context.current_actor().id is None else None
 
 
-def to_the_gate() -> Response:
+def redirect_to_login() -> Response:
     """Whoever is not signed in shows who they are first, whatever lies behind the door, if anything."""
     if wants_json():
-        return say_no(401, _("Please sign in"), [_("You are not signed in, or your session has ended.")], code="sign-in")
+        return error_page(401, _("Please sign in"), [_("You are not signed in, or your session has ended.")], code="sign-in")
     return redirect(url_for("SignInView.login", next=request.full_path.rstrip("?")))
 
 
-def _close_the_door(_error: BaseException | None) -> None:
+def teardown(_error: BaseException | None) -> None:
     reading.set(False)  # the next request on this thread, or a job, asks for itself

@@ -22,9 +22,9 @@ from app.core.crypto.seal_provider import SealProvider
 from app.core.errors import NotStrong
 from app.core.office import Office
 from app.core.settings import Settings
-from app.core.vocabulary import Deed, Role
+from app.core.vocabulary import AuditAction, Role
 from app.db import audit
-from app.db.session import db, only_reading, reading
+from app.db.session import db, read_only, reading
 from app.files.storage import Store
 from app.models import Account
 from app.worker import providers
@@ -34,7 +34,7 @@ def settings() -> Settings:
     return cast(Settings, current_app.extensions["anguan"])
 
 
-def office() -> Office:
+def current_office() -> Office:
     """The office as it stands in this request: defaults, what the administrator set, what the operator pinned.
 
     Read beside a writing request's own transaction, which this must not open: doors that count attempts come first.
@@ -43,7 +43,7 @@ def office() -> Office:
         if reading.get():
             g.office = office_of(db.session(), settings().office)
         else:
-            with only_reading(), Session(db.engine) as session:
+            with read_only(), Session(db.engine) as session:
                 g.office = office_of(session, settings().office)
     return cast(Office, g.office)
 
@@ -52,14 +52,14 @@ def office_then(at: datetime) -> Office:
     """The office as it stood at this moment, for papers that bear its date."""
     if "pasts" not in g:
         g.pasts = pasts_of(db.session())
-    return office_at(office(), g.pasts, at)
+    return office_at(current_office(), g.pasts, at)
 
 
 def store() -> Store:
     return Store(settings().blobs, providers.scanner_of(settings()))
 
 
-def handed_in(file: FileStorage) -> bytes:
+def uploaded_bytes(file: FileStorage) -> bytes:
     """The bytes of a file that was sent along, if whoever looks for viruses has nothing against them."""
     data = file.stream.read()
     store().screen(data, file.filename or "")
@@ -82,7 +82,7 @@ def licences() -> LicenceProvider | None:
     return cast("LicenceProvider | None", kept["anguan.licences"])
 
 
-def moment() -> datetime:
+def now() -> datetime:
     """One moment for the whole request, so that everything done in it bears the same time."""
     if "moment" not in g:
         g.moment = clock.now()
@@ -90,10 +90,10 @@ def moment() -> datetime:
 
 
 def today() -> date:
-    return clock.office_day(moment())
+    return clock.office_day(now())
 
 
-def actor() -> Actor:
+def current_actor() -> Actor:
     """Whoever is signed in, as the domain knows them; ``NOBODY`` for a passer-by."""
     if "actor" not in g:
         g.actor = actor_of(current_user) if current_user and current_user.is_authenticated else NOBODY
@@ -116,14 +116,14 @@ def address() -> str:
     return request.remote_addr or ""
 
 
-def strong() -> None:
+def require_second_factor() -> None:
     """Before the riskiest deeds: demand that the second factor was shown a short while ago, where one is asked for."""
-    if sessions.owes_second(current_user, office()) and not sessions.is_strong(g.visit, at=moment()):
+    if sessions.owes_second(current_user, current_office()) and not sessions.is_strong(g.visit, at=now()):
         raise NotStrong
 
 
 @contextmanager
-def aside() -> Iterator[Session]:
+def side_session() -> Iterator[Session]:
     """A short writing transaction beside the request's own, which may be one for reading only."""
     token = reading.set(False)
     try:
@@ -137,11 +137,11 @@ def aside() -> Iterator[Session]:
 def note_export(thing: Any, **what: Any) -> None:
     """One line in the diary, kept before the sheet goes out; for doors that are asked by POST, whose session may write."""
     session = db.session()
-    audit.note(session, actor().name, Deed.EXPORT, thing, change=what, at=moment(), address=address())
+    audit.log(session, current_actor().name, AuditAction.EXPORT, thing, change=what, at=now(), address=address())
     session.commit()
 
 
-def note_reading(thing: Any, deed: Deed = Deed.READ, **what: Any) -> None:
+def note_reading(thing: Any, deed: AuditAction = AuditAction.READ, **what: Any) -> None:
     """One line in the diary: the reader has opened this row in full, or taken it along."""
-    with aside() as session:
-        audit.note(session, actor().name, deed, thing, change=what, at=moment(), address=address())
+    with side_session() as session:
+        audit.log(session, current_actor().name, deed, thing, change=what, at=now(), address=address())

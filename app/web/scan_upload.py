@@ -57,7 +57,7 @@ def categories_needing(kind: PaperKind) -> str:
 
 def card(paper: Paper) -> Uploaded:
     """A scan as its card shows it; what a former employer handed in has a name, and nothing to open."""
-    if not reaches(request_context.actor(), paper):
+    if not reaches(request_context.current_actor(), paper):
         return Uploaded(paper.filename, paper.size)
     image = paper.mime == "image/jpeg"
     return Uploaded(
@@ -71,7 +71,7 @@ def card(paper: Paper) -> Uploaded:
 
 def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind, Paper]) -> None:
     """Show on each card what is there already, and how large a file may be."""
-    limit = request_context.office().scan_bytes
+    limit = request_context.current_office().scan_bytes
     for kind in kinds:
         field = form[field_name(kind)]
         field.limit_bytes = limit
@@ -83,9 +83,9 @@ def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind,
 def take_in(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
     """Attach what was chosen and discard what was ticked off; raises ``Unmet`` with every file that cannot be kept."""
     actor, at, office, store = (
-        request_context.actor(),
-        request_context.moment(),
-        request_context.office(),
+        request_context.current_actor(),
+        request_context.now(),
+        request_context.current_office(),
         request_context.store(),
     )
     there = current(session, owner)

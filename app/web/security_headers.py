@@ -38,7 +38,7 @@ ALWAYS: Mapping[str, str] = {
 # --- out ------------------------------------------------------------------------------------------------------
 
 
-def _go_out(answer: Response) -> Response:
+def after_request(answer: Response) -> Response:
     wears = answer.headers.setdefault
     paper = answer.mimetype == "application/pdf"
     wears("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY + g.get("more_policy", ""))

@@ -19,20 +19,17 @@ from app.core.crypto.seal_provider import (
     SealAway,
     Suite,
 )
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.office import Office
-from app.core.vocabulary import (
-    JobState,
-    OccasionKind,
-)
+from app.core.vocabulary import JobState, NightlyTask
 from app.db.audit import checkpoints
-from app.db.session import only_reading
+from app.db.session import read_only
 from app.files.storage import Store
 from app.models import Job, Worker
 from app.outbox.jobs import KEPT
 from app.outbox.sms import deliver
-from app.worker.runner import Handler, Run, _log
-from app.worker.schedule import _since_last_night
+from app.worker.runner import Handler, JobRun, log
+from app.worker.schedule import since_last_night
 
 UNTOUCHED = timedelta(hours=24)  # an object that no row knows may still be on its way into one
 SOME = 20  # papers drawn between two signs of life and written down together
@@ -43,7 +40,7 @@ DISTRUST = 100  # so many objects without a row are always believed; more, only 
 # --- the handlers -----------------------------------------------------------------------------------
 
 
-def send_messages(run: Run) -> None:
+def send_messages(run: JobRun) -> None:
     """Text messages that are due.
 
     A round in which none went out ends it: a silent gateway is asked again by the next minute's job, not by this one.
@@ -58,26 +55,26 @@ def send_messages(run: Run) -> None:
             return
 
 
-def nightly_checks(run: Run) -> None:
+def nightly_checks(run: JobRun) -> None:
     """What expired, expires, lies about or is due: one transaction each, so a broken night goes on where it was."""
     at, office = run.tools.now(), run.office()
     for number, check in enumerate(NIGHTLY, start=1):
         with run.tools.sessions.begin() as session:
             check(session, office_day(at), office, at=at)
         run.progress(number, len(NIGHTLY))
-    with only_reading(), run.tools.sessions() as session:
-        result = done_since(session, _since_last_night(at))
+    with read_only(), run.tools.sessions() as session:
+        result = done_since(session, since_last_night(at))
     run.tell(result)
 
 
-def draw_papers(run: Run) -> None:
+def draw_papers(run: JobRun) -> None:
     """The papers of a batch, some at a time. What cannot be drawn is written down and holds up no other."""
     tools, asked, office = run.tools, run.payload["versions"], run.office()
-    with only_reading(), tools.sessions() as session:
+    with read_only(), tools.sessions() as session:
         left = render_jobs.missing(session, asked)
     done, ours = len(asked) - len(left), list[Exception]()
     for start in range(0, len(left), SOME):
-        with only_reading(), tools.sessions() as session:
+        with read_only(), tools.sessions() as session:
             some = left[start : start + SOME]
             drawn = render_jobs.draw_some(session, tools.store, some, office, tools.seal, at=tools.now())
         with tools.sessions.begin() as session:
@@ -88,7 +85,7 @@ def draw_papers(run: Run) -> None:
         raise ours[0]  # the machine's fault, not the paper's: the job is tried again, and draws only what is missing
 
 
-def seal_late(run: Run) -> None:
+def seal_late(run: JobRun) -> None:
     """Papers that waited for a seal longer than their jobs had patience: asked for anew, once it is there again."""
     at = run.tools.now()
     try:
@@ -99,27 +96,27 @@ def seal_late(run: Run) -> None:
         render_jobs.have_drawn(session, render_jobs.unsealed(session), at=at, occasion=f"sealed{run.claim.id}")
 
 
-def sign_diary(run: Run) -> None:
+def sign_diary(run: JobRun) -> None:
     """Sign how far the diary has grown, and write that down outside the database."""
     with run.tools.sessions.begin() as session:
         checkpoints.make(session, at=run.tools.now())
     if run.tools.heads is not None:
-        with only_reading(), run.tools.sessions() as session:
+        with read_only(), run.tools.sessions() as session:
             checkpoints.publish(session, run.tools.heads)
 
 
-def walk_diary(run: Run) -> None:
+def walk_diary(run: JobRun) -> None:
     """Every line of the diary against its seal, and the end of it against what was signed."""
     outside = checkpoints.written(run.tools.heads) if run.tools.heads is not None else []
     found = checkpoints.verify(run.tools.sessions, outside, run.progress)
     with run.tools.sessions.begin() as session:
         checkpoints.keep(session, found, at=run.tools.now())
     if found.broken is not None:
-        _log.error("the diary does not hold: %s", found.broken)
+        log.error("the diary does not hold: %s", found.broken)
     run.tell({"lines": found.lines, "broken": int(found.broken is not None)})
 
 
-def sweep(run: Run) -> None:
+def sweep(run: JobRun) -> None:
     """What nobody needs any more: old counts, challenges, sessions, jobs, objects without a row, workers that are gone."""
     at = run.tools.now()
     rate_limit.sweep(run.tools.engine, at - timedelta(days=1))
@@ -132,8 +129,8 @@ def sweep(run: Run) -> None:
     _sweep_objects(run, at - UNTOUCHED)
 
 
-def _sweep_objects(run: Run, before: datetime) -> None:
-    with only_reading(), run.tools.sessions() as session:
+def _sweep_objects(run: JobRun, before: datetime) -> None:
+    with read_only(), run.tools.sessions() as session:
         known = scan_retention.named(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
@@ -146,7 +143,7 @@ def _sweep_objects(run: Run, before: datetime) -> None:
     run.progress(len(orphans), len(orphans))
 
 
-def remove_scans(run: Run) -> None:
+def remove_scans(run: JobRun) -> None:
     """Scans whose time has passed."""
     tools = run.tools
     run.tell({"scans": remove_due_scans(tools.sessions, tools.store, run.office(), at=tools.now(), told=run.progress)})
@@ -168,7 +165,7 @@ def remove_due_scans(
     while True:
         with sessions.begin() as session:
             gone = scan_retention.remove_some(session, office_day(at), office, at=at, after=last)
-        with only_reading(), sessions() as session:
+        with read_only(), sessions() as session:
             scan_retention.clear(session, store, gone.digests, at - UNTOUCHED)
         count, last = count + len(gone.digests), gone.last
         if not last:
@@ -180,7 +177,7 @@ class OtherPeoplesObjects(Exception):
     """The store and the database do not seem to belong together."""
 
 
-def take_lists(run: Run) -> None:
+def take_lists(run: JobRun) -> None:
     """Newer lists of revoked certificates; whoever is newly on one is out. A list that cannot be had holds up no other."""
     tools, done, faults = run.tools, 0, list[str]()
     for name, fetch in tools.lists.items():
@@ -188,8 +185,8 @@ def take_lists(run: Run) -> None:
         at, believed = tools.now(), trust.trusted(tools.ukeys, required=True)
         try:
             new = trust.examine(fetch(), believed, at=at)
-        except (OSError, HouseError) as no:
-            faults.append(f"{name}: {no if isinstance(no, HouseError) else type(no).__name__}")
+        except (OSError, AppError) as no:
+            faults.append(f"{name}: {no if isinstance(no, AppError) else type(no).__name__}")
             continue
         with tools.sessions.begin() as session:  # first: a worker that dies now finds the same names newly listed again
             bindings.end_sessions_of(session, new.authority, new.newly, at=at)
@@ -209,19 +206,19 @@ def lists_key(at: datetime) -> str:
     return f"revocations:{at.astimezone(UTC):%Y-%m-%dT%H:%M}"[:-1]
 
 
-def check_legacy(run: Run) -> None:
+def check_legacy(run: JobRun) -> None:
     """The dry run of a sheet of the old system."""
     with _legacy_means(run) as means:
         legacy_import.check(means, run.payload["import"], at=run.tools.now())
 
 
-def import_legacy(run: Run) -> None:
+def import_legacy(run: JobRun) -> None:
     """Such a sheet, chunk by chunk; goes on where a lost worker stopped."""
     with _legacy_means(run) as means:
         legacy_import.take_over(means, run.payload["import"], at=run.tools.now())
 
 
-def legacy_passwords(run: Run) -> None:
+def legacy_passwords(run: JobRun) -> None:
     """First passwords for the accounts that came with it."""
     asked_at = datetime.fromisoformat(run.payload["asked_at"])
     with _legacy_means(run) as means:
@@ -230,7 +227,7 @@ def legacy_passwords(run: Run) -> None:
 
 
 @contextmanager
-def _legacy_means(run: Run) -> Iterator[legacy_import.Means]:
+def _legacy_means(run: JobRun) -> Iterator[legacy_import.Means]:
     """Speaks the language of whoever asked, as sentences end in a sheet."""
     with run.tools.speaking(run.payload["locale"]):
         yield legacy_import.Means(run.tools.sessions, run.tools.store, run.progress)
@@ -266,7 +263,7 @@ NAMES: dict[str, object] = {
     "legacy_import": _("Import a sheet of the old system"),
     "legacy_passwords": _("Make first passwords"),
 }
-RESULTS: dict[str, object] = {kind.value: kind.label for kind in OccasionKind} | {
+RESULTS: dict[str, object] = {kind.value: kind.label for kind in NightlyTask} | {
     "lines": _("Lines that hold"),
     "broken": _("Breaks in the chain"),
     "scans": _("Scans removed"),

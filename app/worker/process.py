@@ -26,18 +26,18 @@ from app.accounts.passwords import one_time_password
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
-from app.db.session import only_reading, unlock
+from app.db.session import read_only, unlock
 from app.files.storage import Store
 from app.outbox import jobs
 from app.outbox.sms import Gateway, codes_wait, deliver
 from app.worker import handlers, runner, schedule
 from app.worker.providers import lists_of, seal_of
 
-HANDS = 2
+THREADS = 2
 BEAT = 2.0  # seconds between two looks at the table
 HURRY = 1.0  # seconds between two looks for codes: whoever waits for one sits before a page
 LIFE = 15.0  # seconds between two signs of life
-FAREWELL = 20  # seconds in which hands may finish what they hold
+SHUTDOWN_SECONDS = 20  # seconds in which hands may finish what they hold
 PAUSE = 3.0  # seconds before a worker that ended is started again
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
     # A fault is written down and shown: it must not quote what was in a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
     keeper = seal_of(settings)
-    tools = runner.Tools(
+    tools = runner.JobContext(
         engine,
         gateway,
         Store(settings.blobs),
@@ -67,7 +67,7 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
         lists=lists_of(settings),
         fresh_password=fresh_password,
     )
-    Foreman(queue(settings), tools, parent).run()
+    JobConsumer(queue(settings), tools, parent).run()
     engine.dispose()
 
 
@@ -92,11 +92,13 @@ def queue(settings: Settings) -> Huey:
     return SqliteHuey(filename=str(settings.home / "queue.db"), **common)
 
 
-class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
+class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
     """Huey's consumer, which also looks at the table every ``BEAT``: Huey's own cron knows minutes only, and forgets."""
 
-    def __init__(self, huey: Huey, tools: runner.Tools, parent: int = 0) -> None:
-        super().__init__(huey, workers=HANDS, periodic=False, initial_delay=0.05, max_delay=0.5, shutdown_timeout=FAREWELL)
+    def __init__(self, huey: Huey, tools: runner.JobContext, parent: int = 0) -> None:
+        super().__init__(
+            huey, workers=THREADS, periodic=False, initial_delay=0.05, max_delay=0.5, shutdown_timeout=SHUTDOWN_SECONDS
+        )
         self.tools, self.parent = tools, parent
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._told_to_stop = False
@@ -129,7 +131,7 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
     def carry_codes(self) -> bool:
         """Send one code that is due, if there is any; True if it went out. Each at its own moment: they age in seconds."""
         at, sessions = self.tools.now(), self.tools.sessions
-        with only_reading(), sessions() as session:
+        with read_only(), sessions() as session:
             if not codes_wait(session, at):
                 return False
         return bool(deliver(sessions, self.tools.gateway, at=at, most=1, codes_only=True).sent)
@@ -150,24 +152,24 @@ class Foreman(Consumer):  # type: ignore[misc]  # Huey brings no types
     def beat(self) -> None:
         """Enqueue what comes round, announce what is due, say that we are there."""
         at = self.tools.now()
-        with only_reading(), self.tools.sessions() as session:
-            round_ = schedule.called_for(session, at=at)
+        with read_only(), self.tools.sessions() as session:
+            round_ = schedule.due_schedules(session, at=at)
         if round_ or time.monotonic() >= self._next_sign:
             with self.tools.sessions.begin() as session:
-                schedule.tick(session, at=at)
+                schedule.enqueue_due(session, at=at)
                 if self.tools.lists:
                     jobs.enqueue(session, "revocations", handlers.lists_key(at), {}, at=at)
-                jobs.sign_of_life(session, self.name, at=at)
+                jobs.heartbeat(session, self.name, at=at)
             self._next_sign = time.monotonic() + LIFE
-        room = 4 * HANDS - self.huey.pending_count()  # what waits there already needs no second announcement
+        room = 4 * THREADS - self.huey.pending_count()  # what waits there already needs no second announcement
         if room > 0:
-            with only_reading(), self.tools.sessions() as session:
+            with read_only(), self.tools.sessions() as session:
                 waiting = jobs.due(session, at=at, most=room)
             for job_id in waiting:
                 self.announce(job_id)
 
 
-class Keeper:
+class ChildProcess:
     """Keeps one process running, from within another one's loop, and ends it when told."""
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -192,7 +194,7 @@ class Keeper:
         if self._process is None:
             return
         try:
-            self._process.wait(FAREWELL + 5)
+            self._process.wait(SHUTDOWN_SECONDS + 5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

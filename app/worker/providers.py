@@ -23,7 +23,7 @@ from app.accounts.business_licence.assertion import (
     MOST_BYTES,
     Assertion,
     BadAssertion,
-    Trust,
+    LicenceTrust,
     public_key,
     read,
 )
@@ -266,7 +266,7 @@ class RemoteLicences:
     """A licence platform, or an adapter before it, behind HTTP (docs/LICENCE.md)."""
 
     url: str
-    trust: Trust
+    trust: LicenceTrust
     callback: str  # where it reaches us
     token: str = field(default="", repr=False)
     _rests_until: datetime | None = field(default=None, repr=False)
@@ -334,7 +334,7 @@ def licences_of(settings: Settings) -> LicenceProvider | None:
             key = public_key(settings.licence_key.read_bytes())
         except (OSError, ValueError):
             raise BadSetting(f"ANGUAN_LICENCE_KEY: {settings.licence_key} holds no public key on P-256 (PEM).") from None
-        trust = Trust(settings.licence_issuer, settings.licence_client, key)
+        trust = LicenceTrust(settings.licence_issuer, settings.licence_client, key)
         callback = f"{settings.office.public_url}/login/licence/callback"
         return RemoteLicences(settings.licence_url, trust, callback, settings.licence_token)
     return SimulatedPlatform(settings.home / "licences", settings.office.public_url) if settings.simulators else None

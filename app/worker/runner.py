@@ -20,25 +20,28 @@ from app.core.crypto.seal_provider import (
 )
 from app.core.errors import NotFound
 from app.core.office import Office
-from app.core.vocabulary import (
-    Deed,
-    JobState,
-    Role,
-)
+from app.core.vocabulary import AuditAction, JobState, Role
 from app.db import audit
-from app.db.session import only_reading
+from app.db.session import read_only
 from app.files.storage import Store
 from app.models import Job
-from app.outbox.jobs import LEASE, TRIES, Claim, LeaseLost, bury_lost, claim
+from app.outbox.jobs import (
+    LEASE,
+    TRIES,
+    JobLease,
+    LeaseLost,
+    claim,
+    fail_lost,
+)
 from app.outbox.sms import Gateway
 
 LONGEST_WAIT = 300  # seconds between two attempts
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class JobContext:
     """What handlers work with, handed in by the worker or by a test."""
 
     engine: Engine
@@ -60,11 +63,11 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class JobRun:
     """A job in its handler's hands."""
 
-    claim: Claim
-    tools: Tools
+    claim: JobLease
+    tools: JobContext
 
     @property
     def payload(self) -> Mapping[str, Any]:
@@ -72,7 +75,7 @@ class Run:
 
     def office(self) -> Office:
         """The office as it stands now: what the administrator changed counts without a restart of the worker."""
-        with only_reading(), self.tools.sessions() as session:
+        with read_only(), self.tools.sessions() as session:
             return office_of(session, self.tools.office)
 
     def progress(self, done: int, total: int | None = None) -> None:
@@ -90,13 +93,13 @@ class Run:
             raise LeaseLost(self.claim.id)
 
 
-Handler = Callable[[Run], None]
+Handler = Callable[[JobRun], None]
 
 
 # --- asking anew ------------------------------------------------------------------------------------
 
 
-def again(session: Session, job_id: int, actor: Actor, *, at: datetime, address: str = "") -> None:
+def retry(session: Session, job_id: int, actor: Actor, *, at: datetime, address: str = "") -> None:
     """Give a dead job all its attempts anew. The caller commits. ``NotFound`` unless there is such a job and it is dead."""
     actor.demand(Role.ADMIN)
     fresh = {"state": JobState.READY, "attempts": 0, "due_at": at, "finished_at": None, "fault": ""}
@@ -105,13 +108,13 @@ def again(session: Session, job_id: int, actor: Actor, *, at: datetime, address:
     if session.execute(revived).first() is None:
         raise NotFound
     change = {"state": [JobState.DEAD.value, JobState.READY.value]}
-    audit.note(session, actor.name, Deed.CHANGE, Job.__tablename__, job_id, change, at=at, address=address)
+    audit.log(session, actor.name, AuditAction.CHANGE, Job.__tablename__, job_id, change, at=at, address=address)
 
 
 # --- doing it ---------------------------------------------------------------------------------------
 
 
-def run_due(tools: Tools, handlers: Mapping[str, Handler], *, most: int) -> list[JobState | None]:
+def run_due(tools: JobContext, handlers: Mapping[str, Handler], *, most: int) -> list[JobState | None]:
     """Work off what is due, at most so many; what became of each. Any number may do so at once."""
     became = []
     for _n in range(most):
@@ -122,34 +125,34 @@ def run_due(tools: Tools, handlers: Mapping[str, Handler], *, most: int) -> list
     return became
 
 
-def run_one(tools: Tools, handlers: Mapping[str, Handler], job_id: int) -> JobState | None:
+def run_one(tools: JobContext, handlers: Mapping[str, Handler], job_id: int) -> JobState | None:
     """Work this job off if it is still to be done. None if it is not, or if it was lost to somebody else on the way."""
     claimed = _claimed(tools, handlers, job_id)
     return None if claimed is None else _work(tools, handlers[claimed.kind], claimed)
 
 
-def _claimed(tools: Tools, handlers: Mapping[str, Handler], job_id: int | None) -> Claim | None:
+def _claimed(tools: JobContext, handlers: Mapping[str, Handler], job_id: int | None) -> JobLease | None:
     with tools.sessions.begin() as session:
         at = tools.now()
-        bury_lost(session, at=at)
+        fail_lost(session, at=at)
         return claim(session, handlers, at=at, job_id=job_id)
 
 
-def _work(tools: Tools, handler: Handler, claimed: Claim) -> JobState | None:
+def _work(tools: JobContext, handler: Handler, claimed: JobLease) -> JobState | None:
     """Call the handler outside any transaction of ours, then write down what became of the job."""
     try:
-        handler(Run(claimed, tools))
+        handler(JobRun(claimed, tools))
     except LeaseLost:
-        _log.warning("job %s (%s) went on in other hands", claimed.id, claimed.kind)
+        log.warning("job %s (%s) went on in other hands", claimed.id, claimed.kind)
         return None
-    except Exception as fault:  # noqa: BLE001 - whatever a handler raises, the other jobs must still be done
-        _log.exception("job %s (%s), attempt %s", claimed.id, claimed.kind, claimed.attempts)
+    except Exception as fault:  # whatever a handler raises, the other jobs must still be done
+        log.exception("job %s (%s), attempt %s", claimed.id, claimed.kind, claimed.attempts)
         return _failed(tools, claimed, f"{type(fault).__name__}: {fault}".splitlines()[0][:200])
     done = {"state": JobState.DONE, "finished_at": tools.now(), "lease_until": None, "token": None, "fault": ""}
     return JobState.DONE if _write(tools, claimed, done) else None
 
 
-def _failed(tools: Tools, claimed: Claim, fault: str) -> JobState | None:
+def _failed(tools: JobContext, claimed: JobLease, fault: str) -> JobState | None:
     """Wait longer each time, half of it for sure and half by chance, so that many do not come back at once."""
     at, free = tools.now(), {"lease_until": None, "token": None, "fault": fault}
     if claimed.attempts >= TRIES:
@@ -160,7 +163,7 @@ def _failed(tools: Tools, claimed: Claim, fault: str) -> JobState | None:
     return state if _write(tools, claimed, {"state": state, **values, **free}) else None
 
 
-def _write(tools: Tools, claimed: Claim, values: Mapping[str, object]) -> bool:
+def _write(tools: JobContext, claimed: JobLease, values: Mapping[str, object]) -> bool:
     """Write to the job if it is still ours."""
     ours = (Job.id == claimed.id, Job.token == claimed.token, Job.state == JobState.RUNNING)
     written = update(Job).where(*ours).values(**values).returning(Job.id).execution_options(synchronize_session=False)

@@ -11,7 +11,7 @@ from app.certificates.pdf import render_jobs
 from app.core.clock import OFFICE_ZONE, office_day
 from app.db.audit import checkpoints
 from app.models import Job
-from app.outbox.jobs import _messages_wait, enqueue
+from app.outbox.jobs import enqueue, messages_wait
 
 # --- work that comes round --------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ def _last_night(at: datetime) -> str:
     return office_day(at - timedelta(hours=2)).isoformat()
 
 
-def _since_last_night(at: datetime) -> datetime:
+def since_last_night(at: datetime) -> datetime:
     return datetime.combine(office_day(at - timedelta(hours=2)), time(2), OFFICE_ZONE)
 
 
@@ -38,7 +38,7 @@ def _always(_session: Session, _at: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Schedule:
     """Work that comes round: once per period, and only where there is anything to do."""
 
     period: Callable[[datetime], str]
@@ -53,24 +53,24 @@ def _diary_grew(session: Session, _at: datetime) -> bool:
     return checkpoints.news(session)
 
 
-ROUNDS: dict[str, Round] = {
-    "messages": Round(_this_minute, _messages_wait),
-    "seal": Round(_this_hour, _papers_wait),
-    "sweep": Round(_last_night),
-    "nightly": Round(_last_night),
-    "checkpoint": Round(_this_hour, _diary_grew),
-    checkpoints.WALK: Round(_last_night),
-    "retention": Round(_last_night),
+SCHEDULES: dict[str, Schedule] = {
+    "messages": Schedule(_this_minute, messages_wait),
+    "seal": Schedule(_this_hour, _papers_wait),
+    "sweep": Schedule(_last_night),
+    "nightly": Schedule(_last_night),
+    "checkpoint": Schedule(_this_hour, _diary_grew),
+    checkpoints.WALK: Schedule(_last_night),
+    "retention": Schedule(_last_night),
 }
 
 
-def called_for(session: Session, *, at: datetime) -> dict[str, str]:
+def due_schedules(session: Session, *, at: datetime) -> dict[str, str]:
     """Kind → key of each job that this moment asks for and that nobody has enqueued yet. Reads only."""
-    keys = {kind: f"{kind}:{round_.period(at)}" for kind, round_ in ROUNDS.items()}
+    keys = {kind: f"{kind}:{round_.period(at)}" for kind, round_ in SCHEDULES.items()}
     there = set(session.scalars(select(Job.key).where(Job.key.in_(keys.values()))))
-    return {kind: key for kind, key in keys.items() if key not in there and ROUNDS[kind].called_for(session, at)}
+    return {kind: key for kind, key in keys.items() if key not in there and SCHEDULES[kind].called_for(session, at)}
 
 
-def tick(session: Session, *, at: datetime) -> int:
+def enqueue_due(session: Session, *, at: datetime) -> int:
     """Enqueue what this moment asks for; how many. The caller commits. However many tick at once, one job per period."""
-    return sum(enqueue(session, kind, key, {}, at=at) for kind, key in called_for(session, at=at).items())
+    return sum(enqueue(session, kind, key, {}, at=at) for kind, key in due_schedules(session, at=at).items())

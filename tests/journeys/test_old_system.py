@@ -25,7 +25,7 @@ from app.files.storage import Store
 from app.models import Application, Certificate, Enterprise, ExamPass, Person
 from app.worker import runner
 from app.worker.handlers import HANDLERS
-from app.worker.runner import Tools
+from app.worker.runner import JobContext
 from tests import make
 from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg
@@ -53,7 +53,7 @@ class Archive:
             word = one_time_password()
             return word, quickly_hashed(word)
 
-        tools = Tools(self.engine, None, self.store, now, fresh_password=fresh)
+        tools = JobContext(self.engine, None, self.store, now, fresh_password=fresh)
         assert set(runner.run_due(tools, HANDLERS, most=9)) <= {JobState.DONE}
 
     def take_over(self, kind: str, **cells: object) -> str:

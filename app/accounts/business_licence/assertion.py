@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask_babel import lazy_gettext as _
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep
 
 ALGORITHM = "ES256"
@@ -25,7 +25,7 @@ MOST_BYTES = 16 * 1024
 _MARKS = {"cid": "[0-9a-f]{32}", "nonce": "[0-9a-f]{64}", "jti": "[!-~]{16,64}"}
 
 
-class BadAssertion(HouseError):
+class BadAssertion(AppError):
     """Not what our platform signed for us just now. ``why`` is for the log: whoever sent it learns no details."""
 
     status = 400
@@ -38,7 +38,7 @@ class BadAssertion(HouseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class LicenceTrust:
     """Whose assertions are believed, and to whom they must be addressed."""
 
     issuer: str
@@ -70,7 +70,7 @@ def public_key(pem: bytes) -> ec.EllipticCurvePublicKey:
     return key
 
 
-def read(token: bytes | str, trust: Trust, *, at: datetime) -> Assertion:
+def read(token: bytes | str, trust: LicenceTrust, *, at: datetime) -> Assertion:
     """The assertion in a token; raises ``BadAssertion``. Whether it answers a ticket of ours is asked in ``tickets``."""
     if len(token) > MOST_BYTES:
         raise BadAssertion("too long")

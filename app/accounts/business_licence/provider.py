@@ -8,10 +8,10 @@ from typing import Protocol
 from flask_babel import lazy_gettext as _
 
 from app.accounts.business_licence.assertion import Assertion
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 
-class LicencesAway(HouseError):
+class LicencesAway(AppError):
     """The platform does not answer. ``why`` is for the log."""
 
     status = 503

@@ -26,7 +26,7 @@ from app.accounts.business_licence.assertion import (
     LONGEST,
     TYPE,
     Assertion,
-    Trust,
+    LicenceTrust,
     read,
 )
 from app.accounts.business_licence.provider import LicencesAway, Ticket
@@ -44,7 +44,7 @@ KEPT = timedelta(hours=1)  # what the simulator remembers of a ticket
 P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of the curve
 
 
-class Fault(Term):
+class SimulatedFault(Term):
     """What a platform may do wrong, on command."""
 
     NONE = "none", _("Behaves well")
@@ -95,8 +95,8 @@ class SimulatedPlatform:
     # --- as the house sees it (``LicenceProvider``) ---
 
     @property
-    def trust(self) -> Trust:
-        return Trust(ISSUER, CLIENT, self._key.public_key())
+    def trust(self) -> LicenceTrust:
+        return LicenceTrust(ISSUER, CLIENT, self._key.public_key())
 
     def start(self, ticket: Ticket, *, at: datetime) -> str:
         self._forget_old(at)
@@ -140,25 +140,25 @@ class SimulatedPlatform:
     def decline(self, cid: str, *, at: datetime) -> Delivery:
         return self._delivery(self._signed(self._claims(cid, self.known(cid), LicenceStep.REJECTED, at)), at)
 
-    def confirm(self, cid: str, licence: Licence, number: str, fault: Fault, *, at: datetime) -> Iterator[Delivery]:
+    def confirm(self, cid: str, licence: Licence, number: str, fault: SimulatedFault, *, at: datetime) -> Iterator[Delivery]:
         """The holder typed the number and confirmed; what the platform sends of it, for better or worse."""
         known = self.known(cid)
         claims = self._claims(cid, known, LicenceStep.CONFIRMED, at) | {
             "number": number, "uscc": licence.uscc, "ent_name": licence.name, "licence_sn": f"SIM-{licence.uscc}",
             "holder_role": licence.holder.value, "licence_status": licence.standing.value,
         }  # fmt: skip
-        if fault is Fault.DOWN:
+        if fault is SimulatedFault.DOWN:
             self._write(cid, known | {"down": True})
             return
         token = self._spoiled(claims, fault)
         arrives = at
-        if fault is Fault.LATE:
+        if fault is SimulatedFault.LATE:
             arrives = max(at, datetime.fromisoformat(known["expires_at"])) + timedelta(seconds=1)
         else:
             self._write(cid, known | {"said": token})
-        if fault in (Fault.NONE, Fault.DUPLICATE):
+        if fault in (SimulatedFault.NONE, SimulatedFault.DUPLICATE):
             (self.folder / "last.jwt").write_text(token)
-        for _time in range(3 if fault is Fault.DUPLICATE else 1):
+        for _time in range(3 if fault is SimulatedFault.DUPLICATE else 1):
             yield self._delivery(token, arrives)
 
     # --- its inside ---
@@ -179,21 +179,21 @@ class SimulatedPlatform:
     def _signed(self, claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey | None = None) -> str:
         return jwt.encode(dict(claims), key or self._key, algorithm=ALGORITHM, headers={"typ": TYPE})
 
-    def _spoiled(self, claims: dict[str, Any], fault: Fault) -> str:
-        if fault is Fault.BAD_SIGNATURE:
+    def _spoiled(self, claims: dict[str, Any], fault: SimulatedFault) -> str:
+        if fault is SimulatedFault.BAD_SIGNATURE:
             return self._signed(claims, ec.generate_private_key(ec.SECP256R1()))
-        if fault is Fault.ALG_NONE:
+        if fault is SimulatedFault.ALG_NONE:
             return jwt.encode(claims, "", algorithm="none", headers={"typ": TYPE})
-        if fault is Fault.HS256:
+        if fault is SimulatedFault.HS256:
             return confused(claims, self.trust.key)
-        if fault is Fault.REPLAYED and (self.folder / "last.jwt").is_file():
+        if fault is SimulatedFault.REPLAYED and (self.folder / "last.jwt").is_file():
             return (self.folder / "last.jwt").read_text()
-        if fault in (Fault.FAST_CLOCK, Fault.SLOW_CLOCK):
-            off = 600 if fault is Fault.FAST_CLOCK else -600
+        if fault in (SimulatedFault.FAST_CLOCK, SimulatedFault.SLOW_CLOCK):
+            off = 600 if fault is SimulatedFault.FAST_CLOCK else -600
             return self._signed(claims | {"iat": claims["iat"] + off, "exp": claims["exp"] + off})
-        if fault in (Fault.OTHER_TICKET, Fault.REPLAYED):
+        if fault in (SimulatedFault.OTHER_TICKET, SimulatedFault.REPLAYED):
             return self._signed(claims | {"cid": self._another(claims["cid"])})
-        return self._signed(claims | {"aud": "another-system"} if fault is Fault.WRONG_AUDIENCE else claims)
+        return self._signed(claims | {"aud": "another-system"} if fault is SimulatedFault.WRONG_AUDIENCE else claims)
 
     def _another(self, cid: str) -> str:
         """The newest other ticket, whoever began it."""

@@ -13,16 +13,18 @@ from sqlalchemy.orm import Session
 from app.accounts import sessions
 from app.accounts.pki.verify import CertIdentity, NotProved
 from app.core.clock import office_day
-from app.core.errors import HouseError
-from app.core.vocabulary import Ending, IdentityKind
-from app.models import Account, Identity
+from app.core.errors import AppError
+from app.core.vocabulary import IdentityKind, SessionEndReason
+from app.models import Account, ExternalIdentity
 
 SOON = timedelta(days=30)  # a certificate that runs out within so long is worth a word
 
 
-def find(session: Session, known: CertIdentity) -> Identity | None:
-    wanted = select(Identity).where(
-        Identity.kind == IdentityKind.CERTIFICATE, Identity.issuer == known.issuer, Identity.subject == known.subject
+def find(session: Session, known: CertIdentity) -> ExternalIdentity | None:
+    wanted = select(ExternalIdentity).where(
+        ExternalIdentity.kind == IdentityKind.CERTIFICATE,
+        ExternalIdentity.issuer == known.issuer,
+        ExternalIdentity.subject == known.subject,
     )
     return session.scalars(wanted).one_or_none()
 
@@ -39,11 +41,11 @@ def account_of(session: Session, known: CertIdentity) -> Account:
     return found.account
 
 
-def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at: datetime) -> Identity:
+def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at: datetime) -> ExternalIdentity:
     """Let a certificate open this account, too. The caller commits, and minds a twin that was quicker."""
     if find(session, known) is not None:
-        raise HouseError(_("This certificate is bound already, to this account or another."), code="certificate-taken")
-    made = Identity(
+        raise AppError(_("This certificate is bound already, to this account or another."), code="certificate-taken")
+    made = ExternalIdentity(
         account_id=account_id, kind=IdentityKind.CERTIFICATE, issuer=known.issuer, subject=known.subject,
         label=known.label, not_after=office_day(known.not_after), added_at=at, added_by=by[:130],
     )  # fmt: skip
@@ -52,9 +54,11 @@ def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at:
     return made
 
 
-def bound_to(session: Session, account_id: int) -> list[Identity]:
-    wanted = select(Identity).where(Identity.account_id == account_id, Identity.kind == IdentityKind.CERTIFICATE)
-    return list(session.scalars(wanted.order_by(Identity.id)))
+def bound_to(session: Session, account_id: int) -> list[ExternalIdentity]:
+    wanted = select(ExternalIdentity).where(
+        ExternalIdentity.account_id == account_id, ExternalIdentity.kind == IdentityKind.CERTIFICATE
+    )
+    return list(session.scalars(wanted.order_by(ExternalIdentity.id)))
 
 
 def soonest_end(session: Session, account_id: int, on: date) -> date | None:
@@ -66,9 +70,11 @@ def soonest_end(session: Session, account_id: int, on: date) -> date | None:
 
 def end_sessions_of(session: Session, authority: str, serials: Collection[int], *, at: datetime) -> int:
     """Whoever came in with one of these certificates is out; says how many accounts. The caller commits."""
-    of_it = select(Identity).where(Identity.kind == IdentityKind.CERTIFICATE, Identity.issuer == authority)
+    of_it = select(ExternalIdentity).where(
+        ExternalIdentity.kind == IdentityKind.CERTIFICATE, ExternalIdentity.issuer == authority
+    )
     written = {f"{serial:x}" for serial in serials}
     accounts = {one.account_id for one in session.scalars(of_it) if one.subject in written}
     for account_id in accounts:
-        sessions.end_all(session, account_id, Ending.REVOKED, at=at)
+        sessions.end_all(session, account_id, SessionEndReason.REVOKED, at=at)
     return len(accounts)

@@ -31,7 +31,7 @@ from app.core.crypto.demo_ca import (
     revoked_on,
     write_list,
 )
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 AUTHORITY = "authority"
 TITLE = "演示数字证书机构 Demonstration only, no legal force"
@@ -40,7 +40,7 @@ DIGITS = "0123456789"
 SIGNS = hashes.SHA256()
 
 
-class SoftKeys(HouseError):
+class SoftKeys(AppError):
     """The folder of demonstration keys does not hold what was asked for."""
 
     code = "soft-keys"

@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.atomic_file import put_file
 from app.core.crypto import sm2
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 LARGEST_LIST = 20 * 1024 * 1024
 AHEAD = timedelta(minutes=5)  # so far another clock may be before ours
@@ -27,20 +27,20 @@ AHEAD = timedelta(minutes=5)  # so far another clock may be before ours
 UNREADABLE = _("This file holds no certificate that can be read (PEM or DER is wanted).")
 
 
-class BadAuthority(HouseError):
+class BadAuthority(AppError):
     """A file that is no authority's certificate, or none that is pinned."""
 
     code = "bad-authority"
 
 
-class BadList(HouseError):
+class BadRevocationList(AppError):
     """A list of revoked certificates that cannot be taken."""
 
     code = "bad-list"
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class PkiTrust:
     """Whom we believe: authorities by ``digest_of``, and the newest list of each."""
 
     authorities: Mapping[str, x509.Certificate]
@@ -89,11 +89,11 @@ def may_issue(certificate: x509.Certificate) -> bool:
 # --- what lies in the folder --------------------------------------------------------------------------------
 
 
-def trusted(folder: Path, *, required: bool) -> Trust:
+def trusted(folder: Path, *, required: bool) -> PkiTrust:
     """What is pinned just now; a change by another process is noticed at once."""
     stamps = tuple(place.stat().st_mtime_ns for place in (folder / "trust", folder / "lists") if place.exists())
     authorities, lists = _read(folder, stamps)
-    return Trust(authorities, lists, required)
+    return PkiTrust(authorities, lists, required)
 
 
 @lru_cache(maxsize=8)
@@ -150,10 +150,10 @@ def _make(folder: Path) -> None:
 # --- lists of revoked certificates ------------------------------------------------------------------------------
 
 
-def examine(data: bytes, trust: Trust, *, at: datetime) -> NewList:
+def examine(data: bytes, trust: PkiTrust, *, at: datetime) -> NewList:
     """Whether a list can be put in force; raises ``BadList`` and says why not."""
     if len(data) > LARGEST_LIST:
-        raise BadList(_("The list of revoked certificates is larger than %(n)s MB.", n=LARGEST_LIST // 1024**2))
+        raise BadRevocationList(_("The list of revoked certificates is larger than %(n)s MB.", n=LARGEST_LIST // 1024**2))
     try:
         given = x509.load_pem_x509_crl(data) if b"-----BEGIN" in data[:200] else x509.load_der_x509_crl(data)
         whose = next((digest for digest, one in trust.authorities.items() if signed_by(given, one)), None)
@@ -161,16 +161,18 @@ def examine(data: bytes, trust: Trust, *, at: datetime) -> NewList:
         serials = frozenset(entry.serial_number for entry in given)
         number = _number(given)
     except (ValueError, TypeError, x509.DuplicateExtension):
-        raise BadList(_("This file is no list of revoked certificates that can be read.")) from None
+        raise BadRevocationList(_("This file is no list of revoked certificates that can be read.")) from None
     if whose is None:
-        raise BadList(_("No pinned authority has signed this list. Pin its authority first ('anguan ukey trust')."))
+        raise BadRevocationList(_("No pinned authority has signed this list. Pin its authority first ('anguan ukey trust')."))
     if kinds & {x509.DeltaCRLIndicator, x509.IssuingDistributionPoint}:
-        raise BadList(_("This list tells only a part of the revoked certificates. The whole list is needed."))
+        raise BadRevocationList(_("This list tells only a part of the revoked certificates. The whole list is needed."))
     if given.next_update_utc is None or not given.last_update_utc <= at + AHEAD or at > given.next_update_utc:
-        raise BadList(_("This list is out of date, or not yet in force. Please fetch the newest one from the authority."))
+        raise BadRevocationList(
+            _("This list is out of date, or not yet in force. Please fetch the newest one from the authority.")
+        )
     held = trust.lists.get(whose)
     if held is not None and (number, given.last_update_utc) < (_number(held), held.last_update_utc):
-        raise BadList(_("A newer list of this authority is in force already. Nothing was changed."))
+        raise BadRevocationList(_("A newer list of this authority is in force already. Nothing was changed."))
     before = frozenset(entry.serial_number for entry in held) if held is not None else frozenset()
     return NewList(whose, given.public_bytes(Encoding.DER), serials - before)
 

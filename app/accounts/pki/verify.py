@@ -20,14 +20,14 @@ from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
 from flask_babel import lazy_gettext as _
 
 from app.accounts.pki.trust import (
-    Trust,
+    PkiTrust,
     digest_of,
     may_issue,
     sm_key,
 )
 from app.core.clock import office_day
 from app.core.crypto import sm2
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import ChallengeKind
 
 LARGEST = 16 * 1024  # bytes of all certificates together
@@ -44,7 +44,7 @@ UNDERSTOOD = frozenset(
 )
 
 
-class NotProved(HouseError):
+class NotProved(AppError):
     """The certificate or its signature opens nothing; ``code`` says why."""
 
     status = 401
@@ -73,7 +73,7 @@ def statement(kind: ChallengeKind, origin: str, number: str, nonce: str, expires
     return b"\0".join(parts)
 
 
-def verify(words: bytes, signature: bytes, chain: Sequence[bytes], trust: Trust, *, at: datetime) -> CertIdentity:
+def verify(words: bytes, signature: bytes, chain: Sequence[bytes], trust: PkiTrust, *, at: datetime) -> CertIdentity:
     """Who has signed ``words``; raises ``NotProved``. ``chain``: certificates in DER, the signer's own first."""
     own, others = _opened(chain)
     key = _key(own)
@@ -82,7 +82,7 @@ def verify(words: bytes, signature: bytes, chain: Sequence[bytes], trust: Trust,
     return _standing(own, others, trust, at)
 
 
-def examine(chain: Sequence[bytes], trust: Trust, *, at: datetime) -> CertIdentity:
+def examine(chain: Sequence[bytes], trust: PkiTrust, *, at: datetime) -> CertIdentity:
     """The same without a signature: where somebody else has seen the key at work, or for a certificate in a file."""
     own, others = _opened(chain)
     _key(own)
@@ -136,7 +136,7 @@ def _fits(key: Key, words: bytes, signature: bytes) -> bool:
 # --- path, time, purpose, revocation ----------------------------------------------------------------------------
 
 
-def _standing(own: x509.Certificate, others: list[x509.Certificate], trust: Trust, at: datetime) -> CertIdentity:
+def _standing(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> CertIdentity:
     start, end = own.not_valid_before_utc, own.not_valid_after_utc
     # Whose it is, is asked for a moment within its own life, so that "unknown" and "run out" are told apart.
     path = _path(own, others, trust, min(max(at, start), end))
@@ -156,7 +156,7 @@ def _standing(own: x509.Certificate, others: list[x509.Certificate], trust: Trus
     return CertIdentity(digest_of(path[1]), _serial(own), _name(own.subject), _name(own.issuer), start, end)
 
 
-def _path(own: x509.Certificate, others: list[x509.Certificate], trust: Trust, at: datetime) -> list[x509.Certificate]:
+def _path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> list[x509.Certificate]:
     """From a certificate to an authority that is pinned; empty if there is no way."""
     if sm_key(own):
         return _sm_path(own, others, trust, at)
@@ -173,7 +173,7 @@ def _path(own: x509.Certificate, others: list[x509.Certificate], trust: Trust, a
         return []
 
 
-def _sm_path(own: x509.Certificate, others: list[x509.Certificate], trust: Trust, at: datetime) -> list[x509.Certificate]:
+def _sm_path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> list[x509.Certificate]:
     """The same for SM2, which the library does not know."""
     path, anchors = [own], [one for one in trust.authorities.values() if sm_key(one)]
     while len(path) <= LONGEST:
@@ -208,7 +208,7 @@ def _meant_for_this(own: x509.Certificate) -> bool:
     return signs and not issues and fits
 
 
-def _demand_unrevoked(one: x509.Certificate, authority: x509.Certificate, trust: Trust, at: datetime) -> None:
+def _demand_unrevoked(one: x509.Certificate, authority: x509.Certificate, trust: PkiTrust, at: datetime) -> None:
     listed = trust.lists.get(digest_of(authority))
     if listed is None:
         if not trust.required:

@@ -5,7 +5,7 @@ passed, ``holdings`` for certificates that one holds, ``transfers`` for certific
 ``correcting`` opens what was marked.
 """
 
-from app.applications.drafts.candidates import Candidate as Candidate
+from app.applications.drafts.candidates import FilingCandidate as FilingCandidate
 from app.applications.drafts.common import discard as discard
 from app.applications.drafts.common import own_filing as own_filing
 from app.applications.drafts.correct import correct_details as correct_details
@@ -19,8 +19,8 @@ from app.applications.drafts.for_people import amend_incoming as amend_incoming
 from app.applications.drafts.for_people import candidates as candidates
 from app.applications.drafts.for_people import draft as draft
 from app.applications.drafts.for_people import draft_incoming as draft_incoming
-from app.applications.drafts.transfers import Found as Found
 from app.applications.drafts.transfers import Transferable as Transferable
+from app.applications.drafts.transfers import TransferSearch as TransferSearch
 from app.applications.drafts.transfers import amend_transfer as amend_transfer
 from app.applications.drafts.transfers import draft_transfer as draft_transfer
 from app.applications.drafts.transfers import find_for_transfer as find_for_transfer

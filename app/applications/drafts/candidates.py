@@ -34,7 +34,7 @@ _PAPERS_TOO = _ASKED_ON_THE_FORM | {f"missing-{kind.value}" for kind in PERSON_P
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FilingCandidate:
     """A person in a category, or a certificate, as the enterprise's list shows it before filing (R70, R97)."""
 
     facts: Facts
@@ -59,13 +59,13 @@ class Candidate:
         return not self.gaps and not self.bars
 
 
-def judged(case: Facts, on: date, office: Office) -> Candidate:
+def judged(case: Facts, on: date, office: Office) -> FilingCandidate:
     """A candidate with all that stands in its way, divided into what can be mended and what cannot."""
     later = _PAPERS_TOO if case.matter is MatterKind.TRANSFER else _ASKED_ON_THE_FORM
     standing = [no for no in refusals(case, (meets_the_matter,), on, office) if no.code not in later]
     gaps = tuple(no for no in standing if _can_be_mended(no))
     bars = tuple(no for no in standing if not _can_be_mended(no))
-    return Candidate(case, gaps, bars, tuple(warnings_of(case, on, office)))
+    return FilingCandidate(case, gaps, bars, tuple(warnings_of(case, on, office)))
 
 
 _MENDED = frozenset({"enterprise-not-registered", "not-own-person", "certified-elsewhere", "cannot-be-printed"})
@@ -75,6 +75,6 @@ def _can_be_mended(no: Refusal) -> bool:
     return no.code.startswith("missing-") or no.code in _MENDED
 
 
-def order(candidate: Candidate) -> tuple[bool, bool, str, str]:
+def order(candidate: FilingCandidate) -> tuple[bool, bool, str, str]:
     """Ready ones first, then those who lack something, then those who cannot."""
     return bool(candidate.bars), bool(candidate.gaps), candidate.facts.name, candidate.category.value

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Unmet,
@@ -111,7 +111,7 @@ def own_filing(session: Session, filing_id: int, actor: Actor) -> Filing:
     if filing is None or filing.enterprise_id != actor.enterprise_id:
         raise NotFound
     if not any(application.state in CHANGEABLE for application in filing.applications):
-        raise HouseError(_("This filing is being handled and can no longer be changed."), code="filing-settled")
+        raise AppError(_("This filing is being handled and can no longer be changed."), code="filing-settled")
     return filing
 
 
@@ -126,9 +126,9 @@ def discard(session: Session, application_ids: Collection[int], actor: Actor) ->
     if len(rows) != len(set(application_ids)):
         raise NotFound
     if any(row.state is not State.DRAFT for row in rows):
-        raise HouseError(_("Only applications that were never submitted can be deleted."), code="not-a-draft")
+        raise AppError(_("Only applications that were never submitted can be deleted."), code="not-a-draft")
     if any(row.round for row in rows):
-        raise HouseError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
+        raise AppError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
     delete_drafts(session, [row.id for row in rows])
     filings = {row.filing_id for row in rows}
     still = set(session.scalars(select(Application.filing_id).where(Application.filing_id.in_(filings))))
@@ -147,7 +147,7 @@ def delete_drafts(session: Session, ids: Collection[int]) -> None:
 def take_away(session: Session, applications: Collection[Application]) -> None:
     """Drafts that were unticked on a form."""
     if any(application.round for application in applications):
-        raise HouseError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
+        raise AppError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
     if applications:
         delete_drafts(session, [application.id for application in applications])
 

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.core.errors import HouseError, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.vocabulary import Role
 from app.eligibility import corrections
 from app.eligibility.matter_fields import read_particulars
@@ -23,7 +23,7 @@ def to_correct(session: Session, application_id: int, actor: Actor, *, lock: boo
     if application is None or application.enterprise_id != actor.enterprise_id:
         raise NotFound
     if not application.marks:
-        raise HouseError(_("Nothing is marked for correction here any more."), code="nothing-marked")
+        raise AppError(_("Nothing is marked for correction here any more."), code="nothing-marked")
     return application
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import Candidate, judged, order
+from app.applications.drafts.candidates import FilingCandidate, judged, order
 from app.applications.drafts.common import (
     add_applications,
     already_open,
@@ -24,7 +24,7 @@ from app.applications.drafts.common import (
 from app.applications.drafts.for_people import INCOMING
 from app.core.clock import office_day
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Unmet,
@@ -49,7 +49,7 @@ Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed
 
 def holdings(
     session: Session, matter: MatterKind, actor: Actor, *, reason_code: str = "", at: datetime, office: Office
-) -> list[Candidate]:
+) -> list[FilingCandidate]:
     """选择安管人员证书 (R97): the enterprise's own certificates that have not ended, each with what stands in the way."""
     enterprise_id = filer(actor)
     mine = session.scalars(
@@ -129,7 +129,7 @@ def _keep_reason(filing: Filing, reason_code: str) -> None:
     if all(application.reason_code == reason_code for application in applications):
         return
     if any(application.round for application in applications):
-        raise HouseError(
+        raise AppError(
             _("The reason cannot change once something was submitted. Please file anew."),
             code="reason-settled",
             field="reason_code",

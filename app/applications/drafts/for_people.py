@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import Candidate, judged, order
+from app.applications.drafts.candidates import FilingCandidate, judged, order
 from app.applications.drafts.common import (
     add_applications,
     already_open,
@@ -40,7 +40,7 @@ Pick = tuple[int, Category]  # person id, category
 INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value
 
 
-def candidates(session: Session, matter: MatterKind, actor: Actor, *, at: datetime, office: Office) -> list[Candidate]:
+def candidates(session: Session, matter: MatterKind, actor: Actor, *, at: datetime, office: Office) -> list[FilingCandidate]:
     """All people of the enterprise who passed an exam, per category, with what they lack; ready ones first.
 
     People without any passed exam are left out: nothing that the enterprise can do on this page would help them.

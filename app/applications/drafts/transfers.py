@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import Candidate, judged
+from app.applications.drafts.candidates import FilingCandidate, judged
 from app.applications.drafts.common import (
     add_applications,
     already_open,
@@ -24,7 +24,7 @@ from app.applications.drafts.common import (
 )
 from app.core.clock import office_day
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Unmet,
@@ -62,7 +62,7 @@ class Transferable:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TransferSearch:
     """Somebody with this name and ID number who holds certificates. The ID number comes masked: who asked knows it."""
 
     person_id: int  # for the diary
@@ -71,16 +71,18 @@ class Found:
     certificates: tuple[Transferable, ...]
 
 
-def find_for_transfer(session: Session, name: str, id_number: str, actor: Actor, *, at: datetime, office: Office) -> Found:
+def find_for_transfer(
+    session: Session, name: str, id_number: str, actor: Actor, *, at: datetime, office: Office
+) -> TransferSearch:
     """R109: the person with exactly this name and ID number, with every certificate that has not ended.
 
-    Raises ``Unmet`` for what cannot be a name or number, ``HouseError`` (``nobody-found``, the same for a wrong name as for
+    Raises ``Unmet`` for what cannot be a name or number, ``AppError`` (``nobody-found``, the same for a wrong name as for
     nobody, and ``already-yours`` where there is nothing left to move).
     """
     on = office_day(at)
     person_id, cases = _search(session, name, id_number, actor)
     shown = [_transferable(judged(case, on, office), on) for case in cases]
-    return Found(person_id, cases[0].name, mask_id(cases[0].person["id_number"]), tuple(shown))
+    return TransferSearch(person_id, cases[0].name, mask_id(cases[0].person["id_number"]), tuple(shown))
 
 
 def draft_transfer(
@@ -141,12 +143,10 @@ def _search(session: Session, name: str, id_number: str, actor: Actor) -> tuple[
         held = select(Certificate.id).where(Certificate.person_id == person.id, Certificate.status.not_in(ENDED))
         ids = list(session.scalars(held))
     if person is None or not ids:
-        raise HouseError(
-            _("Nobody with this name and ID number holds a certificate. Please check both."), code="nobody-found"
-        )
+        raise AppError(_("Nobody with this name and ID number holds a certificate. Please check both."), code="nobody-found")
     cases = list(of_certificates(session, enterprise_id, MatterKind.TRANSFER, ids).values())
     if all(case.releasing_enterprise_id == enterprise_id for case in cases):
-        raise HouseError(
+        raise AppError(
             _(
                 "%(name)s holds every certificate with your enterprise already: there is nothing to transfer.",
                 name=person.name,
@@ -171,7 +171,7 @@ def _typed(name: str, id_number: str) -> tuple[str, str]:
     return name, id_number
 
 
-def _transferable(candidate: Candidate, on: date) -> Transferable:
+def _transferable(candidate: FilingCandidate, on: date) -> Transferable:
     held = candidate.facts.certificate
     assert held is not None  # noqa: S101 - it was asked for by its id
     return Transferable(

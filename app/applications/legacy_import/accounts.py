@@ -14,17 +14,17 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.merge import (
     ADDED,
-    Deed,
     Ledger,
+    MergeAction,
+    MergeVerdict,
     Plain,
-    Verdict,
 )
 from app.applications.legacy_import.parties import Firm, Refused
 from app.core.identifiers import fold_user_name
 from app.core.vocabulary import AccountSource, LegacyKind, Role
-from app.core.vocabulary import Deed as DiaryDeed
+from app.core.vocabulary import AuditAction as DiaryDeed
 from app.db import audit
-from app.files.spreadsheets import Line
+from app.files.spreadsheets import SheetLine
 from app.models import Account, Enterprise
 
 # column of the sheet -> of ``Firm``, and of the table
@@ -36,16 +36,16 @@ _TABLE = _FIRM | {"mobile": "contact_mobile"}
 class Accounts(Ledger):
     kind = LegacyKind.ACCOUNTS
 
-    def __init__(self, lines: Sequence[Line], on: date, province: str) -> None:
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
         super().__init__(lines, on, province)
         self.accounts: dict[str, tuple[int | None, str]] = {}  # user name -> account id, credit code of its enterprise
 
-    def key_of(self, line: Line) -> str:
+    def key_of(self, line: SheetLine) -> str:
         return str(line.values["uscc"])
 
     # --- looking -------------------------------------------------------------------------------------------
 
-    def load(self, session: Session, lines: Sequence[Line]) -> None:
+    def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
         names = {_user_name(line) for line in lines}
         ids = {self.records[key].row_id for key in map(self.key_of, lines) if key in self.records}
         for row in session.execute(
@@ -55,7 +55,7 @@ class Accounts(Ledger):
         ):
             self.accounts[row.username] = (row.id, row.uscc or "")
 
-    def judge(self, line: Line, key: str) -> Verdict:
+    def judge(self, line: SheetLine, key: str) -> MergeVerdict:
         name, firm = _user_name(line), self.parties.firms.get(key)
         account = self.accounts.get(name)
         if account is not None and account[1] != key:
@@ -64,7 +64,7 @@ class Accounts(Ledger):
         said = {title: line.values[title] for title in _FIRM} | {"region": region}
         if firm is None:
             given = {_FIRM[title]: value for title, value in said.items() if value is not None}
-            verdict = Verdict(line, ADDED, key=key, taken=_now(firm := Firm(**given, uscc=key)))
+            verdict = MergeVerdict(line, ADDED, key=key, taken=_now(firm := Firm(**given, uscc=key)))
         else:
             verdict = self._compared(line, key, said if line.values["region"] else said | {"region": None}, firm)
             self._settle(verdict, key, account)
@@ -73,13 +73,13 @@ class Accounts(Ledger):
             self.accounts[name] = (None, key)
         return verdict
 
-    def _compared(self, line: Line, key: str, said: Plain, firm: Firm) -> Verdict:
+    def _compared(self, line: SheetLine, key: str, said: Plain, firm: Firm) -> MergeVerdict:
         """An enterprise that only another sheet knew has had nobody who could have changed it: it may be corrected."""
         now = _now(firm)
         unattended = key not in self.records and firm.source is AccountSource.LEGACY
         return self.compared(line, key, said, now, before=now if unattended else None)
 
-    def _settle(self, verdict: Verdict, key: str, account: tuple[int | None, str] | None) -> None:
+    def _settle(self, verdict: MergeVerdict, key: str, account: tuple[int | None, str] | None) -> None:
         """Whether the account itself is there: then it keeps its name, else it is what the row adds."""
         if key in self.records:
             if account is None:
@@ -91,7 +91,7 @@ class Accounts(Ledger):
 
     # --- writing -------------------------------------------------------------------------------------------
 
-    def add(self, session: Session, new: Sequence[Verdict], deed: Deed) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:
         rows = {_user_name(verdict.line): _account(verdict) for verdict in new}
         session.execute(insert(Account), list(rows.values()))
         ids: dict[str, int] = {
@@ -106,9 +106,9 @@ class Accounts(Ledger):
         session.execute(insert(roles.secondary), [{"user_id": account_id, "role_id": role_id} for account_id in ids.values()])
         self.update(session, [verdict for verdict in new if verdict.changes], deed)
         told = {"legacy_import": deed.import_id, "accounts": sorted(ids)}
-        audit.note(session, deed.actor, DiaryDeed.CREATE, Account, "", told, at=deed.at)
+        audit.log(session, deed.actor, DiaryDeed.CREATE, Account, "", told, at=deed.at)
 
-    def update(self, session: Session, changed: Sequence[Verdict], deed: Deed) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:
         if not changed:
             return
         rows: list[dict[str, Any]] = []
@@ -121,10 +121,10 @@ class Accounts(Ledger):
             "legacy_import": deed.import_id,
             "changed": [[row["id"], sorted(v.changes)] for row, v in zip(rows, changed, strict=True)],
         }
-        audit.note(session, deed.actor, DiaryDeed.CHANGE, Enterprise, "", told, at=deed.at)
+        audit.log(session, deed.actor, DiaryDeed.CHANGE, Enterprise, "", told, at=deed.at)
 
 
-def _user_name(line: Line) -> str:
+def _user_name(line: SheetLine) -> str:
     """The credit code where the old system's user name is not given."""
     return str(line.values["username"] or fold_user_name(line.values["uscc"]))
 
@@ -133,7 +133,7 @@ def _now(firm: Firm) -> Plain:
     return {title: getattr(firm, part) for title, part in _FIRM.items()}
 
 
-def _account(verdict: Verdict) -> dict[str, Any]:
+def _account(verdict: MergeVerdict) -> dict[str, Any]:
     name, firm = _user_name(verdict.line), verdict.firm
     assert firm is not None  # noqa: S101 - judge has given it one
     mobile = verdict.line.values["mobile"]

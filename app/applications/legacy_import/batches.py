@@ -23,7 +23,7 @@ from app.applications.legacy_import.merge import Ledger
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
-    Deed,
+    AuditAction,
     LegacyKind,
     LegacyOutcome,
     LegacyPhase,
@@ -33,8 +33,8 @@ from app.db import audit
 from app.files.spreadsheets import (
     CellError,
     Column,
-    Limits,
-    Line,
+    SheetLimits,
+    SheetLine,
     SheetRefused,
     examine,
     read_lines,
@@ -46,7 +46,7 @@ from app.models import LegacyChunk, LegacyImport
 MIB = 1024 * 1024
 LARGEST = 20 * MIB
 MOST_ROWS = 100_000
-LIMITS = Limits(file=LARGEST, part=160 * MIB, unpacked=256 * MIB)  # 100,000 rows, unpacked as wordily as Excel does it
+LIMITS = SheetLimits(file=LARGEST, part=160 * MIB, unpacked=256 * MIB)  # 100,000 rows, unpacked as wordily as Excel does it
 PASSWORDS_LAST = timedelta(days=1)  # an unfetched sheet of passwords
 
 LEDGERS: dict[LegacyKind, type[Ledger]] = {ledger.kind: ledger for ledger in (Accounts, Passes, Certificates)}
@@ -113,7 +113,7 @@ def _step(
     if found is None:
         raise Stale
     session.expire_all()
-    audit.note(session, actor.name, Deed.CHANGE, LegacyImport.__tablename__, found.id, told, at=at)
+    audit.log(session, actor.name, AuditAction.CHANGE, LegacyImport.__tablename__, found.id, told, at=at)
 
 
 def report_of(session: Session, store: Store, import_id: int, actor: Actor, *, at: datetime) -> bytes:
@@ -124,7 +124,7 @@ def report_of(session: Session, store: Store, import_id: int, actor: Actor, *, a
         raise NotFound
     data = store.read(course.report_object)
     told = {"report": course.filename, "rows": course.total, "sha256": sha256(data).hexdigest()}
-    audit.note(session, actor.name, Deed.EXPORT, course, change=told, at=at)
+    audit.log(session, actor.name, AuditAction.EXPORT, course, change=told, at=at)
     session.flush()
     return data
 
@@ -133,25 +133,25 @@ def report_of(session: Session, store: Store, import_id: int, actor: Actor, *, a
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class LegacySheet:
     """A sheet that was taken out of the store and read."""
 
     kind: LegacyKind
-    lines: list[Line]
+    lines: list[SheetLine]
     errors: list[CellError]
 
     def ledger(self, on: date, province: str) -> Ledger:
         return LEDGERS[self.kind](self.lines, on, province)
 
 
-def opened(store: Store, kind: LegacyKind, sheet_object: str) -> Sheet:
+def opened(store: Store, kind: LegacyKind, sheet_object: str) -> LegacySheet:
     """Raises ``SheetRefused``."""
     data = store.read(sheet_object)
     errors, lines = read_lines(data, COLUMNS[kind], most_rows=MOST_ROWS, limits=LIMITS)
     found = list(lines)
     if not errors and not found:
         raise SheetRefused(_("There is no row in this sheet. Please fill in one record per row."), code="no-rows")
-    return Sheet(kind, found, errors)
+    return LegacySheet(kind, found, errors)
 
 
 RESULT_COLUMNS = (
@@ -161,7 +161,7 @@ RESULT_COLUMNS = (
 )
 
 
-def report(sheet: Sheet, outcomes: Outcomes, told: Told) -> bytes:
+def report(sheet: LegacySheet, outcomes: Outcomes, told: Told) -> bytes:
     """The rows as they were handed in, with result and reason behind each; it may be corrected and handed in again."""
     columns = (RESULT_COLUMNS[0], *COLUMNS[sheet.kind], *RESULT_COLUMNS[1:])
     words = {outcome.value: str(outcome) for outcome in LegacyOutcome}

@@ -15,20 +15,20 @@ from sqlalchemy.orm import Session
 from app.applications.legacy_import.columns import category_in, title_of
 from app.applications.legacy_import.merge import (
     ADDED,
-    Deed,
     Ledger,
+    MergeAction,
+    MergeVerdict,
     Plain,
-    Verdict,
     plain,
 )
 from app.applications.legacy_import.parties import Refused
 from app.core.vocabulary import (
     Category,
-    CertificateDeed,
+    CertificateEventKind,
     CertificateStatus,
     LegacyKind,
 )
-from app.files.spreadsheets import Line
+from app.files.spreadsheets import SheetLine
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 
 _DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
@@ -36,7 +36,7 @@ _COLUMNS = ("category", "enterprise_id", "holder", "printed_enterprise", *_DAYS,
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LegacyCertificateStatus:
     id: int
     id_number: str
     enterprise_id: int
@@ -47,14 +47,14 @@ class Standing:
 class Certificates(Ledger):
     kind = LegacyKind.CERTIFICATES
 
-    def __init__(self, lines: Sequence[Line], on: date, province: str) -> None:
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
         super().__init__(lines, on, province)
-        self.standing: dict[str, Standing] = {}
+        self.standing: dict[str, LegacyCertificateStatus] = {}
 
-    def key_of(self, line: Line) -> str:
+    def key_of(self, line: SheetLine) -> str:
         return str(line.values["number"])
 
-    def load(self, session: Session, lines: Sequence[Line]) -> None:
+    def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
         printed = exists().where(CertificateVersion.certificate_id == Certificate.id)
         query = (
             select(
@@ -79,13 +79,13 @@ class Certificates(Ledger):
                 "status_reason": row.status_reason,
                 **{day: getattr(row, day).isoformat() for day in _DAYS},
             }
-            self.standing[row.number] = Standing(
+            self.standing[row.number] = LegacyCertificateStatus(
                 row.id, row.id_number, row.enterprise_id, now, row.is_electronic or row.printed
             )
 
     # --- looking -------------------------------------------------------------------------------------------
 
-    def judge(self, line: Line, key: str) -> Verdict:
+    def judge(self, line: SheetLine, key: str) -> MergeVerdict:
         there = self.standing.get(key)
         if there is not None and there.id_number != line.values["id_number"]:
             raise Refused(_("This number is on record for another person: the ID number differs."))
@@ -100,7 +100,7 @@ class Certificates(Ledger):
             "enterprise": line.values.get("enterprise") or (there.now["enterprise"] if there else firm.name),
         }
         if there is None:
-            verdict = Verdict(line, ADDED, key=key, taken=sheet)
+            verdict = MergeVerdict(line, ADDED, key=key, taken=sheet)
         else:
             said = {name: value for name, value in sheet.items() if line.values.get(name) is not None or name == "uscc"}
             verdict = self.compared(line, key, said, there.now, settled=there.settled)
@@ -113,7 +113,7 @@ class Certificates(Ledger):
             verdict.reasons.append(_("On the books this person has another employer, which is kept."))
         return verdict
 
-    def _terms(self, line: Line) -> dict[str, Any]:
+    def _terms(self, line: SheetLine) -> dict[str, Any]:
         """Category, days and status, as far as the row says them, and what follows from one of them for another."""
         values, number = line.values, line.values["number"]
         issued_on = values["issued_on"] or values["valid_from"] or values["first_issued_on"]
@@ -141,18 +141,18 @@ class Certificates(Ledger):
 
     # --- writing -------------------------------------------------------------------------------------------
 
-    def add(self, session: Session, new: Sequence[Verdict], deed: Deed) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:
         session.execute(insert(Certificate), [{**self._row(verdict), "number": verdict.key} for verdict in new])
         by_number = {verdict.key: verdict for verdict in new}
         for row in session.execute(select(Certificate.id, Certificate.number).where(Certificate.number.in_(by_number))):
             by_number[row.number].row_id = row.id
         self._record(session, new, deed, lambda _verdict: "")
 
-    def update(self, session: Session, changed: Sequence[Verdict], deed: Deed) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:
         session.execute(update(Certificate), [{**self._row(verdict), "id": verdict.row_id} for verdict in changed])
         self._record(session, changed, deed, self._what_changed)
 
-    def _row(self, verdict: Verdict) -> dict[str, Any]:
+    def _row(self, verdict: MergeVerdict) -> dict[str, Any]:
         """All columns that a sheet rules, so that every row goes in one statement; what the sheet may not change stays."""
         there = self.standing.get(verdict.key)
         now: Plain = {**there.now, **verdict.changes} if there else verdict.taken
@@ -171,12 +171,18 @@ class Certificates(Ledger):
         moved = there is None or "uscc" in verdict.changes
         return row | {"enterprise_id": verdict.firm.id if moved or there is None else there.enterprise_id}
 
-    def _what_changed(self, verdict: Verdict) -> str:
+    def _what_changed(self, verdict: MergeVerdict) -> str:
         fields = "、".join(str(title_of(self.kind, name)) for name in verdict.changes)
         return str(_("Corrected by a later sheet: %(fields)s", fields=fields))[:500]
 
-    def _record(self, session: Session, verdicts: Sequence[Verdict], deed: Deed, why: Any) -> None:
-        who = {"actor": deed.actor, "at": deed.at, "deed": CertificateDeed.IMPORTED, "actor_id": None, "application_id": None}
+    def _record(self, session: Session, verdicts: Sequence[MergeVerdict], deed: MergeAction, why: Any) -> None:
+        who = {
+            "actor": deed.actor,
+            "at": deed.at,
+            "deed": CertificateEventKind.IMPORTED,
+            "actor_id": None,
+            "application_id": None,
+        }
         rows = []
         for verdict in verdicts:
             there = self.standing.get(verdict.key)

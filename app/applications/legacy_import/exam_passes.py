@@ -13,18 +13,18 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.merge import (
     ADDED,
-    Deed,
     Ledger,
-    Verdict,
+    MergeAction,
+    MergeVerdict,
 )
 from app.applications.legacy_import.parties import Refused
 from app.core.vocabulary import LegacyKind, PassSource
-from app.files.spreadsheets import Line
+from app.files.spreadsheets import SheetLine
 from app.models import ExamPass, Person
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LegacyPassStatus:
     id: int
     passed_on: date
     settled: bool
@@ -33,14 +33,14 @@ class Standing:
 class Passes(Ledger):
     kind = LegacyKind.PASSES
 
-    def __init__(self, lines: Sequence[Line], on: date, province: str) -> None:
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
         super().__init__(lines, on, province)
-        self.standing: dict[str, Standing] = {}
+        self.standing: dict[str, LegacyPassStatus] = {}
 
-    def key_of(self, line: Line) -> str:
+    def key_of(self, line: SheetLine) -> str:
         return f"{line.values['id_number']}:{line.values['category'].value}"
 
-    def load(self, session: Session, lines: Sequence[Line]) -> None:
+    def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
         numbers = {line.values["id_number"] for line in lines}
         query = (
             select(
@@ -58,9 +58,9 @@ class Passes(Ledger):
         )
         for row in session.execute(query):
             settled = row.originals_verified_at is not None or row.used_by_application_id is not None
-            self.standing[f"{row.id_number}:{row.category.value}"] = Standing(row.id, row.passed_on, settled)
+            self.standing[f"{row.id_number}:{row.category.value}"] = LegacyPassStatus(row.id, row.passed_on, settled)
 
-    def judge(self, line: Line, key: str) -> Verdict:
+    def judge(self, line: SheetLine, key: str) -> MergeVerdict:
         passed_on: date = line.values["passed_on"]
         if passed_on > self.on:
             raise Refused(_("The exam was passed on a day that is still to come. Please check the date."))
@@ -68,7 +68,7 @@ class Passes(Ledger):
         human = self.parties.human_of(line, firm)
         sheet, there = {"passed_on": passed_on.isoformat()}, self.standing.get(key)
         if there is None:
-            verdict = Verdict(line, ADDED, key=key, taken=sheet)
+            verdict = MergeVerdict(line, ADDED, key=key, taken=sheet)
         else:
             verdict = self.compared(line, key, sheet, {"passed_on": there.passed_on.isoformat()}, settled=there.settled)
             verdict.row_id = there.id
@@ -77,7 +77,7 @@ class Passes(Ledger):
             verdict.reasons.append(_("On the books this person has another employer, which is kept."))
         return verdict
 
-    def add(self, session: Session, new: Sequence[Verdict], deed: Deed) -> None:  # noqa: ARG002
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:  # noqa: ARG002
         by_place = {(_person(verdict), verdict.line.values["category"]): verdict for verdict in new}
         rows = [
             {"person_id": person_id, "category": category, "passed_on": verdict.line.values["passed_on"]}
@@ -93,14 +93,14 @@ class Passes(Ledger):
             if (row.person_id, row.category) in by_place:
                 by_place[row.person_id, row.category].row_id = row.id
 
-    def update(self, session: Session, changed: Sequence[Verdict], deed: Deed) -> None:  # noqa: ARG002
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:  # noqa: ARG002
         session.execute(
             update(ExamPass),
             [{"id": verdict.row_id, "passed_on": date.fromisoformat(verdict.changes["passed_on"])} for verdict in changed],
         )
 
 
-def _person(verdict: Verdict) -> int:
+def _person(verdict: MergeVerdict) -> int:
     assert verdict.human is not None  # noqa: S101 - judge has given it one, and writing an id
     assert verdict.human.id is not None  # noqa: S101
     return verdict.human.id

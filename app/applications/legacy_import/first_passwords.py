@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.applications.legacy_import.run import Means
 from app.core.errors import Stale
-from app.core.vocabulary import Deed, LegacyKind, Role
+from app.core.vocabulary import AuditAction, LegacyKind, Role
 from app.db import audit
-from app.db.session import only_reading
+from app.db.session import read_only
 from app.files.spreadsheets import Column, write
 from app.files.storage import Store
 from app.models import Account, Enterprise, LegacyImport, LegacyRecord
@@ -53,7 +53,7 @@ def make_passwords(
     ``fresh`` gives a word and its hash, which takes its time; killed in the middle, nothing has changed. Passwords that were
     made before and not used are replaced, unless they were made after they were asked for: this is a second run then.
     """
-    with only_reading(), means.sessions() as session:
+    with read_only(), means.sessions() as session:
         made_at = session.scalar(select(LegacyImport.passwords_at).where(LegacyImport.id == import_id))
         accounts = session.execute(
             select(Account.id, Account.username, Enterprise.name, Enterprise.uscc, Enterprise.contact)
@@ -97,7 +97,7 @@ def fetch_passwords(session: Session, store: Store, import_id: int, actor: Actor
     if session.execute(taken.execution_options(synchronize_session=False)).first() is None or there is None:
         raise Stale(_("These passwords have been fetched already, or have expired. Please make new ones."))
     data = store.read(there)
-    audit.note(session, actor.name, Deed.EXPORT, LegacyImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
+    audit.log(session, actor.name, AuditAction.EXPORT, LegacyImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
     session.flush()
     session.expire_all()
     return data, there

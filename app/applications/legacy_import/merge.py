@@ -23,7 +23,7 @@ from app.applications.legacy_import.parties import (
 )
 from app.core.identifiers import fold
 from app.core.vocabulary import LegacyKind, LegacyOutcome
-from app.files.spreadsheets import Line
+from app.files.spreadsheets import SheetLine
 from app.models import LegacyRecord
 
 Plain = dict[str, Any]  # column key -> a value as JSON holds it
@@ -31,10 +31,10 @@ ADDED, UPDATED, UNCHANGED, REFUSED = LegacyOutcome
 
 
 @dataclass(slots=True)
-class Verdict:
+class MergeVerdict:
     """What comes of one row, why, and what is to be written for it."""
 
-    line: Line
+    line: SheetLine
     outcome: LegacyOutcome
     reasons: list[object] = field(default_factory=list)
     key: str = ""
@@ -54,7 +54,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class MergeAction:
     """By whom, when, in the course of which import."""
 
     import_id: int
@@ -84,7 +84,7 @@ class Ledger(ABC):
 
     kind: LegacyKind
 
-    def __init__(self, lines: Sequence[Line], on: date, province: str) -> None:
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
         self.on, self.parties = on, Parties(province)
         self.records: dict[str, Taken] = {}
         self._first: dict[str, int] = {}
@@ -94,7 +94,7 @@ class Ledger(ABC):
 
     # --- looking -----------------------------------------------------------------------------------------
 
-    def look(self, session: Session, lines: Sequence[Line]) -> list[Verdict]:
+    def look(self, session: Session, lines: Sequence[SheetLine]) -> list[MergeVerdict]:
         """A verdict for each row. Later rows know of the earlier ones, also of those in calls before. Writes nothing."""
         sound = [line for line in lines if line.is_sound]
         self._load_records(session, [self.key_of(line) for line in sound])
@@ -108,26 +108,26 @@ class Ledger(ABC):
         )
         self.records.update({row.taken["key"]: Taken(row.row_id, row.taken) for row in rows})
 
-    def _verdict(self, line: Line) -> Verdict:
+    def _verdict(self, line: SheetLine) -> MergeVerdict:
         if not line.is_sound:
             told = [_("%(title)s: %(sentence)s", title=error.title, sentence=error.sentence) for error in line.errors]
             merged = _("A cell of this row belongs to a merged range. Please unmerge it and fill in every cell.")
-            return Verdict(line, REFUSED, list(told) or [merged])
+            return MergeVerdict(line, REFUSED, list(told) or [merged])
         key = self.key_of(line)
         if (first := self._first[key]) != line.number:
-            return Verdict(line, REFUSED, [_("The same record stands in row %(n)s already. Please keep one.", n=first)])
+            return MergeVerdict(line, REFUSED, [_("The same record stands in row %(n)s already. Please keep one.", n=first)])
         try:
             verdict = self.judge(line, key)
         except Refused as no:
-            return Verdict(line, REFUSED, [no.args[0]])
+            return MergeVerdict(line, REFUSED, [no.args[0]])
         self.parties.adopt(verdict.firm, verdict.human)
         if len(fold(line.shown.get("id_number", ""))) == 15:
             verdict.reasons.append(_("The ID number of 15 digits was converted to 18."))
         return verdict
 
     def compared(
-        self, line: Line, key: str, sheet: Plain, now: Plain, *, settled: bool = False, before: Plain | None = None
-    ) -> Verdict:
+        self, line: SheetLine, key: str, sheet: Plain, now: Plain, *, settled: bool = False, before: Plain | None = None
+    ) -> MergeVerdict:
         """The verdict on a record that is on the books; ``settled``: it was printed or used here, so all of it is kept.
 
         ``before`` stands in for what the old system last said, where no sheet of this kind has said anything.
@@ -136,7 +136,7 @@ class Ledger(ABC):
         changes, kept = differences(sheet, now, record.values if record else before)
         if settled and changes:
             kept, changes = [*kept, *changes], {}
-        verdict = Verdict(line, UPDATED if changes else UNCHANGED, key=key, changes=changes)
+        verdict = MergeVerdict(line, UPDATED if changes else UNCHANGED, key=key, changes=changes)
         verdict.row_id = record.row_id if record else None
         agreed = {name: value for name, value in sheet.items() if name in changes or value == now[name]}
         verdict.taken = {**(record.values if record else {}), **agreed, "key": key}
@@ -147,7 +147,7 @@ class Ledger(ABC):
 
     # --- writing -----------------------------------------------------------------------------------------
 
-    def write(self, session: Session, verdicts: Sequence[Verdict], deed: Deed) -> None:
+    def write(self, session: Session, verdicts: Sequence[MergeVerdict], deed: MergeAction) -> None:
         """Everything that these verdicts bring about."""
         going = [verdict for verdict in verdicts if verdict.outcome in (ADDED, UPDATED)]
         new = [verdict for verdict in going if verdict.outcome is ADDED]
@@ -160,7 +160,7 @@ class Ledger(ABC):
             self.update(session, changed, deed)
         self._keep_records(session, going, deed)
 
-    def _keep_records(self, session: Session, going: Sequence[Verdict], deed: Deed) -> None:
+    def _keep_records(self, session: Session, going: Sequence[MergeVerdict], deed: MergeAction) -> None:
         known = [verdict for verdict in going if verdict.key in self.records]
         fresh = [verdict for verdict in going if verdict.key not in self.records]
         if known:
@@ -177,23 +177,23 @@ class Ledger(ABC):
     # --- what each kind knows of itself ----------------------------------------------------------------------
 
     @abstractmethod
-    def key_of(self, line: Line) -> str:
+    def key_of(self, line: SheetLine) -> str:
         """By what a row is known again, in this sheet and in the next."""
 
     @abstractmethod
-    def load(self, session: Session, lines: Sequence[Line]) -> None:
+    def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
         """The records on the books that these rows may mean; locked until the caller ends the transaction."""
 
     @abstractmethod
-    def judge(self, line: Line, key: str) -> Verdict:
+    def judge(self, line: SheetLine, key: str) -> MergeVerdict:
         """The verdict on a sound row that stands in the sheet once. Raises ``Refused``."""
 
     @abstractmethod
-    def add(self, session: Session, new: Sequence[Verdict], deed: Deed) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:
         """Insert, and give each verdict its ``row_id``."""
 
     @abstractmethod
-    def update(self, session: Session, changed: Sequence[Verdict], deed: Deed) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:
         """Write ``changes``."""
 
 

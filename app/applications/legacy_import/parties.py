@@ -21,7 +21,7 @@ from app.core.identifiers import (
     sex,
 )
 from app.core.vocabulary import AccountSource, Registration
-from app.files.spreadsheets import Line
+from app.files.spreadsheets import SheetLine
 from app.models import Enterprise, Person, Region
 
 
@@ -73,7 +73,7 @@ class Parties:
         self.regions: dict[str, str] = {}
         self._named: dict[str, set[str]] = defaultdict(set)  # folded name -> credit codes
 
-    def load(self, session: Session, lines: Sequence[Line]) -> None:
+    def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
         """In three questions: the regions, the enterprises and the people these rows speak of."""
         self.regions = {row.code: row.name for row in session.execute(select(Region.code, Region.name))}
         codes = {line.values["uscc"] for line in lines if line.values.get("uscc")}
@@ -105,7 +105,7 @@ class Parties:
 
     # --- whom a row means ----------------------------------------------------------------------------------
 
-    def firm_of(self, line: Line) -> Firm | None:
+    def firm_of(self, line: SheetLine) -> Firm | None:
         """The enterprise of a row, new if its credit code is unknown; None where the row names none. Raises ``Refused``."""
         name, uscc = line.values.get("enterprise"), line.values.get("uscc")
         if uscc:
@@ -133,7 +133,7 @@ class Parties:
         code = f"{uscc[2:6]}00"
         return code if code in self.regions else self.province
 
-    def human_of(self, line: Line, firm: Firm | None) -> Human:
+    def human_of(self, line: SheetLine, firm: Firm | None) -> Human:
         """The person of a row, new if the ID number is unknown. Raises ``Refused`` where the name differs."""
         name, number = line.values["name"], line.values["id_number"]
         known = self.humans.get(number)

@@ -14,20 +14,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications.legacy_import.batches import (
+    LegacySheet,
     Outcomes,
-    Sheet,
     Told,
     opened,
     report,
 )
-from app.applications.legacy_import.merge import Deed, Ledger, Verdict
+from app.applications.legacy_import.merge import Ledger, MergeAction, MergeVerdict
 from app.core.clock import office_day
 from app.core.errors import NotFound
-from app.core.vocabulary import Deed as DiaryDeed
+from app.core.vocabulary import AuditAction as DiaryDeed
 from app.core.vocabulary import LegacyOutcome, LegacyPhase
 from app.db import audit, sequences
-from app.db.session import only_reading
-from app.files.spreadsheets import Line, SheetRefused
+from app.db.session import read_only
+from app.files.spreadsheets import SheetLine, SheetRefused
 from app.files.storage import Store
 from app.models import LegacyChunk, LegacyImport, Region
 
@@ -61,7 +61,7 @@ def check(means: Means, import_id: int, *, at: datetime) -> None:
     outcomes: Outcomes = {}
     ledger = sheet.ledger(office_day(at), _province(means))
     for chunk in _chunks(sheet.lines):
-        with only_reading(), means.sessions() as session:
+        with read_only(), means.sessions() as session:
             outcomes |= _outcomes(ledger.look(session, chunk))
         means.told(len(outcomes), len(sheet.lines))
     _close(means, course, _reported(means, sheet, outcomes) | {"phase": LegacyPhase.CHECKED})
@@ -73,7 +73,7 @@ def take_over(means: Means, import_id: int, *, at: datetime) -> None:
     if course.phase is not LegacyPhase.IMPORTING or course.sheet_object is None:
         return
     sheet, province = opened(means.store, course.kind, course.sheet_object), _province(means)
-    deed = Deed(course.id, course.by, at)
+    deed = MergeAction(course.id, course.by, at)
     ledger, done, tries = sheet.ledger(office_day(at), province), course.done, 0
     while done < len(sheet.lines):
         try:
@@ -86,7 +86,7 @@ def take_over(means: Means, import_id: int, *, at: datetime) -> None:
     _finish(means, course, sheet, deed)
 
 
-def _write_chunk(means: Means, sheet: Sheet, ledger: Ledger, deed: Deed, done: int) -> int:
+def _write_chunk(means: Means, sheet: LegacySheet, ledger: Ledger, deed: MergeAction, done: int) -> int:
     """One transaction: look, write, and note down what came of each row. How many rows are done then."""
     lines = sheet.lines[done : done + CHUNK]
     with means.sessions.begin() as session:
@@ -104,10 +104,10 @@ def _write_chunk(means: Means, sheet: Sheet, ledger: Ledger, deed: Deed, done: i
     return done + len(lines)
 
 
-def _finish(means: Means, course: LegacyImport, sheet: Sheet, deed: Deed) -> None:
+def _finish(means: Means, course: LegacyImport, sheet: LegacySheet, deed: MergeAction) -> None:
     """The report, put together of the chunks; they and the sheet itself are no longer needed."""
     outcomes: Outcomes = {}
-    with only_reading(), means.sessions() as session:
+    with read_only(), means.sessions() as session:
         for part in session.scalars(select(LegacyChunk.outcomes).where(LegacyChunk.import_id == course.id)):
             outcomes |= part
     if len(outcomes) < len(sheet.lines):  # another worker was quicker, and has tidied up
@@ -121,7 +121,7 @@ def _finish(means: Means, course: LegacyImport, sheet: Sheet, deed: Deed) -> Non
 
 
 def _course(means: Means, import_id: int) -> LegacyImport:
-    with only_reading(), means.sessions() as session:
+    with read_only(), means.sessions() as session:
         course = session.get(LegacyImport, import_id)
         if course is None:
             raise NotFound
@@ -131,15 +131,15 @@ def _course(means: Means, import_id: int) -> LegacyImport:
 
 def _province(means: Means) -> str:
     """The region that holds all the others, for an enterprise of which nothing tells a nearer one."""
-    with only_reading(), means.sessions() as session:
+    with read_only(), means.sessions() as session:
         return str(session.scalar(select(Region.code).order_by(Region.code).limit(1)))
 
 
-def _chunks(lines: Sequence[Line]) -> list[Sequence[Line]]:
+def _chunks(lines: Sequence[SheetLine]) -> list[Sequence[SheetLine]]:
     return [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
 
 
-def _outcomes(verdicts: Sequence[Verdict]) -> Outcomes:
+def _outcomes(verdicts: Sequence[MergeVerdict]) -> Outcomes:
     return {str(one.line.number): (one.outcome.value, [str(reason) for reason in one.reasons]) for one in verdicts}
 
 
@@ -148,7 +148,7 @@ def _refuse(means: Means, course: LegacyImport, fault: str, at: datetime) -> Non
     _close(means, course, values)
 
 
-def _reported(means: Means, sheet: Sheet, outcomes: Outcomes) -> dict[str, Any]:
+def _reported(means: Means, sheet: LegacySheet, outcomes: Outcomes) -> dict[str, Any]:
     """The report in the store, and the counts."""
     found = [outcome for outcome, _reasons in outcomes.values()]
     counts = {outcome.value: found.count(outcome.value) for outcome in LegacyOutcome}
@@ -175,4 +175,4 @@ def _close(means: Means, course: LegacyImport, values: dict[str, Any], actor: st
             session.execute(delete(LegacyChunk).where(LegacyChunk.import_id == course.id))
         told = {**values.get("counts", {}), "total": values.get("total", 0), "phase": values["phase"].value}
         at = values.get("finished_at") or course.received_at
-        audit.note(session, actor or course.by, DiaryDeed.CHANGE, LegacyImport.__tablename__, course.id, told, at=at)
+        audit.log(session, actor or course.by, DiaryDeed.CHANGE, LegacyImport.__tablename__, course.id, told, at=at)

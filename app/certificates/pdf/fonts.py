@@ -26,7 +26,7 @@ WIDE_SPACE = "\u3000"
 Chain = tuple[str, ...]
 
 
-class Run(NamedTuple):
+class TextRun(NamedTuple):
     """A piece of a text that is set in one font."""
 
     font: str
@@ -78,12 +78,12 @@ def _prints(c: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def runs(text: str, chain: Chain) -> tuple[Run, ...]:
+def runs(text: str, chain: Chain) -> tuple[TextRun, ...]:
     """``text`` cut into pieces: whole in the first font that has it all, else letter by letter."""
     whole = next((key for key in chain if all(map(_common(key).glyphs.__getitem__, text))), None)
     if whole and whole != "kai":
-        return (Run(whole, text),) if text else ()
-    return tuple(Run(key, "".join(piece)) for key, piece in groupby(text, lambda c: _key(c, whole, chain)))
+        return (TextRun(whole, text),) if text else ()
+    return tuple(TextRun(key, "".join(piece)) for key, piece in groupby(text, lambda c: _key(c, whole, chain)))
 
 
 def _key(c: str, whole: str | None, chain: Chain) -> str:
@@ -98,6 +98,6 @@ def advance(key: str, c: str) -> float:
     return font(key).advances[c]
 
 
-def breadth(pieces: tuple[Run, ...], size: float) -> float:
+def breadth(pieces: tuple[TextRun, ...], size: float) -> float:
     """In the unit of ``size``."""
     return size * sum(sum(map(font(run.font).advances.__getitem__, run.text)) for run in pieces)

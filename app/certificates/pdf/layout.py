@@ -27,11 +27,11 @@ from app.certificates.pdf.content import Face
 from app.certificates.pdf.fonts import BOLD, PLAIN, VALUE
 from app.certificates.pdf.shapes import (
     POINT,
-    Code,
+    CodeShape,
     Color,
-    Link,
+    ImageShape,
+    LinkShape,
     Path,
-    Picture,
     Shape,
     circle,
     line,
@@ -52,7 +52,7 @@ SEAL_X, SEAL_Y, SEAL_RADIUS = 152.0, 63.0, background.SEAL_RADIUS
 SEAL_BOX = (SEAL_X - SEAL_RADIUS, SEAL_Y - SEAL_RADIUS, SEAL_X + SEAL_RADIUS, SEAL_Y + SEAL_RADIUS)
 
 
-class Sheet(NamedTuple):
+class BackgroundPage(NamedTuple):
     """All that the part of a page depends on that holders share."""
 
     category: str
@@ -63,21 +63,21 @@ class Sheet(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CertificatePage:
     """One A4 page. ``sheet`` tells which ``sheet_of`` lies under the holder's shapes."""
 
     title: str
     author: str
     subject: str
     dated: date
-    sheet: Sheet
+    sheet: BackgroundPage
     holder: tuple[Shape, ...]
 
     def shapes(self) -> tuple[Shape, ...]:
         return (*sheet_of(self.sheet), *self.holder)
 
 
-class Row(NamedTuple):
+class FieldRow(NamedTuple):
     label: str
     y: float
     right: float
@@ -85,29 +85,31 @@ class Row(NamedTuple):
     value_x: float = VALUE_X
 
 
-def page_of(face: Face) -> Page:
+def page_of(face: Face) -> CertificatePage:
     """Raises ``portrait.Missing`` or ``portrait.Unreadable``. All characters must be printable."""
-    sheet = Sheet(face.category, face.kind, face.seal_text, face.specimen, bool(face.technical_title or face.schooling))
+    sheet = BackgroundPage(
+        face.category, face.kind, face.seal_text, face.specimen, bool(face.technical_title or face.schooling)
+    )
     title = f"{TITLE} {face.number}{'（样张）' if face.specimen else ''}"
     holder = (*_values(face, sheet.learned), *_issue(face), _picture(face), *_code(face.address))
-    return Page(title, face.issuer, face.kind, face.issued_on, sheet, holder)
+    return CertificatePage(title, face.issuer, face.kind, face.issued_on, sheet, holder)
 
 
-def rows_of(learned: bool) -> tuple[Row, ...]:
+def rows_of(learned: bool) -> tuple[FieldRow, ...]:
     pitch = 12.4 if learned else 13.9
     ys = [TOP - pitch * i for i in range(9)]
-    above = tuple(Row(label, ys[i], NARROW) for i, label in enumerate(("姓名", "性别", "出生日期", "证件号码")))
-    work = (Row("企业名称", ys[4], WIDE), Row("职务", ys[5], WIDE))
-    lore = (Row("技术职称", ys[6], HALF), Row("学历专业", ys[6], WIDE, SECOND_X, SECOND_VALUE_X)) if learned else ()
+    above = tuple(FieldRow(label, ys[i], NARROW) for i, label in enumerate(("姓名", "性别", "出生日期", "证件号码")))
+    work = (FieldRow("企业名称", ys[4], WIDE), FieldRow("职务", ys[5], WIDE))
+    lore = (FieldRow("技术职称", ys[6], HALF), FieldRow("学历专业", ys[6], WIDE, SECOND_X, SECOND_VALUE_X)) if learned else ()
     last = 7 if learned else 6
-    return (*above, *work, *lore, Row("初次领证日期", ys[last], WIDE), Row("有效期", ys[last + 1], WIDE))
+    return (*above, *work, *lore, FieldRow("初次领证日期", ys[last], WIDE), FieldRow("有效期", ys[last + 1], WIDE))
 
 
 # --- the sheet: all that is the same for every holder ----------------------------------------------------------
 
 
 @lru_cache(maxsize=32)
-def sheet_of(sheet: Sheet) -> tuple[Shape, ...]:
+def sheet_of(sheet: BackgroundPage) -> tuple[Shape, ...]:
     accent = ACCENTS[sheet.category[0]]
     return (
         Path(rectangle(0, 0, WIDTH, HEIGHT), fill=PAPER),
@@ -129,7 +131,7 @@ def _watermark() -> tuple[Shape, ...]:
     )
 
 
-def _headings(sheet: Sheet, accent: Color) -> tuple[Shape, ...]:
+def _headings(sheet: BackgroundPage, accent: Color) -> tuple[Shape, ...]:
     short = len(sheet.kind) < 15
     y, space = 227.2, 1.1 if short else 0.2
     sides = tuple(CENTRE + side * reach for side in (-1, 1) for reach in (11, 62))
@@ -144,7 +146,7 @@ def _headings(sheet: Sheet, accent: Color) -> tuple[Shape, ...]:
     )
 
 
-def _labels(sheet: Sheet, tone: Color) -> tuple[Shape, ...]:
+def _labels(sheet: BackgroundPage, tone: Color) -> tuple[Shape, ...]:
     note = "本页为演示样张，不具有法律效力" if sheet.specimen else "本证书为电子证照，持证状态以扫码核验结果为准"
     shapes: list[Shape] = []
     for row in rows_of(sheet.learned):
@@ -241,7 +243,7 @@ def _picture(face: Face) -> Shape:
     if face.photo is None:
         raise photo_file.Missing
     photo = photo_file.fitting(face.photo)
-    return Picture(PHOTO_X, PHOTO_Y, PHOTO_WIDTH, PHOTO_HEIGHT, photo.data, photo.pixels, photo.channels)
+    return ImageShape(PHOTO_X, PHOTO_Y, PHOTO_WIDTH, PHOTO_HEIGHT, photo.data, photo.pixels, photo.channels)
 
 
 def _code(address: str) -> tuple[Shape, ...]:
@@ -249,5 +251,5 @@ def _code(address: str) -> tuple[Shape, ...]:
     modules = symbol.matrix(address)
     module = CODE_SIDE / (len(modules) + 2 * symbol.QUIET)
     inset = symbol.QUIET * module
-    code = Code(CODE_X + inset, CODE_Y + inset, CODE_SIDE - 2 * inset, modules)
-    return code, Link(CODE_X, CODE_Y, CODE_SIDE, CODE_SIDE, address)
+    code = CodeShape(CODE_X + inset, CODE_Y + inset, CODE_SIDE - 2 * inset, modules)
+    return code, LinkShape(CODE_X, CODE_Y, CODE_SIDE, CODE_SIDE, address)

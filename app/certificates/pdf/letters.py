@@ -32,7 +32,7 @@ Tables = Sequence[tuple[str, Rows]]
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class LetterText:
     """One letter of the office, sealed below its name."""
 
     issuer: str
@@ -59,7 +59,7 @@ class Form:
     wide: Tables
 
 
-Page = Letter | Form
+Page = LetterText | Form
 
 
 def draw(page: Page) -> bytes:
@@ -69,7 +69,7 @@ def draw(page: Page) -> bytes:
     with reportlab_page.lock:
         output = io.BytesIO()
         _template(output, page).build(
-            _letter(page) if isinstance(page, Letter) else _form(page), onFirstPage=_number, onLaterPages=_number
+            _letter(page) if isinstance(page, LetterText) else _form(page), onFirstPage=_number, onLaterPages=_number
         )
     return output.getvalue()
 
@@ -145,7 +145,7 @@ def _line(text: str, style: ParagraphStyle) -> Paragraph:
     return _text(text, ParagraphStyle("", style, fontSize=min(style.fontSize, room)), fonts.BOLD)
 
 
-def _letter(page: Letter) -> list[Flowable]:
+def _letter(page: LetterText) -> list[Flowable]:
     return [
         _line(page.issuer, HEAD),
         Spacer(1, 10),
@@ -164,7 +164,7 @@ def _letter(page: Letter) -> list[Flowable]:
 class _Signature(Flowable):  # type: ignore[misc]
     """The office's name and the day, and over both the seal."""
 
-    def __init__(self, page: Letter) -> None:
+    def __init__(self, page: LetterText) -> None:
         super().__init__()
         self.page = page
 

@@ -17,13 +17,13 @@ from itertools import count
 from app.certificates.pdf import fonts, layout
 from app.certificates.pdf.background import HEIGHT, WIDTH
 from app.certificates.pdf.shapes import (
-    Code,
+    CodeShape,
     Color,
     Group,
-    Link,
+    ImageShape,
+    LinkShape,
     Matrix,
     Path,
-    Picture,
     Shape,
     Text,
 )
@@ -83,7 +83,7 @@ def packed(parts: Parts) -> bytes:
     return output.getvalue()
 
 
-def document_of(page: layout.Page) -> Document:
+def document_of(page: layout.CertificatePage) -> Document:
     under = _sheet(page.sheet)
     over = _Writer(under.free).written(page.holder)
     ids = count(over.free)
@@ -101,7 +101,7 @@ def document_of(page: layout.Page) -> Document:
 
 
 @lru_cache(maxsize=32)
-def _sheet(sheet: layout.Sheet) -> Layer:
+def _sheet(sheet: layout.BackgroundPage) -> Layer:
     return _Writer(1).written(layout.sheet_of(sheet))
 
 
@@ -124,7 +124,7 @@ class _Writer:
     _link: str = ""
 
     def written(self, shapes: Sequence[Shape]) -> Layer:
-        links = [shape for shape in shapes if isinstance(shape, Link)]
+        links = [shape for shape in shapes if isinstance(shape, LinkShape)]
         self._link = links[0].address if links else ""
         for shape in shapes:
             self.shape(shape)
@@ -161,14 +161,14 @@ class _Writer:
                 f'<ofd:CompositeObject ID="{self._next()}" Boundary="{WHOLE}" CTM="{turn}" ResourceID="{number}"/>'
             )
 
-    def _placed(self, shape: Text | Path | Picture | Code | Link, matrix: Matrix) -> None:
+    def _placed(self, shape: Text | Path | ImageShape | CodeShape | LinkShape, matrix: Matrix) -> None:
         if isinstance(shape, Text):
             self._text(shape, matrix)
         elif isinstance(shape, Path):
             self._path(shape, _data(shape.moved(matrix)))
-        elif isinstance(shape, Picture):
+        elif isinstance(shape, ImageShape):
             self._picture(shape)
-        elif isinstance(shape, Code):
+        elif isinstance(shape, CodeShape):
             self._code(shape)
 
     def _path(self, pen: Path, data: str) -> None:
@@ -186,7 +186,7 @@ class _Writer:
             self._run(text, run, steps, matrix, x)
             x += sum(steps)
 
-    def _run(self, text: Text, run: fonts.Run, steps: list[float], matrix: Matrix, x: float) -> None:
+    def _run(self, text: Text, run: fonts.TextRun, steps: list[float], matrix: Matrix, x: float) -> None:
         number = self._fonts.setdefault(run.font, self.free)
         if number == self.free:
             self.free += 1
@@ -201,7 +201,7 @@ class _Writer:
             "</ofd:TextObject>"
         )
 
-    def _picture(self, picture: Picture) -> None:
+    def _picture(self, picture: ImageShape) -> None:
         number = self._next()
         self._pictures[number] = picture.jpeg
         width, height = _n(picture.width), _n(picture.height)
@@ -209,7 +209,7 @@ class _Writer:
         turn = f'CTM="{width} 0 0 {height} 0 0"'
         self._objects.append(f'<ofd:ImageObject ID="{self._next()}" Boundary="{box}" {turn} ResourceID="{number}"/>')
 
-    def _code(self, code: Code) -> None:
+    def _code(self, code: CodeShape) -> None:
         """One path of bars in a space of its own, where a module is one; a click opens the address."""
         module, x, y = code.side / len(code.modules), code.x, HEIGHT - code.y - code.side
         rectangles = (f"M {a} {b} L {a + n} {b} L {a + n} {b + 1} L {a} {b + 1} C" for a, b, n in bars(code.modules))
@@ -298,7 +298,7 @@ def _media(pictures: Iterable[int], graphics: Mapping[int, str]) -> bytes:
     return f'{HEAD}<ofd:Res {SPACE} BaseLoc="Res">{body}</ofd:Res>'.encode()
 
 
-def _entry(page: layout.Page, parts: Parts) -> str:
+def _entry(page: layout.CertificatePage, parts: Parts) -> str:
     name = blake2b(b"".join(parts.values()), digest_size=16).hexdigest()
     about = (("DocID", name), ("Title", page.title), ("Author", page.author), ("Subject", page.subject))
     told = "".join(f"<ofd:{key}>{escape(value, quote=False)}</ofd:{key}>" for key, value in about)

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from app.certificates.pdf import fonts, layout
 from app.certificates.pdf.shapes import (
     POINT,
-    Code,
+    CodeShape,
     Color,
     Group,
-    Link,
+    ImageShape,
+    LinkShape,
     Matrix,
     Path,
-    Picture,
     Shape,
     Text,
     walk,
@@ -90,14 +90,14 @@ class _Sheet(NamedTuple):
     form: int
 
 
-def written(page: layout.Page) -> bytes:
+def written(page: layout.CertificatePage) -> bytes:
     """The PDF of one page."""
     sheet = _sheet(page.sheet)
     parts = _Parts(sheet.body, sheet.offsets)
     layer = _Layer(parts, page.holder, "HOLDER")
     layer.objects.append(b"/Sheet %d 0 R" % sheet.form)
     content = parts.stream(b"", b"/Sheet Do\n" + layer.content)
-    links = b" ".join(b"%d 0 R" % parts.add(_link(shape)) for shape in page.holder if isinstance(shape, Link))
+    links = b" ".join(b"%d 0 R" % parts.add(_link(shape)) for shape in page.holder if isinstance(shape, LinkShape))
     tree = parts.next + 1
     leaf = parts.add(
         b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 595.276 841.89] /Contents %d 0 R /Resources %b /Annots [%b] >>"
@@ -111,7 +111,7 @@ def written(page: layout.Page) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def _sheet(sheet: layout.Sheet) -> _Sheet:
+def _sheet(sheet: layout.BackgroundPage) -> _Sheet:
     """The form under the holder's layer and all it needs, as the objects that a new file begins with."""
     parts = _Parts(effort=9)
     layer = _Layer(parts, layout.sheet_of(sheet), "SHEETS")
@@ -121,14 +121,14 @@ def _sheet(sheet: layout.Sheet) -> _Sheet:
     return _Sheet(parts.body(), tuple(parts.offsets), form)
 
 
-def _about(page: layout.Page) -> bytes:
+def _about(page: layout.CertificatePage) -> bytes:
     made = f"D:{page.dated:%Y%m%d}000000+08'00'".encode("ascii")
     texts = (("Title", page.title), ("Author", page.author), ("Subject", page.subject), ("Creator", "anguan"))
     entries = b" ".join(b"/%b <%b>" % (name.encode(), _hex("\ufeff" + text)) for name, text in texts)
     return b"<< %b /Producer (anguan) /CreationDate (%b) /ModDate (%b) >>" % (entries, made, made)
 
 
-def _link(link: Link) -> bytes:
+def _link(link: LinkShape) -> bytes:
     box = " ".join(_number(v * _UNIT) for v in (link.x, link.y, link.x + link.width, link.y + link.height))
     address = link.address.encode("ascii", "backslashreplace").replace(b"\\", b"\\\\").replace(b"(", b"\\(")
     address = address.replace(b")", b"\\)")
@@ -191,11 +191,11 @@ class _Layer:
                 return _path(shape)
             case Group():
                 return self._group(shape)
-            case Picture():
+            case ImageShape():
                 return self._picture(shape)
-            case Code():
+            case CodeShape():
                 return self._square(shape)
-            case Link():
+            case LinkShape():
                 return ""
 
     def _text(self, text: Text) -> str:
@@ -218,7 +218,7 @@ class _Layer:
             inner = f"/{self._form(inner.encode('ascii'), entries)} Do"
         return "\n".join(f"q {_matrix(place)} cm {inner} Q" for place in group.places)
 
-    def _picture(self, picture: Picture) -> str:
+    def _picture(self, picture: ImageShape) -> str:
         space = b"/DeviceRGB" if picture.channels == 3 else b"/DeviceGray"
         entries = b"/Subtype /Image /Width %d /Height %d /BitsPerComponent 8 /ColorSpace %b /Filter /DCTDecode" % (
             *picture.pixels, space,
@@ -227,7 +227,7 @@ class _Layer:
         box = _numbers((picture.width, 0, 0, picture.height, picture.x, picture.y))
         return f"q {box} cm /{name} Do Q"
 
-    def _square(self, code: Code) -> str:
+    def _square(self, code: CodeShape) -> str:
         """One bit for each module: as crisp as a path and a tenth of its size."""
         side = len(code.modules)
         size = (side + 7) // 8

@@ -10,21 +10,21 @@ from typing import NamedTuple
 from flask_babel import lazy_gettext as _
 from PIL import Image, ImageOps
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 WIDTH, HEIGHT = 35, 49  # mm
 PIXELS = (413, 579)  # the same at 300 dpi
 _END = b"\xff\xd9"
 
 
-class Unreadable(HouseError):
+class Unreadable(AppError):
     """The bytes are not a whole JPEG or PNG picture."""
 
     code = "unreadable-photo"
     sentence = _("The photo cannot be read as a JPEG or PNG picture. Please upload it again.")
 
 
-class Missing(HouseError):
+class Missing(AppError):
     """A certificate names its holder by a picture, too."""
 
     code = "missing-photo"

@@ -10,7 +10,7 @@ from app.certificates.pdf import layout, pdf_writer
 from app.certificates.pdf.content import Face
 from app.certificates.pdf.fonts import unprintable
 from app.certificates.pdf.shapes import POINT
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 __all__ = ["SEAL_BOX", "Face", "Unprintable", "draw", "page_of", "unprintable"]
 
@@ -18,7 +18,7 @@ _left, _lower, _right, _upper = layout.SEAL_BOX
 SEAL_BOX = (_left / POINT, _lower / POINT, _right / POINT, _upper / POINT)  # in points: where a click opens the signature
 
 
-class Unprintable(HouseError):
+class Unprintable(AppError):
     """``characters`` has every character that cannot be printed, each once, in order of appearance."""
 
     code = "unprintable"
@@ -40,7 +40,7 @@ def draw(face: Face) -> bytes:
     return pdf_writer.written(page_of(face))
 
 
-def page_of(face: Face) -> layout.Page:
+def page_of(face: Face) -> layout.CertificatePage:
     """The page as shapes, for whoever writes another kind of file. Raises what ``draw`` raises."""
     if missing := unprintable(face.words()):
         raise Unprintable(missing)

@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from app.accounts.access import CASE_OFFICERS, Actor, reach
 from app.certificates.pdf.seal_and_store import Sealed, rendered
 from app.core.crypto.seal_provider import SealAway, SealProvider
-from app.core.errors import HouseError, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.office import Office
 from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
-from app.outbox.jobs import Errand, enqueue_all
+from app.outbox.jobs import JobRequest, enqueue_all
 
 KIND = "papers"
 PORTION = 100  # papers in one job: some seconds of work, so that every hand has one
@@ -46,7 +46,7 @@ def have_drawn(session: Session, version_ids: Sequence[int], *, at: datetime, oc
     A version is asked for once; an ``occasion`` asks again.
     """
     errands = [
-        Errand(KIND, f"{KIND}:{occasion}:{portion[0]}", {"versions": portion}, total=len(portion))
+        JobRequest(KIND, f"{KIND}:{occasion}:{portion[0]}", {"versions": portion}, total=len(portion))
         for portion in (list(version_ids[n : n + PORTION]) for n in range(0, len(version_ids), PORTION))
     ]
     enqueue_all(session, errands, at=at)
@@ -69,7 +69,7 @@ class Drawn:
         """What goes wrong inside is this paper's fault, and holds up no other."""
         try:
             yield
-        except HouseError as no:
+        except AppError as no:
             self.faults[version_id] = no.code
             if no.status >= 500:  # a service that is away comes back
                 self.ours.append(no)
@@ -135,7 +135,7 @@ def unsealed(session: Session, *, most: int = MOST_AGAIN) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RenderProgress:
     """How many papers there are, how many of them are drawn, and how many could not be when it was last tried."""
 
     total: int
@@ -158,7 +158,7 @@ class Undrawn:
     fault: str
 
 
-def progress_of(session: Session, actor: Actor, batch: int = 0) -> Progress:
+def progress_of(session: Session, actor: Actor, batch: int = 0) -> RenderProgress:
     """How far the batch is, as far as the actor reaches; without one: how many papers of all are still to be drawn.
 
     ``NotFound`` for a batch that nobody knows, or nobody of this region.
@@ -168,7 +168,7 @@ def progress_of(session: Session, actor: Actor, batch: int = 0) -> Progress:
     total, done, failed = session.execute(_mine(asked, actor, batch)).one()
     if batch and not total:
         raise NotFound
-    return Progress(total, done, int(failed or 0))
+    return RenderProgress(total, done, int(failed or 0))
 
 
 def undrawn(session: Session, actor: Actor, batch: int = 0, *, most: int = 100) -> list[Undrawn]:

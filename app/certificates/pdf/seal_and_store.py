@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.certificates.pdf import ofd_writer, render
 from app.certificates.qr import payload
-from app.core.crypto.pades import Words, sealed
+from app.core.crypto.pades import SignatureTexts, sealed
 from app.core.crypto.seal_provider import SealProvider, Suite
 from app.core.crypto.ses import signs
 from app.core.crypto.signing_keys import ring
@@ -134,13 +134,13 @@ def rendered(
     return Sealed(sealed(render.draw(face), seal, _words(face), render.SEAL_BOX, at=at), seal.fingerprint, at)
 
 
-def _words(face: render.Face) -> Words:
+def _words(face: render.Face) -> SignatureTexts:
     """What a PDF reader tells of the seal. On a specimen, that it has no force."""
     if face.specimen:
         field, reason = DEMONSTRATION, f"{REASON}（{DEMONSTRATION}）"
     else:
         field, reason = face.seal_text, REASON
-    return Words(field=field, signer=f"{face.issuer} {field}", reason=reason, place=face.issuer)
+    return SignatureTexts(field=field, signer=f"{face.issuer} {field}", reason=reason, place=face.issuer)
 
 
 def face_of(

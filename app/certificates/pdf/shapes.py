@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.certificates.pdf.fonts import Run
+from app.certificates.pdf.fonts import TextRun
 
 POINT = 25.4 / 72  # mm
 _ROUND = 0.5522847498  # how far the handles of a quarter of a circle reach, as a share of its radius
@@ -68,7 +68,7 @@ class Text(NamedTuple):
 
     x: float
     y: float
-    runs: tuple[Run, ...]
+    runs: tuple[TextRun, ...]
     size: float
     color: Color
     space: float = 0.0
@@ -96,7 +96,7 @@ class Path(NamedTuple):
         return self._replace(steps=tuple((step, each(numbers)) for step, numbers in self.steps))
 
 
-class Picture(NamedTuple):
+class ImageShape(NamedTuple):
     """A JPEG of so many pixels and channels (1 or 3) that fills its box."""
 
     x: float
@@ -108,7 +108,7 @@ class Picture(NamedTuple):
     channels: int
 
 
-class Code(NamedTuple):
+class CodeShape(NamedTuple):
     """A square code: rows of modules from the top, 1 is dark, without the quiet zone; ``side`` is of the modules alone."""
 
     x: float
@@ -117,7 +117,7 @@ class Code(NamedTuple):
     modules: Sequence[Sequence[int]]
 
 
-class Link(NamedTuple):
+class LinkShape(NamedTuple):
     """A box that opens an address."""
 
     x: float
@@ -135,12 +135,12 @@ class Group:
     places: tuple[Matrix, ...]
 
 
-Shape = Text | Path | Picture | Code | Link | Group
+Shape = Text | Path | ImageShape | CodeShape | LinkShape | Group
 
 
 def walk(
     shapes: Iterable[Shape], matrix: Matrix | None = None
-) -> Iterator[tuple[Matrix, Text | Path | Picture | Code | Link]]:
+) -> Iterator[tuple[Matrix, Text | Path | ImageShape | CodeShape | LinkShape]]:
     """Every shape with its place on the page, groups opened, in the order of drawing."""
     matrix = matrix or Matrix()
     for shape in shapes:

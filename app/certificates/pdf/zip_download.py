@@ -18,7 +18,7 @@ from app.accounts.access import Actor, reach
 from app.core.clock import office_time
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.office import Office
-from app.core.vocabulary import Deed, JobState
+from app.core.vocabulary import AuditAction, JobState
 from app.db import audit
 from app.files.inspect import display_name
 from app.files.storage import FileMissing, Store
@@ -58,7 +58,7 @@ def gather(session: Session, certificate_ids: Sequence[int], actor: Actor, offic
 def note(session: Session, leaves: Sequence[Leaf], actor: Actor, *, at: datetime, address: str = "") -> None:
     """One line in the diary: papers with ID numbers in full left the house."""
     what = {"certificates": len(leaves), "versions": [leaf.version_id for leaf in leaves]}
-    audit.note(session, actor.name, Deed.EXPORT, Certificate, "", what, at=at, address=address)
+    audit.log(session, actor.name, AuditAction.EXPORT, Certificate, "", what, at=at, address=address)
 
 
 # --- prepared in the background ----------------------------------------------------------------------------

@@ -11,13 +11,13 @@ from flask_babel import lazy_gettext as _
 
 from app.certificates.qr import payload
 from app.certificates.qr.payload import Claims
-from app.certificates.qr.status_list import Mark, StatusList
+from app.certificates.qr.status_list import StatusList, StatusMark
 from app.core.clock import office_day
 from app.core.crypto.signing_keys import PublicKeys
 from app.core.vocabulary import Term
 
 
-class Standing(Term):
+class OfflineStatus(Term):
     """What whoever checked a code off line may conclude."""
 
     IN_FORCE = "in-force", _("In force, as far as the status list tells")
@@ -30,31 +30,31 @@ class Standing(Term):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class OfflineVerdict:
     """The signature is genuine (else there is no verdict); this is how the print stands, and by a list of what age."""
 
     claims: Claims
-    standing: Standing
+    standing: OfflineStatus
     listed_at: datetime | None
 
 
-def check(text: str, keys: PublicKeys, listed: StatusList | None, *, at: datetime) -> Verdict:
+def check(text: str, keys: PublicKeys, listed: StatusList | None, *, at: datetime) -> OfflineVerdict:
     """What a code is worth, given as an address or as digits. ``Forged`` if nobody whose key is known has signed it."""
     claims = payload.read(payload.digits_in(text), keys)
-    return Verdict(claims, _standing(claims, listed, at), listed.made_at if listed else None)
+    return OfflineVerdict(claims, _standing(claims, listed, at), listed.made_at if listed else None)
 
 
-_FINAL = {Mark.ENDED: Standing.ENDED, Mark.UPDATED: Standing.UPDATED}
+_FINAL = {StatusMark.ENDED: OfflineStatus.ENDED, StatusMark.UPDATED: OfflineStatus.UPDATED}
 
 
-def _standing(claims: Claims, listed: StatusList | None, at: datetime) -> Standing:
+def _standing(claims: Claims, listed: StatusList | None, at: datetime) -> OfflineStatus:
     mark = listed.mark(claims.status_index) if listed and claims.status_index is not None else None
     if mark in _FINAL:
         return _FINAL[mark]
     if office_day(at) > claims.valid_to:
-        return Standing.EXPIRED
+        return OfflineStatus.EXPIRED
     if mark is None or listed is None:
-        return Standing.UNKNOWN
+        return OfflineStatus.UNKNOWN
     if listed.is_past(at):
-        return Standing.LIST_TOO_OLD
-    return Standing.SUSPENDED if mark is Mark.SUSPENDED else Standing.IN_FORCE
+        return OfflineStatus.LIST_TOO_OLD
+    return OfflineStatus.SUSPENDED if mark is StatusMark.SUSPENDED else OfflineStatus.IN_FORCE

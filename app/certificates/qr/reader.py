@@ -9,12 +9,12 @@ import zxingcpp
 from flask_babel import lazy_gettext as _
 from PIL import Image
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how the kinds begin that are opened here
 
 
-class NoCode(HouseError):
+class NoCode(AppError):
     """Not a picture, or none in which a square code can be made out."""
 
     code = "no-code"

@@ -21,10 +21,15 @@ from sqlalchemy.orm import Session
 
 from app.core.crypto.encryption import keyring
 from app.core.crypto.signing_keys import CodeKey, PublicKeys, Ring
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import CertificateStatus
 from app.db import sequences
-from app.models import Certificate, CertificateEvent, CertificateVersion, Series
+from app.models import (
+    Certificate,
+    CertificateEvent,
+    CertificateVersion,
+    NumberSequence,
+)
 
 SERIES = "status-list"
 BITS = 2
@@ -35,7 +40,7 @@ PAUSE = timedelta(seconds=30)  # a list is put together no more often, however m
 TYPE = "statuslist+jwt"
 
 
-class Mark(IntEnum):
+class StatusMark(IntEnum):
     """What two bits say (Token Status List, section 7.1; 3 is left to the application)."""
 
     VALID = 0
@@ -44,7 +49,7 @@ class Mark(IntEnum):
     UPDATED = 3  # a newer print of the certificate exists; look at that one
 
 
-class BadList(HouseError):
+class BadStatusList(AppError):
     """Not a status list of ours, or one that somebody has changed."""
 
     code = "bad-status-list"
@@ -79,19 +84,19 @@ def _tables(block: int) -> tuple[bytes, ...]:
 # --- the list ---------------------------------------------------------------------------------------
 
 
-def mark_of(status: CertificateStatus, *, is_replaced: bool) -> Mark:
+def mark_of(status: CertificateStatus, *, is_replaced: bool) -> StatusMark:
     """What the list says of a print. An end outweighs a newer print, and that outweighs a suspension."""
     if status not in (CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED):
-        return Mark.ENDED
+        return StatusMark.ENDED
     if is_replaced:
-        return Mark.UPDATED
-    return Mark.SUSPENDED if status is CertificateStatus.SUSPENDED else Mark.VALID
+        return StatusMark.UPDATED
+    return StatusMark.SUSPENDED if status is CertificateStatus.SUSPENDED else StatusMark.VALID
 
 
 def packed(session: Session) -> bytes:
     """Every entry, four to a byte. Asks for what is *not* simply valid, which is little, in one query."""
     index = CertificateVersion.status_index
-    given = session.scalar(select(Series.last).where(Series.key == SERIES)) or 0
+    given = session.scalar(select(NumberSequence.last).where(NumberSequence.key == SERIES)) or 0
     entries = bytearray(max(1, -(-given // BLOCK)) * BLOCK * BITS // 8)
     rows = session.execute(
         select(index, Certificate.status, CertificateVersion.replaced_at)
@@ -128,9 +133,9 @@ class StatusList:
     made_at: datetime
     expires_at: datetime
 
-    def mark(self, place: int) -> Mark | None:
+    def mark(self, place: int) -> StatusMark | None:
         """How the print at this place stands; None if the list is older than the print, and so knows nothing of it."""
-        return Mark(self.entries[place // 4] >> place % 4 * BITS & 3) if 0 <= place < 4 * len(self.entries) else None
+        return StatusMark(self.entries[place // 4] >> place % 4 * BITS & 3) if 0 <= place < 4 * len(self.entries) else None
 
     def is_past(self, at: datetime) -> bool:
         return at >= self.expires_at
@@ -146,20 +151,20 @@ def opened(token: str, keys: PublicKeys) -> StatusList:
     try:
         head = jwt.get_unverified_header(token)
         if head.get("typ") != TYPE or head.get("kid") not in keys:
-            raise BadList
+            raise BadStatusList
         # When it was made is compared with the caller's clock, not with that of this machine.
         options = {"require": ["iat", "exp"], "verify_exp": False, "verify_iat": False}
         claims = jwt.decode(token, keys[head["kid"]], algorithms=["ES256"], options=options)  # type: ignore[arg-type]
         said = claims["status_list"]
         if said["bits"] != BITS:
-            raise BadList
+            raise BadStatusList
         unpacking = zlib.decompressobj()
         entries = unpacking.decompress(_unb64(said["lst"]), MOST_BYTES)
         if not unpacking.eof:
-            raise BadList
+            raise BadStatusList
         made, until = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, OSError, zlib.error) as fault:
-        raise BadList from fault
+        raise BadStatusList from fault
     return StatusList(entries, made, until)
 
 
@@ -201,7 +206,7 @@ class Shelf:
 def _stamp(session: Session) -> tuple[int, int]:
     """Changes whenever the list does."""
     newest = select(func.max(CertificateEvent.id)).scalar_subquery()
-    given = select(Series.last).where(Series.key == SERIES).scalar_subquery()
+    given = select(NumberSequence.last).where(NumberSequence.key == SERIES).scalar_subquery()
     event, last = session.execute(select(newest, given)).one()
     return event or 0, last or 0
 

@@ -18,11 +18,11 @@ from app.applications import attachments, drafts
 from app.applications.office_settings import office_of
 from app.cli.demo_data.people import (
     ACCOUNTS,
+    APPLICATIONS,
     BEHIND,
     C1,
     C2,
     CAST,
-    CLAIMS,
     ENTERPRISES,
     EVERYBODY,
     HOLDERS,
@@ -36,10 +36,10 @@ from app.cli.demo_data.people import (
     A,
     B,
     Cast,
-    Claim,
+    DemoApplication,
 )
 from app.core.clock import OFFICE_ZONE, office_day
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.office import Office
 from app.core.settings import Settings
 from app.core.vocabulary import (
@@ -72,17 +72,17 @@ from app.workflow import carry_out, must_all_pass
 
 
 def fill(session: Session, settings: Settings, at: datetime) -> bool:
-    """Make the demonstration data once; True if it was made now. Commits. Raises ``HouseError`` in production."""
+    """Make the demonstration data once; True if it was made now. Commits. Raises ``AppError`` in production."""
     if settings.production:
-        raise HouseError("Demonstration data is refused in production.", code="demo-in-production")
+        raise AppError("Demonstration data is refused in production.", code="demo-in-production")
     if session.scalar(select(Account.id).where(Account.username == ACCOUNTS[0][0])) is not None:
         return False
-    Stage(session, settings, at).play()
+    DemoBuilder(session, settings, at).play()
     session.commit()
     return True
 
 
-class Stage:
+class DemoBuilder:
     """Where the demonstration is played: who acts, with what, and what day it is in the play."""
 
     def __init__(self, session: Session, settings: Settings, at: datetime) -> None:
@@ -298,7 +298,7 @@ class Stage:
         for n, member in enumerate((*HOLDERS, *SECOND_HOLDERS), 2001):
             held[member.name] = self._imported(people[member.name], member.category, n, LASTS.get(member.name, 730))
         self.session.flush()
-        for claim in CLAIMS:
+        for claim in APPLICATIONS:
             self._claim(claim, held[claim.name])
 
     def _imported(self, holder: Person, category: Category, serial: int, left: int) -> Certificate:
@@ -321,7 +321,7 @@ class Stage:
         self.session.add(certificate)
         return certificate
 
-    def _claim(self, claim: Claim, certificate: Certificate) -> None:
+    def _claim(self, claim: DemoApplication, certificate: Certificate) -> None:
         """File on a certificate, with the papers the matter asks for; a transfer is the other enterprise's."""
         holder = certificate.person
         clerk = self._clerk_of(holder)

@@ -17,7 +17,7 @@ from app.core.vocabulary import (
     ReplacementReason,
     Role,
 )
-from app.eligibility.corrections import Mark
+from app.eligibility.corrections import CorrectionMark
 
 ACCOUNTS = (
     ("enterprise1", "周经办", Role.ENTERPRISE_CLERK),
@@ -107,7 +107,7 @@ LASTS = {"宋江河": 40, "高远航": 30, "丁一凡": 75, "许可欣": 20}  # 
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class DemoApplication:
     """A filing on somebody's certificate: which matter, for which reason, and how far it goes."""
 
     name: str
@@ -117,34 +117,34 @@ class Claim:
     details: tuple[tuple[str, str], ...] = ()
 
 
-CLAIMS = (
-    Claim("宋江河", MatterKind.RENEWAL, "awaiting_review"),
-    Claim("高远航", MatterKind.RENEWAL, "approved"),
-    Claim("丁一凡", MatterKind.RENEWAL, "abandoned"),
-    Claim(
+APPLICATIONS = (
+    DemoApplication("宋江河", MatterKind.RENEWAL, "awaiting_review"),
+    DemoApplication("高远航", MatterKind.RENEWAL, "approved"),
+    DemoApplication("丁一凡", MatterKind.RENEWAL, "abandoned"),
+    DemoApplication(
         "魏长风",
         MatterKind.REPLACEMENT,
         "awaiting_acceptance",
         ReplacementReason.LOST.value,
         (("declared_on", "2026-02-10"), ("medium", "湖南日报（演示）")),
     ),
-    Claim(
+    DemoApplication(
         "程如意",
         MatterKind.REPLACEMENT,
         "awaiting_approval",
         ReplacementReason.PAPER_TO_ELECTRONIC.value,
         (("category", Category.C2.value),),
     ),
-    Claim(
+    DemoApplication(
         "朱晓鸣",
         MatterKind.REPLACEMENT,
         "awaiting_acceptance",
         ReplacementReason.WRONG_INFORMATION.value,
         (("name", "朱晓明"),),
     ),
-    Claim("孟春生", MatterKind.CANCELLATION, "awaiting_approval", CancellationReason.LEFT.value),
-    Claim("林若水", MatterKind.TRANSFER, "awaiting_release"),
-    Claim("何必问", MatterKind.TRANSFER, "release_refused"),
+    DemoApplication("孟春生", MatterKind.CANCELLATION, "awaiting_approval", CancellationReason.LEFT.value),
+    DemoApplication("林若水", MatterKind.TRANSFER, "awaiting_release"),
+    DemoApplication("何必问", MatterKind.TRANSFER, "release_refused"),
 )
 # how a story is told by the procedure: action, who does it, reason
 ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
@@ -197,5 +197,5 @@ ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
 }
 
 # What is marked wherever something is returned for correction.
-MARKED = (Mark("person.education", "与学历证不一致"), Mark("papers.photo", "照片不是本人近期免冠照片"))
+MARKED = (CorrectionMark("person.education", "与学历证不一致"), CorrectionMark("papers.photo", "照片不是本人近期免冠照片"))
 EVERYBODY = ((*CAST, *HOLDERS), (*SECOND_CAST, *SECOND_HOLDERS))

@@ -148,7 +148,7 @@ class NotOurs(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class CmsClaims:
     """What a signature says. ``fits``: the certificate's key did sign exactly this digest."""
 
     certificate: x509.Certificate
@@ -156,7 +156,7 @@ class Claim:
     fits: bool
 
 
-def read(data: bytes, digest: bytes) -> Claim:
+def read(data: bytes, digest: bytes) -> CmsClaims:
     """A signature and whether it is one over a paper with this SHA-256. Raises ``NotOurs``."""
     try:
         info = asn1.decode_der(ContentInfo, data)
@@ -170,7 +170,7 @@ def read(data: bytes, digest: bytes) -> Claim:
     if kinds != (SIGNED_DATA, DATA, SHA256, ECDSA_SHA256) or info.signed.content.inside is not None:
         raise NotOurs
     others = tuple(one for one in certificates if one != certificate)
-    return Claim(certificate, others, _fits(signer, said, certificate, digest))
+    return CmsClaims(certificate, others, _fits(signer, said, certificate, digest))
 
 
 def _is_of(certificate: x509.Certificate, sid: Issuer) -> bool:

@@ -29,7 +29,7 @@ from app.core.crypto.seal_provider import (
     Suite,
 )
 from app.core.crypto.ses import seal_body
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 ROOT_YEARS, ISSUING_YEARS, SEAL_YEARS = 20, 15, 3  # lives of a small PKI; the seal's as of a qualified certificate
 SIDE = 42  # mm: the seal as the page shows it
@@ -46,14 +46,14 @@ REASONS = {
 SIGNS = hashes.SHA256()
 
 
-class SealFolder(HouseError):
+class SealFolder(AppError):
     """The folder of seals does not hold what was asked for."""
 
     code = "seal-folder"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CaStatus:
     """One seal of the folder, for whoever asks how things stand."""
 
     number: int
@@ -92,7 +92,7 @@ def establish(folder: Path, *, address: str, at: datetime) -> bool:
     return _stamp(folder) != before
 
 
-def renew(folder: Path, *, address: str, at: datetime) -> Standing:
+def renew(folder: Path, *, address: str, at: datetime) -> CaStatus:
     """A new key and certificate, in use from now on; papers sealed before stay as good as their own certificate."""
     _demand(folder)
     number = max(_numbers(folder), default=0) + 1
@@ -104,7 +104,7 @@ def renew(folder: Path, *, address: str, at: datetime) -> Standing:
     return _standing(folder, number, {})
 
 
-def revoke(folder: Path, number: int, reason: str, *, at: datetime) -> Standing:
+def revoke(folder: Path, number: int, reason: str, *, at: datetime) -> CaStatus:
     """Put a seal on the list of revoked ones, for good: everything it ever sealed is reported as such."""
     _demand(folder)
     if number not in _numbers(folder):
@@ -123,17 +123,17 @@ def revoked_entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertifi
     return builder.add_extension(x509.CRLReason(REASONS[reason]), critical=False).build()
 
 
-def standing(folder: Path) -> list[Standing]:
+def standing(folder: Path) -> list[CaStatus]:
     """Every seal of the folder, the newest first."""
     _demand(folder)
     known = revoked_on(folder, "issuing")
     return [_standing(folder, number, known) for number in sorted(_numbers(folder), reverse=True)]
 
 
-def _standing(folder: Path, number: int, revoked: dict[int, x509.RevokedCertificate]) -> Standing:
+def _standing(folder: Path, number: int, revoked: dict[int, x509.RevokedCertificate]) -> CaStatus:
     certificate = kept_certificate(folder, f"seal-{number}")
     entry = revoked.get(certificate.serial_number)
-    return Standing(
+    return CaStatus(
         number,
         certificate.fingerprint(SIGNS).hex(),
         certificate.not_valid_before_utc,

@@ -19,7 +19,7 @@ BLANK = b"%010d"  # numbers of the byte range keep their breadth, so that they c
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SignatureTexts:
     """What a reader is told beside the signature. Printed, and so Chinese whatever language the clerk has chosen."""
 
     field: str
@@ -32,7 +32,7 @@ class NotSealable(ValueError):
     """The file is not built as our own drawing builds one. A fault of ours, not of whoever asked."""
 
 
-def sealed(pdf: bytes, seal: Seal, words: Words, box: Box, *, at: datetime) -> bytes:
+def sealed(pdf: bytes, seal: Seal, words: SignatureTexts, box: Box, *, at: datetime) -> bytes:
     """The page with the seal on it; ``box`` is where a click on the printed seal opens the signature, in points."""
     file = _File(pdf)
     room = cms.room_for(seal)
@@ -62,7 +62,7 @@ def _filled(out: bytearray, start: int, room: int, seal: Seal) -> bytes:
     return bytes(out)
 
 
-def _signature(words: Words, room: int, at: datetime) -> bytes:
+def _signature(words: SignatureTexts, room: int, at: datetime) -> bytes:
     moment = f"{office_time(at):D:%Y%m%d%H%M%S%z}"
     return b"".join(
         (
@@ -76,7 +76,7 @@ def _signature(words: Words, room: int, at: datetime) -> bytes:
     )
 
 
-def _widget(page: int, signature: int, look: int, words: Words, box: Box) -> bytes:
+def _widget(page: int, signature: int, look: int, words: SignatureTexts, box: Box) -> bytes:
     """The field, over the seal that the page shows; it is drawn on the page itself, so the field adds no look of its own."""
     return b"<</Type/Annot/Subtype/Widget/FT/Sig/F 132/T%s/TU%s/Rect[%s]/P %d 0 R/V %d 0 R/AP<</N %d 0 R>>>>" % (
         _text(words.field), _text(words.reason), b" ".join(b"%.2f" % n for n in box), page, signature, look,

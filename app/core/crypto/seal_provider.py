@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from flask_babel import lazy_gettext as _
 
 from app.core.crypto import sm2
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 
 class Suite(Enum):
@@ -29,7 +29,7 @@ class Suite(Enum):
     SM2 = "sm2-sm3"  # for OFD: GB/T 32918, GB/T 32905
 
 
-class SealAway(HouseError):
+class SealAway(AppError):
     """No seal can be set now. ``why`` is for the log and the administrator; it names neither token nor holder."""
 
     status = 503

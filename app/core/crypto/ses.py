@@ -56,7 +56,7 @@ class Property:
 
 
 @asn1.sequence
-class Picture:
+class SesPicture:
     kind: asn1.IA5String
     data: bytes
     width: int
@@ -68,7 +68,7 @@ class About:
     header: Header
     number: asn1.IA5String
     property: Property
-    picture: Picture
+    picture: SesPicture
 
 
 @asn1.sequence
@@ -127,7 +127,7 @@ def seal_body(
         property=Property(
             kind=1, name=name, list_kind=1, certificates=[chain[0]], made=_time(at), start=_time(start), end=_time(end)
         ),
-        picture=Picture(kind=asn1.IA5String("png"), data=picture, width=side, height=side),
+        picture=SesPicture(kind=asn1.IA5String("png"), data=picture, width=side, height=side),
     )
     made = asn1.encode_der(Made(about=about, maker=chain[1], algorithm=sm2.SIGNS))
     signature = asn1.BitString(sm2.press(*maker, sm2.digest(maker[1], made)), 0)
@@ -173,7 +173,7 @@ REFERENCE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class SesClaims:
     """What the seal of a file says. ``fits``: the certificate's key did sign these parts; ``whole``: there are no others."""
 
     certificate: x509.Certificate
@@ -183,7 +183,7 @@ class Claim:
     whole: bool
 
 
-def read(data: bytes) -> Claim | None:
+def read(data: bytes) -> SesClaims | None:
     """The seal of an OFD; None if it bears none. Raises ``NotOurs`` for a file or a seal of a make that we never write."""
     parts = opened(data)
     if VALUE not in parts:
@@ -205,7 +205,7 @@ def read(data: bytes) -> Claim | None:
         and all(name in rest and sm2.sm3(rest[name]) == check for name, check in told.items())
         and bool(told)
     )
-    return Claim(own, maker, value.signed.at.as_datetime().astimezone(UTC), good, rest.keys() <= told.keys())
+    return SesClaims(own, maker, value.signed.at.as_datetime().astimezone(UTC), good, rest.keys() <= told.keys())
 
 
 def _signed_well(value: Signature, own: x509.Certificate) -> bool:

@@ -18,14 +18,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 PublicKeys = Mapping[str, ec.EllipticCurvePublicKey]
 _ES256 = ec.ECDSA(hashes.SHA256())
 KID = 4  # characters of the fingerprint: the name is printed in every square code, so it is short
 
 
-class BadKeys(HouseError):
+class BadKeys(AppError):
     """There are no usable keys where they should be. Said to whoever runs the house."""
 
     code = "bad-keys"

@@ -41,7 +41,7 @@ class Finding(Term):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SignatureVerdict:
     """What can be told of a file. ``signed_at`` is what the signer claims."""
 
     finding: Finding
@@ -63,7 +63,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class TrustedRoots:
     """Roots that are believed, issuers on the way to them, lists of revoked seals. ``demo``: roots that are only a show."""
 
     roots: tuple[x509.Certificate, ...] = ()
@@ -72,20 +72,20 @@ class Trust:
     demo: tuple[x509.Certificate, ...] = ()
 
 
-def trusted(folder: Path) -> Trust:
+def trusted(folder: Path) -> TrustedRoots:
     """Whom the house under this folder believes: its own authority, and those the office put into ``trust/``."""
     theirs = folder / "trust"
     return _trusted(folder, tuple(place.stat().st_mtime_ns for place in (folder, theirs) if place.exists()))
 
 
 @lru_cache(maxsize=8)
-def _trusted(folder: Path, _stamps: tuple[int, ...]) -> Trust:
+def _trusted(folder: Path, _stamps: tuple[int, ...]) -> TrustedRoots:
     theirs = sorted((folder / "trust").glob("*.pem"))
     roots = [path for path in (folder / "root.pem", folder / "sm2-root.pem") if path.exists()]
     ours = [*roots, *(path for path in [folder / "issuing.pem"] if path.exists())]
     known = [one for path in (*ours, *theirs) for one in x509.load_pem_x509_certificates(path.read_bytes())]
     lists = [*sorted(folder.glob("*.crl")), *sorted((folder / "trust").glob("*.crl"))]
-    return Trust(
+    return TrustedRoots(
         tuple(one for one in known if one.issuer == one.subject),
         tuple(one for one in known if one.issuer != one.subject),
         tuple(x509.load_pem_x509_crl(path.read_bytes()) for path in lists),
@@ -93,7 +93,7 @@ def _trusted(folder: Path, _stamps: tuple[int, ...]) -> Trust:
     )
 
 
-def verify(paper: bytes, trust: Trust, *, at: datetime) -> Verdict:
+def verify(paper: bytes, trust: TrustedRoots, *, at: datetime) -> SignatureVerdict:
     """What can be told of this file, PDF or OFD, at this moment."""
     return (_of_ofd if paper.startswith(b"PK") else _of_pdf)(paper, trust, at)
 
@@ -101,16 +101,16 @@ def verify(paper: bytes, trust: Trust, *, at: datetime) -> Verdict:
 # --- OFD --------------------------------------------------------------------------------------------------------
 
 
-def _of_ofd(paper: bytes, trust: Trust, at: datetime) -> Verdict:
+def _of_ofd(paper: bytes, trust: TrustedRoots, at: datetime) -> SignatureVerdict:
     try:
         claim = ses.read(paper)
     except cms.NotOurs:
-        return Verdict(Finding.UNKNOWN)
+        return SignatureVerdict(Finding.UNKNOWN)
     if claim is None:
-        return Verdict(Finding.NO_SEAL)
+        return SignatureVerdict(Finding.NO_SEAL)
     maker = (claim.maker,) if claim.maker in trust.roots or _issuer(claim.maker, trust.roots) else ()
     known = replace(trust, roots=trust.roots if maker else ())  # a seal by an unknown maker is an unknown seal
-    return judged(cms.Claim(claim.certificate, maker, claim.fits), known, at, whole=claim.whole, signed_at=claim.at)
+    return judged(cms.CmsClaims(claim.certificate, maker, claim.fits), known, at, whole=claim.whole, signed_at=claim.at)
 
 
 # --- PDF --------------------------------------------------------------------------------------------------------
@@ -119,11 +119,11 @@ RANGE = re.compile(rb"/ByteRange\s{0,9}\[\s{0,9}0+\s{1,9}(\d{1,10})\s{1,9}(\d{1,
 MOMENT = re.compile(rb"/M\s{0,9}\(D:(\d{14})(?:([+-]\d\d)'(\d\d)'?|Z)")
 
 
-def _of_pdf(pdf: bytes, trust: Trust, at: datetime) -> Verdict:
+def _of_pdf(pdf: bytes, trust: TrustedRoots, at: datetime) -> SignatureVerdict:
     """A seal of ours tells more than any other, the last one most."""
     told = [verdict for found in _ranges(pdf) if (verdict := _told(pdf, found, trust, at)) is not None]
     if not told:
-        return Verdict(Finding.NO_SEAL)
+        return SignatureVerdict(Finding.NO_SEAL)
     return max(told, key=lambda verdict: verdict.known)
 
 
@@ -133,7 +133,7 @@ def _ranges(pdf: bytes) -> list[re.Match[bytes]]:
     return found[: -MOST_SEALS - 1 : -1]
 
 
-def _told(pdf: bytes, found: re.Match[bytes], trust: Trust, at: datetime) -> Verdict | None:
+def _told(pdf: bytes, found: re.Match[bytes], trust: TrustedRoots, at: datetime) -> SignatureVerdict | None:
     """The verdict on one signature; None for what only looks like one."""
     hole, after, rest = map(int, found.groups())
     end = after + rest
@@ -147,7 +147,7 @@ def _told(pdf: bytes, found: re.Match[bytes], trust: Trust, at: datetime) -> Ver
     try:
         claim = cms.read(_first(bytes.fromhex(written[1:-1].decode())), digest.digest())
     except cms.NotOurs:
-        return Verdict(Finding.UNKNOWN, whole=end == len(pdf))
+        return SignatureVerdict(Finding.UNKNOWN, whole=end == len(pdf))
     moment = MOMENT.search(pdf, max(0, found.start() - 2000), hole)
     return judged(claim, trust, at, whole=end == len(pdf), signed_at=_moment(moment))
 
@@ -175,7 +175,9 @@ def _moment(found: re.Match[bytes] | None) -> datetime | None:
 # --- any kind of paper --------------------------------------------------------------------------------------------
 
 
-def judged(claim: cms.Claim, trust: Trust, at: datetime, *, whole: bool, signed_at: datetime | None) -> Verdict:
+def judged(
+    claim: cms.CmsClaims, trust: TrustedRoots, at: datetime, *, whole: bool, signed_at: datetime | None
+) -> SignatureVerdict:
     """The verdict on one signature whose bytes have been looked at."""
     own = claim.certificate
     chain = _chain(own, (*claim.others, *trust.issuers), trust)
@@ -189,7 +191,7 @@ def judged(claim: cms.Claim, trust: Trust, at: datetime, *, whole: bool, signed_
         (listed, Finding.UNLISTED),
     )
     names = own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return Verdict(
+    return SignatureVerdict(
         next((finding for holds, finding in standing if not holds), Finding.GENUINE),
         signer=str(names[0].value)[:100] if names else "",
         signed_at=signed_at,
@@ -202,7 +204,7 @@ def judged(claim: cms.Claim, trust: Trust, at: datetime, *, whole: bool, signed_
     )
 
 
-def _chain(own: x509.Certificate, others: Iterable[x509.Certificate], trust: Trust) -> list[x509.Certificate]:
+def _chain(own: x509.Certificate, others: Iterable[x509.Certificate], trust: TrustedRoots) -> list[x509.Certificate]:
     """From the seal's certificate to a root that is believed; empty if there is no way. Time is not asked here."""
     if not _may(own, seals=True):
         return []
@@ -241,7 +243,7 @@ def _may(certificate: x509.Certificate, *, seals: bool) -> bool:
     return not basic and usage.digital_signature if seals else basic and usage.key_cert_sign
 
 
-def _revoked(chain: list[x509.Certificate], trust: Trust, at: datetime) -> tuple[datetime | None, bool]:
+def _revoked(chain: list[x509.Certificate], trust: TrustedRoots, at: datetime) -> tuple[datetime | None, bool]:
     """When the seal or its issuer was revoked, and whether a list that is still fresh could be asked for each."""
     when, listed = None, True
     for one, issuer in pairwise(chain):
@@ -254,7 +256,7 @@ def _revoked(chain: list[x509.Certificate], trust: Trust, at: datetime) -> tuple
     return when, listed
 
 
-def _lists_of(issuer: x509.Certificate, trust: Trust) -> Iterator[x509.CertificateRevocationList]:
+def _lists_of(issuer: x509.Certificate, trust: TrustedRoots) -> Iterator[x509.CertificateRevocationList]:
     """Of a seal of SM2, the house's own authority tells: lists with SM2 are not to be had of the library."""
     tellers = (issuer,) if sm2.key_of(issuer) is None else trust.issuers
     for each in trust.lists:
@@ -263,7 +265,7 @@ def _lists_of(issuer: x509.Certificate, trust: Trust) -> Iterator[x509.Certifica
                 yield each
 
 
-def in_words(verdict: Verdict) -> list[str]:
+def in_words(verdict: SignatureVerdict) -> list[str]:
     """The verdict for somebody who reads it on paper or at a prompt."""
     lines = [str(verdict.finding)]
     if verdict.signer:

@@ -1,7 +1,7 @@
 """The audit log: its lines, the hash chain over them, and signed checkpoints."""
 
-from app.db.audit.log import HOUSE as HOUSE
-from app.db.audit.log import WATCHED as WATCHED
-from app.db.audit.log import keep as keep
-from app.db.audit.log import note as note
-from app.db.audit.log import reveal as reveal
+from app.db.audit.log import AUDITED as AUDITED
+from app.db.audit.log import SYSTEM as SYSTEM
+from app.db.audit.log import log as log
+from app.db.audit.log import log_many as log_many
+from app.db.audit.log import log_reveal as log_reveal

@@ -18,17 +18,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.signing_keys import ring, vouched
-from app.core.errors import HouseError
-from app.core.vocabulary import Deed, Fault
+from app.core.errors import AppError
+from app.core.vocabulary import AuditAction, ChainFault
 from app.db import audit
 from app.db.audit import hash_chain
-from app.db.audit.hash_chain import Break, Head, Line
-from app.db.session import only_reading
+from app.db.audit.hash_chain import Break, ChainLine, Head
+from app.db.session import read_only
 from app.db.tables.audit import (
-    Checkpoint,
-    Entry,
-    Inspection,
-    Link,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditInspection,
+    AuditLink,
 )
 
 KEPT = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
@@ -38,7 +38,7 @@ _TEXTS = ("hash", "at", "kid", "signature")
 Sessions = sessionmaker[Session]
 
 
-class DiaryFault(HouseError):
+class AuditLogFault(AppError):
     """What was asked of the diary cannot be done, or would hide that it was tampered with."""
 
     code = "diary"
@@ -56,7 +56,7 @@ class Statement:
     signature: str = ""
 
     @classmethod
-    def of(cls, row: Checkpoint) -> "Statement":
+    def of(cls, row: AuditCheckpoint) -> "Statement":
         return cls(row.first, row.seq, row.hash, _utc(row.at), row.kid, row.signature)
 
     @property
@@ -75,27 +75,27 @@ def _utc(at: datetime) -> str:
 # --- making -------------------------------------------------------------------------------------------
 
 
-def make(session: Session, *, at: datetime, first: int = 0) -> Checkpoint | None:
+def make(session: Session, *, at: datetime, first: int = 0) -> AuditCheckpoint | None:
     """Sign the end of the chain, if it has grown since it was last signed, or lines before ``first`` go. The caller commits.
 
     ``DiaryFault`` where it is shorter than it was: a signature must not make a cut good.
     """
     last, head = newest(session), hash_chain.head(session)
     if last is not None and head.seq < last.seq:
-        raise DiaryFault(_("The diary ends before its last checkpoint (line %(seq)s): its end was cut off.", seq=last.seq))
+        raise AuditLogFault(_("The diary ends before its last checkpoint (line %(seq)s): its end was cut off.", seq=last.seq))
     first = first or (last.first if last else 1)
     if head == hash_chain.START or (last is not None and (last.seq, last.first) == (head.seq, first)):
         return None
     key = ring.newest
     plain = Statement(first, head.seq, head.hash, _utc(at))
-    made = Checkpoint(first=first, seq=head.seq, hash=head.hash, at=at, kid=key.kid, signature=key.sign(plain.signed))
+    made = AuditCheckpoint(first=first, seq=head.seq, hash=head.hash, at=at, kid=key.kid, signature=key.sign(plain.signed))
     session.add(made)
     session.flush()
     return made
 
 
-def newest(session: Session) -> Checkpoint | None:
-    return session.scalar(select(Checkpoint).order_by(Checkpoint.seq.desc(), Checkpoint.first.desc()).limit(1))
+def newest(session: Session) -> AuditCheckpoint | None:
+    return session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.seq.desc(), AuditCheckpoint.first.desc()).limit(1))
 
 
 def news(session: Session) -> bool:
@@ -107,7 +107,7 @@ def news(session: Session) -> bool:
 def publish(session: Session, path: Path) -> int:
     """Write down outside the database every checkpoint that is not there yet; how many. May be called twice."""
     there = {statement.signature for statement in written(path)}
-    rows = session.scalars(select(Checkpoint).order_by(Checkpoint.id))
+    rows = session.scalars(select(AuditCheckpoint).order_by(AuditCheckpoint.id))
     missing = [asdict(statement) for statement in map(Statement.of, rows) if statement.signature not in there]
     if missing:
         _append(path, "".join(json.dumps(one) + "\n" for one in missing).encode())
@@ -127,7 +127,7 @@ def _append(path: Path, data: bytes) -> None:
             raise
         if wrote < len(data):
             os.ftruncate(handle, size)
-            raise DiaryFault(_("%(file)s is full: checkpoints cannot be written down.", file=path))
+            raise AuditLogFault(_("%(file)s is full: checkpoints cannot be written down.", file=path))
     finally:
         os.close(handle)
 
@@ -153,7 +153,7 @@ def _read(line: str) -> Statement:
 # --- verifying ----------------------------------------------------------------------------------------
 
 
-class Found(NamedTuple):
+class Verification(NamedTuple):
     """What a walk found: how many lines hold, up to where, and the first place that does not."""
 
     lines: int
@@ -163,24 +163,26 @@ class Found(NamedTuple):
 
 def verify(
     sessions: Sessions, outside: Iterable[Statement] = (), progress: Callable[[int], None] = lambda _lines: None
-) -> Found:
+) -> Verification:
     """Walk along the whole chain and hold it against every checkpoint, those ``outside`` the database included.
 
     In slices, each read by itself: whoever writes meanwhile only adds to the end.
     """
-    with only_reading(), sessions() as session:
-        said = {*map(Statement.of, session.scalars(select(Checkpoint))), *outside}
+    with read_only(), sessions() as session:
+        said = {*map(Statement.of, session.scalars(select(AuditCheckpoint))), *outside}
     signed = sorted((one for one in said if one.genuine), key=lambda one: (one.seq, one.first))
     forged = sorted(one.seq for one in said if one not in signed)
-    breaks = [Break(Fault.FORGED, forged[0], None, forged[0])] if forged else []
+    breaks = [Break(ChainFault.FORGED, forged[0], None, forged[0])] if forged else []
     first = max((one.first for one in signed), default=1)
     before = next((Head(one.seq, one.hash) for one in signed if one.seq == first - 1), hash_chain.START)
     if before.seq != first - 1:
-        return Found(0, before, Break(Fault.CUT, first - 1, None, first - 1))
+        return Verification(0, before, Break(ChainFault.CUT, first - 1, None, first - 1))
     lines, head, broken = _walk(sessions, before, signed, progress)
-    with only_reading(), sessions() as session:
+    with read_only(), sessions() as session:
         breaks += filter(None, [broken or hash_chain.outsider(session)])
-    return Found(lines, head, min(breaks, key=lambda one: one.seq if one.seq is not None else head.seq + 1, default=None))
+    return Verification(
+        lines, head, min(breaks, key=lambda one: one.seq if one.seq is not None else head.seq + 1, default=None)
+    )
 
 
 def _walk(
@@ -192,27 +194,27 @@ def _walk(
         told.setdefault(one.seq, set()).add(one.hash)
     at, after = before, 0
     while True:
-        with only_reading(), sessions() as session:
+        with read_only(), sessions() as session:
             some = hash_chain.links(session, after)
             for step in hash_chain.follow(some, at):
                 if isinstance(step, Break):
                     return at.seq - before.seq, at, hash_chain.named(session, step, at)
                 if told.get(step.seq, {step.hash}) != {step.hash}:
-                    return at.seq - before.seq, at, Break(Fault.CUT, step.seq, None, step.seq)
+                    return at.seq - before.seq, at, Break(ChainFault.CUT, step.seq, None, step.seq)
                 at = step
         if not some:
             break
         after = some[-1].seq
         progress(at.seq - before.seq)
     cut = next((one for one in signed if one.seq > at.seq), None)
-    return at.seq - before.seq, at, Break(Fault.CUT, at.seq + 1, None, cut.seq) if cut else None
+    return at.seq - before.seq, at, Break(ChainFault.CUT, at.seq + 1, None, cut.seq) if cut else None
 
 
-def keep(session: Session, found: Found, *, at: datetime) -> None:
+def keep(session: Session, found: Verification, *, at: datetime) -> None:
     """Write down what a walk found, for the page of the auditor. The caller commits."""
     broken = found.broken
     session.add(
-        Inspection(
+        AuditInspection(
             at=at,
             lines=found.lines,
             fault=broken.fault if broken else None,
@@ -232,35 +234,39 @@ def export(session: Session, since: date, until: date, *, at: datetime) -> Itera
     A line is dated by its deed and placed by its commit, so a few of other days may stand between. Makes a checkpoint if
     none covers the last line yet, and notes the export; the caller commits, before reading on.
     """
-    days = (Entry.at >= _midnight(since), Entry.at < _midnight(until + timedelta(days=1)))
-    span = select(func.min(Link.seq), func.max(Link.seq)).join(Entry, Entry.id == Link.entry_id).where(*days)
+    days = (AuditEntry.at >= _midnight(since), AuditEntry.at < _midnight(until + timedelta(days=1)))
+    span = (
+        select(func.min(AuditLink.seq), func.max(AuditLink.seq))
+        .join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
+        .where(*days)
+    )
     first, last = session.execute(span).one()
     if first is None:
-        raise DiaryFault(_("The diary has no lines of these days."))
-    covers = select(Checkpoint).where(Checkpoint.seq >= last).order_by(Checkpoint.seq).limit(1)
+        raise AuditLogFault(_("The diary has no lines of these days."))
+    covers = select(AuditCheckpoint).where(AuditCheckpoint.seq >= last).order_by(AuditCheckpoint.seq).limit(1)
     covering = session.scalar(covers) or make(session, at=at)
     if covering is None or not Statement.of(covering).genuine:
-        raise DiaryFault(_("No genuine checkpoint covers these lines: run 'anguan audit verify'."))
+        raise AuditLogFault(_("No genuine checkpoint covers these lines: run 'anguan audit verify'."))
     statement = Statement.of(covering)
     taken = {"lines": [first, statement.seq], "days": [since.isoformat(), until.isoformat()]}
-    audit.note(session, "", Deed.EXPORT, Entry, "", taken, at=at)
+    audit.log(session, "", AuditAction.EXPORT, AuditEntry, "", taken, at=at)
     return _exported(session, first, statement)
 
 
 def _exported(session: Session, first: int, statement: Statement) -> Iterator[Mapping[str, Any]]:
     after = first - 1
-    previous = session.scalar(select(Link.hash).where(Link.seq == after)) or session.scalar(
-        select(Checkpoint.hash).where(Checkpoint.seq == after).limit(1)
+    previous = session.scalar(select(AuditLink.hash).where(AuditLink.seq == after)) or session.scalar(
+        select(AuditCheckpoint.hash).where(AuditCheckpoint.seq == after).limit(1)
     )
     yield {"diary": FORM, "first": first, "last": statement.seq, "previous": previous or hash_chain.BEFORE_THE_FIRST}
     while after < statement.seq:
         some = hash_chain.links(session, after, most=min(hash_chain.SOME, statement.seq - after))
         for linked in some:
             if linked.line is None:
-                raise DiaryFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=linked.seq))
+                raise AuditLogFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=linked.seq))
             yield {"seq": linked.seq, **linked.line._asdict(), "hash": linked.hash}
         if not some:
-            raise DiaryFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=after + 1))
+            raise AuditLogFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=after + 1))
         after = some[-1].seq
     yield {"checkpoint": asdict(statement)}
 
@@ -275,18 +281,20 @@ def prune(session: Session, before: date, exported: Iterable[Mapping[str, Any]],
     """
     if _midnight(before) > at - KEPT:
         latest = office_day(at - KEPT)
-        raise DiaryFault(_("Lines are kept for %(n)s days: name a day no later than %(day)s.", n=KEPT.days, day=latest))
+        raise AuditLogFault(_("Lines are kept for %(n)s days: name a day no later than %(day)s.", n=KEPT.days, day=latest))
     first, cut = _cut(session, before)
     start = Head(first - 1, hash_chain.BEFORE_THE_FIRST)
     if first > 1:
-        start = Head(first - 1, session.scalars(select(Checkpoint.hash).where(Checkpoint.seq == first - 1)).first() or "")
+        start = Head(
+            first - 1, session.scalars(select(AuditCheckpoint.hash).where(AuditCheckpoint.seq == first - 1)).first() or ""
+        )
     _demand_exported(start, cut, exported)
-    audit.note(session, "", Deed.DELETE, Entry, "", {"lines": [first, cut.seq]}, at=at)
+    audit.log(session, "", AuditAction.DELETE, AuditEntry, "", {"lines": [first, cut.seq]}, at=at)
     make(session, at=at, first=cut.seq + 1)
     for start_of in range(first, cut.seq + 1, hash_chain.SOME):
-        some = Link.seq.between(start_of, min(start_of + hash_chain.SOME - 1, cut.seq))
-        gone = list(session.scalars(delete(Link).where(some).returning(Link.entry_id)))
-        session.execute(delete(Entry).where(Entry.id.in_(gone)), execution_options={"synchronize_session": False})
+        some = AuditLink.seq.between(start_of, min(start_of + hash_chain.SOME - 1, cut.seq))
+        gone = list(session.scalars(delete(AuditLink).where(some).returning(AuditLink.entry_id)))
+        session.execute(delete(AuditEntry).where(AuditEntry.id.in_(gone)), execution_options={"synchronize_session": False})
     return first, cut.seq
 
 
@@ -294,13 +302,21 @@ def _cut(session: Session, before: date) -> tuple[int, Head]:
     """The first line that is kept now, and the last one that may go: that of a checkpoint before any later day."""
     last = newest(session)
     first = last.first if last else 1
-    later = select(func.min(Link.seq)).join(Entry, Entry.id == Link.entry_id).where(Entry.at >= _midnight(before))
+    later = (
+        select(func.min(AuditLink.seq))
+        .join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
+        .where(AuditEntry.at >= _midnight(before))
+    )
     bound = session.scalar(later) or hash_chain.head(session).seq  # the last link stays: the next one is made from it
-    reached = select(Checkpoint).where(Checkpoint.seq >= first, Checkpoint.seq < bound).order_by(Checkpoint.seq.desc())
+    reached = (
+        select(AuditCheckpoint)
+        .where(AuditCheckpoint.seq >= first, AuditCheckpoint.seq < bound)
+        .order_by(AuditCheckpoint.seq.desc())
+    )
     statements = (Statement.of(row) for row in session.scalars(reached))
     cut = next((one for one in statements if one.genuine), None)
     if cut is None:
-        raise DiaryFault(_("No checkpoint stands between lines before that day and later ones: nothing can be removed."))
+        raise AuditLogFault(_("No checkpoint stands between lines before that day and later ones: nothing can be removed."))
     return first, Head(cut.seq, cut.hash)
 
 
@@ -309,10 +325,12 @@ def _demand_exported(start: Head, cut: Head, exported: Iterable[Mapping[str, Any
     seq, last = start
     for record in exported:
         if record.get("seq") == seq + 1:
-            line = Line(*(record.get(name) for name in Line._fields))
+            line = ChainLine(*(record.get(name) for name in ChainLine._fields))
             seq, last = seq + 1, hash_chain.hashed(last, seq + 1, line)
         if seq == cut.seq:
             break
     if (seq, last) != cut:
         ends = {"first": start.seq + 1, "last": cut.seq}
-        raise DiaryFault(_("These files do not hold lines %(first)s to %(last)s as they were written: export them.", **ends))
+        raise AuditLogFault(
+            _("These files do not hold lines %(first)s to %(last)s as they were written: export them.", **ends)
+        )

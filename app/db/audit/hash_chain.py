@@ -19,8 +19,8 @@ from sqlalchemy import Connection, String, Text, cast, event, func, insert, sele
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.core.crypto.encryption import keyring
-from app.core.vocabulary import Fault
-from app.db.tables.audit import Entry, Link
+from app.core.vocabulary import ChainFault
+from app.db.tables.audit import AuditEntry, AuditLink
 
 LOCK = 0x616E67756B  # beside schema.LOCK
 BEFORE_THE_FIRST = "0" * 64
@@ -29,12 +29,12 @@ NEAR = 20_000  # so far around a broken place is looked for the line that belong
 
 # As they lie in the store: what no type of ours would read (a deed that is no word) must be told, not raised.
 STORED = (
-    *(Entry.id, type_coerce(Entry.at, String), Entry.actor, type_coerce(Entry.deed, String)),
-    *(Entry.table, Entry.row, cast(Entry.change, Text), Entry.address),
+    *(AuditEntry.id, type_coerce(AuditEntry.at, String), AuditEntry.actor, type_coerce(AuditEntry.deed, String)),
+    *(AuditEntry.table, AuditEntry.row, cast(AuditEntry.change, Text), AuditEntry.address),
 )
 
 
-class Line(NamedTuple):
+class ChainLine(NamedTuple):
     """A line of the diary as plain JSON, the same from either database and from an exported file."""
 
     id: Any
@@ -57,7 +57,7 @@ class Head(NamedTuple):
 class Break(NamedTuple):
     """The first place where the chain does not hold."""
 
-    fault: Fault
+    fault: ChainFault
     seq: int | None = None
     entry_id: int | None = None
     checkpoint: int | None = None
@@ -67,17 +67,17 @@ _plainly = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr)
 START = Head(0, BEFORE_THE_FIRST)
 
 
-def line_of(stored: Sequence[Any]) -> Line:
+def line_of(stored: Sequence[Any]) -> ChainLine:
     """A row of ``STORED``."""
     number, at, actor, deed, table, row, change, address = (*stored,)
     if isinstance(at, datetime):  # PostgreSQL's; SQLite keeps the very same text
         at = at.isoformat(" ", "microseconds")
     with suppress(TypeError, ValueError):  # not what we wrote, then, and hashed as it stands
         change = json.loads(change)
-    return Line(number, at, actor, deed, table, row, change, address)
+    return ChainLine(number, at, actor, deed, table, row, change, address)
 
 
-def hashed(previous: str, seq: int, line: Line) -> str:
+def hashed(previous: str, seq: int, line: ChainLine) -> str:
     """The seal of a line in its place."""
     return keyring.mac(f"{previous}\n{seq}\n{_plainly(line)}".encode(), "entry.chain")
 
@@ -111,8 +111,8 @@ def _forget(session: Session, transaction: SessionTransaction) -> None:
 
 def link(connection: Connection, ids: Collection[int]) -> None:
     """Put these lines at the end of the chain, in the order of their numbers; what a savepoint has undone is not there."""
-    between = Entry.id.between(min(ids), max(ids))  # not IN: a transaction may have written thousands
-    stored = connection.execute(select(*STORED).where(between).order_by(Entry.id))
+    between = AuditEntry.id.between(min(ids), max(ids))  # not IN: a transaction may have written thousands
+    stored = connection.execute(select(*STORED).where(between).order_by(AuditEntry.id))
     lines = [line_of(row) for row in stored if row[0] in ids]
     if not lines:
         return
@@ -123,12 +123,12 @@ def link(connection: Connection, ids: Collection[int]) -> None:
     for line in lines:
         seq, last = seq + 1, hashed(last, seq + 1, line)
         links.append({"seq": seq, "entry_id": line.id, "hash": last})
-    connection.execute(insert(Link), links)
+    connection.execute(insert(AuditLink), links)
 
 
 def head(connection: Connection | Session) -> Head:
     """The end of the chain; ``START`` where there is none yet."""
-    last = connection.execute(select(Link.seq, Link.hash).order_by(Link.seq.desc()).limit(1)).first()
+    last = connection.execute(select(AuditLink.seq, AuditLink.hash).order_by(AuditLink.seq.desc()).limit(1)).first()
     return START if last is None else Head(*last)
 
 
@@ -139,7 +139,9 @@ def begin(session: Session) -> int:
     connection, last, linked = session.connection(), 0, 0
     if head(connection) != START:
         return 0
-    while ids := set(connection.scalars(select(Entry.id).where(Entry.id > last).order_by(Entry.id).limit(SOME))):
+    while ids := set(
+        connection.scalars(select(AuditEntry.id).where(AuditEntry.id > last).order_by(AuditEntry.id).limit(SOME))
+    ):
         link(connection, ids)
         last, linked = max(ids), linked + len(ids)
     return linked
@@ -154,16 +156,16 @@ class Linked(NamedTuple):
     seq: int
     entry_id: int
     hash: str
-    line: Line | None
+    line: ChainLine | None
 
 
 def links(session: Session, after: int, *, most: int = SOME) -> list[Linked]:
     """The next links after a number, with their lines."""
     rows = session.execute(
-        select(Link.seq, Link.entry_id, Link.hash, *STORED)
-        .join(Entry, Entry.id == Link.entry_id, isouter=True)
-        .where(Link.seq > after)
-        .order_by(Link.seq)
+        select(AuditLink.seq, AuditLink.entry_id, AuditLink.hash, *STORED)
+        .join(AuditEntry, AuditEntry.id == AuditLink.entry_id, isouter=True)
+        .where(AuditLink.seq > after)
+        .order_by(AuditLink.seq)
         .limit(most)
     )
     return [Linked(*row[:3], line_of(row[3:]) if row.id is not None else None) for row in rows]
@@ -175,13 +177,13 @@ def follow(some: Iterable[Linked], at: Head) -> Iterator[Head | Break]:
     for found in some:
         seq += 1
         if found.seq < seq:
-            yield Break(Fault.UNLINKED, found.seq, found.entry_id)
+            yield Break(ChainFault.UNLINKED, found.seq, found.entry_id)
         elif found.seq > seq:
-            yield Break(Fault.MISSING, seq)
+            yield Break(ChainFault.MISSING, seq)
         elif found.line is None:
-            yield Break(Fault.MISSING, seq, found.entry_id)
+            yield Break(ChainFault.MISSING, seq, found.entry_id)
         elif hashed(last, seq, found.line) != found.hash:
-            yield Break(Fault.CHANGED, seq, found.entry_id)
+            yield Break(ChainFault.CHANGED, seq, found.entry_id)
         else:
             last = found.hash
             yield Head(seq, last)
@@ -191,18 +193,18 @@ def follow(some: Iterable[Linked], at: Head) -> Iterator[Head | Break]:
 
 def named(session: Session, broken: Break, before: Head) -> Break:
     """The same break by its better name: where a line from nearby fits the place, the order was changed."""
-    if broken.fault is not Fault.CHANGED or broken.seq is None or broken.entry_id is None:
+    if broken.fault is not ChainFault.CHANGED or broken.seq is None or broken.entry_id is None:
         return broken
-    around = Entry.id.between(broken.entry_id - NEAR, broken.entry_id + NEAR)
+    around = AuditEntry.id.between(broken.entry_id - NEAR, broken.entry_id + NEAR)
     lines = map(line_of, session.execute(select(*STORED).where(around)))
     fitting = {hashed(before.hash, broken.seq, line) for line in lines if line.id != broken.entry_id}
-    beside = select(Link.hash).where(Link.seq.between(broken.seq - NEAR, broken.seq + NEAR))
+    beside = select(AuditLink.hash).where(AuditLink.seq.between(broken.seq - NEAR, broken.seq + NEAR))
     moved = any(one in fitting for one in session.scalars(beside))
-    return broken._replace(fault=Fault.MOVED) if moved else broken
+    return broken._replace(fault=ChainFault.MOVED) if moved else broken
 
 
 def outsider(session: Session) -> Break | None:
     """The first line that no link holds."""
-    linked = select(Link.seq).where(Link.entry_id == Entry.id).exists()
-    number = session.scalar(select(func.min(Entry.id)).where(~linked))
-    return None if number is None else Break(Fault.UNLINKED, None, number)
+    linked = select(AuditLink.seq).where(AuditLink.entry_id == AuditEntry.id).exists()
+    number = session.scalar(select(func.min(AuditEntry.id)).where(~linked))
+    return None if number is None else Break(ChainFault.UNLINKED, None, number)

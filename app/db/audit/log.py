@@ -17,51 +17,58 @@ from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 
 from app.core import clock
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
 from app.core.redaction import without_numbers
-from app.core.vocabulary import Deed, Term
+from app.core.vocabulary import AuditAction, Term
 from app.db import tables
 from app.db.audit import hash_chain
-from app.db.session import BlindIndex, Secret, SecretRecord
+from app.db.session import BlindIndex, Encrypted, EncryptedRecord
 from app.db.tables.applications import Step
 from app.db.tables.audit import (
-    Checkpoint,
-    Entry,
-    Inspection,
-    Link,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditInspection,
+    AuditLink,
 )
 from app.db.tables.certificates import CertificateEvent
 from app.db.tables.legacy import LegacyChunk, LegacyRecord
-from app.db.tables.outbox import Message, Occasion, PublicNotice
+from app.db.tables.outbox import Message, NightlyDone, PublicNotice
 from app.db.tables.parties import Account
 from app.db.tables.settings import (
-    Bucket,
+    NumberSequence,
     Parameter,
     PastParameter,
-    Series,
+    RateLimitCounter,
 )
-from app.db.tables.sign_in import (
-    Challenge,
-    PastPassword,
-    Visit,
-)
+from app.db.tables.sign_in import Challenge, PastPassword, UserSession
 
-HOUSE = "the house"
+SYSTEM = "the house"
 HIDDEN = "***"
 SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for which a number is shown in full
 # Records themselves, mere counters, and what notes its own changes with the default that counted before.
-UNWATCHED = (
-    *(Entry, Bucket, Series, Step, Message, PublicNotice, CertificateEvent, Occasion, Parameter, PastParameter),
-    *(LegacyChunk, LegacyRecord, Link, Checkpoint, Inspection, Challenge, Visit, PastPassword),
+NOT_AUDITED = (
+    *(
+        AuditEntry,
+        RateLimitCounter,
+        NumberSequence,
+        Step,
+        Message,
+        PublicNotice,
+        CertificateEvent,
+        NightlyDone,
+        Parameter,
+        PastParameter,
+    ),
+    *(LegacyChunk, LegacyRecord, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession, PastPassword),
 )
-WATCHED: tuple[type[Any], ...] = tuple(
+AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_
     for mapper in Account.registry.mappers
-    if mapper.class_.__module__.startswith(tables.__name__) and mapper.class_ not in UNWATCHED
+    if mapper.class_.__module__.startswith(tables.__name__) and mapper.class_ not in NOT_AUDITED
 )
 COLLECTIONS = {Account: ("roles",)}
-SILENT = {
+IGNORED_COLUMNS = {
     "ab_user": {
         "login_count",
         "last_login",
@@ -75,10 +82,10 @@ SILENT = {
 Change = dict[str, list[Any]]
 
 
-def note(
+def log(
     session: Session,
     actor_name: str,
-    deed: Deed,
+    deed: AuditAction,
     thing: Any,
     row: object = "",
     change: Mapping[str, Any] | None = None,
@@ -92,60 +99,60 @@ def note(
     session does. The line is part of the session's transaction; the caller commits.
     """
     table = thing if isinstance(thing, str) else thing.__tablename__
-    if row == "" and isinstance(thing, WATCHED):
+    if row == "" and isinstance(thing, AUDITED):
         row = _row(inspect(thing))
     line = _line(session, deed, table, str(row), dict(change or {}))
     line |= {"at": at, "actor": (actor_name or line["actor"])[:130], "address": address or line["address"]}
-    session.add(Entry(**line))
+    session.add(AuditEntry(**line))
 
 
-def reveal(session: Session, thing: Any, what: str, why: str, *, at: datetime) -> None:
+def log_reveal(session: Session, thing: Any, what: str, why: str, *, at: datetime) -> None:
     """Write down who is about to see a number in full, and why; the caller commits before it is shown.
 
-    Raises ``HouseError`` where no reason is given.
+    Raises ``AppError`` where no reason is given.
     """
     why = " ".join(without_numbers(why).split())[:LONGEST_WHY]
     if len(why) < SHORTEST_WHY:
-        raise HouseError(
+        raise AppError(
             _("Please say why you need the full number: it is written down with your name."), code="why-missing", field="why"
         )
-    note(session, "", Deed.READ, thing, change={"shown": what, "why": why}, at=at)
+    log(session, "", AuditAction.READ, thing, change={"shown": what, "why": why}, at=at)
 
 
 @event.listens_for(Session, "before_flush")
-def _guard_the_diary(session: Session, *_: object) -> None:
-    if any(isinstance(thing, Entry) and session.is_modified(thing) for thing in session.dirty):
+def _guard_the_audit_log(session: Session, *_: object) -> None:
+    if any(isinstance(thing, AuditEntry) and session.is_modified(thing) for thing in session.dirty):
         raise RuntimeError("a line of the diary is never changed")
-    if any(isinstance(thing, Entry) for thing in session.deleted):
+    if any(isinstance(thing, AuditEntry) for thing in session.deleted):
         raise RuntimeError("a line of the diary is never deleted")
 
 
 @event.listens_for(Session, "after_flush")
-def _keep_the_diary(session: Session, *_: object) -> None:
+def _log_changes(session: Session, *_: object) -> None:
     """After the flush, not before: only now have new rows their ids and relations their foreign keys."""
-    hash_chain.remember(session, (thing.id for thing in session.new if isinstance(thing, Entry)))
-    keep(session, list(_lines(session)))
+    hash_chain.remember(session, (thing.id for thing in session.new if isinstance(thing, AuditEntry)))
+    log_many(session, list(_lines(session)))
 
 
-def keep(session: Session, lines: Sequence[Mapping[str, Any]]) -> None:
+def log_many(session: Session, lines: Sequence[Mapping[str, Any]]) -> None:
     """Write these lines, for whoever changes rows by statements that the session does not see. The caller commits."""
     if lines:
-        hash_chain.remember(session, session.connection().scalars(insert(Entry).returning(Entry.id), lines))
+        hash_chain.remember(session, session.connection().scalars(insert(AuditEntry).returning(AuditEntry.id), lines))
 
 
 def _lines(session: Session) -> Iterator[dict[str, Any]]:
-    deeds = ((Deed.CREATE, session.new), (Deed.CHANGE, session.dirty), (Deed.DELETE, session.deleted))
+    deeds = ((AuditAction.CREATE, session.new), (AuditAction.CHANGE, session.dirty), (AuditAction.DELETE, session.deleted))
     for deed, things in deeds:
         for thing in things:
-            if isinstance(thing, WATCHED) and (change := _change(thing, deed)):
+            if isinstance(thing, AUDITED) and (change := _change(thing, deed)):
                 yield _line(session, deed, thing.__tablename__, _row(inspect(thing)), change)
 
 
-def _line(session: Session, deed: Deed, table: str, row: str, change: dict[str, Any]) -> dict[str, Any]:
+def _line(session: Session, deed: AuditAction, table: str, row: str, change: dict[str, Any]) -> dict[str, Any]:
     return {
         # The one clock below the doors: a job or a command that forgot to say when must not leave an undated line.
         "at": session.info.get("at") or clock.now(),
-        "actor": str(session.info.get("actor") or HOUSE)[:130],
+        "actor": str(session.info.get("actor") or SYSTEM)[:130],
         "address": str(session.info.get("address") or "")[:45],
         "deed": deed,
         "table": table,
@@ -159,12 +166,12 @@ def _row(state: InstanceState[Any]) -> str:
     return "/".join(str(part) for part in key)
 
 
-def _change(thing: Any, deed: Deed) -> Change:
+def _change(thing: Any, deed: AuditAction) -> Change:
     """Each column that changes, as ``[before, after]``; all of a row that comes or goes. Secrets masked, indexes left out."""
     state: InstanceState[Any] = inspect(thing)
     found: Change = {}
     for column in state.mapper.column_attrs:
-        if column.key in SILENT.get(thing.__tablename__, ()) or isinstance(column.columns[0].type, BlindIndex):
+        if column.key in IGNORED_COLUMNS.get(thing.__tablename__, ()) or isinstance(column.columns[0].type, BlindIndex):
             continue
         before, after = _two_values(state, column.key, deed)
         if before != after:
@@ -176,8 +183,8 @@ def _change(thing: Any, deed: Deed) -> Change:
     return found
 
 
-def _two_values(state: InstanceState[Any], name: str, deed: Deed) -> tuple[Any, Any]:
-    if deed is Deed.DELETE:
+def _two_values(state: InstanceState[Any], name: str, deed: AuditAction) -> tuple[Any, Any]:
+    if deed is AuditAction.DELETE:
         return state.dict.get(name), None
     history = state.attrs[name].history
     if not history.has_changes():
@@ -194,16 +201,16 @@ def _told(column: ColumnProperty[Any], value: Any) -> Any:
     kind = column.columns[0].type
     if value is None or isinstance(value, bool | int):
         return value
-    if isinstance(kind, Secret) and isinstance(value, str):
+    if isinstance(kind, Encrypted) and isinstance(value, str):
         return _masked(kind, value)
-    if isinstance(kind, SecretRecord) or column.key == "password":
+    if isinstance(kind, EncryptedRecord) or column.key == "password":
         return HIDDEN
     if column.key == "birth_date":  # beside a masked ID number, the whole of it would make that number whole again
         return mask_birth_date(_plain(value))
     return _plain(value)
 
 
-def _masked(kind: Secret, value: str) -> str:
+def _masked(kind: Encrypted, value: str) -> str:
     if kind.purpose.endswith("id_number"):
         return mask_id(value)
     return mask_mobile(value) if kind.purpose.endswith("mobile") else HIDDEN
@@ -223,6 +230,6 @@ def _remember_before(*_: object) -> None:
     """Nothing to do: listening with ``active_history`` has the old value loaded before it is overwritten."""
 
 
-for _model in WATCHED:
+for _model in AUDITED:
     for _column in inspect(_model).column_attrs:
         event.listen(getattr(_model, _column.key), "set", _remember_before, active_history=True)

@@ -20,10 +20,10 @@ from app.db.constraints import (
     word_check,
 )
 from app.db.session import (
-    Moment,
-    Secret,
-    SecretRecord,
-    Word,
+    Choice,
+    Encrypted,
+    EncryptedRecord,
+    UtcDateTime,
 )
 
 # Many to a line: one to a line, they would be a page of their own.
@@ -42,11 +42,11 @@ class Filing(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(30))
-    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
+    matter: Mapped[MatterKind] = mapped_column(Choice(MatterKind))
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_filing_enterprise"), index=True)
     handler_name: Mapped[str] = mapped_column(String(50))
-    handler_mobile: Mapped[str] = mapped_column(Secret("filing.handler_mobile"))
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    handler_mobile: Mapped[str] = mapped_column(Encrypted("filing.handler_mobile"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[str] = mapped_column(String(64))
 
     enterprise: Mapped[Enterprise] = relationship()
@@ -113,24 +113,24 @@ class Application(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(30))
     filing_id: Mapped[int] = mapped_column(ForeignKey("filing.id", name="fk_application_filing"), index=True)
-    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
-    category: Mapped[Category] = mapped_column(Word(Category))
-    state: Mapped[State] = mapped_column(Word(State), default=State.DRAFT)
+    matter: Mapped[MatterKind] = mapped_column(Choice(MatterKind))
+    category: Mapped[Category] = mapped_column(Choice(Category))
+    state: Mapped[State] = mapped_column(Choice(State), default=State.DRAFT)
     round: Mapped[int] = mapped_column(default=0, comment="how often it was submitted")
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_application_person"), index=True)
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_application_enterprise"), index=True)
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_application_region"), index=True)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    submitted_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     acceptance_number: Mapped[str | None] = mapped_column(String(30))
     promised_days: Mapped[int | None] = mapped_column(comment="within how many working days the acceptance slip says")
     promised_on: Mapped[date | None] = mapped_column(comment="and by which day")
-    accepted_at: Mapped[datetime | None] = mapped_column(Moment)
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     due_on: Mapped[date | None] = mapped_column(comment="the day by which the office owes its next step")
     due_from: Mapped[date | None] = mapped_column(comment="the day on which that clock started; it does not count")
     due_days: Mapped[int | None] = mapped_column(comment="the clock's working days, an extension included")
     extended_to: Mapped[date | None] = mapped_column(comment="the later day that the head allowed (行政许可法 art. 42)")
-    closed_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     certificate_id: Mapped[int | None] = mapped_column(
         ForeignKey("certificate.id", name="fk_application_certificate"),
         index=True,
@@ -140,7 +140,7 @@ class Application(Model):
         String(30), default="", server_default="", comment="why, where the matter asks; see ``vocabulary.REASONS``"
     )
     details: Mapped[dict[str, Any] | None] = mapped_column(
-        SecretRecord("application.details"), comment="what the reason asks for; see ``particulars``"
+        EncryptedRecord("application.details"), comment="what the reason asks for; see ``particulars``"
     )
     releasing_enterprise_id: Mapped[int | None] = mapped_column(
         ForeignKey("enterprise.id", name="fk_application_releasing_enterprise"),
@@ -148,10 +148,10 @@ class Application(Model):
         comment="the old enterprise of a transfer, which must agree",
     )
     snapshot: Mapped[dict[str, Any] | None] = mapped_column(
-        SecretRecord("application.snapshot"), comment="person, enterprise and papers as they were when submitted"
+        EncryptedRecord("application.snapshot"), comment="person, enterprise and papers as they were when submitted"
     )
     snapshot_before: Mapped[dict[str, Any] | None] = mapped_column(
-        SecretRecord("application.snapshot_before"), comment="the same, one submission earlier: before and after a correction"
+        EncryptedRecord("application.snapshot_before"), comment="the same, one submission earlier: what a correction changed"
     )
 
     filing: Mapped[Filing] = relationship(back_populates="applications")
@@ -190,13 +190,13 @@ class Step(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     application_id: Mapped[int] = mapped_column(ForeignKey("application.id", name="fk_step_application"), index=True)
     round: Mapped[int]
-    action: Mapped[Action] = mapped_column(Word(Action))
-    source: Mapped[State] = mapped_column(Word(State))
-    target: Mapped[State] = mapped_column(Word(State))
+    action: Mapped[Action] = mapped_column(Choice(Action))
+    source: Mapped[State] = mapped_column(Choice(State))
+    target: Mapped[State] = mapped_column(Choice(State))
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_step_actor"))
     actor: Mapped[str] = mapped_column(String(130))
     reason: Mapped[str] = mapped_column(String(1000), default="")
     marks: Mapped[list[dict[str, str]] | None] = mapped_column(JSON, comment="what is to be corrected, item by item")
-    at: Mapped[datetime] = mapped_column(Moment)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     application: Mapped[Application] = relationship(back_populates="steps")

@@ -12,16 +12,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.db.constraints import (
     word_check,
 )
-from app.db.session import (
-    Moment,
-    SecretRecord,
-    Word,
-)
+from app.db.session import Choice, EncryptedRecord, UtcDateTime
 
 # Many to a line: one to a line, they would be a page of their own.
 # isort: off
 # fmt: off
-from app.core.vocabulary import (Category, CertificateDeed, CertificateStatus,)
+from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus
 from app.db.tables.parties import Enterprise, Person
 
 # --- certificates ---------------------------------------------------------------------------------
@@ -39,7 +35,7 @@ class Certificate(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(40))
-    category: Mapped[Category] = mapped_column(Word(Category))
+    category: Mapped[Category] = mapped_column(Choice(Category))
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_certificate_person"))
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_certificate_enterprise"), index=True)
     holder: Mapped[str] = mapped_column(String(50), index=True, comment="the name as printed")
@@ -50,7 +46,7 @@ class Certificate(Model):
     issued_on: Mapped[date]
     valid_from: Mapped[date]
     valid_to: Mapped[date] = mapped_column(index=True)
-    status: Mapped[CertificateStatus] = mapped_column(Word(CertificateStatus), default=CertificateStatus.VALID)
+    status: Mapped[CertificateStatus] = mapped_column(Choice(CertificateStatus), default=CertificateStatus.VALID)
     status_reason: Mapped[str] = mapped_column(String(500), default="")
     is_electronic: Mapped[bool] = mapped_column(default=True, comment="imported paper certificates are not (R133)")
 
@@ -104,15 +100,15 @@ class CertificateVersion(Model):
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
     )
-    face: Mapped[dict[str, Any]] = mapped_column(SecretRecord("certificate_version.face"), comment="everything printed on it")
-    issued_at: Mapped[datetime] = mapped_column(Moment, index=True)
-    replaced_at: Mapped[datetime | None] = mapped_column(Moment)
+    face: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("certificate_version.face"), comment="all that is printed")
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
     ofd: Mapped[str | None] = mapped_column(
         String(64), index=True, comment="the OFD in the store, once somebody asked for it"
     )
     sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
-    sealed_at: Mapped[datetime | None] = mapped_column(Moment)
+    sealed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be drawn")
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
@@ -123,7 +119,7 @@ class CertificateEvent(Model):
 
     __tablename__ = "certificate_event"
     __table_args__ = (
-        word_check("certificate_event", "deed", CertificateDeed),
+        word_check("certificate_event", "deed", CertificateEventKind),
         word_check("certificate_event", "status", CertificateStatus),
     )
 
@@ -131,14 +127,14 @@ class CertificateEvent(Model):
     certificate_id: Mapped[int] = mapped_column(
         ForeignKey("certificate.id", name="fk_certificate_event_certificate"), index=True
     )
-    deed: Mapped[CertificateDeed] = mapped_column(Word(CertificateDeed))
-    status: Mapped[CertificateStatus] = mapped_column(Word(CertificateStatus))
+    deed: Mapped[CertificateEventKind] = mapped_column(Choice(CertificateEventKind))
+    status: Mapped[CertificateStatus] = mapped_column(Choice(CertificateStatus))
     reason: Mapped[str] = mapped_column(String(500), default="")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_certificate_event_application"), index=True
     )
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_certificate_event_actor"))
     actor: Mapped[str] = mapped_column(String(130))
-    at: Mapped[datetime] = mapped_column(Moment)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     certificate: Mapped[Certificate] = relationship(back_populates="events")

@@ -13,11 +13,7 @@ from app.db.constraints import (
     among,
     word_check,
 )
-from app.db.session import (
-    Moment,
-    Word,
-    Words,
-)
+from app.db.session import Choice, Choices, UtcDateTime
 
 # Many to a line: one to a line, they would be a page of their own.
 # isort: off
@@ -40,18 +36,18 @@ class ExamNotice(Model):
     title: Mapped[str] = mapped_column(String(120))
     number: Mapped[str] = mapped_column(String(60), default="", comment="文号")
     body: Mapped[str] = mapped_column(Text, default="")
-    categories: Mapped[tuple[Category, ...]] = mapped_column(Words(Category))
-    signup_start: Mapped[datetime] = mapped_column(Moment)
-    signup_end: Mapped[datetime] = mapped_column(Moment)
+    categories: Mapped[tuple[Category, ...]] = mapped_column(Choices(Category))
+    signup_start: Mapped[datetime] = mapped_column(UtcDateTime)
+    signup_end: Mapped[datetime] = mapped_column(UtcDateTime)
     exam_on: Mapped[date]
     place: Mapped[str] = mapped_column(String(200), default="")
     quota: Mapped[int | None]
     pass_mark: Mapped[int]
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_exam_notice_region"), index=True)
-    published_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     published_by: Mapped[str] = mapped_column(String(64))
-    scores_imported_at: Mapped[datetime | None] = mapped_column(Moment)
-    scores_submitted_at: Mapped[datetime | None] = mapped_column(Moment)
+    scores_imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    scores_submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def __repr__(self) -> str:
         return self.title
@@ -82,11 +78,11 @@ class ExamSignup(Model):
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_exam_signup_enterprise"), index=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_exam_signup_person"), index=True)
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_exam_signup_region"), index=True)
-    category: Mapped[Category] = mapped_column(Word(Category))
-    state: Mapped[SignupState] = mapped_column(Word(SignupState), default=SignupState.SELECTED, index=True)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    submitted_at: Mapped[datetime | None] = mapped_column(Moment)
-    reviewed_at: Mapped[datetime | None] = mapped_column(Moment)
+    category: Mapped[Category] = mapped_column(Choice(Category))
+    state: Mapped[SignupState] = mapped_column(Choice(SignupState), default=SignupState.SELECTED, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reviewed_by: Mapped[str] = mapped_column(String(64), default="")
     reason: Mapped[str] = mapped_column(String(500), default="")
     score: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
@@ -115,11 +111,11 @@ class ExamPass(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_exam_pass_person"), index=True)
-    category: Mapped[Category] = mapped_column(Word(Category))
+    category: Mapped[Category] = mapped_column(Choice(Category))
     passed_on: Mapped[date]
-    source: Mapped[PassSource] = mapped_column(Word(PassSource))
+    source: Mapped[PassSource] = mapped_column(Choice(PassSource))
     signup_id: Mapped[int | None] = mapped_column(ForeignKey("exam_signup.id", name="fk_exam_pass_signup"))
-    originals_verified_at: Mapped[datetime | None] = mapped_column(Moment)
+    originals_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     originals_verified_by: Mapped[str] = mapped_column(String(64), default="")
     used_by_application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_exam_pass_application", use_alter=True)

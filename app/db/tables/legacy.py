@@ -16,9 +16,9 @@ from app.core.vocabulary import (
 from app.db.constraints import word_check
 from app.db.session import (
     BlindIndex,
-    Moment,
-    SecretRecord,
-    Word,
+    Choice,
+    EncryptedRecord,
+    UtcDateTime,
 )
 
 
@@ -29,8 +29,8 @@ class LegacyImport(Model):
     __table_args__ = (word_check("legacy_import", "kind", LegacyKind), word_check("legacy_import", "phase", LegacyPhase))
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind))
-    phase: Mapped[LegacyPhase] = mapped_column(Word(LegacyPhase), default=LegacyPhase.CHECKING)
+    kind: Mapped[LegacyKind] = mapped_column(Choice(LegacyKind))
+    phase: Mapped[LegacyPhase] = mapped_column(Choice(LegacyPhase), default=LegacyPhase.CHECKING)
     filename: Mapped[str] = mapped_column(String(120))
     sha256: Mapped[str] = mapped_column(
         String(64), comment="of the sheet as handed in: what is confirmed is what was checked"
@@ -38,15 +38,15 @@ class LegacyImport(Model):
     sheet_object: Mapped[str | None] = mapped_column(String(64))
     report_object: Mapped[str | None] = mapped_column(String(64))
     passwords_object: Mapped[str | None] = mapped_column(String(64), comment="until it is fetched, once")
-    passwords_at: Mapped[datetime | None] = mapped_column(Moment)
+    passwords_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     total: Mapped[int] = mapped_column(default=0, comment="rows")
     done: Mapped[int] = mapped_column(default=0)
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, comment="rows by outcome, once checked or imported")
     fault: Mapped[str] = mapped_column(String(500), default="", comment="why the sheet as a whole cannot be read")
-    received_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     by: Mapped[str] = mapped_column(String(64), comment="who handed it in, then who confirmed it")
-    finished_at: Mapped[datetime | None] = mapped_column(Moment)
-    expires_at: Mapped[datetime] = mapped_column(Moment, comment="sheet and report are removed then")
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="sheet and report are removed then")
 
 
 class LegacyChunk(Model):
@@ -56,7 +56,7 @@ class LegacyChunk(Model):
 
     import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_chunk_import"), primary_key=True)
     first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    outcomes: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_chunk.outcomes"))
+    outcomes: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("legacy_chunk.outcomes"))
 
 
 class LegacyRecord(Model):
@@ -65,8 +65,8 @@ class LegacyRecord(Model):
     __tablename__ = "legacy_record"
     __table_args__ = (word_check("legacy_record", "kind", LegacyKind),)
 
-    kind: Mapped[LegacyKind] = mapped_column(Word(LegacyKind), primary_key=True)
+    kind: Mapped[LegacyKind] = mapped_column(Choice(LegacyKind), primary_key=True)
     key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="by what it is known again")
     row_id: Mapped[int] = mapped_column(comment="account, exam_pass or certificate")
     import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_record_import"), index=True)
-    taken: Mapped[dict[str, Any]] = mapped_column(SecretRecord("legacy_record.taken"))
+    taken: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("legacy_record.taken"))

@@ -15,15 +15,15 @@ from app.core.vocabulary import (
     JobState,
     MatterKind,
     MessageState,
-    OccasionKind,
+    NightlyTask,
     Stage,
 )
 from app.db.constraints import among, word_check
 from app.db.session import (
-    Moment,
-    Secret,
-    SecretRecord,
-    Word,
+    Choice,
+    Encrypted,
+    EncryptedRecord,
+    UtcDateTime,
 )
 
 
@@ -39,16 +39,16 @@ class PublicNotice(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     application_id: Mapped[int] = mapped_column(ForeignKey("application.id", name="fk_public_notice_application"), index=True)
-    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
-    category: Mapped[Category] = mapped_column(Word(Category))
-    stage: Mapped[Stage] = mapped_column(Word(Stage))
+    matter: Mapped[MatterKind] = mapped_column(Choice(MatterKind))
+    category: Mapped[Category] = mapped_column(Choice(Category))
+    stage: Mapped[Stage] = mapped_column(Choice(Stage))
     agreed: Mapped[bool]
     name: Mapped[str] = mapped_column(String(50))
     masked_id_number: Mapped[str] = mapped_column(String(18))
     enterprise_name: Mapped[str] = mapped_column(String(120))
     certificate_number: Mapped[str] = mapped_column(String(40), default="")
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_public_notice_region"))
-    published_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Message(Model):
@@ -58,19 +58,19 @@ class Message(Model):
     __table_args__ = (CheckConstraint("tries >= 0", name="ck_message_tries"), word_check("message", "state", MessageState))
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    mobile: Mapped[str] = mapped_column(Secret("message.mobile"))
+    mobile: Mapped[str] = mapped_column(Encrypted("message.mobile"))
     text: Mapped[str] = mapped_column(String(500))
     code: Mapped[str | None] = mapped_column(
-        Secret("message.code"), comment="set in for CODE_MARK when it is sent, and read by nobody before or after"
+        Encrypted("message.code"), comment="set in for CODE_MARK when it is sent, and read by nobody before or after"
     )
-    good_until: Mapped[datetime | None] = mapped_column(Moment, comment="dropped, not sent, from then on")
+    good_until: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="dropped, not sent, from then on")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_message_application"), index=True
     )
-    state: Mapped[MessageState] = mapped_column(Word(MessageState), default=MessageState.QUEUED, index=True)
-    due_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    state: Mapped[MessageState] = mapped_column(Choice(MessageState), default=MessageState.QUEUED, index=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     tries: Mapped[int] = mapped_column(default=0)
-    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fault: Mapped[str] = mapped_column(String(200), default="")
 
     @property
@@ -78,21 +78,21 @@ class Message(Model):
         return mask_mobile(self.mobile)
 
 
-class Occasion(Model):
+class NightlyDone(Model):
     """Something the house did by itself, once: for which row, for which day. The unique row keeps it from a second time."""
 
     __tablename__ = "occasion"
     __table_args__ = (
         UniqueConstraint("kind", "subject", "day", "days", name="uq_occasion"),
-        word_check("occasion", "kind", OccasionKind),
+        word_check("occasion", "kind", NightlyTask),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[OccasionKind] = mapped_column(Word(OccasionKind))
+    kind: Mapped[NightlyTask] = mapped_column(Choice(NightlyTask))
     subject: Mapped[int] = mapped_column(comment="the id of the certificate, application or account")
     day: Mapped[date] = mapped_column(comment="the last day of the certificate, the first of the draft, the officer's day")
     days: Mapped[int] = mapped_column(default=0, comment="so many days before it")
-    at: Mapped[datetime] = mapped_column(Moment, index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Job(Model):
@@ -119,15 +119,17 @@ class Job(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(40), comment="whose work it is: a name in jobs.HANDLERS")
     key: Mapped[str] = mapped_column(String(120), comment="the same work asked for twice has the same key, and is done once")
-    payload: Mapped[dict[str, Any]] = mapped_column(SecretRecord("job.payload"))
-    state: Mapped[JobState] = mapped_column(Word(JobState), default=JobState.READY)
-    due_at: Mapped[datetime] = mapped_column(Moment)
-    lease_until: Mapped[datetime | None] = mapped_column(Moment, comment="until then it belongs to the holder of the token")
+    payload: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("job.payload"))
+    state: Mapped[JobState] = mapped_column(Choice(JobState), default=JobState.READY)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="until then it belongs to the holder of the token"
+    )
     token: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=0)
     fault: Mapped[str] = mapped_column(String(200), default="", comment="why the last attempt failed")
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    finished_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
     result: Mapped[dict[str, int] | None] = mapped_column(JSON, comment="what came of it, counted; see jobs.RESULTS")
@@ -146,4 +148,4 @@ class Worker(Model):
     __tablename__ = "worker"
 
     name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="machine and process")
-    seen_at: Mapped[datetime] = mapped_column(Moment)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -13,10 +13,7 @@ from app.db.constraints import (
     reason_fits,
     word_check,
 )
-from app.db.session import (
-    Moment,
-    Word,
-)
+from app.db.session import Choice, UtcDateTime
 
 # Many to a line: one to a line, they would be a page of their own.
 # isort: off
@@ -53,7 +50,7 @@ class Paper(Model):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[PaperKind] = mapped_column(Word(PaperKind))
+    kind: Mapped[PaperKind] = mapped_column(Choice(PaperKind))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", name="fk_paper_person"), index=True)
     qualification_id: Mapped[int | None] = mapped_column(
         ForeignKey("qualification.id", name="fk_paper_qualification"), index=True
@@ -69,11 +66,11 @@ class Paper(Model):
     digest: Mapped[str] = mapped_column(String(64), index=True)
     mime: Mapped[str] = mapped_column(String(40))
     size: Mapped[int]
-    uploaded_at: Mapped[datetime] = mapped_column(Moment)
+    uploaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     uploaded_by: Mapped[str] = mapped_column(String(64))
-    replaced_at: Mapped[datetime | None] = mapped_column(Moment)
+    replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(
-        Moment, comment="from when on its bytes are no longer kept; see ``retention``"
+        UtcDateTime, comment="from when on its bytes are no longer kept; see ``retention``"
     )
 
     enterprise: Mapped[Enterprise | None] = relationship(foreign_keys=[enterprise_id])
@@ -99,9 +96,9 @@ class PaperRule(Model):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    matter: Mapped[MatterKind] = mapped_column(Word(MatterKind))
+    matter: Mapped[MatterKind] = mapped_column(Choice(MatterKind))
     category: Mapped[str] = mapped_column(String(30), default="", comment="empty: every category")
     reason_code: Mapped[str] = mapped_column(String(30), default="", comment="empty: every reason")
-    paper: Mapped[PaperKind] = mapped_column(Word(PaperKind))
+    paper: Mapped[PaperKind] = mapped_column(Choice(PaperKind))
     required: Mapped[bool] = mapped_column(default=True, comment="no: may be handed in, is not asked for")
     required_from: Mapped[date]

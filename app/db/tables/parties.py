@@ -20,9 +20,9 @@ from app.db.constraints import (
 )
 from app.db.session import (
     BlindIndex,
-    Moment,
-    Secret,
-    Word,
+    Choice,
+    Encrypted,
+    UtcDateTime,
 )
 
 # Many to a line: one to a line, they would be a page of their own.
@@ -50,11 +50,11 @@ class Enterprise(Model):
     address: Mapped[str] = mapped_column(String(200), default="")
     legal_representative: Mapped[str] = mapped_column(String(50), default="")
     contact: Mapped[str] = mapped_column(String(50), default="")
-    contact_mobile: Mapped[str | None] = mapped_column(Secret("enterprise.contact_mobile"))
-    source: Mapped[AccountSource] = mapped_column(Word(AccountSource), default=AccountSource.CLOUD)
-    registration: Mapped[Registration] = mapped_column(Word(Registration), default=Registration.APPROVED)
+    contact_mobile: Mapped[str | None] = mapped_column(Encrypted("enterprise.contact_mobile"))
+    source: Mapped[AccountSource] = mapped_column(Choice(AccountSource), default=AccountSource.CLOUD)
+    registration: Mapped[Registration] = mapped_column(Choice(Registration), default=Registration.APPROVED)
     registration_note: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it was rejected")
-    registered_at: Mapped[datetime | None] = mapped_column(Moment, comment="by itself, at the gate")
+    registered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="by itself, at the gate")
     licence_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", comment="scan; see storage")
     licence_mime: Mapped[str] = mapped_column(String(40), default="", server_default="")
     licence_name: Mapped[str] = mapped_column(
@@ -73,12 +73,12 @@ class Account(FabUser):
 
     __tablename__ = "ab_user"
 
-    mobile: Mapped[str | None] = mapped_column(Secret("account.mobile"))
+    mobile: Mapped[str | None] = mapped_column(Encrypted("account.mobile"))
     mobile_key: Mapped[str | None] = mapped_column(BlindIndex("account.mobile"), index=True)
     region_code: Mapped[str | None] = mapped_column(ForeignKey("region.code", name="fk_account_region"))
     enterprise_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id", name="fk_account_enterprise"), index=True)
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
-    password_set_at: Mapped[datetime | None] = mapped_column(Moment)
+    password_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     region: Mapped[Region | None] = relationship()
     enterprise: Mapped[Enterprise | None] = relationship()
@@ -136,15 +136,15 @@ class Person(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     enterprise_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id", name="fk_person_enterprise"), index=True)
     name: Mapped[str] = mapped_column(String(50), index=True)
-    id_number: Mapped[str] = mapped_column(Secret("person.id_number"))
+    id_number: Mapped[str] = mapped_column(Encrypted("person.id_number"))
     id_number_key: Mapped[str] = mapped_column(BlindIndex("person.id_number"))
-    sex: Mapped[Sex] = mapped_column(Word(Sex))
+    sex: Mapped[Sex] = mapped_column(Choice(Sex))
     birth_date: Mapped[date]
-    mobile: Mapped[str | None] = mapped_column(Secret("person.mobile"))
-    education: Mapped[Education | None] = mapped_column(Word(Education))
+    mobile: Mapped[str | None] = mapped_column(Encrypted("person.mobile"))
+    education: Mapped[Education | None] = mapped_column(Choice(Education))
     major: Mapped[str] = mapped_column(String(60), default="")
-    technical_title: Mapped[TechnicalTitle | None] = mapped_column(Word(TechnicalTitle))
-    position: Mapped[Position | None] = mapped_column(Word(Position))
+    technical_title: Mapped[TechnicalTitle | None] = mapped_column(Choice(TechnicalTitle))
+    position: Mapped[Position | None] = mapped_column(Choice(Position))
     banned_until: Mapped[date | None] = mapped_column(comment="no exam and no new application before this day")
 
     enterprise: Mapped[Enterprise | None] = relationship()

@@ -8,9 +8,7 @@ from flask_appbuilder import Model
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.session import (
-    Moment,
-)
+from app.db.session import UtcDateTime
 
 
 class Parameter(Model):
@@ -20,7 +18,7 @@ class Parameter(Model):
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
-    changed_at: Mapped[datetime] = mapped_column(Moment)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_by: Mapped[str] = mapped_column(String(130))
 
 
@@ -32,7 +30,7 @@ class PastParameter(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40))
     value: Mapped[str] = mapped_column(Text)
-    until: Mapped[datetime] = mapped_column(Moment)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class CalendarDay(Model):
@@ -45,7 +43,7 @@ class CalendarDay(Model):
     name: Mapped[str] = mapped_column(String(40), default="", comment="of the holiday")
 
 
-class Series(Model):
+class NumberSequence(Model):
     """The last number given out in a series; see ``numbers``."""
 
     __tablename__ = "series"
@@ -54,7 +52,7 @@ class Series(Model):
     last: Mapped[int]
 
 
-class Bucket(Model):
+class RateLimitCounter(Model):
     """How often something was tried within a window; see ``throttle``."""
 
     __tablename__ = "bucket"

@@ -12,16 +12,16 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.core.vocabulary import (
     ChallengeKind,
     ChallengeState,
-    Ending,
     IdentityKind,
-    Way,
+    SessionEndReason,
+    SignInMethod,
 )
 from app.db.constraints import word_check
-from app.db.session import Moment, SecretRecord, Word
+from app.db.session import Choice, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Account
 
 
-class Identity(Model):
+class ExternalIdentity(Model):
     """By what else an account is known: a certificate or a business licence. Never by a name on it alone."""
 
     __tablename__ = "identity"
@@ -33,12 +33,12 @@ class Identity(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_identity_account"), index=True)
-    kind: Mapped[IdentityKind] = mapped_column(Word(IdentityKind))
+    kind: Mapped[IdentityKind] = mapped_column(Choice(IdentityKind))
     issuer: Mapped[str] = mapped_column(String(64), comment="digest of a certificate's issuer; name of a licence platform")
     subject: Mapped[str] = mapped_column(String(64), comment="what the issuer knows it by: a serial number, a credit code")
     label: Mapped[str] = mapped_column(String(200), default="", comment="for people: the name on it")
     not_after: Mapped[date | None]
-    added_at: Mapped[datetime] = mapped_column(Moment)
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
     added_by: Mapped[str] = mapped_column(String(130))
 
     account: Mapped[Account] = relationship()
@@ -56,27 +56,27 @@ class Challenge(Model):
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, comment="128 random bits in hex")
-    kind: Mapped[ChallengeKind] = mapped_column(Word(ChallengeKind))
-    state: Mapped[ChallengeState] = mapped_column(Word(ChallengeState), default=ChallengeState.NEW)
+    kind: Mapped[ChallengeKind] = mapped_column(Choice(ChallengeKind))
+    state: Mapped[ChallengeState] = mapped_column(Choice(ChallengeState), default=ChallengeState.NEW)
     browser: Mapped[str] = mapped_column(String(40), comment="digest of the asking browser's own cookie")
     nonce: Mapped[str] = mapped_column(String(64), comment="256 random bits in hex")
     mark: Mapped[str] = mapped_column(String(40), default="", comment="digest of the right answer, where there is one")
     tries: Mapped[int] = mapped_column(default=0)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_challenge_account"), index=True)
-    evidence: Mapped[dict[str, Any] | None] = mapped_column(SecretRecord("challenge.evidence"))
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(EncryptedRecord("challenge.evidence"))
     address: Mapped[str] = mapped_column(String(45), default="")
-    made_at: Mapped[datetime] = mapped_column(Moment)
-    expires_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-class Visit(Model):
+class UserSession(Model):
     """One session of one account, from signing in to its end; the cookie holds its key, the table only the key's digest."""
 
     __tablename__ = "visit"
     __table_args__ = (
         UniqueConstraint("key", name="uq_visit_key"),
-        word_check("visit", "way", Way),
-        word_check("visit", "ended_why", Ending),
+        word_check("visit", "way", SignInMethod),
+        word_check("visit", "ended_why", SessionEndReason),
         CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="ck_visit_ended_iff_said_why"),
         Index("ix_visit_account", "account_id", "ended_at"),
     )
@@ -84,13 +84,13 @@ class Visit(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(40), comment="digest of the 256 random bits in the cookie")
     account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_visit_account"))
-    way: Mapped[Way] = mapped_column(Word(Way))
-    strong_at: Mapped[datetime | None] = mapped_column(Moment, comment="when a second factor was shown")
-    began_at: Mapped[datetime] = mapped_column(Moment)
-    seen_at: Mapped[datetime] = mapped_column(Moment)
-    ends_at: Mapped[datetime] = mapped_column(Moment, comment="however busy")
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
-    ended_why: Mapped[Ending | None] = mapped_column(Word(Ending))
+    way: Mapped[SignInMethod] = mapped_column(Choice(SignInMethod))
+    strong_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="when a second factor was shown")
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="however busy")
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_why: Mapped[SessionEndReason | None] = mapped_column(Choice(SessionEndReason))
     address: Mapped[str] = mapped_column(String(45), default="")
     agent: Mapped[str] = mapped_column(String(200), default="", comment="the browser, as it calls itself")
 
@@ -105,4 +105,4 @@ class PastPassword(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_past_password_account"), index=True)
     hash: Mapped[str] = mapped_column(String(256))
-    set_at: Mapped[datetime] = mapped_column(Moment)
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -7,11 +7,11 @@ a workbook of ours holds what it was given. Text that was pasted, and CSV, is re
 from app.files.spreadsheets.columns import (
     CellError,
     Column,
-    Limits,
-    Line,
     Reading,
-    Row,
+    SheetLimits,
+    SheetLine,
     SheetRefused,
+    SheetRow,
     at_most,
 )
 from app.files.spreadsheets.guard import examine
@@ -22,11 +22,11 @@ from app.files.spreadsheets.writer import write
 __all__ = [
     "CellError",
     "Column",
-    "Limits",
-    "Line",
     "Reading",
-    "Row",
+    "SheetLimits",
+    "SheetLine",
     "SheetRefused",
+    "SheetRow",
     "at_most",
     "examine",
     "read",

@@ -9,7 +9,7 @@ from typing import Self
 from flask_babel import lazy_gettext as _
 from openpyxl.utils import column_index_from_string
 
-from app.files.spreadsheets.columns import Limits, SheetRefused
+from app.files.spreadsheets.columns import SheetLimits, SheetRefused
 from app.files.spreadsheets.guard import NOT_AS_SAVED, walk
 
 FORMULA = _("This cell holds a formula. Please copy the column and paste it as values.")
@@ -27,7 +27,7 @@ class Survey:
     typed or left empty; and it makes room for every cell up to the last one, so that one is measured first.
     """
 
-    def __init__(self, most_rows: int, above: int, limits: Limits) -> None:
+    def __init__(self, most_rows: int, above: int, limits: SheetLimits) -> None:
         self.most_rows, self.limits = most_rows, limits
         self.lowest = most_rows + above  # rows above the table do not count
         self.reach = 0  # the last row that holds anything

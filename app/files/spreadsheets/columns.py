@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 
 MIB = 1024 * 1024
 
@@ -29,7 +29,7 @@ def at_most(characters: int) -> Callable[[str], str]:
 class Column:
     """One column of a sheet, as its consumer declares it.
 
-    ``parse`` gets trimmed, NFKC-folded, never empty text; it refuses with a ``HouseError``, or with a
+    ``parse`` gets trimmed, NFKC-folded, never empty text; it refuses with a ``AppError``, or with a
     ``ValueError`` whose first argument is a sentence for the clerk. An empty cell of a column that is not
     required reads as None, but the column itself must be in the sheet: a misspelt title must not pass for
     "nobody filled this in".
@@ -55,7 +55,7 @@ class CellError:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """A row in which every cell could be read, by column key; ``number`` is counted as in ``CellError``."""
 
     number: int
@@ -63,7 +63,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SheetLine:
     """A row with content, sound or not: its cells as they are shown, those that could be read, and what is wrong."""
 
     number: int
@@ -80,12 +80,12 @@ class Line:
 class Reading:
     """Every sound row and every bad cell. Whoever imports takes all or nothing: no errors, or no import."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[SheetRow] = field(default_factory=list)
     errors: list[CellError] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SheetLimits:
     """How much of a foreign file is taken in at all, in bytes and counts."""
 
     file: int = 10 * MIB
@@ -98,7 +98,7 @@ class Limits:
     spans: int = 5_000
 
 
-class SheetRefused(HouseError):
+class SheetRefused(AppError):
     """The file as a whole cannot be read; the sentence says what to do with it."""
 
     code = "bad-workbook"

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from flask_babel import lazy_gettext as _
 
-from app.files.spreadsheets.columns import MIB, Limits, SheetRefused
+from app.files.spreadsheets.columns import MIB, SheetLimits, SheetRefused
 
 NOT_AS_SAVED = _(
     "The workbook is not built as Excel or WPS builds one. Please copy the table into a new workbook and save it as .xlsx."
@@ -44,7 +44,7 @@ _UNWANTED = (
 )
 
 
-def unpack(data: bytes, limits: Limits) -> dict[str, bytes]:
+def unpack(data: bytes, limits: SheetLimits) -> dict[str, bytes]:
     """The XML parts by lower-case name, every part inflated under a counter and its checksum compared."""
     _check_kind(data, limits)
     parts: dict[str, bytes] = {}
@@ -62,12 +62,12 @@ def unpack(data: bytes, limits: Limits) -> dict[str, bytes]:
     return parts
 
 
-def examine(data: bytes, limits: Limits) -> None:
+def examine(data: bytes, limits: SheetLimits) -> None:
     """Refuse at the door what no reader will take later; no cell is looked at."""
     first_visible_sheet(unpack(data, limits))
 
 
-def _check_kind(data: bytes, limits: Limits) -> None:
+def _check_kind(data: bytes, limits: SheetLimits) -> None:
     if not data:
         raise SheetRefused(_("The file is empty. Please choose the workbook again."), code="empty-file")
     if len(data) > limits.file:
@@ -92,7 +92,7 @@ def _check_kind(data: bytes, limits: Limits) -> None:
     raise SheetRefused(NOT_XLSX, code="not-xlsx")
 
 
-def _entries(data: bytes, limits: Limits) -> list[zipfile.ZipInfo]:
+def _entries(data: bytes, limits: SheetLimits) -> list[zipfile.ZipInfo]:
     """The zip entries, side by side from the first byte to the directory, and no name twice."""
     directory = _directory(data, limits)
     try:
@@ -121,7 +121,7 @@ def _entries(data: bytes, limits: Limits) -> list[zipfile.ZipInfo]:
     return entries
 
 
-def _directory(data: bytes, limits: Limits) -> int:
+def _directory(data: bytes, limits: SheetLimits) -> int:
     """Where the zip directory begins; it has to end with the file, so that nothing hides behind it."""
     if b"PK\x05\x06" not in data:
         raise SheetRefused(code="truncated")

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element  # nosec B405 - the type only; defused
 
 from defusedxml.ElementTree import fromstring
 
-from app.files.spreadsheets.columns import Limits
+from app.files.spreadsheets.columns import SheetLimits
 from app.files.spreadsheets.guard import unpack
 
 WHOLE = frozenset({"si", "is", "text", "p", "comment"})  # whose runs are one text, however they are coloured
@@ -17,7 +17,7 @@ SAYING = frozenset({"name", "title", "descr", "tooltip", "display", "location", 
 
 def texts_in(data: bytes) -> Iterator[tuple[str, str]]:
     """``(place, text)`` for every text of a workbook. Raises ``SheetRefused`` for what is none."""
-    parts = {name: fromstring(body) for name, body in unpack(data, Limits()).items()}
+    parts = {name: fromstring(body) for name, body in unpack(data, SheetLimits()).items()}
     shared = [_all(item) for item in parts.get("xl/sharedstrings.xml", Element("sst")) if _tag(item) == "si"]
     for name, root in parts.items():
         for element in root.iter():

@@ -16,16 +16,16 @@ import pandas as pd
 from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.files.spreadsheets.cell_scan import Survey, too_many_rows
 from app.files.spreadsheets.columns import (
     CellError,
     Column,
-    Limits,
-    Line,
     Reading,
-    Row,
+    SheetLimits,
+    SheetLine,
     SheetRefused,
+    SheetRow,
 )
 from app.files.spreadsheets.guard import first_visible_sheet, unpack
 
@@ -33,7 +33,7 @@ HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table
 MOST_ERRORS = 500
 
 
-def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: Limits | None = None) -> Reading:
+def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None) -> Reading:
     """The first visible sheet of an .xlsx workbook, hidden rows included, rows without any content left out.
 
     All bad cells are named at once, up to ``MOST_ERRORS`` and a last entry that says how many more there are.
@@ -46,18 +46,18 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
     for line in lines:
         reading.errors.extend(line.errors)
         if line.is_sound:
-            reading.rows.append(Row(line.number, line.values))
+            reading.rows.append(SheetRow(line.number, line.values))
     return Reading(reading.rows, listed(reading.errors))
 
 
 def read_lines(
-    data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: Limits | None = None
-) -> tuple[list[CellError], Iterator[Line]]:
+    data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None
+) -> tuple[list[CellError], Iterator[SheetLine]]:
     """What is wrong with the header, or every row with content, one after the other, for whoever takes the sound ones.
 
     Raises ``SheetRefused`` as ``read`` does.
     """
-    limits = limits or Limits()
+    limits = limits or SheetLimits()
     parts = unpack(data, limits)
     name, body = first_visible_sheet(parts)
     survey = Survey(most_rows, HEADER_WITHIN, limits).of(body)
@@ -77,7 +77,7 @@ def _lines(
     header: int,
     places: list[int],
     faults: Mapping[tuple[int, int], object],
-) -> Iterator[Line]:
+) -> Iterator[SheetLine]:
     for number, cells in enumerate(grid[header:], start=header + 1):
         wanted = [(column, place, cells[place - 1] if place else "") for column, place in zip(columns, places, strict=True)]
         line = line_of(number, wanted, faults)
@@ -150,15 +150,17 @@ def read_row(
     if line is not None:
         reading.errors.extend(line.errors)
         if line.is_sound:
-            reading.rows.append(Row(number, line.values))
+            reading.rows.append(SheetRow(number, line.values))
 
 
-def line_of(number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]) -> Line | None:
+def line_of(
+    number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]
+) -> SheetLine | None:
     """None where there is nothing in the row."""
     named = {place: faults[number, place] for _column, place, _raw in cells if (number, place) in faults}
     if not named and all(isinstance(raw, str) and not fold(raw) for _column, _place, raw in cells):
         return None
-    line = Line(number, {column.key: str(raw) for column, _place, raw in cells}, {}, [])
+    line = SheetLine(number, {column.key: str(raw) for column, _place, raw in cells}, {}, [])
     for column, place, raw in cells:
         if place in named:
             if named[place]:
@@ -166,7 +168,7 @@ def line_of(number: int, cells: list[tuple[Column, int, object]], faults: Mappin
             continue
         try:
             line.values[column.key] = _value(column, raw)
-        except HouseError as error:
+        except AppError as error:
             line.errors.append(CellError(number, column.title, error.sentence))
         except ValueError as error:
             line.errors.append(CellError(number, column.title, error.args[0]))

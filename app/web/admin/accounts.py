@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from app.accounts import role_assignment
 from app.accounts.passwords import one_time_password
 from app.accounts.role_assignment import roles_of
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import (
     AUTHORITY,
     Role,
@@ -30,14 +30,14 @@ from app.web.auth.account_actions import (
 from app.web.auth.security_manager import set_password
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
 )
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.forms import (
+    AppForm,
     CreditCodeField,
-    HouseForm,
     MobileField,
     Required,
     TextField,
@@ -46,7 +46,7 @@ from app.web.forms import (
 )
 
 
-class AccountForm(HouseForm):
+class AccountForm(AppForm):
     username = TextField(_("User name"), validators=[Required(), TextLength(64)])
     full_name = TextField(_("Full name"), validators=[Required(), TextLength(50)])
     mobile = MobileField(_("Mobile"))
@@ -57,7 +57,7 @@ class AccountForm(HouseForm):
     active = TickField(_("May sign in"), default=True)
 
 
-class AccountScreen(Screen):
+class AccountScreen(ModelScreen):
     """Accounts: their data, and the enterprise of clerks. Roles of the authority are the security administrator's."""
 
     datamodel = SelInterface(Account, eager=(Account.roles, Account.region, Account.enterprise))
@@ -92,7 +92,7 @@ class AccountScreen(Screen):
             return item.enterprise.name if item.enterprise else item.region.name if item.region else "—"
         return None
 
-    def fill(self, form: Any, item: Account, *, new: bool) -> None:
+    def prepare_form(self, form: Any, item: Account, *, new: bool) -> None:
         if new:
             return
         if not roles_of(item).isdisjoint(AUTHORITY):
@@ -102,12 +102,12 @@ class AccountScreen(Screen):
             if "enterprise" in form:
                 form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
 
-    def deposit(self, item: Account, form: Any, *, new: bool) -> None:
+    def save(self, item: Account, form: Any, *, new: bool) -> None:
         enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
         if new:
             set_password(item, one_time_password(), must_change=True)  # until it is given one, nobody knows it
         role_assignment.keep(
-            db.session(), item, request_context.actor(),
+            db.session(), item, request_context.current_actor(),
             username=form.username.data, full_name=form.full_name.data,
             mobile=form.mobile.data if "mobile" in form else item.mobile,
             enterprise=enterprise, active=bool(form.active.data),
@@ -121,21 +121,21 @@ class AccountScreen(Screen):
             links += deed_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
         return links
 
-    @door("/reset/<int:pk>", "POST")
+    @route("/reset/<int:pk>", "POST")
     def reset(self, pk: int) -> Response:
-        reset_password(role_assignment.may_reset(self.found(pk), request_context.actor()))
+        reset_password(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
-    @door("/unlock/<int:pk>", "POST")
+    @route("/unlock/<int:pk>", "POST")
     @permission_name("reset")  # type: ignore[untyped-decorator]
     def unlock(self, pk: int) -> Response:
-        unlock(role_assignment.may_reset(self.found(pk), request_context.actor()))
+        unlock(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
-    @door("/end/<int:pk>", "POST")
+    @route("/end/<int:pk>", "POST")
     @permission_name("reset")  # type: ignore[untyped-decorator]
     def end(self, pk: int) -> Response:
-        end_sessions(role_assignment.may_reset(self.found(pk), request_context.actor()))
+        end_sessions(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
 
@@ -143,5 +143,5 @@ def _enterprise_of(uscc: str) -> Enterprise:
     """The enterprise a clerk acts for."""
     found: Enterprise | None = db.session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
     if found is None:
-        raise HouseError(_("There is no enterprise with this credit code."), code="no-enterprise", field="enterprise")
+        raise AppError(_("There is no enterprise with this credit code."), code="no-enterprise", field="enterprise")
     return found

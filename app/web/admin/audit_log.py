@@ -20,23 +20,23 @@ from werkzeug.wrappers import Response
 from app.db import audit
 from app.db.audit import checkpoints
 from app.db.session import (
-    Moment,
-    Word,
-    Words,
+    Choice,
+    Choices,
+    UtcDateTime,
     db,
 )
 from app.files.spreadsheets import Column, write
-from app.models import Entry, Inspection
-from app.models import Link as ChainLink
+from app.models import AuditEntry, AuditInspection
+from app.models import AuditLink as ChainLink
 from app.outbox.jobs import enqueue
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     shown,
 )
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.base.query import Box
 
 MOST = 5_000  # lines in one sheet
@@ -89,10 +89,10 @@ COLUMNS = (
 )
 
 
-class DiaryScreen(Screen):
+class DiaryScreen(ModelScreen):
     """The diary: who did what, when, from where. Read-only."""
 
-    datamodel = SelInterface(Entry)
+    datamodel = SelInterface(AuditEntry)
     route_base = "/diary"
     class_permission_name = "Diary"
     base_permissions = ["can_list", "can_show", "can_export", "can_verify"]
@@ -104,7 +104,7 @@ class DiaryScreen(Screen):
     order_columns = ["at"]
     base_order = ("at", "desc")
     # Asked for whole: an index finds them among any number of lines.
-    search_by = {"row": lambda text: Entry.row == text, "address": lambda text: Entry.address == text}
+    search_by = {"row": lambda text: AuditEntry.row == text, "address": lambda text: AuditEntry.address == text}
     label_columns = {
         "at": _("Time"),
         "actor": _("By"),
@@ -119,33 +119,33 @@ class DiaryScreen(Screen):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         kinds = Box(
-            "table", self.label_columns["table"], "select", lambda text: Entry.table == text, options=(*TABLES.items(),)
+            "table", self.label_columns["table"], "select", lambda text: AuditEntry.table == text, options=(*TABLES.items(),)
         )
         self.boxes = [kinds if box.name == "table" else box for box in self.boxes]
 
     # --- doors ------------------------------------------------------------------------------------------
 
-    @door("/verify", "POST")
+    @route("/verify", "POST")
     def verify(self) -> Response:
         """Ask for a walk along the whole chain; once a minute, however often it is pressed."""
-        at = request_context.moment()
+        at = request_context.now()
         enqueue(db.session(), checkpoints.WALK, f"{checkpoints.WALK}:{at.astimezone(UTC):%Y-%m-%dT%H:%M}", {}, at=at)
         db.session.commit()
         flash(gettext("The diary is being verified. The result stands here in a moment: load the page again."), "info")
         return redirect(url_for("DiaryScreen.list"))
 
-    @door("/export", "POST")
+    @route("/export", "POST")
     def export(self) -> Response:
         """What is listed, as a sheet: by POST, because the diary keeps who took it away."""
         asked = self.asked()
-        query = self.datamodel.within_reach(*asked.conditions.values()).order_by(Entry.at.desc(), Entry.id.desc())
+        query = self.datamodel.within_reach(*asked.conditions.values()).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         rows = query.limit(MOST).all()
         data = write(COLUMNS, map(self._line, rows), sheet_title=self.list_title)
-        request_context.note_export(Entry, list="diary", rows=len(rows), query=asked.values)
+        request_context.note_export(AuditEntry, list="diary", rows=len(rows), query=asked.values)
         file = gettext("Diary %(day)s", day=f"{request_context.today():%Y%m%d}")
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{file}.xlsx")
 
-    def _line(self, entry: Entry) -> dict[str, object]:
+    def _line(self, entry: AuditEntry) -> dict[str, object]:
         told = "\n".join(f"{label}: {before} → {after}" for label, before, after in self.changes(entry))
         moment = f"{shown(entry.at)}"
         return {
@@ -167,16 +167,16 @@ class DiaryScreen(Screen):
     def empty(self) -> tuple[object, Link | None]:
         return gettext("There is nothing here yet."), None
 
-    def cell(self, column: str, item: Entry) -> object | None:
+    def cell(self, column: str, item: AuditEntry) -> object | None:
         if column == "table":
             return TABLES.get(item.table, item.table)
-        if column == "actor" and item.actor == audit.HOUSE:
+        if column == "actor" and item.actor == audit.SYSTEM:
             return str(_("The system itself"))
         if column == "place":
             return self._place(item)
         return None
 
-    def _place(self, item: Entry) -> object:
+    def _place(self, item: AuditEntry) -> object:
         found = db.session.execute(select(ChainLink.seq, ChainLink.hash).where(ChainLink.entry_id == item.id)).first()
         if found is None:
             return gettext("outside the chain")
@@ -184,7 +184,7 @@ class DiaryScreen(Screen):
 
     def state(self) -> tuple[str, str]:
         """How the chain stood when it was last walked: a tone, and a sentence."""
-        last = db.session.scalars(select(Inspection).order_by(Inspection.id.desc()).limit(1)).first()
+        last = db.session.scalars(select(AuditInspection).order_by(AuditInspection.id.desc()).limit(1)).first()
         if last is None:
             return "warning", gettext("The chain has not been verified yet.")
         if last.fault is None:
@@ -203,7 +203,7 @@ class DiaryScreen(Screen):
             return ""
         return str(gettext("Signed up to line %(seq)s at %(at)s.", seq=last.seq, at=shown(last.at)))
 
-    def changes(self, item: Entry) -> builtins.list[tuple[object, object, object]]:
+    def changes(self, item: AuditEntry) -> builtins.list[tuple[object, object, object]]:
         """``(field, before, after)`` in people's words; what is no change has no before."""
         return [*_told(item.table, item.change)]
 
@@ -225,13 +225,13 @@ def _told(table: str, change: Mapping[str, Any]) -> Iterator[tuple[object, objec
 
 def _value(kind: Any, value: Any) -> object:
     """A stored value as people read it: words instead of codes, office time."""
-    if isinstance(kind, Word | Words) and value is not None:
+    if isinstance(kind, Choice | Choices) and value is not None:
         words = {term.value: term for term in kind.term}
         codes = value if isinstance(value, list) else [value]
         return shown([words.get(code, code) for code in codes])
     if isinstance(kind, Boolean) and value is not None:
         return shown(bool(value))
-    if isinstance(kind, Moment) and isinstance(value, str):
+    if isinstance(kind, UtcDateTime) and isinstance(value, str):
         try:
             return shown(datetime.fromisoformat(value))
         except ValueError:

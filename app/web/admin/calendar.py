@@ -20,16 +20,16 @@ from werkzeug.wrappers import Response
 
 from app.applications import office_calendar
 from app.applications.office_calendar import Day, YearPreview
-from app.core.errors import HouseError, Stale
-from app.core.vocabulary import Deed
+from app.core.errors import AppError, Stale
+from app.core.vocabulary import AuditAction
 from app.db.session import db
 from app.models import CalendarDay
 from app.web import request_context
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.forms import (
+    AppForm,
     ChoiceField,
     DayField,
-    HouseForm,
     Required,
     TextField,
     TextLength,
@@ -41,13 +41,13 @@ WAITS = 60 * 60  # seconds between the check and the import
 FIRST, LAST = office_calendar.FIRST_YEAR, office_calendar.LAST_YEAR
 
 
-class DayForm(HouseForm):
+class DayForm(AppForm):
     day = DayField(_("Date"), validators=[Required()])
     kind = ChoiceField(_("Kind"), choices=[("off", _("Day off")), ("on", _("Make-up working day"))])
     name = TextField(_("Holiday"), validators=[TextLength(office_calendar.LONGEST_NAME)])
 
 
-class SheetForm(HouseForm):
+class CalendarSheetForm(AppForm):
     sheet = UploadField(_("Sheet of holidays"), accept=(".xlsx",), limit_mb=10, needed=True)
 
 
@@ -75,7 +75,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
     class_permission_name = "Calendar"
     default_view = "show"
 
-    @door("/")
+    @route("/")
     def show(self) -> Response:
         form = DayForm(formdata=None)
         chosen = _day(request.args.get("day", ""))
@@ -86,7 +86,7 @@ class CalendarView(BaseView):  # type: ignore[misc]
             form.name.data = known.name if known else ""
         return self._page(_year(), form)
 
-    @door("/set", "POST")
+    @route("/set", "POST")
     def set(self) -> Response:
         """Write one day down."""
         form = DayForm()
@@ -94,11 +94,11 @@ class CalendarView(BaseView):  # type: ignore[misc]
             return self._page(_year(), form, 422)
         one = Day(form.day.data, form.kind.data == "on", (form.name.data or "").strip())
         try:
-            moved = office_calendar.set_day(db.session(), one, request_context.actor())
+            moved = office_calendar.set_day(db.session(), one, request_context.current_actor())
             db.session.commit()
-        except HouseError as no:
+        except AppError as no:
             db.session.rollback()
-            if no.status != HouseError.status:
+            if no.status != AppError.status:
                 raise
             for refusal in no.refusals:
                 form[refusal.field or "day"].errors = [refusal.sentence]
@@ -106,56 +106,56 @@ class CalendarView(BaseView):  # type: ignore[misc]
         flash(_told(gettext("%(day)s is written down.", day=one.day.isoformat()), moved), "success")
         return redirect(url_for("CalendarView.show", year=one.day.year))
 
-    @door("/remove", "POST")
+    @route("/remove", "POST")
     def remove(self) -> Response:
         """Make one day an ordinary one again."""
         day = _day(request.form.get("day", "")) or request_context.today()
-        moved = office_calendar.forget_day(db.session(), day, request_context.actor())
+        moved = office_calendar.forget_day(db.session(), day, request_context.current_actor())
         db.session.commit()
         flash(_told(gettext("%(day)s is an ordinary day again.", day=day.isoformat()), moved), "success")
         return redirect(url_for("CalendarView.show", year=day.year))
 
-    @door("/sheet", "GET", "POST")
+    @route("/sheet", "GET", "POST")
     def sheet(self) -> Response:
         """The upload, and after it the dry run."""
-        form, preview, ticket = SheetForm(), None, ""
+        form, preview, ticket = CalendarSheetForm(), None, ""
         if form.validate_on_submit() and form.sheet.data is not None:
             try:
                 preview = office_calendar.read_year(
-                    db.session(), request_context.handed_in(form.sheet.data), request_context.actor()
+                    db.session(), request_context.uploaded_bytes(form.sheet.data), request_context.current_actor()
                 )
-            except HouseError as no:
+            except AppError as no:
                 form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             else:
                 ticket = _ticket(preview) if preview.changes else ""
         return self._sheet_page(form, preview, ticket)
 
-    @door("/confirm", "POST")
+    @route("/confirm", "POST")
     def confirm(self) -> Response:
         """All of the checked sheet, or nothing."""
         try:
             seen = _redeemed(request.form.get("ticket", ""))
-            moved = office_calendar.import_year(db.session(), seen, request_context.actor(), at=request_context.moment())
+            moved = office_calendar.import_year(db.session(), seen, request_context.current_actor(), at=request_context.now())
             db.session.commit()
         except Stale as no:
             db.session.rollback()
-            form = SheetForm(formdata=None)
+            form = CalendarSheetForm(formdata=None)
             form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             return self._sheet_page(form, None, "")
         years = gettext(", ").join(map(str, seen.years))
         flash(_told(gettext("The days of %(years)s were imported.", years=years), moved), "success")
         return redirect(url_for("CalendarView.show", year=seen.years[-1]))
 
-    @door("/export.xlsx")
+    @route("/export.xlsx")
     def export(self) -> Response:
         year = _year()
         days = office_calendar.days_of(db.session, year)
         data = office_calendar.year_sheet(days)
-        request_context.note_reading(CalendarDay, Deed.EXPORT, list="holidays", rows=len(days), year=year)
+        request_context.note_reading(CalendarDay, AuditAction.EXPORT, list="holidays", rows=len(days), year=year)
         name = gettext("Holidays %(year)s", year=year)
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
-    @door("/template.xlsx")
+    @route("/template.xlsx")
     def template(self) -> Response:
         name = gettext("Template for importing holidays")
         return send_file(BytesIO(office_calendar.year_sheet([])), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
@@ -173,13 +173,13 @@ class CalendarView(BaseView):  # type: ignore[misc]
             form=form,
             known=form.day.data in known,
             missing=office_calendar.unknown_year(
-                db.session, request_context.today(), request_context.office().calendar_month
+                db.session, request_context.today(), request_context.current_office().calendar_month
             ),
             paper=office_calendar.OFFICIAL.get(year, ("",))[0] if days else "",
         )
         return Response(page, status, mimetype="text/html")
 
-    def _sheet_page(self, form: SheetForm, preview: YearPreview | None, ticket: str) -> Response:
+    def _sheet_page(self, form: CalendarSheetForm, preview: YearPreview | None, ticket: str) -> Response:
         bad = bool(form.errors) or (preview is not None and bool(preview.errors))
         page = self.render_template(
             "almanac/sheet.html",
@@ -273,7 +273,9 @@ def _signer() -> URLSafeTimedSerializer:
 def _ticket(preview: YearPreview) -> str:
     """What was checked and what it would do, for this administrator only."""
     return str(
-        _signer().dumps([request_context.actor().id, _plain(preview.days), [_plain(part) for part in _parts(preview)]])
+        _signer().dumps(
+            [request_context.current_actor().id, _plain(preview.days), [_plain(part) for part in _parts(preview)]]
+        )
     )
 
 
@@ -292,7 +294,7 @@ def _redeemed(ticket: str) -> YearPreview:
         holder, days, parts = _signer().loads(ticket, max_age=WAITS)
     except (BadSignature, ValueError):
         holder, days, parts = None, [], []
-    if holder is None or holder != request_context.actor().id:
+    if holder is None or holder != request_context.current_actor().id:
         raise Stale(_("The check of this sheet has expired. Please choose the file again and check it once more."))
     added, before, after, removed = ([Day(date.fromisoformat(day), *more) for day, *more in part] for part in parts)
     known = [Day(date.fromisoformat(day), *more) for day, *more in days]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.accounts import registration as account_registration
-from app.core.errors import HouseError, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import (
     Registration,
@@ -20,17 +20,17 @@ from app.models import Enterprise, Region
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
 )
 from app.web.base.access_filter import ROW, asked_reason
-from app.web.base.error_pages import told_here
-from app.web.base.model_view import door
+from app.web.base.error_pages import flash_refusals
+from app.web.base.model_view import route
 from app.web.forms import (
+    AppForm,
     ChoiceField,
     CreditCodeField,
-    HouseForm,
     Required,
     TextField,
     TextLength,
@@ -38,14 +38,14 @@ from app.web.forms import (
 )
 
 
-class EnterpriseForm(HouseForm):
+class EnterpriseForm(AppForm):
     name = TextField(_("Enterprise name"), validators=[Required(), TextLength(120)])
     uscc = CreditCodeField(_("Unified social credit code"), validators=[Required()])
     region_code = ChoiceField(_("Region"), choices=[], validators=[Required()])
     registration = WordField(Registration, _("Registration"), blank=False)
 
 
-class EnterpriseAdminScreen(Screen):
+class EnterpriseAdminScreen(ModelScreen):
     """Enterprises as the authority keeps them: name, credit code, region, whether their registration was approved."""
 
     datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
@@ -89,7 +89,7 @@ class EnterpriseAdminScreen(Screen):
             return str(told if others or certificates else gettext("nothing"))
         return None
 
-    def extra(self, item: Enterprise) -> str | None:
+    def extra_template(self, item: Enterprise) -> str | None:
         return "system/licence.html" if item.licence_digest else None
 
     def row_links(self, item: Enterprise) -> list[Link]:
@@ -109,17 +109,17 @@ class EnterpriseAdminScreen(Screen):
             Link(gettext("Reject"), no, post=True, danger=True, reason=reasons),
         ]
 
-    @door(f"/licence/{ROW}pk>")
+    @route(f"/licence/{ROW}pk>")
     def licence(self, pk: int) -> Response:
         """The scan as it was handed in (drawn anew by us)."""
-        item = self.found(pk)
+        item = self.get_or_404(pk)
         if not item.licence_digest:
             raise NotFound
         request_context.note_reading(item, what="licence")
         file = request_context.store().open(item.licence_digest)
         return send_file(file, mimetype=item.licence_mime, download_name=f"licence-{pk}", max_age=0)
 
-    @door(f"/decide/{ROW}pk>/<agree>", "POST")
+    @route(f"/decide/{ROW}pk>/<agree>", "POST")
     def decide(self, pk: int, agree: str) -> Response:
         if agree not in ("yes", "no"):
             raise NotFound
@@ -129,25 +129,25 @@ class EnterpriseAdminScreen(Screen):
                 pk,
                 agree == "yes",
                 asked_reason(),
-                request_context.actor(),
-                at=request_context.moment(),
-                office=request_context.office(),
+                request_context.current_actor(),
+                at=request_context.now(),
+                office=request_context.current_office(),
             )
             db.session.commit()
-        except HouseError as no:
-            told_here(no)
+        except AppError as no:
+            flash_refusals(no)
             return redirect(safe_next(url_for("EnterpriseAdminScreen.list")))
         flash(gettext("%(name)s: %(state)s", name=done.name, state=done.registration), "success")
         return redirect(safe_next(url_for("EnterpriseAdminScreen.list", registration="pending")))
 
-    def fill(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002
+    def prepare_form(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002
         regions = db.session.scalars(select(Region).order_by(Region.code))
         form.region_code.choices = [("", ""), *((region.code, region.name) for region in regions)]
 
-    def deposit(self, item: Enterprise, form: Any, *, new: bool) -> None:  # noqa: ARG002
-        request_context.actor().demand(Role.ADMIN)
+    def save(self, item: Enterprise, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        request_context.current_actor().demand(Role.ADMIN)
         twin = select(Enterprise.id).where(Enterprise.uscc == form.uscc.data, Enterprise.id != (item.id or 0))
         if db.session.scalar(twin) is not None:
-            raise HouseError(_("An enterprise with this credit code is already listed."), code="uscc-taken", field="uscc")
+            raise AppError(_("An enterprise with this credit code is already listed."), code="uscc-taken", field="uscc")
         form.populate_obj(item)
         db.session.add(item)

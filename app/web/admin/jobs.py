@@ -13,16 +13,16 @@ from app.models import Job
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
 )
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.worker import handlers, runner
 
 
-class JobScreen(Screen):
+class JobScreen(ModelScreen):
     """What is done in the background: what waits, what runs and how far, what was given up and why."""
 
     datamodel = SelInterface(Job)
@@ -59,10 +59,10 @@ class JobScreen(Screen):
             return []
         return [Link(gettext("Try again"), self.url("again", pk=item.id), post=True)]
 
-    @door(f"/again/{ROW}pk>", "POST")
+    @route(f"/again/{ROW}pk>", "POST")
     def again(self, pk: int) -> Response:
-        runner.again(
-            db.session(), pk, request_context.actor(), at=request_context.moment(), address=request_context.address()
+        runner.retry(
+            db.session(), pk, request_context.current_actor(), at=request_context.now(), address=request_context.address()
         )
         db.session.commit()
         flash(gettext("The job will be tried again."), "success")

@@ -6,26 +6,22 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.core.errors import NotFound
-from app.core.vocabulary import (
-    Deed,
-    MessageState,
-    Role,
-)
+from app.core.vocabulary import AuditAction, MessageState, Role
 from app.db import audit
 from app.db.session import db
 from app.models import Message
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
 )
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 
 
-class MessageScreen(Screen):
+class MessageScreen(ModelScreen):
     """The outbox of text messages: what was told to whom, and what could not be sent."""
 
     datamodel = SelInterface(Message)
@@ -61,21 +57,21 @@ class MessageScreen(Screen):
             return []
         return [Link(gettext("Send again"), self.url("again", pk=item.id), post=True)]
 
-    @door(f"/again/{ROW}pk>", "POST")
+    @route(f"/again/{ROW}pk>", "POST")
     def again(self, pk: int) -> Response:
-        request_context.actor().demand(Role.ADMIN)
+        request_context.current_actor().demand(Role.ADMIN)
         message = db.session.get(Message, pk, with_for_update=True)
         if message is None or message.state is not MessageState.FAILED or message.good_until is not None:
             raise NotFound
-        message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, request_context.moment(), ""
-        audit.note(
+        message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, request_context.now(), ""
+        audit.log(
             db.session,
-            request_context.actor().name,
-            Deed.CHANGE,
+            request_context.current_actor().name,
+            AuditAction.CHANGE,
             "message",
             pk,
             {"state": ["failed", "queued"]},
-            at=request_context.moment(),
+            at=request_context.now(),
             address=request_context.address(),
         )
         db.session.commit()

@@ -10,7 +10,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 
-from app.core.errors import HouseError, Refusal, Unmet
+from app.core.errors import AppError, Refusal, Unmet
 from app.core.vocabulary import (
     REASONS,
     Category,
@@ -23,18 +23,18 @@ from app.db.session import db
 from app.matters import papers_at_first
 from app.models import PaperRule
 from app.web import request_context
-from app.web.base import Screen, SelInterface
+from app.web.base import ModelScreen, SelInterface
 from app.web.forms import (
+    AppForm,
     ChoiceField,
     DayField,
-    HouseForm,
     Required,
     TickField,
     WordField,
 )
 
 
-class PaperRuleForm(HouseForm):
+class PaperRuleForm(AppForm):
     matter = WordField(MatterKind, _("Kind of application"), blank=False)
     category = ChoiceField(_("Personnel category"), choices=[])
     reason_code = ChoiceField(_("Reason"), choices=[])
@@ -43,7 +43,7 @@ class PaperRuleForm(HouseForm):
     required_from = DayField(_("In effect from"), validators=[Required()])
 
 
-class PaperRuleScreen(Screen):
+class PaperRuleScreen(ModelScreen):
     """The table of required papers (domain.md 2.9)."""
 
     datamodel = SelInterface(PaperRule)
@@ -81,7 +81,7 @@ class PaperRuleScreen(Screen):
             return reason.label if reason else gettext("Every reason")
         return None
 
-    def fill(self, form: Any, item: PaperRule, *, new: bool) -> None:  # noqa: ARG002
+    def prepare_form(self, form: Any, item: PaperRule, *, new: bool) -> None:  # noqa: ARG002
         every = ("", gettext("All"))
         form.category.choices = [every, *((term.value, term.label) for term in Category)]
         reasons = ((matter, term) for matter, terms in REASONS.items() for term in terms)
@@ -89,8 +89,8 @@ class PaperRuleScreen(Screen):
         if form.required_from.data is None and not form.required_from.raw_data:
             form.required_from.data = request_context.today()
 
-    def deposit(self, item: PaperRule, form: Any, *, new: bool) -> None:
-        request_context.actor().demand(Role.ADMIN)
+    def save(self, item: PaperRule, form: Any, *, new: bool) -> None:
+        request_context.current_actor().demand(Role.ADMIN)
         matter, category, reason = form.matter.data, form.category.data or "", form.reason_code.data or ""
         wrong: list[Refusal] = []
         if reason and reason_of(matter, reason) is None:
@@ -124,13 +124,13 @@ class PaperRuleScreen(Screen):
         same = not new and item.required and item.required_from == form.required_from.data and there == typed
         return not same
 
-    def remove(self, item: PaperRule) -> None:
-        request_context.actor().demand(Role.ADMIN)
+    def delete_item(self, item: PaperRule) -> None:
+        request_context.current_actor().demand(Role.ADMIN)
         if is_standard(item):
-            raise HouseError(
+            raise AppError(
                 _("This line belongs to the standard list. Switch “Must be handed in” off instead."), code="standard-line"
             )
-        super().remove(item)
+        super().delete_item(item)
 
 
 def is_standard(item: PaperRule) -> bool:

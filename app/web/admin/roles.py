@@ -27,15 +27,15 @@ from app.web.auth.account_actions import (
 )
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
 )
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.forms import (
+    AppForm,
     ChoiceField,
-    HouseForm,
     MobileField,
     WordField,
 )
@@ -59,13 +59,13 @@ class WithoutRole(BaseFilter):  # type: ignore[misc]
         return query.filter(role_assignment.awaiting())
 
 
-class AppointmentForm(HouseForm):
+class AppointmentForm(AppForm):
     role = WordField(Role, _("Role"), only=AUTHORITY, description=_("Empty: the account holds no role and cannot sign in."))
     region_code = ChoiceField(_("Region"), choices=[], description=_("How far an officer's hand reaches."))
     mobile = MobileField(_("Mobile"), description=_("Codes by text message are sent there."))
 
 
-class AppointmentScreen(Screen):
+class AppointmentScreen(ModelScreen):
     """Roles and reach of the authority's people, and what locks them out."""
 
     datamodel = SelInterface(Account, eager=(Account.roles, Account.region))
@@ -101,43 +101,43 @@ class AppointmentScreen(Screen):
             return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
         return None
 
-    def fill(self, form: Any, item: Account, *, new: bool) -> None:  # noqa: ARG002
+    def prepare_form(self, form: Any, item: Account, *, new: bool) -> None:  # noqa: ARG002
         regions = db.session.scalars(select(Region).order_by(Region.code))
         form.region_code.choices = [(region.code, region.name) for region in regions]
         if request.method == "GET":
             form.role.data = next((role for role in AUTHORITY if role in roles_of(item)), None)
 
-    def deposit(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002
-        request_context.strong()
+    def save(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        request_context.require_second_factor()
         awaited = not item.roles
         given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
-        account = role_assignment.appoint(db.session(), item.id, form.role.data, request_context.actor(), **given)
+        account = role_assignment.appoint(db.session(), item.id, form.role.data, request_context.current_actor(), **given)
         if awaited and account.roles:  # whoever made the account must not be the one who can open it now
             hand_out_password(account)
 
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
-        if item.id == request_context.actor().id:
+        if item.id == request_context.current_actor().id:
             return [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
         if item.roles:
             links += deed_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
         return links
 
-    @door(f"/reset/{ROW}pk>", "POST")
+    @route(f"/reset/{ROW}pk>", "POST")
     def reset(self, pk: int) -> Response:
-        request_context.strong()
-        account = role_assignment.of_the_authority(db.session(), pk, request_context.actor())
-        reset_password(role_assignment.may_reset(account, request_context.actor()))
+        request_context.require_second_factor()
+        account = role_assignment.of_the_authority(db.session(), pk, request_context.current_actor())
+        reset_password(role_assignment.may_reset(account, request_context.current_actor()))
         return self._back()
 
-    @door(f"/unlock/{ROW}pk>", "POST")
+    @route(f"/unlock/{ROW}pk>", "POST")
     def unlock(self, pk: int) -> Response:
-        unlock(role_assignment.of_the_authority(db.session(), pk, request_context.actor()))
+        unlock(role_assignment.of_the_authority(db.session(), pk, request_context.current_actor()))
         return self._back()
 
-    @door(f"/end/{ROW}pk>", "POST")
+    @route(f"/end/{ROW}pk>", "POST")
     def end(self, pk: int) -> Response:
-        end_sessions(role_assignment.of_the_authority(db.session(), pk, request_context.actor()))
+        end_sessions(role_assignment.of_the_authority(db.session(), pk, request_context.current_actor()))
         return self._back()
 
     def _back(self) -> Response:

@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
 from app.applications import office_settings
-from app.applications.office_settings import Line
-from app.core.errors import HouseError, Stale, Unmet
+from app.applications.office_settings import SettingLine
+from app.core.errors import AppError, Stale, Unmet
 from app.core.office import (
     Adjustable,
     Office,
@@ -28,11 +28,11 @@ from app.core.vocabulary import Term
 from app.db.session import db
 from app.web import request_context
 from app.web.base import Link
-from app.web.base.error_pages import told_here
-from app.web.base.layout import may_open, route
-from app.web.base.model_view import door
+from app.web.base.error_pages import flash_refusals
+from app.web.base.layout import may_open, optional_url
+from app.web.base.model_view import route
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     LongTextField,
     TextField,
     TickField,
@@ -50,22 +50,22 @@ class ParameterView(BaseView):  # type: ignore[misc]
     class_permission_name = "Parameter"
     default_view = "show"
 
-    @door("/")
+    @route("/")
     def show(self) -> str:
         base = request_context.settings().office
         return self.render_template(  # type: ignore[no-any-return]
             "system/parameters.html",
             title=gettext("Parameters"),
             sections=_by_section(office_settings.lines(db.session(), base)),
-            keeps=lambda section: office_settings.keeper(section) in request_context.actor().roles,
+            keeps=lambda section: office_settings.keeper(section) in request_context.current_actor().roles,
             identity=_identity(base),
-            diary=route("DiaryScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
+            diary=optional_url("DiaryScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
         )
 
-    @door("/<code>", "GET", "POST")
+    @route("/<code>", "GET", "POST")
     def edit(self, code: str) -> Response | str:
         section = next((section for section in Section if section.value == code), None) or abort(404)
-        request_context.actor().demand(office_settings.keeper(section))
+        request_context.current_actor().demand(office_settings.keeper(section))
         lines = office_settings.lines(db.session(), request_context.settings().office)
         mine = [line for line in lines.values() if line.one.section is section]
         form = form_for(mine)()
@@ -82,22 +82,24 @@ class ParameterView(BaseView):  # type: ignore[misc]
         )
         return Response(page, 422 if form.is_submitted() else 200, mimetype="text/html")
 
-    @door("/<name>/restore", "POST")
+    @route("/<name>/restore", "POST")
     def restore(self, name: str) -> Response:
         try:
-            line = office_settings.restore(db.session(), name, request_context.actor(), **_told_to_the_domain())
+            line = office_settings.restore(db.session(), name, request_context.current_actor(), **_told_to_the_domain())
             db.session.commit()
-        except HouseError as no:
-            told_here(no)
+        except AppError as no:
+            flash_refusals(no)
             return redirect(url_for("ParameterView.show"))
         flash(gettext("%(label)s: the default counts again.", label=line.one.label), "success")
         return redirect(url_for("ParameterView.show", _anchor=line.one.section.value))
 
-    def _save(self, form: Any, mine: Sequence[Line]) -> bool:
+    def _save(self, form: Any, mine: Sequence[SettingLine]) -> bool:
         """True once it is saved. Otherwise the form says what stands against it, and knows what counts by now."""
         wanted, seen = _typed(form, mine)
         try:
-            changed = office_settings.change(db.session(), wanted, seen, request_context.actor(), **_told_to_the_domain())
+            changed = office_settings.change(
+                db.session(), wanted, seen, request_context.current_actor(), **_told_to_the_domain()
+            )
             db.session.commit()
         except (Unmet, Stale) as no:
             db.session.rollback()
@@ -111,14 +113,14 @@ class ParameterView(BaseView):  # type: ignore[misc]
 
 
 def _told_to_the_domain() -> dict[str, Any]:
-    return {"base": request_context.settings().office, "at": request_context.moment(), "address": request_context.address()}
+    return {"base": request_context.settings().office, "at": request_context.now(), "address": request_context.address()}
 
 
 # --- the page of all --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One parameter as the page of all shows it."""
 
     label: object
@@ -131,13 +133,13 @@ class Row:
     restore: Link | None
 
 
-def _row(line: Line) -> Row:
+def _row(line: SettingLine) -> SettingRow:
     one, stored = line.one, line.stored
-    mine = office_settings.keeper(one.section) in request_context.actor().roles
+    mine = office_settings.keeper(one.section) in request_context.current_actor().roles
     default = office_settings.told(one, one.default)
     sure = gettext("%(label)s: back to the default “%(value)s”?", label=one.label, value=default)
     address = url_for("ParameterView.restore", name=one.name)
-    return Row(
+    return SettingRow(
         label=one.label,
         source=one.source,
         value=office_settings.told(one, line.value),
@@ -149,7 +151,7 @@ def _row(line: Line) -> Row:
     )
 
 
-def _mark(line: Line) -> tuple[object, str] | None:
+def _mark(line: SettingLine) -> tuple[object, str] | None:
     if line.pinned:
         return gettext("Locked by the operator"), "off"
     if line.unreadable and line.stored:
@@ -157,7 +159,7 @@ def _mark(line: Line) -> tuple[object, str] | None:
     return (gettext("Not the default"), "run") if line.value != line.one.default else None
 
 
-def _by_section(lines: Mapping[str, Line]) -> list[tuple[Section, list[Row]]]:
+def _by_section(lines: Mapping[str, SettingLine]) -> list[tuple[Section, list[SettingRow]]]:
     return [
         (section, rows)
         for section in Section
@@ -180,16 +182,16 @@ def _identity(base: Office) -> list[tuple[object, object]]:
 # --- the form of a section --------------------------------------------------------------------------
 
 
-def form_for(mine: Sequence[Line]) -> type[HouseForm]:
+def form_for(mine: Sequence[SettingLine]) -> type[AppForm]:
     """A form with a field for each parameter that may be set here, beside it what the page showed when it was opened."""
     fields: dict[str, Any] = {}
     for line in mine:
         if not line.pinned:
             fields |= {line.one.name: _field(line), f"was_{line.one.name}": HiddenField(default=written(line.value))}
-    return type("ParameterForm", (HouseForm,), fields)
+    return type("ParameterForm", (AppForm,), fields)
 
 
-def _field(line: Line) -> Any:
+def _field(line: SettingLine) -> Any:
     one = line.one
     given = {"default": _in_field(one, line.value), "description": _hint(one)}
     if isinstance(one.default, bool):
@@ -228,7 +230,7 @@ def _meant(one: Adjustable, typed: Any) -> Any:
     return typed * one.scale
 
 
-def _typed(form: Any, mine: Sequence[Line]) -> tuple[dict[str, Value], dict[str, Value]]:
+def _typed(form: Any, mine: Sequence[SettingLine]) -> tuple[dict[str, Value], dict[str, Value]]:
     """What was typed anew, and what the page had shown in its place."""
     wanted: dict[str, Value] = {}
     seen: dict[str, Value] = {}
@@ -252,7 +254,7 @@ def _bring_up_to_date(form: Any, wanted: Mapping[str, Value]) -> None:
                 form[name].process_data(_in_field(line.one, line.value))
 
 
-def _saved(changed: Sequence[Line]) -> str:
+def _saved(changed: Sequence[SettingLine]) -> str:
     if not changed:
         return str(gettext("Nothing was changed."))
     names = gettext(", ").join(str(line.one.label) for line in changed)

@@ -8,7 +8,7 @@ from flask_babel import gettext
 
 from app.accounts import rate_limit, sessions
 from app.accounts.passwords import one_time_password
-from app.core.vocabulary import Deed, Ending
+from app.core.vocabulary import AuditAction, SessionEndReason
 from app.db import audit
 from app.db.session import db
 from app.models import Account
@@ -45,7 +45,7 @@ def unlock(account: Account) -> None:
 def end_sessions(account: Account) -> None:
     """Everywhere at once; the account may sign in again; commits."""
     name = account.get_full_name()
-    sessions.end_all(db.session(), account.id, Ending.ENDED_BY_ADMIN, at=request_context.moment())
+    sessions.end_all(db.session(), account.id, SessionEndReason.ENDED_BY_ADMIN, at=request_context.now())
     _note(account, "sessions")
     db.session.commit()
     flash(gettext("Every session of %(name)s has ended.", name=name), "success")
@@ -54,8 +54,14 @@ def end_sessions(account: Account) -> None:
 def _note(account: Account, what: str) -> None:
     """Neither counts of wrong passwords nor sessions are rows that the diary watches."""
     change = {what: ["there", "ended"]}
-    audit.note(
-        db.session(), "", Deed.CHANGE, account, change=change, at=request_context.moment(), address=request_context.address()
+    audit.log(
+        db.session(),
+        "",
+        AuditAction.CHANGE,
+        account,
+        change=change,
+        at=request_context.now(),
+        address=request_context.address(),
     )
 
 

@@ -24,7 +24,7 @@ from app.accounts.business_licence.assertion import MOST_BYTES, Assertion, BadAs
 from app.accounts.business_licence.provider import LicenceProvider, LicencesAway, Ticket
 from app.certificates.qr.symbol import svg
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Stale,
@@ -32,10 +32,10 @@ from app.core.errors import (
 )
 from app.core.identifiers import mask_name
 from app.core.vocabulary import (
+    AuditAction,
     ChallengeState,
-    Deed,
+    SignInMethod,
     TicketState,
-    Way,
 )
 from app.db import audit
 from app.db.session import db
@@ -71,7 +71,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
 
     @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
     def start(self) -> Response:
-        session, at = db.session(), request_context.moment()
+        session, at = db.session(), request_context.now()
         session.rollback()  # the count is written beside this session
         try:
             _count("licence-start", TICKETS_PER_ADDRESS, TICKET_WINDOW)
@@ -83,7 +83,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
 
     def _begun(self, session: Session, at: datetime) -> str:
         """A ticket of this browser, announced to the platform. No lock of ours is held while the platform is asked."""
-        office, place = request_context.office(), request_context.address()
+        office, place = request_context.current_office(), request_context.address()
         browser = pre_login_cookie.open_browser()
         begun = tickets.begin(session, browser, at=at, seconds=office.licence_seconds, address=place)
         site = f"{office.system_name} {office.public_url}"
@@ -124,12 +124,12 @@ class LicenceView(BaseView):  # type: ignore[misc]
         except (BadAssertion, LicencesAway, Stale) as no:
             log.warning("licence platform asked: %s", getattr(no, "why", no.code))
             return self._page(_own(cid), no.refusals, status=no.status)
-        if tickets.state_of(ticket, request_context.moment()) is not TicketState.CONFIRMED:
+        if tickets.state_of(ticket, request_context.now()) is not TicketState.CONFIRMED:
             return self._page(ticket, status=409, early=True)
         return self._finished(db.session(), ticket)
 
     def _finished(self, session: Session, ticket: Challenge) -> Response:
-        at = request_context.moment()
+        at = request_context.now()
         enterprise = tickets.enterprise_of(session, ticket)
         clerks = tickets.accounts_of(session, enterprise) if enterprise is not None else []
         clerk = _chosen(clerks)
@@ -144,7 +144,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
             session.commit()
             return self._nobody(enterprise, shown)
         tickets.note_name(enterprise, str(shown["name"]))
-        proof = Proof(clerk, Way.LICENCE, {"holder": shown["holder"], "licence": shown["serial"]})
+        proof = Proof(clerk, SignInMethod.LICENCE, {"holder": shown["holder"], "licence": shown["serial"]})
         try:
             admit(session, proof, at=at, address=request_context.address())
         except NotAdmitted as no:
@@ -174,7 +174,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
     @expose("/callback", methods=["POST"])  # type: ignore[untyped-decorator]
     def callback(self) -> Response:
         """What the platform sends by itself. No cookie and no CSRF token: its signature is what is believed."""
-        at, place = request_context.moment(), f"licence-callback:{rate_limit.origin(request_context.address())}"
+        at, place = request_context.now(), f"licence-callback:{rate_limit.origin(request_context.address())}"
         db.session().rollback()
         try:
             rate_limit.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
@@ -186,7 +186,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
             rate_limit.refund(db.engine, place, seconds=60, at=at)
         except RequestEntityTooLarge:
             return _machine_no("too-large", 413)
-        except HouseError as no:
+        except AppError as no:
             db.session().rollback()
             log.warning("licence callback refused: %s", getattr(no, "why", no.code))
             return _machine_no(no.code, no.status)
@@ -195,7 +195,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
     def _page(
         self, ticket: Challenge | None = None, no: Sequence[Refusal] = (), *, status: int = 200, early: bool = False
     ) -> Response:
-        at = request_context.moment()
+        at = request_context.now()
         evidence: Mapping[str, Any] = (ticket.evidence or {}) if ticket is not None else {}
         state = tickets.state_of(ticket, at) if ticket is not None else None
         refused = tickets.refusal(ticket) if ticket is not None else None
@@ -216,7 +216,7 @@ def receive(headers: Mapping[str, str], body: bytes, *, at: datetime) -> Challen
 
 def _taken(told: Assertion, at: datetime) -> ChallengeState:
     session = db.session()
-    state = tickets.take(session, told, at=at, seconds=request_context.office().licence_seconds)
+    state = tickets.take(session, told, at=at, seconds=request_context.current_office().licence_seconds)
     ticket = session.get_one(Challenge, told.cid)
     no, enterprise = tickets.refusal(ticket), tickets.enterprise_of(session, ticket)
     if no is not None and enterprise is not None:
@@ -244,7 +244,7 @@ def _own(cid: str) -> Challenge:
 
 def _asked(ticket: Challenge) -> Challenge:
     """The ticket as it stands once the platform was asked, if it was still open. No lock is held meanwhile."""
-    session, at, cid = db.session(), request_context.moment(), ticket.id
+    session, at, cid = db.session(), request_context.now(), ticket.id
     if tickets.state_of(ticket, at) not in OPEN:
         return ticket
     session.rollback()
@@ -255,7 +255,7 @@ def _asked(ticket: Challenge) -> Challenge:
 
 
 def _told(ticket: Challenge) -> Response:
-    at = request_context.moment()
+    at = request_context.now()
     return make_response(jsonify(state=tickets.state_of(ticket, at).value, seconds=_left(ticket, at)))
 
 
@@ -272,13 +272,19 @@ def _chosen(clerks: Sequence[Account]) -> Account | None:
 
 def _count(kind: str, limit: int, seconds: int) -> None:
     key = f"{kind}:{rate_limit.origin(request_context.address())}"
-    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.moment())
+    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.now())
 
 
 def _note(session: Session, enterprise: Enterprise, refusals: Sequence[Refusal], at: datetime) -> None:
-    what = {"way": Way.LICENCE.value, "why": [refusal.code for refusal in refusals]}
-    audit.note(
-        session, enterprise.name[:60], Deed.SIGN_IN_FAILED, enterprise, change=what, at=at, address=request_context.address()
+    what = {"way": SignInMethod.LICENCE.value, "why": [refusal.code for refusal in refusals]}
+    audit.log(
+        session,
+        enterprise.name[:60],
+        AuditAction.SIGN_IN_FAILED,
+        enterprise,
+        change=what,
+        at=at,
+        address=request_context.address(),
     )
 
 

@@ -19,14 +19,14 @@ from werkzeug.wrappers import Response
 
 from app.accounts import challenges, rate_limit
 from app.core.crypto.encryption import UNOPENED, keyring
-from app.core.errors import HouseError, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.identifiers import fold
 from app.core.vocabulary import ChallengeKind
 from app.db.session import db
 from app.files import captcha_image
 from app.web import request_context
 from app.web.auth import pre_login_cookie
-from app.web.forms import HouseForm, TextField, TextLength
+from app.web.forms import AppForm, TextField, TextLength
 
 LASTS = timedelta(minutes=3)
 ANSWERS_AN_HOUR = 100  # of one address
@@ -35,7 +35,7 @@ ANOTHER, WORDS, DRAWING = "another", "words", "drawing"
 KINDS = (WORDS, DRAWING)
 
 
-class WrongPicture(HouseError):
+class WrongPicture(AppError):
     code = "wrong-picture"
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class WrongPicture(HouseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CaptchaChallenge:
     """What is to be read off a picture; or, with ``sum``, worked out: the one plus the other."""
 
     number: str
@@ -63,7 +63,7 @@ class Picture:
         return gettext("How much is %(a)s plus %(b)s?", a=self.sum[0], b=self.sum[1]) if self.sum else ""
 
 
-class PictureForm(HouseForm):
+class PictureForm(AppForm):
     """Base of a form with a picture code; the page draws it by ``login/picture.html``."""
 
     picture = TextField(
@@ -73,16 +73,16 @@ class PictureForm(HouseForm):
     )
 
 
-def fresh(browser: str, *, at: datetime, words: bool = False) -> Picture:
+def fresh(browser: str, *, at: datetime, words: bool = False) -> CaptchaChallenge:
     number, until = secrets.token_hex(16), int((at + LASTS).timestamp())
     if words:
         a, b = 10 + secrets.randbelow(80), 2 + secrets.randbelow(8)
-        return Picture(number, str(a + b), (a, b), browser, until)
+        return CaptchaChallenge(number, str(a + b), (a, b), browser, until)
     word = "".join(secrets.choice(captcha_image.MARKS) for _place in range(4 + secrets.randbelow(2)))
-    return Picture(number, word, None, browser, until)
+    return CaptchaChallenge(number, word, None, browser, until)
 
 
-def opened(ticket: str, browser: str, *, at: datetime) -> Picture:
+def opened(ticket: str, browser: str, *, at: datetime) -> CaptchaChallenge:
     """The picture of a ticket that this browser got and that is still good; raises ``NotFound``."""
     try:
         number, answer, terms, whose, until = json.loads(keyring.open(urlsafe_b64decode(ticket), PURPOSE))
@@ -90,7 +90,7 @@ def opened(ticket: str, browser: str, *, at: datetime) -> Picture:
         raise NotFound from None
     if not browser or whose != browser or at.timestamp() >= until:
         raise NotFound
-    return Picture(number, answer, tuple(terms) if terms else None, whose, until)
+    return CaptchaChallenge(number, answer, tuple(terms) if terms else None, whose, until)
 
 
 def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetime, address: str) -> None:
@@ -108,11 +108,11 @@ def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetim
 # --- for the doors whose pages have one ---------------------------------------------------------------------
 
 
-def handed_out() -> Picture:
+def handed_out() -> CaptchaChallenge:
     """A new one for this page, of the kind that was asked for, or else of the kind it had."""
     asked = request.form.get("do")
     kind = asked if asked in KINDS else request.values.get("picture_kind")
-    return fresh(pre_login_cookie.open_browser(), at=request_context.moment(), words=kind == WORDS)
+    return fresh(pre_login_cookie.open_browser(), at=request_context.now(), words=kind == WORDS)
 
 
 def asked_anew() -> bool:
@@ -124,7 +124,7 @@ def check_form(form: PictureForm) -> None:
     """Check what was answered on this form. Rolls the request's session back, as tries are counted beside it."""
     db.session().rollback()
     ticket, browser = request.form.get("ticket", ""), pre_login_cookie.browser()
-    check(db.engine, ticket, form.picture.data or "", browser, at=request_context.moment(), address=request_context.address())
+    check(db.engine, ticket, form.picture.data or "", browser, at=request_context.now(), address=request_context.address())
 
 
 class PictureView(BaseView):  # type: ignore[misc]
@@ -140,7 +140,7 @@ class PictureView(BaseView):  # type: ignore[misc]
 
     @expose("/drawn.png", methods=["GET"])  # type: ignore[untyped-decorator]
     def drawn(self) -> Response:
-        picture = opened(request.args.get("ticket", ""), pre_login_cookie.browser(), at=request_context.moment())
+        picture = opened(request.args.get("ticket", ""), pre_login_cookie.browser(), at=request_context.now())
         if picture.sum:
             raise NotFound
         answer = make_response(captcha_image.png(picture.answer, picture.number))

@@ -20,14 +20,14 @@ from werkzeug.wrappers import Response
 
 from app.accounts import challenges, rate_limit
 from app.accounts.pki import bindings, verify
-from app.accounts.pki.trust import Trust, trusted
+from app.accounts.pki.trust import PkiTrust, trusted
 from app.accounts.pki.verify import CertIdentity, NotProved
-from app.core.errors import HouseError, NotFound, TooMany
+from app.core.errors import AppError, NotFound, TooMany
 from app.core.vocabulary import (
+    AuditAction,
     ChallengeKind,
     ChallengeState,
-    Deed,
-    Way,
+    SignInMethod,
 )
 from app.db import audit
 from app.db.session import db
@@ -47,7 +47,7 @@ SECRET_HEADER = "X-UKey-Proxy-Secret"  # noqa: S105 - a header's name
 
 def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
     """A fresh challenge for this browser, as the page's script wants it: its number, and the words to be signed. Commits."""
-    session, at = db.session(), request_context.moment()
+    session, at = db.session(), request_context.now()
     session.rollback()
     try:
         _count()
@@ -65,7 +65,7 @@ def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
 
 def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
     """Who has signed the challenge whose answer was posted. It is used up, and that is committed, whatever comes of it."""
-    session, at, browser = db.session(), request_context.moment(), pre_login_cookie.browser()
+    session, at, browser = db.session(), request_context.now(), pre_login_cookie.browser()
     session.rollback()
     _count()
     number = request.form.get("number", "")[:32]
@@ -90,7 +90,7 @@ def shown_by_proxy() -> CertIdentity:
     """Whose certificate the proxy saw in its TLS. Believed only with the secret that it shares with us."""
     db.session().rollback()
     _count()
-    return verify.examine(_from_proxy(), trust(), at=request_context.moment())
+    return verify.examine(_from_proxy(), trust(), at=request_context.now())
 
 
 def by_proxy() -> bool:
@@ -98,8 +98,8 @@ def by_proxy() -> bool:
     return bool(request_context.settings().ukey_tls_secret and request_context.settings().trusted_proxies)
 
 
-def trust() -> Trust:
-    return trusted(request_context.settings().ukeys, required=request_context.office().crl_required)
+def trust() -> PkiTrust:
+    return trusted(request_context.settings().ukeys, required=request_context.current_office().crl_required)
 
 
 def connects() -> str:
@@ -115,7 +115,7 @@ def _count() -> None:
         f"certificate-from:{rate_limit.origin(request_context.address())}",
         limit=TRIES,
         seconds=WINDOW,
-        at=request_context.moment(),
+        at=request_context.now(),
     )
 
 
@@ -178,25 +178,25 @@ class CertificateView(BaseView):  # type: ignore[misc]
     def _way_in(self, shown: Callable[[], CertIdentity]) -> Response:
         try:
             self._sign_in(shown)
-        except HouseError as no:
+        except AppError as no:
             return self._page(no, status=no.status)
         return redirect(landing(request.args.get("next", "")))
 
     def _sign_in(self, shown: Callable[[], CertIdentity]) -> None:
-        session, at, address = db.session(), request_context.moment(), request_context.address()
+        session, at, address = db.session(), request_context.now(), request_context.address()
         account, known = None, None
         try:
             known = shown()
             account = bindings.account_of(session, known)
-            admit(session, Proof(account, Way.CERTIFICATE), at=at, address=address)
-        except HouseError as no:
+            admit(session, Proof(account, SignInMethod.CERTIFICATE), at=at, address=address)
+        except AppError as no:
             session.rollback()
             if not isinstance(no, TooMany):
                 note_failure(account, known, no)
             raise
         session.commit()
 
-    def _page(self, no: HouseError | None = None, *, status: int = 200) -> Response:
+    def _page(self, no: AppError | None = None, *, status: int = 200) -> Response:
         page = self.render_template(
             "login/certificate.html",
             title=gettext("Sign in"),
@@ -211,21 +211,21 @@ class CertificateView(BaseView):  # type: ignore[misc]
         return answer
 
 
-def note_failure(account: Account | None, known: CertIdentity | None, no: HouseError) -> None:
+def note_failure(account: Account | None, known: CertIdentity | None, no: AppError) -> None:
     """One line: why, and which certificate, where one was proved. Names on it are not written down."""
     session = db.session()
     name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
-    change = {"way": Way.CERTIFICATE.value, "why": [refusal.code for refusal in no.refusals]}
+    change = {"way": SignInMethod.CERTIFICATE.value, "why": [refusal.code for refusal in no.refusals]}
     if known is not None:
         change["certificate"] = f"{known.issuer[:16]}:{known.subject}"
-    audit.note(
+    audit.log(
         session,
         name,
-        Deed.SIGN_IN_FAILED,
+        AuditAction.SIGN_IN_FAILED,
         Account,
         row,
         change,
-        at=request_context.moment(),
+        at=request_context.now(),
         address=request_context.address(),
     )
     session.commit()

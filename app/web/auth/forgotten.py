@@ -16,12 +16,12 @@ from werkzeug.wrappers import Response
 from app.accounts import challenges, rate_limit
 from app.accounts.role_assignment import roles_of
 from app.core.clock import office_time
-from app.core.errors import HouseError, Stale
+from app.core.errors import AppError, Stale
 from app.core.vocabulary import (
     ADMINISTRATORS,
+    AuditAction,
     ChallengeKind,
     ChallengeState,
-    Deed,
 )
 from app.db import audit
 from app.db.session import db
@@ -49,7 +49,7 @@ from app.web.auth.sms import (
     with_patience,
 )
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     Required,
     SecretTextField,
     TextField,
@@ -68,7 +68,7 @@ class ForgottenForm(SmsForm):
     )
 
 
-class NewPasswordForm(HouseForm):
+class NewPasswordForm(AppForm):
     password = SecretTextField(_("New password"), validators=[Required()], render_kw={"autocomplete": "new-password"})
     again = SecretTextField(_("New password once more"), validators=[Required()], render_kw={"autocomplete": "new-password"})
 
@@ -113,9 +113,9 @@ class ForgottenView(BaseView):  # type: ignore[misc]
                 return self._page(form, sent=True)
             sms_codes.right(
                 db.session(), db.engine, PURPOSE, form.mobile.data or "", pre_login_cookie.browser(), form.code.data,
-                at=request_context.moment(), to=CONFIRMED, lasts=2 * sms_codes.LASTS,
+                at=request_context.now(), to=CONFIRMED, lasts=2 * sms_codes.LASTS,
             )  # fmt: skip
-        except HouseError as no:
+        except AppError as no:
             db.session().rollback()
             return self._page(form, no, status=no.status)
         return redirect(url_for("ForgottenView.renew"), 303)
@@ -126,7 +126,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         number = account.id if account is not None else None
         send_code(form.mobile.data or "", PURPOSE, account_id=number, reaches=account is not None)
 
-    def _page(self, form: ForgottenForm, no: HouseError | None = None, *, sent: bool = False, status: int = 200) -> Response:
+    def _page(self, form: ForgottenForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
             "login/forgotten.html", title=gettext("Set a new password"), form=form,
             refusals=at_their_fields(form, no), **code_parts(no, sent=sent),
@@ -138,7 +138,7 @@ class ForgottenView(BaseView):  # type: ignore[misc]
     def renew(self) -> Response:
         """The second step, for the browser that showed the code, within ten minutes, once."""
         asked = confirmed(db.session(), pre_login_cookie.browser())
-        if asked is None or not challenges.alive(asked, request_context.moment()):
+        if asked is None or not challenges.alive(asked, request_context.now()):
             flash(gettext("Please show first that the account is yours."), "warning")
             return redirect(url_for("ForgottenView.gate"), 303)
         form, account = NewPasswordForm(), db.session().get_one(Account, asked.account_id)
@@ -152,12 +152,12 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         return make_response(page, 422 if form.is_submitted() else 200)
 
     def _weak(self, form: NewPasswordForm, account: Account) -> bool:
-        judge(form, account, request_context.office())
-        return bool(form.errors) or had_before(db.session(), account.id, form, request_context.office())
+        judge(form, account, request_context.current_office())
+        return bool(form.errors) or had_before(db.session(), account.id, form, request_context.current_office())
 
     def _renew(self, asked: Challenge, account: Account, plain: str) -> None:
         """Set it, end every session, write it down, tell the telephone: all or nothing, and once."""
-        session, at = db.session(), request_context.moment()
+        session, at = db.session(), request_context.now()
         number, account_id, browser, name = asked.id, account.id, pre_login_cookie.browser(), account.username
         mobile = (asked.evidence or {})["mobile"]
         if not challenges.advance(session, number, PURPOSE, CONFIRMED, CONSUMED, at=at, browser=browser):
@@ -169,11 +169,17 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         set_password(account, plain, must_change=False)
         session.flush()  # which ends every session of the account
         what = {"password": "sms"}
-        audit.note(
-            session, account.get_full_name(), Deed.CHANGE, account, change=what, at=at, address=request_context.address()
+        audit.log(
+            session,
+            account.get_full_name(),
+            AuditAction.CHANGE,
+            account,
+            change=what,
+            at=at,
+            address=request_context.address(),
         )
         said = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
-        told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, request_context.office(), **said)
+        told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **said)
         sms.owe(session, [told], at=at)
         session.commit()
         rate_limit.clear(db.engine, password_form.guess_key(name))  # whoever forgot it has guessed, too

@@ -19,15 +19,15 @@ from app.accounts import sessions
 from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import read_chain
 from app.accounts.pki.verify import CertIdentity
-from app.core.errors import HouseError, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.vocabulary import (
     ChallengeKind,
-    Ending,
     IdentityKind,
     Role,
+    SessionEndReason,
 )
 from app.db.session import db
-from app.models import Account, Identity
+from app.models import Account, ExternalIdentity
 from app.web import request_context
 from app.web.auth import password_form
 from app.web.auth.certificate import (
@@ -36,11 +36,11 @@ from app.web.auth.certificate import (
     proved,
     trust,
 )
-from app.web.base import Screen, SelInterface
+from app.web.base import ModelScreen, SelInterface
 from app.web.base.datamodel import as_id
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     Required,
     TextField,
     UploadField,
@@ -54,17 +54,17 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
     class_permission_name = "OwnCertificates"
     default_view = "mine"
 
-    @door("/")
+    @route("/")
     def mine(self) -> Response:
         return self._page()
 
-    @door("/start", "POST")
+    @route("/start", "POST")
     def start(self) -> Response:
-        return give_out(ChallengeKind.CERTIFICATE_BIND, request_context.actor().id)
+        return give_out(ChallengeKind.CERTIFICATE_BIND, request_context.current_actor().id)
 
-    @door("/bind", "POST")
+    @route("/bind", "POST")
     def bind(self) -> Response:
-        session, at, who = db.session(), request_context.moment(), request_context.actor()
+        session, at, who = db.session(), request_context.now(), request_context.current_actor()
         who.demand(Role.ENTERPRISE_CLERK)
         try:
             self._demand_password()
@@ -73,22 +73,22 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
             session.commit()
         except IntegrityError:  # somebody bound it in the meantime
             session.rollback()
-            return self._page(HouseError(TAKEN, code="certificate-taken"))
-        except HouseError as no:
+            return self._page(AppError(TAKEN, code="certificate-taken"))
+        except AppError as no:
             session.rollback()
             return self._page(no)
         flash(gettext("The certificate is bound. From now on you can sign in with it."), "success")
         return redirect(url_for("OwnCertificateView.mine"))
 
-    @door("/remove", "POST")
+    @route("/remove", "POST")
     def remove(self) -> Response:
-        session, who = db.session(), request_context.actor()
+        session, who = db.session(), request_context.current_actor()
         who.demand(Role.ENTERPRISE_CLERK)
-        found = session.get(Identity, as_id(request.form.get("rowid", "")) or 0)
+        found = session.get(ExternalIdentity, as_id(request.form.get("rowid", "")) or 0)
         if found is None or found.account_id != who.id or found.kind is not IdentityKind.CERTIFICATE:
             raise NotFound
         session.delete(found)
-        sessions.end_all(session, found.account_id, Ending.IDENTITY_REMOVED, at=request_context.moment())
+        sessions.end_all(session, found.account_id, SessionEndReason.IDENTITY_REMOVED, at=request_context.now())
         session.commit()
         flash(gettext("The certificate has been removed. Please sign in again."), "success")
         return redirect(url_for("SignInView.login"))
@@ -100,30 +100,31 @@ class OwnCertificateView(BaseView):  # type: ignore[misc]
         session.rollback()
         typed = request.form.get("password", "")
         if not password_form.confirm(
-            db.engine, name, stored, typed, office=request_context.office(), at=request_context.moment()
+            db.engine, name, stored, typed, office=request_context.current_office(), at=request_context.now()
         ):
-            raise HouseError(_("The present password is wrong, or was wrong too often."), code="wrong-password")
+            raise AppError(_("The present password is wrong, or was wrong too often."), code="wrong-password")
 
-    def _page(self, no: HouseError | None = None) -> Response:
-        who = request_context.actor()
+    def _page(self, no: AppError | None = None) -> Response:
+        who = request_context.current_actor()
         page = self.render_template(
             "login/own_certificates.html",
-            title=gettext("My certificates"), held=bindings.bound_to(db.session(), current_user.id), today=request_context.today(),
+            title=gettext("My certificates"),
+            held=bindings.bound_to(db.session(), current_user.id), today=request_context.today(),
             may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=connects(), username=current_user.username,
             refusals=no.refusals if no is not None else (),
         )  # fmt: skip
         return make_response(page, no.status if no is not None else 200)
 
 
-class BindForm(HouseForm):
+class BindForm(AppForm):
     username = TextField(_("User name of the account"), validators=[Required()])
     file = UploadField(_("Certificate file, without the private key"), accept=(".cer", ".crt", ".pem", ".der"), limit_mb=0.1)
 
 
-class IdentityScreen(Screen):
+class IdentityScreen(ModelScreen):
     """By what else than a password accounts are known; the administrator binds certificates here, and takes them away."""
 
-    datamodel = SelInterface(Identity, eager=(Identity.account,))
+    datamodel = SelInterface(ExternalIdentity, eager=(ExternalIdentity.account,))
     route_base = "/certificates-of-accounts"
     class_permission_name = "Identity"
     base_permissions = ["can_list", "can_add", "can_delete"]
@@ -143,34 +144,34 @@ class IdentityScreen(Screen):
         "added_by": _("Bound by"),
     }
 
-    def cell(self, column: str, item: Identity) -> object | None:
+    def cell(self, column: str, item: ExternalIdentity) -> object | None:
         return f"{item.account.get_full_name()}（{item.account.username}）" if column == "account" else None
 
-    def remove(self, item: Identity) -> None:
-        request_context.actor().demand(Role.SECURITY_ADMIN)
-        sessions.end_all(db.session(), item.account_id, Ending.IDENTITY_REMOVED, at=request_context.moment())
-        super().remove(item)
+    def delete_item(self, item: ExternalIdentity) -> None:
+        request_context.current_actor().demand(Role.SECURITY_ADMIN)
+        sessions.end_all(db.session(), item.account_id, SessionEndReason.IDENTITY_REMOVED, at=request_context.now())
+        super().delete_item(item)
 
-    @door("/add", "GET", "POST")
+    @route("/add", "GET", "POST")
     def add(self) -> Response:
-        request_context.actor().demand(Role.SECURITY_ADMIN)
+        request_context.current_actor().demand(Role.SECURITY_ADMIN)
         form = BindForm()
         if request.method == "GET":
             return self._add_page(form)
         try:
             account, chain = self._account(form), self._chain(form)
-            known = verify.examine(chain, trust(), at=request_context.moment())
+            known = verify.examine(chain, trust(), at=request_context.now())
             if bindings.find(db.session(), known) is not None:
-                raise HouseError(TAKEN, code="certificate-taken", field="file")
+                raise AppError(TAKEN, code="certificate-taken", field="file")
             if not request.form.get("confirm"):
                 return self._add_page(form, account, known, chain)
-            bindings.bind(db.session(), account.id, known, by=request_context.actor().name, at=request_context.moment())
+            bindings.bind(db.session(), account.id, known, by=request_context.current_actor().name, at=request_context.now())
             db.session().commit()
         except IntegrityError:
             db.session().rollback()
             form.file.errors = [str(TAKEN)]
             return self._add_page(form)
-        except HouseError as no:
+        except AppError as no:
             db.session().rollback()
             field = form.username if no.refusals[0].field == "username" else form.file
             field.errors = [*field.errors, *(str(refusal.sentence) for refusal in no.refusals)]
@@ -182,7 +183,7 @@ class IdentityScreen(Screen):
     def _account(form: BindForm) -> Account:
         found = password_form.find(db.session(), form.username.data or "")
         if found is None:
-            raise HouseError(_("There is no account with this user name."), code="no-account", field="username")
+            raise AppError(_("There is no account with this user name."), code="no-account", field="username")
         return found
 
     @staticmethod
@@ -194,7 +195,7 @@ class IdentityScreen(Screen):
             except ValueError:
                 return []
         if not form.validate() or form.file.data is None:
-            raise HouseError(_("Please choose a file."), code="no-file", field="file")
+            raise AppError(_("Please choose a file."), code="no-file", field="file")
         return read_chain(form.file.data.read())
 
     def _add_page(

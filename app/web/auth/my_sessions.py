@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts import sessions
 from app.core.errors import NotFound
-from app.core.vocabulary import Deed, Ending
+from app.core.vocabulary import AuditAction, SessionEndReason
 from app.db import audit
 from app.db.session import db
 from app.web import request_context
@@ -43,39 +43,39 @@ class SessionsView(BaseView):  # type: ignore[misc]
     @no_cache  # type: ignore[untyped-decorator]
     def mine(self) -> Response:
         account = current_user._get_current_object()
-        rows = sessions.open_of(db.session(), account, request_context.office(), at=request_context.moment())
+        rows = sessions.open_of(db.session(), account, request_context.current_office(), at=request_context.now())
         page = self.render_template(
             "login/sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
-            most=request_context.office().most_sessions,
+            most=request_context.current_office().most_sessions,
         )  # fmt: skip
         return make_response(page)
 
     @expose(f"/{ROW}number>/end", methods=["POST"])  # type: ignore[untyped-decorator]
     def end(self, number: int) -> Response:
-        session, at, here = db.session(), request_context.moment(), g.visit.id
+        session, at, here = db.session(), request_context.now(), g.visit.id
         if number == here:
             return redirect(url_for("SignInView.logout"), 307)
-        if not sessions.end(session, current_user.id, number, Ending.ENDED_BY_SELF, at=at):
+        if not sessions.end(session, current_user.id, number, SessionEndReason.ENDED_BY_SELF, at=at):
             raise NotFound
         return self._ended(1)
 
     @expose("/end-others", methods=["POST"])  # type: ignore[untyped-decorator]
     def end_others(self) -> Response:
         number = sessions.end_all(
-            db.session(), current_user.id, Ending.ENDED_BY_SELF, at=request_context.moment(), but=[g.visit.id]
+            db.session(), current_user.id, SessionEndReason.ENDED_BY_SELF, at=request_context.now(), but=[g.visit.id]
         )
         return self._ended(number)
 
     def _ended(self, number: int) -> Response:
         session, account = db.session(), current_user._get_current_object()
         how = {"ended": number}
-        audit.note(
+        audit.log(
             session,
             account.get_full_name(),
-            Deed.SIGN_OUT,
+            AuditAction.SIGN_OUT,
             account,
             change=how,
-            at=request_context.moment(),
+            at=request_context.now(),
             address=request_context.address(),
         )
         session.commit()

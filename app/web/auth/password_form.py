@@ -19,10 +19,10 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.accounts import rate_limit
 from app.accounts.passwords import LONGEST, one_form
-from app.core.errors import HouseError, TooMany
+from app.core.errors import AppError, TooMany
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
-from app.core.vocabulary import Way
+from app.core.vocabulary import SignInMethod
 from app.models import Account
 from app.web.auth.sign_in import Proof
 
@@ -33,10 +33,10 @@ FLOOD, FLOOD_WINDOW = 1000, 5 * 60  # wrong passwords in the whole house, from w
 WAIT = 10  # seconds for a free place to hash in
 # Hashing takes a core for itself; a flood of sign-ins shall leave the others to whoever is at work.
 _hashing = BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
-SIEGE = "sign-in-failed:everywhere"
+FAILURES_KEY = "sign-in-failed:everywhere"
 
 
-class WrongPassword(HouseError):
+class WrongPassword(AppError):
     """No way in. Says the same whether the name, the password or the moment is wrong."""
 
     status = 401
@@ -73,7 +73,7 @@ def prove(
     account = find(session, name)
     if account is None or account.password != stored:  # changed while we hashed
         raise WrongPassword(office)
-    return Proof(account, Way.PASSWORD)
+    return Proof(account, SignInMethod.PASSWORD)
 
 
 def confirm(engine: Engine, name: str, stored: str | None, password: str, *, office: Office, at: datetime) -> bool:
@@ -137,14 +137,14 @@ def refund_address(engine: Engine, address: str, *, at: datetime) -> None:
         rate_limit.refund(engine, key, seconds=ADDRESS_WINDOW, at=at)
 
 
-def under_siege(engine: Engine, *, at: datetime) -> bool:
+def too_many_failures(engine: Engine, *, at: datetime) -> bool:
     """Whether so many guess, from wherever, that a person must show to be one. It slows; it shuts nobody out."""
-    return rate_limit.peek(engine, SIEGE, seconds=FLOOD_WINDOW, at=at) >= FLOOD
+    return rate_limit.peek(engine, FAILURES_KEY, seconds=FLOOD_WINDOW, at=at) >= FLOOD
 
 
 def _count_failure(engine: Engine, at: datetime) -> None:
     with suppress(TooMany):
-        rate_limit.hit(engine, SIEGE, limit=FLOOD, seconds=FLOOD_WINDOW, at=at)
+        rate_limit.hit(engine, FAILURES_KEY, limit=FLOOD, seconds=FLOOD_WINDOW, at=at)
 
 
 def _places(address: str) -> tuple[tuple[str, int], ...]:

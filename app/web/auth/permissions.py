@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.vocabulary import ADMINISTRATORS, Role
 
 PUBLIC = "public"  # FAB wants one for passers-by; it holds nothing
@@ -184,7 +184,7 @@ ANONYMOUS: Mapping[str, str] = {
 }
 
 
-class Undeclarable(HouseError):
+class Undeclarable(AppError):
     """The table grants what no view or menu offers: a misspelling, or a view that is gone."""
 
     status = 500

@@ -21,10 +21,10 @@ from werkzeug.wrappers import Response
 from app.accounts import challenges, sessions
 from app.core.errors import NotAllowed
 from app.core.vocabulary import (
+    AuditAction,
     ChallengeKind,
     ChallengeState,
-    Deed,
-    Way,
+    SignInMethod,
 )
 from app.db import audit
 from app.db.session import db
@@ -32,21 +32,21 @@ from app.models import Account, Challenge
 from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.sign_in import Proof, let_in, password_mark
-from app.web.base.private_urls import own_page
+from app.web.base.private_urls import safe_local_url
 
 
 @dataclass(frozen=True, slots=True)
 class SecondWay:
     """One way to show a second factor: its page, and whether this account has what it takes."""
 
-    way: Way
+    way: SignInMethod
     label: object
     icon: str
     endpoint: str  # of a page that opens by GET and takes ``next``
     offered: Callable[[Account], bool]
 
 
-WAYS: dict[Way, SecondWay] = {}
+WAYS: dict[SignInMethod, SecondWay] = {}
 
 
 def offer(way: SecondWay) -> None:
@@ -72,7 +72,7 @@ def ower(session: Session, *, at: datetime) -> Account:
     return account
 
 
-def shown(session: Session, account: Account, way: Way, *, at: datetime, address: str) -> None:
+def shown(session: Session, account: Account, way: SignInMethod, *, at: datetime, address: str) -> None:
     """This account's second factor was shown in this browser: it is let in, or its session counts as strong anew.
 
     Raises ``NothingOwed`` for an account that owes none here, and for whoever comes second. The caller commits.
@@ -82,14 +82,14 @@ def shown(session: Session, account: Account, way: Way, *, at: datetime, address
     if current_user.is_authenticated:
         sessions.strengthen(session, g.visit.id, at=at)
         name = account.get_full_name()
-        audit.note(session, name, Deed.SIGN_IN, account, change={"again": way.value}, at=at, address=address)
+        audit.log(session, name, AuditAction.SIGN_IN, account, change={"again": way.value}, at=at, address=address)
         return
     owed, browser = _owed(session, at), pre_login_cookie.browser()
     steps = (ChallengeState.NEW, ChallengeState.CONSUMED)
     kind = ChallengeKind.SECOND
     if owed is None or not challenges.advance(session, owed.id, kind, *steps, at=at, browser=browser):
         raise NothingOwed
-    let_in(session, Proof(account, Way.PASSWORD), second=way, at=at, address=address)
+    let_in(session, Proof(account, SignInMethod.PASSWORD), second=way, at=at, address=address)
 
 
 def _owed(session: Session, at: datetime) -> Challenge | None:
@@ -110,9 +110,9 @@ class SecondView(BaseView):  # type: ignore[misc]
     @expose("/")  # type: ignore[untyped-decorator]
     @no_cache  # type: ignore[untyped-decorator]
     def choose(self) -> Response:
-        session, wish = db.session(), own_page(request.args.get("next", ""))
+        session, wish = db.session(), safe_local_url(request.args.get("next", ""))
         try:
-            account = ower(session, at=request_context.moment())
+            account = ower(session, at=request_context.now())
         except NothingOwed:
             return redirect(url_for("SignInView.login", next=wish or None))
         ways = [way for way in WAYS.values() if way.offered(account)]

@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response
 
 from app.accounts.pki import bindings
 from app.accounts.pki.verify import NotProved
-from app.core.errors import HouseError, TooMany
-from app.core.vocabulary import ChallengeKind, Way
+from app.core.errors import AppError, TooMany
+from app.core.vocabulary import ChallengeKind, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
@@ -43,14 +43,14 @@ class CertificateSecondView(BaseView):  # type: ignore[misc]
     def gate(self) -> Response:
         wish = request.args.get("next", "")
         try:
-            owes = ower(db.session(), at=request_context.moment()).id
+            owes = ower(db.session(), at=request_context.now()).id
             if request.method == "GET":
                 return self._page()
             self._show(owes)
         except NothingOwed:
             db.session().rollback()
             return redirect(url_for("SecondView.choose", next=wish or None))
-        except HouseError as no:
+        except AppError as no:
             db.session().rollback()
             if not isinstance(no, TooMany):
                 note_failure(db.session().get(Account, owes), None, no)
@@ -60,19 +60,19 @@ class CertificateSecondView(BaseView):  # type: ignore[misc]
     @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
     def start(self) -> Response:
         try:
-            return give_out(KIND, ower(db.session(), at=request_context.moment()).id)
+            return give_out(KIND, ower(db.session(), at=request_context.now()).id)
         except NothingOwed as no:
             return make_response(jsonify(sentence=str(no)), no.status)
 
     def _show(self, owes: int) -> None:
-        session, at = db.session(), request_context.moment()
+        session, at = db.session(), request_context.now()
         account = bindings.account_of(session, proved(KIND, owes))
         if account.id != owes:
             raise NotProved(_("This certificate belongs to another account."), code="certificate-of-another")
-        shown(session, account, Way.CERTIFICATE, at=at, address=request_context.address())
+        shown(session, account, SignInMethod.CERTIFICATE, at=at, address=request_context.address())
         session.commit()
 
-    def _page(self, no: HouseError | None = None) -> Response:
+    def _page(self, no: AppError | None = None) -> Response:
         page = self.render_template(
             "login/second_certificate.html", title=gettext("Second factor"), agent=connects(),
             refusals=no.refusals if no is not None else (), wish=request.args.get("next") or None,
@@ -84,4 +84,4 @@ def _has_one(account: Account) -> bool:
     return bool(bindings.bound_to(db.session(), account.id))
 
 
-SECOND = SecondWay(Way.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.gate", _has_one)
+SECOND = SecondWay(SignInMethod.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.gate", _has_one)

@@ -10,7 +10,7 @@ from flask import current_app, flash, g, make_response, redirect, request, url_f
 from flask import session as cookie
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import no_cache
-from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_appbuilder.security.views import AuthDBView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
@@ -20,13 +20,13 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.accounts import passwords, sessions
-from app.core.errors import HouseError, NotAllowed, TooMany
+from app.core.errors import AppError, NotAllowed, TooMany
 from app.core.office import Office
 from app.core.vocabulary import (
-    Deed,
-    Ending,
+    AuditAction,
     PasswordProfile,
-    Way,
+    SessionEndReason,
+    SignInMethod,
 )
 from app.db import audit
 from app.db.session import db
@@ -44,9 +44,9 @@ from app.web.auth.sign_in import (
     lately,
     open_session,
 )
-from app.web.base.private_urls import own_page
+from app.web.base.private_urls import safe_local_url
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     Required,
     SecretTextField,
     TextField,
@@ -70,7 +70,7 @@ class OnlyReads(NotAllowed):
     sentence = _("You signed in by text message: that is for reading only. To do this, please sign in another way.")
 
 
-class SignInForm(HouseForm):
+class SignInForm(AppForm):
     username = TextField(
         _("User name"),
         validators=[Required(), TextLength(128)],
@@ -79,7 +79,7 @@ class SignInForm(HouseForm):
     password = SecretTextField(_("Password"), validators=[Required()], render_kw={"autocomplete": "current-password"})
 
 
-class OwnPasswordForm(HouseForm):
+class OwnPasswordForm(AppForm):
     old = SecretTextField(
         _("Present password"), validators=[Required()], render_kw={"autocomplete": "current-password", "autofocus": True}
     )
@@ -113,8 +113,8 @@ class SignInView(AuthDBView):  # type: ignore[misc]
     def logout(self) -> Response:
         session = db.session()
         if current_user.is_authenticated:
-            account, number, at = current_user._get_current_object(), g.visit.id, request_context.moment()
-            others = len(sessions.open_of(session, account, request_context.office(), at=at)) - 1
+            account, number, at = current_user._get_current_object(), g.visit.id, request_context.now()
+            others = len(sessions.open_of(session, account, request_context.current_office(), at=at)) - 1
             end_session(session, account, number, at=at, address=request_context.address())
             session.commit()
             flash(gettext("You have signed out."), "info")
@@ -128,15 +128,15 @@ class SignInView(AuthDBView):  # type: ignore[misc]
 
     def _sign_in(self, form: SignInForm) -> bool:
         """True if the account is inside now, False if it owes a second factor."""
-        session, at, address = db.session(), request_context.moment(), request_context.address()
+        session, at, address = db.session(), request_context.now(), request_context.address()
         session.rollback()  # guesses are charged beside this session, which must hold no lock meanwhile
         try:
             proof = password_form.prove(
                 session, db.engine, form.username.data, form.password.data,
-                office=request_context.office(), at=at, address=address,
+                office=request_context.current_office(), at=at, address=address,
             )  # fmt: skip
             inside = admit(session, proof, at=at, address=address)
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             if not isinstance(no, TooMany):  # an address that floods shall not flood the diary as well
                 _note_failure(session, form.username.data, no)
@@ -144,7 +144,7 @@ class SignInView(AuthDBView):  # type: ignore[misc]
         session.commit()
         return inside
 
-    def _page(self, form: SignInForm, no: HouseError | None = None, *, status: int = 200) -> Response:
+    def _page(self, form: SignInForm, no: AppError | None = None, *, status: int = 200) -> Response:
         page = self.render_template(
             self.login_template,
             title=gettext("Sign in"),
@@ -176,12 +176,12 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
             return redirect(landing(request.args.get("next", "")))
         status = 422 if form.is_submitted() else 200
         forced = bool(current_user.must_change_password)
-        form.password.description = passwords.hint(request_context.office())
-        if not forced and passwords.expired(current_user, request_context.office(), at=request_context.moment()):
+        form.password.description = passwords.hint(request_context.current_office())
+        if not forced and passwords.expired(current_user, request_context.current_office(), at=request_context.now()):
             flash(
                 gettext(
                     "Your password has been the same for %(n)s days. Please choose a new one.",
-                    n=request_context.office().password_days,
+                    n=request_context.current_office().password_days,
                 ),
                 "warning",
             )
@@ -193,7 +193,7 @@ class OwnPasswordView(BaseView):  # type: ignore[misc]
 
     def _change(self, form: OwnPasswordForm) -> bool:
         """True if the password is a new one now. Otherwise the form says what stands against it."""
-        session, at, office = db.session(), request_context.moment(), request_context.office()
+        session, at, office = db.session(), request_context.now(), request_context.current_office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
         way, strong_at = g.visit.way, g.visit.strong_at
         judge(form, current_user, office)
@@ -239,7 +239,7 @@ def had_before(session: Session, account_id: int, form: Any, office: Office) -> 
     return True
 
 
-class HouseSecurity(SecurityManager):  # type: ignore[misc]
+class SecurityManager(FabSecurityManager):  # type: ignore[misc]
     """Flask-AppBuilder's security manager, kept to what we use of it."""
 
     user_model = Account
@@ -262,11 +262,11 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
 
     def load_user(self, pk: object) -> Account | None:
         """Whose session this key opens, if it is not over. ``g.visit`` is the session, ``g.ended`` why it is over."""
-        session, at, wanted = db.session(), request_context.moment(), sessions.wanted(str(pk))
+        session, at, wanted = db.session(), request_context.now(), sessions.wanted(str(pk))
         visit = session.scalars(wanted).unique().one_or_none()
         if visit is None:
             return None
-        why = sessions.over(visit, request_context.office(), at=at)
+        why = sessions.over(visit, request_context.current_office(), at=at)
         if visit.ended_at is None and (why is not None or at - visit.seen_at >= sessions.TOUCHED):
             number = visit.id
             session.rollback()  # SQLite has one writer, and in a POST that is this transaction already
@@ -290,14 +290,14 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
         g.user = current_user
         if not current_user.is_authenticated:
             return None
-        if g.visit.way is Way.SMS_CODE:
+        if g.visit.way is SignInMethod.SMS_CODE:
             if request.method not in READS and request.endpoint not in READER_POSTS:
                 raise OnlyReads
             return None
         if request.endpoint in OPEN_TO_ALL_STATES:
             return None
-        old = g.visit.way is Way.PASSWORD and passwords.expired(
-            current_user, request_context.office(), at=request_context.moment()
+        old = g.visit.way is SignInMethod.PASSWORD and passwords.expired(
+            current_user, request_context.current_office(), at=request_context.now()
         )
         if not current_user.must_change_password and not old:
             return None
@@ -317,7 +317,7 @@ class HouseSecurity(SecurityManager):  # type: ignore[misc]
     def reset_password(self, userid: object, password: str) -> None:
         """Set somebody's password (FAB's name for it). Unless it is one's own, it must be changed at the next sign-in."""
         account = self.session.get_one(Account, int(str(userid)))
-        set_password(account, password, must_change=request_context.actor().id != account.id)
+        set_password(account, password, must_change=request_context.current_actor().id != account.id)
         self.session.commit()
 
     # --- what may they ----------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def set_password(account: Account, plain: str, *, must_change: bool) -> None:
 
 def landing(wish: str) -> str:
     """Where to go after signing in: the page that was asked for, if it is one of this house that opens by GET."""
-    return own_page(wish) or "/"
+    return safe_local_url(wish) or "/"
 
 
 def names_of(account: Account) -> tuple[str, ...]:
@@ -391,24 +391,24 @@ def names_of(account: Account) -> tuple[str, ...]:
     return (account.get_full_name(), *((firm.name, firm.uscc) if firm is not None else ()))
 
 
-def _told_once() -> Ending | None:
+def _told_once() -> SessionEndReason | None:
     """Why the session of this cookie ended, for whoever did not end it; the cookie forgets it then."""
-    why: Ending | None = g.get("ended")
+    why: SessionEndReason | None = g.get("ended")
     cookie.pop(KEY, None)
-    return why if why is not Ending.SIGNED_OUT else None
+    return why if why is not SessionEndReason.SIGNED_OUT else None
 
 
-def _note_failure(session: Session, username: str, no: HouseError) -> None:
+def _note_failure(session: Session, username: str, no: AppError) -> None:
     """One line of its own. A name that nobody has is not written down: people type passwords into that field."""
     account = password_form.find(session, username)
-    audit.note(
+    audit.log(
         session,
         account.get_full_name() if account is not None else "unknown",
-        Deed.SIGN_IN_FAILED,
+        AuditAction.SIGN_IN_FAILED,
         Account,
         account.id if account is not None else "",
         {"why": [refusal.code for refusal in no.refusals]},
-        at=request_context.moment(),
+        at=request_context.now(),
         address=request_context.address(),
     )
     session.commit()

@@ -24,12 +24,12 @@ from app.core.clock import office_day, office_time
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotAllowed, Refusal, Unmet
 from app.core.vocabulary import (
+    AuditAction,
     ChallengeKind,
-    Deed,
-    Ending,
     Registration,
     Role,
-    Way,
+    SessionEndReason,
+    SignInMethod,
 )
 from app.db import audit
 from app.models import Account, Enterprise, PastPassword
@@ -38,13 +38,13 @@ from app.web.auth import pre_login_cookie
 
 KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
 KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session
-STRONG = (Way.CERTIFICATE, Way.LICENCE)  # something one holds and something one knows, at once
+STRONG = (SignInMethod.CERTIFICATE, SignInMethod.LICENCE)  # something one holds and something one knows, at once
 SECOND_WITHIN = timedelta(minutes=10)
-ENDING: Mapping[Ending, tuple[str, ...]] = {  # the first that fits is why
-    Ending.SWITCHED_OFF: ("active",),
-    Ending.PASSWORD_CHANGED: ("password",),
-    Ending.ROLE_CHANGED: ("roles",),
-    Ending.ACCOUNT_CHANGED: ("region_code", "region", "enterprise_id", "enterprise", "mobile"),
+ENDING: Mapping[SessionEndReason, tuple[str, ...]] = {  # the first that fits is why
+    SessionEndReason.SWITCHED_OFF: ("active",),
+    SessionEndReason.PASSWORD_CHANGED: ("password",),
+    SessionEndReason.ROLE_CHANGED: ("roles",),
+    SessionEndReason.ACCOUNT_CHANGED: ("region_code", "region", "enterprise_id", "enterprise", "mobile"),
 }
 
 
@@ -53,7 +53,7 @@ class Proof:
     """The outcome of one method: the account it points at, and how that was shown."""
 
     account: Account
-    way: Way
+    way: SignInMethod
     shown: Mapping[str, str] = field(default_factory=dict)  # what else was shown, for the diary
 
 
@@ -68,10 +68,10 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
     """
     if refusals := tuple(objections(proof.account)):
         raise NotAdmitted(refusals)
-    if proof.way is Way.PASSWORD and passwords.lapsed(proof.account, request_context.office(), at=at):
+    if proof.way is SignInMethod.PASSWORD and passwords.lapsed(proof.account, request_context.current_office(), at=at):
         sentence = _("This one-time password was not used in time and opens nothing any more. Please ask for a new one.")
         raise NotAdmitted([Refusal("one-time-lapsed", sentence)])
-    if proof.way is Way.PASSWORD and sessions.owes_second(proof.account, request_context.office()):
+    if proof.way is SignInMethod.PASSWORD and sessions.owes_second(proof.account, request_context.current_office()):
         browser, kind = pre_login_cookie.open_browser(), ChallengeKind.SECOND
         challenges.void(session, kind, browser=browser)
         given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
@@ -81,7 +81,7 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
     return True
 
 
-def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: datetime, address: str) -> None:
+def let_in(session: Session, proof: Proof, *, second: SignInMethod | None = None, at: datetime, address: str) -> None:
     """Open a fresh session and write it down, with the ``second`` factor if one was shown. Raises ``NotAdmitted``."""
     account = proof.account
     refusals = (*objections(account), *_objections_to_the_way(proof))  # once more: minutes may lie between two factors
@@ -91,7 +91,7 @@ def let_in(session: Session, proof: Proof, *, second: Way | None = None, at: dat
     account.fail_login_count = 0
     account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
     how = {"way": proof.way.value, **proof.shown} | ({"second": second.value} if second else {})
-    audit.note(session, account.get_full_name(), Deed.SIGN_IN, account, change=how, at=at, address=address)
+    audit.log(session, account.get_full_name(), AuditAction.SIGN_IN, account, change=how, at=at, address=address)
     strong_at = at if second is not None or proof.way in STRONG else None
     open_session(session, account, proof.way, at=at, address=address, strong_at=strong_at)
 
@@ -117,17 +117,24 @@ def reads_only(account: Account) -> bool:
 
 def _objections_to_the_way(proof: Proof) -> Iterator[Refusal]:
     """A code by text message is one weak factor: enough to read, and for nothing else."""
-    if proof.way is Way.SMS_CODE and not reads_only(proof.account):
+    if proof.way is SignInMethod.SMS_CODE and not reads_only(proof.account):
         yield OPERATES
 
 
 def open_session(
-    session: Session, account: Account, way: Way, *, at: datetime, address: str, strong_at: datetime | None = None
+    session: Session, account: Account, way: SignInMethod, *, at: datetime, address: str, strong_at: datetime | None = None
 ) -> None:
     """Give the browser a new cookie; nothing of the old one survives but ``KEPT``. The caller commits."""
     agent = request.user_agent.string
     key, replaced = sessions.begin(
-        session, account, way, at=at, office=request_context.office(), address=address, agent=agent, strong_at=strong_at
+        session,
+        account,
+        way,
+        at=at,
+        office=request_context.current_office(),
+        address=address,
+        agent=agent,
+        strong_at=strong_at,
     )
     close_cookie()
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
@@ -141,8 +148,8 @@ def open_session(
 
 def end_session(session: Session, account: Account, number: int, *, at: datetime, address: str) -> None:
     """Sign out: this session ends, and a copy of its cookie with it. The caller commits."""
-    audit.note(session, account.get_full_name(), Deed.SIGN_OUT, account, at=at, address=address)
-    sessions.end(session, account.id, number, Ending.SIGNED_OUT, at=at)
+    audit.log(session, account.get_full_name(), AuditAction.SIGN_OUT, account, at=at, address=address)
+    sessions.end(session, account.id, number, SessionEndReason.SIGNED_OUT, at=at)
     logout_user()
     close_cookie()
 
@@ -201,7 +208,7 @@ def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
             if why is not None:
                 sessions.end_all(session, thing.id, why, at=_moment_of(session))
         elif isinstance(thing, Enterprise) and _has_changed(thing, ("registration",)):
-            sessions.end_of_enterprise(session, thing.id, Ending.ENTERPRISE, at=_moment_of(session))
+            sessions.end_of_enterprise(session, thing.id, SessionEndReason.ENTERPRISE, at=_moment_of(session))
 
 
 def _remember_password(session: Session, account: Account) -> None:

@@ -13,9 +13,9 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app.core.errors import HouseError, TooMany
+from app.core.errors import AppError, TooMany
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import ChallengeKind, Deed, Way
+from app.core.vocabulary import AuditAction, ChallengeKind, SignInMethod
 from app.db import audit
 from app.db.session import db
 from app.models import Account
@@ -29,7 +29,7 @@ from app.web.auth import (
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     MobileField,
     Required,
     TextField,
@@ -67,7 +67,7 @@ class SmsView(BaseView):  # type: ignore[misc]
                 send_code(mobile, PURPOSE, reaches=bool(sms_codes.known_by(db.session(), mobile)))
                 return self._page(form, sent=True)
             self._sign_in(form)
-        except HouseError as no:
+        except AppError as no:
             db.session().rollback()
             return self._page(form, no, status=no.status)
         return redirect(landing(_wish()))
@@ -75,13 +75,13 @@ class SmsView(BaseView):  # type: ignore[misc]
     def _sign_in(self, form: SmsForm) -> None:
         session, at, address, mobile = (
             db.session(),
-            request_context.moment(),
+            request_context.now(),
             request_context.address(),
             form.mobile.data or "",
         )
         try:
             sms_codes.right(session, db.engine, PURPOSE, mobile, pre_login_cookie.browser(), form.code.data or "", at=at)
-            admit(session, Proof(sms_codes.reader_by(session, mobile), Way.SMS_CODE), at=at, address=address)
+            admit(session, Proof(sms_codes.reader_by(session, mobile), SignInMethod.SMS_CODE), at=at, address=address)
         except (sms_codes.WrongCode, NotAdmitted) as no:
             session.rollback()
             known = sms_codes.known_by(session, mobile)
@@ -89,7 +89,7 @@ class SmsView(BaseView):  # type: ignore[misc]
             raise
         session.commit()
 
-    def _page(self, form: SmsForm, no: HouseError | None = None, *, sent: bool = False, status: int = 200) -> Response:
+    def _page(self, form: SmsForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
             "login/sms.html", title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
             refusals=at_their_fields(form, no), wish=_wish(), **code_parts(no, sent=sent),
@@ -97,7 +97,7 @@ class SmsView(BaseView):  # type: ignore[misc]
         return with_patience(make_response(page, status), no)
 
 
-class SecondForm(HouseForm):
+class SecondForm(AppForm):
     code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
 
 
@@ -112,7 +112,7 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
     def gate(self) -> Response:
         form, sent = SecondForm(), False
         try:
-            account = second_factor.ower(db.session(), at=request_context.moment())
+            account = second_factor.ower(db.session(), at=request_context.now())
         except second_factor.NothingOwed:
             return redirect(url_for("SecondView.choose", next=_wish() or None))
         number, mobile = account.id, account.mobile or ""
@@ -123,7 +123,7 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
                 sent = self._answered(form, number, mobile)
                 if not sent:
                     return redirect(landing(_wish()))
-        except HouseError as no:
+        except AppError as no:
             db.session().rollback()
             return self._page(form, mobile, no, status=no.status)
         return self._page(form, mobile, sent=sent)
@@ -136,7 +136,7 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
         if request.form.get("do") == "send" or not form.code.data:
             send_code(mobile, ChallengeKind.SMS_SECOND, account_id=number)
             return True
-        session, at, address = db.session(), request_context.moment(), request_context.address()
+        session, at, address = db.session(), request_context.now(), request_context.address()
         kind, browser = ChallengeKind.SMS_SECOND, pre_login_cookie.browser()
         try:
             asked = sms_codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
@@ -146,12 +146,12 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
             raise
         if asked.account_id != number:
             raise sms_codes.WrongCode
-        second_factor.shown(session, session.get_one(Account, number), Way.SMS_CODE, at=at, address=address)
+        second_factor.shown(session, session.get_one(Account, number), SignInMethod.SMS_CODE, at=at, address=address)
         session.commit()
         return False
 
     def _page(
-        self, form: SecondForm, mobile: str, no: HouseError | None = None, *, sent: bool = False, status: int = 200
+        self, form: SecondForm, mobile: str, no: AppError | None = None, *, sent: bool = False, status: int = 200
     ) -> Response:
         page = self.render_template(
             "login/second_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile), wish=_wish(),
@@ -161,7 +161,11 @@ class SmsSecondView(BaseView):  # type: ignore[misc]
 
 
 SECOND = second_factor.SecondWay(
-    Way.SMS_CODE, _("Code by text message"), "device-mobile", "SmsSecondView.gate", lambda account: bool(account.mobile)
+    SignInMethod.SMS_CODE,
+    _("Code by text message"),
+    "device-mobile",
+    "SmsSecondView.gate",
+    lambda account: bool(account.mobile),
 )
 
 
@@ -173,12 +177,12 @@ def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = N
     session = db.session()
     sms_codes.send(
         session, db.engine, purpose, mobile, pre_login_cookie.browser(), account_id=account_id, reaches=reaches,
-        office=request_context.office(), at=request_context.moment(), address=request_context.address(),
+        office=request_context.current_office(), at=request_context.now(), address=request_context.address(),
     )  # fmt: skip
     session.commit()
 
 
-def at_their_fields(form: HouseForm, no: HouseError | None) -> tuple[object, ...]:
+def at_their_fields(form: AppForm, no: AppError | None) -> tuple[object, ...]:
     """Put each refusal at its field; what belongs to none is told above the form."""
     refusals = no.refusals if no is not None else ()
     for refusal in refusals:
@@ -187,18 +191,18 @@ def at_their_fields(form: HouseForm, no: HouseError | None) -> tuple[object, ...
     return tuple(refusal for refusal in refusals if refusal.field not in form)
 
 
-def code_parts(no: HouseError | None = None, *, sent: bool = False) -> dict[str, object]:
+def code_parts(no: AppError | None = None, *, sent: bool = False) -> dict[str, object]:
     """What ``login/code.html`` needs: a fresh picture, whether a code was sent, and how many seconds to wait for another."""
     return {"picture": captcha.handed_out(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
 
 
-def seconds_to_wait(no: HouseError | None = None, *, sent: bool = False) -> int:
+def seconds_to_wait(no: AppError | None = None, *, sent: bool = False) -> int:
     """Until another code may be asked for, as the button counts them."""
     pause = int(sms_codes.PAUSE.total_seconds())
     return pause if sent else min(no.retry_after, pause) if isinstance(no, TooMany) else 0
 
 
-def with_patience(answer: Response, no: HouseError | None) -> Response:
+def with_patience(answer: Response, no: AppError | None) -> Response:
     if isinstance(no, TooMany):
         answer.headers["Retry-After"] = str(no.retry_after)
     return answer
@@ -208,11 +212,18 @@ def _wish() -> str:
     return request.args.get("next", "")
 
 
-def note_failure(session: Session, account: Account | None, no: HouseError) -> None:
+def note_failure(session: Session, account: Account | None, no: AppError) -> None:
     """One line, with the account where there is one; number and code are not written down. Commits."""
     name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
-    what = {"way": Way.SMS_CODE.value, "why": [refusal.code for refusal in no.refusals]}
-    audit.note(
-        session, name, Deed.SIGN_IN_FAILED, Account, row, what, at=request_context.moment(), address=request_context.address()
+    what = {"way": SignInMethod.SMS_CODE.value, "why": [refusal.code for refusal in no.refusals]}
+    audit.log(
+        session,
+        name,
+        AuditAction.SIGN_IN_FAILED,
+        Account,
+        row,
+        what,
+        at=request_context.now(),
+        address=request_context.address(),
     )
     session.commit()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.accounts import challenges, rate_limit
 from app.accounts.rate_limit import DAY
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     TooMany,
@@ -38,7 +38,7 @@ HOUR = 60 * 60
 LARGEST = 2**31 - 1
 
 
-class WrongCode(HouseError):
+class WrongCode(AppError):
     """Not the code, or not any longer. Says the same whether it was mistyped, is too old, or was never sent."""
 
     status = 401

@@ -13,17 +13,17 @@ from app.web.base.links import (
     shown,
     tone,
 )
-from app.web.base.model_view import Screen
-from app.web.base.setup import furnish
+from app.web.base.model_view import ModelScreen
+from app.web.base.setup import init_app
 
 __all__ = [
     "TONES",
     "Link",
-    "Screen",
+    "ModelScreen",
     "SelInterface",
     "bars",
     "due",
-    "furnish",
+    "init_app",
     "safe_next",
     "shown",
     "stacked_columns",

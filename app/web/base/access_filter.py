@@ -23,7 +23,7 @@ class WithinReach(BaseFilter):  # type: ignore[misc]
     arg_name = "reach"
 
     def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
-        return query.filter(reach(request_context.actor(), self.model))
+        return query.filter(reach(request_context.current_actor(), self.model))
 
 
 def asked_ids() -> list[int]:

@@ -26,7 +26,7 @@ def due(on: date | None, *, extended: bool = False) -> object:
 
 def standing(on: date) -> tuple[str, str]:
     """What is to be said of a limit today, and its tone; nothing while it is far."""
-    today, office = request_context.today(), request_context.office()
+    today, office = request_context.today(), request_context.current_office()
     if on < today:
         return gettext("%(n)s days overdue", n=(today - on).days), "over"
     if on == today:

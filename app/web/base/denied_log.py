@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.accounts import rate_limit
 from app.core.errors import TooMany
 from app.core.redaction import without_numbers
-from app.core.vocabulary import Deed
+from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db, reading
 from app.web import request_context
@@ -26,10 +26,10 @@ def keep(status: int) -> None:
     An address that leads nowhere is a slip, not an attempt. A diary that cannot be written must not take the page that
     says no away: nothing was done that would have to be undone.
     """
-    actor, door = request_context.actor(), request.endpoint
+    actor, door = request_context.current_actor(), request.endpoint
     if status not in KEPT or not actor.id or door is None or door in STATIC or (status == 404 and not request.view_args):
         return
-    at, key = request_context.moment(), f"refusal:{actor.id}"
+    at, key = request_context.now(), f"refusal:{actor.id}"
     if not reading.get():
         db.session().rollback()  # SQLite has one writer
     try:
@@ -37,9 +37,9 @@ def keep(status: int) -> None:
             return
         rate_limit.hit(db.engine, key, limit=AN_HOUR, seconds=3600, at=at)
         told = {"door": door, "method": request.method, "status": status}
-        with request_context.aside() as session:
-            audit.note(
-                session, actor.name, Deed.REFUSED, _table(door), _row(), told, at=at, address=request_context.address()
+        with request_context.side_session() as session:
+            audit.log(
+                session, actor.name, AuditAction.REFUSED, _table(door), _row(), told, at=at, address=request_context.address()
             )
     except TooMany:
         return

@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from app.core.errors import HouseError, TooMany
+from app.core.errors import AppError, TooMany
 from app.db.session import db
 from app.web.base import denied_log, private_urls
 from app.web.base.layout import reader
@@ -18,10 +18,10 @@ from app.web.fix_links import url_of
 log = logging.getLogger(__name__)
 
 
-def told_here(no: HouseError) -> None:
+def flash_refusals(no: AppError) -> None:
     """Undo what was begun and say why on the page that comes next; a no that is a page of its own goes on as it is."""
     db.session.rollback()
-    if no.status != HouseError.status:
+    if no.status != AppError.status:
         raise no
     for refusal in no.refusals:
         flash(str(refusal.sentence), "danger")
@@ -29,7 +29,7 @@ def told_here(no: HouseError) -> None:
 
 # --- the pages that say no ---------------------------------------------------------------------------------
 
-SAYINGS: dict[int, tuple[object, object]] = {
+ERROR_TEXTS: dict[int, tuple[object, object]] = {
     400: (_("The request could not be understood"), _("Please go back, check what you entered, and try again.")),
     403: (
         _("You may not open this page"),
@@ -57,7 +57,7 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
-def say_no(
+def error_page(
     status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True, cure: str = ""
 ) -> Response:
     """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
@@ -71,45 +71,45 @@ def say_no(
     return make_response(page, status)
 
 
-def _csrf_lost(_error: CSRFError) -> Response:
+def on_csrf_error(_error: CSRFError) -> Response:
     sentences: list[object] = [
         _("The page was open for too long, or you logged in again in the meantime, so nothing was saved."),
         _("Go back: what you typed is still in the form. Reload only if saving fails once more."),
     ]
-    return say_no(400, _("This page has expired"), sentences, code="csrf")
+    return error_page(400, _("This page has expired"), sentences, code="csrf")
 
 
-def _house_says_no(no: HouseError) -> Response:
+def on_app_error(no: AppError) -> Response:
     _undo()
     denied_log.keep(no.status)
-    title = SAYINGS.get(no.status, (_("This cannot be done"), ""))[0]
+    title = ERROR_TEXTS.get(no.status, (_("This cannot be done"), ""))[0]
     here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
-    cure = next(filter(None, (url_of(refusal.place, back=private_urls.own_page(here)) for refusal in no.refusals)), "")
-    answer = say_no(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code, cure=cure)
+    cure = next(filter(None, (url_of(refusal.place, back=private_urls.safe_local_url(here)) for refusal in no.refusals)), "")
+    answer = error_page(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code, cure=cure)
     if isinstance(no, TooMany):
         answer.headers["Retry-After"] = str(no.retry_after)
     return answer
 
 
-def _http_says_no(error: HTTPException) -> Response | HTTPException:
+def on_http_error(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400 or error.response is not None:
         return error  # a redirect, or an answer that somebody made on purpose
     denied_log.keep(status)
-    title, sentence = SAYINGS.get(status, SAYINGS[500 if status >= 500 else 400])
-    answer = say_no(status, title, [sentence])
+    title, sentence = ERROR_TEXTS.get(status, ERROR_TEXTS[500 if status >= 500 else 400])
+    answer = error_page(status, title, [sentence])
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             answer.headers[name] = value
     return answer
 
 
-def _our_fault(error: Exception) -> Response:
+def on_unhandled(error: Exception) -> Response:
     log.error("unforeseen: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
     _undo()
-    title, sentence = SAYINGS[500]
+    title, sentence = ERROR_TEXTS[500]
     try:
-        return say_no(500, title, [sentence])
+        return error_page(500, title, [sentence])
     except Exception:
         log.exception("the page that says no failed, too")
         return make_response(render_template("error_bare.html", title=title, sentence=sentence), 500)

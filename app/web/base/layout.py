@@ -29,7 +29,7 @@ WHYS = (  # the usual reasons to see a number in full
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MenuEntry:
     """One line of the side menu; ``entries`` makes it a heading."""
 
     name: str
@@ -37,7 +37,7 @@ class Entry:
     icon: str
     url: str
     current: bool
-    entries: tuple["Entry", ...] = ()
+    entries: tuple["MenuEntry", ...] = ()
 
 
 def this_page() -> str:
@@ -47,7 +47,7 @@ def this_page() -> str:
 
 def safe_next(default: str) -> str:
     """The request's ``next`` if it is a page of this site, else ``default``."""
-    return private_urls.own_page(request.form.get("next") or request.args.get("next") or "") or default
+    return private_urls.safe_local_url(request.form.get("next") or request.args.get("next") or "") or default
 
 
 def asset(name: str) -> str:
@@ -61,7 +61,7 @@ def _fingerprint(folder: str, name: str) -> str:
     return sha256(path.read_bytes()).hexdigest()[:8] if path.is_file() else ""
 
 
-def route(endpoint: str, **values: Any) -> str:
+def optional_url(endpoint: str, **values: Any) -> str:
     """The address of an endpoint, or nothing where the house is built without it."""
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""
 
@@ -82,19 +82,19 @@ def html_lang() -> str:
     return "zh-CN" if locale is None or locale.language == "zh" else str(locale.language)
 
 
-def sight(switch: str) -> str:
+def accessibility_switch(switch: str) -> str:
     """``large``, ``high`` or nothing, from the reader's cookie."""
     value = request.cookies.get(f"ag_{switch}", "")
     return value if value == SIGHT[switch] else ""
 
 
-def side_menu() -> list[Entry]:
+def side_menu() -> list[MenuEntry]:
     """FAB's menu as far as the reader may see it; headings without entries are left out."""
     builder = getattr(current_app, "appbuilder", None)
     return _entries(builder.menu.get_list(), builder.sm) if builder and reader() else []
 
 
-def _entries(items: Any, sm: Any) -> list[Entry]:
+def _entries(items: Any, sm: Any) -> list[MenuEntry]:
     found = []
     for item in items:
         if item.name == "-" or not item.should_render() or not sm.has_access("menu_access", item.name):
@@ -104,7 +104,7 @@ def _entries(items: Any, sm: Any) -> list[Entry]:
             continue
         url = "" if item.childs else item.get_url()
         icon = (item.icon or "file-text").removeprefix("fa-")
-        found.append(Entry(item.name, gettext(str(item.label)), icon, url, _stands_on(url), inner))
+        found.append(MenuEntry(item.name, gettext(str(item.label)), icon, url, _stands_on(url), inner))
     return found
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.core.errors import HouseError, Refusal
+from app.core.errors import AppError, Refusal
 from app.core.vocabulary import Term
 from app.web.base.datamodel import (
     COUNT_CAP,
@@ -30,15 +30,15 @@ from app.web.base.datamodel import (
 )
 from app.web.base.layout import safe_next
 from app.web.base.links import Link, shown
-from app.web.base.private_urls import exposed
+from app.web.base.private_urls import has_personal_data
 from app.web.base.query import (
-    Asked,
     Box,
+    ListQuery,
     ask,
     boxes_for,
     crooked,
 )
-from app.web.forms import HouseForm, fields_for
+from app.web.forms import AppForm, fields_for
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ EVERY = "all"  # the tab 全部, where another one is the usual
 Door = TypeVar("Door", bound=Callable[..., Any])
 
 
-def door(path: str, *methods: str) -> Callable[[Door], Door]:
+def route(path: str, *methods: str) -> Callable[[Door], Door]:
     """A method of a screen as a page: its path, its methods (GET), and the permission named after it."""
 
     def open_up(method: Door) -> Door:
@@ -60,7 +60,7 @@ def door(path: str, *methods: str) -> Callable[[Door], Door]:
     return open_up
 
 
-class Screen(ModelView):  # type: ignore[misc]
+class ModelScreen(ModelView):  # type: ignore[misc]
     """Base of every generated screen. FAB's declarations (columns, labels, fieldsets, filters) are read as they are."""
 
     list_template = "screens/list.html"
@@ -112,7 +112,7 @@ class Screen(ModelView):  # type: ignore[misc]
         self.add_form = self.add_form or self._form_of(self.add_columns, self.add_form_extra_fields, "add")
         self.edit_form = self.edit_form or self._form_of(self.edit_columns, self.edit_form_extra_fields, "edit")
 
-    def _form_of(self, columns: Sequence[str], own: Mapping[str, Any], deed: str) -> type[HouseForm]:
+    def _form_of(self, columns: Sequence[str], own: Mapping[str, Any], deed: str) -> type[AppForm]:
         """A form over columns: our fields for plain ones, FAB's selects for relations, the screen's own before both."""
         fields = fields_for(self.datamodel, columns, self.label_columns, self.description_columns, self.validators_columns)
         made = GeneralModelConverter(self.datamodel).create_form(
@@ -123,7 +123,7 @@ class Screen(ModelView):  # type: ignore[misc]
             {**fields, **own},
             getattr(self, f"{deed}_form_query_rel_fields"),
         )
-        return type(f"{type(self).__name__}Form", (HouseForm, made), {})
+        return type(f"{type(self).__name__}Form", (AppForm, made), {})
 
     # --- what a screen says and offers; override these -------------------------------------------------
 
@@ -162,26 +162,26 @@ class Screen(ModelView):  # type: ignore[misc]
     def cell(self, column: str, item: Any) -> object | None:
         """A cell's own content; None shows the value as usual."""
 
-    def make(self) -> Any:
+    def new_item(self) -> Any:
         """The new object behind the form for adding."""
         return self.datamodel.obj()
 
-    def fill(self, form: Any, item: Any, *, new: bool) -> None:
+    def prepare_form(self, form: Any, item: Any, *, new: bool) -> None:
         """Completes a form before it is shown or checked: choices, the files there are."""
 
-    def deposit(self, item: Any, form: Any, *, new: bool) -> None:  # noqa: ARG002
-        """Store what was typed. A ``HouseError`` raised here is shown in the form; nothing is stored then."""
+    def save(self, item: Any, form: Any, *, new: bool) -> None:  # noqa: ARG002
+        """Store what was typed. A ``AppError`` raised here is shown in the form; nothing is stored then."""
         form.populate_obj(item)
         self.datamodel.session.add(item)
 
-    def remove(self, item: Any) -> None:
+    def delete_item(self, item: Any) -> None:
         """Delete a row."""
         self.datamodel.session.delete(item)
 
-    def after(self, item: Any, *, new: bool) -> str | None:
+    def redirect_after(self, item: Any, *, new: bool) -> str | None:
         """Where to go after a deposit; None is back to where one came from."""
 
-    def extra(self, item: Any) -> str | None:
+    def extra_template(self, item: Any) -> str | None:
         """The name of a template shown below the facts of one row."""
 
     # --- addresses and permissions ---------------------------------------------------------------------
@@ -218,10 +218,10 @@ class Screen(ModelView):  # type: ignore[misc]
 
     # --- list ------------------------------------------------------------------------------------------
 
-    @door("/list/")
+    @route("/list/")
     def list(self) -> Response | str:
         asked = self.asked()
-        if crooked(request.args) or exposed(request.args):
+        if crooked(request.args) or has_personal_data(request.args):
             return redirect(url_for(f"{self.endpoint}.list", **asked.args()))
         query = self.datamodel.within_reach(*(c for name, c in asked.conditions.items() if name != self.tabs_column))
         tally = self.datamodel.tally(query, self.tabs_column, self._words()) if self.tabs_column else {}
@@ -243,7 +243,7 @@ class Screen(ModelView):  # type: ignore[misc]
             pager=Pager(self, asked, page, pages, count),
         )
 
-    def asked(self, source: MultiDict[str, str] | None = None) -> Asked:
+    def asked(self, source: MultiDict[str, str] | None = None) -> ListQuery:
         """What this request asks of the list; the same reading serves an export of what is filtered."""
         sort, direction = self.base_order or (self.datamodel.get_pk_name(), "desc")
         usual = (sort, direction == "desc", self.page_size)
@@ -264,7 +264,7 @@ class Screen(ModelView):  # type: ignore[misc]
     def _words(self) -> Sequence[Term]:
         return self.tabs or tuple(getattr(self.datamodel.obj, self.tabs_column).type.term)
 
-    def _tabs(self, tally: Mapping[Term, int], asked: Asked) -> builtins.list[tuple[object, str, str, bool]]:
+    def _tabs(self, tally: Mapping[Term, int], asked: ListQuery) -> builtins.list[tuple[object, str, str, bool]]:
         """``(label, count, address, current)`` for each word and for 全部."""
         if not self.tabs_column:
             return []
@@ -280,16 +280,16 @@ class Screen(ModelView):  # type: ignore[misc]
         each = [tab(word.label, tally[word], word.value) for word in self._words()]
         return [*each, every] if first_tab else [every, *each]
 
-    def _chosen(self, asked: Asked) -> str:
+    def _chosen(self, asked: ListQuery) -> str:
         """The code of the current tab."""
         first_tab = self.first_tab()
         return asked.values.get(self.tabs_column) or (first_tab.value if first_tab else EVERY)
 
     # --- one row -----------------------------------------------------------------------------------------
 
-    @door("/show/<pk>")
+    @route("/show/<pk>")
     def show(self, pk: str) -> str:
-        item = self.found(pk)
+        item = self.get_or_404(pk)
         sets = self.show_fieldsets or [("", {"fields": self.show_columns})]
         facts = [
             (title, more.get("description", ""), [(self.label(c), self._fact(c, item)) for c in more["fields"]])
@@ -309,7 +309,7 @@ class Screen(ModelView):  # type: ignore[misc]
         """How a fact is shown, ``tag`` or plain, and what."""
         return ("tag", walk(item, column)) if column in self.tag_columns else ("", self.value(column, item))
 
-    def found(self, pk: Any) -> Any:
+    def get_or_404(self, pk: Any) -> Any:
         """The row within reach, or 404."""
         item = self.datamodel.get(pk)
         return item if item is not None else abort(404)
@@ -317,22 +317,22 @@ class Screen(ModelView):  # type: ignore[misc]
     def crumbs(self) -> builtins.list[tuple[object, str]]:
         return [(self.list_title, url_for(f"{self.endpoint}.list"))] if self.may("list") else []
 
-    @door("/add", "GET", "POST")
+    @route("/add", "GET", "POST")
     def add(self) -> Response | str:
-        return self._form_page(self.make(), new=True)
+        return self._form_page(self.new_item(), new=True)
 
-    @door("/edit/<pk>", "GET", "POST")
+    @route("/edit/<pk>", "GET", "POST")
     def edit(self, pk: str) -> Response | str:
-        return self._form_page(self.found(pk), new=False)
+        return self._form_page(self.get_or_404(pk), new=False)
 
-    @door("/delete/<pk>", "POST")
+    @route("/delete/<pk>", "POST")
     def delete(self, pk: str) -> Response:
-        item, session = self.found(pk), self.datamodel.session
+        item, session = self.get_or_404(pk), self.datamodel.session
         try:
-            self.remove(item)
+            self.delete_item(item)
             session.commit()
             flash(gettext("Deleted."), "success")
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             for refusal in no.refusals:
                 flash(str(refusal.sentence), "danger")
@@ -344,14 +344,14 @@ class Screen(ModelView):  # type: ignore[misc]
     def _form_page(self, item: Any, *, new: bool) -> Response | str:
         form = (self.add_form if new else self.edit_form)(obj=None if new else item)
         form._id = None if new else self.datamodel.get_pk_value(item)  # FAB's Unique must not stumble over the row itself
-        self.fill(form, item, new=new)
+        self.prepare_form(form, item, new=new)
         home = url_for(f"{self.endpoint}.list") if self.may("list") else "/"
         loose: builtins.list[object] = []
         if request.method == "POST" and form.validate():
             loose = self._try(item, form, new=new)
             if not loose and not form.errors:
                 flash(gettext("Saved."), "success")
-                return redirect(self.after(item, new=new) or safe_next(home))
+                return redirect(self.redirect_after(item, new=new) or safe_next(home))
         page = self.render_template(
             self.add_template if new else self.edit_template,
             title=self.add_title if new else self.edit_title,
@@ -374,9 +374,9 @@ class Screen(ModelView):  # type: ignore[misc]
         """Deposit and commit, or roll back and say why: beside the field it belongs to, else returned."""
         session = self.datamodel.session
         try:
-            self.deposit(item, form, new=new)
+            self.save(item, form, new=new)
             session.commit()
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             return self._explained(form, no.refusals)
         except IntegrityError:
@@ -412,7 +412,7 @@ def walk(item: Any, column: str) -> Any:
 class Pager:
     """The pages of a list: where one is, and the addresses of the others."""
 
-    def __init__(self, screen: Screen, asked: Asked, page: int, pages: int, count: int) -> None:
+    def __init__(self, screen: ModelScreen, asked: ListQuery, page: int, pages: int, count: int) -> None:
         self.screen, self.asked, self.page, self.pages, self.count = screen, asked, page, pages, count
         self.capped = count > COUNT_CAP
 

@@ -26,14 +26,14 @@ LONGEST_WISH = 2_000  # what every proxy still takes in one header
 NOT_ASKED = frozenset({TO, "csrf_token"})
 
 
-def sheltered(value: Any) -> Any:
+def encode_param(value: Any) -> Any:
     """A value as it may stand in an address."""
     if not isinstance(value, str) or not personal(value):
         return value
     return SIGN + urlsafe_b64encode(keyring.seal(value[:LONGEST], _whose())).decode().rstrip("=")
 
 
-def heard(value: str) -> str:
+def decode_param(value: str) -> str:
     """What was asked for, from an address; nothing where a sealed value is not this reader's."""
     if not value.startswith(SIGN):
         return value
@@ -46,20 +46,20 @@ def heard(value: str) -> str:
 def ask() -> Response:
     """``POST /query``: where every query form of the house goes; it leads to the address that looks."""
     home = request.form.get(TO, "/")
-    return redirect(_address(own_page(home).partition("?")[0] or "/", request.form), 303)
+    return redirect(_address(safe_local_url(home).partition("?")[0] or "/", request.form), 303)
 
 
-def straightened() -> Response | None:
+def redirect_if_personal() -> Response | None:
     """An address that holds somebody's number leads at once to the one that does not."""
-    return redirect(_address(request.path, request.args)) if exposed(request.args) else None
+    return redirect(_address(request.path, request.args)) if has_personal_data(request.args) else None
 
 
-def exposed(source: MultiDict[str, str]) -> bool:
+def has_personal_data(source: MultiDict[str, str]) -> bool:
     """Whether somebody's number stands in an address: typed there by hand, or kept from an old house."""
     return any(personal(value) for value in source.values())
 
 
-def own_page(wish: str) -> str:
+def safe_local_url(wish: str) -> str:
     """The path of a wished-for address, if it is a page of this house that opens by GET; else nothing."""
     # Browsers read "\\" as "/" and drop tabs and line ends, so "/\\evil" and "/\t/evil" lead away as "//evil" does.
     if len(wish) > LONGEST_WISH or any(mark < " " or mark in "\\\x7f" for mark in wish):
@@ -77,7 +77,7 @@ def own_page(wish: str) -> str:
 
 def _address(home: str, source: MultiDict[str, str]) -> str:
     given = [(name, value.strip()) for name, value in source.items(multi=True) if name not in NOT_ASKED]
-    asked = [(name, sheltered(value)) for name, value in given if value]
+    asked = [(name, encode_param(value)) for name, value in given if value]
     return f"{home}?{urlencode(asked)}" if asked else home
 
 

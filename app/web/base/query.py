@@ -14,9 +14,9 @@ from sqlalchemy import Boolean, ColumnElement, Date, DateTime, Integer, String
 from werkzeug.datastructures import MultiDict
 
 from app.core.clock import OFFICE_ZONE
-from app.db.session import Moment, Word, Words
+from app.db.session import Choice, Choices, UtcDateTime
 from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
-from app.web.base.private_urls import heard, sheltered
+from app.web.base.private_urls import decode_param, encode_param
 
 LONGEST = 100  # characters of one query field
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -45,7 +45,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListQuery:
     """What one request asks of a list, already cleaned: every value here is in force."""
 
     values: dict[str, str]
@@ -58,7 +58,7 @@ class Asked:
 
     def args(self, **changes: Any) -> dict[str, Any]:
         """Parameters of the same list with changes; None leaves a parameter out, and a new question starts at page 1."""
-        args: dict[str, Any] = {name: sheltered(value) for name, value in self.values.items()}
+        args: dict[str, Any] = {name: encode_param(value) for name, value in self.values.items()}
         if (self.sort, self.descending) != self.usual[:2]:
             args["sort"] = f"{'-' if self.descending else ''}{self.sort}"
         if self.size != self.usual[2]:
@@ -69,9 +69,11 @@ class Asked:
         return {name: value for name, value in args.items() if value not in (None, "", 1 if name == "page" else None)}
 
 
-def ask(source: MultiDict[str, str], boxes: Sequence[Box], sortable: Sequence[str], usual: tuple[str, bool, int]) -> Asked:
+def ask(
+    source: MultiDict[str, str], boxes: Sequence[Box], sortable: Sequence[str], usual: tuple[str, bool, int]
+) -> ListQuery:
     """Read an address. Unknown, empty and senseless parts are left out, numbers are clamped."""
-    given = {name: _UNPRINTABLE.sub("", heard(value)).strip()[:LONGEST] for name, value in source.items()}
+    given = {name: _UNPRINTABLE.sub("", decode_param(value)).strip()[:LONGEST] for name, value in source.items()}
     conditions: dict[str, ColumnElement[bool]] = {}
     for box in boxes:
         conditions |= box.conditions(given)
@@ -79,7 +81,7 @@ def ask(source: MultiDict[str, str], boxes: Sequence[Box], sortable: Sequence[st
     if sort not in sortable:
         sort, descending = usual[:2]
     size = _number(given.get("size"), usual[2])
-    return Asked(
+    return ListQuery(
         values={name: given[name] for name in conditions},
         conditions=conditions,
         sort=sort,
@@ -132,9 +134,9 @@ def _reach(datamodel: SelInterface, name: str) -> tuple[Any, Callable[[Any], Col
 
 def _box(name: str, label: object, column: Any, wrap: Callable[[Any], ColumnElement[bool]]) -> Box:
     kind = column.type
-    if isinstance(kind, (Word, Words)):
+    if isinstance(kind, (Choice, Choices)):
         words = {str(term.value): term for term in kind.term}
-        among = isinstance(kind, Words)
+        among = isinstance(kind, Choices)
         options = tuple((code, term.label) for code, term in words.items())
 
         def word(code: str) -> ColumnElement[bool]:
@@ -145,8 +147,8 @@ def _box(name: str, label: object, column: Any, wrap: Callable[[Any], ColumnElem
         answers = {"yes": True, "no": False}
         options = (("yes", _("Yes")), ("no", _("No")))
         return Box(name, label, "select", lambda t: wrap(column.is_(answers[t])) if t in answers else None, options=options)
-    if isinstance(kind, (Date, DateTime, Moment)):
-        bound = _day if isinstance(kind, Date) else _office_midnight if isinstance(kind, Moment) else _naive_midnight
+    if isinstance(kind, (Date, DateTime, UtcDateTime)):
+        bound = _day if isinstance(kind, Date) else _office_midnight if isinstance(kind, UtcDateTime) else _naive_midnight
         return Box(
             name,
             label,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueuePosition:
     """A row among the others of the list it was opened from, and the list's address."""
 
     title: object

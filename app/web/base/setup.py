@@ -7,32 +7,48 @@ from flask_babel.speaklater import LazyString
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.web.base import private_urls
-from app.web.base.error_pages import _csrf_lost, _house_says_no, _http_says_no, _our_fault
-from app.web.base.layout import WHYS, asset, html_lang, preference, reader, route, side_menu, sight
+from app.web.base.error_pages import (
+    on_app_error,
+    on_csrf_error,
+    on_http_error,
+    on_unhandled,
+)
+from app.web.base.layout import (
+    WHYS,
+    accessibility_switch,
+    asset,
+    html_lang,
+    optional_url,
+    preference,
+    reader,
+    side_menu,
+)
 from app.web.base.links import Link, shown, tone
 from app.web.forms import control
 
 
-def furnish(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Give an application the frame's globals, the switches and the error pages. What is set already is left alone."""
     app.jinja_env.finalize = _as_text
     app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, whys=WHYS)
-    app.jinja_env.globals.update(side_menu=side_menu, html_lang=html_lang, sight=sight, reader=reader, route=route)
+    app.jinja_env.globals.update(
+        side_menu=side_menu, html_lang=html_lang, sight=accessibility_switch, reader=reader, route=optional_url
+    )
     for name, default in {
         "menu_counts": dict,
         "office": SimpleNamespace(system_name=app.config.get("APP_NAME", ""), issuer="", province="", support=""),
-        "logout_url": lambda: route("AuthDBView.logout") or route("AuthView.logout"),
-        "password_url": lambda: route("ResetMyPasswordView.this_form_get"),
+        "logout_url": lambda: optional_url("AuthDBView.logout") or optional_url("AuthView.logout"),
+        "password_url": lambda: optional_url("ResetMyPasswordView.this_form_get"),
     }.items():
         app.jinja_env.globals.setdefault(name, default)
     app.add_url_rule("/preference", "preference", preference, methods=["POST"])
     app.add_url_rule("/query", "query", private_urls.ask, methods=["POST"])
-    app.register_error_handler(CSRFError, _csrf_lost)
-    app.register_error_handler(HouseError, _house_says_no)
-    app.register_error_handler(HTTPException, _http_says_no)
-    app.register_error_handler(Exception, _our_fault)
+    app.register_error_handler(CSRFError, on_csrf_error)
+    app.register_error_handler(AppError, on_app_error)
+    app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(Exception, on_unhandled)
 
 
 def _as_text(value: object) -> object:

@@ -14,35 +14,35 @@ from werkzeug.wrappers import Response
 
 from app.certificates.pdf import zip_download
 from app.certificates.pdf.zip_download import KIND, Leaf
-from app.core.errors import HouseError
-from app.core.vocabulary import Deed
+from app.core.errors import AppError
+from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.error_pages import told_here
+from app.web.base.error_pages import flash_refusals
 from app.web.base.layout import safe_next
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.certificates.render_progress import AT_ONCE, draw_these
 
 
 def pack(certificate_ids: list[int], home: str) -> Response:
     """The zip at once if (nearly) all papers are there, else the page that shows how far they are."""
-    at, actor = request_context.moment(), request_context.actor()
+    at, actor = request_context.now(), request_context.current_actor()
     try:
-        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.office())
+        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.current_office())
         zip_download.note(db.session(), leaves, actor, at=at, address=request_context.address())
         undrawn = [leaf.version_id for leaf in leaves if not leaf.digest]
         number = zip_download.prepare(db.session(), leaves, actor, at=at) if len(undrawn) > AT_ONCE else 0
         db.session.commit()
-    except HouseError as no:
-        told_here(no)
+    except AppError as no:
+        flash_refusals(no)
         return redirect(safe_next(home))
     if number:
         return redirect(url_for("BundleView.watch", number=number, next=safe_next(home)))
     if undrawn:
         draw_these(undrawn)
-        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.office())
+        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.current_office())
     return _sent(leaves)
 
 
@@ -53,45 +53,57 @@ class BundleView(BaseView):  # type: ignore[misc]
     class_permission_name = "Bundle"
     default_view = "watch"
 
-    @door(f"/{ROW}number>")
+    @route(f"/{ROW}number>")
     def watch(self, number: int) -> str:
         found = zip_download.prepared(
-            db.session(), number, request_context.actor(), at=request_context.moment(), office=request_context.office()
+            db.session(),
+            number,
+            request_context.current_actor(),
+            at=request_context.now(),
+            office=request_context.current_office(),
         )
         return self.render_template(  # type: ignore[no-any-return]
             "casework/bundle.html",
             title=gettext("Download of certificates"),
             found=found,
             sentence=_sentence(found),
-            minutes=request_context.office().bundle_minutes,
+            minutes=request_context.current_office().bundle_minutes,
             back=safe_next(url_for("CertificateScreen.list")),
         )
 
-    @door(f"/{ROW}number>/progress")
+    @route(f"/{ROW}number>/progress")
     @permission_name("watch")  # type: ignore[untyped-decorator]
     def progress(self, number: int) -> dict[str, object]:
         found = zip_download.prepared(
-            db.session(), number, request_context.actor(), at=request_context.moment(), office=request_context.office()
+            db.session(),
+            number,
+            request_context.current_actor(),
+            at=request_context.now(),
+            office=request_context.current_office(),
         )
         waiting = 0 if found.ready else 1
         return {"done": found.done, "total": found.total, "waiting": waiting, "sentence": _sentence(found)}
 
-    @door(f"/{ROW}number>.zip")
+    @route(f"/{ROW}number>.zip")
     @permission_name("watch")  # type: ignore[untyped-decorator]
     def fetch(self, number: int) -> Response:
         leaves = zip_download.fetched(
-            db.session(), number, request_context.actor(), at=request_context.moment(), office=request_context.office()
+            db.session(),
+            number,
+            request_context.current_actor(),
+            at=request_context.now(),
+            office=request_context.current_office(),
         )
-        with request_context.aside() as session:
+        with request_context.side_session() as session:
             what = {"shown": KIND, "certificates": len(leaves)}
-            audit.note(
+            audit.log(
                 session,
-                request_context.actor().name,
-                Deed.READ,
+                request_context.current_actor().name,
+                AuditAction.READ,
                 "job",
                 number,
                 what,
-                at=request_context.moment(),
+                at=request_context.now(),
                 address=request_context.address(),
             )
         return _sent(leaves)
@@ -105,7 +117,7 @@ def _sentence(found: zip_download.Prepared) -> str:
 
 def _sent(leaves: list[Leaf]) -> Response:
     """The archive as it is made. Nothing but the store is asked meanwhile."""
-    at, store = request_context.moment(), request_context.store()
+    at, store = request_context.now(), request_context.store()
     db.session.rollback()
     name = gettext("Certificates %(day)s", day=request_context.today())
     kept_as = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII

@@ -15,19 +15,19 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from app.certificates.bulk_status_changes import (
-    Plan,
+    StatusChangePlan,
     carry_out,
     listed,
     plan,
     result_sheet,
     template,
 )
-from app.core.errors import HouseError, Stale
+from app.core.errors import AppError, Stale
 from app.db.session import db
 from app.models import Certificate
 from app.web import request_context
-from app.web.base.model_view import door
-from app.web.forms import HouseForm, UploadField
+from app.web.base.model_view import route
+from app.web.forms import AppForm, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the deed, and in which a result is handed out
@@ -35,7 +35,7 @@ SHEET, RESULT = "sheet", "result"  # what a ticket is for
 LISTED = 100  # rows shown on the page; the sheet has all
 
 
-class SheetForm(HouseForm):
+class StatusSheetForm(AppForm):
     sheet = UploadField(_("Sheet of measures"), accept=(".xlsx",), limit_mb=10, needed=True)
 
 
@@ -44,45 +44,54 @@ class MeasuresView(BaseView):  # type: ignore[misc]
     class_permission_name = "StandingSheet"
     default_view = "mass"
 
-    @door("/", "GET", "POST")
+    @route("/", "GET", "POST")
     def mass(self) -> Response:
         """The upload, and after it the dry run."""
-        request_context.strong()
-        form = SheetForm()
+        request_context.require_second_factor()
+        form = StatusSheetForm()
         if not form.validate_on_submit() or form.sheet.data is None:
             return self._page(form)
         try:
-            data = request_context.handed_in(form.sheet.data)
+            data = request_context.uploaded_bytes(form.sheet.data)
             planned = plan(
-                db.session(), data, request_context.actor(), on=request_context.today(), office=request_context.office()
+                db.session(),
+                data,
+                request_context.current_actor(),
+                on=request_context.today(),
+                office=request_context.current_office(),
             )
-        except HouseError as no:
+        except AppError as no:
             return self._refused(form, no)
         finally:
             db.session.rollback()  # a dry run leaves nothing, not even a lock
         ticket = _ticket(SHEET, request_context.store().put(data), planned.digest) if planned.orders else ""
         return self._page(form, planned, ticket, done=False)
 
-    @door("/confirm", "POST")
+    @route("/confirm", "POST")
     @permission_name("mass")  # type: ignore[untyped-decorator]
     def confirm(self) -> Response:
         """All rows that can be done, in one transaction."""
-        request_context.strong()
-        form, at = SheetForm(formdata=None), request_context.moment()
+        request_context.require_second_factor()
+        form, at = StatusSheetForm(formdata=None), request_context.now()
         try:
             file, digest = _redeemed(SHEET)
             data = request_context.store().read(file)
             planned = carry_out(
-                db.session(), data, request_context.actor(), at=at, office=request_context.office(), digest=digest
+                db.session(),
+                data,
+                request_context.current_actor(),
+                at=at,
+                office=request_context.current_office(),
+                digest=digest,
             )
             db.session.commit()
-        except HouseError as no:
+        except AppError as no:
             db.session.rollback()
             return self._refused(form, no)
         request_context.store().remove(file, at + timedelta(days=1))  # nobody waits for it, and it names people
         return self._page(form, planned, done=True)
 
-    @door("/result.xlsx", "POST")
+    @route("/result.xlsx", "POST")
     @permission_name("mass")  # type: ignore[untyped-decorator]
     def result(self) -> Response:
         """What becomes or became of every row: names and certificate numbers leave the house, and the diary says so."""
@@ -92,20 +101,26 @@ class MeasuresView(BaseView):  # type: ignore[misc]
         name = gettext("Result of the measures")
         return send_file(data, XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
-    @door("/template.xlsx")
+    @route("/template.xlsx")
     @permission_name("mass")  # type: ignore[untyped-decorator]
     def template(self) -> Response:
         name = gettext("Measures by sheet")
         return send_file(BytesIO(template()), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
-    def _refused(self, form: SheetForm, no: HouseError) -> Response:
+    def _refused(self, form: StatusSheetForm, no: AppError) -> Response:
         if no.status == 403:
             raise no
         form.sheet.errors = [refusal.sentence for refusal in no.refusals]
         return self._page(form, status=no.status)
 
     def _page(
-        self, form: SheetForm, planned: Plan | None = None, ticket: str = "", *, done: bool = False, status: int = 200
+        self,
+        form: StatusSheetForm,
+        planned: StatusChangePlan | None = None,
+        ticket: str = "",
+        *,
+        done: bool = False,
+        status: int = 200,
     ) -> Response:
         page = self.render_template(
             "casework/measures.html",
@@ -117,7 +132,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
             ticket=ticket,
             result=_result(planned, done=done) if planned else "",
             done=done,
-            most=request_context.office().largest_batch,
+            most=request_context.current_office().largest_batch,
         )
         return Response(page, 422 if form.errors and status == 200 else status, mimetype="text/html")
 
@@ -126,19 +141,19 @@ def _signer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(str(current_app.secret_key), salt="measures")
 
 
-def _result(planned: Plan, *, done: bool) -> str:
+def _result(planned: StatusChangePlan, *, done: bool) -> str:
     return _ticket(RESULT, request_context.store().put(result_sheet(planned, done=done)), str(len(planned.lines)))
 
 
 def _ticket(use: str, file: str, told: str) -> str:
     """Names a file in the store, for this use, administrator and region. The sweeper takes what nobody fetches."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     return str(_signer().dumps([file, told, use, actor.id, actor.region]))
 
 
 def _redeemed(use: str) -> tuple[str, str]:
     """The file, and what its ticket tells: the digest of what was planned, or how many rows a result has."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     try:
         file, told, *holder = _signer().loads(request.form.get("ticket", ""), max_age=WAITS)
     except (BadSignature, ValueError):

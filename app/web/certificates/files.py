@@ -10,7 +10,7 @@ from app.db.session import db
 from app.models import CertificateVersion
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.certificates.render_progress import opened, opened_ofd
 
 # --- certificates ------------------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ class CertificateFileView(BaseView):  # type: ignore[misc]
     class_permission_name = "CertificateFile"
     default_view = "open"
 
-    @door(f"/{ROW}version_id>.pdf")
+    @route(f"/{ROW}version_id>.pdf")
     def open(self, version_id: int) -> Response:
         version = self._within_reach(version_id)
         return send_file(
@@ -33,7 +33,7 @@ class CertificateFileView(BaseView):  # type: ignore[misc]
             download_name=f"{version.face['name']}-{version.face['number']}.pdf",
         )
 
-    @door(f"/{ROW}version_id>.ofd")
+    @route(f"/{ROW}version_id>.ofd")
     @permission_name("open")  # type: ignore[untyped-decorator]
     def ofd(self, version_id: int) -> Response:
         """GB/T 33190; browsers do not show it, so it is always handed out as a file."""
@@ -43,7 +43,7 @@ class CertificateFileView(BaseView):  # type: ignore[misc]
 
     def _within_reach(self, version_id: int) -> CertificateVersion:
         version: CertificateVersion | None = db.session.get(CertificateVersion, version_id)
-        must_reach(request_context.actor(), version and version.certificate)
+        must_reach(request_context.current_actor(), version and version.certificate)
         assert version is not None  # noqa: S101 - must_reach has refused None
         request_context.note_reading(version, shown="certificate")  # it bears the ID number in full
         return version

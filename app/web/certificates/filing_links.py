@@ -18,7 +18,7 @@ LONGEST_WINDOW = 92  # days in three months (R107); the day itself is the rule's
 
 def certificate_links(certificate: Certificate) -> list[Link]:
     """What can plausibly be filed for a certificate, from its own row; the form says what stands in the way."""
-    actor, status = request_context.actor(), certificate.status_on(request_context.today())
+    actor, status = request_context.current_actor(), certificate.status_on(request_context.today())
     mine = Role.ENTERPRISE_CLERK in actor.roles and certificate.enterprise_id == actor.enterprise_id
     if not mine or status not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):
         return []

@@ -23,16 +23,16 @@ from app.certificates.status_changes import (
     withdraw,
 )
 from app.core.crypto.seal_provider import Suite
-from app.core.vocabulary import ENDED, CertificateDeed, CertificateStatus
+from app.core.vocabulary import ENDED, CertificateEventKind, CertificateStatus
 from app.db.session import db
 from app.models import Application, Certificate
 from app.web import request_context
 from app.web.base import Link, safe_next
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 
-DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
-    CertificateDeed.SUSPENDED: (
+DEEDS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
+    CertificateEventKind.SUSPENDED: (
         _("Suspend"),
         suspend,
         (
@@ -40,7 +40,7 @@ DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[
             _("Safety duties were not performed; to be set right within a term."),
         ),
     ),
-    CertificateDeed.REINSTATED: (
+    CertificateEventKind.REINSTATED: (
         _("Lift the suspension"),
         reinstate,
         (
@@ -48,7 +48,7 @@ DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[
             _("The investigation has found no responsibility."),
         ),
     ),
-    CertificateDeed.REVOKED: (
+    CertificateEventKind.REVOKED: (
         _("Revoke"),
         revoke,
         (
@@ -56,13 +56,13 @@ DEEDS: Mapping[CertificateDeed, tuple[object, Callable[..., Certificate], tuple[
             _("It was granted although the conditions were not met."),
         ),
     ),
-    CertificateDeed.WITHDRAWN: (
+    CertificateEventKind.WITHDRAWN: (
         _("Withdraw as a penalty"),
         withdraw,
         (_("Safety duties were not performed and a serious accident was the consequence."),),
     ),
 }
-FINAL = {CertificateDeed.REVOKED, CertificateDeed.WITHDRAWN}
+FINAL = {CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _numbers(certificate: Certificate) -> dict[int, str]:
 def _cases(certificate: Certificate) -> dict[int, str]:
     """The pages of the applications behind the prints, as far as the reader reaches them."""
     ids = {version.application_id for version in certificate.versions} - {None}
-    mine = select(Application.id).where(Application.id.in_(ids), reach(request_context.actor(), Application))
+    mine = select(Application.id).where(Application.id.in_(ids), reach(request_context.current_actor(), Application))
     return {key: url_for("CaseView.read", application_id=key) for key in db.session.scalars(mine)}
 
 
@@ -156,12 +156,12 @@ class CertificateHistoryView(BaseView):  # type: ignore[misc]
     class_permission_name = "CertificateHistory"
     default_view = "show"
 
-    @door(f"/{ROW}certificate_id>/history")
+    @route(f"/{ROW}certificate_id>/history")
     def show(self, certificate_id: int) -> str:
         certificate = db.session.get(
             Certificate, certificate_id, options=(selectinload(Certificate.versions), selectinload(Certificate.events))
         )
-        must_reach(request_context.actor(), certificate)
+        must_reach(request_context.current_actor(), certificate)
         assert certificate is not None  # noqa: S101 - must_reach has refused None
         return self.render_template(  # type: ignore[no-any-return]
             "casework/certificate.html",
@@ -177,12 +177,12 @@ class CertificateHistoryView(BaseView):  # type: ignore[misc]
         )
 
 
-def _links(certificate: Certificate) -> Sequence[Link]:
+def status_links(certificate: Certificate) -> Sequence[Link]:
     return [
         Link(
             DEEDS[deed][0],
             url_for("StandingView.change", certificate_id=certificate.id, code=deed.value),
-            danger=deed is not CertificateDeed.REINSTATED,
+            danger=deed is not CertificateEventKind.REINSTATED,
             post=True,
             confirm=gettext("This ends the certificate for good. It cannot be undone.") if deed in FINAL else "",
             reason=DEEDS[deed][2],

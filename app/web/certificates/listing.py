@@ -17,12 +17,12 @@ from app.models import Certificate, CertificateVersion
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     tone,
 )
 from app.web.base.access_filter import WithinReach, asked_ids
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.base.query import contains
 from app.web.certificates import bulk_download
 from app.web.certificates.filing_links import certificate_links
@@ -30,7 +30,7 @@ from app.web.certificates.filing_links import certificate_links
 SOON = timedelta(days=90)  # R107: renewal is asked for within three months before the last day
 
 
-class CertificateScreen(Screen):
+class CertificateScreen(ModelScreen):
     """安管人员证书."""
 
     datamodel = SelInterface(Certificate)
@@ -59,11 +59,11 @@ class CertificateScreen(Screen):
         "status": _("Certificate status"),
     }
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
-    @door("/pack", "POST")
+    @route("/pack", "POST")
     def pack(self) -> Response:
         """The ticked ones as a zip, or all that match the query (``?every=1``)."""
         home = url_for("CertificateScreen.list")
@@ -72,7 +72,7 @@ class CertificateScreen(Screen):
     def _matching(self) -> builtins.list[int]:
         """One more than may be packed, so that too many are refused and not cut off in silence."""
         query = self.datamodel.within_reach(*self.asked().conditions.values())
-        rows: Any = query.with_entities(Certificate.id).limit(request_context.office().largest_bundle + 1)
+        rows: Any = query.with_entities(Certificate.id).limit(request_context.current_office().largest_bundle + 1)
         return [row[0] for row in rows]
 
     def batch_links(self) -> builtins.list[Link]:

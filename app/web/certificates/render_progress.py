@@ -16,13 +16,13 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.certificates.pdf.render_jobs import (
-    Progress,
+    RenderProgress,
     progress_of,
     try_again,
     undrawn,
 )
 from app.certificates.pdf.seal_and_store import ofd_of, paper_of
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.db.session import db
 from app.models import CertificateVersion
 from app.outbox import jobs
@@ -30,7 +30,7 @@ from app.web import request_context
 from app.web.base import safe_next
 from app.web.base.datamodel import as_id
 from app.web.base.layout import may_open
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def draw_at_once(application_ids: Sequence[int]) -> str:
     if not application_ids:
         return ""
     issued = select(CertificateVersion.id).where(CertificateVersion.application_id.in_(application_ids))
-    with request_context.aside() as session:
+    with request_context.side_session() as session:
         versions = list(session.scalars(issued.where(CertificateVersion.digest.is_(None)).order_by(CertificateVersion.id)))
     if len(versions) > AT_ONCE:
         return url_for("PapersView.watch", batch=versions[0])
@@ -65,7 +65,7 @@ def draw_these(version_ids: Sequence[int]) -> None:
     for version_id in version_ids:
         try:
             _drawn(version_id)
-        except HouseError as no:
+        except AppError as no:
             log.warning("the certificate of version %s could not be drawn: %s", version_id, no.code)
 
 
@@ -78,30 +78,30 @@ def opened(version: CertificateVersion) -> io.BytesIO:
 
 def opened_ofd(version: CertificateVersion) -> io.BytesIO:
     """The same as OFD; ``NoSuchSeal`` where there is no seal for it."""
-    with request_context.aside() as session:
+    with request_context.side_session() as session:
         mine = session.get_one(CertificateVersion, version.id)
         return io.BytesIO(
             ofd_of(
                 session,
                 request_context.store(),
                 mine,
-                request_context.office(),
+                request_context.current_office(),
                 request_context.seal(),
-                at=request_context.moment(),
+                at=request_context.now(),
             )
         )
 
 
 def _drawn(version_id: int) -> bytes:
-    with request_context.aside() as session:
+    with request_context.side_session() as session:
         version = session.get_one(CertificateVersion, version_id)
         return paper_of(
             session,
             request_context.store(),
             version,
-            request_context.office(),
+            request_context.current_office(),
             request_context.seal(),
-            at=request_context.moment(),
+            at=request_context.now(),
         )
 
 
@@ -112,36 +112,38 @@ class PapersView(BaseView):  # type: ignore[misc]
     class_permission_name = "Papers"
     default_view = "watch"
 
-    @door("/")
+    @route("/")
     def watch(self) -> str:
         batch = _batch()
-        progress = progress_of(db.session, request_context.actor(), batch)
+        progress = progress_of(db.session, request_context.current_actor(), batch)
         return self.render_template(  # type: ignore[no-any-return]
             "casework/papers.html",
             title=gettext("Drawing of e-certificates"),
             batch=batch,
             progress=progress,
             sentence=sentence_of(progress, batch),
-            faults=[(one, _fault(one.fault)) for one in undrawn(db.session, request_context.actor(), batch, most=LISTED)],
-            missed=bool(progress.waiting) and jobs.worker_is_missed(db.session, at=request_context.moment()),
+            faults=[
+                (one, _fault(one.fault)) for one in undrawn(db.session, request_context.current_actor(), batch, most=LISTED)
+            ],
+            missed=bool(progress.waiting) and jobs.worker_is_missed(db.session, at=request_context.now()),
             jobs_page=url_for("JobScreen.list") if may_open("can_list", "Job") else "",
             back=safe_next(url_for("CertificateScreen.list")),
         )
 
-    @door("/progress")
+    @route("/progress")
     @permission_name("watch")  # type: ignore[untyped-decorator]
     def progress(self) -> Response:
         """The same for the page's script."""
         batch = _batch()
-        found = progress_of(db.session, request_context.actor(), batch)
+        found = progress_of(db.session, request_context.current_actor(), batch)
         answer = jsonify(done=found.done, total=found.total, waiting=found.waiting, sentence=str(sentence_of(found, batch)))
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    @door("/again", "POST")
+    @route("/again", "POST")
     def again(self) -> Response:
         batch = _batch()
-        asked = try_again(db.session(), request_context.actor(), at=request_context.moment(), batch=batch)
+        asked = try_again(db.session(), request_context.current_actor(), at=request_context.now(), batch=batch)
         db.session.commit()
         told = (
             gettext("%(n)s e-certificates are drawn anew.", n=asked) if asked else gettext("There is nothing to try again.")
@@ -158,7 +160,7 @@ def _fault(code: str) -> object:
     return FAULTS.get(code) or gettext(str(MACHINES), fault=code)
 
 
-def sentence_of(progress: Progress, batch: int) -> object:
+def sentence_of(progress: RenderProgress, batch: int) -> object:
     """How far it is, in one sentence."""
     if not batch:
         return gettext("%(n)s e-certificates are still to be drawn.", n=f"{progress.waiting:,}")

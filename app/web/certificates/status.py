@@ -8,16 +8,22 @@ from werkzeug.wrappers import Response
 from app.certificates.status_changes import (
     by_number,
 )
-from app.core.errors import HouseError, NotFound, Stale
+from app.core.errors import AppError, NotFound, Stale
 from app.db.session import db
 from app.models import Certificate
 from app.web import request_context
 from app.web.base import safe_next
 from app.web.base.access_filter import ROW
-from app.web.base.error_pages import told_here
-from app.web.base.model_view import door
-from app.web.base.private_urls import heard, straightened
-from app.web.certificates.history import DEEDS, _links, events_of, facts_of, prints_of
+from app.web.base.error_pages import flash_refusals
+from app.web.base.model_view import route
+from app.web.base.private_urls import decode_param, redirect_if_personal
+from app.web.certificates.history import (
+    DEEDS,
+    events_of,
+    facts_of,
+    prints_of,
+    status_links,
+)
 
 
 class StandingView(BaseView):  # type: ignore[misc]
@@ -27,41 +33,43 @@ class StandingView(BaseView):  # type: ignore[misc]
     class_permission_name = "Standing"
     default_view = "find"
 
-    @door("/")
+    @route("/")
     def find(self) -> Response:
-        if (elsewhere := straightened()) is not None:
+        if (elsewhere := redirect_if_personal()) is not None:
             return elsewhere
-        number = heard(request.args.get("number", "")).strip()
+        number = decode_param(request.args.get("number", "")).strip()
         if not number:
             return self._page(None)
         try:
-            found = by_number(db.session, number, request_context.actor())
+            found = by_number(db.session, number, request_context.current_actor())
         except NotFound:
             return self._page(None, gettext("There is no certificate with exactly this number in your region."), 404)
         request_context.note_reading(found, shown="standing")
         return self._page(found)
 
-    @door(f"/{ROW}certificate_id>/<code>", "POST")
+    @route(f"/{ROW}certificate_id>/<code>", "POST")
     def change(self, certificate_id: int, code: str) -> Response:
         deed = next((deed for deed in DEEDS if deed.value == code), None) or abort(404)
         _verb, carry, _reasons = DEEDS[deed]
-        reason, at, office = request.form.get("reason", ""), request_context.moment(), request_context.office()
+        reason, at, office = request.form.get("reason", ""), request_context.now(), request_context.current_office()
         try:
-            certificate = carry(db.session, certificate_id, request_context.actor(), reason=reason, at=at, office=office)
+            certificate = carry(
+                db.session, certificate_id, request_context.current_actor(), reason=reason, at=at, office=office
+            )
             number = certificate.number
             db.session.commit()
         except Stale:
             db.session.rollback()
             flash(gettext("Nothing was changed: the certificate no longer stands as you saw it."), "danger")
             return redirect(safe_next(url_for("StandingView.find")))
-        except HouseError as no:
-            told_here(no)
+        except AppError as no:
+            flash_refusals(no)
             return redirect(safe_next(url_for("StandingView.find")))
         flash(gettext("%(number)s: %(deed)s.", number=number, deed=deed.label), "success")
         return redirect(url_for("StandingView.find", number=number))
 
     def _page(self, found: Certificate | None, missed: object = "", status: int = 200) -> Response:
-        number = heard(request.args.get("number", "")).strip()
+        number = decode_param(request.args.get("number", "")).strip()
         page = self.render_template(
             "casework/standing.html",
             title=gettext("Standing of certificates"),
@@ -72,6 +80,6 @@ class StandingView(BaseView):  # type: ignore[misc]
             facts=facts_of(found) if found else [],
             prints=prints_of(found, open_pdf=False) if found else [],
             events=events_of(found) if found else [],
-            deeds=_links(found) if found else [],
+            deeds=status_links(found) if found else [],
         )
         return Response(page, status, mimetype="text/html")

@@ -19,11 +19,11 @@ from werkzeug.wrappers import Response
 
 from app.accounts.business_licence.simulator import (
     Delivery,
-    Fault,
     Licence,
+    SimulatedFault,
     SimulatedPlatform,
 )
-from app.core.errors import HouseError, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 from app.db.session import db
 from app.models import Enterprise
@@ -42,7 +42,7 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulatedOutcome:
     """What became of one message."""
 
     taken: bool
@@ -86,8 +86,8 @@ class PhoneView(BaseView):  # type: ignore[misc]
         cid = written.rpartition("/")[2].rpartition("=")[2]
         try:
             licence = _licence()
-            outcomes = _delivered([_simulator().scan(cid, at=request_context.moment())])
-        except HouseError as no:
+            outcomes = _delivered([_simulator().scan(cid, at=request_context.now())])
+        except AppError as no:
             sentence = no.sentence if no.status != 404 else _("The code is unknown. Refresh it on the sign-in page.")
             return self._home(written, sentence, no.status)
         if not outcomes[0].taken:
@@ -97,7 +97,7 @@ class PhoneView(BaseView):  # type: ignore[misc]
     @expose("/phone/licence/<cid>", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
     def confirm(self, cid: str) -> Response:
         """Where somebody wants to come in, from where, and when; and the number on that page, to be typed here."""
-        simulator, licence, at = _simulator(), _licence(), request_context.moment()
+        simulator, licence, at = _simulator(), _licence(), request_context.now()
         known = simulator.known(cid)
         if request.method == "GET":
             return self._ask(known, cid, licence)
@@ -108,20 +108,22 @@ class PhoneView(BaseView):  # type: ignore[misc]
             return self._ask(known, cid, licence, gettext("Please type the two digits on the sign-in page."), 422)
         fault = _fault()
         outcomes = _delivered(simulator.confirm(cid, licence, number, fault, at=at))
-        if fault is Fault.DOWN:
-            outcomes = [Outcome(False, _("The platform answered with HTTP 500; the house was told nothing."))]
+        if fault is SimulatedFault.DOWN:
+            outcomes = [SimulatedOutcome(False, _("The platform answered with HTTP 500; the house was told nothing."))]
         return self._done(outcomes)
 
     def _home(self, ticket: str, no: object = "", status: int = 200) -> Response:
         chosen = request.values.get("licence", "")
-        return self._page("phone/wallet.html", status, ticket=ticket, no=no, wallet=wallet(), chosen=chosen, faults=Fault)
+        return self._page(
+            "phone/wallet.html", status, ticket=ticket, no=no, wallet=wallet(), chosen=chosen, faults=SimulatedFault
+        )
 
     def _ask(self, known: dict[str, Any], cid: str, licence: Licence, no: str = "", status: int = 200) -> Response:
         begun = datetime.fromisoformat(known["begun_at"])
         what = {"cid": cid, "known": known, "begun": begun, "licence": licence, "fault": _fault(), "no": no}
         return self._page("phone/confirm.html", status, **what)
 
-    def _done(self, outcomes: list[Outcome]) -> Response:
+    def _done(self, outcomes: list[SimulatedOutcome]) -> Response:
         return self._page("phone/done.html", 200, outcomes=outcomes)
 
     def _page(self, template: str, status: int, **what: Any) -> Response:
@@ -140,23 +142,23 @@ def _licence() -> Licence:
     code = request.values.get("licence", "")
     found = next((licence for licence in wallet() if licence.code == code), None)
     if found is None:
-        raise HouseError(gettext("Please choose a licence."), code="no-licence")
+        raise AppError(gettext("Please choose a licence."), code="no-licence")
     return found
 
 
-def _fault() -> Fault:
+def _fault() -> SimulatedFault:
     asked = request.values.get("fault", "")
-    return next((fault for fault in Fault if fault.value == asked), Fault.NONE)
+    return next((fault for fault in SimulatedFault if fault.value == asked), SimulatedFault.NONE)
 
 
-def _delivered(deliveries: Iterable[Delivery]) -> list[Outcome]:
+def _delivered(deliveries: Iterable[Delivery]) -> list[SimulatedOutcome]:
     """Hand each message to the house, as the platform would."""
     outcomes = []
     for one in deliveries:
         try:
             state = receive(one.headers, one.body, at=one.at)
-            outcomes.append(Outcome(True, OUTCOMES[state]))
-        except HouseError as no:
+            outcomes.append(SimulatedOutcome(True, OUTCOMES[state]))
+        except AppError as no:
             db.session().rollback()
-            outcomes.append(Outcome(False, no.sentence))
+            outcomes.append(SimulatedOutcome(False, no.sentence))
     return outcomes

@@ -21,7 +21,7 @@ from app.models import Message
 from app.web import request_context
 from app.web.auth import pre_login_cookie, sms_codes
 from app.web.base.datamodel import as_id
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.worker.providers import MESSAGES
 
 NEWEST = 300  # messages looked through
@@ -49,7 +49,7 @@ class Phone:
 
 def phones() -> list[Phone]:
     """The mobile numbers of the newest messages, whoever was told last first."""
-    request_context.actor().demand(Role.ADMIN)
+    request_context.current_actor().demand(Role.ADMIN)
     found: dict[str, list[Message]] = defaultdict(list)
     for message in db.session.scalars(select(Message).order_by(Message.id.desc()).limit(NEWEST)):
         found[message.mobile].append(message)
@@ -65,7 +65,7 @@ class SimulatorView(BaseView):  # type: ignore[misc]
     class_permission_name = "Simulator"
     default_view = "phones"
 
-    @door("/")
+    @route("/")
     def phones(self) -> str:
         if not request_context.settings().pretends_messages:
             abort(404)

@@ -20,11 +20,11 @@ from app.core.vocabulary import PaperKind
 from app.db.session import db
 from app.models import Enterprise, Paper, Person, Qualification
 from app.web import request_context
-from app.web.base import Screen, SelInterface, safe_next
+from app.web.base import ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import WithinReach
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     MobileField,
     NameField,
     TextField,
@@ -45,7 +45,7 @@ TYPED = ("address", "legal_representative", "contact", "contact_mobile")
 Check = tuple[bool | None, object, object, str]
 
 
-class EnterpriseForm(HouseForm):
+class OwnEnterpriseForm(AppForm):
     address = TextField(_("Address"), validators=[TextLength(200)])
     legal_representative = NameField(_("Legal representative"), validators=[TextLength(50)])
     contact = NameField(_("Contact person"), validators=[TextLength(50)])
@@ -55,7 +55,7 @@ class EnterpriseForm(HouseForm):
     )
 
 
-class EnterpriseView(Screen):
+class EnterpriseView(ModelScreen):
     """One page to keep for clerks, one to read for officers; there is no list here."""
 
     datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
@@ -78,7 +78,7 @@ class EnterpriseView(Screen):
         "contact": _("Contact person"),
         "contact_mobile": _("Contact's mobile"),
     }
-    edit_form = EnterpriseForm
+    edit_form = OwnEnterpriseForm
     edit_columns = [*TYPED, PLEDGE]
     edit_fieldsets = [
         (_("Particulars to keep up to date"), {"fields": list(TYPED)}),
@@ -88,11 +88,11 @@ class EnterpriseView(Screen):
     show_template = "basics/enterprise.html"
     pledge_label = PaperKind.PLEDGE.label
 
-    @door("/", "GET", "POST")
+    @route("/", "GET", "POST")
     def mine(self) -> Response | str:
-        return self._form_page(self.found(request_context.actor().enterprise_id), new=False)
+        return self._form_page(self.get_or_404(request_context.current_actor().enterprise_id), new=False)
 
-    @door("/<pk>")
+    @route("/<pk>")
     def show(self, pk: str) -> str:
         return super().show(pk)
 
@@ -100,19 +100,19 @@ class EnterpriseView(Screen):
         masked = column == "contact_mobile" and item.contact_mobile
         return mask_mobile(item.contact_mobile or "") if masked else None
 
-    def fill(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
+    def prepare_form(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         fill_cards(form, (PaperKind.PLEDGE,), current(db.session(), item))
 
-    def deposit(self, item: Enterprise, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
+    def save(self, item: Enterprise, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         session = db.session()
         form.populate_obj(item)
         for column in ("address", "legal_representative", "contact"):
             setattr(item, column, getattr(item, column) or "")
         item.contact_mobile = item.contact_mobile or None
-        keep_enterprise(session, item, request_context.actor())
+        keep_enterprise(session, item, request_context.current_actor())
         take_in(session, item, form, (PaperKind.PLEDGE,))
 
-    def after(self, item: Enterprise, *, new: bool) -> str | None:  # noqa: ARG002 - the screen's signature
+    def redirect_after(self, item: Enterprise, *, new: bool) -> str | None:  # noqa: ARG002 - the screen's signature
         """Back to the page that sent the clerk here to put something right; without one, this page."""
         home = url_for("EnterpriseView.mine")
         return safe_next(home) if "next" in request.args else home

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts import registry
 from app.applications.attachments import current
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.identifiers import fold, mask_birth_date
 from app.core.vocabulary import (
     PERSON_PAPERS,
@@ -34,16 +34,16 @@ from app.models import Application, Certificate, Paper, Person
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
     shown,
 )
 from app.web.base.access_filter import WithinReach
-from app.web.base.model_view import door
-from app.web.base.query import Asked, Box
+from app.web.base.model_view import route
+from app.web.base.query import Box, ListQuery
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     IdNumberField,
     MobileField,
     NameField,
@@ -90,7 +90,7 @@ class KeptIdNumberField(IdNumberField):
             super().populate_obj(obj, name)
 
 
-class PersonForm(HouseForm):
+class PersonForm(AppForm):
     name = NameField(_("Full name"), validators=[Required(), TextLength(50)])
     id_number = IdNumberField(
         _("ID number"), validators=[Required()], description=_("Sex and birth date follow from the ID number.")
@@ -134,7 +134,7 @@ def around(session: Session, people: list[int]) -> Around:
     return Around(current_kinds(session, people), certificates)
 
 
-class PersonScreen(Screen):
+class PersonScreen(ModelScreen):
     datamodel = SelInterface(Person, eager=(Person.enterprise,))
     route_base = "/people"
     class_permission_name = "Person"
@@ -259,7 +259,7 @@ class PersonScreen(Screen):
         born = f"{item.birth_date:%Y-%m-%d}"
         return born if g.get("revealed") == item.id else mask_birth_date(born)
 
-    def _tabs(self, tally: Any, asked: Asked) -> list[tuple[object, str, str, bool]]:  # noqa: ARG002 - the screen's signature
+    def _tabs(self, tally: Any, asked: ListQuery) -> list[tuple[object, str, str, bool]]:  # noqa: ARG002 - the screen's signature
         """Everybody, and those whose scans are not complete."""
         others = [condition for name, condition in asked.conditions.items() if name != "scans"]
         every = self.datamodel.within_reach(*others)
@@ -273,13 +273,13 @@ class PersonScreen(Screen):
 
     # --- the form ----------------------------------------------------------------------------------
 
-    def fill(self, form: Any, item: Person, *, new: bool) -> None:
+    def prepare_form(self, form: Any, item: Person, *, new: bool) -> None:
         fill_cards(form, PERSON_PAPERS, {} if new else current(db.session(), item))
         needing = categories_needing(PaperKind.REGISTRATION)
         form.paper_registration.description = gettext("Only for category %(categories)s", categories=needing)
 
-    def deposit(self, item: Person, form: Any, *, new: bool) -> None:
-        session, actor = db.session(), request_context.actor()
+    def save(self, item: Person, form: Any, *, new: bool) -> None:
+        session, actor = db.session(), request_context.current_actor()
         with session.no_autoflush:
             form.populate_obj(item)
             item.major, item.mobile = item.major or "", item.mobile or None
@@ -293,7 +293,7 @@ class PersonScreen(Screen):
         """This person's applications that were returned with marks: what is put right here counts for them."""
         if item is None:
             return []
-        mine = (Application.person_id == item.id, Application.enterprise_id == request_context.actor().enterprise_id)
+        mine = (Application.person_id == item.id, Application.enterprise_id == request_context.current_actor().enterprise_id)
         returned = select(Application).where(*mine, Application.state == State.RETURNED).order_by(Application.id)
         return [one for one in db.session.scalars(returned.options(selectinload(Application.steps))) if one.marks]
 
@@ -301,7 +301,7 @@ class PersonScreen(Screen):
 
     def show_links(self, item: Person) -> list[Link]:
         """To change something, the person must be one's own."""
-        if self.may("edit") and item.enterprise_id == request_context.actor().enterprise_id:
+        if self.may("edit") and item.enterprise_id == request_context.current_actor().enterprise_id:
             return [Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True)]
         return []
 
@@ -312,30 +312,30 @@ class PersonScreen(Screen):
         found = current(db.session(), item)
         return [(kind, card(found[kind]) if kind in found else None) for kind in PERSON_PAPERS]
 
-    @door("/reveal/<pk>", "POST")
+    @route("/reveal/<pk>", "POST")
     def reveal(self, pk: str) -> Response | str:
         """查看完整号码: the same page with the whole number, and a line in the diary that it was read."""
-        person = self.found(pk)
+        person = self.get_or_404(pk)
         session = db.session()
         try:
-            audit.reveal(session, person, "id_number", request.form.get("why", ""), at=request_context.moment())
+            audit.log_reveal(session, person, "id_number", request.form.get("why", ""), at=request_context.now())
             session.commit()
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             g.why_missing = no.sentence
             return Response(self.show(pk), no.status, mimetype="text/html")
         g.revealed = person.id
         return self.show(pk)
 
-    @door("/release/<pk>", "POST")
+    @route("/release/<pk>", "POST")
     def release(self, pk: str) -> Response:
         """移出本企业: the person has left; the domain says what stands in the way."""
-        person, session = self.found(pk), db.session()
+        person, session = self.get_or_404(pk), db.session()
         try:
-            registry.release(session, person.id, request_context.actor(), at=request_context.moment())
+            registry.release(session, person.id, request_context.current_actor(), at=request_context.now())
             session.commit()
             flash(gettext("%(name)s is no longer on your list.", name=person.name), "success")
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             if no.status in (403, 404):
                 raise

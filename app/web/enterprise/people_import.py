@@ -22,17 +22,17 @@ from app.accounts.people_import import (
     read_people,
     roster_sheet,
 )
-from app.core.errors import HouseError, Stale
+from app.core.errors import AppError, Stale
 from app.db.session import db
 from app.web import request_context
-from app.web.forms import HouseForm, UploadField
+from app.web.forms import AppForm, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the import
 LISTED = 50  # people shown of a preview
 
 
-class RosterForm(HouseForm):
+class RosterForm(AppForm):
     sheet = UploadField(_("Sheet of people"), accept=(".xlsx",), limit_mb=10, needed=True)
 
 
@@ -48,9 +48,9 @@ class RosterView(BaseView):  # type: ignore[misc]
         form, preview, ticket = RosterForm(), None, ""
         if form.validate_on_submit() and form.sheet.data is not None:
             try:
-                data = request_context.handed_in(form.sheet.data)
-                preview = read_people(db.session(), data, request_context.actor())
-            except HouseError as no:
+                data = request_context.uploaded_bytes(form.sheet.data)
+                preview = read_people(db.session(), data, request_context.current_actor())
+            except AppError as no:
                 form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             else:
                 ticket = "" if preview.errors or not preview.people else _ticket(request_context.store().put(data))
@@ -66,9 +66,9 @@ class RosterView(BaseView):  # type: ignore[misc]
         try:
             digest = _redeemed(request.form.get("ticket", ""))
             data = request_context.store().read(digest)
-            preview = import_people(session, data, request_context.actor(), at=request_context.moment(), digest=digest)
+            preview = import_people(session, data, request_context.current_actor(), at=request_context.now(), digest=digest)
             session.commit()
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             if no.status == 403:
                 raise
@@ -76,7 +76,7 @@ class RosterView(BaseView):  # type: ignore[misc]
             form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             return self._page(form, None, "")
         request_context.store().remove(
-            digest, request_context.moment() + timedelta(days=1)
+            digest, request_context.now() + timedelta(days=1)
         )  # nobody waits for it: it is full of ID numbers
         flash(gettext("%(n)s people were added. Their scans are still missing.", n=len(preview.people)), "success")
         return redirect(url_for("PersonScreen.list", scans="incomplete"))
@@ -113,13 +113,13 @@ def _signer() -> URLSafeTimedSerializer:
 
 def _ticket(digest: str) -> str:
     """Names the checked sheet, for this clerk and this enterprise only."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     return str(_signer().dumps([digest, actor.id, actor.enterprise_id]))
 
 
 def _redeemed(ticket: str) -> str:
     """The digest of the sheet that this very clerk has had checked within the hour."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     try:
         digest, *holder = _signer().loads(ticket, max_age=WAITS)
     except (BadSignature, ValueError):

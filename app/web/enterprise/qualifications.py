@@ -16,12 +16,12 @@ from app.core.vocabulary import PaperKind
 from app.db.session import db
 from app.models import Qualification
 from app.web import request_context
-from app.web.base import Screen, SelInterface
+from app.web.base import ModelScreen, SelInterface
 from app.web.base.access_filter import WithinReach
 from app.web.enterprise.enterprise import scans_of
 from app.web.forms import (
+    AppForm,
     DayField,
-    HouseForm,
     Required,
     TextField,
     TextLength,
@@ -38,7 +38,7 @@ SCAN = field_name(PaperKind.QUALIFICATION)
 TYPED = ("number", "kind_and_grade", "valid_from", "valid_to")
 
 
-class QualificationForm(HouseForm):
+class QualificationForm(AppForm):
     number = TextField(_("Qualification certificate no."), validators=[Required(), TextLength(60)])
     kind_and_grade = TextField(_("Kind and grade"), validators=[Required(), TextLength(200)])
     valid_from = DayField(_("Valid from"), validators=[Required()])
@@ -46,7 +46,7 @@ class QualificationForm(HouseForm):
     paper_qualification = scan_field(PaperKind.QUALIFICATION, _("The original with the seal, every page that names a grade."))
 
 
-class QualificationScreen(Screen):
+class QualificationScreen(ModelScreen):
     datamodel = SelInterface(Qualification)
     route_base = "/qualifications"
     class_permission_name = "Qualification"
@@ -103,17 +103,17 @@ class QualificationScreen(Screen):
     def note(self) -> object:
         return gettext("Every application rests on a qualification with its scan; keep the one in force up to date.")
 
-    def make(self) -> Qualification:
-        return Qualification(enterprise_id=request_context.actor().enterprise_id)
+    def new_item(self) -> Qualification:
+        return Qualification(enterprise_id=request_context.current_actor().enterprise_id)
 
-    def fill(self, form: Any, item: Qualification, *, new: bool) -> None:
+    def prepare_form(self, form: Any, item: Qualification, *, new: bool) -> None:
         fill_cards(form, (PaperKind.QUALIFICATION,), {} if new else current(db.session(), item))
 
-    def deposit(self, item: Qualification, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
+    def save(self, item: Qualification, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         session = db.session()
         form.populate_obj(item)
-        keep_qualification(session, item, request_context.actor())
+        keep_qualification(session, item, request_context.current_actor())
         take_in(session, item, form, (PaperKind.QUALIFICATION,))
 
-    def remove(self, item: Qualification) -> None:
-        strike_off(db.session(), item, request_context.actor())
+    def delete_item(self, item: Qualification) -> None:
+        strike_off(db.session(), item, request_context.current_actor())

@@ -39,7 +39,7 @@ class PaperView(BaseView):  # type: ignore[misc]
     @has_access  # type: ignore[untyped-decorator]
     def open(self, paper_id: int) -> Response:
         """In the page, or with ``?download=1`` as a file under its own name."""
-        paper = attachments.may_open(db.session(), paper_id, request_context.actor())
+        paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())
         data = attachments.bytes_of(paper, request_context.store())
         _note_reading(paper)
         as_file = request.args.get("download") == "1" or paper.mime not in SHOWN
@@ -50,7 +50,7 @@ class PaperView(BaseView):  # type: ignore[misc]
     @permission_name("open")  # type: ignore[untyped-decorator]
     def small(self, paper_id: int) -> Response:
         """A picture to recognise the paper by, too small to read it; there is none of a PDF."""
-        paper = attachments.may_open(db.session(), paper_id, request_context.actor())
+        paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())
         picture = thumbnail(attachments.bytes_of(paper, request_context.store()), paper.mime, SMALL)
         if picture is None:
             abort(404)
@@ -68,5 +68,5 @@ def _wrapped(answer: Response) -> Response:
 
 def _note_reading(paper: Paper) -> None:
     """An officer who opens a person's paper leaves a line in the diary."""
-    if paper.person_id is not None and not request_context.actor().roles.isdisjoint(OFFICERS):
+    if paper.person_id is not None and not request_context.current_actor().roles.isdisjoint(OFFICERS):
         request_context.note_reading(paper, person=paper.person_id, kind=paper.kind.value)

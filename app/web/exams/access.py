@@ -24,7 +24,7 @@ Counts = dict[SignupState, int]
 
 def notice_of(notice_id: int) -> ExamNotice:
     """The notice, if the reader reaches it; ``NotFound`` otherwise."""
-    query = select(ExamNotice).where(ExamNotice.id == notice_id, reach(request_context.actor(), ExamNotice))
+    query = select(ExamNotice).where(ExamNotice.id == notice_id, reach(request_context.current_actor(), ExamNotice))
     notice: ExamNotice | None = db.session.scalars(query).one_or_none()
     if notice is None:
         raise NotFound
@@ -36,7 +36,7 @@ def counts_of(notice_ids: list[int]) -> dict[int, Counts]:
     found: dict[int, Counts] = {notice_id: {} for notice_id in notice_ids}
     rows = db.session.execute(
         select(ExamSignup.notice_id, ExamSignup.state, func.count())
-        .where(ExamSignup.notice_id.in_(notice_ids), reach(request_context.actor(), ExamSignup))
+        .where(ExamSignup.notice_id.in_(notice_ids), reach(request_context.current_actor(), ExamSignup))
         .group_by(ExamSignup.notice_id, ExamSignup.state)
     )
     for notice_id, state, count in rows:
@@ -50,7 +50,7 @@ class Newest:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         asked = request.args.get("notice", "")
         is_asked = ExamNotice.id == (as_id(asked) or 0)
-        mine = select(ExamSignup.notice_id).where(reach(request_context.actor(), ExamSignup))
+        mine = select(ExamSignup.notice_id).where(reach(request_context.current_actor(), ExamSignup))
         query = select(ExamNotice.id, ExamNotice.title).where(or_(ExamNotice.id.in_(mine), is_asked))
         newest = query.order_by(is_asked.desc(), ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(MOST_NOTICES)
         return ((str(notice_id), title) for notice_id, title in db.session.execute(newest))

@@ -11,11 +11,11 @@ from flask import flash, redirect, render_template
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from app.core.errors import HouseError, Refusal
+from app.core.errors import AppError, Refusal
 from app.db.session import db
-from app.exams import Outcome
+from app.exams import SignupOutcome
 from app.web.base import safe_next
-from app.web.base.error_pages import told_here
+from app.web.base.error_pages import flash_refusals
 from app.web.fix_links import url_of
 
 Gap = tuple[object, str]  # a sentence, and the address where it is put right ("" if nowhere)
@@ -39,7 +39,9 @@ def gaps_of(refusals: Iterable[Refusal], back: str = "") -> list[Gap]:
     return list(found.items())
 
 
-def carry(deed: Callable[[], Outcome], verb: object, home: str, *, more: object = "", tone: str = "success") -> Response:
+def carry(
+    deed: Callable[[], SignupOutcome], verb: object, home: str, *, more: object = "", tone: str = "success"
+) -> Response:
     """Do it, commit, and tell: back to the list when all went well, else a page that names each one that was left.
 
     ``more`` is said besides when everything was done.
@@ -48,8 +50,8 @@ def carry(deed: Callable[[], Outcome], verb: object, home: str, *, more: object 
     try:
         outcome = deed()
         db.session.commit()
-    except HouseError as no:
-        told_here(no)
+    except AppError as no:
+        flash_refusals(no)
         return redirect(back)
     if outcome.refused:
         return _page_of(outcome, verb, back)
@@ -57,18 +59,18 @@ def carry(deed: Callable[[], Outcome], verb: object, home: str, *, more: object 
     return redirect(back)
 
 
-def done(outcome: Outcome, verb: object) -> str:
+def done(outcome: SignupOutcome, verb: object) -> str:
     names = [outcome.names[signup_id] for signup_id in outcome.moved]
     listed = gettext(", ").join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
     return str(gettext("%(verb)s: done for %(n)s people (%(names)s).", verb=verb, n=len(names), names=listed))
 
 
-def _page_of(outcome: Outcome, verb: object, back: str) -> Response:
+def _page_of(outcome: SignupOutcome, verb: object, back: str) -> Response:
     page = render_template("examwork/outcome.html", **_told(outcome, verb, back))
     return Response(page, 200 if outcome.moved else 422, mimetype="text/html")
 
 
-def _told(outcome: Outcome, verb: object, back: str) -> dict[str, Any]:
+def _told(outcome: SignupOutcome, verb: object, back: str) -> dict[str, Any]:
     return {
         "title": gettext("Result: %(verb)s", verb=verb),
         "done": done(outcome, verb) if outcome.moved else "",

@@ -25,15 +25,15 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.models import ExamNotice
 from app.web import request_context
-from app.web.base import Link, Screen, SelInterface
+from app.web.base import Link, ModelScreen, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.exams import signup_form
 from app.web.exams.access import Counts, counts_of
 from app.web.exams.labels import codes, long_day, window
 from app.web.forms import (
+    AppForm,
     DayField,
-    HouseForm,
     LongTextField,
     MomentField,
     Required,
@@ -48,7 +48,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ALL_FIELDS = ["title", "number", "categories", "signup_start", "signup_end", "exam_on", "place", "quota", "pass_mark", "body"]
 
 
-class NoticeForm(HouseForm):
+class NoticeForm(AppForm):
     title = TextField(_("Notice title"), validators=[Required(), TextLength(120)])
     number = TextField(
         _("Document number"), validators=[TextLength(60)], description=_("As on the paper; may be left empty.")
@@ -68,7 +68,7 @@ class NoticeForm(HouseForm):
     body = LongTextField(_("Text of the notice"), validators=[TextLength(20_000)], render_kw={"rows": 12})
 
 
-class NoticeScreen(Screen):
+class NoticeScreen(ModelScreen):
     """The list of notices, each with what can be done about its exam now."""
 
     datamodel = SelInterface(ExamNotice)
@@ -103,7 +103,7 @@ class NoticeScreen(Screen):
     show_template = "examwork/notice.html"
     add_template = edit_template = "examwork/notice_form.html"
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
@@ -124,7 +124,7 @@ class NoticeScreen(Screen):
 
     def cell(self, column: str, item: ExamNotice) -> object | None:
         if column == "window":
-            tone, word, left = window(item, request_context.moment())
+            tone, word, left = window(item, request_context.now())
             left = left or gettext("ended on %(day)s", day=office_day(item.signup_end))
             return Markup('<span class="tag {}">{}</span><br><span class="muted small nowrap">{}</span>').format(
                 tone, word, left
@@ -151,7 +151,7 @@ class NoticeScreen(Screen):
         return Markup('<span class="two"><b>{}</b><span>{}</span></span>').format(total, more)
 
     def note(self) -> object:
-        if Role.ENTERPRISE_CLERK in request_context.actor().roles:
+        if Role.ENTERPRISE_CLERK in request_context.current_actor().roles:
             return gettext("Sign your people up online; after saving, you still have to submit them.")
         return gettext("A notice is published as soon as it is saved.")
 
@@ -168,7 +168,7 @@ class NoticeScreen(Screen):
 
     def _enterprise_links(self, item: ExamNotice) -> builtins.list[Link]:
         links = []
-        if item.signup_start <= request_context.moment() <= item.signup_end:
+        if item.signup_start <= request_context.now() <= item.signup_end:
             links.append(Link(gettext("Sign up online"), self.url("signup", notice_id=item.id), primary=True))
         if self.counts(item):
             links.append(Link(gettext("My sign-ups"), url_for("SignupScreen.list", notice=item.id)))
@@ -203,20 +203,20 @@ class NoticeScreen(Screen):
 
     # --- the form ------------------------------------------------------------------------------------
 
-    def fill(self, form: Any, item: ExamNotice, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
+    def prepare_form(self, form: Any, item: ExamNotice, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         if new and request.method == "GET":
-            form.pass_mark.data = request_context.office().pass_mark
+            form.pass_mark.data = request_context.current_office().pass_mark
 
-    def deposit(self, item: ExamNotice, form: Any, *, new: bool) -> None:
+    def save(self, item: ExamNotice, form: Any, *, new: bool) -> None:
         ends = {name: getattr(item, name) for name in ("signup_start", "signup_end")}
         with db.session.no_autoflush:
             form.populate_obj(item)
             for name, moment in ends.items():  # the form shows minutes: what was not touched keeps its seconds
                 if moment and getattr(item, name) == moment.replace(second=0, microsecond=0):
                     setattr(item, name, moment)
-        (exams.publish if new else exams.amend)(db.session(), item, request_context.actor(), at=request_context.moment())
+        (exams.publish if new else exams.amend)(db.session(), item, request_context.current_actor(), at=request_context.now())
 
-    def after(self, item: ExamNotice, *, new: bool) -> str | None:
+    def redirect_after(self, item: ExamNotice, *, new: bool) -> str | None:
         if not new:
             return None
         flash(
@@ -225,8 +225,8 @@ class NoticeScreen(Screen):
         )
         return url_for("NoticeScreen.show", pk=item.id)
 
-    def remove(self, item: ExamNotice) -> None:
-        exams.withdraw(db.session(), item.id, request_context.actor())
+    def delete_item(self, item: ExamNotice) -> None:
+        exams.withdraw(db.session(), item.id, request_context.current_actor())
 
     # --- one notice ----------------------------------------------------------------------------------
 
@@ -240,16 +240,16 @@ class NoticeScreen(Screen):
         return long_day(office_day(item.published_at))
 
     def standing(self, item: ExamNotice) -> tuple[str, str, str]:
-        return window(item, request_context.moment())
+        return window(item, request_context.now())
 
-    @door(f"/{ROW}notice_id>/signup", "GET", "POST")
+    @route(f"/{ROW}notice_id>/signup", "GET", "POST")
     def signup(self, notice_id: int) -> Response | str:
         """在线报名 (R51–R53)."""
         return signup_form.page(notice_id)
 
-    @door(f"/{ROW}notice_id>/export", "POST")
+    @route(f"/{ROW}notice_id>/export", "POST")
     def export(self, notice_id: int) -> Response:
         """导出报名明细 (R58): by POST, because the diary keeps who took so many ID numbers away."""
-        name, data = exams.signup_sheet(db.session(), notice_id, request_context.actor(), at=request_context.moment())
+        name, data = exams.signup_sheet(db.session(), notice_id, request_context.current_actor(), at=request_context.now())
         db.session.commit()
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)

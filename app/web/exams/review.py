@@ -17,16 +17,16 @@ from werkzeug.wrappers import Response
 from app import exams
 from app.accounts.access import reaches
 from app.applications import attachments
-from app.core.errors import HouseError, Refusal, Unmet
+from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, PaperKind, SignupState
 from app.db.session import db
-from app.exams import SIGNUP_PAPERS, Outcome
+from app.exams import SIGNUP_PAPERS, SignupOutcome
 from app.models import ExamSignup, Paper, Person
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
 )
@@ -37,8 +37,8 @@ from app.web.base.access_filter import (
     asked_reason,
 )
 from app.web.base.datamodel import COUNT_CAP
-from app.web.base.model_view import door
-from app.web.base.review_queue import Scan, Standing
+from app.web.base.model_view import route
+from app.web.base.review_queue import QueuePosition, Scan
 from app.web.exams.access import notice_box
 from app.web.exams.batch_result import carry
 from app.web.exams.labels import REASONS
@@ -48,7 +48,7 @@ DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
 ANSWERS = {"yes": True, "no": False}
 
 
-class SignupReviewScreen(Screen):
+class SignupReviewScreen(ModelScreen):
     """Sign-ups by state, the longest waiting first. Without a state in its address it shows what waits."""
 
     datamodel = SelInterface(ExamSignup)
@@ -82,7 +82,7 @@ class SignupReviewScreen(Screen):
         super()._init_properties()
         self.boxes.insert(0, notice_box(_("Exam notice")))
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
@@ -119,7 +119,7 @@ class SignupReviewScreen(Screen):
         way = Link(gettext("Training and exam notices"), url_for("NoticeScreen.list"))
         return gettext("No sign-up waits for your review."), way
 
-    @door("/decide", "POST")
+    @route("/decide", "POST")
     def decide(self) -> Response:
         """审核通过 or 审核不通过, for one row or many."""
         admit = _answer(request.args.get("admit", ""))
@@ -128,10 +128,10 @@ class SignupReviewScreen(Screen):
 
     # --- one beside the scans ----------------------------------------------------------------------------
 
-    @door(f"/{ROW}signup_id>", "GET", "POST")
+    @route(f"/{ROW}signup_id>", "GET", "POST")
     def examine(self, signup_id: int) -> Response:
         """The page of one sign-up; posting it decides and opens the next one."""
-        signup = self.found(signup_id)
+        signup = self.get_or_404(signup_id)
         if request.method == "GET":
             return self._page(signup)
         follow = self._place(signup).following
@@ -140,12 +140,12 @@ class SignupReviewScreen(Screen):
             if outcome.refused:
                 raise Unmet(outcome.refused[signup_id])
             db.session.commit()
-        except HouseError as no:
+        except AppError as no:
             db.session.rollback()
-            if no.status != HouseError.status:
+            if no.status != AppError.status:
                 raise
-            return self._page(self.found(signup_id), no.refusals)
-        signup = self.found(signup_id)
+            return self._page(self.get_or_404(signup_id), no.refusals)
+        signup = self.get_or_404(signup_id)
         flash(gettext("%(name)s: now “%(state)s”.", name=signup.person.name, state=signup.state.label), "success")
         return redirect(follow)
 
@@ -169,24 +169,24 @@ class SignupReviewScreen(Screen):
         )
         return Response(text, 422 if refusals else 200, mimetype="text/html")
 
-    def _place(self, signup: ExamSignup) -> Standing:
+    def _place(self, signup: ExamSignup) -> QueuePosition:
         """Where the sign-up stands in the list it was opened from."""
         home = url_for("SignupReviewScreen.list")
         address = safe_next(home)
         parts = urlsplit(address)
         if parts.path != home:
-            return Standing(self.list_title, home, tuple(self.ids(MultiDict())), signup.id, _page)
-        return Standing(self.list_title, address, tuple(self.ids(MultiDict(parse_qsl(parts.query)))), signup.id, _page)
+            return QueuePosition(self.list_title, home, tuple(self.ids(MultiDict())), signup.id, _page)
+        return QueuePosition(self.list_title, address, tuple(self.ids(MultiDict(parse_qsl(parts.query)))), signup.id, _page)
 
 
 def _answer(code: str) -> bool:
     return ANSWERS[code] if code in ANSWERS else abort(400)
 
 
-def _review(ids: Sequence[int], admit: bool) -> Outcome:
+def _review(ids: Sequence[int], admit: bool) -> SignupOutcome:
     again, reason = request.args.get("again") == "1", asked_reason()
     return exams.review(
-        db.session(), ids, admit, request_context.actor(), reason=reason, again=again, at=request_context.moment()
+        db.session(), ids, admit, request_context.current_actor(), reason=reason, again=again, at=request_context.now()
     )
 
 
@@ -222,7 +222,7 @@ def scans_of(person: Person) -> list[Scan]:
 
 
 def _scan(kind: PaperKind, paper: Paper | None) -> Scan:
-    if paper is None or not reaches(request_context.actor(), paper):
+    if paper is None or not reaches(request_context.current_actor(), paper):
         return Scan(kind.label)
     pdf = paper.mime == "application/pdf"
     small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from app import exams
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Stale,
@@ -29,21 +29,21 @@ from app.exams import ScorePreview
 from app.files.spreadsheets import (
     CellError,
     Column,
-    Limits,
+    SheetLimits,
     write,
 )
 from app.files.storage import FileMissing
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.exams.access import Counts, counts_of, notice_of
 from app.web.exams.batch_result import gaps_of
 from app.web.exams.labels import points
 from app.web.exams.notices import XLSX
-from app.web.forms import MEGABYTE, HouseForm, UploadField
+from app.web.forms import MEGABYTE, AppForm, UploadField
 
-LARGEST = Limits().file
+LARGEST = SheetLimits().file
 WAITS = 30 * 60  # seconds between the check and the import
 LISTED = 100  # changes and names shown
 SHEET, ERRORS = "sheet", "errors"  # what a ticket is good for
@@ -59,7 +59,7 @@ ERROR_COLUMNS = (
 )
 
 
-class ScoreForm(HouseForm):
+class ScoreForm(AppForm):
     sheet = UploadField(_("Score sheet"), accept=(".xlsx",), limit_bytes=LARGEST, needed=True)
 
 
@@ -71,7 +71,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
     class_permission_name = "Scores"
     base_permissions = ["can_scores", "can_bring_in", "can_errors", "can_submit"]
 
-    @door(f"/{ROW}notice_id>/scores", "GET", "POST")
+    @route(f"/{ROW}notice_id>/scores", "GET", "POST")
     def scores(self, notice_id: int) -> Response:
         """The upload, and after it the dry run."""
         notice, form = _notice(notice_id), ScoreForm()
@@ -82,23 +82,25 @@ class ScoreView(BaseView):  # type: ignore[misc]
             large = (request.content_length or 0) > LARGEST
             return self._page(notice, form, status=413 if large else 422)
         try:
-            data = request_context.handed_in(file)
-            preview = exams.read_scores(db.session(), notice_id, data, request_context.actor(), at=request_context.moment())
-        except HouseError as no:
+            data = request_context.uploaded_bytes(file)
+            preview = exams.read_scores(
+                db.session(), notice_id, data, request_context.current_actor(), at=request_context.now()
+            )
+        except AppError as no:
             return self._refused(notice_id, no)
         return self._previewed(notice, data, preview)
 
-    @door(f"/{ROW}notice_id>/scores/import", "POST")
+    @route(f"/{ROW}notice_id>/scores/import", "POST")
     def bring_in(self, notice_id: int) -> Response:
         """确认导入: all of them, or none."""
         _notice(notice_id)
-        session, actor, at, data = db.session(), request_context.actor(), request_context.moment(), b""
+        session, actor, at, data = db.session(), request_context.current_actor(), request_context.now(), b""
         try:
             digest, _rows = _redeemed(SHEET, notice_id)
             data = _kept(digest)
             preview = exams.import_scores(session, notice_id, data, actor, at=at, digest=digest)
             session.commit()
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             return self._refused(notice_id, no)
         request_context.store().remove(digest, at + timedelta(days=1))  # nobody waits for it: it is full of ID numbers
@@ -107,30 +109,30 @@ class ScoreView(BaseView):  # type: ignore[misc]
         flash(f"{count} {final}", "success")
         return redirect(url_for("ScoreView.submit", notice_id=notice_id))
 
-    @door(f"/{ROW}notice_id>/scores/errors", "POST")
+    @route(f"/{ROW}notice_id>/scores/errors", "POST")
     def errors(self, notice_id: int) -> Response:
         """The bad cells as a workbook, to be worked off beside the sheet."""
         notice = _notice(notice_id)
         try:
             digest, rows = _redeemed(ERRORS, notice_id)
             data = _kept(digest)
-        except HouseError as no:
+        except AppError as no:
             return self._refused(notice_id, no)
         what = gettext("Errors in the score sheet")
         name = f"{notice.title}-{what}.xlsx".replace("/", " ")
         request_context.note_export(notice, list="score errors", rows=rows)
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)
 
-    @door(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
+    @route(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
     def submit(self, notice_id: int) -> Response:
         """上报 (R62): asked once more with all the numbers, then final."""
         notice = _notice(notice_id)
         if request.method == "GET":
             return self._last_page(notice)
         try:
-            passed = exams.submit_scores(db.session(), notice_id, request_context.actor(), at=request_context.moment())
+            passed = exams.submit_scores(db.session(), notice_id, request_context.current_actor(), at=request_context.now())
             db.session.commit()
-        except HouseError as no:
+        except AppError as no:
             db.session.rollback()
             if no.status in (NotFound.status, 403):
                 raise
@@ -156,7 +158,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
             form=form,
             preview=preview,
             tickets=tickets or {},
-            standing=Standing(notice),
+            standing=ExamSummary(notice),
             listed=LISTED,
             limit=LARGEST // MEGABYTE,
             mark=mark,
@@ -173,7 +175,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
             tickets = {SHEET: _note_down(SHEET, notice.id, data)}
         return self._page(notice, ScoreForm(formdata=None), preview, tickets)
 
-    def _refused(self, notice_id: int, no: HouseError) -> Response:
+    def _refused(self, notice_id: int, no: AppError) -> Response:
         """The upload page with what stands in the way; what is not one's business is a page of its own."""
         if no.status in (NotFound.status, 403) and no.code != FileMissing.code:
             raise no
@@ -187,7 +189,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
             title=gettext("Submit scores"),
             crumbs=_crumbs(notice),
             notice=notice,
-            standing=Standing(notice),
+            standing=ExamSummary(notice),
             refusals=gaps_of(refusals),
             listed=LISTED,
         )
@@ -195,7 +197,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
 
 
 def _notice(notice_id: int) -> ExamNotice:
-    request_context.actor().demand(Role.EXAM_CLERK)
+    request_context.current_actor().demand(Role.EXAM_CLERK)
     return notice_of(notice_id)
 
 
@@ -214,7 +216,7 @@ def mark(value: object) -> object:
 # --- how the exam stands -----------------------------------------------------------------------------------
 
 
-class Standing:
+class ExamSummary:
     """How many are admitted, marked, missing; who passed and who did not, by the marks as they are now."""
 
     def __init__(self, notice: ExamNotice) -> None:
@@ -271,7 +273,7 @@ def _signer() -> URLSafeTimedSerializer:
 
 def _note_down(use: str, notice_id: int, data: bytes, rows: int = 0) -> str:
     """Keep the bytes; the ticket names them, for this use, this exam and this clerk only."""
-    return str(_signer().dumps([use, request_context.store().put(data), rows, notice_id, request_context.actor().id]))
+    return str(_signer().dumps([use, request_context.store().put(data), rows, notice_id, request_context.current_actor().id]))
 
 
 def _redeemed(use: str, notice_id: int) -> tuple[str, int]:
@@ -280,7 +282,7 @@ def _redeemed(use: str, notice_id: int) -> tuple[str, int]:
         kind, digest, rows, *rest = _signer().loads(request.form.get("ticket", ""), max_age=WAITS)
     except (BadSignature, ValueError):
         kind, digest, rows, rest = "", "", 0, []
-    if [kind, *rest] != [use, notice_id, request_context.actor().id]:
+    if [kind, *rest] != [use, notice_id, request_context.current_actor().id]:
         raise Stale(_EXPIRED)
     return str(digest), int(rows)
 

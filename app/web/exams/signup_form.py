@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from app import exams
 from app.accounts.access import reach
-from app.core.errors import HouseError, Refusal, Unmet
+from app.core.errors import AppError, Refusal, Unmet
 from app.core.vocabulary import (
     CURRENT_CATEGORIES,
     Category,
@@ -23,7 +23,7 @@ from app.core.vocabulary import (
     SignupState,
 )
 from app.db.session import db
-from app.exams import Candidate
+from app.exams import SignupCandidate
 from app.exams.locking import free_places
 from app.models import Enterprise, ExamNotice, ExamSignup
 from app.web import request_context
@@ -43,7 +43,7 @@ GROUPS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SignupChoice:
     """What was ticked, and the category chosen for each; empty when the page is opened."""
 
     people: frozenset[int] = frozenset()
@@ -51,10 +51,10 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SignupFormLine:
     """One of the enterprise's people as the page shows them."""
 
-    candidate: Candidate
+    candidate: SignupCandidate
     group: str
     ticked: bool
     chosen: str
@@ -69,16 +69,16 @@ class Line:
 
 def page(notice_id: int) -> Response:
     """The page, and what is posted from it."""
-    request_context.actor().demand(Role.ENTERPRISE_CLERK)
+    request_context.current_actor().demand(Role.ENTERPRISE_CLERK)
     notice = notice_of(notice_id)
     if request.method == "GET":
         return _shown(notice)
     choice = _choice()
     try:
         return _taken(notice_id, choice)
-    except HouseError as no:
+    except AppError as no:
         db.session.rollback()
-        if no.status != HouseError.status:
+        if no.status != AppError.status:
             raise
         return _shown(notice_of(notice_id), choice, no.refusals)
 
@@ -86,14 +86,19 @@ def page(notice_id: int) -> Response:
 # --- what was posted -------------------------------------------------------------------------------------
 
 
-def _choice() -> Choice:
+def _choice() -> SignupChoice:
     people = asked_ids()
-    return Choice(frozenset(people), {person: request.form.get(f"category-{person}", "") for person in people})
+    return SignupChoice(frozenset(people), {person: request.form.get(f"category-{person}", "") for person in people})
 
 
-def _taken(notice_id: int, choice: Choice) -> Response:
+def _taken(notice_id: int, choice: SignupChoice) -> Response:
     """保存, or 保存并上报 in one transaction: either all of them are signed up, or nobody is put on the list."""
-    actor, at, office, session = request_context.actor(), request_context.moment(), request_context.office(), db.session()
+    actor, at, office, session = (
+        request_context.current_actor(),
+        request_context.now(),
+        request_context.current_office(),
+        db.session(),
+    )
     signups = exams.select(session, notice_id, _picks(choice), actor, at=at, office=office)
     here = url_for("NoticeScreen.signup", notice_id=notice_id)
     if request.form.get("then") != "submit":
@@ -114,7 +119,7 @@ def _taken(notice_id: int, choice: Choice) -> Response:
     return redirect(here)
 
 
-def _picks(choice: Choice) -> list[tuple[int, Category]]:
+def _picks(choice: SignupChoice) -> list[tuple[int, Category]]:
     known = {category.value: category for category in CURRENT_CATEGORIES}
     if any(code not in known for code in choice.categories.values()):
         raise Unmet.because(Refusal("category-missing", _("Please choose a category for each person you ticked.")))
@@ -124,8 +129,13 @@ def _picks(choice: Choice) -> list[tuple[int, Category]]:
 # --- what is shown -------------------------------------------------------------------------------------------
 
 
-def _shown(notice: ExamNotice, choice: Choice | None = None, refusals: Sequence[Refusal] = ()) -> Response:
-    actor, at, office, session = request_context.actor(), request_context.moment(), request_context.office(), db.session()
+def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Sequence[Refusal] = ()) -> Response:
+    actor, at, office, session = (
+        request_context.current_actor(),
+        request_context.now(),
+        request_context.current_office(),
+        db.session(),
+    )
     enterprise = session.get_one(Enterprise, actor.enterprise_id)
     here = url_for("NoticeScreen.signup", notice_id=notice.id)
     candidates = exams.candidates(session, notice.id, actor, at=at, office=office)
@@ -133,7 +143,7 @@ def _shown(notice: ExamNotice, choice: Choice | None = None, refusals: Sequence[
     over = at > notice.signup_end
     asked = LISTED if over else request.args.get("show", "")
     asked = asked if asked in GROUPS else ""
-    lines = [_line(candidate, choice or Choice(), here, again=asked == LISTED) for candidate in candidates]
+    lines = [_line(candidate, choice or SignupChoice(), here, again=asked == LISTED) for candidate in candidates]
     lines.sort(key=lambda line: list(GROUPS).index(line.group))  # who can be picked stands on top
     text = render_template(
         "examwork/signup.html",
@@ -154,11 +164,11 @@ def _shown(notice: ExamNotice, choice: Choice | None = None, refusals: Sequence[
     return Response(text, 422 if refusals else 200, mimetype="text/html")
 
 
-def _is_in(line: Line, group: str) -> bool:
+def _is_in(line: SignupFormLine, group: str) -> bool:
     return not group or line.group == group
 
 
-def _tabs(lines: Sequence[Line], asked: str, here: str) -> list[tuple[object, int, str, bool]]:
+def _tabs(lines: Sequence[SignupFormLine], asked: str, here: str) -> list[tuple[object, int, str, bool]]:
     every = (gettext("All"), len(lines), here, not asked)
     groups = (
         (label, sum(_is_in(line, group) for line in lines), f"{here}?show={group}", asked == group)
@@ -167,12 +177,12 @@ def _tabs(lines: Sequence[Line], asked: str, here: str) -> list[tuple[object, in
     return [every, *groups]
 
 
-def _line(candidate: Candidate, choice: Choice, here: str, *, again: bool) -> Line:
+def _line(candidate: SignupCandidate, choice: SignupChoice, here: str, *, again: bool) -> SignupFormLine:
     """``again`` offers a further category to those on the list: apart, so that “tick all” signs nobody up twice."""
     group, offered = _group(candidate), candidate.open_categories
     likely = usual(candidate.position, offered) if group == OPEN else None
     chosen = choice.categories.get(candidate.person_id) or (likely.value if likely else "")
-    return Line(
+    return SignupFormLine(
         candidate,
         group,
         candidate.person_id in choice.people,
@@ -183,7 +193,7 @@ def _line(candidate: Candidate, choice: Choice, here: str, *, again: bool) -> Li
     )
 
 
-def _group(candidate: Candidate) -> str:
+def _group(candidate: SignupCandidate) -> str:
     if candidate.bars:
         return BARRED
     if candidate.signed_up:
@@ -200,7 +210,7 @@ def _gap(refusal: Refusal, here: str) -> Gap:
     return (kind.label if kind else refusal.sentence, url_of(refusal.place, back=here))
 
 
-def _why(candidate: Candidate) -> list[Gap]:
+def _why(candidate: SignupCandidate) -> list[Gap]:
     """What no scan mends. Of somebody on the list, only what keeps the whole person back."""
     refusals = list(candidate.bars)
     if not candidate.signed_up and not candidate.open_categories and not candidate.lacks:
@@ -213,6 +223,6 @@ def _unsent(notice_id: int) -> list[int]:
     query = select(ExamSignup.id).where(
         ExamSignup.notice_id == notice_id,
         ExamSignup.state == SignupState.SELECTED,
-        reach(request_context.actor(), ExamSignup),
+        reach(request_context.current_actor(), ExamSignup),
     )
     return list(db.session.scalars(query.order_by(ExamSignup.id)))

@@ -20,12 +20,12 @@ from app.models import ExamSignup
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     shown,
 )
 from app.web.base.access_filter import WithinReach, asked_ids
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.exams.access import notice_box
 from app.web.exams.batch_result import carry
 from app.web.exams.labels import points
@@ -33,7 +33,7 @@ from app.web.exams.labels import points
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
 
 
-class SignupScreen(Screen):
+class SignupScreen(ModelScreen):
     """Own sign-ups by state; what is in the enterprise's hands can be submitted or taken off."""
 
     datamodel = SelInterface(ExamSignup)
@@ -65,7 +65,7 @@ class SignupScreen(Screen):
         super()._init_properties()
         self.boxes.insert(1, notice_box(_("Exam notice")))
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
@@ -76,7 +76,7 @@ class SignupScreen(Screen):
         return shown(result(item)) if column == "result" else None
 
     def unsent(self) -> int:
-        return signups_not_submitted(db.session(), request_context.actor())
+        return signups_not_submitted(db.session(), request_context.current_actor())
 
     def row_links(self, item: ExamSignup) -> builtins.list[Link]:
         links = []
@@ -104,22 +104,22 @@ class SignupScreen(Screen):
         way = Link(gettext("Training and exam notices"), url_for("NoticeScreen.list"), primary=True)
         return gettext("You have signed nobody up yet. Choose a notice and press “Sign up online”."), way
 
-    @door("/submit", "POST")
+    @route("/submit", "POST")
     def submit(self) -> Response:
         """上报 (R53)."""
-        ids, office = asked_ids(), request_context.office()
+        ids, office = asked_ids(), request_context.current_office()
         return carry(
-            lambda: exams.submit(db.session(), ids, request_context.actor(), at=request_context.moment(), office=office),
+            lambda: exams.submit(db.session(), ids, request_context.current_actor(), at=request_context.now(), office=office),
             gettext("Submit"),
             url_for("SignupScreen.list"),
             more=gettext("The authority will review them."),
         )
 
-    @door("/cancel", "POST")
+    @route("/cancel", "POST")
     def cancel(self) -> Response:
         ids = asked_ids()
         home = url_for("SignupScreen.list")
-        return carry(lambda: exams.deselect(db.session(), ids, request_context.actor()), gettext("Take off"), home)
+        return carry(lambda: exams.deselect(db.session(), ids, request_context.current_actor()), gettext("Take off"), home)
 
 
 def result(item: ExamSignup) -> object | None:

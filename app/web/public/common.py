@@ -19,7 +19,7 @@ from app.models import ExamNotice
 from app.web import request_context
 from app.workflow import MOVES, make_public
 
-Word = TypeVar("Word", MatterKind, Stage)
+CodeList = TypeVar("CodeList", MatterKind, Stage)
 
 # What a published result is called: the very word that the officer pressed.
 RESULTS: dict[tuple[Stage, bool], Action] = {
@@ -30,10 +30,10 @@ RESULTS: dict[tuple[Stage, bool], Action] = {
 # --- small things of the doors -----------------------------------------------------------------------
 
 
-def _count_a_try(kind: str) -> None:
+def count_a_try(kind: str) -> None:
     """One more from this address, whatever comes of it; then the rest of the request only reads."""
     db.session.rollback()  # SQLite has one writer, and the count is written beside this session
-    office, at = request_context.office(), request_context.moment()
+    office, at = request_context.current_office(), request_context.now()
     rate_limit.hit(
         db.engine,
         f"{kind}:{rate_limit.origin(request_context.address())}",
@@ -44,7 +44,7 @@ def _count_a_try(kind: str) -> None:
     reading.set(True)
 
 
-def _unlisted(page: str, status: int = 200) -> Response:
+def not_indexed(page: str, status: int = 200) -> Response:
     """A page that names people: no search engine and no cache keeps it."""
     answer = make_response(page, status)
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"
@@ -52,11 +52,11 @@ def _unlisted(page: str, status: int = 200) -> Response:
     return answer
 
 
-def _word_of(notice: Any) -> Action:
+def result_label(notice: Any) -> Action:
     return RESULTS[notice.stage, notice.agreed]
 
 
-def _signup_word(notice: ExamNotice, at: datetime) -> tuple[str, object]:
+def signup_label(notice: ExamNotice, at: datetime) -> tuple[str, object]:
     """Whether one can sign up at this moment: the tone and the word."""
     if at < notice.signup_start:
         return "run", _("Sign-up not yet open")
@@ -65,14 +65,14 @@ def _signup_word(notice: ExamNotice, at: datetime) -> tuple[str, object]:
     return "off", _("Sign-up closed")
 
 
-def _term(kind: type[Word], code: str | None) -> Word | None:
-    return next((term for term in kind if term.value == code), None)
+def term(kind: type[CodeList], code: str | None) -> CodeList | None:
+    return next((entry for entry in kind if entry.value == code), None)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """What was typed into a search field, without marks that no database takes."""
     return re.sub("[\x00-\x1f\x7f]", "", text).strip()[:100]
 
 
-def _page_number(text: str) -> int:
+def page_number(text: str) -> int:
     return int(text) if re.fullmatch("[0-9]{1,6}", text) else 1

@@ -20,7 +20,7 @@ from app.db.session import db
 from app.models import ExamNotice
 from app.outbox.public_notices import latest
 from app.web import request_context
-from app.web.public.common import _signup_word, _word_of
+from app.web.public.common import result_label, signup_label
 from app.workflow import MOVES
 
 # What each status means for whoever stands before the holder.
@@ -79,17 +79,17 @@ class FrontPage(BaseView):  # type: ignore[misc]
 
     @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
     def index(self) -> Response:
-        if request_context.actor() is not NOBODY:
+        if request_context.current_actor() is not NOBODY:
             return redirect(url_for("WorkView.home"))
-        at, on, office = request_context.moment(), request_context.today(), request_context.office()
+        at, on, office = request_context.now(), request_context.today(), request_context.current_office()
         newest = select(ExamNotice).order_by(ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(5)
         page = self.render_template(
             "public/front.html",
             wide=True,
             exam_flow=EXAM_FLOW,
             stages=stages(),
-            exam_notices=[(notice, _signup_word(notice, at)) for notice in db.session.scalars(newest)],
+            exam_notices=[(notice, signup_label(notice, at)) for notice in db.session.scalars(newest)],
             results=latest(db.session, on=on, office=office, most=6),
-            word_of=_word_of,
+            word_of=result_label,
         )
         return make_response(page)

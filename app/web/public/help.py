@@ -391,7 +391,7 @@ class HelpView(BaseView):  # type: ignore[misc]
 
     @expose("/help", methods=["GET"])  # type: ignore[untyped-decorator]
     def guide(self) -> str:
-        actor, office = request_context.actor(), request_context.office()
+        actor, office = request_context.current_actor(), request_context.current_office()
         return self.render_template(  # type: ignore[no-any-return]
             "help/guide.html",
             title=gettext("Help"),

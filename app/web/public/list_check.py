@@ -18,9 +18,9 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
-from app.certificates.list_check import Found, check
+from app.certificates.list_check import ListAnswer, check
 from app.core.errors import (
-    HouseError,
+    AppError,
     Refusal,
     Stale,
     TooMany,
@@ -31,16 +31,16 @@ from app.db.session import db, reading
 from app.files import spreadsheets
 from app.files.spreadsheets import (
     Column,
-    Limits,
     Reading,
+    SheetLimits,
     at_most,
 )
 from app.web import request_context
-from app.web.forms import HouseForm, LongTextField, UploadField
+from app.web.forms import AppForm, LongTextField, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 KEPT = 60 * 60  # seconds in which an answer may be downloaded
-SMALL = Limits(file=2 * 1024 * 1024, part=8 * 1024 * 1024, unpacked=16 * 1024 * 1024)
+SMALL = SheetLimits(file=2 * 1024 * 1024, part=8 * 1024 * 1024, unpacked=16 * 1024 * 1024)
 LISTED = 20  # bad lines named at once
 NOT_FOUND = _("No certificate fits this name and number")
 
@@ -56,7 +56,7 @@ ANSWERS = (
 )
 
 
-class ListForm(HouseForm):
+class ListForm(AppForm):
     pairs = LongTextField(
         _("Names and certificate numbers"),
         render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"},
@@ -78,16 +78,16 @@ class ListCheckView(BaseView):  # type: ignore[misc]
     def check(self) -> Response:
         form = ListForm()
         try:
-            _count("lookup", request_context.office().lookups_per_minute, 60)
+            _count("lookup", request_context.current_office().lookups_per_minute, 60)
             if not form.validate_on_submit():
                 return self._page(form, status=422)
             pairs = _pairs(_read(form))
-            _count("pairs", request_context.office().checks_per_hour, 60 * 60, len(pairs))
+            _count("pairs", request_context.current_office().checks_per_hour, 60 * 60, len(pairs))
         except TooMany as no:
             answer = self._page(form, [Refusal(no.code, no.sentence)], status=no.status)
             answer.headers["Retry-After"] = str(no.retry_after)
             return answer
-        except HouseError as no:
+        except AppError as no:
             return self._page(form, no.refusals, status=422)
         reading.set(True)
         return self._page(form, found=check(db.session, pairs, on=request_context.today()))
@@ -104,9 +104,9 @@ class ListCheckView(BaseView):  # type: ignore[misc]
         return _workbook(COLUMNS, ())
 
     def _page(
-        self, form: ListForm, refusals: Sequence[Refusal] = (), *, found: Sequence[Found] = (), status: int = 200
+        self, form: ListForm, refusals: Sequence[Refusal] = (), *, found: Sequence[ListAnswer] = (), status: int = 200
     ) -> Response:
-        number = f"{request_context.office().short_name}建安C1({request_context.today().year})0000001"
+        number = f"{request_context.current_office().short_name}建安C1({request_context.today().year})0000001"
         form.pairs.description = gettext(
             "One person per line: the name, then the certificate number (like %(number)s), as copied from a table, or "
             "divided by a space or comma.",
@@ -120,8 +120,8 @@ class ListCheckView(BaseView):  # type: ignore[misc]
             counts=Counter(one.status or NOT_FOUND for one in found).most_common(),
             answer=_signer().dumps([_told(one) for one in found]) if found else "",
             not_found=NOT_FOUND,
-            most=request_context.office().largest_check,
-            at=request_context.moment(),
+            most=request_context.current_office().largest_check,
+            at=request_context.now(),
         )
         answer = make_response(page, status)
         answer.headers["X-Robots-Tag"] = "noindex, nofollow"
@@ -146,15 +146,15 @@ def _count(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
     """Counted beside this session, which must not hold SQLite's one place for a writer meanwhile."""
     db.session.rollback()
     key = f"{kind}:{rate_limit.origin(request_context.address())}"
-    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.moment(), uses=uses)
+    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.now(), uses=uses)
 
 
 def _read(form: ListForm) -> Reading:
     """The table that was uploaded, else what was pasted."""
-    most = request_context.office().largest_check
+    most = request_context.current_office().largest_check
     if form.sheet.data is None:
         return spreadsheets.read_text(form.pairs.data or "", COLUMNS, most_rows=most)
-    data = request_context.handed_in(form.sheet.data)
+    data = request_context.uploaded_bytes(form.sheet.data)
     if data.startswith(b"PK"):
         return spreadsheets.read(data, COLUMNS, most_rows=most, limits=SMALL)
     return spreadsheets.read_text(data, COLUMNS, most_rows=most)
@@ -173,7 +173,7 @@ def _line(error: spreadsheets.CellError) -> object:
     return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
 
 
-def _told(one: Found) -> list[str]:
+def _told(one: ListAnswer) -> list[str]:
     return [one.name, one.number, one.status.value if one.status else "", one.valid_to.isoformat() if one.valid_to else ""]
 
 

@@ -14,22 +14,22 @@ from app.certificates.lookup import (
     certificate_scanned,
     certificates_of,
 )
-from app.core.errors import HouseError, NotFound, TooMany
+from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     Required,
     TextField,
     TextLength,
 )
-from app.web.public.common import _count_a_try, _unlisted
+from app.web.public.common import count_a_try, not_indexed
 from app.web.public.front import MEANS, FrontPage
 from app.web.public.notices import NoticeView
 from app.web.public.signature_check import SealView
 
 
-class LookupForm(HouseForm):
+class LookupForm(AppForm):
     name = TextField(
         _("Holder's name"), validators=[Required(), TextLength(50)], render_kw={"autocomplete": "name", "maxlength": 50}
     )
@@ -56,7 +56,7 @@ class LookupView(BaseView):  # type: ignore[misc]
     @expose("/lookup", methods=["POST"])  # type: ignore[untyped-decorator]
     def find(self) -> Response:
         try:
-            _count_a_try("lookup")
+            count_a_try("lookup")
         except TooMany as no:
             answer = self._form(LookupForm(formdata=None), refusal=str(no), status=no.status)
             answer.headers["Retry-After"] = str(no.retry_after)
@@ -76,30 +76,28 @@ class LookupView(BaseView):  # type: ignore[misc]
             return self._not_ours(no)
         return self._result((scanned.certificate,), scanned)
 
-    def _not_ours(self, no: HouseError) -> Response:
+    def _not_ours(self, no: AppError) -> Response:
         try:
-            _count_a_try("code")
+            count_a_try("code")
         except TooMany as too_many:
             no = too_many
-        answer = _unlisted(self.render_template("public/not_ours.html", no=no), no.status)
+        answer = not_indexed(self.render_template("public/not_ours.html", no=no), no.status)
         if isinstance(no, TooMany):
             answer.headers["Retry-After"] = str(no.retry_after)
         return answer
 
     def _form(self, form: LookupForm, *, refusal: str = "", missed: bool = False, status: int = 200) -> Response:
         form.number.data = ""  # whoever stands behind the reader need not see it twice
-        office = request_context.office()
+        office = request_context.current_office()
         form.number.description = gettext(
             "18 characters, or a number like %(number)s; brackets of either width, capital or small letters.",
             number=f"{office.short_name}建安C1({request_context.today().year})0000001",
         )
-        return _unlisted(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
+        return not_indexed(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
 
     def _result(self, found: tuple[Shown, ...], scanned: Scanned | None = None) -> Response:
-        page = self.render_template(
-            "public/result.html", found=found, scanned=scanned, means=MEANS, at=request_context.moment()
-        )
-        return _unlisted(page)
+        page = self.render_template("public/result.html", found=found, scanned=scanned, means=MEANS, at=request_context.now())
+        return not_indexed(page)
 
 
 def register_public(appbuilder: Any) -> None:

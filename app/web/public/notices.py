@@ -16,8 +16,15 @@ from app.models import ExamNotice
 from app.outbox.public_notices import listed
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.private_urls import heard, sheltered, straightened
-from app.web.public.common import _page_number, _plain, _signup_word, _term, _unlisted, _word_of
+from app.web.base.private_urls import decode_param, encode_param, redirect_if_personal
+from app.web.public.common import (
+    not_indexed,
+    page_number,
+    plain,
+    result_label,
+    signup_label,
+    term,
+)
 
 
 class NoticeView(BaseView):  # type: ignore[misc]
@@ -29,24 +36,27 @@ class NoticeView(BaseView):  # type: ignore[misc]
     @expose("/notices", methods=["GET"])  # type: ignore[untyped-decorator]
     def board(self) -> Response:
         """Results on the board. A part of the address that makes no sense is read as if it were not there."""
-        if (elsewhere := straightened()) is not None:
+        if (elsewhere := redirect_if_personal()) is not None:
             return make_response(elsewhere)
-        asked = {"q": _plain(heard(request.args.get("q", "")))}
-        matter, stage = _term(MatterKind, request.args.get("matter")), _term(Stage, request.args.get("stage"))
+        asked = {"q": plain(decode_param(request.args.get("q", "")))}
+        matter, stage = term(MatterKind, request.args.get("matter")), term(Stage, request.args.get("stage"))
         asked |= {"matter": matter.value if matter else "", "stage": stage.value if stage else ""}
         page = listed(
             db.session,
             on=request_context.today(),
-            office=request_context.office(),
+            office=request_context.current_office(),
             text=asked["q"],
             matter=matter,
             stage=stage,
-            page=_page_number(request.args.get("page", "")),
+            page=page_number(request.args.get("page", "")),
         )
         asked = {name: value for name, value in asked.items() if value}
-        days, address = request_context.office().publicity_days, {name: sheltered(value) for name, value in asked.items()}
-        words = {"matters": MatterKind, "stages": Stage, "word_of": _word_of, "asked": asked, "address": address}
-        return _unlisted(self.render_template("public/notices.html", wide=True, page=page, days=days, **words))
+        days, address = (
+            request_context.current_office().publicity_days,
+            {name: encode_param(value) for name, value in asked.items()},
+        )
+        words = {"matters": MatterKind, "stages": Stage, "word_of": result_label, "asked": asked, "address": address}
+        return not_indexed(self.render_template("public/notices.html", wide=True, page=page, days=days, **words))
 
     @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])  # type: ignore[untyped-decorator]
     def exam(self, notice_id: int) -> Response:
@@ -57,7 +67,7 @@ class NoticeView(BaseView):  # type: ignore[misc]
             "public/exam_notice.html",
             wide=True,
             notice=notice,
-            word=_signup_word(notice, request_context.moment()),
+            word=signup_label(notice, request_context.now()),
             signed_on=office_day(notice.published_at),
             long_day=lambda day: format_date(day, "long"),
         )

@@ -44,8 +44,8 @@ class VerifyView(BaseView):  # type: ignore[misc]
 
     @expose(LIST, methods=["GET"])  # type: ignore[untyped-decorator]
     def status_list(self) -> Response:
-        office, shelf = request_context.office(), current_app.extensions["status_list"]
-        uri, at, hours = f"{office.public_url}{LIST}", request_context.moment(), office.status_list_hours
+        office, shelf = request_context.current_office(), current_app.extensions["status_list"]
+        uri, at, hours = f"{office.public_url}{LIST}", request_context.now(), office.status_list_hours
         token = shelf.token(db.session, ring, uri=uri, at=at, hours=hours)
         return _for_everybody(make_response(token), "application/statuslist+jwt")
 

@@ -14,21 +14,21 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.accounts import passwords, rate_limit, registration
-from app.accounts.registration import Claim
-from app.core.errors import HouseError, Refusal, Unmet
+from app.accounts.registration import RegistrationRequest
+from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Registration
 from app.db.session import db
-from app.files.images import Limits
+from app.files.images import ImageLimits
 from app.files.inspect import Sound, inspect
 from app.models import Account, Region
 from app.web import request_context
 from app.web.auth import password_form, pre_login_cookie, sms_codes
 from app.web.auth.security_manager import set_password
 from app.web.forms import (
+    AppForm,
     ChoiceField,
     CreditCodeField,
-    HouseForm,
     MobileField,
     NameField,
     Required,
@@ -42,13 +42,13 @@ AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60
 
 
-class MobileForm(HouseForm):
+class MobileForm(AppForm):
     mobile = MobileField(
         _("Mobile"), validators=[Required()], description=_("The result is sent there, and codes for a new password.")
     )
 
 
-class EnrolmentForm(HouseForm):
+class EnrolmentForm(AppForm):
     mobile = MobileField(_("Mobile"), validators=[Required()], render_kw={"readonly": True})
     code = TextField(
         _("Code by text message"), validators=[Required(), TextLength(12)],
@@ -84,10 +84,10 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
         try:
             sms_codes.send(
                 session, db.engine, ChallengeKind.SMS_REGISTER, mobile, pre_login_cookie.open_browser(),
-                office=request_context.office(), at=request_context.moment(), address=request_context.address(),
+                office=request_context.current_office(), at=request_context.now(), address=request_context.address(),
             )  # fmt: skip
             session.commit()
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             return self._telephone(form, no.refusals, status=no.status)
         flash(gettext("A code is on its way to %(mobile)s. It is good for five minutes.", mobile=mask_mobile(mobile)), "info")
@@ -97,14 +97,14 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
     def enrol(self) -> Response:
         session = db.session()
         session.rollback()  # tries are counted beside it
-        counted, at = f"register:{rate_limit.origin(request_context.address())}", request_context.moment()
+        counted, at = f"register:{rate_limit.origin(request_context.address())}", request_context.now()
         rate_limit.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
         form = _particulars_form()
         if not form.validate():
             return self._particulars(form, status=422)
         try:
             _enrol(form)
-        except HouseError as no:
+        except AppError as no:
             session.rollback()
             return self._particulars(form, _at_their_fields(form, no), status=no.status if no.status != 401 else 422)
         told = gettext(
@@ -122,7 +122,7 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
         return Response(page, status, mimetype="text/html")
 
     def _particulars(self, form: EnrolmentForm, refusals: Any = (), *, status: int = 200) -> Response:
-        form.password.description = passwords.hint(request_context.office())
+        form.password.description = passwords.hint(request_context.current_office())
         page = self.render_template(
             "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
         )
@@ -132,14 +132,14 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
 def _particulars_form(mobile: str = "") -> EnrolmentForm:
     form = EnrolmentForm(formdata=None, mobile=mobile) if mobile else EnrolmentForm()
     form.region_code.choices = [(one.code, one.name) for one in db.session.scalars(select(Region).order_by(Region.code))]
-    form.licence.limit_bytes = request_context.office().scan_bytes
+    form.licence.limit_bytes = request_context.current_office().scan_bytes
     return form
 
 
 def _enrol(form: EnrolmentForm) -> None:
     """Everything is looked at before the code is used up; what only the tables can say comes after it."""
-    session, at, office = db.session(), request_context.moment(), request_context.office()
-    claim = Claim(**{name: str(form[name].data) for name in Claim.__dataclass_fields__})
+    session, at, office = db.session(), request_context.now(), request_context.current_office()
+    claim = RegistrationRequest(**{name: str(form[name].data) for name in RegistrationRequest.__dataclass_fields__})
     username, word = str(form.username.data), str(form.password.data)
     if word != form.again.data:
         raise Unmet.because(Refusal("password-differs", _("The two passwords differ."), "again"))
@@ -165,9 +165,9 @@ def _enrol(form: EnrolmentForm) -> None:
     session.commit()
 
 
-def _proved(claim: Claim, username: str, word: str) -> int:
+def _proved(claim: RegistrationRequest, username: str, word: str) -> int:
     """Whoever corrects a rejected registration shows that it is theirs, as they would at the gate."""
-    office, at, address = request_context.office(), request_context.moment(), request_context.address()
+    office, at, address = request_context.current_office(), request_context.now(), request_context.address()
     db.session().rollback()  # guesses are charged beside it
     proof = password_form.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
     enterprise = registration.known(db.session(), claim.uscc)
@@ -179,13 +179,13 @@ def _proved(claim: Claim, username: str, word: str) -> int:
 def _licence(form: EnrolmentForm) -> Sound:
     """The scan, drawn anew and in the store; its row is committed afterwards, never before."""
     file: Any = form.licence.data
-    limits = Limits(bytes=request_context.office().scan_bytes)
-    sound = inspect(request_context.handed_in(file), str(file.filename), photo=False, limits=limits)
+    limits = ImageLimits(bytes=request_context.current_office().scan_bytes)
+    sound = inspect(request_context.uploaded_bytes(file), str(file.filename), photo=False, limits=limits)
     request_context.store().put(sound.data)
     return sound
 
 
-def _at_their_fields(form: EnrolmentForm, no: HouseError) -> list[Refusal]:
+def _at_their_fields(form: EnrolmentForm, no: AppError) -> list[Refusal]:
     """Each sentence at its field; those that have none stand above the form."""
     loose = []
     for refusal in no.refusals:

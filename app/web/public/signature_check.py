@@ -12,19 +12,16 @@ from app.certificates.lookup import (
 )
 from app.core.crypto.demo_ca import published
 from app.core.crypto.verify_signature import trusted, verify
-from app.core.errors import HouseError, NotFound, TooMany
+from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
-from app.web.forms import (
-    HouseForm,
-    UploadField,
-)
-from app.web.public.common import _count_a_try, _unlisted
+from app.web.forms import AppForm, UploadField
+from app.web.public.common import count_a_try, not_indexed
 
 LARGEST_PAPER = 4 * 1024 * 1024  # fifty times an e-certificate; a check costs some milliseconds
 
 
-class SealForm(HouseForm):
+class SealForm(AppForm):
     paper = UploadField(_("E-certificate"), accept=(".pdf", ".ofd"), limit_bytes=LARGEST_PAPER, needed=True)
 
 
@@ -41,7 +38,7 @@ class SealView(BaseView):  # type: ignore[misc]
     @expose("/verify-file", methods=["POST"])  # type: ignore[untyped-decorator]
     def check(self) -> Response:
         try:
-            _count_a_try("lookup")
+            count_a_try("lookup")
         except TooMany as no:
             answer = self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
             answer.headers["Retry-After"] = str(no.retry_after)
@@ -51,10 +48,10 @@ class SealView(BaseView):  # type: ignore[misc]
             return self._page(form, status=422)
         assert form.paper.data is not None  # noqa: S101 - the field is needed
         try:
-            data = request_context.handed_in(form.paper.data)
-        except HouseError as no:
+            data = request_context.uploaded_bytes(form.paper.data)
+        except AppError as no:
             return self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
-        verdict = verify(data, trusted(request_context.settings().seals), at=request_context.moment())
+        verdict = verify(data, trusted(request_context.settings().seals), at=request_context.now())
         kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=request_context.today())
         return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
 
@@ -68,4 +65,4 @@ class SealView(BaseView):  # type: ignore[misc]
         return Response(data, mimetype=kind, headers={"Cache-Control": "public, max-age=3600"})
 
     def _page(self, form: SealForm, *, status: int = 200, **what: Any) -> Response:
-        return _unlisted(self.render_template("public/seal.html", form=form, **what), status)
+        return not_indexed(self.render_template("public/seal.html", form=form, **what), status)

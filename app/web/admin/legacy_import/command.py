@@ -14,7 +14,7 @@ from sqlalchemy.orm import sessionmaker
 from app.accounts.access import Actor
 from app.applications import legacy_import
 from app.core import clock
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.core.office import Office
 from app.core.settings import BadSetting
 from app.core.vocabulary import (
@@ -30,7 +30,7 @@ BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class CommandSheet:
     """What was asked for at the command line."""
 
     kind: str  # the code of a ``LegacyKind``
@@ -39,8 +39,8 @@ class Sheet:
     report: Path | None = None
 
 
-def take_over(engine: Engine, store: Store, sheet: Sheet, office: Office) -> Iterator[str]:
-    """Check, and take over unless it is a dry run; a line for each of the two. ``HouseError`` for what cannot be read."""
+def take_over(engine: Engine, store: Store, sheet: CommandSheet, office: Office) -> Iterator[str]:
+    """Check, and take over unless it is a dry run; a line for each of the two. ``AppError`` for what cannot be read."""
     data = _bytes_of(sheet.file)
     means = legacy_import.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
     kind, at = LegacyKind(sheet.kind), clock.now()  # type: ignore[call-arg]
@@ -65,7 +65,7 @@ def _as_it_stands(means: legacy_import.Means, import_id: int) -> LegacyImport:
     with means.sessions() as session:
         course: LegacyImport = session.get_one(LegacyImport, import_id)
     if course.phase is LegacyPhase.UNREADABLE:
-        raise HouseError(course.fault)
+        raise AppError(course.fault)
     return course
 
 

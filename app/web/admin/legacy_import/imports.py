@@ -16,7 +16,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.applications import legacy_import
-from app.core.errors import HouseError, NotFound, Stale
+from app.core.errors import AppError, NotFound, Stale
 from app.core.vocabulary import (
     JobState,
     LegacyKind,
@@ -29,8 +29,8 @@ from app.models import Job, LegacyImport
 from app.outbox import jobs
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import door
-from app.web.forms import MEGABYTE, HouseForm, UploadField
+from app.web.base.model_view import route
+from app.web.forms import MEGABYTE, AppForm, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LISTED = 50  # past imports shown
@@ -44,7 +44,7 @@ SAYINGS: dict[LegacyKind, object] = {
 RUNNING = (LegacyPhase.CHECKING, LegacyPhase.IMPORTING)
 
 
-class SheetForm(HouseForm):
+class LegacySheetForm(AppForm):
     sheet = UploadField(_("Sheet"), accept=(".xlsx",), limit_bytes=legacy_import.LARGEST, needed=True)
 
 
@@ -56,32 +56,32 @@ class LegacyView(BaseView):  # type: ignore[misc]
     class_permission_name = "Legacy"
     base_permissions = ["can_home", "can_template", "can_hand_in", "can_course", "can_step", "can_report", "can_passwords"]
 
-    @door("/")
+    @route("/")
     def home(self) -> Response:
         return self._home()
 
-    @door("/template/<code>.xlsx")
+    @route("/template/<code>.xlsx")
     def template(self, code: str) -> Response:
         kind = _kind(code)
         return _file(legacy_import.template(kind), gettext("Template of %(records)s", records=kind))
 
-    @door("/hand-in/<code>", "POST")
+    @route("/hand-in/<code>", "POST")
     def hand_in(self, code: str) -> Response:
         """导入: the sheet is kept and its check asked for."""
-        request_context.actor().demand(Role.ADMIN)
-        kind, form = _kind(code), SheetForm()
+        request_context.current_actor().demand(Role.ADMIN)
+        kind, form = _kind(code), LegacySheetForm()
         file = form.sheet.data if form.validate() else None
         if file is None:
             return self._home(kind, form, 413 if (request.content_length or 0) > legacy_import.LARGEST else 422)
         try:
             course = _received(kind, file.stream.read(), file.filename or "")
-        except HouseError as no:
+        except AppError as no:
             db.session.rollback()
             form.sheet.errors = [refusal.sentence for refusal in no.refusals]
             return self._home(kind, form, no.status)
         return redirect(url_for("LegacyView.course", import_id=course))
 
-    @door(f"/{ROW}import_id>")
+    @route(f"/{ROW}import_id>")
     def course(self, import_id: int) -> Response:
         """One import: how far it is, what it would do or did, and what can be done next."""
         course = _course(import_id)
@@ -100,7 +100,7 @@ class LegacyView(BaseView):  # type: ignore[misc]
             answer.headers["Refresh"] = "3"  # the browser asks again by itself, without a script
         return answer
 
-    @door(f"/{ROW}import_id>/<deed>", "POST")
+    @route(f"/{ROW}import_id>/<deed>", "POST")
     def step(self, import_id: int, deed: str) -> Response:
         """确认导入, 放弃, 生成首次登录密码."""
         course = _course(import_id)
@@ -110,26 +110,26 @@ class LegacyView(BaseView):  # type: ignore[misc]
         try:
             carry(course)
             db.session.commit()
-        except HouseError as no:
+        except AppError as no:
             _say(no)
         return redirect(url_for("LegacyView.course", import_id=import_id))
 
-    @door(f"/{ROW}import_id>/report.xlsx", "POST")
+    @route(f"/{ROW}import_id>/report.xlsx", "POST")
     def report(self, import_id: int) -> Response:
-        course, actor = _course(import_id), request_context.actor()
+        course, actor = _course(import_id), request_context.current_actor()
         name = gettext("Results of %(records)s", records=course.kind)
-        data = legacy_import.report_of(db.session(), request_context.store(), import_id, actor, at=request_context.moment())
+        data = legacy_import.report_of(db.session(), request_context.store(), import_id, actor, at=request_context.now())
         db.session.commit()
         return _file(data, f"{name}-{import_id}")
 
-    @door(f"/{ROW}import_id>/passwords.xlsx", "POST")
+    @route(f"/{ROW}import_id>/passwords.xlsx", "POST")
     def passwords(self, import_id: int) -> Response:
         """领取: once. Afterwards only the enterprises know them."""
         _course(import_id)
-        request_context.strong()
-        session, store, at = db.session(), request_context.store(), request_context.moment()
+        request_context.require_second_factor()
+        session, store, at = db.session(), request_context.store(), request_context.now()
         try:
-            data, gone = legacy_import.fetch_passwords(session, store, import_id, request_context.actor(), at=at)
+            data, gone = legacy_import.fetch_passwords(session, store, import_id, request_context.current_actor(), at=at)
             session.commit()
         except Stale as no:
             _say(no)
@@ -138,13 +138,15 @@ class LegacyView(BaseView):  # type: ignore[misc]
         what = gettext("First passwords")
         return _file(data, f"{what}-{import_id}")
 
-    def _home(self, kind: LegacyKind | None = None, form: SheetForm | None = None, status: int = 200) -> Response:
-        request_context.actor().demand(Role.ADMIN)
+    def _home(self, kind: LegacyKind | None = None, form: LegacySheetForm | None = None, status: int = 200) -> Response:
+        request_context.current_actor().demand(Role.ADMIN)
         past = select(LegacyImport).order_by(LegacyImport.id.desc()).limit(LISTED)
         page = self.render_template(
             "takeover/home.html",
             title=gettext("Import from the old system"),
-            cards=[(one, SAYINGS[one], form if one is kind and form else SheetForm(formdata=None)) for one in LegacyKind],
+            cards=[
+                (one, SAYINGS[one], form if one is kind and form else LegacySheetForm(formdata=None)) for one in LegacyKind
+            ],
             failed=form,
             past=db.session.scalars(past).all(),
             outcomes=list(LegacyOutcome),
@@ -180,10 +182,10 @@ def _passwords_under_way(course: LegacyImport) -> bool:
 
 
 def _received(kind: LegacyKind, data: bytes, name: str) -> int:
-    session, at = db.session(), request_context.moment()
-    office = request_context.office()
+    session, at = db.session(), request_context.now()
+    office = request_context.current_office()
     course = legacy_import.receive(
-        session, request_context.store(), kind, data, name, request_context.actor(), at=at, office=office
+        session, request_context.store(), kind, data, name, request_context.current_actor(), at=at, office=office
     )
     _ask("legacy_check", course.id)
     number = course.id
@@ -194,25 +196,25 @@ def _received(kind: LegacyKind, data: bytes, name: str) -> int:
 def _ask(kind: str, import_id: int, **more: str) -> None:
     locale, key = get_locale(), ":".join((kind, str(import_id), *more.values()))
     payload = {"import": import_id, "locale": str(locale) if locale else "zh", **more}
-    jobs.enqueue(db.session(), kind, key, payload, at=request_context.moment())
+    jobs.enqueue(db.session(), kind, key, payload, at=request_context.now())
 
 
 def _confirm(course: LegacyImport) -> None:
     legacy_import.confirm(
-        db.session(), course.id, request.form.get("digest", ""), request_context.actor(), at=request_context.moment()
+        db.session(), course.id, request.form.get("digest", ""), request_context.current_actor(), at=request_context.now()
     )
     _ask("legacy_import", course.id)
 
 
 def _discard(course: LegacyImport) -> None:
-    legacy_import.discard(db.session(), course.id, request_context.actor(), at=request_context.moment())
+    legacy_import.discard(db.session(), course.id, request_context.current_actor(), at=request_context.now())
 
 
 def _make_passwords(course: LegacyImport) -> None:
     if course.phase is not LegacyPhase.DONE or not legacy_import.without_password(db.session(), course.id):
         raise Stale
     if not _passwords_under_way(course):
-        _ask("legacy_passwords", course.id, asked_at=request_context.moment().isoformat())
+        _ask("legacy_passwords", course.id, asked_at=request_context.now().isoformat())
 
 
 STEPS: dict[str, Callable[[LegacyImport], None]] = {
@@ -233,14 +235,14 @@ def _kind(code: str) -> LegacyKind:
 
 
 def _course(import_id: int) -> LegacyImport:
-    request_context.actor().demand(Role.ADMIN)
+    request_context.current_actor().demand(Role.ADMIN)
     found: LegacyImport | None = db.session.get(LegacyImport, import_id)
     if found is None:
         raise NotFound
     return found
 
 
-def _say(no: HouseError) -> None:
+def _say(no: AppError) -> None:
     """Undo what was begun, and say why on the import's page, which shows how it stands by now."""
     db.session.rollback()
     for refusal in no.refusals:

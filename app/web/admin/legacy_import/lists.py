@@ -19,7 +19,7 @@ from app.models import Certificate, ExamPass, LegacyRecord, Person
 from app.web import request_context
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     tone,
 )
@@ -44,7 +44,7 @@ def by_name(text: str) -> ColumnElement[bool]:
     return ExamPass.person_id.in_(select(Person.id).where(contains(Person.name, text)))
 
 
-class LegacyPassScreen(Screen):
+class LegacyPassScreen(ModelScreen):
     """历史考试通过人员 (R65)."""
 
     datamodel = SelInterface(ExamPass)
@@ -91,7 +91,7 @@ def _standing(item: ExamPass) -> str:
     return str(gettext("Verified") if item.originals_verified_at else gettext("To be shown at the counter"))
 
 
-class LegacyCertificateScreen(Screen):
+class LegacyCertificateScreen(ModelScreen):
     """历史合格人员 (R93)."""
 
     datamodel = SelInterface(Certificate)

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from app.core.clock import office_day
 from app.core.errors import NotFound
-from app.core.vocabulary import Deed, State
+from app.core.vocabulary import AuditAction, State
 from app.db.session import db
 from app.eligibility.facts import Facts, of_applications
 from app.models import Application, CertificateVersion
@@ -30,12 +30,12 @@ from app.web.applications.archive.letters import (
 )
 from app.web.applications.review.access import case_of
 from app.web.applications.review.case_page import home
-from app.web.applications.review.matter_details import claim_of
+from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import about_case, about_person, scans_of
 from app.web.applications.review.progress import history
 from app.web.base.access_filter import ROW
 from app.web.base.layout import safe_next
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 
 
 class ArchiveView(BaseView):  # type: ignore[misc]
@@ -45,7 +45,7 @@ class ArchiveView(BaseView):  # type: ignore[misc]
     class_permission_name = "Archive"
     default_view = "show"
 
-    @door(f"/{ROW}application_id>")
+    @route(f"/{ROW}application_id>")
     def show(self, application_id: int) -> str:
         case, facts = _kept(application_id)
         version = _version_of(case)
@@ -57,7 +57,7 @@ class ArchiveView(BaseView):  # type: ignore[misc]
             case=case,
             person=about_person(facts, in_full=may_see_numbers(case)),
             about=about_case(case, facts),
-            claim=claim_of(facts, in_full=may_see_numbers(case), today=False),
+            claim=details_of(facts, in_full=may_see_numbers(case), today=False),
             form_title=FORMS[case.matter],
             submitted=facts.submitted,
             letters=letters_of(case),
@@ -69,7 +69,7 @@ class ArchiveView(BaseView):  # type: ignore[misc]
             back=safe_next(home()),
         )
 
-    @door(f"/{ROW}application_id>/<part>.pdf")
+    @route(f"/{ROW}application_id>/<part>.pdf")
     def letter(self, application_id: int, part: str) -> Response:
         """One of its documents by itself, as it was sent or handed over: the form, a letter, the record."""
         case, facts = _kept(application_id)
@@ -85,11 +85,11 @@ class ArchiveView(BaseView):  # type: ignore[misc]
             download_name=case_zip.file_name(f"{case.number}-{name}"),
         )
 
-    @door(f"/{ROW}application_id>.zip")
+    @route(f"/{ROW}application_id>.zip")
     def bundle(self, application_id: int) -> Response:
         """Everything the reader may see of the case, in one file."""
         case, facts = _kept(application_id)
-        request_context.note_reading(case, Deed.EXPORT, shown="archive")
+        request_context.note_reading(case, AuditAction.EXPORT, shown="archive")
         name = f"{facts.submitted['person']['name']}-{case.number}.zip"
         packed = case_zip.pack(case, facts, _version_of(case))
         return send_file(packed, mimetype="application/zip", as_attachment=True, download_name=case_zip.file_name(name))

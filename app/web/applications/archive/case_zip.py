@@ -16,7 +16,7 @@ from flask_babel import force_locale, gettext
 
 from app.applications.attachments import bytes_of
 from app.core.clock import office_time
-from app.core.errors import HouseError
+from app.core.errors import AppError
 from app.eligibility.facts import Facts
 from app.models import Application, CertificateVersion
 from app.web import request_context
@@ -38,12 +38,12 @@ def file_name(name: str) -> str:
 def pack(case: Application, facts: Facts, version: CertificateVersion | None) -> IO[bytes]:
     """The file, at its beginning. Scans and certificates are stored as they are: they are compressed already."""
     packed = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - handed out, closed by whoever reads it
-    lines, at = [], office_time(request_context.moment())
+    lines, at = [], office_time(request_context.now())
     with zipfile.ZipFile(packed, "w") as archive, force_locale("zh"):
         for name, read in _entries(case, facts, version):
             try:
                 data = read()
-            except HouseError as no:
+            except AppError as no:
                 lines.append(f"{name}\t{no}")
                 continue
             archive.writestr(_stamped(name, at), data)

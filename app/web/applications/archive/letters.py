@@ -20,7 +20,7 @@ from app.eligibility.facts import Facts
 from app.matters import MATTERS
 from app.models import Application, Step
 from app.web import request_context
-from app.web.applications.review.matter_details import claim_of
+from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person
 from app.web.applications.review.progress import history
 from app.web.base import shown
@@ -49,7 +49,7 @@ REFUSED: Mapping[MatterKind, object] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class CaseLetter:
     """An official page besides the form: a slip or a notice."""
 
     part: str  # its anchor on the page, and its address
@@ -63,19 +63,19 @@ class Letter:
     legal_paths: bool = False
 
 
-def letters_of(case: Application) -> list[Letter]:
+def letters_of(case: Application) -> list[CaseLetter]:
     """The slips and notices that this case was answered with, in the order of the procedure."""
     return [LETTERS[step.action](case, step) for step in case.steps if step.action in LETTERS]
 
 
 def _letter(
     case: Application, step: Step, title: str, *sentences: object, number: str = "", legal_paths: bool = False
-) -> Letter:
+) -> CaseLetter:
     part, then = f"letter-{step.id}", request_context.office_then(step.at)
-    return Letter(part, title, number or case.number, sentences, step.reason, step.actor, step.at, then, legal_paths)
+    return CaseLetter(part, title, number or case.number, sentences, step.reason, step.actor, step.at, then, legal_paths)
 
 
-def _slip(case: Application, step: Step) -> Letter:
+def _slip(case: Application, step: Step) -> CaseLetter:
     days, due = _promised(case, step)
     return _letter(
         case,
@@ -91,22 +91,22 @@ def _promised(case: Application, step: Step) -> tuple[int, date]:
     """What was promised when it was accepted, whatever numbers have been set since."""
     if case.promised_days is not None and case.promised_on is not None:
         return case.promised_days, case.promised_on
-    office = request_context.office()  # accepted before promises were kept
+    office = request_context.current_office()  # accepted before promises were kept
     days = MATTERS[case.matter].days(office)
     return days, office.calendar.add_working_days(office_day(step.at), days)
 
 
-def _returned(case: Application, step: Step) -> Letter:
+def _returned(case: Application, step: Step) -> CaseLetter:
     said = gettext("The following must be corrected or added; it is all named at once.")
     return _letter(case, step, gettext("Notice of correction"), said)
 
 
-def _declined(case: Application, step: Step) -> Letter:
+def _declined(case: Application, step: Step) -> CaseLetter:
     said = gettext("After examination your application is not accepted, for the following reason.")
     return _letter(case, step, gettext("Notice of non-acceptance"), said, legal_paths=True)
 
 
-def _extended(case: Application, step: Step) -> Letter:
+def _extended(case: Application, step: Step) -> CaseLetter:
     said = gettext(
         "The decision cannot be made within the time set. With the approval of the head of this authority the limit is "
         "extended to %(day)s (Administrative Licensing Law, article 42), for the following reason.",
@@ -115,11 +115,11 @@ def _extended(case: Application, step: Step) -> Letter:
     return _letter(case, step, gettext("Notice of extension"), said)
 
 
-def _refused(case: Application, step: Step) -> Letter:
+def _refused(case: Application, step: Step) -> CaseLetter:
     return _letter(case, step, gettext("Decision of refusal"), REFUSED[case.matter], legal_paths=True)
 
 
-def _approved(case: Application, step: Step) -> Letter:
+def _approved(case: Application, step: Step) -> CaseLetter:
     number = [case.certificate.number] if case.certificate else []
     numbered = (gettext("Certificate number: %(number)s", number=one) for one in number)
     return _letter(case, step, gettext("Decision of approval"), GRANTED[case.matter], *numbered)
@@ -155,7 +155,7 @@ def opening(case: Application, submitted: Mapping[str, Any]) -> str:
 
 def may_see_numbers(case: Application) -> bool:
     """The enterprise that filed typed them itself; of a transfer the old one is not told anew."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     return Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id == case.enterprise_id
 
 
@@ -175,11 +175,11 @@ def _head(title: object, number: str, office: Office) -> dict[str, Any]:
     return {"issuer": office.issuer, "title": str(title), "number": number, "seal_text": office.seal_text}
 
 
-def _on_paper(letter: Letter, case: Application, facts: Facts) -> paper.Page:
+def _on_paper(letter: CaseLetter, case: Application, facts: Facts) -> paper.Page:
     kept = facts.submitted
     labels = (gettext("Officer"), gettext("Handler"), gettext("Filing"))
     foot = zip(labels, (letter.officer, kept["handler"]["name"], case.filing.number), strict=True)
-    return paper.Letter(
+    return paper.LetterText(
         **_head(letter.title, letter.number, letter.office),
         addressee=kept["enterprise"]["name"],
         sentences=(opening(case, kept), *map(str, letter.sentences)),
@@ -192,7 +192,7 @@ def _on_paper(letter: Letter, case: Application, facts: Facts) -> paper.Page:
 
 def _form(case: Application, facts: Facts) -> paper.Page:
     in_full = may_see_numbers(case)
-    claim = claim_of(facts, in_full=in_full, today=False)
+    claim = details_of(facts, in_full=in_full, today=False)
     asked: Pairs = [
         *(pair[:2] for pair in claim.reason),
         *((turn.label, f"{shown(turn.before)} → {shown(turn.after)}") for turn in claim.turns),
@@ -205,7 +205,7 @@ def _form(case: Application, facts: Facts) -> paper.Page:
         (gettext("What is asked for"), asked),
     )
     return paper.Form(
-        **_head(FORMS[case.matter], case.number, request_context.office()),
+        **_head(FORMS[case.matter], case.number, request_context.current_office()),
         tables=tuple((caption, _said(pairs)) for caption, pairs in tables),
         wide=((gettext("Opinions of the authority"), _said(opinions)),),
     )
@@ -218,7 +218,7 @@ def _steps(case: Application) -> paper.Page:
     ]
     title = gettext("Record of the procedure")
     return paper.Form(
-        **_head(title, case.number, request_context.office()), tables=(), wide=((gettext("History"), _said(lines)),)
+        **_head(title, case.number, request_context.current_office()), tables=(), wide=((gettext("History"), _said(lines)),)
     )
 
 

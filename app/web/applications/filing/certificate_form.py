@@ -21,10 +21,10 @@ from werkzeug.wrappers import Response
 from app.accounts import rate_limit
 from app.applications import drafts
 from app.applications.attachments import attach, current, discard
-from app.applications.drafts import Candidate
+from app.applications.drafts import FilingCandidate
 from app.applications.drafts.for_people import INCOMING
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotFound,
     Refusal,
     Unmet,
@@ -35,8 +35,8 @@ from app.core.vocabulary import (
     MATTER_PAPERS,
     PERSON_PAPERS,
     REASONS,
+    AuditAction,
     Category,
-    Deed,
     MatterKind,
     PaperKind,
     ReplacementReason,
@@ -70,7 +70,7 @@ from app.web.applications.review.batch_result import Gap, gaps_of
 from app.web.base.access_filter import ROW
 from app.web.base.datamodel import LARGEST_ID
 from app.web.base.layout import safe_next, this_page
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.fix_links import anchor_of
 from app.web.forms import ChoiceField, Required, TextField
 from app.web.scan_upload import card, scan_field
@@ -81,7 +81,7 @@ TRANSFER = MatterKind.TRANSFER
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CertificateLine:
     """A certificate that can be chosen, or why it cannot."""
 
     value: str
@@ -135,7 +135,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Asked:
+class CertificateRequest:
     """What this request is about: the matter, the reason, the ticked keys, and whom a transfer searched for."""
 
     matter: MatterKind
@@ -157,19 +157,19 @@ class ClaimView(BaseView):  # type: ignore[misc]
     class_permission_name = "Claim"
     default_view = "add"
 
-    @door("/<matter>/add", "GET", "POST")
+    @route("/<matter>/add", "GET", "POST")
     def add(self, matter: str) -> Response | str:
         kind = next((kind for kind in LISTS if kind.value == matter), None) or abort(404)
         return self._answer(_asked(kind, None))
 
-    @door(f"/{ROW}filing_id>/edit", "GET", "POST")
+    @route(f"/{ROW}filing_id>/edit", "GET", "POST")
     def edit(self, filing_id: int) -> Response | str:
-        filing = drafts.own_filing(db.session, filing_id, request_context.actor())
+        filing = drafts.own_filing(db.session, filing_id, request_context.current_actor())
         if filing.matter not in LISTS:
             raise NotFound
         return self._answer(_asked(filing.matter, filing))
 
-    def _answer(self, asked: Asked) -> Response | str:
+    def _answer(self, asked: CertificateRequest) -> Response | str:
         if request.method == "GET":
             return self._form(asked)
         if asked.matter is TRANSFER and asked.filing is None:
@@ -178,7 +178,7 @@ class ClaimView(BaseView):  # type: ignore[misc]
             return self._form(asked)
         return self._keep(asked)
 
-    def _keep(self, asked: Asked) -> Response | str:
+    def _keep(self, asked: CertificateRequest) -> Response | str:
         filing_id = asked.filing.id if asked.filing else None
         try:
             kept = _stored(asked)
@@ -187,15 +187,15 @@ class ClaimView(BaseView):  # type: ignore[misc]
             left, n = sent(kept) if request.form.get("then") == "submit" else ([], 0)
             kept_id = kept.id
             db.session.commit()
-        except (HouseError, IntegrityError) as no:
+        except (AppError, IntegrityError) as no:
             db.session.rollback()
-            if isinstance(no, HouseError) and no.status != HouseError.status:
+            if isinstance(no, AppError) and no.status != AppError.status:
                 raise
             asked.filing = db.session.get(Filing, filing_id) if filing_id else None
-            return self._form(asked, no.refusals if isinstance(no, HouseError) else (CLASH,))
+            return self._form(asked, no.refusals if isinstance(no, AppError) else (CLASH,))
         return redirect(after(kept_id, left, n, LISTS[asked.matter].__name__, "ClaimView.edit"))
 
-    def _form(self, asked: Asked, refusals: Sequence[Refusal] = ()) -> Response | str:
+    def _form(self, asked: CertificateRequest, refusals: Sequence[Refusal] = ()) -> Response | str:
         screen = LISTS[asked.matter]
         candidates, refused = _candidates(asked)
         refusals = [*refusals, *(no for no in refused if no.code not in {one.code for one in refusals})]
@@ -233,17 +233,19 @@ def _numbers(texts: Sequence[str]) -> list[int]:
     return [int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else 0 for text in texts]
 
 
-def _asked(matter: MatterKind, filing: Filing | None) -> Asked:
+def _asked(matter: MatterKind, filing: Filing | None) -> CertificateRequest:
     if request.method == "POST":
         form = request.form
         searched = (form.get("name", ""), form.get("id_number", ""))
-        asked = Asked(matter, filing, form.get("reason_code", ""), _numbers(form.getlist("rowid")), searched=searched)
+        asked = CertificateRequest(
+            matter, filing, form.get("reason_code", ""), _numbers(form.getlist("rowid")), searched=searched
+        )
     elif filing is not None:
         kept = [a.certificate_id for a in filing.applications if a.certificate_id and a.state in CHANGEABLE]
-        asked = Asked(matter, filing, filing.applications[0].reason_code, kept)
+        asked = CertificateRequest(matter, filing, filing.applications[0].reason_code, kept)
     else:
         ticked = _numbers(request.args.getlist("certificate"))
-        asked = Asked(matter, None, request.args.get("reason", ""), ticked)
+        asked = CertificateRequest(matter, None, request.args.get("reason", ""), ticked)
     if filing is not None and (matter is TRANSFER or filing.applications[0].reason_code == INCOMING):
         asked.reason = filing.applications[0].reason_code  # these take no other certificate and no other reason
         asked.ticked = [a.certificate_id for a in filing.applications if a.certificate_id and a.state in CHANGEABLE]
@@ -252,10 +254,10 @@ def _asked(matter: MatterKind, filing: Filing | None) -> Asked:
     return asked
 
 
-def _asked_again(asked: Asked, filing: Filing) -> Asked:
+def _asked_again(asked: CertificateRequest, filing: Filing) -> CertificateRequest:
     """The same, now that it is a filing."""
     kept = [a.certificate_id for a in filing.applications if a.certificate_id and a.state in CHANGEABLE]
-    return Asked(asked.matter, filing, asked.reason, kept, asked.incoming, asked.searched)
+    return CertificateRequest(asked.matter, filing, asked.reason, kept, asked.incoming, asked.searched)
 
 
 def _incoming(filing: Filing | None) -> tuple[int, Category] | None:
@@ -268,14 +270,14 @@ def _incoming(filing: Filing | None) -> tuple[int, Category] | None:
 
 def _count_search(searched: tuple[str, str]) -> None:
     """Each look for other people's certificates is counted and noted, whatever comes of it."""
-    actor = request_context.actor()
+    actor = request_context.current_actor()
     db.session.rollback()  # SQLite has one writer, and the count is written beside this session
-    rate_limit.hit(db.engine, f"transfer:{actor.id}", limit=SEARCHES_PER_HOUR, seconds=3600, at=request_context.moment())
-    with request_context.aside() as session:
+    rate_limit.hit(db.engine, f"transfer:{actor.id}", limit=SEARCHES_PER_HOUR, seconds=3600, at=request_context.now())
+    with request_context.side_session() as session:
         change = {"search": "transfer", "id_number": mask_id(searched[1].strip())}
-        audit.note(
-            session, actor.name, Deed.READ, Enterprise, actor.enterprise_id or "", change,
-            at=request_context.moment(), address=request_context.address(),
+        audit.log(
+            session, actor.name, AuditAction.READ, Enterprise, actor.enterprise_id or "", change,
+            at=request_context.now(), address=request_context.address(),
         )  # fmt: skip
 
 
@@ -283,15 +285,15 @@ def _count_search(searched: tuple[str, str]) -> None:
 
 
 def _people() -> list[Person]:
-    mine = select(Person).where(Person.enterprise_id == request_context.actor().enterprise_id)
+    mine = select(Person).where(Person.enterprise_id == request_context.current_actor().enterprise_id)
     return list(db.session.scalars(mine.order_by(Person.id)))
 
 
-def _candidates(asked: Asked) -> tuple[list[Candidate], Sequence[Refusal]]:
+def _candidates(asked: CertificateRequest) -> tuple[list[FilingCandidate], Sequence[Refusal]]:
     """The certificates to choose from, and what the search for a transfer was answered with."""
     if asked.is_incoming:
         return [], ()
-    actor, at, office = request_context.actor(), request_context.moment(), request_context.office()
+    actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
     if asked.matter is not TRANSFER:
         found = drafts.holdings(db.session, asked.matter, actor, reason_code=asked.reason, at=at, office=office)
         return found, ()
@@ -299,7 +301,7 @@ def _candidates(asked: Asked) -> tuple[list[Candidate], Sequence[Refusal]]:
         return [], ()
     try:
         person = drafts.find_for_transfer(db.session, *asked.searched, actor, at=at, office=office)
-    except HouseError as no:
+    except AppError as no:
         asked.ticked = []
         return [], no.refusals
     bars = {one.certificate_id: one.bars for one in person.certificates}
@@ -307,10 +309,10 @@ def _candidates(asked: Asked) -> tuple[list[Candidate], Sequence[Refusal]]:
         asked.ticked = [key for key, against in bars.items() if not against]
     asked.ticked = [key for key in asked.ticked if key in bars]
     facts = of_certificates(db.session, actor.enterprise_id or 0, TRANSFER, list(bars))
-    return [Candidate(facts[key], (), against) for key, against in bars.items()], ()
+    return [FilingCandidate(facts[key], (), against) for key, against in bars.items()], ()
 
 
-def _line(candidate: Candidate, asked: Asked) -> Line:
+def _line(candidate: FilingCandidate, asked: CertificateRequest) -> CertificateLine:
     held = candidate.facts.certificate
     assert held is not None  # noqa: S101 - these are certificates
     mine = {a.id for a in asked.filing.applications} if asked.filing else set()
@@ -320,7 +322,7 @@ def _line(candidate: Candidate, asked: Asked) -> Line:
     tone, word = ("ok", gettext("Ready")) if not own else ("todo", gettext("%(n)s missing", n=len(own)))
     if bars:
         tone, word = "off", gettext("Cannot be filed for")
-    return Line(
+    return CertificateLine(
         str(held.id),
         candidate.facts.name,
         mask_id(candidate.facts.person["id_number"]),
@@ -335,11 +337,15 @@ def _line(candidate: Candidate, asked: Asked) -> Line:
     )
 
 
-def _parts(asked: Asked) -> list[Part]:
+def _parts(asked: CertificateRequest) -> list[Part]:
     """What the form asks for, certificate by certificate; for one that is filed, as it stands."""
     if asked.matter in REASONS and asked.reason not in {reason.value for reason in REASONS[asked.matter]}:
         return []
-    enterprise_id, on, office = request_context.actor().enterprise_id or 0, request_context.today(), request_context.office()
+    enterprise_id, on, office = (
+        request_context.current_actor().enterprise_id or 0,
+        request_context.today(),
+        request_context.current_office(),
+    )
     there = {a.certificate_id: a for a in asked.filing.applications if _is_open(a)} if asked.filing else {}
     locked = {a.certificate_id for a in asked.filing.applications if a.marks} if asked.filing else set()
     filed = of_applications(db.session, [a.id for a in there.values()])
@@ -378,23 +384,23 @@ def _is_own(case: Facts, enterprise_id: int) -> bool:
     return case.certificate is not None and case.certificate.enterprise_id == enterprise_id
 
 
-def _kinds(asked: Asked, case: Facts) -> tuple[PaperKind, ...]:
+def _kinds(asked: CertificateRequest, case: Facts) -> tuple[PaperKind, ...]:
     """The papers handed in with the application itself: of a transfer the person's, too, as their page is another's."""
     ours = (*PERSON_PAPERS, *MATTER_PAPERS) if asked.matter is TRANSFER else MATTER_PAPERS
     wanted = set(_required(asked, case))
     return tuple(kind for kind in ours if kind in wanted)
 
 
-def _required(asked: Asked, case: Facts) -> tuple[PaperKind, ...]:
+def _required(asked: CertificateRequest, case: Facts) -> tuple[PaperKind, ...]:
     """By the table of papers as it is for the reason on the form, which may be another than the one that was saved."""
     if case.application_id is not None and case.reason_code != asked.reason and case.certificate_id:
-        enterprise = request_context.actor().enterprise_id or 0
+        enterprise = request_context.current_actor().enterprise_id or 0
         again = of_certificates(db.session, enterprise, asked.matter, [case.certificate_id], reason_code=asked.reason)
         case = again[case.certificate_id]
     return case.required_papers(request_context.today())
 
 
-def _shared(asked: Asked, parts: list[Part]) -> list[Part]:
+def _shared(asked: CertificateRequest, parts: list[Part]) -> list[Part]:
     """One card for all where one scan speaks for all: the same person's papers, an enterprise's new name."""
     if len(parts) < 2:
         return parts
@@ -427,7 +433,7 @@ def control(field: Particular, name: str, case: Facts) -> Any:
     )
 
 
-def _drawn(asked: Asked, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
+def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
     """The form with one field for each thing asked for; judged by the domain, not by it."""
     controls: dict[str, Any] = {}
     for n, part in enumerate(parts):
@@ -445,7 +451,7 @@ def _drawn(asked: Asked, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
         said = (part.application.details or {}) if part.application else {}
         known |= {name: said.get(field.name, "") for field, name in zip(part.fields, part.field_names, strict=True)}
     form = type("ClaimForm", (FilingForm,), controls)(formdata=typed, data={**handler_of(asked.filing), **known})
-    limit = request_context.office().scan_bytes
+    limit = request_context.current_office().scan_bytes
     for part in parts:
         papers = current(db.session, part.application) if part.application else {}
         for kind, name in zip(part.kinds, part.card_names, strict=True):
@@ -476,10 +482,10 @@ def _field_of(no: Refusal, form: Any, parts: list[Part]) -> str | None:
 # --- what is kept -----------------------------------------------------------------------------------------------
 
 
-def _stored(asked: Asked) -> Filing:
+def _stored(asked: CertificateRequest) -> Filing:
     handler = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
-    when: Mapping[str, Any] = {"at": request_context.moment(), "office": request_context.office()}
-    actor, session, filing = request_context.actor(), db.session, asked.filing
+    when: Mapping[str, Any] = {"at": request_context.now(), "office": request_context.current_office()}
+    actor, session, filing = request_context.current_actor(), db.session, asked.filing
     if asked.matter is TRANSFER:
         if filing is not None:
             return drafts.amend_transfer(session, filing.id, *handler, actor)
@@ -506,9 +512,9 @@ def _said(key: str) -> dict[str, str]:
 def _take_in(filing: Filing, parts: list[Part]) -> None:
     """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
     actor, at, office, store = (
-        request_context.actor(),
-        request_context.moment(),
-        request_context.office(),
+        request_context.current_actor(),
+        request_context.now(),
+        request_context.current_office(),
         request_context.store(),
     )
     own = [application for application in filing.applications if _is_open(application)]

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 from app.accounts import registry
 from app.applications import drafts
 from app.applications.attachments import Owner, attach, current
-from app.core.errors import HouseError, Refusal, Unmet
+from app.core.errors import AppError, Refusal, Unmet
 from app.core.vocabulary import (
     PERSON_PAPERS,
     Action,
@@ -29,7 +29,7 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.eligibility import corrections
-from app.eligibility.corrections import Mark
+from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts, of_applications
 from app.eligibility.matter_fields import particulars_of
 from app.files.inspect import FileRefused
@@ -49,10 +49,10 @@ from app.web.applications.review.presentation import (
 )
 from app.web.base.access_filter import ROW, without_controls
 from app.web.base.layout import safe_next
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.base.review_queue import Scan
 from app.web.forms import (
-    HouseForm,
+    AppForm,
     IdNumberField,
     LongTextField,
     MobileField,
@@ -81,9 +81,11 @@ class CorrectionView(BaseView):  # type: ignore[misc]
     class_permission_name = "Correction"
     default_view = "edit"
 
-    @door(f"/{ROW}application_id>", "GET", "POST")
+    @route(f"/{ROW}application_id>", "GET", "POST")
     def edit(self, application_id: int) -> Response | str:
-        application = drafts.to_correct(db.session, application_id, request_context.actor(), lock=request.method == "POST")
+        application = drafts.to_correct(
+            db.session, application_id, request_context.current_actor(), lock=request.method == "POST"
+        )
         if request.method == "GET":
             return self._form(application)
         try:
@@ -93,12 +95,12 @@ class CorrectionView(BaseView):  # type: ignore[misc]
             if submitted:
                 _submit(application_id)
             db.session.commit()
-        except (HouseError, IntegrityError) as no:
+        except (AppError, IntegrityError) as no:
             db.session.rollback()
-            if isinstance(no, HouseError) and no.status != HouseError.status:
+            if isinstance(no, AppError) and no.status != AppError.status:
                 raise
-            again = drafts.to_correct(db.session, application_id, request_context.actor())
-            return self._form(again, no.refusals if isinstance(no, HouseError) else (CLASH,))
+            again = drafts.to_correct(db.session, application_id, request_context.current_actor())
+            return self._form(again, no.refusals if isinstance(no, AppError) else (CLASH,))
         return redirect(_after(application_id, application.matter, submitted=submitted))
 
     def _form(self, application: Application, refusals: Sequence[Refusal] = ()) -> Response | str:
@@ -138,10 +140,10 @@ def anchor(item: str) -> str:
     return f"#f-{field_name(item)}"
 
 
-def _done(case: Facts, marks: Sequence[Mark]) -> set[str]:
+def _done(case: Facts, marks: Sequence[CorrectionMark]) -> set[str]:
     """What of the marked is otherwise by now than it was submitted."""
     asked = {mark.item for mark in marks}
-    return asked - set(corrections.untouched(case.submitted, case.record(), asked))
+    return asked - set(corrections.unchanged_items(case.submitted, case.record(), asked))
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ def _typed(item: str, application: Application, case: Facts) -> Any:
     return MobileField(label, **hint) if name == "mobile" else TextField(label, [TextLength(60)], **hint)
 
 
-def _drawn(application: Application, case: Facts, marks: Sequence[Mark]) -> Any:
+def _drawn(application: Application, case: Facts, marks: Sequence[CorrectionMark]) -> Any:
     """A form with one field for each marked item, filled in as the books are now."""
     controls: dict[str, Any] = {}
     known: dict[str, Any] = {}
@@ -189,11 +191,11 @@ def _drawn(application: Application, case: Facts, marks: Sequence[Mark]) -> Any:
     )
     both: list[Any] = [request.files, request.form]
     typed: Any = CombinedMultiDict(both) if request.method == "POST" else None
-    form = type("CorrectionForm", (HouseForm,), controls)(formdata=typed, data=known)
+    form = type("CorrectionForm", (AppForm,), controls)(formdata=typed, data=known)
     for mark in marks:
         if mark.item in SCANS:
             there = current(db.session, _owner(application, SCANS[mark.item])).get(SCANS[mark.item])
-            form[field_name(mark.item)].limit_bytes = request_context.office().scan_bytes
+            form[field_name(mark.item)].limit_bytes = request_context.current_office().scan_bytes
             form[field_name(mark.item)].current = card(there) if there else None
     return form
 
@@ -205,7 +207,7 @@ def _field_of(no: Refusal, form: Any) -> str | None:
     return next((name for name in names if name and name in form), None)
 
 
-def _locked(application: Application, case: Facts, marks: Sequence[Mark]) -> Locked:
+def _locked(application: Application, case: Facts, marks: Sequence[CorrectionMark]) -> Locked:
     """Everything else that was submitted."""
     asked = {mark.item for mark in marks}
     open_here = {str(corrections.ITEMS[item]) for item in asked if item.startswith("person.")}
@@ -259,7 +261,7 @@ def _keep_person(application: Application, form: Any, items: set[str]) -> None:
             if name == "id_number" and not said:
                 continue
             setattr(person, name, said or (None if name in ("mobile", "technical_title") else ""))
-        registry.amend(db.session(), person, request_context.actor())
+        registry.amend(db.session(), person, request_context.current_actor())
 
 
 def _keep_details(application: Application, form: Any, _items: set[str]) -> None:
@@ -269,9 +271,9 @@ def _keep_details(application: Application, form: Any, _items: set[str]) -> None
 
 def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
     actor, at, office, store = (
-        request_context.actor(),
-        request_context.moment(),
-        request_context.office(),
+        request_context.current_actor(),
+        request_context.now(),
+        request_context.current_office(),
         request_context.store(),
     )
     wrong: list[Refusal] = []
@@ -296,14 +298,14 @@ def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
 
 def _submit(application_id: int) -> None:
     """Hand it in again; everything that stands in the way is told here, at its field."""
-    word, office = without_controls(request.form.get("word", "")).strip(), request_context.office()
+    word, office = without_controls(request.form.get("word", "")).strip(), request_context.current_office()
     planned = carry_out(
         db.session,
         [application_id],
         Action.SUBMIT,
-        request_context.actor(),
+        request_context.current_actor(),
         reason=word,
-        at=request_context.moment(),
+        at=request_context.now(),
         office=office,
     )
     must_all_pass(planned)

@@ -29,7 +29,7 @@ from app.web.applications.review.queues import CaseList
 from app.web.base import Link, SelInterface
 from app.web.base.access_filter import ROW, WithinReach, asked_ids
 from app.web.base.layout import safe_next, this_page
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.workflow import MOVES
 
 CHANGEABLE = tuple(dict.fromkeys(move.source for move in MOVES if move.action is Action.SUBMIT))
@@ -42,7 +42,7 @@ class OwnOfMatter(WithinReach):
     name = "Own, of one matter"
 
     def apply(self, query: Any, value: Any) -> Any:
-        mine = Application.enterprise_id == request_context.actor().enterprise_id
+        mine = Application.enterprise_id == request_context.current_actor().enterprise_id
         return super().apply(query, value).filter(mine, Application.matter == value)
 
 
@@ -67,23 +67,23 @@ class FilingList(CaseList):
     def home(self) -> str:
         return url_for(f"{self.endpoint}.list")
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
-    @door("/submit", "POST")
+    @route("/submit", "POST")
     def submit(self) -> Response | str:
         """上报 for the ticked rows, or for the one whose button was pressed."""
         return batch_result.batch(asked_ids(), Action.SUBMIT, self.home())
 
-    @door("/withdraw", "POST")
+    @route("/withdraw", "POST")
     def withdraw(self) -> Response | str:
         """撤回: back into the enterprise's own hands, until it is accepted."""
         return batch_result.batch(asked_ids(), Action.WITHDRAW, self.home())
 
-    @door(f"/{ROW}application_id>/discard", "POST")
+    @route(f"/{ROW}application_id>/discard", "POST")
     def discard(self, application_id: int) -> Response:
-        drafts.discard(db.session, [application_id], request_context.actor())
+        drafts.discard(db.session, [application_id], request_context.current_actor())
         db.session.commit()
         flash(gettext("Deleted."), "success")
         return redirect(safe_next(self.home()))

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
 from app.applications import drafts
-from app.applications.drafts import Candidate, Pick
-from app.core.errors import HouseError, Refusal, Unmet
+from app.applications.drafts import FilingCandidate, Pick
+from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_id
 from app.core.vocabulary import (
     Action,
@@ -35,8 +35,8 @@ from app.web.applications.review.batch_result import (
 from app.web.applications.review.presentation import exam_words
 from app.web.base.access_filter import ROW
 from app.web.base.layout import safe_next, this_page
-from app.web.base.model_view import door
-from app.web.forms import HouseForm, Required, TextField
+from app.web.base.model_view import route
+from app.web.forms import AppForm, Required, TextField
 from app.workflow import carry_out, plan
 
 ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
@@ -45,7 +45,7 @@ ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterpr
 # --- the form ---------------------------------------------------------------------------------------------
 
 
-class FilingForm(HouseForm):
+class FilingForm(AppForm):
     """Drawn only: what is typed is judged by ``filings``, all mistakes at once."""
 
     handler_name = TextField(
@@ -60,7 +60,7 @@ class FilingForm(HouseForm):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PersonLine:
     """One person in one category on the form."""
 
     value: str
@@ -82,15 +82,15 @@ class FilingView(BaseView):  # type: ignore[misc]
     class_permission_name = "Filing"
     default_view = "add"
 
-    @door("/add", "GET", "POST")
+    @route("/add", "GET", "POST")
     def add(self) -> Response | str:
         if request.method == "GET" or request.form.get("then") == "tick":
             return self._form(None)
         return self._keep(None)
 
-    @door(f"/{ROW}filing_id>/edit", "GET", "POST")
+    @route(f"/{ROW}filing_id>/edit", "GET", "POST")
     def edit(self, filing_id: int) -> Response | str:
-        filing = drafts.own_filing(db.session, filing_id, request_context.actor())
+        filing = drafts.own_filing(db.session, filing_id, request_context.current_actor())
         if filing.matter is not MatterKind.NEW:  # every place that names a filing leads here first
             return redirect(url_for("ClaimView.edit", filing_id=filing_id, next=request.args.get("next")))
         if request.method == "GET" or request.form.get("then") == "tick":
@@ -105,12 +105,12 @@ class FilingView(BaseView):  # type: ignore[misc]
             left, n = sent(kept) if request.form.get("then") == "submit" else ([], 0)
             kept_id = kept.id
             db.session.commit()
-        except (HouseError, IntegrityError) as no:
+        except (AppError, IntegrityError) as no:
             db.session.rollback()
-            if isinstance(no, HouseError) and no.status != HouseError.status:
+            if isinstance(no, AppError) and no.status != AppError.status:
                 raise
             again = db.session.get(Filing, filing_id) if filing_id else None
-            return self._form(again, refusals=no.refusals if isinstance(no, HouseError) else (CLASH,))
+            return self._form(again, refusals=no.refusals if isinstance(no, AppError) else (CLASH,))
         return redirect(after(kept_id, left, n))
 
     def _form(self, filing: Filing | None, refusals: Sequence[Refusal] = ()) -> Response | str:
@@ -119,7 +119,11 @@ class FilingView(BaseView):  # type: ignore[misc]
             if refusal.field in form:
                 form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
         candidates = drafts.candidates(
-            db.session, MatterKind.NEW, request_context.actor(), at=request_context.moment(), office=request_context.office()
+            db.session,
+            MatterKind.NEW,
+            request_context.current_actor(),
+            at=request_context.now(),
+            office=request_context.current_office(),
         )
         lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
@@ -148,15 +152,15 @@ CLASH = Refusal("clash", _("Somebody else has just filed for one of these people
 def handler_of(filing: Filing | None) -> dict[str, str]:
     """Who handles it: as saved, else as last time, else the enterprise's contact."""
     if filing is None:
-        mine = select(Filing).where(Filing.enterprise_id == request_context.actor().enterprise_id)
+        mine = select(Filing).where(Filing.enterprise_id == request_context.current_actor().enterprise_id)
         filing = db.session.scalars(mine.order_by(Filing.id.desc()).limit(1)).first()
     if filing is not None:
         return {"handler_name": filing.handler_name, "handler_mobile": filing.handler_mobile}
-    enterprise = db.session.get(Enterprise, request_context.actor().enterprise_id)
+    enterprise = db.session.get(Enterprise, request_context.current_actor().enterprise_id)
     return {"handler_name": enterprise.contact, "handler_mobile": enterprise.contact_mobile or ""} if enterprise else {}
 
 
-def _line(candidate: Candidate, filing: Filing | None) -> Line:
+def _line(candidate: FilingCandidate, filing: Filing | None) -> PersonLine:
     mine = {a.id for a in filing.applications if a.state is State.DRAFT} if filing else set()
     kept = bool(mine & set(candidate.facts.open_applications))
     bars = [bar for bar in candidate.bars if not (kept and bar.code == "already-open")]
@@ -170,7 +174,7 @@ def _line(candidate: Candidate, filing: Filing | None) -> Line:
         tone, word = (
             ("ok", gettext("Ready")) if candidate.ready or not candidate.gaps else ("todo", gettext("Enterprise papers"))
         )
-    return Line(
+    return PersonLine(
         value,
         candidate.facts.name,
         mask_id(candidate.facts.person["id_number"]),
@@ -199,7 +203,7 @@ def _picks() -> list[Pick]:
         if category is None or not (number.isascii() and number.isdigit() and len(number) < 19):
             raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
         found.append((int(number), category))
-    most = request_context.office().largest_batch
+    most = request_context.current_office().largest_batch
     if len(found) > most:
         sentence = _("At most %(n)s records can be handled at once.", n=most)
         raise Unmet.because(Refusal("batch-too-large", sentence, "picks"))
@@ -208,7 +212,7 @@ def _picks() -> list[Pick]:
 
 def _stored(filing: Filing | None) -> Filing:
     typed = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
-    actor, at, office = request_context.actor(), request_context.moment(), request_context.office()
+    actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
     if filing is None:
         return drafts.draft(db.session, MatterKind.NEW, _picks(), *typed, actor, at=at, office=office)
     return drafts.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
@@ -222,8 +226,8 @@ def in_hand(filing: Filing) -> list[int]:
 
 def sent(filing: Filing) -> tuple[Collection[int], int]:
     """Submit what the filing holds: those left as drafts, and how many were sent."""
-    office, at = request_context.office(), request_context.moment()
-    planned = carry_out(db.session, in_hand(filing), Action.SUBMIT, request_context.actor(), at=at, office=office)
+    office, at = request_context.current_office(), request_context.now()
+    planned = carry_out(db.session, in_hand(filing), Action.SUBMIT, request_context.current_actor(), at=at, office=office)
     return list(planned.refused), len(planned.passes)
 
 
@@ -253,5 +257,5 @@ def left_in(filing: Filing) -> list[Left]:
     ids = in_hand(filing)
     if not ids:
         return []
-    office, at = request_context.office(), request_context.moment()
-    return left_of(plan(db.session, ids, Action.SUBMIT, request_context.actor(), at=at, office=office), this_page())
+    office, at = request_context.current_office(), request_context.now()
+    return left_of(plan(db.session, ids, Action.SUBMIT, request_context.current_actor(), at=at, office=office), this_page())

@@ -19,7 +19,7 @@ from app.web.applications.review.labels import REASONS, VERBS
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link
 from app.web.base.access_filter import WithinReach, asked_ids
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 
 
 class AwaitsUs(WithinReach):
@@ -28,7 +28,7 @@ class AwaitsUs(WithinReach):
     name = "Awaits our consent"
 
     def apply(self, query: Any, value: Any) -> Any:
-        mine = Application.releasing_enterprise_id == request_context.actor().enterprise_id
+        mine = Application.releasing_enterprise_id == request_context.current_actor().enterprise_id
         return super().apply(query, value).filter(mine, Application.state == State.AWAITING_RELEASE)
 
 
@@ -52,11 +52,11 @@ class ReleaseScreen(CaseList):
         "enterprise.name": _("New enterprise"),
     }
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
-    @door("/decide/<code>", "POST")
+    @route("/decide/<code>", "POST")
     def decide(self, code: str) -> Response | str:
         ours = (Action.RELEASE, Action.REFUSE_RELEASE)
         action = next((action for action in ours if action.value == code), None) or abort(404)

@@ -12,14 +12,14 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.accounts.access import reach
-from app.core.errors import HouseError, Refusal
+from app.core.errors import AppError, Refusal
 from app.core.vocabulary import Action
 from app.db.session import db
 from app.models import Application
 from app.web import request_context
 from app.web.applications.review.labels import BATCH_VERBS, VERBS
 from app.web.base.access_filter import asked_reason
-from app.web.base.error_pages import told_here
+from app.web.base.error_pages import flash_refusals
 from app.web.base.layout import safe_next
 from app.web.fix_links import url_of
 from app.workflow import Plan, carry_out
@@ -49,7 +49,7 @@ def left_of(planned: Plan, back: str = "") -> list[Left]:
         row.id: row.number
         for row in db.session.execute(
             select(Application.id, Application.number).where(
-                Application.id.in_(planned.refused), reach(request_context.actor(), Application)
+                Application.id.in_(planned.refused), reach(request_context.current_actor(), Application)
             )
         )
     }
@@ -65,14 +65,14 @@ def batch(ids: Sequence[int], action: Action, home: str, afterwards: Callable[[P
     ``afterwards`` is called between the commit and the next question to the database, so that no transaction is open
     when it writes beside this one. It answers with the page where what goes on in the background is seen, if anything does.
     """
-    office, reason = request_context.office(), asked_reason()
+    office, reason = request_context.current_office(), asked_reason()
     try:
         planned = carry_out(
-            db.session, ids, action, request_context.actor(), reason=reason, at=request_context.moment(), office=office
+            db.session, ids, action, request_context.current_actor(), reason=reason, at=request_context.now(), office=office
         )
         db.session.commit()
-    except HouseError as no:
-        told_here(no)
+    except AppError as no:
+        flash_refusals(no)
         return redirect(safe_next(home))
     return told(planned, action, home, afterwards(planned) if afterwards else "")
 

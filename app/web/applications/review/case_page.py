@@ -18,7 +18,7 @@ from app.accounts.access import CASE_OFFICERS
 from app.applications.originals_check import ORIGINALS, asks_for_originals, verify_originals
 from app.core.clock import office_day
 from app.core.errors import (
-    HouseError,
+    AppError,
     NotAllowed,
     NotFound,
     Refusal,
@@ -44,7 +44,7 @@ from app.web.applications.review.access import case_of
 from app.web.applications.review.auto_checks import checks_of
 from app.web.applications.review.correction_marks import asked_marks, corrected_since, marking_of
 from app.web.applications.review.labels import REASONS, VERBS
-from app.web.applications.review.matter_details import claim_of
+from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import (
     Pairs,
     about_case,
@@ -57,9 +57,9 @@ from app.web.applications.review.progress import history, last_step, progress
 from app.web.applications.review.queues import standing_of
 from app.web.base import due, shown
 from app.web.base.access_filter import ROW, asked_reason
-from app.web.base.layout import route, safe_next
-from app.web.base.model_view import door
-from app.web.base.review_queue import Standing
+from app.web.base.layout import optional_url, safe_next
+from app.web.base.model_view import route
+from app.web.base.review_queue import QueuePosition
 from app.web.certificates.render_progress import draw_at_once
 from app.workflow import Move, carry_out, moves_open_to, plan
 
@@ -85,15 +85,15 @@ class CaseView(BaseView):  # type: ignore[misc]
     class_permission_name = "Case"
     default_view = "show"
 
-    @door(f"/{ROW}application_id>")
+    @route(f"/{ROW}application_id>")
     def show(self, application_id: int) -> Response:
         return self._page(case_of(application_id))
 
-    @door(f"/{ROW}application_id>/read")
+    @route(f"/{ROW}application_id>/read")
     def read(self, application_id: int) -> Response:
         return self._page(case_of(application_id), reading=True)
 
-    @door(f"/{ROW}application_id>/decide", "POST")
+    @route(f"/{ROW}application_id>/decide", "POST")
     def decide(self, application_id: int) -> Response:
         case = case_of(application_id)
         action = _chosen_action()
@@ -111,9 +111,9 @@ class CaseView(BaseView):  # type: ignore[misc]
         except Stale:
             db.session.rollback()
             return self._page(case_of(application_id), Said(status=409, stale=True))
-        except HouseError as no:
+        except AppError as no:
             db.session.rollback()
-            if no.status != HouseError.status:
+            if no.status != AppError.status:
                 raise
             return self._page(case_of(application_id), Said(status=422, refusals=no.refusals))
         if action is Action.APPROVE:
@@ -121,13 +121,13 @@ class CaseView(BaseView):  # type: ignore[misc]
         flash(str(_told(case_of(application_id), action)), "success")
         return redirect(follow)
 
-    @door(f"/{ROW}application_id>/originals", "POST")
+    @route(f"/{ROW}application_id>/originals", "POST")
     def verify(self, application_id: int) -> Response:
         """R68: the three originals were shown at the counter."""
         case = case_of(application_id)
         try:
-            at, office = request_context.moment(), request_context.office()
-            verify_originals(db.session, application_id, _ticks(), request_context.actor(), at=at, office=office)
+            at, office = request_context.now(), request_context.current_office()
+            verify_originals(db.session, application_id, _ticks(), request_context.current_actor(), at=at, office=office)
             db.session.commit()
         except Unmet as no:
             db.session.rollback()
@@ -135,16 +135,16 @@ class CaseView(BaseView):  # type: ignore[misc]
         flash(gettext("The originals of %(name)s are noted as verified.", name=case.person.name), "success")
         return redirect(url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None))
 
-    @door(f"/{ROW}application_id>/id-number", "POST")
+    @route(f"/{ROW}application_id>/id-number", "POST")
     def reveal(self, application_id: int) -> Response:
         """Show the ID number in full, once, and write down that it was shown."""
-        request_context.actor().demand(*CASE_OFFICERS)
+        request_context.current_actor().demand(*CASE_OFFICERS)
         case = case_of(application_id)
         try:
-            audit.reveal(db.session(), case, "id_number", request.form.get("why", ""), at=request_context.moment())
+            audit.log_reveal(db.session(), case, "id_number", request.form.get("why", ""), at=request_context.now())
             db.session.commit()
             said = Said(revealed=True)
-        except HouseError as no:
+        except AppError as no:
             db.session.rollback()
             said = Said(status=no.status, unexplained=no.sentence)
         return self._page(case_of(application_id), said, reading=bool(request.form.get("reading")))
@@ -154,7 +154,9 @@ class CaseView(BaseView):  # type: ignore[misc]
         moves = (
             []
             if reading or said.stale
-            else [m for m in moves_open_to(request_context.actor(), case, request_context.office()) if m.stage]
+            else [
+                m for m in moves_open_to(request_context.current_actor(), case, request_context.current_office()) if m.stage
+            ]
         )
         address = request.values.get("next", "")
         place = None if reading else standing_of(case, address)
@@ -169,7 +171,7 @@ class CaseView(BaseView):  # type: ignore[misc]
             progress=progress(case),
             history=history(case),
             facts=_told_of(case, facts, moves, in_full=said.revealed),
-            claim=claim_of(facts, in_full=said.revealed),
+            claim=details_of(facts, in_full=said.revealed),
             items=ITEMS,
             remark_of=remark_of,
             corrected=corrected_since(case, facts, in_full=said.revealed),
@@ -178,10 +180,10 @@ class CaseView(BaseView):  # type: ignore[misc]
             scans=scans_of(facts, case.snapshot_before),
             place=place,
             back=safe_next(place.address if place else home()),
-            may_reveal=bool(request_context.actor().roles & CASE_OFFICERS) and not said.revealed,
+            may_reveal=bool(request_context.current_actor().roles & CASE_OFFICERS) and not said.revealed,
             edit=_edit_address(case),
             against=_against(case),
-            archive=case.state is not State.DRAFT and route("ArchiveView.show", application_id=case.id),
+            archive=case.state is not State.DRAFT and optional_url("ArchiveView.show", application_id=case.id),
             **(_decision(case, facts, moves, said) if moves else {"moves": [], "marking": None}),
         )
         return Response(page, said.status, mimetype="text/html")
@@ -202,7 +204,7 @@ def _ticks() -> list[PaperKind]:
 
 def _decide(case: Application, action: Action) -> None:
     """Decide one case, or raise with everything that stands in the way."""
-    actor, at, office = request_context.actor(), request_context.moment(), request_context.office()
+    actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
     _must_be_as_seen(case.id)
     ticks = _ticks()
     if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
@@ -264,7 +266,7 @@ def _may_return(moves: Sequence[Move]) -> bool:
 def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
     moves = sorted(moves, key=lambda move: not move.agreed)
     blocking = _blocking(case.id, moves[0].action)
-    at, office = request_context.moment(), request_context.office()
+    at, office = request_context.now(), request_context.current_office()
     chosen = request.form.get("decision", "")
     return {
         "moves": moves,
@@ -286,20 +288,29 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said
 
 def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
     """What would stand in the way of the favourable decision at this moment."""
-    office = request_context.office()
+    office = request_context.current_office()
     planned = plan(
-        db.session, [application_id], action, request_context.actor(), reason="-", at=request_context.moment(), office=office
+        db.session,
+        [application_id],
+        action,
+        request_context.current_actor(),
+        reason="-",
+        at=request_context.now(),
+        office=office,
     )
     return planned.refused.get(application_id, ())
 
 
 def _more_time(case: Application, said: Said) -> dict[str, Any] | None:
     """What the form for an extension shows, where one may be given; ``carry_out`` asks again."""
-    may = any(move.action is Action.EXTEND for move in moves_open_to(request_context.actor(), case, request_context.office()))
+    may = any(
+        move.action is Action.EXTEND
+        for move in moves_open_to(request_context.current_actor(), case, request_context.current_office())
+    )
     late = case.due_on is None or request_context.today() > case.due_on
     if not may or late or case.extended_to or case.due_from is None or case.due_days is None:
         return None
-    office, mine = request_context.office(), request.form.get("decision") == Action.EXTEND.value
+    office, mine = request_context.current_office(), request.form.get("decision") == Action.EXTEND.value
     return {
         "days": office.extend_days,
         "until": office.calendar.add_working_days(case.due_from, case.due_days + office.extend_days),
@@ -314,11 +325,12 @@ def _more_time(case: Application, said: Said) -> dict[str, Any] | None:
 def _edit_address(case: Application) -> str:
     """Where the enterprise corrects it, while it is in its own hands."""
     mine = any(
-        move.action is Action.SUBMIT for move in moves_open_to(request_context.actor(), case, request_context.office())
+        move.action is Action.SUBMIT
+        for move in moves_open_to(request_context.current_actor(), case, request_context.current_office())
     )
     if mine and case.marks:
-        return route("CorrectionView.edit", application_id=case.id)
-    return route("FilingView.edit", filing_id=case.filing_id) if mine else ""
+        return optional_url("CorrectionView.edit", application_id=case.id)
+    return optional_url("FilingView.edit", filing_id=case.filing_id) if mine else ""
 
 
 def _against(case: Application) -> Step | None:
@@ -327,7 +339,7 @@ def _against(case: Application) -> Step | None:
     return step if step and step.reason and step.target in (State.RETURNED, *CLOSED) else None
 
 
-def _crumbs(place: Standing | None) -> list[tuple[object, str]]:
+def _crumbs(place: QueuePosition | None) -> list[tuple[object, str]]:
     if place is not None:
         return [(place.title, place.address)]
     return [(gettext("Applications"), safe_next(home()))]
@@ -335,7 +347,7 @@ def _crumbs(place: Standing | None) -> list[tuple[object, str]]:
 
 def home() -> str:
     """The list a reader comes from when the address does not say."""
-    roles = request_context.actor().roles
+    roles = request_context.current_actor().roles
     if Role.ENTERPRISE_CLERK in roles:
-        return route("NewApplicationScreen.list") or "/"
-    return route("ClosedScreen.list") or "/"
+        return optional_url("NewApplicationScreen.list") or "/"
+    return optional_url("ClosedScreen.list") or "/"

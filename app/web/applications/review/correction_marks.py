@@ -14,7 +14,7 @@ from markupsafe import Markup
 from app.core.errors import Refusal
 from app.core.vocabulary import Action
 from app.eligibility import corrections
-from app.eligibility.corrections import Mark
+from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts
 from app.matters import correctable
 from app.models import Application, Step
@@ -24,7 +24,7 @@ from app.web.base.access_filter import asked_reason, without_controls
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MarkLine:
     """One item that can be marked, as it stands on the form."""
 
     item: str
@@ -39,7 +39,7 @@ class Line:
 class Marking:
     """All of the form that is about marks."""
 
-    lines: Mapping[str, Line]
+    lines: Mapping[str, MarkLine]
     notice: str  # as it would be sent now
 
 
@@ -48,7 +48,7 @@ def marking_of(case: Facts, refusals: Sequence[Refusal] = ()) -> Marking:
     asked = {mark.item: mark.why for mark in asked_marks()}
     wrong = {refusal.field: refusal.sentence for refusal in refusals}
     lines = {
-        item: Line(
+        item: MarkLine(
             item,
             corrections.ITEMS[item],
             corrections.STOCK.get(item, ()),
@@ -58,16 +58,16 @@ def marking_of(case: Facts, refusals: Sequence[Refusal] = ()) -> Marking:
         )
         for item in correctable(case, request_context.today())
     }
-    marks = [Mark(line.item, line.why) for line in lines.values() if line.ticked]
+    marks = [CorrectionMark(line.item, line.why) for line in lines.values() if line.ticked]
     return Marking(lines, corrections.notice(marks, asked_reason()) if marks else "")
 
 
-def asked_marks() -> list[Mark]:
+def asked_marks() -> list[CorrectionMark]:
     """What was ticked, or explained: without a script there is nothing that ticks for whoever types."""
     ticked = set(request.form.getlist("mark"))
     typed = {name.removeprefix("why-"): _line(text) for name, text in request.form.items() if name.startswith("why-")}
     known = [item for item in corrections.ITEMS if item in ticked or typed.get(item)]
-    return [Mark(item, typed.get(item, "")) for item in [*known, *sorted(ticked - set(corrections.ITEMS))]]
+    return [CorrectionMark(item, typed.get(item, "")) for item in [*known, *sorted(ticked - set(corrections.ITEMS))]]
 
 
 def _line(text: str) -> str:
@@ -85,7 +85,7 @@ class Corrected:
     """A resubmitted case beside the submission before: what was marked first, then whatever else is otherwise."""
 
     turns: list[Turn]
-    untouched: list[Line]  # marked, and left as it was
+    untouched: list[MarkLine]  # marked, and left as it was
     word: str  # what the enterprise wrote about it
 
 
@@ -108,7 +108,7 @@ def corrected_since(application: Application, case: Facts, *, in_full: bool = Fa
         for change in found
     ]
     changed = {change.item for change in found}
-    left = [Line(mark.item, corrections.ITEMS[mark.item], (), why=mark.why) for mark in marks if mark.item not in changed]
+    left = [MarkLine(mark.item, corrections.ITEMS[mark.item], (), why=mark.why) for mark in marks if mark.item not in changed]
     submitted = _step(application, Action.SUBMIT, application.round)
     return Corrected(turns, left, submitted.reason if submitted else "")
 

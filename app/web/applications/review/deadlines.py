@@ -39,7 +39,7 @@ from app.web.base import Link, stacked_columns
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.layout import this_page
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.base.query import Box
 from app.workflow import moves_open_to
 
@@ -66,7 +66,7 @@ COLUMNS = (
 
 def horizon() -> tuple[date, date]:
     """Today, and the last day that counts as soon."""
-    today, office = request_context.today(), request_context.office()
+    today, office = request_context.today(), request_context.current_office()
     return today, office.calendar.add_working_days(today, office.due_soon_days)
 
 
@@ -109,21 +109,23 @@ class DueScreen(CaseList):
         self.boxes.append(Box("urgency", _("Urgency"), "select", is_so, options=answers))
 
     def first_tab(self) -> Term | None:
-        return next(iter(dashboard_counts.queues_of(request_context.actor(), request_context.office()).values()), None)
+        return next(
+            iter(dashboard_counts.queues_of(request_context.current_actor(), request_context.current_office()).values()), None
+        )
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
-    @door("/extend", "POST")
+    @route("/extend", "POST")
     def extend(self) -> Response | str:
         """More time for the ticked ones, with one reason for all."""
         return batch_result.batch(asked_ids(), Action.EXTEND, url_for("DueScreen.list"))
 
-    @door("/export", "POST")
+    @route("/export", "POST")
     def export(self) -> Response:
         """What is listed, as a sheet: by POST, because the diary keeps who took it away."""
-        actor, today = request_context.actor(), request_context.today()
+        actor, today = request_context.current_actor(), request_context.today()
         actor.demand(*CASE_OFFICERS)
         rows, places = self._rows(), region_names()
         lines = [_line(row) | {"region": places.get(row.region_code, row.region_code)} for row in rows]
@@ -141,7 +143,7 @@ class DueScreen(CaseList):
 
     def chips(self) -> builtins.list[tuple[object, int, str, bool]]:
         """``(label, count, address, current)``: how urgent, within the stage that is shown."""
-        asked, lots = self.asked(), dashboard_counts.lots(db.session, request_context.actor())
+        asked, lots = self.asked(), dashboard_counts.lots(db.session, request_context.current_actor())
         stage = self._chosen(asked)
         found = [lot for lot in lots if stage in ("all", lot.state.value)]
         counts: dict[str, int] = {one.value: n for one, n in dashboard_counts.tally(found, *horizon()).items()}
@@ -159,7 +161,11 @@ class DueScreen(CaseList):
         """The stage that is shown, day by day."""
         stage = self._chosen(self.asked())
         return ahead(
-            [lot for lot in dashboard_counts.lots(db.session, request_context.actor()) if stage in ("all", lot.state.value)]
+            [
+                lot
+                for lot in dashboard_counts.lots(db.session, request_context.current_actor())
+                if stage in ("all", lot.state.value)
+            ]
         )
 
     def head_links(self) -> builtins.list[Link]:
@@ -168,7 +174,9 @@ class DueScreen(CaseList):
         return [board, Link(gettext("Export"), url, icon="download", post=True)]
 
     def row_links(self, item: Application) -> builtins.list[Link]:
-        mine = any(move.stage for move in moves_open_to(request_context.actor(), item, request_context.office()))
+        mine = any(
+            move.stage for move in moves_open_to(request_context.current_actor(), item, request_context.current_office())
+        )
         word = VERBS[Action.ACCEPT] if item.state is State.AWAITING_ACCEPTANCE else gettext("Review")
         return [Link(word if mine else gettext("View"), url_for("CaseView.show", application_id=item.id, next=this_page()))]
 
@@ -202,7 +210,7 @@ def _line(case: Application) -> dict[str, object]:
 
 def ahead(lots: Iterable[Lot]) -> object:
     """How many cases are due on each of the next working days, and how many are overdue."""
-    today, calendar = request_context.today(), request_context.office().calendar
+    today, calendar = request_context.today(), request_context.current_office().calendar
     days = [today, *(calendar.add_working_days(today, n) for n in range(1, AHEAD))]
     counts: dict[date | None, int] = defaultdict(int)
     for lot in lots:
@@ -239,9 +247,9 @@ class DueBoardView(BaseView):  # type: ignore[misc]
     class_permission_name = "DueBoard"
     default_view = "show"
 
-    @door("/")
+    @route("/")
     def show(self) -> str:
-        lots = dashboard_counts.lots(db.session, request_context.actor())
+        lots = dashboard_counts.lots(db.session, request_context.current_actor())
         return self.render_template(  # type: ignore[no-any-return]
             "casework/board.html",
             title=gettext("Deadlines at a glance"),
@@ -250,8 +258,8 @@ class DueBoardView(BaseView):  # type: ignore[misc]
             picture=ahead(lots),
             holders=holders(lots),
             urgencies=Urgency,
-            soon=request_context.office().due_soon_days,
-            may_list=not request_context.actor().roles.isdisjoint(CASE_OFFICERS),
+            soon=request_context.current_office().due_soon_days,
+            may_list=not request_context.current_actor().roles.isdisjoint(CASE_OFFICERS),
         )
 
 

@@ -40,19 +40,19 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class MatterDetails:
     certificate: Pairs
     reason: Pairs
     turns: list[Turn]
 
 
-def claim_of(case: Facts, *, in_full: bool = False, today: bool = True) -> Claim:
+def details_of(case: Facts, *, in_full: bool = False, today: bool = True) -> MatterDetails:
     """Everything about one case that its matter adds.
 
     Without ``today`` nothing is said of how the certificate stands by now: the archive tells what was.
     """
     turns = [turn for turn in _turns(case, in_full=in_full) if turn.masked or str(turn.before) != str(turn.after)]
-    return Claim(_certificate(case, today=today), _reason(case), turns)
+    return MatterDetails(_certificate(case, today=today), _reason(case), turns)
 
 
 def plain(name: str, text: str, in_full: bool = False) -> object:
@@ -108,7 +108,7 @@ def _turns(case: Facts, *, in_full: bool) -> Iterator[Turn]:
     enterprise = case.submitted["enterprise"]["name"]
     yield Turn(gettext("Enterprise"), kept["enterprise"], enterprise)
     if case.matter is MatterKind.RENEWAL:
-        last_day = extended(date.fromisoformat(kept["valid_to"]), request_context.office().validity_years)
+        last_day = extended(date.fromisoformat(kept["valid_to"]), request_context.current_office().validity_years)
         yield Turn(gettext("Valid until"), kept["valid_to"], last_day.isoformat())
     if case.matter is MatterKind.REPLACEMENT and case.category is Category.C:
         after = details.get("category", Category.C3.value)

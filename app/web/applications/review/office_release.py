@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.core.clock import office_day
-from app.core.errors import HouseError, NotFound
+from app.core.errors import AppError, NotFound
 from app.core.vocabulary import Action, State
 from app.db.session import db
 from app.models import Application
@@ -20,14 +20,14 @@ from app.web import request_context
 from app.web.applications.review.labels import REASONS, VERBS
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     safe_next,
     shown,
 )
 from app.web.base.access_filter import ROW, WithinReach
-from app.web.base.error_pages import told_here
-from app.web.base.model_view import door
+from app.web.base.error_pages import flash_refusals
+from app.web.base.model_view import route
 from app.workflow import carry_out, must_all_pass
 
 
@@ -40,7 +40,7 @@ class Waiting(WithinReach):
         return super().apply(query, value).filter(Application.state == State.AWAITING_RELEASE)
 
 
-class OfficeReleaseScreen(Screen):
+class OfficeReleaseScreen(ModelScreen):
     """Transfers that await the consent of the old enterprise."""
 
     datamodel = SelInterface(Application)
@@ -71,7 +71,7 @@ class OfficeReleaseScreen(Screen):
         "submitted_at": _("Asked on"),
     }
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
@@ -94,18 +94,18 @@ class OfficeReleaseScreen(Screen):
         url = url_for(f"{self.endpoint}.release", application_id=item.id)
         return [Link(VERBS[action], url, post=True, reason=REASONS[action])]
 
-    @door(f"/{ROW}application_id>/release", "POST")
+    @route(f"/{ROW}application_id>/release", "POST")
     def release(self, application_id: int) -> Response:
-        actor, action = request_context.actor(), Action.RELEASE_BY_OFFICE
-        reason, at, office = request.form.get("reason", ""), request_context.moment(), request_context.office()
+        actor, action = request_context.current_actor(), Action.RELEASE_BY_OFFICE
+        reason, at, office = request.form.get("reason", ""), request_context.now(), request_context.current_office()
         try:
             planned = carry_out(db.session, [application_id], action, actor, reason=reason, at=at, office=office)
             if any(no.code == NotFound.code for no in planned.refused.get(application_id, ())):
                 raise NotFound
             must_all_pass(planned)
             db.session.commit()
-        except HouseError as no:
-            told_here(no)
+        except AppError as no:
+            flash_refusals(no)
         else:
             name = planned.names[application_id]
             flash(gettext("%(name)s: released. The application now awaits acceptance.", name=name), "success")

@@ -148,7 +148,7 @@ def papers_of(case: Facts) -> list[tuple[PaperKind, Paper | None]]:
 
 
 def _within_reach(ids: Iterable[int]) -> dict[int, Paper]:
-    mine = select(Paper).where(Paper.id.in_(ids), reach(request_context.actor(), Paper))
+    mine = select(Paper).where(Paper.id.in_(ids), reach(request_context.current_actor(), Paper))
     return {paper.id: paper for paper in db.session.scalars(mine)}
 
 

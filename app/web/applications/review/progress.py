@@ -34,13 +34,13 @@ AGAINST = frozenset({*CLOSED, State.RELEASE_REFUSED}) - {State.APPROVED}
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CaseProgress:
     nodes: list[Node]
     at: int  # the node where the case is; all of them: done
     stopped: bool  # it will not go on from there
 
 
-def progress(case: Application) -> Progress:
+def progress(case: Application) -> CaseProgress:
     """Submission, the three stages, the certificate: who and when, as far as this round has come."""
     stages = list(Stage)
     marks: list[object] = ["submitted", *(["released"] if case.matter in MOVING else []), *stages]
@@ -51,10 +51,10 @@ def progress(case: Application) -> Progress:
     number = case.certificate.number if case.certificate and case.state is State.APPROVED else ""
     nodes.append((gettext("Certificate"), number, _short(case.closed_at) if number else ""))
     if case.state is State.APPROVED:
-        return Progress(nodes, len(nodes), stopped=False)
+        return CaseProgress(nodes, len(nodes), stopped=False)
     stage: object = _AT.get(case.state) or _STOPPED.get(case.state) or _BETWEEN.get(case.state)
     stopped = case.state in CLOSED or case.state is State.RELEASE_REFUSED
-    return Progress(nodes, marks.index(stage) if stage in marks else 0, stopped=stopped)
+    return CaseProgress(nodes, marks.index(stage) if stage in marks else 0, stopped=stopped)
 
 
 def _mark_of(step: Step) -> object:

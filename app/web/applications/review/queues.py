@@ -29,7 +29,7 @@ from app.web.applications.review.labels import (
 )
 from app.web.base import (
     Link,
-    Screen,
+    ModelScreen,
     SelInterface,
     due,
     shown,
@@ -37,9 +37,9 @@ from app.web.base import (
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.layout import this_page
-from app.web.base.model_view import door
+from app.web.base.model_view import route
 from app.web.base.query import contains
-from app.web.base.review_queue import Standing
+from app.web.base.review_queue import QueuePosition
 from app.web.certificates.render_progress import draw_at_once
 from app.workflow import Plan
 
@@ -54,7 +54,7 @@ def by_number(text: str) -> ColumnElement[bool]:
     )
 
 
-class CaseList(Screen):
+class CaseList(ModelScreen):
     """What all lists of applications have in common."""
 
     datamodel = SelInterface(Application)
@@ -112,11 +112,11 @@ class QueueScreen(CaseList):
         self.tabs = (self.waits, *(move.target for move in self.moves))
         super().__init__(**kwargs)
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
-    @door("/batch/<code>", "POST")
+    @route("/batch/<code>", "POST")
     def batch(self, code: str) -> Response | str:
         action = next((move.action for move in self.moves if move.action.value == code), None) or abort(404)
         home = url_for(f"{self.endpoint}.list")
@@ -127,12 +127,12 @@ class QueueScreen(CaseList):
 
     def decides(self) -> bool:
         """Whether this stage is left to officers of the reader's region."""
-        return decides(request_context.actor(), self.moves[0].by, request_context.office())
+        return decides(request_context.current_actor(), self.moves[0].by, request_context.current_office())
 
     def note(self) -> object:
         if self.decides():
             return ""
-        level = level_of(self.moves[0].by, request_context.office())
+        level = level_of(self.moves[0].by, request_context.current_office())
         return gettext("This stage is decided by %(level)s; you may read what your region has filed.", level=level)
 
     def row_links(self, item: Application) -> builtins.list[Link]:
@@ -225,7 +225,7 @@ class ClosedScreen(CaseList):
     base_order = ("closed_at", "desc")
     search_columns = [*CaseList.search_columns, "closed_at"]
 
-    @door("/")
+    @route("/")
     def list(self) -> Response | str:
         return super().list()
 
@@ -244,9 +244,9 @@ def _page(application_id: int, address: str) -> str:
     return url_for("CaseView.show", application_id=application_id, next=address)
 
 
-def standing_of(case: Application, address: str) -> Standing | None:
+def standing_of(case: Application, address: str) -> QueuePosition | None:
     """The case's place in the queue at ``address`` (a list with its query), or else in the queue of its own stage."""
-    if request_context.actor().roles.isdisjoint(CASE_OFFICERS):
+    if request_context.current_actor().roles.isdisjoint(CASE_OFFICERS):
         return None
     parts = urlsplit(address)
     views: Any = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
@@ -254,9 +254,11 @@ def standing_of(case: Application, address: str) -> Standing | None:
     for screen in screens:
         home = url_for(f"{screen.endpoint}.list")
         if parts.path == home:
-            return Standing(screen.list_title, address, tuple(screen.ids(MultiDict(parse_qsl(parts.query)))), case.id, _page)
+            return QueuePosition(
+                screen.list_title, address, tuple(screen.ids(MultiDict(parse_qsl(parts.query)))), case.id, _page
+            )
     for screen in screens:
         if screen.waits is case.state:
             home = url_for(f"{screen.endpoint}.list")
-            return Standing(screen.list_title, home, tuple(screen.ids(MultiDict())), case.id, _page)
+            return QueuePosition(screen.list_title, home, tuple(screen.ids(MultiDict())), case.id, _page)
     return None
