@@ -38,7 +38,7 @@ from app.matters import seed_papers
 from app.models import Account, Model
 from app.web.auth.permissions import sync_roles
 from tests import make
-from tests.meddling import unguarded
+from tests.raw_sql import unguarded
 
 _accounts = count(1)
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only

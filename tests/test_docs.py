@@ -16,7 +16,7 @@ from app.core.vocabulary import (
     Role,
     State,
 )
-from tests.test_house import HOUSE, ROOT
+from tests.test_architecture import HOUSE, ROOT
 
 PLAN = (ROOT / "docs" / "HOUSE.md").read_text()
 GLOSSARY = (ROOT / "docs" / "GLOSSARY.md").read_text()

@@ -40,8 +40,8 @@ from app.models import (
 )
 from app.workflow import carry_out
 from tests import make
-from tests.count import queries
-from tests.works import INCOMING, LOST, Works
+from tests.query_counter import queries
+from tests.workflow_fixture import INCOMING, LOST, Works
 
 DAY = timedelta(days=1)
 RENEWAL, TRANSFER, REPLACEMENT, CANCELLATION = (

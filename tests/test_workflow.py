@@ -24,8 +24,8 @@ from app.core.vocabulary import (
 from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Message, PublicNotice, Step
 from app.workflow import ACTORS, MOVES, Move, carry_out, flaws, plan
 from tests import make
-from tests.count import queries
-from tests.works import Works
+from tests.query_counter import queries
+from tests.workflow_fixture import Works
 
 ELIGIBLE = (State.DRAFT, State.RETURNED, State.NOT_ACCEPTED)
 

@@ -11,7 +11,7 @@ from app.cli.app import fill_regions
 from app.cli.demo_data.fill import fill
 from app.core import clock
 from app.db.session import db
-from tests.browser.watch import Watch
+from tests.browser.browser_console import Watch
 from tests.conftest import House
 
 

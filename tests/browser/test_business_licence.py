@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.certificates.qr.reader import code_seen
-from tests.browser.hands import told
+from tests.browser.browser_steps import told
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]
 

@@ -6,7 +6,12 @@ Law: whatever is pressed is found by what stands on it. One kind of database: th
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.hands import menu, opens, row, told
+from tests.browser.browser_steps import (
+    menu,
+    opens,
+    row,
+    told,
+)
 from tests.hostile_files import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]

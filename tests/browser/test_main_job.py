@@ -15,7 +15,13 @@ from sqlalchemy import update
 
 from app.core.clock import now, office_day, office_time
 from app.models import ExamNotice
-from tests.browser.hands import STAGES, decides, menu, row, told
+from tests.browser.browser_steps import (
+    STAGES,
+    decides,
+    menu,
+    row,
+    told,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]
 

@@ -11,7 +11,13 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from app.models import Certificate, CertificateVersion, Enterprise, Person
-from tests.browser.hands import STAGES, decides, menu, row, told
+from tests.browser.browser_steps import (
+    STAGES,
+    decides,
+    menu,
+    row,
+    told,
+)
 from tests.hostile_files import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]

@@ -30,9 +30,9 @@ from app.core.vocabulary import (
 from app.files.storage import Store
 from app.models import Application, ExamNotice, ExamPass, ExamSignup, Message, Person, PublicNotice, Step
 from tests import make
-from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg
-from tests.journeys.visitor import Visitor
+from tests.journeys.http_visitor import Visitor
+from tests.sign_in_fixture import PASSWORD, quickly_hashed
 
 DAY = timedelta(days=1)
 CLERKS = ("enterprise", "exam", "acceptance", "review", "approval", "viewer")

@@ -23,10 +23,10 @@ from app.core.vocabulary import (
 from app.files.storage import Store
 from app.models import Application, Certificate, Paper
 from tests import make
-from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg
-from tests.journeys.visitor import Visitor
-from tests.works import Works
+from tests.journeys.http_visitor import Visitor
+from tests.sign_in_fixture import PASSWORD, quickly_hashed
+from tests.workflow_fixture import Works
 
 HANDLER = {"handler_name": "韩梅梅", "handler_mobile": "13800000000"}
 OFFICERS = {"acceptance": Role.ACCEPTANCE_OFFICER, "review": Role.REVIEWER, "approval": Role.APPROVER}

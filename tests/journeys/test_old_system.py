@@ -27,9 +27,9 @@ from app.worker import runner
 from app.worker.handlers import HANDLERS
 from app.worker.runner import JobContext
 from tests import make
-from tests.gatehouse import PASSWORD, quickly_hashed
 from tests.hostile_files import jpeg
-from tests.journeys.visitor import Visitor
+from tests.journeys.http_visitor import Visitor
+from tests.sign_in_fixture import PASSWORD, quickly_hashed
 
 FIRM, USCC = "湖南湘江建设有限公司", "91430100MA4L000150"
 OWN = "Torf-Kranich-71Q"

@@ -1,0 +1,221 @@
+"""Who decides where: the level of each stage and the second pair of eyes, in the domain and through every door."""
+
+from datetime import timedelta
+
+import pytest
+from flask_appbuilder.security.sqla.models import Role as RoleRow
+from sqlalchemy import select
+
+from app.accounts.access import reaches
+from app.core.clock import now, office_day
+from app.core.office import Office
+from app.core.vocabulary import (
+    Action,
+    Level,
+    MatterKind,
+    Role,
+    State,
+)
+from app.models import Application, Enterprise, Parameter, Region
+from app.workflow import MOVES, carry_out, moves_open_to
+from tests import make, workflow_fixture
+from tests.web.applications.review.test_case_page import (
+    Works,
+    decide,
+    in_batch,
+    letting_go,
+)
+
+DECISIONS = [move for move in MOVES if move.stage]
+LEVEL = {
+    Role.ACCEPTANCE_OFFICER: "acceptance_level",
+    Role.REVIEWER: "review_level",
+    Role.APPROVER: "approval_level",
+}
+OPENED = {State.AWAITING_ACCEPTANCE: "/acceptance/", State.AWAITING_REVIEW: "/review/", State.AWAITING_APPROVAL: "/approval/"}
+
+
+def office_where(role: Role, level: Level) -> Office:
+    return Office(**{LEVEL[role]: level})
+
+
+def do(session, application, move, region, office):
+    officer = make.officer(move.by, region=region)
+    planned = carry_out(session, [application.id], move.action, officer, reason="原因", at=make.NOON, office=office)
+    session.commit()
+    return [refusal.code for refusal in planned.refused.get(application.id, ())]
+
+
+@pytest.fixture
+def ours(session):
+    """An enterprise in 长沙, by the domain alone."""
+    return workflow_fixture.Works(session)
+
+
+@pytest.fixture
+def bench(session, signed_in, house) -> Works:
+    """The same behind the doors."""
+    return Works(session, signed_in, house)
+
+
+@pytest.fixture
+def put(session):
+    """``put(review_level="prefecture")``: as the administrator sets it."""
+
+    def store(**values: str) -> None:
+        session.rollback()
+        for name, value in values.items():
+            session.merge(Parameter(name=name, value=value, changed_at=now(), changed_by="管理员"))
+        session.commit()
+
+    return store
+
+
+# --- the level, in the domain ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("move", DECISIONS, ids=lambda move: move.action.name)
+def test_what_is_the_provinces_a_prefecture_reads_and_does_not_decide(ours, session, move):
+    application = ours.application(move.source)
+    office = office_where(move.by, Level.PROVINCE)
+    local = make.officer(move.by, region="430100")
+    assert reaches(local, application)
+    assert moves_open_to(local, application, office) == []
+    assert do(session, application, move, "430100", office) == ["decided-elsewhere"]
+    assert do(session, application, move, "430000", office) == []
+
+
+@pytest.mark.parametrize("move", DECISIONS, ids=lambda move: move.action.name)
+def test_what_was_handed_down_its_prefecture_decides_and_no_other(ours, session, move):
+    application = ours.application(move.source)
+    office = office_where(move.by, Level.PREFECTURE)
+    assert move in moves_open_to(make.officer(move.by, region="430100"), application, office)
+    assert do(session, application, move, "430200", office) == ["not-found"]
+    assert do(session, application, move, "430100", office) == []
+
+
+def test_the_province_decides_what_it_has_handed_down_too(ours, session):
+    for move in DECISIONS:
+        application = ours.application(move.source)
+        assert do(session, application, move, "430000", office_where(move.by, Level.PREFECTURE)) == []
+
+
+def test_a_district_lies_within_its_prefecture_and_decides_nothing_itself(session):
+    session.add(Region(code="430102", name="芙蓉区"))
+    session.commit()
+    district = workflow_fixture.Works(session, name="湖南芙蓉建设有限公司", region_code="430102")
+    application = district.application(State.AWAITING_REVIEW)
+    move, office = next(m for m in DECISIONS if m.action is Action.ENDORSE), office_where(Role.REVIEWER, Level.PREFECTURE)
+    assert reaches(make.officer(Role.REVIEWER, region="430102"), application)
+    assert do(session, application, move, "430102", office) == ["decided-elsewhere"]
+    assert do(session, application, move, "430100", office) == []
+
+
+def test_the_refusal_says_who_decides(ours, session):
+    application = ours.application(State.AWAITING_REVIEW)
+    planned = carry_out(
+        session, [application.id], Action.ENDORSE, make.officer(Role.REVIEWER, region="430100"), at=make.NOON, office=Office()
+    )
+    assert "officers of the province" in str(planned.refused[application.id][0].sentence)
+
+
+def test_a_level_that_changes_under_way_counts_from_the_next_decision_on(ours, session):
+    application = ours.application(State.AWAITING_ACCEPTANCE)
+    accept, endorse = (next(m for m in DECISIONS if m.action is action) for action in (Action.ACCEPT, Action.ENDORSE))
+    handed_down = Office(acceptance_level=Level.PREFECTURE, review_level=Level.PREFECTURE)
+    assert do(session, application, accept, "430100", handed_down) == []
+    assert do(session, application, endorse, "430100", Office()) == ["decided-elsewhere"]
+    assert do(session, application, endorse, "430100", handed_down) == []
+
+
+def test_a_transfer_is_decided_where_the_new_enterprise_is(session):
+    old = workflow_fixture.Works(session, name="长沙旧东家建设有限公司", region_code="430100")
+    new = workflow_fixture.Works(session, name="株洲新东家建设有限公司", region_code="430200")
+    new._old = old
+    application = new.application(State.AWAITING_ACCEPTANCE, matter=MatterKind.TRANSFER)
+    assert session.get_one(Enterprise, application.releasing_enterprise_id).region_code == "430100"
+    office = office_where(Role.ACCEPTANCE_OFFICER, Level.PREFECTURE)
+    move = next(m for m in DECISIONS if m.action is Action.ACCEPT)
+    assert do(session, application, move, "430100", office) == ["not-found"]
+    assert do(session, application, move, "430200", office) == []
+
+
+# --- the level, through the doors -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("move", [m for m in DECISIONS if m.agreed], ids=lambda move: move.action.name)
+def test_a_prefecture_reads_its_queue_and_finds_no_button(bench, move):
+    application, local = bench.case(move.source), bench.browser(move.by, "430100")
+    queue = local.get(OPENED[move.source]).text
+    assert application.number in queue
+    assert "This stage is decided by officers of the province; you may read what your region has filed." in queue
+    assert f"batch/{move.action.value}" not in queue
+    assert f'href="/cases/{application.id}?' not in queue
+    page = local.get(f"/cases/{application.id}")
+    assert (page.status_code, 'id="decide"' in page.text) == (200, False)
+
+
+@pytest.mark.parametrize("move", [m for m in DECISIONS if m.agreed], ids=lambda move: move.action.name)
+def test_a_forged_decision_is_refused_through_both_doors_until_the_stage_is_handed_down(bench, put, move):
+    application, other = bench.case(move.source), bench.case(move.source, name="韩梅梅")
+    local = bench.browser(move.by, "430100")
+    alone, among = decide(local, application, move.action), in_batch(local, [other], move.action)
+    for answer in (alone, among):
+        assert answer.status_code == 422
+        assert "this is decided by officers of the province; you may read it." in answer.text
+    put(**{LEVEL[move.by]: "prefecture"})
+    assert f"batch/{move.action.value}" in local.get(OPENED[move.source]).text
+    assert decide(local, application, move.action).status_code == 302
+    assert in_batch(local, [other], move.action).status_code == 302
+    assert {bench.state(application), bench.state(other)} == {move.target}
+
+
+def test_a_transfer_waits_in_the_new_enterprises_prefecture(bench, session, signed_in, house, put):
+    put(acceptance_level="prefecture")
+    new = Works(session, signed_in, house, "株洲枫溪建工有限公司", "430200")
+    holder = bench.passer(name="李雷")
+    held = make.certificate(holder, valid_to=office_day(now()) + timedelta(days=60))
+    application = make.transfer(holder, new.enterprise, State.AWAITING_ACCEPTANCE, certificate=held)
+    session.add(application)
+    session.commit()
+    number, its_id = application.number, application.id
+    assert number in new.browser(Role.ACCEPTANCE_OFFICER, "430200").get("/acceptance/").text
+    assert number not in bench.browser(Role.ACCEPTANCE_OFFICER, "430100").get("/acceptance/").text
+    assert bench.browser(Role.ACCEPTANCE_OFFICER, "430100").get(f"/cases/{its_id}").status_code == 404
+
+
+# --- the second pair of eyes -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(bench, session, signed_in):
+    """Somebody who may accept and review."""
+    account = make.account(session, "both", Role.ACCEPTANCE_OFFICER)
+    account.roles.append(session.scalars(select(RoleRow).where(RoleRow.name == Role.REVIEWER.value)).one())
+    session.commit()
+    return letting_go(signed_in(account), session)
+
+
+def accepted_by(client, bench, name) -> Application:
+    application = bench.case(name=name)
+    assert decide(client, application, Action.ACCEPT).status_code == 302
+    return application
+
+
+def test_whoever_accepted_does_not_review_through_any_door(bench, both):
+    application = accepted_by(both, bench, "李雷")
+    told = "you decided the stage before; the next one needs a second pair of eyes."
+    assert told in both.get(f"/cases/{application.id}").text
+    for answer in (decide(both, application, Action.ENDORSE), in_batch(both, [application], Action.ENDORSE)):
+        assert (answer.status_code, told in answer.text) == (422, True)
+    assert bench.state(application) is State.AWAITING_REVIEW
+    assert decide(bench.browser(Role.REVIEWER), application, Action.ENDORSE).status_code == 302
+
+
+def test_the_administrator_may_do_without_the_second_pair(bench, both, put):
+    alone, among = accepted_by(both, bench, "李雷"), accepted_by(both, bench, "韩梅梅")
+    put(two_pairs_of_eyes="0")
+    assert "second pair of eyes" not in both.get(f"/cases/{alone.id}").text
+    assert decide(both, alone, Action.ENDORSE).status_code == 302
+    assert in_batch(both, [among], Action.ENDORSE).status_code == 302
+    assert {bench.state(alone), bench.state(among)} == {State.AWAITING_APPROVAL}

@@ -1,0 +1,258 @@
+"""任命: no two sets of an administrator's in one hand, no role to oneself, and always one who can give them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import combinations
+from threading import Barrier
+
+import pytest
+from flask_appbuilder.security.sqla.models import Role as RoleRow
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.accounts import rate_limit, role_assignment
+from app.accounts.access import Actor
+from app.core.clock import now
+from app.core.errors import (
+    AppError,
+    NotAllowed,
+    NotFound,
+    Unmet,
+)
+from app.core.vocabulary import (
+    ADMINISTRATORS,
+    AUTHORITY,
+    REGIONAL,
+    Role,
+)
+from app.db.session import db
+from app.models import Account, AuditEntry
+from app.web.auth.password_form import guess_key
+from app.web.auth.permissions import PERMISSIONS, held_by
+from app.web.auth.sign_in import objections
+from app.workflow import MOVES
+from tests import make
+from tests.web.applications.review.test_case_page import letting_go
+
+SECURITY = Actor(None, "安全", frozenset({Role.SECURITY_ADMIN}))
+PAIRS = [pair for pair in combinations(Role, 2) if {*pair} & {*ADMINISTRATORS, Role.ENTERPRISE_CLERK}]
+CASES = {"Case", "Acceptance", "Review", "Approval", "Due", "Closed", "Archive", "Correction", "Claim", "Filing"}
+
+
+@pytest.fixture
+def roles(app, session) -> dict[Role, RoleRow]:
+    """``app`` has synced them."""
+    rows = {row.name: row for row in session.scalars(select(RoleRow))}
+    return {role: rows[role.value] for role in Role}
+
+
+def refused(session, *args, **more) -> list[str]:
+    with pytest.raises(Unmet) as no:
+        role_assignment.appoint(session, *args, **more)
+    session.rollback()
+    return [refusal.code for refusal in no.value.refusals]
+
+
+# --- what must not be in one hand ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: "+".join(role.value for role in pair))
+def test_no_account_holds_two_of_the_sets_whoever_stores_it(session, roles, pair):
+    account = make.account(session, "one", pair[0])
+    account.roles = [roles[role] for role in pair]
+    with pytest.raises(Unmet, match="one hand"):
+        session.commit()
+    session.rollback()
+    session.add(Account(username="two", first_name="", last_name="", email="x", roles=[roles[role] for role in pair]))
+    with pytest.raises(Unmet, match="one hand"):
+        session.commit()
+    session.rollback()
+
+
+def test_officers_may_hold_several_roles(session, roles):
+    account = make.account(session, "one", Role.REVIEWER)
+    account.roles = [roles[Role.REVIEWER], roles[Role.APPROVER], roles[Role.EXAM_CLERK]]
+    session.commit()
+    assert list(role_assignment.conflicting(session)) == []
+
+
+def test_what_was_put_into_the_database_by_hand_is_named_and_not_let_in(session, roles):
+    account = make.account(session, "one", Role.ADMIN)
+    put = text("INSERT INTO ab_user_role (id, user_id, role_id) VALUES (900, :account, :role)")
+    session.execute(put, {"account": account.id, "role": roles[Role.APPROVER].id})
+    session.commit()
+    session.expire_all()
+    assert [one.username for one in role_assignment.conflicting(session)] == ["one"]
+    assert "roles-conflict" in [refusal.code for refusal in objections(account)]
+
+
+@pytest.mark.parametrize("role", ADMINISTRATORS, ids=lambda role: role.value)
+def test_no_administrator_decides_a_case(role):
+    assert not {view for _permission, view in held_by(role)} & CASES
+    assert not [move for move in MOVES if move.by is role and move.action.value != "release_by_office"]
+
+
+def test_the_three_share_nothing_but_the_frame():
+    held = {role: {view for permission, view in held_by(role) if permission != "menu_access"} for role in ADMINISTRATORS}
+    shared = {view for one, two in combinations(ADMINISTRATORS, 2) for view in held[one] & held[two]}
+    assert shared == {"Work", "Parameter", "OwnCertificates"}  # of the parameters, each has its own sections
+    assert all("Diary" not in view for view in held[Role.ADMIN] | held[Role.SECURITY_ADMIN])
+    assert not [view for view in PERMISSIONS if "Appointment" in view and view in held[Role.ADMIN]]
+
+
+# --- giving and taking ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", AUTHORITY, ids=lambda role: role.value)
+def test_a_role_is_given_with_its_reach_and_taken_again(session, roles, role):
+    made = make.account(session, "new", Role.VIEWER, region_code=None)
+    made.roles = []
+    session.commit()
+    role_assignment.appoint(session, made.id, role, SECURITY, region="430100", mobile="13800000001")
+    session.commit()
+    assert role_assignment.roles_of(made) == {role}
+    assert made.region_code == ("430100" if role in REGIONAL else None)
+    make.account(session, "other", Role.SECURITY_ADMIN)
+    role_assignment.appoint(session, made.id, None, SECURITY)
+    session.commit()
+    assert (role_assignment.roles_of(made), made.region_code) == (frozenset(), None)
+    change = session.scalars(select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.row == str(made.id)))
+    assert [line["roles"] for line in change if "roles" in line][-2:] == [[[], [role.value]], [[role.value], []]]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.SECURITY_ADMIN], ids=lambda role: role.value)
+def test_nobody_else_gives_takes_resets_or_finds(session, roles, role):
+    made, actor = make.account(session, "new", Role.VIEWER), make.officer(role)
+    for deed in (
+        lambda: role_assignment.appoint(session, made.id, Role.REVIEWER, actor, region="430000"),
+        lambda: role_assignment.of_the_authority(session, made.id, actor),
+        lambda: role_assignment.may_reset(made, actor),
+    ):
+        with pytest.raises(NotAllowed):
+            deed()
+    session.rollback()
+
+
+def test_what_cannot_be_given_is_said(session, roles):
+    own = make.account(session, "own", Role.SECURITY_ADMIN)
+    make.account(session, "second", Role.SECURITY_ADMIN)
+    made = make.account(session, "new", Role.VIEWER)
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    clerk = make.account(session, "clerk", Role.ENTERPRISE_CLERK, enterprise=enterprise)
+    me = Actor(own.id, "我", frozenset({Role.SECURITY_ADMIN}))
+    assert refused(session, own.id, Role.SECURITY_ADMIN, me) == ["own-role"]
+    assert refused(session, own.id, Role.APPROVER, me, region="430000") == ["own-role"]
+    assert refused(session, made.id, Role.ENTERPRISE_CLERK, me) == ["clerk-role"]
+    assert refused(session, made.id, Role.REVIEWER, me) == ["region-missing"]
+    for nowhere in (clerk.id, 2**31 - 1):
+        with pytest.raises(NotFound):
+            role_assignment.appoint(session, nowhere, Role.REVIEWER, me, region="430000")
+    with pytest.raises(NotAllowed):
+        role_assignment.may_reset(own, me)
+
+
+def test_the_last_security_administrator_stays(session, roles):
+    last = make.account(session, "last", Role.SECURITY_ADMIN)
+    make.account(session, "off", Role.SECURITY_ADMIN, active=False)
+    for role in (None, Role.AUDITOR, Role.VIEWER):
+        assert refused(session, last.id, role, SECURITY, region="430000") == ["last-security-admin"]
+    form = {"username": "last", "full_name": "x", "mobile": None, "enterprise": None}
+    with pytest.raises(Unmet, match="last security administrator"):
+        role_assignment.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
+    session.rollback()
+    make.account(session, "next", Role.SECURITY_ADMIN)
+    role_assignment.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
+    session.commit()
+
+
+def test_two_who_take_the_role_from_each_other_at_once_leave_one(app, session, roles):
+    both, gate = [make.account(session, name, Role.SECURITY_ADMIN).id for name in ("one", "two")], Barrier(2)
+
+    def take(mine: int, theirs: int) -> str:
+        actor = Actor(mine, "x", frozenset({Role.SECURITY_ADMIN}))
+        with app.app_context(), Session(db.engine) as own:
+            gate.wait(10)
+            try:
+                role_assignment.appoint(own, theirs, None, actor)
+                own.commit()
+            except AppError as no:
+                return no.refusals[0].code
+        return "taken"
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(take, *pair) for pair in (both, both[::-1])]
+        assert sorted(end.result(60) for end in ends) == ["last-security-admin", "taken"]
+
+
+def test_the_house_knows_which_administrators_are_missing(session, roles):
+    make.account(session, "a", Role.ADMIN)
+    make.account(session, "s", Role.SECURITY_ADMIN, active=False)
+    assert role_assignment.missing(session) == [Role.SECURITY_ADMIN, Role.AUDITOR]
+
+
+# --- through the doors ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def security(session, signed_in):
+    return letting_go(signed_in(make.account(session, "secadmin", Role.SECURITY_ADMIN, region_code=None)), session, "zh")
+
+
+@pytest.fixture
+def newcomer(session, security) -> Account:
+    made = make.account(session, "newcomer", Role.VIEWER, region_code=None, first_name="罗二审")
+    made.roles = []
+    session.commit()
+    return made
+
+
+def test_whoever_awaits_a_role_stands_in_the_queue_and_gets_it_with_a_word(security, newcomer, session):
+    number = newcomer.id
+    assert "罗二审" in security.get("/appointments/awaiting/list/").text
+    assert "待授权用户" in security.get("/work/").text
+    form = {"role": "reviewer", "region_code": "430100", "mobile": "13800000001"}
+    page = security.post(f"/appointments/edit/{number}", data=form, follow_redirects=True).text
+    assert "的一次性密码" in page
+    assert "罗二审" not in security.get("/appointments/awaiting/list/").text
+    session.refresh(newcomer)
+    assert (role_assignment.roles_of(newcomer), newcomer.region_code) == ({Role.REVIEWER}, "430100")
+    assert newcomer.must_change_password
+    page = security.post(f"/appointments/edit/{number}", data=form | {"role": "approver"}, follow_redirects=True).text
+    assert "的一次性密码" not in page
+
+
+def test_the_form_names_what_is_missing_and_keeps_what_was_typed(security, newcomer, session):
+    number = newcomer.id
+    page = security.post(f"/appointments/edit/{number}", data={"role": "reviewer", "mobile": "13800000001"})
+    assert (page.status_code, "13800000001" in page.text, "必须选择地区" in page.text) == (422, True, True)
+    clerk = security.post(f"/appointments/edit/{number}", data={"role": "enterprise_clerk"})
+    assert clerk.status_code == 422
+    session.refresh(newcomer)
+    assert newcomer.roles == []
+
+
+def test_sessions_end_and_locks_open_by_the_security_administrators_hand(security, session, signed_in, app):
+    officer = make.account(session, "officer", Role.REVIEWER)
+    theirs, key, at, number = letting_go(signed_in(officer), session), guess_key("officer"), now(), officer.id
+    with app.app_context():
+        for _guess in range(5):
+            rate_limit.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)
+        assert rate_limit.is_locked(db.engine, key, at=at)
+        assert security.post(f"/appointments/unlock/{number}").status_code == 302
+        assert not rate_limit.is_locked(db.engine, key, at=at)
+    assert theirs.get("/work/").status_code == 200
+    assert security.post(f"/appointments/end/{number}").status_code == 302
+    assert theirs.get("/work/").status_code == 302
+    lines = session.scalars(
+        select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.actor == "secadmin").order_by(AuditEntry.id)
+    ).all()
+    assert lines == [{"lock": ["there", "ended"]}, {"sessions": ["there", "ended"]}]
+
+
+def test_ones_own_row_offers_nothing_and_takes_nothing(security, session):
+    own = session.scalar(select(Account.id).where(Account.username == "secadmin"))
+    assert f"/appointments/edit/{own}" not in security.get("/appointments/list/").text
+    page = security.post(f"/appointments/edit/{own}", data={"role": "approver", "region_code": "430000"})
+    assert (page.status_code, "不能给自己授予角色" in page.text) == (422, True)
+    assert security.post(f"/appointments/reset/{own}").status_code == 403

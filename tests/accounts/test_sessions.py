@@ -1,0 +1,365 @@
+"""Sessions end on the server, whatever cookie somebody saved; and who is inside can be seen and ended."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from flask_babel import gettext
+from sqlalchemy import event, func, select, update
+from sqlalchemy.orm import Session
+
+from app.accounts import rate_limit
+from app.accounts import sessions as user_sessions
+from app.core.clock import now
+from app.core.office import Office
+from app.core.vocabulary import (
+    AuditAction,
+    Registration,
+    Role,
+    SessionEndReason,
+    SignInMethod,
+)
+from app.db.session import reading
+from app.models import (
+    Account,
+    AuditEntry,
+    Enterprise,
+    Parameter,
+    UserSession,
+)
+from app.web.auth import my_sessions
+from app.web.auth.password_form import guess_key
+from tests import make
+from tests.sign_in_fixture import (
+    PASSWORD,
+    account,
+    copied_cookie,
+    is_inside,
+    sign_in,
+    sign_out,
+    token,
+)
+
+pytest_plugins = ("tests.sign_in_fixture",)
+
+NEW = "Other-Horse-88"
+
+
+def set_to(**facts):
+    def change(_gate, shop, who, _app):
+        for name, value in facts.items():
+            setattr(who, name, value)
+        shop.commit()
+
+    return change
+
+
+def signs_out(gate, _shop, _who, _app):
+    assert sign_out(gate).status_code == 302
+
+
+def chooses_another_password(gate, _shop, _who, _app):
+    form = {"old": PASSWORD, "password": NEW, "again": NEW, "csrf_token": token(gate, "/password/")}
+    assert gate.post("/password/", data=form).status_code == 302
+    assert is_inside(gate)  # in a session of its own
+
+
+def gets_another_password(_gate, _shop, who, app):
+    with app.test_request_context("/"):
+        app.appbuilder.sm.reset_password(who.id, NEW)
+
+
+def loses_a_role(_gate, shop, who, _app):
+    who.roles = []
+    shop.commit()
+
+
+def another_enterprise(_gate, shop, who, _app):
+    who.enterprise = make.enterprise()
+    shop.commit()
+
+
+def enterprise_is_rejected(_gate, shop, who, _app):
+    shop.get_one(Enterprise, who.enterprise_id).registration = Registration.REJECTED
+    shop.commit()
+
+
+def is_left_alone(_gate, shop, _who, _app):
+    shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=31)))
+    shop.commit()
+
+
+def is_never_left(_gate, shop, _who, _app):
+    shop.execute(update(UserSession).values(ends_at=now() - timedelta(seconds=1)))
+    shop.commit()
+
+
+def ended_by(why):
+    def end(_gate, shop, who, _app):
+        number = shop.scalars(select(UserSession.id)).one()
+        assert user_sessions.end(shop, who.id, number, why, at=now())
+        shop.commit()
+
+    return end
+
+
+def signs_in_elsewhere_too_often(_gate, _shop, _who, app):
+    for _browser in range(3):
+        assert sign_in(app.test_client()).status_code == 302
+
+
+EVENTS = {  # T13: what happens to a session, and what the gate says of it
+    "logout": (signs_out, SessionEndReason.SIGNED_OUT),
+    "own password": (chooses_another_password, SessionEndReason.PASSWORD_CHANGED),
+    "reset by somebody else": (gets_another_password, SessionEndReason.PASSWORD_CHANGED),
+    "password set in the store's words": (set_to(password="x"), SessionEndReason.PASSWORD_CHANGED),
+    "switched off": (set_to(active=False), SessionEndReason.SWITCHED_OFF),
+    "role": (loses_a_role, SessionEndReason.ROLE_CHANGED),
+    "region": (set_to(region_code="430200"), SessionEndReason.ACCOUNT_CHANGED),
+    "another enterprise": (another_enterprise, SessionEndReason.ACCOUNT_CHANGED),
+    "mobile": (set_to(mobile="13800000001"), SessionEndReason.ACCOUNT_CHANGED),
+    "enterprise rejected": (enterprise_is_rejected, SessionEndReason.ENTERPRISE),
+    "idle": (is_left_alone, SessionEndReason.IDLE),
+    "too old": (is_never_left, SessionEndReason.TOO_OLD),
+    "ended in the list": (ended_by(SessionEndReason.ENDED_BY_SELF), SessionEndReason.ENDED_BY_SELF),
+    "ended by the administrator": (ended_by(SessionEndReason.ENDED_BY_ADMIN), SessionEndReason.ENDED_BY_ADMIN),
+    "too many": (signs_in_elsewhere_too_often, SessionEndReason.REPLACED),
+}
+
+
+def in_words(why, app) -> str:
+    with app.test_request_context("/"):
+        return str(gettext("Your last session has ended: %(why)s. Please sign in again.", why=why))
+
+
+@pytest.mark.parametrize("happens", EVENTS)
+def test_a_saved_cookie_opens_nothing_after(happens, gate, shop, lodge_app):
+    event_, why = EVENTS[happens]
+    firm = {"enterprise": make.enterprise()} if happens == "enterprise rejected" else {}
+    roles = (Role.ENTERPRISE_CLERK,) if firm else (Role.VIEWER,)
+    who = account(shop, "viewer", *roles, **firm)
+    sign_in(gate)
+    thief = copied_cookie(gate, lodge_app)
+    assert is_inside(thief)
+    event_(gate, shop, who, lodge_app)
+    shop.rollback()
+    answers = [thief.get("/scratch/") for _again in range(3)]
+    assert {answer.status_code for answer in answers} == {302}
+    assert all(answer.location.startswith("/login/") for answer in answers)
+    shop.rollback()
+    assert shop.scalars(select(UserSession.ended_why).order_by(UserSession.id)).first() is why
+    told = [in_words(why, lodge_app) in thief.get("/login/").text for _again in range(2)]
+    assert told == [why is not SessionEndReason.SIGNED_OUT, False]  # once, and not to whoever ended it
+
+
+def test_signing_out_leaves_the_other_browser_in(gate, shop, lodge_app):
+    account(shop)
+    other = lodge_app.test_client()
+    sign_in(gate)
+    sign_in(other)
+    answer = gate.post("/logout/", data={"csrf_token": token(gate, "/password/")}, follow_redirects=True)
+    assert "alert-warning" in answer.text
+    assert not is_inside(gate)
+    assert is_inside(other)
+
+
+def test_the_store_and_the_diary_know_no_key_that_opens(gate, shop, lodge_app):
+    account(shop)
+    sign_in(gate)
+    with gate.session_transaction() as cookie:
+        key = cookie["_user_id"]
+    visit = shop.scalars(select(UserSession)).one()
+    assert len(key) == 43
+    assert key not in (visit.key, visit.agent, visit.address)
+    with gate.session_transaction() as cookie:
+        cookie["_user_id"] = visit.key  # whoever reads the table holds nothing
+    assert not is_inside(gate)
+
+
+def test_a_planted_key_is_not_the_one_that_opens_after_signing_in(gate, shop, lodge_app):
+    """Session fixation: the attacker's own session, planted in the victim's browser, stays the attacker's."""
+    account(shop)
+    account(shop, "attacker")
+    attacker = lodge_app.test_client()
+    sign_in(attacker, "attacker")
+    planted = attacker.get_cookie("anguan")
+    sign_out(attacker)
+    gate.set_cookie("anguan", planted.value)
+    sign_in(gate)
+    assert is_inside(gate)
+    attacker.set_cookie("anguan", planted.value)
+    assert not is_inside(attacker)
+    assert gate.get_cookie("anguan").value != planted.value
+
+
+def test_a_role_taken_away_while_a_page_is_open_refuses_the_next_click(gate, shop):
+    who = account(shop, "chief", Role.ADMIN)
+    sign_in(gate, "chief")
+    ticket = token(gate, "/password/")
+    assert gate.post("/scratch/touch", data={"csrf_token": ticket}).text == "touched"
+    who.roles = list(account(shop, "viewer").roles)
+    shop.commit()
+    answer = gate.post("/scratch/touch", data={"csrf_token": ticket})
+    assert (answer.status_code, "touched" in answer.text) == (302, False)
+    sign_in(gate, "chief")
+    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 403
+
+
+def test_officers_are_given_less_time(gate, shop):
+    account(shop, "chief", Role.ADMIN)
+    sign_in(gate, "chief")
+    shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=16)))
+    shop.commit()
+    assert not is_inside(gate)
+
+
+def test_the_newest_sign_in_ends_the_oldest_and_says_so(gate, shop, lodge_app):
+    account(shop)
+    shop.add(Parameter(name="most_sessions", value="1", changed_at=make.NOON, changed_by="管理员"))
+    shop.commit()
+    sign_in(gate)
+    newer = lodge_app.test_client()
+    sign_in(newer)
+    assert (is_inside(gate), is_inside(newer)) == (False, True)
+    assert in_words(SessionEndReason.REPLACED, lodge_app) in gate.get("/login/").text
+
+
+def test_of_twenty_who_sign_in_at_once_three_stay(lodge, lodge_app, shop):
+    who, at = account(shop), now()
+
+    def enter(n):
+        with Session(lodge.engine) as session:
+            session.get_one(Account, who.id).login_count = n
+            user_sessions.begin(
+                session, session.get_one(Account, who.id), SignInMethod.PASSWORD, at=at, office=Office(), address="", agent=""
+            )
+            session.commit()
+
+    with ThreadPoolExecutor(20) as crowd:
+        list(crowd.map(enter, range(20)))
+    assert shop.scalar(select(func.count()).where(UserSession.ended_at.is_(None))) == Office().most_sessions
+
+
+def statements(lodge_app, kind):
+    found = []
+    with lodge_app.app_context():
+        engine = lodge_app.extensions["sqlalchemy"].engine
+
+    def watch(*call):
+        if call[2].startswith(kind):
+            found.append((call[2], reading.get()))
+
+    event.listen(engine, "before_cursor_execute", watch)
+    return found, lambda: event.remove(engine, "before_cursor_execute", watch)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_it_is_noted_once_a_minute_that_somebody_is_here(gate, shop, lodge_app, method):
+    account(shop, "viewer", Role.VIEWER, Role.EXAM_CLERK)
+    sign_in(gate)
+    ago = now() - timedelta(minutes=5)
+    shop.execute(update(UserSession).values(seen_at=ago))
+    shop.commit()
+    found, stop = statements(lodge_app, "UPDATE visit")
+    for _click in range(3):
+        gate.open("/scratch/", method=method)
+    stop()
+    shop.rollback()
+    assert len(found) == 1
+    assert shop.scalars(select(UserSession.seen_at)).one() > ago
+
+
+def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(lodge, shop):
+    """The click was let in, then the session ended, then the click is noted: it stays ended."""
+    who = account(shop)
+    user_sessions.begin(
+        shop, who, SignInMethod.PASSWORD, at=now() - timedelta(minutes=9), office=Office(), address="", agent=""
+    )
+    user_sessions.end_all(shop, who.id, SessionEndReason.ENDED_BY_ADMIN, at=now())
+    shop.commit()
+    number = shop.scalars(select(UserSession.id)).one()
+    shop.rollback()
+    user_sessions.touch(lodge.engine, number, at=now())
+    user_sessions.run_out(lodge.engine, number, SessionEndReason.IDLE, at=now())
+    shop.rollback()
+    visit = shop.scalars(select(UserSession)).one()
+    assert (visit.ended_why, now() - visit.seen_at > timedelta(minutes=8)) == (SessionEndReason.ENDED_BY_ADMIN, True)
+
+
+def test_what_ended_long_ago_is_swept(shop):
+    who, at = account(shop), now()
+    for days in (1, 179, 182):
+        user_sessions.begin(
+            shop, who, SignInMethod.PASSWORD, at=at - timedelta(days=days), office=Office(), address="", agent=""
+        )
+    assert user_sessions.sweep(shop, at=at) == 1
+
+
+# --- one's own list, and the administrator's hand ----------------------------------------------------------------
+
+
+ONE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+
+
+@ONE
+def test_everybody_sees_and_ends_their_own_sessions_only(session, signed_in, holder):
+    mine, theirs = holder(Role.VIEWER), holder(Role.VIEWER)
+    here, elsewhere, stranger = signed_in(mine), signed_in(mine), signed_in(theirs)
+    numbers = list(session.scalars(select(UserSession.id).order_by(UserSession.id)))
+    session.rollback()
+    page = here.get("/sessions/").text
+    assert [f"/sessions/{number}/end" in page for number in numbers] == [False, True, False]  # this one signs out instead
+    assert here.post(f"/sessions/{numbers[2]}/end").status_code == 404
+    assert stranger.get("/work/").status_code == 200
+    assert here.post(f"/sessions/{numbers[1]}/end").status_code == 302
+    assert here.post(f"/sessions/{numbers[1]}/end").status_code == 404
+    assert [browser.get("/work/").status_code for browser in (here, elsewhere, stranger)] == [200, 302, 200]
+
+
+@ONE
+def test_all_others_end_at_once_and_the_diary_knows(session, signed_in, holder):
+    mine = holder(Role.VIEWER)
+    here, *others = [signed_in(mine) for _browser in range(3)]
+    assert here.post("/sessions/end-others").status_code == 302
+    assert [browser.get("/work/").status_code for browser in (here, *others)] == [200, 302, 302]
+    assert session.scalars(select(AuditEntry.change).where(AuditEntry.deed == AuditAction.SIGN_OUT)).one() == {"ended": 2}
+
+
+@ONE
+def test_a_stranger_has_no_sessions(client):
+    assert client.get("/sessions/").location.startswith("/login/")
+    assert client.post("/sessions/end-others").location.startswith("/login/")
+
+
+@ONE
+def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(session, signed_in, holder, house):
+    who, admin = holder(Role.ENTERPRISE_CLERK), signed_in(holder(Role.ADMIN))
+    theirs = signed_in(who)
+    for _guess in range(5):
+        rate_limit.attempt(house.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
+    for role in set(Role) - {Role.ADMIN}:
+        assert signed_in(holder(role)).post(f"/accounts/end/{who.id}").status_code == 403, role
+    assert admin.post(f"/accounts/end/{2**31 - 1}").status_code == 404
+    assert theirs.get("/work/").status_code == 200
+    assert admin.post(f"/accounts/end/{who.id}").status_code == 302
+    assert theirs.get("/work/").status_code == 302
+    assert rate_limit.is_locked(house.engine, guess_key(who.username), at=now())
+    assert admin.post(f"/accounts/unlock/{who.id}").status_code == 302
+    assert not rate_limit.is_locked(house.engine, guess_key(who.username), at=now())
+    told = session.scalars(
+        select(AuditEntry.change).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.row == str(who.id))
+    ).all()
+    assert {"lock": ["there", "ended"]} in told
+    assert {"sessions": ["there", "ended"]} in told
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge · Windows"),
+        ("Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Safari/537.36 MicroMessenger/8.0", "WeChat · Android"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 15) Version/18 Safari/605", "Safari · macOS"),
+    ],
+)
+def test_browsers_are_told_in_words(agent, words):
+    assert my_sessions.in_words(agent) == words

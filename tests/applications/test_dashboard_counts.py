@@ -1,0 +1,121 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.applications import dashboard_counts
+from app.core.office import Office
+from app.core.vocabulary import (
+    Level,
+    MatterKind,
+    Role,
+    SignupState,
+    State,
+    Urgency,
+)
+from app.models import Application
+from tests import make
+from tests.query_counter import queries
+
+
+@pytest.fixture
+def world(session):
+    """Cases of one enterprise in every state, overdue, due today and later."""
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    days = iter((-2, 0, 1))
+    for state in (*State, State.AWAITING_REVIEW, State.AWAITING_REVIEW):
+        person = make.person(enterprise)
+        held = {"certificate": make.certificate(person)} if state is State.APPROVED else {}
+        due = {"due_on": make.TODAY + timedelta(days=next(days))} if state is State.AWAITING_REVIEW else {}
+        session.add(make.application(person, state, **held, **due))
+    session.commit()
+    return enterprise
+
+
+def test_a_reviewer_s_counts_are_those_of_the_queue(world, session):
+    reviewer = make.officer(Role.REVIEWER)
+    assert dashboard_counts.menu_counts(session, reviewer, Office()) == {"Review": 3}
+    lots = [lot for lot in dashboard_counts.lots(session, reviewer) if lot.state is State.AWAITING_REVIEW]
+    assert list(dashboard_counts.tally(lots, make.TODAY, make.TODAY + timedelta(days=1)).values()) == [1, 1, 1, 0]
+
+
+def test_what_is_decided_elsewhere_is_not_counted_as_waiting(world, session):
+    local = make.officer(Role.REVIEWER, region="430100")
+    assert dashboard_counts.menu_counts(session, local, Office()) == {}
+    assert dashboard_counts.menu_counts(session, local, Office(review_level=Level.PREFECTURE)) == {"Review": 3}
+
+
+def test_a_clerk_is_told_of_drafts_and_corrections(world, session):
+    counts = dashboard_counts.menu_counts(session, make.clerk(world), Office())
+    assert {name: n for name, n in counts.items() if n} == {"NewApplication": 3}
+    assert {*dashboard_counts.MENU_OF_MATTER.values(), "Releases", "Signup"} == counts.keys()
+
+
+def test_somebody_else_s_cases_are_not_counted(world, session):
+    other = make.enterprise(name="别家")
+    session.add(other)
+    session.commit()
+    assert dashboard_counts.waiting(session, make.clerk(other)) == {}
+    assert dashboard_counts.menu_counts(session, make.officer(Role.ADMIN), Office()) == {
+        "Enterprises": 0
+    }  # none awaits approval
+
+
+def test_people_with_missing_scans_are_counted(world, session):
+    person = make.person(world)
+    session.add(person)
+    session.flush()
+    session.add_all(make.complete_papers(person))
+    session.commit()
+    assert dashboard_counts.people_with_gaps(session, make.clerk(world)) == len(State) + 2
+
+
+def test_certificates_that_run_out_soon_are_counted_the_last_day_included(world, session):
+    clerk = make.clerk(world)
+    for days in (0, 90, 91, -1):
+        session.add(make.certificate(make.person(world), valid_to=make.TODAY + timedelta(days=days)))
+    session.commit()
+    assert dashboard_counts.expiring(session, clerk, make.TODAY) == 2
+
+
+def test_months_are_filled_also_where_nothing_was_submitted(world, session):
+    months = dashboard_counts.by_month(session, make.officer(Role.REVIEWER), make.NOON)
+    assert months.labels[-1] == "2026-03"
+    assert len(months.labels) == len(months.series[MatterKind.NEW]) == 6
+    assert sum(months.series[MatterKind.NEW]) == 13
+
+
+def test_the_menu_asks_two_questions_at_most(world, session, house):
+    session.add(make.signup(make.notice(), make.person(world), state=SignupState.SELECTED))
+    session.commit()
+    actor = make.clerk(world)
+    with queries(house.engine) as seen:
+        dashboard_counts.menu_counts(session, actor, Office())
+    assert len(seen) <= 2
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.VIEWER])
+def test_the_limits_of_a_region_are_counted_as_the_list_asks_for_them_and_no_further(world, session, role):
+    until = make.TODAY + timedelta(days=1)
+    officer = make.officer(role, region="430100")
+    counts = dashboard_counts.tally(dashboard_counts.lots(session, officer), make.TODAY, until)
+    for urgency in Urgency:
+        condition = dashboard_counts.is_due(urgency, make.TODAY, until)
+        assert session.scalar(select(func.count(Application.id)).where(condition)) == counts[urgency], urgency
+    assert dashboard_counts.lots(session, make.officer(role, region="430200")) == []
+
+
+def test_an_enterprise_is_shown_what_expires_next_and_whether_its_renewal_is_under_way(world, session):
+    for days, state in ((40, None), (20, State.AWAITING_REVIEW), (30, State.DRAFT), (91, None)):
+        held = make.certificate(make.person(world), valid_to=make.TODAY + timedelta(days=days))
+        session.add(held)
+        if state:
+            session.add(make.application(held.person, state, matter=MatterKind.RENEWAL, certificate=held))
+    session.commit()
+    rows = dashboard_counts.next_expiring(session, make.clerk(world), make.TODAY)
+    assert [((held.valid_to - make.TODAY).days, bool(renewal)) for held, renewal in rows] == [
+        (20, True),
+        (30, False),
+        (40, False),
+    ]

@@ -1,0 +1,45 @@
+"""Every page in a real browser: nothing that our own content policy forbids, no script that stumbles."""
+
+import pytest
+from sqlalchemy import select
+
+from app.cli.app import fill_regions
+from app.cli.demo_data.fill import fill
+from app.db.session import db
+from app.models import Account
+from tests.test_architecture import NOW, addresses
+
+pytestmark = pytest.mark.browser
+
+
+def pages_of(app, signed_in, accounts) -> dict[str, str]:
+    """Each page that somebody may open, and the cookie of one who may."""
+    found = {}
+    for account in accounts:
+        client = signed_in(account)
+        with client.session_transaction() as held:
+            cookie = dict(held)
+        for endpoint, path in addresses(app, "GET"):
+            if "static" not in endpoint and path not in found:
+                answer = client.get(path)
+                if answer.status_code == 200 and answer.mimetype == "text/html":
+                    found[path] = app.session_interface.get_signing_serializer(app).dumps(cookie)
+    return found
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # a page looks the same over either database
+def test_no_page_breaks_its_own_policy_or_its_script(app, session, house, signed_in, served, page):
+    with app.app_context():
+        fill_regions(db.session(), house.settings)
+        fill(db.session(), house.settings, NOW)
+    accounts = session.scalars(select(Account)).all()
+    session.commit()
+    complaints = []
+    page.on("console", lambda said: complaints.append((page.url, said.text)) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda fault: complaints.append((page.url, str(fault))))
+    pages = pages_of(app, signed_in, accounts)
+    for path, cookie in pages.items():
+        page.context.add_cookies([{"name": app.config["SESSION_COOKIE_NAME"], "value": cookie, "url": served}])
+        page.goto(path)
+    assert len(pages) > 20
+    assert not complaints

@@ -1,0 +1,241 @@
+"""Papers drawn in the background: asked for with the approval, each once, none held up by another."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app.certificates.pdf import render_jobs
+from app.certificates.pdf.render_jobs import (
+    PORTION,
+    have_drawn,
+    progress_of,
+    try_again,
+    undrawn,
+)
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.errors import NotAllowed, NotFound
+from app.core.office import Office
+from app.core.vocabulary import (
+    Action,
+    JobState,
+    MatterKind,
+    PaperKind,
+    Role,
+    State,
+)
+from app.files.storage import Store
+from app.models import CertificateVersion, Job, Paper
+from app.worker.handlers import HANDLERS
+from app.worker.runner import JobContext, run_due
+from app.workflow import carry_out
+from tests import make
+from tests.hostile_files import jpeg
+from tests.pdf_text import printed
+from tests.query_counter import queries
+from tests.workflow_fixture import Works
+
+APPROVER = make.officer(Role.APPROVER)
+
+
+@pytest.fixture
+def tools(house, session, tmp_path) -> JobContext:
+    return JobContext(
+        house.engine, None, Store(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(house.settings.seals)
+    )
+
+
+@pytest.fixture
+def asked(session, tools):
+    """``asked(n)``: so many versions, and the jobs that draw them."""
+
+    def ask(many: int) -> list[int]:
+        ids = printed(session, tools.store, many)
+        have_drawn(session, ids, at=make.NOON)
+        session.commit()
+        return ids
+
+    return ask
+
+
+def work(tools: JobContext) -> list[JobState | None]:
+    return run_due(tools, HANDLERS, most=99)
+
+
+def digests(session) -> list[str | None]:
+    session.rollback()
+    return list(session.scalars(select(CertificateVersion.digest).order_by(CertificateVersion.id)))
+
+
+def approve(session, ids):
+    return carry_out(session, ids, Action.APPROVE, APPROVER, at=make.NOON, office=Office())
+
+
+# --- asked for with the deed --------------------------------------------------------------------------
+
+
+def test_an_approval_asks_for_its_papers_in_its_own_transaction(session):
+    works = Works(session)
+    ids = [works.application(State.AWAITING_APPROVAL).id for _ in range(3)]
+    approve(session, ids)
+    session.rollback()
+    assert session.scalar(select(func.count(Job.id))) == 0
+    approve(session, ids)
+    session.commit()
+    job = session.scalars(select(Job)).one()
+    assert job.payload == {"versions": list(session.scalars(select(CertificateVersion.id).order_by(CertificateVersion.id)))}
+    assert (job.total, job.progress) == (3, "0 / 3")
+
+
+def test_what_prints_nothing_asks_for_nothing(session):
+    case = Works(session).application(State.AWAITING_APPROVAL, matter=MatterKind.CANCELLATION)
+    approve(session, [case.id])
+    assert session.scalar(select(func.count(Job.id))) == 0
+
+
+def test_many_are_asked_for_in_portions_and_in_as_many_statements_as_few(session, house, tools):
+    for many in (3, 250):
+        ids = printed(session, tools.store, many)
+        with queries(house.engine) as seen:
+            have_drawn(session, ids, at=make.NOON)
+        assert len(seen) == 1
+    session.commit()
+    sizes = [len(job.payload["versions"]) for job in session.scalars(select(Job).order_by(Job.id))]
+    assert sizes == [3, PORTION, PORTION, 50]
+
+
+def test_two_approvals_at_once_draw_each_its_own(session, house, tools):
+    works, gate = Works(session), Barrier(2)
+    session.execute(update(Paper).values(digest=tools.store.put(jpeg(413, 579))))
+    halves = [[works.application(State.AWAITING_APPROVAL).id for _ in range(2)] for _half in range(2)]
+    session.execute(update(Paper).values(digest=tools.store.put(jpeg(413, 579))))
+    session.commit()
+
+    def decide(ids) -> None:
+        gate.wait(10)
+        with tools.sessions.begin() as other:
+            approve(other, ids)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(decide, halves))
+    assert work(tools) == [JobState.DONE, JobState.DONE]
+    assert len({*digests(session)} - {None}) == 4
+
+
+# --- drawn once ---------------------------------------------------------------------------------------
+
+
+def test_two_workers_draw_each_paper_once(session, asked, tools):
+    asked(2 * PORTION // 10)
+    for job in session.scalars(select(Job)):  # the same papers in two jobs: the worst that can be
+        session.add(
+            Job(kind=job.kind, key="again", payload=job.payload, due_at=make.NOON, created_at=make.NOON, total=job.total)
+        )
+    session.commit()
+    before = {place.name for place in tools.store.folder.glob("??/??/*")}
+    with ThreadPoolExecutor(2) as pool:
+        ends = [end for ended in pool.map(lambda _hand: work(tools), range(2)) for end in ended]
+    kept = digests(session)
+    assert ends == [JobState.DONE, JobState.DONE]
+    there = {place.name for place in tools.store.folder.glob("??/??/*")} - before
+    assert len(there) >= len({*kept}) == len(kept)
+    assert {*kept} <= there  # a seal never signs the same way twice: what lost the race is swept away
+
+
+def test_a_second_run_draws_nothing_anew(session, asked, tools, monkeypatch):
+    ids = asked(3)
+    work(tools)
+    first = digests(session)
+    have_drawn(session, ids, at=make.NOON, occasion="again")
+    session.commit()
+    monkeypatch.setattr(render_jobs, "rendered", None)
+    assert work(tools) == [JobState.DONE]
+    assert digests(session) == first
+
+
+# --- what cannot be drawn --------------------------------------------------------------------------------
+
+
+def lose_photo(session, version_id: int) -> None:
+    """This one version names a photo that is gone."""
+    version = session.get_one(CertificateVersion, version_id)
+    photo = make.paper(PaperKind.PHOTO, person_id=version.certificate.person_id, replaced_at=make.NOON)
+    photo.digest = "f" * 64
+    session.add(photo)
+    session.flush()
+    version.face = {**version.face, "photo": photo.id}
+    session.commit()
+
+
+def test_a_bad_one_is_named_and_holds_up_no_other(session, asked, tools):
+    ids = asked(4)
+    lose_photo(session, ids[1])
+    assert work(tools) == [JobState.DONE]
+    assert [digest is None for digest in digests(session)] == [False, True, False, False]
+    (bad,) = undrawn(session, APPROVER, ids[0])
+    assert (bad.version_id, bad.fault, bad.holder) == (ids[1], "file-missing", "古丽·买买提")
+    found = progress_of(session, APPROVER, ids[0])
+    assert (found.total, found.done, found.failed, found.waiting) == (4, 3, 1, 0)
+
+
+def test_what_was_put_right_is_drawn_when_it_is_tried_again(session, asked, tools):
+    ids = asked(2)
+    lose_photo(session, ids[0])
+    work(tools)
+    version = session.get_one(CertificateVersion, ids[0])
+    version.face = {**version.face, "photo": session.scalar(select(func.min(Paper.id)))}
+    session.commit()
+    assert try_again(session, APPROVER, at=make.NOON, batch=ids[0]) == 1
+    session.commit()
+    assert work(tools) == [JobState.DONE]
+    assert None not in digests(session)
+    assert undrawn(session, APPROVER) == []
+    assert try_again(session, APPROVER, at=make.NOON) == 0
+
+
+class Full(Store):
+    """A disk without room."""
+
+    def put(self, _data: bytes) -> str:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_store_is_tried_again_by_itself(session, asked, tools):
+    ids = asked(3)
+    assert work(replace(tools, store=Full(tools.store.folder))) == [JobState.READY]
+    assert {one.fault for one in undrawn(session, APPROVER, ids[0])} == {"OSError"}
+    assert "No space left" in session.scalars(select(Job.fault)).one()
+    session.rollback()
+    later = replace(tools, now=lambda: make.NOON + timedelta(minutes=5))
+    assert work(later) == [JobState.DONE]
+    assert None not in digests(session)
+
+
+# --- who may ask ---------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_seen_by_officers_of_its_region_only(session, asked):
+    ids = asked(1)
+    assert progress_of(session, make.officer(Role.APPROVER, region="430100"), ids[0]).total == 1
+    for stranger in (make.officer(Role.APPROVER, region="430200"), make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK)):
+        with pytest.raises(NotFound):
+            progress_of(session, stranger, ids[0])
+        assert progress_of(session, stranger).total == 0
+    with pytest.raises(NotFound):
+        progress_of(session, APPROVER, 2**31 - 1)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.ENTERPRISE_CLERK, Role.ADMIN], ids=lambda role: role.value)
+def test_only_deciding_officers_have_papers_drawn_anew(session, role):
+    with pytest.raises(NotAllowed):
+        try_again(session, make.officer(role), at=make.NOON)
+
+
+def test_two_approvals_show_apart(session, tools):
+    first = printed(session, tools.store, 2)
+    second = printed(session, tools.store, 3, at=make.NOON + timedelta(seconds=1))
+    assert [progress_of(session, APPROVER, ids[0]).total for ids in (first, second)] == [2, 3]
+    assert progress_of(session, APPROVER).total == 5

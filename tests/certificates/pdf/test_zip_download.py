@@ -1,0 +1,231 @@
+"""Many certificates in one zip: sound, well named, for whoever asked and nobody else."""
+
+import io
+import re
+import subprocess
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from sqlalchemy import select, update
+
+from app.certificates.pdf import zip_download
+from app.certificates.pdf.zip_download import Leaf, archive
+from app.core.clock import now
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.errors import NotFound, Unmet
+from app.core.office import Office
+from app.core.vocabulary import AuditAction, Role
+from app.files.storage import Store
+from app.models import (
+    Account,
+    AuditEntry,
+    Certificate,
+    CertificateVersion,
+)
+from app.worker.handlers import HANDLERS
+from app.worker.runner import JobContext, run_due
+from tests import make
+from tests.pdf_text import printed
+from tests.query_counter import queries
+
+VIEWER = make.officer(Role.VIEWER, account_id=1)
+
+
+@pytest.fixture
+def store(house) -> Store:
+    return Store(house.settings.blobs)
+
+
+@pytest.fixture
+def tools(house, session, store) -> JobContext:
+    return JobContext(house.engine, None, store, now, seal=EmbeddedSeal(house.settings.seals))
+
+
+@pytest.fixture
+def browsers(session, signed_in):
+    def enter(role: Role, name: str = "", **facts):
+        account: Account = make.account(session, name or role.value, role, **facts)
+        client = signed_in(account)
+        with client.session_transaction() as cookie:
+            cookie["locale"] = "en"
+        session.rollback()
+        return client
+
+    return enter
+
+
+def certificates(session) -> list[int]:
+    found = list(session.scalars(select(Certificate.id).order_by(Certificate.id)))
+    session.rollback()
+    return found
+
+
+def opened(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as made:
+        assert made.testzip() is None
+        return {name: made.read(name) for name in made.namelist()}
+
+
+# --- the archive ------------------------------------------------------------------------------------------
+
+
+def packed(store, leaves):
+    return archive(store, leaves, at=make.NOON, left_out="没有的", why="因为")
+
+
+def test_an_archive_is_read_by_others_and_says_its_names_are_utf8(store, tmp_path):
+    leaves = [Leaf(n, f"李雷{n}-C1-湘建安C1(2024)000000{n}.pdf", store.put(b"%%PDF %d" % n)) for n in range(3)]
+    data = b"".join(packed(store, leaves))
+    with zipfile.ZipFile(io.BytesIO(data)) as made:
+        for entry in made.infolist():
+            assert entry.flag_bits == 0x800  # UTF-8 names; sizes stand in the heads, as Windows and Java want them
+    (tmp_path / "a.zip").write_bytes(data)
+    listed = subprocess.run(["python3", "-m", "zipfile", "-t", str(tmp_path / "a.zip")], capture_output=True, check=True)
+    assert b"Done testing" in listed.stdout
+
+
+def test_one_certificate_is_in_memory_at_a_time(store):
+    leaves = [Leaf(n, f"{n}.pdf", store.put(b"x" * 50_000 + b"%d" % n)) for n in range(40)]
+    pieces = list(packed(store, leaves))
+    assert max(map(len, pieces)) < 60_000
+    assert len(opened(b"".join(pieces))) == 40
+
+
+def test_what_is_lost_is_named_inside(store):
+    leaves = [
+        Leaf(1, "李雷-C1-一.pdf", store.put(b"x")),
+        Leaf(2, "韩梅-C1-二.pdf", None),
+        Leaf(3, "王五-C1-三.pdf", "0" * 64),
+    ]
+    found = opened(b"".join(packed(store, leaves)))
+    told = found["没有的.txt"].decode("utf-8-sig")
+    assert ("韩梅-C1-二" in told, "王五-C1-三" in told, "李雷" in told) == (True, True, False)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..\\c", "CON", "x:y", "=1+1", "尾.", "换\n行"])
+def test_a_name_is_safe_for_every_disk(session, store, name):
+    printed(session, store, 1)
+    session.execute(update(Certificate).values(holder=name))
+    (leaf,) = zip_download.gather(session, certificates(session), VIEWER, Office())
+    assert not re.search(r'[<>:"/\\|?*\n]', leaf.name)
+    assert leaf.name.endswith(".pdf")
+
+
+# --- which certificates -------------------------------------------------------------------------------------
+
+
+def test_only_what_is_reached_and_current_is_packed(session, store):
+    ours, theirs = make.enterprise(), make.enterprise(region_code="430200")
+    printed(session, store, 2, owner=ours)
+    printed(session, store, 2, owner=theirs)
+    every = certificates(session)
+    assert len(zip_download.gather(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
+    assert len(zip_download.gather(session, every, make.clerk(theirs), Office())) == 2
+    for stranger in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
+        with pytest.raises(Unmet):
+            zip_download.gather(session, every, stranger, Office())
+    session.execute(update(CertificateVersion).values(replaced_at=make.NOON))
+    with pytest.raises(Unmet):
+        zip_download.gather(session, every, VIEWER, Office())
+
+
+def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
+    printed(session, store, 3)
+    with pytest.raises(Unmet, match="At most 2 certificates"):
+        zip_download.gather(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
+
+
+def test_as_many_questions_for_many_as_for_few(session, house, store):
+    asked = []
+    for many in (2, 30):
+        printed(session, store, many)
+        ids = certificates(session)
+        with queries(house.engine) as seen:
+            zip_download.gather(session, ids, VIEWER, Office())
+        asked.append(len(seen))
+    assert asked == [1, 1]
+
+
+# --- through the doors ---------------------------------------------------------------------------------------
+
+
+def test_a_few_come_at_once_and_the_diary_says_who_took_which(session, store, browsers):
+    ids = printed(session, store, 3)
+    viewer = browsers(Role.VIEWER)
+    answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)[:2]})
+    assert (answer.status_code, answer.mimetype, answer.headers["Cache-Control"]) == (200, "application/zip", "no-store")
+    found = opened(answer.data)
+    assert len(found) == 2
+    assert all(name.startswith("古丽·买买提-C1-湘建安C1(2024)") and body[:4] == b"%PDF" for name, body in found.items())
+    (line,) = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT))
+    assert (line.actor, line.change["certificates"], line.change["versions"]) == ("viewer", 2, ids[:2])
+
+
+def test_all_that_match_the_query_and_nothing_else(session, store, browsers):
+    printed(session, store, 2)
+    first = session.scalar(select(Certificate.number).order_by(Certificate.id))
+    session.rollback()
+    viewer = browsers(Role.VIEWER)
+    assert "pack?every=1&amp;number=" in viewer.get("/certificates/", query_string={"number": first}).text
+    assert len(opened(viewer.post("/certificates/pack", query_string={"every": 1, "number": first}).data)) == 1
+    assert len(opened(viewer.post("/certificates/pack?every=1").data)) == 2
+
+
+def test_the_file_is_named_in_chinese_within_a_header_of_ascii(session, store, browsers):
+    printed(session, store, 1)
+    viewer = browsers(Role.VIEWER)
+    with viewer.session_transaction() as cookie:
+        cookie["locale"] = "zh"
+    header = viewer.post("/certificates/pack?every=1").headers["Content-Disposition"]
+    assert header.isascii()
+    assert unquote(header).endswith(".zip")
+    assert "安管人员证书" in unquote(header)
+
+
+def prepared(session, store, viewer) -> str:
+    printed(session, store, 7)
+    answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)})
+    assert answer.status_code == 302
+    return answer.headers["Location"].partition("?")[0]
+
+
+def test_many_are_prepared_and_then_fetched_by_who_asked(session, store, browsers, tools):
+    viewer = browsers(Role.VIEWER)
+    place = prepared(session, store, viewer)
+    assert "Preparing the certificates: 0 / 7" in viewer.get(place).text
+    assert viewer.get(f"{place}/progress").json["waiting"] == 1
+    run_due(tools, HANDLERS, most=9)
+    assert "7 certificates are ready for download." in viewer.get(place).text
+    assert len(opened(viewer.get(f"{place}.zip").data)) == 7
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.APPROVER, Role.ENTERPRISE_CLERK, Role.ADMIN], ids=lambda role: role.value)
+def test_a_bundle_is_not_there_for_anybody_else(session, store, browsers, tools, role):
+    place = prepared(session, store, browsers(Role.VIEWER))
+    run_due(tools, HANDLERS, most=9)
+    other = browsers(role, "other")
+    wanted = 403 if role is Role.ADMIN else 404
+    assert [other.get(place + end).status_code for end in ("", "/progress", ".zip")] == [wanted] * 3
+
+
+def test_a_bundle_is_gone_after_its_time_and_with_the_reach(session, store):
+    ids = printed(session, store, 1)
+    number = zip_download.prepare(session, [Leaf(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
+    late = make.NOON + timedelta(minutes=60, seconds=1)
+    assert zip_download.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1
+    for actor, at in ((VIEWER, late), (replace(VIEWER, region="430100"), make.NOON), (replace(VIEWER, id=2), make.NOON)):
+        with pytest.raises(NotFound):
+            zip_download.fetched(session, number, actor, at=at, office=Office())
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.EXAM_CLERK], ids=lambda role: role.value)
+def test_who_has_no_business_with_certificates_packs_none(browsers, role):
+    assert browsers(role).post("/certificates/pack", data={"rowid": [1]}).status_code == 403
+
+
+def test_nothing_ticked_is_said_so(browsers):
+    page = browsers(Role.VIEWER).post("/certificates/pack", follow_redirects=True).text
+    assert "None of these certificates has an electronic version." in page

@@ -1,0 +1,269 @@
+"""Measures by sheet: checked row by row, done as checked or not at all, by the administrator and nobody else."""
+
+import re
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from flask_babel import force_locale
+from sqlalchemy import select
+
+from app.certificates.bulk_status_changes import (
+    COLUMNS,
+    RESULT_COLUMNS,
+    carry_out,
+    plan,
+    template,
+)
+from app.core.errors import NotAllowed, Stale, Unmet
+from app.core.office import Office
+from app.core.vocabulary import (
+    AuditAction,
+    CertificateEventKind,
+    CertificateStatus,
+    Role,
+)
+from app.files import spreadsheets
+from app.files.spreadsheets import SheetRefused
+from app.models import AuditEntry, Certificate, CertificateEvent
+from tests import make
+from tests.query_counter import queries
+
+ADMIN = make.officer(Role.ADMIN)
+VALID, SUSPENDED = CertificateStatus.VALID, CertificateStatus.SUSPENDED
+
+
+@pytest.fixture
+def held(session):
+    """``held(n)``: the numbers of so many certificates, all of 李雷."""
+
+    def hold(many: int = 1, **facts) -> list[str]:
+        owner = facts.pop("owner", None) or make.enterprise()
+        found = [make.certificate(make.person(owner, name="李雷"), **facts) for _ in range(many)]
+        session.add_all(found)
+        session.commit()
+        return [certificate.number for certificate in found]
+
+    return hold
+
+
+def sheet(*rows: tuple[str, str], **more: str) -> bytes:
+    given = {"name": "李雷", "reason": "发生事故", "evidence": "湘建罚〔2026〕1号", **more}
+    columns = [spreadsheets.Column(column.key, column.title) for column in COLUMNS]
+    return spreadsheets.write(columns, [{**given, "number": number, "deed": deed} for number, deed in rows], sheet_title="x")
+
+
+def check(session, data: bytes, actor=ADMIN, office=None):
+    return plan(session, data, actor, on=make.TODAY, office=office or Office())
+
+
+def do(session, data: bytes, digest: str = ""):
+    digest = digest or check(session, data).digest
+    return carry_out(session, data, ADMIN, at=make.NOON, office=Office(), digest=digest)
+
+
+def statuses(session) -> list[CertificateStatus]:
+    session.rollback()
+    return list(session.scalars(select(Certificate.status).order_by(Certificate.id)))
+
+
+# --- the dry run -----------------------------------------------------------------------------------------------
+
+
+def test_a_check_writes_nothing_and_says_what_becomes_of_each_row(session, held):
+    first, second, third = held(3)
+    planned = check(
+        session, sheet((first, "暂扣"), (second, "撤销"), (third, "恢复"), ("湘建安A(2020)9", "吊销"), (first, "吊销"))
+    )
+    assert [bool(line.refused) for line in planned.lines] == [False, False, True, True, True]
+    assert [str(line.refused).split(" ")[0:4] for line in planned.lines[2:]] == [
+        ["The", "certificate", "is", "now"],
+        ["No", "certificate", "in", "your"],
+        ["This", "certificate", "stands", "in"],
+    ]
+    assert (planned.counts, planned.final) == ([(CertificateEventKind.SUSPENDED, 1), (CertificateEventKind.REVOKED, 1)], 1)
+    assert statuses(session) == [VALID] * 3
+
+
+def test_another_name_and_another_region_are_the_same_as_no_certificate(session, held):
+    ours, theirs = held(), held(owner=make.enterprise(region_code="430200"))
+    said = [
+        check(session, sheet((ours[0], "暂扣"), name="王五")).lines[0].refused,
+        check(session, sheet((theirs[0], "暂扣")), make.officer(Role.ADMIN, region="430100")).lines[0].refused,
+        check(session, sheet(("无此号", "暂扣"))).lines[0].refused,
+    ]
+    assert len({str(sentence) for sentence in said}) == 1
+
+
+def test_a_bad_cell_leaves_its_row_and_no_other(session, held):
+    first, second = held(2)
+    planned = check(session, sheet((first, "没收"), (second, "暂扣")))
+    assert ["is not on the list" in str(line.refused) for line in planned.lines] == [True, False]
+    assert len(planned.orders) == 1
+
+
+# --- done ------------------------------------------------------------------------------------------------------
+
+
+def test_every_row_that_can_be_done_is_done_and_leaves_its_line_of_history(session, held):
+    numbers = held(3)
+    held(1, status=SUSPENDED)
+    fourth = session.scalar(select(Certificate.number).where(Certificate.status == SUSPENDED))
+    do(session, sheet(*zip([*numbers, fourth, "无"], ["暂扣", "撤销", "吊销", "恢复", "暂扣"], strict=True)))
+    session.commit()
+    assert statuses(session) == [SUSPENDED, CertificateStatus.REVOKED, CertificateStatus.WITHDRAWN, VALID]
+    events = session.scalars(select(CertificateEvent)).all()
+    assert {event.reason for event in events} == {"发生事故 (湘建罚〔2026〕1号)"}
+    assert len(events) == 4
+    (line,) = session.scalars(
+        select(AuditEntry).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.table == "certificate")
+    )
+    assert line.change["measures"] | {"sha256": ""} == {
+        "suspended": 1, "reinstated": 1, "revoked": 1, "withdrawn": 1, "left": 1, "sha256": ""
+    }  # fmt: skip
+
+
+def test_a_second_run_of_the_same_sheet_does_nothing(session, held):
+    data = sheet((held()[0], "暂扣"))
+    digest = check(session, data).digest
+    do(session, data, digest)
+    session.commit()
+    with pytest.raises(Stale):
+        do(session, data, digest)
+    with pytest.raises(Unmet):
+        do(session, data)
+
+
+def test_what_changed_since_the_check_stops_the_whole_sheet(session, held):
+    first, second = held(2)
+    data = sheet((first, "暂扣"), (second, "暂扣"))
+    digest = check(session, data).digest
+    session.scalars(select(Certificate).where(Certificate.number == second)).one().status = CertificateStatus.CANCELLED
+    session.commit()
+    with pytest.raises(Stale):
+        do(session, data, digest)
+    assert statuses(session) == [VALID, CertificateStatus.CANCELLED]
+
+
+@pytest.mark.parametrize("final", ["撤销", "吊销"])
+def test_what_ended_for_good_is_reinstated_by_no_sheet(session, held, final):
+    (number,) = held()
+    do(session, sheet((number, final)))
+    assert check(session, sheet((number, "恢复"))).orders == []
+
+
+def test_as_many_statements_for_many_rows_as_for_few(session, house, held):
+    asked = []
+    for many in (2, 60):
+        data = sheet(*((number, "暂扣") for number in held(many)))
+        digest = check(session, data).digest
+        with queries(house.engine) as seen:
+            do(session, data, digest)
+            session.commit()
+        asked.append(len(seen))
+    assert asked[0] == asked[1] <= 8  # of them four for the chain of the diary
+
+
+# --- who, and what is handed in -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
+def test_only_the_administrator_may(session, held, role):
+    data = sheet((held()[0], "暂扣"))
+    with pytest.raises(NotAllowed):
+        check(session, data, make.officer(role))
+    with pytest.raises(NotAllowed):
+        carry_out(session, data, make.officer(role), at=make.NOON, office=Office(), digest="")
+
+
+def test_what_is_no_sheet_of_measures_is_refused(session):
+    for data in (b"", b"%PDF-1.4", b"PK\x03\x04"):
+        with pytest.raises(SheetRefused):
+            check(session, data)
+    with pytest.raises(Unmet):
+        check(session, spreadsheets.write(COLUMNS[:3], [{"number": "1", "name": "李雷"}], sheet_title="x"))
+    with pytest.raises(SheetRefused):
+        check(session, sheet(*([("1", "暂扣")] * 4)), office=Office(largest_batch=2))
+
+
+# --- through the doors --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def browser(session, signed_in):
+    client = signed_in(make.account(session, "the-admin", Role.ADMIN))
+    with client.session_transaction() as cookie:
+        cookie["locale"] = "en"
+    session.rollback()
+    return client
+
+
+def ticket(page: str, door: str) -> str:
+    return re.search(rf'action="/standing-sheet/{door}"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
+
+
+def hand_in(app, browser, rows) -> str:
+    with app.test_request_context(), force_locale("en"):
+        data = sheet(*rows)
+    return browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
+
+
+def test_checked_confirmed_and_the_result_of_every_row_taken_home(app, session, held, browser):
+    first, second = held(2, holder="=1+1")
+    session.rollback()
+    with app.test_request_context(), force_locale("en"):
+        data = sheet((first, "暂扣"), (second, "撤销"), ("无", "暂扣"), name="=1+1")
+    page = browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
+    assert "1 certificates end for good" in page
+    page = browser.post("/standing-sheet/confirm", data={"ticket": ticket(page, "confirm")}).text
+    assert "Result: 2 done, 1 left" in page
+    answer = browser.post("/standing-sheet/result.xlsx", data={"ticket": ticket(page, "result.xlsx")})
+    with app.test_request_context(), force_locale("en"):
+        columns = [spreadsheets.Column(column.key, column.title) for column in RESULT_COLUMNS]
+        rows = [row.values for row in spreadsheets.read(answer.data, columns).rows]
+    assert [(row["name"], row["result"][:4]) for row in rows] == [("=1+1", "Done"), ("=1+1", "Done"), ("=1+1", "No c")]
+    taken = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).one()
+    assert (taken.table, taken.change) == ("certificate", {"list": "measures", "rows": 3})
+
+
+def test_a_ticket_for_the_deed_hands_out_no_result_and_the_other_way_round(app, session, held, browser):
+    page = hand_in(app, browser, [(held()[0], "暂扣")])
+    for made_for, used_at in (("confirm", "result.xlsx"), ("result.xlsx", "confirm")):
+        assert browser.post(f"/standing-sheet/{used_at}", data={"ticket": ticket(page, made_for)}).status_code == 409
+    assert statuses(session) == [VALID]
+
+
+def test_a_confirmation_twice_is_told_and_done_once(app, session, held, browser):
+    page = hand_in(app, browser, [(held()[0], "暂扣")])
+    given = {"ticket": ticket(page, "confirm")}
+    assert [browser.post("/standing-sheet/confirm", data=given).status_code for _time in range(2)] == [200, 409]
+    assert len(session.scalars(select(CertificateEvent)).all()) == 1
+
+
+def test_a_ticket_is_for_whoever_had_the_sheet_checked(app, session, held, browser, signed_in):
+    given = {"ticket": ticket(hand_in(app, browser, [(held()[0], "暂扣")]), "confirm")}
+    other = signed_in(make.account(session, "other-admin", Role.ADMIN))
+    session.rollback()
+    for door in ("confirm", "result.xlsx"):
+        assert other.post(f"/standing-sheet/{door}", data=given).status_code == 409
+        assert other.post(f"/standing-sheet/{door}", data={"ticket": "x"}).status_code == 409
+    assert statuses(session) == [VALID]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
+def test_others_do_not_get_in(session, signed_in, role):
+    client = signed_in(make.account(session, f"the-{role.value}", role))
+    session.rollback()
+    for door in ("", "template.xlsx"):
+        assert client.get(f"/standing-sheet/{door}").status_code == 403
+    for door in ("", "confirm", "result.xlsx"):
+        assert client.post(f"/standing-sheet/{door}").status_code == 403
+
+
+def test_the_template_is_read_as_it_was_written():
+    assert spreadsheets.read(template(), COLUMNS).errors == []
+
+
+def test_an_expired_certificate_is_revoked_but_not_suspended(session, held):
+    (number,) = held(valid_to=make.TODAY - timedelta(days=1))
+    assert [bool(check(session, sheet((number, deed))).orders) for deed in ("暂扣", "吊销", "撤销")] == [False, False, True]

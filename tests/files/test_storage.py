@@ -1,0 +1,647 @@
+"""Files: only what is what it seems is kept, and what is kept stays what it was."""
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pikepdf
+import pytest
+from flask import Flask
+from flask_babel import Babel
+from PIL import Image
+
+from app.files.images import ImageLimits, thumbnail
+from app.files.inspect import (
+    SENTENCES,
+    FileRefused,
+    Sound,
+    display_name,
+    inspect,
+)
+from app.files.storage import FileMissing, Store
+from tests import hostile_files as make
+
+NOW = datetime.now(UTC)
+TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
+
+
+def kept(data: bytes, name: str = "scan.jpg", *, photo: bool = False) -> Sound:
+    return inspect(data, name, photo=photo)
+
+
+def refusal(data: bytes, name: str = "scan.jpg", *, photo: bool = False, limits: ImageLimits | None = None) -> str:
+    with pytest.raises(FileRefused) as caught:
+        inspect(data, name, photo=photo, limits=limits or ImageLimits())
+    return caught.value.code
+
+
+def shown(sound: Sound) -> Image.Image:
+    return Image.open(io.BytesIO(sound.data), formats=("JPEG",))
+
+
+def reddest(image: Image.Image) -> tuple[bool, bool]:
+    """In which corner the red patch lies: right?, bottom?"""
+    corners = {(x, y): image.getpixel((x * (image.width - 1), y * (image.height - 1))) for x in (0, 1) for y in (0, 1)}
+    x, y = max(corners, key=lambda corner: corners[corner][0] - corners[corner][1] - corners[corner][2])
+    return bool(x), bool(y)
+
+
+# --- honest pictures -------------------------------------------------------------------------------------------
+
+
+def test_a_scan_is_drawn_anew_in_its_own_size() -> None:
+    sound = kept(make.jpeg(1240, 1754), "身份证.jpg")
+    assert (sound.mime, sound.extension, sound.width, sound.height, sound.pages) == ("image/jpeg", "jpg", 1240, 1754, 1)
+    assert sound.digest == hashlib.sha256(sound.data).hexdigest()
+    assert sound.name == "身份证.jpg"
+
+
+def test_a_png_becomes_a_jpeg_and_is_called_so() -> None:
+    sound = kept(make.png(), "学历证.PNG")
+    assert (sound.extension, sound.name, shown(sound).format) == ("jpg", "学历证.jpg", "JPEG")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_upright(orientation: int) -> None:
+    upright = make.picture(300, 400)
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # EXIF orientation → what a camera held so does to the picture
+    lying = upright.transpose(undo[orientation]) if orientation in undo else upright
+    sound = kept(make.saved(lying, "JPEG", exif=make.exif(orientation)))
+    assert (sound.width, sound.height) == (300, 400)
+    assert reddest(shown(sound)) == (False, False)
+
+
+def test_place_maker_comment_and_profile_are_gone() -> None:
+    data = make.jpeg(exif=make.exif(), comment=b"ADDRESS-OF-HOME", icc_profile=b"PROFILE" * 40)
+    data = make.with_segment(data, 0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>OWNER</x:xmpmeta>")
+    sound = kept(data)
+    for word in (b"PHONE-MAKER", b"ADDRESS-OF-HOME", b"PROFILE", b"OWNER", b"Exif"):
+        assert word in data
+        assert word not in sound.data
+
+
+def test_broken_notes_do_not_spoil_a_picture() -> None:
+    data = make.with_segment(make.jpeg(), 0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xff" + b"\x80" * 40)
+    assert kept(data).height == 800
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK"])
+def test_whatever_its_colours_the_kept_picture_is_rgb(mode: str) -> None:
+    image = make.picture(300, 400, mode)
+    data = make.saved(image, "JPEG" if mode == "CMYK" else "PNG")
+    sound = kept(data, "x.jpg" if mode == "CMYK" else "x.png")
+    assert shown(sound).mode == "RGB"
+
+
+def test_sixteen_bits_of_grey_keep_their_tones() -> None:
+    rows = b"".join(b"\0" + (row * 160).to_bytes(2, "big") * 300 for row in range(400))
+    image = shown(kept(make.png_by_hand(300, 400, rows, depth=16, colour=0), "x.png"))
+    tones = [image.getpixel((150, row))[0] for row in (0, 200, 399)]
+    assert tones == pytest.approx([0, 125, 249], abs=4)
+
+
+def test_sixteen_bits_of_colour_become_eight() -> None:
+    rows = (b"\0" + b"\xff\xff\x80\x00\x00\x00" * 300) * 400
+    image = shown(kept(make.png_by_hand(300, 400, rows, depth=16, colour=2), "x.png"))
+    assert image.getpixel((9, 9)) == pytest.approx((255, 128, 0), abs=4)
+
+
+def test_what_is_transparent_is_white_paper() -> None:
+    image = Image.new("RGBA", (300, 400), (0, 0, 0, 0))
+    assert shown(kept(make.saved(image, "PNG"), "x.png")).getpixel((9, 9)) == (255, 255, 255)
+
+
+def test_the_one_colour_that_means_transparent_is_white_paper_too() -> None:
+    data = make.saved(Image.new("RGB", (300, 400), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
+    assert shown(kept(data, "x.png")).getpixel((9, 9)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "L", "RGB"])
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (33, 57)])
+def test_interlaced_rows_are_counted_rightly(mode: str, size: tuple[int, int]) -> None:
+    depth, colour = {"1": (1, 0), "P": (8, 3), "L": (8, 0), "RGB": (8, 2)}[mode]
+    data, rows = make.interlaced_png(*size, depth, colour)
+    assert (kept(data, "x.png").width, kept(data, "x.png").height) == size
+    short, _rows = make.interlaced_png(*size, depth, colour, missing=1)
+    assert rows
+    assert refusal(short, "x.png") == "file-truncated"
+
+
+def test_what_a_phone_hangs_behind_the_picture_is_cut_off() -> None:
+    data = make.jpeg() + make.jpeg(100, 100) + b"\0\0\0\x18ftypmp42" + b"\x11" * 999
+    sound = kept(data)
+    assert (sound.width, b"ftyp" in sound.data) == (600, False)
+
+
+def test_a_picture_of_several_pictures_shows_the_first() -> None:
+    data = make.saved(make.picture(600, 800), "MPO", save_all=True, append_images=[make.picture(300, 400)])
+    assert (kept(data).width, kept(data).height) == (600, 800)
+
+
+# --- photos ----------------------------------------------------------------------------------------------------
+
+
+def test_a_phone_picture_becomes_a_photo_within_the_national_size() -> None:
+    sound = kept(make.phone_jpeg(), "照片.jpg", photo=True)
+    assert len(sound.data) <= 50_000
+    assert sound.width / sound.height == pytest.approx(3 / 4, abs=0.01)
+    assert min(sound.width / 197, sound.height / 276) >= 1
+    assert shown(sound).info["dpi"] == (300, 300)
+
+
+@pytest.mark.parametrize("size", [(197, 276), (400, 400), (800, 1100), (1200, 600), (1600, 1000)])
+def test_even_pure_noise_fits(size: tuple[int, int]) -> None:
+    sound = kept(make.saved(make.noise(*size), "JPEG", quality=95), photo=True)
+    assert len(sound.data) <= 50_000
+    assert sound.width >= 197
+    assert sound.height >= 276
+
+
+def test_a_small_photo_is_not_blown_up() -> None:
+    sound = kept(make.jpeg(295, 413), photo=True)
+    assert (sound.width, sound.height) == (295, 413)
+
+
+@pytest.mark.parametrize("size", [(196, 276), (197, 275), (20, 20)])
+def test_a_photo_must_have_enough_points(size: tuple[int, int]) -> None:
+    assert refusal(make.jpeg(*size), photo=True) == "photo-too-small"
+
+
+def test_a_small_scan_is_no_photo_and_may_be_small() -> None:
+    assert kept(make.jpeg(100, 100)).width == 100
+
+
+def test_a_strip_is_no_photo() -> None:
+    assert refusal(make.jpeg(300, 601), photo=True) == "photo-shape"
+
+
+def test_a_photo_that_cannot_be_made_small_enough_is_refused() -> None:
+    assert refusal(make.jpeg(), photo=True, limits=ImageLimits(photo_bytes=500)) == "photo-too-detailed"
+
+
+def test_a_photo_is_not_a_pdf() -> None:
+    assert refusal(make.pdf(), "photo.pdf", photo=True) == "photo-pdf"
+
+
+# --- what is not what it seems -----------------------------------------------------------------------------------
+
+
+def test_an_empty_file_is_refused() -> None:
+    assert refusal(b"") == "file-empty"
+
+
+def test_size_is_refused_only_past_the_limit() -> None:
+    data = make.jpeg()
+    assert inspect(data, "x.jpg", photo=False, limits=ImageLimits(bytes=len(data)))
+    assert refusal(data, limits=ImageLimits(bytes=len(data) - 1)) == "file-too-large"
+
+
+@pytest.mark.parametrize("kind", make.strangers())
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.pdf", "x.exe", "x"])
+def test_other_kinds_are_refused_whatever_they_are_called(kind: str, name: str) -> None:
+    with pytest.raises(FileRefused) as caught:
+        kept(make.strangers()[kind], name)
+    assert caught.value.code == "file-kind"
+    assert f"a {kind} file" in said(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"hello", b"\0" * 999, b"\xff\xd8", b"\x89PNG", b" %PDF-1.4", b"<x>"])
+def test_what_is_nothing_at_all_is_refused(data: bytes) -> None:
+    assert refusal(data) == "file-unknown"
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.pdf", "x.jpg.exe", "x.html"])
+def test_name_and_content_must_agree(name: str) -> None:
+    assert refusal(make.jpeg(), name) == "file-extension"
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "X.JPEG", "x.jfif", "x", "", "张三.照片.jpg", ".jpg"])
+def test_a_name_that_agrees_or_is_silent_will_do(name: str) -> None:
+    assert kept(make.jpeg(), name).name.endswith(".jpg")
+
+
+@pytest.mark.parametrize("tail", [b"PK\x03\x04" + b"\0" * 60, make.HTML, b"<?php system($_GET[0]);", make.pdf(), b"MZ\x90"])
+def test_a_picture_with_another_file_behind_it_is_refused(tail: bytes) -> None:
+    assert refusal(make.jpeg() + tail) == "file-two-in-one"
+    assert refusal(make.png() + tail, "x.png") == "file-two-in-one"
+
+
+def test_a_picture_with_a_web_page_in_its_notes_is_refused() -> None:
+    assert refusal(make.with_segment(make.jpeg(), 0xFE, make.HTML)) == "file-two-in-one"
+    noted = make.png_by_hand(1, 1, b"\0" * 4, make.chunk(b"tEXt", b"Comment\0" + make.HTML))
+    assert refusal(noted, "x.png") == "file-two-in-one"
+
+
+def test_a_pdf_with_another_file_around_it_is_refused() -> None:
+    assert refusal(make.HTML + make.pdf(), "x.pdf") == "file-kind"
+    assert refusal(make.pdf().replace(b"%PDF-", b"%PDF-1.4\n<script>x</script>\n%", 1), "x.pdf") == "file-two-in-one"
+    assert refusal(make.pdf() + b"PK\x03\x04", "x.pdf") == "file-two-in-one"
+
+
+# --- pictures that hurt ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [8001, 9400, 30_000, 2**31, 2**32 - 1])
+def test_a_picture_that_claims_too_much_is_refused_by_its_header(side: int) -> None:
+    assert refusal(make.png_that_claims(side, side), "x.png") == "image-too-large"
+
+
+def test_a_long_thin_picture_is_too_large_by_its_side_and_a_broad_one_by_its_area() -> None:
+    assert refusal(make.png_that_claims(8001, 1), "x.png") == "image-too-large"
+    assert refusal(make.png_that_claims(5001, 5000), "x.png") == "image-too-large"
+
+
+def test_a_jpeg_that_claims_too_much_is_refused_by_its_header() -> None:
+    data = bytearray(make.jpeg())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = b"\xff\xdc\xff\xdc"
+    assert refusal(bytes(data)) == "image-too-large"
+
+
+@pytest.mark.parametrize("size", [(0, 9), (9, 0)])
+def test_a_picture_of_nothing_is_broken(size: tuple[int, int]) -> None:
+    assert refusal(make.png_that_claims(*size), "x.png") == "image-broken"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.999])
+def test_a_picture_that_breaks_off_is_refused(share: float) -> None:
+    for data, name in ((make.jpeg(), "x.jpg"), (make.jpeg(progressive=True), "x.jpg"), (make.png(), "x.png")):
+        assert refusal(data[: int(len(data) * share)], name) == "file-truncated"
+
+
+def test_a_png_must_have_all_its_rows() -> None:
+    assert refusal(make.png_with_fewer_rows(), "x.png") == "file-truncated"
+
+
+def test_a_png_with_a_wrong_check_sum_is_refused() -> None:
+    data = bytearray(make.png())
+    data[data.index(b"IDAT") + 9] ^= 1
+    assert refusal(bytes(data), "x.png") == "image-broken"
+
+
+def test_a_png_without_its_palette_is_refused() -> None:
+    assert refusal(make.png_by_hand(2, 2, b"\0" * 6, colour=3), "x.png") == "image-broken"
+
+
+def test_a_png_whose_points_are_no_zlib_is_refused() -> None:
+    data = make.png_by_hand(1, 1, b"").replace(b"IDAT", b"iDAT")
+    data = data[:-12] + make.chunk(b"IDAT", b"not packed") + data[-12:]
+    assert refusal(data, "x.png") == "image-broken"
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_a_text_that_swells_is_refused(kind: bytes) -> None:
+    assert refusal(make.png_with_text_bomb(kind), "x.png") == "image-overloaded"
+
+
+def test_many_small_texts_that_swell_are_refused() -> None:
+    note = make.chunk(b"zTXt", make.packed_note(900 * 1024))
+    assert refusal(make.png_by_hand(1, 1, b"\0" * 4, *[note] * 6), "x.png") == "image-overloaded"
+
+
+def test_a_moving_picture_is_refused() -> None:
+    assert refusal(make.animated_png(), "x.png") == "image-moving"
+
+
+def test_a_jpeg_of_too_many_scans_or_segments_is_refused() -> None:
+    assert refusal(make.progressive_of_many_scans(100)) == "image-broken"
+    assert refusal(make.jpeg()[:2] + b"\xff\xfe\0\2" * 6000 + make.jpeg()[2:]) == "image-broken"
+
+
+def test_a_progressive_jpeg_is_welcome() -> None:
+    assert kept(make.jpeg(progressive=True)).width == 600
+
+
+@pytest.mark.parametrize("at", range(2, 620, 7))
+def test_no_single_spoilt_byte_makes_anything_but_a_picture_or_a_no(at: int) -> None:
+    for data, name in ((make.jpeg(40, 40), "x.jpg"), (make.png(40, 40), "x.png")):
+        spoilt = data[:at] + bytes([data[at % len(data)] ^ 0xA5]) + data[at + 1 :]
+        with suppress(FileRefused):
+            assert shown(kept(spoilt, name)).mode == "RGB"
+
+
+# --- PDF -------------------------------------------------------------------------------------------------------
+
+
+def test_a_clean_pdf_is_kept_byte_for_byte() -> None:
+    data = make.pdf(3)
+    sound = kept(data, "劳动合同.pdf")
+    assert (sound.data, sound.mime, sound.pages) == (data, "application/pdf", 3)
+    assert (sound.name, sound.width, sound.height) == ("劳动合同.pdf", None, None)
+
+
+def test_a_pdf_may_say_where_to_look_first_and_link_to_the_web() -> None:
+    assert kept(make.pdf_with(OpenAction=pikepdf.Array([0, pikepdf.Name.Fit])), "x.pdf")
+    assert kept(make.pdf_with(OpenAction=make.action("GoTo", D=pikepdf.Array([0, pikepdf.Name.Fit]))), "x.pdf")
+    assert kept(make.pdf_with_link(make.action("URI", URI="https://www.mohurd.gov.cn/")), "x.pdf")
+
+
+SCRIPT = make.action("JavaScript", JS="app.alert(1)")
+ACTING = {
+    "on opening": (make.pdf_with(OpenAction=SCRIPT), "pdf-open-action"),
+    "launch on opening": (make.pdf_with(OpenAction=make.action("Launch", F="cmd.exe")), "pdf-open-action"),
+    "script by name": (make.pdf_with(Names=pikepdf.Dictionary(JavaScript=pikepdf.Dictionary(Names=[]))), "pdf-script"),
+    "script on a link": (make.pdf_with_link(SCRIPT), "pdf-script"),
+    "script further on": (make.pdf_with_link(make.action("GoTo", Next=pikepdf.Array([SCRIPT]))), "pdf-script"),
+    "script in no use": (make.pdf_by_hand(b"[[<</S/JavaScript/JS(x)>>]]"), "pdf-script"),
+    "script under a veil": (make.pdf_by_hand(b"<</S/J#61vaScript/#4AS(x)>>"), "pdf-script"),
+    "script packed away": (make.pdf_with_packed_object(b"<</S/JavaScript/JS(x)>>"), "pdf-script"),
+    "on closing": (make.pdf_with(AA=pikepdf.Dictionary(WC=SCRIPT)), "pdf-script"),
+    "launch on a link": (make.pdf_with_link(make.action("Launch", F="cmd.exe")), "pdf-launch"),
+    "other file": (make.pdf_with_link(make.action("GoToR", F="//10.0.0.1/x")), "pdf-launch"),
+    "sends the form": (make.pdf_with_link(make.action("SubmitForm", F="https://x/")), "pdf-launch"),
+    "attachment": (make.pdf_with_attachment(), "pdf-attachment"),
+    "attached note": (make.pdf_by_hand(b"<</Type/Annot/Subtype/FileAttachment>>"), "pdf-attachment"),
+    "XFA": (make.pdf_with(AcroForm=pikepdf.Dictionary(XFA="<xdp/>")), "pdf-form"),
+}
+
+
+@pytest.mark.parametrize("case", ACTING)
+def test_a_pdf_in_which_something_acts_is_refused(case: str) -> None:
+    data, code = ACTING[case]
+    assert refusal(data, "x.pdf") == code
+
+
+@pytest.mark.parametrize("passwords", [{"owner": "o", "user": "u"}, {"owner": "o", "user": ""}])
+def test_a_protected_pdf_is_refused(passwords: dict[str, str]) -> None:
+    assert refusal(make.pdf(encryption=pikepdf.Encryption(**passwords)), "x.pdf") == "pdf-encrypted"
+
+
+def test_a_pdf_may_have_fifty_pages() -> None:
+    assert kept(make.pdf(50), "x.pdf").pages == 50
+    assert refusal(make.pdf(51), "x.pdf") == "pdf-too-many-pages"
+    assert refusal(make.pdf(5000), "x.pdf") == "pdf-too-many-pages"
+
+
+def test_a_broken_pdf_is_refused() -> None:
+    data = make.pdf(3)
+    assert refusal(data[: len(data) // 2], "x.pdf") == "file-truncated"
+    assert refusal(data[: len(data) // 2] + b"\n%%EOF", "x.pdf") == "pdf-broken"
+    assert refusal(data.replace(b"startxref\n", b"startxref\n9"), "x.pdf") == "pdf-broken"
+    assert refusal(make.pdf(0), "x.pdf") == "pdf-broken"
+
+
+def test_a_pdf_whose_reader_runs_out_of_memory_is_refused() -> None:
+    assert refusal(make.pdf_bomb(300, 3), "x.pdf") in ("pdf-broken", "pdf-too-heavy")
+    assert refusal(make.pdf_by_hand(b"[" + b"1 " * 4_900_000 + b"]"), "x.pdf") in ("pdf-broken", "pdf-too-heavy")
+
+
+def test_a_pdf_nested_beyond_reason_is_refused() -> None:
+    assert refusal(make.pdf_by_hand(b"[" * 1_000_000), "x.pdf") == "pdf-broken"
+
+
+# --- what is said ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def language() -> Iterator[None]:
+    app = Flask("sentences")
+    Babel(app)
+    with app.app_context():
+        yield
+
+
+def said(no: FileRefused) -> str:
+    return str(no.sentence)
+
+
+def test_every_sentence_names_the_file() -> None:
+    figures = dict.fromkeys(("size", "most", "kind", "width", "height", "least_width", "least_height", "what"), 7)
+    for sentence in SENTENCES.values():
+        assert str(sentence(name="身份证.jpg", **figures)).startswith("身份证.jpg: ")
+
+
+def test_a_refusal_repeats_a_hostile_name_only_when_cleaned() -> None:
+    with pytest.raises(FileRefused) as caught:
+        kept(b"", "../../etc/\u202egpj.x%(kind)s\r\n.jpg")
+    assert said(caught.value).startswith("gpj.x%(kind)s.jpg: the file is empty")
+
+
+def test_a_refusal_gives_the_figures() -> None:
+    with pytest.raises(FileRefused) as caught:
+        kept(make.jpeg(100, 140), photo=True)
+    assert "100 × 140" in said(caught.value)
+    assert "197 × 276" in said(caught.value)
+    assert caught.value.refusals[0].code == "photo-too-small"
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+NAMES = {
+    "张三 身份证.jpg": "张三 身份证.jpg",
+    "../../x": "x.jpg",
+    "C:\\x": "x.jpg",
+    "C:\\用户\\照片.JPEG": "照片.jpg",
+    "/etc/passwd": "passwd.jpg",
+    "a/b/": "b.jpg",
+    "": "file.jpg",
+    "...": "file.jpg",
+    "..": "file.jpg",
+    ".jpg": "file.jpg",
+    "x.png.exe": "x.png.exe.jpg",
+    "x.jpg.jpg": "x.jpg",
+    "x\r\nSet-Cookie: a=b.jpg": "xSet-Cookie_ a=b.jpg",
+    "x\0.jpg": "x.jpg",
+    "\u202egpj.exe": "gpj.exe.jpg",
+    "零\u200b宽.jpg": "零宽.jpg",
+    "CON": "_CON.jpg",
+    "nul.png": "_nul.jpg",
+    "com1.x.jpg": "_com1.x.jpg",
+    "console.jpg": "console.jpg",
+    'a<b>:"|?*.jpg': "a_b______.jpg",
+    "全角　空格.jpg": "全角 空格.jpg",
+    "e\u0301.jpg": "é.jpg",
+    "\ud83d\ud800.jpg": "file.jpg",
+    "𫖯䶮·买买提.jpg": "𫖯䶮·买买提.jpg",
+    "-rf.jpg": "-rf.jpg",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_cleaned(name: str) -> None:
+    assert display_name(name, "jpg") == NAMES[name]
+
+
+@pytest.mark.parametrize("name", ["湘" * 300 + ".jpg", "x" * 99 + " .jpg", "湘" * 95 + "." * 50, "a" * 5000])
+def test_no_name_is_longer_than_a_hundred(name: str) -> None:
+    assert len(display_name(name, "jpg")) <= 100
+    assert display_name(name, "jpg").endswith(".jpg")
+
+
+def test_every_cleaned_name_can_be_offered_for_download() -> None:
+    for name in NAMES:
+        display_name(name, "pdf").encode("utf-8")
+        assert display_name(display_name(name, "jpg"), "jpg") == display_name(name, "jpg")
+
+
+# --- thumbnails ----------------------------------------------------------------------------------------------------
+
+
+def test_a_thumbnail_is_small_and_keeps_its_shape() -> None:
+    small = thumbnail(kept(make.jpeg(1200, 1600)).data, "image/jpeg", 120)
+    assert small is not None
+    assert Image.open(io.BytesIO(small)).size == (120, 160)
+
+
+def test_a_pdf_has_no_thumbnail() -> None:
+    assert thumbnail(make.pdf(), "application/pdf", 120) is None
+
+
+# --- the store -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "blobs")
+
+
+def files(store: Store) -> list[Path]:
+    return sorted(place for place in store.folder.rglob("*") if place.is_file() and place.name != "lock")
+
+
+def aged(place: Path, when: datetime = YESTERDAY) -> None:
+    os.utime(place, (when.timestamp(), when.timestamp()))
+
+
+def test_what_is_put_can_be_read_by_its_digest(store: Store) -> None:
+    digest = store.put(b"paper")
+    assert digest == hashlib.sha256(b"paper").hexdigest()
+    assert files(store) == [store.folder / digest[:2] / digest[2:4] / digest]
+    assert (store.has(digest), store.read(digest), store.verify(digest)) == (True, b"paper", True)
+    with store.open(digest) as file:
+        assert file.read(2) == b"pa"
+
+
+def test_putting_twice_keeps_one(store: Store) -> None:
+    assert store.put(b"paper") == store.put(b"paper")
+    assert len(files(store)) == 1
+
+
+@pytest.mark.parametrize("digest", ["", "ab", "../../etc/passwd", "A" * 64, "g" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"])
+def test_only_a_digest_is_a_name(store: Store, digest: str) -> None:
+    for deed in (store.path, store.has, store.open, store.read, store.verify):
+        with pytest.raises(ValueError):
+            deed(digest)
+
+
+def test_what_is_not_there_is_said_to_be_missing(store: Store) -> None:
+    assert not store.has("a" * 64)
+    assert not store.verify("a" * 64)
+    with pytest.raises(FileMissing):
+        store.read("a" * 64)
+
+
+def test_a_spoilt_object_is_noticed_and_mended_by_the_next_put(store: Store) -> None:
+    digest = store.put(b"paper")
+    store.path(digest).write_bytes(b"pAper")
+    assert not store.verify(digest)
+    store.put(b"paper")
+    assert store.verify(digest)
+
+
+def test_nobody_else_may_look_in(store: Store) -> None:
+    place = store.path(store.put(b"paper"))
+    modes = [path.stat().st_mode & 0o777 for path in (place, place.parent, place.parent.parent, store.folder, store.incoming)]
+    assert modes == [0o600, 0o700, 0o700, 0o700, 0o700]
+
+
+def test_a_folder_that_was_open_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Store(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+def test_fifty_threads_putting_the_same_leave_one(store: Store) -> None:
+    with ThreadPoolExecutor(50) as crowd:
+        digests = set(crowd.map(store.put, [b"paper" * 1000] * 50))
+    assert [place.name for place in files(store)] == list(digests)
+    assert store.verify(digests.pop())
+
+
+def alone(store: Store, deed: str) -> "subprocess.Popen[bytes]":
+    """A process of its own that does this with the same store. It knows ``app.storage`` and keys, not the whole house."""
+    start = f"""
+        import resource, sys, types
+        house = types.ModuleType("app"); house.__path__ = [{str(Path(__file__).parents[2] / "app")!r}]
+        sys.modules["app"] = house
+        from pathlib import Path
+        from app.keyring import keyring
+        from app.storage import Store
+        keyring.unlock(b"i" * 32, {{1: b"d" * 32}})
+        store = Store(Path({str(store.folder)!r}))
+    """
+    program = textwrap.dedent(start) + deed
+    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_many_processes_putting_the_same_leave_one(store: Store) -> None:
+    crowd = [alone(store, "[store.put(b'%d' % (n % 5) * 9000) for n in range(50)]") for _one in range(4)]
+    assert [one.wait() for one in crowd] == [0] * 4
+    assert len(files(store)) == 5
+    assert all(store.verify(place.name) for place in files(store))
+
+
+def test_a_process_killed_while_putting_leaves_nothing_that_lies(store: Store) -> None:
+    def objects() -> list[Path]:
+        return list(store.folder.glob("??/??/*"))
+
+    for kill in range(1, 7):
+        one = alone(store, "for n in range(10**6): store.put(b'%d' % n * 20_000)")
+        while len(objects()) < kill * 5:
+            assert one.poll() is None
+        one.send_signal(signal.SIGKILL)
+        one.communicate()
+    assert all(store.verify(place.name) for place in objects())
+
+
+def test_a_full_disk_leaves_nothing_behind(store: Store) -> None:
+    deed = "resource.setrlimit(resource.RLIMIT_FSIZE, (999, 999))\nstore.put(b'x' * 100_000)"
+    _out, error = alone(store, deed).communicate()
+    assert b"OSError" in error
+    assert files(store) == []
+
+
+def test_orphans_are_what_no_row_knows_and_nobody_touched(store: Store) -> None:
+    known, orphan = store.put(b"known"), store.put(b"orphan")
+    assert list(store.orphans({known}, older_than=TOMORROW)) == [orphan]
+    assert list(store.orphans({known}, older_than=YESTERDAY)) == []
+
+
+def test_what_a_broken_upload_left_is_an_orphan_and_no_object(store: Store) -> None:
+    (store.incoming / "tmpabc").write_bytes(b"half")
+    assert list(store.orphans(set(), older_than=TOMORROW)) == ["incoming/tmpabc"]
+    assert store.remove("incoming/tmpabc", older_than=TOMORROW)
+    assert files(store) == []
+
+
+def test_removing_takes_the_object_away(store: Store) -> None:
+    digest = store.put(b"paper")
+    assert store.remove(digest, older_than=TOMORROW)
+    assert not store.has(digest)
+    assert not store.remove(digest, older_than=TOMORROW)
+
+
+def test_an_orphan_that_is_put_again_in_time_is_spared(store: Store) -> None:
+    digest = store.put(b"paper")
+    aged(store.path(digest), YESTERDAY - timedelta(days=1))
+    assert list(store.orphans(set(), older_than=YESTERDAY)) == [digest]
+    store.put(b"paper")
+    assert not store.remove(digest, older_than=YESTERDAY)
+    assert store.read(digest) == b"paper"
+
+
+@pytest.mark.parametrize("name", ["incoming/../../x", "../x", "incoming/", "lock", "incoming/a/b"])
+def test_nothing_outside_can_be_removed(store: Store, name: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"precious")
+    with pytest.raises(ValueError):
+        store.remove(name, older_than=TOMORROW)
+    assert (tmp_path / "x").exists()

@@ -1,0 +1,143 @@
+import pytest
+from sqlalchemy import select
+
+from app.core.vocabulary import MessageState, Registration, Role
+from app.models import (
+    Account,
+    AuditEntry,
+    Enterprise,
+    Message,
+)
+from tests import make
+from tests.web.applications.review.test_case_page import letting_go
+
+
+@pytest.fixture
+def admin(session, signed_in):
+    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
+
+
+FORM = {"username": "Reviewer2", "full_name": "罗二审", "active": "y"}
+
+
+def made(session, username):
+    session.rollback()
+    return session.scalars(select(Account).where(Account.username == username)).one()
+
+
+def test_an_account_of_the_authority_is_made_without_role_and_without_a_password_that_anybody_knows(admin, session):
+    page = admin.post("/accounts/add", data=FORM, follow_redirects=True)
+    account = made(session, "reviewer2")
+    assert (account.first_name, account.region_code, account.roles) == ("罗二审", None, [])
+    assert account.must_change_password
+    assert "的一次性密码" not in page.text
+    assert "待授权" in page.text
+
+
+def test_an_enterprise_clerk_is_made_with_a_one_time_password(admin, session):
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    session.commit()
+    number, code = enterprise.id, enterprise.uscc
+    page = admin.post("/accounts/add", data=FORM | {"enterprise": code}, follow_redirects=True)
+    account = made(session, "reviewer2")
+    assert [role.name for role in account.roles] == ["enterprise_clerk"]
+    assert (account.enterprise_id, account.must_change_password) == (number, True)
+    assert "的一次性密码" in page.text
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role if role is not Role.ENTERPRISE_CLERK])
+def test_the_system_administrator_gives_no_role_of_the_authority(admin, session, role):
+    admin.post("/accounts/add", data=FORM | {"role": role, "roles": role, "region_code": "430100"})
+    account = made(session, "reviewer2")
+    assert (account.roles, account.region_code) == ([], None)
+
+
+def test_the_system_administrator_touches_neither_role_nor_mobile_nor_password_of_an_officer(admin, session):
+    officer = make.account(session, "exam", Role.EXAM_CLERK, mobile="13800000001")
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    session.commit()
+    number, code = officer.id, enterprise.uscc
+    page = admin.get(f"/accounts/edit/{number}").text
+    assert 'name="mobile"' not in page
+    assert 'name="enterprise"' not in page
+    form = {"username": "exam", "full_name": "新名", "active": "y", "mobile": "13900000009", "enterprise": code}
+    assert admin.post(f"/accounts/edit/{number}", data=form).status_code == 302
+    assert admin.post(f"/accounts/reset/{number}").status_code == 403
+    session.refresh(officer)
+    assert (officer.first_name, officer.mobile, officer.enterprise_id) == ("新名", "13800000001", None)
+    assert ([role.name for role in officer.roles], officer.password) == (["exam_clerk"], "-")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"username": "ADMIN"}, "该用户名已被使用"),
+        ({"enterprise": make.uscc(7)}, "没有使用该统一社会信用代码的企业"),
+        ({"enterprise": "91430100MA4L000151"}, "校验不通过"),
+    ],
+)
+def test_what_cannot_be_is_explained_and_nothing_is_made(admin, session, change, sentence):
+    page = admin.post("/accounts/add", data={"username": "new", "full_name": "新人", "active": "y"} | change)
+    assert page.status_code == 422
+    assert sentence in page.text
+    assert "新人" in page.text
+    assert len(session.scalars(select(Account)).all()) == 1
+
+
+def test_a_reset_password_ends_every_session(admin, session, holder, signed_in):
+    other = holder(Role.ENTERPRISE_CLERK)
+    theirs, number = letting_go(signed_in(other), session), other.id
+    assert theirs.get("/work/").status_code == 200
+    assert admin.post(f"/accounts/reset/{number}").status_code == 302
+    assert theirs.get("/work/").status_code == 302
+
+
+def test_nobody_else_manages_accounts(session, signed_in):
+    for n, role in enumerate(set(Role) - {Role.ADMIN, Role.ENTERPRISE_CLERK}):
+        client = signed_in(make.account(session, f"u{n}", role))
+        for url in ("/accounts/list/", "/accounts/add", "/messages/list/", "/enterprises/list/"):
+            assert client.get(url).status_code == 403, (role, url)
+        assert client.post("/accounts/add", data={}).status_code == 403
+
+
+def test_an_enterprise_is_listed_once(admin, session):
+    form = {"name": "湖南新建设有限公司", "uscc": make.uscc(8), "region_code": "430100", "registration": "pending"}
+    admin.post("/enterprises/add", data=form)
+    assert session.scalars(select(Enterprise)).one().registration is Registration.PENDING
+    session.rollback()
+    again = admin.post("/enterprises/add", data=form)
+    assert again.status_code == 422
+    assert "已存在" in again.text
+
+
+def test_a_failed_message_is_sent_again_by_post_only(admin, session):
+    message = Message(mobile="13800000000", text="短信", state=MessageState.FAILED, due_at=make.NOON, tries=8, fault="x")
+    session.add(message)
+    session.commit()
+    assert admin.get(f"/messages/again/{message.id}").status_code == 405
+    admin.post(f"/messages/again/{message.id}")
+    session.refresh(message)
+    assert (message.state, message.tries) == (MessageState.QUEUED, 0)
+    assert session.scalars(select(AuditEntry).where(AuditEntry.table == "message")).one().actor
+
+
+def test_lists_show_masked_numbers_only(admin, session):
+    session.add(Message(mobile="13812345678", text="短信", state=MessageState.QUEUED, due_at=make.NOON))
+    session.commit()
+    page = admin.get("/messages/list/").text
+    assert "138****5678" in page
+    assert "13812345678" not in page
+
+
+def test_the_diary_cannot_be_written_on_a_page(signed_in, holder):
+    admin = signed_in(holder(Role.AUDITOR))
+    assert admin.get("/diary/list/").status_code == 200
+    for method, url in (
+        ("get", "/diary/add"),
+        ("post", "/diary/add"),
+        ("post", "/diary/edit/1"),
+        ("post", "/diary/delete/1"),
+    ):
+        assert getattr(admin, method)(url).status_code in (403, 404, 405)

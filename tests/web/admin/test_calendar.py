@@ -1,0 +1,123 @@
+"""节假日 through its doors: the picture, one day in and out, a year from a sheet; the administrator's alone."""
+
+import re
+from datetime import date
+from io import BytesIO
+
+import pytest
+from sqlalchemy import func, select
+
+from app.applications.office_calendar import announced, seed_calendar
+from app.core.vocabulary import Role
+from app.models import CalendarDay
+from app.web.admin.calendar import months_of
+from tests import make
+from tests.applications.test_office_calendar import sheet
+from tests.web.applications.review.test_case_page import Works, letting_go, look
+
+
+@pytest.fixture
+def admin(session, signed_in):
+    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session)
+
+
+PLACES = (
+    ("post", "/calendar/set", {"day": "2026-10-01", "kind": "off", "name": ""}),
+    ("post", "/calendar/remove", {"day": "2026-10-01"}),
+    ("post", "/calendar/confirm", {"ticket": "x"}),
+    ("get", "/calendar/", None),
+    ("get", "/calendar/sheet", None),
+    ("get", "/calendar/export.xlsx", None),
+)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+def test_nobody_else_opens_the_calendar(session, signed_in, house, role):
+    seed_calendar(session)
+    session.commit()
+    browser = Works(session, signed_in, house).browser(role)
+    for method, path, data in PLACES:
+        assert getattr(browser, method)(path, data=data).status_code in (302, 403), path
+    assert look(session, select(func.count(CalendarDay.day))) == 72
+
+
+def test_a_year_is_a_picture_in_which_every_day_stands_once_and_is_named(built):
+    with built.test_request_context():
+        months = months_of(2026, announced(2026), date(2026, 3, 2))
+    cells = [cell for month in months for week in month.weeks for cell in week if cell]
+    assert len(cells) == len({cell.day for cell in cells}) == 365
+    assert [cell.day for cell in cells if cell.today] == [date(2026, 3, 2)]
+    assert {cell.tone for cell in cells} == {"off", "on", "rest", ""}
+    assert months[1].said == [("on", "14", "春节"), ("off", "15–23", "春节"), ("on", "28", "春节")]
+
+
+def test_a_day_is_picked_in_the_picture_written_down_and_taken_out(admin, session):
+    page = admin.get("/calendar/?year=2026&day=2026-03-07").text
+    assert 'value="2026-03-07"' in page
+    assert re.search(r'<option[^>]*selected[^>]*value="on"', page)  # a Saturday can only be a make-up day
+    admin.post("/calendar/set", data={"day": "2026-03-07", "kind": "on", "name": "调休"})
+    assert look(session, select(CalendarDay.name)) == "调休"
+    assert "data-confirm" in admin.get("/calendar/?year=2026&day=2026-03-07").text
+    admin.post("/calendar/remove", data={"day": "2026-03-07"})
+    assert look(session, select(func.count(CalendarDay.day))) == 0
+
+
+@pytest.mark.parametrize(
+    "data", [{"day": "2026-03-03", "kind": "on", "name": "错"}, {"day": "", "kind": "off", "name": "错"}]
+)
+def test_a_bad_day_is_said_at_its_field_and_what_was_typed_stays(admin, session, data):
+    answer = admin.post("/calendar/set", data=data)
+    assert answer.status_code == 422
+    assert 'value="错"' in answer.text
+    assert look(session, select(func.count(CalendarDay.day))) == 0
+
+
+@pytest.mark.parametrize("query", ["year=x", "year=99999", "day=2026-02-31", "year=1&day=0001-01-01"])
+def test_a_senseless_address_shows_some_year(admin, query):
+    assert admin.get(f"/calendar/?{query}").status_code == 200
+
+
+def upload(admin, *rows):
+    return admin.post("/calendar/sheet", data={"sheet": (BytesIO(sheet(*rows)), "2027.xlsx")}).text
+
+
+def test_a_sheet_is_checked_shown_and_then_imported_whole(admin, session):
+    page = upload(admin, ("2027-01-01", "休", "元旦"), ("2027-02-06", "班", "春节"))
+    assert "2 days are added, 0 changed, 0 removed." in page
+    assert look(session, select(func.count(CalendarDay.day))) == 0
+    ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
+    admin.post("/calendar/confirm", data={"ticket": ticket})
+    assert look(session, select(func.count(CalendarDay.day))) == 2
+    again = admin.post("/calendar/confirm", data={"ticket": ticket})
+    assert again.status_code == 422  # the calendar is another one by now
+    assert admin.post("/calendar/confirm", data={"ticket": ticket[:-2]}).status_code == 422
+
+
+def test_a_bad_sheet_is_named_by_cell_and_cannot_be_imported(admin):
+    page = upload(admin, ("2027-01-01", "不知道", "元旦"))
+    assert "1 cells have to be put right" in page
+    assert 'name="ticket"' not in page
+
+
+def test_a_year_goes_out_as_it_comes_in(admin, session):
+    seed_calendar(session)
+    session.commit()
+    answer = admin.get("/calendar/export.xlsx?year=2026")
+    assert answer.data[:2] == admin.get("/calendar/template.xlsx").data[:2] == b"PK"
+
+
+def test_the_workbench_is_loud_while_a_year_is_missing(admin, session):
+    assert "tile hot" in admin.get("/work/").text
+    session.add_all(CalendarDay(day=date(year, 10, 1), working=False) for year in range(2020, 2040))
+    session.commit()
+    assert "tile hot" not in admin.get("/work/").text
+
+
+def test_days_are_marked_in_the_words_of_the_state_council(session, admin):
+    seed_calendar(session)
+    session.commit()
+    with admin.session_transaction() as cookie:
+        cookie["locale"] = "zh"
+    page = admin.get("/calendar/?year=2026").text
+    assert page.count("<b>休</b>") == 33
+    assert page.count("<b>班</b>") == 6

@@ -1,0 +1,187 @@
+"""参数设置 through its doors: what the administrator sees and sets, and that nobody else does."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from markupsafe import escape
+from sqlalchemy import select
+
+from app.core.office import ADJUSTABLE, Section
+from app.core.vocabulary import Role
+from app.models import AuditEntry, Parameter
+from tests import make
+from tests.query_counter import queries
+from tests.web.applications.review.test_case_page import letting_go
+
+
+@pytest.fixture
+def admin(session, signed_in):
+    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN, first_name="管理员")), session)
+
+
+def stands(session) -> dict[str, str]:
+    session.rollback()
+    return {row.name: row.value for row in session.scalars(select(Parameter))}
+
+
+def typed(admin, **values: str) -> dict[str, str]:
+    """What the browser sends of the deadlines: every field as the page showed it, but for these."""
+    return as_shown(admin.get("/parameters/deadlines").text) | values
+
+
+@pytest.fixture
+def pinned(app):
+    """``pinned(accept_days=6)``: as the operator's environment says it."""
+    settings = app.extensions["anguan"]
+
+    def pin(**values) -> None:
+        office = replace(settings.office, **values, pinned=frozenset(values))
+        app.extensions["anguan"] = replace(settings, office=office)
+
+    yield pin
+    app.extensions["anguan"] = settings
+
+
+def test_the_page_shows_every_parameter_with_default_and_source_and_the_office(admin):
+    page = admin.get("/parameters/").text
+    for one in ADJUSTABLE:
+        assert escape(str(one.label)) in page
+    for words in ("20 working days", "Administrative Licensing Law, article 42", "10 MB", "430000", "湖南省"):
+        assert words in page
+
+
+def test_a_change_is_saved_shown_with_its_author_and_taken_back(admin, session):
+    answer = admin.post("/parameters/deadlines", data=typed(admin, accept_days="７"), follow_redirects=True)
+    assert "Saved, and in effect from now on: Acceptance is owed within." in answer.text
+    assert stands(session) == {"accept_days": "7"}
+    row = re.search(r"<tr role=\"row\">(?:(?!</tr>).)*Acceptance is owed within.*?</tr>", answer.text, re.DOTALL)[0]
+    assert all(
+        words in row for words in ("7 working days", "5 working days", "管理员", "Not the default", "Restore the default")
+    )
+    assert "within 7 working days after submission" in admin.get("/help").text
+    answer = admin.post("/parameters/accept_days/restore", follow_redirects=True)
+    assert "Acceptance is owed within: the default counts again." in answer.text
+    assert stands(session) == {}
+
+
+def as_shown(page: str) -> dict[str, str]:
+    """What the browser would send if nothing were typed."""
+    form = page.split('<form method="post"', 2)[-1]
+    fields = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', form))
+    fields |= dict(re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>\s*(.*?)</textarea>', form, re.DOTALL))
+    for name, options in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        fields[name] = re.search(r'<option selected value="(\w+)"', options)[1]
+    return fields
+
+
+def test_every_section_has_a_form_that_saves_what_it_shows_as_nothing(admin, holder, signed_in, session):
+    security = letting_go(signed_in(holder(Role.SECURITY_ADMIN)), session)
+    for section in Section:
+        keeper = security if section is Section.SECURITY else admin
+        fields = as_shown(keeper.get(f"/parameters/{section.value}").text)
+        answer = keeper.post(f"/parameters/{section.value}", data=fields, follow_redirects=True)
+        assert "Nothing was changed." in answer.text, section
+    assert stands(session) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"accept_days": "0"}, "Please choose a value within 1 to 60 working days."),
+        ({"accept_days": ""}, "Please choose a value within 1 to 60 working days."),
+        ({"accept_days": "five"}, "Please enter a whole number."),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(admin, session, values, sentence):
+    answer = admin.post("/parameters/deadlines", data=typed(admin, swift_days="8", **values))
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert 'name="swift_days" type="number" value="8"' in answer.text or 'value="8"' in answer.text
+    assert stands(session) == {}
+
+
+def test_sizes_are_typed_in_megabytes_and_switches_ticked(admin, session):
+    sizes = as_shown(admin.get("/parameters/quantities").text)
+    admin.post("/parameters/quantities", data={**sizes, "scan_bytes": "20"})
+    levels = as_shown(admin.get("/parameters/decisions").text)
+    del levels["two_pairs_of_eyes"]  # a box that is not ticked is not sent
+    admin.post("/parameters/decisions", data={**levels, "acceptance_level": "prefecture"})
+    assert stands(session) == {
+        "scan_bytes": str(20 * 1024**2), "acceptance_level": "prefecture", "two_pairs_of_eyes": "0",
+    }  # fmt: skip
+
+
+def test_whoever_saves_last_is_told_and_may_insist(admin, session):
+    mine = typed(admin, accept_days="8")
+    session.add(Parameter(name="accept_days", value="7", changed_at=make.NOON, changed_by="另一位"))
+    session.add(Parameter(name="swift_days", value="9", changed_at=make.NOON, changed_by="另一位"))
+    session.commit()
+    late = admin.post("/parameters/deadlines", data=mine)
+    assert late.status_code == 422
+    assert "另一位 has meanwhile set this to “7 working days”. Save once more if yours is to count." in late.text
+    fields = as_shown(late.text)
+    assert (fields["accept_days"], fields["swift_days"]) == ("8", "9")
+    admin.post("/parameters/deadlines", data=fields)
+    assert stands(session) == {"accept_days": "8", "swift_days": "9"}
+
+
+def test_what_the_operator_pinned_has_no_field_and_is_not_set_by_force(admin, session, pinned):
+    pinned(accept_days=6)
+    page = admin.get("/parameters/deadlines").text
+    assert 'name="accept_days"' not in page
+    assert "Locked by the operator" in page
+    assert "6 working days" in page
+    answer = admin.post("/parameters/deadlines", data=typed(admin, accept_days="9", swift_days="8"))
+    assert answer.status_code == 302
+    assert stands(session) == {"swift_days": "8"}
+
+
+def test_a_stored_word_that_says_nothing_is_told_of_and_breaks_no_page(admin, client, session):
+    session.add(Parameter(name="publicity_days", value="<b>ever</b>", changed_at=make.NOON, changed_by="x"))
+    session.commit()
+    assert client.get("/").status_code == 200
+    page = admin.get("/parameters/").text
+    assert "“&lt;b&gt;ever&lt;/b&gt;” is stored, which says nothing: the default counts" in page
+
+
+def test_there_is_no_such_section_and_no_such_parameter(admin):
+    assert admin.get("/parameters/nonsense").status_code == 404
+    assert admin.post("/parameters/province/restore").status_code == 404
+
+
+def test_the_security_administrator_sets_how_one_signs_in_and_only_looks_at_the_rest(holder, signed_in, session, admin):
+    client = letting_go(signed_in(holder(Role.SECURITY_ADMIN)), session)
+    assert re.findall(r'href="/parameters/(\w+)"', client.get("/parameters/").text) == ["security"]
+    assert "security" not in re.findall(r'href="/parameters/(\w+)"', admin.get("/parameters/").text)
+    form = as_shown(client.get("/parameters/security").text) | {"lock_after": "7"}
+    assert admin.get("/parameters/security").status_code == admin.post("/parameters/security", data=form).status_code == 403
+    assert client.post("/parameters/security", data=form).status_code == 302
+    assert client.get("/parameters/deadlines").status_code == 403
+    assert admin.post("/parameters/lock_after/restore").status_code == 403
+    assert stands(session) == {"lock_after": "7"}
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.ADMIN, Role.SECURITY_ADMIN)])
+def test_nobody_else_comes_in(holder, signed_in, session, role):
+    client = letting_go(signed_in(holder(role)), session)
+    assert client.get("/parameters/").status_code == 403
+    assert client.get("/parameters/deadlines").status_code == 403
+    assert client.post("/parameters/deadlines", data={"accept_days": "9", "was_accept_days": "5"}).status_code == 403
+    assert client.post("/parameters/accept_days/restore").status_code == 403
+    assert stands(session) == {}
+
+
+def test_the_page_asks_one_question_for_all_parameters(admin, app):
+    with app.app_context():
+        engine = app.extensions["sqlalchemy"].engine
+    with queries(engine) as asked:
+        admin.get("/parameters/")
+    assert len([one for one in asked if "FROM parameter" in one]) == 2  # the office of the frame, and the page's own
+
+
+def test_the_diary_tells_from_what_to_what(admin, session):
+    admin.post("/parameters/deadlines", data=typed(admin, accept_days="7"))
+    session.rollback()
+    line = session.scalars(select(AuditEntry).where(AuditEntry.table == "parameter")).one()
+    assert (line.row, line.change, line.actor, line.address) == ("accept_days", {"value": ["5", "7"]}, "管理员", "127.0.0.1")

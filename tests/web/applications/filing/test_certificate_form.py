@@ -1,0 +1,434 @@
+"""延期, 变更, 换证, 注销 through the enterprise's doors: from 申报 to 上报, and every way in which it is refused."""
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.core.clock import now, office_day
+from app.core.vocabulary import (
+    AuditAction,
+    Category,
+    PaperKind,
+    Role,
+    State,
+)
+from app.files.storage import Store
+from app.models import (
+    Application,
+    AuditEntry,
+    Certificate,
+    Filing,
+)
+from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
+from tests import make
+from tests.hostile_files import jpeg
+from tests.web.applications.review.test_case_page import Works, look
+
+HANDLER = {"handler_name": "周敏", "handler_mobile": "13812345678"}
+TODAY = office_day(now())
+P = PaperKind
+
+
+class Holder(Works):
+    """An enterprise whose people hold certificates, and its browser."""
+
+    def held(self, **facts) -> Certificate:
+        person = make.person(self.enterprise)
+        self.session.add(person)
+        self.session.flush()
+        papers = make.complete_papers(person)
+        digest = Store(self.house.settings.blobs).put(jpeg(413, 579))
+        for paper in papers:
+            paper.digest = digest
+        certificate = make.certificate(person, **{"valid_to": TODAY + timedelta(days=60), **facts})
+        self.session.add_all([*papers, certificate])
+        self.session.commit()
+        return certificate
+
+    @property
+    def clerk(self):
+        return self.browser(Role.ENTERPRISE_CLERK)
+
+    def file(self, matter, *certificates, papers=(), then="submit", **typed):
+        """Post the form as a browser would, one scan for each kind and certificate."""
+        keys = typed.pop("keys", None) or [c.id for c in certificates]
+        scans = {f"paper_{kind.value}-{key}": (io.BytesIO(jpeg(600, 800)), "scan.jpg") for kind in papers for key in keys}
+        data = {**HANDLER, "then": then, "rowid": [c.id for c in certificates], **typed, **scans}
+        return self.clerk.post(f"/claims/{matter}/add", data=data, content_type="multipart/form-data")
+
+    def states(self) -> list[State]:
+        self.session.rollback()
+        mine = select(Application.state).where(Application.enterprise_id == self.enterprise.id)
+        found = list(self.session.scalars(mine.order_by(Application.id)))
+        self.session.rollback()
+        return found
+
+
+@pytest.fixture
+def holder(session, signed_in, house) -> Holder:
+    return Holder(session, signed_in, house)
+
+
+@pytest.fixture
+def other(session, signed_in, house) -> Holder:
+    return Holder(session, signed_in, house, name="湖南旧东家建设有限公司")
+
+
+RENEWAL = (P.OLD_CERTIFICATE, P.CONTINUING_EDUCATION)
+
+
+def test_a_renewal_is_filed_and_submitted_in_one_go(holder):
+    answer = holder.file("renewal", holder.held(), papers=RENEWAL)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_a_cancellation_is_filed_with_its_reason(holder):
+    answer = holder.file("cancellation", holder.held(), papers=(P.DISMISSAL_PROOF,), reason_code="left")
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+    assert look(holder.session, select(Application.reason_code)) == "left"
+
+
+def test_what_lacks_a_paper_stays_a_draft_and_the_form_links_to_the_card(holder):
+    answer = holder.file("renewal", holder.held(), papers=(P.OLD_CERTIFICATE,))
+    page = holder.clerk.get(answer.location).text
+    assert holder.states() == [State.DRAFT]
+    assert "Saved as drafts, not submitted" in page
+    assert "#paper-continuing_education" in page
+    assert 'id="paper-continuing_education"' in page
+    assert "scan.jpg" in page
+
+
+def test_a_draft_is_completed_on_its_own_form(holder):
+    certificate = holder.held()
+    where = holder.file("renewal", certificate, papers=(P.OLD_CERTIFICATE,)).location.partition("?")[0]
+    scan = {f"paper_continuing_education-{certificate.id}": (io.BytesIO(jpeg(600, 800)), "b.jpg")}
+    answer = holder.clerk.post(where, data={**HANDLER, "then": "submit", "rowid": certificate.id, **scan})
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_looking_at_the_forms_changes_nothing(holder):
+    certificate = holder.held()
+    for matter in ("renewal", "transfer", "replacement", "cancellation"):
+        assert holder.clerk.get(f"/claims/{matter}/add?certificate={certificate.id}").status_code == 200
+        assert holder.clerk.get(f"/applications/{matter}/").status_code == 200
+    assert look(holder.session, select(func.count(Filing.id))) == 0
+
+
+def test_the_certificate_row_leads_to_what_can_be_filed_for_it(holder):
+    certificate = holder.held()
+    page = holder.clerk.get("/certificates/").text
+    for matter in ("renewal", "replacement", "cancellation"):
+        assert f"/claims/{matter}/add?certificate={certificate.id}" in page
+
+
+def test_the_form_shows_the_person_and_the_cards_of_a_chosen_certificate(holder):
+    certificate = holder.held()
+    page = holder.clerk.get(f"/claims/renewal/add?certificate={certificate.id}").text
+    assert certificate.number in page
+    assert f"paper_continuing_education-{certificate.id}" in page
+
+
+@pytest.mark.parametrize("matter", ["renewal", "cancellation"])
+def test_another_enterprises_certificate_is_not_found(holder, other, matter):
+    strange = other.held()
+    assert holder.file(matter, strange, reason_code="left" if matter == "cancellation" else "").status_code == 404
+    assert strange.number not in holder.clerk.get(f"/claims/{matter}/add?certificate={strange.id}").text
+
+
+def test_another_enterprises_filing_is_not_found(holder, other):
+    other.file("renewal", other.held(), then="")
+    theirs = look(holder.session, select(Filing.id))
+    assert holder.clerk.get(f"/claims/{theirs}/edit").status_code == 404
+    assert holder.clerk.post(f"/claims/{theirs}/edit", data=HANDLER).status_code == 404
+
+
+def test_a_bad_file_stores_nothing_and_keeps_what_was_typed(holder):
+    certificate = holder.held()
+    bad = {f"paper_old_certificate-{certificate.id}": (io.BytesIO(b"MZ not a picture"), "scan.jpg")}
+    answer = holder.file("renewal", certificate, handler_name="欧阳修", **bad)
+    assert answer.status_code == 422
+    assert "欧阳修" in answer.text
+    assert 'href="#paper-old_certificate"' in answer.text
+    assert look(holder.session, select(func.count(Filing.id))) == 0
+
+
+def test_nothing_chosen_no_handler_and_no_reason_are_all_named(holder):
+    answer = holder.file("cancellation", handler_name="", handler_mobile="12")
+    assert answer.status_code == 422
+    assert "handler&#39;s name" in answer.text
+    assert "at least one" in answer.text
+    assert 'href="#h-held"' in answer.text
+    assert '<a href="#reason_code">Please choose a reason' in holder.file("cancellation", holder.held()).text
+
+
+@pytest.mark.usefixtures("strict")
+def test_a_post_without_the_token_is_refused(holder):
+    assert holder.file("renewal", holder.held()).status_code == 400
+    assert holder.states() == []
+
+
+def test_an_unknown_matter_and_ids_that_are_none_are_no_faults(holder):
+    assert holder.clerk.get("/claims/new/add").status_code == 404
+    assert holder.clerk.get("/claims/renewal/add?certificate=%C2%B2&certificate=9999999999999999999999").status_code == 200
+    assert holder.clerk.post("/claims/renewal/add", data={**HANDLER, "rowid": "x"}).status_code == 404
+
+
+def test_a_submitted_application_can_be_taken_back_and_a_strangers_cannot(holder, other):
+    holder.file("renewal", holder.held(), papers=RENEWAL)
+    mine = look(holder.session, select(Application.id))
+    other.clerk.post("/applications/renewal/withdraw", data={"rowid": mine})
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+    assert holder.clerk.post("/applications/renewal/withdraw", data={"rowid": mine}).status_code == 302
+    assert holder.states() == [State.DRAFT]
+
+
+LOST = {"declared_on": "2026-02-20", "medium": "湖南日报"}
+REPLACEMENTS = [
+    ("wrong_information", {"name": "李小明"}, (P.CORRECTION_PROOF,), {}),
+    ("lost", LOST, (P.LOSS_STATEMENT,), {}),
+    ("enterprise_renamed", {}, (P.OLD_CERTIFICATE, P.RENAMING_APPROVAL), {"printed_enterprise": "湖南旧名建设有限公司"}),
+    ("paper_to_electronic", {}, (P.OLD_CERTIFICATE,), {"is_electronic": False}),
+]
+
+
+@pytest.mark.parametrize(("reason", "said", "papers", "facts"), REPLACEMENTS)
+def test_each_reason_of_replacement_asks_for_its_own_and_is_submitted(holder, reason, said, papers, facts):
+    certificate = holder.held(**facts)
+    page = holder.clerk.get(f"/claims/replacement/add?certificate={certificate.id}&reason={reason}").text
+    assert all(f'name="{name}-{certificate.id}"' in page for name in said)
+    assert page.count('type="file"') == len(papers)
+    typed = {f"{name}-{certificate.id}": text for name, text in said.items()}
+    answer = holder.file("replacement", certificate, papers=papers, reason_code=reason, **typed)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE], holder.clerk.get(answer.location).text
+
+
+def test_a_certificate_from_another_province_is_brought_along(holder):
+    person = holder.passer()
+    said = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
+    typed = {f"{name}-in": text for name, text in {**said, "valid_to": str(TODAY + timedelta(days=400))}.items()}
+    papers = (P.OLD_CERTIFICATE, P.TRANSFER_PROOF)
+    where = {"reason_code": "from_other_province", "person": person.id, "category": "C1", "keys": ["in"]}
+    answer = holder.file("replacement", papers=papers, **where, **typed)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE], holder.clerk.get(answer.location).text
+
+
+def test_another_enterprises_person_brings_nothing_along(holder, other):
+    strange = other.passer()
+    asked = {"reason_code": "from_other_province", "person": strange.id, "category": "C1"}
+    shown = holder.file("replacement", then="choose", **asked).text
+    assert strange.name not in shown.partition("<main")[2]
+    assert holder.file("replacement", **asked).status_code == 404
+
+
+def test_a_new_enterprise_name_takes_many_certificates_with_one_approval(holder):
+    many = [holder.held(printed_enterprise="湖南旧名建设有限公司") for _n in range(3)]
+    scan = {"paper_renaming_approval-all": (io.BytesIO(jpeg(600, 800)), "approval.jpg")}
+    answer = holder.file("replacement", *many, papers=(P.OLD_CERTIFICATE,), reason_code="enterprise_renamed", **scan)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_ACCEPTANCE] * 3, holder.clerk.get(answer.location).text
+
+
+def test_what_cannot_be_read_is_named_at_its_field_and_kept(holder):
+    certificate = holder.held()
+    typed = {f"declared_on-{certificate.id}": "yesterday", f"medium-{certificate.id}": "湖南日报"}
+    answer = holder.file("replacement", certificate, reason_code="lost", **typed)
+    assert answer.status_code == 422
+    assert f'href="#declared_on-{certificate.id}"' in answer.text
+    assert "yesterday" in answer.text
+    assert "湖南日报" in answer.text
+
+
+def test_a_correction_shows_what_stands_there_now(holder):
+    certificate = holder.held()
+    number = certificate.person.id_number
+    page = holder.clerk.get(f"/claims/replacement/add?certificate={certificate.id}&reason=wrong_information").text
+    assert f"Now: {number}" in page
+
+
+def test_an_undivided_certificate_may_choose_its_new_category(holder):
+    certificate = holder.held(category=Category.C)
+    typed = {f"{name}-{certificate.id}": text for name, text in {**LOST, "category": "C2"}.items()}
+    holder.file("replacement", certificate, papers=(P.LOSS_STATEMENT,), reason_code="lost", **typed)
+    assert look(holder.session, select(Application.details))["category"] == "C2"
+
+
+# --- transfer and release ---------------------------------------------------------------------------------------
+
+TRANSFER = (P.PHOTO, P.ID_CARD, P.EDUCATION, P.TITLE, P.END_OF_EMPLOYMENT, P.EMPLOYMENT_CONTRACT)
+
+
+def who(certificate) -> dict[str, str]:
+    return {"name": certificate.person.name, "id_number": certificate.person.id_number}
+
+
+def asked_over(holder, other, **facts) -> tuple[Certificate, dict[str, str]]:
+    certificate = other.held(**facts)
+    return certificate, who(certificate)
+
+
+def test_one_search_finds_the_person_and_lays_out_the_form(holder, other):
+    certificate, person = asked_over(holder, other)
+    page = holder.file("transfer", then="search", **person).text
+    assert certificate.number in page
+    assert f"paper_employment_contract-{certificate.id}" in page
+    assert holder.states() == []
+
+
+def test_a_transfer_goes_to_the_old_enterprise_and_from_there_to_acceptance(holder, other):
+    certificate, person = asked_over(holder, other)
+    answer = holder.file("transfer", certificate, papers=TRANSFER, **person)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE], holder.clerk.get(answer.location).text
+    mine = look(holder.session, select(Application.id))
+    page = other.clerk.get("/releases/").text
+    assert certificate.number in page
+    assert person["id_number"] not in page
+    assert other.clerk.post("/releases/decide/release", data={"rowid": mine}).status_code == 302
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_the_old_enterprise_refuses_only_with_a_reason(holder, other):
+    certificate, person = asked_over(holder, other)
+    holder.file("transfer", certificate, papers=TRANSFER, **person)
+    mine = look(holder.session, select(Application.id))
+    other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine})
+    assert holder.states() == [State.AWAITING_RELEASE]
+    other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine, "reason": "The contract runs on."})
+    assert holder.states() == [State.RELEASE_REFUSED]
+
+
+def test_nobody_else_lets_a_certificate_go(holder, other):
+    certificate, person = asked_over(holder, other)
+    holder.file("transfer", certificate, papers=TRANSFER, **person)
+    mine = look(holder.session, select(Application.id))
+    holder.clerk.post("/releases/decide/release", data={"rowid": mine})
+    assert holder.states() == [State.AWAITING_RELEASE]
+    assert certificate.number not in holder.clerk.get("/releases/").text
+    assert other.clerk.post("/releases/decide/accept", data={"rowid": mine}).status_code == 404
+
+
+def test_a_wrong_name_and_an_unknown_number_get_the_same_answer(holder, other):
+    _certificate, person = asked_over(holder, other)
+    for wrong in ({**person, "name": "李不对"}, {**person, "id_number": make.id_number(sequence=777)}):
+        answer = holder.file("transfer", then="search", **wrong)
+        assert answer.status_code == 422
+        assert "Nobody with this name and ID number" in answer.text
+
+
+def test_own_people_are_not_asked_for(holder):
+    answer = holder.file("transfer", then="search", **who(holder.held()))
+    assert answer.status_code == 422
+    assert "with your enterprise already" in answer.text
+
+
+def test_certificates_cannot_be_asked_for_without_knowing_the_person(holder, other):
+    mine, strange = other.held(), other.held()
+    assert holder.file("transfer", strange, **who(mine)).status_code == 404
+    assert holder.file("transfer", strange).status_code == 422
+    assert holder.states() == []
+
+
+def test_every_search_is_noted_and_too_many_are_refused(holder, other):
+    _certificate, person = asked_over(holder, other)
+    answers = [holder.file("transfer", then="search", **person).status_code for _n in range(SEARCHES_PER_HOUR + 1)]
+    assert answers == [200] * SEARCHES_PER_HOUR + [429]
+    notes = select(func.count(AuditEntry.id)).where(AuditEntry.table == "enterprise", AuditEntry.deed == AuditAction.READ)
+    assert look(holder.session, notes) == SEARCHES_PER_HOUR
+
+
+def test_what_stays_behind_is_warned_about(holder, other):
+    certificate = other.held()
+    second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
+    other.session.add(second)
+    other.session.commit()
+    person, number = who(certificate), second.number
+    page = holder.file("transfer", certificate, then="choose", **person).text
+    assert "stay behind" in page
+    assert number in page.partition("stay behind")[2]
+
+
+def test_the_workbench_leads_to_what_waits_in_each_matter(holder, other):
+    certificate, person = asked_over(holder, other)
+    holder.file("transfer", certificate, papers=TRANSFER, **person)
+    holder.file("renewal", holder.held(), then="")
+    work = holder.clerk.get("/work/").text
+    assert "/applications/renewal/?state=draft" in work
+    assert "/applications/new/?state=draft" not in work
+    assert "/releases/" in other.clerk.get("/work/").text.partition("<main")[2]
+
+
+def test_the_expiring_tile_lists_exactly_what_it_counts(holder):
+    soon, late = holder.held().number, holder.held(valid_to=TODAY + timedelta(days=300)).number
+    work = holder.clerk.get("/work/").text
+    url = re.search(r'href="(/certificates/[^"]*valid_to_to[^"]*)"', work).group(1).replace("&amp;", "&")
+    page = holder.clerk.get(url).text
+    assert soon in page
+    assert late not in page
+    assert "/claims/renewal/add" in page
+
+
+def completed(holder, where, *kinds, keys, **typed):
+    scans = {f"paper_{kind.value}-{key}": (io.BytesIO(jpeg(600, 800)), "b.jpg") for kind in kinds for key in keys}
+    return holder.clerk.post(where.partition("?")[0], data={**HANDLER, "then": "submit", **typed, **scans})
+
+
+def test_a_transfer_draft_is_completed_without_searching_again(holder, other):
+    certificate, person = asked_over(holder, other)
+    key = certificate.id
+    where = holder.file("transfer", certificate, papers=TRANSFER[:-1], **person).location
+    page = holder.clerk.get(where).text
+    assert 'name="id_number"' not in page
+    answer = completed(holder, where, P.EMPLOYMENT_CONTRACT, keys=[key])
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE]
+
+
+def test_two_certificates_of_one_person_share_their_scans(holder, other):
+    certificate = other.held()
+    second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
+    other.session.add(second)
+    other.session.commit()
+    person = who(certificate)
+    answer = holder.file("transfer", certificate, second, papers=TRANSFER, keys=["all"], **person)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE] * 2, holder.clerk.get(answer.location).text
+
+
+def test_a_draft_may_change_its_reason_and_is_asked_for_other_papers(holder):
+    certificate = holder.held()
+    key = certificate.id
+    holder.file("cancellation", certificate, then="", reason_code="left")
+    where = f"/claims/{look(holder.session, select(Filing.id))}/edit"
+    typed = {"rowid": key, "reason_code": "other", f"note-{key}": "已调任其他岗位"}
+    assert completed(holder, where, P.DISMISSAL_PROOF, keys=[key], **typed).status_code == 302
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+    assert look(holder.session, select(Application.reason_code)) == "other"
+
+
+def test_what_was_brought_along_is_completed_on_its_form(holder):
+    person = holder.passer()
+    where = {"reason_code": "from_other_province", "person": person.id, "category": "C1"}
+    answer = holder.file("replacement", then="", **where)
+    assert answer.status_code == 302, answer.text
+    page = f"/claims/{look(holder.session, select(Filing.id))}/edit"
+    assert "old_number-in" in holder.clerk.get(page).text
+    said = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
+    typed = {f"{name}-in": text for name, text in {**said, "valid_to": str(TODAY + timedelta(days=400))}.items()}
+    assert completed(holder, page, P.OLD_CERTIFICATE, P.TRANSFER_PROOF, keys=["in"], **typed).status_code == 302
+    assert holder.states() == [State.AWAITING_ACCEPTANCE]
+
+
+def test_the_place_of_a_missing_paper_leads_to_the_matters_own_form(holder):
+    holder.file("renewal", holder.held(), then="")
+    mine = look(holder.session, select(Filing.id))
+    answer = holder.clerk.get(f"/filings/{mine}/edit")
+    assert answer.status_code == 302
+    assert f"/claims/{mine}/edit" in answer.location

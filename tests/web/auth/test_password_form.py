@@ -1,0 +1,627 @@
+import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from os import cpu_count
+from threading import Lock
+from time import sleep
+
+import pytest
+from sqlalchemy import event, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.accounts import rate_limit
+from app.core.clock import now
+from app.core.errors import TooMany
+from app.core.office import Office
+from app.core.vocabulary import AuditAction, Registration, Role
+from app.models import (
+    Account,
+    AuditEntry,
+    Parameter,
+    RateLimitCounter,
+    UserSession,
+)
+from app.web.auth import password_form
+from app.web.auth.permissions import ANONYMOUS
+from app.web.auth.security_manager import landing
+from tests import make
+from tests.sign_in_fixture import (
+    PASSWORD,
+    account,
+    copied_cookie,
+    is_inside,
+    sign_in,
+    sign_out,
+    token,
+)
+
+pytest_plugins = ("tests.sign_in_fixture",)  # its fixtures
+
+NEW = "Other-Horse-88"
+
+
+def change_own(client, old=PASSWORD, new=NEW, again=None):
+    data = {"old": old, "password": new, "again": again or new, "csrf_token": token(client, "/password/")}
+    return client.post("/password/", data=data)
+
+
+def refusal(answer) -> str:
+    return " ".join(re.findall(r'alert-danger"[^>]*>.*?<div>(.*?)</div>', answer.text, re.DOTALL))
+
+
+# --- in and out -------------------------------------------------------------------------------------
+
+
+def test_the_right_password_opens_and_is_written_down(gate, shop):
+    account(shop)
+    assert sign_in(gate).location == "/"
+    assert is_inside(gate)
+    line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
+    assert (line.actor, line.table, line.change, line.address) == ("张三", "ab_user", {"way": "password"}, "127.0.0.1")
+
+
+def test_the_gate_shows_the_labels_of_the_manual_and_no_way_that_does_not_exist(gate):
+    page = gate.get("/login/").text
+    assert all(word in page for word in ("username", "password", 'autocomplete="current-password"'))
+    assert 'role="tab"' not in page
+
+
+@pytest.mark.parametrize("spelling", ["VIEWER", "Viewer", "ｖｉｅｗｅｒ", " viewer "])
+def test_every_spelling_of_a_user_name_is_the_same_account(gate, shop, spelling):
+    account(shop)
+    assert sign_in(gate, spelling).status_code == 302
+
+
+def test_a_second_spelling_of_a_user_name_cannot_be_stored(shop):
+    account(shop, "viewer")
+    with pytest.raises(IntegrityError):
+        account(shop, "ＶＩＥＷＥＲ")
+
+
+def test_an_email_address_is_no_user_name(gate, shop):
+    account(shop, email="someone@example.org")
+    assert sign_in(gate, "someone@example.org").status_code == 401
+
+
+@pytest.mark.parametrize("typed", ["", "\0", "\0" * 8, "x" * 5000])
+def test_no_strange_password_opens_an_account_without_one(gate, shop, typed):
+    shop.execute(update(Account).where(Account.id == account(shop).id).values(password=None))
+    shop.commit()
+    assert sign_in(gate, password=typed).status_code in (401, 422)
+
+
+def test_a_wrong_password_keeps_the_name_and_forgets_the_password(gate, shop):
+    account(shop)
+    answer = sign_in(gate, password="Wrong-Horse-7")
+    assert answer.status_code == 401
+    assert 'value="viewer"' in answer.text
+    assert "Wrong-Horse-7" not in answer.text
+
+
+def test_signing_out_by_get_does_nothing(gate, shop):
+    account(shop)
+    sign_in(gate)
+    assert gate.get("/logout/").status_code == 405
+    assert is_inside(gate)
+
+
+@pytest.mark.parametrize("path", ["/login/", "/logout/", "/password/", "/scratch/touch"])
+def test_a_post_without_a_csrf_token_changes_nothing(gate, shop, path):
+    account(shop, "viewer", Role.ADMIN)
+    sign_in(gate)
+    assert gate.post(path, data={"username": "viewer", "password": PASSWORD}).status_code == 400
+    assert is_inside(gate)
+
+
+def test_a_get_with_a_password_in_the_address_signs_nobody_in(gate, shop):
+    account(shop)
+    gate.get(f"/login/?username=viewer&password={PASSWORD}")
+    assert not is_inside(gate)
+
+
+STOCK_WAYS_IN = (
+    *("/api/v1/security/login", "/api/v1/security/refresh", "/api/v1/menu/", "/api/v1/_openapi", "/swagger/v1"),
+    *("/users/list/", "/users/userinfo/", "/roles/list/", "/register/form", "/resetpassword/form", "/lang/en", "/back"),
+)
+
+
+def test_the_house_has_no_way_in_but_those_that_are_declared(lodge):
+    """ASVS 6.3.4: whatever sounds like a way in stands in the one list of what needs no account, with its reason."""
+    app = create_app(lodge.settings)
+    sounds_like_one = re.compile(
+        "log-?in|log-?out|log-?on|sign-?in|auth|regist|api|lang|token|saml|oidc|jwt|sso", re.IGNORECASE
+    )
+    ways = {rule.endpoint for rule in app.url_map.iter_rules() if sounds_like_one.search(f"{rule.rule} {rule.endpoint}")}
+    assert {"SignInView.login", "SignInView.logout"} <= ways <= ANONYMOUS.keys() | {"static", "appbuilder.static"}
+
+
+@pytest.mark.parametrize("path", STOCK_WAYS_IN)
+def test_what_fab_would_open_by_itself_is_not_there(gate, shop, path):
+    account(shop, "viewer", Role.ADMIN)
+    outside = {gate.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
+    sign_in(gate)
+    inside = {gate.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
+    assert outside | inside == {404}
+
+
+# --- sessions that end ------------------------------------------------------------------------------
+
+
+def test_signing_out_is_written_down(gate, shop):
+    account(shop)
+    sign_in(gate)
+    sign_out(gate)
+    assert shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_OUT)).one().actor == "张三"
+
+
+def test_a_changed_password_ends_every_other_session_but_not_this_one(gate, shop, lodge_app):
+    account(shop)
+    sign_in(gate)
+    thief = copied_cookie(gate, lodge_app)
+    assert change_own(gate).status_code == 302
+    assert is_inside(gate)
+    assert not is_inside(thief)
+
+
+def test_an_account_switched_off_behind_the_sessions_back_is_out_as_well(gate, shop):
+    made = account(shop)
+    sign_in(gate)
+    shop.execute(update(Account.__table__).where(Account.__table__.c.id == made.id).values(active=False))
+    shop.commit()
+    assert not is_inside(gate)
+
+
+def test_a_new_name_ends_no_session(gate, shop):
+    named = account(shop)
+    sign_in(gate)
+    named.first_name = "张三丰"
+    shop.commit()
+    assert is_inside(gate)
+
+
+@pytest.mark.parametrize("forged", ["", "1", "1:1", "\0", "x" * 43, "²", 1, None, ["1"], {"key": "1"}])
+def test_a_cookie_that_holds_no_key_of_a_session_opens_nothing(gate, shop, forged):
+    account(shop)
+    sign_in(gate)
+    with gate.session_transaction() as cookie:
+        cookie["_user_id"] = forged
+    assert not is_inside(gate)
+
+
+def test_signing_in_throws_away_what_the_cookie_held_except_the_language(gate, shop):
+    account(shop)
+    with gate.session_transaction() as cookie:
+        cookie.update(planted="by an attacker", locale="en")
+    before = token(gate)
+    gate.post("/login/", data={"username": "viewer", "password": PASSWORD, "csrf_token": before})
+    with gate.session_transaction() as cookie:
+        assert "planted" not in cookie
+        assert cookie["locale"] == "en"
+        assert cookie.permanent
+    assert token(gate, "/password/") != before
+
+
+def test_a_planted_cookie_stays_worthless_after_the_victim_signs_in(gate, shop, lodge_app):
+    account(shop)
+    token(gate)
+    thief = copied_cookie(gate, lodge_app)
+    sign_in(gate)
+    assert is_inside(gate)
+    assert not is_inside(thief)
+
+
+def test_an_idle_session_ends(gate, shop):
+    account(shop)
+    sign_in(gate)
+    leave_alone(shop, minutes=29)
+    assert is_inside(gate)
+    leave_alone(shop, minutes=31)
+    assert not is_inside(gate)
+
+
+def test_how_long_a_session_may_lie_idle_is_the_administrators_to_say(gate, shop):
+    account(shop)
+    shop.add(Parameter(name="idle_minutes", value="60", changed_at=make.NOON, changed_by="管理员"))
+    shop.commit()
+    sign_in(gate)
+    leave_alone(shop, minutes=59)
+    assert is_inside(gate)
+    leave_alone(shop, minutes=61)
+    assert not is_inside(gate)
+
+
+def leave_alone(shop, *, minutes: int) -> None:
+    shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=minutes)))
+    shop.commit()
+
+
+# --- guessing ---------------------------------------------------------------------------------------
+
+
+def test_after_five_wrong_passwords_the_right_one_is_refused_too(gate, shop):
+    account(shop)
+    wrong = [sign_in(gate, password=f"Wrong-{n}") for n in range(5)]
+    right = sign_in(gate)
+    assert {answer.status_code for answer in [*wrong, right]} == {401}
+    assert not is_inside(gate)
+    assert len(shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).all()) == 6
+
+
+def test_four_wrong_passwords_are_forgiven_by_the_right_one(gate, shop):
+    account(shop)
+    for _round in range(2):
+        for n in range(4):
+            sign_in(gate, password=f"Wrong-{n}")
+        assert sign_in(gate).status_code == 302
+        sign_out(gate)
+
+
+def test_the_lock_opens_after_its_fifteen_minutes_and_not_before(lodge, lodge_app, shop):
+    account(shop)
+
+    def opens(word, minutes):
+        place = f"10.0.0.{minutes}"
+        given = {"office": Office(), "at": make.NOON + timedelta(minutes=minutes), "address": place}
+        try:
+            return password_form.prove(shop, lodge.engine, "viewer", word, **given).account.username == "viewer"
+        except password_form.WrongPassword:
+            return False
+
+    with lodge_app.app_context():
+        assert [opens("wrong", 0) for _ in range(5)] == [False] * 5
+        assert [opens(PASSWORD, minutes) for minutes in (1, 14, 15)] == [False, False, True]
+
+
+def test_unknown_name_wrong_password_and_locked_account_are_told_alike(gate, shop):
+    account(shop)
+    account(shop, "locked")
+    for _ in range(5):
+        sign_in(gate, "locked", "wrong")
+    answers = [sign_in(gate, "nobody"), sign_in(gate, "viewer", "wrong"), sign_in(gate, "locked")]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({refusal(answer) for answer in answers}) == 1
+    assert refusal(answers[0])
+
+
+@pytest.mark.parametrize("name", ["nobody", "viewer", "locked"])
+def test_every_refusal_costs_one_hash_so_that_time_tells_nothing(gate, shop, monkeypatch, name):
+    account(shop)
+    account(shop, "locked")
+    for _ in range(5):
+        sign_in(gate, "locked", "wrong")
+    computed, compute = [], hashlib.pbkdf2_hmac
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *given, **more: computed.append(1) or compute(*given, **more))
+    assert sign_in(gate, name, "wrong").status_code == 401
+    assert len(computed) == 1
+
+
+def test_a_stored_hash_costs_as_much_as_the_one_of_nobody(lodge_app, monkeypatch):
+    monkeypatch.delitem(lodge_app.config, "FAB_PASSWORD_HASH_METHOD")
+    monkeypatch.setitem(lodge_app.config, "AUTH_DB_FAKE_PASSWORD_HASH_CHECK", lodge_app.config["FAB_FAKE_HASH"])
+    with lodge_app.app_context():
+        costs = {stored.split("$")[0] for stored in (password_form.hashed(PASSWORD), password_form.dummy())}
+    assert costs == {"scrypt:32768:8:1"}
+
+
+def test_of_forty_guesses_at_once_every_one_counts(lodge, lodge_app, shop):
+    account(shop)
+    key, office = password_form.guess_key("viewer"), Office(lock_after=50)
+
+    def guess(n):
+        with lodge_app.app_context(), Session(lodge.engine) as session:
+            given = {"office": office, "at": make.NOON, "address": f"10.0.1.{n}"}
+            with pytest.raises(password_form.WrongPassword):
+                password_form.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+
+    with ThreadPoolExecutor(40) as crowd:
+        list(crowd.map(guess, range(40)))
+    assert rate_limit.peek(lodge.engine, key, at=make.NOON) == 40
+
+
+def test_an_address_that_keeps_guessing_is_turned_away_whatever_name_it_tries(gate, shop):
+    account(shop)
+    for n in range(30):
+        assert sign_in(gate, f"nobody-{n}").status_code == 401
+    answer = sign_in(gate)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) <= 15 * 60
+    assert "viewer" in answer.text
+
+
+def test_changing_the_last_half_of_an_ipv6_address_does_not_help(gate, shop):
+    account(shop)
+    for n in range(31):
+        gate.environ_base["REMOTE_ADDR"] = f"2001:db8::{n:x}"
+        answer = sign_in(gate, f"nobody-{n}")
+    assert answer.status_code == 429
+
+
+def test_signing_in_rightly_does_not_use_up_the_address(lodge, lodge_app, shop):
+    account(shop)
+    given = {"office": Office(), "at": make.NOON, "address": "10.1.1.1"}
+    with lodge_app.app_context():
+        for _ in range(40):
+            password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+            shop.rollback()
+        for _ in range(30):
+            with pytest.raises(password_form.WrongPassword):
+                password_form.prove(shop, lodge.engine, "nobody", "x", **given)
+        with pytest.raises(TooMany):
+            password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+
+
+def test_a_failed_sign_in_is_written_down_without_what_was_typed(gate, shop):
+    account(shop)
+    sign_in(gate, "My-Password-in-the-wrong-field", "x")
+    sign_in(gate, "viewer", "another-secret")
+    lines = shop.scalars(
+        select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED).order_by(AuditEntry.id)
+    ).all()
+    assert [(line.actor, line.change) for line in lines] == [
+        ("unknown", {"why": ["wrong-password"]}),
+        ("张三", {"why": ["wrong-password"]}),
+    ]
+    assert not any("-Password-in" in bucket.key for bucket in shop.scalars(select(RateLimitCounter)))
+
+
+# --- who is let in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "roles", "registration"),
+    [
+        ({"active": False}, (Role.VIEWER,), None),
+        ({}, (Role.ENTERPRISE_CLERK,), None),
+        ({}, (Role.ENTERPRISE_CLERK,), Registration.PENDING),
+        ({}, (Role.ENTERPRISE_CLERK,), Registration.REJECTED),
+    ],
+)
+def test_the_right_password_alone_lets_nobody_in(gate, shop, facts, roles, registration):
+    enterprise = make.enterprise(registration=registration) if registration else None
+    account(shop, "viewer", *roles, enterprise=enterprise, **facts)
+    answer = sign_in(gate)
+    assert answer.status_code == 403
+    assert refusal(answer)
+    assert not is_inside(gate)
+
+
+def test_an_account_without_any_role_is_told_so(gate, shop):
+    account(shop).roles = []
+    shop.commit()
+    assert sign_in(gate).status_code == 403
+
+
+def test_a_clerk_of_an_approved_enterprise_comes_in(gate, shop):
+    account(shop, "clerk", Role.ENTERPRISE_CLERK, enterprise=make.enterprise())
+    assert sign_in(gate, "clerk").status_code == 302
+
+
+# --- where one lands --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "///evil.example/",
+        "/\\evil.example/",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "http:evil.example",
+        "javascript:alert(1)",
+        "http://localhost@evil.example/scratch/",
+        "http://localhost.evil.example/scratch/",
+        "https://[",
+        "/nowhere",
+        "/scratch/touch",
+        "/logout/",
+        "/login/",
+        "scratch/",
+    ],
+)
+def test_nobody_is_sent_where_they_did_not_mean_to_go(gate, shop, wish):
+    account(shop)
+    data = {"username": "viewer", "password": PASSWORD, "csrf_token": token(gate)}
+    assert gate.post("/login/", query_string={"next": wish}, data=data).location == "/"
+
+
+@pytest.mark.parametrize("wish", ["/scratch/", "http://localhost/scratch/", "/scratch/?name=%E5%BC%A0&page=2"])
+def test_whoever_was_sent_to_the_gate_gets_back(gate, shop, wish):
+    account(shop)
+    answer = sign_in(gate, to=f"/login/?next={wish.replace('?', '%3F').replace('&', '%26')}")
+    assert answer.location == wish.removeprefix("http://localhost")
+
+
+def test_a_stranger_is_sent_to_the_gate_with_a_word_of_what_to_do(gate):
+    answer = gate.get("/scratch/", follow_redirects=True)
+    assert answer.request.path == "/login/"
+    assert "alert-danger" not in answer.text
+    assert "alert-info" in answer.text
+
+
+def test_landing_knows_the_house_by_its_own_name_only(lodge_app):
+    with lodge_app.test_request_context("/", base_url="https://anguan.example"):
+        assert landing("http://anguan.example/scratch/") == "/"
+        assert landing("https://anguan.example/scratch/") == "/scratch/"
+
+
+# --- one's own password -----------------------------------------------------------------------------
+
+
+def test_a_password_that_somebody_else_chose_must_be_changed_before_anything_else(gate, shop):
+    account(shop, must_change_password=True)
+    sign_in(gate)
+    assert gate.get("/scratch/").location.startswith("/password/")
+    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 303
+    assert change_own(gate).status_code == 302
+    assert is_inside(gate)
+
+
+def test_the_new_password_works_and_the_old_one_does_not(gate, shop):
+    account(shop)
+    sign_in(gate)
+    change_own(gate)
+    sign_out(gate)
+    assert sign_in(gate).status_code == 401
+    assert sign_in(gate, password=NEW).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("new", "again"),
+    [
+        ("Short-1", None),
+        ("alllowercaseletters", None),
+        ("lower-only-with-marks", None),
+        ("12345678901234", None),
+        ("My-VIEWER-2026", None),
+        ("My-ｖｉｅｗｅｒ-2026", None),
+        ("Aa1-" + "x" * 125, None),
+        (NEW, "Other-Horse-89"),
+        (PASSWORD, None),
+    ],
+)
+def test_a_poor_password_is_refused_and_nothing_changes(gate, shop, new, again):
+    account(shop)
+    sign_in(gate)
+    answer = change_own(gate, new=new, again=again)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert new not in answer.text
+    sign_out(gate)
+    assert sign_in(gate).status_code == 302
+
+
+def test_a_stolen_session_cannot_guess_the_password_for_ever(gate, shop):
+    account(shop)
+    sign_in(gate)
+    for n in range(5):
+        assert change_own(gate, old=f"wrong-{n}").status_code == 422
+    assert change_own(gate).status_code == 422
+    sign_out(gate)
+    assert sign_in(gate).status_code == 302
+
+
+def test_a_stranger_has_no_password_to_change(gate):
+    assert gate.get("/password/").location.startswith("/login/")
+
+
+def test_the_diary_knows_of_the_change_and_not_of_the_password(gate, shop):
+    account(shop)
+    sign_in(gate)
+    change_own(gate)
+    line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.table == "ab_user")).one()
+    assert line.change == {"password": ["***", "***"]}
+    assert line.actor == "张三"
+
+
+def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(gate, shop, lodge_app):
+    victim = account(shop)
+    sign_in(gate)
+    with lodge_app.test_request_context("/"):
+        lodge_app.appbuilder.sm.reset_password(victim.id, NEW)
+    assert not is_inside(gate)
+    sign_in(gate, password=NEW)
+    assert gate.get("/scratch/").location.startswith("/password/")
+
+
+# --- what they may ----------------------------------------------------------------------------------
+
+
+def test_a_request_asks_for_permissions_once_however_long_the_menu(gate, shop, lodge_app):
+    account(shop, "viewer", Role.VIEWER, Role.REVIEWER)
+    sign_in(gate)
+    asked: list[str] = []
+    with lodge_app.app_context():
+        engine = lodge_app.extensions["sqlalchemy"].engine
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    page = gate.get("/scratch/").text
+    assert "/scratch/" in page
+    assert len([statement for statement in asked if "ab_permission" in statement]) == 1
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 4  # the account, the office twice
+
+
+def test_the_role_decides_what_opens(gate, shop, lodge_app):
+    account(shop, "viewer", Role.VIEWER)
+    account(shop, "chief", Role.ADMIN)
+    sign_in(gate)
+    assert is_inside(gate)
+    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 403
+    chief = lodge_app.test_client()
+    sign_in(chief, "chief")
+    assert chief.post("/scratch/touch", data={"csrf_token": token(chief, "/password/")}).text == "touched"
+
+
+def test_a_stranger_holds_nothing(lodge_app, shop):
+    with lodge_app.test_request_context("/"):
+        assert not lodge_app.appbuilder.sm.has_access("can_look", "Scratch")
+        assert lodge_app.appbuilder.sm.get_user_menu_access(["Scratch entry"]) == set()
+
+
+# --- floods -----------------------------------------------------------------------------------------
+
+
+def test_a_neighbourhood_that_guesses_from_many_addresses_is_turned_away(gate, shop):
+    account(shop)
+    for n in range(100):
+        gate.environ_base["REMOTE_ADDR"] = f"203.0.113.{n}"
+        assert sign_in(gate, f"nobody-{n}", "x").status_code == 401
+    gate.environ_base["REMOTE_ADDR"] = "203.0.113.200"
+    assert sign_in(gate).status_code == 429
+    gate.environ_base["REMOTE_ADDR"] = "203.0.114.200"
+    assert sign_in(gate).status_code == 302
+
+
+def test_brute_force_from_many_places_has_its_five_guesses_looked_at(lodge, lodge_app, shop, monkeypatch):
+    """T10 in small: 300 guesses from 60 addresses in 20 neighbourhoods, at once; `make proof` has the ten thousand."""
+    stored = account(shop).password
+    looked, look = [], password_form.check_password_hash
+    monkeypatch.setattr(password_form, "check_password_hash", lambda kept, word: looked.append(kept) or look(kept, word))
+
+    def guess(n):
+        given = {"office": Office(), "at": make.NOON, "address": f"10.9.{n % 20}.{n % 60}"}
+        with lodge_app.app_context(), Session(lodge.engine) as session:
+            try:
+                password_form.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+            except (password_form.WrongPassword, TooMany):
+                return
+        raise AssertionError
+
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(guess, range(300)))
+    assert looked.count(stored) <= Office().lock_after
+    assert len(looked) <= 300
+
+
+def test_no_more_than_the_cores_hash_at_once(lodge_app, monkeypatch):
+    inside, most, lock = [], [], Lock()
+
+    def hashing(_kept, _word):
+        with lock:
+            inside.append(1)
+            most.append(len(inside))
+        sleep(0.005)
+        with lock:
+            inside.pop()
+        return False
+
+    monkeypatch.setattr(password_form, "check_password_hash", hashing)
+    with ThreadPoolExecutor(20) as crowd:
+        list(crowd.map(lambda _n: password_form.matches("x", "y"), range(40)))
+    assert max(most) <= max(1, (cpu_count() or 2) - 1)
+
+
+def test_a_flood_of_wrong_passwords_is_noticed_and_shuts_nobody_out(lodge, lodge_app, shop, monkeypatch):
+    account(shop)
+    monkeypatch.setattr(password_form, "FLOOD", 3)
+    with lodge_app.app_context():
+        for n in range(5):
+            given = {"office": Office(), "at": make.NOON, "address": f"10.7.{n}.1"}
+            with pytest.raises(password_form.WrongPassword):
+                password_form.prove(shop, lodge.engine, f"nobody-{n}", "x", **given)
+        assert password_form.too_many_failures(lodge.engine, at=make.NOON)
+        assert not password_form.too_many_failures(lodge.engine, at=make.NOON + timedelta(minutes=6))
+        assert password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given).account.username == "viewer"

@@ -1,0 +1,737 @@
+"""短信登录, the picture code and the forgotten password, by attack, through the doors of the house."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from sqlalchemy import create_engine, func, select, update
+from sqlalchemy.orm import sessionmaker
+from werkzeug.security import check_password_hash
+
+from app.accounts import challenges
+from app.accounts.role_assignment import conflict
+from app.core.clock import now
+from app.core.errors import NotFound
+from app.core.vocabulary import (
+    ADMINISTRATORS,
+    AuditAction,
+    ChallengeKind,
+    ChallengeState,
+    Role,
+    SignInMethod,
+)
+from app.files import captcha_image
+from app.models import (
+    Account,
+    AuditEntry,
+    Challenge,
+    Message,
+    Parameter,
+    RateLimitCounter,
+)
+from app.outbox.sms import deliver
+from app.outbox.sms_texts import CODE_MARK
+from app.web.auth import captcha
+from app.web.auth.permissions import ANONYMOUS
+from app.web.auth.sign_in import NotAdmitted, Proof, admit
+from app.worker.providers import gateway_of
+from tests.make import NOON
+from tests.query_counter import queries
+from tests.sign_in_fixture import PASSWORD, quickly_hashed
+
+MOBILE, NEW = "13812345678", "Other-Horse-88-Battery"
+SMS, FORGOTTEN, PICTURE, PHONE = "/login/sms/", "/login/forgotten/", "/login/picture/", "/login/telephone/"
+OPERATING = [role for role in Role if role is not Role.VIEWER]
+_addresses = count(1)
+
+
+class Browser:
+    """Somebody at the gate, who sees what is on a picture."""
+
+    def __init__(self, app):
+        self.client = app.test_client()
+        self.place = {"REMOTE_ADDR": f"198.51.{next(_addresses) % 250}.9"}
+        with self.client.session_transaction() as cookie:
+            cookie["locale"] = "en"
+
+    def get(self, path):
+        return self.client.get(path, environ_overrides=self.place)
+
+    def post(self, path, **form):
+        return self.client.post(path, data=form, environ_overrides=self.place)
+
+    @property
+    def digest(self):
+        cookie = self.client.get_cookie("anguan-pre")
+        return captcha.presession.keyring.digest(cookie.value, "challenge.browser")
+
+    def seen(self, path=SMS, **form):
+        """A fresh picture of the page, answered: the fields that go with it."""
+        page = self.post(path, do="another", **form).text if form else self.get(path).text
+        ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
+        return {"ticket": ticket, "picture": captcha.opened(ticket, self.digest, at=now()).answer}
+
+    def ask(self, mobile=MOBILE, path=SMS, **form):
+        """Have a code sent."""
+        return self.post(path, mobile=mobile, do="send", **self.seen(path), **form)
+
+    def enter(self, code, mobile=MOBILE, path=SMS, **form):
+        return self.post(path, mobile=mobile, code=code, do="sign_in", **form)
+
+    @property
+    def inside(self):
+        return self.get("/password/").status_code == 200
+
+
+@pytest.fixture
+def browser(app):
+    return Browser(app)
+
+
+@pytest.fixture
+def another(app):
+    return Browser(app)
+
+
+@pytest.fixture
+def viewer(holder):
+    return holder(Role.VIEWER, mobile=MOBILE)
+
+
+@pytest.fixture
+def engine(house, session):
+    engine = create_engine(house.engine.url, pool_size=20, max_overflow=40)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def post(house, session):
+    """The courier of the demonstration: carries what waits, and says the newest code."""
+    home, carrier = house.settings.home / "messages.jsonl", gateway_of(house.settings)
+    home.unlink(missing_ok=True)
+
+    def carry():
+        deliver(sessionmaker(house.engine, expire_on_commit=False), carrier, at=now())
+        return re.search(r"\d{6}", json.loads(home.read_text().splitlines()[-1])["text"])[0]
+
+    yield carry
+    home.unlink(missing_ok=True)
+
+
+def later(session, **ages):
+    """Let the time of all limits pass, without waiting for it."""
+    session.execute(RateLimitCounter.__table__.delete())
+    session.commit()
+
+
+# --- the picture ------------------------------------------------------------------------------------------------
+
+
+def fresh(**more):
+    return captcha.fresh("b", at=NOON, **more)
+
+
+def answers(engine, ticket, answer, *, browser="b", at=NOON):
+    try:
+        captcha.check(engine, ticket, answer, browser, at=at, address="203.0.113.7")
+    except captcha.WrongPicture:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("typed", [str, str.lower, lambda word: f" {word[:2]} {word[2:]} "])
+def test_a_picture_is_answered_in_any_case_once(engine, typed):
+    shown = fresh()
+    assert answers(engine, shown.ticket, typed(shown.answer))
+    assert not answers(engine, shown.ticket, shown.answer)
+
+
+@pytest.mark.parametrize("wrong", ["", "XXXXX", "\0", "A" * 5000])
+def test_any_answer_uses_it_up(engine, wrong):
+    shown = fresh()
+    assert not answers(engine, shown.ticket, wrong)
+    assert not answers(engine, shown.ticket, shown.answer)
+
+
+@pytest.mark.parametrize(
+    "other", [{"browser": "c"}, {"browser": ""}, {"at": NOON + captcha.LASTS}, {"at": NOON + timedelta(minutes=10)}], ids=str
+)
+def test_it_is_for_the_browser_that_got_it_and_for_three_minutes(engine, other):
+    shown = fresh()
+    assert not answers(engine, shown.ticket, shown.answer, **other)
+    assert answers(engine, shown.ticket, shown.answer)
+
+
+@pytest.mark.parametrize("bad", ["", "x", "AAAA", "=", "é", "A" * 300])
+def test_what_we_did_not_seal_is_no_ticket(engine, bad):
+    assert not answers(engine, bad, "ACDE")
+    with pytest.raises(NotFound):
+        captcha.opened(bad, "b", at=NOON)
+
+
+def test_a_ticket_that_was_tampered_with_is_none(engine):
+    ticket = fresh().ticket
+    for place in (0, 10, 40, len(ticket) // 2, len(ticket) - 6):
+        forged = ticket[:place] + ("A" if ticket[place] != "A" else "B") + ticket[place + 1 :]
+        assert not answers(engine, forged, "ACDE")
+
+
+def test_of_twenty_right_answers_at_once_one_counts(engine):
+    shown = fresh()
+    with ThreadPoolExecutor(20) as crowd:
+        assert list(crowd.map(lambda _: answers(engine, shown.ticket, shown.answer), range(20))).count(True) == 1
+
+
+def test_a_ticket_says_nothing_and_a_picture_looks_the_same_twice():
+    shown = fresh()
+    assert shown.answer not in shown.ticket
+    assert len({fresh().ticket for _n in range(20)}) == 20
+    assert captcha_image.png(shown.answer, shown.number) == captcha_image.png(shown.answer, shown.number)
+    assert captcha_image.png(shown.answer, shown.number) != captcha_image.png(shown.answer, "another seed")
+    assert not set(captcha_image.MARKS) & set("0OQ1ILl2Z5S6G8B")
+
+
+def test_who_sees_no_pictures_answers_in_words(engine, browser):
+    shown = fresh(words=True)
+    assert answers(engine, shown.ticket, str(sum(shown.sum)))
+    page = browser.post(SMS, mobile=MOBILE, do="words").text
+    a, b = map(int, re.search(r"How much is (\d+) plus (\d+)\?", page).groups())
+    assert "code-pic" not in page
+    assert f'value="{MOBILE}"' in page
+    ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
+    sent = browser.post(SMS, mobile=MOBILE, ticket=ticket, picture=str(a + b), picture_kind="words", do="send")
+    assert sent.status_code == 200
+    assert "How much is" in sent.text  # the kind stays
+
+
+def test_the_picture_is_drawn_for_its_browser_only_and_kept_nowhere(browser, another):
+    ticket = browser.seen()["ticket"]
+    address = f"{PICTURE}drawn.png?ticket={ticket}"
+    drawn = browser.get(address)
+    assert drawn.data.startswith(b"\x89PNG")
+    assert drawn.headers["Cache-Control"] == "no-store"
+    another.get(SMS)
+    assert another.get(address).status_code == 404
+    assert browser.get(f"{PICTURE}drawn.png").status_code == 404
+
+
+def test_another_picture_comes_with_and_without_a_script_and_writes_nothing(browser, house):
+    browser.get(SMS)
+    with queries(house.engine) as statements:
+        told = browser.get(PICTURE).get_json()
+        page = browser.post(SMS, mobile=MOBILE, do="another").text
+    assert captcha.opened(told["ticket"], browser.digest, at=now()).answer
+    assert f'value="{MOBILE}"' in page
+    assert not [statement for statement in statements if "INSERT" in statement]
+
+
+def test_an_address_answers_a_hundred_pictures_an_hour(browser):
+    first = [browser.post(SMS, mobile=MOBILE, do="send", ticket="x", picture="x").status_code for _n in range(102)]
+    assert first == [422] * 100 + [429] * 2
+
+
+# --- 短信登录 ---------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_comes_in_by_picture_and_code(browser, viewer, post, session):
+    asked = browser.ask()
+    assert asked.status_code == 200
+    assert "If this number is known here" in asked.text
+    assert f'value="{MOBILE}"' in asked.text
+    answer = browser.enter(post())
+    assert (answer.status_code, answer.location) == (302, "/")
+    assert browser.inside
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
+    assert line.change == {"way": "sms_code"}
+
+
+def test_enter_sends_a_code_first_and_signs_in_with_it_then(browser, viewer, post):
+    assert "If this number is known here" in browser.post(SMS, mobile=MOBILE, do="go", **browser.seen()).text
+    assert browser.post(SMS, mobile=MOBILE, code=post(), do="go").status_code == 302
+
+
+def test_after_signing_in_one_goes_where_one_wanted(browser, viewer, post):
+    browser.ask()
+    assert browser.enter(post(), path=f"{SMS}?next=/password/").location == "/password/"
+
+
+def test_after_signing_in_one_is_not_led_away(browser, viewer, post):
+    browser.ask()
+    assert browser.enter(post(), path=f"{SMS}?next=https://evil.example/").location == "/"
+
+
+@pytest.mark.parametrize("spelling", ["+86 138-1234-5678", "１３８１２３４５６７８", "138 1234 5678"])
+def test_a_number_may_be_typed_as_people_type_it(browser, viewer, post, spelling):
+    assert browser.ask(spelling).status_code == 200
+    assert browser.enter(post(), spelling).status_code == 302
+
+
+@pytest.mark.parametrize("typed", ["", "123", "23812345678", "x' OR 1=1"])
+def test_what_is_no_number_is_said_at_its_field(browser, typed):
+    assert browser.ask(typed).status_code == 422
+
+
+def test_without_the_picture_nothing_is_sent(browser, viewer, session):
+    browser.get(SMS)
+    for form in ({}, {"ticket": "x", "picture": "ACDE"}, {**browser.seen(), "picture": "no"}):
+        assert browser.post(SMS, mobile=MOBILE, do="send", **form).status_code == 422
+    once = browser.seen()
+    assert browser.post(SMS, mobile=MOBILE, do="send", **once).status_code == 200
+    later(session)
+    assert browser.post(SMS, mobile=MOBILE, do="send", **once).status_code == 422  # the same picture again
+    assert session.scalar(select(func.count()).select_from(Message)) == 1
+
+
+def test_another_browser_has_nothing_of_the_code(browser, another, viewer, post):
+    browser.ask()
+    another.get(SMS)
+    code = post()
+    assert another.enter(code).status_code == 401
+    assert browser.enter(code).status_code == 302
+
+
+def test_a_code_comes_in_once(browser, viewer, post, app):
+    browser.ask()
+    code, cookie = post(), browser.client.get_cookie("anguan-pre").value
+    assert browser.enter(code).status_code == 302
+    thief = Browser(app)
+    thief.client.set_cookie("anguan-pre", cookie)
+    assert thief.enter(code).status_code == 401
+
+
+def test_wrong_codes_are_written_down_without_number_and_code(browser, viewer, post, session):
+    browser.ask()
+    right = post()
+    wrong = f"{(int(right) + 1) % 10**6:06}"
+    answer = browser.enter(wrong)
+    assert answer.status_code == 401
+    assert "wrong or no longer good" in answer.text
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).one()
+    assert line.change == {"way": "sms_code", "why": ["wrong-code"]}
+    session.rollback()
+    assert [browser.enter(wrong).status_code for _n in range(4)] == [401] * 4
+    assert browser.enter(right).status_code == 401
+    kept = str([(entry.actor, entry.change, entry.row) for entry in session.scalars(select(AuditEntry))])
+    assert MOBILE not in kept
+    assert wrong not in kept
+
+
+@pytest.mark.parametrize("role", OPERATING, ids=lambda role: role.value)
+def test_no_operating_role_comes_in_this_way(browser, holder, post, role):
+    holder(role, mobile=MOBILE)
+    browser.ask()
+    answer = browser.enter(post())
+    assert answer.status_code == 403
+    assert "for accounts that only read" in answer.text
+    assert not browser.inside
+
+
+# The others cannot be held beside it at all (``appointments.conflict``).
+@pytest.mark.parametrize(
+    "role", [role for role in OPERATING if not conflict({role, Role.VIEWER})], ids=lambda role: role.value
+)
+def test_a_reader_who_also_operates_does_not_either(browser, holder, post, role):
+    holder(role, Role.VIEWER, mobile=MOBILE)
+    browser.ask()
+    assert browser.enter(post()).status_code == 403
+
+
+def test_the_law_stands_behind_the_door(app, session, holder):
+    clerk = holder(Role.REVIEWER)
+    with app.test_request_context(), pytest.raises(NotAdmitted) as no:
+        admit(session, Proof(clerk, SignInMethod.SMS_CODE), at=now(), address="")
+    assert [refusal.code for refusal in no.value.refusals] == ["operating-role"]
+
+
+def test_of_two_with_one_number_the_reader_comes_in(browser, holder, viewer, post, session):
+    holder(Role.REVIEWER, mobile=MOBILE)
+    browser.ask()
+    assert browser.enter(post()).status_code == 302
+    assert session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one().row == str(viewer.id)
+
+
+def test_two_readers_with_one_number_are_told_so(browser, holder, viewer, post):
+    holder(Role.VIEWER, mobile=MOBILE)
+    browser.ask()
+    answer = browser.enter(post())
+    assert answer.status_code == 403
+    assert "Several accounts" in answer.text
+
+
+def test_who_was_switched_off_is_told_so_and_stays_out(browser, holder, post):
+    holder(Role.VIEWER, mobile=MOBILE, active=False)
+    browser.ask()
+    assert browser.enter(post()).status_code == 403
+
+
+def test_a_number_taken_off_the_account_meanwhile_opens_nothing(browser, viewer, post, session):
+    browser.ask()
+    code = post()
+    session.get_one(Account, viewer.id).mobile = "13900000000"
+    session.commit()
+    assert browser.enter(code).status_code == 401
+
+
+def scrubbed(page: str) -> str:
+    """A page without what differs every time."""
+    return re.sub(r"ticket=[^\"]+|name=\"(ticket|csrf_token)\" value=\"[^\"]+\"|1[3-9]\d{9}", "", page)
+
+
+@pytest.mark.parametrize("path", [SMS, FORGOTTEN])
+def test_known_and_unknown_numbers_get_the_same_answer_for_the_same_work(app, viewer, house, path, session):
+    told, done = [], []
+    for mobile, name in ((MOBILE, viewer.username), ("13700000001", viewer.username), ("13700000002", "nobody")):
+        one = Browser(app)
+        seen = one.seen(path)
+        with queries(house.engine) as statements:
+            sent = one.post(path, mobile=mobile, username=name, do="send", **seen)
+            wrong = one.enter("000000", mobile, path, username=name)
+        told.append((sent.status_code, wrong.status_code, scrubbed(sent.text).replace(name, ""), len(wrong.text)))
+        done.append([re.sub(r"\s+", " ", statement)[:40] for statement in statements if "INTO message" not in statement])
+    assert told[0][:2] == (200, 401)
+    assert {one[:3] for one in told} == {told[0][:3]}
+    counted = [[line for line in one if not line.startswith("SELECT entry")] for one in done]
+    assert counted[1] == counted[2]
+    assert len(counted[0]) == len(counted[1])
+    assert session.scalar(select(func.count()).select_from(Message)) == 1
+
+
+def test_a_second_code_within_a_minute_is_refused_for_known_and_unknown_alike(app, viewer):
+    for mobile in (MOBILE, "13700000001"):
+        one = Browser(app)
+        assert one.ask(mobile).status_code == 200
+        again = one.ask(mobile)
+        assert again.status_code == 429
+        assert int(again.headers["Retry-After"]) <= 60
+        assert "data-wait" in again.text
+
+
+def test_whoever_is_inside_is_sent_on(signed_in, viewer):
+    assert signed_in(viewer).get(SMS).location == "/"
+    assert signed_in(viewer).get(FORGOTTEN).location == "/"
+
+
+def test_no_post_without_a_token(strict, browser):
+    for path in (SMS, FORGOTTEN, f"{FORGOTTEN}new"):
+        assert browser.post(path, mobile=MOBILE).status_code == 400
+
+
+MAY_POST = {"/logout/", "/preference", "/query"}
+
+
+def test_what_came_in_by_text_message_posts_nothing_whatever_the_role_may(browser, viewer, post, app, session):
+    """Every address that takes a POST and is not for passers-by: refused before the door is asked."""
+    browser.ask()
+    assert browser.enter(post()).status_code == 302
+    told = {}
+    for rule in app.url_map.iter_rules():
+        changes = rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
+        if changes and rule.endpoint not in ANONYMOUS and rule.rule not in MAY_POST and "/sessions/" not in rule.rule:
+            address = re.sub(r"<[^>]+>", "1", rule.rule)
+            told[rule.rule] = {
+                browser.client.open(address, method=method, environ_overrides=browser.place).status_code for method in changes
+            }
+    assert len(told) > 50
+    assert set().union(*told.values()) == {403}
+    assert "reading only" in browser.post("/password/", old="x", password=NEW, again=NEW).text
+    assert browser.inside
+    assert browser.post("/logout/").status_code == 302
+    assert not browser.inside
+
+
+def test_the_same_account_by_password_posts_what_its_role_may(viewer, signed_in):
+    assert signed_in(viewer).post("/password/", data={}).status_code == 422
+
+
+def test_a_reader_with_a_first_password_reads_all_the_same(browser, holder, post):
+    holder(Role.VIEWER, mobile=MOBILE, must_change_password=True)
+    browser.ask()
+    browser.enter(post())
+    assert browser.get("/work/").status_code == 200
+
+
+# --- what is seen of it -------------------------------------------------------------------------------------------
+
+
+def test_the_administrators_lists_show_the_mark_and_nobody_the_code(browser, viewer, post, holder, signed_in, session):
+    browser.ask()
+    admin = signed_in(holder(Role.ADMIN))
+    waiting = admin.get("/messages/list/").text
+    code = post()
+    pages = [waiting, *(admin.get(path).text for path in ("/messages/list/", "/telephone/", "/jobs/list/", "/diary/list/"))]
+    assert CODE_MARK in pages[0]
+    assert CODE_MARK in pages[1]
+    assert all(not re.search(rf"(?<!\d){code}(?!\d)", page) for page in pages)
+
+
+def test_a_code_is_not_sent_again_by_hand(browser, viewer, holder, signed_in, session):
+    browser.ask()
+    session.execute(update(Message).values(state="failed", code=None))
+    session.commit()
+    admin = signed_in(holder(Role.ADMIN))
+    number = session.scalars(select(Message.id)).one()
+    session.rollback()
+    assert admin.post(f"/messages/again/{number}").status_code == 404
+
+
+def test_the_demonstrations_telephone_shows_a_browser_its_own_code(browser, another, viewer, post):
+    browser.ask()
+    assert "On its way" in browser.get(PHONE).text or "正在发送" in browser.get(PHONE).text
+    code = post()
+    page = browser.get(PHONE)
+    assert code in page.text
+    assert "138****5678" in page.text
+    assert MOBILE not in page.text
+    another.get(SMS)
+    assert another.get(PHONE).status_code == 404
+    another.ask("13700000009")
+    assert code not in another.get(PHONE).text
+
+
+EARNEST = [{"production": True, "simulators": False}, {"sms_url": "https://sms.example"}, {"simulators": False}]
+
+
+@pytest.mark.parametrize("settings", EARNEST, ids=str)
+def test_where_it_is_earnest_there_is_no_such_telephone(app, browser, viewer, post, monkeypatch, settings):
+    browser.ask()
+    post()
+    monkeypatch.setitem(app.extensions, "anguan", replace(app.extensions["anguan"], **settings))
+    assert browser.get(PHONE).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("settings", "sends", "pretends"),
+    [
+        ({}, True, True),
+        ({"sms_url": "https://sms.example"}, True, False),
+        ({"production": True, "simulators": False, "sms_url": "https://sms.example"}, True, False),
+        ({"production": True, "simulators": False}, False, False),  # no carrier: the way is not there at all
+    ],
+    ids=str,
+)
+def test_codes_are_offered_where_they_reach_somebody(house, settings, sends, pretends):
+    asked = replace(house.settings, **settings)
+    assert (asked.sends_codes, asked.pretends_messages) == (sends, pretends)
+    assert asked.shows_codes == pretends
+    assert not replace(asked, simulators=False).shows_codes
+
+
+# --- a forgotten password -----------------------------------------------------------------------------------------
+
+RESETTING = [role for role in Role if role not in ADMINISTRATORS]
+
+
+def forget(browser, account, post, **form):
+    """Both steps of showing that the account is one's own."""
+    assert browser.ask(path=FORGOTTEN, username=account.username).status_code == 200
+    return browser.enter(post(), path=FORGOTTEN, username=account.username, **form)
+
+
+def renew(browser, plain=NEW, again=None):
+    return browser.post(f"{FORGOTTEN}new", password=plain, again=again or plain)
+
+
+@pytest.mark.parametrize("role", RESETTING, ids=lambda role: role.value)
+def test_a_forgotten_password_is_set_anew_and_every_session_ends(browser, holder, signed_in, post, session, role):
+    account = holder(role, mobile=MOBILE)
+    inside = signed_in(account)
+    assert inside.get("/password/").status_code == 200
+    assert forget(browser, account, post).location == f"{FORGOTTEN}new"
+    assert renew(browser).location == "/login/"
+    assert inside.get("/password/").status_code == 302
+    session.expire_all()
+    kept = session.get_one(Account, account.id)
+    assert check_password_hash(kept.password, NEW)
+    assert not kept.must_change_password
+    lines = [entry.change for entry in session.scalars(select(AuditEntry).where(AuditEntry.table == "ab_user"))]
+    assert {"password": "sms"} in lines
+    told = session.scalars(select(Message.text).order_by(Message.id.desc())).first()
+    assert "密码已" in told
+    assert account.username in told
+    assert renew(browser, "Yet-Another-Horse-9").location == FORGOTTEN  # once
+
+
+@pytest.mark.parametrize("role", ADMINISTRATORS, ids=lambda role: role.value)
+def test_an_administrators_password_is_not_reset_by_a_telephone(browser, holder, session, role):
+    admin = holder(role, mobile=MOBILE)
+    assert browser.ask(path=FORGOTTEN, username=admin.username).status_code == 200
+    assert session.scalar(select(func.count()).select_from(Message)) == 0
+
+
+@pytest.mark.parametrize("facts", [{"mobile": None}, {"mobile": "13900000000"}, {"mobile": MOBILE, "active": False}], ids=str)
+def test_where_no_code_is_owed_none_is_sent_and_the_answer_is_the_same(browser, holder, session, facts):
+    account = holder(Role.REVIEWER, **facts)
+    assert "If this number is known here" in browser.ask(path=FORGOTTEN, username=account.username).text
+    assert session.scalar(select(func.count()).select_from(Message)) == 0
+
+
+def test_a_code_for_signing_in_sets_no_password_and_the_other_way_round(browser, viewer, post, session):
+    browser.ask()
+    code = post()
+    assert browser.enter(code, path=FORGOTTEN, username=viewer.username).status_code == 401
+    later(session)
+    assert browser.ask(path=FORGOTTEN, username=viewer.username).status_code == 200
+    assert browser.enter(post()).status_code == 401
+
+
+def test_the_second_step_belongs_to_the_browser_that_took_the_first(browser, another, viewer, post):
+    another.get(FORGOTTEN)
+    assert renew(another).location == FORGOTTEN
+    assert renew(browser).location == FORGOTTEN
+    forget(browser, viewer, post)
+    assert renew(another).location == FORGOTTEN
+    assert browser.get(f"{FORGOTTEN}new").status_code == 200
+
+
+def test_naming_another_account_in_the_second_form_changes_nothing(browser, holder, viewer, post, session):
+    other = holder(Role.REVIEWER, mobile="13900000000")
+    assert browser.ask(path=FORGOTTEN, username=viewer.username).status_code == 200
+    assert browser.enter(post(), path=FORGOTTEN, username=other.username).status_code == 303
+    browser.post(f"{FORGOTTEN}new", password=NEW, again=NEW, username=other.username, account_id=other.id)
+    session.expire_all()
+    assert check_password_hash(session.get_one(Account, viewer.id).password, NEW)
+    assert not session.get_one(Account, other.id).password
+
+
+@pytest.mark.parametrize(("plain", "again"), [("short", None), ("alllowercase1234", None), (NEW, NEW + "x")])
+def test_a_weak_password_is_refused_and_the_code_is_not_lost(browser, viewer, post, plain, again):
+    forget(browser, viewer, post)
+    assert renew(browser, plain, again).status_code == 422
+    assert renew(browser).location == "/login/"
+
+
+def test_the_second_step_has_an_end(browser, viewer, post, session):
+    forget(browser, viewer, post)
+    session.execute(update(Challenge).values(expires_at=now() - timedelta(seconds=1)))
+    session.commit()
+    assert renew(browser).location == FORGOTTEN
+
+
+@pytest.mark.parametrize("change", [{"mobile": "13900000000"}, {"active": False}], ids=str)
+def test_what_the_administrator_changed_meanwhile_counts(browser, viewer, post, session, change):
+    forget(browser, viewer, post)
+    for name, value in change.items():
+        setattr(session.get_one(Account, viewer.id), name, value)
+    session.commit()
+    assert renew(browser).status_code == 409
+    session.expire_all()
+    assert not session.get_one(Account, viewer.id).password
+
+
+def test_of_ten_second_steps_at_once_one_sets_the_password(browser, viewer, post, engine, session):
+    forget(browser, viewer, post)
+    number, digest = (
+        session.scalars(select(Challenge.id).where(Challenge.kind == ChallengeKind.SMS_RESET)).one(),
+        browser.digest,
+    )
+    session.rollback()
+
+    def step(_n):
+        with sessionmaker(engine).begin() as own:
+            return challenges.advance(
+                own, number, ChallengeKind.SMS_RESET, ChallengeState.CONFIRMED, ChallengeState.CONSUMED,
+                at=now(), browser=digest,
+            )  # fmt: skip
+
+    with ThreadPoolExecutor(10) as crowd:
+        assert list(crowd.map(step, range(10))).count(True) == 1
+    assert renew(browser).location == FORGOTTEN
+
+
+# --- a second factor ----------------------------------------------------------------------------------------------
+
+STEP = "/login/second/sms/"
+
+
+@pytest.fixture
+def chief(holder, session):
+    """An officer of whom a second factor is asked, with a mobile on record."""
+    session.add(Parameter(name="second_factor", value="operating", changed_at=NOON, changed_by="管理员"))
+    return holder(Role.APPROVER, mobile=MOBILE, password=quickly_hashed(PASSWORD))
+
+
+def by_password(browser, account):
+    return browser.post("/login/", username=account.username, password=PASSWORD)
+
+
+def test_password_and_code_open_and_neither_does_alone(browser, another, chief, post, session):
+    assert by_password(browser, chief).location.startswith("/login/second/")
+    assert STEP in browser.get("/login/second/").text
+    assert not browser.inside
+    page = browser.get(STEP)
+    assert "138****5678" in page.text
+    assert MOBILE not in page.text
+    assert browser.post(STEP, do="send").status_code == 200
+    code = post()
+    another.get(SMS)
+    assert another.post(STEP, code=code, do="go_on").location == "/login/second/"  # knows the code, not the password
+    assert browser.post(STEP, code=code, do="go_on").location == "/"
+    assert browser.inside
+    line = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
+    assert line.change == {"way": "password", "second": "sms_code"}
+
+
+def test_a_code_for_something_else_is_no_second_factor(browser, chief, post, session):
+    browser.ask()
+    code = post()
+    by_password(browser, chief)
+    assert browser.post(STEP, code=code, do="go_on").status_code == 401
+    assert not browser.inside
+
+
+def test_a_second_factor_sets_no_password_and_signs_nobody_else_in(browser, chief, viewer, post):
+    by_password(browser, chief)
+    browser.post(STEP, do="send")
+    code = post()
+    assert browser.enter(code).status_code == 401
+    assert browser.enter(code, path=FORGOTTEN, username=chief.username).status_code == 401
+
+
+def test_another_accounts_second_factor_does_not_fit(browser, chief, holder, post, session):
+    """Two accounts with one telephone: the code that was sent for the one does not let the other in."""
+    other = holder(Role.REVIEWER, mobile=MOBILE, password=quickly_hashed(PASSWORD))
+    by_password(browser, other)
+    browser.post(STEP, do="send")
+    code = post()
+    by_password(browser, chief)  # in the same browser, in place of the other
+    assert browser.post(STEP, code=code, do="go_on").status_code == 401
+    assert not browser.inside
+
+
+def test_wrong_second_factors_end_after_five(browser, chief, post, session):
+    by_password(browser, chief)
+    browser.post(STEP, do="send")
+    code = post()
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    assert [browser.post(STEP, code=wrong, do="go_on").status_code for _n in range(5)] == [401] * 5
+    assert browser.post(STEP, code=code, do="go_on").status_code == 401
+    lines = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).all()
+    assert len(lines) == 6
+    assert {line.row for line in lines} == {str(chief.id)}
+
+
+def test_without_a_mobile_this_way_is_not_offered(browser, holder, chief, session):
+    bare = holder(Role.REVIEWER, password=quickly_hashed(PASSWORD))
+    by_password(browser, bare)
+    assert STEP not in browser.get("/login/second/").text
+    assert browser.get(STEP).location == "/login/second/"
+
+
+def test_whoever_shows_no_password_is_sent_to_the_gate(browser):
+    browser.get(SMS)
+    for answer in (browser.get(STEP), browser.post(STEP, do="send")):
+        assert answer.location == "/login/second/"
+
+
+def test_a_session_by_text_message_gets_no_stronger(browser, viewer, post, session):
+    browser.ask()
+    browser.enter(post())
+    later(session)
+    browser.post(STEP, do="send")
+    browser.post(STEP, code=post(), do="go_on")
+    assert browser.post("/password/", old="x", password=NEW, again=NEW).status_code == 403

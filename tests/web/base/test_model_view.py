@@ -1,0 +1,680 @@
+"""The joinery, on a small application of its own: a table of cases at two desks, and no house around it."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, g, redirect
+from flask.testing import FlaskClient
+from flask_appbuilder import AppBuilder, expose
+from flask_appbuilder.models.sqla.base import SQLA
+from flask_appbuilder.models.sqla.filters import FilterEqual
+from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_babel import lazy_gettext
+from flask_login import UserMixin
+from flask_wtf import CSRFProtect
+from sqlalchemy import ForeignKey, Text, create_engine, event, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from werkzeug.datastructures import FileStorage, MultiDict
+
+from app.core.errors import (
+    AppError,
+    Refusal,
+    TooMany,
+    Unmet,
+)
+from app.core.i18n import FOLDER
+from app.core.vocabulary import PassSource, State
+from app.db.session import Choice, UtcDateTime
+from app.web.base import (
+    Link,
+    ModelScreen,
+    SelInterface,
+    bars,
+    init_app,
+    safe_next,
+    shown,
+    stacked_columns,
+)
+from app.web.forms import (
+    AppForm,
+    ChoiceField,
+    CreditCodeField,
+    DayField,
+    IdNumberField,
+    MobileField,
+    MomentField,
+    TextField,
+    UploadField,
+    WholeNumberField,
+    WordField,
+)
+
+MINE, OTHERS = 900_001, 900_002  # above what the store numbers itself
+
+
+class Base(DeclarativeBase):
+    """A metadata of its own, so that the house's tables and these never meet."""
+
+
+class Desk(Base):
+    __tablename__ = "small_desk"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Case(Base):
+    __tablename__ = "small_case"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    state: Mapped[State] = mapped_column(Choice(State), default=State.DRAFT)
+    source: Mapped[PassSource | None] = mapped_column(Choice(PassSource))
+    desk_id: Mapped[int] = mapped_column(ForeignKey("small_desk.id"), default=MINE)
+    desk: Mapped[Desk] = relationship()
+    opened_on: Mapped[date | None]
+    filed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    places: Mapped[int | None]
+    urgent: Mapped[bool] = mapped_column(default=False)
+    remark: Mapped[str | None] = mapped_column(Text)
+
+
+class Reader(UserMixin):
+    id, username, roles, region_code, enterprise_id = (
+        0,
+        "window",
+        (),
+        "",
+        None,
+    )  # 0: no account, so the diary is not asked for
+
+    def get_full_name(self) -> str:
+        return "谭受理"
+
+
+class Porter(SecurityManager):
+    """Lets one reader in everywhere but to what is forbidden; knows no users table."""
+
+    forbidden: set[str] = set()
+
+    def load_user(self, _pk: Any) -> Reader:
+        return Reader()
+
+    def has_access(self, permission: str, _view: str) -> bool:
+        return bool(g.user.is_authenticated) and permission not in self.forbidden
+
+
+class CaseScreen(ModelScreen):
+    datamodel = SelInterface(Case)
+    route_base = "/cases"
+    list_title, add_title, edit_title, show_title = "Cases", "Add case", "Edit case", "Case"
+    label_columns = {"name": "Name", "state": "State", "desk.name": "Desk", "filed_at": "Filed", "places": "Places"}
+    list_columns = ["name", "desk.name", "opened_on", "filed_at", "state"]
+    sub_columns = {"name": "places"}
+    tag_columns, tabs_column = ("state",), "state"
+    search_columns = ["name", "source", "opened_on", "filed_at", "places", "desk.name", "urgent", "desk"]
+    base_filters = [["desk_id", FilterEqual, MINE]]
+    add_columns = edit_columns = ["name", "source", "opened_on", "filed_at", "places", "urgent", "remark"]
+
+    def save(self, item: Case, form: Any, *, new: bool) -> None:
+        super().save(item, form, new=new)
+        if item.name == "refused":
+            raise Unmet([Refusal("bad-name", "That name is taken.", "name"), Refusal("closed", "The office is closed.")])
+
+    def batch_links(self) -> list[Link]:
+        return [
+            Link("Accept all", "/cases/accept", confirm="Sure?"),
+            Link("Decline all", "/cases/decline", danger=True, reason=('Unreadable "scan"', "Missing paper")),
+        ]
+
+    @expose("/fault")
+    def fault(self) -> str:
+        raise RuntimeError("a fault of ours")
+
+    @expose("/no")
+    def no(self) -> str:
+        raise TooMany(retry_after=7)
+
+    @expose("/onward", methods=["GET", "POST"])
+    def onward(self) -> Any:
+        return redirect(safe_next("/home"))
+
+
+class DeskScreen(ModelScreen):
+    """No tabs: counts by itself."""
+
+    datamodel = SelInterface(Desk)
+    route_base = "/desks"
+    list_columns = ["name"]
+    search_columns = ["name"]
+    base_permissions = ["can_list"]
+
+
+def small_house(url: str) -> Flask:
+    app = Flask("app", root_path=str(Path(__file__).parents[3] / "app"))
+    app.config.update(
+        SECRET_KEY="small", SQLALCHEMY_DATABASE_URI=url, FAB_CREATE_DB=False, FAB_UPDATE_PERMS=False,
+        APP_NAME="Small house",
+        FAB_ADD_SECURITY_VIEWS=False, MAX_CONTENT_LENGTH=200_000,
+        LANGUAGES={"zh": {"name": "中文"}, "en": {"name": "English"}},
+        BABEL_DEFAULT_LOCALE="en", BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="frame.html",
+    )  # fmt: skip
+    db = SQLA()
+    db.init_app(app)
+    CSRFProtect(app)
+    with app.app_context():
+        builder = AppBuilder(app, db.session, security_manager_class=Porter)
+        builder.add_view(CaseScreen, "Cases", category="Work")
+        builder.add_view(DeskScreen, "Desks", category="Work")
+        init_app(app)
+    return app
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    small = f"sqlite:///{tmp_path_factory.mktemp('small') / 'small.db'}"
+    url = request.getfixturevalue("postgres") if request.param == "postgresql" else small
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    yield small_house(url)
+    Base.metadata.drop_all(engine)
+
+
+@pytest.fixture(autouse=True)
+def store(app: Flask) -> Iterator[Session]:
+    """Two desks, and a store that is empty again afterwards."""
+    with app.app_context():
+        engine = app.appbuilder.session.get_bind()
+    with Session(engine, expire_on_commit=False) as session:
+        session.add_all([Desk(id=MINE, name="mine"), Desk(id=OTHERS, name="others")])
+        session.commit()
+        yield session
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    Porter.forbidden = set()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return enter(app)
+
+
+def enter(app: Flask) -> FlaskClient:
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"], session["_fresh"] = "1", True
+    return client
+
+
+def keep(store: Session, *cases: Case) -> None:
+    store.add_all(cases)
+    store.commit()
+
+
+def cases(store: Session) -> list[str]:
+    store.expire_all()
+    return list(store.scalars(select(Case.name).order_by(Case.id)))
+
+
+def token(client: FlaskClient, page: str = "/cases/add") -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(page).text)
+    assert found
+    return found[1]
+
+
+def send(client: FlaskClient, url: str, **fields: Any) -> Any:
+    return client.post(url, data={"csrf_token": token(client), **fields})
+
+
+def names(page: str) -> list[str]:
+    """The names in the first column of a list, in order."""
+    return re.findall(r'class="head[^"]*">(?:<span class="two"><b>|<span>)([^<]*)<', page)
+
+
+@contextmanager
+def counted(store: Session) -> Iterator[list[str]]:
+    said: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            said.append(statement)
+
+    event.listen(store.get_bind(), "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(store.get_bind(), "before_cursor_execute", note)
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def test_a_list_page_asks_the_store_as_often_for_fifty_rows_as_for_one(client: FlaskClient, store: Session) -> None:
+    asked = []
+    for rows in (1, 49):
+        keep(store, *(Case(name=f"case {n}") for n in range(rows)))
+        with counted(store) as said:
+            assert client.get("/cases/list/?size=50").status_code == 200
+        asked.append(len(said))
+    assert asked[0] == asked[1] <= 4
+
+
+def test_a_row_outside_the_base_filters_does_not_exist_for_any_door(client: FlaskClient, store: Session) -> None:
+    keep(store, Case(id=7, name="theirs", desk_id=OTHERS))
+    assert "theirs" not in client.get("/cases/list/").text
+    assert client.get("/cases/show/7").status_code == client.get("/cases/edit/7").status_code == 404
+    assert send(client, "/cases/edit/7", name="mine now").status_code == send(client, "/cases/delete/7").status_code == 404
+    assert cases(store) == ["theirs"]
+
+
+def test_the_datamodel_hands_out_only_rows_within_reach(app: Flask, store: Session) -> None:
+    keep(store, Case(id=7, name="theirs", desk_id=OTHERS), Case(id=8, name="ours"))
+    screen = next(view for view in app.appbuilder.baseviews if isinstance(view, CaseScreen))
+    with app.app_context():
+        assert [case.name for case in screen.datamodel.get_many(["7", "8", "x"])] == ["ours"]
+        assert screen.datamodel.get(7) is None
+
+
+@pytest.mark.parametrize("pk", ["x", "-1", "0", "1.0", "99999999999999999999999", "１", "%00", "a'b"])
+def test_an_id_that_cannot_be_one_is_not_found(client: FlaskClient, pk: str) -> None:
+    assert client.get(f"/cases/show/{pk}").status_code == 404
+
+
+def test_percent_and_underscore_are_looked_for_as_themselves(client: FlaskClient, store: Session) -> None:
+    keep(store, *(Case(name=name) for name in ("100%", "1000", "a_b", "axb", "a/b", "Axx")))
+    assert names(client.get("/cases/list/?name=0%25").text) == ["100%"]
+    assert names(client.get("/cases/list/?name=a_b").text) == ["a_b"]
+    assert names(client.get("/cases/list/?name=a/").text) == ["a/b"]
+    assert names(client.get("/cases/list/?name=AX&sort=name").text) == ["Axx", "axb"]
+
+
+def test_a_range_of_days_holds_both_ends_by_the_office_clock(client: FlaskClient, store: Session) -> None:
+    first, last = datetime(2026, 3, 1, 16, 0, tzinfo=UTC), datetime(2026, 3, 2, 15, 59, tzinfo=UTC)  # 2 March in Shanghai
+    keep(
+        store,
+        Case(name="first", filed_at=first),
+        Case(name="last", filed_at=last),
+        Case(name="next", filed_at=last.replace(hour=16)),
+    )
+    page = client.get("/cases/list/?filed_at_from=2026-03-02&filed_at_to=2026-03-02&sort=name").text
+    assert names(page) == ["first", "last"]
+
+
+def test_words_numbers_truths_and_related_names_can_be_asked_for(client: FlaskClient, store: Session) -> None:
+    keep(store, Case(name="a", source=PassSource.LEGACY, places=3, urgent=True), Case(name="b", opened_on=date(2026, 5, 1)))
+    for query in ("source=legacy", "places=3", "urgent=yes", "desk.name=MIN&places=3"):
+        assert names(client.get(f"/cases/list/?{query}").text) == ["a"], query
+    assert names(client.get("/cases/list/?opened_on_from=2026-05-01&opened_on_to=2026-05-01").text) == ["b"]
+
+
+def test_a_relation_is_never_a_field_of_the_query_bar(client: FlaskClient) -> None:
+    page = client.get("/cases/list/").text
+    assert 'name="desk.name"' in page
+    assert 'name="desk"' not in page
+    assert "others" not in page
+
+
+def test_tabs_count_every_word_within_reach_and_keep_the_query(client: FlaskClient, store: Session) -> None:
+    draft, approved = State.DRAFT, State.APPROVED
+    keep(
+        store,
+        *(Case(name=f"x{n}", state=draft) for n in range(3)),
+        Case(name="x9", state=approved),
+        Case(name="y", state=draft),
+    )
+    keep(store, Case(name="x-theirs", state=draft, desk_id=OTHERS))
+    page = client.get("/cases/list/?name=x&state=draft").text
+    tabs = re.findall(r'<a href="([^"]*)"( aria-current="page")?>([^<]*)<b>(\d+)</b>', page)
+    assert [(label, n) for _url, _now, label, n in tabs if n != "0"] == [
+        ("All", "4"),
+        (str(draft), "3"),
+        (str(approved), "1"),
+    ]
+    assert [label for _url, now, label, _n in tabs if now] == [str(draft)]
+    assert tabs[0][0] == "/cases/list/?name=x"
+    assert names(page) == ["x2", "x1", "x0"]
+
+
+def test_empty_fields_are_taken_out_of_the_address(client: FlaskClient) -> None:
+    answer = client.get("/cases/list/?name=x&source=&opened_on_from=&page=")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/cases/list/?name=x")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["page=abc", "page=-4", "page=99999999", "size=abc", "size=1000000", "size=-1", "sort=password", "sort=desk",
+     "sort=__class__", "state=nonsense", "urgent=2", "opened_on_from=tomorrow", "opened_on_from=0001-01-01", "places=1e9",
+     "filed_at_to=9999-12-31", "places=99999999999999999999", "unknown=1", "name=%00%0a", "_flt_0_name=",
+     "name=" + "x" * 5000],
+)  # fmt: skip
+def test_an_address_that_makes_no_sense_still_gives_the_list(client: FlaskClient, store: Session, query: str) -> None:
+    keep(store, Case(name="there"))
+    assert client.get(f"/cases/list/?{query}", follow_redirects=True).status_code == 200
+
+
+def test_a_page_beyond_the_last_is_the_last_and_the_size_is_bounded(client: FlaskClient, store: Session) -> None:
+    keep(store, *(Case(name=f"n{n:03}") for n in range(150)))
+    assert names(client.get("/cases/list/?page=99&sort=name").text) == [f"n{n:03}" for n in range(140, 150)]
+    assert len(names(client.get("/cases/list/?size=5000").text)) == 100
+
+
+def test_rows_are_sorted_by_declared_columns_either_way(client: FlaskClient, store: Session) -> None:
+    keep(store, *(Case(name=name) for name in "bca"))
+    assert names(client.get("/cases/list/?sort=name").text) == ["a", "b", "c"]
+    page = client.get("/cases/list/?sort=-name").text
+    assert names(page) == ["c", "b", "a"]
+    assert 'aria-sort="descending"' in page
+
+
+def test_counting_stops_above_the_cap(client: FlaskClient, store: Session) -> None:
+    store.bulk_insert_mappings(Desk.__mapper__, [{"name": f"d{n}"} for n in range(10_050)])
+    store.commit()
+    page = client.get("/desks/list/?page=999999").text
+    assert "10000+" in page
+    assert client.get("/desks/list/?name=d100").text.count('role="row"') == 20 + 1
+
+
+def test_eight_threads_on_one_screen_never_see_each_others_query(app: Flask, store: Session) -> None:
+    keep(store, *(Case(name=f"only{n}") for n in range(8)))
+
+    def look(n: int) -> bool:
+        client = enter(app)
+        pages = [client.get(f"/cases/list/?name=only{n}").text for _ in range(12)]
+        return all(names(page) == [f"only{n}"] and f'value="only{n}"' in page for page in pages)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(look, range(8)))
+
+
+# --- writing ---------------------------------------------------------------------------------------------
+
+
+def test_no_get_changes_anything(client: FlaskClient, app: Flask, store: Session) -> None:
+    keep(store, Case(id=1, name="kept"))
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/cases/") and "onward" not in rule.rule:
+            client.get(rule.rule.replace("<pk>", "1") + "?name=changed&csrf_token=x")
+    assert cases(store) == ["kept"]
+    assert client.get("/cases/delete/1").status_code == client.get("/preference").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/cases/action/wipe/1", "/cases/action_post", "/cases/download/x"])
+def test_stock_actions_and_downloads_do_not_exist(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+    assert send(client, path, action="wipe", rowid="1").status_code == 404
+
+
+def test_what_is_typed_is_stored_and_one_is_back_in_the_list(client: FlaskClient, store: Session) -> None:
+    answer = send(
+        client, "/cases/add", name="  new ", source="system", filed_at="2026-03-02T00:00", urgent="y", remark="a\r\nb"
+    )
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/cases/list/")
+    case = store.scalars(select(Case)).one()
+    assert (case.name, case.source, case.urgent, case.remark) == ("new", PassSource.SYSTEM, True, "a\nb")
+    assert case.filed_at == datetime(2026, 3, 1, 16, 0, tzinfo=UTC)
+
+
+def test_an_edit_shows_what_is_there_and_changes_only_what_was_typed(client: FlaskClient, store: Session) -> None:
+    keep(
+        store,
+        Case(
+            id=3, name="old", source=PassSource.LEGACY, filed_at=datetime(2026, 3, 1, 16, 0, tzinfo=UTC), state=State.APPROVED
+        ),
+    )
+    page = client.get("/cases/edit/3").text
+    assert 'value="old"' in page
+    assert 'value="2026-03-02T00:00"' in page
+    assert '<option selected value="legacy">' in page
+    send(client, "/cases/edit/3", name="new", source="legacy", filed_at="2026-03-02T00:00")
+    case = store.get(Case, 3, populate_existing=True)
+    assert (case.name, case.source, case.state) == ("new", PassSource.LEGACY, State.APPROVED)
+
+
+def test_a_refused_deposit_keeps_the_typed_form_and_stores_nothing(client: FlaskClient, store: Session) -> None:
+    answer = send(client, "/cases/add", name="refused", remark="typed with care")
+    assert answer.status_code == 422
+    assert "typed with care" in answer.text
+    assert '<a href="#name">Name: That name is taken.</a>' in answer.text
+    assert "<li>The office is closed.</li>" in answer.text
+    assert re.search(r'<input[^>]*aria-describedby="name-e"[^>]*aria-invalid="true"[^>]*id="name"', answer.text)
+    assert cases(store) == []
+
+
+def test_a_clash_in_the_store_is_told_and_keeps_the_typed_form(client: FlaskClient, store: Session, monkeypatch: Any) -> None:
+    monkeypatch.setattr(CaseScreen, "make", lambda _self: Case(id=5))
+    keep(store, Case(id=5, name="first"))
+    answer = send(client, "/cases/add", name="second")
+    assert (answer.status_code, "second" in answer.text, cases(store)) == (422, True, ["first"])
+
+
+def test_every_gap_of_a_form_is_named_at_once(client: FlaskClient) -> None:
+    page = send(client, "/cases/add", name=" ", source="x", opened_on="2026-02-30", filed_at="soon", places="many").text
+    assert "5 things need your attention" in page
+    assert [f'href="#{name}"' in page for name in ("name", "source", "opened_on", "filed_at", "places")] == [True] * 5
+    assert 'value="soon"' in page
+
+
+def test_a_form_without_its_token_changes_nothing_and_says_how_to_go_on(client: FlaskClient, store: Session) -> None:
+    answer = client.post("/cases/add", data={"name": "forged"})
+    assert (answer.status_code, cases(store)) == (400, [])
+    assert "Go back: what you typed is still in the form." in answer.text
+
+
+def test_without_the_permission_there_is_no_button_and_no_door(client: FlaskClient, store: Session) -> None:
+    keep(store, Case(id=1, name="kept"))
+    Porter.forbidden = {"can_delete", "can_add"}
+    page = client.get("/cases/list/").text
+    assert ("/cases/delete/1" in page, "/cases/add" in page) == (False, False)
+    answer = client.post("/cases/delete/1", data={"csrf_token": token(client, "/cases/edit/1")})
+    assert answer.status_code in (302, 403)
+    assert cases(store) == ["kept"]
+
+
+def test_what_other_rows_depend_on_is_not_deleted(app: Flask, client: FlaskClient, store: Session, monkeypatch: Any) -> None:
+    keep(store, Case(id=1, name="kept"))
+    monkeypatch.setattr(CaseScreen, "remove", lambda self, item: self.datamodel.session.delete(item.desk))
+    answer = client.post("/cases/delete/1", data={"csrf_token": token(client)}, follow_redirects=True)
+    assert "Other records depend on this one" in answer.text
+    assert cases(store) == ["kept"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "//evil.example",
+        "https://evil.example/",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "\\\\evil",
+        "",
+        "home",
+        "///e",
+    ],
+)
+def test_next_leads_only_to_a_path_of_this_site(client: FlaskClient, wish: str) -> None:
+    assert client.get("/cases/onward", query_string={"next": wish}).headers["Location"] == "/home"
+    assert send(client, "/cases/onward", next=wish).headers["Location"] == "/home"
+
+
+def test_next_brings_one_back_to_the_list_as_it_was(client: FlaskClient, store: Session) -> None:
+    keep(store, Case(id=1, name="x"))
+    page = client.get("/cases/list/?name=x").text
+    assert "/cases/edit/1?next=/cases/list/?name%3Dx" in page
+    form = client.get("/cases/edit/1?next=/cases/list/?name%3Dx").text
+    assert 'name="next" value="/cases/list/?name=x"' in form
+    assert send(client, "/cases/edit/1", name="x", next="/cases/list/?name=x").headers["Location"] == "/cases/list/?name=x"
+
+
+# --- pages -----------------------------------------------------------------------------------------------
+
+PAGES = (
+    "/cases/list/",
+    "/cases/list/?name=none",
+    "/cases/show/1",
+    "/cases/add",
+    "/cases/edit/1",
+    "/desks/list/",
+    "/nowhere",
+    "/cases/no",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_carries_inline_script_handler_or_style(client: FlaskClient, store: Session, path: str) -> None:
+    keep(store, Case(id=1, name='"><script>alert(1)</script>', remark="<b onclick=x>"))
+    page = client.get(path).text
+    assert re.findall(r"<script(?![^>]*\ssrc=)[^>]*>|<style|\sstyle=|\son[a-z]+=", re.sub(r"&lt;.*?&gt;", "", page)) == []
+    assert '<html lang="en"' in page
+
+
+def test_a_post_link_is_a_button_and_its_reasons_survive_the_attribute(client: FlaskClient, store: Session) -> None:
+    keep(store, Case(id=1, name="x"))
+    page = client.get("/cases/list/").text
+    assert re.search(r'<button class="lnk danger" formaction="/cases/delete/1" formmethod="post" data-confirm="[^"]+"', page)
+    assert 'data-reasons="[&#34;Unreadable \\&#34;scan\\&#34;&#34;, &#34;Missing paper&#34;]"' in page
+    assert '<a class="lnk" href="/cases/show/1" data-open>' in page
+
+
+def test_the_menu_shows_what_the_reader_may_see_with_its_counts(app: Flask, client: FlaskClient) -> None:
+    app.jinja_env.globals["menu_counts"] = lambda: {"Cases": 32}
+    page = client.get("/cases/list/").text
+    assert re.search(r'href="/cases/list/" aria-current="page">.*?<span>Cases</span><span class="count">32<', page)
+    Porter.forbidden = {"menu_access"}
+    assert "/desks/list/" not in client.get("/cases/list/").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nowhere", 404), ("/cases/no", 429), ("/cases/fault", 500), ("/cases/delete/1", 405)]
+)
+def test_a_page_that_says_no_says_what_to_do_next(app: Flask, client: FlaskClient, path: str, status: int) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    for reader in (client, app.test_client()):
+        answer = reader.get(path)
+        assert answer.status_code == status
+        assert 'href="/"' in answer.text
+    assert "RuntimeError" not in answer.text
+
+
+def test_a_wait_is_told_in_the_header_and_machines_get_a_code(client: FlaskClient) -> None:
+    answer = client.get("/cases/no", headers={"Accept": "application/json"})
+    assert (answer.headers["Retry-After"], answer.json["code"]) == ("7", "too-many")
+
+
+def test_too_large_a_request_is_answered_in_words(client: FlaskClient) -> None:
+    answer = client.post("/cases/add", data={"csrf_token": token(client), "file": (BytesIO(b"x" * 300_000), "a.jpg")})
+    assert answer.status_code == 413
+    assert "choose smaller files" in answer.text
+
+
+def test_language_and_sight_are_switched_by_post_and_one_stays_where_one_was(client: FlaskClient) -> None:
+    answer = send(client, "/preference", size="large", contrast="<x>", locale="zh", next="/cases/list/?name=x")
+    assert answer.headers["Location"] == "/cases/list/?name=x"
+    page = client.get("/cases/list/").text
+    assert '<html lang="zh-CN" data-size="large" data-contrast=""' in page
+    send(client, "/preference", locale="tlh")
+    assert 'lang="zh-CN"' in client.get("/cases/list/").text
+
+
+# --- fields ----------------------------------------------------------------------------------------------
+
+
+class Everything(AppForm):
+    class Meta(AppForm.Meta):
+        csrf = False
+
+    number = IdNumberField("ID number")
+    code = CreditCodeField("Credit code")
+    mobile = MobileField("Mobile")
+    state = WordField(State, "State", only=(State.DRAFT, State.APPROVED))
+    pick = ChoiceField("Pick", choices=[("1", "one")])
+    day = DayField("Day")
+    moment = MomentField("Moment")
+    places = WholeNumberField("Places")
+    text = TextField("Text")
+    scan = UploadField("Scan", accept=(".jpg",), limit_mb=0.001, removable=True)
+
+
+def filled(app: Flask, **given: Any) -> Everything:
+    with app.test_request_context():
+        form = Everything(formdata=MultiDict(given))
+        form.validate()
+        return form
+
+
+def test_fields_give_the_domains_values(app: Flask) -> None:
+    form = filled(app, number="11010519491231002x", mobile="138 0013 8000", state="approved", pick="1",
+                  day="2026-01-31", moment="2026-01-31T09:00", places=" １２ ", text=" a\0b ")  # fmt: skip
+    assert form.errors == {}
+    assert (form.number.data, form.mobile.data, form.state.data) == ("11010519491231002X", "13800138000", State.APPROVED)
+    assert (form.day.data, form.moment.data) == (date(2026, 1, 31), datetime(2026, 1, 31, 1, 0, tzinfo=UTC))
+    assert (form.places.data, form.text.data, form.pick.data) == (12, "ab", "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("number", "110105194912310021"), ("number", "12"), ("code", "91430000"), ("mobile", "12345"), ("state", "returned"),
+     ("pick", "2"), ("day", "2026-02-29"), ("day", "0026-02-28"), ("moment", "9 o'clock"), ("places", "1.5"),
+     ("moment", "2026-01-31T09:00+02:00")],
+)  # fmt: skip
+def test_a_wrong_entry_is_refused_with_a_sentence(app: Flask, name: str, wrong: str) -> None:
+    errors = filled(app, **{name: wrong}).errors
+    assert list(errors) == [name]
+    assert str(errors[name][0]).endswith(".")
+
+
+@pytest.mark.parametrize(("name", "size"), [("scan.pdf", 10), ("scan.jpg", 0), ("scan.jpg", 2000)])
+def test_a_file_of_the_wrong_kind_or_size_is_refused(app: Flask, name: str, size: int) -> None:
+    assert "scan" in filled(app, scan=FileStorage(BytesIO(b"x" * size), name)).errors
+
+
+def test_a_file_is_handed_on_whole_and_never_copied_into_a_column(app: Flask) -> None:
+    form = filled(app, scan=FileStorage(BytesIO(b"x" * 10), "扫描.JPG"))
+    item = type("Item", (), {"scan": "there"})()
+    form.scan.populate_obj(item, "scan")
+    assert (form.errors, form.scan.data.read(), item.scan) == ({}, b"x" * 10, "there")
+
+
+# --- charts and values -----------------------------------------------------------------------------------
+
+
+def test_a_chart_carries_its_numbers_in_a_table_and_escapes_its_labels() -> None:
+    chart = stacked_columns("By month", ["<1>", "2"], [("new", [3, 0]), ("other", [4, 5])])
+    assert '<th scope="row">&lt;1&gt;</th><td>3</td><td>4</td>' in chart
+    assert "style=" not in chart
+    assert 'width="100.0%"' in bars("Backlog", [("a", 10, "todo"), ("b", 5)])
+
+
+@pytest.mark.parametrize("numbers", [[], [0], [1], [10**7]])
+def test_a_chart_of_nothing_or_of_very_much_can_be_drawn(numbers: list[int]) -> None:
+    assert "<svg" in stacked_columns("x", [str(n) for n in numbers], [("a", numbers)])
+
+
+def test_values_are_shown_by_the_office_clock_and_in_words(app: Flask) -> None:
+    with app.test_request_context():
+        assert shown(datetime(2026, 3, 1, 16, 0, tzinfo=UTC)) == "2026-03-02 00:00"
+        assert [shown(value) for value in (True, State.DRAFT, [1, None, "b"])] == ["Yes", str(State.DRAFT), "1, b"]
+        assert "—" in str(shown([]))
+
+
+def test_a_house_error_without_refusals_of_its_own_still_speaks() -> None:
+    assert AppError("Not today.", field="day").refusals[0].field == "day"
+
+
+def test_a_sentence_with_typed_words_in_it_is_escaped_like_any_other_text(app):
+    with app.test_request_context():
+        sentence = lazy_gettext(
+            "%(name)s: there is no photo, and no certificate without one. Add it first.", name="<b>甲</b>"
+        )
+        shown = app.jinja_env.from_string("{{ said }}|{% set kept %}{{ said }}{% endset %}{{ kept }}").render(said=sentence)
+    assert shown.count("&lt;b&gt;甲&lt;/b&gt;") == 2
+    assert "<b>" not in shown

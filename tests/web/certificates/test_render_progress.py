@@ -1,0 +1,144 @@
+"""The page that shows how far the papers are: after an approval of many, for those who may, and when one fails."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app.core.clock import now
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.vocabulary import Role, State
+from app.files.storage import Store
+from app.models import Account, CertificateVersion, Job, Paper
+from app.web.certificates.render_progress import AT_ONCE, FAULTS
+from app.worker.handlers import HANDLERS
+from app.worker.runner import JobContext, run_due
+from tests import make
+from tests.hostile_files import jpeg
+from tests.query_counter import queries
+from tests.workflow_fixture import Works
+
+
+def later():
+    return now() + timedelta(hours=1)
+
+
+@pytest.fixture
+def tools(house, session) -> JobContext:
+    return JobContext(house.engine, None, Store(house.settings.blobs), later, seal=EmbeddedSeal(house.settings.seals))
+
+
+@pytest.fixture
+def cases(session, house):
+    """``cases(n)``: so many that may be approved, with bytes behind every photo."""
+    works = Works(session)
+
+    def fill(many: int) -> list[int]:
+        ids = [works.application(State.AWAITING_APPROVAL).id for _ in range(many)]
+        session.execute(update(Paper).values(digest=Store(house.settings.blobs).put(jpeg(413, 579))))
+        session.commit()
+        return ids
+
+    return fill
+
+
+@pytest.fixture
+def browsers(session, signed_in, cases):
+    def enter(role: Role, region: str = "430000"):
+        facts = {} if role is Role.ENTERPRISE_CLERK else {"region_code": region}
+        account: Account = make.account(session, f"{role.value}-{region}", role, **facts)
+        client = signed_in(account)
+        with client.session_transaction() as cookie:
+            cookie["locale"] = "en"
+        session.rollback()
+        return client
+
+    return enter
+
+
+def test_many_are_watched_and_few_are_there_at_once(session, browsers, cases, tools):
+    approver, few = browsers(Role.APPROVER), cases(AT_ONCE)
+    session.rollback()
+    assert approver.post("/approval/batch/approve", data={"rowid": few}).headers["Location"] == "/approval/"
+    assert session.scalar(select(func.count(CertificateVersion.id)).where(CertificateVersion.digest.is_(None))) == 0
+    many = cases(AT_ONCE + 1)
+    session.rollback()
+    place = approver.post("/approval/batch/approve", data={"rowid": many}).headers["Location"]
+    assert re.fullmatch(r"/papers-drawn/\?batch=\d+", place)
+    page = approver.get(place).text
+    assert "Drawing e-certificates: 0 / 6" in page
+    assert 'http-equiv="refresh"' in page
+    far = approver.get(place.replace("/?", "/progress?")).json
+    assert (far["done"], far["total"], far["waiting"]) == (0, 6, 6)
+    run_due(tools, HANDLERS, most=9)
+    page = approver.get(place).text
+    assert "All 6 e-certificates are ready." in page
+    assert "data-poll=" not in page
+
+
+def test_a_batch_approved_in_part_leads_there_too(session, browsers, cases):
+    approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
+    session.rollback()
+    assert "/papers-drawn/?batch=" in approver.post("/approval/batch/approve", data={"rowid": [*ids, 2**31 - 1]}).text
+
+
+def test_one_that_is_opened_before_its_turn_is_drawn_at_once_and_only_once(session, browsers, cases, tools):
+    approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
+    session.rollback()
+    approver.post("/approval/batch/approve", data={"rowid": ids})
+    first = session.scalar(select(func.min(CertificateVersion.id)))
+    session.rollback()
+    paper = approver.get(f"/certificates/{first}.pdf").data
+    run_due(tools, HANDLERS, most=9)
+    assert approver.get(f"/certificates/{first}.pdf").data == paper
+
+
+def test_a_failed_one_is_named_with_its_reason_and_tried_again(session, browsers, cases, tools, house):
+    approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
+    session.rollback()
+    place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
+    elsewhere = replace(tools, store=Store(house.settings.home / "elsewhere"))
+    run_due(elsewhere, HANDLERS, most=9)
+    page = approver.get(place).text
+    assert "Could not be drawn: 6" in page
+    assert str(FAULTS["file-missing"]) in page
+    answer = approver.post(place.replace("/?", "/again?"), follow_redirects=True)
+    assert "6 e-certificates are drawn anew." in answer.text
+    run_due(tools, HANDLERS, most=9)
+    assert "All 6" in approver.get(place).text
+    assert session.scalar(select(func.count(Job.id))) == 2
+
+
+def test_the_page_asks_as_much_for_many_as_for_few(session, browsers, cases, house):
+    approver, asked = browsers(Role.APPROVER), []
+    for many in (6, 20):
+        ids = cases(many)
+        session.rollback()
+        place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
+        with queries(house.engine) as seen:
+            approver.get(place)
+        asked.append(len(seen))
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.APPROVER], ids=lambda role: role.value)
+def test_others_do_not_get_in(browsers, role):
+    browser = browsers(role)
+    assert [browser.get(f"/papers-drawn/{page}").status_code for page in ("", "progress")] == [403, 403]
+    assert browser.post("/papers-drawn/again").status_code == 403
+
+
+def test_an_approver_elsewhere_sees_nothing_of_it(session, browsers, cases):
+    approver, stranger, ids = browsers(Role.APPROVER), browsers(Role.APPROVER, "430200"), cases(AT_ONCE + 1)
+    session.rollback()
+    place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
+    assert stranger.get(place).status_code == 404
+    assert stranger.get(place.replace("/?", "/progress?")).status_code == 404
+    assert "0 e-certificates are still to be drawn." in stranger.get("/papers-drawn/").text
+
+
+@pytest.mark.parametrize("batch", ["0", "-1", "x", "9" * 50, "%00"])
+def test_a_batch_that_is_no_number_is_none(browsers, batch):
+    assert browsers(Role.APPROVER).get(f"/papers-drawn/?batch={batch}").status_code == 200

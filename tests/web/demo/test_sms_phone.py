@@ -1,0 +1,76 @@
+"""The telephone on the screen: for the administrator of a demonstration, and masked."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from app.core.clock import now
+from app.core.vocabulary import MessageState, Role
+from app.models import Message
+from app.outbox.sms import owe
+from app.outbox.sms_texts import Owed
+from tests import make
+from tests.query_counter import queries
+
+
+@pytest.fixture
+def enter(session, signed_in):
+    def browser(role: Role = Role.ADMIN):
+        client = signed_in(make.account(session, f"the-{role.value}", role))
+        with client.session_transaction() as cookie:
+            cookie["locale"] = "en"
+        session.rollback()
+        return client
+
+    return browser
+
+
+@pytest.fixture
+def told(session):
+    owe(
+        session,
+        [Owed("13812345678", "【厅】甲"), Owed("13987654321", "【厅】乙"), Owed("13812345678", "【厅】<丙>")],
+        at=now(),
+    )
+    session.execute(update(Message).where(Message.id == 1).values(state=MessageState.SENT, sent_at=now()))
+    session.commit()
+
+
+@pytest.mark.usefixtures("told")
+def test_each_number_shows_what_it_got_and_no_number_is_shown(enter):
+    browser = enter()
+    page = browser.get("/telephone/").text
+    assert "138****5678 · 2 messages" in page
+    assert "Not sent yet" in page
+    assert "&lt;丙&gt;" in page
+    assert "13812345678" not in page
+    assert "【厅】乙</p>" in browser.get("/telephone/?of=2").text
+
+
+def test_before_the_first_message_it_says_how_one_comes_about(enter):
+    assert "Accept or decide an application" in enter().get("/telephone/").text
+
+
+@pytest.mark.parametrize("settings", [{"production": True, "simulators": False}, {"sms_url": "https://sms.example"}], ids=str)
+def test_where_messages_are_carried_there_is_no_telephone(app, enter, monkeypatch, settings):
+    browser = enter()
+    monkeypatch.setitem(app.extensions, "anguan", replace(app.extensions["anguan"], **settings))
+    assert browser.get("/telephone/").status_code == 404
+    assert "/telephone/" not in browser.get("/messages/list/").text
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
+def test_it_is_the_administrators(enter, role):
+    assert enter(role).get("/telephone/").status_code == 403
+
+
+def test_as_many_questions_for_many_messages_as_for_few(session, house, enter):
+    browser, asked = enter(), []
+    for many in (1, 40):
+        owe(session, [Owed(f"138{n:08d}", "【厅】") for n in range(many)], at=now())
+        session.commit()
+        with queries(house.engine) as seen:
+            browser.get("/telephone/")
+        asked.append(len(seen))
+    assert asked[0] == asked[1]

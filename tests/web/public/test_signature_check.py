@@ -1,0 +1,120 @@
+"""电子证照验真 at the public counter: anybody hands in a file and is told what it is; nothing of it stays."""
+
+import io
+
+import pytest
+from cryptography import x509
+from sqlalchemy import select
+
+from app.certificates.pdf.render import SEAL_BOX, draw
+from app.certificates.pdf.seal_and_store import paper_of
+from app.core import clock
+from app.core.crypto import pades
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.crypto.seal_provider import Suite
+from app.core.office import Office
+from app.core.vocabulary import CertificateStatus
+from app.files.storage import Store
+from app.models import AuditEntry, CertificateVersion
+from app.web import request_context
+from app.web.public.signature_check import LARGEST_PAPER
+from tests.certificates.pdf.test_render import FACE
+from tests.certificates.pdf.test_seal_and_store import issued
+from tests.seals import embedded
+
+AT = clock.now()
+WORDS = pades.SignatureTexts("演示", "演示", "演示", "湖南")
+
+
+@pytest.fixture
+def sealed(house) -> bytes:
+    return stamped(EmbeddedSeal(house.settings.seals))
+
+
+def stamped(keeper: EmbeddedSeal) -> bytes:
+    return pades.sealed(draw(FACE), keeper.seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=AT)
+
+
+def hand_in(client, data: bytes, name: str = "证书.pdf"):
+    return client.post("/verify-file", data={"paper": (io.BytesIO(data), name)}, content_type="multipart/form-data")
+
+
+def test_a_genuine_file_is_told_so_and_that_the_seal_is_a_show(client, sealed):
+    answer = hand_in(client, sealed)
+    assert answer.status_code == 200
+    assert "演示" in answer.text
+    assert "cert todo" in answer.text  # amber, not green
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "meddle", [lambda pdf: pdf.replace(b"/Lang", b"/Long"), lambda pdf: pdf + b"x", lambda pdf: pdf[:900]]
+)
+def test_a_file_that_was_meddled_with_is_red(client, sealed, meddle):
+    answer = hand_in(client, meddle(sealed))
+    assert answer.status_code == 200
+    assert "cert bad" in answer.text
+
+
+def test_a_stranger_s_seal_is_red(client, tmp_path):
+    embedded(tmp_path / "seal")
+    assert "cert bad" in hand_in(client, stamped(EmbeddedSeal(tmp_path / "seal"))).text
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(b"", "a.pdf"), (b"%PDF", "a.exe"), (b"%PDF" + b"0" * LARGEST_PAPER, "a.pdf")],
+    ids=("empty", "kind", "large"),
+)
+def test_what_cannot_be_checked_is_refused_at_its_field(client, data, name):
+    answer = hand_in(client, data, name)
+    assert answer.status_code == 422
+    assert 'id="paper-e"' in answer.text
+
+
+def test_no_file_at_all_is_refused_too(client):
+    assert client.post("/verify-file", data={}).status_code == 422
+
+
+def test_a_file_on_record_tells_how_its_certificate_stands_now(client, session, house):
+    store, version = Store(house.settings.blobs), issued(session, Store(house.settings.blobs))
+    pdf = paper_of(session, store, version, Office(), EmbeddedSeal(house.settings.seals), at=AT)
+    session.commit()
+    assert version.face["number"] in hand_in(client, pdf).text
+    version.certificate.status = CertificateStatus.REVOKED
+    version.replaced_at = AT
+    session.commit()
+    answer = hand_in(client, pdf).text
+    assert str(version.certificate.person.id_number) not in answer
+    assert "cert bad" in answer
+
+
+def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, house, sealed):
+    def there():
+        files = sorted(path for path in house.settings.home.rglob("*") if "anguan.db" not in path.name)
+        return files, session.scalars(select(AuditEntry.id)).all(), session.scalars(select(CertificateVersion.id)).all()
+
+    before = there()
+    session.rollback()
+    hand_in(client, sealed)
+    assert there() == before
+
+
+def test_whoever_asks_too_often_waits(client, sealed, app):
+    with app.test_request_context():
+        most = request_context.current_office().lookups_per_minute
+    answers = [hand_in(client, b"%PDF", "a.pdf").status_code for _n in range(most + 1)]
+    assert answers[-1] == 429
+    assert set(answers[:-1]) == {200}
+
+
+def test_the_root_and_the_lists_are_to_be_had_and_no_key_is(client, house):
+    root = x509.load_pem_x509_certificate(client.get("/seal/root.pem").data)
+    for name in ("root.crl", "issuing.crl"):
+        x509.load_der_x509_crl(client.get(f"/seal/{name}").data)
+    assert "演示" in root.subject.rfc4514_string()
+    seal = x509.load_pem_x509_certificate((house.settings.seals / "seal-1.pem").read_bytes())
+    (point,) = seal.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert point.full_name[0].value.endswith("/seal/issuing.crl")
+    for name in ("root.key", "issuing.key", "seal-1.key", "seal-1.pem", "..%2fkeys.json", "trust"):
+        assert client.get(f"/seal/{name}").status_code == 404

@@ -1,0 +1,393 @@
+"""The worker as a process: killed at any moment it loses nothing; the server starts it, keeps it and takes it along."""
+
+import os
+import pickle
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from http.client import HTTPConnection
+from threading import Event
+from time import monotonic
+
+import pytest
+from huey import PostgresHuey
+from sqlalchemy import create_engine, func, select, update
+from sqlalchemy.orm import Session
+
+from app.certificates.pdf import render_jobs
+from app.core import clock
+from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.settings import BadSetting
+from app.core.vocabulary import JobState, MessageState
+from app.db import migrate
+from app.files.storage import Store
+from app.models import CertificateVersion, Job, Message, Paper, Worker
+from app.outbox.jobs import enqueue
+from app.outbox.sms import ConsoleGateway, owe
+from app.outbox.sms_texts import CODE_MARK, Owed
+from app.worker import process as worker_process
+from app.worker.handlers import HANDLERS
+from app.worker.process import THREADS, JobConsumer, queue
+from app.worker.providers import HttpGateway
+from app.worker.runner import JobContext, run_due
+from tests.conftest import KEYS, keep_code_keys
+from tests.fake_sms_provider import carrier
+from tests.pdf_text import printed
+from tests.seals import embedded
+
+ANGUAN = [sys.executable, "-m", "app.cli"]
+
+
+def until(true: Callable[[], object], seconds: float = 30) -> object:
+    """What it answers as soon as that is something."""
+    pause, deadline = Event(), monotonic() + seconds
+    while not (found := true()):
+        assert monotonic() < deadline, "waited in vain"
+        pause.wait(0.05)
+    return found
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A home for a process of our own, with an empty database beside it."""
+    for name in [name for name in os.environ if name.startswith("ANGUAN_") or name in {"HOST", "PORT"}]:
+        monkeypatch.delenv(name)
+    (tmp_path / "blobs").mkdir()
+    embedded(tmp_path / "seal")
+    keep_code_keys(tmp_path)
+    (tmp_path / "keys.json").write_text(KEYS.dump())
+    (tmp_path / "keys.json").chmod(0o600)
+    monkeypatch.setenv("ANGUAN_HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'anguan.db'}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return tmp_path
+
+
+@pytest.fixture
+def home(place, house, session, monkeypatch):
+    """The same over the house's database."""
+    monkeypatch.setenv("DATABASE_URL", house.settings.database_url)
+    return place
+
+
+@pytest.fixture
+def empty(place) -> Iterator[Session]:
+    """A session in that empty database: what concerns processes only need not be shown on every kind."""
+    engine = create_engine(os.environ["DATABASE_URL"])
+    migrate.bring_to(engine)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+@pytest.fixture
+def start(place) -> Iterator[Callable[..., subprocess.Popen]]:
+    """``start("worker")``: a command as a process; killed at the end, if it still runs."""
+    started: list[subprocess.Popen] = []
+
+    def run(*arguments: str, **environment: str) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [*ANGUAN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | environment
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def tools(house, home) -> JobContext:
+    """What this process works with itself, a long time later."""
+    later = timedelta(hours=1)
+    keeper = EmbeddedSeal(home / "seal")
+    return JobContext(house.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=keeper)
+
+
+def workers(session: Session) -> set[int]:
+    """The process ids of those who gave a sign of life."""
+    found = {int(name.rpartition(":")[2]) for name in session.scalars(select(Worker.name))}
+    session.rollback()
+    return found
+
+
+def alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# --- killed -----------------------------------------------------------------------------------------
+
+
+def owe_many(session: Session, many: int) -> set[int]:
+    owe(session, [Owed("13812345678", f"第{n}条") for n in range(many)], at=clock.now())
+    owed = set(session.scalars(select(Message.id)))
+    session.commit()
+    return owed
+
+
+def all_sent(session: Session) -> bool:
+    session.rollback()
+    session.expire_all()
+    return set(session.scalars(select(Message.state))) == {MessageState.SENT}
+
+
+def kill_in_the_middle(session, start, provider, occasion: str, after: int) -> None:
+    """A worker that is at work on messages is killed while the carrier keeps it waiting."""
+    enqueue(session, "messages", occasion, {}, at=clock.now())
+    session.commit()
+    provider.stalls_after = len(provider.asked) + after
+    process = start("worker", ANGUAN_SMS_URL=provider.url)
+    provider.wait_for(provider.stalls_after + 1)
+    process.kill()
+    process.wait()
+
+
+def test_a_worker_killed_in_the_middle_of_messages_loses_none(session, start, tools):
+    owed = owe_many(session, 25)
+    with carrier() as provider:
+        kill_in_the_middle(session, start, provider, "k", after=4)
+        provider.stalls_after = 10**9
+        provider.go_on.set()
+        run_due(replace(tools, gateway=HttpGateway(provider.url)), HANDLERS, most=9)
+        taken = Counter(provider.taken)
+    assert all_sent(session)
+    assert set(taken) == owed
+    assert taken.total() - 25 <= THREADS  # one in each hand: the carrier has it, and nobody knows
+
+
+@pytest.mark.proof
+def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session, start, tools, record_property):
+    chance = random.Random(30)  # noqa: S311
+    owed = owe_many(session, 600)
+    with carrier() as provider:
+        for n in range(30):
+            kill_in_the_middle(session, start, provider, f"kill:{n}", after=chance.randint(0, 12))
+            provider.go_on.set()
+            provider.go_on.clear()
+        provider.stalls_after = 10**9
+        provider.go_on.set()
+        run_due(replace(tools, gateway=HttpGateway(provider.url)), HANDLERS, most=99)
+        taken = Counter(provider.taken)
+    assert all_sent(session)
+    record_property("doubled", taken.total() - 600)
+    assert set(taken) == owed
+    assert taken.total() - 600 <= 30 * THREADS
+    assert set(session.scalars(select(Job.state))) == {JobState.DONE}
+
+
+def drawn(session: Session) -> int:
+    number = session.scalar(select(func.count(CertificateVersion.digest)))
+    session.rollback()  # SQLite has one writer, and this session must not be it
+    return number
+
+
+def have_many_drawn(session, home, many: int) -> None:
+    render_jobs.have_drawn(session, printed(session, Store(home / "blobs"), many), at=clock.now())
+    session.commit()
+    session.rollback()
+
+
+def each_once(session, home, many: int) -> None:
+    """One digest per version, and an object for each; what a killed hand left behind is the sweeper's."""
+    kept = {*session.scalars(select(CertificateVersion.digest))}
+    there = {place.name for place in (home / "blobs").glob("??/??/*")} - {*session.scalars(select(Paper.digest))}
+    assert (len(kept), None in kept) == (many, False)
+    assert kept <= there
+
+
+def test_a_worker_killed_in_the_middle_of_papers_draws_each_once(session, home, start, tools):
+    have_many_drawn(session, home, 60)
+    process = start("worker")
+    until(lambda: drawn(session) >= 20)
+    process.kill()
+    process.wait()
+    run_due(tools, HANDLERS, most=9)
+    each_once(session, home, 60)
+    assert set(session.scalars(select(Job.state).where(Job.kind == render_jobs.KIND))) == {JobState.DONE}
+
+
+@pytest.mark.proof
+def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session, home, start, tools):
+    have_many_drawn(session, home, 2_000)
+    chance = random.Random(20)  # noqa: S311
+    for _kill in range(20):
+        workers = [start("worker"), start("worker")]
+        goal = drawn(session) + chance.randint(1, 80)
+        until(lambda goal=goal: drawn(session) >= min(goal, 2_000), seconds=180)
+        for process in workers:
+            process.kill()
+            process.wait()
+        session.execute(update(Job).where(Job.state == JobState.RUNNING).values(lease_until=clock.now()))  # two minutes pass
+        session.commit()
+    run_due(tools, HANDLERS, most=99)
+    each_once(session, home, 2_000)
+
+
+# --- the foreman ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def foreman(house, home, tools) -> JobConsumer:
+    settings = replace(house.settings, home=home)
+    return JobConsumer(queue(settings), replace(tools, now=clock.now))
+
+
+LAST_NIGHT = 5  # which nobody has done yet: sweep, nightly checks, scans out of their term, the diary's two
+
+
+def work_through(foreman: JobConsumer) -> int:
+    """What a hand does: everything that is announced; how many announcements there were."""
+    heard = 0
+    while (task := foreman.huey.dequeue()) is not None:
+        foreman.huey.execute(task)
+        heard += 1
+    return heard
+
+
+def test_what_is_due_is_announced_and_done(session, foreman):
+    enqueue(session, "messages", "k", {}, at=clock.now())
+    session.commit()
+    foreman.beat()
+    assert work_through(foreman) == 1 + LAST_NIGHT
+    assert set(session.scalars(select(Job.state))) == {JobState.DONE}
+
+
+def test_an_announcement_that_got_lost_is_made_again(session, foreman):
+    foreman.beat()
+    foreman.huey.flush()
+    foreman.beat()
+    assert work_through(foreman) == LAST_NIGHT
+    assert set(session.scalars(select(Job.state))) == {JobState.DONE}
+
+
+def test_a_job_announced_many_times_is_done_once(session, foreman):
+    for _beat in range(3):
+        foreman.beat()
+    assert work_through(foreman) > LAST_NIGHT
+    assert set(session.scalars(select(Job.attempts))) == {1}
+
+
+def test_the_queue_is_never_filled_with_more_than_the_hands_can_soon_do(session, foreman):
+    for n in range(50):
+        enqueue(session, "messages", f"k{n}", {}, at=clock.now())
+    session.commit()
+    foreman.beat()
+    foreman.beat()
+    assert foreman.huey.pending_count() == 4 * THREADS
+
+
+def test_what_a_stranger_puts_into_the_queue_is_not_opened(foreman, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "exploded"),))
+
+    foreman.huey.storage.enqueue(pickle.dumps(Bomb()))
+    with pytest.raises(ValueError):
+        foreman.huey.dequeue()
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_codes_do_not_wait_for_the_hands(foreman, session, tools):
+    """The table is looked at each second, beside whatever the hands are at; other messages keep their turn."""
+    foreman.tools = replace(foreman.tools, gateway=ConsoleGateway())
+    code = {"text": CODE_MARK, "code": "123456", "good_until": clock.now() + timedelta(minutes=5)}
+    for more in ({"text": "【厅】"}, code):
+        session.add(Message(mobile="13800000000", due_at=clock.now(), **more))
+    session.commit()
+    assert [foreman.carry_codes(), foreman.carry_codes()] == [True, False]
+    assert session.scalars(select(Message.text).where(Message.state == MessageState.SENT)).all() == [CODE_MARK]
+
+
+def test_across_machines_postgresql_announces(house, foreman, postgres, tools):
+    settings = replace(house.settings, queue_url=postgres.replace("postgresql+psycopg://", "postgresql://"))
+    elsewhere, here = (JobConsumer(queue(settings), replace(tools, now=clock.now)) for _ in range(2))
+    assert isinstance(here.huey, PostgresHuey)
+    here.huey.flush()
+    here.beat()
+    assert elsewhere.huey.pending_count() == LAST_NIGHT
+    assert work_through(elsewhere) == LAST_NIGHT
+
+
+def test_a_queue_whose_library_is_missing_is_said_so(house):
+    with pytest.raises(BadSetting, match="ANGUAN_QUEUE_URL"):
+        queue(replace(house.settings, queue_url="redis://127.0.0.1:9/"))
+
+
+# --- beside the web ---------------------------------------------------------------------------------
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def ready(port: str) -> int:
+    caller = HTTPConnection("127.0.0.1", int(port), timeout=30)
+    caller.request("GET", "/readyz")
+    return caller.getresponse().status
+
+
+def test_the_server_starts_workers_keeps_them_and_takes_them_along(empty, start):
+    port = free_port()
+    server = start("serve", "--port", port, "--workers", "1", "--background", "2")
+    assert f"http://127.0.0.1:{port}" in server.stdout.readline()
+    both = until(lambda: len(workers(empty)) == 2 and workers(empty))
+    os.kill(min(both), signal.SIGKILL)
+    later = until(lambda: workers(empty) - both)
+    assert ready(port) == 200
+    server.terminate()
+    assert server.wait(30) == 0
+    assert not [one for one in {max(both), *later} if alive(one)]
+
+
+def test_a_server_told_so_has_no_worker(empty, start):
+    port = free_port()
+    server = start("serve", "--port", port, "--workers", "1", "--no-worker")
+    server.stdout.readline()
+    assert ready(port) == 200
+    children = subprocess.run(["ps", "-o", "args=", "--ppid", str(server.pid)], capture_output=True, text=True, check=True)
+    assert "worker --parent" not in children.stdout
+    server.send_signal(signal.SIGINT)
+    assert server.wait(30) == 0
+
+
+def test_a_worker_that_is_told_to_stop_stops(empty, start):
+    process = start("worker")
+    until(lambda: workers(empty))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+def test_a_worker_whose_server_is_gone_stops_by_itself(empty, start):
+    somebody_else = make_process_id()
+    assert start("worker", "--parent", str(somebody_else)).wait(30) == 0
+
+
+def make_process_id() -> int:
+    """Of a process that has ended."""
+    with subprocess.Popen(["true"]) as gone:
+        return gone.pid
+
+
+def test_a_keeper_waits_before_it_starts_anew_what_ends_at_once():
+    keeper = worker_process.ChildProcess(["true"])
+    keeper.keep()
+    first = keeper._process
+    first.wait()
+    keeper.keep()
+    assert keeper._process is first
+    keeper.end()
