@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from flask import g
-from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 
 from app.accounts import registration
@@ -27,8 +26,8 @@ from app.core.vocabulary import (
 from app.db.session import db
 from app.web import request_context
 from app.web.base import bars, due, stacked_columns
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url
-from app.web.base.model_view import route
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
@@ -57,7 +56,7 @@ class Tile:
     hint: str = ""
 
 
-class WorkView(BaseView):  # type: ignore[misc]
+class WorkView(BaseView):
     """工作台, the first page after signing in."""
 
     route_base = "/work"
@@ -69,7 +68,7 @@ class WorkView(BaseView):  # type: ignore[misc]
         actor, on = request_context.current_actor(), request_context.today()
         ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
         queues = [*dashboard_counts.queues_of(actor, request_context.current_office()).values()]
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "work/home.html",
             title=gettext("Workbench"),
             greeting=greeting(g.user.get_full_name()),

@@ -3,6 +3,9 @@
 Law: a field gives the domain's value or a sentence that says what to put right; what files hold is judged elsewhere.
 """
 
+# WTForms brings no types.
+# mypy: allow-subclassing-any
+
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,10 +70,10 @@ class _Wording:
         return str(stock.ngettext(singular, plural, n))
 
 
-class AppForm(FlaskForm):  # type: ignore[misc]
+class AppForm(FlaskForm):
     """Base of every form."""
 
-    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+    class Meta(FlaskForm.Meta):
         def get_translations(self, form: Any) -> Any:  # noqa: ARG002 - WTForms' own signature
             return _Wording()
 
@@ -89,7 +92,7 @@ class AppForm(FlaskForm):  # type: ignore[misc]
 # --- validators -----------------------------------------------------------------------------------------
 
 
-class Required(DataRequired):  # type: ignore[misc]
+class Required(DataRequired):
     """Something other than blanks must be there."""
 
     def __init__(self, message: object | None = None) -> None:
@@ -100,7 +103,7 @@ class Required(DataRequired):  # type: ignore[misc]
             super().__call__(form, field)
 
 
-class TextLength(Length):  # type: ignore[misc]
+class TextLength(Length):
     def __init__(self, longest: int) -> None:
         super().__init__(max=longest, message=_("At most %(n)s characters fit here.", n=longest))
 
@@ -108,19 +111,19 @@ class TextLength(Length):  # type: ignore[misc]
 # --- text and numbers -----------------------------------------------------------------------------------
 
 
-class TextField(StringField):  # type: ignore[misc]
+class TextField(StringField):
     """One line; blanks around it do not count, and neither a line end nor a control reaches the store or a header."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([re.sub(ODD_MARKS, " ", value.replace("\0", "")).strip() for value in valuelist])
 
 
-class LongTextField(TextAreaField):  # type: ignore[misc]
+class LongTextField(TextAreaField):
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([value.replace("\0", "").replace("\r\n", "\n").strip() for value in valuelist])
 
 
-class WholeNumberField(IntegerField):  # type: ignore[misc]
+class WholeNumberField(IntegerField):
     def process_formdata(self, valuelist: list[str]) -> None:
         if not valuelist or not valuelist[0].strip():
             self.data = None
@@ -135,11 +138,11 @@ class WholeNumberField(IntegerField):  # type: ignore[misc]
             raise ValueError(gettext("Please enter a number from %(least)s to %(most)s.", least=0, most=LARGEST))
 
 
-class TickField(BooleanField):  # type: ignore[misc]
+class TickField(BooleanField):
     """A single box to tick; its label stands behind it."""
 
 
-class SecretTextField(PasswordField):  # type: ignore[misc]
+class SecretTextField(PasswordField):
     """A password; never sent back to the page."""
 
 
@@ -199,7 +202,7 @@ def _choices(given: Choices) -> list[SelectChoice]:
     return [one if isinstance(one, SelectChoice) else SelectChoice(*one) for one in given]
 
 
-class ChoiceField(SelectField):  # type: ignore[misc]
+class ChoiceField(SelectField):
     """A select. ``blank`` puts an empty first line; data is the chosen value or None."""
 
     def __init__(
@@ -259,7 +262,7 @@ class WordField(ChoiceField):
         """Checked on reading already."""
 
 
-class TicksField(SelectMultipleField):  # type: ignore[misc]
+class TicksField(SelectMultipleField):
     """Several boxes to tick; data is the list of chosen values."""
 
     widget = widgets.ListWidget(prefix_label=False)
@@ -286,7 +289,7 @@ class WordsField(TicksField):
 # --- time -----------------------------------------------------------------------------------------------
 
 
-class DayField(DateField):  # type: ignore[misc]
+class DayField(DateField):
     """A day, by the browser's own picker."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -302,7 +305,7 @@ class DayField(DateField):  # type: ignore[misc]
             raise ValueError(gettext("The year must lie between 1900 and 2999."))
 
 
-class MomentField(DateTimeLocalField):  # type: ignore[misc]
+class MomentField(DateTimeLocalField):
     """A moment, typed and shown in office time (Asia/Shanghai); data is aware and in UTC."""
 
     def _value(self) -> str:
@@ -338,7 +341,7 @@ class Uploaded:
     small: str = ""  # a picture of it for the card; without one ``url`` is shown
 
 
-class UploadField(FileField):  # type: ignore[misc]
+class UploadField(FileField):
     """A file, in a card. ``data`` is werkzeug's FileStorage or None; storing it is ``deposit``'s business."""
 
     def __init__(

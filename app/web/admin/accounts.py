@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import redirect, request, url_for
-from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -34,7 +33,7 @@ from app.web.base import (
     SelInterface,
     safe_next,
 )
-from app.web.base.model_view import route
+from app.web.base.fab import permission_name, route
 from app.web.forms import (
     AppForm,
     CreditCodeField,
@@ -127,13 +126,13 @@ class AccountScreen(ModelScreen):
         return redirect(safe_next(url_for("AccountScreen.list")))
 
     @route("/unlock/<int:pk>", "POST")
-    @permission_name("reset")  # type: ignore[untyped-decorator]
+    @permission_name("reset")
     def unlock(self, pk: int) -> Response:
         unlock(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
 
     @route("/end/<int:pk>", "POST")
-    @permission_name("reset")  # type: ignore[untyped-decorator]
+    @permission_name("reset")
     def end(self, pk: int) -> Response:
         end_sessions(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))

@@ -36,7 +36,7 @@ from app.web.base import (
     SelInterface,
     shown,
 )
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.base.query import Box
 
 MOST = 5_000  # lines in one sheet

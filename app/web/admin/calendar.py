@@ -12,7 +12,6 @@ from io import BytesIO
 from typing import Any
 
 from flask import current_app, flash, redirect, request, send_file, url_for
-from flask_appbuilder import BaseView
 from flask_babel import format_date, gettext
 from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -25,7 +24,7 @@ from app.core.vocabulary import AuditAction
 from app.db.session import db
 from app.models import CalendarDay
 from app.web import request_context
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, route
 from app.web.forms import (
     AppForm,
     ChoiceField,
@@ -68,7 +67,7 @@ class Month:
     said: list[tuple[str, str, str]]  # (tone, days, holiday), for reading
 
 
-class CalendarView(BaseView):  # type: ignore[misc]
+class CalendarView(BaseView):
     """The office's calendar, for the administrator."""
 
     route_base = "/calendar"

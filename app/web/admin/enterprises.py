@@ -26,7 +26,7 @@ from app.web.base import (
 )
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.error_pages import flash_refusals
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.forms import (
     AppForm,
     ChoiceField,

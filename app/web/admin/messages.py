@@ -18,7 +18,7 @@ from app.web.base import (
     safe_next,
 )
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import route
+from app.web.base.fab import route
 
 
 class MessageScreen(ModelScreen):

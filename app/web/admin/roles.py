@@ -6,7 +6,6 @@ Law: nothing is decided here (see ``appointments``); an enterprise's account is 
 from typing import Any
 
 from flask import redirect, request, url_for
-from flask_appbuilder.models.filters import BaseFilter
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -32,7 +31,7 @@ from app.web.base import (
     safe_next,
 )
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import route
+from app.web.base.fab import BaseFilter, route
 from app.web.forms import (
     AppForm,
     ChoiceField,
@@ -41,7 +40,7 @@ from app.web.forms import (
 )
 
 
-class OfTheAuthority(BaseFilter):  # type: ignore[misc]
+class OfTheAuthority(BaseFilter):
     """Accounts that belong to no enterprise."""
 
     name = "Of the authority"
@@ -51,7 +50,7 @@ class OfTheAuthority(BaseFilter):  # type: ignore[misc]
         return query.filter(Account.enterprise_id.is_(None))
 
 
-class WithoutRole(BaseFilter):  # type: ignore[misc]
+class WithoutRole(BaseFilter):
     name = "Without a role"
     arg_name = "without"
 

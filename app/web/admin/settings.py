@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import abort, flash, redirect, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
@@ -29,8 +28,8 @@ from app.db.session import db
 from app.web import request_context
 from app.web.base import Link
 from app.web.base.error_pages import flash_refusals
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import may_open, optional_url
-from app.web.base.model_view import route
 from app.web.forms import (
     AppForm,
     LongTextField,
@@ -43,7 +42,7 @@ from app.web.forms import (
 LONG = 60  # characters from which on a text gets more than one line
 
 
-class ParameterView(BaseView):  # type: ignore[misc]
+class ParameterView(BaseView):
     """Every parameter with its default, its source, and who set it when."""
 
     route_base = "/parameters"
@@ -53,7 +52,7 @@ class ParameterView(BaseView):  # type: ignore[misc]
     @route("/")
     def show(self) -> str:
         base = request_context.settings().office
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "system/parameters.html",
             title=gettext("Parameters"),
             sections=_by_section(office_settings.lines(db.session(), base)),

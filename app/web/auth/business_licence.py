@@ -10,8 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import jsonify, make_response, redirect, request, url_for
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
@@ -49,6 +47,7 @@ from app.web.auth.sign_in import (
     admit,
     objections_of,
 )
+from app.web.base.fab import BaseView, expose, no_cache
 
 log = logging.getLogger(__name__)
 
@@ -58,18 +57,18 @@ CALLBACKS_PER_MINUTE = 120  # refused ones of one address; what is taken does no
 OPEN = (TicketState.WAITING, TicketState.SCANNED)
 
 
-class LicenceView(BaseView):  # type: ignore[misc]
+class LicenceView(BaseView):
     """``/login/licence/``. Registered where a platform is configured, or simulated."""
 
     route_base = "/login/licence"
     default_view = "gate"
 
-    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET"])
+    @no_cache
     def gate(self) -> Response:
         return redirect(landing(_wish())) if current_user.is_authenticated else self._page()
 
-    @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/start", methods=["POST"])
     def start(self) -> Response:
         session, at = db.session(), request_context.now()
         session.rollback()  # the count is written beside this session
@@ -95,18 +94,18 @@ class LicenceView(BaseView):  # type: ignore[misc]
         session.commit()
         return told.cid
 
-    @expose("/<cid>", methods=["GET"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/<cid>", methods=["GET"])
+    @no_cache
     def ticket(self, cid: str) -> Response:
         return redirect(landing(_wish())) if current_user.is_authenticated else self._page(_own(cid))
 
-    @expose("/<cid>/state", methods=["GET"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/<cid>/state", methods=["GET"])
+    @no_cache
     def state(self, cid: str) -> Response:
         """What the page polls for: one word, and how long it may go on."""
         return _told(_own(cid))
 
-    @expose("/<cid>/ask", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/<cid>/ask", methods=["POST"])
     def ask(self, cid: str) -> Response:
         """The page asks now and then whether the platform knows more than it told us: not every platform reaches us."""
         try:
@@ -115,7 +114,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
             log.warning("licence platform asked: %s", getattr(no, "why", no.code))
             return _told(_own(cid))
 
-    @expose("/<cid>/finish", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/<cid>/finish", methods=["POST"])
     def finish(self, cid: str) -> Response:
         """Sign in with a confirmed ticket, once. Pressed too early, it asks the platform and says what is missing."""
         ticket = _own(cid)
@@ -171,7 +170,7 @@ class LicenceView(BaseView):  # type: ignore[misc]
         )  # fmt: skip
         return make_response(page, 403)
 
-    @expose("/callback", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/callback", methods=["POST"])
     def callback(self) -> Response:
         """What the platform sends by itself. No cookie and no CSRF token: its signature is what is believed."""
         at, place = request_context.now(), f"licence-callback:{rate_limit.origin(request_context.address())}"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import jsonify, make_response, request, url_for
-from flask_appbuilder import BaseView, expose
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import Engine
@@ -26,6 +25,7 @@ from app.db.session import db
 from app.files import captcha_image
 from app.web import request_context
 from app.web.auth import pre_login_cookie
+from app.web.base.fab import BaseView, expose
 from app.web.forms import AppForm, TextField, TextLength
 
 LASTS = timedelta(minutes=3)
@@ -127,18 +127,18 @@ def check_form(form: PictureForm) -> None:
     check(db.engine, ticket, form.picture.data or "", browser, at=request_context.now(), address=request_context.address())
 
 
-class PictureView(BaseView):  # type: ignore[misc]
+class PictureView(BaseView):
     route_base = "/login/picture"
     default_view = "another"
 
-    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET"])
     def another(self) -> Response:
         """A new one, for the script of the page: 换一张 without losing what was typed."""
         picture = handed_out()
         src = "" if picture.sum else url_for("PictureView.drawn", ticket=picture.ticket)
         return _unkept(make_response(jsonify(ticket=picture.ticket, src=src, question=picture.question)))
 
-    @expose("/drawn.png", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/drawn.png", methods=["GET"])
     def drawn(self) -> Response:
         picture = opened(request.args.get("ticket", ""), pre_login_cookie.browser(), at=request_context.now())
         if picture.sum:

@@ -12,7 +12,6 @@ from ssl import PEM_cert_to_DER_cert
 from urllib.parse import unquote, urlsplit
 
 from flask import g, jsonify, make_response, redirect, request
-from flask_appbuilder import BaseView, expose
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -36,6 +35,7 @@ from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import Proof, admit
+from app.web.base.fab import BaseView, expose
 
 LASTS = timedelta(seconds=90)  # the PIN has been typed when it begins
 TRIES, WINDOW = 60, 15 * 60  # challenges and answers of one address; a sign-in takes two
@@ -146,27 +146,27 @@ def _from_proxy() -> Sequence[bytes]:
 # --- the gate -----------------------------------------------------------------------------------------------
 
 
-class CertificateView(BaseView):  # type: ignore[misc]
+class CertificateView(BaseView):
     """The way in by a certificate. What was signed comes back as an ordinary form, so a refusal is an ordinary page."""
 
     route_base = "/login/certificate"
     default_view = "gate"
 
-    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET", "POST"])
     def gate(self) -> Response:
         if request.method == "POST":
             return self._way_in(lambda: proved(ChallengeKind.CERTIFICATE))
         return redirect(landing(request.args.get("next", ""))) if current_user.is_authenticated else self._page()
 
-    @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/start", methods=["POST"])
     def start(self) -> Response:
         return give_out(ChallengeKind.CERTIFICATE)
 
-    @expose("/tls", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/tls", methods=["POST"])
     def tls(self) -> Response:
         return self._way_in(shown_by_proxy)
 
-    @expose("/driver", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/driver", methods=["GET"])
     def driver(self) -> Response:
         settings = request_context.settings()
         page = self.render_template(

@@ -4,8 +4,6 @@ Whether there is such an account, and whether that is its number, is told to nob
 """
 
 from flask import flash, make_response, redirect, request, url_for
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -48,6 +46,7 @@ from app.web.auth.sms import (
     send_code,
     with_patience,
 )
+from app.web.base.fab import BaseView, expose, no_cache
 from app.web.forms import (
     AppForm,
     Required,
@@ -93,12 +92,12 @@ def confirmed(session: Session, browser: str) -> Challenge | None:
     return session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
 
 
-class ForgottenView(BaseView):  # type: ignore[misc]
+class ForgottenView(BaseView):
     route_base = "/login/forgotten"
     default_view = "gate"
 
-    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET", "POST"])
+    @no_cache
     def gate(self) -> Response:
         if current_user.is_authenticated:
             return redirect(landing(""))
@@ -133,8 +132,8 @@ class ForgottenView(BaseView):  # type: ignore[misc]
         )  # fmt: skip
         return with_patience(make_response(page, status), no)
 
-    @expose("/new", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/new", methods=["GET", "POST"])
+    @no_cache
     def renew(self) -> Response:
         """The second step, for the browser that showed the code, within ten minutes, once."""
         asked = confirmed(db.session(), pre_login_cookie.browser())

@@ -8,7 +8,6 @@ from base64 import b64decode, b64encode
 from typing import Any
 
 from flask import flash, make_response, redirect, request, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -38,7 +37,7 @@ from app.web.auth.certificate import (
 )
 from app.web.base import ModelScreen, SelInterface
 from app.web.base.datamodel import as_id
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, route
 from app.web.forms import (
     AppForm,
     Required,
@@ -49,7 +48,7 @@ from app.web.forms import (
 TAKEN = _("This certificate is bound already, to this account or another.")
 
 
-class OwnCertificateView(BaseView):  # type: ignore[misc]
+class OwnCertificateView(BaseView):
     route_base = "/own-certificates"
     class_permission_name = "OwnCertificates"
     default_view = "mine"

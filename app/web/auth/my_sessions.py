@@ -4,8 +4,6 @@ Law: everybody sees and ends their own sessions only; one that is another's is n
 """
 
 from flask import flash, g, make_response, redirect, url_for
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -17,6 +15,7 @@ from app.db import audit
 from app.db.session import db
 from app.web import request_context
 from app.web.base.access_filter import ROW
+from app.web.base.fab import BaseView, expose, no_cache
 
 # What a browser calls itself, in the order in which one hides behind another.
 BROWSERS = (
@@ -33,14 +32,14 @@ def in_words(agent: str) -> str:
     return " · ".join(filter(None, known)) or gettext("unknown browser")
 
 
-class SessionsView(BaseView):  # type: ignore[misc]
+class SessionsView(BaseView):
     """One's own sessions."""
 
     route_base = "/sessions"
     default_view = "mine"
 
-    @expose("/")  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/")
+    @no_cache
     def mine(self) -> Response:
         account = current_user._get_current_object()
         rows = sessions.open_of(db.session(), account, request_context.current_office(), at=request_context.now())
@@ -50,7 +49,7 @@ class SessionsView(BaseView):  # type: ignore[misc]
         )  # fmt: skip
         return make_response(page)
 
-    @expose(f"/{ROW}number>/end", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose(f"/{ROW}number>/end", methods=["POST"])
     def end(self, number: int) -> Response:
         session, at, here = db.session(), request_context.now(), g.visit.id
         if number == here:
@@ -59,7 +58,7 @@ class SessionsView(BaseView):  # type: ignore[misc]
             raise NotFound
         return self._ended(1)
 
-    @expose("/end-others", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/end-others", methods=["POST"])
     def end_others(self) -> Response:
         number = sessions.end_all(
             db.session(), current_user.id, SessionEndReason.ENDED_BY_SELF, at=request_context.now(), but=[g.visit.id]

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import g, make_response, redirect, request, url_for
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -32,6 +30,7 @@ from app.models import Account, Challenge
 from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.sign_in import Proof, let_in, password_mark
+from app.web.base.fab import BaseView, expose, no_cache
 from app.web.base.private_urls import safe_local_url
 
 
@@ -101,14 +100,14 @@ def _owed(session: Session, at: datetime) -> Challenge | None:
     return session.scalars(wanted.order_by(Challenge.made_at.desc())).first() if browser else None
 
 
-class SecondView(BaseView):  # type: ignore[misc]
+class SecondView(BaseView):
     """Which second factor is to be shown."""
 
     route_base = "/login/second"
     default_view = "choose"
 
-    @expose("/")  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/")
+    @no_cache
     def choose(self) -> Response:
         session, wish = db.session(), safe_local_url(request.args.get("next", ""))
         try:

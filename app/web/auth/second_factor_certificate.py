@@ -4,8 +4,6 @@ Law: as for every second factor (``second``); what is signed here says that it i
 """
 
 from flask import jsonify, make_response, redirect, request, url_for
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
@@ -30,16 +28,17 @@ from app.web.auth.second_factor import (
     shown,
 )
 from app.web.auth.security_manager import landing
+from app.web.base.fab import BaseView, expose, no_cache
 
 KIND = ChallengeKind.CERTIFICATE_SECOND
 
 
-class CertificateSecondView(BaseView):  # type: ignore[misc]
+class CertificateSecondView(BaseView):
     route_base = "/login/second/certificate"
     default_view = "gate"
 
-    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET", "POST"])
+    @no_cache
     def gate(self) -> Response:
         wish = request.args.get("next", "")
         try:
@@ -57,7 +56,7 @@ class CertificateSecondView(BaseView):  # type: ignore[misc]
             return self._page(no)
         return redirect(landing(wish))
 
-    @expose("/start", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/start", methods=["POST"])
     def start(self) -> Response:
         try:
             return give_out(KIND, ower(db.session(), at=request_context.now()).id)

@@ -8,10 +8,7 @@ from typing import Any
 
 from flask import current_app, flash, g, make_response, redirect, request, url_for
 from flask import session as cookie
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
-from flask_appbuilder.security.views import AuthDBView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -44,6 +41,7 @@ from app.web.auth.sign_in import (
     lately,
     open_session,
 )
+from app.web.base.fab import AuthDBView, BaseView, expose, no_cache
 from app.web.base.private_urls import safe_local_url
 from app.web.forms import (
     AppForm,
@@ -87,13 +85,13 @@ class OwnPasswordForm(AppForm):
     again = SecretTextField(_("New password once more"), validators=[Required()])
 
 
-class SignInView(AuthDBView):  # type: ignore[misc]
+class SignInView(AuthDBView):
     """The gate. Each way in is a form of its own on one page (``login/login.html``)."""
 
     login_template = "login/login.html"
 
-    @expose("/login/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/login/", methods=["GET", "POST"])
+    @no_cache
     def login(self) -> Response:
         if current_user.is_authenticated:
             return redirect(landing(request.args.get("next", "")))
@@ -109,7 +107,7 @@ class SignInView(AuthDBView):  # type: ignore[misc]
         wish = landing(request.args.get("next", ""))
         return redirect(wish if inside else url_for("SecondView.choose", next=wish))
 
-    @expose("/logout/", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/logout/", methods=["POST"])
     def logout(self) -> Response:
         session = db.session()
         if current_user.is_authenticated:
@@ -159,14 +157,14 @@ class SignInView(AuthDBView):  # type: ignore[misc]
         return answer
 
 
-class OwnPasswordView(BaseView):  # type: ignore[misc]
+class OwnPasswordView(BaseView):
     """Everybody's own password. Whoever signs in with one that somebody else chose is led here first."""
 
     route_base = "/password"
     default_view = "change"
 
-    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET", "POST"])
+    @no_cache
     def change(self) -> Response:
         if not current_user.is_authenticated:
             return redirect(url_for("SignInView.login", next=request.path))

@@ -5,8 +5,6 @@ password the same code is a second factor (``second``), for whoever has a mobile
 """
 
 from flask import make_response, redirect, request, url_for
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -28,6 +26,7 @@ from app.web.auth import (
 )
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
+from app.web.base.fab import BaseView, expose, no_cache
 from app.web.forms import (
     AppForm,
     MobileField,
@@ -45,12 +44,12 @@ class SmsForm(captcha.PictureForm):
     code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
 
 
-class SmsView(BaseView):  # type: ignore[misc]
+class SmsView(BaseView):
     route_base = "/login/sms"
     default_view = "gate"
 
-    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET", "POST"])
+    @no_cache
     def gate(self) -> Response:
         """One form: without a code one is sent, with it one signs in. What was typed stays."""
         if current_user.is_authenticated:
@@ -101,14 +100,14 @@ class SecondForm(AppForm):
     code = TextField(_("Code by text message"), validators=[TextLength(12)], render_kw=CODE_INPUT)
 
 
-class SmsSecondView(BaseView):  # type: ignore[misc]
+class SmsSecondView(BaseView):
     """A code to the account's own mobile as a second factor, at the gate and again before the riskiest deeds."""
 
     route_base = "/login/second/sms"
     default_view = "gate"
 
-    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET", "POST"])
+    @no_cache
     def gate(self) -> Response:
         form, sent = SecondForm(), False
         try:

@@ -7,16 +7,16 @@ import re
 from typing import Any
 
 from flask import request
-from flask_appbuilder.models.filters import BaseFilter
 
 from app.accounts.access import reach
 from app.web import request_context
 from app.web.base.datamodel import LARGEST_ID, as_id
+from app.web.base.fab import BaseFilter
 
 ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours
 
 
-class WithinReach(BaseFilter):  # type: ignore[misc]
+class WithinReach(BaseFilter):
     """``base_filters = [["id", WithinReach, None]]``."""
 
     name = "Within reach"

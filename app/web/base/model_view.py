@@ -8,12 +8,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar
 
 from flask import abort, flash, redirect, request, url_for
-from flask_appbuilder import ModelView, expose
 from flask_appbuilder.forms import GeneralModelConverter
-from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +26,7 @@ from app.web.base.datamodel import (
     TALLY_CAP,
     SelInterface,
 )
+from app.web.base.fab import ModelView, route
 from app.web.base.layout import safe_next
 from app.web.base.links import Link, shown
 from app.web.base.private_urls import has_personal_data
@@ -48,19 +47,8 @@ SHUT = frozenset({"action", "action_post", "download", "userinfo"})
 
 EVERY = "all"  # the tab 全部, where another one is the usual
 
-Door = TypeVar("Door", bound=Callable[..., Any])
 
-
-def route(path: str, *methods: str) -> Callable[[Door], Door]:
-    """A method of a screen as a page: its path, its methods (GET), and the permission named after it."""
-
-    def open_up(method: Door) -> Door:
-        return cast("Door", expose(path, methods=methods or ("GET",))(has_access(method)))
-
-    return open_up
-
-
-class ModelScreen(ModelView):  # type: ignore[misc]
+class ModelScreen(ModelView):
     """Base of every generated screen. FAB's declarations (columns, labels, fieldsets, filters) are read as they are."""
 
     list_template = "screens/list.html"
@@ -231,7 +219,7 @@ class ModelScreen(ModelView):  # type: ignore[misc]
         pages = max(ceil(min(count, COUNT_CAP) / asked.size), 1)
         page = min(asked.page, pages)
         rows = self.datamodel.page(query, asked.sort, asked.descending, page - 1, asked.size) if count else []
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             self.list_template,
             title=self.list_title,
             screen=self,
@@ -295,7 +283,7 @@ class ModelScreen(ModelView):  # type: ignore[misc]
             (title, more.get("description", ""), [(self.label(c), self._fact(c, item)) for c in more["fields"]])
             for title, more in sets
         ]
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             self.show_template,
             title=self.show_title,
             screen=self,

@@ -7,8 +7,6 @@ open to whoever asked, for a short time.
 from urllib.parse import quote
 
 from flask import current_app, redirect, url_for
-from flask_appbuilder import BaseView
-from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
@@ -21,8 +19,8 @@ from app.db.session import db
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.error_pages import flash_refusals
+from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.layout import safe_next
-from app.web.base.model_view import route
 from app.web.certificates.render_progress import AT_ONCE, draw_these
 
 
@@ -46,7 +44,7 @@ def pack(certificate_ids: list[int], home: str) -> Response:
     return _sent(leaves)
 
 
-class BundleView(BaseView):  # type: ignore[misc]
+class BundleView(BaseView):
     """A bundle that is being prepared, and its download."""
 
     route_base = "/bundles"
@@ -62,7 +60,7 @@ class BundleView(BaseView):  # type: ignore[misc]
             at=request_context.now(),
             office=request_context.current_office(),
         )
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "casework/bundle.html",
             title=gettext("Download of certificates"),
             found=found,
@@ -72,7 +70,7 @@ class BundleView(BaseView):  # type: ignore[misc]
         )
 
     @route(f"/{ROW}number>/progress")
-    @permission_name("watch")  # type: ignore[untyped-decorator]
+    @permission_name("watch")
     def progress(self, number: int) -> dict[str, object]:
         found = zip_download.prepared(
             db.session(),
@@ -85,7 +83,7 @@ class BundleView(BaseView):  # type: ignore[misc]
         return {"done": found.done, "total": found.total, "waiting": waiting, "sentence": _sentence(found)}
 
     @route(f"/{ROW}number>.zip")
-    @permission_name("watch")  # type: ignore[untyped-decorator]
+    @permission_name("watch")
     def fetch(self, number: int) -> Response:
         leaves = zip_download.fetched(
             db.session(),

@@ -7,8 +7,6 @@ from datetime import timedelta
 from io import BytesIO
 
 from flask import current_app, request, send_file, url_for
-from flask_appbuilder import BaseView
-from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -26,7 +24,7 @@ from app.core.errors import AppError, Stale
 from app.db.session import db
 from app.models import Certificate
 from app.web import request_context
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, permission_name, route
 from app.web.forms import AppForm, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -39,7 +37,7 @@ class StatusSheetForm(AppForm):
     sheet = UploadField(_("Sheet of measures"), accept=(".xlsx",), limit_mb=10, needed=True)
 
 
-class MeasuresView(BaseView):  # type: ignore[misc]
+class MeasuresView(BaseView):
     route_base = "/standing-sheet"
     class_permission_name = "StandingSheet"
     default_view = "mass"
@@ -68,7 +66,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
         return self._page(form, planned, ticket, done=False)
 
     @route("/confirm", "POST")
-    @permission_name("mass")  # type: ignore[untyped-decorator]
+    @permission_name("mass")
     def confirm(self) -> Response:
         """All rows that can be done, in one transaction."""
         request_context.require_second_factor()
@@ -92,7 +90,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
         return self._page(form, planned, done=True)
 
     @route("/result.xlsx", "POST")
-    @permission_name("mass")  # type: ignore[untyped-decorator]
+    @permission_name("mass")
     def result(self) -> Response:
         """What becomes or became of every row: names and certificate numbers leave the house, and the diary says so."""
         file, rows = _redeemed(RESULT)
@@ -102,7 +100,7 @@ class MeasuresView(BaseView):  # type: ignore[misc]
         return send_file(data, XLSX, as_attachment=True, download_name=f"{name}.xlsx")
 
     @route("/template.xlsx")
-    @permission_name("mass")  # type: ignore[untyped-decorator]
+    @permission_name("mass")
     def template(self) -> Response:
         name = gettext("Measures by sheet")
         return send_file(BytesIO(template()), XLSX, as_attachment=True, download_name=f"{name}.xlsx")

@@ -1,8 +1,6 @@
 """The certificate as PDF and as OFD."""
 
 from flask import request, send_file
-from flask_appbuilder import BaseView
-from flask_appbuilder.security.decorators import permission_name
 from werkzeug.wrappers import Response
 
 from app.accounts.access import must_reach
@@ -10,13 +8,13 @@ from app.db.session import db
 from app.models import CertificateVersion
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, permission_name, route
 from app.web.certificates.render_progress import opened, opened_ofd
 
 # --- certificates ------------------------------------------------------------------------------------------
 
 
-class CertificateFileView(BaseView):  # type: ignore[misc]
+class CertificateFileView(BaseView):
     """The certificate as PDF and as OFD, for whoever may see it."""
 
     route_base = "/certificates"
@@ -34,7 +32,7 @@ class CertificateFileView(BaseView):  # type: ignore[misc]
         )
 
     @route(f"/{ROW}version_id>.ofd")
-    @permission_name("open")  # type: ignore[untyped-decorator]
+    @permission_name("open")
     def ofd(self, version_id: int) -> Response:
         """GB/T 33190; browsers do not show it, so it is always handed out as a file."""
         version = self._within_reach(version_id)

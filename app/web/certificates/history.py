@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -29,7 +28,7 @@ from app.models import Application, Certificate
 from app.web import request_context
 from app.web.base import Link, safe_next
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, route
 
 DEEDS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
     CertificateEventKind.SUSPENDED: (
@@ -149,7 +148,7 @@ def _cases(certificate: Certificate) -> dict[int, str]:
     return {key: url_for("CaseView.read", application_id=key) for key in db.session.scalars(mine)}
 
 
-class CertificateHistoryView(BaseView):  # type: ignore[misc]
+class CertificateHistoryView(BaseView):
     """The certificate's own page: how it stands, every print, every change and its cause."""
 
     route_base = "/certificates"
@@ -163,7 +162,7 @@ class CertificateHistoryView(BaseView):  # type: ignore[misc]
         )
         must_reach(request_context.current_actor(), certificate)
         assert certificate is not None  # noqa: S101 - must_reach has refused None
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "casework/certificate.html",
             title=certificate.number,
             crumbs=[(gettext("Safety personnel certificates"), url_for("CertificateScreen.list"))],

@@ -22,7 +22,7 @@ from app.web.base import (
     tone,
 )
 from app.web.base.access_filter import WithinReach, asked_ids
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.base.query import contains
 from app.web.certificates import bulk_download
 from app.web.certificates.filing_links import certificate_links

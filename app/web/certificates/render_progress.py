@@ -8,8 +8,6 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from flask import flash, jsonify, redirect, request, url_for
-from flask_appbuilder import BaseView
-from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -29,8 +27,8 @@ from app.outbox import jobs
 from app.web import request_context
 from app.web.base import safe_next
 from app.web.base.datamodel import as_id
+from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.layout import may_open
-from app.web.base.model_view import route
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +103,7 @@ def _drawn(version_id: int) -> bytes:
         )
 
 
-class PapersView(BaseView):  # type: ignore[misc]
+class PapersView(BaseView):
     """How far the papers are: of one approval, or all that are not there yet."""
 
     route_base = "/papers-drawn"
@@ -116,7 +114,7 @@ class PapersView(BaseView):  # type: ignore[misc]
     def watch(self) -> str:
         batch = _batch()
         progress = progress_of(db.session, request_context.current_actor(), batch)
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "casework/papers.html",
             title=gettext("Drawing of e-certificates"),
             batch=batch,
@@ -131,7 +129,7 @@ class PapersView(BaseView):  # type: ignore[misc]
         )
 
     @route("/progress")
-    @permission_name("watch")  # type: ignore[untyped-decorator]
+    @permission_name("watch")
     def progress(self) -> Response:
         """The same for the page's script."""
         batch = _batch()

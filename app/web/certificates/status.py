@@ -1,7 +1,6 @@
 """Suspension, reinstatement, revocation and withdrawal of one certificate."""
 
 from flask import abort, flash, redirect, request, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
@@ -15,7 +14,7 @@ from app.web import request_context
 from app.web.base import safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.error_pages import flash_refusals
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, route
 from app.web.base.private_urls import decode_param, redirect_if_personal
 from app.web.certificates.history import (
     DEEDS,
@@ -26,7 +25,7 @@ from app.web.certificates.history import (
 )
 
 
-class StandingView(BaseView):  # type: ignore[misc]
+class StandingView(BaseView):
     """暂扣, 暂扣发还, 撤销, 吊销: look one up by its number, then act with a reason."""
 
     route_base = "/standing"

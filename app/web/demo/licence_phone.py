@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import make_response, redirect, request, url_for
-from flask_appbuilder import BaseView, expose
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -29,6 +28,7 @@ from app.db.session import db
 from app.models import Enterprise
 from app.web import request_context
 from app.web.auth.business_licence import platform, receive
+from app.web.base.fab import BaseView, expose
 from app.web.demo.specimens import with_check
 
 MOST_LICENCES = 20
@@ -64,23 +64,23 @@ def wallet() -> list[Licence]:
     return [*found, *odd, UNKNOWN]
 
 
-class PhoneView(BaseView):  # type: ignore[misc]
+class PhoneView(BaseView):
     """``/phone/licence/`` and the address in the simulator's codes, ``/q/…``."""
 
     route_base = ""
     default_view = "home"
 
-    @expose("/q/<cid>", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/q/<cid>", methods=["GET"])
     def code(self, cid: str) -> Response:
         """As if the telephone's camera had read the code."""
         return redirect(url_for(".home", ticket=cid))
 
-    @expose("/phone/licence/", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/phone/licence/", methods=["GET"])
     def home(self) -> Response:
         _simulator()
         return self._home(request.args.get("ticket", ""))
 
-    @expose("/phone/licence/scan", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/phone/licence/scan", methods=["POST"])
     def scan(self) -> Response:
         written = request.form.get("ticket", "").strip()
         cid = written.rpartition("/")[2].rpartition("=")[2]
@@ -94,7 +94,7 @@ class PhoneView(BaseView):  # type: ignore[misc]
             return self._home(written, outcomes[0].sentence, 409)
         return redirect(url_for(".confirm", cid=cid, licence=licence.code, fault=_fault().value), 303)
 
-    @expose("/phone/licence/<cid>", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
+    @expose("/phone/licence/<cid>", methods=["GET", "POST"])
     def confirm(self, cid: str) -> Response:
         """Where somebody wants to come in, from where, and when; and the number on that page, to be typed here."""
         simulator, licence, at = _simulator(), _licence(), request_context.now()

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import abort, request, url_for
-from flask_appbuilder import BaseView, expose
-from flask_appbuilder.security.decorators import no_cache
 from flask_babel import gettext
 from sqlalchemy import select
 
@@ -21,7 +19,7 @@ from app.models import Message
 from app.web import request_context
 from app.web.auth import pre_login_cookie, sms_codes
 from app.web.base.datamodel import as_id
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, expose, no_cache, route
 from app.worker.providers import MESSAGES
 
 NEWEST = 300  # messages looked through
@@ -60,7 +58,7 @@ def _bubble(message: Message) -> Bubble:
     return Bubble(message.id, message.text, message.sent_at or message.due_at, message.state is not MessageState.SENT)
 
 
-class SimulatorView(BaseView):  # type: ignore[misc]
+class SimulatorView(BaseView):
     route_base = "/telephone"
     class_permission_name = "Simulator"
     default_view = "phones"
@@ -70,7 +68,7 @@ class SimulatorView(BaseView):  # type: ignore[misc]
         if not request_context.settings().pretends_messages:
             abort(404)
         found, wanted = phones(), as_id(request.args.get("of", ""))
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "screens/telephone.html",
             title=gettext("Telephone simulator"),
             crumbs=[(gettext("Text messages"), url_for("MessageScreen.list"))],
@@ -96,20 +94,20 @@ def carried(number: int) -> str:
     return ""
 
 
-class OwnCodeView(BaseView):  # type: ignore[misc]
+class OwnCodeView(BaseView):
     """The telephone of whoever tries the gate: the newest code that this very browser asked for."""
 
     route_base = "/login/telephone"
     default_view = "phone"
 
-    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
-    @no_cache  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET"])
+    @no_cache
     def phone(self) -> str:
         if not request_context.settings().shows_codes:
             abort(404)
         number = sms_codes.sent_to(db.session(), pre_login_cookie.browser())
         message = db.session.get(Message, number) if number is not None else None
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "login/telephone.html", title=gettext("Telephone simulator"), message=message,
             text=carried(message.id) if message is not None else "",
         )  # fmt: skip

@@ -22,7 +22,7 @@ from app.models import Enterprise, Paper, Person, Qualification
 from app.web import request_context
 from app.web.base import ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import WithinReach
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.forms import (
     AppForm,
     MobileField,

@@ -40,7 +40,7 @@ from app.web.base import (
     shown,
 )
 from app.web.base.access_filter import WithinReach
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.base.query import Box, ListQuery
 from app.web.forms import (
     AppForm,

@@ -7,8 +7,6 @@ from datetime import timedelta
 from io import BytesIO
 
 from flask import current_app, flash, redirect, request, send_file, url_for
-from flask_appbuilder import BaseView, expose, permission_name
-from flask_appbuilder.security.decorators import has_access
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -25,6 +23,7 @@ from app.accounts.people_import import (
 from app.core.errors import AppError, Stale
 from app.db.session import db
 from app.web import request_context
+from app.web.base.fab import BaseView, expose, has_access, permission_name
 from app.web.forms import AppForm, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -36,13 +35,13 @@ class RosterForm(AppForm):
     sheet = UploadField(_("Sheet of people"), accept=(".xlsx",), limit_mb=10, needed=True)
 
 
-class RosterView(BaseView):  # type: ignore[misc]
+class RosterView(BaseView):
     route_base = "/people/import"
     default_view = "roster"
     class_permission_name = "Roster"
 
-    @expose("/", methods=["GET", "POST"])  # type: ignore[untyped-decorator]
-    @has_access  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET", "POST"])
+    @has_access
     def roster(self) -> Response | str:
         """The upload, and after it the dry run."""
         form, preview, ticket = RosterForm(), None, ""
@@ -57,9 +56,9 @@ class RosterView(BaseView):  # type: ignore[misc]
             db.session().rollback()  # a dry run leaves nothing, not even a lock
         return self._page(form, preview, ticket)
 
-    @expose("/confirm", methods=["POST"])  # type: ignore[untyped-decorator]
-    @has_access  # type: ignore[untyped-decorator]
-    @permission_name("roster")  # type: ignore[untyped-decorator]
+    @expose("/confirm", methods=["POST"])
+    @has_access
+    @permission_name("roster")
     def confirm(self) -> Response | str:
         """All of them, or nobody."""
         session = db.session()
@@ -81,9 +80,9 @@ class RosterView(BaseView):  # type: ignore[misc]
         flash(gettext("%(n)s people were added. Their scans are still missing.", n=len(preview.people)), "success")
         return redirect(url_for("PersonScreen.list", scans="incomplete"))
 
-    @expose("/template.xlsx")  # type: ignore[untyped-decorator]
-    @has_access  # type: ignore[untyped-decorator]
-    @permission_name("roster")  # type: ignore[untyped-decorator]
+    @expose("/template.xlsx")
+    @has_access
+    @permission_name("roster")
     def template(self) -> Response:
         what = gettext("Template for importing people")
         name = f"{what}.xlsx"

@@ -7,8 +7,6 @@ under which digest the bytes lie ever leaves the house.
 from io import BytesIO
 
 from flask import abort, request, send_file
-from flask_appbuilder import BaseView, expose, permission_name
-from flask_appbuilder.security.decorators import has_access
 from werkzeug.wrappers import Response
 
 from app.accounts.access import OFFICERS
@@ -18,6 +16,7 @@ from app.files.images import thumbnail
 from app.models import Paper
 from app.web import request_context
 from app.web.base.datamodel import LARGEST_ID
+from app.web.base.fab import BaseView, expose, has_access, permission_name
 
 ID = f"int(max={LARGEST_ID})"  # a larger one is no id; PostgreSQL would answer with an error
 SMALL = 240  # points across
@@ -30,13 +29,13 @@ PICTURE_POLICY = f"{_NOTHING}img-src 'self'; style-src 'unsafe-inline'; sandbox"
 PDF_POLICY = f"{_NOTHING}object-src 'self'; img-src 'self' data: blob:; font-src data:; style-src 'unsafe-inline'"
 
 
-class PaperView(BaseView):  # type: ignore[misc]
+class PaperView(BaseView):
     route_base = "/papers"
     default_view = "open"
     class_permission_name = "Paper"
 
-    @expose(f"/<{ID}:paper_id>")  # type: ignore[untyped-decorator]
-    @has_access  # type: ignore[untyped-decorator]
+    @expose(f"/<{ID}:paper_id>")
+    @has_access
     def open(self, paper_id: int) -> Response:
         """In the page, or with ``?download=1`` as a file under its own name."""
         paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())
@@ -45,9 +44,9 @@ class PaperView(BaseView):  # type: ignore[misc]
         as_file = request.args.get("download") == "1" or paper.mime not in SHOWN
         return _wrapped(send_file(BytesIO(data), paper.mime, as_attachment=as_file, download_name=paper.filename, etag=False))
 
-    @expose(f"/<{ID}:paper_id>/small")  # type: ignore[untyped-decorator]
-    @has_access  # type: ignore[untyped-decorator]
-    @permission_name("open")  # type: ignore[untyped-decorator]
+    @expose(f"/<{ID}:paper_id>/small")
+    @has_access
+    @permission_name("open")
     def small(self, paper_id: int) -> Response:
         """A picture to recognise the paper by, too small to read it; there is none of a PDF."""
         paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())

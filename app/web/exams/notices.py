@@ -27,7 +27,7 @@ from app.models import ExamNotice
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.exams import signup_form
 from app.web.exams.access import Counts, counts_of
 from app.web.exams.labels import codes, long_day, window

@@ -37,7 +37,7 @@ from app.web.base.access_filter import (
     asked_reason,
 )
 from app.web.base.datamodel import COUNT_CAP
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.base.review_queue import QueuePosition, Scan
 from app.web.exams.access import notice_box
 from app.web.exams.batch_result import carry

@@ -9,7 +9,6 @@ from decimal import Decimal
 from io import BytesIO
 
 from flask import flash, redirect, request, send_file, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -36,7 +35,7 @@ from app.files.storage import FileMissing
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, route
 from app.web.exams.access import Counts, counts_of, notice_of
 from app.web.exams.batch_result import gaps_of
 from app.web.exams.labels import points
@@ -63,7 +62,7 @@ class ScoreForm(AppForm):
     sheet = UploadField(_("Score sheet"), accept=(".xlsx",), limit_bytes=LARGEST, needed=True)
 
 
-class ScoreView(BaseView):  # type: ignore[misc]
+class ScoreView(BaseView):
     """The scores of one exam: check, import, submit."""
 
     route_base = "/exam/notices"

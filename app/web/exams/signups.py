@@ -25,7 +25,7 @@ from app.web.base import (
     shown,
 )
 from app.web.base.access_filter import WithinReach, asked_ids
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.web.exams.access import notice_box
 from app.web.exams.batch_result import carry
 from app.web.exams.labels import points

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import make_response, redirect, url_for
-from flask_appbuilder import BaseView, expose
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -20,6 +19,7 @@ from app.db.session import db
 from app.models import ExamNotice
 from app.outbox.public_notices import latest
 from app.web import request_context
+from app.web.base.fab import BaseView, expose
 from app.web.public.common import result_label, signup_label
 from app.workflow import MOVES
 
@@ -71,13 +71,13 @@ EXAM_FLOW = (
 # --- doors -------------------------------------------------------------------------------------------
 
 
-class FrontPage(BaseView):  # type: ignore[misc]
+class FrontPage(BaseView):
     """``/``: the way in for those who work here (R27), the way to the counter for everybody else."""
 
     route_base = ""
     default_view = "index"
 
-    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET"])
     def index(self) -> Response:
         if request_context.current_actor() is not NOBODY:
             return redirect(url_for("WorkView.home"))

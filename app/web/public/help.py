@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask_appbuilder import BaseView, expose
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.core.vocabulary import PaperKind, Role
 from app.web import request_context
+from app.web.base.fab import BaseView, expose
 from app.web.public.front import EXAM_FLOW, stages
 from app.workflow import MOVES, Move, make_public, tell_the_handler
 
@@ -382,17 +382,17 @@ def chapters_for(roles: frozenset[Role]) -> list[Chapter]:
     return sorted(CHAPTERS, key=lambda chapter: chapter.role not in roles)
 
 
-class HelpView(BaseView):  # type: ignore[misc]
+class HelpView(BaseView):
     """``/help``: open to everybody, in the frame for whoever has signed in and on a public page for passers-by."""
 
     route_base = ""
     class_permission_name = "Help"
     default_view = "guide"
 
-    @expose("/help", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/help", methods=["GET"])
     def guide(self) -> str:
         actor, office = request_context.current_actor(), request_context.current_office()
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "help/guide.html",
             title=gettext("Help"),
             wide=True,

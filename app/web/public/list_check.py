@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import Any
 
 from flask import current_app, make_response, request, send_file
-from flask_appbuilder import BaseView, expose
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -36,6 +35,7 @@ from app.files.spreadsheets import (
     at_most,
 )
 from app.web import request_context
+from app.web.base.fab import BaseView, expose
 from app.web.forms import AppForm, LongTextField, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -64,17 +64,17 @@ class ListForm(AppForm):
     sheet = UploadField(_("Or a table"), accept=(".xlsx", ".csv"), limit_mb=2)
 
 
-class ListCheckView(BaseView):  # type: ignore[misc]
+class ListCheckView(BaseView):
     """``/lookup/list``: many certificates at once."""
 
     route_base = "/lookup/list"
     default_view = "form"
 
-    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET"])
     def form(self) -> Response:
         return self._page(ListForm(formdata=None))
 
-    @expose("/", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/", methods=["POST"])
     def check(self) -> Response:
         form = ListForm()
         try:
@@ -92,14 +92,14 @@ class ListCheckView(BaseView):  # type: ignore[misc]
         reading.set(True)
         return self._page(form, found=check(db.session, pairs, on=request_context.today()))
 
-    @expose("/answer.xlsx", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/answer.xlsx", methods=["POST"])
     def answer(self) -> Response:
         """The answer as a sheet: what was shown, without asking anew."""
         answer = _workbook(ANSWERS, _signed_rows(request.form.get("answer", "")))
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    @expose("/template.xlsx", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/template.xlsx", methods=["GET"])
     def template(self) -> Response:
         return _workbook(COLUMNS, ())
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import redirect, request, url_for
-from flask_appbuilder import BaseView, expose
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
@@ -17,6 +16,7 @@ from app.certificates.lookup import (
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
+from app.web.base.fab import BaseView, expose
 from app.web.forms import (
     AppForm,
     Required,
@@ -40,20 +40,20 @@ class LookupForm(AppForm):
     )
 
 
-class LookupView(BaseView):  # type: ignore[misc]
+class LookupView(BaseView):
     """``/lookup`` and ``/v/…``: is this certificate real, and does it hold?"""
 
     route_base = ""
     default_view = "form"
 
-    @expose("/lookup", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/lookup", methods=["GET"])
     def form(self) -> Response:
         """The empty form. What stands in the address is not looked at, and does not stay there: it might be an ID number."""
         if request.query_string:
             return redirect(url_for(".form"))
         return self._form(LookupForm(formdata=None))
 
-    @expose("/lookup", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/lookup", methods=["POST"])
     def find(self) -> Response:
         try:
             count_a_try("lookup")
@@ -67,7 +67,7 @@ class LookupView(BaseView):  # type: ignore[misc]
         found = certificates_of(db.session, form.name.data, form.number.data, on=request_context.today())
         return self._result(found) if found else self._form(form, missed=True)
 
-    @expose("/v/<token>", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/v/<token>", methods=["GET"])
     def scanned(self, token: str) -> Response:
         """The page behind a code. Only what leads nowhere is counted: a real print is never refused."""
         try:

@@ -1,7 +1,6 @@
 """Public notices of results and exams."""
 
 from flask import make_response, request
-from flask_appbuilder import BaseView, expose
 from flask_babel import format_date
 from werkzeug.wrappers import Response
 
@@ -16,6 +15,7 @@ from app.models import ExamNotice
 from app.outbox.public_notices import listed
 from app.web import request_context
 from app.web.base.access_filter import ROW
+from app.web.base.fab import BaseView, expose
 from app.web.base.private_urls import decode_param, encode_param, redirect_if_personal
 from app.web.public.common import (
     not_indexed,
@@ -27,13 +27,13 @@ from app.web.public.common import (
 )
 
 
-class NoticeView(BaseView):  # type: ignore[misc]
+class NoticeView(BaseView):
     """``/notices`` and ``/exam-notices/…``: results of decisions, and exams to come."""
 
     route_base = ""
     default_view = "board"
 
-    @expose("/notices", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/notices", methods=["GET"])
     def board(self) -> Response:
         """Results on the board. A part of the address that makes no sense is read as if it were not there."""
         if (elsewhere := redirect_if_personal()) is not None:
@@ -58,7 +58,7 @@ class NoticeView(BaseView):  # type: ignore[misc]
         words = {"matters": MatterKind, "stages": Stage, "word_of": result_label, "asked": asked, "address": address}
         return not_indexed(self.render_template("public/notices.html", wide=True, page=page, days=days, **words))
 
-    @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])
     def exam(self, notice_id: int) -> Response:
         notice = db.session.get(ExamNotice, notice_id)
         if notice is None:

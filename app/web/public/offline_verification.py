@@ -7,13 +7,13 @@ that it works without the network from the second visit on.
 from typing import Any
 
 from flask import current_app, jsonify, make_response
-from flask_appbuilder import BaseView, expose
 from werkzeug.wrappers import Response
 
 from app.certificates.qr.status_list import Shelf
 from app.core.crypto.signing_keys import ring
 from app.db.session import db
 from app.web import request_context
+from app.web.base.fab import BaseView, expose
 from app.web.base.layout import asset
 
 KEYS, LIST = "/.well-known/jwks.json", "/status-list"
@@ -21,15 +21,15 @@ MINUTE = "public, max-age=60"
 NEEDED = ("ag.css", "public.css", "ag.js", "verify.js", "icons.svg", "icon.svg")  # by the page, off line
 
 
-class VerifyView(BaseView):  # type: ignore[misc]
+class VerifyView(BaseView):
     route_base = ""
     default_view = "page"
 
-    @expose("/verify", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/verify", methods=["GET"])
     def page(self) -> Response:
         return make_response(self.render_template("public/verify.html", keys=KEYS, list=LIST))
 
-    @expose("/verify-worker.js", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/verify-worker.js", methods=["GET"])
     def worker(self) -> Response:
         """Not a static file: its address says how far it reaches, and it names files by their fingerprints."""
         files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED)]
@@ -38,11 +38,11 @@ class VerifyView(BaseView):  # type: ignore[misc]
         answer.headers["Cache-Control"] = "no-cache"
         return answer
 
-    @expose(KEYS, methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose(KEYS, methods=["GET"])
     def keys(self) -> Response:
         return _for_everybody(jsonify(ring.published()), "application/jwk-set+json")
 
-    @expose(LIST, methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose(LIST, methods=["GET"])
     def status_list(self) -> Response:
         office, shelf = request_context.current_office(), current_app.extensions["status_list"]
         uri, at, hours = f"{office.public_url}{LIST}", request_context.now(), office.status_list_hours

@@ -7,7 +7,6 @@ last, so that a mistake elsewhere costs no code. Nothing here signs anybody in.
 from typing import Any
 
 from flask import flash, redirect, url_for
-from flask_appbuilder import BaseView, expose
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -25,6 +24,7 @@ from app.models import Account, Region
 from app.web import request_context
 from app.web.auth import password_form, pre_login_cookie, sms_codes
 from app.web.auth.security_manager import set_password
+from app.web.base.fab import BaseView, expose
 from app.web.forms import (
     AppForm,
     ChoiceField,
@@ -65,17 +65,17 @@ class EnrolmentForm(AppForm):
     again = SecretTextField(_("Password once more"), validators=[Required()])
 
 
-class EnrolmentView(BaseView):  # type: ignore[misc]
+class EnrolmentView(BaseView):
     """``/register``: the telephone; ``/register/enterprise``: everything else."""
 
     route_base = "/register"
     default_view = "telephone"
 
-    @expose("/", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/", methods=["GET"])
     def telephone(self) -> Response:
         return self._telephone(MobileForm())
 
-    @expose("/", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/", methods=["POST"])
     def send(self) -> Response:
         form = MobileForm()
         if not form.validate():
@@ -93,7 +93,7 @@ class EnrolmentView(BaseView):  # type: ignore[misc]
         flash(gettext("A code is on its way to %(mobile)s. It is good for five minutes.", mobile=mask_mobile(mobile)), "info")
         return self._particulars(_particulars_form(mobile))
 
-    @expose("/enterprise", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/enterprise", methods=["POST"])
     def enrol(self) -> Response:
         session = db.session()
         session.rollback()  # tries are counted beside it

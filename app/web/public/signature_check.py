@@ -3,7 +3,6 @@
 from hashlib import sha256
 from typing import Any
 
-from flask_appbuilder import BaseView, expose
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
@@ -15,6 +14,7 @@ from app.core.crypto.verify_signature import trusted, verify
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
+from app.web.base.fab import BaseView, expose
 from app.web.forms import AppForm, UploadField
 from app.web.public.common import count_a_try, not_indexed
 
@@ -25,17 +25,17 @@ class SealForm(AppForm):
     paper = UploadField(_("E-certificate"), accept=(".pdf", ".ofd"), limit_bytes=LARGEST_PAPER, needed=True)
 
 
-class SealView(BaseView):  # type: ignore[misc]
+class SealView(BaseView):
     """``/verify-file`` and ``/seal/…``: was this file sealed here, and is it as it was? What is handed in is not kept."""
 
     route_base = ""
     default_view = "form"
 
-    @expose("/verify-file", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/verify-file", methods=["GET"])
     def form(self) -> Response:
         return self._page(SealForm(formdata=None))
 
-    @expose("/verify-file", methods=["POST"])  # type: ignore[untyped-decorator]
+    @expose("/verify-file", methods=["POST"])
     def check(self) -> Response:
         try:
             count_a_try("lookup")
@@ -55,7 +55,7 @@ class SealView(BaseView):  # type: ignore[misc]
         kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=request_context.today())
         return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
 
-    @expose("/seal/<name>", methods=["GET"])  # type: ignore[untyped-decorator]
+    @expose("/seal/<name>", methods=["GET"])
     def part(self, name: str) -> Response:
         """Our root, and the lists of revoked seals where the certificates say that they are."""
         data = published(request_context.settings().seals, name)

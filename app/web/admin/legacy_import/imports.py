@@ -9,7 +9,6 @@ from datetime import timedelta
 from io import BytesIO
 
 from flask import flash, redirect, request, send_file, url_for
-from flask_appbuilder import BaseView
 from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -29,7 +28,7 @@ from app.models import Job, LegacyImport
 from app.outbox import jobs
 from app.web import request_context
 from app.web.base.access_filter import ROW
-from app.web.base.model_view import route
+from app.web.base.fab import BaseView, route
 from app.web.forms import MEGABYTE, AppForm, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -48,7 +47,7 @@ class LegacySheetForm(AppForm):
     sheet = UploadField(_("Sheet"), accept=(".xlsx",), limit_bytes=legacy_import.LARGEST, needed=True)
 
 
-class LegacyView(BaseView):  # type: ignore[misc]
+class LegacyView(BaseView):
     """The administrator's page of the old system's records, and the page of each import."""
 
     route_base = "/legacy"

@@ -7,7 +7,6 @@ import builtins
 from typing import Any
 
 from flask import url_for
-from flask_appbuilder.models.filters import BaseFilter
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
@@ -24,10 +23,11 @@ from app.web.base import (
     tone,
 )
 from app.web.base.access_filter import WithinReach
+from app.web.base.fab import BaseFilter
 from app.web.base.query import contains
 
 
-class FromOldSystem(BaseFilter):  # type: ignore[misc]
+class FromOldSystem(BaseFilter):
     """``base_filters = [["id", FromOldSystem, None]]``: rows that an import brought, or passes that are of the old system."""
 
     name = "From the old system"

@@ -6,7 +6,6 @@ Law: shown from what was kept, never from what stands there today; every opening
 import io
 
 from flask import request, send_file, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import load_only
@@ -34,11 +33,11 @@ from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import about_case, about_person, scans_of
 from app.web.applications.review.progress import history
 from app.web.base.access_filter import ROW
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next
-from app.web.base.model_view import route
 
 
-class ArchiveView(BaseView):  # type: ignore[misc]
+class ArchiveView(BaseView):
     """One page with everything that is kept of a case, fit for A4."""
 
     route_base = "/archive"
@@ -50,7 +49,7 @@ class ArchiveView(BaseView):  # type: ignore[misc]
         case, facts = _kept(application_id)
         version = _version_of(case)
         request_context.note_reading(case, shown="archive")
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "casework/archive.html",
             title=gettext("E-archive"),
             crumbs=[(case.person.name, url_for("CaseView.read", application_id=case.id))],

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, redirect, request, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
@@ -69,8 +68,8 @@ from app.web.applications.filing.new_form import (
 from app.web.applications.review.batch_result import Gap, gaps_of
 from app.web.base.access_filter import ROW
 from app.web.base.datamodel import LARGEST_ID
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next, this_page
-from app.web.base.model_view import route
 from app.web.fix_links import anchor_of
 from app.web.forms import ChoiceField, Required, TextField
 from app.web.scan_upload import card, scan_field
@@ -150,7 +149,7 @@ class CertificateRequest:
         return self.reason == INCOMING and self.matter is MatterKind.REPLACEMENT
 
 
-class ClaimView(BaseView):  # type: ignore[misc]
+class ClaimView(BaseView):
     """申报 and 修改 in the matters that act upon a certificate."""
 
     route_base = "/claims"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import flash, redirect, request, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -48,8 +47,8 @@ from app.web.applications.review.presentation import (
     scans_of,
 )
 from app.web.base.access_filter import ROW, without_controls
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next
-from app.web.base.model_view import route
 from app.web.base.review_queue import Scan
 from app.web.forms import (
     AppForm,
@@ -76,7 +75,7 @@ class Locked:
     scans: list[Scan]
 
 
-class CorrectionView(BaseView):  # type: ignore[misc]
+class CorrectionView(BaseView):
     route_base = "/corrections"
     class_permission_name = "Correction"
     default_view = "edit"

@@ -28,8 +28,8 @@ from app.web.applications.review.labels import BATCH_VERBS, VERBS
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link, SelInterface
 from app.web.base.access_filter import ROW, WithinReach, asked_ids
+from app.web.base.fab import route
 from app.web.base.layout import safe_next, this_page
-from app.web.base.model_view import route
 from app.workflow import MOVES
 
 CHANGEABLE = tuple(dict.fromkeys(move.source for move in MOVES if move.action is Action.SUBMIT))

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flask import flash, redirect, request, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -34,8 +33,8 @@ from app.web.applications.review.batch_result import (
 )
 from app.web.applications.review.presentation import exam_words
 from app.web.base.access_filter import ROW
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next, this_page
-from app.web.base.model_view import route
 from app.web.forms import AppForm, Required, TextField
 from app.workflow import carry_out, plan
 
@@ -75,7 +74,7 @@ class PersonLine:
     open: bool  # may be ticked and unticked
 
 
-class FilingView(BaseView):  # type: ignore[misc]
+class FilingView(BaseView):
     """添加申报 and 修改: handler, people, 保存 or 保存并上报 (R70–R77)."""
 
     route_base = "/filings"

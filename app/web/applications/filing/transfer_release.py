@@ -19,7 +19,7 @@ from app.web.applications.review.labels import REASONS, VERBS
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link
 from app.web.base.access_filter import WithinReach, asked_ids
-from app.web.base.model_view import route
+from app.web.base.fab import route
 
 
 class AwaitsUs(WithinReach):

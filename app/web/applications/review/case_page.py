@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
@@ -57,8 +56,8 @@ from app.web.applications.review.progress import history, last_step, progress
 from app.web.applications.review.queues import standing_of
 from app.web.base import due, shown
 from app.web.base.access_filter import ROW, asked_reason
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url, safe_next
-from app.web.base.model_view import route
 from app.web.base.review_queue import QueuePosition
 from app.web.certificates.render_progress import draw_at_once
 from app.workflow import Move, carry_out, moves_open_to, plan
@@ -78,7 +77,7 @@ class Said:
 OPENED = Said()
 
 
-class CaseView(BaseView):  # type: ignore[misc]
+class CaseView(BaseView):
     """The reviewing page, and the same page for reading."""
 
     route_base = "/cases"

@@ -12,7 +12,6 @@ from io import BytesIO
 from typing import Any
 
 from flask import send_file, url_for
-from flask_appbuilder import BaseView
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, select
@@ -38,8 +37,8 @@ from app.web.applications.review.queues import CaseList
 from app.web.base import Link, stacked_columns
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.datamodel import COUNT_CAP
+from app.web.base.fab import BaseView, route
 from app.web.base.layout import this_page
-from app.web.base.model_view import route
 from app.web.base.query import Box
 from app.workflow import moves_open_to
 
@@ -240,7 +239,7 @@ class Holder:
         return sum(self.counts.values())
 
 
-class DueBoardView(BaseView):  # type: ignore[misc]
+class DueBoardView(BaseView):
     """期限总览: numbers for those who lead, by stage and region; the cases themselves stay with those who decide."""
 
     route_base = "/limits"
@@ -250,7 +249,7 @@ class DueBoardView(BaseView):  # type: ignore[misc]
     @route("/")
     def show(self) -> str:
         lots = dashboard_counts.lots(db.session, request_context.current_actor())
-        return self.render_template(  # type: ignore[no-any-return]
+        return self.render_template(
             "casework/board.html",
             title=gettext("Deadlines at a glance"),
             counts=dashboard_counts.tally(lots, *horizon()),

@@ -27,7 +27,7 @@ from app.web.base import (
 )
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.error_pages import flash_refusals
-from app.web.base.model_view import route
+from app.web.base.fab import route
 from app.workflow import carry_out, must_all_pass
 
 

@@ -36,8 +36,8 @@ from app.web.base import (
 )
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.datamodel import COUNT_CAP
+from app.web.base.fab import route
 from app.web.base.layout import this_page
-from app.web.base.model_view import route
 from app.web.base.query import contains
 from app.web.base.review_queue import QueuePosition
 from app.web.certificates.render_progress import draw_at_once
