@@ -247,7 +247,7 @@ _PAPERS: tuple[tuple[MatterKind, str, str, tuple[PaperKind, ...]], ...] = (
 )
 
 
-def papers_at_first(matter: MatterKind, category: Category, reason: str = "") -> tuple[PaperKind, ...]:
+def standard_papers(matter: MatterKind, category: Category, reason: str = "") -> tuple[PaperKind, ...]:
     """What the table asks for before the administrator touches it: forms are laid out by it, decisions never."""
     fits = (line for line in _PAPERS if line[0] is matter and line[1] in ("", category.value) and line[2] in ("", reason))
     return tuple(dict.fromkeys(paper for *_where, papers in fits for paper in papers))

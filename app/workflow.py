@@ -58,7 +58,7 @@ from app.matters import MATTERS, correctable
 from app.models import Application, Step
 from app.outbox import public_notices, sms, sms_texts
 
-MOST_REASON = 1000  # characters
+MAX_REASON_LENGTH = 1000  # characters
 
 
 @dataclass(slots=True)
@@ -161,7 +161,7 @@ def number_acceptance(batch: Batch) -> None:
         batch.columns[_id(case)] |= {"acceptance_number": slip, "accepted_at": batch.at, **clock, **promised}
 
 
-def give_more_time(batch: Batch) -> None:
+def extend_deadline(batch: Batch) -> None:
     """The clock of the decision goes on, with more days (行政许可法 art. 42)."""
     for case in batch.cases:
         assert case.due_from is not None and case.due_days is not None  # noqa: S101, PT018 - ``is_still_in_time``
@@ -169,12 +169,12 @@ def give_more_time(batch: Batch) -> None:
         batch.columns[_id(case)] |= {**clock, "extended_to": clock["due_on"]}
 
 
-def take_back(batch: Batch) -> None:
+def clear_submission(batch: Batch) -> None:
     """As if it had never been submitted, but for its history."""
     batch.common |= {"submitted_at": None, **NO_CLOCK}
 
 
-def bring_about_outcome(batch: Batch) -> None:
+def apply_outcome(batch: Batch) -> None:
     """Certificates: issued, extended, moved, ended, as the matter says."""
     groups: dict[MatterKind, list[Facts]] = defaultdict(list)
     for case in batch.cases:
@@ -187,7 +187,7 @@ def bring_about_outcome(batch: Batch) -> None:
         batch.columns[application_id]["certificate_id"] = issued.certificate_id
 
 
-def have_papers_drawn(batch: Batch) -> None:
+def request_rendering(batch: Batch) -> None:
     """The files are drawn afterwards, by jobs that are asked for here: ten thousand of them are nobody's to wait for."""
     render_jobs.ask(batch.session, batch.issued, at=batch.at)
 
@@ -201,7 +201,7 @@ def stop_the_clock(batch: Batch) -> None:
     batch.common |= NO_CLOCK
 
 
-def make_public(batch: Batch) -> None:
+def publish_result(batch: Batch) -> None:
     """R16–R19: the result of every stage, masked and without reasons."""
     stage = batch.move.stage
     assert stage is not None  # noqa: S101 - see ``flaws``
@@ -223,7 +223,7 @@ def make_public(batch: Batch) -> None:
     public_notices.announce(batch.session, results, at=batch.at)
 
 
-def tell_the_handler(batch: Batch) -> None:
+def notify_handler(batch: Batch) -> None:
     """R20, R78, R82, R85: a text message to the handler, written in the same transaction, sent afterwards."""
     owed = []
     for case in batch.cases:
@@ -246,12 +246,12 @@ def tell_the_handler(batch: Batch) -> None:
     sms.owe(batch.session, owed, at=batch.at)
 
 
-def tell_the_old_enterprise(batch: Batch) -> None:
+def notify_old_enterprise(batch: Batch) -> None:
     """R106: that its consent is asked for, or that it was not waited for any longer; if it has left a number."""
-    sms.owe(batch.session, [owed for case in batch.cases for owed in _to_the_old_enterprise(batch, case)], at=batch.at)
+    sms.owe(batch.session, [owed for case in batch.cases for owed in _messages_to_old_enterprise(batch, case)], at=batch.at)
 
 
-def _to_the_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts.Owed]:
+def _messages_to_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts.Owed]:
     if case.releasing and case.releasing["mobile"] and case.certificate:
         yield sms_texts.about_release(
             batch.move.action,
@@ -269,10 +269,10 @@ def _to_the_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts.Owed
 
 FIT = (meets_the_matter,)
 FILED = (keep_snapshot, start_the_clock)
-ASKED = (keep_snapshot, stop_the_clock, tell_the_old_enterprise)
-TOLD = (make_public, tell_the_handler)
+RELEASE_ASKED = (keep_snapshot, stop_the_clock, notify_old_enterprise)
+RESULT = (publish_result, notify_handler)
 IN_TIME = (was_never_given_more_time, is_still_in_time)
-LONGER = (give_more_time, tell_the_handler)
+EXTENSION = (extend_deadline, notify_handler)
 ENTERPRISE, ACCEPTANCE, REVIEWER, APPROVER, ADMIN = (
     Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.ADMIN,
 )  # fmt: skip
@@ -283,33 +283,33 @@ OTHERS = tuple(kind for kind in MatterKind if kind not in MOVING)
 MOVES = (
     #    from                       action                    to                         by           asks for, brings about
     Move(State.DRAFT,               Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED, matters=OTHERS),
-    Move(State.DRAFT,               Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
+    Move(State.DRAFT,               Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, RELEASE_ASKED, matters=MOVING),
     Move(State.DRAFT,               Action.ABANDON,           State.ABANDONED,           ENTERPRISE,  (was_submitted_before,), (close,)),
-    Move(State.AWAITING_RELEASE,    Action.RELEASE,           State.AWAITING_ACCEPTANCE, ENTERPRISE,  (), (start_the_clock, tell_the_handler), matters=MOVING, side=Side.RELEASER),
-    Move(State.AWAITING_RELEASE,    Action.REFUSE_RELEASE,    State.RELEASE_REFUSED,     ENTERPRISE,  (), (tell_the_handler,), agreed=False, reason=True, matters=MOVING, side=Side.RELEASER),
-    Move(State.AWAITING_RELEASE,    Action.RELEASE_BY_OFFICE, State.AWAITING_ACCEPTANCE, ADMIN,       (), (start_the_clock, tell_the_handler, tell_the_old_enterprise), reason=True, matters=MOVING),
-    Move(State.AWAITING_RELEASE,    Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,), matters=MOVING),
-    Move(State.RELEASE_REFUSED,     Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
-    Move(State.RELEASE_REFUSED,     Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,), matters=MOVING),
-    Move(State.AWAITING_ACCEPTANCE, Action.ACCEPT,            State.AWAITING_REVIEW,     ACCEPTANCE,  (may_be_accepted,), (number_acceptance, *TOLD), Stage.ACCEPTANCE),
-    Move(State.AWAITING_ACCEPTANCE, Action.RETURN,            State.RETURNED,            ACCEPTANCE,  (), (stop_the_clock, tell_the_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
-    Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,           State.NOT_ACCEPTED,        ACCEPTANCE,  (), (close, *TOLD), Stage.ACCEPTANCE, agreed=False, reason=True),
-    Move(State.AWAITING_ACCEPTANCE, Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,)),
+    Move(State.AWAITING_RELEASE,    Action.RELEASE,           State.AWAITING_ACCEPTANCE, ENTERPRISE,  (), (start_the_clock, notify_handler), matters=MOVING, side=Side.RELEASER),
+    Move(State.AWAITING_RELEASE,    Action.REFUSE_RELEASE,    State.RELEASE_REFUSED,     ENTERPRISE,  (), (notify_handler,), agreed=False, reason=True, matters=MOVING, side=Side.RELEASER),
+    Move(State.AWAITING_RELEASE,    Action.RELEASE_BY_OFFICE, State.AWAITING_ACCEPTANCE, ADMIN,       (), (start_the_clock, notify_handler, notify_old_enterprise), reason=True, matters=MOVING),
+    Move(State.AWAITING_RELEASE,    Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,), matters=MOVING),
+    Move(State.RELEASE_REFUSED,     Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, RELEASE_ASKED, matters=MOVING),
+    Move(State.RELEASE_REFUSED,     Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,), matters=MOVING),
+    Move(State.AWAITING_ACCEPTANCE, Action.ACCEPT,            State.AWAITING_REVIEW,     ACCEPTANCE,  (may_be_accepted,), (number_acceptance, *RESULT), Stage.ACCEPTANCE),
+    Move(State.AWAITING_ACCEPTANCE, Action.RETURN,            State.RETURNED,            ACCEPTANCE,  (), (stop_the_clock, notify_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,           State.NOT_ACCEPTED,        ACCEPTANCE,  (), (close, *RESULT), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_ACCEPTANCE, Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,)),
     Move(State.RETURNED,            Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
-    Move(State.RETURNED,            Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (take_back,)),
+    Move(State.RETURNED,            Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,)),
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED, matters=OTHERS),
-    Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, ASKED, matters=MOVING),
-    Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (), TOLD, Stage.REVIEW),
-    Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *TOLD), Stage.REVIEW, agreed=False, reason=True),
-    Move(State.AWAITING_REVIEW,     Action.EXTEND,            State.AWAITING_REVIEW,     APPROVER,    IN_TIME, LONGER, reason=True),
-    Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (bring_about_outcome, have_papers_drawn, close, *TOLD), Stage.APPROVAL),
-    Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL,   State.APPROVAL_REFUSED,    APPROVER,    (), (close, *TOLD), Stage.APPROVAL, agreed=False, reason=True),
-    Move(State.AWAITING_APPROVAL,   Action.EXTEND,            State.AWAITING_APPROVAL,   APPROVER,    IN_TIME, LONGER, reason=True),
+    Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, RELEASE_ASKED, matters=MOVING),
+    Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (), RESULT, Stage.REVIEW),
+    Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *RESULT), Stage.REVIEW, agreed=False, reason=True),
+    Move(State.AWAITING_REVIEW,     Action.EXTEND,            State.AWAITING_REVIEW,     APPROVER,    IN_TIME, EXTENSION, reason=True),
+    Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (apply_outcome, request_rendering, close, *RESULT), Stage.APPROVAL),
+    Move(State.AWAITING_APPROVAL,   Action.REFUSE_APPROVAL,   State.APPROVAL_REFUSED,    APPROVER,    (), (close, *RESULT), Stage.APPROVAL, agreed=False, reason=True),
+    Move(State.AWAITING_APPROVAL,   Action.EXTEND,            State.AWAITING_APPROVAL,   APPROVER,    IN_TIME, EXTENSION, reason=True),
 )
 # fmt: on
 
 
-def flaws(moves: Iterable[Move]) -> list[str]:
+def table_errors(moves: Iterable[Move]) -> list[str]:
     """What is wrong with a table of moves: twins, dead ends, places nobody reaches, results that belong to no stage.
 
     A row may stay where it is, if something limits it and it decides nothing; it leads nowhere, so it is no way out.
@@ -319,11 +319,11 @@ def flaws(moves: Iterable[Move]) -> list[str]:
     everywhere = set().union(*reached.values())
     return [
         *(f"{state.name} cannot be reached" for state in State if state not in everywhere),
-        *(flaw for kind in MatterKind for flaw in _flaws_of_one(moves, kind, reached[kind])),
+        *(flaw for kind in MatterKind for flaw in _errors_for_matter(moves, kind, reached[kind])),
         *(
             f"{move.action.name} is made public but belongs to no stage"
             for move in moves
-            if make_public in move.then and not move.stage
+            if publish_result in move.then and not move.stage
         ),
         *(
             f"{move.action.name} stays in {move.source.name} " + ("as a result" if move.stage else "without a limit")
@@ -343,7 +343,7 @@ def flaws(moves: Iterable[Move]) -> list[str]:
     ]
 
 
-def _flaws_of_one(moves: Sequence[Move], kind: MatterKind, reached: set[State]) -> Iterator[str]:
+def _errors_for_matter(moves: Sequence[Move], kind: MatterKind, reached: set[State]) -> Iterator[str]:
     """The same seen from one matter, as each reads a table of its own."""
     keys = [(move.source, move.action) for move in moves if kind in move.matters]
     leaving = {move.source for move in moves if kind in move.matters and move.target is not move.source}
@@ -364,7 +364,7 @@ def _reached(moves: Iterable[Move], kind: MatterKind) -> set[State]:
     return reached
 
 
-if found := flaws(MOVES):
+if found := table_errors(MOVES):
     raise RuntimeError(f"the workflow table is unsound: {'; '.join(found)}")
 
 _BY_KEY = {(move.source, move.action, kind): move for move in MOVES for kind in move.matters}
@@ -507,9 +507,11 @@ def _check_request(ids: Collection[int], action: Action, reason: str, office: Of
         raise Unmet.because(
             Refusal("batch-too-large", _("At most %(n)s records can be handled at once.", n=office.largest_batch))
         )
-    if len(reason.strip()) > MOST_REASON:
+    if len(reason.strip()) > MAX_REASON_LENGTH:
         raise Unmet.because(
-            Refusal("reason-too-long", _("The reason may have at most %(n)s characters.", n=MOST_REASON), field="reason")
+            Refusal(
+                "reason-too-long", _("The reason may have at most %(n)s characters.", n=MAX_REASON_LENGTH), field="reason"
+            )
         )
     if not reason.strip() and any(move.reason for move in MOVES if move.action is action):
         raise Unmet.because(Refusal("reason-missing", _("Please give the reason in detail."), field="reason"))

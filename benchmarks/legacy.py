@@ -47,7 +47,7 @@ def main(rows: int = 5000, url: str = "") -> None:
             session.add(Region(code="430000", name="湖南省"))
             session.commit()
         store = Store(Path(folder) / "blobs")
-        means = legacy_import.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
+        means = legacy_import.ImportContext(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
         many, few = sheet(0, rows), sheet(rows, rows + rows // 10)
         first = hand_in(means, many)
         whole = told(f"check {rows} rows", lambda: legacy_import.check(means, first, at=AT), rows)
@@ -63,12 +63,12 @@ def main(rows: int = 5000, url: str = "") -> None:
         engine.dispose()
 
 
-def hand_in(means: legacy_import.Means, data: bytes) -> int:
+def hand_in(means: legacy_import.ImportContext, data: bytes) -> int:
     with means.sessions.begin() as session:
         return legacy_import.receive(session, means.store, KIND, data, "bench.xlsx", ADMIN, at=AT, office=Office()).id
 
 
-def take_over(means: legacy_import.Means, import_id: int) -> None:
+def take_over(means: legacy_import.ImportContext, import_id: int) -> None:
     with means.sessions.begin() as session:
         legacy_import.confirm(session, import_id, session.get_one(LegacyImport, import_id).sha256, ADMIN, at=AT)
     legacy_import.take_over(means, import_id, at=AT)

@@ -22,18 +22,25 @@ from app.core.vocabulary import (
     State,
 )
 from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Message, PublicNotice, Step
-from app.workflow import ACTORS, MOVES, Move, carry_out, flaws, plan
+from app.workflow import (
+    ACTORS,
+    MOVES,
+    Move,
+    carry_out,
+    plan,
+    table_errors,
+)
 from tests import make
 from tests.query_counter import queries
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 ELIGIBLE = (State.DRAFT, State.RETURNED, State.NOT_ACCEPTED)
 
 
 @pytest.fixture
-def works(session):
+def firm(session):
     """An enterprise with everything in order, and a way to add people who can be filed for at once."""
-    return Works(session)
+    return Firm(session)
 
 
 def do(session, application, action, actor, reason="", at=make.NOON, office=None):
@@ -49,7 +56,7 @@ def codes(planned):
 
 
 def test_the_table_is_sound():
-    assert flaws(MOVES) == []
+    assert table_errors(MOVES) == []
 
 
 def still(_case, _on, _office):
@@ -77,7 +84,7 @@ def still(_case, _on, _office):
     ],
 )
 def test_a_flawed_table_is_noticed(broken, fault):
-    assert any(fault in flaw for flaw in flaws(broken))
+    assert any(fault in flaw for flaw in table_errors(broken))
 
 
 OFFERED = {(kind, move.source, move.action, move.by, move.side) for move in MOVES for kind in move.matters}
@@ -92,13 +99,13 @@ def named(value):
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("matter", MatterKind, ids=named)
-def test_whatever_is_not_in_the_table_is_refused_for_every_action_and_role(works, session, matter, state):
-    application = works.application(state, matter=matter)
+def test_whatever_is_not_in_the_table_is_refused_for_every_action_and_role(firm, session, matter, state):
+    application = firm.application(state, matter=matter)
     for action, (role, side) in product(Action, HANDS):
         if (matter, state, action, role, side) in OFFERED:
             continue
         try:
-            planned = do(session, application, action, works.actor(role, side), reason="原因")
+            planned = do(session, application, action, firm.actor(role, side), reason="原因")
         except NotAllowed:
             assert role not in ACTORS[action]
         else:
@@ -109,9 +116,9 @@ def test_whatever_is_not_in_the_table_is_refused_for_every_action_and_role(works
 
 
 @pytest.mark.parametrize(("matter", "move"), MADE, ids=named)
-def test_every_move_of_the_table_can_be_made_and_leaves_one_step(works, session, matter, move):
-    application = works.application(move.source, matter=matter, **(SEEN if move.action is Action.ABANDON else {}))
-    actor = works.actor(move.by, move.side)
+def test_every_move_of_the_table_can_be_made_and_leaves_one_step(firm, session, matter, move):
+    application = firm.application(move.source, matter=matter, **(SEEN if move.action is Action.ABANDON else {}))
+    actor = firm.actor(move.by, move.side)
     planned = do(session, application, move.action, actor, reason="材料不清晰" if move.reason else "")
     session.commit()
     assert codes(planned) == []
@@ -122,9 +129,9 @@ def test_every_move_of_the_table_can_be_made_and_leaves_one_step(works, session,
 
 
 @pytest.mark.parametrize(("matter", "move"), [(kind, move) for kind, move in MADE if move.stage], ids=named)
-def test_every_decision_owes_a_message_and_a_masked_public_notice(works, session, matter, move):
-    application = works.application(move.source, matter=matter)
-    do(session, application, move.action, works.actor(move.by), reason="照片不清晰" if move.reason else "")
+def test_every_decision_owes_a_message_and_a_masked_public_notice(firm, session, matter, move):
+    application = firm.application(move.source, matter=matter)
+    do(session, application, move.action, firm.actor(move.by), reason="照片不清晰" if move.reason else "")
     session.commit()
     message = session.scalars(select(Message)).one()
     number = application.person.id_number
@@ -141,8 +148,8 @@ def test_every_decision_owes_a_message_and_a_masked_public_notice(works, session
 # --- reach and request --------------------------------------------------------------------------------
 
 
-def test_a_foreign_enterprise_meets_the_same_answer_as_for_nothing_at_all(works, session):
-    application = works.application()
+def test_a_foreign_enterprise_meets_the_same_answer_as_for_nothing_at_all(firm, session):
+    application = firm.application()
     stranger = make.enterprise(name="别家")
     session.add(stranger)
     session.commit()
@@ -152,52 +159,52 @@ def test_a_foreign_enterprise_meets_the_same_answer_as_for_nothing_at_all(works,
     assert codes(planned) == ["not-found", "not-found"]
 
 
-def test_an_officer_of_another_prefecture_reaches_nothing(works, session):
-    application = works.application(State.AWAITING_ACCEPTANCE)
+def test_an_officer_of_another_prefecture_reaches_nothing(firm, session):
+    application = firm.application(State.AWAITING_ACCEPTANCE)
     planned = do(session, application, Action.ACCEPT, make.officer(Role.ACCEPTANCE_OFFICER, region="430200"))
     assert codes(planned) == ["not-found"]
 
 
 @pytest.mark.parametrize("reason", ["", "   \n"])
-def test_a_refusal_needs_a_reason(works, session, reason):
-    application = works.application(State.AWAITING_ACCEPTANCE)
+def test_a_refusal_needs_a_reason(firm, session, reason):
+    application = firm.application(State.AWAITING_ACCEPTANCE)
     with pytest.raises(Unmet) as no:
-        do(session, application, Action.DECLINE, works.actor(Role.ACCEPTANCE_OFFICER), reason=reason)
+        do(session, application, Action.DECLINE, firm.actor(Role.ACCEPTANCE_OFFICER), reason=reason)
     assert no.value.refusals[0].code == "reason-missing"
 
 
-def test_nothing_chosen_and_too_much_chosen_are_refused(works, session):
-    officer = works.actor(Role.ACCEPTANCE_OFFICER)
+def test_nothing_chosen_and_too_much_chosen_are_refused(firm, session):
+    officer = firm.actor(Role.ACCEPTANCE_OFFICER)
     for ids, code in (([], "nothing-chosen"), (range(10_001), "batch-too-large")):
         with pytest.raises(Unmet) as no:
             carry_out(session, ids, Action.ACCEPT, officer, at=make.NOON, office=_office())
         assert no.value.refusals[0].code == code
 
 
-def test_the_second_of_two_equal_decisions_is_told_that_it_is_too_late(works, session):
-    application = works.application(State.AWAITING_ACCEPTANCE)
-    officer = works.actor(Role.ACCEPTANCE_OFFICER)
+def test_the_second_of_two_equal_decisions_is_told_that_it_is_too_late(firm, session):
+    application = firm.application(State.AWAITING_ACCEPTANCE)
+    officer = firm.actor(Role.ACCEPTANCE_OFFICER)
     do(session, application, Action.ACCEPT, officer)
     again = do(session, application, Action.ACCEPT, officer)
     assert codes(again) == ["stale"]
     assert session.scalar(select(func.count(Step.id))) == 1
 
 
-def test_a_plan_says_what_would_happen_and_changes_nothing(works, session, house):
-    good, bad = works.application(State.AWAITING_ACCEPTANCE), works.application(State.AWAITING_REVIEW)
-    with queries(house.engine) as seen:
+def test_a_plan_says_what_would_happen_and_changes_nothing(firm, session, system):
+    good, bad = firm.application(State.AWAITING_ACCEPTANCE), firm.application(State.AWAITING_REVIEW)
+    with queries(system.engine) as seen:
         planned = plan(
-            session, [good.id, bad.id], Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER), at=make.NOON, office=_office()
+            session, [good.id, bad.id], Action.ACCEPT, firm.actor(Role.ACCEPTANCE_OFFICER), at=make.NOON, office=_office()
         )
     assert list(planned.passes) == [good.id]
     assert list(planned.refused) == [bad.id]
     assert all(statement.lstrip().startswith("SELECT") for statement in seen)
 
 
-def test_one_bad_row_never_spoils_a_batch(works, session):
-    batch = [works.application(State.AWAITING_ACCEPTANCE) for _ in range(3)]
-    batch.insert(1, works.application(State.AWAITING_REVIEW))
-    planned = do(session, [application.id for application in batch], Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
+def test_one_bad_row_never_spoils_a_batch(firm, session):
+    batch = [firm.application(State.AWAITING_ACCEPTANCE) for _ in range(3)]
+    batch.insert(1, firm.application(State.AWAITING_REVIEW))
+    planned = do(session, [application.id for application in batch], Action.ACCEPT, firm.actor(Role.ACCEPTANCE_OFFICER))
     session.commit()
     assert len(planned.passes) == 3
     numbers = session.scalars(select(Application.acceptance_number).where(Application.id.in_(planned.passes))).all()
@@ -227,10 +234,10 @@ def test_submission_names_every_gap_at_once_and_where_to_mend_it(session):
 
 
 @pytest.mark.parametrize(("days_late", "passes"), [(0, True), (1, False)])
-def test_an_exam_counts_for_two_years_the_last_day_included(works, session, days_late, passes):
+def test_an_exam_counts_for_two_years_the_last_day_included(firm, session, days_late, passes):
     passed_on = make.TODAY.replace(year=make.TODAY.year - 2) - timedelta(days=days_late)
-    application = works.application(exam={"passed_on": passed_on})
-    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    application = firm.application(exam={"passed_on": passed_on})
+    planned = do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK))
     assert bool(planned.passes) is passes
     assert codes(planned) == ([] if passes else ["exam-pass-too-old"])
 
@@ -239,31 +246,31 @@ def test_an_exam_counts_for_two_years_the_last_day_included(works, session, days
     ("born", "category", "code"),
     [("1966-03-02", Category.C1, "over-age"), ("1966-03-03", Category.C1, None), ("1966-03-02", Category.A, None)],
 )
-def test_a_safety_officer_is_under_sixty(works, session, born, category, code):
+def test_a_safety_officer_is_under_sixty(firm, session, born, category, code):
     number = make.id_number(date.fromisoformat(born), sequence=1)
-    application = works.application(category=category, person={"id_number": number})
-    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    application = firm.application(category=category, person={"id_number": number})
+    planned = do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK))
     assert codes(planned) == ([code] if code else [])
 
 
-def test_who_holds_the_certificate_already_cannot_apply_for_it(works, session):
-    application = works.application()
+def test_who_holds_the_certificate_already_cannot_apply_for_it(firm, session):
+    application = firm.application()
     session.add(make.certificate(application.person, category=Category.C3))
     session.commit()
-    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+    planned = do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK))
     assert codes(planned) == ["already-certified"]
 
 
-def test_an_expired_certificate_does_not_stand_in_the_way(works, session):
-    application = works.application()
+def test_an_expired_certificate_does_not_stand_in_the_way(firm, session):
+    application = firm.application()
     session.add(make.certificate(application.person, valid_to=make.TODAY - timedelta(days=1)))
     session.commit()
-    assert do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK)).passes
+    assert do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK)).passes
 
 
-def test_officers_decide_on_what_was_submitted_whatever_changes_later(works, session):
-    application = works.application()
-    do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+def test_officers_decide_on_what_was_submitted_whatever_changes_later(firm, session):
+    application = firm.application()
+    do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK))
     application.person.major = "改了"
     session.commit()
     snapshot = session.get(Application, application.id).snapshot
@@ -271,9 +278,9 @@ def test_officers_decide_on_what_was_submitted_whatever_changes_later(works, ses
     assert set(snapshot["papers"]) == {"photo", "id_card", "education", "title", "registration"}
 
 
-def test_a_returned_application_is_submitted_again_in_its_next_round(works, session):
-    application = works.application()
-    clerk, officer = works.actor(Role.ENTERPRISE_CLERK), works.actor(Role.ACCEPTANCE_OFFICER)
+def test_a_returned_application_is_submitted_again_in_its_next_round(firm, session):
+    application = firm.application()
+    clerk, officer = firm.actor(Role.ENTERPRISE_CLERK), firm.actor(Role.ACCEPTANCE_OFFICER)
     do(session, application, Action.SUBMIT, clerk)
     do(session, application, Action.RETURN, officer, reason="照片模糊")
     do(session, application, Action.SUBMIT, clerk)
@@ -286,17 +293,17 @@ def test_a_returned_application_is_submitted_again_in_its_next_round(works, sess
 # --- acceptance, review, approval ---------------------------------------------------------------------------
 
 
-def test_originals_of_legacy_passers_are_seen_before_acceptance(works, session):
-    application = works.application(
+def test_originals_of_legacy_passers_are_seen_before_acceptance(firm, session):
+    application = firm.application(
         State.AWAITING_ACCEPTANCE, exam={"originals_verified_at": None, "originals_verified_by": ""}
     )
-    planned = do(session, application, Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
+    planned = do(session, application, Action.ACCEPT, firm.actor(Role.ACCEPTANCE_OFFICER))
     assert codes(planned) == ["originals-not-verified"]
 
 
-def test_acceptance_gives_a_number_and_starts_the_legal_clock(works, session):
-    application = works.application(State.AWAITING_ACCEPTANCE)
-    do(session, application, Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
+def test_acceptance_gives_a_number_and_starts_the_legal_clock(firm, session):
+    application = firm.application(State.AWAITING_ACCEPTANCE)
+    do(session, application, Action.ACCEPT, firm.actor(Role.ACCEPTANCE_OFFICER))
     session.commit()
     accepted = session.get(Application, application.id)
     assert accepted.acceptance_number == "430000-SL-20260302-0001"
@@ -315,9 +322,9 @@ def at_noon(day):
 
 @pytest.mark.parametrize("state", [State.AWAITING_REVIEW, State.AWAITING_APPROVAL])
 @pytest.mark.parametrize(("day", "refused"), [(LAST_DAY, []), (LAST_DAY + timedelta(days=1), ["too-late-to-extend"])])
-def test_more_time_is_given_until_the_last_day_and_not_after_it(works, session, state, day, refused):
-    application = works.application(state)
-    planned = do(session, application, Action.EXTEND, works.actor(Role.APPROVER), "案情复杂", at=at_noon(day))
+def test_more_time_is_given_until_the_last_day_and_not_after_it(firm, session, state, day, refused):
+    application = firm.application(state)
+    planned = do(session, application, Action.EXTEND, firm.actor(Role.APPROVER), "案情复杂", at=at_noon(day))
     session.commit()
     assert codes(planned) == refused
     later = session.get(Application, application.id)
@@ -328,12 +335,12 @@ def test_more_time_is_given_until_the_last_day_and_not_after_it(works, session, 
         assert later.due_on == later.extended_to == LAST_DAY + timedelta(days=14)  # 10 working days
 
 
-def test_more_time_is_given_once_whatever_happens_in_between(works, session):
-    application = works.application(State.AWAITING_REVIEW)
-    head = works.actor(Role.APPROVER)
+def test_more_time_is_given_once_whatever_happens_in_between(firm, session):
+    application = firm.application(State.AWAITING_REVIEW)
+    head = firm.actor(Role.APPROVER)
     do(session, application, Action.EXTEND, head, "须核实")
     assert codes(do(session, application, Action.EXTEND, head, "再次")) == ["already-extended"]
-    do(session, application, Action.ENDORSE, works.actor(Role.REVIEWER))
+    do(session, application, Action.ENDORSE, firm.actor(Role.REVIEWER))
     assert codes(do(session, application, Action.EXTEND, head, "再次")) == ["already-extended"]
     session.commit()
     with pytest.raises(IntegrityError):
@@ -351,17 +358,17 @@ def test_more_time_is_given_once_whatever_happens_in_between(works, session):
     session.rollback()
 
 
-def test_more_time_counts_the_calendar_and_the_parameter(works, session):
-    application = works.application(State.AWAITING_REVIEW)
+def test_more_time_counts_the_calendar_and_the_parameter(firm, session):
+    application = firm.application(State.AWAITING_REVIEW)
     office = _office(extend_days=3, calendar=Calendar(days_off=frozenset({LAST_DAY + timedelta(days=1)})))
-    do(session, application, Action.EXTEND, works.actor(Role.APPROVER), "须核实", office=office)
+    do(session, application, Action.EXTEND, firm.actor(Role.APPROVER), "须核实", office=office)
     session.commit()
     assert session.get(Application, application.id).due_on == LAST_DAY + timedelta(days=4)
 
 
-def test_the_reason_for_more_time_is_told_to_the_handler_and_nobody_else(works, session):
-    application = works.application(State.AWAITING_APPROVAL)
-    do(session, application, Action.EXTEND, works.actor(Role.APPROVER), "须向外省核实注册情况")
+def test_the_reason_for_more_time_is_told_to_the_handler_and_nobody_else(firm, session):
+    application = firm.application(State.AWAITING_APPROVAL)
+    do(session, application, Action.EXTEND, firm.actor(Role.APPROVER), "须向外省核实注册情况")
     session.commit()
     (message,) = session.scalars(select(Message))
     assert message.mobile == "13800000000"
@@ -370,12 +377,12 @@ def test_the_reason_for_more_time_is_told_to_the_handler_and_nobody_else(works, 
     assert session.scalar(select(func.count(PublicNotice.id))) == 0
 
 
-def test_an_extension_hides_nobody_s_decision(works, session):
+def test_an_extension_hides_nobody_s_decision(firm, session):
     """Whoever endorsed must not approve, even though somebody else gave more time in between."""
     session.add_all(
         Account(id=n, first_name="张", last_name="", username=f"z{n}", email=f"z{n}@example.test") for n in (7, 8)
     )
-    application = works.application(State.AWAITING_REVIEW)
+    application = firm.application(State.AWAITING_REVIEW)
     both = make.officer(Role.REVIEWER, Role.APPROVER, account_id=7)
     other = make.officer(Role.APPROVER, account_id=8)
     do(session, application, Action.ENDORSE, both)
@@ -384,39 +391,39 @@ def test_an_extension_hides_nobody_s_decision(works, session):
     assert do(session, application, Action.APPROVE, other).passes
 
 
-def test_a_batch_gives_more_time_to_whom_it_can_and_names_the_others(works, session):
-    fresh, late = works.application(State.AWAITING_REVIEW), works.application(State.AWAITING_APPROVAL)
+def test_a_batch_gives_more_time_to_whom_it_can_and_names_the_others(firm, session):
+    fresh, late = firm.application(State.AWAITING_REVIEW), firm.application(State.AWAITING_APPROVAL)
     late.due_on = make.TODAY - timedelta(days=1)
     session.commit()
-    planned = do(session, [fresh, late], Action.EXTEND, works.actor(Role.APPROVER), "系统故障")
+    planned = do(session, [fresh, late], Action.EXTEND, firm.actor(Role.APPROVER), "系统故障")
     assert list(planned.passes) == [fresh.id]
     assert codes(planned) == ["too-late-to-extend"]
 
 
-def test_nobody_decides_two_consecutive_stages(works, session):
+def test_nobody_decides_two_consecutive_stages(firm, session):
     account = Account(id=7, first_name="张", last_name="", username="z", email="z@example.test")
     session.add(account)
-    application = works.application(State.AWAITING_ACCEPTANCE)
+    application = firm.application(State.AWAITING_ACCEPTANCE)
     both = make.officer(Role.ACCEPTANCE_OFFICER, Role.REVIEWER, account_id=account.id)
     do(session, application, Action.ACCEPT, both)
     assert codes(do(session, application, Action.ENDORSE, both)) == ["two-pairs-of-eyes"]
     assert do(session, application, Action.ENDORSE, both, office=_office(two_pairs_of_eyes=False)).passes
 
 
-def test_who_returned_an_application_may_accept_it_later(works, session):
+def test_who_returned_an_application_may_accept_it_later(firm, session):
     session.add(Account(id=7, first_name="张", last_name="", username="z", email="z@example.test"))
-    application = works.application()
-    officer, clerk = make.officer(Role.ACCEPTANCE_OFFICER, account_id=7), works.actor(Role.ENTERPRISE_CLERK)
+    application = firm.application()
+    officer, clerk = make.officer(Role.ACCEPTANCE_OFFICER, account_id=7), firm.actor(Role.ENTERPRISE_CLERK)
     do(session, application, Action.SUBMIT, clerk)
     do(session, application, Action.RETURN, officer, reason="补照片")
     do(session, application, Action.SUBMIT, clerk)
     assert do(session, application, Action.ACCEPT, officer).passes
 
 
-def test_approval_issues_a_numbered_certificate_for_three_years(works, session):
-    application = works.application()
-    _submit_to_approval(works, session, application)
-    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+def test_approval_issues_a_numbered_certificate_for_three_years(firm, session):
+    application = firm.application()
+    _submit_to_approval(firm, session, application)
+    do(session, application, Action.APPROVE, firm.actor(Role.APPROVER))
     session.commit()
     certificate = session.scalars(select(Certificate)).one()
     assert certificate.number == "湘建安C1(2026)0000001"
@@ -430,39 +437,39 @@ def test_approval_issues_a_numbered_certificate_for_three_years(works, session):
     assert approval.certificate_number == certificate.number
 
 
-def test_numbers_run_on_per_category_and_year(works, session):
-    batch = [works.application(category=category) for category in (Category.A, Category.C1, Category.A)]
+def test_numbers_run_on_per_category_and_year(firm, session):
+    batch = [firm.application(category=category) for category in (Category.A, Category.C1, Category.A)]
     for application in batch:
-        _submit_to_approval(works, session, application)
-    do(session, [application.id for application in batch], Action.APPROVE, works.actor(Role.APPROVER))
+        _submit_to_approval(firm, session, application)
+    do(session, [application.id for application in batch], Action.APPROVE, firm.actor(Role.APPROVER))
     session.commit()
     numbers = {a.id: session.get(Application, a.id).certificate.number for a in batch}
     assert [numbers[a.id] for a in batch] == ["湘建安A(2026)0000001", "湘建安C1(2026)0000001", "湘建安A(2026)0000002"]
 
 
-def test_c3_ends_the_c1_it_was_added_to(works, session):
-    application = works.application(category=Category.C3)
+def test_c3_ends_the_c1_it_was_added_to(firm, session):
+    application = firm.application(category=Category.C3)
     held = make.certificate(application.person, category=Category.C1)
     session.add(held)
     session.commit()
-    _submit_to_approval(works, session, application)
-    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+    _submit_to_approval(firm, session, application)
+    do(session, application, Action.APPROVE, firm.actor(Role.APPROVER))
     session.commit()
     session.refresh(held)
     assert held.status is CertificateStatus.CANCELLED
     assert held.status_reason == "→ 湘建安C3(2026)0000001"
 
 
-def test_a_name_that_no_font_has_is_refused_before_anything_is_issued(works, session):
-    application = works.application(person={"name": "李\ue000"})
-    planned = do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
+def test_a_name_that_no_font_has_is_refused_before_anything_is_issued(firm, session):
+    application = firm.application(person={"name": "李\ue000"})
+    planned = do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK))
     assert codes(planned) == ["cannot-be-printed"]
 
 
-def _submit_to_approval(works, session, application):
-    do(session, application, Action.SUBMIT, works.actor(Role.ENTERPRISE_CLERK))
-    do(session, application, Action.ACCEPT, works.actor(Role.ACCEPTANCE_OFFICER))
-    do(session, application, Action.ENDORSE, works.actor(Role.REVIEWER))
+def _submit_to_approval(firm, session, application):
+    do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK))
+    do(session, application, Action.ACCEPT, firm.actor(Role.ACCEPTANCE_OFFICER))
+    do(session, application, Action.ENDORSE, firm.actor(Role.REVIEWER))
     session.commit()
 
 
@@ -473,39 +480,39 @@ def _office(**changes):
 # --- many at once, and at the same time -----------------------------------------------------------------------
 
 
-def _many(works, session, count, state=State.AWAITING_APPROVAL):
+def _many(firm, session, count, state=State.AWAITING_APPROVAL):
     """Applications in bulk, each with a person, papers and a pass, in few statements."""
-    people = [make.person(works.enterprise) for _ in range(count)]
+    people = [make.person(firm.enterprise) for _ in range(count)]
     session.add_all(people)
     session.flush()
     session.add_all([p for person in people for p in make.complete_papers(person)])
     session.add_all([make.exam_pass(person) for person in people])
-    filing = make.filing(works.enterprise)
+    filing = make.filing(firm.enterprise)
     applications = [make.application(person, state, filing=filing) for person in people]
     session.add_all(applications)
     session.commit()
     return [application.id for application in applications]
 
 
-def test_five_hundred_are_approved_in_as_many_queries_as_one(works, session, house):
-    one, many = _many(works, session, 1), _many(works, session, 500)
-    approver = works.actor(Role.APPROVER)
-    with queries(house.engine) as few:
+def test_five_hundred_are_approved_in_as_many_queries_as_one(firm, session, system):
+    one, many = _many(firm, session, 1), _many(firm, session, 500)
+    approver = firm.actor(Role.APPROVER)
+    with queries(system.engine) as few:
         do(session, one, Action.APPROVE, approver)
         session.commit()
-    with queries(house.engine) as lots:
+    with queries(system.engine) as lots:
         planned = do(session, many, Action.APPROVE, approver)
         session.commit()
     assert len(planned.passes) == 500
     assert len(lots) == len(few), sorted({statement[:60] for statement in lots})
 
 
-def test_two_approvers_at_once_issue_each_certificate_once(works, session, house):
-    ids = _many(works, session, 12)
+def test_two_approvers_at_once_issue_each_certificate_once(firm, session, system):
+    ids = _many(firm, session, 12)
     start, passed = threading.Barrier(2), []
 
     def approve():
-        with Session(house.engine) as mine:
+        with Session(system.engine) as mine:
             start.wait()
             planned = carry_out(mine, ids, Action.APPROVE, make.officer(Role.APPROVER), at=make.NOON, office=_office())
             mine.commit()
@@ -521,11 +528,11 @@ def test_two_approvers_at_once_issue_each_certificate_once(works, session, house
     assert session.scalar(select(func.count(func.distinct(Certificate.number)))) == 12
 
 
-def test_a_rolled_back_approval_leaves_no_trace_and_gives_its_numbers_back(works, session):
-    application = _many(works, session, 1)
-    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+def test_a_rolled_back_approval_leaves_no_trace_and_gives_its_numbers_back(firm, session):
+    application = _many(firm, session, 1)
+    do(session, application, Action.APPROVE, firm.actor(Role.APPROVER))
     session.rollback()
-    do(session, application, Action.APPROVE, works.actor(Role.APPROVER))
+    do(session, application, Action.APPROVE, firm.actor(Role.APPROVER))
     session.commit()
     assert session.scalars(select(Certificate.number)).all() == ["湘建安C1(2026)0000001"]
     assert session.scalar(select(func.count(Message.id))) == 1

@@ -47,7 +47,7 @@ def queues_of(actor: Actor, office: Office) -> dict[Role, State]:
     return {role: state for role, state in QUEUES.items() if role in actor.roles and decides(actor, role, office)}
 
 
-def waiting(session: Session, actor: Actor) -> dict[State, int]:
+def open_by_state(session: Session, actor: Actor) -> dict[State, int]:
     """Open applications within reach, by state."""
     rows = session.execute(
         select(Application.state, func.count())
@@ -58,7 +58,7 @@ def waiting(session: Session, actor: Actor) -> dict[State, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class EnterpriseWork:
     """An enterprise's open applications by matter and state, and how many of its people others ask for."""
 
     filed: dict[tuple[MatterKind, State], int]
@@ -66,7 +66,7 @@ class Own:
     saved_at: dict[MatterKind, datetime]  # since when the oldest draft of a matter has been lying there
 
 
-def own(session: Session, actor: Actor) -> Own:
+def enterprise_work(session: Session, actor: Actor) -> EnterpriseWork:
     """What the actor's enterprise has to do, in one query."""
     mine, theirs = (
         Application.enterprise_id == actor.enterprise_id,
@@ -80,7 +80,7 @@ def own(session: Session, actor: Actor) -> Own:
     filed = {(matter, state): count for is_mine, matter, state, count, _first in rows if is_mine}
     asked = (count for is_mine, _matter, state, count, _first in rows if not is_mine and state is State.AWAITING_RELEASE)
     saved_at = {matter: first for is_mine, matter, state, _count, first in rows if is_mine and state is State.DRAFT}
-    return Own(filed, sum(asked), saved_at)
+    return EnterpriseWork(filed, sum(asked), saved_at)
 
 
 def backlog(session: Session, actor: Actor) -> dict[State, int]:
@@ -178,7 +178,7 @@ def is_due(urgency: Urgency, on: date, until: date) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Lot:
+class DueCount:
     """Cases that lie at one stage in one region and are due on one day."""
 
     state: State
@@ -194,17 +194,17 @@ class Lot:
         return Urgency.SOON if self.due_on <= until else Urgency.LATER
 
 
-def lots(session: Session, actor: Actor) -> list[Lot]:
+def due_counts(session: Session, actor: Actor) -> list[DueCount]:
     """Every case in the actor's region whose clock runs, counted by stage, region and day: one query, no names."""
     longer = Application.extended_to.is_not(None)
     columns = (Application.state, Application.region_code, Application.due_on, longer)
     rows = session.execute(
         select(*columns, func.count()).where(Application.due_on.is_not(None), in_region(actor)).group_by(*columns)
     )
-    return [Lot(row[0], row[1], row[2] or date.max, bool(row[3]), row[4]) for row in rows]
+    return [DueCount(row[0], row[1], row[2] or date.max, bool(row[3]), row[4]) for row in rows]
 
 
-def tally(found: Iterable[Lot], on: date, until: date) -> dict[Urgency, int]:
+def count_by_urgency(found: Iterable[DueCount], on: date, until: date) -> dict[Urgency, int]:
     """How many of these cases are how urgent."""
     counts = dict.fromkeys(Urgency, 0)
     for lot in found:
@@ -222,14 +222,14 @@ def next_due(session: Session, actor: Actor, states: Sequence[State], most: int 
 
 
 @dataclass(frozen=True, slots=True)
-class Months:
+class MonthlySubmissions:
     """Submitted applications per month and matter, the oldest month first."""
 
     labels: tuple[str, ...]  # 2026-03
     series: dict[MatterKind, tuple[int, ...]]
 
 
-def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> Months:
+def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> MonthlySubmissions:
     """The last months' submissions by matter (a month is counted in UTC; a picture, not a ledger)."""
     first = add_months(office_day(at).replace(day=1), 1 - months)
     days = [add_months(first, n) for n in range(months)]
@@ -240,7 +240,7 @@ def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> M
         .group_by(year, month, Application.matter)
     )
     found = {(int(y), int(m), matter): count for y, m, matter, count in rows}
-    return Months(
+    return MonthlySubmissions(
         tuple(f"{day:%Y-%m}" for day in days),
         {kind: tuple(found.get((day.year, day.month, kind), 0) for day in days) for kind in MATTERS},
     )
@@ -273,12 +273,12 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
     """To-do counts by menu name, for whoever is signed in: two queries for a clerk."""
     counts: dict[str, int] = {}
     if Role.ENTERPRISE_CLERK in actor.roles:
-        ours = own(session, actor)
+        ours = enterprise_work(session, actor)
         for matter, name in MENU_OF_MATTER.items():
-            counts[name] = sum(ours.filed.get((matter, state), 0) for state in IN_OWN_HANDS)
+            counts[name] = sum(ours.filed.get((matter, state), 0) for state in WITH_ENTERPRISE)
         counts["Releases"] = ours.to_release
     if queues := queues_of(actor, office):
-        states = waiting(session, actor)
+        states = open_by_state(session, actor)
         counts |= {MENU_OF_QUEUE[role]: states.get(state, 0) for role, state in queues.items()}
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
@@ -292,7 +292,7 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
 
 
 BACKLOG = (State.AWAITING_ACCEPTANCE, State.RETURNED, State.AWAITING_REVIEW, State.AWAITING_APPROVAL)
-IN_OWN_HANDS = (State.DRAFT, State.RETURNED, State.RELEASE_REFUSED)
+WITH_ENTERPRISE = (State.DRAFT, State.RETURNED, State.RELEASE_REFUSED)
 MENU_OF_MATTER = {
     MatterKind.NEW: "NewApplication",
     MatterKind.RENEWAL: "Renewals",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, region_prefix
 from app.applications.dashboard_counts import QUEUES, queues_of
-from app.applications.office_calendar import reckon
+from app.applications.office_calendar import recompute_deadlines
 from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -49,7 +49,7 @@ from app.outbox.sms_texts import (
     some,
 )
 
-HOUSE = _("By the system itself")  # who did it, in a certificate's history
+SYSTEM = _("By the system itself")  # who did it, in a certificate's history
 MORNING = time(8, 30)  # nobody's telephone rings at night
 RENEWED_OR_ENDED = (MatterKind.RENEWAL, MatterKind.CANCELLATION)
 
@@ -62,17 +62,17 @@ def note_expired(session: Session, on: date, _office: Office, *, at: datetime) -
     past = select(Certificate.id, Certificate.valid_to, literal(0)).where(
         Certificate.status == CertificateStatus.VALID,
         Certificate.valid_to < on,
-        ~_there(NightlyTask.EXPIRED, Certificate.id, Certificate.valid_to, 0),
+        ~_is_done(NightlyTask.EXPIRED, Certificate.id, Certificate.valid_to, 0),
     )
     lines = [
         {
             "certificate_id": one.subject,
             "deed": CertificateEventKind.EXPIRED,
             "status": CertificateStatus.EXPIRED,
-            "actor": in_writing(HOUSE),
+            "actor": in_writing(SYSTEM),
             "at": datetime.combine(one.day + timedelta(days=1), time(), OFFICE_ZONE),
         }
-        for one in _once(session, NightlyTask.EXPIRED, past, at)
+        for one in _record_once(session, NightlyTask.EXPIRED, past, at)
     ]
     if lines:
         session.execute(insert(CertificateEvent), lines)
@@ -85,7 +85,7 @@ def remind_of_expiry(session: Session, on: date, office: Office, *, at: datetime
     """Each enterprise is told of its certificates once at each threshold; after missed nights, of the nearest one only."""
     if not office.expiry_reminders:
         return
-    reminded = _once(session, NightlyTask.EXPIRING, _expiring(on, sorted(office.expiry_reminders)), at)
+    reminded = _record_once(session, NightlyTask.EXPIRING, _expiring(on, sorted(office.expiry_reminders)), at)
     days = {one.subject: one.days for one in reminded}
     rows = session.execute(
         select(
@@ -104,7 +104,9 @@ def remind_of_expiry(session: Session, on: date, office: Office, *, at: datetime
     groups: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         groups[row.enterprise_id].append(row)
-    _owe(session, [_of_expiry(held, max(days[row.id] for row in held), office) for held in groups.values()], on, at)
+    _queue_messages(
+        session, [_of_expiry(held, max(days[row.id] for row in held), office) for held in groups.values()], on, at
+    )
 
 
 def _expiring(on: date, thresholds: Sequence[int]) -> Any:
@@ -125,7 +127,7 @@ def _expiring(on: date, thresholds: Sequence[int]) -> Any:
             Person.enterprise_id == Certificate.enterprise_id,
             Enterprise.contact_mobile.is_not(None),
             ~under_way,
-            ~_there(NightlyTask.EXPIRING, Certificate.id, Certificate.valid_to, nearest),
+            ~_is_done(NightlyTask.EXPIRING, Certificate.id, Certificate.valid_to, nearest),
         )
     )
 
@@ -153,7 +155,7 @@ def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime
             NightlyDone.kind == NightlyTask.UNSENT, NightlyDone.subject == Application.id, NightlyDone.day == saved
         ),
     )
-    drafts = [one.subject for one in _once(session, NightlyTask.UNSENT, lying, at)]
+    drafts = [one.subject for one in _record_once(session, NightlyTask.UNSENT, lying, at)]
     rows = session.execute(
         select(Filing.id, Filing.handler_mobile, Enterprise.name.label("enterprise"), Person.name)
         .join(Application, Application.filing_id == Filing.id)
@@ -170,17 +172,17 @@ def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime
         first, names = saved_ones[0], some([row.name for row in saved_ones])
         said = {"enterprise": first.enterprise, "n": len(saved_ones), "names": names, "days": days}
         owed.append(reminder(UNSENT, first.handler_mobile, office, **said))
-    _owe(session, owed, on, at)
+    _queue_messages(session, owed, on, at)
 
 
 # --- what is due ------------------------------------------------------------------------------------
 
 
-def tell_of_deadlines(session: Session, on: date, office: Office, *, at: datetime) -> None:
+def remind_of_deadlines(session: Session, on: date, office: Office, *, at: datetime) -> None:
     """On working days, each officer with a mobile number is told how many cases of the own stage are due, if any."""
     if not office.deadline_messages or not office.calendar.is_working_day(on):
         return
-    lots = _lots(session, on, office)
+    lots = _due_groups(session, on, office)
     told = _per_officer(session, lots, office)
     rows = [{"kind": NightlyTask.DEADLINES, "subject": key, "day": on, "days": 0, "at": at} for key in told]
     if not rows:
@@ -192,13 +194,13 @@ def tell_of_deadlines(session: Session, on: date, office: Office, *, at: datetim
         reminder(DEADLINES, one.mobile or "", office, officer=one.get_full_name(), days=office.due_soon_days, **told[one.id])
         for one in officers
     ]
-    _owe(session, owed, on, at)
+    _queue_messages(session, owed, on, at)
 
 
-Lot = tuple[State, str, str, int]  # stage, region, how urgent, how many
+DueGroup = tuple[State, str, str, int]  # stage, region, how urgent, how many
 
 
-def _lots(session: Session, on: date, office: Office) -> list[Lot]:
+def _due_groups(session: Session, on: date, office: Office) -> list[DueGroup]:
     until = office.calendar.add_working_days(on, office.due_soon_days)
     urgency = case((Application.due_on < on, "overdue"), (Application.due_on == on, "today"), else_="soon")
     rows = session.execute(
@@ -209,7 +211,7 @@ def _lots(session: Session, on: date, office: Office) -> list[Lot]:
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def _per_officer(session: Session, lots: Sequence[Lot], office: Office) -> dict[int, dict[str, int]]:
+def _per_officer(session: Session, lots: Sequence[DueGroup], office: Office) -> dict[int, dict[str, int]]:
     """How many cases are how urgent for each officer who can be told, by account."""
     RoleRow: Any = Account.roles.property.mapper.class_  # noqa: N806 - FAB's, which this room may not know
     holders = session.execute(
@@ -236,7 +238,7 @@ def _insert(session: Session) -> Any:
     return dialect.insert(NightlyDone)
 
 
-def _once(session: Session, kind: NightlyTask, found: Any, at: datetime) -> Sequence[Any]:
+def _record_once(session: Session, kind: NightlyTask, found: Any, at: datetime) -> Sequence[Any]:
     """Write down what was found as ``(subject, day, days)``; what nobody had written down before comes back."""
     kind_and_at = (literal(kind, NightlyDone.kind.type), literal(at, NightlyDone.at.type))
     made = _insert(session).from_select(["subject", "day", "days", "kind", "at"], found.add_columns(*kind_and_at))
@@ -245,14 +247,14 @@ def _once(session: Session, kind: NightlyTask, found: Any, at: datetime) -> Sequ
     ).all()
 
 
-def _there(kind: NightlyTask, subject: Any, day: Any, days: Any) -> Any:
+def _is_done(kind: NightlyTask, subject: Any, day: Any, days: Any) -> Any:
     """SQL for *it was done*, so that a night does not write what a hundred nights before have written."""
     return exists().where(
         NightlyDone.kind == kind, NightlyDone.subject == subject, NightlyDone.day == day, NightlyDone.days == days
     )
 
 
-def _owe(session: Session, owed: Sequence[Owed], on: date, at: datetime) -> None:
+def _queue_messages(session: Session, owed: Sequence[Owed], on: date, at: datetime) -> None:
     sms.owe(session, owed, at=max(at, datetime.combine(on, MORNING, OFFICE_ZONE)))
 
 
@@ -265,7 +267,7 @@ def done_since(session: Session, since: datetime) -> dict[str, int]:
 
 def recount_limits(session: Session, _on: date, _office: Office, *, at: datetime) -> None:  # noqa: ARG001 - as all checks
     """What was submitted while somebody changed the calendar was counted by the old one."""
-    reckon(session)
+    recompute_deadlines(session)
 
 
-NIGHTLY = (recount_limits, note_expired, remind_of_expiry, remind_of_drafts, tell_of_deadlines)
+NIGHTLY = (recount_limits, note_expired, remind_of_expiry, remind_of_drafts, remind_of_deadlines)

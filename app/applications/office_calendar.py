@@ -36,7 +36,7 @@ MOST_ROWS = 800  # two years, every day of them
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Day:
+class DayEntry:
     """One line of the calendar."""
 
     day: date
@@ -48,7 +48,7 @@ class Day:
 
 # year: the paper, (holiday, first and last day off), (make-up working days, for which holiday)
 Announced = tuple[str, tuple[tuple[str, str, str], ...], tuple[tuple[str, str], ...]]
-OFFICIAL: dict[int, Announced] = {
+OFFICIAL_HOLIDAYS: dict[int, Announced] = {
     2025: (
         "国务院办公厅关于2025年部分节假日安排的通知（国办发明电〔2024〕12号，2024年11月12日）",
         (
@@ -90,27 +90,27 @@ OFFICIAL: dict[int, Announced] = {
 }
 
 
-def announced(year: int) -> list[Day]:
+def announced(year: int) -> list[DayEntry]:
     """The days of a year as the State Council announced them; none for a year that is not written down here."""
-    if year not in OFFICIAL:
+    if year not in OFFICIAL_HOLIDAYS:
         return []
-    _paper, holidays, made_up = OFFICIAL[year]
-    days = [Day(date.fromisoformat(f"{year}-{day}"), True, name) for day, name in made_up]
+    _paper, holidays, made_up = OFFICIAL_HOLIDAYS[year]
+    days = [DayEntry(date.fromisoformat(f"{year}-{day}"), True, name) for day, name in made_up]
     for name, first, last in holidays:
         start, end = date.fromisoformat(f"{year}-{first}"), date.fromisoformat(f"{year}-{last}")
-        days += [Day(start + timedelta(days=n), False, name) for n in range((end - start).days + 1)]
+        days += [DayEntry(start + timedelta(days=n), False, name) for n in range((end - start).days + 1)]
     return sorted(days)
 
 
 def seed_calendar(session: Session) -> int:
     """Write down the announced years of which nothing is known yet; a year that has any day is the administrator's."""
-    missing = [year for year in OFFICIAL if not _has_days(session, year)]
+    missing = [year for year in OFFICIAL_HOLIDAYS if not _has_days(session, year)]
     days = [day for year in missing for day in announced(year)]
     _write(session, days)
     return len(days)
 
 
-def _write(session: Session, days: Sequence[Day]) -> None:
+def _write(session: Session, days: Sequence[DayEntry]) -> None:
     if days:
         session.execute(insert(CalendarDay), [{"day": one.day, "working": one.working, "name": one.name} for one in days])
 
@@ -129,18 +129,18 @@ def unknown_year(session: Session, on: date, from_month: int) -> int | None:
     return next((year for year in wanted if not _has_days(session, year)), None)
 
 
-def days_of(session: Session, *years: int) -> list[Day]:
+def days_of(session: Session, *years: int) -> list[DayEntry]:
     """The calendar's lines in these years, in order."""
     rows = session.execute(
         select(CalendarDay.day, CalendarDay.working, CalendarDay.name).where(_within(*years)).order_by(CalendarDay.day)
     )
-    return [Day(*row) for row in rows if row.day.year in years]
+    return [DayEntry(*row) for row in rows if row.day.year in years]
 
 
 # --- one day ----------------------------------------------------------------------------------------
 
 
-def set_day(session: Session, one: Day, actor: Actor) -> int:
+def set_day(session: Session, one: DayEntry, actor: Actor) -> int:
     """Write down one day, or change what is written; how many deadlines moved. The caller commits."""
     actor.demand(Role.ADMIN)
     if sentence := _fault(one):
@@ -150,10 +150,10 @@ def set_day(session: Session, one: Day, actor: Actor) -> int:
         raise Unmet.because(Refusal("name-too-long", sentence, field="name"))
     session.merge(CalendarDay(day=one.day, working=one.working, name=one.name))
     session.flush()
-    return reckon(session)
+    return recompute_deadlines(session)
 
 
-def forget_day(session: Session, day: date, actor: Actor) -> int:
+def delete_day(session: Session, day: date, actor: Actor) -> int:
     """Take one day out: it is an ordinary one again. How many deadlines moved. The caller commits."""
     actor.demand(Role.ADMIN)
     known = session.get(CalendarDay, day)
@@ -161,10 +161,10 @@ def forget_day(session: Session, day: date, actor: Actor) -> int:
         raise NotFound
     session.delete(known)
     session.flush()
-    return reckon(session)
+    return recompute_deadlines(session)
 
 
-def _fault(one: Day) -> object:
+def _fault(one: DayEntry) -> object:
     """What is wrong with a line; nothing, if it can stand in the calendar."""
     if not FIRST_YEAR <= one.day.year <= LAST_YEAR:
         return _("Please enter a day between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR)
@@ -176,7 +176,7 @@ def _fault(one: Day) -> object:
 # --- running clocks ---------------------------------------------------------------------------------
 
 
-def reckon(session: Session) -> int:
+def recompute_deadlines(session: Session) -> int:
     """Every running clock by the calendar as it is stored now, extensions included; how many fell on another day.
 
     One question and one update, however many cases: what counts is when a clock started and how many days it has.
@@ -242,22 +242,22 @@ class YearPreview:
     """What the import of a sheet does to the years it speaks of, or what is wrong with it, cell by cell."""
 
     errors: list[CellError] = field(default_factory=list)
-    days: list[Day] = field(default_factory=list)
-    added: list[Day] = field(default_factory=list)
-    changed: list[tuple[Day, Day]] = field(default_factory=list)  # before, after
-    removed: list[Day] = field(default_factory=list)
+    days: list[DayEntry] = field(default_factory=list)
+    added: list[DayEntry] = field(default_factory=list)
+    changed: list[tuple[DayEntry, DayEntry]] = field(default_factory=list)  # before, after
+    removed: list[DayEntry] = field(default_factory=list)
 
     @property
     def years(self) -> list[int]:
         return sorted({one.day.year for one in self.days})
 
     @property
-    def changes(self) -> list[Day]:
+    def changes(self) -> list[DayEntry]:
         """What is done, in short: the same again is done to the same calendar only."""
         return [*self.added, *(one for pair in self.changed for one in pair), *self.removed]
 
 
-def year_sheet(days: Iterable[Day]) -> bytes:
+def year_sheet(days: Iterable[DayEntry]) -> bytes:
     """Days as a workbook that can be filled in and handed back; without days it is the template."""
     rows = [{"day": one.day, "working": MADE_UP if one.working else OFF, "name": one.name} for one in days]
     note = _("One day per row: 休 for a day off, 班 for a Saturday or Sunday that is worked.")
@@ -274,7 +274,7 @@ def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
     errors, days = list(reading.errors), []
     first: dict[date, int] = {}
     for row in reading.rows:
-        one = Day(row.values["day"], row.values["working"], row.values["name"] or "")
+        one = DayEntry(row.values["day"], row.values["working"], row.values["name"] or "")
         if sentence := _fault(one):
             errors.append(CellError(row.number, CALENDAR_COLUMNS[0].title, sentence))
         elif (twin := first.setdefault(one.day, row.number)) != row.number:
@@ -288,7 +288,7 @@ def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
     return YearPreview(errors=errors) if errors else compare(session, days)
 
 
-def compare(session: Session, days: Sequence[Day]) -> YearPreview:
+def compare(session: Session, days: Sequence[DayEntry]) -> YearPreview:
     """What these days do to their years: whatever else stands there goes."""
     preview = YearPreview(days=sorted(days))
     known = {one.day: one for one in days_of(session, *preview.years)}
@@ -317,4 +317,4 @@ def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: dateti
     _write(session, now.days)
     told = {"years": now.years, "added": len(now.added), "changed": len(now.changed), "removed": len(now.removed)}
     audit.log(session, actor.name, AuditAction.CHANGE, CalendarDay, "", {"import": told}, at=at)
-    return reckon(session)
+    return recompute_deadlines(session)

@@ -35,7 +35,7 @@ from app.core.vocabulary import AuditAction, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
 
-KEEPERS = (Role.ADMIN, Role.SECURITY_ADMIN)
+EDITORS = (Role.ADMIN, Role.SECURITY_ADMIN)
 
 
 def office_of(session: Session, base: Office) -> Office:
@@ -45,13 +45,13 @@ def office_of(session: Session, base: Office) -> Office:
         return replace(base, **_valid(stored, base), calendar=calendar_of(session))
 
 
-def pasts_of(session: Session) -> list[PastParameter]:
+def past_values(session: Session) -> list[PastParameter]:
     """What parameters were before they were changed, the newest change first. One small query."""
     return list(session.scalars(select(PastParameter).order_by(PastParameter.until.desc(), PastParameter.id.desc())))
 
 
 def office_at(office: Office, pasts: Iterable[PastParameter], at: datetime) -> Office:
-    """The office as it stood at this moment: of what was changed since, the value before (``pasts_of``)."""
+    """The office as it stood at this moment: of what was changed since, the value before (``past_values``)."""
     then = {past.name: past.value for past in pasts if past.until > at}
     return replace(office, **_valid(then, office))
 
@@ -94,7 +94,7 @@ class SettingLine:
         return self.stored is not None and _read(self.one.name, self.stored.value) is None
 
 
-def keeper(section: Section) -> Role:
+def editor_of(section: Section) -> Role:
     """Who sets the parameters of a section: how one signs in is the security administrator's, all else the system's."""
     return Role.SECURITY_ADMIN if section is Section.SECURITY else Role.ADMIN
 
@@ -109,7 +109,7 @@ def lines(session: Session, base: Office) -> dict[str, SettingLine]:
     }
 
 
-def told(one: Adjustable, value: Value) -> object:
+def display_value(one: Adjustable, value: Value) -> object:
     """A value as people read it: with its unit, a switch as a word."""
     if isinstance(value, bool):
         return _("on") if value else _("off")
@@ -139,14 +139,14 @@ def change(
     overwritten. Raises ``NotAllowed``, ``NotFound`` for a name that is none, ``Unmet`` with everything that stands in the
     way, ``Stale`` where two set the same thing in the same moment.
     """
-    actor.demand(*KEEPERS)
+    actor.demand(*EDITORS)
     if not wanted.keys() <= BY_NAME.keys():
         raise NotFound
     for name in wanted:
-        actor.demand(keeper(BY_NAME[name].section))
-    before = _held(session, base)
+        actor.demand(editor_of(BY_NAME[name].section))
+    before = _locked_lines(session, base)
     new = {name: value for name, value in wanted.items() if before[name].unreadable or value != before[name].value}
-    standing = [refusal for name, value in new.items() for refusal in _stands_against(before[name], value, seen.get(name))]
+    standing = [refusal for name, value in new.items() for refusal in _refusals_of(before[name], value, seen.get(name))]
     if not standing:
         standing += contradictions(_office(before, base, new), new)
     if standing:
@@ -168,11 +168,11 @@ def restore(session: Session, name: str, actor: Actor, *, base: Office, at: date
 
     Raises ``NotAllowed``, ``NotFound``, and ``Unmet`` where the default does not go with what else is set.
     """
-    actor.demand(*KEEPERS)
+    actor.demand(*EDITORS)
     if name not in BY_NAME:
         raise NotFound
-    actor.demand(keeper(BY_NAME[name].section))
-    before = _held(session, base)
+    actor.demand(editor_of(BY_NAME[name].section))
+    before = _locked_lines(session, base)
     line = before[name]
     if line.stored is None:
         return line
@@ -206,7 +206,7 @@ def contradictions(office: Office, changed: Collection[str]) -> Iterator[Refusal
             yield Refusal(code, sentence, at_fault[0])
 
 
-def _held(session: Session, base: Office) -> dict[str, SettingLine]:
+def _locked_lines(session: Session, base: Office) -> dict[str, SettingLine]:
     """The lines, with what is stored locked until the commit."""
     locked = select(Parameter).with_for_update().execution_options(populate_existing=True)  # a page has read them before
     session.scalars(locked).all()
@@ -219,7 +219,7 @@ def _office(before: Mapping[str, SettingLine], base: Office, new: Mapping[str, V
     return replace(base, **found)
 
 
-def _stands_against(line: SettingLine, value: Value, seen: Value | None) -> Iterator[Refusal]:
+def _refusals_of(line: SettingLine, value: Value, seen: Value | None) -> Iterator[Refusal]:
     one = line.one
     if line.pinned:
         locked = _("“%(label)s” is set by the operator and cannot be changed here.", label=one.label)
@@ -230,7 +230,7 @@ def _stands_against(line: SettingLine, value: Value, seen: Value | None) -> Iter
         told_so = _(
             "%(who)s has meanwhile set this to “%(value)s”. Save once more if yours is to count.",
             who=line.stored.changed_by if line.stored else _("Somebody"),
-            value=told(one, line.value),
+            value=display_value(one, line.value),
         )
         yield Refusal("set-meanwhile", told_so, one.name)
 
@@ -241,7 +241,7 @@ def bounds(one: Adjustable) -> object:
         return "、".join(str(term) for term in type(one.default))
     if isinstance(one.default, str):
         return _("%(least)s to %(most)s characters", least=one.least, most=one.most)
-    return _("%(least)s to %(most)s", least=f"{one.least // one.scale}", most=told(one, one.most))
+    return _("%(least)s to %(most)s", least=f"{one.least // one.scale}", most=display_value(one, one.most))
 
 
 def _note(session: Session, line: SettingLine, after: str, actor: Actor, at: datetime, address: str) -> None:

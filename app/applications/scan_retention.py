@@ -32,7 +32,7 @@ IN_FORCE = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class RemovedSlice:
     """One slice: the row it went up to (0: there is none left), and the digests of what was removed."""
 
     last: int
@@ -55,7 +55,7 @@ def causes(on: date, office: Office) -> dict[str, ColumnElement[bool]]:
     return found
 
 
-def counted(session: Session, on: date, office: Office) -> dict[str, tuple[int, int]]:
+def count_removable(session: Session, on: date, office: Office) -> dict[str, tuple[int, int]]:
     """What would go on this day: how many scans, of how many bytes, by cause."""
     found = {}
     for cause, condition in causes(on, office).items():
@@ -64,13 +64,13 @@ def counted(session: Session, on: date, office: Office) -> dict[str, tuple[int, 
     return found
 
 
-def remove_some(session: Session, on: date, office: Office, *, at: datetime, after: int = 0) -> Removed:
+def remove_some(session: Session, on: date, office: Office, *, at: datetime, after: int = 0) -> RemovedSlice:
     """The next slice of rows behind ``after``. Their bytes are still there: see ``clear``."""
     due = or_(*causes(on, office).values())
     asked = select(Paper.id, Paper.application_id).where(Paper.id > after, due).order_by(Paper.id).limit(SLICE)
     found = session.execute(asked).all()
     if not found:
-        return Removed(0, ())
+        return RemovedSlice(0, ())
     # An application that comes to life again reads its papers with its row locked; so it is locked here, and asked anew.
     owners = {row.application_id for row in found} - {None}
     session.execute(select(Application.id).where(Application.id.in_(owners)).order_by(Application.id).with_for_update())
@@ -83,23 +83,23 @@ def remove_some(session: Session, on: date, office: Office, *, at: datetime, aft
     if papers:
         audit.log(session, "", AuditAction.DELETE, Paper, change={"scans": len(papers)}, at=at)
     session.flush()
-    return Removed(found[-1].id, tuple(paper.digest for paper in papers))
+    return RemovedSlice(found[-1].id, tuple(paper.digest for paper in papers))
 
 
-def clear(session: Session, store: Store, digests: Collection[str], before: datetime) -> None:
+def delete_objects(session: Session, store: Store, digests: Collection[str], before: datetime) -> None:
     """Take away the bytes that no row names any more. What was handed in again since ``before`` is left to the sweeper."""
-    for digest in set(digests) - named(session, digests):
+    for digest in set(digests) - referenced_digests(session, digests):
         store.remove(digest, before)
 
 
-def named(session: Session, among: Collection[str] | None = None) -> set[str]:
+def referenced_digests(session: Session, among: Collection[str] | None = None) -> set[str]:
     """The objects that some row names, all of them or those ``among`` these; no others are needed."""
     columns = (Paper.digest, CertificateVersion.digest, CertificateVersion.ofd, Enterprise.licence_digest)
     asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:
         asked = [one.where(column.in_(among)) for one, column in zip(asked, columns, strict=True)]
-    found = {str(digest) for one in asked for digest in session.scalars(one)} | legacy_import.objects(session)
+    found = {str(digest) for one in asked for digest in session.scalars(one)} | legacy_import.stored_objects(session)
     return found if among is None else found & set(among)
 
 

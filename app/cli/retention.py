@@ -31,7 +31,7 @@ def run(chosen: argparse.Namespace) -> None:
         with read_only(), Session(engine) as session:
             office = office_of(session, settings.office)
             if chosen.dry_run:
-                for cause, (count, size) in scan_retention.counted(session, clock.office_day(at), office).items():
+                for cause, (count, size) in scan_retention.count_removable(session, clock.office_day(at), office).items():
                     print(f"{count} scans, {size} bytes: {CAUSES[cause]}.")
                 return
         sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})

@@ -112,7 +112,7 @@ def tiles(on: date) -> list[Tile]:
         closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
         found.append(Tile(gettext("Closed this month"), closed, optional_url("ClosedScreen.list", closed_at_from=since)))
-        late = dashboard_counts.tally(dashboard_counts.lots(db.session, actor), on, on)[Urgency.OVERDUE]
+        late = dashboard_counts.count_by_urgency(dashboard_counts.due_counts(db.session, actor), on, on)[Urgency.OVERDUE]
         found.append(Tile(gettext("Overdue"), late, optional_url("DueBoardView.show"), "bad"))
     if Role.ADMIN in actor.roles:
         found += _admin_tiles(on)
@@ -125,7 +125,7 @@ def tiles(on: date) -> list[Tile]:
 
 def _clerk_tiles(on: date) -> list[Tile]:
     actor = request_context.current_actor()
-    ours = dashboard_counts.own(db.session, actor)
+    ours = dashboard_counts.enterprise_work(db.session, actor)
     until = on + timedelta(days=90)
     valid = CertificateStatus.VALID.value
     return [
@@ -159,7 +159,7 @@ def _clerk_tiles(on: date) -> list[Tile]:
     ]
 
 
-def _matter_tiles(ours: dashboard_counts.Own, on: date) -> list[Tile]:
+def _matter_tiles(ours: dashboard_counts.EnterpriseWork, on: date) -> list[Tile]:
     """What was filed, matter by matter; a matter in which nothing is open has no tile, unless none has."""
     found = []
     for matter, endpoint in MATTER_SCREENS.items():
@@ -180,9 +180,9 @@ def _lying(since: datetime, on: date) -> str:
 
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
-    waiting = dashboard_counts.waiting(db.session, request_context.current_actor()).get(state, 0)
-    here = [lot for lot in dashboard_counts.lots(db.session, request_context.current_actor()) if lot.state is state]
-    limits = dashboard_counts.tally(
+    waiting = dashboard_counts.open_by_state(db.session, request_context.current_actor()).get(state, 0)
+    here = [lot for lot in dashboard_counts.due_counts(db.session, request_context.current_actor()) if lot.state is state]
+    limits = dashboard_counts.count_by_urgency(
         here,
         on,
         request_context.current_office().calendar.add_working_days(on, request_context.current_office().due_soon_days),
@@ -247,11 +247,11 @@ def _calendar_tile(on: date) -> list[Tile]:
     ]
 
 
-_MONTHS: dict[tuple[object, ...], tuple[datetime, dashboard_counts.Months]] = {}
+_MONTHS: dict[tuple[object, ...], tuple[datetime, dashboard_counts.MonthlySubmissions]] = {}
 STAYS = timedelta(minutes=10)
 
 
-def _months(actor: Actor) -> dashboard_counts.Months:
+def _months(actor: Actor) -> dashboard_counts.MonthlySubmissions:
     """The months' picture as it was within the last ten minutes: it walks through half a year of cases."""
     key = (db.engine, actor.region, actor.roles, actor.enterprise_id)
     kept = _MONTHS.get(key)

@@ -16,7 +16,7 @@ from werkzeug.datastructures import FileStorage
 from app.accounts import sessions
 from app.accounts.access import NOBODY, Actor
 from app.accounts.business_licence.provider import LicenceProvider
-from app.applications.office_settings import office_at, office_of, pasts_of
+from app.applications.office_settings import office_at, office_of, past_values
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
 from app.core.errors import NotStrong
@@ -51,7 +51,7 @@ def current_office() -> Office:
 def office_then(at: datetime) -> Office:
     """The office as it stood at this moment, for papers that bear its date."""
     if "pasts" not in g:
-        g.pasts = pasts_of(db.session())
+        g.pasts = past_values(db.session())
     return office_at(current_office(), g.pasts, at)
 
 

@@ -27,7 +27,7 @@ from app.core.vocabulary import (
     PaperKind,
 )
 from app.files.inspect import FileRefused
-from app.matters import papers_at_first
+from app.matters import standard_papers
 from app.models import Paper
 from app.web import request_context
 from app.web.fix_links import anchor_of
@@ -36,7 +36,7 @@ from app.web.forms import Uploaded, UploadField
 PICTURES = (".jpg", ".jpeg", ".png")
 SCANS = (*PICTURES, ".pdf")
 
-_BY_CATEGORY = {category: papers_at_first(MatterKind.NEW, category) for category in CURRENT_CATEGORIES}
+_BY_CATEGORY = {category: standard_papers(MatterKind.NEW, category) for category in CURRENT_CATEGORIES}
 # The scans that everybody needs, whatever the category (R64); the others are said to be for some.
 NEEDED = tuple(kind for kind in PERSON_PAPERS if all(kind in papers for papers in _BY_CATEGORY.values()))
 

@@ -131,7 +131,7 @@ def sweep(run: JobRun) -> None:
 
 def _sweep_objects(run: JobRun, before: datetime) -> None:
     with read_only(), run.tools.sessions() as session:
-        known = scan_retention.named(session)
+        known = scan_retention.referenced_digests(session)
     orphans = list(run.tools.store.orphans(known, before))
     if len(orphans) > max(DISTRUST, len(known)):
         # A folder beside the wrong database looks like this, and what is swept away does not come back.
@@ -166,7 +166,7 @@ def remove_due_scans(
         with sessions.begin() as session:
             gone = scan_retention.remove_some(session, office_day(at), office, at=at, after=last)
         with read_only(), sessions() as session:
-            scan_retention.clear(session, store, gone.digests, at - UNTOUCHED)
+            scan_retention.delete_objects(session, store, gone.digests, at - UNTOUCHED)
         count, last = count + len(gone.digests), gone.last
         if not last:
             return count
@@ -227,10 +227,10 @@ def legacy_passwords(run: JobRun) -> None:
 
 
 @contextmanager
-def _legacy_means(run: JobRun) -> Iterator[legacy_import.Means]:
+def _legacy_means(run: JobRun) -> Iterator[legacy_import.ImportContext]:
     """Speaks the language of whoever asked, as sentences end in a sheet."""
     with run.tools.speaking(run.payload["locale"]):
-        yield legacy_import.Means(run.tools.sessions, run.tools.store, run.progress)
+        yield legacy_import.ImportContext(run.tools.sessions, run.tools.store, run.progress)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -108,11 +108,11 @@ def test_a_discarded_scan_no_longer_counts(session, store, person, office):
         discard(session, paper.id, make.clerk(person.enterprise), at=make.NOON)
 
 
-def test_two_uploads_at_once_leave_one_current_scan(session, store, person, office, house):
+def test_two_uploads_at_once_leave_one_current_scan(session, store, person, office, system):
     start, ends = threading.Barrier(2), []
 
     def upload(shade):
-        with Session(house.engine) as mine:
+        with Session(system.engine) as mine:
             owner = mine.get(Person, person.id)
             clerk = make.clerk(owner.enterprise)
             mine.rollback()

@@ -36,8 +36,8 @@ def world(session):
 def test_a_reviewer_s_counts_are_those_of_the_queue(world, session):
     reviewer = make.officer(Role.REVIEWER)
     assert dashboard_counts.menu_counts(session, reviewer, Office()) == {"Review": 3}
-    lots = [lot for lot in dashboard_counts.lots(session, reviewer) if lot.state is State.AWAITING_REVIEW]
-    assert list(dashboard_counts.tally(lots, make.TODAY, make.TODAY + timedelta(days=1)).values()) == [1, 1, 1, 0]
+    lots = [lot for lot in dashboard_counts.due_counts(session, reviewer) if lot.state is State.AWAITING_REVIEW]
+    assert list(dashboard_counts.count_by_urgency(lots, make.TODAY, make.TODAY + timedelta(days=1)).values()) == [1, 1, 1, 0]
 
 
 def test_what_is_decided_elsewhere_is_not_counted_as_waiting(world, session):
@@ -56,7 +56,7 @@ def test_somebody_else_s_cases_are_not_counted(world, session):
     other = make.enterprise(name="别家")
     session.add(other)
     session.commit()
-    assert dashboard_counts.waiting(session, make.clerk(other)) == {}
+    assert dashboard_counts.open_by_state(session, make.clerk(other)) == {}
     assert dashboard_counts.menu_counts(session, make.officer(Role.ADMIN), Office()) == {
         "Enterprises": 0
     }  # none awaits approval
@@ -86,11 +86,11 @@ def test_months_are_filled_also_where_nothing_was_submitted(world, session):
     assert sum(months.series[MatterKind.NEW]) == 13
 
 
-def test_the_menu_asks_two_questions_at_most(world, session, house):
+def test_the_menu_asks_two_questions_at_most(world, session, system):
     session.add(make.signup(make.notice(), make.person(world), state=SignupState.SELECTED))
     session.commit()
     actor = make.clerk(world)
-    with queries(house.engine) as seen:
+    with queries(system.engine) as seen:
         dashboard_counts.menu_counts(session, actor, Office())
     assert len(seen) <= 2
 
@@ -99,11 +99,11 @@ def test_the_menu_asks_two_questions_at_most(world, session, house):
 def test_the_limits_of_a_region_are_counted_as_the_list_asks_for_them_and_no_further(world, session, role):
     until = make.TODAY + timedelta(days=1)
     officer = make.officer(role, region="430100")
-    counts = dashboard_counts.tally(dashboard_counts.lots(session, officer), make.TODAY, until)
+    counts = dashboard_counts.count_by_urgency(dashboard_counts.due_counts(session, officer), make.TODAY, until)
     for urgency in Urgency:
         condition = dashboard_counts.is_due(urgency, make.TODAY, until)
         assert session.scalar(select(func.count(Application.id)).where(condition)) == counts[urgency], urgency
-    assert dashboard_counts.lots(session, make.officer(role, region="430200")) == []
+    assert dashboard_counts.due_counts(session, make.officer(role, region="430200")) == []
 
 
 def test_an_enterprise_is_shown_what_expires_next_and_whether_its_renewal_is_under_way(world, session):

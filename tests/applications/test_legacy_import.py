@@ -91,10 +91,10 @@ def let_go() -> None:
 
 
 @pytest.fixture
-def means(house, session, tmp_path) -> legacy_import.Means:
+def means(system, session, tmp_path) -> legacy_import.ImportContext:
     OPEN.append(session)
     store = Store(tmp_path / "blobs")
-    return legacy_import.Means(sessionmaker(house.engine, expire_on_commit=False), store, lambda _done, _all: None)
+    return legacy_import.ImportContext(sessionmaker(system.engine, expire_on_commit=False), store, lambda _done, _all: None)
 
 
 def hand_in(means, kind, data, *, at=make.NOON) -> int:
@@ -569,12 +569,12 @@ def test_files_lie_sealed_for_the_owner_only_and_go_when_their_time_has_come(ses
     import_id, number = hand_in(means, PASSES, sheet(PASSES, row(PASSES))), b"PK\x03\x04"
     lying = list(means.store.folder.glob("??/??/*"))
     assert [(place.stat().st_mode & 0o777, number in place.read_bytes()) for place in lying] == [(0o600, False)] * 2
-    assert {place.name for place in lying} == legacy_import.objects(session)
+    assert {place.name for place in lying} == legacy_import.stored_objects(session)
     session.rollback()
     for days, left in ((29, 2), (31, 0)):
         with means.sessions.begin() as other:
             legacy_import.expire(other, at=make.NOON + timedelta(days=days))
-        assert len(legacy_import.objects(session)) == left
+        assert len(legacy_import.stored_objects(session)) == left
         session.rollback()
     assert course(means, import_id).report_object is None
 
@@ -636,7 +636,7 @@ def test_two_imports_at_once_make_each_record_once(session, means, small_chunks)
 
 
 def test_somebody_put_on_the_books_at_the_same_moment_is_found_on_a_second_look(session, means, monkeypatch):
-    wanted, look, tries = row(PASSES), import_run.Ledger.look, []
+    wanted, look, tries = row(PASSES), import_run.RecordMerge.look, []
 
     def slow_look(self, inner, lines):
         verdicts = look(self, inner, lines)
@@ -648,19 +648,19 @@ def test_somebody_put_on_the_books_at_the_same_moment_is_found_on_a_second_look(
 
     import_id = hand_in(means, PASSES, sheet(PASSES, wanted))
     confirm(means, import_id)
-    monkeypatch.setattr(import_run.Ledger, "look", slow_look)
+    monkeypatch.setattr(import_run.RecordMerge, "look", slow_look)
     legacy_import.take_over(means, import_id, at=make.NOON)
     assert (count(session, Person), count(session, ExamPass)) == (1, 1)
 
 
-def test_a_chunk_asks_as_much_for_four_hundred_rows_as_for_four(house, means, app):
+def test_a_chunk_asks_as_much_for_four_hundred_rows_as_for_four(system, means, app):
     for kind in (PASSES, CERTIFICATES):
         take(means, kind, row(kind))  # the enterprise is on the books
         asked = []
         for number in (4, 400):
             import_id = hand_in(means, kind, sheet(kind, *(row(kind) for _n in range(number))))
             confirm(means, import_id)
-            with queries(house.engine) as seen:
+            with queries(system.engine) as seen:
                 legacy_import.take_over(means, import_id, at=make.NOON)
             asked.append(len(seen))
         assert asked[0] == asked[1] <= 28  # of these, the chain of the diary asks four at each of two commits

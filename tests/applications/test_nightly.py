@@ -10,9 +10,9 @@ from app.applications import nightly
 from app.applications.nightly import (
     NIGHTLY,
     note_expired,
+    remind_of_deadlines,
     remind_of_drafts,
     remind_of_expiry,
-    tell_of_deadlines,
 )
 from app.core.clock import Calendar, office_time
 from app.core.office import Office
@@ -179,9 +179,9 @@ def test_without_thresholds_nobody_is_reminded(session, hold):
     assert texts(session) == []
 
 
-def test_five_thousand_certificates_take_as_many_statements_as_five(session, house, enterprise):
+def test_five_thousand_certificates_take_as_many_statements_as_five(session, system, enterprise):
     def cost():
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             remind_of_expiry(session, make.TODAY, OFFICE, at=NIGHT)
         session.commit()
         return len(seen)
@@ -248,16 +248,16 @@ def due(session, built, enterprise):
 
 def test_an_officer_is_told_of_the_own_stage_and_region_once_a_day(session, due):
     for _again in range(2):
-        run(session, tell_of_deadlines, office=LOCAL)
+        run(session, remind_of_deadlines, office=LOCAL)
     (text,) = texts(session)
     assert "长沙" in text
     assert sorted(part for part in text if part.isdigit()) == ["1", "1", "1", "2"]  # of each one, within two days
-    run(session, tell_of_deadlines, on=make.TODAY + DAY, office=LOCAL)
+    run(session, remind_of_deadlines, on=make.TODAY + DAY, office=LOCAL)
     assert len(texts(session)) == 2
 
 
 def test_no_officer_is_told_of_what_others_decide(session, due):
-    run(session, tell_of_deadlines)  # the province reviews
+    run(session, remind_of_deadlines)  # the province reviews
     assert texts(session) == []
 
 
@@ -266,7 +266,7 @@ def test_no_officer_is_told_of_what_others_decide(session, due):
     [replace(LOCAL, deadline_messages=False), replace(LOCAL, calendar=Calendar(days_off=frozenset({make.TODAY})))],
 )
 def test_no_officer_is_told_on_a_day_off_or_where_it_is_switched_off(session, due, office):
-    run(session, tell_of_deadlines, office=office)
+    run(session, remind_of_deadlines, office=office)
     assert texts(session) == []
 
 
@@ -274,9 +274,9 @@ def test_no_officer_is_told_on_a_day_off_or_where_it_is_switched_off(session, du
 
 
 @pytest.fixture
-def tools(house, session, tmp_path) -> JobContext:
+def tools(system, session, tmp_path) -> JobContext:
     return JobContext(
-        house.engine, ConsoleGateway(), Store(tmp_path / "blobs"), lambda: NIGHT + timedelta(minutes=1), chance=lambda: 0.0
+        system.engine, ConsoleGateway(), Store(tmp_path / "blobs"), lambda: NIGHT + timedelta(minutes=1), chance=lambda: 0.0
     )
 
 

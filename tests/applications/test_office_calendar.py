@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 from app.applications import office_calendar
 from app.applications.office_calendar import (
     CALENDAR_COLUMNS,
-    Day,
+    DayEntry,
     announced,
-    forget_day,
+    delete_day,
     import_year,
     read_year,
-    reckon,
+    recompute_deadlines,
     seed_calendar,
     set_day,
 )
@@ -95,7 +95,7 @@ def test_the_announced_years_have_as_many_days_as_the_paper_says(year, off, work
 
 def test_a_second_start_brings_nothing_back_that_the_administrator_took_out(session):
     assert seed_calendar(session) == 72
-    forget_day(session, date(2026, 10, 10), ADMIN)
+    delete_day(session, date(2026, 10, 10), ADMIN)
     session.commit()
     assert seed_calendar(session) == 0
     assert session.get(CalendarDay, date(2026, 10, 10)) is None
@@ -123,9 +123,9 @@ def test_a_year_is_asked_for_when_it_ought_to_be_known(session, known, on, year)
 def test_only_the_administrator_changes_the_calendar(session, role):
     actor = make.officer(role)
     with pytest.raises(NotAllowed):
-        set_day(session, Day(date(2026, 10, 1), False), actor)
+        set_day(session, DayEntry(date(2026, 10, 1), False), actor)
     with pytest.raises(NotAllowed):
-        forget_day(session, date(2026, 10, 1), actor)
+        delete_day(session, date(2026, 10, 1), actor)
     with pytest.raises(NotAllowed):
         read_year(session, b"", actor)
     with pytest.raises(NotAllowed):
@@ -135,9 +135,9 @@ def test_only_the_administrator_changes_the_calendar(session, role):
 @pytest.mark.parametrize(
     ("one", "field"),
     [
-        (Day(date(2026, 3, 3), True), "day"),  # a Tuesday is worked anyway
-        (Day(date(1999, 10, 1), False), "day"),
-        (Day(date(2026, 10, 1), False, "国" * 41), "name"),
+        (DayEntry(date(2026, 3, 3), True), "day"),  # a Tuesday is worked anyway
+        (DayEntry(date(1999, 10, 1), False), "day"),
+        (DayEntry(date(2026, 10, 1), False, "国" * 41), "name"),
     ],
 )
 def test_a_day_that_makes_no_sense_is_refused_at_its_field(session, one, field):
@@ -148,15 +148,15 @@ def test_a_day_that_makes_no_sense_is_refused_at_its_field(session, one, field):
 
 def test_a_day_is_written_changed_and_taken_out_and_the_diary_knows(session):
     saturday = date(2026, 3, 7)
-    set_day(session, Day(saturday, True, "补班"), ADMIN)
-    set_day(session, Day(saturday, True, "调休"), ADMIN)
+    set_day(session, DayEntry(saturday, True, "补班"), ADMIN)
+    set_day(session, DayEntry(saturday, True, "调休"), ADMIN)
     session.commit()
     assert calendar_of(session).is_working_day(saturday)
-    forget_day(session, saturday, ADMIN)
+    delete_day(session, saturday, ADMIN)
     session.commit()
     assert not calendar_of(session).is_working_day(saturday)
     with pytest.raises(NotFound):
-        forget_day(session, saturday, ADMIN)
+        delete_day(session, saturday, ADMIN)
     assert session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.table == "calendar_day")) == 3
 
 
@@ -189,19 +189,19 @@ def due(session, clocks):
 
 
 def test_a_new_day_off_moves_every_clock_that_counts_it_and_says_how_many(session, clocks):
-    assert set_day(session, Day(make.TODAY + 14 * DAY, False, "抗洪"), ADMIN) == 2
+    assert set_day(session, DayEntry(make.TODAY + 14 * DAY, False, "抗洪"), ADMIN) == 2
     session.commit()
     assert due(session, clocks) == {"review": 29, "extended": 43, "acceptance": 7, "closed": None}
-    assert forget_day(session, make.TODAY + 14 * DAY, ADMIN) == 2
+    assert delete_day(session, make.TODAY + 14 * DAY, ADMIN) == 2
     session.commit()
     assert due(session, clocks) == {"review": 28, "extended": 42, "acceptance": 7, "closed": None}
 
 
 def test_a_clock_that_stands_right_is_not_touched(session, clocks):
-    assert reckon(session) == 0
+    assert recompute_deadlines(session) == 0
 
 
-def test_many_clocks_are_set_with_one_update(session, house):
+def test_many_clocks_are_set_with_one_update(session, system):
     enterprise = make.enterprise()
     session.add(enterprise)
     for n in range(60):
@@ -209,8 +209,8 @@ def test_many_clocks_are_set_with_one_update(session, house):
         facts = {"due_from": start, "due_days": 5, "due_on": start}  # all of them wrong
         session.add(make.application(make.person(enterprise), State.AWAITING_ACCEPTANCE, **facts))
     session.commit()
-    with queries(house.engine) as seen:
-        assert reckon(session) == 60
+    with queries(system.engine) as seen:
+        assert recompute_deadlines(session) == 60
     assert len(seen) == 3  # the calendar, the kinds of clocks, the update
     session.expire_all()
     assert all(case.due_on == Calendar().add_working_days(case.due_from, 5) for case in session.scalars(select(Application)))
@@ -257,7 +257,7 @@ def test_an_import_does_what_the_preview_said_and_leaves_other_years_alone(sessi
         ]
     )
     session.flush()
-    reckon(session)
+    recompute_deadlines(session)
     preview = read_year(session, sheet(("2026-05-01", "休", "劳动节"), ("2026-10-01", "休", "国庆节")), ADMIN)
     counts = (len(preview.added), len(preview.changed), len(preview.removed))
     assert (counts, preview.years) == ((1, 1, 1), [2026])
@@ -270,7 +270,7 @@ def test_an_import_does_what_the_preview_said_and_leaves_other_years_alone(sessi
 
 def test_what_was_checked_is_not_imported_into_another_calendar(session):
     preview = read_year(session, sheet(("2027-01-01", "休", "元旦")), ADMIN)
-    set_day(session, Day(date(2027, 5, 1), False), ADMIN)
+    set_day(session, DayEntry(date(2027, 5, 1), False), ADMIN)
     with pytest.raises(Stale):
         import_year(session, preview, ADMIN, at=make.NOON)
 

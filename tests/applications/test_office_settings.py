@@ -12,11 +12,11 @@ from app.applications.office_settings import (
     bounds,
     change,
     contradictions,
-    keeper,
+    editor_of,
     lines,
     office_at,
     office_of,
-    pasts_of,
+    past_values,
     restore,
 )
 from app.core.errors import (
@@ -86,8 +86,8 @@ def test_asking_does_not_write_what_the_caller_has_not_finished(session):
     assert unfinished.id is None
 
 
-def test_it_is_read_once_in_a_request_and_only_when_asked(app, house):
-    with app.test_request_context(), queries(house.engine), queries(request_context.db.engine) as seen:
+def test_it_is_read_once_in_a_request_and_only_when_asked(app, system):
+    with app.test_request_context(), queries(system.engine), queries(request_context.db.engine) as seen:
         assert seen == []
         assert request_context.current_office() is request_context.current_office()
         assert len(seen) == 2
@@ -99,8 +99,8 @@ def test_every_process_sees_a_change_with_its_next_request(app, client, stored):
     assert "0731-12345" in client.get("/").text
 
 
-def test_a_job_sees_a_change_without_a_restart_of_its_worker(house, tmp_path, session, stored):
-    tools = JobContext(house.engine, None, Store(tmp_path), lambda: make.NOON, office=Office(accept_days=6))
+def test_a_job_sees_a_change_without_a_restart_of_its_worker(system, tmp_path, session, stored):
+    tools = JobContext(system.engine, None, Store(tmp_path), lambda: make.NOON, office=Office(accept_days=6))
     run = JobRun(JobLease(1, "test", {}, "t", 1), tools)
     assert run.office().decide_days == 20
     stored(decide_days="15")
@@ -151,7 +151,7 @@ def test_papers_of_an_earlier_day_know_the_office_as_it_stood_then(session):
     first, second = make.NOON + timedelta(days=1), make.NOON + timedelta(days=9)
     put(session, {"issuer": "湖南省住房和城乡建设局"}, at=first)
     put(session, {"issuer": "湖南省住房城乡建设委员会"}, at=second)
-    now, pasts = office_of(session, Office()), pasts_of(session)
+    now, pasts = office_of(session, Office()), past_values(session)
     then = [office_at(now, pasts, at).issuer for at in (first - timedelta(hours=1), first, second)]
     assert then == [Office().issuer, "湖南省住房和城乡建设局", "湖南省住房城乡建设委员会"]
 
@@ -226,7 +226,9 @@ def beyond(one):
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
 def test_every_parameter_has_bounds_that_are_kept_and_a_label_in_chinese(session, one):
     for value in beyond(one):
-        assert refused(session, {one.name: value}, actor=make.officer(keeper(one.section))) == [("out-of-bounds", one.name)]
+        assert refused(session, {one.name: value}, actor=make.officer(editor_of(one.section))) == [
+            ("out-of-bounds", one.name)
+        ]
     said = chinese()
     for word in (one.label, one.source, one.unit):
         assert str(word) in (*said, "", "MB", "KB")
@@ -281,11 +283,11 @@ def test_a_stored_word_that_says_nothing_is_shown_and_can_be_replaced(session, s
     assert diary(session)[-1][1] == ["many", "5"]
 
 
-def test_two_who_set_the_same_at_once_do_not_overwrite_each_other(house, session):
+def test_two_who_set_the_same_at_once_do_not_overwrite_each_other(system, session):
     meet, told = Barrier(2), []
 
     def set_to(days: int) -> None:
-        with Session(house.engine) as own:
+        with Session(system.engine) as own:
             own.info.update(actor="x", at=make.NOON)
             meet.wait(20)
             try:

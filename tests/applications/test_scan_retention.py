@@ -41,8 +41,8 @@ DUE = datetime(2028, 3, 2, 4, tzinfo=UTC)  # two years later
 
 
 @pytest.fixture
-def store(house):
-    return Store(house.settings.blobs)
+def store(system):
+    return Store(system.settings.blobs)
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ def scan(session, store):
 
 
 @pytest.fixture
-def night(house, session, store):
+def night(system, session, store):
     """``night(at)``: how many scans went at that moment."""
 
     def run(at, office=OFFICE):
         session.rollback()
-        count = handlers.remove_due_scans(sessionmaker(house.engine), store, office, at=at)
+        count = handlers.remove_due_scans(sessionmaker(system.engine), store, office, at=at)
         session.expire_all()
         return count
 
@@ -205,7 +205,7 @@ def test_bytes_that_another_paper_shares_stay(scan, person, store, night):
     assert store.read(gone.digest) == b"same"
 
 
-def test_twice_is_harmless_and_a_night_broken_off_goes_on(house, session, scan, person, store, night, monkeypatch):
+def test_twice_is_harmless_and_a_night_broken_off_goes_on(system, session, scan, person, store, night, monkeypatch):
     monkeypatch.setattr(scan_retention, "SLICE", 2)
     papers = [scan(b"%d" % n, person_id=person.id, replaced_at=make.NOON) for n in range(5)]
 
@@ -213,22 +213,22 @@ def test_twice_is_harmless_and_a_night_broken_off_goes_on(house, session, scan, 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        handlers.remove_due_scans(sessionmaker(house.engine), store, OFFICE, at=DUE, told=dies)
+        handlers.remove_due_scans(sessionmaker(system.engine), store, OFFICE, at=DUE, told=dies)
     session.expire_all()
     assert [store.has(paper.digest) for paper in papers] == [False, False, True, True, True]
     assert [night(DUE), night(DUE)] == [3, 0]
     assert not any(store.has(paper.digest) for paper in papers)
 
 
-def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(house, session, scan, person, tmp_path):
+def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(system, session, scan, person, tmp_path):
     gone, store = scan(person_id=person.id, replaced_at=make.NOON), Store(tmp_path / "blobs")
     os.utime(store.path(store.put(b"scan")), (0, 0))
-    with sessionmaker(house.engine).begin() as own:
+    with sessionmaker(system.engine).begin() as own:
         assert scan_retention.remove_some(own, DUE.date(), OFFICE, at=DUE).digests == (gone.digest,)
     assert store.has(gone.digest)
     jobs.enqueue(session, "sweep", "k", {}, at=DUE)
     session.commit()
-    runner.run_due(runner.JobContext(house.engine, None, store, lambda: DUE), handlers.HANDLERS, most=1)
+    runner.run_due(runner.JobContext(system.engine, None, store, lambda: DUE), handlers.HANDLERS, most=1)
     assert not store.has(gone.digest)
 
 
@@ -240,16 +240,16 @@ def test_what_was_handed_in_again_just_now_is_spared(scan, person, store, night)
     assert store.has(gone.digest)
 
 
-def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(house, session, scan, person, store):
+def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(system, session, scan, person, store):
     """The clerk holds the row of an application that was not accepted; the night waits for it, and asks anew."""
     application, paper = of_applicant(session, scan, person, State.NOT_ACCEPTED)
     done = Event()
 
     def work():
-        handlers.remove_due_scans(sessionmaker(house.engine), store, OFFICE, at=DUE)
+        handlers.remove_due_scans(sessionmaker(system.engine), store, OFFICE, at=DUE)
         done.set()
 
-    with sessionmaker(house.engine).begin() as clerk:
+    with sessionmaker(system.engine).begin() as clerk:
         held = clerk.get(Application, application.id, with_for_update=True)
         held.closed_at, held.state = None, State.RETURNED
         clerk.flush()
@@ -295,14 +295,14 @@ def test_the_dry_run_counts_by_cause_and_takes_nothing(session, scan, person, st
     scan(b"1", person_id=person.id, replaced_at=make.NOON, size=30)
     scan(b"2", person_id=person.id, replaced_at=make.NOON, size=12)
     of_applicant(session, scan, make.person(person.enterprise), State.ABANDONED)
-    assert scan_retention.counted(session, DUE.date(), OFFICE) == {"replaced": (2, 42), "closed": (1, 1000)}
+    assert scan_retention.count_removable(session, DUE.date(), OFFICE) == {"replaced": (2, 42), "closed": (1, 1000)}
     assert session.scalar(select(func.count(Paper.id)).where(Paper.removed_at.is_not(None))) == 0
 
 
-def test_the_command_says_what_it_would_do_and_then_does_it(house, session, scan, person, store, monkeypatch, capsys):
-    (house.settings.home / "keys.json").write_text(house.settings.keys.dump())
-    monkeypatch.setenv("ANGUAN_HOME", str(house.settings.home))
-    monkeypatch.setenv("DATABASE_URL", house.settings.database_url)
+def test_the_command_says_what_it_would_do_and_then_does_it(system, session, scan, person, store, monkeypatch, capsys):
+    (system.settings.home / "keys.json").write_text(system.settings.keys.dump())
+    monkeypatch.setenv("ANGUAN_HOME", str(system.settings.home))
+    monkeypatch.setenv("DATABASE_URL", system.settings.database_url)
     gone = scan(person_id=person.id, replaced_at=OLD + DAY)
     session.rollback()
     assert main(["retention", "--dry-run"]) == 0

@@ -72,7 +72,7 @@ from app.worker.schedule import enqueue_due
 from tests import make
 from tests.certs import issued
 from tests.pdf_text import printed
-from tests.raw_sql import meddling
+from tests.raw_sql import tampering
 from tests.seals import embedded
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -116,9 +116,9 @@ def pigeon() -> Pigeon:
 
 
 @pytest.fixture
-def tools(house, session, clock, pigeon, tmp_path) -> JobContext:
+def tools(system, session, clock, pigeon, tmp_path) -> JobContext:
     return JobContext(
-        house.engine, pigeon, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0, seal=EmbeddedSeal(house.settings.seals)
+        system.engine, pigeon, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0, seal=EmbeddedSeal(system.settings.seals)
     )
 
 
@@ -258,11 +258,11 @@ def test_hands_that_are_all_told_of_one_job_do_it_once(ask, tools):
     assert ends.count(None) == 5
 
 
-def test_no_transaction_is_open_while_a_handler_works(session, ask, tools, house):
+def test_no_transaction_is_open_while_a_handler_works(session, ask, tools, system):
     ask()
     session.close()
-    open_before, seen = house.engine.pool.checkedout(), []
-    run_due(tools, {"test": lambda _run: seen.append(house.engine.pool.checkedout())}, most=1)
+    open_before, seen = system.engine.pool.checkedout(), []
+    run_due(tools, {"test": lambda _run: seen.append(system.engine.pool.checkedout())}, most=1)
     assert seen == [open_before]
 
 
@@ -496,7 +496,7 @@ def test_run_twice_legacy_check__a_sheet_is_checked_once(session, tools):
 
 def test_run_twice_legacy_import__a_row_is_taken_over_once(session, tools):
     number = old_sheet(session, tools, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
-    legacy_import.check(legacy_import.Means(tools.sessions, tools.store, lambda *_: None), number, at=make.NOON)
+    legacy_import.check(legacy_import.ImportContext(tools.sessions, tools.store, lambda *_: None), number, at=make.NOON)
     digest = told(session, LegacyImport.sha256)[0]
     legacy_import.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
     for _time in twice(session, tools, "legacy_import", {"import": number, "locale": "zh"}):
@@ -506,7 +506,7 @@ def test_run_twice_legacy_import__a_row_is_taken_over_once(session, tools):
 
 def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, tools, app):
     number = old_sheet(session, tools, LegacyKind.ACCOUNTS, enterprise="湘江公司", uscc=make.uscc())
-    means = legacy_import.Means(tools.sessions, tools.store, lambda *_: None)
+    means = legacy_import.ImportContext(tools.sessions, tools.store, lambda *_: None)
     legacy_import.check(means, number, at=make.NOON)
     legacy_import.confirm(session, number, told(session, LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON)
     session.commit()
@@ -595,7 +595,7 @@ def test_run_twice_bundle__draws_what_is_missing_once(session, tools):
 
 
 @pytest.fixture
-def left_over(session, tools, house):
+def left_over(session, tools, system):
     """An object that no row knows and one that a paper knows, both old; and counts of the day before yesterday."""
     known, orphan, fresh = (tools.store.put(what) for what in (b"known", b"orphan", b"fresh"))
     for digest in (known, orphan):
@@ -607,7 +607,7 @@ def left_over(session, tools, house):
     paper.digest = known
     session.add(paper)
     session.commit()
-    rate_limit.hit(house.engine, "x:1", limit=9, seconds=60, at=make.NOON - 2 * DAY)
+    rate_limit.hit(system.engine, "x:1", limit=9, seconds=60, at=make.NOON - 2 * DAY)
     return known, orphan, fresh
 
 
@@ -659,14 +659,14 @@ def test_run_twice_checkpoint__signs_once_and_writes_it_down_once(session, tools
     assert not checkpoints.news(session)
 
 
-def test_run_twice_diary__tells_the_same_of_the_same_chain(session, tools, house):
+def test_run_twice_diary__tells_the_same_of_the_same_chain(session, tools, system):
     for _time in twice(session, tools, "diary"):
         lines = session.scalar(select(func.count(AuditEntry.id)))
         results = session.scalars(select(Job.result)).all()
         assert all(result == {"lines": lines, "broken": 0} for result in results)
         assert set(session.scalars(select(AuditInspection.fault))) == {None}
         session.rollback()
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         connection.execute(text("UPDATE entry SET actor = 'x' WHERE id = 2"))
     enqueue(session, "diary", "again", {}, at=make.NOON)
     session.commit()

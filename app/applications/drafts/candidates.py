@@ -59,20 +59,20 @@ class FilingCandidate:
         return not self.gaps and not self.bars
 
 
-def judged(case: Facts, on: date, office: Office) -> FilingCandidate:
+def checked(case: Facts, on: date, office: Office) -> FilingCandidate:
     """A candidate with all that stands in its way, divided into what can be mended and what cannot."""
     later = _PAPERS_TOO if case.matter is MatterKind.TRANSFER else _ASKED_ON_THE_FORM
     standing = [no for no in refusals(case, (meets_the_matter,), on, office) if no.code not in later]
-    gaps = tuple(no for no in standing if _can_be_mended(no))
-    bars = tuple(no for no in standing if not _can_be_mended(no))
+    gaps = tuple(no for no in standing if _can_be_fixed(no))
+    bars = tuple(no for no in standing if not _can_be_fixed(no))
     return FilingCandidate(case, gaps, bars, tuple(warnings_of(case, on, office)))
 
 
-_MENDED = frozenset({"enterprise-not-registered", "not-own-person", "certified-elsewhere", "cannot-be-printed"})
+_FIXABLE = frozenset({"enterprise-not-registered", "not-own-person", "certified-elsewhere", "cannot-be-printed"})
 
 
-def _can_be_mended(no: Refusal) -> bool:
-    return no.code.startswith("missing-") or no.code in _MENDED
+def _can_be_fixed(no: Refusal) -> bool:
+    return no.code.startswith("missing-") or no.code in _FIXABLE
 
 
 def order(candidate: FilingCandidate) -> tuple[bool, bool, str, str]:

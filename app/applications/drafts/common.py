@@ -144,7 +144,7 @@ def delete_drafts(session: Session, ids: Collection[int]) -> None:
     session.execute(delete(Application).where(Application.id.in_(ids), Application.state == State.DRAFT))
 
 
-def take_away(session: Session, applications: Collection[Application]) -> None:
+def delete_unticked(session: Session, applications: Collection[Application]) -> None:
     """Drafts that were unticked on a form."""
     if any(application.round for application in applications):
         raise AppError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")

@@ -11,15 +11,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import FilingCandidate, judged, order
+from app.applications.drafts.candidates import FilingCandidate, checked, order
 from app.applications.drafts.common import (
     add_applications,
     already_open,
+    delete_unticked,
     filer,
     handler,
     open_filing,
     own_filing,
-    take_away,
 )
 from app.applications.drafts.for_people import INCOMING
 from app.core.clock import office_day
@@ -56,7 +56,7 @@ def holdings(
         select(Certificate.id).where(Certificate.enterprise_id == enterprise_id, Certificate.status.not_in(ENDED))
     ).all()
     found = of_certificates(session, enterprise_id, matter, mine, reason_code=reason_code)
-    return sorted((judged(case, office_day(at), office) for case in found.values()), key=order)
+    return sorted((checked(case, office_day(at), office) for case in found.values()), key=order)
 
 
 def draft_on_certificates(
@@ -117,7 +117,7 @@ def amend_claims(
     read = _read(filing.matter, reason_code, categories | {i: a.category for i, a in kept.items()}, details or {})
     for certificate_id, application in kept.items():
         application.details = read[certificate_id]
-    take_away(session, gone)
+    delete_unticked(session, gone)
     add_applications(session, filing, added, read, at=at, office=office)
     session.flush()
     session.expire(filing)

@@ -10,15 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import FilingCandidate, judged, order
+from app.applications.drafts.candidates import FilingCandidate, checked, order
 from app.applications.drafts.common import (
     add_applications,
     already_open,
+    delete_unticked,
     filer,
     handler,
     open_filing,
     own_filing,
-    take_away,
 )
 from app.core.clock import office_day
 from app.core.errors import NotFound, Unmet
@@ -53,7 +53,7 @@ def candidates(session: Session, matter: MatterKind, actor: Actor, *, at: dateti
         .distinct()
     )
     found = of_candidates(session, enterprise_id, matter, [(row.person_id, row.category) for row in pairs])
-    return sorted((judged(case, office_day(at), office) for case in found.values()), key=order)
+    return sorted((checked(case, office_day(at), office) for case in found.values()), key=order)
 
 
 def draft(
@@ -96,7 +96,7 @@ def amend(
     kept = {(a.person_id, a.category): a for a in filing.applications if a.state is not State.DRAFT}
     drafts = {(a.person_id, a.category): a for a in filing.applications if a.state is State.DRAFT}
     filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, picks or list(kept))
-    take_away(session, [application for pick, application in drafts.items() if pick not in picks])
+    delete_unticked(session, [application for pick, application in drafts.items() if pick not in picks])
     added = [pick for pick in picks if pick not in drafts and pick not in kept]
     add_applications(session, filing, _chosen(session, filing.matter, added, filing.enterprise_id), at=at, office=office)
     session.flush()

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import FilingCandidate, judged
+from app.applications.drafts.candidates import FilingCandidate, checked
 from app.applications.drafts.common import (
     add_applications,
     already_open,
@@ -81,7 +81,7 @@ def find_for_transfer(
     """
     on = office_day(at)
     person_id, cases = _search(session, name, id_number, actor)
-    shown = [_transferable(judged(case, on, office), on) for case in cases]
+    shown = [_transferable(checked(case, on, office), on) for case in cases]
     return TransferSearch(person_id, cases[0].name, mask_id(cases[0].person["id_number"]), tuple(shown))
 
 

@@ -10,28 +10,28 @@ from app.applications.legacy_import.batches import (
     confirm,
     discard,
     expire,
-    objects,
     receive,
     report_of,
+    stored_objects,
 )
 from app.applications.legacy_import.columns import COLUMNS, template
 from app.applications.legacy_import.first_passwords import fetch_passwords, make_passwords, without_password
-from app.applications.legacy_import.run import Means, check, take_over
+from app.applications.legacy_import.run import ImportContext, check, take_over
 
 __all__ = [
     "COLUMNS",
     "LARGEST",
     "MOST_ROWS",
-    "Means",
+    "ImportContext",
     "check",
     "confirm",
     "discard",
     "expire",
     "fetch_passwords",
     "make_passwords",
-    "objects",
     "receive",
     "report_of",
+    "stored_objects",
     "take_over",
     "template",
     "without_password",

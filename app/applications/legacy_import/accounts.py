@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.merge import (
     ADDED,
-    Ledger,
-    MergeAction,
+    ImportRun,
+    JsonValues,
     MergeVerdict,
-    Plain,
+    RecordMerge,
 )
-from app.applications.legacy_import.parties import Firm, Refused
+from app.applications.legacy_import.parties import Firm, RowRefused
 from app.core.identifiers import fold_user_name
 from app.core.vocabulary import AccountSource, LegacyKind, Role
 from app.core.vocabulary import AuditAction as DiaryDeed
@@ -33,7 +33,7 @@ _FIRM |= {name: name for name in ("legal_representative", "address")}
 _TABLE = _FIRM | {"mobile": "contact_mobile"}
 
 
-class Accounts(Ledger):
+class AccountMerge(RecordMerge):
     kind = LegacyKind.ACCOUNTS
 
     def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
@@ -59,7 +59,7 @@ class Accounts(Ledger):
         name, firm = _user_name(line), self.parties.firms.get(key)
         account = self.accounts.get(name)
         if account is not None and account[1] != key:
-            raise Refused(_("The user name “%(name)s” is taken by another account.", name=name))
+            raise RowRefused(_("The user name “%(name)s” is taken by another account.", name=name))
         region = self.parties.region_of(key, line.values["region"])
         said = {title: line.values[title] for title in _FIRM} | {"region": region}
         if firm is None:
@@ -73,7 +73,7 @@ class Accounts(Ledger):
             self.accounts[name] = (None, key)
         return verdict
 
-    def _compared(self, line: SheetLine, key: str, said: Plain, firm: Firm) -> MergeVerdict:
+    def _compared(self, line: SheetLine, key: str, said: JsonValues, firm: Firm) -> MergeVerdict:
         """An enterprise that only another sheet knew has had nobody who could have changed it: it may be corrected."""
         now = _now(firm)
         unattended = key not in self.records and firm.source is AccountSource.LEGACY
@@ -91,7 +91,7 @@ class Accounts(Ledger):
 
     # --- writing -------------------------------------------------------------------------------------------
 
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:
         rows = {_user_name(verdict.line): _account(verdict) for verdict in new}
         session.execute(insert(Account), list(rows.values()))
         ids: dict[str, int] = {
@@ -108,7 +108,7 @@ class Accounts(Ledger):
         told = {"legacy_import": deed.import_id, "accounts": sorted(ids)}
         audit.log(session, deed.actor, DiaryDeed.CREATE, Account, "", told, at=deed.at)
 
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:
         if not changed:
             return
         rows: list[dict[str, Any]] = []
@@ -129,7 +129,7 @@ def _user_name(line: SheetLine) -> str:
     return str(line.values["username"] or fold_user_name(line.values["uscc"]))
 
 
-def _now(firm: Firm) -> Plain:
+def _now(firm: Firm) -> JsonValues:
     return {title: getattr(firm, part) for title, part in _FIRM.items()}
 
 

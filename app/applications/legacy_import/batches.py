@@ -15,11 +15,11 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.legacy_import.accounts import Accounts
-from app.applications.legacy_import.certificates import Certificates
+from app.applications.legacy_import.accounts import AccountMerge
+from app.applications.legacy_import.certificates import CertificateMerge
 from app.applications.legacy_import.columns import COLUMNS
-from app.applications.legacy_import.exam_passes import Passes
-from app.applications.legacy_import.merge import Ledger
+from app.applications.legacy_import.exam_passes import PassMerge
+from app.applications.legacy_import.merge import RecordMerge
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -49,9 +49,9 @@ MOST_ROWS = 100_000
 LIMITS = SheetLimits(file=LARGEST, part=160 * MIB, unpacked=256 * MIB)  # 100,000 rows, unpacked as wordily as Excel does it
 PASSWORDS_LAST = timedelta(days=1)  # an unfetched sheet of passwords
 
-LEDGERS: dict[LegacyKind, type[Ledger]] = {ledger.kind: ledger for ledger in (Accounts, Passes, Certificates)}
+MERGES: dict[LegacyKind, type[RecordMerge]] = {ledger.kind: ledger for ledger in (AccountMerge, PassMerge, CertificateMerge)}
 Outcomes = dict[str, tuple[str, list[str]]]  # row number -> outcome, reasons
-Told = Callable[[int, int], None]  # rows done, rows in all
+ReportProgress = Callable[[int, int], None]  # rows done, rows in all
 
 
 # --- what the administrator does --------------------------------------------------------------------------
@@ -140,11 +140,11 @@ class LegacySheet:
     lines: list[SheetLine]
     errors: list[CellError]
 
-    def ledger(self, on: date, province: str) -> Ledger:
-        return LEDGERS[self.kind](self.lines, on, province)
+    def ledger(self, on: date, province: str) -> RecordMerge:
+        return MERGES[self.kind](self.lines, on, province)
 
 
-def opened(store: Store, kind: LegacyKind, sheet_object: str) -> LegacySheet:
+def open_sheet(store: Store, kind: LegacyKind, sheet_object: str) -> LegacySheet:
     """Raises ``SheetRefused``."""
     data = store.read(sheet_object)
     errors, lines = read_lines(data, COLUMNS[kind], most_rows=MOST_ROWS, limits=LIMITS)
@@ -161,7 +161,7 @@ RESULT_COLUMNS = (
 )
 
 
-def report(sheet: LegacySheet, outcomes: Outcomes, told: Told) -> bytes:
+def report(sheet: LegacySheet, outcomes: Outcomes, told: ReportProgress) -> bytes:
     """The rows as they were handed in, with result and reason behind each; it may be corrected and handed in again."""
     columns = (RESULT_COLUMNS[0], *COLUMNS[sheet.kind], *RESULT_COLUMNS[1:])
     words = {outcome.value: str(outcome) for outcome in LegacyOutcome}
@@ -179,7 +179,7 @@ def report(sheet: LegacySheet, outcomes: Outcomes, told: Told) -> bytes:
 # --- forgetting ------------------------------------------------------------------------------------------------
 
 
-def objects(session: Session) -> set[str]:
+def stored_objects(session: Session) -> set[str]:
     """What the sweeper must spare: the files of imports whose time has not come."""
     columns = (LegacyImport.sheet_object, LegacyImport.report_object, LegacyImport.passwords_object)
     return {digest for row in session.execute(select(*columns)) for digest in row if digest}

@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from app.applications.legacy_import.columns import category_in, title_of
 from app.applications.legacy_import.merge import (
     ADDED,
-    Ledger,
-    MergeAction,
+    ImportRun,
+    JsonValues,
     MergeVerdict,
-    Plain,
-    plain,
+    RecordMerge,
+    json_value,
 )
-from app.applications.legacy_import.parties import Refused
+from app.applications.legacy_import.parties import RowRefused
 from app.core.vocabulary import (
     Category,
     CertificateEventKind,
@@ -40,11 +40,11 @@ class LegacyCertificateStatus:
     id: int
     id_number: str
     enterprise_id: int
-    now: Plain
+    now: JsonValues
     settled: bool
 
 
-class Certificates(Ledger):
+class CertificateMerge(RecordMerge):
     kind = LegacyKind.CERTIFICATES
 
     def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
@@ -88,13 +88,13 @@ class Certificates(Ledger):
     def judge(self, line: SheetLine, key: str) -> MergeVerdict:
         there = self.standing.get(key)
         if there is not None and there.id_number != line.values["id_number"]:
-            raise Refused(_("This number is on record for another person: the ID number differs."))
+            raise RowRefused(_("This number is on record for another person: the ID number differs."))
         terms = self._terms(line)
         firm = self.parties.firm_of(line)
         if firm is None:
-            raise Refused(_("Please name the enterprise that the certificate belongs to: its credit code, or its name."))
+            raise RowRefused(_("Please name the enterprise that the certificate belongs to: its credit code, or its name."))
         human = self.parties.human_of(line, firm)
-        sheet = {name: plain(value) for name, value in terms.items()} | {
+        sheet = {name: json_value(value) for name, value in terms.items()} | {
             "uscc": firm.uscc,
             "name": line.values["name"],
             "enterprise": line.values.get("enterprise") or (there.now["enterprise"] if there else firm.name),
@@ -107,7 +107,7 @@ class Certificates(Ledger):
             verdict.row_id = there.id
             after = {**there.now, **verdict.changes}
             if after["valid_to"] < after["valid_from"]:
-                raise Refused(_("The last day of validity lies before the first."))
+                raise RowRefused(_("The last day of validity lies before the first."))
         verdict.firm, verdict.human = firm, human
         if human.works_elsewhere(firm):
             verdict.reasons.append(_("On the books this person has another employer, which is kept."))
@@ -118,7 +118,7 @@ class Certificates(Ledger):
         values, number = line.values, line.values["number"]
         issued_on = values["issued_on"] or values["valid_from"] or values["first_issued_on"]
         if issued_on is None:
-            raise Refused(_("Please give the day of issue or the first day of validity."))
+            raise RowRefused(_("Please give the day of issue or the first day of validity."))
         days = {
             "first_issued_on": values["first_issued_on"] or issued_on,
             "issued_on": issued_on,
@@ -126,36 +126,36 @@ class Certificates(Ledger):
             "valid_to": values["valid_to"],
         }
         if days["valid_to"] < days["valid_from"]:
-            raise Refused(_("The last day of validity lies before the first."))
+            raise RowRefused(_("The last day of validity lies before the first."))
         if days["issued_on"] > self.on or days["first_issued_on"] > days["issued_on"]:
-            raise Refused(_("The days of issue cannot be right: the first one comes first, and none is still to come."))
+            raise RowRefused(_("The days of issue cannot be right: the first one comes first, and none is still to come."))
         category, status = values["category"] or _category_in(number), values["status"] or CertificateStatus.VALID
         reason = values["status_reason"] or ""
         if status is CertificateStatus.OTHER and not reason:
-            raise Refused(_("The status “other” needs a note that says which."))
+            raise RowRefused(_("The status “other” needs a note that says which."))
         if status is CertificateStatus.EXPIRED:  # never stored: it follows from the last day
             if days["valid_to"] >= self.on:
-                raise Refused(_("The status says expired, but the last day of validity is still to come."))
+                raise RowRefused(_("The status says expired, but the last day of validity is still to come."))
             status = CertificateStatus.VALID
         return {"category": category.value, **days, "status": status.value, "status_reason": reason}
 
     # --- writing -------------------------------------------------------------------------------------------
 
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:
         session.execute(insert(Certificate), [{**self._row(verdict), "number": verdict.key} for verdict in new])
         by_number = {verdict.key: verdict for verdict in new}
         for row in session.execute(select(Certificate.id, Certificate.number).where(Certificate.number.in_(by_number))):
             by_number[row.number].row_id = row.id
         self._record(session, new, deed, lambda _verdict: "")
 
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:
         session.execute(update(Certificate), [{**self._row(verdict), "id": verdict.row_id} for verdict in changed])
         self._record(session, changed, deed, self._what_changed)
 
     def _row(self, verdict: MergeVerdict) -> dict[str, Any]:
         """All columns that a sheet rules, so that every row goes in one statement; what the sheet may not change stays."""
         there = self.standing.get(verdict.key)
-        now: Plain = {**there.now, **verdict.changes} if there else verdict.taken
+        now: JsonValues = {**there.now, **verdict.changes} if there else verdict.taken
         assert verdict.human is not None  # noqa: S101 - judge has given it both
         assert verdict.firm is not None  # noqa: S101
         row = {
@@ -175,7 +175,7 @@ class Certificates(Ledger):
         fields = "、".join(str(title_of(self.kind, name)) for name in verdict.changes)
         return str(_("Corrected by a later sheet: %(fields)s", fields=fields))[:500]
 
-    def _record(self, session: Session, verdicts: Sequence[MergeVerdict], deed: MergeAction, why: Any) -> None:
+    def _record(self, session: Session, verdicts: Sequence[MergeVerdict], deed: ImportRun, why: Any) -> None:
         who = {
             "actor": deed.actor,
             "at": deed.at,
@@ -195,5 +195,5 @@ class Certificates(Ledger):
 def _category_in(number: str) -> Category:
     found = category_in(number)
     if found is None:
-        raise Refused(_("The number does not tell the category. Please fill it in."))
+        raise RowRefused(_("The number does not tell the category. Please fill it in."))
     return found

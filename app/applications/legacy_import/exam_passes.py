@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.merge import (
     ADDED,
-    Ledger,
-    MergeAction,
+    ImportRun,
     MergeVerdict,
+    RecordMerge,
 )
-from app.applications.legacy_import.parties import Refused
+from app.applications.legacy_import.parties import RowRefused
 from app.core.vocabulary import LegacyKind, PassSource
 from app.files.spreadsheets import SheetLine
 from app.models import ExamPass, Person
@@ -30,7 +30,7 @@ class LegacyPassStatus:
     settled: bool
 
 
-class Passes(Ledger):
+class PassMerge(RecordMerge):
     kind = LegacyKind.PASSES
 
     def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
@@ -63,7 +63,7 @@ class Passes(Ledger):
     def judge(self, line: SheetLine, key: str) -> MergeVerdict:
         passed_on: date = line.values["passed_on"]
         if passed_on > self.on:
-            raise Refused(_("The exam was passed on a day that is still to come. Please check the date."))
+            raise RowRefused(_("The exam was passed on a day that is still to come. Please check the date."))
         firm = self.parties.firm_of(line)
         human = self.parties.human_of(line, firm)
         sheet, there = {"passed_on": passed_on.isoformat()}, self.standing.get(key)
@@ -77,7 +77,7 @@ class Passes(Ledger):
             verdict.reasons.append(_("On the books this person has another employer, which is kept."))
         return verdict
 
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:  # noqa: ARG002
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:  # noqa: ARG002
         by_place = {(_person(verdict), verdict.line.values["category"]): verdict for verdict in new}
         rows = [
             {"person_id": person_id, "category": category, "passed_on": verdict.line.values["passed_on"]}
@@ -93,7 +93,7 @@ class Passes(Ledger):
             if (row.person_id, row.category) in by_place:
                 by_place[row.person_id, row.category].row_id = row.id
 
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:  # noqa: ARG002
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:  # noqa: ARG002
         session.execute(
             update(ExamPass),
             [{"id": verdict.row_id, "passed_on": date.fromisoformat(verdict.changes["passed_on"])} for verdict in changed],

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, upd
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.legacy_import.run import Means
+from app.applications.legacy_import.run import ImportContext
 from app.core.errors import Stale
 from app.core.vocabulary import AuditAction, LegacyKind, Role
 from app.db import audit
@@ -46,7 +46,7 @@ def without_password(session: Session, import_id: int) -> int:
 
 
 def make_passwords(
-    means: Means, import_id: int, fresh: Callable[[], tuple[str, str]], *, asked_at: datetime, at: datetime
+    means: ImportContext, import_id: int, fresh: Callable[[], tuple[str, str]], *, asked_at: datetime, at: datetime
 ) -> None:
     """A password for each of these accounts, all of them in one transaction, together with the sheet to be fetched.
 

@@ -19,14 +19,14 @@ from app.applications.legacy_import.parties import (
     Firm,
     Human,
     Parties,
-    Refused,
+    RowRefused,
 )
 from app.core.identifiers import fold
 from app.core.vocabulary import LegacyKind, LegacyOutcome
 from app.files.spreadsheets import SheetLine
 from app.models import LegacyRecord
 
-Plain = dict[str, Any]  # column key -> a value as JSON holds it
+JsonValues = dict[str, Any]  # column key -> a value as JSON holds it
 ADDED, UPDATED, UNCHANGED, REFUSED = LegacyOutcome
 
 
@@ -39,22 +39,22 @@ class MergeVerdict:
     reasons: list[object] = field(default_factory=list)
     key: str = ""
     row_id: int | None = None
-    changes: Plain = field(default_factory=dict)
-    taken: Plain = field(default_factory=dict)
+    changes: JsonValues = field(default_factory=dict)
+    taken: JsonValues = field(default_factory=dict)
     firm: Firm | None = None
     human: Human | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class LastImported:
     """What a ``LegacyRecord`` holds."""
 
     row_id: int
-    values: Plain
+    values: JsonValues
 
 
 @dataclass(frozen=True, slots=True)
-class MergeAction:
+class ImportRun:
     """By whom, when, in the course of which import."""
 
     import_id: int
@@ -62,7 +62,9 @@ class MergeAction:
     at: datetime
 
 
-def differences(sheet: Mapping[str, Any], now: Mapping[str, Any], taken: Mapping[str, Any] | None) -> tuple[Plain, list[str]]:
+def differences(
+    sheet: Mapping[str, Any], now: Mapping[str, Any], taken: Mapping[str, Any] | None
+) -> tuple[JsonValues, list[str]]:
     """What a sheet corrects, and the columns in which it differs from what changed here meanwhile and is kept.
 
     A cell left empty (None) asks for nothing; nor does one that says what the old system said before.
@@ -79,14 +81,14 @@ def differences(sheet: Mapping[str, Any], now: Mapping[str, Any], taken: Mapping
     return changes, kept
 
 
-class Ledger(ABC):
+class RecordMerge(ABC):
     """One kind of records. Made anew for each run; ``on`` is the office day of the run."""
 
     kind: LegacyKind
 
     def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
         self.on, self.parties = on, Parties(province)
-        self.records: dict[str, Taken] = {}
+        self.records: dict[str, LastImported] = {}
         self._first: dict[str, int] = {}
         for line in lines:
             if line.is_sound:
@@ -106,7 +108,7 @@ class Ledger(ABC):
         rows = session.execute(
             select(LegacyRecord.row_id, LegacyRecord.taken).where(LegacyRecord.kind == self.kind, LegacyRecord.key.in_(keys))
         )
-        self.records.update({row.taken["key"]: Taken(row.row_id, row.taken) for row in rows})
+        self.records.update({row.taken["key"]: LastImported(row.row_id, row.taken) for row in rows})
 
     def _verdict(self, line: SheetLine) -> MergeVerdict:
         if not line.is_sound:
@@ -118,7 +120,7 @@ class Ledger(ABC):
             return MergeVerdict(line, REFUSED, [_("The same record stands in row %(n)s already. Please keep one.", n=first)])
         try:
             verdict = self.judge(line, key)
-        except Refused as no:
+        except RowRefused as no:
             return MergeVerdict(line, REFUSED, [no.args[0]])
         self.parties.adopt(verdict.firm, verdict.human)
         if len(fold(line.shown.get("id_number", ""))) == 15:
@@ -126,7 +128,14 @@ class Ledger(ABC):
         return verdict
 
     def compared(
-        self, line: SheetLine, key: str, sheet: Plain, now: Plain, *, settled: bool = False, before: Plain | None = None
+        self,
+        line: SheetLine,
+        key: str,
+        sheet: JsonValues,
+        now: JsonValues,
+        *,
+        settled: bool = False,
+        before: JsonValues | None = None,
     ) -> MergeVerdict:
         """The verdict on a record that is on the books; ``settled``: it was printed or used here, so all of it is kept.
 
@@ -147,7 +156,7 @@ class Ledger(ABC):
 
     # --- writing -----------------------------------------------------------------------------------------
 
-    def write(self, session: Session, verdicts: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def write(self, session: Session, verdicts: Sequence[MergeVerdict], deed: ImportRun) -> None:
         """Everything that these verdicts bring about."""
         going = [verdict for verdict in verdicts if verdict.outcome in (ADDED, UPDATED)]
         new = [verdict for verdict in going if verdict.outcome is ADDED]
@@ -160,7 +169,7 @@ class Ledger(ABC):
             self.update(session, changed, deed)
         self._keep_records(session, going, deed)
 
-    def _keep_records(self, session: Session, going: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def _keep_records(self, session: Session, going: Sequence[MergeVerdict], deed: ImportRun) -> None:
         known = [verdict for verdict in going if verdict.key in self.records]
         fresh = [verdict for verdict in going if verdict.key not in self.records]
         if known:
@@ -189,13 +198,13 @@ class Ledger(ABC):
         """The verdict on a sound row that stands in the sheet once. Raises ``Refused``."""
 
     @abstractmethod
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:
         """Insert, and give each verdict its ``row_id``."""
 
     @abstractmethod
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: MergeAction) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:
         """Write ``changes``."""
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value

@@ -59,7 +59,7 @@ class Human:
         return self.employer_id is not None and self.employer_id != firm.id
 
 
-class Refused(Exception):
+class RowRefused(Exception):
     """Why a row cannot be taken over, as a sentence."""
 
 
@@ -111,15 +111,15 @@ class Parties:
         if uscc:
             known = self.firms.get(uscc)
             if known is None and not name:
-                raise Refused(_("No enterprise with this credit code is on the books. Please add its name to the row."))
+                raise RowRefused(_("No enterprise with this credit code is on the books. Please add its name to the row."))
             return known or Firm(name or "", uscc, self.region_of(uscc))
         if not name:
             return None
         codes = self._named[fold_enterprise_name(name)]
         if not codes:
-            raise Refused(_("No enterprise of this name is on the books. Please add its credit code to the row."))
+            raise RowRefused(_("No enterprise of this name is on the books. Please add its credit code to the row."))
         if len(codes) > 1:
-            raise Refused(_("Several enterprises bear this name. Please add the credit code to the row."))
+            raise RowRefused(_("Several enterprises bear this name. Please add the credit code to the row."))
         return self.firms[next(iter(codes))]
 
     def region_of(self, uscc: str, said: str | None = None) -> str:
@@ -129,7 +129,7 @@ class Parties:
             for code, name in self.regions.items():
                 if wanted == code or wanted in short_and_long(name):
                     return code
-            raise Refused(_("“%(text)s” is not a region of this province.", text=said[:20]))
+            raise RowRefused(_("“%(text)s” is not a region of this province.", text=said[:20]))
         code = f"{uscc[2:6]}00"
         return code if code in self.regions else self.province
 
@@ -140,7 +140,7 @@ class Parties:
         if known is None:
             return Human(name, number, firm)
         if fold_name(known.name).casefold() != name.casefold():
-            raise Refused(_("The name differs from the one on record for this ID number. Please check both."))
+            raise RowRefused(_("The name differs from the one on record for this ID number. Please check both."))
         return known
 
     def adopt(self, *parties: Firm | Human | None) -> None:

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.applications.legacy_import.batches import (
     LegacySheet,
     Outcomes,
-    Told,
-    opened,
+    ReportProgress,
+    open_sheet,
     report,
 )
-from app.applications.legacy_import.merge import Ledger, MergeAction, MergeVerdict
+from app.applications.legacy_import.merge import ImportRun, MergeVerdict, RecordMerge
 from app.core.clock import office_day
 from app.core.errors import NotFound
 from app.core.vocabulary import AuditAction as DiaryDeed
@@ -33,25 +33,25 @@ from app.models import LegacyChunk, LegacyImport, Region
 
 CHUNK = 500  # rows to a transaction
 PATIENCE = 3  # somebody else may put one of these people on the books at the same moment
-SERIES = "legacy-import"  # holding it, one import writes at a time
+SEQUENCE_NAME = "legacy-import"  # holding it, one import writes at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ImportContext:
     """With what the work is done, handed in by a job or a command. ``told`` hears of every chunk."""
 
     sessions: sessionmaker[Session]
     store: Store
-    told: Told
+    told: ReportProgress
 
 
-def check(means: Means, import_id: int, *, at: datetime) -> None:
+def check(means: ImportContext, import_id: int, *, at: datetime) -> None:
     """The dry run. A second one finds nothing to do."""
-    course = _course(means, import_id)
+    course = _load(means, import_id)
     if course.phase is not LegacyPhase.CHECKING or course.sheet_object is None:
         return
     try:
-        sheet = opened(means.store, course.kind, course.sheet_object)
+        sheet = open_sheet(means.store, course.kind, course.sheet_object)
     except SheetRefused as no:
         _refuse(means, course, str(no), at)
         return
@@ -67,13 +67,13 @@ def check(means: Means, import_id: int, *, at: datetime) -> None:
     _close(means, course, _reported(means, sheet, outcomes) | {"phase": LegacyPhase.CHECKED})
 
 
-def take_over(means: Means, import_id: int, *, at: datetime) -> None:
+def take_over(means: ImportContext, import_id: int, *, at: datetime) -> None:
     """Take the sound rows over, from the first chunk that nobody has written yet to the report."""
-    course = _course(means, import_id)
+    course = _load(means, import_id)
     if course.phase is not LegacyPhase.IMPORTING or course.sheet_object is None:
         return
-    sheet, province = opened(means.store, course.kind, course.sheet_object), _province(means)
-    deed = MergeAction(course.id, course.by, at)
+    sheet, province = open_sheet(means.store, course.kind, course.sheet_object), _province(means)
+    deed = ImportRun(course.id, course.by, at)
     ledger, done, tries = sheet.ledger(office_day(at), province), course.done, 0
     while done < len(sheet.lines):
         try:
@@ -86,11 +86,11 @@ def take_over(means: Means, import_id: int, *, at: datetime) -> None:
     _finish(means, course, sheet, deed)
 
 
-def _write_chunk(means: Means, sheet: LegacySheet, ledger: Ledger, deed: MergeAction, done: int) -> int:
+def _write_chunk(means: ImportContext, sheet: LegacySheet, ledger: RecordMerge, deed: ImportRun, done: int) -> int:
     """One transaction: look, write, and note down what came of each row. How many rows are done then."""
     lines = sheet.lines[done : done + CHUNK]
     with means.sessions.begin() as session:
-        sequences.take(session, SERIES)  # on PostgreSQL, others wait here; SQLite has one writer anyway
+        sequences.take(session, SEQUENCE_NAME)  # on PostgreSQL, others wait here; SQLite has one writer anyway
         here = session.scalar(select(LegacyImport.done).where(LegacyImport.id == deed.import_id))
         if here != done:  # another worker has been here
             return int(here or 0)
@@ -104,7 +104,7 @@ def _write_chunk(means: Means, sheet: LegacySheet, ledger: Ledger, deed: MergeAc
     return done + len(lines)
 
 
-def _finish(means: Means, course: LegacyImport, sheet: LegacySheet, deed: MergeAction) -> None:
+def _finish(means: ImportContext, course: LegacyImport, sheet: LegacySheet, deed: ImportRun) -> None:
     """The report, put together of the chunks; they and the sheet itself are no longer needed."""
     outcomes: Outcomes = {}
     with read_only(), means.sessions() as session:
@@ -120,7 +120,7 @@ def _finish(means: Means, course: LegacyImport, sheet: LegacySheet, deed: MergeA
 # --- small parts -------------------------------------------------------------------------------------------
 
 
-def _course(means: Means, import_id: int) -> LegacyImport:
+def _load(means: ImportContext, import_id: int) -> LegacyImport:
     with read_only(), means.sessions() as session:
         course = session.get(LegacyImport, import_id)
         if course is None:
@@ -129,7 +129,7 @@ def _course(means: Means, import_id: int) -> LegacyImport:
     return course
 
 
-def _province(means: Means) -> str:
+def _province(means: ImportContext) -> str:
     """The region that holds all the others, for an enterprise of which nothing tells a nearer one."""
     with read_only(), means.sessions() as session:
         return str(session.scalar(select(Region.code).order_by(Region.code).limit(1)))
@@ -143,12 +143,12 @@ def _outcomes(verdicts: Sequence[MergeVerdict]) -> Outcomes:
     return {str(one.line.number): (one.outcome.value, [str(reason) for reason in one.reasons]) for one in verdicts}
 
 
-def _refuse(means: Means, course: LegacyImport, fault: str, at: datetime) -> None:
+def _refuse(means: ImportContext, course: LegacyImport, fault: str, at: datetime) -> None:
     values = {"phase": LegacyPhase.UNREADABLE, "fault": fault[:500], "sheet_object": None, "finished_at": at}
     _close(means, course, values)
 
 
-def _reported(means: Means, sheet: LegacySheet, outcomes: Outcomes) -> dict[str, Any]:
+def _reported(means: ImportContext, sheet: LegacySheet, outcomes: Outcomes) -> dict[str, Any]:
     """The report in the store, and the counts."""
     found = [outcome for outcome, _reasons in outcomes.values()]
     counts = {outcome.value: found.count(outcome.value) for outcome in LegacyOutcome}
@@ -159,7 +159,7 @@ def _reported(means: Means, sheet: LegacySheet, outcomes: Outcomes) -> dict[str,
     }
 
 
-def _close(means: Means, course: LegacyImport, values: dict[str, Any], actor: str = "") -> None:
+def _close(means: ImportContext, course: LegacyImport, values: dict[str, Any], actor: str = "") -> None:
     """The end of a phase, if nobody else has ended it meanwhile."""
     with means.sessions.begin() as session:
         ended = (

@@ -59,7 +59,7 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import read, write
 from app.files.storage import Store
-from app.matters import papers_at_first
+from app.matters import standard_papers
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.web.auth.password_form import hashed
 from app.web.demo.specimens import (
@@ -349,7 +349,7 @@ class DemoBuilder:
         self._walk(application.id, claim.story, claim.name, clerk)
 
     def _bring_papers(self, application: Application, holder: Person, clerk: Actor, at: datetime) -> None:
-        asked = papers_at_first(application.matter, application.category, application.reason_code)
+        asked = standard_papers(application.matter, application.category, application.reason_code)
         own = (*MATTER_PAPERS, *(PERSON_PAPERS if application.matter is MatterKind.TRANSFER else ()))
         for kind in asked:
             if kind in own:

@@ -18,7 +18,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from app.applications import office_calendar
-from app.applications.office_calendar import Day, YearPreview
+from app.applications.office_calendar import DayEntry, YearPreview
 from app.core.errors import AppError, Stale
 from app.core.vocabulary import AuditAction
 from app.db.session import db
@@ -91,7 +91,7 @@ class CalendarView(BaseView):
         form = DayForm()
         if not form.validate() or form.day.data is None:
             return self._page(_year(), form, 422)
-        one = Day(form.day.data, form.kind.data == "on", (form.name.data or "").strip())
+        one = DayEntry(form.day.data, form.kind.data == "on", (form.name.data or "").strip())
         try:
             moved = office_calendar.set_day(db.session(), one, request_context.current_actor())
             db.session.commit()
@@ -109,7 +109,7 @@ class CalendarView(BaseView):
     def remove(self) -> Response:
         """Make one day an ordinary one again."""
         day = _day(request.form.get("day", "")) or request_context.today()
-        moved = office_calendar.forget_day(db.session(), day, request_context.current_actor())
+        moved = office_calendar.delete_day(db.session(), day, request_context.current_actor())
         db.session.commit()
         flash(_told(gettext("%(day)s is an ordinary day again.", day=day.isoformat()), moved), "success")
         return redirect(url_for("CalendarView.show", year=day.year))
@@ -174,7 +174,7 @@ class CalendarView(BaseView):
             missing=office_calendar.unknown_year(
                 db.session, request_context.today(), request_context.current_office().calendar_month
             ),
-            paper=office_calendar.OFFICIAL.get(year, ("",))[0] if days else "",
+            paper=office_calendar.OFFICIAL_HOLIDAYS.get(year, ("",))[0] if days else "",
         )
         return Response(page, status, mimetype="text/html")
 
@@ -196,13 +196,13 @@ class CalendarView(BaseView):
 # --- the picture ----------------------------------------------------------------------------------------
 
 
-def months_of(year: int, days: Iterable[Day], today: date) -> list[Month]:
+def months_of(year: int, days: Iterable[DayEntry], today: date) -> list[Month]:
     """The year as twelve tables of weeks, Monday first."""
     known = {one.day: one for one in days}
     return [_month(year, number, known, today) for number in range(1, 13)]
 
 
-def _month(year: int, number: int, known: dict[date, Day], today: date) -> Month:
+def _month(year: int, number: int, known: dict[date, DayEntry], today: date) -> Month:
     def cell(day: date) -> Cell | None:
         if day.month != number:
             return None
@@ -215,9 +215,9 @@ def _month(year: int, number: int, known: dict[date, Day], today: date) -> Month
     return Month(format_date(date(year, number, 1), "LLLL"), weeks, said)
 
 
-def _runs(days: Sequence[Day]) -> list[tuple[str, str, str]]:
+def _runs(days: Sequence[DayEntry]) -> list[tuple[str, str, str]]:
     """Days in words: what follows on each other, of one kind and name, is one line."""
-    runs: list[list[Day]] = []
+    runs: list[list[DayEntry]] = []
     for one in days:
         last = runs[-1][-1] if runs else None
         if last and (one.day - last.day).days == 1 and (one.working, one.name) == (last.working, last.name):
@@ -234,9 +234,9 @@ def _runs(days: Sequence[Day]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _lines(preview: YearPreview) -> list[tuple[str, Day, Day | None]]:
+def _lines(preview: YearPreview) -> list[tuple[str, DayEntry, DayEntry | None]]:
     """What an import does, day by day: ``(tone, day, what stood there before)``."""
-    lines: list[tuple[str, Day, Day | None]] = [("added", one, None) for one in preview.added]
+    lines: list[tuple[str, DayEntry, DayEntry | None]] = [("added", one, None) for one in preview.added]
     lines += [("changed", after, before) for before, after in preview.changed]
     lines += [("removed", one, None) for one in preview.removed]
     return sorted(lines, key=lambda line: line[1].day)
@@ -278,12 +278,12 @@ def _ticket(preview: YearPreview) -> str:
     )
 
 
-def _parts(preview: YearPreview) -> tuple[list[Day], list[Day], list[Day], list[Day]]:
+def _parts(preview: YearPreview) -> tuple[list[DayEntry], list[DayEntry], list[DayEntry], list[DayEntry]]:
     before, after = [pair[0] for pair in preview.changed], [pair[1] for pair in preview.changed]
     return preview.added, before, after, preview.removed
 
 
-def _plain(days: Iterable[Day]) -> list[list[Any]]:
+def _plain(days: Iterable[DayEntry]) -> list[list[Any]]:
     return [[one.day.isoformat(), one.working, one.name] for one in days]
 
 
@@ -295,6 +295,6 @@ def _redeemed(ticket: str) -> YearPreview:
         holder, days, parts = None, [], []
     if holder is None or holder != request_context.current_actor().id:
         raise Stale(_("The check of this sheet has expired. Please choose the file again and check it once more."))
-    added, before, after, removed = ([Day(date.fromisoformat(day), *more) for day, *more in part] for part in parts)
-    known = [Day(date.fromisoformat(day), *more) for day, *more in days]
+    added, before, after, removed = ([DayEntry(date.fromisoformat(day), *more) for day, *more in part] for part in parts)
+    known = [DayEntry(date.fromisoformat(day), *more) for day, *more in days]
     return YearPreview(days=known, added=added, changed=list(zip(before, after, strict=True)), removed=removed)

@@ -20,7 +20,7 @@ from app.core.vocabulary import (
     reason_of,
 )
 from app.db.session import db
-from app.matters import papers_at_first
+from app.matters import standard_papers
 from app.models import PaperRule
 from app.web import request_context
 from app.web.base import ModelScreen, SelInterface
@@ -136,7 +136,7 @@ class PaperRuleScreen(ModelScreen):
 def is_standard(item: PaperRule) -> bool:
     """Whether ``anguan init`` would bring the line back."""
     return any(
-        item.paper in papers_at_first(item.matter, category, item.reason_code)
+        item.paper in standard_papers(item.matter, category, item.reason_code)
         for category in Category
         if item.category in ("", category.value)
     )

@@ -56,7 +56,7 @@ class ParameterView(BaseView):
             "system/parameters.html",
             title=gettext("Parameters"),
             sections=_by_section(office_settings.lines(db.session(), base)),
-            keeps=lambda section: office_settings.keeper(section) in request_context.current_actor().roles,
+            keeps=lambda section: office_settings.editor_of(section) in request_context.current_actor().roles,
             identity=_identity(base),
             diary=optional_url("DiaryScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
         )
@@ -64,7 +64,7 @@ class ParameterView(BaseView):
     @route("/<code>", "GET", "POST")
     def edit(self, code: str) -> Response | str:
         section = next((section for section in Section if section.value == code), None) or abort(404)
-        request_context.current_actor().demand(office_settings.keeper(section))
+        request_context.current_actor().demand(office_settings.editor_of(section))
         lines = office_settings.lines(db.session(), request_context.settings().office)
         mine = [line for line in lines.values() if line.one.section is section]
         form = form_for(mine)()
@@ -76,7 +76,7 @@ class ParameterView(BaseView):
             crumbs=[(gettext("Parameters"), url_for("ParameterView.show"))],
             form=form,
             names=[line.one.name for line in mine if line.one.name in form],
-            locked=[(line.one.label, office_settings.told(line.one, line.value)) for line in mine if line.pinned],
+            locked=[(line.one.label, office_settings.display_value(line.one, line.value)) for line in mine if line.pinned],
             back=url_for("ParameterView.show", _anchor=section.value),
         )
         return Response(page, 422 if form.is_submitted() else 200, mimetype="text/html")
@@ -134,14 +134,14 @@ class SettingRow:
 
 def _row(line: SettingLine) -> SettingRow:
     one, stored = line.one, line.stored
-    mine = office_settings.keeper(one.section) in request_context.current_actor().roles
-    default = office_settings.told(one, one.default)
+    mine = office_settings.editor_of(one.section) in request_context.current_actor().roles
+    default = office_settings.display_value(one, one.default)
     sure = gettext("%(label)s: back to the default “%(value)s”?", label=one.label, value=default)
     address = url_for("ParameterView.restore", name=one.name)
     return SettingRow(
         label=one.label,
         source=one.source,
-        value=office_settings.told(one, line.value),
+        value=office_settings.display_value(one, line.value),
         default=default,
         mark=_mark(line),
         by=stored.changed_by if stored else "",
@@ -203,7 +203,7 @@ def _field(line: SettingLine) -> Any:
 
 
 def _hint(one: Adjustable) -> str:
-    default = office_settings.told(one, one.default)
+    default = office_settings.display_value(one, one.default)
     parts = [gettext("default: %(value)s", value=default) if default else "", str(one.source)]
     if not isinstance(one.default, bool | Term):
         parts.insert(0, str(office_settings.bounds(one)))

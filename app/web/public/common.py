@@ -17,13 +17,13 @@ from app.core.vocabulary import (
 from app.db.session import db, reading
 from app.models import ExamNotice
 from app.web import request_context
-from app.workflow import MOVES, make_public
+from app.workflow import MOVES, publish_result
 
 CodeList = TypeVar("CodeList", MatterKind, Stage)
 
 # What a published result is called: the very word that the officer pressed.
 RESULTS: dict[tuple[Stage, bool], Action] = {
-    (move.stage, move.agreed): move.action for move in MOVES if move.stage is not None and make_public in move.then
+    (move.stage, move.agreed): move.action for move in MOVES if move.stage is not None and publish_result in move.then
 }
 
 

@@ -15,7 +15,12 @@ from app.core.vocabulary import PaperKind, Role
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
 from app.web.public.front import EXAM_FLOW, stages
-from app.workflow import MOVES, Move, make_public, tell_the_handler
+from app.workflow import (
+    MOVES,
+    Move,
+    notify_handler,
+    publish_result,
+)
 
 # Menu entries as the menu calls them.
 NOTICES, OWN_SIGNUPS, SIGNUP_REVIEW = _("Training and exam notices"), _("My sign-ups"), _("Review of sign-ups")
@@ -371,9 +376,9 @@ def follows(move: Move) -> Iterator[object]:
     """What a move asks for and brings about besides the new state, as a reader needs to know it."""
     if move.reason:
         yield _("reason required")
-    if make_public in move.then:
+    if publish_result in move.then:
         yield _("made public")
-    if tell_the_handler in move.then:
+    if notify_handler in move.then:
         yield _("text message")
 
 

@@ -32,7 +32,7 @@ from app.files.storage import Store
 from app.models import Application, Filing, Paper
 from tests import make
 from tests.query_counter import queries
-from tests.workflow_fixture import INCOMING, LOST, Works
+from tests.workflow_fixture import INCOMING, LOST, Firm
 
 HANDLER = ("韩梅梅", "13800000000")
 GIVEN = {"at": make.NOON, "office": Office()}
@@ -40,20 +40,20 @@ RENEWAL, REPLACEMENT, CANCELLATION = MatterKind.RENEWAL, MatterKind.REPLACEMENT,
 
 
 @pytest.fixture
-def works(session):
-    return Works(session)
+def firm(session):
+    return Firm(session)
 
 
 @pytest.fixture
-def clerk(works):
-    return make.clerk(works.enterprise)
+def clerk(firm):
+    return make.clerk(firm.enterprise)
 
 
-def file(works, matter, certificates, **more):
-    clerk = make.clerk(works.enterprise)
+def file(firm, matter, certificates, **more):
+    clerk = make.clerk(firm.enterprise)
     ids = [certificate.id for certificate in certificates]
-    filing = drafts.draft_on_certificates(works.session, matter, ids, *HANDLER, clerk, **{**GIVEN, **more})
-    works.session.commit()
+    filing = drafts.draft_on_certificates(firm.session, matter, ids, *HANDLER, clerk, **{**GIVEN, **more})
+    firm.session.commit()
     return filing
 
 
@@ -64,12 +64,12 @@ def codes_of(no):
 # --- one's own --------------------------------------------------------------------------------------
 
 
-def test_own_certificates_are_listed_with_what_stands_in_the_way(works, session, clerk):
-    works.certificate(works.person(name="可以延期"))
-    works.certificate(works.person(name="太早的人"), valid_to=make.TODAY.replace(year=2027))
-    works.certificate(works.person(name="缺照片的", without=(PaperKind.PHOTO,)))
-    works.certificate(works.person(name="已注销的"), status=CertificateStatus.CANCELLED)
-    works.old.certificate()
+def test_own_certificates_are_listed_with_what_stands_in_the_way(firm, session, clerk):
+    firm.certificate(firm.person(name="可以延期"))
+    firm.certificate(firm.person(name="太早的人"), valid_to=make.TODAY.replace(year=2027))
+    firm.certificate(firm.person(name="缺照片的", without=(PaperKind.PHOTO,)))
+    firm.certificate(firm.person(name="已注销的"), status=CertificateStatus.CANCELLED)
+    firm.old.certificate()
     session.commit()
     listed = drafts.holdings(session, RENEWAL, clerk, **GIVEN)
     assert [(c.facts.name, c.ready) for c in listed] == [("可以延期", True), ("缺照片的", False), ("太早的人", False)]
@@ -77,30 +77,30 @@ def test_own_certificates_are_listed_with_what_stands_in_the_way(works, session,
     assert [no.code for no in listed[2].bars] == ["renewal-too-early"]
 
 
-def test_what_a_reason_asks_is_judged_before_the_form(works, session, clerk):
-    works.certificate(is_electronic=False)
-    works.certificate()
+def test_what_a_reason_asks_is_judged_before_the_form(firm, session, clerk):
+    firm.certificate(is_electronic=False)
+    firm.certificate()
     session.commit()
     listed = drafts.holdings(session, REPLACEMENT, clerk, reason_code="paper_to_electronic", **GIVEN)
     assert [[no.code for no in c.bars] for c in listed] == [[], ["already-electronic"]]
 
 
-def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(works, session, clerk, house):
-    works.certificate()
+def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(firm, session, clerk, system):
+    firm.certificate()
     session.commit()
-    with queries(house.engine) as few:
+    with queries(system.engine) as few:
         drafts.holdings(session, RENEWAL, clerk, **GIVEN)
     for _ in range(49):
-        works.certificate()
+        firm.certificate()
     session.commit()
-    with queries(house.engine) as many:
+    with queries(system.engine) as many:
         assert len(drafts.holdings(session, RENEWAL, clerk, **GIVEN)) == 50
     assert len(many) == len(few)
 
 
-def test_one_filing_takes_many_certificates_for_one_reason(works, session):
-    held = [works.certificate(printed_enterprise="旧名") for _ in range(3)]
-    filing = file(works, REPLACEMENT, held, reason_code=ReplacementReason.ENTERPRISE_RENAMED.value)
+def test_one_filing_takes_many_certificates_for_one_reason(firm, session):
+    held = [firm.certificate(printed_enterprise="旧名") for _ in range(3)]
+    filing = file(firm, REPLACEMENT, held, reason_code=ReplacementReason.ENTERPRISE_RENAMED.value)
     assert [(a.certificate_id, a.reason_code, a.state) for a in filing.applications] == [
         (certificate.id, "enterprise_renamed", State.DRAFT) for certificate in held
     ]
@@ -116,44 +116,44 @@ def test_one_filing_takes_many_certificates_for_one_reason(works, session):
         (RENEWAL, "lost", "reason-unknown"),
     ],
 )
-def test_a_reason_is_one_of_the_matter_s_own(works, matter, reason, code):
+def test_a_reason_is_one_of_the_matter_s_own(firm, matter, reason, code):
     with pytest.raises(Unmet) as no:
-        file(works, matter, [works.certificate()], reason_code=reason)
+        file(firm, matter, [firm.certificate()], reason_code=reason)
     assert codes_of(no) == [code]
 
 
-def test_a_foreign_or_invented_certificate_is_not_found(works, session, clerk):
-    theirs = works.old.certificate()
+def test_a_foreign_or_invented_certificate_is_not_found(firm, session, clerk):
+    theirs = firm.old.certificate()
     for certificate_id in (theirs.id, 999_999):
         with pytest.raises(NotFound):
-            drafts.draft_on_certificates(session, RENEWAL, [works.certificate().id, certificate_id], *HANDLER, clerk, **GIVEN)
+            drafts.draft_on_certificates(session, RENEWAL, [firm.certificate().id, certificate_id], *HANDLER, clerk, **GIVEN)
         session.rollback()
     assert session.scalar(select(func.count(Filing.id))) == 0
 
 
 @pytest.mark.parametrize("matter", [MatterKind.NEW, MatterKind.TRANSFER])
-def test_other_matters_are_not_filed_through_this_door(works, matter):
+def test_other_matters_are_not_filed_through_this_door(firm, matter):
     with pytest.raises(NotFound):
-        file(works, matter, [works.certificate()])
+        file(firm, matter, [firm.certificate()])
 
 
-def test_a_certificate_stands_in_one_filing_of_the_enterprise(works, session):
-    certificate = works.certificate()
-    file(works, RENEWAL, [certificate])
+def test_a_certificate_stands_in_one_filing_of_the_enterprise(firm, session):
+    certificate = firm.certificate()
+    file(firm, RENEWAL, [certificate])
     with pytest.raises(Unmet) as no:
-        file(works, CANCELLATION, [certificate], reason_code="left")
+        file(firm, CANCELLATION, [certificate], reason_code="left")
     assert codes_of(no) == ["already-open"]
     session.rollback()
     with pytest.raises(IntegrityError):  # and the database says so, too
-        works.on(certificate, CANCELLATION)
+        firm.on(certificate, CANCELLATION)
     session.rollback()
 
 
-def test_the_database_lets_one_matter_of_a_certificate_be_under_way(works, session):
-    certificate = works.certificate()
-    works.on(certificate, RENEWAL, State.AWAITING_REVIEW)
+def test_the_database_lets_one_matter_of_a_certificate_be_under_way(firm, session):
+    certificate = firm.certificate()
+    firm.on(certificate, RENEWAL, State.AWAITING_REVIEW)
     with pytest.raises(IntegrityError):
-        Works(session, name="第三家建设有限公司").on(certificate, MatterKind.TRANSFER, State.AWAITING_RELEASE)
+        Firm(session, name="第三家建设有限公司").on(certificate, MatterKind.TRANSFER, State.AWAITING_RELEASE)
     session.rollback()
 
 
@@ -165,29 +165,29 @@ def test_the_database_lets_one_matter_of_a_certificate_be_under_way(works, sessi
         ({"declared_on": "2026/02/20", "salary": "1"}, []),
     ],
 )
-def test_particulars_are_read_all_at_once_and_unknown_ones_ignored(works, details, fields):
-    certificate = works.certificate()
+def test_particulars_are_read_all_at_once_and_unknown_ones_ignored(firm, details, fields):
+    certificate = firm.certificate()
     given = {"reason_code": "lost", "details": {certificate.id: details}}
     if fields:
         with pytest.raises(Unmet) as no:
-            file(works, REPLACEMENT, [certificate], **given)
+            file(firm, REPLACEMENT, [certificate], **given)
         assert [refusal.field for refusal in no.value.refusals] == fields
     else:
-        (application,) = file(works, REPLACEMENT, [certificate], **given).applications
+        (application,) = file(firm, REPLACEMENT, [certificate], **given).applications
         assert application.details == {"declared_on": "2026-02-20"}
 
 
-def test_mistakes_are_told_by_certificate_where_there_are_several(works, session):
-    one, two = works.certificate(), works.certificate()
+def test_mistakes_are_told_by_certificate_where_there_are_several(firm, session):
+    one, two = firm.certificate(), firm.certificate()
     details = {one.id: {"id_number": "1"}, two.id: {"name": "李磊"}}
     with pytest.raises(Unmet) as no:
-        file(works, REPLACEMENT, [one, two], reason_code="wrong_information", details=details)
+        file(firm, REPLACEMENT, [one, two], reason_code="wrong_information", details=details)
     assert [refusal.field for refusal in no.value.refusals] == [f"id_number-{one.id}"]
 
 
-def test_a_draft_is_amended_certificates_come_and_go(works, session, clerk):
-    stays, goes, comes = (works.certificate() for _ in range(3))
-    filing = file(works, CANCELLATION, [stays, goes], reason_code="left")
+def test_a_draft_is_amended_certificates_come_and_go(firm, session, clerk):
+    stays, goes, comes = (firm.certificate() for _ in range(3))
+    filing = file(firm, CANCELLATION, [stays, goes], reason_code="left")
     given = {"reason_code": CancellationReason.OTHER.value, "details": {stays.id: {"note": "退休返聘结束"}}}
     drafts.amend_claims(session, filing.id, [stays.id, comes.id], "李雷", "13900000000", clerk, **given, **GIVEN)
     session.commit()
@@ -196,23 +196,23 @@ def test_a_draft_is_amended_certificates_come_and_go(works, session, clerk):
     assert [a.details for a in rows] == [{"note": "退休返聘结束"}, None]
 
 
-def test_the_reason_is_settled_once_something_was_submitted(works, session, clerk):
-    application = works.application(State.RETURNED, matter=CANCELLATION)
+def test_the_reason_is_settled_once_something_was_submitted(firm, session, clerk):
+    application = firm.application(State.RETURNED, matter=CANCELLATION)
     ids = [application.certificate_id]
     with pytest.raises(AppError) as no:
         drafts.amend_claims(session, application.filing_id, ids, *HANDLER, clerk, reason_code="deceased", **GIVEN)
     assert no.value.code == "reason-settled"
 
 
-def test_what_was_submitted_before_is_not_deleted(works, session, clerk):
-    application = works.application(State.DRAFT, matter=RENEWAL, seen=True)
+def test_what_was_submitted_before_is_not_deleted(firm, session, clerk):
+    application = firm.application(State.DRAFT, matter=RENEWAL, seen=True)
     with pytest.raises(AppError) as no:
         drafts.discard(session, [application.id], clerk)
     assert no.value.code == "submitted-before"
 
 
-def test_a_discarded_draft_takes_its_scans_along(works, session, clerk):
-    application = works.application(State.DRAFT, matter=RENEWAL)
+def test_a_discarded_draft_takes_its_scans_along(firm, session, clerk):
+    application = firm.application(State.DRAFT, matter=RENEWAL)
     assert drafts.discard(session, [application.id], clerk) == 1
     session.commit()
     assert session.scalar(select(func.count(Paper.id)).where(Paper.application_id.is_not(None))) == 0
@@ -222,8 +222,8 @@ def test_a_discarded_draft_takes_its_scans_along(works, session, clerk):
 # --- from another province --------------------------------------------------------------------------
 
 
-def test_somebody_brings_a_certificate_along(works, session, clerk):
-    person = works.person()
+def test_somebody_brings_a_certificate_along(firm, session, clerk):
+    person = firm.person()
     session.commit()
     pick = (person.id, Category.C1)
     filing = drafts.draft_incoming(session, pick, INCOMING, *HANDLER, clerk, **GIVEN)
@@ -240,8 +240,8 @@ def test_somebody_brings_a_certificate_along(works, session, clerk):
     assert codes_of(no) == ["already-open"]
 
 
-def test_nobody_brings_along_an_undivided_c(works, session, clerk):
-    person = works.person()
+def test_nobody_brings_along_an_undivided_c(firm, session, clerk):
+    person = firm.person()
     session.commit()
     with pytest.raises(NotFound):
         drafts.draft_incoming(session, (person.id, Category.C), INCOMING, *HANDLER, clerk, **GIVEN)
@@ -250,59 +250,59 @@ def test_nobody_brings_along_an_undivided_c(works, session, clerk):
 # --- somebody else's --------------------------------------------------------------------------------
 
 
-def find(works, name, number, **more):
-    clerk = more.pop("clerk", make.clerk(works.enterprise))
-    return drafts.find_for_transfer(works.session, name, number, clerk, **GIVEN)
+def find(firm, name, number, **more):
+    clerk = more.pop("clerk", make.clerk(firm.enterprise))
+    return drafts.find_for_transfer(firm.session, name, number, clerk, **GIVEN)
 
 
-def test_name_and_id_number_find_the_certificates_and_no_more_than_is_needed(works, session):
-    person = works.old.person(name="欧阳娜仁·其其格")
-    held = works.old.certificate(person)
-    works.old.certificate(person, category=Category.A, valid_to=make.TODAY.replace(year=2025))
-    works.old.certificate(person, category=Category.B, status=CertificateStatus.CANCELLED)
+def test_name_and_id_number_find_the_certificates_and_no_more_than_is_needed(firm, session):
+    person = firm.old.person(name="欧阳娜仁·其其格")
+    held = firm.old.certificate(person)
+    firm.old.certificate(person, category=Category.A, valid_to=make.TODAY.replace(year=2025))
+    firm.old.certificate(person, category=Category.B, status=CertificateStatus.CANCELLED)
     session.commit()
-    found = find(works, " 欧阳娜仁・其其格 ", person.id_number.lower())
+    found = find(firm, " 欧阳娜仁・其其格 ", person.id_number.lower())
     assert found.masked_id_number.count("*") == 8
     assert [(c.number == held.number, [no.code for no in c.bars]) for c in found.certificates] == [
         (True, []),
         (False, ["certificate-expired"]),
     ]
-    assert found.certificates[0].enterprise_name == works.old.enterprise.name
+    assert found.certificates[0].enterprise_name == firm.old.enterprise.name
 
 
-def test_a_wrong_name_is_answered_like_nobody(works, session):
-    person = works.old.certificate().person
+def test_a_wrong_name_is_answered_like_nobody(firm, session):
+    person = firm.old.certificate().person
     session.commit()
     said = []
-    for name, number in (("李蕾", person.id_number), ("李雷", make.id_number()), ("李雷", works.old.person().id_number)):
+    for name, number in (("李蕾", person.id_number), ("李雷", make.id_number()), ("李雷", firm.old.person().id_number)):
         with pytest.raises(AppError) as no:
-            find(works, name, number)
+            find(firm, name, number)
         said.append((no.value.code, str(no.value)))
     assert set(said) == {("nobody-found", said[0][1])}
 
 
-def test_one_s_own_people_are_not_found_but_named(works, session):
-    person = works.certificate().person
+def test_one_s_own_people_are_not_found_but_named(firm, session):
+    person = firm.certificate().person
     session.commit()
     with pytest.raises(AppError) as no:
-        find(works, person.name, person.id_number)
+        find(firm, person.name, person.id_number)
     assert no.value.code == "already-yours"
 
 
 @pytest.mark.parametrize(("name", "number", "count"), [("", "", 2), ("李", "11010519491231002X", 1), ("李雷", "110105", 1)])
-def test_what_cannot_be_a_name_or_number_is_said_field_by_field(works, name, number, count):
+def test_what_cannot_be_a_name_or_number_is_said_field_by_field(firm, name, number, count):
     with pytest.raises(Unmet) as no:
-        find(works, name, number)
+        find(firm, name, number)
     assert len(no.value.refusals) == count
 
 
-def test_only_a_clerk_searches(works):
+def test_only_a_clerk_searches(firm):
     with pytest.raises(NotAllowed):
-        find(works, "李雷", make.id_number(), clerk=make.officer(Role.ACCEPTANCE_OFFICER))
+        find(firm, "李雷", make.id_number(), clerk=make.officer(Role.ACCEPTANCE_OFFICER))
 
 
-def test_a_transfer_is_filed_with_name_and_number_not_with_a_guessed_id(works, session, clerk):
-    certificate, other = works.old.certificate(), works.old.certificate()
+def test_a_transfer_is_filed_with_name_and_number_not_with_a_guessed_id(firm, session, clerk):
+    certificate, other = firm.old.certificate(), firm.old.certificate()
     session.commit()
     who = (certificate.person.name, certificate.person.id_number)
     with pytest.raises(NotFound):
@@ -310,18 +310,18 @@ def test_a_transfer_is_filed_with_name_and_number_not_with_a_guessed_id(works, s
     filing = drafts.draft_transfer(session, *who, [certificate.id], *HANDLER, clerk, **GIVEN)
     session.commit()
     (application,) = filing.applications
-    assert application.releasing_enterprise_id == works.old.enterprise.id
-    assert application.region_code == works.enterprise.region_code
+    assert application.releasing_enterprise_id == firm.old.enterprise.id
+    assert application.region_code == firm.enterprise.region_code
     drafts.amend_transfer(session, filing.id, "李雷", "13900000000", clerk)
     assert filing.handler_name == "李雷"
 
 
-def test_the_old_enterprise_finds_what_awaits_its_consent_and_nobody_else_does(works, session):
-    waiting = works.application(State.AWAITING_RELEASE, matter=MatterKind.TRANSFER)
-    works.application(State.DRAFT, matter=MatterKind.TRANSFER)
-    works.application(State.RELEASE_REFUSED, matter=MatterKind.TRANSFER)
-    assert [a.id for a in drafts.releases(session, make.clerk(works.old.enterprise))] == [waiting.id]
-    assert drafts.releases(session, make.clerk(works.enterprise)) == []
+def test_the_old_enterprise_finds_what_awaits_its_consent_and_nobody_else_does(firm, session):
+    waiting = firm.application(State.AWAITING_RELEASE, matter=MatterKind.TRANSFER)
+    firm.application(State.DRAFT, matter=MatterKind.TRANSFER)
+    firm.application(State.RELEASE_REFUSED, matter=MatterKind.TRANSFER)
+    assert [a.id for a in drafts.releases(session, make.clerk(firm.old.enterprise))] == [waiting.id]
+    assert drafts.releases(session, make.clerk(firm.enterprise)) == []
 
 
 # --- scans ------------------------------------------------------------------------------------------
@@ -338,8 +338,8 @@ def hand_in(session, tmp_path, owner, kind, scan, clerk):
     return attach(session, Store(tmp_path), owner, kind, scan, "扫描.jpg", clerk, **GIVEN)
 
 
-def test_a_scan_belongs_to_the_application_it_was_handed_in_for(works, session, tmp_path, scan, clerk):
-    application = works.application(State.RETURNED, matter=RENEWAL)
+def test_a_scan_belongs_to_the_application_it_was_handed_in_for(firm, session, tmp_path, scan, clerk):
+    application = firm.application(State.RETURNED, matter=RENEWAL)
     paper = hand_in(session, tmp_path, application, PaperKind.OLD_CERTIFICATE, scan, clerk)
     session.commit()
     current = select(Paper).where(
@@ -350,31 +350,31 @@ def test_a_scan_belongs_to_the_application_it_was_handed_in_for(works, session, 
         hand_in(session, tmp_path, application, PaperKind.PHOTO, scan, clerk)
 
 
-def test_only_the_filing_enterprise_hands_in_and_only_while_it_may_change_things(works, session, tmp_path, scan):
-    application = works.application(State.RELEASE_REFUSED, matter=MatterKind.TRANSFER)
+def test_only_the_filing_enterprise_hands_in_and_only_while_it_may_change_things(firm, session, tmp_path, scan):
+    application = firm.application(State.RELEASE_REFUSED, matter=MatterKind.TRANSFER)
     with pytest.raises(NotFound):
-        hand_in(session, tmp_path, application, PaperKind.ID_CARD, scan, make.clerk(works.old.enterprise))
-    assert hand_in(session, tmp_path, application, PaperKind.ID_CARD, scan, make.clerk(works.enterprise)).id
-    sent = works.application(State.AWAITING_ACCEPTANCE, matter=RENEWAL)
+        hand_in(session, tmp_path, application, PaperKind.ID_CARD, scan, make.clerk(firm.old.enterprise))
+    assert hand_in(session, tmp_path, application, PaperKind.ID_CARD, scan, make.clerk(firm.enterprise)).id
+    sent = firm.application(State.AWAITING_ACCEPTANCE, matter=RENEWAL)
     with pytest.raises(Stale):
-        hand_in(session, tmp_path, sent, PaperKind.OLD_CERTIFICATE, scan, make.clerk(works.enterprise))
+        hand_in(session, tmp_path, sent, PaperKind.OLD_CERTIFICATE, scan, make.clerk(firm.enterprise))
     paper = session.scalars(select(Paper).where(Paper.application_id == sent.id)).first()
     with pytest.raises(Stale):
-        discard_paper(session, paper.id, make.clerk(works.enterprise), at=make.NOON)
+        discard_paper(session, paper.id, make.clerk(firm.enterprise), at=make.NOON)
 
 
-def test_one_scan_serves_a_whole_filing(works, session, tmp_path, scan, clerk):
-    held = [works.certificate(printed_enterprise="旧名") for _ in range(3)]
-    filing = file(works, REPLACEMENT, held, reason_code="enterprise_renamed")
+def test_one_scan_serves_a_whole_filing(firm, session, tmp_path, scan, clerk):
+    held = [firm.certificate(printed_enterprise="旧名") for _ in range(3)]
+    filing = file(firm, REPLACEMENT, held, reason_code="enterprise_renamed")
     given = (session, Store(tmp_path), filing, PaperKind.RENAMING_APPROVAL, scan, "核准.jpg")
     papers = attach_to_all(*given, clerk, **GIVEN)
     assert len({paper.application_id for paper in papers}) == 3
     assert len({paper.digest for paper in papers}) == 1
     with pytest.raises(NotFound):
-        attach_to_all(*given, make.clerk(works.old.enterprise), **GIVEN)
+        attach_to_all(*given, make.clerk(firm.old.enterprise), **GIVEN)
 
 
-def test_a_lost_certificate_is_filed_for_and_submitted(works, session, clerk):
-    certificate = works.certificate()
-    (application,) = file(works, REPLACEMENT, [certificate], reason_code="lost", details={certificate.id: LOST}).applications
+def test_a_lost_certificate_is_filed_for_and_submitted(firm, session, clerk):
+    certificate = firm.certificate()
+    (application,) = file(firm, REPLACEMENT, [certificate], reason_code="lost", details={certificate.id: LOST}).applications
     assert application.details == LOST

@@ -89,13 +89,13 @@ def test_the_list_shows_who_is_ready_who_lacks_what_and_who_cannot(session, mine
     assert [r.code for r in listed[2].bars] == ["already-certified"]
 
 
-def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(session, mine, clerk, office, house):
+def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(session, mine, clerk, office, system):
     passer(session, mine)
-    with queries(house.engine) as few:
+    with queries(system.engine) as few:
         candidates(session, MatterKind.NEW, clerk, at=make.NOON, office=office)
     for _ in range(49):
         passer(session, mine)
-    with queries(house.engine) as many:
+    with queries(system.engine) as many:
         assert len(candidates(session, MatterKind.NEW, clerk, at=make.NOON, office=office)) == 50
     assert len(many) == len(few)
 

@@ -42,7 +42,7 @@ class CommandSheet:
 def take_over(engine: Engine, store: Store, sheet: CommandSheet, office: Office) -> Iterator[str]:
     """Check, and take over unless it is a dry run; a line for each of the two. ``AppError`` for what cannot be read."""
     data = _bytes_of(sheet.file)
-    means = legacy_import.Means(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
+    means = legacy_import.ImportContext(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
     kind, at = LegacyKind(sheet.kind), clock.now()  # type: ignore[call-arg]
     with means.sessions.begin() as session:
         session.info.update(actor=BY.name, at=at)
@@ -61,7 +61,7 @@ def take_over(engine: Engine, store: Store, sheet: CommandSheet, office: Office)
             _write_privately(sheet.report, legacy_import.report_of(session, store, course.id, BY, at=clock.now()))
 
 
-def _as_it_stands(means: legacy_import.Means, import_id: int) -> LegacyImport:
+def _as_it_stands(means: legacy_import.ImportContext, import_id: int) -> LegacyImport:
     with means.sessions() as session:
         course: LegacyImport = session.get_one(LegacyImport, import_id)
     if course.phase is LegacyPhase.UNREADABLE:

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts.access import CASE_OFFICERS
 from app.applications import dashboard_counts
-from app.applications.dashboard_counts import Lot
+from app.applications.dashboard_counts import DueCount
 from app.core.vocabulary import (
     Action,
     State,
@@ -142,10 +142,10 @@ class DueScreen(CaseList):
 
     def chips(self) -> builtins.list[tuple[object, int, str, bool]]:
         """``(label, count, address, current)``: how urgent, within the stage that is shown."""
-        asked, lots = self.asked(), dashboard_counts.lots(db.session, request_context.current_actor())
+        asked, lots = self.asked(), dashboard_counts.due_counts(db.session, request_context.current_actor())
         stage = self._chosen(asked)
         found = [lot for lot in lots if stage in ("all", lot.state.value)]
-        counts: dict[str, int] = {one.value: n for one, n in dashboard_counts.tally(found, *horizon()).items()}
+        counts: dict[str, int] = {one.value: n for one, n in dashboard_counts.count_by_urgency(found, *horizon()).items()}
         counts[EXTENDED] = sum(lot.count for lot in found if lot.extended)
         labels = {one.value: one.label for one in Urgency} | {EXTENDED: _("Limit extended")}
         now = asked.values.get("urgency", "")
@@ -162,7 +162,7 @@ class DueScreen(CaseList):
         return ahead(
             [
                 lot
-                for lot in dashboard_counts.lots(db.session, request_context.current_actor())
+                for lot in dashboard_counts.due_counts(db.session, request_context.current_actor())
                 if stage in ("all", lot.state.value)
             ]
         )
@@ -191,7 +191,7 @@ class DueScreen(CaseList):
 
 
 def _line(case: Application) -> dict[str, object]:
-    lot = Lot(case.state, case.region_code, case.due_on or date.max, extended=False, count=1)
+    lot = DueCount(case.state, case.region_code, case.due_on or date.max, extended=False, count=1)
     return {
         "number": case.number,
         "name": case.person.name,
@@ -207,7 +207,7 @@ def _line(case: Application) -> dict[str, object]:
     }
 
 
-def ahead(lots: Iterable[Lot]) -> object:
+def ahead(lots: Iterable[DueCount]) -> object:
     """How many cases are due on each of the next working days, and how many are overdue."""
     today, calendar = request_context.today(), request_context.current_office().calendar
     days = [today, *(calendar.add_working_days(today, n) for n in range(1, AHEAD))]
@@ -248,11 +248,11 @@ class DueBoardView(BaseView):
 
     @route("/")
     def show(self) -> str:
-        lots = dashboard_counts.lots(db.session, request_context.current_actor())
+        lots = dashboard_counts.due_counts(db.session, request_context.current_actor())
         return self.render_template(
             "casework/board.html",
             title=gettext("Deadlines at a glance"),
-            counts=dashboard_counts.tally(lots, *horizon()),
+            counts=dashboard_counts.count_by_urgency(lots, *horizon()),
             extended=sum(lot.count for lot in lots if lot.extended),
             picture=ahead(lots),
             holders=holders(lots),
@@ -262,9 +262,9 @@ class DueBoardView(BaseView):
         )
 
 
-def holders(lots: Iterable[Lot]) -> list[Holder]:
+def holders(lots: Iterable[DueCount]) -> list[Holder]:
     """Each stage in each region where anything lies, whoever is most behind first."""
-    groups: dict[tuple[State, str], list[Lot]] = defaultdict(list)
+    groups: dict[tuple[State, str], list[DueCount]] = defaultdict(list)
     for lot in lots:
         groups[lot.state, lot.region_code].append(lot)
     names, edge = region_names(), horizon()
@@ -272,7 +272,7 @@ def holders(lots: Iterable[Lot]) -> list[Holder]:
         Holder(
             state,
             names.get(region, region),
-            dashboard_counts.tally(own, *edge),
+            dashboard_counts.count_by_urgency(own, *edge),
             sum(lot.count for lot in own if lot.extended),
             url_for("DueScreen.list", state=state.value, region_code=region),
         )
