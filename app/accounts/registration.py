@@ -111,11 +111,10 @@ def enrol(session: Session, claim: RegistrationRequest, licence: Sound, *, usern
         mobile=claim.mobile, enterprise=enterprise,
         roles=list(session.scalars(select(row).where(row.name == Role.ENTERPRISE_CLERK.value))),
     )  # fmt: skip
-    session.add_all([enterprise, account])
     try:
-        session.flush()
-    except IntegrityError:  # somebody was quicker by a moment
-        session.rollback()
+        with session.begin_nested():  # a savepoint: the transaction stays the caller's, who can go on asking
+            session.add_all([enterprise, account])
+    except IntegrityError:  # another registration of the same was committed meanwhile
         raise Unmet(list(objections(session, claim, username)) or [_overtaken()]) from None
     return account
 

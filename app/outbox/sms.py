@@ -22,11 +22,11 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.core.errors import NotFound
 from app.core.identifiers import mask_mobile
 from app.core.office import Office
-from app.core.vocabulary import (
-    MessageState,
-)
+from app.core.vocabulary import AuditAction, MessageState
+from app.db import audit
 from app.models import Message
 from app.outbox.sms_texts import CODE_MARK, Owed, reminder
 
@@ -63,6 +63,19 @@ def owe_code(
     session.add(message)
     session.flush()
     return message.id
+
+
+def requeue(session: Session, message_id: int, actor_name: str, *, at: datetime, address: str = "") -> None:
+    """Give a failed message all its attempts again. The caller commits and has checked the role.
+
+    Raises ``NotFound`` unless the message failed and is no code: an expired code is asked for anew, not sent again.
+    """
+    message = session.get(Message, message_id, with_for_update=True)
+    if message is None or message.state is not MessageState.FAILED or message.good_until is not None:
+        raise NotFound
+    message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, at, ""
+    change = {"state": [MessageState.FAILED.value, MessageState.QUEUED.value]}
+    audit.log(session, actor_name, AuditAction.CHANGE, Message.__tablename__, message_id, change, at=at, address=address)
 
 
 # --- who carries it -------------------------------------------------------------------------------

@@ -5,11 +5,10 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.core.errors import NotFound
-from app.core.vocabulary import AuditAction, MessageState, Role
-from app.db import audit
+from app.core.vocabulary import MessageState, Role
 from app.db.session import db
 from app.models import Message
+from app.outbox import sms
 from app.web import request_context
 from app.web.base import (
     Link,
@@ -59,21 +58,9 @@ class MessageScreen(ModelScreen):
 
     @route(f"/again/{ROW}pk>", "POST")
     def again(self, pk: int) -> Response:
-        request_context.current_actor().demand(Role.ADMIN)
-        message = db.session.get(Message, pk, with_for_update=True)
-        if message is None or message.state is not MessageState.FAILED or message.good_until is not None:
-            raise NotFound
-        message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, request_context.now(), ""
-        audit.log(
-            db.session,
-            request_context.current_actor().name,
-            AuditAction.CHANGE,
-            "message",
-            pk,
-            {"state": ["failed", "queued"]},
-            at=request_context.now(),
-            address=request_context.address(),
-        )
+        actor = request_context.current_actor()
+        actor.demand(Role.ADMIN)
+        sms.requeue(db.session(), pk, actor.name, at=request_context.now(), address=request_context.address())
         db.session.commit()
         flash(gettext("The message will be sent again."), "success")
         return redirect(safe_next(url_for("MessageScreen.list")))

@@ -1,0 +1,82 @@
+"""Reads the source of ``app``: which calls it makes, which states it writes, which transactions it ends."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import app
+
+APP = Path(app.__file__).parent
+ROOT = APP.parent
+MODULES = {str(path.relative_to(APP)): ast.parse(path.read_text()) for path in sorted(APP.rglob("*.py"))}
+STATEFUL = {"Application", "ExamSignup", "Job", "Challenge", "Message"}  # tables whose state has one owner
+
+
+def outside(*places: str) -> dict[str, ast.Module]:
+    """The modules of ``app`` that lie in none of these places (a package, or a module's path)."""
+    return {name: tree for name, tree in MODULES.items() if not name.startswith(places)}
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
+    """Every call with the dotted name of what is called."""
+    return ((node, ast.unparse(node.func)) for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def state_writes(tree: ast.AST) -> list[int]:
+    """Lines that write a ``state``, or may do so because they do not name the columns that they write."""
+    return sorted({*_assigned(tree), *_by_keyword(tree), *_in_bulk(tree)})
+
+
+def _assigned(tree: ast.AST) -> Iterator[int]:
+    """``x.state = …``, also in a tuple, a loop or an ``as``; a class that declares the column does not write it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "state" and isinstance(node.ctx, ast.Store | ast.Del):
+            yield node.lineno
+
+
+def _by_keyword(tree: ast.AST) -> Iterator[int]:
+    """``.values(state=…)``, ``Application(state=…)``, ``setattr(x, "state", …)``, ``.update({"state": …})``."""
+    for call, name in calls(tree):
+        last = name.rpartition(".")[2]
+        named = any(keyword.arg == "state" for keyword in call.keywords) and (last == "values" or last in STATEFUL)
+        constants = {node.value for arg in call.args for node in ast.walk(arg) if isinstance(node, ast.Constant)}
+        if named or (last in {"setattr", "values", "update", "__setattr__"} and "state" in constants):
+            yield call.lineno
+
+
+def _in_bulk(tree: ast.AST) -> Iterator[int]:
+    """``update(T)``/``insert(T)`` of a table with a state whose columns are not spelt out as keywords; bulk_…_mappings."""
+    spelt_out = {
+        id(inner)
+        for call, name in calls(tree)
+        if name.endswith(".values") and not call.args and all(keyword.arg for keyword in call.keywords)
+        for inner in ast.walk(call.func)
+    }
+    for call, name in calls(tree):
+        last = name.rpartition(".")[2]
+        table = call.args[0] if call.args else None
+        owned = isinstance(table, ast.Name | ast.Attribute) and ast.unparse(table).rpartition(".")[2] in STATEFUL
+        statement = last in {"update", "insert", "Update", "Insert"} and owned and id(call) not in spelt_out
+        if statement or re.fullmatch(r"bulk_(insert|update)_mappings|bulk_save_objects", last):
+            yield call.lineno
+
+
+def transactions_ended(tree: ast.AST) -> list[int]:
+    """Lines that begin or end a transaction of their own: commit, rollback, begin, a savepoint, or the raw statement."""
+    ends = re.compile(r"(^|\.)(commit|rollback|begin|begin_nested|begin_twophase)$")
+    statement = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b", re.IGNORECASE)
+    found = [call.lineno for call, name in calls(tree) if ends.search(name) and _is_a_transaction(call)]
+    texts = (arg for call, name in calls(tree) for arg in call.args if name.endswith(("execute", "text", "exec_driver_sql")))
+    raw = [arg.lineno for arg in texts if isinstance(arg, ast.Constant) and statement.match(str(arg.value))]
+    handed_on = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"commit", "rollback"} and isinstance(node.ctx, ast.Load)
+    ]
+    return sorted({*found, *raw, *handed_on})
+
+
+def _is_a_transaction(call: ast.Call) -> bool:
+    """``challenges.begin(session, …)`` begins something else: a transaction takes no positional arguments."""
+    return not call.args

@@ -1,0 +1,63 @@
+"""The guards that read the source see every way of writing a state or ending a transaction."""
+
+import ast
+
+import pytest
+
+from tests.source_guards import state_writes, transactions_ended
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "case.state = State.CLOSED",
+        "case.state, other = a, b",
+        "for case.state in states: pass",
+        "session.execute(update(Application).values(state=State.CLOSED))",
+        "session.execute(update(Application).where(here).values(**changes))",
+        "session.execute(update(Application).where(here).values(changes))",
+        "session.execute(update(Application), rows)",
+        "session.execute(sa.insert(models.ExamSignup), rows)",
+        "session.bulk_update_mappings(Application, rows)",
+        'setattr(case, "state", State.CLOSED)',
+        'query.update({"state": "closed"})',
+        "Application(person=person, state=State.CLOSED)",
+    ],
+)
+def test_a_state_is_seen_to_be_written(code):
+    assert state_writes(ast.parse(code)) == [1]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "case.due_on = day",
+        "session.execute(update(Application).where(Application.state == state).values(due_on=day))",
+        "session.execute(update(CalendarDay).values(**changes))",
+        "if case.state is State.CLOSED: pass",
+        "Application(person=person)",
+    ],
+)
+def test_reading_a_state_or_writing_another_column_is_allowed(code):
+    assert state_writes(ast.parse(code)) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "session.commit()",
+        "session.rollback()",
+        "with sessions.begin() as session: pass",
+        "with engine.begin(): pass",
+        "with session.begin_nested(): pass",
+        'connection.execute(text("COMMIT"))',
+        'connection.exec_driver_sql("begin immediate")',
+        "finish = session.commit",
+    ],
+)
+def test_the_end_of_a_transaction_is_seen(code):
+    assert transactions_ended(ast.parse(code)) == [1]
+
+
+def test_what_only_sounds_like_a_transaction_is_allowed():
+    assert transactions_ended(ast.parse("challenges.begin(session, kind)\nsession.flush()")) == []
