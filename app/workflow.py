@@ -1,7 +1,6 @@
-"""How applications move: one table, one way to look ahead (``plan``), one way to move (``carry_out``).
+"""The procedure of applications: ``MOVES`` as data, ``plan`` (what would happen), ``carry_out`` (do it).
 
-Law: read ``MOVES`` from top to bottom and you have read the procedure. One application is a batch of one. Nothing outside
-``carry_out`` writes ``Application.state``; the transaction is the caller's.
+One application is a batch of one. Only ``carry_out`` writes ``Application.state``; the caller owns the transaction.
 """
 
 from collections import defaultdict
@@ -63,7 +62,7 @@ MAX_REASON_LENGTH = 1000  # characters
 
 @dataclass(slots=True)
 class Batch:
-    """What effects work on: the cases that pass, and what is to be written with them."""
+    """The cases that passed the rules, and what the effects collect to be written for them."""
 
     session: Session
     move: "Move"
@@ -72,8 +71,8 @@ class Batch:
     reason: str
     at: datetime
     office: Office
-    columns: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # application id -> own columns
-    common: dict[str, Any] = field(default_factory=dict)  # the same for all
+    columns: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # application id -> its columns
+    common: dict[str, Any] = field(default_factory=dict)  # columns with one value for all
     issued: dict[int, Issued] = field(default_factory=dict)
     marks: tuple[CorrectionMark, ...] = ()
 
@@ -91,19 +90,19 @@ class Move:
     by: Role
     needs: tuple[Rule, ...] = ()
     then: tuple[Effect, ...] = ()
-    stage: Stage | None = None  # whose result it is
+    stage: Stage | None = None  # of which this is the result
     agreed: bool = True
-    reason: bool = False  # whoever does it must say why
+    reason: bool = False  # is required
     matters: tuple[MatterKind, ...] = tuple(MatterKind)
-    side: Side = Side.FILER  # which of two enterprises, where an enterprise does it
+    side: Side = Side.FILER  # which of the two enterprises acts, where an enterprise acts
 
 
-# --- what the moves ask for -------------------------------------------------------------------------
+# --- rules ------------------------------------------------------------------------
 
 
 def meets_the_matter(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Everything the matter asks for, with all its papers."""
-    yield from refusals(case, MATTERS[case.matter].asked(case), on, office)
+    """All rules of the matter on submission, papers included."""
+    yield from refusals(case, MATTERS[case.matter].rules_for(case), on, office)
 
 
 def may_be_accepted(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
@@ -115,18 +114,18 @@ def may_be_approved(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 
 
 def was_submitted_before(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """What nobody has seen is deleted; what was submitted once leaves a trace (see ``filings.discard``)."""
+    """A draft that was never submitted is deleted instead (``drafts.discard``)."""
     if not case.round:
         yield Refusal("never-submitted", _("%(name)s: this draft was never submitted. Delete it instead.", name=case.name))
 
 
-# --- what they bring about --------------------------------------------------------------------------
+# --- effects -------------------------------------------------------------------------
 
 
 def keep_snapshot(batch: Batch) -> None:
-    """Officers decide on what was submitted, and the archive keeps it, whatever the enterprise changes later.
+    """Store what was submitted: officers decide on it and the archive shows it, whatever the enterprise changes later.
 
-    Where items were marked for correction, only they are taken from the books; the rest stays as it was submitted before.
+    After a return with marks only the marked items are read anew; the rest stays as it was submitted before.
     """
     batch.common |= {"submitted_at": batch.at, "closed_at": None}
     for case in batch.cases:
@@ -141,19 +140,19 @@ NO_CLOCK = {"due_on": None, "due_from": None, "due_days": None}
 
 
 def _clock(office: Office, start: date, days: int) -> dict[str, Any]:
-    """A running clock: when it started, how many working days it has, and the day that makes of it by the calendar."""
+    """Columns of a running deadline: first day, number of working days, and the due day by the calendar."""
     return {"due_on": office.calendar.add_working_days(start, days), "due_from": start, "due_days": days}
 
 
 def start_the_clock(batch: Batch) -> None:
-    """It is the office's turn: acceptance is owed within days (行政许可法 art. 32)."""
+    """The deadline for acceptance (行政许可法 art. 32)."""
     batch.common |= _clock(batch.office, office_day(batch.at), batch.office.accept_days)
 
 
 def number_acceptance(batch: Batch) -> None:
-    """The acceptance slip's number and day; the legal clock of the decision starts (行政许可法 art. 42)."""
+    """Number and day of the acceptance slip; the deadline of the decision starts (行政许可法 art. 42)."""
     on = office_day(batch.at)
-    slips = sequences.daily(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
+    slips = sequences.daily_numbers(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
     for case, slip in zip(batch.cases, slips, strict=True):
         days = MATTERS[case.matter].days(batch.office)
         clock = _clock(batch.office, on, days)
@@ -162,7 +161,7 @@ def number_acceptance(batch: Batch) -> None:
 
 
 def extend_deadline(batch: Batch) -> None:
-    """The clock of the decision goes on, with more days (行政许可法 art. 42)."""
+    """More working days for the decision, counted from the same first day (行政许可法 art. 42)."""
     for case in batch.cases:
         assert case.due_from is not None and case.due_days is not None  # noqa: S101, PT018 - ``is_still_in_time``
         clock = _clock(batch.office, case.due_from, case.due_days + batch.office.extend_days)
@@ -170,17 +169,17 @@ def extend_deadline(batch: Batch) -> None:
 
 
 def clear_submission(batch: Batch) -> None:
-    """As if it had never been submitted, but for its history."""
+    """Withdrawn: no submission and no deadline; the steps stay."""
     batch.common |= {"submitted_at": None, **NO_CLOCK}
 
 
 def apply_outcome(batch: Batch) -> None:
-    """Certificates: issued, extended, moved, ended, as the matter says."""
+    """Issue, extend, move or end certificates, as the matter's ``outcome`` does."""
     groups: dict[MatterKind, list[Facts]] = defaultdict(list)
     for case in batch.cases:
         groups[case.matter].append(case)
     decision = Decision(batch.session, batch.actor, batch.at, batch.office)
-    for kind in MatterKind:  # in a fixed order, so that two batches never embrace
+    for kind in MatterKind:  # fixed order, so that concurrent batches cannot deadlock
         if cases := groups.get(kind):
             batch.issued |= MATTERS[kind].outcome(decision, cases)
     for application_id, issued in batch.issued.items():
@@ -188,7 +187,7 @@ def apply_outcome(batch: Batch) -> None:
 
 
 def request_rendering(batch: Batch) -> None:
-    """The files are drawn afterwards, by jobs that are asked for here: ten thousand of them are nobody's to wait for."""
+    """Enqueue the jobs that render the certificate files: rendering is too slow for a request."""
     render_jobs.ask(batch.session, batch.issued, at=batch.at)
 
 
@@ -197,16 +196,16 @@ def close(batch: Batch) -> None:
 
 
 def stop_the_clock(batch: Batch) -> None:
-    """While the enterprise corrects, the office owes nothing."""
+    """No deadline of the office runs while the enterprise corrects."""
     batch.common |= NO_CLOCK
 
 
 def publish_result(batch: Batch) -> None:
-    """R16–R19: the result of every stage, masked and without reasons."""
+    """Public notice of a stage's result, masked and without the reason (R16–R19)."""
     stage = batch.move.stage
-    assert stage is not None  # noqa: S101 - see ``flaws``
+    assert stage is not None  # noqa: S101 - see ``table_errors``
     results = [
-        public_notices.Result(
+        public_notices.DecisionResult(
             application_id=_id(case),
             matter=case.matter,
             category=case.category,
@@ -220,16 +219,16 @@ def publish_result(batch: Batch) -> None:
         )
         for case in batch.cases
     ]
-    public_notices.announce(batch.session, results, at=batch.at)
+    public_notices.publish(batch.session, results, at=batch.at)
 
 
 def notify_handler(batch: Batch) -> None:
-    """R20, R78, R82, R85: a text message to the handler, written in the same transaction, sent afterwards."""
+    """Queue an SMS to the handler in this transaction; a job sends it (R20, R78, R82, R85)."""
     owed = []
     for case in batch.cases:
         issued = batch.issued.get(_id(case))
         owed.append(
-            sms_texts.about_decision(
+            sms_texts.decision_message(
                 batch.move.action,
                 mobile=case.submitted["handler"]["mobile"],
                 application_id=_id(case),
@@ -243,17 +242,19 @@ def notify_handler(batch: Batch) -> None:
                 office=batch.office,
             )
         )
-    sms.owe(batch.session, owed, at=batch.at)
+    sms.queue_messages(batch.session, owed, at=batch.at)
 
 
 def notify_old_enterprise(batch: Batch) -> None:
-    """R106: that its consent is asked for, or that it was not waited for any longer; if it has left a number."""
-    sms.owe(batch.session, [owed for case in batch.cases for owed in _messages_to_old_enterprise(batch, case)], at=batch.at)
+    """Queue an SMS to the old enterprise, if its number is known: consent is asked for, or was replaced by the office (R106)."""
+    sms.queue_messages(
+        batch.session, [owed for case in batch.cases for owed in _messages_to_old_enterprise(batch, case)], at=batch.at
+    )
 
 
-def _messages_to_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts.Owed]:
+def _messages_to_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts.OutgoingMessage]:
     if case.releasing and case.releasing["mobile"] and case.certificate:
-        yield sms_texts.about_release(
+        yield sms_texts.release_message(
             batch.move.action,
             mobile=case.releasing["mobile"],
             application_id=_id(case),
@@ -310,16 +311,16 @@ MOVES = (
 
 
 def table_errors(moves: Iterable[Move]) -> list[str]:
-    """What is wrong with a table of moves: twins, dead ends, places nobody reaches, results that belong to no stage.
+    """Faults of a table of moves: duplicates, dead ends, unreachable states, results without a stage.
 
-    A row may stay where it is, if something limits it and it decides nothing; it leads nowhere, so it is no way out.
+    A move that keeps the state is allowed if a rule limits it and it is no result; it does not count as a way out.
     """
     moves = tuple(moves)
     reached = {kind: _reached(moves, kind) for kind in MatterKind}
     everywhere = set().union(*reached.values())
     return [
         *(f"{state.name} cannot be reached" for state in State if state not in everywhere),
-        *(flaw for kind in MatterKind for flaw in _errors_for_matter(moves, kind, reached[kind])),
+        *(error for kind in MatterKind for error in _errors_for_matter(moves, kind, reached[kind])),
         *(
             f"{move.action.name} is made public but belongs to no stage"
             for move in moves
@@ -344,7 +345,7 @@ def table_errors(moves: Iterable[Move]) -> list[str]:
 
 
 def _errors_for_matter(moves: Sequence[Move], kind: MatterKind, reached: set[State]) -> Iterator[str]:
-    """The same seen from one matter, as each reads a table of its own."""
+    """Faults in the moves of one matter."""
     keys = [(move.source, move.action) for move in moves if kind in move.matters]
     leaving = {move.source for move in moves if kind in move.matters and move.target is not move.source}
     touched = {source for source, _action in keys}
@@ -357,15 +358,15 @@ def _errors_for_matter(moves: Sequence[Move], kind: MatterKind, reached: set[Sta
 def _reached(moves: Iterable[Move], kind: MatterKind) -> set[State]:
     reached, frontier = {State.DRAFT}, [State.DRAFT]
     while frontier:
-        here = frontier.pop()
-        onward = {move.target for move in moves if move.source is here and kind in move.matters} - reached
+        state = frontier.pop()
+        onward = {move.target for move in moves if move.source is state and kind in move.matters} - reached
         reached |= onward
         frontier.extend(onward)
     return reached
 
 
-if found := table_errors(MOVES):
-    raise RuntimeError(f"the workflow table is unsound: {'; '.join(found)}")
+if errors := table_errors(MOVES):
+    raise RuntimeError(f"the workflow table is unsound: {'; '.join(errors)}")
 
 _BY_KEY = {(move.source, move.action, kind): move for move in MOVES for kind in move.matters}
 _STAGE_OF = {move.action: move.stage for move in MOVES}
@@ -377,20 +378,20 @@ ACTORS = {action: frozenset(move.by for move in MOVES if move.action is action) 
 
 @dataclass(slots=True)
 class Plan:
-    """What would happen to each application, and why not. Nothing is dropped without a word."""
+    """What would happen to each application: it passes, or is refused with reasons. Every requested id is in one of the two."""
 
     passes: dict[int, tuple[Facts, Move]] = field(default_factory=dict)
     refused: dict[int, tuple[Refusal, ...]] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)  # for telling people which one it was
+    names: dict[int, str] = field(default_factory=dict)  # shown with results; only of cases within reach
 
 
 def plan(
     session: Session, ids: Iterable[int], action: Action, actor: Actor, *, reason: str = "", at: datetime, office: Office
 ) -> Plan:
-    """What ``carry_out`` would do with these applications now. Writes nothing, in a fixed number of queries.
+    """What ``carry_out`` would do with these applications now. Writes nothing; a fixed number of queries.
 
-    Raises ``NotAllowed`` where nobody with the actor's roles may do this at all, ``Unmet`` for a missing or overlong reason
-    and for an empty or too large batch.
+    Raises ``NotAllowed`` if none of the actor's roles may do this at all, ``Unmet`` for a missing or overlong reason and
+    for an empty or too large batch.
     """
     return _plan(session, ids, action, actor, reason=reason, at=at, office=office, lock=False)
 
@@ -408,19 +409,19 @@ def carry_out(
 ) -> Plan:
     """Lock, plan again, then write states, steps, certificates, notices and messages in bulk.
 
-    One transaction, owned by the caller. What does not pass is refused and left as it was; a row that changed hands meanwhile
-    is refused, never overwritten. ``marks`` go with a return for correction: the notice is made of them, with ``reason`` as
-    its last line. Raises as ``plan`` does, and ``Stale`` if the store was changed behind the lock.
+    The caller owns the transaction. What does not pass is refused and left unchanged, also rows that somebody else moved
+    meanwhile. ``marks`` belong to a return for correction: the notice is built from them, with ``reason`` as its last line.
+    Raises as ``plan`` does, and ``Stale`` if a row changed in spite of the lock.
     """
     marks = [replace(mark, why=without_numbers(mark.why)) for mark in marks]
-    reason = without_numbers(_correction_notice(action, marks, reason))  # kept, printed and told in the open
+    reason = without_numbers(_correction_notice(action, marks, reason))  # stored, printed and sent as plain text
     planned = _plan(session, ids, action, actor, reason=reason, marks=marks, at=at, office=office, lock=True)
     groups: dict[Move, list[Facts]] = defaultdict(list)
     for case, move in planned.passes.values():
         groups[move].append(case)
     for move, cases in groups.items():
         _write(Batch(session, move, cases, actor, reason.strip(), at, office, marks=tuple(marks)))
-    session.expire_all()  # bulk statements went past the session's own copies
+    session.expire_all()  # bulk statements bypass the identity map
     return planned
 
 
@@ -440,19 +441,19 @@ def _plan(
         raise NotAllowed
     ids = list(dict.fromkeys(ids))
     _check_request(ids, action, reason, office)
-    found = of_applications(session, ids, lock=lock)
+    cases = of_applications(session, ids, lock=lock)
     on = office_day(at)
     planned = Plan()
     for application_id in ids:
-        case = found.get(application_id)
+        case = cases.get(application_id)
         if case is None or not reaches_case(actor, case):
             planned.refused[application_id] = NotFound().refusals
             continue
         planned.names[application_id] = case.name
         move = _BY_KEY.get((case.state, action, case.matter))
-        standing = _refusals_of(case, move, actor, on, office) or _uncorrected(case, action, marks, reason, on)
-        if standing or move is None:
-            planned.refused[application_id] = tuple(standing)
+        refused = _refusals_of(case, move, actor, on, office) or _uncorrected(case, action, marks, reason, on)
+        if refused or move is None:
+            planned.refused[application_id] = tuple(refused)
         else:
             planned.passes[application_id] = (case, move)
     return planned
@@ -462,11 +463,13 @@ def _correction_notice(action: Action, marks: Sequence[CorrectionMark], reason: 
     if not marks:
         return reason
     unknown = action is not Action.RETURN or any(mark.item not in corrections.ITEMS for mark in marks)
-    wrong = [_unexplained(mark) for mark in marks if not unknown and not 0 < len(mark.why.strip()) <= corrections.LONGEST_WHY]
+    invalid = [
+        _unexplained(mark) for mark in marks if not unknown and not 0 < len(mark.why.strip()) <= corrections.LONGEST_WHY
+    ]
     if unknown:
-        wrong = [Refusal("bad-mark", _("Only what belongs to the application can be marked for correction."), "marks")]
-    if wrong:
-        raise Unmet(wrong)
+        invalid = [Refusal("bad-mark", _("Only what belongs to the application can be marked for correction."), "marks")]
+    if invalid:
+        raise Unmet(invalid)
     return corrections.notice(marks, reason)
 
 
@@ -480,7 +483,7 @@ def _unexplained(mark: CorrectionMark) -> Refusal:
 
 
 def _uncorrected(case: Facts, action: Action, marks: Sequence[CorrectionMark], reason: str, on: date) -> list[Refusal]:
-    """Marks are of what the enterprise can put right; and what was marked is put right, or said why it stays as it is."""
+    """Marks the enterprise cannot correct; on submission, marked items neither corrected nor explained in ``reason``."""
     if marks and not {mark.item for mark in marks} <= set(correctable(case, on)):
         sentence = _("%(name)s: something was marked that the enterprise cannot change.", name=case.name)
         return [Refusal("bad-mark", sentence, "marks")]
@@ -518,7 +521,7 @@ def _check_request(ids: Collection[int], action: Action, reason: str, office: Of
 
 
 def _refusals_of(case: Facts, move: Move | None, actor: Actor, on: date, office: Office) -> list[Refusal]:
-    """What stands in the way of one case."""
+    """Everything that stands in the way of one case."""
     if move is None:
         return [
             Refusal(
@@ -529,26 +532,26 @@ def _refusals_of(case: Facts, move: Move | None, actor: Actor, on: date, office:
         return list(NotAllowed().refusals)
     if not decides(actor, move.by, office):
         level = level_of(move.by, office)
-        told = _("%(name)s: this is decided by %(level)s; you may read it.", name=case.name, level=level)
-        return [Refusal("decided-elsewhere", told)]
-    standing = refusals(case, move.needs, on, office)
+        sentence = _("%(name)s: this is decided by %(level)s; you may read it.", name=case.name, level=level)
+        return [Refusal("decided-elsewhere", sentence)]
+    refused = refusals(case, move.needs, on, office)
     if office.two_pairs_of_eyes and move.stage and actor.id is not None and case.last_officer_id == actor.id:
         decided = _STAGE_OF.get(case.last_officer_action) if case.last_officer_action else None
         if decided is not move.stage:
-            standing.append(
+            refused.append(
                 Refusal(
                     "two-pairs-of-eyes",
                     _("%(name)s: you decided the stage before; the next one needs a second pair of eyes.", name=case.name),
                 )
             )
-    return standing
+    return refused
 
 
-# --- moving -----------------------------------------------------------------------------------------
+# --- writing -----------------------------------------------------------------------------------------
 
 
 def _write(batch: Batch) -> None:
-    """Effects first (they number and issue), then each row's own columns, then the state of all, then the steps."""
+    """Effects first (they number and issue), then columns per row, then the common columns and state, then the steps."""
     for effect in batch.move.then:
         effect(batch)
     session, ids = batch.session, [_id(case) for case in batch.cases]
@@ -587,7 +590,7 @@ def _id(case: Facts) -> int:
 
 
 def _may(actor: Actor, move: Move, case: Case) -> bool:
-    """The role, and the enterprise on the right side: what an officer's role shows of a case is not theirs to file."""
+    """Whether the actor has the role and, for an enterprise's move, belongs to the enterprise on the move's side."""
     if move.by not in actor.roles:
         return False
     if move.by is not Role.ENTERPRISE_CLERK:
@@ -596,14 +599,14 @@ def _may(actor: Actor, move: Move, case: Case) -> bool:
 
 
 def moves_open_to(actor: Actor, case: Case, office: Office) -> list[Move]:
-    """The buttons to draw for an application or its facts. A courtesy only: ``carry_out`` asks everything again."""
-    here = [move for move in MOVES if move.source is case.state and case.matter in move.matters]
-    mine = [move for move in here if _may(actor, move, case) and decides(actor, move.by, office)]
-    return [move for move in mine if case.round or move.action is not Action.ABANDON]
+    """The moves to offer as buttons for an application or its facts; ``carry_out`` checks everything again."""
+    possible = [move for move in MOVES if move.source is case.state and case.matter in move.matters]
+    allowed = [move for move in possible if _may(actor, move, case) and decides(actor, move.by, office)]
+    return [move for move in allowed if case.round or move.action is not Action.ABANDON]
 
 
 def must_all_pass(planned: Plan) -> None:
-    """For a door that takes all or nothing: raise ``Unmet`` with every refusal, if there is one."""
-    standing: Sequence[Refusal] = [refusal for refusals_ in planned.refused.values() for refusal in refusals_]
-    if standing:
-        raise Unmet(standing)
+    """Raise ``Unmet`` with every refusal, if there is one: for views that take all or nothing."""
+    refused: Sequence[Refusal] = [refusal for refusals_ in planned.refused.values() for refusal in refusals_]
+    if refused:
+        raise Unmet(refused)

@@ -68,11 +68,11 @@ def tamper(sessions: sessionmaker[Session]) -> tuple[int, int]:
     with sessions() as session:
         last = hash_chain.head(session).seq
         for seq in chance.sample(range(2, last), TAMPERED):
-            before, linked = hash_chain.links(session, seq - 2, most=2)
+            before, linked = hash_chain.read_links(session, seq - 2, most=2)
             for name, value in linked.line._asdict().items():
                 line = linked.line._replace(**{name: f"{value}x"})
-                step = next(hash_chain.follow([linked._replace(line=line)], hash_chain.Head(seq - 1, before.hash)))
-                tried, told = tried + 1, told + (step == hash_chain.Break(ChainFault.CHANGED, seq, linked.entry_id))
+                step = next(hash_chain.follow([linked._replace(line=line)], hash_chain.ChainHead(seq - 1, before.hash)))
+                tried, told = tried + 1, told + (step == hash_chain.ChainBreak(ChainFault.CHANGED, seq, linked.entry_id))
     return tried, told
 
 
@@ -102,7 +102,7 @@ def main(url: str, home: Path) -> None:
     make(home / "codes.json", at=NOON)
     ring.open(home / "codes.json")
     engine = create_engine(url)
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     sessions = sessionmaker(engine)
     with engine.begin() as connection:
         if connection.scalar(text("SELECT count(*) FROM entry")):
@@ -111,12 +111,12 @@ def main(url: str, home: Path) -> None:
         deeds(sessions)  # warm
         plain = deeds(sessions)
     with sessions.begin() as session:
-        hash_chain.begin(session)
+        hash_chain.link_existing(session)
     chained = deeds(sessions)
     print(f"a deed: {plain * 1000:.2f} ms without the chain, {chained * 1000:.2f} ms with it: × {chained / plain:.2f}")
     fill(sessions)
     with sessions.begin() as session:
-        checkpoints.make(session, at=NOON)
+        checkpoints.create(session, at=NOON)
     found, seconds = walk(sessions)
     print(f"a walk: {found.lines} lines in {seconds:.1f} s, {found.lines / seconds:,.0f} a second; broken: {found.broken}")
     tried, told = tamper(sessions)

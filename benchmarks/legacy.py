@@ -42,7 +42,7 @@ def main(rows: int = 5000, url: str = "") -> None:
     keyring.unlock(keys.index, keys.data)
     with tempfile.TemporaryDirectory() as folder:
         engine = create_engine(url or f"sqlite:///{folder}/bench.db")
-        migrate.bring_to(engine)
+        migrate.migrate_to(engine)
         with Session(engine) as session:
             session.add(Region(code="430000", name="湖南省"))
             session.commit()

@@ -22,7 +22,7 @@ def draft(message: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         engine = create_engine(f"sqlite:///{folder}/draft.db")
         if number != "0001":
-            migrate.bring_to(engine)
+            migrate.migrate_to(engine)
         with engine.connect() as connection:
             command.revision(migrate.configuration(connection), message, autogenerate=True, rev_id=number)
         engine.dispose()

@@ -72,7 +72,7 @@ END $$
 
 
 @dataclass(frozen=True)
-class House:
+class System:
     """A migrated database of one kind, with a home for files beside it."""
 
     kind: str
@@ -132,7 +132,7 @@ def new_postgres(postgres: str) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp(request.param)
     url = f"sqlite:///{home / 'anguan.db'}" if request.param == "sqlite" else request.getfixturevalue("new_postgres")()
     settings = Settings(home=home, database_url=url, keys=KEYS, office=Office(), simulators=True)
@@ -140,19 +140,19 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     keep_code_keys(home)
     establish(settings.seals, address=settings.office.public_url, at=make.NOON)
     engine = create_engine(url)
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     with Session(engine) as session:
         seed_papers(session)
         session.commit()
-    yield House(request.param, settings, engine)
+    yield System(request.param, settings, engine)
     engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def built(house: House) -> Flask:
+def built(system: System) -> Flask:
     """The application over the house, raised once: that takes FAB half a second. Roles as ``anguan init`` leaves them."""
     i18n.compile_all()
-    app = create_app(house.settings)
+    app = create_app(system.settings)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     with app.app_context():
         sync_roles(app.extensions["appbuilder"])
@@ -203,13 +203,13 @@ def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
 
 
 @pytest.fixture
-def session(house: House) -> Iterator[Session]:
+def session(system: System) -> Iterator[Session]:
     """A clean database with the regions of ``make.regions``, swept after use; tests may commit as the code does."""
-    with Session(house.engine, expire_on_commit=False) as session:
+    with Session(system.engine, expire_on_commit=False) as session:
         session.add_all(make.regions())
         session.commit()
         yield session
-    house.sweep()
+    system.sweep()
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ from app.models import Application, Certificate, CertificateEvent, CertificateVe
 from app.workflow import carry_out
 from tests import make
 from tests.raw_sql import unguarded
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 OFFICE = Office()
 VALID, SUSPENDED = CertificateStatus.VALID, CertificateStatus.SUSPENDED
@@ -83,8 +83,8 @@ class Life(RuleBasedStateMachine):
     def begin(self):
         self.session = Session(self.engine, expire_on_commit=False)
         self.session.add_all(make.regions())
-        self.works = [Works(self.session, name=name) for name in ("甲建设有限公司", "乙建设有限公司")]
-        self.people = [self.works[0].person(name="李雷").id, self.works[1].person(name="韩梅梅").id]
+        self.firm = [Firm(self.session, name=name) for name in ("甲建设有限公司", "乙建设有限公司")]
+        self.people = [self.firm[0].person(name="李雷").id, self.firm[1].person(name="韩梅梅").id]
         self.session.commit()
         self.on = make.TODAY
         self.expected: dict[int, Expected] = {}
@@ -114,32 +114,32 @@ class Life(RuleBasedStateMachine):
     @rule(target=certificates, who=st.integers(0, 1))
     def issue(self, who):
         person = self.session.get(Person, self.people[who])
-        works = next(w for w in self.works if w.enterprise.id == person.enterprise_id)
+        firm = next(w for w in self.firm if w.enterprise.id == person.enterprise_id)
         passed = make.exam_pass(person, category=Category.A, passed_on=self.on)
-        application = make.application(person, category=Category.A, enterprise=works.enterprise)
+        application = make.application(person, category=Category.A, enterprise=firm.enterprise)
         self.session.add_all([passed, application])
         self.session.commit()
         held = self.session.scalars(select(Certificate).where(Certificate.person_id == person.id)).all()
         in_force = any(self.expected[c.id].status in (VALID, SUSPENDED) and self.on <= c.valid_to for c in held)
-        assert self._submitted(works, application) == (not in_force)
+        assert self._submitted(firm, application) == (not in_force)
         if in_force:
             return next(c.id for c in held)
         self._decide(application)
         certificate = self.session.get_one(Certificate, application.certificate_id)
         until = add_years(self.on, 3) - timedelta(days=1)
-        self.expected[certificate.id] = Expected(certificate.number, VALID, until, works.enterprise.id, 1)
+        self.expected[certificate.id] = Expected(certificate.number, VALID, until, firm.enterprise.id, 1)
         return certificate.id
 
     @rule(certificate_id=certificates, matter=st.sampled_from(OWN), at_once=st.booleans())
     def file_for_own(self, certificate_id, matter, at_once):
         was = self.expected[certificate_id]
-        works = next(w for w in self.works if w.enterprise.id == was.enterprise_id)
-        self._file(certificate_id, works, matter, self._may(certificate_id, matter), at_once)
+        firm = next(w for w in self.firm if w.enterprise.id == was.enterprise_id)
+        self._file(certificate_id, firm, matter, self._may(certificate_id, matter), at_once)
 
     @rule(certificate_id=certificates, at_once=st.booleans())
     def file_for_transfer(self, certificate_id, at_once):
         was = self.expected[certificate_id]
-        other = next(w for w in self.works if w.enterprise.id != was.enterprise_id)
+        other = next(w for w in self.firm if w.enterprise.id != was.enterprise_id)
         self._file(certificate_id, other, MatterKind.TRANSFER, self._may(certificate_id, MatterKind.TRANSFER), at_once)
 
     @precondition(lambda self: self.pending)
@@ -147,15 +147,15 @@ class Life(RuleBasedStateMachine):
     def decide_what_is_under_way(self, data):
         certificate_id = data.draw(st.sampled_from(sorted(self.pending)))
         application = self.session.get_one(Application, self.pending.pop(certificate_id))
-        works = next(w for w in self.works if w.enterprise.id == application.enterprise_id)
+        firm = next(w for w in self.firm if w.enterprise.id == application.enterprise_id)
         if self.expected[certificate_id].status is VALID:
             self._decide(application)
-            self._happened(certificate_id, application.matter, works)
+            self._happened(certificate_id, application.matter, firm)
             return
         if application.state is State.AWAITING_ACCEPTANCE:
             assert not self._do(application, Action.ACCEPT, make.officer(Role.ACCEPTANCE_OFFICER))
         for action in (Action.WITHDRAW, Action.ABANDON):
-            assert self._do(application, action, make.clerk(works.enterprise))
+            assert self._do(application, action, make.clerk(firm.enterprise))
 
     @rule(
         certificate_id=certificates,
@@ -225,7 +225,7 @@ class Life(RuleBasedStateMachine):
     def lookup_and_every_qr_code_tell_the_truth(self):
         if not hasattr(self, "session"):
             return
-        names = {w.enterprise.id: w.enterprise.name for w in self.works}
+        names = {w.enterprise.id: w.enterprise.name for w in self.firm}
         for certificate_id, expected in self.expected.items():
             truth = (expected.number, expected.shown(self.on), expected.valid_to, names[expected.enterprise_id])
             certificate = self.session.get_one(Certificate, certificate_id)
@@ -299,43 +299,43 @@ class Life(RuleBasedStateMachine):
         opens = add_months(was.valid_to, -3) if matter is MatterKind.RENEWAL else date.min
         return at_home and opens <= self.on <= was.valid_to
 
-    def _file(self, certificate_id, works, matter, may, at_once):
+    def _file(self, certificate_id, firm, matter, may, at_once):
         if certificate_id in self.pending and matter is not MatterKind.TRANSFER:
             return  # the database refuses a second draft of the same enterprise: see test_claims
-        if certificate_id in self.pending and self._filer_of(certificate_id) == works.enterprise.id:
+        if certificate_id in self.pending and self._filer_of(certificate_id) == firm.enterprise.id:
             return
         certificate = self.session.get_one(Certificate, certificate_id)
-        application = works.on(certificate, matter)
-        assert self._submitted(works, application) == may
+        application = firm.on(certificate, matter)
+        assert self._submitted(firm, application) == may
         if not may:
             return
         if matter is MatterKind.TRANSFER:
-            old = next(w for w in self.works if w is not works)
+            old = next(w for w in self.firm if w is not firm)
             assert self._do(application, Action.RELEASE, make.clerk(old.enterprise))
         self.pending[certificate_id] = application.id
         if at_once:
             del self.pending[certificate_id]
             self._decide(application)
-            self._happened(certificate_id, matter, works)
+            self._happened(certificate_id, matter, firm)
 
     def _filer_of(self, certificate_id):
         return self.session.get_one(Application, self.pending[certificate_id]).enterprise_id
 
-    def _happened(self, certificate_id, matter, works):
+    def _happened(self, certificate_id, matter, firm):
         was = self.expected[certificate_id]
         if matter is MatterKind.CANCELLATION:
             self.expected[certificate_id] = replace(was, status=CertificateStatus.CANCELLED)
             return
-        now = replace(was, versions=was.versions + 1, enterprise_id=works.enterprise.id)
+        now = replace(was, versions=was.versions + 1, enterprise_id=firm.enterprise.id)
         if matter is MatterKind.RENEWAL:
             now = replace(now, valid_to=extended(was.valid_to, 3))
         self.expected[certificate_id] = now
 
-    def _submitted(self, works, application):
+    def _submitted(self, firm, application):
         """True if it went through; what did not is deleted again."""
-        if self._do(application, Action.SUBMIT, make.clerk(works.enterprise)):
+        if self._do(application, Action.SUBMIT, make.clerk(firm.enterprise)):
             return True
-        discard(self.session, [application.id], make.clerk(works.enterprise))
+        discard(self.session, [application.id], make.clerk(firm.enterprise))
         self.session.commit()
         return False
 
@@ -359,7 +359,7 @@ class Life(RuleBasedStateMachine):
 
 def test_a_certificate_s_life_in_any_order(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'life.db'}")
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     with Session(engine) as session:
         seed_papers(session)
         session.commit()

@@ -34,8 +34,8 @@ from app.core.office import Office
 from app.core.vocabulary import AccountSource, Registration, Role
 from app.files.inspect import Sound
 from app.models import Account, Certificate, Enterprise
-from app.outbox.sms import owe
-from app.outbox.sms_texts import reminder
+from app.outbox.sms import queue_messages
+from app.outbox.sms_texts import system_message
 
 SHORTEST, LONGEST = 3, 64  # of a user name
 APPROVED = _("%(enterprise)s: the registration was approved. You can sign in now with the user name you chose.")
@@ -57,19 +57,19 @@ class RegistrationRequest:
     mobile: str
 
 
-def known(session: Session, uscc: str) -> Enterprise | None:
+def enterprise_by_code(session: Session, uscc: str) -> Enterprise | None:
     """The enterprise with this credit code, if it is on the books."""
     return session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
 
 
-def objections(session: Session, claim: RegistrationRequest, username: str) -> Iterator[Refusal]:
+def registration_refusals(session: Session, claim: RegistrationRequest, username: str) -> Iterator[Refusal]:
     """What stands against a first registration; nothing is consent. A rejected one is corrected: see ``send_again``."""
     for field, parse in (("uscc", parse_credit_code), ("legal_representative", parse_name), ("contact", parse_name)):
         try:
             parse(getattr(claim, field))
         except BadNumber as no:
             yield Refusal(no.code, no.sentence, field)
-    there = known(session, claim.uscc)
+    there = enterprise_by_code(session, claim.uscc)
     if there is not None:
         yield _known_already(there)
     name = fold_user_name(username)
@@ -99,9 +99,9 @@ def _known_already(enterprise: Enterprise) -> Refusal:
     return Refusal("enterprise-known", sentence, "uscc")
 
 
-def enrol(session: Session, claim: RegistrationRequest, licence: Sound, *, username: str, at: datetime) -> Account:
+def register(session: Session, claim: RegistrationRequest, licence: Sound, *, username: str, at: datetime) -> Account:
     """The enterprise, awaiting review, and its clerk's account, still without a password. Raises ``Unmet``."""
-    if refusals := list(objections(session, claim, username)):
+    if refusals := list(registration_refusals(session, claim, username)):
         raise Unmet(refusals)
     name, row = fold_user_name(username), Account.roles.property.mapper.class_
     enterprise = Enterprise(uscc=claim.uscc, source=AccountSource.CLOUD)
@@ -115,7 +115,7 @@ def enrol(session: Session, claim: RegistrationRequest, licence: Sound, *, usern
         with session.begin_nested():  # a savepoint: the transaction stays the caller's, who can go on asking
             session.add_all([enterprise, account])
     except IntegrityError:  # another registration of the same was committed meanwhile
-        raise Unmet(list(objections(session, claim, username)) or [_overtaken()]) from None
+        raise Unmet(list(registration_refusals(session, claim, username)) or [_overtaken()]) from None
     return account
 
 
@@ -123,7 +123,7 @@ def _overtaken() -> Refusal:
     return Refusal("overtaken", _("Somebody registered the same at this moment. Please check and send once more."))
 
 
-def send_again(session: Session, claim: RegistrationRequest, licence: Sound, account: Account, *, at: datetime) -> Enterprise:
+def resubmit(session: Session, claim: RegistrationRequest, licence: Sound, account: Account, *, at: datetime) -> Enterprise:
     """A rejected registration, corrected, by whoever sent it: the same enterprise, the same account. The caller commits."""
     enterprise = session.scalars(
         select(Enterprise).where(Enterprise.uscc == claim.uscc).with_for_update().execution_options(populate_existing=True)
@@ -166,12 +166,12 @@ def decide(
     if enterprise.contact_mobile:
         said = {"enterprise": enterprise.name, "reason": enterprise.registration_note}
         sentence: object = APPROVED if agree else REJECTED
-        owe(session, [reminder(sentence, enterprise.contact_mobile, office, **said)], at=at)
+        queue_messages(session, [system_message(sentence, enterprise.contact_mobile, office, **said)], at=at)
     session.flush()
     return enterprise
 
 
-def matches(session: Session, enterprise: Enterprise) -> tuple[int, int]:
+def same_name_counts(session: Session, enterprise: Enterprise) -> tuple[int, int]:
     """What the books know under the same name: other enterprises, and certificates that were printed for it."""
     others = session.execute(
         select(Enterprise.name).where(Enterprise.id != enterprise.id, _alike(Enterprise.name, enterprise))
@@ -188,5 +188,5 @@ def _alike(column: Any, enterprise: Enterprise) -> Any:
     return column.in_({enterprise.name, half, half.replace("(", "（").replace(")", "）")})
 
 
-def waiting(session: Session) -> int:
+def pending_count(session: Session) -> int:
     return int(session.scalar(select(func.count(Enterprise.id)).where(Enterprise.registration == Registration.PENDING)) or 0)

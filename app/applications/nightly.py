@@ -1,7 +1,7 @@
-"""What the house does by itself at night: it notes what has expired, and reminds of what expires, lies about or is due.
+"""Nightly work: record expired certificates; remind of certificates about to expire, unsubmitted drafts and deadlines.
 
-Law: each thing is done once: a row of ``occasion`` is written with it in one transaction, so a night that is run twice, or
-by two workers, or after a crash, finds it there. A fixed number of statements, however many rows. The caller commits.
+Each thing is done once: a ``NightlyDone`` row is inserted in the same transaction, so a second run, a second worker or a
+retry after a crash skips it. A fixed number of statements, however many rows. The caller commits.
 """
 
 from collections import defaultdict
@@ -43,50 +43,50 @@ from app.outbox.sms_texts import (
     EXPIRING_MANY,
     EXPIRING_ONE,
     UNSENT,
-    Owed,
-    in_writing,
-    reminder,
-    some,
+    OutgoingMessage,
+    in_province_language,
+    name_list,
+    system_message,
 )
 
-SYSTEM = _("By the system itself")  # who did it, in a certificate's history
-MORNING = time(8, 30)  # nobody's telephone rings at night
+SYSTEM = _("By the system itself")  # the actor in a certificate's history
+MORNING = time(8, 30)  # reminders are not sent before
 RENEWED_OR_ENDED = (MatterKind.RENEWAL, MatterKind.CANCELLATION)
 
 
-# --- what has expired -------------------------------------------------------------------------------
+# --- expired certificates -------------------------------------------------------------------------------
 
 
 def note_expired(session: Session, on: date, _office: Office, *, at: datetime) -> None:
-    """One line in the history of each certificate past its last day. Its status stays computed on reading."""
+    """Add one event to the history of each certificate past its last day. Its status stays computed on reading."""
     past = select(Certificate.id, Certificate.valid_to, literal(0)).where(
         Certificate.status == CertificateStatus.VALID,
         Certificate.valid_to < on,
         ~_is_done(NightlyTask.EXPIRED, Certificate.id, Certificate.valid_to, 0),
     )
-    lines = [
+    events = [
         {
-            "certificate_id": one.subject,
+            "certificate_id": row.subject,
             "deed": CertificateEventKind.EXPIRED,
             "status": CertificateStatus.EXPIRED,
-            "actor": in_writing(SYSTEM),
-            "at": datetime.combine(one.day + timedelta(days=1), time(), OFFICE_ZONE),
+            "actor": in_province_language(SYSTEM),
+            "at": datetime.combine(row.day + timedelta(days=1), time(), OFFICE_ZONE),
         }
-        for one in _record_once(session, NightlyTask.EXPIRED, past, at)
+        for row in _record_once(session, NightlyTask.EXPIRED, past, at)
     ]
-    if lines:
-        session.execute(insert(CertificateEvent), lines)
+    if events:
+        session.execute(insert(CertificateEvent), events)
 
 
-# --- what expires soon ------------------------------------------------------------------------------
+# --- certificates about to expire ------------------------------------------------------------------------------
 
 
 def remind_of_expiry(session: Session, on: date, office: Office, *, at: datetime) -> None:
-    """Each enterprise is told of its certificates once at each threshold; after missed nights, of the nearest one only."""
+    """Remind each enterprise of its certificates once per configured number of days; after missed nights, the nearest only."""
     if not office.expiry_reminders:
         return
-    reminded = _record_once(session, NightlyTask.EXPIRING, _expiring(on, sorted(office.expiry_reminders)), at)
-    days = {one.subject: one.days for one in reminded}
+    due = _record_once(session, NightlyTask.EXPIRING, _expiring(on, sorted(office.expiry_reminders)), at)
+    days = {row.subject: row.days for row in due}
     rows = session.execute(
         select(
             Certificate.id,
@@ -109,9 +109,9 @@ def remind_of_expiry(session: Session, on: date, office: Office, *, at: datetime
     )
 
 
-def _expiring(on: date, thresholds: Sequence[int]) -> Any:
-    """Certificates to remind of, with the nearest threshold: in force, the holder still there, nothing under way."""
-    nearest = case(*((Certificate.valid_to <= on + timedelta(days=days), days) for days in thresholds), else_=thresholds[-1])
+def _expiring(on: date, all_days: Sequence[int]) -> Any:
+    """In force, holder still employed there, no renewal or cancellation under way; with the nearest number of days."""
+    nearest = case(*((Certificate.valid_to <= on + timedelta(days=days), days) for days in all_days), else_=all_days[-1])
     under_way = exists().where(
         Application.certificate_id == Certificate.id,
         Application.matter.in_(RENEWED_OR_ENDED),
@@ -123,7 +123,7 @@ def _expiring(on: date, thresholds: Sequence[int]) -> Any:
         .join(Person, Person.id == Certificate.person_id)
         .where(
             Certificate.status == CertificateStatus.VALID,
-            Certificate.valid_to.between(on, on + timedelta(days=thresholds[-1])),
+            Certificate.valid_to.between(on, on + timedelta(days=all_days[-1])),
             Person.enterprise_id == Certificate.enterprise_id,
             Enterprise.contact_mobile.is_not(None),
             ~under_way,
@@ -132,22 +132,24 @@ def _expiring(on: date, thresholds: Sequence[int]) -> Any:
     )
 
 
-def _of_expiry(held: Sequence[Any], days: int, office: Office) -> Owed:
-    first, names = held[0], some([row.holder for row in held])
-    said = {"enterprise": first.name, "names": names, "number": first.number, "day": first.valid_to, "days": days}
-    return reminder(EXPIRING_MANY if len(held) > 1 else EXPIRING_ONE, first.contact_mobile, office, n=len(held), **said)
+def _of_expiry(held: Sequence[Any], days: int, office: Office) -> OutgoingMessage:
+    first, names = held[0], name_list([row.holder for row in held])
+    values = {"enterprise": first.name, "names": names, "number": first.number, "day": first.valid_to, "days": days}
+    return system_message(
+        EXPIRING_MANY if len(held) > 1 else EXPIRING_ONE, first.contact_mobile, office, n=len(held), **values
+    )
 
 
-# --- what lies about --------------------------------------------------------------------------------
+# --- drafts never submitted --------------------------------------------------------------------------------
 
 
 def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime) -> None:
-    """The handler is told once of what was saved and never submitted (R73: saving is not submitting)."""
+    """Remind the handler once of drafts that were saved and never submitted (R73)."""
     days = office.draft_reminder_days
     if not days:
         return
     saved = func.date(Application.created_at, type_=Date)
-    lying = select(Application.id, saved, literal(days)).where(
+    unsent = select(Application.id, saved, literal(days)).where(
         Application.state == State.DRAFT,
         Application.round == 0,
         Application.created_at <= at - timedelta(days=days),
@@ -155,7 +157,7 @@ def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime
             NightlyDone.kind == NightlyTask.UNSENT, NightlyDone.subject == Application.id, NightlyDone.day == saved
         ),
     )
-    drafts = [one.subject for one in _record_once(session, NightlyTask.UNSENT, lying, at)]
+    drafts = [row.subject for row in _record_once(session, NightlyTask.UNSENT, unsent, at)]
     rows = session.execute(
         select(Filing.id, Filing.handler_mobile, Enterprise.name.label("enterprise"), Person.name)
         .join(Application, Application.filing_id == Filing.id)
@@ -168,36 +170,37 @@ def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime
     for row in rows:
         filings[row.id].append(row)
     owed = []
-    for saved_ones in filings.values():
-        first, names = saved_ones[0], some([row.name for row in saved_ones])
-        said = {"enterprise": first.enterprise, "n": len(saved_ones), "names": names, "days": days}
-        owed.append(reminder(UNSENT, first.handler_mobile, office, **said))
+    for filed in filings.values():
+        first, names = filed[0], name_list([row.name for row in filed])
+        values = {"enterprise": first.enterprise, "n": len(filed), "names": names, "days": days}
+        owed.append(system_message(UNSENT, first.handler_mobile, office, **values))
     _queue_messages(session, owed, on, at)
 
 
-# --- what is due ------------------------------------------------------------------------------------
+# --- deadlines ------------------------------------------------------------------------------------
 
 
 def remind_of_deadlines(session: Session, on: date, office: Office, *, at: datetime) -> None:
-    """On working days, each officer with a mobile number is told how many cases of the own stage are due, if any."""
+    """On working days, tell each officer with a mobile number how many cases of the officer's stages are due, if any."""
     if not office.deadline_messages or not office.calendar.is_working_day(on):
         return
-    lots = _due_groups(session, on, office)
-    told = _per_officer(session, lots, office)
-    rows = [{"kind": NightlyTask.DEADLINES, "subject": key, "day": on, "days": 0, "at": at} for key in told]
+    counts = _per_officer(session, _due_groups(session, on, office), office)
+    rows = [{"kind": NightlyTask.DEADLINES, "subject": key, "day": on, "days": 0, "at": at} for key in counts]
     if not rows:
         return
-    made = _insert(session).values(rows).on_conflict_do_nothing().returning(NightlyDone.subject)
-    fresh = set(session.scalars(made))
+    inserted = _insert(session).values(rows).on_conflict_do_nothing().returning(NightlyDone.subject)
+    fresh = set(session.scalars(inserted))
     officers = session.scalars(select(Account).where(Account.id.in_(fresh)).order_by(Account.id))
     owed = [
-        reminder(DEADLINES, one.mobile or "", office, officer=one.get_full_name(), days=office.due_soon_days, **told[one.id])
-        for one in officers
+        system_message(
+            DEADLINES, who.mobile or "", office, officer=who.get_full_name(), days=office.due_soon_days, **counts[who.id]
+        )
+        for who in officers
     ]
     _queue_messages(session, owed, on, at)
 
 
-DueGroup = tuple[State, str, str, int]  # stage, region, how urgent, how many
+DueGroup = tuple[State, str, str, int]  # state, region, urgency, number of cases
 
 
 def _due_groups(session: Session, on: date, office: Office) -> list[DueGroup]:
@@ -211,8 +214,8 @@ def _due_groups(session: Session, on: date, office: Office) -> list[DueGroup]:
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def _per_officer(session: Session, lots: Sequence[DueGroup], office: Office) -> dict[int, dict[str, int]]:
-    """How many cases are how urgent for each officer who can be told, by account."""
+def _per_officer(session: Session, groups: Sequence[DueGroup], office: Office) -> dict[int, dict[str, int]]:
+    """Number of cases by urgency, for each account of an officer with a mobile number."""
     RoleRow: Any = Account.roles.property.mapper.class_  # noqa: N806 - FAB's, which this room may not know
     holders = session.execute(
         select(Account.id, Account.region_code, RoleRow.name)
@@ -220,17 +223,17 @@ def _per_officer(session: Session, lots: Sequence[DueGroup], office: Office) -> 
         .where(Account.active, Account.mobile.is_not(None), Account.region_code.is_not(None))
         .where(RoleRow.name.in_([role.value for role in QUEUES]))
     ).all()
-    found: dict[int, dict[str, int]] = {}
+    counts: dict[int, dict[str, int]] = {}
     for account_id, region, name in holders:
         role = next(role for role in QUEUES if role.value == name)
         officer = Actor(account_id, "", frozenset({role}), region)
-        for state, where, urgency, n in lots:
+        for state, where, urgency, n in groups:
             if state in queues_of(officer, office).values() and where.startswith(region_prefix(region)):
-                found.setdefault(account_id, {"overdue": 0, "today": 0, "soon": 0})[urgency] += n
-    return found
+                counts.setdefault(account_id, {"overdue": 0, "today": 0, "soon": 0})[urgency] += n
+    return counts
 
 
-# --- once -------------------------------------------------------------------------------------------
+# --- at most once -------------------------------------------------------------------------------------------
 
 
 def _insert(session: Session) -> Any:
@@ -239,34 +242,34 @@ def _insert(session: Session) -> Any:
 
 
 def _record_once(session: Session, kind: NightlyTask, found: Any, at: datetime) -> Sequence[Any]:
-    """Write down what was found as ``(subject, day, days)``; what nobody had written down before comes back."""
+    """Insert the selected ``(subject, day, days)`` rows; returns those that were not there before."""
     kind_and_at = (literal(kind, NightlyDone.kind.type), literal(at, NightlyDone.at.type))
-    made = _insert(session).from_select(["subject", "day", "days", "kind", "at"], found.add_columns(*kind_and_at))
+    new = _insert(session).from_select(["subject", "day", "days", "kind", "at"], found.add_columns(*kind_and_at))
     return session.execute(
-        made.on_conflict_do_nothing().returning(NightlyDone.subject, NightlyDone.day, NightlyDone.days)
+        new.on_conflict_do_nothing().returning(NightlyDone.subject, NightlyDone.day, NightlyDone.days)
     ).all()
 
 
 def _is_done(kind: NightlyTask, subject: Any, day: Any, days: Any) -> Any:
-    """SQL for *it was done*, so that a night does not write what a hundred nights before have written."""
+    """SQL: already recorded. Keeps each night's insert small."""
     return exists().where(
         NightlyDone.kind == kind, NightlyDone.subject == subject, NightlyDone.day == day, NightlyDone.days == days
     )
 
 
-def _queue_messages(session: Session, owed: Sequence[Owed], on: date, at: datetime) -> None:
-    sms.owe(session, owed, at=max(at, datetime.combine(on, MORNING, OFFICE_ZONE)))
+def _queue_messages(session: Session, owed: Sequence[OutgoingMessage], on: date, at: datetime) -> None:
+    sms.queue_messages(session, owed, at=max(at, datetime.combine(on, MORNING, OFFICE_ZONE)))
 
 
 def done_since(session: Session, since: datetime) -> dict[str, int]:
-    """What was done since then, counted by kind: the result of a night, also of one that took two attempts."""
+    """Number of things done since then, by task: the result of a night, also if it took several attempts."""
     rows = session.execute(select(NightlyDone.kind, func.count()).where(NightlyDone.at >= since).group_by(NightlyDone.kind))
     counts = {row[0]: row[1] for row in rows}
     return {kind.value: counts.get(kind, 0) for kind in NightlyTask}
 
 
-def recount_limits(session: Session, _on: date, _office: Office, *, at: datetime) -> None:  # noqa: ARG001 - as all checks
-    """What was submitted while somebody changed the calendar was counted by the old one."""
+def recount_limits(session: Session, _on: date, _office: Office, *, at: datetime) -> None:  # noqa: ARG001 - signature of all tasks
+    """Deadlines computed while somebody was changing the calendar used the old one."""
     recompute_deadlines(session)
 
 

@@ -28,7 +28,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from app import create_app
 from app.accounts import role_assignment
-from app.accounts.passwords import least, weaknesses
+from app.accounts.passwords import min_length, weaknesses
 from app.applications.office_calendar import seed_calendar
 from app.applications.office_settings import office_of
 from app.cli.audit import add_diary
@@ -81,7 +81,7 @@ from app.web.auth.password_form import find, normal
 from app.web.auth.permissions import sync_roles
 from app.web.auth.security_manager import set_password
 from app.web.middleware import fit_to_serve
-from app.worker.process import ChildProcess, work
+from app.worker.process import ChildProcess, run_worker
 from app.worker.providers import (
     Clamd,
     gateway_of,
@@ -182,13 +182,13 @@ def init(_chosen: argparse.Namespace) -> None:
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
-            migrate.bring_to(db.engine)
+            migrate.migrate_to(db.engine)
             begin_chain(db.session())
             fill_regions(db.session(), settings)
             fill_paper_rules(db.session())
             fill_calendar(db.session())
             sync_roles(app.extensions["appbuilder"])
-            nobody_yet = settings.production and role_assignment.missing(db.session())
+            nobody_yet = settings.production and role_assignment.missing_administrators(db.session())
     print(f"Ready: {settings.home}")
     if nobody_yet:
         print("Administrators are missing: run 'anguan create-admin'.")
@@ -196,7 +196,7 @@ def init(_chosen: argparse.Namespace) -> None:
 
 def begin_chain(session: Session) -> None:
     """Lines from before the diary had a chain are the beginning of it."""
-    hash_chain.begin(session)
+    hash_chain.link_existing(session)
     session.commit()
 
 
@@ -334,7 +334,7 @@ def worker(chosen: argparse.Namespace) -> None:
     speak()
     if not chosen.parent:
         print(f"Working: {settings.home}", flush=True)
-    work(settings, gateway_of(settings, console=chosen.console), speaking=_voice(settings), parent=chosen.parent)
+    run_worker(settings, gateway_of(settings, console=chosen.console), speaking=_voice(settings), parent=chosen.parent)
 
 
 def _voice(settings: Settings) -> Callable[[str], AbstractContextManager[None]]:
@@ -409,7 +409,7 @@ def _store_faults(settings: Settings) -> Iterator[str]:
     except SQLAlchemyError as fault:
         yield f"The database does not answer (DATABASE_URL): {str(fault).splitlines()[0]}"
         return
-    if stands != migrate.newest():
+    if stands != migrate.head_revision():
         yield "The database is not up to date: run 'anguan init'."
         return
     if settings.production and _may_rewrite_the_diary(settings):
@@ -418,15 +418,15 @@ def _store_faults(settings: Settings) -> Iterator[str]:
         demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
         if settings.production and (names := db.session.scalars(demonstrators).all()):
             yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
-        for one in role_assignment.conflicting(db.session()):
+        for one in role_assignment.conflicting_accounts(db.session()):
             held = ", ".join(sorted(role.value for role in role_assignment.roles_of(one)))
             yield f"{one.username} holds what must not be in one hand ({held}) and cannot sign in: take one of them away."
-        if settings.production and (lacking := role_assignment.missing(db.session())):
+        if settings.production and (lacking := role_assignment.missing_administrators(db.session())):
             yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
         db.session.remove()
-        yield from islice(key_rotation.faults(db.engine), 20)
+        yield from islice(key_rotation.misplaced_secrets(db.engine), 20)
 
 
 def _may_rewrite_the_diary(settings: Settings) -> bool:
@@ -486,7 +486,7 @@ def create_admin(_chosen: argparse.Namespace) -> None:
     with create_app(settings).app_context():
         session = db.session()
         session.info.update(actor="anguan create-admin", at=clock.now())
-        lacking = role_assignment.missing(session)
+        lacking = role_assignment.missing_administrators(session)
         if not lacking:
             raise BadSetting("The three administrators are there; further roles are given in the system.")
         office, words = office_of(session, settings.office), {}
@@ -537,7 +537,7 @@ def _enterprise(session: Session, uscc: str) -> Enterprise:
 
 def _one_time_password(name: str, office: Office) -> str:
     """Random, and good enough by our own rules."""
-    length = max(12, least(office))
+    length = max(12, min_length(office))
     while True:
         password = secrets.token_urlsafe(length)[:length]
         if not list(weaknesses(password, name, office)):

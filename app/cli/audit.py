@@ -21,7 +21,7 @@ from app.core.settings import BadSetting, Settings
 from app.core.vocabulary import ChainFault
 from app.db import migrate
 from app.db.audit import checkpoints
-from app.db.audit.hash_chain import Break
+from app.db.audit.hash_chain import ChainBreak
 from app.db.session import read_only, unlock
 
 BY = "anguan audit"  # who signs in the diary
@@ -52,7 +52,7 @@ def add_diary(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> No
     out.add_argument("--from", dest="since", type=_day, required=True, metavar="DAY", help="YYYY-MM-DD")
     out.add_argument("--to", dest="until", type=_day, required=True, metavar="DAY", help="YYYY-MM-DD, that day included")
     out.add_argument("file", type=Path, metavar="FILE", help="must not exist yet")
-    go = deed("prune", prune, f"remove exported lines of days long past; {checkpoints.KEPT.days} days are always kept")
+    go = deed("prune", prune, f"remove exported lines of days long past; {checkpoints.RETENTION.days} days are always kept")
     go.add_argument("--before", type=_day, required=True, metavar="DAY", help="YYYY-MM-DD: lines from that day on stay")
     go.add_argument("exported", nargs="+", type=Path, metavar="FILE", help="as 'export' wrote them; they are read again")
     role = deed("grant", grant, "let a PostgreSQL role work with everything, and only read and add to the diary")
@@ -82,7 +82,7 @@ def verify(chosen: argparse.Namespace) -> int:
         raise BadSetting(f"There is no file {heads}.")
     with _books(settings) as sessions:
         began = perf_counter()
-        found = checkpoints.verify(sessions, checkpoints.written(heads))
+        found = checkpoints.verify(sessions, checkpoints.read_published(heads))
         seconds = perf_counter() - began
     if not heads.exists():
         print(f"There is no {heads}: a cut at the end can only be told by the database's own checkpoints.", file=sys.stderr)
@@ -93,7 +93,7 @@ def verify(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def in_words(broken: Break) -> str:
+def in_words(broken: ChainBreak) -> str:
     """The first place that does not hold, for whoever runs the house."""
     place = f"Line {broken.seq}" if broken.seq is not None else "A line"
     entry = f" (entry {broken.entry_id})" if broken.entry_id is not None else ""
@@ -104,7 +104,7 @@ def checkpoint(_chosen: argparse.Namespace) -> None:
     settings = settings_in_use()
     with _books(settings) as sessions:
         with sessions.begin() as session:
-            made = checkpoints.make(session, at=clock.now())
+            made = checkpoints.create(session, at=clock.now())
             said = f"Signed up to line {made.seq} ({made.hash[:16]}…)." if made else "Nothing new to sign."
         with sessions() as session:
             checkpoints.publish(session, settings.diary_heads)
@@ -135,7 +135,7 @@ def export(chosen: argparse.Namespace) -> None:
 def prune(chosen: argparse.Namespace) -> None:
     settings = settings_in_use()
     with _books(settings) as sessions:
-        found = checkpoints.verify(sessions, checkpoints.written(settings.diary_heads))
+        found = checkpoints.verify(sessions, checkpoints.read_published(settings.diary_heads))
         if found.broken is not None:
             raise checkpoints.AuditLogFault(f"Nothing was removed. {in_words(found.broken)}")
         with sessions.begin() as session, ExitStack() as files:

@@ -31,7 +31,7 @@ def revision(settings: Settings) -> str | None:
     engine = create_engine(settings.database_url)
     try:
         with engine.connect() as connection:
-            return migrate.stands_at(connection)
+            return migrate.current_revision(connection)
     finally:
         engine.dispose()
 
@@ -39,7 +39,7 @@ def revision(settings: Settings) -> str | None:
 def settings_in_use(*, mid_rotation: bool = False) -> Settings:
     """The settings, provided the database is where this code wants it."""
     settings = read_settings(mid_rotation=mid_rotation)
-    if revision(settings) != migrate.newest():
+    if revision(settings) != migrate.head_revision():
         raise BadSetting("The database is not up to date. Run 'anguan init' first.")
     return settings
 

@@ -64,7 +64,7 @@ def _rekey(engine: Engine, store: Store, settings: Settings, *, new: bool) -> in
         keys = replace(keys, data={**keys.data, kid: secrets.token_bytes(32)})
         write_keys(settings.keys_file, keys)
         print(f"Key {kid} encrypts from now on. Put {settings.keys_file} into the backup.")
-    done = key_rotation.rekey(engine, store, _told)
+    done = key_rotation.rotate(engine, store, _told)
     kid = max(keys.data)
     if done.rows or done.objects or new:
         _note(engine, kid, {"key": kid, "rows": done.rows, "objects": done.objects})
@@ -86,7 +86,7 @@ def _retire(engine: Engine, store: Store, settings: Settings) -> int:
     age = clock.now() - datetime.fromtimestamp(settings.keys_file.stat().st_mtime, UTC)
     if age < SETTLED:
         raise BadSetting("The keys were changed less than an hour ago: something sealed before may not be written down yet.")
-    used = key_rotation.in_use(engine, store)
+    used = key_rotation.key_usage(engine, store)
     still = {kid: used[kid] for kid in old if used.get(kid)}
     if still:
         told = ", ".join(f"{count} under key {kid}" for kid, count in still.items())
@@ -113,7 +113,7 @@ def _index(engine: Engine, settings: Settings) -> int:
 
 def _check(engine: Engine) -> int:
     found = 0
-    for fault in key_rotation.faults(engine):
+    for fault in key_rotation.misplaced_secrets(engine):
         print(f"- {fault}")
         found += 1
     print(f"{found} to look at." if found else "Every secret opens and stands in its own row.")

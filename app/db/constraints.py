@@ -11,26 +11,26 @@ from sqlalchemy import CheckConstraint, Index, text
 from app.core.vocabulary import REASONS, State, Term
 
 
-def among(column: str, words: Iterable[Term]) -> str:
+def one_of(column: str, words: Iterable[Term]) -> str:
     """SQL for *column holds one of these words*, so constraints follow the vocabulary."""
     return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
 
 
-def word_check(table: str, column: str, words: Iterable[Term]) -> CheckConstraint:
-    return CheckConstraint(among(column, words), name=f"ck_{table}_{column}")
+def choice_check(table: str, column: str, words: Iterable[Term]) -> CheckConstraint:
+    return CheckConstraint(one_of(column, words), name=f"ck_{table}_{column}")
 
 
-def only_one(name: str, states: Iterable[State], condition: str, *columns: str) -> Index:
+def unique_in_states(name: str, states: Iterable[State], condition: str, *columns: str) -> Index:
     """A promise of the database: at most one application in these states per value of the columns."""
-    return Index(name, *columns, unique=True, **of_some_rows(f"{condition} AND {among('state', states)}"))
+    return Index(name, *columns, unique=True, **partial_index(f"{condition} AND {one_of('state', states)}"))
 
 
-def of_some_rows(condition: str) -> dict[str, Any]:
+def partial_index(condition: str) -> dict[str, Any]:
     """An index of some rows only, in the words of both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
-def reason_fits() -> str:
+def reason_fits_matter() -> str:
     """SQL for *the matter knows this reason*."""
-    whens = " ".join(f"WHEN {matter.value!r} THEN {among('reason_code', words)}" for matter, words in REASONS.items())
+    whens = " ".join(f"WHEN {matter.value!r} THEN {one_of('reason_code', words)}" for matter, words in REASONS.items())
     return f"CASE matter {whens} ELSE reason_code = '' END"

@@ -29,11 +29,11 @@ TABLES = tables.parties.Person.metadata
 SLICE = 500  # rows in one transaction
 PASSES = 5  # over a table: rows that others held, or wrote under the old key meanwhile, are met again
 
-Told = Callable[[str, int], None]  # what is worked on, and how much of it is done
+ProgressCallback = Callable[[str, int], None]  # what is worked on, and how much of it is done
 
 
 @dataclass(slots=True)
-class Done:
+class RotationResult:
     """What a rotation did, and what it could not."""
 
     rows: int = 0
@@ -42,7 +42,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class SecretIndex:
     """A keyed fingerprint beside a secret: its column, its purpose, and what of the place's secrets it is made of."""
 
     column: Any
@@ -62,7 +62,7 @@ class EncryptedTable:
     keys: tuple[Any, ...]
     secrets: tuple[Any, ...]
     purposes: tuple[str, ...]
-    indexes: tuple[Index, ...]
+    indexes: tuple[SecretIndex, ...]
 
     @property
     def table(self) -> Any:
@@ -99,17 +99,17 @@ def _plain(stored: StoredColumn[Any]) -> Any:
     return stored.type.impl_instance if isinstance(stored.type, TypeDecorator) else stored.type
 
 
-def _index(plain: Any, purpose: str, purposes: Sequence[str], secrets: Sequence[StoredColumn[Any]]) -> Index:
+def _index(plain: Any, purpose: str, purposes: Sequence[str], secrets: Sequence[StoredColumn[Any]]) -> SecretIndex:
     """The secret of the same purpose; where there is none, the field of that name in the record beside it."""
     if purpose in purposes:
-        return Index(plain, purpose, purposes.index(purpose))
+        return SecretIndex(plain, purpose, purposes.index(purpose))
     record = next(number for number, one in enumerate(secrets) if isinstance(one.type, EncryptedRecord))
-    return Index(plain, purpose, record, plain.name)
+    return SecretIndex(plain, purpose, record, plain.name)
 
 
-def rekey(engine: Engine, store: Store, told: Told) -> Done:
+def rotate(engine: Engine, store: Store, told: ProgressCallback) -> RotationResult:
     """Put all rows and all objects under the newest key. Other processes read and write meanwhile."""
-    done = Done()
+    done = RotationResult()
     for place in encrypted_tables():
         for _pass in range(PASSES):
             before = done.rows
@@ -128,7 +128,7 @@ def rekey(engine: Engine, store: Store, told: Told) -> Done:
     return done
 
 
-def _walk(engine: Engine, place: EncryptedTable, done: Done, told: Told) -> None:
+def _walk(engine: Engine, place: EncryptedTable, done: RotationResult, told: ProgressCallback) -> None:
     """Once over a table, from the first row to the last."""
     last: tuple[Any, ...] | None = None
     while True:
@@ -154,7 +154,7 @@ def _under_another(place: EncryptedTable, kid: int) -> Any:
     return or_(*(func.substr(one, 1, 1, type_=LargeBinary()) != bytes([kid]) for one in place.secrets))
 
 
-def _renewed(connection: Connection, place: EncryptedTable, row: Sequence[Any], done: Done) -> int:
+def _renewed(connection: Connection, place: EncryptedTable, row: Sequence[Any], done: RotationResult) -> int:
     """One row, each of its secrets anew, provided the row still holds what was read. 1 if it was written."""
     fresh, read = {}, [key == value for key, value in zip(place.keys, row, strict=False)]
     for number, (one, purpose) in enumerate(zip(place.secrets, place.purposes, strict=True)):
@@ -174,7 +174,7 @@ def _renewed(connection: Connection, place: EncryptedTable, row: Sequence[Any], 
 # --- may a key go? ----------------------------------------------------------------------------------------------
 
 
-def in_use(engine: Engine, store: Store) -> dict[int | None, int]:
+def key_usage(engine: Engine, store: Store) -> dict[int | None, int]:
     """How much lies under which key: rows and objects; under None what lies open."""
     found: dict[int | None, int] = {}
     with side_connection(engine, for_reading=True) as connection:
@@ -192,7 +192,7 @@ def in_use(engine: Engine, store: Store) -> dict[int | None, int]:
 # --- do the secrets stand where they were put? --------------------------------------------------------------------
 
 
-def faults(engine: Engine) -> Iterator[str]:
+def misplaced_secrets(engine: Engine) -> Iterator[str]:
     """Every secret that does not open in its place, and every one that its index does not know: put there by another hand."""
     for place in encrypted_tables():
         with side_connection(engine, for_reading=True) as connection:

@@ -27,22 +27,22 @@ class NotGranted(AppError):
     code = "not-granted"
 
 
-def newest() -> str:
+def head_revision() -> str:
     """The revision this code was written for."""
     return str(ScriptDirectory(str(FOLDER)).get_current_head())
 
 
-def stands_at(connection: Connection) -> str | None:
+def current_revision(connection: Connection) -> str | None:
     """The revision of a database; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def bring_to(engine: Engine, revision: str = "head") -> None:
+def migrate_to(engine: Engine, revision: str = "head") -> None:
     """Run the migrations that lie between where the database stands and ``revision``, all of them or none."""
     with engine.connect() as connection, _alone(connection):
         config = configuration(connection)
-        target = newest() if revision == "head" else revision
-        back = target == "base" or (stands_at(connection) or "") > target
+        target = head_revision() if revision == "head" else revision
+        back = target == "base" or (current_revision(connection) or "") > target
         (command.downgrade if back else command.upgrade)(config, revision)
         connection.commit()
 

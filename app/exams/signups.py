@@ -175,7 +175,7 @@ def _put_on_list(
     at: datetime,
 ) -> list[ExamSignup]:
     """In bulk: on SQLite the session itself would write row by row."""
-    given = sequences.daily(session, enterprise.region_code, "BM", office_day(at), len(wanted))
+    given = sequences.daily_numbers(session, enterprise.region_code, "BM", office_day(at), len(wanted))
     common = {
         "notice_id": notice_id,
         "enterprise_id": enterprise.id,

@@ -53,9 +53,9 @@ def enqueue_all(session: Session, errands: Sequence[JobRequest], *, at: datetime
 
 
 LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
-TRIES = 8
-SILENCE = timedelta(seconds=60)  # a worker that says nothing for so long is missed
-KEPT = timedelta(days=30)  # finished jobs, for whoever asks
+MAX_ATTEMPTS = 8
+WORKER_TIMEOUT = timedelta(seconds=60)  # a worker that says nothing for so long is missed
+RETENTION = timedelta(days=30)  # finished jobs, for whoever asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class LeaseLost(Exception):
 
 def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id: int | None = None) -> JobLease | None:
     """Take one job that is due, this one or the oldest. The condition is asked again on the locked row, so one wins."""
-    due = (_due(at), Job.attempts < TRIES, Job.kind.in_(kinds), *([] if job_id is None else [Job.id == job_id]))
+    due = (_due(at), Job.attempts < MAX_ATTEMPTS, Job.kind.in_(kinds), *([] if job_id is None else [Job.id == job_id]))
     oldest = select(Job.id).where(*due).order_by(Job.due_at, Job.id).limit(1).with_for_update(skip_locked=True)
     token = secrets.token_hex(16)
     taken = session.execute(
@@ -92,13 +92,13 @@ def fail_lost(session: Session, *, at: datetime) -> None:
     """A job whose every worker died on the way would be tried for ever: it is dead, too. The caller commits."""
     session.execute(
         update(Job)
-        .where(_due(at), Job.attempts >= TRIES)
+        .where(_due(at), Job.attempts >= MAX_ATTEMPTS)
         .values(state=JobState.DEAD, finished_at=at, lease_until=None, token=None, fault="worker lost")
         .execution_options(synchronize_session=False)
     )
 
 
-def due(session: Session, *, at: datetime, most: int) -> list[int]:
+def due_jobs(session: Session, *, at: datetime, most: int) -> list[int]:
     """The ids of jobs that wait for a hand, the longest waiting first: new ones, and those whose worker was lost."""
     return list(session.scalars(select(Job.id).where(_due(at)).order_by(Job.due_at, Job.id).limit(most)))
 
@@ -108,7 +108,7 @@ def _due(at: datetime) -> ColumnElement[bool]:
     return or_(ready, and_(Job.state == JobState.RUNNING, Job.lease_until <= at))
 
 
-def messages_wait(session: Session, at: datetime) -> bool:
+def messages_due(session: Session, at: datetime) -> bool:
     return bool(session.scalar(select(exists().where(Message.state == MessageState.QUEUED, Message.due_at <= at))))
 
 
@@ -122,9 +122,9 @@ def heartbeat(session: Session, name: str, *, at: datetime) -> None:
     session.execute(seen.on_conflict_do_update(index_elements=["name"], set_={"seen_at": at}))
 
 
-def worker_is_missed(session: Session, *, at: datetime) -> bool:
+def worker_is_missing(session: Session, *, at: datetime) -> bool:
     """Work has been waiting for a minute, and in that minute no worker gave a sign of life."""
     seen = session.scalar(select(func.max(Worker.seen_at)))
-    if seen is not None and seen > at - SILENCE:
+    if seen is not None and seen > at - WORKER_TIMEOUT:
         return False
-    return bool(due(session, at=at - SILENCE, most=1)) or messages_wait(session, at - SILENCE)
+    return bool(due_jobs(session, at=at - WORKER_TIMEOUT, most=1)) or messages_due(session, at - WORKER_TIMEOUT)

@@ -23,7 +23,7 @@ _BRACKETS = (str.maketrans("()", "（）"), str.maketrans("（）", "()"))
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DecisionResult:
     """One decision as the file knows it. The ID number comes in full and is masked here, once."""
 
     application_id: int
@@ -52,13 +52,13 @@ class NoticePage:
         return max(-(-self.total // self.size), 1)
 
 
-def announce(session: Session, results: Sequence[Result], *, at: datetime) -> None:
+def publish(session: Session, results: Sequence[DecisionResult], *, at: datetime) -> None:
     """Make results public in one statement, however many. The caller commits, together with the decisions."""
     if results:
         session.execute(insert(PublicNotice), [_row(result, at) for result in results])
 
 
-def listed(
+def notices_page(
     session: Session,
     *,
     on: date,
@@ -87,7 +87,7 @@ def latest(session: Session, *, on: date, office: Office, most: int) -> tuple[Pu
     return tuple(session.scalars(newest.order_by(PublicNotice.published_at.desc(), PublicNotice.id.desc()).limit(most)))
 
 
-def _row(result: Result, at: datetime) -> dict[str, object]:
+def _row(result: DecisionResult, at: datetime) -> dict[str, object]:
     return {
         "application_id": result.application_id,
         "matter": result.matter,

@@ -28,10 +28,10 @@ from app.core.office import Office
 from app.core.vocabulary import AuditAction, MessageState
 from app.db import audit
 from app.models import Message
-from app.outbox.sms_texts import CODE_MARK, Owed, reminder
+from app.outbox.sms_texts import CODE_MARK, OutgoingMessage, system_message
 
-TRIES = 8
-PATIENCE = timedelta(seconds=10)  # a gateway answers or raises within this
+MAX_TRIES = 8
+SEND_TIMEOUT = timedelta(seconds=10)  # a gateway answers or raises within this
 
 _log = logging.getLogger(__name__)
 
@@ -39,14 +39,14 @@ _log = logging.getLogger(__name__)
 # --- what is owed ---------------------------------------------------------------------------------
 
 
-def owe(session: Session, texts: Sequence[Owed], *, at: datetime) -> None:
+def queue_messages(session: Session, texts: Sequence[OutgoingMessage], *, at: datetime) -> None:
     """Write messages into the outbox in one statement. The caller commits, together with the deed."""
     rows = [{"mobile": owed.mobile, "text": owed.text, "application_id": owed.application_id, "due_at": at} for owed in texts]
     if rows:
         session.execute(insert(Message), rows)
 
 
-def owe_code(
+def queue_code(
     session: Session,
     sentence: object,
     mobile: str,
@@ -58,7 +58,7 @@ def owe_code(
     **said: object,
 ) -> int:
     """The same for a code (``%(code)s`` in the sentence) that is worth nothing after ``good_until``; the message's id."""
-    text = reminder(sentence, mobile, office, code=CODE_MARK, **said).text
+    text = system_message(sentence, mobile, office, code=CODE_MARK, **said).text
     message = Message(mobile=mobile, text=text, code=code, good_until=good_until, due_at=at)
     session.add(message)
     session.flush()
@@ -118,7 +118,7 @@ class ConsoleGateway:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryCounts:
     """What one round of the courier came to."""
 
     sent: int = 0
@@ -135,7 +135,7 @@ class _Claim:
     code: str | None = field(repr=False)
 
 
-def codes_wait(session: Session, at: datetime) -> bool:
+def codes_due(session: Session, at: datetime) -> bool:
     """Whether somebody sits before a page and waits for a code."""
     waits = (Message.state == MessageState.QUEUED, Message.good_until.is_not(None), Message.due_at <= at)
     return bool(session.scalar(select(exists().where(*waits))))
@@ -143,7 +143,7 @@ def codes_wait(session: Session, at: datetime) -> bool:
 
 def deliver(
     session_factory: Callable[[], Session], gateway: Gateway, *, at: datetime, most: int = 100, codes_only: bool = False
-) -> Delivered:
+) -> DeliveryCounts:
     """Send what is due, codes first, at most so many. May run twice and at once; each transaction is its own and short.
 
     A message that fails waits 2, 4, 8 … minutes; after the eighth try it is given up and stays in the list as failed.
@@ -154,19 +154,21 @@ def deliver(
         claims = _claim(session, at, most, (Message.good_until.is_not(None),) if codes_only else ())
         session.commit()
     ends = [_carry(session_factory, gateway, claim, at) for claim in claims]
-    return Delivered(ends.count(MessageState.SENT), ends.count(MessageState.QUEUED), ends.count(MessageState.FAILED) + lost)
+    return DeliveryCounts(
+        ends.count(MessageState.SENT), ends.count(MessageState.QUEUED), ends.count(MessageState.FAILED) + lost
+    )
 
 
 def _claim(session: Session, at: datetime, most: int, only: Sequence[ColumnElement[bool]]) -> list[_Claim]:
     """Take rows by pushing them beyond everybody's reach. The condition is asked again on the locked row, so one wins."""
-    due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < TRIES, *only)
+    due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < MAX_TRIES, *only)
     first = (Message.good_until.is_(None), Message.due_at, Message.id)  # whoever waits for a code waits before a page
     # A CTE, because PostgreSQL may ask a locking subquery anew for each row, and would then take more than ``most``.
     oldest = select(Message.id).where(*due).order_by(*first).limit(most).with_for_update(skip_locked=True)
     taken = session.execute(
         update(Message)
         .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *due)
-        .values(tries=Message.tries + 1, due_at=at + PATIENCE * max(most, 6))
+        .values(tries=Message.tries + 1, due_at=at + SEND_TIMEOUT * max(most, 6))
         .returning(Message.id, Message.mobile, Message.text, Message.tries, Message.code)
         .execution_options(synchronize_session=False)
     )
@@ -177,7 +179,7 @@ def _give_up_lost(session: Session, at: datetime) -> int:
     """A row whose every courier died on the way would wait for ever: it is a failure, too. So is a code that is too late."""
     waiting = (Message.state == MessageState.QUEUED, Message.due_at <= at)
     count = 0
-    for why, which in (("too late", Message.good_until <= at), ("unconfirmed", Message.tries >= TRIES)):
+    for why, which in (("too late", Message.good_until <= at), ("unconfirmed", Message.tries >= MAX_TRIES)):
         gone = session.execute(
             update(Message)
             .where(*waiting, which)
@@ -206,7 +208,7 @@ def _missed(session_factory: Callable[[], Session], claim: _Claim, fault: Except
     wait = timedelta(minutes=2**claim.tries)
     if claim.code is not None:
         told, wait = told.replace(claim.code, CODE_MARK), timedelta(seconds=2**claim.tries)
-    end = MessageState.FAILED if claim.tries >= TRIES else MessageState.QUEUED
+    end = MessageState.FAILED if claim.tries >= MAX_TRIES else MessageState.QUEUED
     over = {"code": None} if end is MessageState.FAILED else {}
     _log.warning("message %s, try %s: %s", claim.id, claim.tries, told[:200])
     _mark(session_factory, claim, {"state": end, "due_at": at + wait, "fault": told[:200], **over})

@@ -66,7 +66,7 @@ TEXTS: dict[Action, object] = {
     ),
 }
 CANCELLED = _("%(enterprise)s: the %(matter)s for %(person)s is closed. The certificate %(certificate_number)s is cancelled.")
-TO_THE_OLD_ENTERPRISE: dict[Action, object] = {
+OLD_ENTERPRISE_TEXTS: dict[Action, object] = {
     Action.SUBMIT: _(
         "%(old_enterprise)s: %(enterprise)s asks to take over %(person)s with the certificate %(certificate_number)s. "
         "Please sign in to agree to the transfer out or to refuse it."
@@ -118,7 +118,7 @@ _ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class OutgoingMessage:
     """One message to one mobile number."""
 
     mobile: str
@@ -126,7 +126,7 @@ class Owed:
     application_id: int | None = None
 
 
-def about_decision(
+def decision_message(
     action: Action,
     *,
     mobile: str,
@@ -140,12 +140,12 @@ def about_decision(
     certificate_number: str = "",
     due_on: date | None = None,
     words: NullTranslations | None = None,
-) -> Owed:
+) -> OutgoingMessage:
     """What the one who filed is told of a decision (domain.md 2.8): signed, short, and never with an ID number in it.
 
     ``words`` is the catalogue to write in, the province's by default, whatever language the deciding officer reads.
     """
-    words = words or province_language()
+    words = words or province_translations()
     cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
     text = _worded(CANCELLED if cancelled else TEXTS[action], words) % {
         "enterprise": enterprise,
@@ -157,10 +157,10 @@ def about_decision(
         "due_on": due_on,
         "reason": _brief(reason),
     }
-    return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+    return OutgoingMessage(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
 
 
-def about_release(
+def release_message(
     action: Action,
     *,
     mobile: str,
@@ -171,34 +171,34 @@ def about_release(
     certificate_number: str,
     office: Office,
     words: NullTranslations | None = None,
-) -> Owed:
+) -> OutgoingMessage:
     """What the old enterprise is told of a transfer: that it is asked, or that it was not waited for any longer."""
-    text = _worded(TO_THE_OLD_ENTERPRISE[action], words or province_language()) % {
+    text = _worded(OLD_ENTERPRISE_TEXTS[action], words or province_translations()) % {
         "enterprise": enterprise,
         "old_enterprise": old_enterprise,
         "person": person,
         "certificate_number": certificate_number,
     }
-    return Owed(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+    return OutgoingMessage(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
 
 
-def reminder(sentence: object, mobile: str, office: Office, **said: object) -> Owed:
+def system_message(sentence: object, mobile: str, office: Office, **said: object) -> OutgoingMessage:
     """What the house says by itself: one of the sentences above, with what is to be said in it."""
-    return Owed(mobile, f"【{_short(office.issuer)}】{in_writing(sentence) % said}"[:LONGEST_TEXT])
+    return OutgoingMessage(mobile, f"【{_short(office.issuer)}】{in_province_language(sentence) % said}"[:LONGEST_TEXT])
 
 
-def in_writing(sentence: object) -> str:
+def in_province_language(sentence: object) -> str:
     """A lazy sentence as the province writes it, whoever reads which language here."""
-    return _worded(sentence, province_language())
+    return _worded(sentence, province_translations())
 
 
-def some(names: Sequence[str], most: int = 3) -> str:
+def name_list(names: Sequence[str], most: int = 3) -> str:
     """The first few names, and that there are more."""
     return "、".join(names[:most]) + ("…" if len(names) > most else "")
 
 
 @lru_cache(maxsize=1)
-def province_language() -> NullTranslations:
+def province_translations() -> NullTranslations:
     """The compiled Chinese catalogue. Where there is none the msgids are sent: a decision never fails for want of words."""
     return Translations.load(FOLDER, ["zh"])
 

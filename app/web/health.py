@@ -45,7 +45,7 @@ def database_answers() -> bool:
 def schema_is_current() -> bool:
     """The database stands at the newest migration that this code knows."""
     try:
-        return migrate.stands_at(db.session.connection()) == migrate.newest()
+        return migrate.current_revision(db.session.connection()) == migrate.head_revision()
     except SQLAlchemyError:
         db.session.rollback()
         return False
@@ -54,7 +54,7 @@ def schema_is_current() -> bool:
 def work_is_left_lying() -> bool:
     """Jobs or text messages are due, and no worker gave a sign of life for a minute."""
     try:
-        return jobs.worker_is_missed(db.session(), at=request_context.now())
+        return jobs.worker_is_missing(db.session(), at=request_context.now())
     except SQLAlchemyError:
         db.session.rollback()
         return True

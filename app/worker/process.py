@@ -29,22 +29,22 @@ from app.core.settings import BadSetting, Settings
 from app.db.session import read_only, unlock
 from app.files.storage import Store
 from app.outbox import jobs
-from app.outbox.sms import Gateway, codes_wait, deliver
+from app.outbox.sms import Gateway, codes_due, deliver
 from app.worker import handlers, runner, schedule
-from app.worker.providers import lists_of, seal_of
+from app.worker.providers import revocation_lists_of, seal_of
 
 THREADS = 2
-BEAT = 2.0  # seconds between two looks at the table
-HURRY = 1.0  # seconds between two looks for codes: whoever waits for one sits before a page
-LIFE = 15.0  # seconds between two signs of life
+POLL_SECONDS = 2.0  # seconds between two looks at the table
+CODE_POLL_SECONDS = 1.0  # seconds between two looks for codes: whoever waits for one sits before a page
+HEARTBEAT_SECONDS = 15.0  # seconds between two signs of life
 SHUTDOWN_SECONDS = 20  # seconds in which hands may finish what they hold
-PAUSE = 3.0  # seconds before a worker that ended is started again
+RESTART_DELAY = 3.0  # seconds before a worker that ended is started again
 
 _log = logging.getLogger(__name__)
-Speaking = Callable[[str], AbstractContextManager[object]]
+LocaleContext = Callable[[str], AbstractContextManager[object]]
 
 
-def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: int = 0) -> None:
+def run_worker(settings: Settings, gateway: Gateway, *, speaking: LocaleContext, parent: int = 0) -> None:
     """Work jobs off until told to stop (SIGTERM, SIGINT, SIGHUP), or until the process ``parent`` is gone.
 
     ``speaking(locale)`` is the context in which sentences come out in a language.
@@ -64,7 +64,7 @@ def work(settings: Settings, gateway: Gateway, *, speaking: Speaking, parent: in
         heads=settings.diary_heads,
         speaking=speaking,
         ukeys=settings.ukeys,
-        lists=lists_of(settings),
+        lists=revocation_lists_of(settings),
         fresh_password=fresh_password,
     )
     JobConsumer(queue(settings), tools, parent).run()
@@ -126,13 +126,13 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
                     pass
             except Exception:  # noqa: BLE001 - as in ``loop``
                 _log.exception("a look for codes")
-            time.sleep(HURRY)
+            time.sleep(CODE_POLL_SECONDS)
 
     def carry_codes(self) -> bool:
         """Send one code that is due, if there is any; True if it went out. Each at its own moment: they age in seconds."""
         at, sessions = self.tools.now(), self.tools.sessions
         with read_only(), sessions() as session:
-            if not codes_wait(session, at):
+            if not codes_due(session, at):
                 return False
         return bool(deliver(sessions, self.tools.gateway, at=at, most=1, codes_only=True).sent)
 
@@ -142,7 +142,7 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
             self.stop(graceful=True)
             raise ConsumerStopped
         if time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + BEAT
+            self._next_beat = time.monotonic() + POLL_SECONDS
             try:
                 self.beat()
             except Exception:  # noqa: BLE001 - a database or a queue that is away comes back
@@ -158,13 +158,13 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
             with self.tools.sessions.begin() as session:
                 schedule.enqueue_due(session, at=at)
                 if self.tools.lists:
-                    jobs.enqueue(session, "revocations", handlers.lists_key(at), {}, at=at)
+                    jobs.enqueue(session, "revocations", handlers.revocations_key(at), {}, at=at)
                 jobs.heartbeat(session, self.name, at=at)
-            self._next_sign = time.monotonic() + LIFE
+            self._next_sign = time.monotonic() + HEARTBEAT_SECONDS
         room = 4 * THREADS - self.huey.pending_count()  # what waits there already needs no second announcement
         if room > 0:
             with read_only(), self.tools.sessions() as session:
-                waiting = jobs.due(session, at=at, most=room)
+                waiting = jobs.due_jobs(session, at=at, most=room)
             for job_id in waiting:
                 self.announce(job_id)
 
@@ -183,7 +183,7 @@ class ChildProcess:
             if self._process is not None:
                 _log.error("the worker ended and is started again")
             self._process = subprocess.Popen([*self._command, "--parent", str(os.getpid())])  # noqa: S603 - our own command
-            self._not_before = time.monotonic() + PAUSE
+            self._not_before = time.monotonic() + RESTART_DELAY
 
     def tell_to_stop(self) -> None:
         if self._process is not None:

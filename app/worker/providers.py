@@ -27,7 +27,7 @@ from app.accounts.business_licence.assertion import (
     public_key,
     read,
 )
-from app.accounts.business_licence.provider import LicenceProvider, LicencesAway, Ticket
+from app.accounts.business_licence.provider import LicencePlatformUnavailable, LicenceProvider, Ticket
 from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.accounts.pki.trust import LARGEST_LIST
 from app.core.crypto.demo_ca import EmbeddedSeal
@@ -41,7 +41,7 @@ from app.core.crypto.seal_provider import (
 from app.core.settings import BadSetting, Settings
 from app.files.storage import ScannerAway
 from app.outbox.sms import (
-    PATIENCE,
+    SEND_TIMEOUT,
     ConsoleGateway,
     FileGateway,
     Gateway,
@@ -51,7 +51,7 @@ MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them
 LONGEST_ANSWER = 64 * 1024
 
 
-class _Straight(HTTPRedirectHandler):
+class _NoRedirects(HTTPRedirectHandler):
     """Follows no redirection: the token is meant for one address, and a POST that turns into a GET sends nothing."""
 
     def redirect_request(self, *_request: object) -> None:
@@ -74,7 +74,7 @@ class HttpGateway:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = Request(self.url, body, headers, method="POST")  # noqa: S310 - config lets only http and https pass
-        with build_opener(_Straight).open(request, timeout=PATIENCE.total_seconds()) as answer:
+        with build_opener(_NoRedirects).open(request, timeout=SEND_TIMEOUT.total_seconds()) as answer:
             return _reference(answer.read(LONGEST_ANSWER)) or f"http-{message_id}"
 
 
@@ -98,8 +98,8 @@ def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
 
 # --- the seal -----------------------------------------------------------------------------------------------
 
-CHAIN_KEPT = timedelta(minutes=5)  # how long a seal that was changed over there may go unnoticed here
-RESTS = timedelta(seconds=30)  # after a failure nobody is asked: a batch must not wait once for each of its papers
+SEAL_CACHE_TIME = timedelta(minutes=5)  # how long a seal that was changed over there may go unnoticed here
+RETRY_AFTER = timedelta(seconds=30)  # after a failure nobody is asked: a batch must not wait once for each of its papers
 
 
 @dataclass
@@ -123,7 +123,7 @@ class RemoteSeal:
         until, seal = self._seals.get(suite, (at, None))
         if seal is None or until <= at:
             seal = self._introduced(suite, at)
-            self._seals[suite] = (at + CHAIN_KEPT, seal)
+            self._seals[suite] = (at + SEAL_CACHE_TIME, seal)
         return seal
 
     def _introduced(self, suite: Suite, at: datetime) -> Seal:
@@ -152,7 +152,7 @@ class RemoteSeal:
         data = None if body is None else json.dumps(body).encode()
         request = Request(url, data, headers, method="GET" if body is None else "POST")  # noqa: S310 - config: http, https
         try:
-            with build_opener(_Straight).open(request, timeout=self.seconds) as answer:
+            with build_opener(_NoRedirects).open(request, timeout=self.seconds) as answer:
                 return json.loads(answer.read(LONGEST_ANSWER))
         except HTTPError as no:
             if no.code == 404:
@@ -163,7 +163,7 @@ class RemoteSeal:
 
     def _failed(self, at: datetime, why: str) -> SealAway:
         """Whatever went wrong, ask anew later, and for the certificates, too: perhaps they were changed."""
-        self._rests_until = at + RESTS
+        self._rests_until = at + RETRY_AFTER
         self._seals.clear()
         return SealAway(why)
 
@@ -181,7 +181,7 @@ def seal_of(settings: Settings) -> SealProvider:
 LIST_SECONDS = 30
 
 
-def lists_of(settings: Settings) -> Mapping[str, Callable[[], bytes]]:
+def revocation_lists_of(settings: Settings) -> Mapping[str, Callable[[], bytes]]:
     """Where the settings say that lists can be had. What comes is signed: it is believed by ``ukey.trust``, not by whence."""
     return {url: partial(_fetched, url) for url in settings.ukey_crl_urls}
 
@@ -189,14 +189,14 @@ def lists_of(settings: Settings) -> Mapping[str, Callable[[], bytes]]:
 def _fetched(url: str) -> bytes:
     """At most one byte more than a list may have, which then is refused for its size."""
     request = Request(url, headers={"Accept": "application/pkix-crl"})  # noqa: S310 - config lets only http and https pass
-    with build_opener(_Straight).open(request, timeout=LIST_SECONDS) as answer:
+    with build_opener(_NoRedirects).open(request, timeout=LIST_SECONDS) as answer:
         data: bytes = answer.read(LARGEST_LIST + 1)
         return data
 
 
 # --- viruses ------------------------------------------------------------------------------------------------
 
-AT_A_TIME = 256 * 1024
+PIECE_SIZE = 256 * 1024
 VERDICT = re.compile(r"stream: (?:OK|([\x21-\x7e]{1,100}) FOUND)")
 
 
@@ -209,7 +209,7 @@ class Clamd:
 
     def __call__(self, data: bytes) -> str:
         """The name of the virus, or nothing. ``ScannerAway`` for every other answer, and for none."""
-        pieces = (data[start : start + AT_A_TIME] for start in range(0, len(data), AT_A_TIME))
+        pieces = (data[start : start + PIECE_SIZE] for start in range(0, len(data), PIECE_SIZE))
         said = self._asked(b"zINSTREAM\0", *(len(piece).to_bytes(4, "big") + piece for piece in pieces), bytes(4))
         verdict = VERDICT.fullmatch(said)
         if verdict is None:
@@ -257,7 +257,7 @@ def scanner_of(settings: Settings) -> Callable[[bytes], str] | None:
 
 # --- the platform of electronic business licences -------------------------------------------------------------
 
-LICENCE_PATIENCE = 3  # seconds: somebody waits before a page, and so does one of our threads
+LICENCE_SECONDS = 3  # seconds: somebody waits before a page, and so does one of our threads
 LONGEST_CODE = 512  # characters of what the square code says
 
 
@@ -303,7 +303,7 @@ class RemoteLicences:
     def _asked(self, path: str, body: Mapping[str, str] | None, at: datetime) -> Any:
         """What the platform says; None where it has nothing to say (204, 404)."""
         if self._rests_until is not None and at < self._rests_until:
-            raise LicencesAway("the platform did not answer a moment ago")
+            raise LicencePlatformUnavailable("the platform did not answer a moment ago")
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -311,7 +311,7 @@ class RemoteLicences:
         method = "GET" if body is None else "POST"
         request = Request(self.url + path, data, headers, method=method)  # noqa: S310 - config: http, https
         try:
-            with build_opener(_Straight).open(request, timeout=LICENCE_PATIENCE) as answer:
+            with build_opener(_NoRedirects).open(request, timeout=LICENCE_SECONDS) as answer:
                 told = answer.read(2 * MOST_BYTES)
                 return json.loads(told) if told and answer.status != 204 else None
         except HTTPError as no:
@@ -321,10 +321,10 @@ class RemoteLicences:
         except (OSError, ValueError, HTTPException) as fault:
             raise self._failed(at, f"the platform cannot be asked ({type(fault).__name__})") from None
 
-    def _failed(self, at: datetime, why: str) -> LicencesAway:
+    def _failed(self, at: datetime, why: str) -> LicencePlatformUnavailable:
         """For a while nobody is asked: a page that polls must not hold a thread each time."""
-        self._rests_until = at + RESTS
-        return LicencesAway(why)
+        self._rests_until = at + RETRY_AFTER
+        return LicencePlatformUnavailable(why)
 
 
 def licences_of(settings: Settings) -> LicenceProvider | None:

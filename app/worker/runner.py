@@ -27,7 +27,7 @@ from app.files.storage import Store
 from app.models import Job
 from app.outbox.jobs import (
     LEASE,
-    TRIES,
+    MAX_ATTEMPTS,
     JobLease,
     LeaseLost,
     claim,
@@ -155,7 +155,7 @@ def _work(tools: JobContext, handler: Handler, claimed: JobLease) -> JobState | 
 def _failed(tools: JobContext, claimed: JobLease, fault: str) -> JobState | None:
     """Wait longer each time, half of it for sure and half by chance, so that many do not come back at once."""
     at, free = tools.now(), {"lease_until": None, "token": None, "fault": fault}
-    if claimed.attempts >= TRIES:
+    if claimed.attempts >= MAX_ATTEMPTS:
         state, values = JobState.DEAD, {"finished_at": at}
     else:
         longest = min(2**claimed.attempts, LONGEST_WAIT)

@@ -11,7 +11,7 @@ from app.certificates.pdf import render_jobs
 from app.core.clock import OFFICE_ZONE, office_day
 from app.db.audit import checkpoints
 from app.models import Job
-from app.outbox.jobs import enqueue, messages_wait
+from app.outbox.jobs import enqueue, messages_due
 
 # --- work that comes round --------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ def _last_night(at: datetime) -> str:
     return office_day(at - timedelta(hours=2)).isoformat()
 
 
-def since_last_night(at: datetime) -> datetime:
+def last_night_start(at: datetime) -> datetime:
     return datetime.combine(office_day(at - timedelta(hours=2)), time(2), OFFICE_ZONE)
 
 
@@ -50,16 +50,16 @@ def _papers_wait(session: Session, _at: datetime) -> bool:
 
 
 def _diary_grew(session: Session, _at: datetime) -> bool:
-    return checkpoints.news(session)
+    return checkpoints.has_uncovered_entries(session)
 
 
 SCHEDULES: dict[str, Schedule] = {
-    "messages": Schedule(_this_minute, messages_wait),
+    "messages": Schedule(_this_minute, messages_due),
     "seal": Schedule(_this_hour, _papers_wait),
     "sweep": Schedule(_last_night),
     "nightly": Schedule(_last_night),
     "checkpoint": Schedule(_this_hour, _diary_grew),
-    checkpoints.WALK: Schedule(_last_night),
+    checkpoints.VERIFY_JOB: Schedule(_last_night),
     "retention": Schedule(_last_night),
 }
 

@@ -35,7 +35,7 @@ from app.files.storage import Store
 from app.models import Region
 from app.worker.providers import seal_of
 from tests.certificates.pdf.test_render import FACE
-from tests.raw_sql import meddling
+from tests.raw_sql import tampering
 
 ANGUAN = Path(sys.executable).parent / "anguan"
 ROOT = Path(app.__file__).parent.parent
@@ -46,7 +46,9 @@ def place(request, tmp_path, monkeypatch):
     """An empty place to live in, and nothing of ours in the environment."""
     for name in [name for name in os.environ if name.startswith("ANGUAN_") or name in {"HOST", "PORT"}]:
         monkeypatch.delenv(name)
-    url = request.getfixturevalue("new_postgres")() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'house.db'}"
+    url = (
+        request.getfixturevalue("new_postgres")() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'anguan.db'}"
+    )
     monkeypatch.setenv("ANGUAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DATABASE_URL", url)
     return tmp_path / "home"
@@ -72,8 +74,8 @@ def home(place, ready, capsys):
     capsys.readouterr()
     if url.drivername == "sqlite":
         shutil.copytree(place, ready / place.name)
-        with closing(sqlite3.connect(str(url.database))) as house, closing(sqlite3.connect(ready / "house.db")) as copy:
-            house.backup(copy)  # with what still lies in its journal
+        with closing(sqlite3.connect(str(url.database))) as system, closing(sqlite3.connect(ready / "anguan.db")) as copy:
+            system.backup(copy)  # with what still lies in its journal
     return place
 
 
@@ -94,7 +96,7 @@ def test_init_makes_keys_for_the_owner_only_and_a_database_that_is_current(place
     assert app.main(["init"]) == 0
     assert (place / "keys.json").stat().st_mode & 0o777 == 0o600
     assert (place / "blobs").stat().st_mode & 0o777 == 0o700
-    assert rows("SELECT version_num FROM alembic_version") == [(migrate.newest(),)]
+    assert rows("SELECT version_num FROM alembic_version") == [(migrate.head_revision(),)]
     assert ("433100",) in rows("SELECT code FROM region")
     assert len(rows("SELECT name FROM ab_role")) == len(Role) + 1
 
@@ -412,7 +414,7 @@ def test_a_whole_diary_is_called_so_and_a_changed_line_is_named(home, books, cap
     heads = (home / "diary-heads.jsonl").read_text().splitlines()
     assert [json.loads(line)["seq"] for line in heads] == [total]
     engine = create_engine(os.environ["DATABASE_URL"])
-    with meddling(SimpleNamespace(engine=engine, kind=engine.dialect.name)) as connection:
+    with tampering(SimpleNamespace(engine=engine, kind=engine.dialect.name)) as connection:
         connection.execute(text("UPDATE entry SET actor = 'x' WHERE id = 2"))
     engine.dispose()
     assert "BROKEN. Line 2 (entry 2): it, or its link, was changed" in said(capsys, "verify", ends=1)
@@ -424,7 +426,7 @@ def test_a_diary_restored_from_before_its_last_checkpoint_is_found_by_the_file(h
     books(YOUNG)
     said(capsys, "checkpoint")
     engine = create_engine(os.environ["DATABASE_URL"])
-    with meddling(SimpleNamespace(engine=engine, kind=engine.dialect.name)) as connection:
+    with tampering(SimpleNamespace(engine=engine, kind=engine.dialect.name)) as connection:
         connection.execute(text(f"DELETE FROM link WHERE seq > {total}"))  # noqa: S608
         connection.execute(text(f"DELETE FROM entry WHERE id > {total}"))  # noqa: S608
         connection.execute(text(f"DELETE FROM checkpoint WHERE seq > {total}"))  # noqa: S608
@@ -461,7 +463,7 @@ def _empty(path: Path) -> Path:
 def aged(home, books, capsys):
     """A house whose diary begins 200 days ago: three old lines, a checkpoint, three young ones, a checkpoint."""
     engine = create_engine(os.environ["DATABASE_URL"])
-    with meddling(SimpleNamespace(engine=engine, kind=engine.dialect.name)) as connection:
+    with tampering(SimpleNamespace(engine=engine, kind=engine.dialect.name)) as connection:
         connection.execute(text("DELETE FROM link"))
         connection.execute(text("DELETE FROM entry"))
     engine.dispose()

@@ -94,24 +94,24 @@ def test_every_declared_secret_is_found_without_a_list():
     }
 
 
-def test_all_rows_go_under_the_newest_key_and_say_the_same(house, session, keys_file, store):
+def test_all_rows_go_under_the_newest_key_and_say_the_same(system, session, keys_file, store):
     people = crowd(session, 1203)  # three slices, the last one short
     before = {one.id: (one.id_number, one.mobile) for one in people}
     session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
     session.commit()
     write_keys(keys_file, NEXT)
     told = []
-    done = key_rotation.rekey(house.engine, store, lambda what, count: told.append((what, count)))
+    done = key_rotation.rotate(system.engine, store, lambda what, count: told.append((what, count)))
     assert done.rows >= 1204
     assert done.unopened == []
     assert told
     assert key_ids(session, Person.id_number) == key_ids(session, Person.mobile) == {2: 1203}
-    with Session(house.engine) as fresh:
+    with Session(system.engine) as fresh:
         assert {one.id: (one.id_number, one.mobile) for one in fresh.scalars(select(Person))} == before
         assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[7].id_number)).all() == [people[7].id]
         assert fresh.scalars(select(LegacyRecord.taken)).one() == {"key": "x"}
-    assert key_rotation.rekey(house.engine, store, SILENT).rows == 0  # nothing is done twice
-    assert key_rotation.in_use(house.engine, store).keys() == {2}
+    assert key_rotation.rotate(system.engine, store, SILENT).rows == 0  # nothing is done twice
+    assert key_rotation.key_usage(system.engine, store).keys() == {2}
 
 
 def legacy_import(session) -> int:
@@ -126,7 +126,7 @@ class Killed(BaseException):
     """As a signal ends it, between two slices."""
 
 
-def test_a_rotation_that_was_killed_goes_on_where_it_stopped(house, session, keys_file, store):
+def test_a_rotation_that_was_killed_goes_on_where_it_stopped(system, session, keys_file, store):
     crowd(session, 1100)
     write_keys(keys_file, NEXT)
 
@@ -135,32 +135,32 @@ def test_a_rotation_that_was_killed_goes_on_where_it_stopped(house, session, key
             raise Killed
 
     with pytest.raises(Killed):
-        key_rotation.rekey(house.engine, store, kill)
+        key_rotation.rotate(system.engine, store, kill)
     assert key_ids(session, Person.id_number) == {1: 600, 2: 500}
-    assert key_rotation.rekey(house.engine, store, SILENT).rows == 600 + 0
+    assert key_rotation.rotate(system.engine, store, SILENT).rows == 600 + 0
     assert key_ids(session, Person.id_number) == {2: 1100}
 
 
-def test_a_row_that_changed_meanwhile_is_not_overwritten(house, session, keys_file):
+def test_a_row_that_changed_meanwhile_is_not_overwritten(system, session, keys_file):
     """The write is conditional on what was read."""
     (person,) = crowd(session, 1)
     place = next(one for one in key_rotation.encrypted_tables() if one.name == "person")
     write_keys(keys_file, NEXT)
-    with house.engine.begin() as connection:
+    with system.engine.begin() as connection:
         (read,) = key_rotation._stale_rows(connection, place, None)
     session.execute(update(Person).where(Person.id == person.id).values(mobile="13900000000", id_number=person.id_number))
     session.commit()
-    with house.engine.begin() as connection:
-        assert key_rotation._renewed(connection, place, read, key_rotation.Done()) == 0
-    with Session(house.engine) as fresh:
+    with system.engine.begin() as connection:
+        assert key_rotation._renewed(connection, place, read, key_rotation.RotationResult()) == 0
+    with Session(system.engine) as fresh:
         assert fresh.scalars(select(Person.mobile)).one() == "13900000000"
 
 
-def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(house, session, keys_file, store):
+def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(system, session, keys_file, store):
     ids = [person.id for person in crowd(session, 1500)]
     kept, faults, stop = dict.fromkeys(ids, ""), [], Event()
     # Connections of their own: the threads are other processes as far as the database can tell.
-    engine = create_engine(house.engine.url)
+    engine = create_engine(system.engine.url)
     sessions = sessionmaker(engine, expire_on_commit=False)
 
     def traffic(turn: int) -> None:
@@ -182,73 +182,73 @@ def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(house, session, k
     for thread in threads:
         thread.start()
     write_keys(keys_file, NEXT)
-    done = key_rotation.rekey(house.engine, store, SILENT)
+    done = key_rotation.rotate(system.engine, store, SILENT)
     stop.set()
     for thread in threads:
         thread.join()
-    key_rotation.rekey(house.engine, store, SILENT)
+    key_rotation.rotate(system.engine, store, SILENT)
     engine.dispose()
     assert faults == []
     assert done.unopened == []
     assert key_ids(session, Person.id_number) == {2: 1500}
-    with Session(house.engine) as fresh:
+    with Session(system.engine) as fresh:
         found = {one.id: one.mobile for one in fresh.scalars(select(Person))}
     assert {key: found[key] for key, mobile in kept.items() if mobile} == {k: m for k, m in kept.items() if m}
 
 
-def test_secrets_exchanged_between_rows_are_found(house, session, keys_file):
+def test_secrets_exchanged_between_rows_are_found(system, session, keys_file):
     first, second = crowd(session, 2)
-    assert list(key_rotation.faults(house.engine)) == []
+    assert list(key_rotation.misplaced_secrets(system.engine)) == []
     place = next(one for one in key_rotation.encrypted_tables() if one.name == "person")
     (key,), sealed = place.keys, place.table.c.id_number
-    with house.engine.begin() as connection:
+    with system.engine.begin() as connection:
         raw = {one: connection.execute(select(sealed).where(key == one)).scalar_one() for one in (first.id, second.id)}
         connection.execute(update(place.table).where(key == first.id).values(id_number=raw[second.id]))
         connection.execute(update(place.table).where(key == second.id).values(id_number=raw[first.id]))
-    found = list(key_rotation.faults(house.engine))
+    found = list(key_rotation.misplaced_secrets(system.engine))
     assert [one.partition(":")[0] for one in found] == [f"person {one.id} id_number" for one in (first, second)]
     assert all("index" in one for one in found)
 
 
-def test_a_secret_moved_to_another_column_or_table_does_not_open(house, session, keys_file):
+def test_a_secret_moved_to_another_column_or_table_does_not_open(system, session, keys_file):
     (person,) = crowd(session, 1)
-    with house.engine.begin() as connection:
+    with system.engine.begin() as connection:
         connection.execute(text("UPDATE person SET mobile = id_number"))
         connection.execute(text("UPDATE enterprise SET contact_mobile = (SELECT id_number FROM person LIMIT 1)"))
     for column in (Person.mobile, Enterprise.contact_mobile):
-        with pytest.raises(UNOPENED), Session(house.engine) as fresh:
+        with pytest.raises(UNOPENED), Session(system.engine) as fresh:
             fresh.scalars(select(column)).all()
-    found = [one.partition(":")[0] for one in key_rotation.faults(house.engine)]
+    found = [one.partition(":")[0] for one in key_rotation.misplaced_secrets(system.engine)]
     assert f"person {person.id} mobile" in found
     assert any(one.startswith("enterprise") for one in found)
 
 
-def test_what_does_not_open_is_named_and_left_as_it_was(house, session, keys_file, store):
+def test_what_does_not_open_is_named_and_left_as_it_was(system, session, keys_file, store):
     crowd(session, 3)
-    with house.engine.begin() as connection:
+    with system.engine.begin() as connection:
         connection.execute(text("UPDATE person SET mobile = id_number WHERE id = (SELECT min(id) FROM person)"))
     write_keys(keys_file, NEXT)
-    done = key_rotation.rekey(house.engine, store, SILENT)
+    done = key_rotation.rotate(system.engine, store, SILENT)
     assert len(done.unopened) == 1
     assert done.unopened[0].endswith("mobile")
-    assert key_rotation.in_use(house.engine, store)[1] == 1
+    assert key_rotation.key_usage(system.engine, store)[1] == 1
 
 
-def test_another_key_of_the_index_finds_the_same_people(house, session, keys_file):
+def test_another_key_of_the_index_finds_the_same_people(system, session, keys_file):
     people = crowd(session, 5)
     session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
     session.commit()
     ring, turned = Keyring(), replace(KEYS, index=b"j" * 32, lasting=KEYS.index)
     ring.unlock(*turned.ring)
-    assert key_rotation.reindex(house.engine, ring) == 6
-    with Session(house.engine) as fresh:
+    assert key_rotation.reindex(system.engine, ring) == 6
+    with Session(system.engine) as fresh:
         assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[0].id_number)).all() == []
     steady = keyring.lasting_digest("0/0/0", "status_list")
     keyring.unlock(*turned.ring)
-    with Session(house.engine) as fresh:
+    with Session(system.engine) as fresh:
         assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[0].id_number)).all() == [people[0].id]
         assert fresh.scalars(select(LegacyRecord.row_id).where(LegacyRecord.key == "x")).all() == [1]
-    assert list(key_rotation.faults(house.engine)) == []
+    assert list(key_rotation.misplaced_secrets(system.engine)) == []
     assert keyring.lasting_digest("0/0/0", "status_list") == steady  # positions of the status list never move
 
 
@@ -284,14 +284,14 @@ def test_one_object_in_the_place_of_another_does_not_open(store):
         store.read(first)
 
 
-def test_objects_are_put_under_the_newest_key_and_open_ones_are_closed(house, session, keys_file, store):
+def test_objects_are_put_under_the_newest_key_and_open_ones_are_closed(system, session, keys_file, store):
     sealed, plain = store.put(b"sealed before"), store.put(b"lay open")
     store.path(plain).write_bytes(b"lay open")
     os.utime(store.path(plain), (1_700_000_000, 1_700_000_000))
     assert store.read(plain) == b"lay open"
     assert (store.key_of(sealed), store.key_of(plain)) == (1, None)
     write_keys(keys_file, NEXT)
-    assert key_rotation.rekey(house.engine, store, SILENT).objects == 2
+    assert key_rotation.rotate(system.engine, store, SILENT).objects == 2
     assert {store.key_of(one) for one in (sealed, plain)} == {2}
     assert (store.read(sealed), store.read(plain)) == (b"sealed before", b"lay open")
     assert store.path(plain).stat().st_mtime == 1_700_000_000  # its age counts for the sweeper

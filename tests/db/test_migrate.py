@@ -75,7 +75,7 @@ def untouched() -> MetaData:
 
 def test_migrations_build_exactly_what_the_models_say(empty):
     migrated, modelled = empty(), empty()
-    migrate.bring_to(migrated)
+    migrate.migrate_to(migrated)
     untouched().create_all(modelled)
     ours, theirs = drawn(migrated), drawn(modelled)
     assert ours.keys() == theirs.keys()
@@ -85,17 +85,17 @@ def test_migrations_build_exactly_what_the_models_say(empty):
 
 def test_migrations_go_up_down_and_up_again(empty):
     engine = empty()
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     first = drawn(engine)
-    migrate.bring_to(engine, "base")
+    migrate.migrate_to(engine, "base")
     assert drawn(engine) == {}
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     assert drawn(engine) == first
 
 
 def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty):
     engine = empty()
-    migrate.bring_to(engine, "0005")
+    migrate.migrate_to(engine, "0005")
     look = inspect(engine)
     columns = [column["name"] for column in look.get_columns("certificate_version") if not column["nullable"]]
     row = dict.fromkeys(columns, 1) | {"face": b"-", "issued_at": "2026-03-02 04:00:00"}
@@ -109,7 +109,7 @@ def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty
             given = {**row, "id": n, "certificate_id": n, "token": str(n)}
             connection.execute(text(f"INSERT INTO certificate_version ({names}) VALUES ({marks})"), given)  # noqa: S608
         connection.commit()
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     with engine.connect() as connection:
         places = connection.scalars(text("SELECT status_index FROM certificate_version ORDER BY id")).all()
         last = connection.scalar(text("SELECT last FROM series WHERE key = 'status-list'"))
@@ -119,22 +119,22 @@ def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty
 
 def test_migrating_a_current_database_changes_nothing(empty):
     engine = empty()
-    migrate.bring_to(engine)
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
+    migrate.migrate_to(engine)
     with engine.connect() as connection:
-        assert migrate.stands_at(connection) == migrate.newest()
+        assert migrate.current_revision(connection) == migrate.head_revision()
 
 
 def test_the_checks_of_the_models_are_in_the_migrated_database(empty):
     engine = empty()
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     found = {name for table in drawn(engine).values() for name in table["checks"]}
     assert {"ck_paper_has_one_owner", "ck_application_closed_iff_dated", "ck_exam_signup_score"} <= found
 
 
 def test_foreign_keys_are_watched_again_after_a_migration(empty):
     engine = empty()
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             assert connection.scalar(text("PRAGMA foreign_keys")) == 1
@@ -143,7 +143,7 @@ def test_foreign_keys_are_watched_again_after_a_migration(empty):
 def test_there_is_one_line_of_migrations_numbered_without_gaps():
     files = sorted((migrate.FOLDER / "versions").glob("*.py"))
     assert [file.name[:4] for file in files] == [f"{n:04d}" for n in range(1, len(files) + 1)]
-    assert migrate.newest() == files[-1].name[:4]
+    assert migrate.head_revision() == files[-1].name[:4]
 
 
 def test_a_migration_imports_nothing_of_the_house():

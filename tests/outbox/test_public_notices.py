@@ -10,10 +10,10 @@ from app.core.office import Office
 from app.core.vocabulary import Category, MatterKind, Stage
 from app.models import PublicNotice
 from app.outbox.public_notices import (
-    Result,
-    announce,
+    DecisionResult,
     latest,
-    listed,
+    notices_page,
+    publish,
 )
 from tests import make
 
@@ -28,7 +28,7 @@ def case(session):
     return application
 
 
-def result(case, **facts) -> Result:
+def result(case, **facts) -> DecisionResult:
     given = {
         "application_id": case.id,
         "matter": MatterKind.NEW,
@@ -40,77 +40,79 @@ def result(case, **facts) -> Result:
         "enterprise_name": "湖南湘江（集团）建设有限公司",
         "region_code": "430100",
     }
-    return Result(**{**given, **facts})
+    return DecisionResult(**{**given, **facts})
 
 
 def found(session, **asked):
-    return listed(session, **{"on": make.TODAY, "office": Office(), **asked})
+    return notices_page(session, **{"on": make.TODAY, "office": Office(), **asked})
 
 
 def test_an_id_number_is_masked_before_it_reaches_the_table(session, case):
-    announce(session, [result(case)], at=make.NOON)
+    publish(session, [result(case)], at=make.NOON)
     assert session.execute(text("SELECT masked_id_number FROM public_notice")).scalar_one() == "110*************2X"
 
 
 def test_a_notice_has_no_room_for_a_reason():
     assert not [
-        name for name in (*PublicNotice.__table__.columns.keys(), *(f.name for f in fields(Result))) if "reason" in name
+        name
+        for name in (*PublicNotice.__table__.columns.keys(), *(f.name for f in fields(DecisionResult)))
+        if "reason" in name
     ]
 
 
 @pytest.mark.parametrize("many", [1, 500])
-def test_many_results_are_announced_in_one_statement(session, house, case, many):
+def test_many_results_are_announced_in_one_statement(session, system, case, many):
     results, statements = [result(case)] * many, []
     session.connection()  # so that only the announcement is counted, not the transaction's own beginning
 
     def note(_connection, _cursor, statement, *_rest):
         statements.append(statement)
 
-    event.listen(house.engine, "before_cursor_execute", note)
-    announce(session, results, at=make.NOON)
-    event.remove(house.engine, "before_cursor_execute", note)
+    event.listen(system.engine, "before_cursor_execute", note)
+    publish(session, results, at=make.NOON)
+    event.remove(system.engine, "before_cursor_execute", note)
     assert len(statements) == 1
     assert session.scalar(select(func.count()).select_from(PublicNotice)) == many
 
 
 def test_nothing_to_announce_is_no_statement(session):
-    announce(session, [], at=make.NOON)
+    publish(session, [], at=make.NOON)
     assert found(session).total == 0
 
 
 @pytest.mark.parametrize(("days", "shown"), [(0, 1), (29, 1), (30, 0)])
 def test_a_notice_stays_for_as_many_days_as_the_office_says(session, case, days, shown):
-    announce(session, [result(case)], at=make.NOON)
+    publish(session, [result(case)], at=make.NOON)
     assert found(session, on=make.TODAY + timedelta(days=days)).total == shown
 
 
 def test_the_day_is_the_offices_own(session, case):
-    announce(session, [result(case)], at=make.NOON.replace(hour=16))  # 2 March in UTC, already the 3rd in the office
+    publish(session, [result(case)], at=make.NOON.replace(hour=16))  # 2 March in UTC, already the 3rd in the office
     assert found(session).total == 0
     assert found(session, on=make.TODAY + timedelta(days=1)).total == 1
 
 
 @pytest.mark.parametrize("asked", ["湘江(集团)", "湘江（集团）", "李雷", "湘江"])
 def test_part_of_either_name_finds_it_with_either_width_of_brackets(session, case, asked):
-    announce(session, [result(case), result(case, name="韩梅梅", enterprise_name="株洲二建")], at=make.NOON)
+    publish(session, [result(case), result(case, name="韩梅梅", enterprise_name="株洲二建")], at=make.NOON)
     assert [notice.name for notice in found(session, text=asked).notices] == ["李雷"]
 
 
 @pytest.mark.parametrize("asked", ["%", "_", "\\", "'; --", "湘江\\"])
 def test_wildcards_in_a_search_are_only_themselves(session, case, asked):
-    announce(session, [result(case)], at=make.NOON)
+    publish(session, [result(case)], at=make.NOON)
     assert found(session, text=asked).total == 0
 
 
 def test_matter_and_stage_narrow_the_list(session, case):
-    announce(session, [result(case), result(case, stage=Stage.APPROVAL, matter=MatterKind.RENEWAL)], at=make.NOON)
+    publish(session, [result(case), result(case, stage=Stage.APPROVAL, matter=MatterKind.RENEWAL)], at=make.NOON)
     assert found(session, matter=MatterKind.RENEWAL).total == 1
     assert found(session, stage=Stage.ACCEPTANCE).total == 1
     assert found(session, matter=MatterKind.RENEWAL, stage=Stage.ACCEPTANCE).total == 0
 
 
 def test_pages_are_newest_first_and_a_page_too_far_is_the_last(session, case):
-    announce(session, [result(case, name=f"甲{n}") for n in range(45)], at=make.NOON)
+    publish(session, [result(case, name=f"甲{n}") for n in range(45)], at=make.NOON)
     first, beyond = found(session), found(session, page=10**9)
     assert (len(first.notices), first.total, first.last) == (20, 45, 3)
     assert (len(beyond.notices), beyond.number) == (5, 3)
@@ -119,5 +121,5 @@ def test_pages_are_newest_first_and_a_page_too_far_is_the_last(session, case):
 
 
 def test_the_front_page_shows_the_newest_only(session, case):
-    announce(session, [result(case, name=f"甲{n}") for n in range(9)], at=make.NOON)
+    publish(session, [result(case, name=f"甲{n}") for n in range(9)], at=make.NOON)
     assert [n.name for n in latest(session, on=make.TODAY, office=Office(), most=2)] == ["甲8", "甲7"]

@@ -21,20 +21,20 @@ from app.core.office import Office
 from app.core.vocabulary import Action, MatterKind, MessageState
 from app.models import Message
 from app.outbox.sms import (
-    TRIES,
+    MAX_TRIES,
     ConsoleGateway,
-    Delivered,
+    DeliveryCounts,
     FileGateway,
     deliver,
-    owe,
+    queue_messages,
 )
 from app.outbox.sms_texts import (
     CANCELLED,
+    OLD_ENTERPRISE_TEXTS,
     TEXTS,
-    TO_THE_OLD_ENTERPRISE,
-    Owed,
-    about_decision,
-    about_release,
+    OutgoingMessage,
+    decision_message,
+    release_message,
 )
 from tests import make
 
@@ -61,12 +61,12 @@ class Pigeon:
 
 
 @pytest.fixture
-def factory(house, session):
-    return sessionmaker(house.engine, expire_on_commit=False)
+def factory(system, session):
+    return sessionmaker(system.engine, expire_on_commit=False)
 
 
 def owed(session: Session, many: int = 1, at=make.NOON) -> None:
-    owe(session, [Owed(MOBILE, f"【湖南住建厅】第{n}条") for n in range(many)], at=at)
+    queue_messages(session, [OutgoingMessage(MOBILE, f"【湖南住建厅】第{n}条") for n in range(many)], at=at)
     session.commit()
 
 
@@ -79,7 +79,7 @@ def told(action: Action, words=ENGLISH, **facts) -> str:
         "matter": MatterKind.NEW,
         "office": Office(),
     }
-    return about_decision(action, words=words, **{**given, **facts}).text
+    return decision_message(action, words=words, **{**given, **facts}).text
 
 
 # --- what is said -----------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_every_decision_has_its_text_and_one_s_own_deeds_have_none():
     assert set(TEXTS) == set(Action) - {Action.SUBMIT, Action.WITHDRAW, Action.ABANDON}
 
 
-@pytest.mark.parametrize("action", list(TO_THE_OLD_ENTERPRISE))
+@pytest.mark.parametrize("action", list(OLD_ENTERPRISE_TEXTS))
 def test_the_old_enterprise_is_told_who_asks_for_whom(action):
     names = {
         "enterprise": "湘江建设",
@@ -97,7 +97,7 @@ def test_the_old_enterprise_is_told_who_asks_for_whom(action):
         "person": "李雷",
         "certificate_number": "湘建安A(2026)0000001",
     }
-    owed = about_release(action, mobile=MOBILE, application_id=1, office=Office(), words=ENGLISH, **names)
+    owed = release_message(action, mobile=MOBILE, application_id=1, office=Office(), words=ENGLISH, **names)
     assert owed.text.startswith("【湖南住建厅】")
     assert all(name in owed.text for name in names.values())
 
@@ -177,22 +177,22 @@ def test_no_text_asks_for_something_that_is_not_given():
 
 
 @pytest.mark.parametrize("many", [1, 500])
-def test_many_messages_are_owed_in_one_statement(session, house, many):
+def test_many_messages_are_owed_in_one_statement(session, system, many):
     statements = []
     session.connection()
 
     def note(_connection, _cursor, statement, *_rest):
         statements.append(statement)
 
-    event.listen(house.engine, "before_cursor_execute", note)
-    owe(session, [Owed(MOBILE, "字")] * many, at=make.NOON)
-    event.remove(house.engine, "before_cursor_execute", note)
+    event.listen(system.engine, "before_cursor_execute", note)
+    queue_messages(session, [OutgoingMessage(MOBILE, "字")] * many, at=make.NOON)
+    event.remove(system.engine, "before_cursor_execute", note)
     assert len(statements) == 1
     assert session.scalar(select(func.count()).where(Message.state == MessageState.QUEUED)) == many
 
 
 def test_a_deed_that_is_undone_owes_nothing(session):
-    owe(session, [Owed(MOBILE, "字")], at=make.NOON)
+    queue_messages(session, [OutgoingMessage(MOBILE, "字")], at=make.NOON)
     session.rollback()
     assert session.scalar(select(func.count(Message.id))) == 0
 
@@ -208,15 +208,15 @@ def test_a_mobile_number_does_not_lie_open_in_the_store(session):
 def test_what_is_due_is_sent_once_and_a_second_round_finds_nothing(session, factory):
     owed(session, 3)
     pigeon = Pigeon()
-    assert deliver(factory, pigeon, at=make.NOON) == Delivered(sent=3)
-    assert deliver(factory, pigeon, at=make.NOON + timedelta(days=1)) == Delivered()
+    assert deliver(factory, pigeon, at=make.NOON) == DeliveryCounts(sent=3)
+    assert deliver(factory, pigeon, at=make.NOON + timedelta(days=1)) == DeliveryCounts()
     assert len(pigeon.carried) == len(set(pigeon.carried)) == 3
     assert set(session.scalars(select(Message.sent_at))) == {make.NOON}
 
 
 def test_what_is_not_yet_due_waits(session, factory):
     owed(session, at=make.NOON + timedelta(seconds=1))
-    assert deliver(factory, Pigeon(), at=make.NOON) == Delivered()
+    assert deliver(factory, Pigeon(), at=make.NOON) == DeliveryCounts()
 
 
 def test_a_round_takes_no_more_than_it_is_told_and_the_oldest_first(session, factory):
@@ -247,8 +247,8 @@ def test_a_courier_that_dies_leaves_its_message_to_the_next_after_the_lease(sess
     dying, next_one = Dying(), Pigeon()
     with pytest.raises(KeyboardInterrupt):
         deliver(factory, dying, at=make.NOON)
-    assert deliver(factory, next_one, at=make.NOON + timedelta(minutes=1)) == Delivered()
-    assert deliver(factory, next_one, at=make.NOON + timedelta(minutes=20)) == Delivered(sent=1)
+    assert deliver(factory, next_one, at=make.NOON + timedelta(minutes=1)) == DeliveryCounts()
+    assert deliver(factory, next_one, at=make.NOON + timedelta(minutes=20)) == DeliveryCounts(sent=1)
     assert (dying.carried, next_one.carried) == ([1], [1])
 
 
@@ -258,36 +258,36 @@ class Dying(Pigeon):
         raise KeyboardInterrupt
 
 
-def test_no_transaction_is_open_while_the_gateway_is_called(session, factory, house):
+def test_no_transaction_is_open_while_the_gateway_is_called(session, factory, system):
     owed(session)
     session.close()
-    before = house.engine.pool.checkedout()
+    before = system.engine.pool.checkedout()
 
     class Watcher(Pigeon):
         def send(self, message_id: int, mobile: str, text: str) -> str:
-            assert house.engine.pool.checkedout() == before
+            assert system.engine.pool.checkedout() == before
             return super().send(message_id, mobile, text)
 
-    assert deliver(factory, Watcher(), at=make.NOON) == Delivered(sent=1)
+    assert deliver(factory, Watcher(), at=make.NOON) == DeliveryCounts(sent=1)
 
 
 def test_a_failure_waits_longer_each_time_and_the_eighth_is_the_last(session, factory):
     owed(session)
     pigeon, at, waits = Pigeon(fails=99), make.NOON, []
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         done = deliver(factory, pigeon, at=at)
         with factory() as glance:
             message = glance.scalars(select(Message)).one()
         waits.append((message.due_at - at) // timedelta(minutes=1))
         at = message.due_at
     assert waits == [2, 4, 8, 16, 32, 64, 128, 256]
-    assert (done, message.state) == (Delivered(failed=1), MessageState.FAILED)
-    assert deliver(factory, pigeon, at=at + timedelta(days=9)) == Delivered()
+    assert (done, message.state) == (DeliveryCounts(failed=1), MessageState.FAILED)
+    assert deliver(factory, pigeon, at=at + timedelta(days=9)) == DeliveryCounts()
 
 
 def test_a_fault_is_noted_without_the_mobile_number(session, factory):
     owed(session)
-    assert deliver(factory, Pigeon(fails=1), at=make.NOON) == Delivered(postponed=1)
+    assert deliver(factory, Pigeon(fails=1), at=make.NOON) == DeliveryCounts(postponed=1)
     fault = session.scalar(select(Message.fault))
     assert "ConnectionError" in fault
     assert MOBILE not in fault
@@ -295,14 +295,14 @@ def test_a_fault_is_noted_without_the_mobile_number(session, factory):
 
 def test_one_message_that_fails_does_not_hold_up_the_others(session, factory):
     owed(session, 3)
-    assert deliver(factory, Pigeon(fails=1), at=make.NOON) == Delivered(sent=2, postponed=1)
+    assert deliver(factory, Pigeon(fails=1), at=make.NOON) == DeliveryCounts(sent=2, postponed=1)
 
 
 def test_a_message_whose_couriers_all_died_is_given_up_and_not_forgotten(session, factory):
     owed(session)
-    session.execute(update(Message).values(tries=TRIES))
+    session.execute(update(Message).values(tries=MAX_TRIES))
     session.commit()
-    assert deliver(factory, Pigeon(), at=make.NOON) == Delivered(failed=1)
+    assert deliver(factory, Pigeon(), at=make.NOON) == DeliveryCounts(failed=1)
     assert session.scalar(select(Message.state)) is MessageState.FAILED
 
 

@@ -50,17 +50,17 @@ from app.models import (
 )
 from app.outbox import jobs
 from app.outbox.jobs import (
-    KEPT,
     LEASE,
-    TRIES,
+    MAX_ATTEMPTS,
+    RETENTION,
     LeaseLost,
     claim,
-    due,
+    due_jobs,
     enqueue,
     fail_lost,
 )
-from app.outbox.sms import owe
-from app.outbox.sms_texts import Owed
+from app.outbox.sms import queue_messages
+from app.outbox.sms_texts import OutgoingMessage
 from app.worker import handlers, runner, schedule
 from app.worker.runner import (
     JobContext,
@@ -216,7 +216,7 @@ def test_what_is_not_yet_due_waits_and_the_longest_waiting_is_first(session, ask
     late, second, first = (ask(str(wait), due_at=make.NOON + wait) for wait in (HOUR, -MINUTE, -HOUR))
     run_due(tools, {"test": lambda run: done.append(run.claim.id)}, most=9)
     assert done == [first, second]
-    assert due(session, at=make.NOON + HOUR, most=9) == [late]
+    assert due_jobs(session, at=make.NOON + HOUR, most=9) == [late]
 
 
 def test_a_round_does_no_more_than_it_is_told(ask, tools):
@@ -272,7 +272,7 @@ def test_no_transaction_is_open_while_a_handler_works(session, ask, tools, syste
 def test_a_job_that_fails_waits_longer_each_time_and_is_given_up_after_the_last(ask, tools, glance, clock):
     ask()
     waits = []
-    for _attempt in range(TRIES):
+    for _attempt in range(MAX_ATTEMPTS):
         (became,) = run_due(tools, {"test": broken}, most=1)
         if became is JobState.READY:
             waits.append((glance().due_at - clock.at).total_seconds())
@@ -317,7 +317,7 @@ def test_a_job_whose_worker_was_killed_is_taken_up_after_its_lease(ask, tools, g
 
 def test_a_job_that_kills_every_worker_is_given_up(ask, tools, glance, clock):
     ask()
-    for _attempt in range(TRIES):
+    for _attempt in range(MAX_ATTEMPTS):
         with pytest.raises(Killed):
             run_due(tools, {"test": killed}, most=1)
         clock.at += LEASE
@@ -367,7 +367,7 @@ def test_a_result_that_comes_after_the_lease_was_lost_is_not_written(ask, tools,
 @pytest.fixture
 def dead(session, ask, tools) -> int:
     job_id = ask()
-    given_up = {"state": JobState.DEAD, "finished_at": make.NOON, "fault": "worker lost", "attempts": TRIES}
+    given_up = {"state": JobState.DEAD, "finished_at": make.NOON, "fault": "worker lost", "attempts": MAX_ATTEMPTS}
     session.execute(update(Job).where(Job.id == job_id).values(**given_up))
     session.commit()
     return job_id
@@ -415,7 +415,7 @@ def test_nobody_else_sees_jobs(session, signed_in, dead, glance):
 
 
 def test_ten_who_tick_at_once_ask_for_one_job_per_period(session, tools):
-    owe(session, [Owed("13812345678", "字")], at=make.NOON)
+    queue_messages(session, [OutgoingMessage("13812345678", "字")], at=make.NOON)
     session.commit()
     start = Barrier(10)
 
@@ -522,8 +522,8 @@ def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, to
     root = issued("根", ca=True)
     key, account = issued("张三", by=root), holder(Role.REVIEWER)
     trust.pin(tmp_path, root.chain[0])
-    believed = trust.trusted(tmp_path, required=False)
-    bindings.bind(session, account.id, verify.examine(key.chain, believed, at=make.NOON), by="x", at=make.NOON)
+    believed = trust.load_trust(tmp_path, required=False)
+    bindings.bind(session, account.id, verify.check_chain(key.chain, believed, at=make.NOON), by="x", at=make.NOON)
     sessions.begin(session, account, SignInMethod.CERTIFICATE, at=make.NOON, office=Office(), address="", agent="")
     session.commit()
 
@@ -537,13 +537,13 @@ def test_run_twice_revocations__whoever_is_newly_revoked_is_out_once(session, to
     enqueue(session, "revocations", "again", {}, at=tools.now())
     session.commit()
     assert run_due(both, handlers.HANDLERS, most=1) == [JobState.READY]  # tried again for the lists that were away
-    (listed,) = trust.trusted(tmp_path, required=True).lists.values()
+    (listed,) = trust.load_trust(tmp_path, required=True).lists.values()
     assert listed.get_revoked_certificate_by_serial_number(7)
 
 
 def test_every_handler_is_run_twice_here():
     ours = {name.removeprefix("test_run_twice_").split("__")[0] for name in globals() if name.startswith("test_run_twice_")}
-    assert ours == set(handlers.HANDLERS) == set(handlers.NAMES)
+    assert ours == set(handlers.HANDLERS) == set(handlers.KIND_LABELS)
     assert set(schedule.SCHEDULES) <= set(handlers.HANDLERS)
 
 
@@ -552,14 +552,14 @@ def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, t
     away = replace(tools, seal=EmbeddedSeal(tmp_path / "away"))
     render_jobs.have_drawn(session, [version_id], at=clock())
     session.commit()
-    for _n in range(TRIES):
+    for _n in range(MAX_ATTEMPTS):
         run_due(away, handlers.HANDLERS, most=9)
         clock.at += HOUR
     assert render_jobs.unsealed(session) == [version_id]
     assert "seal" in schedule.due_schedules(session, at=clock())
     session.rollback()
-    handlers.seal_late(runner.JobRun(jobs.JobLease(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
-    assert not due(session, at=clock(), most=9)
+    handlers.render_unsealed(runner.JobRun(jobs.JobLease(0, "seal", {}, "", 1), away))  # still away: nothing is asked for
+    assert not due_jobs(session, at=clock(), most=9)
     session.rollback()
     there = replace(tools, seal=embedded(tmp_path / "seal"))
     for _time in twice(session, there, "seal"):
@@ -569,7 +569,7 @@ def test_run_twice_seal__a_paper_that_waited_is_sealed_once_it_can_be(session, t
 
 
 def test_run_twice_messages__each_is_sent_once(session, tools, pigeon):
-    owe(session, [Owed("13812345678", f"第{n}条") for n in range(25)], at=make.NOON)
+    queue_messages(session, [OutgoingMessage("13812345678", f"第{n}条") for n in range(25)], at=make.NOON)
     owed = session.scalars(select(Message.id).order_by(Message.id)).all()
     for _time in twice(session, tools, "messages"):
         assert sorted(pigeon.carried) == owed
@@ -651,12 +651,12 @@ def test_run_twice_retention__removes_once(session, tools, clock):
 def test_run_twice_checkpoint__signs_once_and_writes_it_down_once(session, tools, tmp_path):
     outside = replace(tools, heads=tmp_path / "heads.jsonl")
     for _time in twice(session, outside, "checkpoint"):
-        written = checkpoints.written(outside.heads)
+        written = checkpoints.read_published(outside.heads)
         assert [one.genuine for one in written] == [True]
         assert session.scalars(select(AuditCheckpoint.seq)).all() == [written[0].seq]
         session.rollback()
     assert (outside.heads.stat().st_mode & 0o777) == 0o600
-    assert not checkpoints.news(session)
+    assert not checkpoints.has_uncovered_entries(session)
 
 
 def test_run_twice_diary__tells_the_same_of_the_same_chain(session, tools, system):
@@ -680,7 +680,7 @@ def test_finished_jobs_are_forgotten_and_dead_ones_are_not(session, tools, ask, 
     ask("finished")
     run_due(tools, {"test": well}, most=1)
     session.add(Worker(name="gone", seen_at=make.NOON))
-    clock.at += KEPT + MINUTE
+    clock.at += RETENTION + MINUTE
     ask("sweep", kind="sweep")
     run_due(tools, handlers.HANDLERS, most=1)
     session.rollback()
@@ -689,22 +689,22 @@ def test_finished_jobs_are_forgotten_and_dead_ones_are_not(session, tools, ask, 
 
 
 def test_a_store_beside_the_wrong_database_is_not_swept_away(session, tools, glance):
-    for n in range(handlers.DISTRUST + 1):
+    for n in range(handlers.PLAUSIBLE_ORPHANS + 1):
         os.utime(tools.store.path(tools.store.put(b"%d" % n)), (0, 0))
     enqueue(session, "sweep", "k", {}, at=make.NOON)
     session.commit()
     assert run_due(tools, handlers.HANDLERS, most=1) == [JobState.READY]
     assert "101 objects without a row" in glance().fault
-    assert len(list(tools.store.orphans(set(), make.NOON))) == handlers.DISTRUST + 1
+    assert len(list(tools.store.orphans(set(), make.NOON))) == handlers.PLAUSIBLE_ORPHANS + 1
 
 
 def test_a_silent_gateway_holds_nobody_up(session, tools, pigeon):
     pigeon.fails = 10**6
-    owe(session, [Owed("13812345678", f"第{n}条") for n in range(50)], at=make.NOON)
+    queue_messages(session, [OutgoingMessage("13812345678", f"第{n}条") for n in range(50)], at=make.NOON)
     enqueue(session, "messages", "k", {}, at=make.NOON)
     session.commit()
     run_due(tools, handlers.HANDLERS, most=1)
-    assert 10**6 - pigeon.fails == handlers.ROUND
+    assert 10**6 - pigeon.fails == handlers.MESSAGE_BATCH
 
 
 # --- who is at work ---------------------------------------------------------------------------------
@@ -719,13 +719,13 @@ def test_a_worker_is_missed_when_work_lies_for_a_minute_and_nobody_was_seen(sess
     if seen is not None:
         jobs.heartbeat(session, "w", at=make.NOON - DAY)
         jobs.heartbeat(session, "w", at=make.NOON - timedelta(seconds=seen))
-    assert jobs.worker_is_missed(session, at=make.NOON) is missed
+    assert jobs.worker_is_missing(session, at=make.NOON) is missed
 
 
 def test_messages_that_nobody_carries_are_noticed_too(session):
-    owe(session, [Owed("13812345678", "字")], at=make.NOON)
-    assert not jobs.worker_is_missed(session, at=make.NOON + timedelta(seconds=59))
-    assert jobs.worker_is_missed(session, at=make.NOON + MINUTE)
+    queue_messages(session, [OutgoingMessage("13812345678", "字")], at=make.NOON)
+    assert not jobs.worker_is_missing(session, at=make.NOON + timedelta(seconds=59))
+    assert jobs.worker_is_missing(session, at=make.NOON + MINUTE)
 
 
 def test_a_missing_worker_is_named_and_the_house_stays_open(client, ask):
@@ -737,4 +737,4 @@ def test_a_missing_worker_is_named_and_the_house_stays_open(client, ask):
 def test_burying_leaves_the_living_alone(session, ask):
     job_id = ask()
     fail_lost(session, at=make.NOON)
-    assert due(session, at=make.NOON, most=9) == [job_id]
+    assert due_jobs(session, at=make.NOON, most=9) == [job_id]

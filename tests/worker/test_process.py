@@ -29,8 +29,8 @@ from app.db import migrate
 from app.files.storage import Store
 from app.models import CertificateVersion, Job, Message, Paper, Worker
 from app.outbox.jobs import enqueue
-from app.outbox.sms import ConsoleGateway, owe
-from app.outbox.sms_texts import CODE_MARK, Owed
+from app.outbox.sms import ConsoleGateway, queue_messages
+from app.outbox.sms_texts import CODE_MARK, OutgoingMessage
 from app.worker import process as worker_process
 from app.worker.handlers import HANDLERS
 from app.worker.process import THREADS, JobConsumer, queue
@@ -70,9 +70,9 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def home(place, house, session, monkeypatch):
+def home(place, system, session, monkeypatch):
     """The same over the house's database."""
-    monkeypatch.setenv("DATABASE_URL", house.settings.database_url)
+    monkeypatch.setenv("DATABASE_URL", system.settings.database_url)
     return place
 
 
@@ -80,7 +80,7 @@ def home(place, house, session, monkeypatch):
 def empty(place) -> Iterator[Session]:
     """A session in that empty database: what concerns processes only need not be shown on every kind."""
     engine = create_engine(os.environ["DATABASE_URL"])
-    migrate.bring_to(engine)
+    migrate.migrate_to(engine)
     with Session(engine) as session:
         yield session
     engine.dispose()
@@ -106,11 +106,11 @@ def start(place) -> Iterator[Callable[..., subprocess.Popen]]:
 
 
 @pytest.fixture
-def tools(house, home) -> JobContext:
+def tools(system, home) -> JobContext:
     """What this process works with itself, a long time later."""
     later = timedelta(hours=1)
     keeper = EmbeddedSeal(home / "seal")
-    return JobContext(house.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=keeper)
+    return JobContext(system.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=keeper)
 
 
 def workers(session: Session) -> set[int]:
@@ -132,7 +132,7 @@ def alive(process_id: int) -> bool:
 
 
 def owe_many(session: Session, many: int) -> set[int]:
-    owe(session, [Owed("13812345678", f"第{n}条") for n in range(many)], at=clock.now())
+    queue_messages(session, [OutgoingMessage("13812345678", f"第{n}条") for n in range(many)], at=clock.now())
     owed = set(session.scalars(select(Message.id)))
     session.commit()
     return owed
@@ -240,79 +240,79 @@ def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session,
 
 
 @pytest.fixture
-def foreman(house, home, tools) -> JobConsumer:
-    settings = replace(house.settings, home=home)
+def consumer(system, home, tools) -> JobConsumer:
+    settings = replace(system.settings, home=home)
     return JobConsumer(queue(settings), replace(tools, now=clock.now))
 
 
 LAST_NIGHT = 5  # which nobody has done yet: sweep, nightly checks, scans out of their term, the diary's two
 
 
-def work_through(foreman: JobConsumer) -> int:
+def work_through(consumer: JobConsumer) -> int:
     """What a hand does: everything that is announced; how many announcements there were."""
     heard = 0
-    while (task := foreman.huey.dequeue()) is not None:
-        foreman.huey.execute(task)
+    while (task := consumer.huey.dequeue()) is not None:
+        consumer.huey.execute(task)
         heard += 1
     return heard
 
 
-def test_what_is_due_is_announced_and_done(session, foreman):
+def test_what_is_due_is_announced_and_done(session, consumer):
     enqueue(session, "messages", "k", {}, at=clock.now())
     session.commit()
-    foreman.beat()
-    assert work_through(foreman) == 1 + LAST_NIGHT
+    consumer.beat()
+    assert work_through(consumer) == 1 + LAST_NIGHT
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
-def test_an_announcement_that_got_lost_is_made_again(session, foreman):
-    foreman.beat()
-    foreman.huey.flush()
-    foreman.beat()
-    assert work_through(foreman) == LAST_NIGHT
+def test_an_announcement_that_got_lost_is_made_again(session, consumer):
+    consumer.beat()
+    consumer.huey.flush()
+    consumer.beat()
+    assert work_through(consumer) == LAST_NIGHT
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
-def test_a_job_announced_many_times_is_done_once(session, foreman):
+def test_a_job_announced_many_times_is_done_once(session, consumer):
     for _beat in range(3):
-        foreman.beat()
-    assert work_through(foreman) > LAST_NIGHT
+        consumer.beat()
+    assert work_through(consumer) > LAST_NIGHT
     assert set(session.scalars(select(Job.attempts))) == {1}
 
 
-def test_the_queue_is_never_filled_with_more_than_the_hands_can_soon_do(session, foreman):
+def test_the_queue_is_never_filled_with_more_than_the_hands_can_soon_do(session, consumer):
     for n in range(50):
         enqueue(session, "messages", f"k{n}", {}, at=clock.now())
     session.commit()
-    foreman.beat()
-    foreman.beat()
-    assert foreman.huey.pending_count() == 4 * THREADS
+    consumer.beat()
+    consumer.beat()
+    assert consumer.huey.pending_count() == 4 * THREADS
 
 
-def test_what_a_stranger_puts_into_the_queue_is_not_opened(foreman, tmp_path):
+def test_what_a_stranger_puts_into_the_queue_is_not_opened(consumer, tmp_path):
     class Bomb:
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / "exploded"),))
 
-    foreman.huey.storage.enqueue(pickle.dumps(Bomb()))
+    consumer.huey.storage.enqueue(pickle.dumps(Bomb()))
     with pytest.raises(ValueError):
-        foreman.huey.dequeue()
+        consumer.huey.dequeue()
     assert not (tmp_path / "exploded").exists()
 
 
-def test_codes_do_not_wait_for_the_hands(foreman, session, tools):
+def test_codes_do_not_wait_for_the_hands(consumer, session, tools):
     """The table is looked at each second, beside whatever the hands are at; other messages keep their turn."""
-    foreman.tools = replace(foreman.tools, gateway=ConsoleGateway())
+    consumer.tools = replace(consumer.tools, gateway=ConsoleGateway())
     code = {"text": CODE_MARK, "code": "123456", "good_until": clock.now() + timedelta(minutes=5)}
     for more in ({"text": "【厅】"}, code):
         session.add(Message(mobile="13800000000", due_at=clock.now(), **more))
     session.commit()
-    assert [foreman.carry_codes(), foreman.carry_codes()] == [True, False]
+    assert [consumer.carry_codes(), consumer.carry_codes()] == [True, False]
     assert session.scalars(select(Message.text).where(Message.state == MessageState.SENT)).all() == [CODE_MARK]
 
 
-def test_across_machines_postgresql_announces(house, foreman, postgres, tools):
-    settings = replace(house.settings, queue_url=postgres.replace("postgresql+psycopg://", "postgresql://"))
+def test_across_machines_postgresql_announces(system, consumer, postgres, tools):
+    settings = replace(system.settings, queue_url=postgres.replace("postgresql+psycopg://", "postgresql://"))
     elsewhere, here = (JobConsumer(queue(settings), replace(tools, now=clock.now)) for _ in range(2))
     assert isinstance(here.huey, PostgresHuey)
     here.huey.flush()
@@ -321,9 +321,9 @@ def test_across_machines_postgresql_announces(house, foreman, postgres, tools):
     assert work_through(elsewhere) == LAST_NIGHT
 
 
-def test_a_queue_whose_library_is_missing_is_said_so(house):
+def test_a_queue_whose_library_is_missing_is_said_so(system):
     with pytest.raises(BadSetting, match="ANGUAN_QUEUE_URL"):
-        queue(replace(house.settings, queue_url="redis://127.0.0.1:9/"))
+        queue(replace(system.settings, queue_url="redis://127.0.0.1:9/"))
 
 
 # --- beside the web ---------------------------------------------------------------------------------

@@ -115,60 +115,60 @@ def kept(tmp_path):
 
 
 @pytest.fixture
-def keeper(monkeypatch, kept):
+def seal_service(monkeypatch, kept):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with service(kept) as one:
         yield one
 
 
-def test_only_the_digest_goes_out_and_the_signature_is_proven(keeper, kept):
-    seal = RemoteSeal(keeper.url, "s3cret").seal(Suite.P256, at=AT)
+def test_only_the_digest_goes_out_and_the_signature_is_proven(seal_service, kept):
+    seal = RemoteSeal(seal_service.url, "s3cret").seal(Suite.P256, at=AT)
     assert seal.fingerprint == kept.fingerprint
     digest = hashlib.sha256(b"a paper").digest()
     kept.certificate.public_key().verify(seal.sign(digest), digest, ec.ECDSA(Prehashed(hashes.SHA256())))
-    (path, _headers, _body), (paths, headers, body) = keeper.asked
+    (path, _headers, _body), (paths, headers, body) = seal_service.asked
     assert (path, paths) == ("/seals/ecdsa-p256-sha256", "/seals/ecdsa-p256-sha256/signatures")
     assert body == {"certificate": kept.fingerprint, "digest": b64encode(digest).decode()}
     assert headers["Authorization"] == "Bearer s3cret"
 
 
-def test_the_certificates_are_asked_for_once_in_five_minutes(keeper):
-    remote = RemoteSeal(keeper.url)
+def test_the_certificates_are_asked_for_once_in_five_minutes(seal_service):
+    remote = RemoteSeal(seal_service.url)
     for later in (0, 4, 6):
         remote.seal(Suite.P256, at=AT + timedelta(minutes=later))
-    assert len(keeper.asked) == 2
+    assert len(seal_service.asked) == 2
 
 
-def test_a_signature_that_does_not_fit_is_never_used(keeper, kept):
-    keeper.wrong = kept.sign(b"0" * 32)
-    seal = RemoteSeal(keeper.url).seal(Suite.P256, at=AT)
+def test_a_signature_that_does_not_fit_is_never_used(seal_service, kept):
+    seal_service.wrong = kept.sign(b"0" * 32)
+    seal = RemoteSeal(seal_service.url).seal(Suite.P256, at=AT)
     with pytest.raises(SealAway, match="seal service") as no:
         seal.sign(b"1" * 32)
     assert "no signature of its certificate" in no.value.why
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 409, 500, 503])
-def test_a_service_that_says_no_is_left_alone_for_half_a_minute(keeper, status):
-    remote = RemoteSeal(keeper.url, "s3cret")
-    keeper.answer = status
+def test_a_service_that_says_no_is_left_alone_for_half_a_minute(seal_service, status):
+    remote = RemoteSeal(seal_service.url, "s3cret")
+    seal_service.answer = status
     for _twice in range(2):
         with pytest.raises(SealAway) as no:
             remote.seal(Suite.P256, at=AT)
-    assert len(keeper.asked) == 1
+    assert len(seal_service.asked) == 1
     assert "s3cret" not in f"{no.value}{no.value.why}{remote}"
-    keeper.answer = 200
+    seal_service.answer = 200
     assert remote.seal(Suite.P256, at=AT + timedelta(seconds=31))
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"chain": []}', b'{"chain": ["AAAA"]}', b'{"chain": 7}', b"\xff" * 99])
-def test_an_answer_that_makes_no_sense_is_an_absent_seal(keeper, raw):
-    keeper.raw = raw
+def test_an_answer_that_makes_no_sense_is_an_absent_seal(seal_service, raw):
+    seal_service.raw = raw
     with pytest.raises(SealAway):
-        RemoteSeal(keeper.url).seal(Suite.P256, at=AT)
+        RemoteSeal(seal_service.url).seal(Suite.P256, at=AT)
 
 
-def test_a_kind_of_seal_that_the_service_does_not_keep_is_nothing_to_wait_for(keeper):
-    remote = RemoteSeal(keeper.url)
+def test_a_kind_of_seal_that_the_service_does_not_keep_is_nothing_to_wait_for(seal_service):
+    remote = RemoteSeal(seal_service.url)
     with pytest.raises(NoSuchSeal):
         remote.seal(Suite.SM2, at=AT)
     assert remote.seal(Suite.P256, at=AT)

@@ -61,7 +61,7 @@ def open_filing(
     session: Session, matter: MatterKind, handled_by: tuple[str, str], actor: Actor, *, at: datetime, office: Office
 ) -> Filing:
     filing = Filing(
-        number=sequences.daily(session, office.region_code, "SB", office_day(at))[0],
+        number=sequences.daily_numbers(session, office.region_code, "SB", office_day(at))[0],
         matter=matter,
         enterprise_id=filer(actor),
         handler_name=handled_by[0],
@@ -83,7 +83,7 @@ def add_applications(
     office: Office,
 ) -> None:
     """One draft for each case; ``details`` by certificate id."""
-    given = sequences.daily(session, office.region_code, "AG", office_day(at), len(cases)) if cases else []
+    given = sequences.daily_numbers(session, office.region_code, "AG", office_day(at), len(cases)) if cases else []
     for case, number in zip(cases, given, strict=True):
         session.add(
             Application(

@@ -90,7 +90,7 @@ def _write_chunk(means: ImportContext, sheet: LegacySheet, ledger: RecordMerge, 
     """One transaction: look, write, and note down what came of each row. How many rows are done then."""
     lines = sheet.lines[done : done + CHUNK]
     with means.sessions.begin() as session:
-        sequences.take(session, SEQUENCE_NAME)  # on PostgreSQL, others wait here; SQLite has one writer anyway
+        sequences.next_numbers(session, SEQUENCE_NAME)  # on PostgreSQL, others wait here; SQLite has one writer anyway
         here = session.scalar(select(LegacyImport.done).where(LegacyImport.id == deed.import_id))
         if here != done:  # another worker has been here
             return int(here or 0)

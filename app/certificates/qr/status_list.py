@@ -61,7 +61,7 @@ class BadStatusList(AppError):
 
 def places(session: Session, count: int) -> list[int]:
     """Places in the list for ``count`` new prints, in the caller's transaction: each given out once, in no order."""
-    return [_shuffled(n - 1) for n in sequences.take(session, SERIES, count)]
+    return [_shuffled(n - 1) for n in sequences.next_numbers(session, SERIES, count)]
 
 
 def _shuffled(n: int) -> int:

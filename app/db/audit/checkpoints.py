@@ -22,7 +22,7 @@ from app.core.errors import AppError
 from app.core.vocabulary import AuditAction, ChainFault
 from app.db import audit
 from app.db.audit import hash_chain
-from app.db.audit.hash_chain import Break, ChainLine, Head
+from app.db.audit.hash_chain import ChainBreak, ChainHead, ChainLine
 from app.db.session import read_only
 from app.db.tables.audit import (
     AuditCheckpoint,
@@ -31,9 +31,9 @@ from app.db.tables.audit import (
     AuditLink,
 )
 
-KEPT = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
+RETENTION = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
 FORM = "anguan diary 1"
-WALK = "diary"  # the job that verifies
+VERIFY_JOB = "diary"  # the job that verifies
 _TEXTS = ("hash", "at", "kid", "signature")
 Sessions = sessionmaker[Session]
 
@@ -75,7 +75,7 @@ def _utc(at: datetime) -> str:
 # --- making -------------------------------------------------------------------------------------------
 
 
-def make(session: Session, *, at: datetime, first: int = 0) -> AuditCheckpoint | None:
+def create(session: Session, *, at: datetime, first: int = 0) -> AuditCheckpoint | None:
     """Sign the end of the chain, if it has grown since it was last signed, or lines before ``first`` go. The caller commits.
 
     ``DiaryFault`` where it is shorter than it was: a signature must not make a cut good.
@@ -98,7 +98,7 @@ def newest(session: Session) -> AuditCheckpoint | None:
     return session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.seq.desc(), AuditCheckpoint.first.desc()).limit(1))
 
 
-def news(session: Session) -> bool:
+def has_uncovered_entries(session: Session) -> bool:
     """Whether there are lines that no checkpoint covers."""
     last = newest(session)
     return hash_chain.head(session).seq > (last.seq if last else 0)
@@ -106,7 +106,7 @@ def news(session: Session) -> bool:
 
 def publish(session: Session, path: Path) -> int:
     """Write down outside the database every checkpoint that is not there yet; how many. May be called twice."""
-    there = {statement.signature for statement in written(path)}
+    there = {statement.signature for statement in read_published(path)}
     rows = session.scalars(select(AuditCheckpoint).order_by(AuditCheckpoint.id))
     missing = [asdict(statement) for statement in map(Statement.of, rows) if statement.signature not in there]
     if missing:
@@ -132,7 +132,7 @@ def _append(path: Path, data: bytes) -> None:
         os.close(handle)
 
 
-def written(path: Path) -> list[Statement]:
+def read_published(path: Path) -> list[Statement]:
     """The checkpoints of such a file. A line that says nothing is one that nobody signed."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
@@ -157,8 +157,8 @@ class Verification(NamedTuple):
     """What a walk found: how many lines hold, up to where, and the first place that does not."""
 
     lines: int
-    head: Head
-    broken: Break | None
+    head: ChainHead
+    broken: ChainBreak | None
 
 
 def verify(
@@ -172,22 +172,22 @@ def verify(
         said = {*map(Statement.of, session.scalars(select(AuditCheckpoint))), *outside}
     signed = sorted((one for one in said if one.genuine), key=lambda one: (one.seq, one.first))
     forged = sorted(one.seq for one in said if one not in signed)
-    breaks = [Break(ChainFault.FORGED, forged[0], None, forged[0])] if forged else []
+    breaks = [ChainBreak(ChainFault.FORGED, forged[0], None, forged[0])] if forged else []
     first = max((one.first for one in signed), default=1)
-    before = next((Head(one.seq, one.hash) for one in signed if one.seq == first - 1), hash_chain.START)
+    before = next((ChainHead(one.seq, one.hash) for one in signed if one.seq == first - 1), hash_chain.START)
     if before.seq != first - 1:
-        return Verification(0, before, Break(ChainFault.CUT, first - 1, None, first - 1))
+        return Verification(0, before, ChainBreak(ChainFault.CUT, first - 1, None, first - 1))
     lines, head, broken = _walk(sessions, before, signed, progress)
     with read_only(), sessions() as session:
-        breaks += filter(None, [broken or hash_chain.outsider(session)])
+        breaks += filter(None, [broken or hash_chain.first_unlinked(session)])
     return Verification(
         lines, head, min(breaks, key=lambda one: one.seq if one.seq is not None else head.seq + 1, default=None)
     )
 
 
 def _walk(
-    sessions: Sessions, before: Head, signed: Sequence[Statement], progress: Callable[[int], None]
-) -> tuple[int, Head, Break | None]:
+    sessions: Sessions, before: ChainHead, signed: Sequence[Statement], progress: Callable[[int], None]
+) -> tuple[int, ChainHead, ChainBreak | None]:
     """Step over every link; at each one that a checkpoint speaks of, ask what it says."""
     told: dict[int, set[str]] = {}
     for one in signed:
@@ -195,22 +195,22 @@ def _walk(
     at, after = before, 0
     while True:
         with read_only(), sessions() as session:
-            some = hash_chain.links(session, after)
+            some = hash_chain.read_links(session, after)
             for step in hash_chain.follow(some, at):
-                if isinstance(step, Break):
-                    return at.seq - before.seq, at, hash_chain.named(session, step, at)
+                if isinstance(step, ChainBreak):
+                    return at.seq - before.seq, at, hash_chain.refine_break(session, step, at)
                 if told.get(step.seq, {step.hash}) != {step.hash}:
-                    return at.seq - before.seq, at, Break(ChainFault.CUT, step.seq, None, step.seq)
+                    return at.seq - before.seq, at, ChainBreak(ChainFault.CUT, step.seq, None, step.seq)
                 at = step
         if not some:
             break
         after = some[-1].seq
         progress(at.seq - before.seq)
     cut = next((one for one in signed if one.seq > at.seq), None)
-    return at.seq - before.seq, at, Break(ChainFault.CUT, at.seq + 1, None, cut.seq) if cut else None
+    return at.seq - before.seq, at, ChainBreak(ChainFault.CUT, at.seq + 1, None, cut.seq) if cut else None
 
 
-def keep(session: Session, found: Verification, *, at: datetime) -> None:
+def record_inspection(session: Session, found: Verification, *, at: datetime) -> None:
     """Write down what a walk found, for the page of the auditor. The caller commits."""
     broken = found.broken
     session.add(
@@ -244,7 +244,7 @@ def export(session: Session, since: date, until: date, *, at: datetime) -> Itera
     if first is None:
         raise AuditLogFault(_("The diary has no lines of these days."))
     covers = select(AuditCheckpoint).where(AuditCheckpoint.seq >= last).order_by(AuditCheckpoint.seq).limit(1)
-    covering = session.scalar(covers) or make(session, at=at)
+    covering = session.scalar(covers) or create(session, at=at)
     if covering is None or not Statement.of(covering).genuine:
         raise AuditLogFault(_("No genuine checkpoint covers these lines: run 'anguan audit verify'."))
     statement = Statement.of(covering)
@@ -258,9 +258,9 @@ def _exported(session: Session, first: int, statement: Statement) -> Iterator[Ma
     previous = session.scalar(select(AuditLink.hash).where(AuditLink.seq == after)) or session.scalar(
         select(AuditCheckpoint.hash).where(AuditCheckpoint.seq == after).limit(1)
     )
-    yield {"diary": FORM, "first": first, "last": statement.seq, "previous": previous or hash_chain.BEFORE_THE_FIRST}
+    yield {"diary": FORM, "first": first, "last": statement.seq, "previous": previous or hash_chain.FIRST_PREVIOUS_HASH}
     while after < statement.seq:
-        some = hash_chain.links(session, after, most=min(hash_chain.SOME, statement.seq - after))
+        some = hash_chain.read_links(session, after, most=min(hash_chain.SLICE, statement.seq - after))
         for linked in some:
             if linked.line is None:
                 raise AuditLogFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=linked.seq))
@@ -279,26 +279,28 @@ def prune(session: Session, before: date, exported: Iterable[Mapping[str, Any]],
     """Remove the lines of days before ``before``, as far as a checkpoint reaches and these exported ones prove to hold
     every one of them. First and last number of what went. The caller verifies the chain beforehand, and commits.
     """
-    if _midnight(before) > at - KEPT:
-        latest = office_day(at - KEPT)
-        raise AuditLogFault(_("Lines are kept for %(n)s days: name a day no later than %(day)s.", n=KEPT.days, day=latest))
+    if _midnight(before) > at - RETENTION:
+        latest = office_day(at - RETENTION)
+        raise AuditLogFault(
+            _("Lines are kept for %(n)s days: name a day no later than %(day)s.", n=RETENTION.days, day=latest)
+        )
     first, cut = _cut(session, before)
-    start = Head(first - 1, hash_chain.BEFORE_THE_FIRST)
+    start = ChainHead(first - 1, hash_chain.FIRST_PREVIOUS_HASH)
     if first > 1:
-        start = Head(
+        start = ChainHead(
             first - 1, session.scalars(select(AuditCheckpoint.hash).where(AuditCheckpoint.seq == first - 1)).first() or ""
         )
     _demand_exported(start, cut, exported)
     audit.log(session, "", AuditAction.DELETE, AuditEntry, "", {"lines": [first, cut.seq]}, at=at)
-    make(session, at=at, first=cut.seq + 1)
-    for start_of in range(first, cut.seq + 1, hash_chain.SOME):
-        some = AuditLink.seq.between(start_of, min(start_of + hash_chain.SOME - 1, cut.seq))
+    create(session, at=at, first=cut.seq + 1)
+    for start_of in range(first, cut.seq + 1, hash_chain.SLICE):
+        some = AuditLink.seq.between(start_of, min(start_of + hash_chain.SLICE - 1, cut.seq))
         gone = list(session.scalars(delete(AuditLink).where(some).returning(AuditLink.entry_id)))
         session.execute(delete(AuditEntry).where(AuditEntry.id.in_(gone)), execution_options={"synchronize_session": False})
     return first, cut.seq
 
 
-def _cut(session: Session, before: date) -> tuple[int, Head]:
+def _cut(session: Session, before: date) -> tuple[int, ChainHead]:
     """The first line that is kept now, and the last one that may go: that of a checkpoint before any later day."""
     last = newest(session)
     first = last.first if last else 1
@@ -317,16 +319,16 @@ def _cut(session: Session, before: date) -> tuple[int, Head]:
     cut = next((one for one in statements if one.genuine), None)
     if cut is None:
         raise AuditLogFault(_("No checkpoint stands between lines before that day and later ones: nothing can be removed."))
-    return first, Head(cut.seq, cut.hash)
+    return first, ChainHead(cut.seq, cut.hash)
 
 
-def _demand_exported(start: Head, cut: Head, exported: Iterable[Mapping[str, Any]]) -> None:
+def _demand_exported(start: ChainHead, cut: ChainHead, exported: Iterable[Mapping[str, Any]]) -> None:
     """Every line from ``start`` to ``cut`` must be there and hash into the next, up to what the checkpoint says."""
     seq, last = start
     for record in exported:
         if record.get("seq") == seq + 1:
             line = ChainLine(*(record.get(name) for name in ChainLine._fields))
-            seq, last = seq + 1, hash_chain.hashed(last, seq + 1, line)
+            seq, last = seq + 1, hash_chain.link_hash(last, seq + 1, line)
         if seq == cut.seq:
             break
     if (seq, last) != cut:

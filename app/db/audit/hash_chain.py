@@ -23,12 +23,12 @@ from app.core.vocabulary import ChainFault
 from app.db.tables.audit import AuditEntry, AuditLink
 
 LOCK = 0x616E67756B  # beside schema.LOCK
-BEFORE_THE_FIRST = "0" * 64
-SOME = 5_000  # lines read at once
-NEAR = 20_000  # so far around a broken place is looked for the line that belongs there
+FIRST_PREVIOUS_HASH = "0" * 64
+SLICE = 5_000  # lines read at once
+SEARCH_RADIUS = 20_000  # so far around a broken place is looked for the line that belongs there
 
 # As they lie in the store: what no type of ours would read (a deed that is no word) must be told, not raised.
-STORED = (
+STORED_COLUMNS = (
     *(AuditEntry.id, type_coerce(AuditEntry.at, String), AuditEntry.actor, type_coerce(AuditEntry.deed, String)),
     *(AuditEntry.table, AuditEntry.row, cast(AuditEntry.change, Text), AuditEntry.address),
 )
@@ -47,14 +47,14 @@ class ChainLine(NamedTuple):
     address: Any
 
 
-class Head(NamedTuple):
+class ChainHead(NamedTuple):
     """A place in the chain: everything up to ``seq`` is in ``hash``."""
 
     seq: int
     hash: str
 
 
-class Break(NamedTuple):
+class ChainBreak(NamedTuple):
     """The first place where the chain does not hold."""
 
     fault: ChainFault
@@ -64,7 +64,7 @@ class Break(NamedTuple):
 
 
 _plainly = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode  # made once for all lines
-START = Head(0, BEFORE_THE_FIRST)
+START = ChainHead(0, FIRST_PREVIOUS_HASH)
 
 
 def line_of(stored: Sequence[Any]) -> ChainLine:
@@ -77,7 +77,7 @@ def line_of(stored: Sequence[Any]) -> ChainLine:
     return ChainLine(number, at, actor, deed, table, row, change, address)
 
 
-def hashed(previous: str, seq: int, line: ChainLine) -> str:
+def link_hash(previous: str, seq: int, line: ChainLine) -> str:
     """The seal of a line in its place."""
     return keyring.mac(f"{previous}\n{seq}\n{_plainly(line)}".encode(), "entry.chain")
 
@@ -88,7 +88,7 @@ def hashed(previous: str, seq: int, line: ChainLine) -> str:
 _unlinked: WeakKeyDictionary[Session, set[int]] = WeakKeyDictionary()
 
 
-def remember(session: Session, ids: Iterable[int]) -> None:
+def link_on_commit(session: Session, ids: Iterable[int]) -> None:
     """Lines that the session's transaction has written and its commit is to link."""
     if fresh := set(ids):
         _unlinked.setdefault(session, set()).update(fresh)
@@ -112,7 +112,7 @@ def _forget(session: Session, transaction: SessionTransaction) -> None:
 def link(connection: Connection, ids: Collection[int]) -> None:
     """Put these lines at the end of the chain, in the order of their numbers; what a savepoint has undone is not there."""
     between = AuditEntry.id.between(min(ids), max(ids))  # not IN: a transaction may have written thousands
-    stored = connection.execute(select(*STORED).where(between).order_by(AuditEntry.id))
+    stored = connection.execute(select(*STORED_COLUMNS).where(between).order_by(AuditEntry.id))
     lines = [line_of(row) for row in stored if row[0] in ids]
     if not lines:
         return
@@ -121,18 +121,18 @@ def link(connection: Connection, ids: Collection[int]) -> None:
     seq, last = head(connection)
     links = []
     for line in lines:
-        seq, last = seq + 1, hashed(last, seq + 1, line)
+        seq, last = seq + 1, link_hash(last, seq + 1, line)
         links.append({"seq": seq, "entry_id": line.id, "hash": last})
     connection.execute(insert(AuditLink), links)
 
 
-def head(connection: Connection | Session) -> Head:
+def head(connection: Connection | Session) -> ChainHead:
     """The end of the chain; ``START`` where there is none yet."""
     last = connection.execute(select(AuditLink.seq, AuditLink.hash).order_by(AuditLink.seq.desc()).limit(1)).first()
-    return START if last is None else Head(*last)
+    return START if last is None else ChainHead(*last)
 
 
-def begin(session: Session) -> int:
+def link_existing(session: Session) -> int:
     """Link the lines from before there was a chain, once: where one has begun, a line outside it is a fault. The caller
     commits. How many lines there were.
     """
@@ -140,7 +140,7 @@ def begin(session: Session) -> int:
     if head(connection) != START:
         return 0
     while ids := set(
-        connection.scalars(select(AuditEntry.id).where(AuditEntry.id > last).order_by(AuditEntry.id).limit(SOME))
+        connection.scalars(select(AuditEntry.id).where(AuditEntry.id > last).order_by(AuditEntry.id).limit(SLICE))
     ):
         link(connection, ids)
         last, linked = max(ids), linked + len(ids)
@@ -150,7 +150,7 @@ def begin(session: Session) -> int:
 # --- walking ------------------------------------------------------------------------------------------
 
 
-class Linked(NamedTuple):
+class StoredLink(NamedTuple):
     """A link as it lies in the store, and its line, if that is there."""
 
     seq: int
@@ -159,52 +159,52 @@ class Linked(NamedTuple):
     line: ChainLine | None
 
 
-def links(session: Session, after: int, *, most: int = SOME) -> list[Linked]:
+def read_links(session: Session, after: int, *, most: int = SLICE) -> list[StoredLink]:
     """The next links after a number, with their lines."""
     rows = session.execute(
-        select(AuditLink.seq, AuditLink.entry_id, AuditLink.hash, *STORED)
+        select(AuditLink.seq, AuditLink.entry_id, AuditLink.hash, *STORED_COLUMNS)
         .join(AuditEntry, AuditEntry.id == AuditLink.entry_id, isouter=True)
         .where(AuditLink.seq > after)
         .order_by(AuditLink.seq)
         .limit(most)
     )
-    return [Linked(*row[:3], line_of(row[3:]) if row.id is not None else None) for row in rows]
+    return [StoredLink(*row[:3], line_of(row[3:]) if row.id is not None else None) for row in rows]
 
 
-def follow(some: Iterable[Linked], at: Head) -> Iterator[Head | Break]:
+def follow(some: Iterable[StoredLink], at: ChainHead) -> Iterator[ChainHead | ChainBreak]:
     """Step from ``at`` over some links; each place that holds, or the first that does not, and then no more."""
     seq, last = at
     for found in some:
         seq += 1
         if found.seq < seq:
-            yield Break(ChainFault.UNLINKED, found.seq, found.entry_id)
+            yield ChainBreak(ChainFault.UNLINKED, found.seq, found.entry_id)
         elif found.seq > seq:
-            yield Break(ChainFault.MISSING, seq)
+            yield ChainBreak(ChainFault.MISSING, seq)
         elif found.line is None:
-            yield Break(ChainFault.MISSING, seq, found.entry_id)
-        elif hashed(last, seq, found.line) != found.hash:
-            yield Break(ChainFault.CHANGED, seq, found.entry_id)
+            yield ChainBreak(ChainFault.MISSING, seq, found.entry_id)
+        elif link_hash(last, seq, found.line) != found.hash:
+            yield ChainBreak(ChainFault.CHANGED, seq, found.entry_id)
         else:
             last = found.hash
-            yield Head(seq, last)
+            yield ChainHead(seq, last)
             continue
         return
 
 
-def named(session: Session, broken: Break, before: Head) -> Break:
+def refine_break(session: Session, broken: ChainBreak, before: ChainHead) -> ChainBreak:
     """The same break by its better name: where a line from nearby fits the place, the order was changed."""
     if broken.fault is not ChainFault.CHANGED or broken.seq is None or broken.entry_id is None:
         return broken
-    around = AuditEntry.id.between(broken.entry_id - NEAR, broken.entry_id + NEAR)
-    lines = map(line_of, session.execute(select(*STORED).where(around)))
-    fitting = {hashed(before.hash, broken.seq, line) for line in lines if line.id != broken.entry_id}
-    beside = select(AuditLink.hash).where(AuditLink.seq.between(broken.seq - NEAR, broken.seq + NEAR))
+    around = AuditEntry.id.between(broken.entry_id - SEARCH_RADIUS, broken.entry_id + SEARCH_RADIUS)
+    lines = map(line_of, session.execute(select(*STORED_COLUMNS).where(around)))
+    fitting = {link_hash(before.hash, broken.seq, line) for line in lines if line.id != broken.entry_id}
+    beside = select(AuditLink.hash).where(AuditLink.seq.between(broken.seq - SEARCH_RADIUS, broken.seq + SEARCH_RADIUS))
     moved = any(one in fitting for one in session.scalars(beside))
     return broken._replace(fault=ChainFault.MOVED) if moved else broken
 
 
-def outsider(session: Session) -> Break | None:
+def first_unlinked(session: Session) -> ChainBreak | None:
     """The first line that no link holds."""
     linked = select(AuditLink.seq).where(AuditLink.entry_id == AuditEntry.id).exists()
     number = session.scalar(select(func.min(AuditEntry.id)).where(~linked))
-    return None if number is None else Break(ChainFault.UNLINKED, None, number)
+    return None if number is None else ChainBreak(ChainFault.UNLINKED, None, number)

@@ -130,14 +130,14 @@ def _guard_the_audit_log(session: Session, *_: object) -> None:
 @event.listens_for(Session, "after_flush")
 def _log_changes(session: Session, *_: object) -> None:
     """After the flush, not before: only now have new rows their ids and relations their foreign keys."""
-    hash_chain.remember(session, (thing.id for thing in session.new if isinstance(thing, AuditEntry)))
+    hash_chain.link_on_commit(session, (thing.id for thing in session.new if isinstance(thing, AuditEntry)))
     log_many(session, list(_lines(session)))
 
 
 def log_many(session: Session, lines: Sequence[Mapping[str, Any]]) -> None:
     """Write these lines, for whoever changes rows by statements that the session does not see. The caller commits."""
     if lines:
-        hash_chain.remember(session, session.connection().scalars(insert(AuditEntry).returning(AuditEntry.id), lines))
+        hash_chain.link_on_commit(session, session.connection().scalars(insert(AuditEntry).returning(AuditEntry.id), lines))
 
 
 def _lines(session: Session) -> Iterator[dict[str, Any]]:

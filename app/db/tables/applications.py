@@ -13,11 +13,11 @@ from app.core.identifiers import (
     mask_mobile,
 )
 from app.db.constraints import (
-    among,
-    of_some_rows,
-    only_one,
-    reason_fits,
-    word_check,
+    choice_check,
+    one_of,
+    partial_index,
+    reason_fits_matter,
+    unique_in_states,
 )
 from app.db.session import (
     Choice,
@@ -38,7 +38,7 @@ class Filing(Model):
     """What an enterprise files in one go, under one handler: several applications of one matter (R71, Q14)."""
 
     __tablename__ = "filing"
-    __table_args__ = (UniqueConstraint("number", name="uq_filing_number"), word_check("filing", "matter", MatterKind))
+    __table_args__ = (UniqueConstraint("number", name="uq_filing_number"), choice_check("filing", "matter", MatterKind))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(30))
@@ -70,10 +70,10 @@ class Application(Model):
     __table_args__ = (
         UniqueConstraint("number", name="uq_application_number"),
         UniqueConstraint("acceptance_number", name="uq_application_acceptance_number"),
-        word_check("application", "matter", MatterKind),
-        word_check("application", "category", Category),
-        word_check("application", "state", State),
-        CheckConstraint(f"({among('state', CLOSED)}) = (closed_at IS NOT NULL)", name="ck_application_closed_iff_dated"),
+        choice_check("application", "matter", MatterKind),
+        choice_check("application", "category", Category),
+        choice_check("application", "state", State),
+        CheckConstraint(f"({one_of('state', CLOSED)}) = (closed_at IS NOT NULL)", name="ck_application_closed_iff_dated"),
         CheckConstraint(
             f"state = {State.ABANDONED.value!r} OR (state = {State.DRAFT.value!r}) = (submitted_at IS NULL)",
             name="ck_application_submitted_iff_dated",
@@ -82,7 +82,7 @@ class Application(Model):
         CheckConstraint(
             f"state <> {State.APPROVED.value!r} OR certificate_id IS NOT NULL", name="ck_application_approved_has_certificate"
         ),
-        CheckConstraint(reason_fits(), name="ck_application_reason_fits_matter"),
+        CheckConstraint(reason_fits_matter(), name="ck_application_reason_fits_matter"),
         CheckConstraint(
             "(due_on IS NULL) = (due_from IS NULL) AND (due_on IS NULL) = (due_days IS NULL)",
             name="ck_application_due_iff_counted",
@@ -98,9 +98,9 @@ class Application(Model):
             " OR certificate_id IS NOT NULL",
             name="ck_application_acts_on_a_certificate",
         ),
-        only_one("uq_application_one_open_per_person_and_category", OPEN, "certificate_id IS NULL", "person_id", "category"),
-        only_one("uq_application_one_under_way_per_certificate", UNDER_WAY, "certificate_id IS NOT NULL", "certificate_id"),
-        only_one(
+        unique_in_states("uq_application_one_open_per_person_and_category", OPEN, "certificate_id IS NULL", "person_id", "category"),
+        unique_in_states("uq_application_one_under_way_per_certificate", UNDER_WAY, "certificate_id IS NOT NULL", "certificate_id"),
+        unique_in_states(
             "uq_application_one_open_per_certificate_and_enterprise",
             OPEN,
             "certificate_id IS NOT NULL",
@@ -181,10 +181,10 @@ class Step(Model):
 
     __tablename__ = "step"
     __table_args__ = (
-        word_check("step", "action", Action),
-        word_check("step", "source", State),
-        word_check("step", "target", State),
-        Index("uq_step_one_extension", "application_id", unique=True, **of_some_rows(f"action = {Action.EXTEND.value!r}")),
+        choice_check("step", "action", Action),
+        choice_check("step", "source", State),
+        choice_check("step", "target", State),
+        Index("uq_step_one_extension", "application_id", unique=True, **partial_index(f"action = {Action.EXTEND.value!r}")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.vocabulary import AuditAction, ChainFault
-from app.db.constraints import word_check
+from app.db.constraints import choice_check
 from app.db.session import Choice, UtcDateTime
 
 
@@ -22,7 +22,7 @@ class AuditEntry(Model):
 
     __tablename__ = "entry"
     __table_args__ = (
-        word_check("entry", "deed", AuditAction),
+        choice_check("entry", "deed", AuditAction),
         Index("ix_entry_thing", "table", "row"),
         Index("ix_entry_deed", "deed", "at"),
         {"sqlite_autoincrement": True},
@@ -72,7 +72,7 @@ class AuditInspection(Model):
     """What a walk along the chain found; the proof is the walk, this only tells of it."""
 
     __tablename__ = "inspection"
-    __table_args__ = (word_check("inspection", "fault", ChainFault),)
+    __table_args__ = (choice_check("inspection", "fault", ChainFault),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

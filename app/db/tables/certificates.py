@@ -9,9 +9,7 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.constraints import (
-    word_check,
-)
+from app.db.constraints import choice_check
 from app.db.session import Choice, EncryptedRecord, UtcDateTime
 
 # Many to a line: one to a line, they would be a page of their own.
@@ -27,8 +25,8 @@ class Certificate(Model):
     __tablename__ = "certificate"
     __table_args__ = (
         UniqueConstraint("number", name="uq_certificate_number"),
-        word_check("certificate", "category", Category),
-        word_check("certificate", "status", CertificateStatus),
+        choice_check("certificate", "category", Category),
+        choice_check("certificate", "status", CertificateStatus),
         CheckConstraint("valid_to >= valid_from", name="ck_certificate_validity_order"),
         Index("ix_certificate_person_category", "person_id", "category"),
     )
@@ -119,8 +117,8 @@ class CertificateEvent(Model):
 
     __tablename__ = "certificate_event"
     __table_args__ = (
-        word_check("certificate_event", "deed", CertificateEventKind),
-        word_check("certificate_event", "status", CertificateStatus),
+        choice_check("certificate_event", "deed", CertificateEventKind),
+        choice_check("certificate_event", "status", CertificateStatus),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -9,10 +9,7 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Numeric, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.constraints import (
-    among,
-    word_check,
-)
+from app.db.constraints import choice_check, one_of
 from app.db.session import Choice, Choices, UtcDateTime
 
 # Many to a line: one to a line, they would be a page of their own.
@@ -60,12 +57,12 @@ class ExamSignup(Model):
     __table_args__ = (
         UniqueConstraint("number", name="uq_exam_signup_number"),
         UniqueConstraint("notice_id", "person_id", "category", name="uq_exam_signup_once"),
-        word_check("exam_signup", "category", Category),
-        word_check("exam_signup", "state", SignupState),
+        choice_check("exam_signup", "category", Category),
+        choice_check("exam_signup", "state", SignupState),
         CheckConstraint("score IS NULL OR (score >= 0 AND score <= 100)", name="ck_exam_signup_score"),
         CheckConstraint("NOT (absent AND score IS NOT NULL)", name="ck_exam_signup_absent_has_no_score"),
         CheckConstraint(
-            f"NOT ({among('state', SCORED)}) OR absent OR score IS NOT NULL", name="ck_exam_signup_scored_has_score"
+            f"NOT ({one_of('state', SCORED)}) OR absent OR score IS NOT NULL", name="ck_exam_signup_scored_has_score"
         ),
         CheckConstraint(
             f"state <> {SignupState.REJECTED.value!r} OR reason <> ''", name="ck_exam_signup_rejected_with_reason"
@@ -102,8 +99,8 @@ class ExamPass(Model):
     __tablename__ = "exam_pass"
     __table_args__ = (
         UniqueConstraint("signup_id", name="uq_exam_pass_signup"),
-        word_check("exam_pass", "category", Category),
-        word_check("exam_pass", "source", PassSource),
+        choice_check("exam_pass", "category", Category),
+        choice_check("exam_pass", "source", PassSource),
         CheckConstraint(
             f"(source = {PassSource.SYSTEM.value!r}) = (signup_id IS NOT NULL)", name="ck_exam_pass_system_iff_signup"
         ),

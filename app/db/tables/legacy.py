@@ -13,7 +13,7 @@ from app.core.vocabulary import (
     LegacyKind,
     LegacyPhase,
 )
-from app.db.constraints import word_check
+from app.db.constraints import choice_check
 from app.db.session import (
     BlindIndex,
     Choice,
@@ -26,7 +26,7 @@ class LegacyImport(Model):
     """One sheet of the old system: handed in, checked, taken over or not. Its files lie encrypted in the store."""
 
     __tablename__ = "legacy_import"
-    __table_args__ = (word_check("legacy_import", "kind", LegacyKind), word_check("legacy_import", "phase", LegacyPhase))
+    __table_args__ = (choice_check("legacy_import", "kind", LegacyKind), choice_check("legacy_import", "phase", LegacyPhase))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[LegacyKind] = mapped_column(Choice(LegacyKind))
@@ -63,7 +63,7 @@ class LegacyRecord(Model):
     """What the old system last said of a row here, so that a later sheet can tell a correction from what changed here."""
 
     __tablename__ = "legacy_record"
-    __table_args__ = (word_check("legacy_record", "kind", LegacyKind),)
+    __table_args__ = (choice_check("legacy_record", "kind", LegacyKind),)
 
     kind: Mapped[LegacyKind] = mapped_column(Choice(LegacyKind), primary_key=True)
     key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="by what it is known again")

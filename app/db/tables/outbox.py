@@ -18,7 +18,7 @@ from app.core.vocabulary import (
     NightlyTask,
     Stage,
 )
-from app.db.constraints import among, word_check
+from app.db.constraints import choice_check, one_of
 from app.db.session import (
     Choice,
     Encrypted,
@@ -32,9 +32,9 @@ class PublicNotice(Model):
 
     __tablename__ = "public_notice"
     __table_args__ = (
-        word_check("public_notice", "matter", MatterKind),
-        word_check("public_notice", "category", Category),
-        word_check("public_notice", "stage", Stage),
+        choice_check("public_notice", "matter", MatterKind),
+        choice_check("public_notice", "category", Category),
+        choice_check("public_notice", "stage", Stage),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -55,7 +55,7 @@ class Message(Model):
     """One text message owed to somebody, written in the deed's own transaction; ``messages`` delivers it."""
 
     __tablename__ = "message"
-    __table_args__ = (CheckConstraint("tries >= 0", name="ck_message_tries"), word_check("message", "state", MessageState))
+    __table_args__ = (CheckConstraint("tries >= 0", name="ck_message_tries"), choice_check("message", "state", MessageState))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mobile: Mapped[str] = mapped_column(Encrypted("message.mobile"))
@@ -84,7 +84,7 @@ class NightlyDone(Model):
     __tablename__ = "occasion"
     __table_args__ = (
         UniqueConstraint("kind", "subject", "day", "days", name="uq_occasion"),
-        word_check("occasion", "kind", NightlyTask),
+        choice_check("occasion", "kind", NightlyTask),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -101,13 +101,13 @@ class Job(Model):
     __tablename__ = "job"
     __table_args__ = (
         UniqueConstraint("key", name="uq_job_key"),
-        word_check("job", "state", JobState),
+        choice_check("job", "state", JobState),
         CheckConstraint(
             f"(state = {JobState.RUNNING.value!r}) = (lease_until IS NOT NULL)", name="ck_job_running_iff_leased"
         ),
         CheckConstraint("(lease_until IS NULL) = (token IS NULL)", name="ck_job_lease_has_a_holder"),
         CheckConstraint(
-            f"({among('state', (JobState.DONE, JobState.DEAD))}) = (finished_at IS NOT NULL)",
+            f"({one_of('state', (JobState.DONE, JobState.DEAD))}) = (finished_at IS NOT NULL)",
             name="ck_job_finished_iff_dated",
         ),
         CheckConstraint(f"state <> {JobState.DEAD.value!r} OR fault <> ''", name="ck_job_dead_has_its_fault"),

@@ -8,11 +8,7 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.constraints import (
-    among,
-    reason_fits,
-    word_check,
-)
+from app.db.constraints import choice_check, one_of, reason_fits_matter
 from app.db.session import Choice, UtcDateTime
 
 # Many to a line: one to a line, they would be a page of their own.
@@ -27,7 +23,7 @@ class Paper(Model):
 
     __tablename__ = "paper"
     __table_args__ = (
-        word_check("paper", "kind", PaperKind),
+        choice_check("paper", "kind", PaperKind),
         CheckConstraint("length(digest) = 64", name="ck_paper_digest_sha256"),
         CheckConstraint("size > 0", name="ck_paper_size"),
         CheckConstraint(
@@ -89,10 +85,10 @@ class PaperRule(Model):
     __tablename__ = "paper_rule"
     __table_args__ = (
         UniqueConstraint("matter", "category", "reason_code", "paper", name="uq_paper_rule"),
-        word_check("paper_rule", "matter", MatterKind),
-        CheckConstraint(f"category = '' OR {among('category', Category)}", name="ck_paper_rule_category"),
-        CheckConstraint(f"reason_code = '' OR {reason_fits()}", name="ck_paper_rule_reason"),
-        word_check("paper_rule", "paper", PaperKind),
+        choice_check("paper_rule", "matter", MatterKind),
+        CheckConstraint(f"category = '' OR {one_of('category', Category)}", name="ck_paper_rule_category"),
+        CheckConstraint(f"reason_code = '' OR {reason_fits_matter()}", name="ck_paper_rule_reason"),
+        choice_check("paper_rule", "paper", PaperKind),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

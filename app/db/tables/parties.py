@@ -15,9 +15,7 @@ from app.core.identifiers import (
     mask_mobile,
     sex,
 )
-from app.db.constraints import (
-    word_check,
-)
+from app.db.constraints import choice_check
 from app.db.session import (
     BlindIndex,
     Choice,
@@ -39,8 +37,8 @@ class Enterprise(Model):
     __table_args__ = (
         UniqueConstraint("uscc", name="uq_enterprise_uscc"),
         CheckConstraint("length(uscc) = 18", name="ck_enterprise_uscc_length"),
-        word_check("enterprise", "source", AccountSource),
-        word_check("enterprise", "registration", Registration),
+        choice_check("enterprise", "source", AccountSource),
+        choice_check("enterprise", "registration", Registration),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -127,10 +125,10 @@ class Person(Model):
     __tablename__ = "person"
     __table_args__ = (
         UniqueConstraint("id_number_key", name="uq_person_id_number"),
-        word_check("person", "sex", Sex),
-        word_check("person", "education", Education),
-        word_check("person", "technical_title", TechnicalTitle),
-        word_check("person", "position", Position),
+        choice_check("person", "sex", Sex),
+        choice_check("person", "education", Education),
+        choice_check("person", "technical_title", TechnicalTitle),
+        choice_check("person", "position", Position),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -16,7 +16,7 @@ from app.core.vocabulary import (
     SessionEndReason,
     SignInMethod,
 )
-from app.db.constraints import word_check
+from app.db.constraints import choice_check
 from app.db.session import Choice, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Account
 
@@ -27,7 +27,7 @@ class ExternalIdentity(Model):
     __tablename__ = "identity"
     __table_args__ = (
         UniqueConstraint("kind", "issuer", "subject", name="uq_identity"),
-        word_check("identity", "kind", IdentityKind),
+        choice_check("identity", "kind", IdentityKind),
         CheckConstraint("issuer <> '' AND subject <> ''", name="ck_identity_says_whose"),
     )
 
@@ -49,8 +49,8 @@ class Challenge(Model):
 
     __tablename__ = "challenge"
     __table_args__ = (
-        word_check("challenge", "kind", ChallengeKind),
-        word_check("challenge", "state", ChallengeState),
+        choice_check("challenge", "kind", ChallengeKind),
+        choice_check("challenge", "state", ChallengeState),
         CheckConstraint("length(id) = 32", name="ck_challenge_id_length"),
         CheckConstraint("tries >= 0", name="ck_challenge_tries"),
     )
@@ -75,8 +75,8 @@ class UserSession(Model):
     __tablename__ = "visit"
     __table_args__ = (
         UniqueConstraint("key", name="uq_visit_key"),
-        word_check("visit", "way", SignInMethod),
-        word_check("visit", "ended_why", SessionEndReason),
+        choice_check("visit", "way", SignInMethod),
+        choice_check("visit", "ended_why", SessionEndReason),
         CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="ck_visit_ended_iff_said_why"),
         Index("ix_visit_account", "account_id", "ended_at"),
     )

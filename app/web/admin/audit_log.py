@@ -129,7 +129,9 @@ class DiaryScreen(ModelScreen):
     def verify(self) -> Response:
         """Ask for a walk along the whole chain; once a minute, however often it is pressed."""
         at = request_context.now()
-        enqueue(db.session(), checkpoints.WALK, f"{checkpoints.WALK}:{at.astimezone(UTC):%Y-%m-%dT%H:%M}", {}, at=at)
+        enqueue(
+            db.session(), checkpoints.VERIFY_JOB, f"{checkpoints.VERIFY_JOB}:{at.astimezone(UTC):%Y-%m-%dT%H:%M}", {}, at=at
+        )
         db.session.commit()
         flash(gettext("The diary is being verified. The result stands here in a moment: load the page again."), "info")
         return redirect(url_for("DiaryScreen.list"))

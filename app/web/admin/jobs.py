@@ -51,8 +51,8 @@ class JobScreen(ModelScreen):
 
     def cell(self, column: str, item: Job) -> object | None:
         if column == "result":
-            return "、".join(f"{handlers.RESULTS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
-        return handlers.NAMES.get(item.kind) if column == "kind" else None
+            return "、".join(f"{handlers.RESULT_LABELS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
+        return handlers.KIND_LABELS.get(item.kind) if column == "kind" else None
 
     def row_links(self, item: Job) -> list[Link]:
         if item.state is not JobState.DEAD:

@@ -137,7 +137,7 @@ class ForgottenView(BaseView):
     def renew(self) -> Response:
         """The second step, for the browser that showed the code, within ten minutes, once."""
         asked = confirmed(db.session(), pre_login_cookie.browser())
-        if asked is None or not challenges.alive(asked, request_context.now()):
+        if asked is None or not challenges.is_alive(asked, request_context.now()):
             flash(gettext("Please show first that the account is yours."), "warning")
             return redirect(url_for("ForgottenView.gate"), 303)
         form, account = NewPasswordForm(), db.session().get_one(Account, asked.account_id)
@@ -178,8 +178,8 @@ class ForgottenView(BaseView):
             address=request_context.address(),
         )
         said = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
-        told = sms_texts.reminder(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **said)
-        sms.owe(session, [told], at=at)
+        told = sms_texts.system_message(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **said)
+        sms.queue_messages(session, [told], at=at)
         session.commit()
         rate_limit.clear(db.engine, password_form.guess_key(name))  # whoever forgot it has guessed, too
         pre_login_cookie.close()

@@ -24,7 +24,7 @@ from app.core.identifiers import fold
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.models import Account, Challenge
-from app.outbox.sms import owe_code
+from app.outbox.sms import queue_code
 from app.outbox.sms_texts import CODES
 from app.web.auth.sign_in import OPERATES, NotAdmitted, reads_only
 
@@ -74,7 +74,7 @@ def send(
     code = f"{secrets.randbelow(10**6):06}"
     message, minutes = None, int(LASTS.total_seconds()) // 60
     if reaches:
-        message = owe_code(
+        message = queue_code(
             session, CODES[purpose], mobile, code, office=office, at=at, good_until=at + LASTS, minutes=minutes
         )
     challenges.void(session, purpose, browser=browser)
@@ -103,12 +103,12 @@ def right(
     session.rollback()
     key = f"code:{mobile}"
     rate_limit.attempt(engine, key, limit=WRONG_A_DAY, rest=REST, at=at)
-    number, longer = challenges.latest(engine, purpose, browser), {} if lasts is None else {"expires_at": at + lasts}
+    number, longer = challenges.latest_open(engine, purpose, browser), {} if lasts is None else {"expires_at": at + lasts}
     answer = _answer(mobile, fold(code))
-    if not challenges.answered(engine, number, purpose, browser, answer, most=GUESSES, at=at, to=to, **longer):
+    if not challenges.check_answer(engine, number, purpose, browser, answer, most=GUESSES, at=at, to=to, **longer):
         raise WrongCode
     rate_limit.clear(engine, key)
-    return challenges.own(session, number, purpose, browser)
+    return challenges.get_own(session, number, purpose, browser)
 
 
 def sent_to(session: Session, browser: str) -> int | None:
@@ -150,7 +150,7 @@ def _answer(mobile: str, code: str) -> str:
 
 
 def _count(engine: Engine, mobile: str, *, reaches: bool, office: Office, at: datetime, address: str) -> None:
-    rate_limit.hit(engine, f"codes-from:{rate_limit.origin(address)}", limit=FROM_ONE_ADDRESS, seconds=HOUR, at=at)
+    rate_limit.hit(engine, f"codes-from:{rate_limit.client_network(address)}", limit=FROM_ONE_ADDRESS, seconds=HOUR, at=at)
     if rate_limit.peek(engine, "codes:sent", at=at) >= office.codes_per_day:
         raise TooMany(_("No more codes can be sent today. Please sign in another way, or ask the system administrator."))
     try:

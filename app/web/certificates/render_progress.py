@@ -123,7 +123,7 @@ class PapersView(BaseView):
             faults=[
                 (one, _fault(one.fault)) for one in undrawn(db.session, request_context.current_actor(), batch, most=LISTED)
             ],
-            missed=bool(progress.waiting) and jobs.worker_is_missed(db.session, at=request_context.now()),
+            missed=bool(progress.waiting) and jobs.worker_is_missing(db.session, at=request_context.now()),
             jobs_page=url_for("JobScreen.list") if may_open("can_list", "Job") else "",
             back=safe_next(url_for("CertificateScreen.list")),
         )

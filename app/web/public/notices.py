@@ -12,7 +12,7 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.models import ExamNotice
-from app.outbox.public_notices import listed
+from app.outbox.public_notices import notices_page
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, expose
@@ -41,7 +41,7 @@ class NoticeView(BaseView):
         asked = {"q": plain(decode_param(request.args.get("q", "")))}
         matter, stage = term(MatterKind, request.args.get("matter")), term(Stage, request.args.get("stage"))
         asked |= {"matter": matter.value if matter else "", "stage": stage.value if stage else ""}
-        page = listed(
+        page = notices_page(
             db.session,
             on=request_context.today(),
             office=request_context.current_office(),

@@ -15,7 +15,7 @@ from app.core import clock
 from app.core.vocabulary import AuditAction, ChainFault
 from app.db import audit
 from app.db.audit import checkpoints, hash_chain
-from app.db.audit.hash_chain import Break
+from app.db.audit.hash_chain import ChainBreak
 from app.db.session import read_only
 from app.models import (
     AuditCheckpoint,
@@ -25,13 +25,13 @@ from app.models import (
 )
 from tests import make
 from tests.query_counter import queries
-from tests.raw_sql import meddling
+from tests.raw_sql import tampering
 
 
 @pytest.fixture
-def sessions(house, session) -> sessionmaker[Session]:
+def sessions(system, session) -> sessionmaker[Session]:
     session.commit()
-    return sessionmaker(house.engine, expire_on_commit=False)
+    return sessionmaker(system.engine, expire_on_commit=False)
 
 
 def tell(session, n: int, *, at=make.NOON, **facts) -> None:
@@ -40,7 +40,7 @@ def tell(session, n: int, *, at=make.NOON, **facts) -> None:
     session.commit()
 
 
-def found(sessions, outside=()) -> Break | None:
+def found(sessions, outside=()) -> ChainBreak | None:
     return checkpoints.verify(sessions, outside).broken
 
 
@@ -73,22 +73,22 @@ def test_every_line_is_linked_by_the_commit_that_writes_it(session, sessions):
     assert checkpoints.verify(sessions)[::2] == (len(entries), None)
 
 
-def test_a_commit_without_lines_asks_nothing_of_the_chain(session, house):
-    with queries(house.engine) as seen:
+def test_a_commit_without_lines_asks_nothing_of_the_chain(session, system):
+    with queries(system.engine) as seen:
         session.commit()
         session.execute(text("SELECT 1"))
         session.commit()
     assert not [statement for statement in seen if "link" in statement]
 
 
-def test_the_chain_costs_as_many_statements_for_many_lines_as_for_few(session, house):
+def test_the_chain_costs_as_many_statements_for_many_lines_as_for_few(session, system):
     def cost(lines: int) -> int:
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             tell(session, lines)
         return len(seen)
 
     cost(1)
-    assert cost(2) == cost(700) == (5 if house.kind == "postgresql" else 4)
+    assert cost(2) == cost(700) == (5 if system.kind == "postgresql" else 4)
 
 
 def test_a_rollback_leaves_no_link(session, sessions):
@@ -122,12 +122,12 @@ def test_what_a_savepoint_has_undone_is_not_linked_and_what_it_kept_is(session, 
     assert found(sessions) is None
 
 
-@pytest.mark.parametrize("house", ["postgresql"], indirect=True)  # SQLite has one writer
-def test_lines_of_a_session_beside_another_stay_apart(session, sessions, house):
+@pytest.mark.parametrize("system", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_lines_of_a_session_beside_another_stay_apart(session, sessions, system):
     """As ``desk.aside`` does it: the facts of the one session are handed on to the other."""
     audit.log(session, "外", AuditAction.READ, Person, at=make.NOON)
     session.flush()
-    with Session(house.engine) as beside, beside.begin():
+    with Session(system.engine) as beside, beside.begin():
         beside.info.update(session.info)
         audit.log(beside, "内", AuditAction.READ, Person, at=make.NOON)
     session.commit()
@@ -141,7 +141,7 @@ def test_lines_of_a_session_beside_another_stay_apart(session, sessions, house):
     assert session.scalars(order).all() == ["内", "外"]
 
 
-def test_writers_at_once_leave_no_gap_and_no_fork(session, sessions, house):
+def test_writers_at_once_leave_no_gap_and_no_fork(session, sessions, system):
     writers, turns = 6, 12
     before, start = len(linked(session)), Barrier(writers)
     session.commit()
@@ -164,22 +164,22 @@ def test_writers_at_once_leave_no_gap_and_no_fork(session, sessions, house):
     assert found(sessions) is None
 
 
-def test_a_diary_that_refuses_its_line_or_its_link_undoes_the_deed(session, house):
+def test_a_diary_that_refuses_its_line_or_its_link_undoes_the_deed(session, system):
     for table in ("entry", "link"):
-        with house.engine.begin() as connection:
-            for statement in refusing(house, table):
+        with system.engine.begin() as connection:
+            for statement in refusing(system, table):
                 connection.exec_driver_sql(statement)
         session.add(make.enterprise(name=f"不成 {table}"))
         with pytest.raises(DBAPIError, match="no room"):
             session.commit()
         session.rollback()
-        with house.engine.begin() as connection:
-            connection.exec_driver_sql(f"DROP TRIGGER no_room{f' ON {table}' if house.kind == 'postgresql' else ''}")
+        with system.engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP TRIGGER no_room{f' ON {table}' if system.kind == 'postgresql' else ''}")
     assert asked(session, text("SELECT count(*) FROM enterprise")) == [(0,)]
 
 
-def refusing(house, table: str) -> list[str]:
-    if house.kind == "sqlite":
+def refusing(system, table: str) -> list[str]:
+    if system.kind == "sqlite":
         return [f"CREATE TRIGGER no_room BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"]
     return [
         "CREATE OR REPLACE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$",
@@ -187,23 +187,23 @@ def refusing(house, table: str) -> list[str]:
     ]
 
 
-def test_lines_from_before_the_chain_are_linked_once(session, sessions, house):
+def test_lines_from_before_the_chain_are_linked_once(session, sessions, system):
     tell(session, 4)
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         connection.execute(text("DELETE FROM link"))
     count = asked(session, select(func.count()).select_from(AuditEntry))[0][0]
-    assert hash_chain.begin(session) == count
+    assert hash_chain.link_existing(session) == count
     session.commit()
     assert found(sessions) is None
-    stray(house)
-    assert hash_chain.begin(session) == 0
+    stray(system)
+    assert hash_chain.link_existing(session) == 0
     session.commit()
     assert found(sessions).fault is ChainFault.UNLINKED
 
 
-def stray(house, at=make.NOON) -> None:
+def stray(system, at=make.NOON) -> None:
     line = {"at": at, "actor": "无名", "deed": AuditAction.CHANGE, "table": "person", "row": "1", "change": {}, "address": ""}
-    with house.engine.begin() as connection:
+    with system.engine.begin() as connection:
         connection.execute(insert(AuditEntry), line)
 
 
@@ -216,35 +216,35 @@ def aged(session, days: int) -> int:
 
 
 @pytest.mark.parametrize("table", ["entry", "link", "checkpoint"])
-def test_the_database_itself_refuses_to_change_the_diary(session, house, table):
+def test_the_database_itself_refuses_to_change_the_diary(session, system, table):
     aged(session, 400)
-    checkpoints.make(session, at=make.NOON)
+    checkpoints.create(session, at=make.NOON)
     session.commit()
     statements = [f"UPDATE {table} SET {'row' if table == 'entry' else 'hash'} = {'row' if table == 'entry' else 'hash'}"]
-    if house.kind == "postgresql":
+    if system.kind == "postgresql":
         statements += [f"TRUNCATE {table} CASCADE"]
     for statement in statements:
-        with pytest.raises(DBAPIError, match="only added to"), house.engine.begin() as connection:
+        with pytest.raises(DBAPIError, match="only added to"), system.engine.begin() as connection:
             connection.exec_driver_sql(statement)
 
 
-def test_the_database_lets_lines_go_after_half_a_year_and_no_sooner(session, house):
+def test_the_database_lets_lines_go_after_half_a_year_and_no_sooner(session, system):
     young, old = aged(session, 179), aged(session, 181)
-    checkpoints.make(session, at=make.NOON)
+    checkpoints.create(session, at=make.NOON)
     session.commit()
     for statement in (f"DELETE FROM link WHERE entry_id = {young}", "DELETE FROM checkpoint"):
-        with pytest.raises(DBAPIError, match="only added to"), house.engine.begin() as connection:
+        with pytest.raises(DBAPIError, match="only added to"), system.engine.begin() as connection:
             connection.exec_driver_sql(statement)
-    with pytest.raises(IntegrityError), house.engine.begin() as connection:
+    with pytest.raises(IntegrityError), system.engine.begin() as connection:
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {old}")  # its link holds it
-    with house.engine.begin() as connection:
+    with system.engine.begin() as connection:
         connection.exec_driver_sql(f"DELETE FROM link WHERE entry_id = {old}")
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {old}")
 
 
-def test_a_line_without_link_does_not_go_early_either(session, house):
-    stray(house, at=clock.now())
-    with pytest.raises(DBAPIError, match="only added to"), house.engine.begin() as connection:
+def test_a_line_without_link_does_not_go_early_either(session, system):
+    stray(system, at=clock.now())
+    with pytest.raises(DBAPIError, match="only added to"), system.engine.begin() as connection:
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {newest(session)}")
 
 
@@ -265,23 +265,23 @@ TAMPERED = {
 def told(session, sessions):
     """A diary of some 400 lines with a checkpoint before its end; the checkpoint as it stands outside the database."""
     tell(session, 300)
-    made = checkpoints.make(session, at=make.NOON)
+    made = checkpoints.create(session, at=make.NOON)
     session.commit()
     tell(session, 100)
     return [checkpoints.Statement.of(made)]
 
 
-def test_each_changed_column_of_a_random_line_is_found_at_that_line(session, sessions, house, told):
+def test_each_changed_column_of_a_random_line_is_found_at_that_line(session, sessions, system, told):
     chance, places = random.Random(15), linked(session)
     tried = 0
     for column, value in TAMPERED.items():
         for seq, entry in chance.sample(places[1:], 3):
-            with meddling(house) as connection:
+            with tampering(system) as connection:
                 kept = f'SELECT CAST("{column}" AS TEXT) FROM entry WHERE id = {entry}'
                 before = connection.exec_driver_sql(kept).scalar_one()
                 write(connection, column, value, entry)
-            assert found(sessions, told) == Break(ChainFault.CHANGED, seq, entry), column
-            with meddling(house) as connection:
+            assert found(sessions, told) == ChainBreak(ChainFault.CHANGED, seq, entry), column
+            with tampering(system) as connection:
                 write(connection, column, before, entry)
             tried += 1
     assert tried == 21
@@ -294,50 +294,50 @@ def write(connection, column: str, value: str, entry: int) -> None:
     connection.execute(text(f'UPDATE entry SET "{column}" = {typed} WHERE id = :id'), {"value": value, "id": entry})
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # PostgreSQL lets no such thing in
-def test_what_no_type_of_ours_could_read_is_told_and_not_raised(session, sessions, house, told):
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # PostgreSQL lets no such thing in
+def test_what_no_type_of_ours_could_read_is_told_and_not_raised(session, sessions, system, told):
     seq, entry = linked(session)[40]
     for column, value in [("deed", "?"), ("at", "yesterday"), ("change", "{"), ("actor", b"\xff")]:
-        with meddling(house) as connection:
+        with tampering(system) as connection:
             write(connection, column, value, entry)
-        assert found(sessions, told) == Break(ChainFault.CHANGED, seq, entry), column
+        assert found(sessions, told) == ChainBreak(ChainFault.CHANGED, seq, entry), column
 
 
-def test_a_changed_number_or_hash_or_link_is_found(session, sessions, house, told):
+def test_a_changed_number_or_hash_or_link_is_found(session, sessions, system, told):
     seq, entry = linked(session)[10]
     for statement, fault in [
         (f"UPDATE link SET hash = '{'0' * 64}' WHERE seq = {seq}", ChainFault.CHANGED),
         (f"UPDATE link SET seq = 100000 WHERE seq = {seq}", ChainFault.MISSING),
     ]:
-        with meddling(house) as connection:
+        with tampering(system) as connection:
             kept = connection.exec_driver_sql(f"SELECT hash FROM link WHERE seq = {seq}").scalar_one()
             connection.exec_driver_sql(statement)
         broken = found(sessions, told)
         assert (broken.fault, broken.seq) == (fault, seq)
-        with meddling(house) as connection:
+        with tampering(system) as connection:
             connection.exec_driver_sql(f"UPDATE link SET seq = {seq} WHERE seq = 100000")
             connection.exec_driver_sql(f"UPDATE link SET hash = '{kept}' WHERE seq = {seq}")
     assert found(sessions, told) is None
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         connection.exec_driver_sql(f"UPDATE entry SET id = 100000 WHERE id = {entry}")
-    assert found(sessions, told) == Break(ChainFault.MISSING, seq, entry)
+    assert found(sessions, told) == ChainBreak(ChainFault.MISSING, seq, entry)
 
 
-def test_a_deleted_line_is_named_whether_its_link_went_with_it_or_not(session, sessions, house, told):
+def test_a_deleted_line_is_named_whether_its_link_went_with_it_or_not(session, sessions, system, told):
     places = linked(session)
     (late, gone), (early, went) = places[200], places[100]
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {gone}")
-    assert found(sessions, told) == Break(ChainFault.MISSING, late, gone)
-    with meddling(house) as connection:
+    assert found(sessions, told) == ChainBreak(ChainFault.MISSING, late, gone)
+    with tampering(system) as connection:
         connection.exec_driver_sql(f"DELETE FROM link WHERE seq = {early}")
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {went}")
-    assert found(sessions, told) == Break(ChainFault.MISSING, early)
+    assert found(sessions, told) == ChainBreak(ChainFault.MISSING, early)
 
 
-def test_a_gap_that_is_closed_up_is_found(session, sessions, house, told):
+def test_a_gap_that_is_closed_up_is_found(session, sessions, system, told):
     seq, entry = linked(session)[100]
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         connection.exec_driver_sql(f"DELETE FROM link WHERE seq = {seq}")
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id = {entry}")
         connection.exec_driver_sql(f"UPDATE link SET seq = seq + 100000 WHERE seq > {seq}")
@@ -346,9 +346,9 @@ def test_a_gap_that_is_closed_up_is_found(session, sessions, house, told):
 
 
 @pytest.mark.parametrize("what", ["entry_id", "hash", "entry_id, hash"])
-def test_lines_in_another_order_are_called_so(session, sessions, house, told, what):
+def test_lines_in_another_order_are_called_so(session, sessions, system, told, what):
     (first, _one), (second, _other) = linked(session)[50], linked(session)[90]
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         rows = {
             seq: connection.exec_driver_sql(f"SELECT entry_id, hash FROM link WHERE seq = {seq}").one()
             for seq in (first, second)
@@ -365,48 +365,48 @@ def test_lines_in_another_order_are_called_so(session, sessions, house, told, wh
     assert broken.fault is (ChainFault.CHANGED if what == "hash" else ChainFault.MOVED)
 
 
-def test_a_line_slipped_in_is_found_with_a_link_of_its_own_or_without(session, sessions, house, told):
-    stray(house)
+def test_a_line_slipped_in_is_found_with_a_link_of_its_own_or_without(session, sessions, system, told):
+    stray(system)
     number, last = newest(session), linked(session)[-1][0]
-    assert found(sessions, told) == Break(ChainFault.UNLINKED, None, number)
-    with house.engine.begin() as connection:
+    assert found(sessions, told) == ChainBreak(ChainFault.UNLINKED, None, number)
+    with system.engine.begin() as connection:
         connection.execute(insert(AuditLink), {"seq": last + 1, "entry_id": number, "hash": "f" * 64})
-    assert found(sessions, told) == Break(ChainFault.CHANGED, last + 1, number)
+    assert found(sessions, told) == ChainBreak(ChainFault.CHANGED, last + 1, number)
 
 
-def test_a_cut_end_is_told_by_the_checkpoint_and_by_the_one_outside(session, sessions, house, told):
+def test_a_cut_end_is_told_by_the_checkpoint_and_by_the_one_outside(session, sessions, system, told):
     cut = told[0].seq - 20
     checkpoint = told[0].seq
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         ids = f"SELECT entry_id FROM link WHERE seq > {cut}"
         connection.exec_driver_sql(f"DELETE FROM entry WHERE id IN ({ids})")
         connection.exec_driver_sql(f"DELETE FROM link WHERE seq > {cut}")
-    assert found(sessions) == Break(ChainFault.CUT, cut + 1, None, checkpoint)
+    assert found(sessions) == ChainBreak(ChainFault.CUT, cut + 1, None, checkpoint)
     with pytest.raises(checkpoints.AuditLogFault):
-        checkpoints.make(session, at=make.NOON)
+        checkpoints.create(session, at=make.NOON)
     session.rollback()
-    with meddling(house) as connection:
+    with tampering(system) as connection:
         connection.exec_driver_sql("DELETE FROM checkpoint")
     assert found(sessions) is None  # nothing in the database tells any more
-    assert found(sessions, told) == Break(ChainFault.CUT, cut + 1, None, checkpoint)
+    assert found(sessions, told) == ChainBreak(ChainFault.CUT, cut + 1, None, checkpoint)
     tell(session, 60)  # and the house, unknowing, goes on
-    assert found(sessions, told) == Break(ChainFault.CUT, checkpoint, None, checkpoint)
+    assert found(sessions, told) == ChainBreak(ChainFault.CUT, checkpoint, None, checkpoint)
 
 
-def test_a_cut_beginning_needs_a_signature(session, sessions, house, told):
-    with meddling(house) as connection:
+def test_a_cut_beginning_needs_a_signature(session, sessions, system, told):
+    with tampering(system) as connection:
         connection.exec_driver_sql("DELETE FROM link WHERE seq <= 5")
         connection.exec_driver_sql("DELETE FROM entry WHERE id NOT IN (SELECT entry_id FROM link)")
-    assert found(sessions, told) == Break(ChainFault.MISSING, 1)
-    with house.engine.begin() as connection:
+    assert found(sessions, told) == ChainBreak(ChainFault.MISSING, 1)
+    with system.engine.begin() as connection:
         row = {"first": 6, "seq": told[0].seq, "hash": told[0].hash, "at": make.NOON, "kid": told[0].kid}
         connection.execute(insert(AuditCheckpoint), {**row, "signature": told[0].signature})
     assert found(sessions, told).fault is ChainFault.MISSING
     assert found(sessions, told).seq == 1
 
 
-def test_a_checkpoint_that_we_did_not_sign_is_found(session, sessions, house, told):
-    with house.engine.begin() as connection:
+def test_a_checkpoint_that_we_did_not_sign_is_found(session, sessions, system, told):
+    with system.engine.begin() as connection:
         row = {"first": 1, "seq": 7, "hash": "a" * 64, "at": make.NOON, "kid": told[0].kid, "signature": told[0].signature}
         connection.execute(insert(AuditCheckpoint), row)
-    assert found(sessions, told) == Break(ChainFault.FORGED, 7, None, 7)
+    assert found(sessions, told) == ChainBreak(ChainFault.FORGED, 7, None, 7)

@@ -194,9 +194,9 @@ def test_the_diary_is_never_rewritten(signed):
     signed.rollback()
 
 
-def test_the_session_of_the_doors_keeps_the_diary_too(house, session):
+def test_the_session_of_the_doors_keeps_the_diary_too(system, session):
     app = Flask(__name__)
-    app.config["SQLALCHEMY_DATABASE_URI"] = house.settings.database_url
+    app.config["SQLALCHEMY_DATABASE_URI"] = system.settings.database_url
     db.init_app(app)
     with app.app_context():
         db.session.add(make.person(make.enterprise()))

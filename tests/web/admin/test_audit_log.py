@@ -92,13 +92,17 @@ def test_what_is_no_change_is_read_in_words_too(auditor, session, some, deed, wo
 
 def test_the_state_of_the_chain_stands_above(auditor, session, some):
     assert "尚未核对" in auditor.get("/diary/list/").text
-    checkpoints.keep(session, checkpoints.Verification(12, checkpoints.Head(12, "a" * 64), None), at=make.NOON)
+    checkpoints.record_inspection(
+        session, checkpoints.Verification(12, checkpoints.ChainHead(12, "a" * 64), None), at=make.NOON
+    )
     session.commit()
     page = auditor.get("/diary/list/").text
     assert "2026-03-02 12:00" in page
     assert "12 条" in page
-    broken = checkpoints.Break(ChainFault.CHANGED, 5, 9)
-    checkpoints.keep(session, checkpoints.Verification(4, checkpoints.Head(4, "a" * 64), broken), at=make.NOON)
+    broken = checkpoints.ChainBreak(ChainFault.CHANGED, 5, 9)
+    checkpoints.record_inspection(
+        session, checkpoints.Verification(4, checkpoints.ChainHead(4, "a" * 64), broken), at=make.NOON
+    )
     session.commit()
     page = auditor.get("/diary/list/").text
     assert "有一条日志被改动" in page
@@ -109,7 +113,7 @@ def test_the_button_asks_for_one_walk_by_post_only(auditor, session):
     assert auditor.get("/diary/verify").status_code == 405
     for _press in range(3):
         assert auditor.post("/diary/verify").status_code == 302
-    assert session.scalars(select(Job.kind).where(Job.kind == checkpoints.WALK)).all() == ["diary"]
+    assert session.scalars(select(Job.kind).where(Job.kind == checkpoints.VERIFY_JOB)).all() == ["diary"]
 
 
 def test_a_sheet_of_what_is_listed_is_safe_and_noted(auditor, session):
@@ -139,7 +143,7 @@ def test_every_kind_of_record_has_a_name(auditor):
     assert {kind.__tablename__ for kind in audit.AUDITED} - TABLES.keys() <= {"worker"}
 
 
-def test_forty_thousand_lines_are_searched_quickly(auditor, session, house):
+def test_forty_thousand_lines_are_searched_quickly(auditor, session, system):
     line = {
         "at": make.NOON,
         "actor": "李四",

@@ -21,13 +21,13 @@ from app.models import (
     RateLimitCounter,
 )
 from app.outbox.sms import (
-    TRIES,
-    Delivered,
+    MAX_TRIES,
+    DeliveryCounts,
     FileGateway,
     deliver,
-    owe,
+    queue_messages,
 )
-from app.outbox.sms_texts import CODE_MARK, CODES, Owed
+from app.outbox.sms_texts import CODE_MARK, CODES, OutgoingMessage
 from app.web.auth import sms_codes
 from tests.make import NOON
 from tests.query_counter import queries
@@ -57,8 +57,8 @@ class Carrier:
 
 
 @pytest.fixture
-def engine(house, session):
-    engine = create_engine(house.engine.url, pool_size=20, max_overflow=40)
+def engine(system, session):
+    engine = create_engine(system.engine.url, pool_size=20, max_overflow=40)
     yield engine
     engine.dispose()
 
@@ -294,7 +294,7 @@ def test_the_code_lies_nowhere_in_the_open_and_is_gone_once_sent(engine, session
     send(engine)
     before = everything(engine)
     carrier = Carrier()
-    assert deliver(sessions, carrier, at=NOON) == Delivered(sent=1)
+    assert deliver(sessions, carrier, at=NOON) == DeliveryCounts(sent=1)
     assert carrier.code not in before
     assert carrier.code not in everything(engine) + caplog.text
     with Session(engine) as session:
@@ -307,7 +307,7 @@ def test_what_a_carrier_quotes_in_anger_is_not_written_down(engine, sessions, ca
     send(engine)
     with Session(engine) as session:
         code = session.scalars(select(Message.code)).one()
-    assert deliver(sessions, Carrier(fails=1), at=NOON) == Delivered(postponed=1)
+    assert deliver(sessions, Carrier(fails=1), at=NOON) == DeliveryCounts(postponed=1)
     assert code not in everything(engine) + caplog.text
     assert MOBILE not in caplog.text
 
@@ -324,8 +324,8 @@ def test_a_code_that_failed_is_tried_again_within_seconds(engine, sessions):
 def test_a_code_that_is_too_late_is_dropped_and_never_sent(engine, sessions, late):
     send(engine)
     carrier = Carrier()
-    assert deliver(sessions, carrier, at=NOON + late) == Delivered(failed=1)
-    assert deliver(sessions, carrier, at=NOON + late + timedelta(days=1)) == Delivered()
+    assert deliver(sessions, carrier, at=NOON + late) == DeliveryCounts(failed=1)
+    assert deliver(sessions, carrier, at=NOON + late + timedelta(days=1)) == DeliveryCounts()
     assert not carrier.told
     with Session(engine) as session:
         message = session.scalars(select(Message)).one()
@@ -335,22 +335,22 @@ def test_a_code_that_is_too_late_is_dropped_and_never_sent(engine, sessions, lat
 def test_a_code_given_up_is_gone_too(engine, sessions):
     send(engine)
     with Session(engine) as session:
-        session.execute(update(Message).values(tries=TRIES - 1))
+        session.execute(update(Message).values(tries=MAX_TRIES - 1))
         session.commit()
-    assert deliver(sessions, Carrier(fails=1), at=NOON) == Delivered(failed=1)
+    assert deliver(sessions, Carrier(fails=1), at=NOON) == DeliveryCounts(failed=1)
     with Session(engine) as session:
         assert session.scalars(select(Message.code)).one() is None
 
 
 def test_codes_go_before_whatever_waits(engine, sessions):
     with Session(engine) as session:
-        owe(session, [Owed(OTHER, f"第{n}条") for n in range(50)], at=NOON - MINUTE)
+        queue_messages(session, [OutgoingMessage(OTHER, f"第{n}条") for n in range(50)], at=NOON - MINUTE)
         session.commit()
     send(engine)
     carrier = Carrier()
     assert deliver(sessions, carrier, at=NOON, most=1).sent == 1
     assert carrier.code
-    assert deliver(sessions, carrier, at=NOON, codes_only=True) == Delivered()
+    assert deliver(sessions, carrier, at=NOON, codes_only=True) == DeliveryCounts()
 
 
 def test_of_many_couriers_one_carries_it(engine, sessions):

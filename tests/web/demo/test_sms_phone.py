@@ -8,8 +8,8 @@ from sqlalchemy import update
 from app.core.clock import now
 from app.core.vocabulary import MessageState, Role
 from app.models import Message
-from app.outbox.sms import owe
-from app.outbox.sms_texts import Owed
+from app.outbox.sms import queue_messages
+from app.outbox.sms_texts import OutgoingMessage
 from tests import make
 from tests.query_counter import queries
 
@@ -28,9 +28,13 @@ def enter(session, signed_in):
 
 @pytest.fixture
 def told(session):
-    owe(
+    queue_messages(
         session,
-        [Owed("13812345678", "【厅】甲"), Owed("13987654321", "【厅】乙"), Owed("13812345678", "【厅】<丙>")],
+        [
+            OutgoingMessage("13812345678", "【厅】甲"),
+            OutgoingMessage("13987654321", "【厅】乙"),
+            OutgoingMessage("13812345678", "【厅】<丙>"),
+        ],
         at=now(),
     )
     session.execute(update(Message).where(Message.id == 1).values(state=MessageState.SENT, sent_at=now()))
@@ -65,12 +69,12 @@ def test_it_is_the_administrators(enter, role):
     assert enter(role).get("/telephone/").status_code == 403
 
 
-def test_as_many_questions_for_many_messages_as_for_few(session, house, enter):
+def test_as_many_questions_for_many_messages_as_for_few(session, system, enter):
     browser, asked = enter(), []
     for many in (1, 40):
-        owe(session, [Owed(f"138{n:08d}", "【厅】") for n in range(many)], at=now())
+        queue_messages(session, [OutgoingMessage(f"138{n:08d}", "【厅】") for n in range(many)], at=now())
         session.commit()
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             browser.get("/telephone/")
         asked.append(len(seen))
     assert asked[0] == asked[1]

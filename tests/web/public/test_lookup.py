@@ -31,14 +31,14 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.models import CertificateEvent, CertificateVersion
-from app.outbox.public_notices import Result, announce
+from app.outbox.public_notices import DecisionResult, publish
 from app.web.auth.security_manager import SecurityManager
 from app.web.base import init_app
 from app.web.middleware import AppBuilder, guard
 from app.web.public.front import MEANS, stages
 from app.web.public.lookup import register_public
 from tests import make
-from tests.conftest import House
+from tests.conftest import System
 from tests.query_counter import queries
 
 ID_NUMBER = "11010519491231002X"
@@ -77,12 +77,12 @@ def two_words(home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def counter(house: House) -> Flask:
+def counter(system: System) -> Flask:
     """The threshold, the furniture and the public doors, without the rooms behind them."""
     app = Flask("app")
-    app.config.from_mapping(house.settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(two_words(house.settings.home)))
+    app.config.from_mapping(system.settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(two_words(system.settings.home)))
     app.config.update(TESTING=True, FAB_BASE_TEMPLATE="frame.html")
-    app.extensions["anguan"] = house.settings
+    app.extensions["anguan"] = system.settings
 
     @app.before_request
     def visit():
@@ -91,7 +91,7 @@ def counter(house: House) -> Flask:
             g.actor = Visit.actor
 
     db.init_app(app)
-    guard(app, house.settings)
+    guard(app, system.settings)
     CSRFProtect(app)
     with app.app_context():
         builder = AppBuilder(app, db.session, security_manager_class=SecurityManager)
@@ -180,10 +180,10 @@ def test_every_certificate_of_the_person_is_shown_and_nobody_elses(client, holde
     assert "湘建安A(2025)0000007" not in page
 
 
-def test_a_lookup_asks_the_database_a_handful_of_questions(client, holder, house):
+def test_a_lookup_asks_the_database_a_handful_of_questions(client, holder, system):
     form = client.get("/lookup").text
     csrf = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', form)[1]
-    with queries(house.engine), queries(db_engine(client)) as asked:
+    with queries(system.engine), queries(db_engine(client)) as asked:
         client.post("/lookup", data={"name": "李雷", "number": ID_NUMBER, "csrf_token": csrf})
     assert len(asked) == 4  # the office, its calendar, the count of tries, and the lookup
     with queries(db_engine(client)) as asked:
@@ -196,12 +196,12 @@ def db_engine(client: FlaskClient):
         return db.engine
 
 
-def test_a_lookup_goes_by_indexes_alone(house, session, holder):
-    with queries(house.engine) as asked:
+def test_a_lookup_goes_by_indexes_alone(system, session, holder):
+    with queries(system.engine) as asked:
         certificates_of(session, "李雷", ID_NUMBER, on=make.TODAY)
     statement = re.sub(r"\?|%\(\w+\)s", "'x'", asked[-1])
     connection = session.connection()
-    if house.kind == "postgresql":  # so few rows are read whole unless that is forbidden
+    if system.kind == "postgresql":  # so few rows are read whole unless that is forbidden
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}").scalars())
         assert "Seq Scan" not in plan
@@ -453,7 +453,7 @@ def published(session: Session, **facts) -> None:
         "enterprise_name": "湖南湘江建设有限公司",
         "region_code": "430100",
     }
-    announce(session, [Result(**{**given, **facts})], at=make.NOON)
+    publish(session, [DecisionResult(**{**given, **facts})], at=make.NOON)
     session.commit()
 
 
