@@ -215,7 +215,7 @@ SVG = b'<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"><
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%touch x) (w) file\n"
 
 
-def strangers() -> dict[str, bytes]:
+def other_formats() -> dict[str, bytes]:
     small = picture(40, 40)
     return {
         "HTML": HTML,

@@ -23,10 +23,10 @@ def unguarded(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def meddling(house) -> Iterator[Connection]:
+def tampering(system) -> Iterator[Connection]:
     """A connection of somebody who tampers: without foreign keys and checks in the way, either. It is committed."""
-    with house.engine.connect() as connection:
-        lite = house.kind == "sqlite"
+    with system.engine.connect() as connection:
+        lite = system.kind == "sqlite"
         driver = connection.connection.driver_connection
         if lite:
             driver.execute("PRAGMA foreign_keys=OFF")  # heard outside a transaction only

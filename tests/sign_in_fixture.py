@@ -33,7 +33,7 @@ from app.web.auth.security_manager import SecurityManager
 from app.web.base import init_app
 from app.web.middleware import AppBuilder, guard
 from tests import make
-from tests.conftest import KEYS, House
+from tests.conftest import KEYS, System
 
 PASSWORD = "Correct-Horse-7"
 QUICK_HASH = "pbkdf2:sha256:1"
@@ -80,7 +80,7 @@ def build(settings: Settings) -> Flask:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def lodge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def sign_in_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A database of each kind that only this module uses."""
     home = tmp_path_factory.mktemp(f"lodge-{request.param}")
     url = f"sqlite:///{home / 'lodge.db'}"
@@ -91,28 +91,28 @@ def lodge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         url = make_url(server).set(database=name).render_as_string(hide_password=False)
     engine = create_engine(url, pool_size=20, max_overflow=30)
     Model.metadata.create_all(engine)
-    yield House(request.param, Settings(home=home, database_url=url, keys=KEYS, office=Office()), engine)
+    yield System(request.param, Settings(home=home, database_url=url, keys=KEYS, office=Office()), engine)
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
-def lodge_app(lodge: House) -> Flask:
-    return build(lodge.settings)
+def sign_in_app(sign_in_system: System) -> Flask:
+    return build(sign_in_system.settings)
 
 
 @pytest.fixture
-def shop(lodge: House, lodge_app: Flask) -> Iterator[Session]:
+def shop(sign_in_system: System, sign_in_app: Flask) -> Iterator[Session]:
     """A session on the clean database of the lodge."""
-    with Session(lodge.engine, expire_on_commit=False) as session:
+    with Session(sign_in_system.engine, expire_on_commit=False) as session:
         session.add_all(make.regions())
         session.commit()
         yield session
-    lodge.sweep()
+    sign_in_system.sweep()
 
 
 @pytest.fixture
-def gate(lodge_app: Flask, shop: Session) -> FlaskClient:
-    return lodge_app.test_client()
+def visitor(sign_in_app: Flask, shop: Session) -> FlaskClient:
+    return sign_in_app.test_client()
 
 
 def account(session: Session, username: str = "viewer", *roles: Role, password: str = PASSWORD, **facts) -> Account:

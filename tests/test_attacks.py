@@ -172,13 +172,13 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
 
 
 @pytest.fixture
-def changsha(session, house) -> Town:
-    return town(session, Store(house.settings.blobs), "430100")
+def changsha(session, system) -> Town:
+    return town(session, Store(system.settings.blobs), "430100")
 
 
 @pytest.fixture
-def zhuzhou(session, house) -> Town:
-    return town(session, Store(house.settings.blobs), "430200")
+def zhuzhou(session, system) -> Town:
+    return town(session, Store(system.settings.blobs), "430200")
 
 
 @pytest.fixture
@@ -472,7 +472,7 @@ DECIDED = {EXAM: BATCHES[4:7], ACCEPTANCE: BATCHES[9:11], REVIEWER: BATCHES[11:1
 
 
 @pytest.mark.parametrize(
-    ("house", "value"),
+    ("system", "value"),
     [
         pytest.param("postgresql", "\0", id="nul"),
         pytest.param("postgresql", str(2**31), id="beyond integer"),
@@ -480,7 +480,7 @@ DECIDED = {EXAM: BATCHES[4:7], ACCEPTANCE: BATCHES[9:11], REVIEWER: BATCHES[11:1
         pytest.param("sqlite", "9" * 5000, id="5000 digits"),
         pytest.param("sqlite", str(2**63), id="beyond bigint"),
     ],
-    indirect=["house"],
+    indirect=["system"],
 )
 def test_no_value_in_any_place_breaks_the_house(value, everybody, changsha):
     """PostgreSQL takes no NUL and no number beyond its columns, Python reads no 5,000 digits."""
@@ -519,7 +519,7 @@ def test_a_reason_with_nul_is_kept_without_it(role, session, everybody, changsha
     assert not any("\0" in reason for reason in kept)
 
 
-@pytest.mark.parametrize("house", ["postgresql"], indirect=True)  # its driver takes 65,535 parameters
+@pytest.mark.parametrize("system", ["postgresql"], indirect=True)  # its driver takes 65,535 parameters
 def test_a_flood_of_rows_is_refused_before_the_store_is_asked(everybody, changsha):
     typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
     for address in BATCHES:
@@ -563,9 +563,9 @@ MARKUP = "<xss>\"'onxss=</script>{{7*7}}"
 
 
 @pytest.fixture
-def poisoned(session, house) -> Town:
+def poisoned(session, system) -> Town:
     """Changsha, with markup in every text that is kept as it is typed."""
-    return town(session, Store(house.settings.blobs), "430100", MARKUP)
+    return town(session, Store(system.settings.blobs), "430100", MARKUP)
 
 
 def pages(app, session, signed_in, place: Town):
@@ -593,7 +593,7 @@ def pages(app, session, signed_in, place: Town):
                 )
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # a page looks the same over either database
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # a page looks the same over either database
 def test_stored_markup_is_shown_as_text_on_every_page_in_full_armour(app, session, signed_in, poisoned):
     number = session.get_one(Person, poisoned.person).id_number
     session.rollback()
@@ -619,10 +619,10 @@ def test_stored_markup_is_shown_as_text_on_every_page_in_full_armour(app, sessio
 
 def at_once(*deeds):
     """What became of deeds that begin at the same moment."""
-    gate = Barrier(len(deeds))
+    barrier = Barrier(len(deeds))
 
     def begin(deed):
-        gate.wait(10)
+        barrier.wait(10)
         return deed()
 
     with ThreadPoolExecutor(len(deeds)) as pool:
@@ -723,7 +723,7 @@ def test_every_reading_in_full_is_one_line_in_the_diary(session, everybody, chan
         assert lines == [(f"the-{role.value}", deed, "127.0.0.1")], address
 
 
-def test_a_checked_roster_is_a_ticket_for_nothing_else_and_does_not_stay(app, session, house, everybody, changsha):
+def test_a_checked_roster_is_a_ticket_for_nothing_else_and_does_not_stay(app, session, system, everybody, changsha):
     with app.test_request_context():
         row = {
             "name": "张三",
@@ -736,7 +736,7 @@ def test_a_checked_roster_is_a_ticket_for_nothing_else_and_does_not_stay(app, se
     ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
     assert everybody[EXAM].post(SHEET.format(changsha.notice) + "/import", data={"ticket": ticket}).status_code == 409
     assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 302
-    assert not Store(house.settings.blobs).has(sha256(data).hexdigest())
+    assert not Store(system.settings.blobs).has(sha256(data).hexdigest())
     assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 422
 
 

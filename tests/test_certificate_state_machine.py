@@ -33,15 +33,7 @@ from app.core.clock import OFFICE_ZONE, add_months, add_years
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Stale
 from app.core.office import Office
-from app.core.vocabulary import (
-    UNDER_WAY,
-    Action,
-    Category,
-    CertificateStatus,
-    MatterKind,
-    Role,
-    State,
-)
+from app.core.vocabulary import UNDER_WAY, Action, Category, CertificateStatus, MatterKind, Role, State
 from app.db import migrate
 from app.matters import seed_papers
 from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Model, Person

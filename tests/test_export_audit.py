@@ -25,13 +25,7 @@ from app.core.vocabulary import AuditAction, Role
 from app.db.session import db
 from app.files import spreadsheets
 from app.files.storage import Store
-from app.models import (
-    Account,
-    AuditEntry,
-    CertificateVersion,
-    Enterprise,
-    LegacyImport,
-)
+from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport
 from tests import make
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
@@ -317,8 +311,8 @@ class World:
 
 
 @pytest.fixture
-def world(app, session, house, everybody) -> World:  # noqa: F811
-    return World(session, house.settings, Store(house.settings.blobs), everybody)
+def world(app, session, system, everybody) -> World:  # noqa: F811
+    return World(session, system.settings, Store(system.settings.blobs), everybody)
 
 
 def lines(session, after: int) -> list[AuditEntry]:

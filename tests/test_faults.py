@@ -15,7 +15,7 @@ from app.models import AuditEntry, Paper, Person
 from tests import make
 from tests.hostile_files import pdf
 
-ON_SQLITE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # what breaks is not the database, or all of it
+ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # what breaks is not the database, or all of it
 MACHINERY = re.compile(
     r"Traceback|Error\b|Exception|\.py\b|sqlalchemy|psycopg|sqlite|SELECT|/tmp/|site-packages", re.IGNORECASE
 )
@@ -36,8 +36,8 @@ def says_no_in_words(answer, caplog, status: int = 500) -> None:
 
 @ON_SQLITE
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "postgresql+psycopg://x:secret@127.0.0.1:1/nothing"])
-def test_without_its_database_the_house_says_so_on_every_page(house, caplog, url):
-    client = create_app(replace(house.settings, database_url=url)).test_client()
+def test_without_its_database_the_house_says_so_on_every_page(system, caplog, url):
+    client = create_app(replace(system.settings, database_url=url)).test_client()
     for path in PAGES:
         answer = client.get(path)
         assert "secret" not in answer.text
@@ -53,14 +53,14 @@ def test_without_its_database_the_house_says_so_on_every_page(house, caplog, url
 
 
 @pytest.fixture
-def no_store(house):
+def no_store(system):
     """The folder of files is away, and something else lies in its place."""
-    aside = house.settings.blobs.with_name("aside")
-    house.settings.blobs.rename(aside)
-    house.settings.blobs.write_text("")
+    aside = system.settings.blobs.with_name("aside")
+    system.settings.blobs.rename(aside)
+    system.settings.blobs.write_text("")
     yield
-    house.settings.blobs.unlink()
-    aside.rename(house.settings.blobs)
+    system.settings.blobs.unlink()
+    aside.rename(system.settings.blobs)
 
 
 @ON_SQLITE
@@ -76,16 +76,16 @@ def test_a_file_that_cannot_be_kept_leaves_nothing_half_done(session, signed_in,
 
 
 @ON_SQLITE
-def test_a_file_that_is_gone_from_the_store_is_named_as_such(session, house, signed_in, holder, caplog):
+def test_a_file_that_is_gone_from_the_store_is_named_as_such(session, system, signed_in, holder, caplog):
     account = holder(Role.ENTERPRISE_CLERK)
     person = make.person(account.enterprise)
     session.add(person)
     session.flush()
     paper = make.paper(PaperKind.ID_CARD, person_id=person.id, enterprise_id=account.enterprise.id)
-    paper.digest = Store(house.settings.blobs).put(b"soon gone")
+    paper.digest = Store(system.settings.blobs).put(b"soon gone")
     session.add(paper)
     session.commit()
-    shutil.rmtree(house.settings.blobs / paper.digest[:2])
+    shutil.rmtree(system.settings.blobs / paper.digest[:2])
     answer = signed_in(account).get(f"/papers/{paper.id}")
     says_no_in_words(answer, caplog, 404)
     assert paper.digest not in answer.text

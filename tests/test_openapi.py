@@ -11,7 +11,7 @@ from schemathesis.generation import GenerationMode
 
 from app.core.vocabulary import Role
 
-pytestmark = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # no statement is what is tested
+pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no statement is what is tested
 BLANK = re.compile(r"<[^>]+>")
 FEW = settings(
     max_examples=8, deadline=None, database=None, derandomize=True,

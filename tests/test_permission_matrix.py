@@ -10,15 +10,9 @@ from sqlalchemy import inspect, select
 from app.core.vocabulary import Role
 from app.models import Account, Application, Certificate, Enterprise, ExamPass, ExamSignup, Person
 from app.web.auth.permissions import ANONYMOUS, held_by
-from tests.test_attacks import (  # noqa: F401 - fixtures
-    BLANK,
-    NOBODYS,
-    changsha,
-    everybody,
-    zhuzhou,
-)
+from tests.test_attacks import BLANK, NOBODYS, changsha, everybody, zhuzhou  # noqa: F401 - fixtures
 
-pytestmark = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # the answer lies before any query of a door
+pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # the answer lies before any query of a door
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODYS_OWN = {"OwnPasswordView", "SessionsView"}  # asks for no permission, only for somebody
 LEAVE = {"SignInView.logout", "OwnPasswordView.change", "AppointmentScreen.end", "AppointmentScreen.reset",

@@ -27,28 +27,15 @@ from app.cli.common import LOG_LINE
 from app.core.clock import now, office_day
 from app.core.office import Office
 from app.core.redaction import MaskingFormatter
-from app.core.vocabulary import (
-    Action,
-    MessageState,
-    PaperKind,
-    Position,
-    Role,
-    State,
-)
+from app.core.vocabulary import Action, MessageState, PaperKind, Position, Role, State
 from app.files.spreadsheets import write
-from app.models import (
-    ExamSignup,
-    Message,
-    Paper,
-    Person,
-    RateLimitCounter,
-)
+from app.models import ExamSignup, Message, Paper, Person, RateLimitCounter
 from app.outbox.sms import deliver
 from app.worker.providers import gateway_of
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 MANY, TYPED = 30, 6  # people; so many of them are typed in one by one, the others come by sheet
 MARK = "written-here-on-purpose"
@@ -127,17 +114,17 @@ def test_the_search_takes_a_masked_number_for_none():
 class Crowd:
     """Thirty people with numbers of their own, and what becomes of them."""
 
-    def __init__(self, app, session, house, signed_in, holder) -> None:
-        self.app, self.session, self.house, self.holder = app, session, house, holder
+    def __init__(self, app, session, system, signed_in, holder) -> None:
+        self.app, self.session, self.system, self.holder = app, session, system, holder
         self.ids = [make.id_number() for _ in range(MANY)]
         self.mobiles = [f"1597283{n:04}" for n in range(MANY)]
         self.spare = iter([(make.id_number(), f"1597284{n:04}") for n in range(10)])
         self.used: list[str] = [*self.ids, *self.mobiles]
-        self.works = Works(session)
-        self.works.enterprise.contact_mobile = self.fresh()[1]
+        self.firm = Firm(session)
+        self.firm.enterprise.contact_mobile = self.fresh()[1]
         session.commit()
         self.signed_in = signed_in
-        self.clerk = signed_in(holder(Role.ENTERPRISE_CLERK, enterprise=self.works.enterprise, mobile=self.fresh()[1]))
+        self.clerk = signed_in(holder(Role.ENTERPRISE_CLERK, enterprise=self.firm.enterprise, mobile=self.fresh()[1]))
         self.exam = signed_in(holder(Role.EXAM_CLERK))
         self.stranger = app.test_client()
         for browser in (self.clerk, self.exam, self.stranger):
@@ -203,12 +190,12 @@ class Crowd:
 
     def apply(self) -> None:
         """Filed, accepted, sent back: snapshots, steps and messages; then the messages are carried."""
-        clerk = make.clerk(self.works.enterprise)
+        clerk = make.clerk(self.firm.enterprise)
         officer = make.officer(Role.ACCEPTANCE_OFFICER)
         filed = []
         for _ in range(2):
             number, mobile = self.fresh()
-            filed.append(self.works.application(State.DRAFT).id)
+            filed.append(self.firm.application(State.DRAFT).id)
             person = self.session.scalars(select(Person).order_by(Person.id.desc())).first()
             person.id_number, person.mobile = number, mobile
         self.session.flush()
@@ -217,7 +204,7 @@ class Crowd:
             moved = carry_out(self.session, ids, action, who, reason=f"请核对{self.ids[1]}", at=now(), office=Office())
             assert moved.passes, moved.refused
         self.session.commit()
-        deliver(sessionmaker(self.house.engine), gateway_of(self.house.settings), at=now())
+        deliver(sessionmaker(self.system.engine), gateway_of(self.system.settings), at=now())
         assert self.session.scalars(select(Message.state)).all().count(MessageState.SENT) >= 2
         self.session.rollback()
 
@@ -260,25 +247,25 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(app, session, house, signed_in, holder) -> Crowd:
-    return Crowd(app, session, house, signed_in, holder)
+def crowd(app, session, system, signed_in, holder) -> Crowd:
+    return Crowd(app, session, system, signed_in, holder)
 
 
-def leave_marks(session, house, temporary: Path) -> None:
+def leave_marks(session, system, temporary: Path) -> None:
     """On purpose, in each place that is searched."""
     session.add(RateLimitCounter(key=MARK, window=1, count=1))
     session.commit()
-    (house.settings.blobs / "mark").write_text(MARK)  # past the store, which seals what it keeps
-    gateway_of(house.settings).send(1, "13800000000", MARK)
+    (system.settings.blobs / "mark").write_text(MARK)  # past the store, which seals what it keeps
+    gateway_of(system.settings).send(1, "13800000000", MARK)
     (temporary / "left.tmp").write_text(MARK)
     logging.getLogger("app.tests").warning(MARK)
 
 
-def test_no_number_lies_open_anywhere_in_the_house(crowd, session, house, caplog, tmp_path, monkeypatch):
+def test_no_number_lies_open_anywhere_in_the_house(crowd, session, system, caplog, tmp_path, monkeypatch):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    carried = house.settings.home / "messages.jsonl"
+    carried = system.settings.home / "messages.jsonl"
     carried.unlink(missing_ok=True)
     caplog.set_level(logging.INFO, logger="app")
 
@@ -287,17 +274,17 @@ def test_no_number_lies_open_anywhere_in_the_house(crowd, session, house, caplog
     crowd.apply()
     crowd.are_looked_for()
     crowd.meet_a_fault(monkeypatch)
-    leave_marks(session, house, temporary)
+    leave_marks(session, system, temporary)
 
     planted = {value: list(spellings(value)) for value in [*crowd.used, MARK]}
-    places = [*files(house.settings.home), *rows(house.engine), *logged(caplog.records)]
+    places = [*files(system.settings.home), *rows(system.engine), *logged(caplog.records)]
     places += [("temporary", data) for _name, data in files(temporary)]
     found = {(place, value) for place, data in places for value in found_in(data, planted)}
     expected = {"blobs", "messages.jsonl", "bucket.key", "log", "temporary"} | (
-        {"database"} if house.kind == "sqlite" else set()
+        {"database"} if system.kind == "sqlite" else set()
     )
     assert sorted({f"{place} {value}" for place, value in found if value != MARK}) == []
     assert {place for place, value in found if value == MARK} == expected
     assert any("RuntimeError" in str(record.exc_info) for record in caplog.records), "the fault was not met"
     carried.unlink()
-    (house.settings.blobs / "mark").unlink()
+    (system.settings.blobs / "mark").unlink()

@@ -10,26 +10,9 @@ from sqlalchemy.orm import Session
 from app.core.clock import Calendar
 from app.core.errors import NotAllowed, Unmet
 from app.core.office import Office
-from app.core.vocabulary import (
-    CLOSED,
-    Action,
-    Category,
-    CertificateStatus,
-    MatterKind,
-    Role,
-    Side,
-    Stage,
-    State,
-)
+from app.core.vocabulary import CLOSED, Action, Category, CertificateStatus, MatterKind, Role, Side, Stage, State
 from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Message, PublicNotice, Step
-from app.workflow import (
-    ACTORS,
-    MOVES,
-    Move,
-    carry_out,
-    plan,
-    table_errors,
-)
+from app.workflow import ACTORS, MOVES, Move, carry_out, plan, table_errors
 from tests import make
 from tests.query_counter import queries
 from tests.workflow_fixture import Firm

@@ -29,7 +29,7 @@ INCOMING = {
 }
 
 
-class Works:
+class Firm:
     def __init__(self, session: Session, **facts) -> None:
         self.session = session
         self.enterprise = make.enterprise(contact_mobile="13700000000", **facts)
@@ -42,12 +42,12 @@ class Works:
         session.add(make.paper(PaperKind.QUALIFICATION, qualification_id=scan.id, **mine))
         session.add(make.paper(PaperKind.PLEDGE, pledging_enterprise_id=self.enterprise.id, **mine))
         session.commit()
-        self._old: Works | None = None
+        self._old: Firm | None = None
 
     @property
-    def old(self) -> "Works":
+    def old(self) -> "Firm":
         """The enterprise from which this one takes people over."""
-        self._old = self._old or Works(self.session, name="湖南旧东家建设有限公司")
+        self._old = self._old or Firm(self.session, name="湖南旧东家建设有限公司")
         return self._old
 
     def person(self, without=(), **facts):

@@ -15,28 +15,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.business_licence import tickets
 from app.accounts.business_licence.assertion import BadAssertion, public_key, read
-from app.accounts.business_licence.provider import LicencesAway, Ticket
-from app.accounts.business_licence.simulator import (
-    Licence,
-    SimulatedFault,
-    SimulatedPlatform,
-    confused,
-)
+from app.accounts.business_licence.provider import LicencePlatformUnavailable, Ticket
+from app.accounts.business_licence.simulator import Licence, SimulatedFault, SimulatedPlatform, hs256_by_public_key
 from app.core.errors import NotFound, Stale
-from app.core.settings import (
-    BadSetting,
-    Keys,
-    Settings,
-    make_keys,
-    read_settings,
-)
-from app.core.vocabulary import (
-    ChallengeState,
-    LicenceHolder,
-    LicenceStanding,
-    LicenceStep,
-    TicketState,
-)
+from app.core.settings import BadSetting, Keys, Settings, make_keys, read_settings
+from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding, LicenceStep, TicketState
 from app.models import Challenge
 from app.worker.providers import RemoteLicences, licences_of
 from tests import make
@@ -75,7 +58,7 @@ FORGED = {
     "signature cut off": SOUND.rpartition(".")[0] + ".",
     "signature of another token": ".".join((*signed(claims(uscc="x")).split(".")[:2], SOUND.rpartition(".")[2])),
     "signature of noughts": raw(ES, claims(), urlsafe_b64encode(bytes(64)).rstrip(b"=").decode()),
-    "HS256 with the public key": confused(claims(), KEY.public_key()),
+    "HS256 with the public key": hs256_by_public_key(claims(), KEY.public_key()),
     "another key": signed(claims(), STRANGER),
     "another key, brought along": signed(claims(), STRANGER, jwk=JWK),
     "another key, to be fetched": signed(claims(), STRANGER, jku="https://evil.example/keys", kid="../../../dev/null"),
@@ -146,8 +129,8 @@ def test_only_a_public_key_on_p256_is_pinned(key):
 
 
 @pytest.fixture
-def engine(house, session):
-    engine = create_engine(house.engine.url, pool_size=20, max_overflow=30)
+def engine(system, session):
+    engine = create_engine(system.engine.url, pool_size=20, max_overflow=30)
     yield engine
     engine.dispose()
 
@@ -166,7 +149,7 @@ def told(ticket, at=AT, **other):
 
 
 def take(session, one, at=AT):
-    state = tickets.take(session, one, at=at, seconds=120)
+    state = tickets.apply_assertion(session, one, at=at, seconds=120)
     session.commit()
     return state
 
@@ -175,7 +158,7 @@ def test_a_ticket_is_scanned_confirmed_and_used(session, ticket):
     assert take(session, told(ticket, event="scanned")) is ChallengeState.SCANNED
     assert take(session, told(ticket)) is ChallengeState.CONFIRMED
     assert tickets.state_of(ticket, AT) is TicketState.CONFIRMED
-    assert tickets.use(session, ticket, "b", at=AT)["uscc"] == make.uscc(1)
+    assert tickets.use_ticket(session, ticket, "b", at=AT)["uscc"] == make.uscc(1)
     assert tickets.state_of(ticket, AT) is TicketState.USED
 
 
@@ -186,7 +169,7 @@ def test_the_same_message_again_changes_nothing(session, ticket):
     until = ticket.expires_at
     assert take(session, confirmed, AT + 5 * SECOND) is ChallengeState.CONFIRMED
     assert ticket.expires_at == until
-    tickets.use(session, ticket, "b", at=AT)
+    tickets.use_ticket(session, ticket, "b", at=AT)
     session.commit()
     assert take(session, confirmed) is ChallengeState.CONSUMED
 
@@ -215,7 +198,7 @@ def test_after_a_ticket_has_expired_nothing_helps(session, ticket):
         take(session, told(ticket), AT + 120 * SECOND)
     take(session, told(ticket))
     with pytest.raises(Stale):
-        tickets.use(session, ticket, "b", at=AT + 120 * SECOND)
+        tickets.use_ticket(session, ticket, "b", at=AT + 120 * SECOND)
     assert tickets.state_of(ticket, AT + 120 * SECOND) is TicketState.EXPIRED
 
 
@@ -235,7 +218,7 @@ def test_a_ticket_that_was_turned_down_is_dead(session, ticket, other, why):
     with pytest.raises(Stale):
         take(session, told(ticket))
     with pytest.raises(Stale):
-        tickets.use(session, ticket, "b", at=AT)
+        tickets.use_ticket(session, ticket, "b", at=AT)
 
 
 def test_a_credit_code_that_cannot_be_one_is_not_looked_up(session, ticket):
@@ -256,15 +239,15 @@ def test_a_newer_ticket_voids_the_older_one(session, ticket):
 def test_another_browser_neither_sees_nor_uses_a_ticket(session, ticket, browser):
     take(session, told(ticket))
     with pytest.raises(NotFound):
-        tickets.own(session, ticket.id, browser)
+        tickets.get_own(session, ticket.id, browser)
     with pytest.raises(Stale):
-        tickets.use(session, ticket, browser, at=AT)
+        tickets.use_ticket(session, ticket, browser, at=AT)
 
 
 @pytest.mark.parametrize("cid", ["", "x", "a" * 31, "A" * 32, "\0" * 32, "9" * 5000, "' OR 1=1 --"])
 def test_what_is_no_ticket_number_is_not_looked_up(session, cid):
     with pytest.raises(NotFound):
-        tickets.own(session, cid, "b")
+        tickets.get_own(session, cid, "b")
 
 
 def test_of_fifty_who_use_a_ticket_at_once_one_gets_in(engine, session, ticket):
@@ -275,7 +258,7 @@ def test_of_fifty_who_use_a_ticket_at_once_one_gets_in(engine, session, ticket):
     def once(_):
         with Session(engine) as mine, mine.begin():
             try:
-                return bool(tickets.use(mine, tickets.own(mine, cid, "b"), "b", at=AT))
+                return bool(tickets.use_ticket(mine, tickets.get_own(mine, cid, "b"), "b", at=AT))
             except Stale:
                 return False
 
@@ -289,7 +272,7 @@ def test_of_twenty_messages_at_once_one_is_taken_and_none_is_lost(engine, sessio
 
     def arrive(_):
         with Session(engine) as mine, mine.begin():
-            return tickets.take(mine, one, at=AT, seconds=120)
+            return tickets.apply_assertion(mine, one, at=AT, seconds=120)
 
     with ThreadPoolExecutor(20) as crowd:
         assert set(crowd.map(arrive, range(20))) == {ChallengeState.CONFIRMED}
@@ -382,7 +365,7 @@ def test_a_message_that_was_touched_is_refused(side):
 def test_a_platform_that_fails_is_away_and_says_so_in_one_sentence(side):
     side.provider.start(TICKET, at=AT)
     side.breaks()
-    with pytest.raises(LicencesAway, match="does not answer") as no:
+    with pytest.raises(LicencePlatformUnavailable, match="does not answer") as no:
         side.provider.query(TICKET.cid, at=AT)
     assert "s3cret" not in f"{no.value}{no.value.why}{side.provider}"
 
@@ -406,7 +389,7 @@ def test_the_platform_learns_where_and_from_where_and_who_we_are(server):
 def test_a_platform_that_says_no_is_left_alone_for_half_a_minute(server, status):
     remote, server.status = Remote(server).provider, status
     for _twice in range(2):
-        with pytest.raises(LicencesAway):
+        with pytest.raises(LicencePlatformUnavailable):
             remote.start(TICKET, at=AT)
     assert server.asked == 1
     server.status = 200
@@ -418,7 +401,7 @@ def test_a_platform_that_says_no_is_left_alone_for_half_a_minute(server, status)
 )
 def test_an_answer_without_a_code_is_no_answer(server, said):
     server.raw = said
-    with pytest.raises(LicencesAway):
+    with pytest.raises(LicencePlatformUnavailable):
         Remote(server).provider.start(TICKET, at=AT)
 
 

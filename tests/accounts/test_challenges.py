@@ -16,8 +16,8 @@ FIVE = timedelta(minutes=5)
 
 
 @pytest.fixture
-def engine(house, session):
-    engine = create_engine(house.engine.url, pool_size=20, max_overflow=30)
+def engine(system, session):
+    engine = create_engine(system.engine.url, pool_size=20, max_overflow=30)
     yield engine
     engine.dispose()
 
@@ -30,7 +30,7 @@ def number(engine):
 
 
 def answered(engine, number, answer="123456", *, kind=CODE, browser="b", at=NOON):
-    return challenges.answered(engine, number, kind, browser, answer, most=5, at=at)
+    return challenges.check_answer(engine, number, kind, browser, answer, most=5, at=at)
 
 
 def test_the_right_answer_is_taken_once(engine, number):
@@ -71,7 +71,7 @@ def test_of_fifty_wrong_guesses_at_once_five_are_looked_at(engine, number):
 def test_of_twenty_right_answers_at_once_one_is_taken(engine, number):
     with ThreadPoolExecutor(20) as crowd:
         taken = list(
-            crowd.map(lambda _: challenges.answered(engine, number, CODE, "b", "123456", most=99, at=NOON), range(20))
+            crowd.map(lambda _: challenges.check_answer(engine, number, CODE, "b", "123456", most=99, at=NOON), range(20))
         )
     assert taken.count(True) == 1
 
@@ -87,10 +87,10 @@ def test_of_twenty_who_take_the_same_step_one_gets_through(engine, number):
 
 def test_another_browser_does_not_even_learn_that_it_is_there(engine, number):
     with Session(engine) as session:
-        assert challenges.own(session, number, CODE, "b").id == number
+        assert challenges.get_own(session, number, CODE, "b").id == number
         for kind, browser in ((CODE, "c"), (CODE, ""), (PICTURE, "b")):
             with pytest.raises(NotFound):
-                challenges.own(session, number, kind, browser)
+                challenges.get_own(session, number, kind, browser)
 
 
 def test_a_newer_one_takes_the_place_of_an_older(engine, number):

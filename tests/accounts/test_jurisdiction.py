@@ -9,22 +9,11 @@ from sqlalchemy import select
 from app.accounts.access import reaches
 from app.core.clock import now, office_day
 from app.core.office import Office
-from app.core.vocabulary import (
-    Action,
-    Level,
-    MatterKind,
-    Role,
-    State,
-)
+from app.core.vocabulary import Action, Level, MatterKind, Role, State
 from app.models import Application, Enterprise, Parameter, Region
 from app.workflow import MOVES, carry_out, moves_open_to
 from tests import make, workflow_fixture
-from tests.web.applications.review.test_case_page import (
-    Works,
-    decide,
-    in_batch,
-    letting_go,
-)
+from tests.web.applications.review.test_case_page import Firm, decide, in_batch, letting_go
 
 DECISIONS = [move for move in MOVES if move.stage]
 LEVEL = {
@@ -49,13 +38,13 @@ def do(session, application, move, region, office):
 @pytest.fixture
 def ours(session):
     """An enterprise in 长沙, by the domain alone."""
-    return workflow_fixture.Works(session)
+    return workflow_fixture.Firm(session)
 
 
 @pytest.fixture
-def bench(session, signed_in, house) -> Works:
+def bench(session, signed_in, system) -> Firm:
     """The same behind the doors."""
-    return Works(session, signed_in, house)
+    return Firm(session, signed_in, system)
 
 
 @pytest.fixture
@@ -103,7 +92,7 @@ def test_the_province_decides_what_it_has_handed_down_too(ours, session):
 def test_a_district_lies_within_its_prefecture_and_decides_nothing_itself(session):
     session.add(Region(code="430102", name="芙蓉区"))
     session.commit()
-    district = workflow_fixture.Works(session, name="湖南芙蓉建设有限公司", region_code="430102")
+    district = workflow_fixture.Firm(session, name="湖南芙蓉建设有限公司", region_code="430102")
     application = district.application(State.AWAITING_REVIEW)
     move, office = next(m for m in DECISIONS if m.action is Action.ENDORSE), office_where(Role.REVIEWER, Level.PREFECTURE)
     assert reaches(make.officer(Role.REVIEWER, region="430102"), application)
@@ -129,8 +118,8 @@ def test_a_level_that_changes_under_way_counts_from_the_next_decision_on(ours, s
 
 
 def test_a_transfer_is_decided_where_the_new_enterprise_is(session):
-    old = workflow_fixture.Works(session, name="长沙旧东家建设有限公司", region_code="430100")
-    new = workflow_fixture.Works(session, name="株洲新东家建设有限公司", region_code="430200")
+    old = workflow_fixture.Firm(session, name="长沙旧东家建设有限公司", region_code="430100")
+    new = workflow_fixture.Firm(session, name="株洲新东家建设有限公司", region_code="430200")
     new._old = old
     application = new.application(State.AWAITING_ACCEPTANCE, matter=MatterKind.TRANSFER)
     assert session.get_one(Enterprise, application.releasing_enterprise_id).region_code == "430100"
@@ -170,9 +159,9 @@ def test_a_forged_decision_is_refused_through_both_doors_until_the_stage_is_hand
     assert {bench.state(application), bench.state(other)} == {move.target}
 
 
-def test_a_transfer_waits_in_the_new_enterprises_prefecture(bench, session, signed_in, house, put):
+def test_a_transfer_waits_in_the_new_enterprises_prefecture(bench, session, signed_in, system, put):
     put(acceptance_level="prefecture")
-    new = Works(session, signed_in, house, "株洲枫溪建工有限公司", "430200")
+    new = Firm(session, signed_in, system, "株洲枫溪建工有限公司", "430200")
     holder = bench.passer(name="李雷")
     held = make.certificate(holder, valid_to=office_day(now()) + timedelta(days=60))
     application = make.transfer(holder, new.enterprise, State.AWAITING_ACCEPTANCE, certificate=held)

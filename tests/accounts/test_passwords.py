@@ -10,21 +10,9 @@ from app.accounts import passwords
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, PasswordProfile, Role
-from app.models import (
-    Account,
-    AuditEntry,
-    Parameter,
-    PastPassword,
-)
+from app.models import Account, AuditEntry, Parameter, PastPassword
 from tests import make
-from tests.sign_in_fixture import (
-    PASSWORD,
-    account,
-    is_inside,
-    quickly_hashed,
-    sign_in,
-    token,
-)
+from tests.sign_in_fixture import PASSWORD, account, is_inside, quickly_hashed, sign_in, token
 
 pytest_plugins = ("tests.sign_in_fixture",)
 
@@ -109,7 +97,7 @@ def test_what_may_be_set_in_each_profile(word, profile):
 
 def test_the_table_has_sixty_passwords_and_the_list_its_ten_thousand():
     assert len(TABLE) >= 60
-    assert len(passwords.common()) == 10_000
+    assert len(passwords.common_passwords()) == 10_000
 
 
 def test_a_short_user_name_may_stand_in_a_password():
@@ -123,27 +111,27 @@ def test_judging_the_longest_takes_no_time():
         assert now() - began < timedelta(seconds=1)
 
 
-def change(gate, old, new):
-    form = {"old": old, "password": new, "again": new, "csrf_token": token(gate, "/password/")}
-    return gate.post("/password/", data=form).status_code
+def change(visitor, old, new):
+    form = {"old": old, "password": new, "again": new, "csrf_token": token(visitor, "/password/")}
+    return visitor.post("/password/", data=form).status_code
 
 
 WORDS = [PASSWORD, *(f"Quokka-{word}-{n}" for n, word in enumerate(("fjord", "juzizhou", "yuelu", "aiwan", "taohua")))]
 
 
-def test_the_last_five_passwords_are_not_taken_again(gate, shop):
+def test_the_last_five_passwords_are_not_taken_again(visitor, shop):
     account(shop)
-    sign_in(gate)
-    assert [change(gate, old, new) for old, new in pairwise(WORDS[:5])] == [302] * 4
-    assert [change(gate, WORDS[4], before) for before in WORDS[:4]] == [422] * 4
-    assert change(gate, WORDS[4], WORDS[5]) == 302
-    assert change(gate, WORDS[5], WORDS[0]) == 302  # six ago
+    sign_in(visitor)
+    assert [change(visitor, old, new) for old, new in pairwise(WORDS[:5])] == [302] * 4
+    assert [change(visitor, WORDS[4], before) for before in WORDS[:4]] == [422] * 4
+    assert change(visitor, WORDS[4], WORDS[5]) == 302
+    assert change(visitor, WORDS[5], WORDS[0]) == 302  # six ago
     assert shop.scalar(select(func.count()).select_from(PastPassword)) == passwords.REMEMBERED - 1
 
 
-def test_full_width_and_half_width_are_the_same_password(gate, shop):
+def test_full_width_and_half_width_are_the_same_password(visitor, shop):
     account(shop, password="Correct-Horse-7")
-    assert sign_in(gate, password="Ｃｏｒｒｅｃｔ-Ｈｏｒｓｅ-７").status_code == 302
+    assert sign_in(visitor, password="Ｃｏｒｒｅｃｔ-Ｈｏｒｓｅ-７").status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -153,28 +141,28 @@ def test_full_width_and_half_width_are_the_same_password(gate, shop):
         (Role.VIEWER, 91, PasswordProfile.ASVS, False), (Role.ENTERPRISE_CLERK, 91, PasswordProfile.MLPS3, False),
     ],
 )  # fmt: skip
-def test_officers_change_their_password_every_ninety_days(gate, shop, role, days, profile, leads_away):
+def test_officers_change_their_password_every_ninety_days(visitor, shop, role, days, profile, leads_away):
     shop.add(Parameter(name="password_profile", value=profile.value, changed_at=make.NOON, changed_by="管理员"))
     firm = {"enterprise": make.enterprise()} if role is Role.ENTERPRISE_CLERK else {}
     account(shop, "viewer", role, Role.VIEWER, **firm) if not firm else account(shop, "viewer", role, **firm)
-    sign_in(gate)
+    sign_in(visitor)
     shop.execute(update(Account.__table__).values(password_set_at=now() - timedelta(days=days)))
     shop.commit()
-    assert gate.get("/scratch/").headers.get("Location", "").startswith("/password/") is leads_away
+    assert visitor.get("/scratch/").headers.get("Location", "").startswith("/password/") is leads_away
     if leads_away:
-        assert change(gate, PASSWORD, WORDS[1]) == 302
-        assert is_inside(gate)
+        assert change(visitor, PASSWORD, WORDS[1]) == 302
+        assert is_inside(visitor)
 
 
 @pytest.mark.parametrize(("days", "status"), [(29, 302), (31, 403)])
-def test_a_one_time_password_is_used_within_thirty_days(gate, shop, days, status):
+def test_a_one_time_password_is_used_within_thirty_days(visitor, shop, days, status):
     account(shop, must_change_password=True)
     shop.execute(update(Account.__table__).values(password_set_at=now() - timedelta(days=days)))
     shop.commit()
-    assert sign_in(gate).status_code == status
+    assert sign_in(visitor).status_code == status
 
 
-def test_a_new_password_knows_since_when_and_the_diary_knows_no_hash(gate, shop):
+def test_a_new_password_knows_since_when_and_the_diary_knows_no_hash(visitor, shop):
     who = account(shop)
     who.password = quickly_hashed(WORDS[1])
     shop.commit()
@@ -183,7 +171,7 @@ def test_a_new_password_knows_since_when_and_the_diary_knows_no_hash(gate, shop)
     assert "pbkdf2" not in told
 
 
-def test_what_is_asked_of_a_password_stands_under_the_field(gate, shop):
+def test_what_is_asked_of_a_password_stands_under_the_field(visitor, shop):
     account(shop)
-    sign_in(gate)
-    assert "128" in gate.get("/password/").text
+    sign_in(visitor)
+    assert "128" in visitor.get("/password/").text

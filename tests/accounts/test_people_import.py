@@ -4,21 +4,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app.accounts.access import NOBODY
-from app.accounts.people_import import (
-    MOST_PEOPLE,
-    ROSTER_COLUMNS,
-    import_people,
-    masked,
-    read_people,
-    roster_sheet,
-)
+from app.accounts.people_import import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked_row, read_people, roster_template
 from app.core.errors import NotAllowed, Stale, Unmet
-from app.core.vocabulary import (
-    Education,
-    Position,
-    Role,
-    TechnicalTitle,
-)
+from app.core.vocabulary import Education, Position, Role, TechnicalTitle
 from app.files.spreadsheets import SheetRefused, read, write
 from app.models import AuditEntry, Person
 from tests import make
@@ -166,14 +154,14 @@ def test_a_second_import_of_the_same_sheet_takes_nobody_in(session, ours):
 def test_a_missing_column_and_an_empty_sheet_are_named(session, ours):
     short = [column for column in ROSTER_COLUMNS if column.key != "position"]
     assert errors(session, sheet({}, columns=short), make.clerk(ours)) == [(1, "This column is missing.")]
-    assert errors(session, roster_sheet(), make.clerk(ours)) == [
+    assert errors(session, roster_template(), make.clerk(ours)) == [
         (2, "There is nobody in this sheet. Please fill in one person per row.")
     ]
 
 
 def test_the_template_has_every_column_and_says_which_words_fit():
-    assert read(roster_sheet(), ROSTER_COLUMNS).errors == []
-    assert not read(roster_sheet(), ROSTER_COLUMNS).rows
+    assert read(roster_template(), ROSTER_COLUMNS).errors == []
+    assert not read(roster_template(), ROSTER_COLUMNS).rows
 
 
 def test_what_is_no_workbook_or_far_too_long_is_refused(session, ours):
@@ -192,11 +180,11 @@ def test_only_a_clerk_reads_and_imports(session, role):
             import_people(session, sheet({}), actor, at=make.NOON, digest="")
 
 
-def test_an_import_asks_as_much_for_two_hundred_people_as_for_two(session, house, ours):
+def test_an_import_asks_as_much_for_two_hundred_people_as_for_two(session, system, ours):
     asked = []
     for number in (2, 200):
         data = sheet(*({} for _ in range(number)))
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             take_in(session, data, make.clerk(ours))
             session.commit()
         asked.append(len([statement for statement in seen if not statement.startswith("INSERT")]))  # SQLite's go one by one
@@ -206,4 +194,4 @@ def test_an_import_asks_as_much_for_two_hundred_people_as_for_two(session, house
 
 def test_a_row_is_shown_with_its_id_number_masked(session, ours):
     row = read_people(session, sheet({"id_number": "11010519491231002X"}), make.clerk(ours)).people[0]
-    assert (masked(row)["id_number"], masked(row)["number"]) == ("110105********002X", 2)
+    assert (masked_row(row)["id_number"], masked_row(row)["number"]) == ("110105********002X", 2)

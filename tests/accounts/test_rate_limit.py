@@ -15,8 +15,8 @@ QUARTER = timedelta(minutes=15)
 
 
 @pytest.fixture
-def engine(house, session):
-    engine = create_engine(house.engine.url, pool_size=20, max_overflow=30)
+def engine(system, session):
+    engine = create_engine(system.engine.url, pool_size=20, max_overflow=30)
     yield engine
     engine.dispose()
 
@@ -100,8 +100,8 @@ def test_clearing_ends_a_rest(engine):
     assert not refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON)
 
 
-def test_a_rollback_of_the_request_refunds_nothing(engine, house):
-    with Session(house.engine) as request:
+def test_a_rollback_of_the_request_refunds_nothing(engine, system):
+    with Session(system.engine) as request:
         rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON)
         request.add(Region(code="430300", name="湘潭市"))
         request.flush()
@@ -109,10 +109,10 @@ def test_a_rollback_of_the_request_refunds_nothing(engine, house):
     assert rate_limit.peek(engine, "lookup:x", seconds=60, at=NOON) == 1
 
 
-def test_a_request_that_only_reads_is_counted_all_the_same(engine, house):
+def test_a_request_that_only_reads_is_counted_all_the_same(engine, system):
     mark = reading.set(True)
     try:
-        with Session(house.engine) as request:
+        with Session(system.engine) as request:
             request.scalars(select(Region)).all()
             rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON)
         assert reading.get()
@@ -142,7 +142,7 @@ def test_the_table_names_nobody(engine, session):
     ],
 )
 def test_an_ipv6_neighbourhood_counts_as_one(address, counts_as):
-    assert rate_limit.origin(address) == counts_as
+    assert rate_limit.client_network(address) == counts_as
 
 
 def test_sweeping_takes_the_old_and_leaves_a_rest_that_lasts(engine):

@@ -9,20 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts import registration as account_registration
-from app.accounts.registration import (
-    RegistrationRequest,
-    decide,
-    enrol,
-    send_again,
-)
+from app.accounts.registration import RegistrationRequest, decide, resubmit
+from app.accounts.registration import register as register_
 from app.core.clock import now
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Stale,
-    Unmet,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import Registration, Role
 from app.db.session import db
@@ -46,7 +36,7 @@ def claim(uscc: str | None = None, **facts) -> RegistrationRequest:
 
 @pytest.fixture
 def pending(app, session) -> Account:
-    made = enrol(session, claim(), LICENCE, username="xinye", at=make.NOON)
+    made = register_(session, claim(), LICENCE, username="xinye", at=make.NOON)
     session.commit()
     return made
 
@@ -80,7 +70,7 @@ def test_an_enterprise_that_is_on_the_books_is_not_taken_over(app, session, regi
     session.add(there)
     session.commit()
     with pytest.raises(Unmet) as no:
-        enrol(session, claim(there.uscc, name="别的名字"), LICENCE, username="thief", at=make.NOON)
+        register_(session, claim(there.uscc, name="别的名字"), LICENCE, username="thief", at=make.NOON)
     session.rollback()
     assert [refusal.field for refusal in no.value.refusals] == ["uscc"]
     session.refresh(there)
@@ -89,14 +79,14 @@ def test_an_enterprise_that_is_on_the_books_is_not_taken_over(app, session, regi
 
 
 def test_fifty_at_once_with_the_same_code_and_name_in_every_spelling_are_one(app, session):
-    code, gate, names = make.uscc(78), Barrier(50), ("Xinye", "ＸＩＮＹＥ", "xinye", "XinYe", "ｘinye")
+    code, barrier, names = make.uscc(78), Barrier(50), ("Xinye", "ＸＩＮＹＥ", "xinye", "XinYe", "ｘinye")
     session.rollback()
 
     def register(n: int) -> str:
-        gate.wait(20)
+        barrier.wait(20)
         with app.app_context(), Session(db.engine) as own:
             try:
-                enrol(own, claim(code), LICENCE, username=names[n % 5], at=now())
+                register_(own, claim(code), LICENCE, username=names[n % 5], at=now())
                 own.commit()
             except AppError as no:
                 return no.refusals[0].code
@@ -110,14 +100,14 @@ def test_fifty_at_once_with_the_same_code_and_name_in_every_spelling_are_one(app
 
 
 def test_one_user_name_for_many_codes_at_once_is_one_account(app, session):
-    gate = Barrier(8)
+    barrier = Barrier(8)
     session.rollback()
 
     def register(n: int) -> bool:
-        gate.wait(20)
+        barrier.wait(20)
         with app.app_context(), Session(db.engine) as own:
             try:
-                enrol(own, claim(make.uscc(80 + n)), LICENCE, username="xinye", at=now())
+                register_(own, claim(make.uscc(80 + n)), LICENCE, username="xinye", at=now())
                 own.commit()
             except AppError:
                 return False
@@ -148,12 +138,12 @@ def test_the_answer_is_told_by_text_message_and_given_once(session, pending):
 def test_a_rejected_one_is_corrected_in_the_same_rows_by_its_own_account_only(session, pending):
     stranger = make.account(session, "stranger", Role.ENTERPRISE_CLERK, enterprise=make.enterprise())
     with pytest.raises(Unmet):  # still waiting
-        send_again(session, claim(), LICENCE, pending, at=make.NOON)
+        resubmit(session, claim(), LICENCE, pending, at=make.NOON)
     decide(session, pending.enterprise_id, False, "更正名称", ADMIN, at=make.NOON, office=Office())
     session.commit()
     with pytest.raises(NotFound):
-        send_again(session, claim(name="偷换"), LICENCE, stranger, at=make.NOON)
-    send_again(session, claim(name="湖南新业建工有限公司"), LICENCE, pending, at=make.NOON)
+        resubmit(session, claim(name="偷换"), LICENCE, stranger, at=make.NOON)
+    resubmit(session, claim(name="湖南新业建工有限公司"), LICENCE, pending, at=make.NOON)
     session.commit()
     enterprise = session.get_one(Enterprise, pending.enterprise_id)
     assert (enterprise.name, enterprise.registration, enterprise.registration_note) == (
@@ -169,7 +159,7 @@ def test_what_the_books_know_under_the_name_is_counted_in_both_widths(session, p
     session.add(other)
     pending.enterprise.name = "湖南新业(长沙)有限公司"
     session.flush()
-    assert account_registration.matches(session, pending.enterprise) == (1, 0)
+    assert account_registration.same_name_counts(session, pending.enterprise) == (1, 0)
 
 
 # --- through the doors ----------------------------------------------------------------------------------

@@ -13,18 +13,8 @@ from sqlalchemy.orm import Session
 from app.accounts import rate_limit, role_assignment
 from app.accounts.access import Actor
 from app.core.clock import now
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Unmet,
-)
-from app.core.vocabulary import (
-    ADMINISTRATORS,
-    AUTHORITY,
-    REGIONAL,
-    Role,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Unmet
+from app.core.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 from app.db.session import db
 from app.models import Account, AuditEntry
 from app.web.auth.password_form import guess_key
@@ -48,7 +38,7 @@ def roles(app, session) -> dict[Role, RoleRow]:
 
 def refused(session, *args, **more) -> list[str]:
     with pytest.raises(Unmet) as no:
-        role_assignment.appoint(session, *args, **more)
+        role_assignment.assign_role(session, *args, **more)
     session.rollback()
     return [refusal.code for refusal in no.value.refusals]
 
@@ -73,7 +63,7 @@ def test_officers_may_hold_several_roles(session, roles):
     account = make.account(session, "one", Role.REVIEWER)
     account.roles = [roles[Role.REVIEWER], roles[Role.APPROVER], roles[Role.EXAM_CLERK]]
     session.commit()
-    assert list(role_assignment.conflicting(session)) == []
+    assert list(role_assignment.conflicting_accounts(session)) == []
 
 
 def test_what_was_put_into_the_database_by_hand_is_named_and_not_let_in(session, roles):
@@ -82,7 +72,7 @@ def test_what_was_put_into_the_database_by_hand_is_named_and_not_let_in(session,
     session.execute(put, {"account": account.id, "role": roles[Role.APPROVER].id})
     session.commit()
     session.expire_all()
-    assert [one.username for one in role_assignment.conflicting(session)] == ["one"]
+    assert [one.username for one in role_assignment.conflicting_accounts(session)] == ["one"]
     assert "roles-conflict" in [refusal.code for refusal in objections(account)]
 
 
@@ -108,12 +98,12 @@ def test_a_role_is_given_with_its_reach_and_taken_again(session, roles, role):
     made = make.account(session, "new", Role.VIEWER, region_code=None)
     made.roles = []
     session.commit()
-    role_assignment.appoint(session, made.id, role, SECURITY, region="430100", mobile="13800000001")
+    role_assignment.assign_role(session, made.id, role, SECURITY, region="430100", mobile="13800000001")
     session.commit()
     assert role_assignment.roles_of(made) == {role}
     assert made.region_code == ("430100" if role in REGIONAL else None)
     make.account(session, "other", Role.SECURITY_ADMIN)
-    role_assignment.appoint(session, made.id, None, SECURITY)
+    role_assignment.assign_role(session, made.id, None, SECURITY)
     session.commit()
     assert (role_assignment.roles_of(made), made.region_code) == (frozenset(), None)
     change = session.scalars(select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.row == str(made.id)))
@@ -124,8 +114,8 @@ def test_a_role_is_given_with_its_reach_and_taken_again(session, roles, role):
 def test_nobody_else_gives_takes_resets_or_finds(session, roles, role):
     made, actor = make.account(session, "new", Role.VIEWER), make.officer(role)
     for deed in (
-        lambda: role_assignment.appoint(session, made.id, Role.REVIEWER, actor, region="430000"),
-        lambda: role_assignment.of_the_authority(session, made.id, actor),
+        lambda: role_assignment.assign_role(session, made.id, Role.REVIEWER, actor, region="430000"),
+        lambda: role_assignment.authority_account(session, made.id, actor),
         lambda: role_assignment.may_reset(made, actor),
     ):
         with pytest.raises(NotAllowed):
@@ -147,7 +137,7 @@ def test_what_cannot_be_given_is_said(session, roles):
     assert refused(session, made.id, Role.REVIEWER, me) == ["region-missing"]
     for nowhere in (clerk.id, 2**31 - 1):
         with pytest.raises(NotFound):
-            role_assignment.appoint(session, nowhere, Role.REVIEWER, me, region="430000")
+            role_assignment.assign_role(session, nowhere, Role.REVIEWER, me, region="430000")
     with pytest.raises(NotAllowed):
         role_assignment.may_reset(own, me)
 
@@ -159,22 +149,22 @@ def test_the_last_security_administrator_stays(session, roles):
         assert refused(session, last.id, role, SECURITY, region="430000") == ["last-security-admin"]
     form = {"username": "last", "full_name": "x", "mobile": None, "enterprise": None}
     with pytest.raises(Unmet, match="last security administrator"):
-        role_assignment.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
+        role_assignment.save_account(session, last, make.officer(Role.ADMIN), **form, active=False)
     session.rollback()
     make.account(session, "next", Role.SECURITY_ADMIN)
-    role_assignment.keep(session, last, make.officer(Role.ADMIN), **form, active=False)
+    role_assignment.save_account(session, last, make.officer(Role.ADMIN), **form, active=False)
     session.commit()
 
 
 def test_two_who_take_the_role_from_each_other_at_once_leave_one(app, session, roles):
-    both, gate = [make.account(session, name, Role.SECURITY_ADMIN).id for name in ("one", "two")], Barrier(2)
+    both, barrier = [make.account(session, name, Role.SECURITY_ADMIN).id for name in ("one", "two")], Barrier(2)
 
     def take(mine: int, theirs: int) -> str:
         actor = Actor(mine, "x", frozenset({Role.SECURITY_ADMIN}))
         with app.app_context(), Session(db.engine) as own:
-            gate.wait(10)
+            barrier.wait(10)
             try:
-                role_assignment.appoint(own, theirs, None, actor)
+                role_assignment.assign_role(own, theirs, None, actor)
                 own.commit()
             except AppError as no:
                 return no.refusals[0].code
@@ -188,7 +178,7 @@ def test_two_who_take_the_role_from_each_other_at_once_leave_one(app, session, r
 def test_the_house_knows_which_administrators_are_missing(session, roles):
     make.account(session, "a", Role.ADMIN)
     make.account(session, "s", Role.SECURITY_ADMIN, active=False)
-    assert role_assignment.missing(session) == [Role.SECURITY_ADMIN, Role.AUDITOR]
+    assert role_assignment.missing_administrators(session) == [Role.SECURITY_ADMIN, Role.AUDITOR]
 
 
 # --- through the doors ----------------------------------------------------------------------------------

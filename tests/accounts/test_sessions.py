@@ -12,33 +12,13 @@ from app.accounts import rate_limit
 from app.accounts import sessions as user_sessions
 from app.core.clock import now
 from app.core.office import Office
-from app.core.vocabulary import (
-    AuditAction,
-    Registration,
-    Role,
-    SessionEndReason,
-    SignInMethod,
-)
+from app.core.vocabulary import AuditAction, Registration, Role, SessionEndReason, SignInMethod
 from app.db.session import reading
-from app.models import (
-    Account,
-    AuditEntry,
-    Enterprise,
-    Parameter,
-    UserSession,
-)
+from app.models import Account, AuditEntry, Enterprise, Parameter, UserSession
 from app.web.auth import my_sessions
 from app.web.auth.password_form import guess_key
 from tests import make
-from tests.sign_in_fixture import (
-    PASSWORD,
-    account,
-    copied_cookie,
-    is_inside,
-    sign_in,
-    sign_out,
-    token,
-)
+from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 
 pytest_plugins = ("tests.sign_in_fixture",)
 
@@ -54,14 +34,14 @@ def set_to(**facts):
     return change
 
 
-def signs_out(gate, _shop, _who, _app):
-    assert sign_out(gate).status_code == 302
+def signs_out(visitor, _shop, _who, _app):
+    assert sign_out(visitor).status_code == 302
 
 
-def chooses_another_password(gate, _shop, _who, _app):
-    form = {"old": PASSWORD, "password": NEW, "again": NEW, "csrf_token": token(gate, "/password/")}
-    assert gate.post("/password/", data=form).status_code == 302
-    assert is_inside(gate)  # in a session of its own
+def chooses_another_password(visitor, _shop, _who, _app):
+    form = {"old": PASSWORD, "password": NEW, "again": NEW, "csrf_token": token(visitor, "/password/")}
+    assert visitor.post("/password/", data=form).status_code == 302
+    assert is_inside(visitor)  # in a session of its own
 
 
 def gets_another_password(_gate, _shop, who, app):
@@ -133,102 +113,102 @@ def in_words(why, app) -> str:
 
 
 @pytest.mark.parametrize("happens", EVENTS)
-def test_a_saved_cookie_opens_nothing_after(happens, gate, shop, lodge_app):
+def test_a_saved_cookie_opens_nothing_after(happens, visitor, shop, sign_in_app):
     event_, why = EVENTS[happens]
     firm = {"enterprise": make.enterprise()} if happens == "enterprise rejected" else {}
     roles = (Role.ENTERPRISE_CLERK,) if firm else (Role.VIEWER,)
     who = account(shop, "viewer", *roles, **firm)
-    sign_in(gate)
-    thief = copied_cookie(gate, lodge_app)
+    sign_in(visitor)
+    thief = copied_cookie(visitor, sign_in_app)
     assert is_inside(thief)
-    event_(gate, shop, who, lodge_app)
+    event_(visitor, shop, who, sign_in_app)
     shop.rollback()
     answers = [thief.get("/scratch/") for _again in range(3)]
     assert {answer.status_code for answer in answers} == {302}
     assert all(answer.location.startswith("/login/") for answer in answers)
     shop.rollback()
     assert shop.scalars(select(UserSession.ended_why).order_by(UserSession.id)).first() is why
-    told = [in_words(why, lodge_app) in thief.get("/login/").text for _again in range(2)]
+    told = [in_words(why, sign_in_app) in thief.get("/login/").text for _again in range(2)]
     assert told == [why is not SessionEndReason.SIGNED_OUT, False]  # once, and not to whoever ended it
 
 
-def test_signing_out_leaves_the_other_browser_in(gate, shop, lodge_app):
+def test_signing_out_leaves_the_other_browser_in(visitor, shop, sign_in_app):
     account(shop)
-    other = lodge_app.test_client()
-    sign_in(gate)
+    other = sign_in_app.test_client()
+    sign_in(visitor)
     sign_in(other)
-    answer = gate.post("/logout/", data={"csrf_token": token(gate, "/password/")}, follow_redirects=True)
+    answer = visitor.post("/logout/", data={"csrf_token": token(visitor, "/password/")}, follow_redirects=True)
     assert "alert-warning" in answer.text
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
     assert is_inside(other)
 
 
-def test_the_store_and_the_diary_know_no_key_that_opens(gate, shop, lodge_app):
+def test_the_store_and_the_diary_know_no_key_that_opens(visitor, shop, sign_in_app):
     account(shop)
-    sign_in(gate)
-    with gate.session_transaction() as cookie:
+    sign_in(visitor)
+    with visitor.session_transaction() as cookie:
         key = cookie["_user_id"]
     visit = shop.scalars(select(UserSession)).one()
     assert len(key) == 43
     assert key not in (visit.key, visit.agent, visit.address)
-    with gate.session_transaction() as cookie:
+    with visitor.session_transaction() as cookie:
         cookie["_user_id"] = visit.key  # whoever reads the table holds nothing
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
 
 
-def test_a_planted_key_is_not_the_one_that_opens_after_signing_in(gate, shop, lodge_app):
+def test_a_planted_key_is_not_the_one_that_opens_after_signing_in(visitor, shop, sign_in_app):
     """Session fixation: the attacker's own session, planted in the victim's browser, stays the attacker's."""
     account(shop)
     account(shop, "attacker")
-    attacker = lodge_app.test_client()
+    attacker = sign_in_app.test_client()
     sign_in(attacker, "attacker")
     planted = attacker.get_cookie("anguan")
     sign_out(attacker)
-    gate.set_cookie("anguan", planted.value)
-    sign_in(gate)
-    assert is_inside(gate)
+    visitor.set_cookie("anguan", planted.value)
+    sign_in(visitor)
+    assert is_inside(visitor)
     attacker.set_cookie("anguan", planted.value)
     assert not is_inside(attacker)
-    assert gate.get_cookie("anguan").value != planted.value
+    assert visitor.get_cookie("anguan").value != planted.value
 
 
-def test_a_role_taken_away_while_a_page_is_open_refuses_the_next_click(gate, shop):
+def test_a_role_taken_away_while_a_page_is_open_refuses_the_next_click(visitor, shop):
     who = account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief")
-    ticket = token(gate, "/password/")
-    assert gate.post("/scratch/touch", data={"csrf_token": ticket}).text == "touched"
+    sign_in(visitor, "chief")
+    ticket = token(visitor, "/password/")
+    assert visitor.post("/scratch/touch", data={"csrf_token": ticket}).text == "touched"
     who.roles = list(account(shop, "viewer").roles)
     shop.commit()
-    answer = gate.post("/scratch/touch", data={"csrf_token": ticket})
+    answer = visitor.post("/scratch/touch", data={"csrf_token": ticket})
     assert (answer.status_code, "touched" in answer.text) == (302, False)
-    sign_in(gate, "chief")
-    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 403
+    sign_in(visitor, "chief")
+    assert visitor.post("/scratch/touch", data={"csrf_token": token(visitor, "/password/")}).status_code == 403
 
 
-def test_officers_are_given_less_time(gate, shop):
+def test_officers_are_given_less_time(visitor, shop):
     account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief")
+    sign_in(visitor, "chief")
     shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=16)))
     shop.commit()
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
 
 
-def test_the_newest_sign_in_ends_the_oldest_and_says_so(gate, shop, lodge_app):
+def test_the_newest_sign_in_ends_the_oldest_and_says_so(visitor, shop, sign_in_app):
     account(shop)
     shop.add(Parameter(name="most_sessions", value="1", changed_at=make.NOON, changed_by="管理员"))
     shop.commit()
-    sign_in(gate)
-    newer = lodge_app.test_client()
+    sign_in(visitor)
+    newer = sign_in_app.test_client()
     sign_in(newer)
-    assert (is_inside(gate), is_inside(newer)) == (False, True)
-    assert in_words(SessionEndReason.REPLACED, lodge_app) in gate.get("/login/").text
+    assert (is_inside(visitor), is_inside(newer)) == (False, True)
+    assert in_words(SessionEndReason.REPLACED, sign_in_app) in visitor.get("/login/").text
 
 
-def test_of_twenty_who_sign_in_at_once_three_stay(lodge, lodge_app, shop):
+def test_of_twenty_who_sign_in_at_once_three_stay(sign_in_system, sign_in_app, shop):
     who, at = account(shop), now()
 
     def enter(n):
-        with Session(lodge.engine) as session:
+        with Session(sign_in_system.engine) as session:
             session.get_one(Account, who.id).login_count = n
             user_sessions.begin(
                 session, session.get_one(Account, who.id), SignInMethod.PASSWORD, at=at, office=Office(), address="", agent=""
@@ -240,10 +220,10 @@ def test_of_twenty_who_sign_in_at_once_three_stay(lodge, lodge_app, shop):
     assert shop.scalar(select(func.count()).where(UserSession.ended_at.is_(None))) == Office().most_sessions
 
 
-def statements(lodge_app, kind):
+def statements(sign_in_app, kind):
     found = []
-    with lodge_app.app_context():
-        engine = lodge_app.extensions["sqlalchemy"].engine
+    with sign_in_app.app_context():
+        engine = sign_in_app.extensions["sqlalchemy"].engine
 
     def watch(*call):
         if call[2].startswith(kind):
@@ -254,22 +234,22 @@ def statements(lodge_app, kind):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_it_is_noted_once_a_minute_that_somebody_is_here(gate, shop, lodge_app, method):
+def test_it_is_noted_once_a_minute_that_somebody_is_here(visitor, shop, sign_in_app, method):
     account(shop, "viewer", Role.VIEWER, Role.EXAM_CLERK)
-    sign_in(gate)
+    sign_in(visitor)
     ago = now() - timedelta(minutes=5)
     shop.execute(update(UserSession).values(seen_at=ago))
     shop.commit()
-    found, stop = statements(lodge_app, "UPDATE visit")
+    found, stop = statements(sign_in_app, "UPDATE visit")
     for _click in range(3):
-        gate.open("/scratch/", method=method)
+        visitor.open("/scratch/", method=method)
     stop()
     shop.rollback()
     assert len(found) == 1
     assert shop.scalars(select(UserSession.seen_at)).one() > ago
 
 
-def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(lodge, shop):
+def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(sign_in_system, shop):
     """The click was let in, then the session ended, then the click is noted: it stays ended."""
     who = account(shop)
     user_sessions.begin(
@@ -279,8 +259,8 @@ def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(lodge,
     shop.commit()
     number = shop.scalars(select(UserSession.id)).one()
     shop.rollback()
-    user_sessions.touch(lodge.engine, number, at=now())
-    user_sessions.run_out(lodge.engine, number, SessionEndReason.IDLE, at=now())
+    user_sessions.touch(sign_in_system.engine, number, at=now())
+    user_sessions.mark_ended(sign_in_system.engine, number, SessionEndReason.IDLE, at=now())
     shop.rollback()
     visit = shop.scalars(select(UserSession)).one()
     assert (visit.ended_why, now() - visit.seen_at > timedelta(minutes=8)) == (SessionEndReason.ENDED_BY_ADMIN, True)
@@ -298,7 +278,7 @@ def test_what_ended_long_ago_is_swept(shop):
 # --- one's own list, and the administrator's hand ----------------------------------------------------------------
 
 
-ONE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+ONE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 
 
 @ONE
@@ -332,20 +312,20 @@ def test_a_stranger_has_no_sessions(client):
 
 
 @ONE
-def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(session, signed_in, holder, house):
+def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(session, signed_in, holder, system):
     who, admin = holder(Role.ENTERPRISE_CLERK), signed_in(holder(Role.ADMIN))
     theirs = signed_in(who)
     for _guess in range(5):
-        rate_limit.attempt(house.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
+        rate_limit.attempt(system.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
     for role in set(Role) - {Role.ADMIN}:
         assert signed_in(holder(role)).post(f"/accounts/end/{who.id}").status_code == 403, role
     assert admin.post(f"/accounts/end/{2**31 - 1}").status_code == 404
     assert theirs.get("/work/").status_code == 200
     assert admin.post(f"/accounts/end/{who.id}").status_code == 302
     assert theirs.get("/work/").status_code == 302
-    assert rate_limit.is_locked(house.engine, guess_key(who.username), at=now())
+    assert rate_limit.is_locked(system.engine, guess_key(who.username), at=now())
     assert admin.post(f"/accounts/unlock/{who.id}").status_code == 302
-    assert not rate_limit.is_locked(house.engine, guess_key(who.username), at=now())
+    assert not rate_limit.is_locked(system.engine, guess_key(who.username), at=now())
     told = session.scalars(
         select(AuditEntry.change).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.row == str(who.id))
     ).all()

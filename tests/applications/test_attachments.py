@@ -6,12 +6,7 @@ from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.applications.attachments import (
-    attach,
-    current,
-    discard,
-    may_open,
-)
+from app.applications.attachments import attach, current, discard, may_open
 from app.core.errors import AppError, NotFound, Stale
 from app.core.vocabulary import PaperKind, Role
 from app.files.inspect import FileRefused

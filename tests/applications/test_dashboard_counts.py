@@ -5,14 +5,7 @@ from sqlalchemy import func, select
 
 from app.applications import dashboard_counts
 from app.core.office import Office
-from app.core.vocabulary import (
-    Level,
-    MatterKind,
-    Role,
-    SignupState,
-    State,
-    Urgency,
-)
+from app.core.vocabulary import Level, MatterKind, Role, SignupState, State, Urgency
 from app.models import Application
 from tests import make
 from tests.query_counter import queries

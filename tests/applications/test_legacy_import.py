@@ -14,13 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.applications import legacy_import
 from app.applications.legacy_import import run as import_run
 from app.applications.legacy_import.batches import RESULT_COLUMNS
-from app.applications.legacy_import.columns import (
-    COLUMNS,
-    parse_category,
-    parse_day,
-    parse_status,
-    template,
-)
+from app.applications.legacy_import.columns import COLUMNS, parse_category, parse_day, parse_status, template
 from app.core.errors import NotAllowed, Stale
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -34,12 +28,7 @@ from app.core.vocabulary import (
     PassSource,
     Role,
 )
-from app.files.spreadsheets import (
-    Column,
-    SheetRefused,
-    read,
-    write,
-)
+from app.files.spreadsheets import Column, SheetRefused, read, write
 from app.files.storage import Store
 from app.models import (
     Account,

@@ -7,32 +7,12 @@ import pytest
 from sqlalchemy import func, select
 
 from app.applications import nightly
-from app.applications.nightly import (
-    NIGHTLY,
-    note_expired,
-    remind_of_deadlines,
-    remind_of_drafts,
-    remind_of_expiry,
-)
+from app.applications.nightly import NIGHTLY, note_expired, remind_of_deadlines, remind_of_drafts, remind_of_expiry
 from app.core.clock import Calendar, office_time
 from app.core.office import Office
-from app.core.vocabulary import (
-    CertificateEventKind,
-    CertificateStatus,
-    JobState,
-    Level,
-    MatterKind,
-    NightlyTask,
-    Role,
-    State,
-)
+from app.core.vocabulary import CertificateEventKind, CertificateStatus, JobState, Level, MatterKind, NightlyTask, Role, State
 from app.files.storage import Store
-from app.models import (
-    CertificateEvent,
-    Job,
-    Message,
-    NightlyDone,
-)
+from app.models import CertificateEvent, Job, Message, NightlyDone
 from app.outbox.jobs import enqueue
 from app.outbox.sms import ConsoleGateway
 from app.worker import handlers, schedule

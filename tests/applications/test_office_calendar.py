@@ -21,12 +21,7 @@ from app.applications.office_calendar import (
 )
 from app.applications.office_settings import calendar_of
 from app.core.clock import Calendar
-from app.core.errors import (
-    NotAllowed,
-    NotFound,
-    Stale,
-    Unmet,
-)
+from app.core.errors import NotAllowed, NotFound, Stale, Unmet
 from app.core.vocabulary import Role, State
 from app.files.spreadsheets import write
 from app.models import Application, AuditEntry, CalendarDay

@@ -19,13 +19,7 @@ from app.applications.office_settings import (
     past_values,
     restore,
 )
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Stale,
-    Unmet,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
 from app.core.office import ADJUSTABLE, Office
 from app.core.vocabulary import Level, Role, Term
 from app.files.storage import Store

@@ -14,20 +14,9 @@ from app.applications import attachments, scan_retention
 from app.applications.attachments import PaperRemoved, bytes_of
 from app.cli.app import main
 from app.core.office import Office
-from app.core.vocabulary import (
-    AuditAction,
-    CertificateStatus,
-    PaperKind,
-    Role,
-    State,
-)
+from app.core.vocabulary import AuditAction, CertificateStatus, PaperKind, Role, State
 from app.files.storage import Store
-from app.models import (
-    Application,
-    AuditEntry,
-    Paper,
-    Qualification,
-)
+from app.models import Application, AuditEntry, Paper, Qualification
 from app.outbox import jobs
 from app.worker import handlers, runner
 from tests import make

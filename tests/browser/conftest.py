@@ -12,15 +12,15 @@ from app.cli.demo_data.fill import fill
 from app.core import clock
 from app.db.session import db
 from tests.browser.browser_console import Watch
-from tests.conftest import House
+from tests.conftest import System
 
 
 @pytest.fixture
-def demo(app: Flask, house: House, session: Session) -> Session:
+def demo(app: Flask, system: System, session: Session) -> Session:
     """What ``anguan demo`` leaves behind, as of now."""
     with app.app_context():
-        fill_regions(db.session(), house.settings)
-        fill(db.session(), house.settings, clock.now())
+        fill_regions(db.session(), system.settings)
+        fill(db.session(), system.settings, clock.now())
         db.session.remove()
     session.rollback()
     return session

@@ -7,7 +7,7 @@ is too large to keep here; these are the ones that a change of a template breaks
 import pytest
 from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PAGES = {
@@ -77,14 +77,14 @@ BAD_PAGE = """<body><main><h1>一</h1><h1>二</h1><p id="a" style="width: 3000px
 <a href="/"><img src="data:,"></a><iframe></iframe><section aria-labelledby="nobody"></section></main></body>"""
 
 
-def test_what_is_wrong_with_a_page_is_seen(page, house):
+def test_what_is_wrong_with_a_page_is_seen(page, system):
     page.set_content(BAD_PAGE)
     faults = " ".join(page.evaluate(FAULTS))
     for fault in ("sideways", "h1", "language", "no label", "no name", "no alt", "no title", "twice the id a", "no nobody"):
         assert fault in faults
 
 
-def test_what_the_browser_refuses_or_stumbles_over_is_heard(watch, house):
+def test_what_the_browser_refuses_or_stumbles_over_is_heard(watch, system):
     with watch.window() as page:
         page.goto("/lookup")
         page.evaluate("document.body.insertAdjacentHTML('beforeend', '<a onclick=\"x()\" style=\"color: red\">x</a>')")
@@ -97,10 +97,10 @@ def test_what_the_browser_refuses_or_stumbles_over_is_heard(watch, house):
     assert "stumbled" in heard
 
 
-def test_every_page_of_every_role_can_be_seen_named_and_reached(watch, house):
+def test_every_page_of_every_role_can_be_seen_named_and_reached(watch, system):
     faults = []
     for username, paths in PAGES.items():
-        window = watch.signed_in(username, house.settings.demo_password) if username else watch.window()
+        window = watch.signed_in(username, system.settings.demo_password) if username else watch.window()
         with window as page:
             faults += [(username or "public", *fault) for fault in faults_of(page, paths)]
             page.goto(paths[0])

@@ -27,11 +27,11 @@ def pages_of(app, signed_in, accounts) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # a page looks the same over either database
-def test_no_page_breaks_its_own_policy_or_its_script(app, session, house, signed_in, served, page):
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # a page looks the same over either database
+def test_no_page_breaks_its_own_policy_or_its_script(app, session, system, signed_in, served, page):
     with app.app_context():
-        fill_regions(db.session(), house.settings)
-        fill(db.session(), house.settings, NOW)
+        fill_regions(db.session(), system.settings)
+        fill(db.session(), system.settings, NOW)
     accounts = session.scalars(select(Account)).all()
     session.commit()
     complaints = []

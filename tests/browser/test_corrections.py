@@ -6,15 +6,10 @@ Law: whatever is pressed is found by what stands on it. One kind of database: th
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_steps import (
-    menu,
-    opens,
-    row,
-    told,
-)
+from tests.browser.browser_steps import menu, opens, row, told
 from tests.hostile_files import jpeg
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
 
 WHO = "刘慧敏"  # awaits acceptance in the demonstration
 NARROW = {"width": 390, "height": 844}
@@ -70,9 +65,9 @@ def sees_before_and_after(page: Page) -> None:
     assert opened.value.url.rpartition("/papers/")[2].isdigit()
 
 
-def test_a_return_for_correction_from_the_marks_to_the_acceptance(watch, demo, house, tmp_path):
+def test_a_return_for_correction_from_the_marks_to_the_acceptance(watch, demo, system, tmp_path):
     def at(username, **how):
-        return watch.signed_in(username, house.settings.demo_password, **how)
+        return watch.signed_in(username, system.settings.demo_password, **how)
 
     scan = tmp_path / "白底照片.jpg"
     scan.write_bytes(jpeg(413, 579))

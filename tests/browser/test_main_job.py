@@ -15,15 +15,9 @@ from sqlalchemy import update
 
 from app.core.clock import now, office_day, office_time
 from app.models import ExamNotice
-from tests.browser.browser_steps import (
-    STAGES,
-    decides,
-    menu,
-    row,
-    told,
-)
+from tests.browser.browser_steps import STAGES, decides, menu, row, told
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
 
 DAY = timedelta(days=1)
 TITLE = "关于举办第9期安管人员考核的通知"
@@ -137,9 +131,9 @@ def looks_it_up(page: Page, number: str) -> None:
     expect(found).to_contain_text(number)
 
 
-def test_the_main_job_from_the_notice_to_the_public_counter(watch, demo, house, tmp_path):
+def test_the_main_job_from_the_notice_to_the_public_counter(watch, demo, system, tmp_path):
     def at(username):
-        return watch.signed_in(username, house.settings.demo_password)
+        return watch.signed_in(username, system.settings.demo_password)
 
     with at("exam") as exam, at("enterprise1") as enterprise:
         publishes(exam)

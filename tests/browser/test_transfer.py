@@ -11,16 +11,10 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from app.models import Certificate, CertificateVersion, Enterprise, Person
-from tests.browser.browser_steps import (
-    STAGES,
-    decides,
-    menu,
-    row,
-    told,
-)
+from tests.browser.browser_steps import STAGES, decides, menu, row, told
 from tests.hostile_files import jpeg
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("house", ["sqlite"], indirect=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
 
 WHO = "李雷"  # holds an electronic certificate of category B with the first enterprise
 SCANS = ("照片", "身份证", "学历证", "职称证", "注册证", "与原企业解除劳动关系证明", "与新企业的劳动合同")
@@ -85,9 +79,9 @@ def tells_the_truth(page: Page, token: str, number: str, new: str) -> None:
     expect(page.get_by_role("region", name="有效")).to_contain_text(new)
 
 
-def test_a_transfer_between_two_enterprises_from_search_to_lookup(watch, demo, house, tmp_path):
+def test_a_transfer_between_two_enterprises_from_search_to_lookup(watch, demo, system, tmp_path):
     def at(username):
-        return watch.signed_in(username, house.settings.demo_password)
+        return watch.signed_in(username, system.settings.demo_password)
 
     id_number, number, token, new = known(demo)
     scan = tmp_path / "扫描件.jpg"

@@ -8,21 +8,10 @@ import pytest
 from flask_babel import force_locale
 from sqlalchemy import select
 
-from app.certificates.bulk_status_changes import (
-    COLUMNS,
-    RESULT_COLUMNS,
-    carry_out,
-    plan,
-    template,
-)
+from app.certificates.bulk_status_changes import COLUMNS, RESULT_COLUMNS, carry_out, plan, template
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.office import Office
-from app.core.vocabulary import (
-    AuditAction,
-    CertificateEventKind,
-    CertificateStatus,
-    Role,
-)
+from app.core.vocabulary import AuditAction, CertificateEventKind, CertificateStatus, Role
 from app.files import spreadsheets
 from app.files.spreadsheets import SheetRefused
 from app.models import AuditEntry, Certificate, CertificateEvent
@@ -152,12 +141,12 @@ def test_what_ended_for_good_is_reinstated_by_no_sheet(session, held, final):
     assert check(session, sheet((number, "恢复"))).orders == []
 
 
-def test_as_many_statements_for_many_rows_as_for_few(session, house, held):
+def test_as_many_statements_for_many_rows_as_for_few(session, system, held):
     asked = []
     for many in (2, 60):
         data = sheet(*((number, "暂扣") for number in held(many)))
         digest = check(session, data).digest
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             do(session, data, digest)
             session.commit()
         asked.append(len(seen))

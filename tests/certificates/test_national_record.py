@@ -8,21 +8,13 @@ from app.certificates.national_record import OPERATIONS, national_record
 from app.certificates.pdf.seal_and_store import EDUCATIONS
 from app.certificates.status_changes import suspend
 from app.core.errors import NotFound
-from app.core.vocabulary import (
-    Action,
-    Category,
-    CertificateEventKind,
-    Education,
-    MatterKind,
-    ReplacementReason,
-    Role,
-)
+from app.core.vocabulary import Action, Category, CertificateEventKind, Education, MatterKind, ReplacementReason, Role
 from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 # domain.md 2.6
 FIELDS = [
@@ -34,8 +26,8 @@ FIELDS = [
 
 
 @pytest.fixture
-def store(house):
-    return Store(house.settings.blobs)
+def store(system):
+    return Store(system.settings.blobs)
 
 
 @pytest.fixture
@@ -43,12 +35,12 @@ def decide(session, office, store):
     """Submit and approve; the certificate that comes of it. Every scan is one picture in the store."""
     digest = store.put(jpeg(413, 579))
 
-    def go(application, works):
+    def go(application, firm):
         for paper in session.query(make.Paper):
             paper.digest = digest
         session.commit()
         for action, actor in (
-            (Action.SUBMIT, make.clerk(works.enterprise)),
+            (Action.SUBMIT, make.clerk(firm.enterprise)),
             (Action.ACCEPT, make.officer(Role.ACCEPTANCE_OFFICER)),
             (Action.ENDORSE, make.officer(Role.REVIEWER)),
             (Action.APPROVE, make.officer(Role.APPROVER)),
@@ -64,23 +56,23 @@ def decide(session, office, store):
 
 @pytest.fixture
 def issued(session, decide):
-    works = Works(session)
-    person = works.person(name="欧阳𬭎翀")
+    firm = Firm(session)
+    person = firm.person(name="欧阳𬭎翀")
     passed = make.exam_pass(person, category=Category.C1, passed_on=make.TODAY)
-    application = make.application(person, category=Category.C1, enterprise=works.enterprise)
+    application = make.application(person, category=Category.C1, enterprise=firm.enterprise)
     session.add_all([passed, application])
     session.commit()
-    return works, decide(application, works)
+    return firm, decide(application, firm)
 
 
 def test_every_field_is_there_and_says_what_the_certificate_says(session, store, office, issued):
-    works, certificate = issued
+    firm, certificate = issued
     record = national_record(session, store, certificate, office, on=make.TODAY)
     assert sorted(record) == sorted(FIELDS)
     assert all(isinstance(value, str) for value in record.values())
     expected = {
         "certNum": certificate.number.replace("(", "（").replace(")", "）"), "name": "欧阳𬭎翀", "categoryCode": "C1",
-        "companyName": works.enterprise.name, "creditCode": works.enterprise.uscc, "certState": "01", "operateType": "01",
+        "companyName": firm.enterprise.name, "creditCode": firm.enterprise.uscc, "certState": "01", "operateType": "01",
         "issuedDate": "2026-03-02", "expiringDate": "2029-03-01", "associatedZzeCertID": "", "oldcertNum": "",
         "provinceNum": "430000", "issuAuthCode": "11430000006122244L", "identityCardType": "111",
         "identityCard": certificate.person.id_number, "appointment": "专职安全生产管理人员",
@@ -91,12 +83,12 @@ def test_every_field_is_there_and_says_what_the_certificate_says(session, store,
 
 
 def test_a_new_print_has_its_own_name_and_is_linked_to_the_one_before(session, store, office, issued, decide):
-    works, certificate = issued
+    firm, certificate = issued
     before = national_record(session, store, certificate, office, on=make.TODAY)
     first = certificate.versions[0].face["licence_identifier"]
-    again = works.on(certificate, MatterKind.REPLACEMENT, reason_code=ReplacementReason.LOST.value)
+    again = firm.on(certificate, MatterKind.REPLACEMENT, reason_code=ReplacementReason.LOST.value)
     session.expire_all()
-    decide(again, works)
+    decide(again, firm)
     session.expire_all()
     after = national_record(session, store, certificate, office, on=make.TODAY)
     assert after["eCertID"] != before["eCertID"]
@@ -106,7 +98,7 @@ def test_a_new_print_has_its_own_name_and_is_linked_to_the_one_before(session, s
 
 
 def test_it_follows_how_the_certificate_stands(session, store, office, issued):
-    _works, certificate = issued
+    _firm, certificate = issued
     suspend(session, certificate.id, make.officer(Role.ADMIN), reason="事故", at=make.NOON, office=office)
     session.commit()
     record = national_record(session, store, certificate, office, on=make.TODAY)

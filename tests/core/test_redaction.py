@@ -11,13 +11,7 @@ from sqlalchemy import select
 
 from app.cli import app as cli_app
 from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
-from app.core.redaction import (
-    MaskingFormatter,
-    disclosed,
-    numbers_in,
-    personal,
-    without_numbers,
-)
+from app.core.redaction import MaskingFormatter, disclosed, numbers_in, personal, without_numbers
 from app.core.vocabulary import Role
 from app.files.spreadsheets.hidden_content import texts_in
 from app.files.storage import Store
@@ -164,7 +158,7 @@ def test_the_command_names_file_place_and_masked_number(tmp_path, capsys):
     assert cli_app.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # what cannot be looked into is not sound
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("field", ["title", "number", "place", "body"])
 def test_a_notice_with_a_number_in_it_is_not_published(session, signed_in, holder, numbers, field):
     clerk = signed_in(holder(Role.EXAM_CLERK))
@@ -181,9 +175,9 @@ def test_a_notice_with_a_number_in_it_is_not_published(session, signed_in, holde
     assert clerk.post("/exam/notices/add", data=typed).status_code == 302
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_no_page_that_is_open_to_all_shows_a_number_of_anybody(app, client, session, house):
-    here = town(session, Store(house.settings.blobs), "430100")
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
+def test_no_page_that_is_open_to_all_shows_a_number_of_anybody(app, client, session, system):
+    here = town(session, Store(system.settings.blobs), "430100")
     pages = [
         rule.rule.replace("<int:notice_id>", str(here.notice))
         for rule in app.url_map.iter_rules()

@@ -12,36 +12,13 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import func, insert, select
 
 from app import exams
-from app.core.errors import (
-    NotAllowed,
-    NotFound,
-    Stale,
-    Unmet,
-)
-from app.core.vocabulary import (
-    AuditAction,
-    Category,
-    PassSource,
-    Role,
-    Sex,
-    SignupState,
-)
+from app.core.errors import NotAllowed, NotFound, Stale, Unmet
+from app.core.vocabulary import AuditAction, Category, PassSource, Role, Sex, SignupState
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.files.spreadsheets import SheetRefused
-from app.models import (
-    AuditEntry,
-    ExamPass,
-    ExamSignup,
-    Person,
-)
+from app.models import AuditEntry, ExamPass, ExamSignup, Person
 from tests import make
-from tests.exams.test_signups import (
-    CHANGSHA,
-    CLERK,
-    at_once,
-    codes,
-    counting,
-)
+from tests.exams.test_signups import CHANGSHA, CLERK, at_once, codes, counting
 from tests.make import NOON
 
 ABSENT, ADMITTED, FAILED, PASSED, REJECTED, SELECTED, SUBMITTED = (
@@ -561,7 +538,7 @@ def test_final_is_final(session, notice, sit):
     assert export(session, notice).get(signup, "Passed or not") == str(PASSED)
 
 
-def test_two_who_submit_at_once_write_one_pass_list(house, session, notice, sit):
+def test_two_who_submit_at_once_write_one_pass_list(system, session, notice, sit):
     sit("李雷", "林涛", score=80)
 
     def submit(session):
@@ -571,7 +548,7 @@ def test_two_who_submit_at_once_write_one_pass_list(house, session, notice, sit)
             session.rollback()
             return "stale"
 
-    assert sorted(at_once(house, submit, submit), key=str) == [2, "stale"]
+    assert sorted(at_once(system, submit, submit), key=str) == [2, "stale"]
     assert session.scalar(select(func.count()).select_from(ExamPass)) == 2
 
 

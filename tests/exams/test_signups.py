@@ -11,29 +11,10 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
 from app import exams
-from app.core.errors import (
-    AppError,
-    FixPlace,
-    NotAllowed,
-    NotFound,
-    Unmet,
-)
-from app.core.vocabulary import (
-    AuditAction,
-    Category,
-    CertificateStatus,
-    PaperKind,
-    Registration,
-    Role,
-    SignupState,
-)
+from app.core.errors import AppError, FixPlace, NotAllowed, NotFound, Unmet
+from app.core.vocabulary import AuditAction, Category, CertificateStatus, PaperKind, Registration, Role, SignupState
 from app.exams.locking import MOST_AT_ONCE
-from app.models import (
-    AuditEntry,
-    ExamNotice,
-    ExamSignup,
-    Paper,
-)
+from app.models import AuditEntry, ExamNotice, ExamSignup, Paper
 from tests import make
 from tests.make import NOON, TODAY
 
@@ -744,12 +725,12 @@ def test_the_diary_tells_each_step_of_a_sign_up(session, clerk, signups, office)
 # --- at once ----------------------------------------------------------------------------------------
 
 
-def at_once(house, *deeds):
+def at_once(system, *deeds):
     """Each deed in a session and thread of its own, begun together, committed each for itself. Returns the outcomes."""
     barrier = Barrier(len(deeds))
 
     def run(deed):
-        with Session(house.engine) as session:
+        with Session(system.engine) as session:
             barrier.wait()
             outcome = deed(session)
             session.commit()
@@ -759,10 +740,10 @@ def at_once(house, *deeds):
         return [future.result() for future in [pool.submit(run, deed) for deed in deeds]]
 
 
-def test_two_reviewers_at_once_do_not_overwrite_each_other(house, session, signups):
+def test_two_reviewers_at_once_do_not_overwrite_each_other(system, session, signups):
     ids = [signup.id for signup in signups(SUBMITTED, 20)]
     yes, no = at_once(
-        house,
+        system,
         lambda session: exams.review(session, ids, True, CLERK, at=NOON),
         lambda session: exams.review(session, reversed(ids), False, CLERK, reason="不符合", at=NOON),
     )
@@ -773,17 +754,17 @@ def test_two_reviewers_at_once_do_not_overwrite_each_other(house, session, signu
     assert states == {**dict.fromkeys(yes.moved, ADMITTED), **dict.fromkeys(no.moved, REJECTED)}
 
 
-def test_two_enterprises_at_once_do_not_get_the_same_last_place(house, session, notice, clerk, signups, office):
+def test_two_enterprises_at_once_do_not_get_the_same_last_place(system, session, notice, clerk, signups, office):
     notice.quota = 1
     first, second = signups(SELECTED, 2)
     outcomes = at_once(
-        house,
+        system,
         *(lambda session, n=s.id: exams.submit(session, [n], clerk, at=NOON, office=office) for s in (first, second)),
     )
     assert sorted(len(outcome.moved) for outcome in outcomes) == [0, 1]
 
 
-def test_two_clerks_of_an_enterprise_at_once_select_nobody_twice(house, session, notice, clerk, people, office):
+def test_two_clerks_of_an_enterprise_at_once_select_nobody_twice(system, session, notice, clerk, people, office):
     [person] = people()
     picks = [(person.id, A)]
 
@@ -794,7 +775,7 @@ def test_two_clerks_of_an_enterprise_at_once_select_nobody_twice(house, session,
             session.rollback()
             return codes(refused)
 
-    assert sorted(at_once(house, save, save), key=str) == [1, {"already-signed-up"}]
+    assert sorted(at_once(system, save, save), key=str) == [1, {"already-signed-up"}]
 
 
 # --- many at once -----------------------------------------------------------------------------------

@@ -18,15 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import now, office_day, office_time
-from app.core.vocabulary import (
-    Action,
-    PaperKind,
-    Position,
-    Role,
-    SignupState,
-    Stage,
-    State,
-)
+from app.core.vocabulary import Action, PaperKind, Position, Role, SignupState, Stage, State
 from app.files.storage import Store
 from app.models import Application, ExamNotice, ExamPass, ExamSignup, Message, Person, PublicNotice, Step
 from tests import make
@@ -44,9 +36,9 @@ ASKED_BACK, TURNED_DOWN = "身份证扫描件不清晰，请重新扫描", "学�
 class Town:
     """An enterprise in good standing with three people, an account for each role, and everybody signed in."""
 
-    def __init__(self, app, session, house) -> None:
-        self.session, self.engine = session, house.engine
-        self.photo = Store(house.settings.blobs).put(jpeg(413, 579))
+    def __init__(self, app, session, system) -> None:
+        self.session, self.engine = session, system.engine
+        self.photo = Store(system.settings.blobs).put(jpeg(413, 579))
         self.firm = make.enterprise()
         scan = make.qualification(self.firm)
         session.add(scan)
@@ -89,8 +81,8 @@ class Town:
 
 
 @pytest.fixture
-def town(strict, session, house) -> Town:
-    return Town(strict, session, house)
+def town(strict, session, system) -> Town:
+    return Town(strict, session, system)
 
 
 # --- the exam chain ----------------------------------------------------------------------------------------

@@ -13,36 +13,30 @@ from sqlalchemy.orm import Session
 
 from app.certificates.lifecycle import extended
 from app.core.clock import now, office_day
-from app.core.vocabulary import (
-    PERSON_PAPERS,
-    MatterKind,
-    PaperKind,
-    Role,
-    State,
-)
+from app.core.vocabulary import PERSON_PAPERS, MatterKind, PaperKind, Role, State
 from app.files.storage import Store
 from app.models import Application, Certificate, Paper
 from tests import make
 from tests.hostile_files import jpeg
 from tests.journeys.http_visitor import Visitor
 from tests.sign_in_fixture import PASSWORD, quickly_hashed
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 HANDLER = {"handler_name": "韩梅梅", "handler_mobile": "13800000000"}
 OFFICERS = {"acceptance": Role.ACCEPTANCE_OFFICER, "review": Role.REVIEWER, "approval": Role.APPROVER}
 ROAD = (("acceptance", "accept"), ("review", "endorse"), ("approval", "approve"))
 
 
-class Street:
+class Journey:
     """Two enterprises, a certificate that runs out in sixty days with the second, and everybody signed in."""
 
-    def __init__(self, app, session, house) -> None:
-        self.engine, works = house.engine, Works(session)
-        firms = {"firm": works.enterprise, "former": works.old.enterprise}
+    def __init__(self, app, session, system) -> None:
+        self.engine, firm = system.engine, Firm(session)
+        firms = {"firm": firm.enterprise, "former": firm.old.enterprise}
         begun = office_day(now()) - timedelta(days=1000)
         dates = {"first_issued_on": begun, "issued_on": begun, "valid_from": begun}
-        self.certificate = works.old.certificate(**dates, valid_to=office_day(now()) + timedelta(days=60))
-        photo = Store(house.settings.blobs).put(jpeg(413, 579))
+        self.certificate = firm.old.certificate(**dates, valid_to=office_day(now()) + timedelta(days=60))
+        photo = Store(system.settings.blobs).put(jpeg(413, 579))
         for paper in session.scalars(select(Paper)):
             paper.digest = photo
         self.holder, self.names = self.certificate.person, {key: firm.name for key, firm in firms.items()}
@@ -78,41 +72,41 @@ class Street:
 
 
 @pytest.fixture
-def street(strict, session, house) -> Street:
-    return Street(strict, session, house)
+def journey(strict, session, system) -> Journey:
+    return Journey(strict, session, system)
 
 
-def test_a_renewal_from_the_form_to_the_lookup(street):
-    street.files("former", MatterKind.RENEWAL, PaperKind.OLD_CERTIFICATE, PaperKind.CONTINUING_EDUCATION)
-    street.decides()
-    assert extended(street.certificate.valid_to, 3).isoformat() in street.found()
+def test_a_renewal_from_the_form_to_the_lookup(journey):
+    journey.files("former", MatterKind.RENEWAL, PaperKind.OLD_CERTIFICATE, PaperKind.CONTINUING_EDUCATION)
+    journey.decides()
+    assert extended(journey.certificate.valid_to, 3).isoformat() in journey.found()
 
 
-def test_a_transfer_from_the_search_over_the_consent_to_the_lookup(street):
+def test_a_transfer_from_the_search_over_the_consent_to_the_lookup(journey):
     path = "/claims/transfer/add"
-    typed = {"name": street.holder.name, "id_number": street.holder.id_number}
-    found = street.at["firm"].press(path, path, then="search", **typed)
+    typed = {"name": journey.holder.name, "id_number": journey.holder.id_number}
+    found = journey.at["firm"].press(path, path, then="search", **typed)
     kinds = (*PERSON_PAPERS[:4], PaperKind.END_OF_EMPLOYMENT, PaperKind.EMPLOYMENT_CONTRACT)
-    street.files("firm", MatterKind.TRANSFER, *kinds, page=found)
-    case = street.look(select(Application))
-    street.at["former"].press("/releases/", f"/releases/decide/release?only={case.id}")
-    street.decides()
-    page = street.found()
-    assert street.names["firm"] in page
-    assert street.names["former"] not in page
+    journey.files("firm", MatterKind.TRANSFER, *kinds, page=found)
+    case = journey.look(select(Application))
+    journey.at["former"].press("/releases/", f"/releases/decide/release?only={case.id}")
+    journey.decides()
+    page = journey.found()
+    assert journey.names["firm"] in page
+    assert journey.names["former"] not in page
 
 
-def test_a_replacement_from_the_form_to_the_lookup(street):
-    path = f"/claims/replacement/add?certificate={street.certificate.id}&reason=lost"
+def test_a_replacement_from_the_form_to_the_lookup(journey):
+    path = f"/claims/replacement/add?certificate={journey.certificate.id}&reason=lost"
     said = {"declared_on": "2026-02-20", "medium": "湖南日报"}
-    street.files("former", MatterKind.REPLACEMENT, PaperKind.LOSS_STATEMENT, page=path, **said)
-    street.decides()
-    assert street.certificate.valid_to.isoformat() in street.found()
-    assert street.look(select(Certificate.is_electronic))
+    journey.files("former", MatterKind.REPLACEMENT, PaperKind.LOSS_STATEMENT, page=path, **said)
+    journey.decides()
+    assert journey.certificate.valid_to.isoformat() in journey.found()
+    assert journey.look(select(Certificate.is_electronic))
 
 
-def test_a_cancellation_from_the_form_to_the_lookup(street):
-    path = f"/claims/cancellation/add?certificate={street.certificate.id}&reason=left"
-    street.files("former", MatterKind.CANCELLATION, PaperKind.DISMISSAL_PROOF, page=path)
-    street.decides()
-    assert "注销" in street.found()
+def test_a_cancellation_from_the_form_to_the_lookup(journey):
+    path = f"/claims/cancellation/add?certificate={journey.certificate.id}&reason=left"
+    journey.files("former", MatterKind.CANCELLATION, PaperKind.DISMISSAL_PROOF, page=path)
+    journey.decides()
+    assert "注销" in journey.found()

@@ -12,14 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.passwords import one_time_password
 from app.core.clock import now, office_day
-from app.core.vocabulary import (
-    Education,
-    JobState,
-    PaperKind,
-    Position,
-    Role,
-    State,
-)
+from app.core.vocabulary import Education, JobState, PaperKind, Position, Role, State
 from app.files.spreadsheets import Column, read, write
 from app.files.storage import Store
 from app.models import Application, Certificate, Enterprise, ExamPass, Person
@@ -41,8 +34,8 @@ DAY = timedelta(days=1)
 class Archive:
     """An administrator with three sheets of the old system, and the worker behind the doors."""
 
-    def __init__(self, app, session, house) -> None:
-        self.app, self.engine, self.store = app, house.engine, Store(house.settings.blobs)
+    def __init__(self, app, session, system) -> None:
+        self.app, self.engine, self.store = app, system.engine, Store(system.settings.blobs)
         for name, role in (("admin", Role.ADMIN), ("acceptance", Role.ACCEPTANCE_OFFICER)):
             make.account(session, name, role).password = quickly_hashed(PASSWORD)
         session.commit()
@@ -87,8 +80,8 @@ class Archive:
 
 
 @pytest.fixture
-def archive(strict, session, house) -> Archive:
-    return Archive(strict, session, house)
+def archive(strict, session, system) -> Archive:
+    return Archive(strict, session, system)
 
 
 def complete(session, archive) -> Person:

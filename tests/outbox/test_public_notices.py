@@ -9,12 +9,7 @@ from sqlalchemy import event, func, select, text
 from app.core.office import Office
 from app.core.vocabulary import Category, MatterKind, Stage
 from app.models import PublicNotice
-from app.outbox.public_notices import (
-    DecisionResult,
-    latest,
-    notices_page,
-    publish,
-)
+from app.outbox.public_notices import DecisionResult, latest, notices_page, publish
 from tests import make
 
 ID_NUMBER = "11010519491231002X"

@@ -20,22 +20,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.core.office import Office
 from app.core.vocabulary import Action, MatterKind, MessageState
 from app.models import Message
-from app.outbox.sms import (
-    MAX_TRIES,
-    ConsoleGateway,
-    DeliveryCounts,
-    FileGateway,
-    deliver,
-    queue_messages,
-)
-from app.outbox.sms_texts import (
-    CANCELLED,
-    OLD_ENTERPRISE_TEXTS,
-    TEXTS,
-    OutgoingMessage,
-    decision_message,
-    release_message,
-)
+from app.outbox.sms import MAX_TRIES, ConsoleGateway, DeliveryCounts, FileGateway, deliver, queue_messages
+from app.outbox.sms_texts import CANCELLED, OLD_ENTERPRISE_TEXTS, TEXTS, OutgoingMessage, decision_message, release_message
 from tests import make
 
 MOBILE = "13812345678"

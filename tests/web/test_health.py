@@ -13,25 +13,25 @@ def test_a_house_that_can_work_says_so(client):
     assert (answer.status_code, answer.json) == (200, {"status": "ok", "missing": []})
 
 
-def test_a_database_of_another_version_is_not_ready(client, house):
-    with house.engine.begin() as connection:
+def test_a_database_of_another_version_is_not_ready(client, system):
+    with system.engine.begin() as connection:
         here = connection.scalar(text("SELECT version_num FROM alembic_version"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     try:
         answer = client.get("/readyz")
     finally:
-        with house.engine.begin() as connection:
+        with system.engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :here"), {"here": here})
     assert (answer.status_code, answer.json["missing"]) == (503, ["schema"])
 
 
-def test_a_store_that_is_gone_is_named_and_nothing_more_is_told(client, house):
-    aside = house.settings.blobs.with_name("aside")
-    house.settings.blobs.rename(aside)
+def test_a_store_that_is_gone_is_named_and_nothing_more_is_told(client, system):
+    aside = system.settings.blobs.with_name("aside")
+    system.settings.blobs.rename(aside)
     try:
         answer = client.get("/readyz")
     finally:
-        aside.rename(house.settings.blobs)
+        aside.rename(system.settings.blobs)
     assert (answer.status_code, answer.json["missing"]) == (503, ["blobs"])
     assert str(aside.parent) not in answer.text
 

@@ -13,22 +13,17 @@ from app.core.settings import AGENT
 from app.core.vocabulary import AuditAction, Role
 from app.db.session import db, reading
 from app.models import AuditEntry, RateLimitCounter
-from app.web import (
-    body_limits,
-    middleware,
-    request_context,
-    security_headers,
-)
+from app.web import body_limits, middleware, request_context, security_headers
 from tests.make import NOON, TODAY
 
-ON_SQLITE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # where no statement is what is tested
+ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # where no statement is what is tested
 BLANK = re.compile(r"<[^>]+>")
 
 
 @pytest.fixture(scope="module")
-def guarded(house):
+def guarded(system):
     """The house as it stands in earnest: behind TLS and one proxy, under one name."""
-    return create_app(replace(house.settings, https=True, trusted_proxies=1, hosts=("ag.example",)))
+    return create_app(replace(system.settings, https=True, trusted_proxies=1, hosts=("ag.example",)))
 
 
 # --- headers ------------------------------------------------------------------------------------------------------
@@ -389,9 +384,9 @@ def test_a_forwarded_address_is_believed_of_our_own_proxies_only(guarded, built,
 @pytest.mark.parametrize(("proxied", "address"), [(True, "203.0.113.9"), (False, "127.0.0.1")])
 def test_an_invented_address_changes_neither_a_count_nor_the_diary(guarded, app, session, proxied, address):
     """Behind one proxy the last name counts, and without one none: whoever writes a longer list is the same visitor."""
-    house, host = (guarded, "ag.example") if proxied else (app, "localhost")
-    house.config["WTF_CSRF_ENABLED"] = False
-    client = house.test_client()
+    system, host = (guarded, "ag.example") if proxied else (app, "localhost")
+    system.config["WTF_CSRF_ENABLED"] = False
+    client = system.test_client()
     for n in range(4):
         forged = {"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.9", "Forwarded": f"for=10.1.0.{n}", "X-Real-IP": f"10.2.0.{n}"}
         client.post("/login/", data={"username": "nobody", "password": "x"}, headers={"Host": host, **forged})
@@ -434,16 +429,16 @@ def test_moments_and_days_are_shown_by_the_offices_clock():
 
 
 @pytest.fixture
-def forgetful(house):
+def forgetful(system):
     """The house with doors that somebody hung and forgot to lock."""
-    app = create_app(house.settings)
+    app = create_app(system.settings)
     app.config["WTF_CSRF_ENABLED"] = False
     for path, endpoint in (("/forgotten", "forgotten"), ("/api/v1/security/login", "SecurityApi.login")):
         app.add_url_rule(path, endpoint, lambda: "what nobody should read", methods=["GET", "POST", "PUT", "DELETE"])
     return app.test_client()
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("path", ["/forgotten", "/api/v1/security/login"])
 def test_a_door_that_was_hung_without_a_lock_is_shut_to_passers_by_in_every_method(forgetful, session, path):
     for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
@@ -454,7 +449,7 @@ def test_a_door_that_was_hung_without_a_lock_is_shut_to_passers_by_in_every_meth
     assert (asked_by_a_machine.status_code, asked_by_a_machine.json["code"]) == (401, "sign-in")
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_what_is_no_address_is_answered_as_such(forgetful, session):
     assert forgetful.get("/nowhere").status_code == 404
     assert forgetful.patch("/forgotten").status_code == 405

@@ -18,7 +18,7 @@ from tests.clamd import EICAR, clamd
 from tests.files.test_spreadsheets import TABLE
 
 CLERK, ADMIN = Role.ENTERPRISE_CLERK, Role.ADMIN
-ON_SQLITE = pytest.mark.parametrize("house", ["sqlite"], indirect=True)  # no statement is what is tested
+ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no statement is what is tested
 
 PERSON = {"name": "李雷", "id_number": make.id_number(), "education": "bachelor", "position": "safety_officer"}
 GRADE = {"number": "D343000009", "kind_and_grade": "市政二级", "valid_from": "2024-01-01", "valid_to": "2029-01-01"}

@@ -49,25 +49,11 @@ from app.models import (
     Worker,
 )
 from app.outbox import jobs
-from app.outbox.jobs import (
-    LEASE,
-    MAX_ATTEMPTS,
-    RETENTION,
-    LeaseLost,
-    claim,
-    due_jobs,
-    enqueue,
-    fail_lost,
-)
+from app.outbox.jobs import LEASE, MAX_ATTEMPTS, RETENTION, LeaseLost, claim, due_jobs, enqueue, fail_lost
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import OutgoingMessage
 from app.worker import handlers, runner, schedule
-from app.worker.runner import (
-    JobContext,
-    retry,
-    run_due,
-    run_one,
-)
+from app.worker.runner import JobContext, retry, run_due, run_one
 from app.worker.schedule import enqueue_due
 from tests import make
 from tests.certs import issued

@@ -15,23 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.crypto.seal_provider import NoSuchSeal, SealAway, Suite
-from app.core.settings import (
-    BadSetting,
-    Keys,
-    Settings,
-    make_keys,
-    read_settings,
-)
+from app.core.settings import BadSetting, Keys, Settings, make_keys, read_settings
 from app.files.storage import ScannerAway
 from app.outbox.sms import ConsoleGateway, FileGateway
-from app.worker.providers import (
-    Clamd,
-    HttpGateway,
-    RemoteSeal,
-    gateway_of,
-    scanner_of,
-    seal_of,
-)
+from app.worker.providers import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
 from tests import make
 from tests.clamd import EICAR, clamd
 from tests.fake_sms_provider import carrier

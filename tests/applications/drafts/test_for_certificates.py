@@ -10,13 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app.applications import drafts
 from app.applications.attachments import attach, attach_to_all
 from app.applications.attachments import discard as discard_paper
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Stale,
-    Unmet,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import (
     CancellationReason,

@@ -1,25 +1,9 @@
 import pytest
 from sqlalchemy import func, select
 
-from app.applications.drafts import (
-    amend,
-    candidates,
-    discard,
-    draft,
-)
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Unmet,
-)
-from app.core.vocabulary import (
-    Category,
-    MatterKind,
-    PaperKind,
-    Role,
-    State,
-)
+from app.applications.drafts import amend, candidates, discard, draft
+from app.core.errors import AppError, NotAllowed, NotFound, Unmet
+from app.core.vocabulary import Category, MatterKind, PaperKind, Role, State
 from app.models import Application, Filing
 from tests import make
 from tests.query_counter import queries

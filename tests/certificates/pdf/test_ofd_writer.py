@@ -158,32 +158,32 @@ def test_it_is_sealed_and_a_changed_name_is_noticed(folder):
     assert verify(ofd_writer.packed(forged), trusted(folder), at=make.NOON).finding is Finding.ALTERED
 
 
-def test_it_is_made_once_and_kept(session, house, folder):
-    store, version = Store(house.settings.blobs), issued(session, Store(house.settings.blobs))
-    keeper = EmbeddedSeal(folder)
-    first = ofd_of(session, store, version, Office(), keeper, at=make.NOON)
-    assert ofd_of(session, store, version, Office(), keeper, at=make.NOON) == first  # ``version`` knows of none yet
+def test_it_is_made_once_and_kept(session, system, folder):
+    store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
+    provider = EmbeddedSeal(folder)
+    first = ofd_of(session, store, version, Office(), provider, at=make.NOON)
+    assert ofd_of(session, store, version, Office(), provider, at=make.NOON) == first  # ``version`` knows of none yet
     session.commit()
     session.refresh(version)
     assert store.read(version.ofd) == first
     assert "演示" in Reader(first).text()
 
 
-def test_without_a_seal_for_it_there_is_no_ofd_and_nothing_is_kept(session, house):
-    store, version = Store(house.settings.blobs), issued(session, Store(house.settings.blobs))
+def test_without_a_seal_for_it_there_is_no_ofd_and_nothing_is_kept(session, system):
+    store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
     with pytest.raises(NoSuchSeal):
         ofd_of(session, store, version, Office(), NoSeal(), at=make.NOON)
     assert session.scalar(select(CertificateVersion.ofd)) is None
 
 
-def test_it_is_handed_out_by_permission_and_the_reading_is_noted(app, session, house, holder, signed_in):
-    version = issued(session, Store(house.settings.blobs))
+def test_it_is_handed_out_by_permission_and_the_reading_is_noted(app, session, system, holder, signed_in):
+    version = issued(session, Store(system.settings.blobs))
     officer = holder(Role.VIEWER)
     answer = signed_in(officer).get(f"/certificates/{version.id}.ofd")
     assert answer.status_code == 200
     assert answer.mimetype == "application/ofd"
     assert "attachment" in answer.headers["Content-Disposition"]
-    assert verify(answer.data, trusted(house.settings.seals), at=make.NOON).good
+    assert verify(answer.data, trusted(system.settings.seals), at=make.NOON).good
     session.rollback()
     assert session.scalar(
         select(AuditEntry.id).where(AuditEntry.row == str(version.id), AuditEntry.table == "certificate_version")

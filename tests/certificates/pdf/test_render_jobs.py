@@ -9,24 +9,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.certificates.pdf import render_jobs
-from app.certificates.pdf.render_jobs import (
-    PORTION,
-    have_drawn,
-    progress_of,
-    try_again,
-    undrawn,
-)
+from app.certificates.pdf.render_jobs import PORTION, have_drawn, progress_of, try_again, undrawn
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
-from app.core.vocabulary import (
-    Action,
-    JobState,
-    MatterKind,
-    PaperKind,
-    Role,
-    State,
-)
+from app.core.vocabulary import Action, JobState, MatterKind, PaperKind, Role, State
 from app.files.storage import Store
 from app.models import CertificateVersion, Job, Paper
 from app.worker.handlers import HANDLERS
@@ -36,15 +23,15 @@ from tests import make
 from tests.hostile_files import jpeg
 from tests.pdf_text import printed
 from tests.query_counter import queries
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 APPROVER = make.officer(Role.APPROVER)
 
 
 @pytest.fixture
-def tools(house, session, tmp_path) -> JobContext:
+def tools(system, session, tmp_path) -> JobContext:
     return JobContext(
-        house.engine, None, Store(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(house.settings.seals)
+        system.engine, None, Store(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(system.settings.seals)
     )
 
 
@@ -78,8 +65,8 @@ def approve(session, ids):
 
 
 def test_an_approval_asks_for_its_papers_in_its_own_transaction(session):
-    works = Works(session)
-    ids = [works.application(State.AWAITING_APPROVAL).id for _ in range(3)]
+    firm = Firm(session)
+    ids = [firm.application(State.AWAITING_APPROVAL).id for _ in range(3)]
     approve(session, ids)
     session.rollback()
     assert session.scalar(select(func.count(Job.id))) == 0
@@ -91,15 +78,15 @@ def test_an_approval_asks_for_its_papers_in_its_own_transaction(session):
 
 
 def test_what_prints_nothing_asks_for_nothing(session):
-    case = Works(session).application(State.AWAITING_APPROVAL, matter=MatterKind.CANCELLATION)
+    case = Firm(session).application(State.AWAITING_APPROVAL, matter=MatterKind.CANCELLATION)
     approve(session, [case.id])
     assert session.scalar(select(func.count(Job.id))) == 0
 
 
-def test_many_are_asked_for_in_portions_and_in_as_many_statements_as_few(session, house, tools):
+def test_many_are_asked_for_in_portions_and_in_as_many_statements_as_few(session, system, tools):
     for many in (3, 250):
         ids = printed(session, tools.store, many)
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             have_drawn(session, ids, at=make.NOON)
         assert len(seen) == 1
     session.commit()
@@ -107,15 +94,15 @@ def test_many_are_asked_for_in_portions_and_in_as_many_statements_as_few(session
     assert sizes == [3, PORTION, PORTION, 50]
 
 
-def test_two_approvals_at_once_draw_each_its_own(session, house, tools):
-    works, gate = Works(session), Barrier(2)
+def test_two_approvals_at_once_draw_each_its_own(session, system, tools):
+    firm, barrier = Firm(session), Barrier(2)
     session.execute(update(Paper).values(digest=tools.store.put(jpeg(413, 579))))
-    halves = [[works.application(State.AWAITING_APPROVAL).id for _ in range(2)] for _half in range(2)]
+    halves = [[firm.application(State.AWAITING_APPROVAL).id for _ in range(2)] for _half in range(2)]
     session.execute(update(Paper).values(digest=tools.store.put(jpeg(413, 579))))
     session.commit()
 
     def decide(ids) -> None:
-        gate.wait(10)
+        barrier.wait(10)
         with tools.sessions.begin() as other:
             approve(other, ids)
 

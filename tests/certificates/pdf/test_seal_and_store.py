@@ -9,14 +9,7 @@ import zxingcpp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.certificates.pdf.seal_and_store import (
-    KINDS,
-    POSITIONS,
-    SEXES,
-    address_of,
-    face_of,
-    paper_of,
-)
+from app.certificates.pdf.seal_and_store import KINDS, POSITIONS, SEXES, address_of, face_of, paper_of
 from app.certificates.qr import payload, symbol
 from app.certificates.qr.payload import Claims
 from app.core.crypto import signing_keys
@@ -36,8 +29,8 @@ OFFICE = Office(public_url="https://ag.example.gov.cn")
 
 
 @pytest.fixture
-def store(house):
-    return Store(house.settings.blobs)
+def store(system):
+    return Store(system.settings.blobs)
 
 
 def issued(session, store, **face):
@@ -67,15 +60,15 @@ def issued(session, store, **face):
 
 
 @pytest.fixture
-def keeper(tmp_path) -> EmbeddedSeal:
+def seal(tmp_path) -> EmbeddedSeal:
     return embedded(tmp_path / "seal")
 
 
 @pytest.fixture
-def paper(keeper):
+def paper(seal):
     """``paper(session, store, version)``: as a door asks for it."""
 
-    def asked(session, store, version, *, later=timedelta(0), provider=keeper):
+    def asked(session, store, version, *, later=timedelta(0), provider=seal):
         return paper_of(session, store, version, OFFICE, provider, at=make.NOON + later)
 
     return asked
@@ -118,9 +111,9 @@ def test_a_print_keeps_its_code_when_the_keys_have_been_rotated(session, store, 
     assert address_of(version, OFFICE) == before
 
 
-def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, paper, keeper):
+def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, paper, seal):
     version = issued(session, store)
-    verdict = verify(paper(session, store, version), trusted(keeper.folder), at=make.NOON)
+    verdict = verify(paper(session, store, version), trusted(seal.folder), at=make.NOON)
     session.commit()
     session.refresh(version)
     assert verdict.finding is Finding.GENUINE
@@ -138,8 +131,8 @@ def test_while_the_seal_is_away_nothing_is_kept_and_afterwards_the_paper_is_made
     assert paper(session, store, version).startswith(b"%PDF")
 
 
-def test_only_a_lawful_seal_makes_a_page_that_is_no_specimen(session, store, paper, keeper):
-    lawful = replace(keeper, demonstration=False)
+def test_only_a_lawful_seal_makes_a_page_that_is_no_specimen(session, store, paper, seal):
+    lawful = replace(seal, demonstration=False)
     text = pypdf.PdfReader(io.BytesIO(paper(session, store, issued(session, store), provider=lawful))).pages[0].extract_text()
     assert "演示" not in text
     assert "样张" not in text
@@ -155,10 +148,10 @@ def test_it_is_drawn_once_and_kept_without_a_line_in_the_diary(session, store, p
     assert session.scalar(select(AuditEntry.id).order_by(AuditEntry.id.desc())) == lines
 
 
-def test_two_who_draw_at_once_keep_one_paper(house, session, store, paper):
+def test_two_who_draw_at_once_keep_one_paper(system, session, store, paper):
     version = issued(session, store)
     session.commit()
-    with Session(house.engine) as one:
+    with Session(system.engine) as one:
         first = one.get_one(CertificateVersion, version.id)
         kept = paper(one, store, first)
         one.commit()

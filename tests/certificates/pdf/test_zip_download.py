@@ -19,12 +19,7 @@ from app.core.errors import NotFound, Unmet
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, Role
 from app.files.storage import Store
-from app.models import (
-    Account,
-    AuditEntry,
-    Certificate,
-    CertificateVersion,
-)
+from app.models import Account, AuditEntry, Certificate, CertificateVersion
 from app.worker.handlers import HANDLERS
 from app.worker.runner import JobContext, run_due
 from tests import make
@@ -35,13 +30,13 @@ VIEWER = make.officer(Role.VIEWER, account_id=1)
 
 
 @pytest.fixture
-def store(house) -> Store:
-    return Store(house.settings.blobs)
+def store(system) -> Store:
+    return Store(system.settings.blobs)
 
 
 @pytest.fixture
-def tools(house, session, store) -> JobContext:
-    return JobContext(house.engine, None, store, now, seal=EmbeddedSeal(house.settings.seals))
+def tools(system, session, store) -> JobContext:
+    return JobContext(system.engine, None, store, now, seal=EmbeddedSeal(system.settings.seals))
 
 
 @pytest.fixture
@@ -138,12 +133,12 @@ def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
         zip_download.gather(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
 
 
-def test_as_many_questions_for_many_as_for_few(session, house, store):
+def test_as_many_questions_for_many_as_for_few(session, system, store):
     asked = []
     for many in (2, 30):
         printed(session, store, many)
         ids = certificates(session)
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             zip_download.gather(session, ids, VIEWER, Office())
         asked.append(len(seen))
     assert asked == [1, 1]

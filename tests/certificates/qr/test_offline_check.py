@@ -11,14 +11,8 @@ from PIL import Image, ImageOps
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from app.certificates.qr import (
-    offline_check,
-    payload,
-    symbol,
-)
-from app.certificates.qr import (
-    status_list as status_lists,
-)
+from app.certificates.qr import offline_check, payload, symbol
+from app.certificates.qr import status_list as status_lists
 from app.certificates.qr.offline_check import OfflineStatus
 from app.certificates.qr.payload import Claims, Forged
 from app.certificates.qr.status_list import StatusList, StatusMark
@@ -172,16 +166,16 @@ def test_what_does_not_hold_is_said_in_one_sentence(published, address, tmp_path
 
 
 @pytest.fixture
-def house_of_its_own(tmp_path, monkeypatch, capsys):
+def own_system(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ANGUAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'house.db'}")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'anguan.db'}")
     assert cli_app.main(["init"]) == 0
     capsys.readouterr()
     return tmp_path / "home"
 
 
-def test_init_makes_the_keys_and_a_rotation_keeps_the_old_ones(house_of_its_own, capsys):
-    path = house_of_its_own / "codes.json"
+def test_init_makes_the_keys_and_a_rotation_keeps_the_old_ones(own_system, capsys):
+    path = own_system / "codes.json"
     assert path.stat().st_mode & 0o777 == 0o600
     first = json.loads(path.read_text())["keys"]
     assert cli_app.main(["init"]) == 0
@@ -194,8 +188,8 @@ def test_init_makes_the_keys_and_a_rotation_keeps_the_old_ones(house_of_its_own,
     assert [line.split()[-1] for line in said] == ["signs", "verifies"]
 
 
-def test_what_is_published_as_files_is_enough_to_check_with(house_of_its_own, tmp_path, capsys):
-    ring.open(house_of_its_own / "codes.json")
+def test_what_is_published_as_files_is_enough_to_check_with(own_system, tmp_path, capsys):
+    ring.open(own_system / "codes.json")
     digits = payload.write(replace(CLAIMS, valid_to=office_day(now()) + timedelta(days=9)), ring.newest)
     assert cli_app.main(["codes", "publish", str(tmp_path / "out")]) == 0
     files = ["--keys", str(tmp_path / "out" / "jwks.json"), "--list", str(tmp_path / "out" / "status-list.jwt")]
@@ -203,18 +197,18 @@ def test_what_is_published_as_files_is_enough_to_check_with(house_of_its_own, tm
     assert cli_app.main(["verify", digits]) == 0  # by the house itself
 
 
-def test_a_database_with_prints_is_not_given_other_keys(house_of_its_own, capsys, tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'house.db'}")
+def test_a_database_with_prints_is_not_given_other_keys(own_system, capsys, tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'anguan.db'}")
     with Session(engine) as session:
         certificate = make.certificate(make.person(make.enterprise()))
         certificate.versions.append(CertificateVersion(version=1, token="t", status_index=1, face={}, issued_at=make.NOON))
         session.add(certificate)
         session.commit()
     engine.dispose()
-    (house_of_its_own / "codes.json").unlink()
+    (own_system / "codes.json").unlink()
     assert cli_app.main(["init"]) == 1
     assert "codes.json" in capsys.readouterr().err
-    assert not (house_of_its_own / "codes.json").exists()
+    assert not (own_system / "codes.json").exists()
 
 
 # --- in the browser ---------------------------------------------------------------------------------

@@ -12,12 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.certificates.qr import status_list
-from app.certificates.qr.status_list import (
-    BLOCK,
-    BadStatusList,
-    Shelf,
-    StatusMark,
-)
+from app.certificates.qr.status_list import BLOCK, BadStatusList, Shelf, StatusMark
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
 from app.core.vocabulary import CertificateEventKind, CertificateStatus
@@ -69,8 +64,8 @@ def test_places_tell_nothing_of_the_order_in_which_they_were_given():
     assert 0.48 < rising / BLOCK < 0.52
 
 
-def test_ten_thousand_places_are_one_statement(house, session):
-    with queries(house.engine) as asked:
+def test_ten_thousand_places_are_one_statement(system, session):
+    with queries(system.engine) as asked:
         places = status_list.places(session, 10_000)
     assert len(asked) == 1
     assert len(set(places)) == 10_000
@@ -203,10 +198,10 @@ def handed(shelf, session, minutes=0.0):
     return shelf.token(session, ring, uri=URI, at=make.NOON + timedelta(minutes=minutes), hours=72)
 
 
-def test_a_request_for_an_unchanged_list_is_one_small_question(house, session, printed):
+def test_a_request_for_an_unchanged_list_is_one_small_question(system, session, printed):
     place, shelf = printed(), Shelf()
     first = handed(shelf, session)
-    with queries(house.engine) as asked:
+    with queries(system.engine) as asked:
         assert handed(shelf, session, 30) == first
     assert len(asked) == 1
     assert "certificate_version" not in asked[0]
@@ -226,13 +221,13 @@ def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
     assert status_list.opened(handed(shelf, session, 0.5), ring.public).mark(place) is StatusMark.SUSPENDED
 
 
-def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(house, session, printed, tmp_path):
+def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(system, session, printed, tmp_path):
     printed()
     shelf, path = Shelf(), tmp_path / "codes.json"
     signing_keys.make(path, at=make.NOON)
     ring.open(path)
     first = handed(shelf, session)
-    with queries(house.engine) as asked:
+    with queries(system.engine) as asked:
         second = handed(shelf, session, 60)
     assert len(asked) == 1
     made = [status_list.opened(token, ring.public).made_at for token in (first, second)]

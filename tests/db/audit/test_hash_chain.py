@@ -17,12 +17,7 @@ from app.db import audit
 from app.db.audit import checkpoints, hash_chain
 from app.db.audit.hash_chain import ChainBreak
 from app.db.session import read_only
-from app.models import (
-    AuditCheckpoint,
-    AuditEntry,
-    AuditLink,
-    Person,
-)
+from app.models import AuditCheckpoint, AuditEntry, AuditLink, Person
 from tests import make
 from tests.query_counter import queries
 from tests.raw_sql import tampering

@@ -11,16 +11,7 @@ from app.core import clock
 from app.core.vocabulary import AuditAction, Education
 from app.db import audit
 from app.db.session import db
-from app.models import (
-    Account,
-    Application,
-    AuditEntry,
-    Certificate,
-    Person,
-    PublicNotice,
-    RateLimitCounter,
-    Step,
-)
+from app.models import Account, Application, AuditEntry, Certificate, Person, PublicNotice, RateLimitCounter, Step
 from tests import make
 
 

@@ -8,12 +8,7 @@ from openpyxl import load_workbook
 from sqlalchemy import insert, select
 
 from app.core import clock
-from app.core.vocabulary import (
-    AuditAction,
-    ChainFault,
-    Education,
-    Role,
-)
+from app.core.vocabulary import AuditAction, ChainFault, Education, Role
 from app.db import audit
 from app.db.audit import checkpoints
 from app.models import AuditEntry, Job, Person

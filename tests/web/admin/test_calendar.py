@@ -13,7 +13,7 @@ from app.models import CalendarDay
 from app.web.admin.calendar import months_of
 from tests import make
 from tests.applications.test_office_calendar import sheet
-from tests.web.applications.review.test_case_page import Works, letting_go, look
+from tests.web.applications.review.test_case_page import Firm, letting_go, look
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ PLACES = (
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
-def test_nobody_else_opens_the_calendar(session, signed_in, house, role):
+def test_nobody_else_opens_the_calendar(session, signed_in, system, role):
     seed_calendar(session)
     session.commit()
-    browser = Works(session, signed_in, house).browser(role)
+    browser = Firm(session, signed_in, system).browser(role)
     for method, path, data in PLACES:
         assert getattr(browser, method)(path, data=data).status_code in (302, 403), path
     assert look(session, select(func.count(CalendarDay.day))) == 72

@@ -12,20 +12,8 @@ from app import create_app
 from app.accounts.business_licence.simulator import SimulatedFault, SimulatedPlatform
 from app.core.clock import now
 from app.core.settings import Settings
-from app.core.vocabulary import (
-    AuditAction,
-    ChallengeState,
-    LicenceHolder,
-    LicenceStanding,
-    Registration,
-    Role,
-)
-from app.models import (
-    Account,
-    AuditEntry,
-    Challenge,
-    Enterprise,
-)
+from app.core.vocabulary import AuditAction, ChallengeState, LicenceHolder, LicenceStanding, Registration, Role
+from app.models import Account, AuditEntry, Challenge, Enterprise
 from app.web import request_context
 from app.web.auth.permissions import sync_roles
 from app.web.demo.licence_phone import wallet
@@ -311,7 +299,7 @@ def copied(browser, app):
     return twin
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_attack_3_brute_force_numbers_of_tickets_are_not_guessed(browser, phone):
     started(browser)
     got = [browser.get(f"{GATE}{n:032x}/state").status_code for n in range(62)]
@@ -448,7 +436,7 @@ def test_every_other_door_wants_the_token(strict, browser, phone, session):
     session.rollback()
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_what_the_platform_did_not_sign_is_refused_shortly_and_not_for_ever(browser, phone, app):
     page = started(browser)
     body = message(app, page)
@@ -478,9 +466,9 @@ def test_a_message_about_no_ticket_of_ours_does_nothing(browser, phone, app, ses
 # --- where it is not configured -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_where_nothing_is_configured_there_is_neither_page_nor_tab_nor_telephone(house, tmp_path):
-    plain = create_app(Settings(home=house.settings.home, database_url=house.settings.database_url, keys=KEYS))
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
+def test_where_nothing_is_configured_there_is_neither_page_nor_tab_nor_telephone(system, tmp_path):
+    plain = create_app(Settings(home=system.settings.home, database_url=system.settings.database_url, keys=KEYS))
     with plain.app_context():
         sync_roles(plain.extensions["appbuilder"])
     passer_by = plain.test_client()
@@ -489,7 +477,7 @@ def test_where_nothing_is_configured_there_is_neither_page_nor_tab_nor_telephone
     assert "licence" not in passer_by.get("/login/").text
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_with_a_true_platform_there_is_no_telephone(app, phone, monkeypatch):
     monkeypatch.setitem(app.extensions, "anguan.licences", RemoteLicences("http://127.0.0.1:9", TRUST, ""))
     assert phone.get("/phone/licence/").status_code == 404

@@ -15,13 +15,7 @@ from sqlalchemy import select, update
 from app.accounts.pki import bindings, trust, verify
 from app.core.clock import now
 from app.core.vocabulary import AuditAction, ChallengeKind, Role
-from app.models import (
-    Account,
-    AuditEntry,
-    Challenge,
-    ExternalIdentity,
-    Parameter,
-)
+from app.models import Account, AuditEntry, Challenge, ExternalIdentity, Parameter
 from tests.certs import YEAR, issued
 from tests.sign_in_fixture import quickly_hashed
 
@@ -41,9 +35,9 @@ def root():
 
 
 @pytest.fixture
-def folder(house, root):
+def folder(system, root):
     """The house's own folder, in which this root is believed and has a list."""
-    folder = house.settings.ukeys
+    folder = system.settings.ukeys
     for path in folder.glob("*/*"):
         path.unlink()
     trust.pin(folder, root.certificate.public_bytes(Encoding.PEM))
@@ -52,7 +46,7 @@ def folder(house, root):
 
 
 def put_list(folder, data):
-    trust.keep(folder, trust.examine(data, trust.trusted(folder, required=True), at=AT))
+    trust.install_list(folder, trust.check_list(data, trust.load_trust(folder, required=True), at=AT))
 
 
 @pytest.fixture
@@ -63,7 +57,7 @@ def officer(holder, session, folder, root):
 
 
 def bound(session, account, key, folder):
-    known = verify.examine(key.chain, trust.trusted(folder, required=True), at=AT)
+    known = verify.check_chain(key.chain, trust.load_trust(folder, required=True), at=AT)
     bindings.bind(session, account.id, known, by="x", at=AT)
     session.commit()
     return key
@@ -104,7 +98,7 @@ def test_a_signature_opens_the_account_the_certificate_is_bound_to(client, sessi
     assert (line.row, line.change["way"]) == (str(account.id), "certificate")
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_the_page_offers_both_buttons_and_may_reach_the_agent_and_nothing_else(client, officer):
     page = client.get(GATE)
     assert page.text.count("data-ukey-start") == 2
@@ -136,7 +130,7 @@ SIGNED_WRONG = {
 }
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_other_words_than_ours_open_nothing_even_if_they_are_sent_along(client, session, officer):
     _account, key = officer
     for case, changed in SIGNED_WRONG.items():
@@ -148,7 +142,7 @@ def test_other_words_than_ours_open_nothing_even_if_they_are_sent_along(client, 
     assert not inside(client)
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_a_challenge_is_good_once_for_the_browser_that_asked_and_for_ninety_seconds(app, client, session, officer):
     _account, key = officer
     number, words = begin(client)
@@ -170,7 +164,7 @@ def test_a_challenge_is_good_once_for_the_browser_that_asked_and_for_ninety_seco
     assert not inside(stranger)
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_a_failed_answer_uses_the_challenge_up(client, officer):
     _account, key = officer
     number, words = begin(client)
@@ -205,7 +199,7 @@ BAD_KEYS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("case", BAD_KEYS)
 def test_another_key_opens_nothing(client, session, officer, root, case):
     make, why = BAD_KEYS[case]
@@ -214,7 +208,7 @@ def test_another_key_opens_nothing(client, session, officer, root, case):
     assert whys(session) == [why]
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_what_is_no_certificate_is_refused_with_a_page(client, session, officer):
     _account, key = officer
     for chain in (key.chain * 4, [b"\x30" * 20_000], [b"junk"], [b""]):
@@ -226,7 +220,7 @@ def test_what_is_no_certificate_is_refused_with_a_page(client, session, officer)
     assert set(whys(session)) == {"chain-size", "certificate-unreadable", "challenge-over"}
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_revoked_switched_off_or_removed_opens_nothing(client, session, officer, folder, root):
     account, key = officer
     put_list(folder, root.crl(key.serial, number=2, at=AT - MINUTE))
@@ -242,7 +236,7 @@ def test_revoked_switched_off_or_removed_opens_nothing(client, session, officer,
     assert whys(session) == ["certificate-revoked", "account-inactive", "certificate-unbound"]
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_without_a_list_the_door_stays_shut_unless_the_office_says_otherwise(client, session, officer, folder):
     _account, key = officer
     for path in (folder / "lists").iterdir():
@@ -253,7 +247,7 @@ def test_without_a_list_the_door_stays_shut_unless_the_office_says_otherwise(cli
     assert answer(client, key, *begin(client)).status_code == 302
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_an_address_that_asks_too_often_waits(client, officer):
     got = [client.post(f"{GATE}start") for _n in range(121)]  # a window may end meanwhile
     assert got[-1].status_code == 429 or got[-60].status_code == 429
@@ -262,7 +256,7 @@ def test_an_address_that_asks_too_often_waits(client, officer):
     assert client.post(GATE, data={}).status_code == 429
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_a_stranger_without_a_token_starts_and_answers_nothing(strict, client, officer):
     for door in (GATE, f"{GATE}start", f"{GATE}tls"):
         assert client.post(door).status_code == 400
@@ -272,7 +266,7 @@ def test_a_newly_revoked_certificate_ends_the_sessions_it_opened(client, session
     _account, key = officer
     assert answer(client, key, *begin(client)).status_code == 302
     assert inside(client)
-    new = trust.examine(root.crl(key.serial, number=2, at=AT - MINUTE), trust.trusted(folder, required=True), at=AT)
+    new = trust.check_list(root.crl(key.serial, number=2, at=AT - MINUTE), trust.load_trust(folder, required=True), at=AT)
     assert bindings.end_sessions_of(session, new.authority, {1, 2}, at=AT) == 0
     assert bindings.end_sessions_of(session, new.authority, new.newly, at=AT) == 1
     session.commit()
@@ -297,7 +291,7 @@ def by_proxy(browser, key, **headers):
     return browser.post(f"{GATE}tls", headers=given)
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_a_proxy_is_believed_by_its_secret_only(proxied, client, session, officer, root):
     _account, key = officer
     for forged in ({"X-UKey-Proxy-Secret": ""}, {"X-UKey-Proxy-Secret": "guessed"}, {"X-SSL-Client-Cert": ""},
@@ -344,7 +338,7 @@ def test_a_clerk_binds_a_certificate_and_comes_in_with_it_until_it_is_removed(ap
     assert account.username
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_nothing_is_bound_without_password_own_challenge_and_own_key(app, client, session, clerk, holder, signed_in, root):
     _account, browser = clerk
     key = fresh("湘江建设", by=root)
@@ -370,7 +364,7 @@ def test_nothing_is_bound_without_password_own_challenge_and_own_key(app, client
     assert len(session.scalars(select(ExternalIdentity)).all()) == 1
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_officers_bind_nothing_themselves(session, signed_in, officer):
     account, _key = officer
     browser = signed_in(account)
@@ -388,7 +382,7 @@ def upload(browser, name, data, **more):
     return browser.post(f"{SCREEN}/add", data={"username": name, "file": (BytesIO(data), "a.cer"), **more})
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_the_administrator_sees_a_certificate_before_it_is_bound(client, session, holder, signed_in, folder, root):
     boss, officer = signed_in(holder(Role.SECURITY_ADMIN)), holder(Role.APPROVER)
     key, name = fresh("欧审批", by=root), officer.username
@@ -423,7 +417,7 @@ def test_the_workbench_tells_a_month_before_a_certificate_runs_out(session, sign
 
 
 def test_three_kinds_of_challenge_have_words_of_their_own():
-    assert set(verify.WORDS) == {
+    assert set(verify.STATEMENT_LABELS) == {
         ChallengeKind.CERTIFICATE, ChallengeKind.CERTIFICATE_SECOND, ChallengeKind.CERTIFICATE_BIND
     }  # fmt: skip
 

@@ -17,26 +17,12 @@ from app.core.clock import now
 from app.core.errors import TooMany
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, Registration, Role
-from app.models import (
-    Account,
-    AuditEntry,
-    Parameter,
-    RateLimitCounter,
-    UserSession,
-)
+from app.models import Account, AuditEntry, Parameter, RateLimitCounter, UserSession
 from app.web.auth import password_form
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.security_manager import landing
 from tests import make
-from tests.sign_in_fixture import (
-    PASSWORD,
-    account,
-    copied_cookie,
-    is_inside,
-    sign_in,
-    sign_out,
-    token,
-)
+from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 
 pytest_plugins = ("tests.sign_in_fixture",)  # its fixtures
 
@@ -55,24 +41,24 @@ def refusal(answer) -> str:
 # --- in and out -------------------------------------------------------------------------------------
 
 
-def test_the_right_password_opens_and_is_written_down(gate, shop):
+def test_the_right_password_opens_and_is_written_down(visitor, shop):
     account(shop)
-    assert sign_in(gate).location == "/"
-    assert is_inside(gate)
+    assert sign_in(visitor).location == "/"
+    assert is_inside(visitor)
     line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
     assert (line.actor, line.table, line.change, line.address) == ("张三", "ab_user", {"way": "password"}, "127.0.0.1")
 
 
-def test_the_gate_shows_the_labels_of_the_manual_and_no_way_that_does_not_exist(gate):
-    page = gate.get("/login/").text
+def test_the_gate_shows_the_labels_of_the_manual_and_no_way_that_does_not_exist(visitor):
+    page = visitor.get("/login/").text
     assert all(word in page for word in ("username", "password", 'autocomplete="current-password"'))
     assert 'role="tab"' not in page
 
 
 @pytest.mark.parametrize("spelling", ["VIEWER", "Viewer", "ｖｉｅｗｅｒ", " viewer "])
-def test_every_spelling_of_a_user_name_is_the_same_account(gate, shop, spelling):
+def test_every_spelling_of_a_user_name_is_the_same_account(visitor, shop, spelling):
     account(shop)
-    assert sign_in(gate, spelling).status_code == 302
+    assert sign_in(visitor, spelling).status_code == 302
 
 
 def test_a_second_spelling_of_a_user_name_cannot_be_stored(shop):
@@ -81,45 +67,45 @@ def test_a_second_spelling_of_a_user_name_cannot_be_stored(shop):
         account(shop, "ＶＩＥＷＥＲ")
 
 
-def test_an_email_address_is_no_user_name(gate, shop):
+def test_an_email_address_is_no_user_name(visitor, shop):
     account(shop, email="someone@example.org")
-    assert sign_in(gate, "someone@example.org").status_code == 401
+    assert sign_in(visitor, "someone@example.org").status_code == 401
 
 
 @pytest.mark.parametrize("typed", ["", "\0", "\0" * 8, "x" * 5000])
-def test_no_strange_password_opens_an_account_without_one(gate, shop, typed):
+def test_no_strange_password_opens_an_account_without_one(visitor, shop, typed):
     shop.execute(update(Account).where(Account.id == account(shop).id).values(password=None))
     shop.commit()
-    assert sign_in(gate, password=typed).status_code in (401, 422)
+    assert sign_in(visitor, password=typed).status_code in (401, 422)
 
 
-def test_a_wrong_password_keeps_the_name_and_forgets_the_password(gate, shop):
+def test_a_wrong_password_keeps_the_name_and_forgets_the_password(visitor, shop):
     account(shop)
-    answer = sign_in(gate, password="Wrong-Horse-7")
+    answer = sign_in(visitor, password="Wrong-Horse-7")
     assert answer.status_code == 401
     assert 'value="viewer"' in answer.text
     assert "Wrong-Horse-7" not in answer.text
 
 
-def test_signing_out_by_get_does_nothing(gate, shop):
+def test_signing_out_by_get_does_nothing(visitor, shop):
     account(shop)
-    sign_in(gate)
-    assert gate.get("/logout/").status_code == 405
-    assert is_inside(gate)
+    sign_in(visitor)
+    assert visitor.get("/logout/").status_code == 405
+    assert is_inside(visitor)
 
 
 @pytest.mark.parametrize("path", ["/login/", "/logout/", "/password/", "/scratch/touch"])
-def test_a_post_without_a_csrf_token_changes_nothing(gate, shop, path):
+def test_a_post_without_a_csrf_token_changes_nothing(visitor, shop, path):
     account(shop, "viewer", Role.ADMIN)
-    sign_in(gate)
-    assert gate.post(path, data={"username": "viewer", "password": PASSWORD}).status_code == 400
-    assert is_inside(gate)
+    sign_in(visitor)
+    assert visitor.post(path, data={"username": "viewer", "password": PASSWORD}).status_code == 400
+    assert is_inside(visitor)
 
 
-def test_a_get_with_a_password_in_the_address_signs_nobody_in(gate, shop):
+def test_a_get_with_a_password_in_the_address_signs_nobody_in(visitor, shop):
     account(shop)
-    gate.get(f"/login/?username=viewer&password={PASSWORD}")
-    assert not is_inside(gate)
+    visitor.get(f"/login/?username=viewer&password={PASSWORD}")
+    assert not is_inside(visitor)
 
 
 STOCK_WAYS_IN = (
@@ -128,9 +114,9 @@ STOCK_WAYS_IN = (
 )
 
 
-def test_the_house_has_no_way_in_but_those_that_are_declared(lodge):
+def test_the_house_has_no_way_in_but_those_that_are_declared(sign_in_system):
     """ASVS 6.3.4: whatever sounds like a way in stands in the one list of what needs no account, with its reason."""
-    app = create_app(lodge.settings)
+    app = create_app(sign_in_system.settings)
     sounds_like_one = re.compile(
         "log-?in|log-?out|log-?on|sign-?in|auth|regist|api|lang|token|saml|oidc|jwt|sso", re.IGNORECASE
     )
@@ -139,98 +125,98 @@ def test_the_house_has_no_way_in_but_those_that_are_declared(lodge):
 
 
 @pytest.mark.parametrize("path", STOCK_WAYS_IN)
-def test_what_fab_would_open_by_itself_is_not_there(gate, shop, path):
+def test_what_fab_would_open_by_itself_is_not_there(visitor, shop, path):
     account(shop, "viewer", Role.ADMIN)
-    outside = {gate.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
-    sign_in(gate)
-    inside = {gate.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
+    outside = {visitor.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
+    sign_in(visitor)
+    inside = {visitor.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
     assert outside | inside == {404}
 
 
 # --- sessions that end ------------------------------------------------------------------------------
 
 
-def test_signing_out_is_written_down(gate, shop):
+def test_signing_out_is_written_down(visitor, shop):
     account(shop)
-    sign_in(gate)
-    sign_out(gate)
+    sign_in(visitor)
+    sign_out(visitor)
     assert shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_OUT)).one().actor == "张三"
 
 
-def test_a_changed_password_ends_every_other_session_but_not_this_one(gate, shop, lodge_app):
+def test_a_changed_password_ends_every_other_session_but_not_this_one(visitor, shop, sign_in_app):
     account(shop)
-    sign_in(gate)
-    thief = copied_cookie(gate, lodge_app)
-    assert change_own(gate).status_code == 302
-    assert is_inside(gate)
+    sign_in(visitor)
+    thief = copied_cookie(visitor, sign_in_app)
+    assert change_own(visitor).status_code == 302
+    assert is_inside(visitor)
     assert not is_inside(thief)
 
 
-def test_an_account_switched_off_behind_the_sessions_back_is_out_as_well(gate, shop):
+def test_an_account_switched_off_behind_the_sessions_back_is_out_as_well(visitor, shop):
     made = account(shop)
-    sign_in(gate)
+    sign_in(visitor)
     shop.execute(update(Account.__table__).where(Account.__table__.c.id == made.id).values(active=False))
     shop.commit()
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
 
 
-def test_a_new_name_ends_no_session(gate, shop):
+def test_a_new_name_ends_no_session(visitor, shop):
     named = account(shop)
-    sign_in(gate)
+    sign_in(visitor)
     named.first_name = "张三丰"
     shop.commit()
-    assert is_inside(gate)
+    assert is_inside(visitor)
 
 
 @pytest.mark.parametrize("forged", ["", "1", "1:1", "\0", "x" * 43, "²", 1, None, ["1"], {"key": "1"}])
-def test_a_cookie_that_holds_no_key_of_a_session_opens_nothing(gate, shop, forged):
+def test_a_cookie_that_holds_no_key_of_a_session_opens_nothing(visitor, shop, forged):
     account(shop)
-    sign_in(gate)
-    with gate.session_transaction() as cookie:
+    sign_in(visitor)
+    with visitor.session_transaction() as cookie:
         cookie["_user_id"] = forged
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
 
 
-def test_signing_in_throws_away_what_the_cookie_held_except_the_language(gate, shop):
+def test_signing_in_throws_away_what_the_cookie_held_except_the_language(visitor, shop):
     account(shop)
-    with gate.session_transaction() as cookie:
+    with visitor.session_transaction() as cookie:
         cookie.update(planted="by an attacker", locale="en")
-    before = token(gate)
-    gate.post("/login/", data={"username": "viewer", "password": PASSWORD, "csrf_token": before})
-    with gate.session_transaction() as cookie:
+    before = token(visitor)
+    visitor.post("/login/", data={"username": "viewer", "password": PASSWORD, "csrf_token": before})
+    with visitor.session_transaction() as cookie:
         assert "planted" not in cookie
         assert cookie["locale"] == "en"
         assert cookie.permanent
-    assert token(gate, "/password/") != before
+    assert token(visitor, "/password/") != before
 
 
-def test_a_planted_cookie_stays_worthless_after_the_victim_signs_in(gate, shop, lodge_app):
+def test_a_planted_cookie_stays_worthless_after_the_victim_signs_in(visitor, shop, sign_in_app):
     account(shop)
-    token(gate)
-    thief = copied_cookie(gate, lodge_app)
-    sign_in(gate)
-    assert is_inside(gate)
+    token(visitor)
+    thief = copied_cookie(visitor, sign_in_app)
+    sign_in(visitor)
+    assert is_inside(visitor)
     assert not is_inside(thief)
 
 
-def test_an_idle_session_ends(gate, shop):
+def test_an_idle_session_ends(visitor, shop):
     account(shop)
-    sign_in(gate)
+    sign_in(visitor)
     leave_alone(shop, minutes=29)
-    assert is_inside(gate)
+    assert is_inside(visitor)
     leave_alone(shop, minutes=31)
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
 
 
-def test_how_long_a_session_may_lie_idle_is_the_administrators_to_say(gate, shop):
+def test_how_long_a_session_may_lie_idle_is_the_administrators_to_say(visitor, shop):
     account(shop)
     shop.add(Parameter(name="idle_minutes", value="60", changed_at=make.NOON, changed_by="管理员"))
     shop.commit()
-    sign_in(gate)
+    sign_in(visitor)
     leave_alone(shop, minutes=59)
-    assert is_inside(gate)
+    assert is_inside(visitor)
     leave_alone(shop, minutes=61)
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
 
 
 def leave_alone(shop, *, minutes: int) -> None:
@@ -241,122 +227,122 @@ def leave_alone(shop, *, minutes: int) -> None:
 # --- guessing ---------------------------------------------------------------------------------------
 
 
-def test_after_five_wrong_passwords_the_right_one_is_refused_too(gate, shop):
+def test_after_five_wrong_passwords_the_right_one_is_refused_too(visitor, shop):
     account(shop)
-    wrong = [sign_in(gate, password=f"Wrong-{n}") for n in range(5)]
-    right = sign_in(gate)
+    wrong = [sign_in(visitor, password=f"Wrong-{n}") for n in range(5)]
+    right = sign_in(visitor)
     assert {answer.status_code for answer in [*wrong, right]} == {401}
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
     assert len(shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).all()) == 6
 
 
-def test_four_wrong_passwords_are_forgiven_by_the_right_one(gate, shop):
+def test_four_wrong_passwords_are_forgiven_by_the_right_one(visitor, shop):
     account(shop)
     for _round in range(2):
         for n in range(4):
-            sign_in(gate, password=f"Wrong-{n}")
-        assert sign_in(gate).status_code == 302
-        sign_out(gate)
+            sign_in(visitor, password=f"Wrong-{n}")
+        assert sign_in(visitor).status_code == 302
+        sign_out(visitor)
 
 
-def test_the_lock_opens_after_its_fifteen_minutes_and_not_before(lodge, lodge_app, shop):
+def test_the_lock_opens_after_its_fifteen_minutes_and_not_before(sign_in_system, sign_in_app, shop):
     account(shop)
 
     def opens(word, minutes):
         place = f"10.0.0.{minutes}"
         given = {"office": Office(), "at": make.NOON + timedelta(minutes=minutes), "address": place}
         try:
-            return password_form.prove(shop, lodge.engine, "viewer", word, **given).account.username == "viewer"
+            return password_form.prove(shop, sign_in_system.engine, "viewer", word, **given).account.username == "viewer"
         except password_form.WrongPassword:
             return False
 
-    with lodge_app.app_context():
+    with sign_in_app.app_context():
         assert [opens("wrong", 0) for _ in range(5)] == [False] * 5
         assert [opens(PASSWORD, minutes) for minutes in (1, 14, 15)] == [False, False, True]
 
 
-def test_unknown_name_wrong_password_and_locked_account_are_told_alike(gate, shop):
+def test_unknown_name_wrong_password_and_locked_account_are_told_alike(visitor, shop):
     account(shop)
     account(shop, "locked")
     for _ in range(5):
-        sign_in(gate, "locked", "wrong")
-    answers = [sign_in(gate, "nobody"), sign_in(gate, "viewer", "wrong"), sign_in(gate, "locked")]
+        sign_in(visitor, "locked", "wrong")
+    answers = [sign_in(visitor, "nobody"), sign_in(visitor, "viewer", "wrong"), sign_in(visitor, "locked")]
     assert {answer.status_code for answer in answers} == {401}
     assert len({refusal(answer) for answer in answers}) == 1
     assert refusal(answers[0])
 
 
 @pytest.mark.parametrize("name", ["nobody", "viewer", "locked"])
-def test_every_refusal_costs_one_hash_so_that_time_tells_nothing(gate, shop, monkeypatch, name):
+def test_every_refusal_costs_one_hash_so_that_time_tells_nothing(visitor, shop, monkeypatch, name):
     account(shop)
     account(shop, "locked")
     for _ in range(5):
-        sign_in(gate, "locked", "wrong")
+        sign_in(visitor, "locked", "wrong")
     computed, compute = [], hashlib.pbkdf2_hmac
     monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *given, **more: computed.append(1) or compute(*given, **more))
-    assert sign_in(gate, name, "wrong").status_code == 401
+    assert sign_in(visitor, name, "wrong").status_code == 401
     assert len(computed) == 1
 
 
-def test_a_stored_hash_costs_as_much_as_the_one_of_nobody(lodge_app, monkeypatch):
-    monkeypatch.delitem(lodge_app.config, "FAB_PASSWORD_HASH_METHOD")
-    monkeypatch.setitem(lodge_app.config, "AUTH_DB_FAKE_PASSWORD_HASH_CHECK", lodge_app.config["FAB_FAKE_HASH"])
-    with lodge_app.app_context():
+def test_a_stored_hash_costs_as_much_as_the_one_of_nobody(sign_in_app, monkeypatch):
+    monkeypatch.delitem(sign_in_app.config, "FAB_PASSWORD_HASH_METHOD")
+    monkeypatch.setitem(sign_in_app.config, "AUTH_DB_FAKE_PASSWORD_HASH_CHECK", sign_in_app.config["FAB_FAKE_HASH"])
+    with sign_in_app.app_context():
         costs = {stored.split("$")[0] for stored in (password_form.hashed(PASSWORD), password_form.dummy())}
     assert costs == {"scrypt:32768:8:1"}
 
 
-def test_of_forty_guesses_at_once_every_one_counts(lodge, lodge_app, shop):
+def test_of_forty_guesses_at_once_every_one_counts(sign_in_system, sign_in_app, shop):
     account(shop)
     key, office = password_form.guess_key("viewer"), Office(lock_after=50)
 
     def guess(n):
-        with lodge_app.app_context(), Session(lodge.engine) as session:
+        with sign_in_app.app_context(), Session(sign_in_system.engine) as session:
             given = {"office": office, "at": make.NOON, "address": f"10.0.1.{n}"}
             with pytest.raises(password_form.WrongPassword):
-                password_form.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+                password_form.prove(session, sign_in_system.engine, "viewer", f"wrong-{n}", **given)
 
     with ThreadPoolExecutor(40) as crowd:
         list(crowd.map(guess, range(40)))
-    assert rate_limit.peek(lodge.engine, key, at=make.NOON) == 40
+    assert rate_limit.peek(sign_in_system.engine, key, at=make.NOON) == 40
 
 
-def test_an_address_that_keeps_guessing_is_turned_away_whatever_name_it_tries(gate, shop):
+def test_an_address_that_keeps_guessing_is_turned_away_whatever_name_it_tries(visitor, shop):
     account(shop)
     for n in range(30):
-        assert sign_in(gate, f"nobody-{n}").status_code == 401
-    answer = sign_in(gate)
+        assert sign_in(visitor, f"nobody-{n}").status_code == 401
+    answer = sign_in(visitor)
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) <= 15 * 60
     assert "viewer" in answer.text
 
 
-def test_changing_the_last_half_of_an_ipv6_address_does_not_help(gate, shop):
+def test_changing_the_last_half_of_an_ipv6_address_does_not_help(visitor, shop):
     account(shop)
     for n in range(31):
-        gate.environ_base["REMOTE_ADDR"] = f"2001:db8::{n:x}"
-        answer = sign_in(gate, f"nobody-{n}")
+        visitor.environ_base["REMOTE_ADDR"] = f"2001:db8::{n:x}"
+        answer = sign_in(visitor, f"nobody-{n}")
     assert answer.status_code == 429
 
 
-def test_signing_in_rightly_does_not_use_up_the_address(lodge, lodge_app, shop):
+def test_signing_in_rightly_does_not_use_up_the_address(sign_in_system, sign_in_app, shop):
     account(shop)
     given = {"office": Office(), "at": make.NOON, "address": "10.1.1.1"}
-    with lodge_app.app_context():
+    with sign_in_app.app_context():
         for _ in range(40):
-            password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+            password_form.prove(shop, sign_in_system.engine, "viewer", PASSWORD, **given)
             shop.rollback()
         for _ in range(30):
             with pytest.raises(password_form.WrongPassword):
-                password_form.prove(shop, lodge.engine, "nobody", "x", **given)
+                password_form.prove(shop, sign_in_system.engine, "nobody", "x", **given)
         with pytest.raises(TooMany):
-            password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given)
+            password_form.prove(shop, sign_in_system.engine, "viewer", PASSWORD, **given)
 
 
-def test_a_failed_sign_in_is_written_down_without_what_was_typed(gate, shop):
+def test_a_failed_sign_in_is_written_down_without_what_was_typed(visitor, shop):
     account(shop)
-    sign_in(gate, "My-Password-in-the-wrong-field", "x")
-    sign_in(gate, "viewer", "another-secret")
+    sign_in(visitor, "My-Password-in-the-wrong-field", "x")
+    sign_in(visitor, "viewer", "another-secret")
     lines = shop.scalars(
         select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED).order_by(AuditEntry.id)
     ).all()
@@ -379,24 +365,24 @@ def test_a_failed_sign_in_is_written_down_without_what_was_typed(gate, shop):
         ({}, (Role.ENTERPRISE_CLERK,), Registration.REJECTED),
     ],
 )
-def test_the_right_password_alone_lets_nobody_in(gate, shop, facts, roles, registration):
+def test_the_right_password_alone_lets_nobody_in(visitor, shop, facts, roles, registration):
     enterprise = make.enterprise(registration=registration) if registration else None
     account(shop, "viewer", *roles, enterprise=enterprise, **facts)
-    answer = sign_in(gate)
+    answer = sign_in(visitor)
     assert answer.status_code == 403
     assert refusal(answer)
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
 
 
-def test_an_account_without_any_role_is_told_so(gate, shop):
+def test_an_account_without_any_role_is_told_so(visitor, shop):
     account(shop).roles = []
     shop.commit()
-    assert sign_in(gate).status_code == 403
+    assert sign_in(visitor).status_code == 403
 
 
-def test_a_clerk_of_an_approved_enterprise_comes_in(gate, shop):
+def test_a_clerk_of_an_approved_enterprise_comes_in(visitor, shop):
     account(shop, "clerk", Role.ENTERPRISE_CLERK, enterprise=make.enterprise())
-    assert sign_in(gate, "clerk").status_code == 302
+    assert sign_in(visitor, "clerk").status_code == 302
 
 
 # --- where one lands --------------------------------------------------------------------------------
@@ -423,28 +409,28 @@ def test_a_clerk_of_an_approved_enterprise_comes_in(gate, shop):
         "scratch/",
     ],
 )
-def test_nobody_is_sent_where_they_did_not_mean_to_go(gate, shop, wish):
+def test_nobody_is_sent_where_they_did_not_mean_to_go(visitor, shop, wish):
     account(shop)
-    data = {"username": "viewer", "password": PASSWORD, "csrf_token": token(gate)}
-    assert gate.post("/login/", query_string={"next": wish}, data=data).location == "/"
+    data = {"username": "viewer", "password": PASSWORD, "csrf_token": token(visitor)}
+    assert visitor.post("/login/", query_string={"next": wish}, data=data).location == "/"
 
 
 @pytest.mark.parametrize("wish", ["/scratch/", "http://localhost/scratch/", "/scratch/?name=%E5%BC%A0&page=2"])
-def test_whoever_was_sent_to_the_gate_gets_back(gate, shop, wish):
+def test_whoever_was_sent_to_the_gate_gets_back(visitor, shop, wish):
     account(shop)
-    answer = sign_in(gate, to=f"/login/?next={wish.replace('?', '%3F').replace('&', '%26')}")
+    answer = sign_in(visitor, to=f"/login/?next={wish.replace('?', '%3F').replace('&', '%26')}")
     assert answer.location == wish.removeprefix("http://localhost")
 
 
-def test_a_stranger_is_sent_to_the_gate_with_a_word_of_what_to_do(gate):
-    answer = gate.get("/scratch/", follow_redirects=True)
+def test_a_stranger_is_sent_to_the_gate_with_a_word_of_what_to_do(visitor):
+    answer = visitor.get("/scratch/", follow_redirects=True)
     assert answer.request.path == "/login/"
     assert "alert-danger" not in answer.text
     assert "alert-info" in answer.text
 
 
-def test_landing_knows_the_house_by_its_own_name_only(lodge_app):
-    with lodge_app.test_request_context("/", base_url="https://anguan.example"):
+def test_landing_knows_the_house_by_its_own_name_only(sign_in_app):
+    with sign_in_app.test_request_context("/", base_url="https://anguan.example"):
         assert landing("http://anguan.example/scratch/") == "/"
         assert landing("https://anguan.example/scratch/") == "/scratch/"
 
@@ -452,22 +438,22 @@ def test_landing_knows_the_house_by_its_own_name_only(lodge_app):
 # --- one's own password -----------------------------------------------------------------------------
 
 
-def test_a_password_that_somebody_else_chose_must_be_changed_before_anything_else(gate, shop):
+def test_a_password_that_somebody_else_chose_must_be_changed_before_anything_else(visitor, shop):
     account(shop, must_change_password=True)
-    sign_in(gate)
-    assert gate.get("/scratch/").location.startswith("/password/")
-    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 303
-    assert change_own(gate).status_code == 302
-    assert is_inside(gate)
+    sign_in(visitor)
+    assert visitor.get("/scratch/").location.startswith("/password/")
+    assert visitor.post("/scratch/touch", data={"csrf_token": token(visitor, "/password/")}).status_code == 303
+    assert change_own(visitor).status_code == 302
+    assert is_inside(visitor)
 
 
-def test_the_new_password_works_and_the_old_one_does_not(gate, shop):
+def test_the_new_password_works_and_the_old_one_does_not(visitor, shop):
     account(shop)
-    sign_in(gate)
-    change_own(gate)
-    sign_out(gate)
-    assert sign_in(gate).status_code == 401
-    assert sign_in(gate, password=NEW).status_code == 302
+    sign_in(visitor)
+    change_own(visitor)
+    sign_out(visitor)
+    assert sign_in(visitor).status_code == 401
+    assert sign_in(visitor, password=NEW).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -484,98 +470,98 @@ def test_the_new_password_works_and_the_old_one_does_not(gate, shop):
         (PASSWORD, None),
     ],
 )
-def test_a_poor_password_is_refused_and_nothing_changes(gate, shop, new, again):
+def test_a_poor_password_is_refused_and_nothing_changes(visitor, shop, new, again):
     account(shop)
-    sign_in(gate)
-    answer = change_own(gate, new=new, again=again)
+    sign_in(visitor)
+    answer = change_own(visitor, new=new, again=again)
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     assert new not in answer.text
-    sign_out(gate)
-    assert sign_in(gate).status_code == 302
+    sign_out(visitor)
+    assert sign_in(visitor).status_code == 302
 
 
-def test_a_stolen_session_cannot_guess_the_password_for_ever(gate, shop):
+def test_a_stolen_session_cannot_guess_the_password_for_ever(visitor, shop):
     account(shop)
-    sign_in(gate)
+    sign_in(visitor)
     for n in range(5):
-        assert change_own(gate, old=f"wrong-{n}").status_code == 422
-    assert change_own(gate).status_code == 422
-    sign_out(gate)
-    assert sign_in(gate).status_code == 302
+        assert change_own(visitor, old=f"wrong-{n}").status_code == 422
+    assert change_own(visitor).status_code == 422
+    sign_out(visitor)
+    assert sign_in(visitor).status_code == 302
 
 
-def test_a_stranger_has_no_password_to_change(gate):
-    assert gate.get("/password/").location.startswith("/login/")
+def test_a_stranger_has_no_password_to_change(visitor):
+    assert visitor.get("/password/").location.startswith("/login/")
 
 
-def test_the_diary_knows_of_the_change_and_not_of_the_password(gate, shop):
+def test_the_diary_knows_of_the_change_and_not_of_the_password(visitor, shop):
     account(shop)
-    sign_in(gate)
-    change_own(gate)
+    sign_in(visitor)
+    change_own(visitor)
     line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.table == "ab_user")).one()
     assert line.change == {"password": ["***", "***"]}
     assert line.actor == "张三"
 
 
-def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(gate, shop, lodge_app):
+def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(visitor, shop, sign_in_app):
     victim = account(shop)
-    sign_in(gate)
-    with lodge_app.test_request_context("/"):
-        lodge_app.appbuilder.sm.reset_password(victim.id, NEW)
-    assert not is_inside(gate)
-    sign_in(gate, password=NEW)
-    assert gate.get("/scratch/").location.startswith("/password/")
+    sign_in(visitor)
+    with sign_in_app.test_request_context("/"):
+        sign_in_app.appbuilder.sm.reset_password(victim.id, NEW)
+    assert not is_inside(visitor)
+    sign_in(visitor, password=NEW)
+    assert visitor.get("/scratch/").location.startswith("/password/")
 
 
 # --- what they may ----------------------------------------------------------------------------------
 
 
-def test_a_request_asks_for_permissions_once_however_long_the_menu(gate, shop, lodge_app):
+def test_a_request_asks_for_permissions_once_however_long_the_menu(visitor, shop, sign_in_app):
     account(shop, "viewer", Role.VIEWER, Role.REVIEWER)
-    sign_in(gate)
+    sign_in(visitor)
     asked: list[str] = []
-    with lodge_app.app_context():
-        engine = lodge_app.extensions["sqlalchemy"].engine
+    with sign_in_app.app_context():
+        engine = sign_in_app.extensions["sqlalchemy"].engine
     event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-    page = gate.get("/scratch/").text
+    page = visitor.get("/scratch/").text
     assert "/scratch/" in page
     assert len([statement for statement in asked if "ab_permission" in statement]) == 1
     assert len([statement for statement in asked if statement.startswith("SELECT")]) == 4  # the account, the office twice
 
 
-def test_the_role_decides_what_opens(gate, shop, lodge_app):
+def test_the_role_decides_what_opens(visitor, shop, sign_in_app):
     account(shop, "viewer", Role.VIEWER)
     account(shop, "chief", Role.ADMIN)
-    sign_in(gate)
-    assert is_inside(gate)
-    assert gate.post("/scratch/touch", data={"csrf_token": token(gate, "/password/")}).status_code == 403
-    chief = lodge_app.test_client()
+    sign_in(visitor)
+    assert is_inside(visitor)
+    assert visitor.post("/scratch/touch", data={"csrf_token": token(visitor, "/password/")}).status_code == 403
+    chief = sign_in_app.test_client()
     sign_in(chief, "chief")
     assert chief.post("/scratch/touch", data={"csrf_token": token(chief, "/password/")}).text == "touched"
 
 
-def test_a_stranger_holds_nothing(lodge_app, shop):
-    with lodge_app.test_request_context("/"):
-        assert not lodge_app.appbuilder.sm.has_access("can_look", "Scratch")
-        assert lodge_app.appbuilder.sm.get_user_menu_access(["Scratch entry"]) == set()
+def test_a_stranger_holds_nothing(sign_in_app, shop):
+    with sign_in_app.test_request_context("/"):
+        assert not sign_in_app.appbuilder.sm.has_access("can_look", "Scratch")
+        assert sign_in_app.appbuilder.sm.get_user_menu_access(["Scratch entry"]) == set()
 
 
 # --- floods -----------------------------------------------------------------------------------------
 
 
-def test_a_neighbourhood_that_guesses_from_many_addresses_is_turned_away(gate, shop):
+def test_a_neighbourhood_that_guesses_from_many_addresses_is_turned_away(visitor, shop):
     account(shop)
     for n in range(100):
-        gate.environ_base["REMOTE_ADDR"] = f"203.0.113.{n}"
-        assert sign_in(gate, f"nobody-{n}", "x").status_code == 401
-    gate.environ_base["REMOTE_ADDR"] = "203.0.113.200"
-    assert sign_in(gate).status_code == 429
-    gate.environ_base["REMOTE_ADDR"] = "203.0.114.200"
-    assert sign_in(gate).status_code == 302
+        visitor.environ_base["REMOTE_ADDR"] = f"203.0.113.{n}"
+        assert sign_in(visitor, f"nobody-{n}", "x").status_code == 401
+    visitor.environ_base["REMOTE_ADDR"] = "203.0.113.200"
+    assert sign_in(visitor).status_code == 429
+    visitor.environ_base["REMOTE_ADDR"] = "203.0.114.200"
+    assert sign_in(visitor).status_code == 302
 
 
-def test_brute_force_from_many_places_has_its_five_guesses_looked_at(lodge, lodge_app, shop, monkeypatch):
+def test_brute_force_from_many_places_has_its_five_guesses_looked_at(sign_in_system, sign_in_app, shop, monkeypatch):
     """T10 in small: 300 guesses from 60 addresses in 20 neighbourhoods, at once; `make proof` has the ten thousand."""
     stored = account(shop).password
     looked, look = [], password_form.check_password_hash
@@ -583,9 +569,9 @@ def test_brute_force_from_many_places_has_its_five_guesses_looked_at(lodge, lodg
 
     def guess(n):
         given = {"office": Office(), "at": make.NOON, "address": f"10.9.{n % 20}.{n % 60}"}
-        with lodge_app.app_context(), Session(lodge.engine) as session:
+        with sign_in_app.app_context(), Session(sign_in_system.engine) as session:
             try:
-                password_form.prove(session, lodge.engine, "viewer", f"wrong-{n}", **given)
+                password_form.prove(session, sign_in_system.engine, "viewer", f"wrong-{n}", **given)
             except (password_form.WrongPassword, TooMany):
                 return
         raise AssertionError
@@ -596,7 +582,7 @@ def test_brute_force_from_many_places_has_its_five_guesses_looked_at(lodge, lodg
     assert len(looked) <= 300
 
 
-def test_no_more_than_the_cores_hash_at_once(lodge_app, monkeypatch):
+def test_no_more_than_the_cores_hash_at_once(sign_in_app, monkeypatch):
     inside, most, lock = [], [], Lock()
 
     def hashing(_kept, _word):
@@ -614,14 +600,14 @@ def test_no_more_than_the_cores_hash_at_once(lodge_app, monkeypatch):
     assert max(most) <= max(1, (cpu_count() or 2) - 1)
 
 
-def test_a_flood_of_wrong_passwords_is_noticed_and_shuts_nobody_out(lodge, lodge_app, shop, monkeypatch):
+def test_a_flood_of_wrong_passwords_is_noticed_and_shuts_nobody_out(sign_in_system, sign_in_app, shop, monkeypatch):
     account(shop)
     monkeypatch.setattr(password_form, "FLOOD", 3)
-    with lodge_app.app_context():
+    with sign_in_app.app_context():
         for n in range(5):
             given = {"office": Office(), "at": make.NOON, "address": f"10.7.{n}.1"}
             with pytest.raises(password_form.WrongPassword):
-                password_form.prove(shop, lodge.engine, f"nobody-{n}", "x", **given)
-        assert password_form.too_many_failures(lodge.engine, at=make.NOON)
-        assert not password_form.too_many_failures(lodge.engine, at=make.NOON + timedelta(minutes=6))
-        assert password_form.prove(shop, lodge.engine, "viewer", PASSWORD, **given).account.username == "viewer"
+                password_form.prove(shop, sign_in_system.engine, f"nobody-{n}", "x", **given)
+        assert password_form.too_many_failures(sign_in_system.engine, at=make.NOON)
+        assert not password_form.too_many_failures(sign_in_system.engine, at=make.NOON + timedelta(minutes=6))
+        assert password_form.prove(shop, sign_in_system.engine, "viewer", PASSWORD, **given).account.username == "viewer"

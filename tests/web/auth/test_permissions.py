@@ -5,32 +5,20 @@ from sqlalchemy import event, select
 
 from app.cli.permissions_doc import rolebook
 from app.core.vocabulary import Role
-from app.web.auth.permissions import (
-    PUBLIC,
-    Undeclarable,
-    held_by,
-    held_by_nobody,
-    offered,
-    sync_roles,
-)
-from tests.sign_in_fixture import (
-    DECLARED,
-    account,
-    is_inside,
-    sign_in,
-)
+from app.web.auth.permissions import PUBLIC, Undeclarable, held_by, held_by_nobody, offered, sync_roles
+from tests.sign_in_fixture import DECLARED, account, is_inside, sign_in
 
 pytest_plugins = ("tests.sign_in_fixture",)  # its fixtures
 
 
 @pytest.fixture
-def synced(lodge_app, shop):
+def synced(sign_in_app, shop):
     """``synced(declaration)`` makes it so; afterwards the lodge's own declaration holds again."""
 
     def sync(declaration):
         shop.rollback()  # SQLite has one writer
-        with lodge_app.app_context():
-            sync_roles(lodge_app.appbuilder, declaration)
+        with sign_in_app.app_context():
+            sync_roles(sign_in_app.appbuilder, declaration)
 
     yield sync
     sync(DECLARED)
@@ -51,12 +39,12 @@ def test_every_role_holds_exactly_what_is_declared(shop):
     assert declared["reviewer"] == set()
 
 
-def test_what_is_taken_out_of_the_declaration_is_revoked(synced, shop, gate):
+def test_what_is_taken_out_of_the_declaration_is_revoked(synced, shop, visitor):
     account(shop)
-    sign_in(gate)
-    assert is_inside(gate)
+    sign_in(visitor)
+    assert is_inside(visitor)
     synced({"Scratch": {"can_touch": (Role.ADMIN,)}})
-    assert gate.get("/scratch/").status_code == 403
+    assert visitor.get("/scratch/").status_code == 403
     assert stored(shop)["admin"] == {("can_touch", "Scratch")}
     assert len(shop.scalars(select(PermissionView)).all()) == 1
 
@@ -76,13 +64,15 @@ def test_what_was_granted_by_hand_is_revoked(synced, shop):
     shop.commit()
 
 
-def test_a_second_run_changes_nothing_and_asks_little(synced, shop, lodge_app):
+def test_a_second_run_changes_nothing_and_asks_little(synced, shop, sign_in_app):
     before = {(pair.id, str(pair)) for pair in shop.scalars(select(PermissionView))}
     shop.rollback()
     asked: list[str] = []
-    with lodge_app.app_context():
-        event.listen(lodge_app.extensions["sqlalchemy"].engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-        sync_roles(lodge_app.appbuilder, DECLARED)
+    with sign_in_app.app_context():
+        event.listen(
+            sign_in_app.extensions["sqlalchemy"].engine, "before_cursor_execute", lambda *call: asked.append(call[2])
+        )
+        sync_roles(sign_in_app.appbuilder, DECLARED)
     assert {(pair.id, str(pair)) for pair in shop.scalars(select(PermissionView))} == before
     assert not any(statement.startswith(("INSERT", "UPDATE")) for statement in asked)
     assert len([statement for statement in asked if statement.startswith(("SELECT", "DELETE"))]) <= 6
@@ -97,29 +87,29 @@ def test_a_second_run_changes_nothing_and_asks_little(synced, shop, lodge_app):
         {"-": {"menu_access": (Role.ADMIN,)}},
     ],
 )
-def test_a_permission_that_nothing_offers_is_refused_and_nothing_changes(lodge_app, shop, misspelt):
+def test_a_permission_that_nothing_offers_is_refused_and_nothing_changes(sign_in_app, shop, misspelt):
     before = stored(shop)
-    with lodge_app.app_context(), pytest.raises(Undeclarable, match=next(iter(misspelt))):
-        sync_roles(lodge_app.appbuilder, misspelt)
+    with sign_in_app.app_context(), pytest.raises(Undeclarable, match=next(iter(misspelt))):
+        sync_roles(sign_in_app.appbuilder, misspelt)
     assert stored(shop) == before
 
 
-def test_fab_itself_grants_nothing(lodge_app, shop):
+def test_fab_itself_grants_nothing(sign_in_app, shop):
     before = stored(shop)
-    with lodge_app.app_context():
-        lodge_app.appbuilder.add_permissions(update_perms=True)
-        lodge_app.appbuilder.sm.create_db()
+    with sign_in_app.app_context():
+        sign_in_app.appbuilder.add_permissions(update_perms=True)
+        sign_in_app.appbuilder.sm.create_db()
     assert stored(shop) == before
 
 
-def test_headings_entries_and_pages_all_have_to_be_declared(lodge_app):
-    with lodge_app.app_context():
-        assert ("menu_access", "Scratch heading") in offered(lodge_app.appbuilder)
-        assert held_by_nobody(lodge_app.appbuilder, DECLARED) == frozenset()
-        assert held_by_nobody(lodge_app.appbuilder, {}) == offered(lodge_app.appbuilder)
+def test_headings_entries_and_pages_all_have_to_be_declared(sign_in_app):
+    with sign_in_app.app_context():
+        assert ("menu_access", "Scratch heading") in offered(sign_in_app.appbuilder)
+        assert held_by_nobody(sign_in_app.appbuilder, DECLARED) == frozenset()
+        assert held_by_nobody(sign_in_app.appbuilder, {}) == offered(sign_in_app.appbuilder)
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_the_operators_table_is_the_one_that_counts(app, root):
     with app.app_context():
         assert (root / "docs/ROLES.md").read_text() == rolebook(app.extensions["appbuilder"]), "run 'anguan roles --write'"

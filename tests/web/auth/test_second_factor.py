@@ -12,34 +12,14 @@ from app.accounts import sessions
 from app.core.clock import now
 from app.core.errors import AppError
 from app.core.office import Office
-from app.core.vocabulary import (
-    OPERATING,
-    AuditAction,
-    ChallengeState,
-    Role,
-    SecondFactor,
-    SignInMethod,
-)
+from app.core.vocabulary import OPERATING, AuditAction, ChallengeState, Role, SecondFactor, SignInMethod
 from app.db.session import db
-from app.models import (
-    Account,
-    AuditEntry,
-    Challenge,
-    Parameter,
-    UserSession,
-)
+from app.models import Account, AuditEntry, Challenge, Parameter, UserSession
 from app.web import request_context
 from app.web.auth import second_factor
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from tests import make
-from tests.sign_in_fixture import (
-    PASSWORD,
-    account,
-    copied_cookie,
-    is_inside,
-    sign_in,
-    token,
-)
+from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, token
 
 pytest_plugins = ("tests.sign_in_fixture",)
 
@@ -74,52 +54,52 @@ def show(client, app, number=None):
     return "shown"
 
 
-def test_the_password_alone_opens_no_session(gate, shop, asked):
+def test_the_password_alone_opens_no_session(visitor, shop, asked):
     account(shop, "chief", Role.ADMIN)
-    answer = sign_in(gate, "chief", to="/login/?next=/scratch/")
+    answer = sign_in(visitor, "chief", to="/login/?next=/scratch/")
     assert answer.location.startswith("/login/second/")
-    assert not is_inside(gate)
+    assert not is_inside(visitor)
     assert shop.scalar(select(func.count()).select_from(UserSession)) == 0
-    assert gate.get("/login/second/").status_code == 200
+    assert visitor.get("/login/second/").status_code == 200
 
 
-def test_after_the_second_the_session_is_there_and_written_down(gate, shop, asked, lodge_app):
+def test_after_the_second_the_session_is_there_and_written_down(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief")
-    assert show(gate, lodge_app) == "shown"
-    assert is_inside(gate)
+    sign_in(visitor, "chief")
+    assert show(visitor, sign_in_app) == "shown"
+    assert is_inside(visitor)
     shop.rollback()
     assert shop.scalars(select(UserSession.strong_at)).one() is not None
     line = shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one()
     assert line.change == {"way": "password", "second": "sms_code"}
 
 
-def another_browser(gate, _shop, _who, app):
+def another_browser(visitor, _shop, _who, app):
     return app.test_client()
 
 
-def copy_of_the_main_cookie_only(gate, _shop, _who, app):
-    return copied_cookie(gate, app)
+def copy_of_the_main_cookie_only(visitor, _shop, _who, app):
+    return copied_cookie(visitor, app)
 
 
-def too_late(gate, shop, _who, _app):
+def too_late(visitor, shop, _who, _app):
     shop.execute(update(Challenge).values(expires_at=now() - timedelta(seconds=1)))
-    return gate
+    return visitor
 
 
-def used_already(gate, shop, _who, _app):
+def used_already(visitor, shop, _who, _app):
     shop.execute(update(Challenge).values(state=ChallengeState.CONSUMED))
-    return gate
+    return visitor
 
 
-def new_password(gate, shop, who, _app):
+def new_password(visitor, shop, who, _app):
     who.password = "changed meanwhile"
-    return gate
+    return visitor
 
 
-def switched_off(gate, shop, who, _app):
+def switched_off(visitor, shop, who, _app):
     who.active = False
-    return gate
+    return visitor
 
 
 @pytest.mark.parametrize(
@@ -129,39 +109,39 @@ def switched_off(gate, shop, who, _app):
         (used_already, "no-second-owed"), (new_password, "no-second-owed"), (switched_off, "account-inactive"),
     ],
 )  # fmt: skip
-def test_a_second_factor_lets_nobody_in(gate, shop, asked, lodge_app, attack, code):
+def test_a_second_factor_lets_nobody_in(visitor, shop, asked, sign_in_app, attack, code):
     who = account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief")
-    browser = attack(gate, shop, who, lodge_app)
+    sign_in(visitor, "chief")
+    browser = attack(visitor, shop, who, sign_in_app)
     shop.commit()
-    assert show(browser, lodge_app) == code
+    assert show(browser, sign_in_app) == code
     assert not is_inside(browser)
     shop.rollback()
     assert shop.scalar(select(func.count()).select_from(UserSession)) == 0
 
 
-def test_somebody_elses_second_factor_is_not_ones_own(gate, shop, asked, lodge_app):
+def test_somebody_elses_second_factor_is_not_ones_own(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
     other = account(shop, "other", Role.ADMIN)
-    sign_in(gate, "chief")
-    assert show(gate, lodge_app, other.id) == "no-second-owed"
-    assert not is_inside(gate)
+    sign_in(visitor, "chief")
+    assert show(visitor, sign_in_app, other.id) == "no-second-owed"
+    assert not is_inside(visitor)
 
 
-def test_of_ten_who_show_it_at_once_one_comes_in(gate, shop, asked, lodge_app):
+def test_of_ten_who_show_it_at_once_one_comes_in(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief")
-    browsers = [lodge_app.test_client() for _browser in range(10)]
+    sign_in(visitor, "chief")
+    browsers = [sign_in_app.test_client() for _browser in range(10)]
     for browser in browsers:
-        browser.set_cookie("anguan-pre", gate.get_cookie("anguan-pre").value)
+        browser.set_cookie("anguan-pre", visitor.get_cookie("anguan-pre").value)
     with ThreadPoolExecutor(10) as crowd:
-        said = list(crowd.map(lambda browser: show(browser, lodge_app), browsers))
+        said = list(crowd.map(lambda browser: show(browser, sign_in_app), browsers))
     assert sorted(said) == ["no-second-owed"] * 9 + ["shown"]
     assert shop.scalar(select(func.count()).select_from(UserSession)) == 1
 
 
 @pytest.mark.parametrize("setting", SecondFactor)
-def test_role_and_way_decide_who_owes_a_second(shop, lodge_app, setting):
+def test_role_and_way_decide_who_owes_a_second(shop, sign_in_app, setting):
     """Every role by every way: inside at once or not."""
     ask(shop, setting)
     told = {}
@@ -169,7 +149,7 @@ def test_role_and_way_decide_who_owes_a_second(shop, lodge_app, setting):
         firm = {"enterprise": make.enterprise()} if role is Role.ENTERPRISE_CLERK else {}
         who = account(shop, role.value.replace("_", "-"), role, **firm)
         for way in SignInMethod:
-            with lodge_app.test_request_context("/", method="POST"):
+            with sign_in_app.test_request_context("/", method="POST"):
                 proved = db.session.get_one(Account, who.id)
                 try:
                     told[role, way] = admit(db.session(), Proof(proved, way), at=request_context.now(), address="")
@@ -184,27 +164,27 @@ def test_role_and_way_decide_who_owes_a_second(shop, lodge_app, setting):
     assert told == expected
 
 
-def test_whoever_has_nothing_to_show_is_told_what_to_do(gate, shop, asked, monkeypatch):
+def test_whoever_has_nothing_to_show_is_told_what_to_do(visitor, shop, asked, monkeypatch):
     monkeypatch.setattr(second_factor, "WAYS", {})
     account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief")
-    assert "alert-warning" in gate.get("/login/second/").text
+    sign_in(visitor, "chief")
+    assert "alert-warning" in visitor.get("/login/second/").text
 
 
-def test_only_the_ways_an_account_has_are_offered(gate, shop, asked, monkeypatch):
+def test_only_the_ways_an_account_has_are_offered(visitor, shop, asked, monkeypatch):
     ways = {}
     for way, has in ((SignInMethod.SMS_CODE, True), (SignInMethod.CERTIFICATE, False)):
         ways[way] = second_factor.SecondWay(way, lazy_gettext("Help"), "lock", "SignInView.login", lambda _who, has=has: has)
     monkeypatch.setattr(second_factor, "WAYS", ways)
     account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief", to="/login/?next=/scratch/")
-    assert gate.get("/login/second/?next=/scratch/").text.count("btn-block") == 1
+    sign_in(visitor, "chief", to="/login/?next=/scratch/")
+    assert visitor.get("/login/second/?next=/scratch/").text.count("btn-block") == 1
 
 
-def test_nobody_who_owes_nothing_sees_the_page(gate, shop, asked):
-    assert gate.get("/login/second/").location.startswith("/login/")
+def test_nobody_who_owes_nothing_sees_the_page(visitor, shop, asked):
+    assert visitor.get("/login/second/").location.startswith("/login/")
     account(shop)
-    assert sign_in(gate).location == "/"  # a viewer
+    assert sign_in(visitor).location == "/"  # a viewer
 
 
 # --- the riskiest deeds ------------------------------------------------------------------------------------
@@ -226,7 +206,7 @@ def test_risky_deeds_ask_again_after_a_quarter_of_an_hour(session, signed_in, ho
     assert (confirmed.status_code == 403) is (minutes != 14)
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_a_role_is_given_with_a_second_factor_only(session, signed_in, holder):
     ask(session, SecondFactor.OPERATING)
     number = holder(Role.VIEWER).id
@@ -245,9 +225,9 @@ def test_a_role_is_given_with_a_second_factor_only(session, signed_in, holder):
     assert roles() == ["reviewer"]
 
 
-def test_a_certificate_counts_as_strong(gate, shop, lodge_app):
+def test_a_certificate_counts_as_strong(visitor, shop, sign_in_app):
     who = account(shop, "chief", Role.ADMIN)
-    with lodge_app.test_request_context("/", method="POST"):
+    with sign_in_app.test_request_context("/", method="POST"):
         admit(
             db.session(),
             Proof(db.session.get_one(Account, who.id), SignInMethod.CERTIFICATE),
@@ -256,20 +236,20 @@ def test_a_certificate_counts_as_strong(gate, shop, lodge_app):
         )
         db.session.commit()
     visit = shop.scalars(select(UserSession)).one()
-    assert sessions.is_strong(visit, at=now())
-    assert sessions.owes_second(who, Office(second_factor=SecondFactor.OPERATING))
+    assert sessions.has_fresh_second_factor(visit, at=now())
+    assert sessions.needs_second_factor(who, Office(second_factor=SecondFactor.OPERATING))
 
 
-def test_shown_again_a_session_is_strong_anew(gate, shop, asked, lodge_app):
+def test_shown_again_a_session_is_strong_anew(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
-    sign_in(gate, "chief")
-    show(gate, lodge_app)
+    sign_in(visitor, "chief")
+    show(visitor, sign_in_app)
     shop.execute(update(UserSession).values(strong_at=now() - timedelta(hours=1)))
     shop.commit()
-    assert gate.get("/login/second/").status_code == 200
-    assert show(gate, lodge_app) == "shown"
+    assert visitor.get("/login/second/").status_code == 200
+    assert show(visitor, sign_in_app) == "shown"
     shop.rollback()
-    assert sessions.is_strong(shop.scalars(select(UserSession)).one(), at=now())
-    assert is_inside(gate)
+    assert sessions.has_fresh_second_factor(shop.scalars(select(UserSession)).one(), at=now())
+    assert is_inside(visitor)
     assert PASSWORD not in str(shop.scalars(select(AuditEntry.change)).all())
-    assert token(gate, "/password/")
+    assert token(visitor, "/password/")

@@ -13,26 +13,12 @@ from sqlalchemy.orm import sessionmaker
 from werkzeug.security import check_password_hash
 
 from app.accounts import challenges
-from app.accounts.role_assignment import conflict
+from app.accounts.role_assignment import role_conflict
 from app.core.clock import now
 from app.core.errors import NotFound
-from app.core.vocabulary import (
-    ADMINISTRATORS,
-    AuditAction,
-    ChallengeKind,
-    ChallengeState,
-    Role,
-    SignInMethod,
-)
+from app.core.vocabulary import ADMINISTRATORS, AuditAction, ChallengeKind, ChallengeState, Role, SignInMethod
 from app.files import captcha_image
-from app.models import (
-    Account,
-    AuditEntry,
-    Challenge,
-    Message,
-    Parameter,
-    RateLimitCounter,
-)
+from app.models import Account, AuditEntry, Challenge, Message, Parameter, RateLimitCounter
 from app.outbox.sms import deliver
 from app.outbox.sms_texts import CODE_MARK
 from app.web.auth import captcha
@@ -103,20 +89,20 @@ def viewer(holder):
 
 
 @pytest.fixture
-def engine(house, session):
-    engine = create_engine(house.engine.url, pool_size=20, max_overflow=40)
+def engine(system, session):
+    engine = create_engine(system.engine.url, pool_size=20, max_overflow=40)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def post(house, session):
+def post(system, session):
     """The courier of the demonstration: carries what waits, and says the newest code."""
-    home, carrier = house.settings.home / "messages.jsonl", gateway_of(house.settings)
+    home, carrier = system.settings.home / "messages.jsonl", gateway_of(system.settings)
     home.unlink(missing_ok=True)
 
     def carry():
-        deliver(sessionmaker(house.engine, expire_on_commit=False), carrier, at=now())
+        deliver(sessionmaker(system.engine, expire_on_commit=False), carrier, at=now())
         return re.search(r"\d{6}", json.loads(home.read_text().splitlines()[-1])["text"])[0]
 
     yield carry
@@ -220,9 +206,9 @@ def test_the_picture_is_drawn_for_its_browser_only_and_kept_nowhere(browser, ano
     assert browser.get(f"{PICTURE}drawn.png").status_code == 404
 
 
-def test_another_picture_comes_with_and_without_a_script_and_writes_nothing(browser, house):
+def test_another_picture_comes_with_and_without_a_script_and_writes_nothing(browser, system):
     browser.get(SMS)
-    with queries(house.engine) as statements:
+    with queries(system.engine) as statements:
         told = browser.get(PICTURE).get_json()
         page = browser.post(SMS, mobile=MOBILE, do="another").text
     assert captcha.opened(told["ticket"], browser.digest, at=now()).answer
@@ -333,7 +319,7 @@ def test_no_operating_role_comes_in_this_way(browser, holder, post, role):
 
 # The others cannot be held beside it at all (``appointments.conflict``).
 @pytest.mark.parametrize(
-    "role", [role for role in OPERATING if not conflict({role, Role.VIEWER})], ids=lambda role: role.value
+    "role", [role for role in OPERATING if not role_conflict({role, Role.VIEWER})], ids=lambda role: role.value
 )
 def test_a_reader_who_also_operates_does_not_either(browser, holder, post, role):
     holder(role, Role.VIEWER, mobile=MOBILE)
@@ -383,12 +369,12 @@ def scrubbed(page: str) -> str:
 
 
 @pytest.mark.parametrize("path", [SMS, FORGOTTEN])
-def test_known_and_unknown_numbers_get_the_same_answer_for_the_same_work(app, viewer, house, path, session):
+def test_known_and_unknown_numbers_get_the_same_answer_for_the_same_work(app, viewer, system, path, session):
     told, done = [], []
     for mobile, name in ((MOBILE, viewer.username), ("13700000001", viewer.username), ("13700000002", "nobody")):
         one = Browser(app)
         seen = one.seen(path)
-        with queries(house.engine) as statements:
+        with queries(system.engine) as statements:
             sent = one.post(path, mobile=mobile, username=name, do="send", **seen)
             wrong = one.enter("000000", mobile, path, username=name)
         told.append((sent.status_code, wrong.status_code, scrubbed(sent.text).replace(name, ""), len(wrong.text)))
@@ -514,8 +500,8 @@ def test_where_it_is_earnest_there_is_no_such_telephone(app, browser, viewer, po
     ],
     ids=str,
 )
-def test_codes_are_offered_where_they_reach_somebody(house, settings, sends, pretends):
-    asked = replace(house.settings, **settings)
+def test_codes_are_offered_where_they_reach_somebody(system, settings, sends, pretends):
+    asked = replace(system.settings, **settings)
     assert (asked.sends_codes, asked.pretends_messages) == (sends, pretends)
     assert asked.shows_codes == pretends
     assert not replace(asked, simulators=False).shows_codes

@@ -73,15 +73,15 @@ def test_marks_that_break_lines_are_not_kept(session, clerk):
     assert [line.row for line in kept(session)] == ["1?2?[31m??"]
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_the_page_that_says_no_stands_when_the_diary_cannot_be_written(session, clerk, house, caplog):
-    with house.engine.begin() as connection:
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
+def test_the_page_that_says_no_stands_when_the_diary_cannot_be_written(session, clerk, system, caplog):
+    with system.engine.begin() as connection:
         connection.execute(text("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no room'); END"))
     try:
         with caplog.at_level(logging.ERROR):
             assert clerk.get("/accounts/list/").status_code == 403
     finally:
-        with house.engine.begin() as connection:
+        with system.engine.begin() as connection:
             connection.execute(text("DROP TRIGGER full"))
     assert "could not be kept" in caplog.text
     assert session.scalar(select(Account.id).limit(1))

@@ -23,25 +23,11 @@ from sqlalchemy import ForeignKey, Text, create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from app.core.errors import (
-    AppError,
-    Refusal,
-    TooMany,
-    Unmet,
-)
+from app.core.errors import AppError, Refusal, TooMany, Unmet
 from app.core.i18n import FOLDER
 from app.core.vocabulary import PassSource, State
 from app.db.session import Choice, UtcDateTime
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    bars,
-    init_app,
-    safe_next,
-    shown,
-    stacked_columns,
-)
+from app.web.base import Link, ModelScreen, SelInterface, bars, init_app, safe_next, shown, stacked_columns
 from app.web.forms import (
     AppForm,
     ChoiceField,
@@ -158,7 +144,7 @@ class DeskScreen(ModelScreen):
     base_permissions = ["can_list"]
 
 
-def small_house(url: str) -> Flask:
+def small_app(url: str) -> Flask:
     app = Flask("app", root_path=str(Path(__file__).parents[3] / "app"))
     app.config.update(
         SECRET_KEY="small", SQLALCHEMY_DATABASE_URI=url, FAB_CREATE_DB=False, FAB_UPDATE_PERMS=False,
@@ -184,7 +170,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     url = request.getfixturevalue("postgres") if request.param == "postgresql" else small
     engine = create_engine(url)
     Base.metadata.create_all(engine)
-    yield small_house(url)
+    yield small_app(url)
     Base.metadata.drop_all(engine)
 
 

@@ -29,7 +29,7 @@ def typed_into_every_field(browser, address: str, number: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_every_query_form_seals_what_names_somebody(signed_in, holder, session):
     person = make.person(make.enterprise())
     walked = 0
@@ -66,7 +66,7 @@ def test_a_sealed_query_finds_and_is_shown_to_who_asked_and_to_nobody_else(signe
     assert session.scalars(select(Person.id)).all()
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_an_address_with_a_number_leads_at_once_to_one_without(signed_in, holder, client):
     browser = signed_in(holder(Role.ENTERPRISE_CLERK))
     person = make.person(make.enterprise())
@@ -78,13 +78,13 @@ def test_an_address_with_a_number_leads_at_once_to_one_without(signed_in, holder
         assert number not in client.get("/notices", query_string={"q": number}).headers["Location"]
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_a_query_leads_nowhere_but_to_a_page_of_this_site(client):
     for away in ("//evil.example/", "https://evil.example/", "/\\evil", "/x?y=1"):
         assert client.post("/query", data={"_to": away, "q": "李"}).headers["Location"].startswith("/?q=")
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_a_broken_seal_asks_for_nothing(client):
     for broken in ("~", "~~~~", "~AAAA", "~" + "A" * 80, "~é"):
         assert client.get("/notices", query_string={"q": broken}).status_code == 200

@@ -18,7 +18,7 @@ from app.worker.runner import JobContext, run_due
 from tests import make
 from tests.hostile_files import jpeg
 from tests.query_counter import queries
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 
 def later():
@@ -26,18 +26,18 @@ def later():
 
 
 @pytest.fixture
-def tools(house, session) -> JobContext:
-    return JobContext(house.engine, None, Store(house.settings.blobs), later, seal=EmbeddedSeal(house.settings.seals))
+def tools(system, session) -> JobContext:
+    return JobContext(system.engine, None, Store(system.settings.blobs), later, seal=EmbeddedSeal(system.settings.seals))
 
 
 @pytest.fixture
-def cases(session, house):
+def cases(session, system):
     """``cases(n)``: so many that may be approved, with bytes behind every photo."""
-    works = Works(session)
+    firm = Firm(session)
 
     def fill(many: int) -> list[int]:
-        ids = [works.application(State.AWAITING_APPROVAL).id for _ in range(many)]
-        session.execute(update(Paper).values(digest=Store(house.settings.blobs).put(jpeg(413, 579))))
+        ids = [firm.application(State.AWAITING_APPROVAL).id for _ in range(many)]
+        session.execute(update(Paper).values(digest=Store(system.settings.blobs).put(jpeg(413, 579))))
         session.commit()
         return ids
 
@@ -95,11 +95,11 @@ def test_one_that_is_opened_before_its_turn_is_drawn_at_once_and_only_once(sessi
     assert approver.get(f"/certificates/{first}.pdf").data == paper
 
 
-def test_a_failed_one_is_named_with_its_reason_and_tried_again(session, browsers, cases, tools, house):
+def test_a_failed_one_is_named_with_its_reason_and_tried_again(session, browsers, cases, tools, system):
     approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
     session.rollback()
     place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
-    elsewhere = replace(tools, store=Store(house.settings.home / "elsewhere"))
+    elsewhere = replace(tools, store=Store(system.settings.home / "elsewhere"))
     run_due(elsewhere, HANDLERS, most=9)
     page = approver.get(place).text
     assert "Could not be drawn: 6" in page
@@ -111,13 +111,13 @@ def test_a_failed_one_is_named_with_its_reason_and_tried_again(session, browsers
     assert session.scalar(select(func.count(Job.id))) == 2
 
 
-def test_the_page_asks_as_much_for_many_as_for_few(session, browsers, cases, house):
+def test_the_page_asks_as_much_for_many_as_for_few(session, browsers, cases, system):
     approver, asked = browsers(Role.APPROVER), []
     for many in (6, 20):
         ids = cases(many)
         session.rollback()
         place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             approver.get(place)
         asked.append(len(seen))
     assert asked[0] == asked[1]

@@ -31,13 +31,7 @@ from app.core.vocabulary import (
 )
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.models import (
-    AuditEntry,
-    Enterprise,
-    Paper,
-    Person,
-    Qualification,
-)
+from app.models import AuditEntry, Enterprise, Paper, Person, Qualification
 from app.web.fix_links import url_of
 from tests import make
 from tests.hostile_files import HTML, jpeg, pdf, png
@@ -107,12 +101,12 @@ def count(session: Session, model) -> int:
 
 
 def handed_in(
-    session: Session, house, owner, kind: PaperKind = PaperKind.PHOTO, data: bytes | None = None, name: str = "扫描件.jpg"
+    session: Session, system, owner, kind: PaperKind = PaperKind.PHOTO, data: bytes | None = None, name: str = "扫描件.jpg"
 ):
     """A scan as the enterprise of its owner has handed it in, bytes and all."""
     enterprise_id = owner.id if isinstance(owner, Enterprise) else owner.enterprise_id
     actor = make.clerk(session.get_one(Enterprise, enterprise_id))
-    store = Store(house.settings.blobs)
+    store = Store(system.settings.blobs)
     paper = attachments.attach(session, store, owner, kind, data or jpeg(), name, actor, at=make.NOON, office=Office())
     session.commit()
     return paper
@@ -143,9 +137,9 @@ def reads(session: Session) -> list[AuditEntry]:
         ("GET", "/enterprise/{enterprise}"),
     ],
 )
-def test_what_belongs_to_another_enterprise_does_not_exist(clerk, session, house, theirs, method, path):
+def test_what_belongs_to_another_enterprise_does_not_exist(clerk, session, system, theirs, method, path):
     person, qualification = kept(session, make.person(theirs)), kept(session, a_qualification(theirs))
-    paper = handed_in(session, house, person)
+    paper = handed_in(session, system, person)
     before = deeds(session)
     ids = {"person": person.id, "qualification": qualification.id, "paper": paper.id, "enterprise": theirs.id}
     answer = clerk.open(path.format(**ids), method=method, data=typed(name="韩梅梅") if method == "POST" else None)
@@ -164,14 +158,14 @@ def test_lists_show_only_ones_own(clerk, session, ours, theirs):
 
 
 @pytest.mark.parametrize("role", [Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER])
-def test_officers_read_people_and_enterprises_of_their_region_only(enter, session, house, ours, theirs, role):
+def test_officers_read_people_and_enterprises_of_their_region_only(enter, session, system, ours, theirs, role):
     officer = enter(role, region_code="430100")
     near, far = kept(session, make.person(ours)), kept(session, make.person(theirs))
     assert officer.get(f"/people/show/{near.id}").status_code == 200
     assert officer.get(f"/enterprise/{ours.id}").status_code == 200
     assert officer.get(f"/people/show/{far.id}").status_code == 404
     assert officer.get(f"/enterprise/{theirs.id}").status_code == 404
-    assert officer.get(f"/papers/{handed_in(session, house, far).id}").status_code == 404
+    assert officer.get(f"/papers/{handed_in(session, system, far).id}").status_code == 404
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ENTERPRISE_CLERK])
@@ -190,16 +184,16 @@ def test_nobody_but_a_clerk_changes_anything(enter, session, ours, role, path):
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ADMIN])
-def test_viewers_and_administrators_open_no_papers(enter, session, house, ours, role):
-    paper = handed_in(session, house, kept(session, make.person(ours)))
+def test_viewers_and_administrators_open_no_papers(enter, session, system, ours, role):
+    paper = handed_in(session, system, kept(session, make.person(ours)))
     client = enter(role)
     assert client.get(f"/papers/{paper.id}").status_code == 403
     assert client.get(f"/people/show/{paper.person_id}").status_code == 403
     assert reads(session) == []
 
 
-def test_a_passer_by_is_sent_to_the_gate(client, session, house, ours):
-    paper = handed_in(session, house, kept(session, make.person(ours)))
+def test_a_passer_by_is_sent_to_the_gate(client, session, system, ours):
+    paper = handed_in(session, system, kept(session, make.person(ours)))
     for path in ("/people/list/", "/enterprise/", "/qualifications/list/", f"/papers/{paper.id}", "/people/import/"):
         answer = client.get(path)
         assert (answer.status_code, "/login/" in answer.location) == (302, True)
@@ -308,9 +302,9 @@ def test_one_bad_file_stores_nothing_and_keeps_the_words(clerk, session, data, n
     assert (count(session, Person), count(session, Paper)) == (0, 0)
 
 
-def test_a_bad_file_leaves_a_known_person_and_the_papers_as_they_were(clerk, session, house, ours):
+def test_a_bad_file_leaves_a_known_person_and_the_papers_as_they_were(clerk, session, system, ours):
     person = kept(session, make.person(ours))
-    old = handed_in(session, house, person)
+    old = handed_in(session, system, person)
     files = {"paper_photo": file(jpeg(), "新.jpg"), "paper_title": file(HTML, "职称.pdf")}
     answer = clerk.post(f"/people/edit/{person.id}", data=typed(id_number="", name="李大雷") | files)
     assert answer.status_code == 422
@@ -375,9 +369,9 @@ def test_a_name_on_a_certificate_cannot_be_typed_over(clerk, session, ours):
     assert person.name == "李雷"
 
 
-def test_a_scan_is_replaced_and_taken_back(clerk, session, house, ours):
+def test_a_scan_is_replaced_and_taken_back(clerk, session, system, ours):
     person = kept(session, make.person(ours))
-    old = handed_in(session, house, person)
+    old = handed_in(session, system, person)
     clerk.post(f"/people/edit/{person.id}", data=typed(id_number="") | {"paper_photo": file(jpeg(500, 700), "新.jpg")})
     session.expire_all()
     assert old.replaced_at is not None
@@ -452,7 +446,7 @@ def test_people_are_found_by_the_whole_id_number_only(clerk, session, ours):
     assert "李四" not in clerk.get("/people/list/?name=王").text
 
 
-def test_the_list_asks_as_much_for_fifty_people_as_for_three(clerk, session, house, app, ours):
+def test_the_list_asks_as_much_for_fifty_people_as_for_three(clerk, session, system, app, ours):
     asked = []
     for more in (3, 47):
         people = [make.person(ours, name=f"人{number:c}") for number in range(0x4E00, 0x4E00 + more)]
@@ -507,9 +501,9 @@ def test_a_masked_number_cannot_be_put_together_from_the_birth_date_beside_it(cl
 # --- papers ------------------------------------------------------------------------------------------
 
 
-def test_a_paper_is_shown_with_its_own_kind_and_nothing_to_run(clerk, session, house, ours):
+def test_a_paper_is_shown_with_its_own_kind_and_nothing_to_run(clerk, session, system, ours):
     person = kept(session, make.person(ours))
-    paper = handed_in(session, house, person)
+    paper = handed_in(session, system, person)
     answer = clerk.get(f"/papers/{paper.id}")
     assert (answer.status_code, answer.mimetype, answer.data[:3]) == (200, "image/jpeg", b"\xff\xd8\xff")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -521,8 +515,8 @@ def test_a_paper_is_shown_with_its_own_kind_and_nothing_to_run(clerk, session, h
     assert paper.digest not in f"{answer.headers}{clerk.get(f'/people/edit/{person.id}').text}"
 
 
-def test_a_download_keeps_its_chinese_name(clerk, session, house, ours):
-    paper = handed_in(session, house, kept(session, make.person(ours)), PaperKind.ID_CARD, pdf(1), "李雷 身份证.pdf")
+def test_a_download_keeps_its_chinese_name(clerk, session, system, ours):
+    paper = handed_in(session, system, kept(session, make.person(ours)), PaperKind.ID_CARD, pdf(1), "李雷 身份证.pdf")
     answer = clerk.get(f"/papers/{paper.id}?download=1")
     assert answer.mimetype == "application/pdf"
     said = answer.headers["Content-Disposition"]
@@ -530,8 +524,8 @@ def test_a_download_keeps_its_chinese_name(clerk, session, house, ours):
     assert "filename*=UTF-8''%E6%9D%8E%E9%9B%B7%20%E8%BA%AB%E4%BB%BD%E8%AF%81.pdf" in said
 
 
-def test_a_pdf_is_shown_in_a_frame_of_our_own_pages_and_runs_nothing(clerk, session, house, ours):
-    paper = handed_in(session, house, kept(session, make.person(ours)), PaperKind.ID_CARD, pdf(1), "身份证.pdf")
+def test_a_pdf_is_shown_in_a_frame_of_our_own_pages_and_runs_nothing(clerk, session, system, ours):
+    paper = handed_in(session, system, kept(session, make.person(ours)), PaperKind.ID_CARD, pdf(1), "身份证.pdf")
     answer = clerk.get(f"/papers/{paper.id}")
     policy = answer.headers["Content-Security-Policy"]
     assert (answer.mimetype, answer.headers["X-Frame-Options"]) == ("application/pdf", "SAMEORIGIN")
@@ -539,17 +533,17 @@ def test_a_pdf_is_shown_in_a_frame_of_our_own_pages_and_runs_nothing(clerk, sess
     assert "script-src" not in policy
 
 
-def test_a_small_picture_is_small_and_a_pdf_has_none(clerk, session, house, ours):
+def test_a_small_picture_is_small_and_a_pdf_has_none(clerk, session, system, ours):
     person = kept(session, make.person(ours))
-    photo = handed_in(session, house, person, PaperKind.EDUCATION, jpeg(1200, 1600))
-    scan = handed_in(session, house, person, PaperKind.ID_CARD, pdf(1), "身份证.pdf")
+    photo = handed_in(session, system, person, PaperKind.EDUCATION, jpeg(1200, 1600))
+    scan = handed_in(session, system, person, PaperKind.ID_CARD, pdf(1), "身份证.pdf")
     answer = clerk.get(f"/papers/{photo.id}/small")
     assert (answer.mimetype, len(answer.data) < photo.size) == ("image/jpeg", True)
     assert clerk.get(f"/papers/{scan.id}/small").status_code == 404
 
 
-def test_an_officers_look_at_a_persons_paper_is_written_down_and_a_clerks_own_is_not(enter, clerk, session, house, ours):
-    paper = handed_in(session, house, kept(session, make.person(ours)))
+def test_an_officers_look_at_a_persons_paper_is_written_down_and_a_clerks_own_is_not(enter, clerk, session, system, ours):
+    paper = handed_in(session, system, kept(session, make.person(ours)))
     clerk.get(f"/papers/{paper.id}")
     assert reads(session) == []
     assert enter(Role.APPROVER).get(f"/papers/{paper.id}").status_code == 200
@@ -557,10 +551,10 @@ def test_an_officers_look_at_a_persons_paper_is_written_down_and_a_clerks_own_is
     assert (line.table, line.row, line.change) == ("paper", str(paper.id), {"person": paper.person_id, "kind": "photo"})
 
 
-def test_a_replaced_scan_can_still_be_looked_at(clerk, session, house, ours):
+def test_a_replaced_scan_can_still_be_looked_at(clerk, session, system, ours):
     person = kept(session, make.person(ours))
-    old = handed_in(session, house, person)
-    handed_in(session, house, person, data=jpeg(500, 700))
+    old = handed_in(session, system, person)
+    handed_in(session, system, person, data=jpeg(500, 700))
     assert clerk.get(f"/papers/{old.id}").status_code == 200
 
 
@@ -571,9 +565,9 @@ def test_a_paper_that_is_none_is_not_found(clerk, path):
     assert clerk.get(path).status_code == 404
 
 
-def test_what_a_former_employer_handed_in_has_a_name_and_no_address(clerk, session, house, ours, theirs):
+def test_what_a_former_employer_handed_in_has_a_name_and_no_address(clerk, session, system, ours, theirs):
     person = kept(session, make.person(theirs))
-    paper = handed_in(session, house, person, name="前单位.jpg")
+    paper = handed_in(session, system, person, name="前单位.jpg")
     person.enterprise = ours
     session.commit()
     page = clerk.get(f"/people/edit/{person.id}").text
@@ -621,9 +615,9 @@ def test_the_enterprise_page_says_what_is_complete(clerk, session, ours):
     assert "2 of 6" in clerk.get("/enterprise/").text
 
 
-def test_an_officer_reads_an_enterprise_and_changes_nothing(enter, session, house, ours):
+def test_an_officer_reads_an_enterprise_and_changes_nothing(enter, session, system, ours):
     qualification = kept(session, a_qualification(ours, number="D343000001"))
-    paper = handed_in(session, house, qualification, PaperKind.QUALIFICATION)
+    paper = handed_in(session, system, qualification, PaperKind.QUALIFICATION)
     ours.contact_mobile = "13812345678"
     session.commit()
     officer = enter(Role.ACCEPTANCE_OFFICER)
@@ -686,19 +680,19 @@ def test_a_bad_qualification_is_named_and_not_stored(clerk, session, ours, words
     assert count(session, Qualification) == 1
 
 
-def test_an_unused_qualification_is_deleted_with_its_scans(clerk, session, house, ours):
+def test_an_unused_qualification_is_deleted_with_its_scans(clerk, session, system, ours):
     qualification = kept(session, a_qualification(ours))
-    handed_in(session, house, qualification, PaperKind.QUALIFICATION)
+    handed_in(session, system, qualification, PaperKind.QUALIFICATION)
     person = kept(session, make.person(ours))
     kept(session, make.application(person, State.AWAITING_REVIEW, snapshot={"qualifications": [4711]}, submitted_at=now()))
     clerk.post(f"/qualifications/delete/{qualification.id}")
     assert (count(session, Qualification), count(session, Paper)) == (0, 0)
 
 
-def test_a_qualification_that_an_application_was_submitted_with_stays(clerk, session, house, ours):
+def test_a_qualification_that_an_application_was_submitted_with_stays(clerk, session, system, ours):
     qualification = kept(session, a_qualification(ours))
-    paper = handed_in(session, house, qualification, PaperKind.QUALIFICATION)
-    handed_in(session, house, qualification, PaperKind.QUALIFICATION, jpeg(500, 700))  # replaced since
+    paper = handed_in(session, system, qualification, PaperKind.QUALIFICATION)
+    handed_in(session, system, qualification, PaperKind.QUALIFICATION, jpeg(500, 700))  # replaced since
     submitted = {"snapshot": {"qualifications": [paper.id]}, "submitted_at": now()}
     kept(session, make.application(kept(session, make.person(ours)), State.AWAITING_REVIEW, **submitted))
     page = clerk.post(f"/qualifications/delete/{qualification.id}", follow_redirects=True).text

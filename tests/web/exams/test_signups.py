@@ -11,22 +11,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import object_session
 
 from app.core.clock import now, office_day, office_time
-from app.core.vocabulary import (
-    AuditAction,
-    Category,
-    PaperKind,
-    Position,
-    Role,
-    SignupState,
-)
+from app.core.vocabulary import AuditAction, Category, PaperKind, Position, Role, SignupState
 from app.db.session import db
 from app.files.spreadsheets import SheetLimits
-from app.models import (
-    AuditEntry,
-    ExamNotice,
-    ExamPass,
-    ExamSignup,
-)
+from app.models import AuditEntry, ExamNotice, ExamPass, ExamSignup
 from tests import make
 from tests.query_counter import deeds, queries
 
@@ -730,13 +718,13 @@ def test_only_the_checked_sheet_of_this_exam_and_clerk_is_imported(session, cler
     assert session.scalar(select(ExamSignup.score)) is None
 
 
-def test_the_sheet_does_not_stay_in_the_store(session, house, clerk, notice, sign):
+def test_the_sheet_does_not_stay_in_the_store(session, system, clerk, notice, sign):
     sign(ADMITTED, names=["张三"])
     later(session, notice)
     good = ticket(check(clerk, notice, exported(clerk, notice).put("张三", "Score", 80)))
-    kept = set(house.settings.blobs.glob("??/??/*"))
+    kept = set(system.settings.blobs.glob("??/??/*"))
     clerk.post(f"/exam/notices/{notice.id}/scores/import", data={"ticket": good})
-    assert len(kept - set(house.settings.blobs.glob("??/??/*"))) == 1
+    assert len(kept - set(system.settings.blobs.glob("??/??/*"))) == 1
     again = clerk.post(f"/exam/notices/{notice.id}/scores/import", data={"ticket": good})
     assert (again.status_code, "has expired" in again.text) == (409, True)
 

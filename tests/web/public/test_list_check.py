@@ -86,10 +86,10 @@ def test_the_name_as_printed_and_the_name_of_today_both_fit(session, held):
     assert [one.status for one in check(session, [("李雷", FIT), ("李雷鸣", FIT)], on=TODAY)] == [CertificateStatus.VALID] * 2
 
 
-def test_one_question_whatever_the_list(session, house, held):
+def test_one_question_whatever_the_list(session, system, held):
     held()
     for pairs in ([("李雷", FIT)], [(f"第{n}", f"X{n}") for n in range(500)]):
-        with queries(house.engine) as seen:
+        with queries(system.engine) as seen:
             check(session, pairs, on=TODAY)
         assert len(seen) == 1
 

@@ -21,14 +21,7 @@ from app.certificates.pdf.seal_and_store import address_of
 from app.certificates.qr import payload
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
-from app.core.vocabulary import (
-    Category,
-    CertificateEventKind,
-    CertificateStatus,
-    MatterKind,
-    Role,
-    Stage,
-)
+from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus, MatterKind, Role, Stage
 from app.db.session import db
 from app.models import CertificateEvent, CertificateVersion
 from app.outbox.public_notices import DecisionResult, publish

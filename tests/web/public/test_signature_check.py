@@ -27,8 +27,8 @@ WORDS = pades.SignatureTexts("演示", "演示", "演示", "湖南")
 
 
 @pytest.fixture
-def sealed(house) -> bytes:
-    return stamped(EmbeddedSeal(house.settings.seals))
+def sealed(system) -> bytes:
+    return stamped(EmbeddedSeal(system.settings.seals))
 
 
 def stamped(keeper: EmbeddedSeal) -> bytes:
@@ -76,9 +76,9 @@ def test_no_file_at_all_is_refused_too(client):
     assert client.post("/verify-file", data={}).status_code == 422
 
 
-def test_a_file_on_record_tells_how_its_certificate_stands_now(client, session, house):
-    store, version = Store(house.settings.blobs), issued(session, Store(house.settings.blobs))
-    pdf = paper_of(session, store, version, Office(), EmbeddedSeal(house.settings.seals), at=AT)
+def test_a_file_on_record_tells_how_its_certificate_stands_now(client, session, system):
+    store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
+    pdf = paper_of(session, store, version, Office(), EmbeddedSeal(system.settings.seals), at=AT)
     session.commit()
     assert version.face["number"] in hand_in(client, pdf).text
     version.certificate.status = CertificateStatus.REVOKED
@@ -89,9 +89,9 @@ def test_a_file_on_record_tells_how_its_certificate_stands_now(client, session, 
     assert "cert bad" in answer
 
 
-def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, house, sealed):
+def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, system, sealed):
     def there():
-        files = sorted(path for path in house.settings.home.rglob("*") if "anguan.db" not in path.name)
+        files = sorted(path for path in system.settings.home.rglob("*") if "anguan.db" not in path.name)
         return files, session.scalars(select(AuditEntry.id)).all(), session.scalars(select(CertificateVersion.id)).all()
 
     before = there()
@@ -108,12 +108,12 @@ def test_whoever_asks_too_often_waits(client, sealed, app):
     assert set(answers[:-1]) == {200}
 
 
-def test_the_root_and_the_lists_are_to_be_had_and_no_key_is(client, house):
+def test_the_root_and_the_lists_are_to_be_had_and_no_key_is(client, system):
     root = x509.load_pem_x509_certificate(client.get("/seal/root.pem").data)
     for name in ("root.crl", "issuing.crl"):
         x509.load_der_x509_crl(client.get(f"/seal/{name}").data)
     assert "演示" in root.subject.rfc4514_string()
-    seal = x509.load_pem_x509_certificate((house.settings.seals / "seal-1.pem").read_bytes())
+    seal = x509.load_pem_x509_certificate((system.settings.seals / "seal-1.pem").read_bytes())
     (point,) = seal.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     assert point.full_name[0].value.endswith("/seal/issuing.crl")
     for name in ("root.key", "issuing.key", "seal-1.key", "seal-1.pem", "..%2fkeys.json", "trust"):

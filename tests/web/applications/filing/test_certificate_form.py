@@ -8,31 +8,20 @@ import pytest
 from sqlalchemy import func, select
 
 from app.core.clock import now, office_day
-from app.core.vocabulary import (
-    AuditAction,
-    Category,
-    PaperKind,
-    Role,
-    State,
-)
+from app.core.vocabulary import AuditAction, Category, PaperKind, Role, State
 from app.files.storage import Store
-from app.models import (
-    Application,
-    AuditEntry,
-    Certificate,
-    Filing,
-)
+from app.models import Application, AuditEntry, Certificate, Filing
 from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
 from tests import make
 from tests.hostile_files import jpeg
-from tests.web.applications.review.test_case_page import Works, look
+from tests.web.applications.review.test_case_page import Firm, look
 
 HANDLER = {"handler_name": "周敏", "handler_mobile": "13812345678"}
 TODAY = office_day(now())
 P = PaperKind
 
 
-class Holder(Works):
+class Holder(Firm):
     """An enterprise whose people hold certificates, and its browser."""
 
     def held(self, **facts) -> Certificate:
@@ -40,7 +29,7 @@ class Holder(Works):
         self.session.add(person)
         self.session.flush()
         papers = make.complete_papers(person)
-        digest = Store(self.house.settings.blobs).put(jpeg(413, 579))
+        digest = Store(self.system.settings.blobs).put(jpeg(413, 579))
         for paper in papers:
             paper.digest = digest
         certificate = make.certificate(person, **{"valid_to": TODAY + timedelta(days=60), **facts})
@@ -68,13 +57,13 @@ class Holder(Works):
 
 
 @pytest.fixture
-def holder(session, signed_in, house) -> Holder:
-    return Holder(session, signed_in, house)
+def holder(session, signed_in, system) -> Holder:
+    return Holder(session, signed_in, system)
 
 
 @pytest.fixture
-def other(session, signed_in, house) -> Holder:
-    return Holder(session, signed_in, house, name="湖南旧东家建设有限公司")
+def other(session, signed_in, system) -> Holder:
+    return Holder(session, signed_in, system, name="湖南旧东家建设有限公司")
 
 
 RENEWAL = (P.OLD_CERTIFICATE, P.CONTINUING_EDUCATION)

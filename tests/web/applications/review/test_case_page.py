@@ -17,18 +17,7 @@ from sqlalchemy.orm import Session
 from app.applications.office_settings import change
 from app.core.clock import Calendar, now, office_day
 from app.core.office import Office
-from app.core.vocabulary import (
-    DECIDED,
-    Action,
-    AuditAction,
-    Category,
-    MatterKind,
-    PaperKind,
-    PassSource,
-    Role,
-    Stage,
-    State,
-)
+from app.core.vocabulary import DECIDED, Action, AuditAction, Category, MatterKind, PaperKind, PassSource, Role, Stage, State
 from app.db.session import db
 from app.files.storage import Store
 from app.models import (
@@ -58,13 +47,13 @@ STAGE_OF = {move.action: move.stage for move in MOVES if move.stage}
 RECENTLY = office_day(now()) - timedelta(days=30)
 
 
-class Works:
+class Firm:
     """An enterprise with everything in order, people who can be filed for, and a browser for everybody."""
 
     def __init__(
-        self, session: Session, signed_in, house, name: str = "湖南湘江建设有限公司", region: str = "430100"
+        self, session: Session, signed_in, system, name: str = "湖南湘江建设有限公司", region: str = "430100"
     ) -> None:
-        self.session, self.signed_in, self.house = session, signed_in, house
+        self.session, self.signed_in, self.system = session, signed_in, system
         self.browsers: dict[tuple[Role, str], FlaskClient] = {}
         self.enterprise = make.enterprise(name=name, region_code=region)
         session.add(self.enterprise)
@@ -82,7 +71,7 @@ class Works:
         person = make.person(self.enterprise, **facts)
         self.session.add(person)
         self.session.flush()
-        digest = Store(self.house.settings.blobs).put(jpeg(413, 579))
+        digest = Store(self.system.settings.blobs).put(jpeg(413, 579))
         papers = make.complete_papers(person, without=without)
         for paper in papers:
             paper.digest = digest
@@ -143,24 +132,24 @@ def traces(session: Session) -> tuple[int, ...]:
 
 
 @pytest.fixture
-def works(session, signed_in, house) -> Works:
-    return Works(session, signed_in, house)
+def firm(session, signed_in, system) -> Firm:
+    return Firm(session, signed_in, system)
 
 
 @pytest.fixture
-def strangers(session, signed_in, house) -> Works:
+def other_firm(session, signed_in, system) -> Firm:
     """Another enterprise, in another city."""
-    return Works(session, signed_in, house, "株洲枫溪建工有限公司", "430200")
+    return Firm(session, signed_in, system, "株洲枫溪建工有限公司", "430200")
 
 
 @pytest.fixture
-def clerk(works) -> FlaskClient:
-    return works.browser(Role.ENTERPRISE_CLERK)
+def clerk(firm) -> FlaskClient:
+    return firm.browser(Role.ENTERPRISE_CLERK)
 
 
 @pytest.fixture
-def acceptance(works) -> FlaskClient:
-    return works.browser(Role.ACCEPTANCE_OFFICER)
+def acceptance(firm) -> FlaskClient:
+    return firm.browser(Role.ACCEPTANCE_OFFICER)
 
 
 def decide(client: FlaskClient, application: Application, action: Action, reason: str = "", **more):
@@ -181,50 +170,50 @@ def forbidden(state: State) -> Iterator[tuple[Action, Role]]:
 
 
 @pytest.mark.parametrize("state", State)
-def test_nothing_outside_the_table_passes_the_deciding_door(works, session, state):
-    application = works.case(state)
+def test_nothing_outside_the_table_passes_the_deciding_door(firm, session, state):
+    application = firm.case(state)
     before = traces(session)
     for action, role in forbidden(state):
-        answer = decide(works.browser(role), application, action, "原因")
+        answer = decide(firm.browser(role), application, action, "原因")
         assert answer.status_code in (403, 404, 409, 422), (action, role)
-    assert works.state(application) is state
+    assert firm.state(application) is state
     assert traces(session) == before
 
 
 @pytest.mark.parametrize("state", State)
-def test_nothing_outside_the_table_passes_the_batch_doors(works, session, state):
-    application = works.case(state)
+def test_nothing_outside_the_table_passes_the_batch_doors(firm, session, state):
+    application = firm.case(state)
     before = traces(session)
     for action, role in forbidden(state):
         if action is Action.SUBMIT:
-            answer = works.browser(role).post("/applications/new/submit", data={"rowid": application.id})
+            answer = firm.browser(role).post("/applications/new/submit", data={"rowid": application.id})
         else:
-            answer = in_batch(works.browser(role), [application], action, "原因")
+            answer = in_batch(firm.browser(role), [application], action, "原因")
         assert answer.status_code in (403, 404, 422), (action, role)
-    assert works.state(application) is state
+    assert firm.state(application) is state
     assert traces(session) == before
 
 
 @pytest.mark.parametrize("move", [move for move in MOVES if move.stage], ids=lambda move: move.action.name)
-def test_what_stands_in_the_table_passes_both_doors(works, move):
-    alone, among = works.case(move.source), works.case(move.source)
-    assert decide(works.browser(move.by), alone, move.action, "原因").status_code == 302
-    assert in_batch(works.browser(move.by), [among], move.action, "原因").status_code == 302
-    assert {works.state(alone), works.state(among)} == {move.target}
+def test_what_stands_in_the_table_passes_both_doors(firm, move):
+    alone, among = firm.case(move.source), firm.case(move.source)
+    assert decide(firm.browser(move.by), alone, move.action, "原因").status_code == 302
+    assert in_batch(firm.browser(move.by), [among], move.action, "原因").status_code == 302
+    assert {firm.state(alone), firm.state(among)} == {move.target}
 
 
-def test_a_queue_offers_only_the_decisions_of_its_stage(works, acceptance):
-    application = works.case(State.AWAITING_REVIEW)
+def test_a_queue_offers_only_the_decisions_of_its_stage(firm, acceptance):
+    application = firm.case(State.AWAITING_REVIEW)
     assert acceptance.post("/acceptance/batch/endorse", data={"rowid": application.id}).status_code == 404
     assert acceptance.post("/acceptance/batch/nonsense", data={"rowid": application.id}).status_code == 404
-    assert works.state(application) is State.AWAITING_REVIEW
+    assert firm.state(application) is State.AWAITING_REVIEW
 
 
 DEEDS = ("decide", "originals", "id-number")
 
 
-def test_a_case_outside_the_region_does_not_exist_for_an_officer(works, strangers, session):
-    foreign, officer = strangers.case(), works.browser(Role.ACCEPTANCE_OFFICER, "430100")
+def test_a_case_outside_the_region_does_not_exist_for_an_officer(firm, other_firm, session):
+    foreign, officer = other_firm.case(), firm.browser(Role.ACCEPTANCE_OFFICER, "430100")
     before = traces(session)
     for path in ("", "/read"):
         assert officer.get(f"/cases/{foreign.id}{path}").status_code == 404
@@ -235,20 +224,20 @@ def test_a_case_outside_the_region_does_not_exist_for_an_officer(works, stranger
     assert traces(session) == before
 
 
-def test_a_forged_row_of_another_region_is_told_of_as_unknown_and_left(works, strangers, session):
-    foreign, own = strangers.case(name="株洲人"), works.case(name="长沙人")
-    works.session.add(Parameter(name="acceptance_level", value="prefecture", changed_at=now(), changed_by="管理员"))
-    works.session.commit()
-    answer = in_batch(works.browser(Role.ACCEPTANCE_OFFICER, "430100"), [own, foreign], Action.ACCEPT)
-    assert works.state(own) is State.AWAITING_REVIEW
-    assert works.state(foreign) is State.AWAITING_ACCEPTANCE
+def test_a_forged_row_of_another_region_is_told_of_as_unknown_and_left(firm, other_firm, session):
+    foreign, own = other_firm.case(name="株洲人"), firm.case(name="长沙人")
+    firm.session.add(Parameter(name="acceptance_level", value="prefecture", changed_at=now(), changed_by="管理员"))
+    firm.session.commit()
+    answer = in_batch(firm.browser(Role.ACCEPTANCE_OFFICER, "430100"), [own, foreign], Action.ACCEPT)
+    assert firm.state(own) is State.AWAITING_REVIEW
+    assert firm.state(foreign) is State.AWAITING_ACCEPTANCE
     assert f"Record {foreign.id}" in answer.text
     assert "株洲人" not in answer.text
     assert foreign.number not in answer.text
 
 
-def test_what_another_enterprise_filed_does_not_exist(works, strangers, clerk, session):
-    foreign = strangers.case(State.DRAFT)
+def test_what_another_enterprise_filed_does_not_exist(firm, other_firm, clerk, session):
+    foreign = other_firm.case(State.DRAFT)
     paths = [
         f"/cases/{foreign.id}",
         f"/cases/{foreign.id}/read",
@@ -259,26 +248,26 @@ def test_what_another_enterprise_filed_does_not_exist(works, strangers, clerk, s
     assert clerk.post(f"/filings/{foreign.filing_id}/edit", data={"handler_name": "韩梅梅"}).status_code == 404
     assert clerk.post(f"/applications/new/{foreign.id}/discard").status_code == 404
     assert clerk.post("/applications/new/submit", data={"rowid": foreign.id}).status_code == 422
-    assert works.state(foreign) is State.DRAFT
+    assert firm.state(foreign) is State.DRAFT
 
 
-def test_somebody_elses_person_cannot_be_filed_for(strangers, clerk, session):
-    person = strangers.passer()
+def test_somebody_elses_person_cannot_be_filed_for(other_firm, clerk, session):
+    person = other_firm.passer()
     data = {"handler_name": "韩梅梅", "handler_mobile": "13800000000", "rowid": f"{person.id}-C1"}
     assert clerk.post("/filings/add", data=data).status_code == 404
     assert count(session, Filing) == 0
 
 
-def test_a_draft_is_nobodys_business_but_the_enterprises(works):
-    draft = works.case(State.DRAFT)
+def test_a_draft_is_nobodys_business_but_the_enterprises(firm):
+    draft = firm.case(State.DRAFT)
     for role in (*OFFICERS, Role.VIEWER):
-        assert works.browser(role).get(f"/cases/{draft.id}/read").status_code == 404
+        assert firm.browser(role).get(f"/cases/{draft.id}/read").status_code == 404
 
 
-def test_the_viewer_sees_closed_cases_only_and_no_papers(works):
-    viewer = works.browser(Role.VIEWER)
+def test_the_viewer_sees_closed_cases_only_and_no_papers(firm):
+    viewer = firm.browser(Role.VIEWER)
     for state in State:
-        application = works.case(state)
+        application = firm.case(state)
         page = viewer.get(f"/cases/{application.id}/read")
         assert page.status_code == (200 if state in DECIDED else 404), state
         assert (application.number in viewer.get("/closed/").text) == (state in DECIDED)
@@ -297,20 +286,20 @@ POSTS = (
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_opening_an_address_changes_nothing(works, clerk, acceptance, path):
-    application = works.case()
+def test_opening_an_address_changes_nothing(firm, clerk, acceptance, path):
+    application = firm.case()
     for browser in (clerk, acceptance):
         assert browser.get(path.format(id=application.id)).status_code == 405
-    assert works.state(application) is State.AWAITING_ACCEPTANCE
+    assert firm.state(application) is State.AWAITING_ACCEPTANCE
 
 
 @pytest.mark.parametrize("path", [*POSTS, "/filings/add"])
-def test_a_form_without_its_token_changes_nothing(strict, works, clerk, acceptance, session, path):
-    application = works.case()
+def test_a_form_without_its_token_changes_nothing(strict, firm, clerk, acceptance, session, path):
+    application = firm.case()
     data, before = {"decision": "accept", "rowid": application.id}, (*traces(session), count(session, AuditEntry))
     for browser in (clerk, acceptance):
         assert browser.post(path.format(id=application.id), data=data).status_code == 400
-    assert works.state(application) is State.AWAITING_ACCEPTANCE
+    assert firm.state(application) is State.AWAITING_ACCEPTANCE
     assert (*traces(session), count(session, AuditEntry)) == before
 
 
@@ -322,7 +311,7 @@ def test_a_passer_by_is_sent_to_the_gate(client, path):
 
 
 @pytest.mark.parametrize("forged", ["0", "-1", "abc", str(2**63), str(2**70), "1e3", "１", ""])
-def test_a_forged_id_leads_nowhere(works, acceptance, clerk, forged):
+def test_a_forged_id_leads_nowhere(firm, acceptance, clerk, forged):
     assert acceptance.get(f"/cases/{forged}").status_code == 404
     assert acceptance.post("/acceptance/batch/accept", data={"rowid": forged}).status_code == 422
     assert clerk.get(f"/filings/{forged}/edit").status_code == 404
@@ -338,24 +327,24 @@ def filed(clerk: FlaskClient, *people: Person, then: str = "", path: str = "/fil
     return clerk.post(path, data=data)
 
 
-def test_saving_is_not_submitting_and_the_list_says_so_loudly(works, clerk, session):
-    answer = filed(clerk, works.passer())
+def test_saving_is_not_submitting_and_the_list_says_so_loudly(firm, clerk, session):
+    answer = filed(clerk, firm.passer())
     page = clerk.get(answer.headers["Location"]).text
     assert "Not submitted yet" in page
     assert "1 applications are only saved and NOT submitted yet" in page
     assert look(session, select(Application.state)) is State.DRAFT
 
 
-def test_several_people_are_filed_and_submitted_in_one_go(works, clerk, session):
-    answer = filed(clerk, works.passer(name="甲一"), works.passer(name="乙二"), then="submit")
+def test_several_people_are_filed_and_submitted_in_one_go(firm, clerk, session):
+    answer = filed(clerk, firm.passer(name="甲一"), firm.passer(name="乙二"), then="submit")
     assert urlsplit(answer.headers["Location"]).path == "/applications/new/"
     assert look(session, select(func.count()).where(Application.state == State.AWAITING_ACCEPTANCE)) == 2
     assert count(session, Filing) == 1
 
 
-def test_what_cannot_be_submitted_stays_a_draft_and_every_gap_is_named_with_its_place(works, clerk, session):
-    lacking = works.passer(name="缺件人", without=(PaperKind.TITLE, PaperKind.PHOTO))
-    answer = filed(clerk, lacking, works.passer(name="齐全人"), then="submit")
+def test_what_cannot_be_submitted_stays_a_draft_and_every_gap_is_named_with_its_place(firm, clerk, session):
+    lacking = firm.passer(name="缺件人", without=(PaperKind.TITLE, PaperKind.PHOTO))
+    answer = filed(clerk, lacking, firm.passer(name="齐全人"), then="submit")
     page = clerk.get(answer.headers["Location"]).text
     states = {row.name: row.state for row in session.execute(select(Person.name, Application.state).join(Application.person))}
     assert states == {"缺件人": State.DRAFT, "齐全人": State.AWAITING_ACCEPTANCE}
@@ -364,18 +353,18 @@ def test_what_cannot_be_submitted_stays_a_draft_and_every_gap_is_named_with_its_
         assert re.search(rf'href="/people/edit/{lacking.id}\?[^"]*#paper-{kind}"', page)
 
 
-def test_papers_of_the_enterprise_are_asked_for_once(works, clerk, session):
+def test_papers_of_the_enterprise_are_asked_for_once(firm, clerk, session):
     for paper in session.scalars(select(Paper).where(Paper.kind.in_((PaperKind.PLEDGE, PaperKind.QUALIFICATION)))):
         paper.replaced_at = make.NOON
     session.commit()
-    works.passer(), works.passer()
+    firm.passer(), firm.passer()
     page = clerk.get("/filings/add").text
     assert page.count("The integrity pledge is missing") == 1
     assert page.count("The qualification certificate scan is missing") == 1
 
 
-def test_bad_words_are_all_named_at_once_and_what_was_typed_stays(works, clerk, session):
-    person = works.passer()
+def test_bad_words_are_all_named_at_once_and_what_was_typed_stays(firm, clerk, session):
+    person = firm.passer()
     answer = filed(clerk, person, handler_name="<b>", handler_mobile="12345")
     assert answer.status_code == 422
     assert "3 things" not in answer.text
@@ -385,8 +374,8 @@ def test_bad_words_are_all_named_at_once_and_what_was_typed_stays(works, clerk, 
     assert count(session, Filing) == 0
 
 
-def test_nobody_chosen_is_said_beside_the_other_mistakes(works, clerk, session):
-    works.passer()
+def test_nobody_chosen_is_said_beside_the_other_mistakes(firm, clerk, session):
+    firm.passer()
     answer = filed(clerk, handler_name="", handler_mobile="")
     assert answer.status_code == 422
     assert "Please choose at least one person." in answer.text
@@ -395,15 +384,15 @@ def test_nobody_chosen_is_said_beside_the_other_mistakes(works, clerk, session):
 
 
 @pytest.mark.parametrize("value", ["", "1", "1-Z9", "x-C1", f"{2**70}-C1", "1-C1-C1"])
-def test_a_tick_that_no_box_of_ours_sent_saves_nothing(works, clerk, session, value):
-    works.passer()
+def test_a_tick_that_no_box_of_ours_sent_saves_nothing(firm, clerk, session, value):
+    firm.passer()
     data = {"handler_name": "韩梅梅", "handler_mobile": "13812345678", "rowid": value}
     assert clerk.post("/filings/add", data=data).status_code in (404, 422)
     assert count(session, Filing) == 0
 
 
-def test_the_ready_ones_are_ticked_on_demand_without_saving(works, clerk, session):
-    ready, lacking = works.passer(), works.passer(without=(PaperKind.PHOTO,))
+def test_the_ready_ones_are_ticked_on_demand_without_saving(firm, clerk, session):
+    ready, lacking = firm.passer(), firm.passer(without=(PaperKind.PHOTO,))
     page = filed(clerk, then="tick", handler_name="张三丰").text
     assert re.search(rf'value="{ready.id}-C1" checked', page)
     assert not re.search(rf'value="{lacking.id}-C1" checked', page)
@@ -411,15 +400,15 @@ def test_the_ready_ones_are_ticked_on_demand_without_saving(works, clerk, sessio
     assert count(session, Filing) == 0
 
 
-def test_the_handler_is_filled_in_as_last_time(works, clerk):
-    filed(clerk, works.passer(), handler_name="王经办")
+def test_the_handler_is_filled_in_as_last_time(firm, clerk):
+    filed(clerk, firm.passer(), handler_name="王经办")
     page = clerk.get("/filings/add").text
     assert 'value="王经办"' in page
     assert 'value="13812345678"' in page
 
 
-def test_a_draft_can_be_changed_and_its_people_stay_ticked(works, clerk, session):
-    first, second = works.passer(name="甲一"), works.passer(name="乙二")
+def test_a_draft_can_be_changed_and_its_people_stay_ticked(firm, clerk, session):
+    first, second = firm.passer(name="甲一"), firm.passer(name="乙二")
     filed(clerk, first)
     path = f"/filings/{look(session, select(Filing.id))}/edit"
     assert re.search(rf'value="{first.id}-C1" checked', clerk.get(path).text)
@@ -428,45 +417,45 @@ def test_a_draft_can_be_changed_and_its_people_stay_ticked(works, clerk, session
     assert count(session, Application) == 1
 
 
-def test_a_returned_case_is_corrected_and_submitted_again(works, clerk, acceptance):
-    application = works.case()
+def test_a_returned_case_is_corrected_and_submitted_again(firm, clerk, acceptance):
+    application = firm.case()
     decide(acceptance, application, Action.RETURN, "照片不清晰")
     assert "照片不清晰" in clerk.get(f"/cases/{application.id}/read").text
     filed(clerk, then="submit", path=f"/filings/{application.filing_id}/edit")
-    assert works.state(application) is State.AWAITING_ACCEPTANCE
+    assert firm.state(application) is State.AWAITING_ACCEPTANCE
 
 
-def test_a_draft_is_deleted_and_what_was_submitted_is_not(works, clerk, session):
-    draft, sent = works.case(State.DRAFT), works.case(State.RETURNED)
+def test_a_draft_is_deleted_and_what_was_submitted_is_not(firm, clerk, session):
+    draft, sent = firm.case(State.DRAFT), firm.case(State.RETURNED)
     assert clerk.post(f"/applications/new/{draft.id}/discard").status_code == 302
     assert clerk.post(f"/applications/new/{sent.id}/discard").status_code == 422
     assert look(session, select(Application.id)) == sent.id
 
 
-def test_one_row_is_submitted_by_its_own_button_whatever_else_is_ticked(works, clerk):
-    pressed, ticked = works.case(State.DRAFT), works.case(State.DRAFT)
+def test_one_row_is_submitted_by_its_own_button_whatever_else_is_ticked(firm, clerk):
+    pressed, ticked = firm.case(State.DRAFT), firm.case(State.DRAFT)
     clerk.post(f"/applications/new/submit?only={pressed.id}", data={"rowid": ticked.id})
-    assert works.state(pressed) is State.AWAITING_ACCEPTANCE
-    assert works.state(ticked) is State.DRAFT
+    assert firm.state(pressed) is State.AWAITING_ACCEPTANCE
+    assert firm.state(ticked) is State.DRAFT
 
 
-def test_a_batch_of_drafts_tells_what_became_of_each(works, clerk):
-    fit, unfit = works.case(State.DRAFT, name="齐全人"), works.case(State.DRAFT, name="缺件人", without=(PaperKind.PHOTO,))
+def test_a_batch_of_drafts_tells_what_became_of_each(firm, clerk):
+    fit, unfit = firm.case(State.DRAFT, name="齐全人"), firm.case(State.DRAFT, name="缺件人", without=(PaperKind.PHOTO,))
     answer = clerk.post("/applications/new/submit", data={"rowid": [fit.id, unfit.id]})
     assert answer.status_code == 200
     assert "done for 1" in answer.text
     assert "缺件人: the scan “Photo” is missing" in answer.text
     assert f"/people/edit/{unfit.person_id}" in answer.text
-    assert works.state(fit) is State.AWAITING_ACCEPTANCE
+    assert firm.state(fit) is State.AWAITING_ACCEPTANCE
 
 
 # --- the queues ------------------------------------------------------------------------------------------------
 
 
-def test_a_queue_opens_with_what_waits_the_oldest_first(works, acceptance):
-    late = works.case(submitted_at=now() - timedelta(days=1))
-    early = works.case(submitted_at=now() - timedelta(days=5))
-    done = works.case(State.AWAITING_REVIEW)
+def test_a_queue_opens_with_what_waits_the_oldest_first(firm, acceptance):
+    late = firm.case(submitted_at=now() - timedelta(days=1))
+    early = firm.case(submitted_at=now() - timedelta(days=5))
+    done = firm.case(State.AWAITING_REVIEW)
     page = acceptance.get("/acceptance/").text
     assert page.index(early.number) < page.index(late.number)
     assert done.number not in page
@@ -478,9 +467,9 @@ def test_a_queue_opens_with_what_waits_the_oldest_first(works, acceptance):
     ("days", "tone", "word"),
     [(3, "", ""), (2, "soon", "2 working days left"), (0, "soon", "due today"), (-1, "over", "1 days overdue")],
 )
-def test_a_limit_is_marked_in_words_when_it_is_near_or_past(works, acceptance, days, tone, word):
+def test_a_limit_is_marked_in_words_when_it_is_near_or_past(firm, acceptance, days, tone, word):
     today = office_day(now())
-    works.case(due_on=Calendar().add_working_days(today, days) if days > 0 else today + timedelta(days=days))
+    firm.case(due_on=Calendar().add_working_days(today, days) if days > 0 else today + timedelta(days=days))
     page = acceptance.get("/acceptance/").text
     assert ('class="due' in page) == bool(tone)
     if tone:
@@ -488,44 +477,44 @@ def test_a_limit_is_marked_in_words_when_it_is_near_or_past(works, acceptance, d
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_each_stage_decides_in_batch(works, stage):
+def test_each_stage_decides_in_batch(firm, stage):
     favourable = moves_of(stage)[0]
-    cases = [works.case(favourable.source, category=c) for c in (Category.A, Category.C1)]
-    answer = in_batch(works.browser(favourable.by), cases, favourable.action)
+    cases = [firm.case(favourable.source, category=c) for c in (Category.A, Category.C1)]
+    answer = in_batch(firm.browser(favourable.by), cases, favourable.action)
     assert answer.status_code == 302
-    assert {works.state(case) for case in cases} == {favourable.target}
+    assert {firm.state(case) for case in cases} == {favourable.target}
 
 
-def test_a_batch_refusal_needs_its_reason_and_gives_it_to_each(works, acceptance, session):
-    cases = [works.case(), works.case()]
+def test_a_batch_refusal_needs_its_reason_and_gives_it_to_each(firm, acceptance, session):
+    cases = [firm.case(), firm.case()]
     in_batch(acceptance, cases, Action.DECLINE)
-    assert {works.state(case) for case in cases} == {State.AWAITING_ACCEPTANCE}
+    assert {firm.state(case) for case in cases} == {State.AWAITING_ACCEPTANCE}
     in_batch(acceptance, cases, Action.DECLINE, "申请事项不属于本机关职权范围")
-    assert {works.state(case) for case in cases} == {State.NOT_ACCEPTED}
+    assert {firm.state(case) for case in cases} == {State.NOT_ACCEPTED}
     assert set(session.scalars(select(Step.reason))) == {"申请事项不属于本机关职权范围"}
 
 
-def test_a_batch_leaves_and_names_whoever_does_not_meet_the_conditions(works, acceptance):
-    fit = works.case(name="可受理")
-    unseen = works.case(name="待核验", exam={"originals_verified_at": None, "originals_verified_by": ""})
+def test_a_batch_leaves_and_names_whoever_does_not_meet_the_conditions(firm, acceptance):
+    fit = firm.case(name="可受理")
+    unseen = firm.case(name="待核验", exam={"originals_verified_at": None, "originals_verified_by": ""})
     answer = in_batch(acceptance, [fit, unseen], Action.ACCEPT)
     assert "待核验 passed in the old system: verify the originals" in answer.text
-    assert works.state(fit) is State.AWAITING_REVIEW
-    assert works.state(unseen) is State.AWAITING_ACCEPTANCE
+    assert firm.state(fit) is State.AWAITING_REVIEW
+    assert firm.state(unseen) is State.AWAITING_ACCEPTANCE
 
 
-def test_nothing_ticked_is_said(works, acceptance):
+def test_nothing_ticked_is_said(firm, acceptance):
     answer = acceptance.post("/acceptance/batch/accept", follow_redirects=True)
     assert "Please choose at least one record first." in answer.text
 
 
 @pytest.mark.parametrize("path", ["/acceptance/", "/applications/new/", "/closed/", "/certificates/"])
-def test_a_list_asks_as_much_for_fifty_rows_as_for_three(works, clerk, acceptance, house, built, path):
+def test_a_list_asks_as_much_for_fifty_rows_as_for_three(firm, clerk, acceptance, system, built, path):
     browser = clerk if "new" in path else acceptance
     state = State.APPROVED if path in ("/closed/", "/certificates/") else State.AWAITING_ACCEPTANCE
     asked = []
     for more in (3, 47):
-        [works.case(state) for _ in range(more)]
+        [firm.case(state) for _ in range(more)]
         browser.get(f"{path}?size=100")
         with counted(built) as seen:
             page = browser.get(f"{path}?size=100").text
@@ -539,9 +528,9 @@ def counted(app):
         return queries(db.engine)
 
 
-def test_closed_cases_are_found_by_name_number_result_and_day(works):
-    viewer = works.browser(Role.VIEWER)
-    refused, approved = works.case(State.REVIEW_REFUSED, name="甲一"), works.case(State.APPROVED, name="乙二")
+def test_closed_cases_are_found_by_name_number_result_and_day(firm):
+    viewer = firm.browser(Role.VIEWER)
+    refused, approved = firm.case(State.REVIEW_REFUSED, name="甲一"), firm.case(State.APPROVED, name="乙二")
     number = approved.certificate.number.replace("(", "（").replace(")", "）")
     for query in (f"person.name={approved.person.name}", f"number={number}", "state=approved"):
         page = viewer.get(f"/closed/?{query}").text
@@ -553,8 +542,8 @@ def test_closed_cases_are_found_by_name_number_result_and_day(works):
 # --- one case on one page ------------------------------------------------------------------------------------------
 
 
-def test_the_page_shows_scans_facts_checks_and_the_decision(works, acceptance):
-    application = works.case(without=(PaperKind.REGISTRATION,))
+def test_the_page_shows_scans_facts_checks_and_the_decision(firm, acceptance):
+    application = firm.case(without=(PaperKind.REGISTRATION,))
     page = acceptance.get(f"/cases/{application.id}").text
     assert page.count("data-scan=") == 6
     assert application.person.id_number not in page
@@ -565,16 +554,16 @@ def test_the_page_shows_scans_facts_checks_and_the_decision(works, acceptance):
     assert page.count('name="decision"') == 3
 
 
-def test_the_page_asks_a_bounded_number_of_questions(works, acceptance, built):
-    cases = [works.case() for _ in range(12)]
+def test_the_page_asks_a_bounded_number_of_questions(firm, acceptance, built):
+    cases = [firm.case() for _ in range(12)]
     acceptance.get(f"/cases/{cases[0].id}")
     with counted(built) as seen:
         acceptance.get(f"/cases/{cases[0].id}?next=/acceptance/")
     assert len(seen) < 40
 
 
-def test_reading_shows_the_same_page_without_a_decision(works, acceptance, clerk):
-    application = works.case()
+def test_reading_shows_the_same_page_without_a_decision(firm, acceptance, clerk):
+    application = firm.case()
     for browser in (acceptance, clerk):
         page = browser.get(f"/cases/{application.id}/read").text
         assert application.number in page
@@ -582,9 +571,9 @@ def test_reading_shows_the_same_page_without_a_decision(works, acceptance, clerk
     assert 'name="decision"' not in clerk.get(f"/cases/{application.id}").text
 
 
-def test_a_decision_opens_the_next_case_of_the_same_list(works, acceptance):
-    cases = [works.case(submitted_at=now() - timedelta(days=9 - n), name=f"{'甲乙丙'[n]}某") for n in range(3)]
-    other = works.case(name="不相干")
+def test_a_decision_opens_the_next_case_of_the_same_list(firm, acceptance):
+    cases = [firm.case(submitted_at=now() - timedelta(days=9 - n), name=f"{'甲乙丙'[n]}某") for n in range(3)]
+    other = firm.case(name="不相干")
     here = "/acceptance/?person.name=某"
     page = acceptance.get(f"/cases/{cases[1].id}", query_string={"next": here}).text
     assert "Case 2 of 3" in page
@@ -593,38 +582,38 @@ def test_a_decision_opens_the_next_case_of_the_same_list(works, acceptance):
     assert target.path == f"/cases/{cases[2].id}"
     assert parse_qs(target.query) == {"next": [here]}
     assert "乙某: Accept. Now “Awaiting review”." in acceptance.get(answer.headers["Location"]).text
-    assert works.state(other) is State.AWAITING_ACCEPTANCE
+    assert firm.state(other) is State.AWAITING_ACCEPTANCE
 
 
-def test_the_last_case_leads_back_to_the_list(works, acceptance):
-    answer = decide(acceptance, works.case(), Action.ACCEPT, next="/acceptance/")
+def test_the_last_case_leads_back_to_the_list(firm, acceptance):
+    answer = decide(acceptance, firm.case(), Action.ACCEPT, next="/acceptance/")
     assert answer.headers["Location"] == "/acceptance/"
 
 
 @pytest.mark.parametrize("wish", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/logout/"])
-def test_the_way_on_never_leads_away(works, acceptance, wish):
-    answer = decide(acceptance, works.case(), Action.ACCEPT, next=wish)
+def test_the_way_on_never_leads_away(firm, acceptance, wish):
+    answer = decide(acceptance, firm.case(), Action.ACCEPT, next=wish)
     assert answer.headers["Location"] == "/acceptance/"
 
 
-def test_a_refusal_without_a_reason_keeps_the_form(works, acceptance):
-    application = works.case()
+def test_a_refusal_without_a_reason_keeps_the_form(firm, acceptance):
+    application = firm.case()
     answer = decide(acceptance, application, Action.DECLINE, "  ")
     assert answer.status_code == 422
     assert "Please give the reason in detail." in answer.text
     assert re.search(r'value="decline"[^>]* checked', answer.text)
-    assert works.state(application) is State.AWAITING_ACCEPTANCE
+    assert firm.state(application) is State.AWAITING_ACCEPTANCE
 
 
-def test_no_result_chosen_is_said_and_the_opinion_stays(works, acceptance):
-    answer = acceptance.post(f"/cases/{works.case().id}/decide", data={"reason": "材料齐全"})
+def test_no_result_chosen_is_said_and_the_opinion_stays(firm, acceptance):
+    answer = acceptance.post(f"/cases/{firm.case().id}/decide", data={"reason": "材料齐全"})
     assert answer.status_code == 422
     assert "Please choose a result first." in answer.text
     assert "材料齐全" in answer.text
 
 
-def test_a_double_submit_is_told_who_was_quicker_and_moves_nothing(works, acceptance, session):
-    application, other = works.case(name="被抢先"), works.case()
+def test_a_double_submit_is_told_who_was_quicker_and_moves_nothing(firm, acceptance, session):
+    application, other = firm.case(name="被抢先"), firm.case()
     decide(acceptance, application, Action.ACCEPT)
     before = traces(session)
     answer = decide(acceptance, application, Action.ACCEPT, next="/acceptance/")
@@ -634,18 +623,18 @@ def test_a_double_submit_is_told_who_was_quicker_and_moves_nothing(works, accept
     assert traces(session) == before
 
 
-def test_a_second_round_is_not_decided_by_the_page_of_the_first(works, acceptance, clerk):
-    application = works.case(State.DRAFT)
+def test_a_second_round_is_not_decided_by_the_page_of_the_first(firm, acceptance, clerk):
+    application = firm.case(State.DRAFT)
     clerk.post("/applications/new/submit", data={"rowid": application.id})
     seen = re.search(r'name="seen" value="(\d*)"', acceptance.get(f"/cases/{application.id}").text)[1]
     decide(acceptance, application, Action.RETURN, "补正")
     clerk.post("/applications/new/submit", data={"rowid": application.id})
     assert decide(acceptance, application, Action.ACCEPT, seen=seen).status_code == 409
-    assert works.state(application) is State.AWAITING_ACCEPTANCE
+    assert firm.state(application) is State.AWAITING_ACCEPTANCE
 
 
-def test_the_full_number_is_shown_on_demand_and_that_is_written_down(works, acceptance, session):
-    application = works.case()
+def test_the_full_number_is_shown_on_demand_and_that_is_written_down(firm, acceptance, session):
+    application = firm.case()
     answer = acceptance.post(f"/cases/{application.id}/id-number", data={"reason": "写到一半", "decision": "decline"})
     assert answer.status_code == 422
     assert application.person.id_number not in answer.text
@@ -660,81 +649,81 @@ def test_the_full_number_is_shown_on_demand_and_that_is_written_down(works, acce
         str(application.id),
         {"shown": "id_number", "why": "核对身份证"},
     )
-    assert works.state(application) is State.AWAITING_ACCEPTANCE
+    assert firm.state(application) is State.AWAITING_ACCEPTANCE
 
 
 UNSEEN = {"originals_verified_at": None, "originals_verified_by": ""}
 ALL_THREE = ["id_card", "education", "title"]
 
 
-def test_originals_are_noted_and_then_the_case_can_be_accepted(works, acceptance, session):
-    application = works.case(exam=UNSEEN)
+def test_originals_are_noted_and_then_the_case_can_be_accepted(firm, acceptance, session):
+    application = firm.case(exam=UNSEEN)
     assert decide(acceptance, application, Action.ACCEPT).status_code == 422
     assert acceptance.post(f"/cases/{application.id}/originals", data={"original": ALL_THREE[:2]}).status_code == 422
     acceptance.post(f"/cases/{application.id}/originals", data={"original": ALL_THREE})
     assert look(session, select(ExamPass.originals_verified_at)) is not None
     decide(acceptance, application, Action.ACCEPT)
-    assert works.state(application) is State.AWAITING_REVIEW
+    assert firm.state(application) is State.AWAITING_REVIEW
 
 
-def test_originals_are_ticked_and_the_case_accepted_in_one_go(works, acceptance, session):
-    application = works.case(exam=UNSEEN)
+def test_originals_are_ticked_and_the_case_accepted_in_one_go(firm, acceptance, session):
+    application = firm.case(exam=UNSEEN)
     decide(acceptance, application, Action.ACCEPT, original=ALL_THREE)
-    assert works.state(application) is State.AWAITING_REVIEW
+    assert firm.state(application) is State.AWAITING_REVIEW
     assert look(session, select(ExamPass.originals_verified_by)).startswith("acceptance_officer")
 
 
-def test_originals_are_not_asked_of_those_who_passed_here(works, acceptance, session):
-    application = works.case()
+def test_originals_are_not_asked_of_those_who_passed_here(firm, acceptance, session):
+    application = firm.case()
     session.get_one(ExamPass, session.scalar(select(ExamPass.id))).originals_verified_at = make.NOON
     session.commit()
     assert "Note as verified" not in acceptance.get(f"/cases/{application.id}").text
 
 
-def test_only_acceptance_officers_verify_originals(works):
-    application = works.case(exam=UNSEEN)
+def test_only_acceptance_officers_verify_originals(firm):
+    application = firm.case(exam=UNSEEN)
     for role in Role:
         if role is not Role.ACCEPTANCE_OFFICER:
-            answer = works.browser(role).post(f"/cases/{application.id}/originals", data={"original": ALL_THREE})
+            answer = firm.browser(role).post(f"/cases/{application.id}/originals", data={"original": ALL_THREE})
             assert answer.status_code == 403, role
 
 
 # --- approval, certificate, archive ------------------------------------------------------------------------------
 
 
-def test_an_approval_draws_the_certificate_at_once(works, house, session):
-    application = works.case(State.AWAITING_APPROVAL, name="李雷")
-    decide(works.browser(Role.APPROVER), application, Action.APPROVE)
+def test_an_approval_draws_the_certificate_at_once(firm, system, session):
+    application = firm.case(State.AWAITING_APPROVAL, name="李雷")
+    decide(firm.browser(Role.APPROVER), application, Action.APPROVE)
     version = look(session, select(CertificateVersion))
-    assert Store(house.settings.blobs).read(version.digest).startswith(b"%PDF")
+    assert Store(system.settings.blobs).read(version.digest).startswith(b"%PDF")
 
 
-def test_a_batch_that_is_approved_in_part_draws_what_was_issued(works, session):
-    fit, settled = works.case(State.AWAITING_APPROVAL), works.case(State.AWAITING_REVIEW, name="还早着")
-    answer = in_batch(works.browser(Role.APPROVER), [fit, settled], Action.APPROVE)
+def test_a_batch_that_is_approved_in_part_draws_what_was_issued(firm, session):
+    fit, settled = firm.case(State.AWAITING_APPROVAL), firm.case(State.AWAITING_REVIEW, name="还早着")
+    answer = in_batch(firm.browser(Role.APPROVER), [fit, settled], Action.APPROVE)
     assert "还早着: now “Awaiting review”; this can no longer be done." in answer.text
     assert look(session, select(CertificateVersion.digest)) is not None
 
 
-def test_a_photo_that_is_lost_does_not_undo_an_approval(works, session):
-    application = works.case(State.AWAITING_APPROVAL)
+def test_a_photo_that_is_lost_does_not_undo_an_approval(firm, session):
+    application = firm.case(State.AWAITING_APPROVAL)
     for paper in session.scalars(select(Paper)):
         paper.digest = "0" * 64
     session.commit()
-    assert decide(works.browser(Role.APPROVER), application, Action.APPROVE).status_code == 302
-    assert works.state(application) is State.APPROVED
+    assert decide(firm.browser(Role.APPROVER), application, Action.APPROVE).status_code == 302
+    assert firm.state(application) is State.APPROVED
     assert look(session, select(CertificateVersion.digest)) is None
 
 
-def approved(works: Works, **facts) -> tuple[Application, CertificateVersion]:
-    application = works.case(State.AWAITING_APPROVAL, **facts)
-    in_batch(works.browser(Role.APPROVER), [application], Action.APPROVE)
+def approved(firm: Firm, **facts) -> tuple[Application, CertificateVersion]:
+    application = firm.case(State.AWAITING_APPROVAL, **facts)
+    in_batch(firm.browser(Role.APPROVER), [application], Action.APPROVE)
     query = select(CertificateVersion).where(CertificateVersion.application_id == application.id)
-    return application, look(works.session, query)
+    return application, look(firm.session, query)
 
 
-def test_the_certificate_is_handed_out_under_name_and_number(works, clerk):
-    _application, version = approved(works, name="李雷")
+def test_the_certificate_is_handed_out_under_name_and_number(firm, clerk):
+    _application, version = approved(firm, name="李雷")
     shown = clerk.get(f"/certificates/{version.id}.pdf")
     assert (shown.mimetype, shown.data[:4]) == ("application/pdf", b"%PDF")
     assert shown.headers["Content-Disposition"].startswith("inline")
@@ -743,28 +732,28 @@ def test_the_certificate_is_handed_out_under_name_and_number(works, clerk):
     assert "%E6%9D%8E%E9%9B%B7-%E6%B9%98%E5%BB%BA%E5%AE%89C1" in kept
 
 
-def test_a_certificate_is_drawn_again_when_it_never_was_drawn(works, clerk, session):
-    _application, version = approved(works)
+def test_a_certificate_is_drawn_again_when_it_never_was_drawn(firm, clerk, session):
+    _application, version = approved(firm)
     session.get_one(CertificateVersion, version.id).digest = None
     session.commit()
     assert clerk.get(f"/certificates/{version.id}.pdf").data.startswith(b"%PDF")
     assert look(session, select(CertificateVersion.digest)) == version.digest
 
 
-def test_a_certificate_is_for_its_enterprise_and_the_officers_of_the_region(works, strangers, session):
-    _application, version = approved(works)
+def test_a_certificate_is_for_its_enterprise_and_the_officers_of_the_region(firm, other_firm, session):
+    _application, version = approved(firm)
     path = f"/certificates/{version.id}.pdf"
-    assert strangers.browser(Role.ENTERPRISE_CLERK).get(path).status_code == 404
-    assert works.browser(Role.REVIEWER, "430200").get(path).status_code == 404
-    assert works.browser(Role.EXAM_CLERK).get(path).status_code == 403
-    assert works.browser(Role.VIEWER).get(path).status_code == 200
+    assert other_firm.browser(Role.ENTERPRISE_CLERK).get(path).status_code == 404
+    assert firm.browser(Role.REVIEWER, "430200").get(path).status_code == 404
+    assert firm.browser(Role.EXAM_CLERK).get(path).status_code == 403
+    assert firm.browser(Role.VIEWER).get(path).status_code == 200
     assert look(session, select(AuditEntry.table).where(AuditEntry.deed == AuditAction.READ)) == "certificate_version"
 
 
-def test_the_list_of_certificates_marks_what_expires_and_what_has_expired(works, clerk, session):
+def test_the_list_of_certificates_marks_what_expires_and_what_has_expired(firm, clerk, session):
     today = office_day(now())
     for days in (10, -1, 400):
-        session.add(make.certificate(works.passer(), valid_to=today + timedelta(days=days)))
+        session.add(make.certificate(firm.passer(), valid_to=today + timedelta(days=days)))
     session.commit()
     page = clerk.get("/certificates/").text
     assert "expires in 10 days" in page
@@ -772,8 +761,8 @@ def test_the_list_of_certificates_marks_what_expires_and_what_has_expired(works,
     assert page.count('<span class="tag bad">Expired</span>') == 1
 
 
-def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_noted(works, clerk, session):
-    application, version = approved(works)
+def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_noted(firm, clerk, session):
+    application, version = approved(firm)
     page = clerk.get(f"/archive/{application.id}").text
     for part in ("p-form", "p-cert", "p-papers", "p-steps"):
         assert f'id="{part}"' in page
@@ -781,9 +770,9 @@ def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_no
     assert look(session, select(AuditEntry.change).where(AuditEntry.deed == AuditAction.READ)) == {"shown": "archive"}
 
 
-def test_a_slip_tells_what_was_promised_whatever_is_set_afterwards(works, clerk, session):
-    application = works.case()
-    decide(works.browser(Role.ACCEPTANCE_OFFICER), application, Action.ACCEPT)
+def test_a_slip_tells_what_was_promised_whatever_is_set_afterwards(firm, clerk, session):
+    application = firm.case()
+    decide(firm.browser(Role.ACCEPTANCE_OFFICER), application, Action.ACCEPT)
     session.add(Parameter(name="decide_days", value="7", changed_at=now(), changed_by="管理员"))
     session.commit()
     page = clerk.get(f"/archive/{application.id}").text
@@ -791,8 +780,8 @@ def test_a_slip_tells_what_was_promised_whatever_is_set_afterwards(works, clerk,
     assert "within 7 working days" not in page
 
 
-def test_the_archive_of_a_case_that_was_not_accepted_holds_the_notice_with_its_reason(works, clerk, acceptance):
-    application = works.case()
+def test_the_archive_of_a_case_that_was_not_accepted_holds_the_notice_with_its_reason(firm, clerk, acceptance):
+    application = firm.case()
     decide(acceptance, application, Action.DECLINE, "申请事项不属于本机关职权范围")
     page = clerk.get(f"/archive/{application.id}").text
     assert "Notice of non-acceptance" in page
@@ -801,8 +790,8 @@ def test_the_archive_of_a_case_that_was_not_accepted_holds_the_notice_with_its_r
     assert 'id="p-cert"' not in page
 
 
-def test_the_archive_shows_what_was_submitted_not_what_stands_there_today(works, clerk, session):
-    application = works.case(State.DRAFT, name="原姓名")
+def test_the_archive_shows_what_was_submitted_not_what_stands_there_today(firm, clerk, session):
+    application = firm.case(State.DRAFT, name="原姓名")
     clerk.post("/applications/new/submit", data={"rowid": application.id})
     session.get_one(Person, application.person_id).name = "新姓名"
     session.commit()
@@ -811,16 +800,16 @@ def test_the_archive_shows_what_was_submitted_not_what_stands_there_today(works,
     assert "<td>新姓名</td>" not in page
 
 
-def test_the_viewer_gets_the_archive_without_papers(works):
-    application, _version = approved(works)
-    page = works.browser(Role.VIEWER).get(f"/archive/{application.id}").text
+def test_the_viewer_gets_the_archive_without_papers(firm):
+    application, _version = approved(firm)
+    page = firm.browser(Role.VIEWER).get(f"/archive/{application.id}").text
     assert 'id="p-cert"' in page
     assert "p-papers" not in page
     assert application.person.id_number not in page
 
 
-def test_nothing_submitted_is_nothing_archived(works, clerk):
-    assert clerk.get(f"/archive/{works.case(State.DRAFT).id}").status_code == 404
+def test_nothing_submitted_is_nothing_archived(firm, clerk):
+    assert clerk.get(f"/archive/{firm.case(State.DRAFT).id}").status_code == 404
 
 
 def unpacked(answer) -> dict[str, bytes]:
@@ -828,8 +817,8 @@ def unpacked(answer) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_archive_is_taken_along_as_one_file_with_a_list_that_proves_each_part(works, clerk, session):
-    application, version = approved(works, name="李雷")
+def test_the_archive_is_taken_along_as_one_file_with_a_list_that_proves_each_part(firm, clerk, session):
+    application, version = approved(firm, name="李雷")
     answer = clerk.get(f"/archive/{application.id}.zip")
     assert "%E6%9D%8E%E9%9B%B7" in answer.headers["Content-Disposition"]
     files = unpacked(answer)
@@ -843,10 +832,10 @@ def test_the_archive_is_taken_along_as_one_file_with_a_list_that_proves_each_par
     assert look(session, select(AuditEntry.change).where(AuditEntry.deed == AuditAction.EXPORT)) == {"shown": "archive"}
 
 
-def test_what_the_store_has_lost_is_named_in_the_list_and_the_rest_is_handed_out(works, clerk, house):
-    application, _version = approved(works)
-    store = Store(house.settings.blobs)
-    lost = look(works.session, select(Paper.digest).where(Paper.kind == PaperKind.ID_CARD))
+def test_what_the_store_has_lost_is_named_in_the_list_and_the_rest_is_handed_out(firm, clerk, system):
+    application, _version = approved(firm)
+    store = Store(system.settings.blobs)
+    lost = look(firm.session, select(Paper.digest).where(Paper.kind == PaperKind.ID_CARD))
     kept = store.read(lost)
     store.path(lost).unlink()
     files = unpacked(clerk.get(f"/archive/{application.id}.zip"))
@@ -855,11 +844,11 @@ def test_what_the_store_has_lost_is_named_in_the_list_and_the_rest_is_handed_out
     assert "附件材料/02-身份证.jpg\t" in files["文件清单.txt"].decode()
 
 
-def test_a_scan_whose_time_has_passed_is_told_in_the_archive_and_in_the_list_of_its_file(works, clerk):
-    application, _version = approved(works)
+def test_a_scan_whose_time_has_passed_is_told_in_the_archive_and_in_the_list_of_its_file(firm, clerk):
+    application, _version = approved(firm)
     at = datetime(2030, 1, 2, 16, tzinfo=UTC)
-    works.session.execute(update(Paper).where(Paper.kind == PaperKind.ID_CARD).values(removed_at=at))
-    works.session.commit()
+    firm.session.execute(update(Paper).where(Paper.kind == PaperKind.ID_CARD).values(removed_at=at))
+    firm.session.commit()
     told = "按保存期限规定，已于 2030-01-03 删除"
     files = unpacked(clerk.get(f"/archive/{application.id}.zip"))
     assert "附件材料/02-身份证.jpg" not in files
@@ -870,9 +859,9 @@ def test_a_scan_whose_time_has_passed_is_told_in_the_archive_and_in_the_list_of_
     assert "附件材料/01-照片.jpg" in files
 
 
-def test_a_viewer_takes_along_no_papers_and_no_number_in_full(works):
-    application, _version = approved(works)
-    files = unpacked(works.browser(Role.VIEWER).get(f"/archive/{application.id}.zip"))
+def test_a_viewer_takes_along_no_papers_and_no_number_in_full(firm):
+    application, _version = approved(firm)
+    files = unpacked(firm.browser(Role.VIEWER).get(f"/archive/{application.id}.zip"))
     assert not [name for name in files if "/" in name]
     form = PdfReader(io.BytesIO(files[next(name for name in files if name.startswith("01"))])).pages[0].extract_text()
     assert application.person.id_number not in form
@@ -881,19 +870,19 @@ def test_a_viewer_takes_along_no_papers_and_no_number_in_full(works):
 
 @pytest.mark.parametrize(("action", "title"), [(Action.DECLINE, "不予受理通知书"), (Action.RETURN, "补正通知书")])
 def test_a_letter_is_chinese_on_paper_and_has_the_reason_and_where_it_can_be_contested(
-    works, clerk, acceptance, action, title
+    firm, clerk, acceptance, action, title
 ):
-    application = works.case()
+    application = firm.case()
     decide(acceptance, application, action, "照片不符合要求\n学历证不清晰")
     part = re.search(rf"/archive/{application.id}/(letter-\d+).pdf", clerk.get(f"/archive/{application.id}").text)[1]
     text = PdfReader(io.BytesIO(clerk.get(f"/archive/{application.id}/{part}.pdf").data)).pages[0].extract_text()
-    for said in (title, "照片不符合要求", "学历证不清晰", works.enterprise.name):
+    for said in (title, "照片不符合要求", "学历证不清晰", firm.enterprise.name):
         assert said in text
     assert ("行政复议" in text) is (action is Action.DECLINE)
 
 
-def test_a_letter_bears_the_office_of_its_own_day_whatever_was_set_since(works, clerk, acceptance, session):
-    application = works.case()
+def test_a_letter_bears_the_office_of_its_own_day_whatever_was_set_since(firm, clerk, acceptance, session):
+    application = firm.case()
     decide(acceptance, application, Action.DECLINE, "照片不符合要求")
     admin, new = make.officer(Role.ADMIN), {"issuer": "湖南省住房城乡建设委员会"}
     change(session, new, {"issuer": Office().issuer}, admin, base=Office(), at=now() + timedelta(hours=1))
@@ -906,10 +895,10 @@ def test_a_letter_bears_the_office_of_its_own_day_whatever_was_set_since(works, 
     assert "委员会" not in text
 
 
-def test_no_document_but_the_case_s_own_is_found(works, clerk, acceptance):
-    application, other = works.case(), works.case()
+def test_no_document_but_the_case_s_own_is_found(firm, clerk, acceptance):
+    application, other = firm.case(), firm.case()
     decide(acceptance, other, Action.ACCEPT)
-    step = look(works.session, select(Step.id).where(Step.application_id == other.id))
+    step = look(firm.session, select(Step.id).where(Step.application_id == other.id))
     for part in (f"letter-{step}", "letter-0", "anything"):
         assert clerk.get(f"/archive/{application.id}/{part}.pdf").status_code == 404
 
@@ -917,20 +906,20 @@ def test_no_document_but_the_case_s_own_is_found(works, clerk, acceptance):
 # --- the whole way -------------------------------------------------------------------------------------------------
 
 
-def test_an_application_goes_its_whole_way_over_the_counter(works, clerk, session, house):
+def test_an_application_goes_its_whole_way_over_the_counter(firm, clerk, session, system):
     """添加申报 → 上报 (a scan is missing) → 补齐 → 上报 → 受理 → 初审 → 发证审批 → 电子档案 → 二维码."""
-    person = works.passer(name="李雷", without=(PaperKind.TITLE,), exam={"source": PassSource.LEGACY, **UNSEEN})
+    person = firm.passer(name="李雷", without=(PaperKind.TITLE,), exam={"source": PassSource.LEGACY, **UNSEEN})
     filed(clerk, person, then="submit")
-    session.add(make.paper(PaperKind.TITLE, person_id=person.id, enterprise_id=works.enterprise.id))
+    session.add(make.paper(PaperKind.TITLE, person_id=person.id, enterprise_id=firm.enterprise.id))
     session.commit()
     filed(clerk, person, then="submit", path=f"/filings/{look(session, select(Filing.id))}/edit")
     application = look(session, select(Application))
-    decide(works.browser(Role.ACCEPTANCE_OFFICER), application, Action.ACCEPT, original=ALL_THREE)
-    decide(works.browser(Role.REVIEWER), application, Action.ENDORSE)
-    decide(works.browser(Role.APPROVER), application, Action.APPROVE, "同意发证")
-    assert works.state(application) is State.APPROVED
+    decide(firm.browser(Role.ACCEPTANCE_OFFICER), application, Action.ACCEPT, original=ALL_THREE)
+    decide(firm.browser(Role.REVIEWER), application, Action.ENDORSE)
+    decide(firm.browser(Role.APPROVER), application, Action.APPROVE, "同意发证")
+    assert firm.state(application) is State.APPROVED
     version = look(session, select(CertificateVersion))
     assert version.face["number"] == f"湘建安C1({office_day(now()).year})0000001"
     assert version.face["number"] in clerk.get(f"/v/{version.token}").text
-    assert f"/archive/{application.id}" in works.browser(Role.VIEWER).get("/closed/").text
+    assert f"/archive/{application.id}" in firm.browser(Role.VIEWER).get("/closed/").text
     assert traces(session) == (4, 3, 3, 1)

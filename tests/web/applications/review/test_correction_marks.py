@@ -8,15 +8,7 @@ from sqlalchemy import select
 
 from app.applications.attachments import attach, discard
 from app.core.errors import AppError
-from app.core.vocabulary import (
-    Action,
-    MatterKind,
-    PaperKind,
-    Position,
-    ReplacementReason,
-    Role,
-    State,
-)
+from app.core.vocabulary import Action, MatterKind, PaperKind, Position, ReplacementReason, Role, State
 from app.eligibility import corrections
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import of_applications
@@ -25,14 +17,14 @@ from app.matters import correctable
 from app.models import Application, Message, Paper, Step
 from tests import make
 from tests.hostile_files import jpeg
-from tests.web.applications.review.test_case_page import Works, decide, look
-from tests.workflow_fixture import Works as Matters
+from tests.web.applications.review.test_case_page import Firm, decide, look
+from tests.workflow_fixture import Firm as Matters
 
 PHOTO, MAJOR = "papers.photo", "person.major"
 WHY = {PHOTO: "照片不清晰", MAJOR: "与学历证不一致"}
 
 
-class Desk(Works):
+class Desk(Firm):
     """One application that was submitted, and what is done to it by both sides."""
 
     def __init__(self, *given) -> None:
@@ -62,24 +54,24 @@ class Desk(Works):
 
 
 @pytest.fixture
-def desk(session, signed_in, house) -> Desk:
-    return Desk(session, signed_in, house)
+def desk(session, signed_in, system) -> Desk:
+    return Desk(session, signed_in, system)
 
 
 @pytest.fixture
-def strangers(session, signed_in, house) -> Works:
-    return Works(session, signed_in, house, "株洲枫溪建工有限公司", "430200")
+def other_firm(session, signed_in, system) -> Firm:
+    return Firm(session, signed_in, system, "株洲枫溪建工有限公司", "430200")
 
 
 # --- who may not ------------------------------------------------------------------------------------------------
 
 
-def test_another_enterprise_and_another_role_correct_nothing(desk, strangers):
+def test_another_enterprise_and_another_role_correct_nothing(desk, other_firm):
     application = desk.submitted()
     desk.send_back(application)
     path = f"/corrections/{application.id}"
-    assert strangers.browser(Role.ENTERPRISE_CLERK).get(path).status_code == 404
-    assert strangers.browser(Role.ENTERPRISE_CLERK).post(path, data={"person-major": "x"}).status_code == 404
+    assert other_firm.browser(Role.ENTERPRISE_CLERK).get(path).status_code == 404
+    assert other_firm.browser(Role.ENTERPRISE_CLERK).post(path, data={"person-major": "x"}).status_code == 404
     for role in (Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER, Role.ADMIN, Role.EXAM_CLERK):
         assert desk.browser(role).post(path, data={"person-major": "x"}).status_code == 403
     assert desk.again(application).person.major == ""
@@ -110,9 +102,9 @@ def test_only_what_is_returned_with_marks_has_a_page_of_corrections(desk, state)
 
 
 def test_an_item_that_the_enterprise_cannot_change_is_not_marked(session):
-    works = Matters(session)
-    renewal = works.on(works.certificate(), MatterKind.RENEWAL)
-    incoming = works.on(works.old.certificate(), MatterKind.TRANSFER)
+    firm = Matters(session)
+    renewal = firm.on(firm.certificate(), MatterKind.RENEWAL)
+    incoming = firm.on(firm.old.certificate(), MatterKind.TRANSFER)
     facts = of_applications(session, [renewal.id, incoming.id])
     assert not {"person.name", "person.id_number"} & set(correctable(facts[renewal.id], make.TODAY))
     assert not [item for item in correctable(facts[incoming.id], make.TODAY) if item.startswith("person.")]
@@ -350,26 +342,26 @@ def test_every_round_has_its_own_marks_and_its_own_before(desk):
 # --- particulars and papers of the other matters ----------------------------------------------------------------
 
 
-def returned(works, matter, marks, **facts):
-    application = works.on(works.certificate(), matter, State.AWAITING_ACCEPTANCE, **facts)
+def returned(firm, matter, marks, **facts):
+    application = firm.on(firm.certificate(), matter, State.AWAITING_ACCEPTANCE, **facts)
     step = Step(
         application_id=application.id, round=1, action=Action.RETURN, source=State.AWAITING_ACCEPTANCE,
         target=State.RETURNED, actor="受理", reason="-", marks=[{"item": item, "why": "错"} for item in marks], at=make.NOON,
     )  # fmt: skip
-    record = of_applications(works.session, [application.id])[application.id].record()
+    record = of_applications(firm.session, [application.id])[application.id].record()
     application.state, application.snapshot = State.RETURNED, record
-    works.session.add(step)
-    works.session.commit()
+    firm.session.add(step)
+    firm.session.commit()
     return application
 
 
 def test_particulars_open_one_by_one_and_the_filing_form_leaves_them_alone(session, signed_in):
-    works = Matters(session)
+    firm = Matters(session)
     application = returned(
-        works, MatterKind.REPLACEMENT, ["details.medium"], reason_code=ReplacementReason.LOST.value,
+        firm, MatterKind.REPLACEMENT, ["details.medium"], reason_code=ReplacementReason.LOST.value,
         details={"declared_on": "2026-02-20", "medium": "晚报"},
     )  # fmt: skip
-    clerk = signed_in(make.account(session, "clerk", Role.ENTERPRISE_CLERK, enterprise_id=works.enterprise.id))
+    clerk = signed_in(make.account(session, "clerk", Role.ENTERPRISE_CLERK, enterprise_id=firm.enterprise.id))
     form = {
         "handler_name": "周敏",
         "handler_mobile": "13812345678",
@@ -384,10 +376,10 @@ def test_particulars_open_one_by_one_and_the_filing_form_leaves_them_alone(sessi
     assert application.details == {"declared_on": "2026-02-20", "medium": "湖南日报"}
 
 
-def test_a_paper_of_the_application_that_is_not_marked_is_locked_in_the_domain(session, house, office):
-    works = Matters(session)
-    application = returned(works, MatterKind.RENEWAL, ["papers.old_certificate"])
-    clerk, store = make.clerk(works.enterprise), Store(house.settings.blobs)
+def test_a_paper_of_the_application_that_is_not_marked_is_locked_in_the_domain(session, system, office):
+    firm = Matters(session)
+    application = returned(firm, MatterKind.RENEWAL, ["papers.old_certificate"])
+    clerk, store = make.clerk(firm.enterprise), Store(system.settings.blobs)
     given = {"at": make.NOON, "office": office}
     attach(session, store, application, PaperKind.OLD_CERTIFICATE, jpeg(), "新.jpg", clerk, **given)
     with pytest.raises(AppError) as no:

@@ -12,7 +12,7 @@ from app.core.clock import now, office_day
 from app.core.vocabulary import AuditAction, Role, State
 from app.models import Application, AuditEntry, Step
 from tests.query_counter import queries
-from tests.web.applications.review.test_case_page import Works, look
+from tests.web.applications.review.test_case_page import Firm, look
 
 
 def today() -> date:
@@ -25,27 +25,27 @@ STAGES = (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW, State.AWAITING_APPRO
 
 
 @pytest.fixture
-def works(session, signed_in, house) -> Works:
-    return Works(session, signed_in, house)
+def firm(session, signed_in, system) -> Firm:
+    return Firm(session, signed_in, system)
 
 
-def due(works, state, days, **facts):
+def due(firm, state, days, **facts):
     """A case that is due in so many days, its clock started early enough."""
     clock = {"due_on": today() + timedelta(days=days), "due_from": today() - timedelta(days=30), "due_days": 20}
-    return works.case(state, **{**clock, **facts})
+    return firm.case(state, **{**clock, **facts})
 
 
 @pytest.fixture
-def world(works):
-    return {(state, days): due(works, state, days) for state in STAGES for days in (-3, 0, 60)}
+def world(firm):
+    return {(state, days): due(firm, state, days) for state in STAGES for days in (-3, 0, 60)}
 
 
 # --- who may not --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in OFFICERS])
-def test_whoever_decides_nothing_opens_no_list_and_takes_nothing_away(works, world, session, role):
-    browser = works.browser(role)
+def test_whoever_decides_nothing_opens_no_list_and_takes_nothing_away(firm, world, session, role):
+    browser = firm.browser(role)
     case = world[State.AWAITING_REVIEW, 0]
     for method, path in (("get", "/due/"), ("post", "/due/export"), ("post", "/due/extend")):
         answer = getattr(browser, method)(path, **({"data": {"rowid": case.id, "reason": "x"}} if method == "post" else {}))
@@ -55,27 +55,27 @@ def test_whoever_decides_nothing_opens_no_list_and_takes_nothing_away(works, wor
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.APPROVER])
-def test_only_the_approver_gives_more_time_by_whatever_door(works, session, role):
-    case = due(works, State.AWAITING_REVIEW, 5)
-    browser = works.browser(role)
+def test_only_the_approver_gives_more_time_by_whatever_door(firm, session, role):
+    case = due(firm, State.AWAITING_REVIEW, 5)
+    browser = firm.browser(role)
     browser.post("/due/extend", data={"rowid": case.id, "reason": "须核实"})
     browser.post(f"/cases/{case.id}/decide", data={"decision": "extend", "reason": "须核实"})
     browser.post("/review/batch/extend", data={"rowid": case.id, "reason": "须核实"})
     assert look(session, select(Application.extended_to).where(Application.id == case.id)) is None
 
 
-def test_another_region_is_not_counted_nor_listed(works, world):
-    browser = works.browser(Role.REVIEWER, "430200")
+def test_another_region_is_not_counted_nor_listed(firm, world):
+    browser = firm.browser(Role.REVIEWER, "430200")
     assert world[State.AWAITING_REVIEW, 0].number not in browser.get("/due/?state=all").text
-    assert re.findall(r"<b>(\d+)</b></div>", works.browser(Role.VIEWER, "430200").get("/limits/").text)[0] == "0"
+    assert re.findall(r"<b>(\d+)</b></div>", firm.browser(Role.VIEWER, "430200").get("/limits/").text)[0] == "0"
 
 
 # --- the list -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("role", "state"), [*zip(OFFICERS, STAGES, strict=True)])
-def test_the_own_stage_comes_first_the_most_overdue_on_top_and_the_others_are_a_tab_away(works, world, role, state):
-    browser = works.browser(role)
+def test_the_own_stage_comes_first_the_most_overdue_on_top_and_the_others_are_a_tab_away(firm, world, role, state):
+    browser = firm.browser(role)
     page = browser.get("/due/").text
     own = [world[state, days].number for days in (-3, 0, 60)]
     assert [page.index(number) for number in own] == sorted(page.index(number) for number in own)
@@ -89,8 +89,8 @@ def test_the_own_stage_comes_first_the_most_overdue_on_top_and_the_others_are_a_
 @pytest.mark.parametrize(
     ("code", "days"), [("overdue", [-3]), ("today", [0]), ("later", [60]), ("extended", []), ("x", [-3, 0, 60])]
 )
-def test_a_chip_lists_as_many_as_it_says(works, world, code, days):
-    page = works.browser(Role.REVIEWER).get(f"/due/?urgency={code}").text
+def test_a_chip_lists_as_many_as_it_says(firm, world, code, days):
+    page = firm.browser(Role.REVIEWER).get(f"/due/?urgency={code}").text
     listed = [left for (stage, left), case in world.items() if stage is State.AWAITING_REVIEW and case.number in page]
     assert listed == days
     if code != "x":
@@ -98,24 +98,24 @@ def test_a_chip_lists_as_many_as_it_says(works, world, code, days):
         assert re.search(rf'aria-current="true">[^<]*<b>{len(days)}</b>', page)
 
 
-def test_the_list_asks_as_much_for_thirty_rows_as_for_three(works, world, house):
-    browser = works.browser(Role.REVIEWER)
+def test_the_list_asks_as_much_for_thirty_rows_as_for_three(firm, world, system):
+    browser = firm.browser(Role.REVIEWER)
 
     def cost():
         browser.get("/due/?size=50")
-        works.session.rollback()
-        with queries(house.engine) as seen:
+        firm.session.rollback()
+        with queries(system.engine) as seen:
             browser.get("/due/?size=50")
         return len(seen)
 
     few = cost()
     for _n in range(12):
-        due(works, State.AWAITING_REVIEW, 10)
+        due(firm, State.AWAITING_REVIEW, 10)
     assert cost() == few
 
 
-def test_what_is_listed_is_taken_away_as_a_sheet_and_that_is_written_down(works, world, session):
-    browser = works.browser(Role.REVIEWER)
+def test_what_is_listed_is_taken_away_as_a_sheet_and_that_is_written_down(firm, world, session):
+    browser = firm.browser(Role.REVIEWER)
     answer = browser.post("/due/export?urgency=overdue")
     rows = list(load_workbook(BytesIO(answer.data)).active.values)
     assert len(rows) == 2
@@ -128,8 +128,8 @@ def test_what_is_listed_is_taken_away_as_a_sheet_and_that_is_written_down(works,
 # --- more time ----------------------------------------------------------------------------------------------
 
 
-def test_more_time_in_a_batch_needs_a_reason_and_names_who_is_too_late(works, world, session):
-    browser = works.browser(Role.APPROVER)
+def test_more_time_in_a_batch_needs_a_reason_and_names_who_is_too_late(firm, world, session):
+    browser = firm.browser(Role.APPROVER)
     ids = [world[State.AWAITING_APPROVAL, days].id for days in (-3, 0)]
     browser.post("/due/extend", data={"rowid": ids})
     assert look(session, select(Step.id)) is None
@@ -139,9 +139,9 @@ def test_more_time_in_a_batch_needs_a_reason_and_names_who_is_too_late(works, wo
     assert extended == [ids[1]]
 
 
-def test_more_time_from_the_page_stays_with_the_case_and_is_seen_everywhere(works, session):
-    case = due(works, State.AWAITING_REVIEW, 5)
-    browser = works.browser(Role.APPROVER)
+def test_more_time_from_the_page_stays_with_the_case_and_is_seen_everywhere(firm, session):
+    case = due(firm, State.AWAITING_REVIEW, 5)
+    browser = firm.browser(Role.APPROVER)
     page = browser.get(f"/cases/{case.id}").text
     seen = re.search(r'id="more".*?name="seen" value="(\d*)"', page, re.DOTALL)[1]
     told = {"decision": "extend", "seen": seen}
@@ -152,7 +152,7 @@ def test_more_time_from_the_page_stays_with_the_case_and_is_seen_everywhere(work
     assert "extended" in answer.text
     assert "须核实" in answer.text
     assert 'id="more"' not in answer.text  # once
-    clerk = works.browser(Role.ENTERPRISE_CLERK)
+    clerk = firm.browser(Role.ENTERPRISE_CLERK)
     assert "须核实" in clerk.get(f"/cases/{case.id}/read").text
     assert "Notice of extension" in clerk.get(f"/archive/{case.id}").text
 
@@ -160,18 +160,18 @@ def test_more_time_from_the_page_stays_with_the_case_and_is_seen_everywhere(work
 # --- the numbers --------------------------------------------------------------------------------------------
 
 
-def test_who_leads_sees_who_holds_it_up_and_no_names(works, world):
-    page = works.browser(Role.VIEWER).get("/limits/").text
+def test_who_leads_sees_who_holds_it_up_and_no_names(firm, world):
+    page = firm.browser(Role.VIEWER).get("/limits/").text
     assert page.count('<tr role="row"><td role="cell" class="head"') == 3
     assert not [case for case in world.values() if case.person.name in page or case.number in page]
 
 
-def test_the_workbench_counts_what_the_list_shows(works, world):
-    browser = works.browser(Role.REVIEWER)
+def test_the_workbench_counts_what_the_list_shows(firm, world):
+    browser = firm.browser(Role.REVIEWER)
     home = browser.get("/work/").text
     for code, n in (("overdue", 1), ("today", 1)):
         tile = re.search(rf'href="([^"]*urgency={code})"><span>[^<]*</span><b>(\d+)</b>', home)
         assert int(tile[2]) == n
         page = browser.get(tile[1].replace("&amp;", "&")).text
         assert page.count('name="rowid"') + page.count('class="ops-in"') >= n
-    assert "/limits" in works.browser(Role.VIEWER).get("/work/").text
+    assert "/limits" in firm.browser(Role.VIEWER).get("/work/").text

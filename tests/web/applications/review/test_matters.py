@@ -24,7 +24,7 @@ from app.models import Certificate, CertificateEvent, CertificateVersion, Paper,
 from tests import make
 from tests.hostile_files import jpeg
 from tests.web.applications.review.test_case_page import letting_go, look
-from tests.workflow_fixture import Works
+from tests.workflow_fixture import Firm
 
 
 def today() -> date:
@@ -46,19 +46,19 @@ ROAD = (
 WRONG = {"reason_code": ReplacementReason.WRONG_INFORMATION.value, "details": {"name": "李蕾"}}
 
 
-class Bench(Works):
+class Bench(Firm):
     """Two enterprises, their certificates, and a browser for everybody."""
 
-    def __init__(self, session, signed_in, house) -> None:
+    def __init__(self, session, signed_in, system) -> None:
         super().__init__(session)
-        self.signed_in, self.house = signed_in, house
+        self.signed_in, self.system = signed_in, system
         self.browsers = {}
 
-    def held(self, works=None, **facts) -> Certificate:
+    def held(self, firm=None, **facts) -> Certificate:
         facts = {"first_issued_on": today() - timedelta(days=1000), "valid_to": today() + timedelta(days=60), **facts}
         begun = {"issued_on": facts["first_issued_on"], "valid_from": facts["first_issued_on"]}
-        certificate = (works or self).certificate(**{**begun, **facts})
-        digest = Store(self.house.settings.blobs).put(jpeg(413, 579))
+        certificate = (firm or self).certificate(**{**begun, **facts})
+        digest = Store(self.system.settings.blobs).put(jpeg(413, 579))
         for paper in self.session.scalars(select(Paper).where(Paper.person_id == certificate.person_id)):
             paper.digest = digest
         return certificate
@@ -94,8 +94,8 @@ class Bench(Works):
 
 
 @pytest.fixture
-def bench(session, signed_in, house) -> Bench:
-    return Bench(session, signed_in, house)
+def bench(session, signed_in, system) -> Bench:
+    return Bench(session, signed_in, system)
 
 
 @pytest.fixture
