@@ -1,6 +1,6 @@
-"""The matters the house serves, each written down once. To open a new one, begin here.
+"""The service matters, one record each. To add one, begin here.
 
-Law: everything in which one matter differs from another stands in its record; what they share is the workflow.
+Everything in which matters differ is in their records; what they share is in ``workflow``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,14 +26,14 @@ from app.core.vocabulary import (
 )
 from app.eligibility import corrections, rules
 from app.eligibility.facts import Facts
-from app.eligibility.matter_fields import particulars_of
+from app.eligibility.matter_fields import matter_fields
 from app.eligibility.rules import Rule
 from app.models import PaperRule
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """One service matter: what it asks for, what is asked again later, how long it may take, and what an approval brings."""
+    """One service matter: its rules per stage, its time limit, and the effect of an approval."""
 
     kind: MatterKind
     categories: tuple[Category, ...]
@@ -43,10 +43,10 @@ class Matter:
     outcome: lifecycle.ApprovalEffect
     days: Callable[[Office], int]  # working days from acceptance to decision (domain.md 4.2)
     by_reason: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)  # on submission, for this reason only
-    warnings: tuple[Rule, ...] = ()  # told to clerk and officer, stand in nobody's way
+    warnings: tuple[Rule, ...] = ()  # shown to clerk and officer; they block nothing
 
-    def asked(self, case: Facts) -> tuple[Rule, ...]:
-        """Everything that is asked of this case on submission."""
+    def rules_for(self, case: Facts) -> tuple[Rule, ...]:
+        """All rules that apply to this case on submission."""
         return (self.is_served, *self.rules, *self.by_reason.get(case.reason_code, ()), rules.papers_are_complete)
 
     def is_served(self, case: Facts, on: date, office: Office) -> Iterator[Refusal]:
@@ -57,7 +57,7 @@ class Matter:
 
 
 def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Every character of what is printed exists in our fonts, and there is a photo: a certificate never shows a box."""
+    """There is a photo, and our fonts have every character of the name and the enterprise: no certificate shows empty boxes."""
     if PaperKind.PHOTO not in case.required_papers(on) and PaperKind.PHOTO.value not in case.submitted["papers"]:
         yield Refusal(
             "no-photo-to-print",
@@ -73,30 +73,30 @@ def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 
 
 def warnings_of(case: Facts, on: date, office: Office) -> list[Refusal]:
-    """What people should know before they go on, and may go on in spite of."""
+    """What people should know, and may go on in spite of."""
     return rules.refusals(case, MATTERS[case.matter].warnings, on, office)
 
 
 def correctable(case: Facts, on: date) -> tuple[str, ...]:
-    """What of a case its enterprise can put right, in the order of ``corrections.ITEMS``: what an officer may mark.
+    """The items an officer may mark for correction, in the order of ``corrections.ITEMS``: those the enterprise can change.
 
-    A person whose page is another enterprise's is out of its hands, and so is what stands on a certificate.
+    It cannot change the record of another enterprise's person, nor name and ID number that a certificate shows.
     """
-    asked, kept = case.required_papers(on), case.submitted
+    required, submitted = case.required_papers(on), case.submitted
     own = case.matter is not MatterKind.TRANSFER and case.employer_id == case.enterprise_id
-    printed = ("name", "id_number") if case.certificates else ()
-    scans = {kind for kind in (*PERSON_PAPERS, *MATTER_PAPERS) if kind in asked or kind.value in kept["papers"]}
+    fixed = ("name", "id_number") if case.certificates else ()
+    scans = {kind for kind in (*PERSON_PAPERS, *MATTER_PAPERS) if kind in required or kind.value in submitted["papers"]}
     if not own and case.matter is not MatterKind.TRANSFER:
         scans -= set(PERSON_PAPERS)
-    said = particulars_of(case.matter, case.reason_code, case.category)
-    found = {
-        *(f"person.{name}" for name in corrections.PERSON if own and name not in printed),
+    fields = matter_fields(case.matter, case.reason_code, case.category)
+    items = {
+        *(f"person.{name}" for name in corrections.PERSON if own and name not in fixed),
         *(f"papers.{kind.value}" for kind in scans),
-        *(f"details.{field.name}" for field in said),
-        *(["pledge"] if PaperKind.PLEDGE in asked or kept["pledge"] else []),
-        *(["qualifications"] if PaperKind.QUALIFICATION in asked or kept["qualifications"] else []),
+        *(f"details.{field.name}" for field in fields),
+        *(["pledge"] if PaperKind.PLEDGE in required or submitted["pledge"] else []),
+        *(["qualifications"] if PaperKind.QUALIFICATION in required or submitted["qualifications"] else []),
     }
-    return tuple(item for item in corrections.ITEMS if item in found)
+    return tuple(item for item in corrections.ITEMS if item in items)
 
 
 _FILED = (rules.enterprise_is_registered, rules.names_a_handler)
@@ -165,7 +165,7 @@ _ALL = (
             *_FILED,
             *_OWN,
             rules.reason_is_known,
-            rules.particulars_are_given,
+            rules.matter_fields_are_given,
             rules.divided_category_is_free,
             rules.is_the_only_open_application,
             can_be_printed,
@@ -208,7 +208,7 @@ _ALL = (
             rules.certificate_is_own,
             rules.certificate_stands,
             rules.reason_is_known,
-            rules.particulars_are_given,
+            rules.matter_fields_are_given,
             rules.is_the_only_open_application,
         ),
         on_acceptance=(rules.certificate_stands,),
@@ -221,7 +221,7 @@ _ALL = (
 MATTERS = {matter.kind: matter for matter in _ALL}
 
 
-# --- which papers, until the administrator says otherwise (domain.md 2.9) -----------------------------
+# --- required papers before the administrator changes them (domain.md 2.9) -----------------------------
 
 _SCANS = PERSON_PAPERS[:4]  # photo, ID card, education, title
 _B = Category.B.value
@@ -248,23 +248,23 @@ _PAPERS: tuple[tuple[MatterKind, str, str, tuple[PaperKind, ...]], ...] = (
 
 
 def standard_papers(matter: MatterKind, category: Category, reason: str = "") -> tuple[PaperKind, ...]:
-    """What the table asks for before the administrator touches it: forms are laid out by it, decisions never."""
-    fits = (line for line in _PAPERS if line[0] is matter and line[1] in ("", category.value) and line[2] in ("", reason))
-    return tuple(dict.fromkeys(paper for *_where, papers in fits for paper in papers))
+    """The papers required by default: forms are laid out by them; decisions use the stored table."""
+    fitting = (row for row in _PAPERS if row[0] is matter and row[1] in ("", category.value) and row[2] in ("", reason))
+    return tuple(dict.fromkeys(paper for *_key, papers in fitting for paper in papers))
 
 
 def seed_papers(session: Session) -> int:
-    """Add the lines of the table of required papers that are not there; what the administrator switched stays. How many."""
-    there = {
+    """Add the missing rows of the table of required papers, leaving existing ones as they are; how many were added."""
+    existing = {
         tuple(row)
         for row in session.execute(select(PaperRule.matter, PaperRule.category, PaperRule.reason_code, PaperRule.paper))
     }
-    lines = [
+    rows = [
         PaperRule(matter=matter, category=category, reason_code=reason, paper=paper, required_from=_ALWAYS)
         for matter, category, reason, papers in _PAPERS
         for paper in papers
-        if (matter, category, reason, paper) not in there
+        if (matter, category, reason, paper) not in existing
     ]
-    session.add_all(lines)
+    session.add_all(rows)
     session.flush()
-    return len(lines)
+    return len(rows)

@@ -11,12 +11,7 @@ from flask_babel import lazy_gettext as _
 from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.applications import dashboard_counts
 from app.db.session import db
-from app.web import (
-    applications,
-    enterprise,
-    exams,
-    request_context,
-)
+from app.web import applications, enterprise, exams, request_context
 from app.web.admin import legacy_import
 from app.web.admin.accounts import AccountScreen
 from app.web.admin.audit_log import DiaryScreen

@@ -13,46 +13,19 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from app.accounts.access import (
-    Actor,
-    Case,
-    decides,
-    level_of,
-    reaches_case,
-)
+from app.accounts.access import Actor, Case, decides, level_of, reaches_case
 from app.certificates.lifecycle import Decision, Issued
 from app.certificates.pdf import render_jobs
 from app.core.clock import office_day
-from app.core.errors import (
-    FixPlace,
-    NotAllowed,
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
+from app.core.errors import FixPlace, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
 from app.core.redaction import without_numbers
-from app.core.vocabulary import (
-    CLOSED,
-    FINAL,
-    Action,
-    MatterKind,
-    Role,
-    Side,
-    Stage,
-    State,
-)
+from app.core.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
 from app.db import sequences
 from app.eligibility import corrections
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts, of_applications
-from app.eligibility.rules import (
-    Rule,
-    is_still_in_time,
-    refusals,
-    was_never_given_more_time,
-)
+from app.eligibility.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
 from app.matters import MATTERS, correctable
 from app.models import Application, Step
 from app.outbox import public_notices, sms, sms_texts

@@ -35,12 +35,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from app.certificates.pdf import layout, render, reportlab_page
-from app.certificates.pdf.shapes import (
-    CodeShape,
-    Group,
-    ImageShape,
-    LinkShape,
-)
+from app.certificates.pdf.shapes import CodeShape, Group, ImageShape, LinkShape
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
 from app.core.crypto.pades import SignatureTexts, sealed
 from app.core.crypto.seal_provider import Seal, Suite

@@ -22,15 +22,7 @@ from app.accounts.access import Actor
 from app.core.crypto.signing_keys import make, ring
 from app.core.office import Office
 from app.core.settings import Keys
-from app.core.vocabulary import (
-    Action,
-    Category,
-    MatterKind,
-    PassSource,
-    Role,
-    Sex,
-    State,
-)
+from app.core.vocabulary import Action, Category, MatterKind, PassSource, Role, Sex, State
 from app.db.session import keyring
 from app.files import spreadsheets
 from app.models import Application, Enterprise, ExamPass, Filing, Model, Person, Region

@@ -9,14 +9,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from app.core import i18n
-from app.core.vocabulary import (
-    Action,
-    Category,
-    MatterKind,
-    Role,
-    State,
-)
-from tests.test_architecture import HOUSE, ROOT
+from app.core.vocabulary import Action, Category, MatterKind, Role, State
+from tests.source_guards import APP as HOUSE, ROOT
 
 PLAN = (ROOT / "docs" / "HOUSE.md").read_text()
 GLOSSARY = (ROOT / "docs" / "GLOSSARY.md").read_text()

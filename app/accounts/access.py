@@ -11,14 +11,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
-from app.core.vocabulary import (
-    DECIDED,
-    Level,
-    MatterKind,
-    Role,
-    SignupState,
-    State,
-)
+from app.core.vocabulary import DECIDED, Level, MatterKind, Role, SignupState, State
 from app.models import (
     Application,
     Certificate,
@@ -33,7 +26,7 @@ from app.models import (
 )
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
-NOT_THE_OFFICES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # between enterprises, if at all
+BETWEEN_ENTERPRISES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # between enterprises, if at all
 OFFICERS = CASE_OFFICERS | {Role.EXAM_CLERK, Role.VIEWER}
 
 
@@ -139,7 +132,7 @@ def _is_party(actor: Actor, case: Case) -> bool:
 
 
 def _is_officers_case(actor: Actor, case: Case) -> bool:
-    if actor.roles & CASE_OFFICERS and case.state not in NOT_THE_OFFICES:
+    if actor.roles & CASE_OFFICERS and case.state not in BETWEEN_ENTERPRISES:
         return True
     if Role.ADMIN in actor.roles and case.state is State.AWAITING_RELEASE:
         return True
@@ -207,7 +200,7 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
 def _officers_states(roles: frozenset[Role]) -> ColumnElement[bool] | None:
     grants: list[ColumnElement[bool]] = []
     if roles & CASE_OFFICERS:
-        grants.append(Application.state.not_in(NOT_THE_OFFICES))
+        grants.append(Application.state.not_in(BETWEEN_ENTERPRISES))
     if Role.ADMIN in roles:
         grants.append(Application.state == State.AWAITING_RELEASE)
     if Role.VIEWER in roles:

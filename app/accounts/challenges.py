@@ -21,7 +21,7 @@ from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.db.session import side_connection
 from app.models import Challenge
 
-KEPT = timedelta(days=1)  # after they expire, for whoever asks what happened
+RETENTION = timedelta(days=1)  # after they expire, for whoever asks what happened
 
 
 def begin(
@@ -48,7 +48,7 @@ def begin(
     return challenge
 
 
-def own(session: Session, number: str, kind: ChallengeKind, browser: str) -> Challenge:
+def get_own(session: Session, number: str, kind: ChallengeKind, browser: str) -> Challenge:
     """The browser's own challenge; raises ``NotFound`` as for one that does not exist. May have expired: see ``alive``."""
     wanted = select(Challenge).where(Challenge.id == number, Challenge.kind == kind, Challenge.browser == browser)
     found = session.scalars(wanted).one_or_none() if browser else None
@@ -57,7 +57,7 @@ def own(session: Session, number: str, kind: ChallengeKind, browser: str) -> Cha
     return found
 
 
-def alive(challenge: Challenge, at: datetime) -> bool:
+def is_alive(challenge: Challenge, at: datetime) -> bool:
     return challenge.expires_at > at
 
 
@@ -85,7 +85,7 @@ def advance(
     return taken == 1
 
 
-def answered(
+def check_answer(
     engine: Engine,
     number: str,
     kind: ChallengeKind,
@@ -113,7 +113,7 @@ def answered(
         return connection.execute(use).rowcount == 1
 
 
-def latest(engine: Engine, kind: ChallengeKind, browser: str) -> str:
+def latest_open(engine: Engine, kind: ChallengeKind, browser: str) -> str:
     """The number of what this browser asked for last, if that is still to be answered; "" otherwise."""
     wanted = select(Challenge.id).where(
         Challenge.kind == kind, Challenge.browser == browser, Challenge.state == ChallengeState.NEW
@@ -122,7 +122,7 @@ def latest(engine: Engine, kind: ChallengeKind, browser: str) -> str:
         return connection.scalar(wanted.order_by(Challenge.made_at.desc()).limit(1)) or ""
 
 
-def spend(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, at: datetime, lasts: timedelta) -> bool:
+def use_once(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, at: datetime, lasts: timedelta) -> bool:
     """Use up something that was handed out without being written down (a picture on a page); False the second time.
 
     Only then is there a row. Writes in a transaction of its own, as ``answered`` does.
@@ -150,7 +150,7 @@ def void(session: Session, kind: ChallengeKind, *, browser: str = "", account_id
 
 def sweep(session: Session, *, at: datetime) -> int:
     """Delete what expired a day ago; says how many."""
-    gone = session.execute(delete(Challenge).where(Challenge.expires_at < at - KEPT))
+    gone = session.execute(delete(Challenge).where(Challenge.expires_at < at - RETENTION))
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 

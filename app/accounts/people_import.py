@@ -17,28 +17,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
 from app.core.errors import Refusal, Stale, Unmet
-from app.core.identifiers import (
-    mask_id,
-    parse_id_number,
-    parse_mobile,
-    parse_name,
-)
-from app.core.vocabulary import (
-    AuditAction,
-    Education,
-    Position,
-    Role,
-    TechnicalTitle,
-    Term,
-)
+from app.core.identifiers import mask_id, parse_id_number, parse_mobile, parse_name
+from app.core.vocabulary import AuditAction, Education, Position, Role, TechnicalTitle, Term
 from app.db import audit
-from app.files.spreadsheets import (
-    CellError,
-    Column,
-    SheetRow,
-    read,
-    write,
-)
+from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Person
 
 MOST_PEOPLE = 2_000  # in one sheet; more come in a second one
@@ -52,7 +34,7 @@ def parse_major(text: str) -> str:
     return " ".join(text.split())
 
 
-def word_parser(words: type[Term], also: Mapping[str, Term]) -> Callable[[str], Term]:
+def term_parser(words: type[Term], also: Mapping[str, Term]) -> Callable[[str], Term]:
     """Reads a word as people write it: its label in their language, its code, or one of the words in ``also``."""
 
     def parse(text: str) -> Term:
@@ -103,10 +85,10 @@ ROSTER_COLUMNS = (
     Column("name", _("Full name"), parse=parse_name, width=14),
     Column("id_number", _("Resident ID no."), parse=parse_id_number, width=24),
     Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, width=16),
-    Column("education", _("Education"), parse=word_parser(Education, _EDUCATION), width=14),
+    Column("education", _("Education"), parse=term_parser(Education, _EDUCATION), width=14),
     Column("major", _("Major"), parse=parse_major, required=False, width=20),
-    Column("technical_title", _("Technical title"), parse=word_parser(TechnicalTitle, _TITLES), required=False, width=14),
-    Column("position", _("Position"), parse=word_parser(Position, _POSITIONS), width=26),
+    Column("technical_title", _("Technical title"), parse=term_parser(TechnicalTitle, _TITLES), required=False, width=14),
+    Column("position", _("Position"), parse=term_parser(Position, _POSITIONS), width=26),
 )
 _TITLE = {column.key: column.title for column in ROSTER_COLUMNS}
 
@@ -126,7 +108,7 @@ class RosterPreview:
     returning: int = 0
 
 
-def roster_sheet() -> bytes:
+def roster_template() -> bytes:
     """An empty workbook to fill in; its note says which words fit where."""
     lists = [(_TITLE["education"], Education), (_TITLE["technical_title"], TechnicalTitle), (_TITLE["position"], Position)]
     note = "　".join(f"{title}: {'、'.join(str(term) for term in words)}" for title, words in lists)
@@ -234,6 +216,6 @@ def _as_refusal(error: CellError) -> Refusal:
     return Refusal("bad-cell", sentence, field=f"row-{error.row}")
 
 
-def masked(row: SheetRow) -> dict[str, Any]:
+def masked_row(row: SheetRow) -> dict[str, Any]:
     """A row of a preview as it may be shown."""
     return {**row.values, "number": row.number, "id_number": mask_id(row.values["id_number"])}

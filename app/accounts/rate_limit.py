@@ -87,7 +87,7 @@ def sweep(engine: Engine, older_than: datetime) -> int:
         ).rowcount
 
 
-def origin(address: str) -> str:
+def client_network(address: str) -> str:
     """Whom an address counts as: an IPv6 neighbourhood (/64) is one household, which may change its address at will."""
     try:
         place = ip_address(address)
@@ -98,7 +98,7 @@ def origin(address: str) -> str:
     return str(place)
 
 
-def neighbourhood(address: str) -> str:
+def provider_network(address: str) -> str:
     """The wider place an address lies in: an IPv4 /24 or an IPv6 /48, as one customer of a provider holds them."""
     try:
         place = ip_address(address)

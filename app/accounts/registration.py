@@ -16,20 +16,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
 from app.core.clock import office_day
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
-from app.core.identifiers import (
-    BadNumber,
-    fold_enterprise_name,
-    fold_user_name,
-    parse_credit_code,
-    parse_name,
-)
+from app.core.errors import AppError, NotFound, Refusal, Stale, Unmet
+from app.core.identifiers import BadNumber, fold_enterprise_name, fold_user_name, parse_credit_code, parse_name
 from app.core.office import Office
 from app.core.vocabulary import AccountSource, Registration, Role
 from app.files.inspect import Sound

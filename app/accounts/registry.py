@@ -11,31 +11,15 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach
 from app.core.clock import office_day
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Unmet,
-)
-from app.core.identifiers import (
-    BadNumber,
-    parse_id_number,
-    parse_mobile,
-    parse_name,
-)
-from app.core.vocabulary import (
-    OPEN,
-    UNDER_WAY,
-    CertificateStatus,
-    Role,
-    SignupState,
-)
+from app.core.errors import AppError, NotFound, Refusal, Unmet
+from app.core.identifiers import BadNumber, parse_id_number, parse_mobile, parse_name
+from app.core.vocabulary import OPEN, UNDER_WAY, CertificateStatus, Role, SignupState
 from app.models import Application, Certificate, Enterprise, ExamSignup, Paper, Person, Qualification
 
 _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 
 
-def engage(session: Session, person: Person, actor: Actor) -> Person:
+def add_person(session: Session, person: Person, actor: Actor) -> Person:
     """Put a person on the books of the actor's enterprise: a new one, or one whom nobody employs any more.
 
     ``person`` is a filled, unsaved row; the row that is returned may be one that was known before. Raises ``Unmet`` with a
@@ -71,7 +55,7 @@ def engage(session: Session, person: Person, actor: Actor) -> Person:
     return known
 
 
-def amend(session: Session, person: Person, actor: Actor) -> Person:
+def update_person(session: Session, person: Person, actor: Actor) -> Person:
     """Check a changed row of one's own person. Name and ID number are settled once a certificate bears them."""
     actor.demand(Role.ENTERPRISE_CLERK)
     with session.no_autoflush:
@@ -95,7 +79,7 @@ def amend(session: Session, person: Person, actor: Actor) -> Person:
     return person
 
 
-def release(session: Session, person_id: int, actor: Actor, *, at: datetime) -> Person:
+def remove_person(session: Session, person_id: int, actor: Actor, *, at: datetime) -> Person:
     """Take a person who left off the books. Refused while something of theirs is open or a certificate is in force."""
     actor.demand(Role.ENTERPRISE_CLERK)
     person = session.get(Person, person_id, with_for_update=True)
@@ -165,7 +149,7 @@ def _check_fields(person: Person) -> None:
         raise Unmet(wrong)
 
 
-def keep_enterprise(session: Session, enterprise: Enterprise, actor: Actor) -> Enterprise:
+def save_enterprise(session: Session, enterprise: Enterprise, actor: Actor) -> Enterprise:
     """Check the changed particulars of one's own enterprise. Name, code and region are the registry's, not the clerk's."""
     actor.demand(Role.ENTERPRISE_CLERK)
     must_reach(actor, enterprise)
@@ -178,7 +162,7 @@ def keep_enterprise(session: Session, enterprise: Enterprise, actor: Actor) -> E
     return enterprise
 
 
-def keep_qualification(session: Session, qualification: Qualification, actor: Actor) -> Qualification:
+def save_qualification(session: Session, qualification: Qualification, actor: Actor) -> Qualification:
     """Check a new or changed qualification of one's own enterprise."""
     actor.demand(Role.ENTERPRISE_CLERK)
     wrong: list[Refusal] = []
@@ -205,7 +189,7 @@ def keep_qualification(session: Session, qualification: Qualification, actor: Ac
     return qualification
 
 
-def strike_off(session: Session, qualification: Qualification, actor: Actor) -> None:
+def delete_qualification(session: Session, qualification: Qualification, actor: Actor) -> None:
     """Take a qualification and its scans off the books; refused once an application was submitted with one of them."""
     actor.demand(Role.ENTERPRISE_CLERK)
     must_reach(actor, qualification)

@@ -13,23 +13,12 @@ from sqlalchemy import ColumnElement, and_, event, exists, inspect, select
 from sqlalchemy.orm import Session, configure_mappers, selectinload
 
 from app.accounts.access import Actor
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Refusal,
-    Unmet,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Refusal, Unmet
 from app.core.identifiers import fold_name, fold_user_name
-from app.core.vocabulary import (
-    ADMINISTRATORS,
-    AUTHORITY,
-    REGIONAL,
-    Role,
-)
+from app.core.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 from app.models import Account, Enterprise
 
-ALONE = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
+EXCLUSIVE_ROLES = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
 configure_mappers()  # ``Account.roles`` is FAB's, and is not there before
 RoleRow: Any = Account.roles.property.mapper.class_  # which this room may not know otherwise
 
@@ -40,9 +29,9 @@ def roles_of(account: Account) -> frozenset[Role]:
     return frozenset(role for role in Role if role.value in held)
 
 
-def conflict(roles: Collection[Role]) -> Refusal | None:
+def role_conflict(roles: Collection[Role]) -> Refusal | None:
     """What stands against these roles in one hand."""
-    if len(roles) < 2 or ALONE.isdisjoint(roles):
+    if len(roles) < 2 or EXCLUSIVE_ROLES.isdisjoint(roles):
         return None
     names = "、".join(str(role) for role in Role if role in roles)
     sentence = _(
@@ -52,19 +41,19 @@ def conflict(roles: Collection[Role]) -> Refusal | None:
     return Refusal("roles-conflict", sentence, "role")
 
 
-def conflicting(session: Session) -> Iterator[Account]:
+def conflicting_accounts(session: Session) -> Iterator[Account]:
     """Accounts that hold what must not be in one hand, however they came to it."""
     for account in session.scalars(select(Account).options(selectinload(Account.roles)).order_by(Account.id)):
-        if conflict(roles_of(account)) is not None:
+        if role_conflict(roles_of(account)) is not None:
             yield account
 
 
-def awaiting() -> ColumnElement[bool]:
+def awaits_role() -> ColumnElement[bool]:
     """SQL for *an account of the authority that may sign in as soon as it is given a role*."""
     return and_(Account.enterprise_id.is_(None), Account.active.is_(True), ~Account.roles.any())
 
 
-def missing(session: Session) -> list[Role]:
+def missing_administrators(session: Session) -> list[Role]:
     """The administrators of whom there is none who may sign in."""
     held = select(RoleRow.name).join(RoleRow.user).where(Account.active.is_(True))
     names = set(session.scalars(held.where(RoleRow.name.in_([role.value for role in ADMINISTRATORS]))))
@@ -77,14 +66,14 @@ def _no_two_sets_in_one_hand(session: Session, *_: object) -> None:
         state: Any = inspect(thing)
         if not isinstance(thing, Account) or not state.attrs.roles.history.has_changes():
             continue
-        if (refusal := conflict(roles_of(thing))) is not None:
+        if (refusal := role_conflict(roles_of(thing))) is not None:
             raise Unmet.because(refusal)
 
 
 # --- the security administrator's -------------------------------------------------------------------
 
 
-def of_the_authority(session: Session, account_id: int, actor: Actor) -> Account:
+def authority_account(session: Session, account_id: int, actor: Actor) -> Account:
     """An account of the authority, locked, for the security administrator; ``NotFound`` for an enterprise's."""
     actor.demand(Role.SECURITY_ADMIN)
     account = session.get(Account, account_id, with_for_update=True, populate_existing=True)
@@ -93,14 +82,14 @@ def of_the_authority(session: Session, account_id: int, actor: Actor) -> Account
     return account
 
 
-def appoint(
+def assign_role(
     session: Session, account_id: int, role: Role | None, actor: Actor, *, region: str = "", mobile: str | None = None
 ) -> Account:
     """Give an account of the authority this one role with this reach, or take what it holds. The caller commits.
 
     The mobile goes with it: a code that is sent there opens the account.
     """
-    account = of_the_authority(session, account_id, actor)
+    account = authority_account(session, account_id, actor)
     if account.id == actor.id:
         raise Unmet.because(
             Refusal(
@@ -137,7 +126,7 @@ def may_reset(account: Account | None, actor: Actor) -> Account:
 # --- the system administrator's ---------------------------------------------------------------------
 
 
-def keep(
+def save_account(
     session: Session,
     account: Account,
     actor: Actor,

@@ -13,18 +13,13 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.core.crypto.encryption import keyring
 from app.core.office import Office
-from app.core.vocabulary import (
-    OPERATING,
-    SecondFactor,
-    SessionEndReason,
-    SignInMethod,
-)
+from app.core.vocabulary import OPERATING, SecondFactor, SessionEndReason, SignInMethod
 from app.db.session import side_connection
 from app.models import Account, UserSession
 
-TOUCHED = timedelta(minutes=1)  # how exactly it is known when somebody was last here
-STRONG_FOR = timedelta(minutes=15)  # before the riskiest deeds the second factor is asked for again
-KEPT = timedelta(days=180)  # after the end; as long as the diary at least
+TOUCH_INTERVAL = timedelta(minutes=1)  # how exactly it is known when somebody was last here
+SECOND_FACTOR_VALID = timedelta(minutes=15)  # before the riskiest deeds the second factor is asked for again
+RETENTION = timedelta(days=180)  # after the end; as long as the diary at least
 ADDRESS, AGENT = 45, 200  # as their columns are wide
 
 
@@ -56,13 +51,13 @@ def begin(
     return key, replaced
 
 
-def wanted(key: str) -> Select[tuple[UserSession]]:
+def session_query(key: str) -> Select[tuple[UserSession]]:
     """The session of this key, ended or not, with its account and roles: one query."""
     account = joinedload(UserSession.account)
     return select(UserSession).where(UserSession.key == _digest(key)).options(account.joinedload(Account.roles))
 
 
-def over(visit: UserSession, office: Office, *, at: datetime) -> SessionEndReason | None:
+def end_reason(visit: UserSession, office: Office, *, at: datetime) -> SessionEndReason | None:
     """Why this session is over by now, if it is: because somebody ended it, or by the time it is."""
     if visit.ended_at is not None:
         return visit.ended_why
@@ -73,39 +68,39 @@ def over(visit: UserSession, office: Office, *, at: datetime) -> SessionEndReaso
     return None if visit.account.is_active else SessionEndReason.SWITCHED_OFF
 
 
-def owes_second(account: Account, office: Office) -> bool:
+def needs_second_factor(account: Account, office: Office) -> bool:
     """Whether a password alone does not let this account in."""
     if office.second_factor is SecondFactor.OPERATING:
-        return operates(account)
+        return is_operating(account)
     return office.second_factor is SecondFactor.ALWAYS
 
 
-def operates(account: Account) -> bool:
+def is_operating(account: Account) -> bool:
     held = {role.name for role in account.roles}
     return not held.isdisjoint(role.value for role in OPERATING)
 
 
-def is_strong(visit: UserSession, *, at: datetime) -> bool:
+def has_fresh_second_factor(visit: UserSession, *, at: datetime) -> bool:
     """Whether a second factor was shown a short while ago."""
-    return visit.strong_at is not None and at - visit.strong_at <= STRONG_FOR
+    return visit.strong_at is not None and at - visit.strong_at <= SECOND_FACTOR_VALID
 
 
 def idle_limit(account: Account, office: Office) -> timedelta:
     """Whoever decides is given less time: nobody else shall find an officer's page open."""
     shorter = min(office.idle_minutes, office.officer_idle_minutes)
-    return timedelta(minutes=shorter if operates(account) else office.idle_minutes)
+    return timedelta(minutes=shorter if is_operating(account) else office.idle_minutes)
 
 
 def touch(engine: Engine, number: int, *, at: datetime) -> None:
     """Note that the holder is here, at most once a minute; in a transaction of its own."""
     seen = update(UserSession).where(
-        UserSession.id == number, UserSession.ended_at.is_(None), UserSession.seen_at <= at - TOUCHED
+        UserSession.id == number, UserSession.ended_at.is_(None), UserSession.seen_at <= at - TOUCH_INTERVAL
     )
     with side_connection(engine) as connection:
         connection.execute(seen.values(seen_at=at))
 
 
-def run_out(engine: Engine, number: int, why: SessionEndReason, *, at: datetime) -> None:
+def mark_ended(engine: Engine, number: int, why: SessionEndReason, *, at: datetime) -> None:
     """Write down that a session was over when its cookie came; in a transaction of its own."""
     with side_connection(engine) as connection:
         ended = update(UserSession).where(UserSession.id == number, UserSession.ended_at.is_(None))
@@ -128,13 +123,13 @@ def end_of_enterprise(session: Session, enterprise_id: int, why: SessionEndReaso
     return _end(session, UserSession.account_id.in_(its), why=why, at=at)
 
 
-def strengthen(session: Session, number: int, *, at: datetime) -> None:
+def record_second_factor(session: Session, number: int, *, at: datetime) -> None:
     """A second factor was shown in this session."""
     shown = update(UserSession).where(UserSession.id == number, UserSession.ended_at.is_(None)).values(strong_at=at)
     session.execute(shown)
 
 
-def open_of(session: Session, account: Account, office: Office, *, at: datetime) -> list[UserSession]:
+def open_sessions(session: Session, account: Account, office: Office, *, at: datetime) -> list[UserSession]:
     """The sessions of this account that would still open something, the latest first."""
     rows = (
         select(UserSession)
@@ -142,13 +137,15 @@ def open_of(session: Session, account: Account, office: Office, *, at: datetime)
         .order_by(UserSession.seen_at.desc())
     )
     return [
-        visit for visit in session.scalars(rows.options(joinedload(UserSession.account))) if not over(visit, office, at=at)
+        visit
+        for visit in session.scalars(rows.options(joinedload(UserSession.account)))
+        if not end_reason(visit, office, at=at)
     ]
 
 
 def sweep(session: Session, *, at: datetime) -> int:
     """Delete what ended, or should have, long ago; says how many."""
-    gone = session.execute(delete(UserSession).where(UserSession.ends_at < at - KEPT))
+    gone = session.execute(delete(UserSession).where(UserSession.ends_at < at - RETENTION))
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 

@@ -1,1 +1,1 @@
-"""What surrounds the workflow: drafts, attachments, settings, calendar, counts, nightly work, import of the old system."""
+"""Around the workflow: drafts, attachments, settings, calendar, counts, nightly work, import of the old system."""

@@ -19,14 +19,7 @@ from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Stale
 from app.core.office import Office
 from app.core.redaction import without_numbers
-from app.core.vocabulary import (
-    CHANGEABLE,
-    MATTER_PAPERS,
-    PERSON_PAPERS,
-    MatterKind,
-    PaperKind,
-    Role,
-)
+from app.core.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
 from app.files.inspect import LIMITS, inspect
 from app.files.storage import Store
 from app.models import Application, Enterprise, Filing, Paper, Person, Qualification

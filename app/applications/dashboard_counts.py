@@ -12,12 +12,7 @@ from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, o
 from sqlalchemy.orm import Session
 
 from app.accounts import registration, role_assignment
-from app.accounts.access import (
-    Actor,
-    decides,
-    reach,
-    region_prefix,
-)
+from app.accounts.access import Actor, decides, reach, region_prefix
 from app.core.clock import OFFICE_ZONE, add_months, office_day
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -262,7 +257,7 @@ def accounts(session: Session) -> int:
 
 
 def awaiting_a_role(session: Session) -> int:
-    return _count(session, select(func.count(Account.id)).where(role_assignment.awaiting()))
+    return _count(session, select(func.count(Account.id)).where(role_assignment.awaits_role()))
 
 
 def failed_messages(session: Session) -> int:
@@ -283,7 +278,7 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
     if Role.ADMIN in actor.roles:
-        counts["Enterprises"] = registration.waiting(session)
+        counts["Enterprises"] = registration.pending_count(session)
     if Role.SECURITY_ADMIN in actor.roles:
         counts["Awaiting"] = awaiting_a_role(session)
     if Role.ENTERPRISE_CLERK in actor.roles:

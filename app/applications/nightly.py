@@ -19,24 +19,8 @@ from app.applications.dashboard_counts import QUEUES, queues_of
 from app.applications.office_calendar import recompute_deadlines
 from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
-from app.core.vocabulary import (
-    UNDER_WAY,
-    CertificateEventKind,
-    CertificateStatus,
-    MatterKind,
-    NightlyTask,
-    State,
-)
-from app.models import (
-    Account,
-    Application,
-    Certificate,
-    CertificateEvent,
-    Enterprise,
-    Filing,
-    NightlyDone,
-    Person,
-)
+from app.core.vocabulary import UNDER_WAY, CertificateEventKind, CertificateStatus, MatterKind, NightlyTask, State
+from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, NightlyDone, Person
 from app.outbox import sms
 from app.outbox.sms_texts import (
     DEADLINES,

@@ -1,7 +1,7 @@
-"""The office's calendar: which days are off, which are worked to make up for them, and what that makes of running clocks.
+"""The office's calendar: days off and make-up working days; changing it moves the running deadlines.
 
-Law: only the administrator changes it, and the diary keeps what was changed; a year comes in whole or not at all.
-Whoever changes a day moves every running clock that counts it, in the same transaction, and says how many.
+Only the administrator changes it; changes are in the audit log. A year is imported whole or not at all. Every change
+recomputes the running deadlines in the same transaction and returns how many moved.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,20 +14,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
 from app.applications.office_settings import calendar_of
-from app.core.errors import (
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
+from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.vocabulary import AuditAction, Role
 from app.db import audit
-from app.files.spreadsheets import (
-    CellError,
-    Column,
-    read,
-    write,
-)
+from app.files.spreadsheets import CellError, Column, read, write
 from app.models import Application, CalendarDay
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
@@ -37,16 +27,16 @@ MOST_ROWS = 800  # two years, every day of them
 
 @dataclass(frozen=True, slots=True, order=True)
 class DayEntry:
-    """One line of the calendar."""
+    """One day of the calendar: off, or worked to make up for a day off."""
 
     day: date
     working: bool
     name: str = ""
 
 
-# --- what the State Council has said ----------------------------------------------------------------
+# --- as announced by the State Council ----------------------------------------------------------------
 
-# year: the paper, (holiday, first and last day off), (make-up working days, for which holiday)
+# year: the document, (holiday, first and last day off), (make-up working days, for which holiday)
 Announced = tuple[str, tuple[tuple[str, str, str], ...], tuple[tuple[str, str], ...]]
 OFFICIAL_HOLIDAYS: dict[int, Announced] = {
     2025: (
@@ -91,10 +81,10 @@ OFFICIAL_HOLIDAYS: dict[int, Announced] = {
 
 
 def announced(year: int) -> list[DayEntry]:
-    """The days of a year as the State Council announced them; none for a year that is not written down here."""
+    """The days of a year as the State Council announced them; none for a year that is not in this module."""
     if year not in OFFICIAL_HOLIDAYS:
         return []
-    _paper, holidays, made_up = OFFICIAL_HOLIDAYS[year]
+    _document, holidays, made_up = OFFICIAL_HOLIDAYS[year]
     days = [DayEntry(date.fromisoformat(f"{year}-{day}"), True, name) for day, name in made_up]
     for name, first, last in holidays:
         start, end = date.fromisoformat(f"{year}-{first}"), date.fromisoformat(f"{year}-{last}")
@@ -103,7 +93,7 @@ def announced(year: int) -> list[DayEntry]:
 
 
 def seed_calendar(session: Session) -> int:
-    """Write down the announced years of which nothing is known yet; a year that has any day is the administrator's."""
+    """Add the announced years that have no day yet: a year with any day was set by the administrator. How many days."""
     missing = [year for year in OFFICIAL_HOLIDAYS if not _has_days(session, year)]
     days = [day for year in missing for day in announced(year)]
     _write(session, days)
@@ -124,13 +114,13 @@ def _within(*years: int) -> ColumnElement[bool]:
 
 
 def unknown_year(session: Session, on: date, from_month: int) -> int | None:
-    """The year whose days ought to be known by now and are not: this one, and from that month on the next one, too."""
+    """A year without days that should have some by now: this one, or from that month on the next one."""
     wanted = [on.year, *([on.year + 1] if on.month >= from_month else [])]
     return next((year for year in wanted if not _has_days(session, year)), None)
 
 
 def days_of(session: Session, *years: int) -> list[DayEntry]:
-    """The calendar's lines in these years, in order."""
+    """The days in these years, in order."""
     rows = session.execute(
         select(CalendarDay.day, CalendarDay.working, CalendarDay.name).where(_within(*years)).order_by(CalendarDay.day)
     )
@@ -141,7 +131,7 @@ def days_of(session: Session, *years: int) -> list[DayEntry]:
 
 
 def set_day(session: Session, one: DayEntry, actor: Actor) -> int:
-    """Write down one day, or change what is written; how many deadlines moved. The caller commits."""
+    """Add or change one day; how many deadlines moved. The caller commits."""
     actor.demand(Role.ADMIN)
     if sentence := _fault(one):
         raise Unmet.because(Refusal("bad-day", sentence, field="day"))
@@ -154,18 +144,18 @@ def set_day(session: Session, one: DayEntry, actor: Actor) -> int:
 
 
 def delete_day(session: Session, day: date, actor: Actor) -> int:
-    """Take one day out: it is an ordinary one again. How many deadlines moved. The caller commits."""
+    """Remove a day, which is an ordinary one again; how many deadlines moved. The caller commits."""
     actor.demand(Role.ADMIN)
-    known = session.get(CalendarDay, day)
-    if known is None:
+    row = session.get(CalendarDay, day)
+    if row is None:
         raise NotFound
-    session.delete(known)
+    session.delete(row)
     session.flush()
     return recompute_deadlines(session)
 
 
 def _fault(one: DayEntry) -> object:
-    """What is wrong with a line; nothing, if it can stand in the calendar."""
+    """What is wrong with a day; empty if nothing."""
     if not FIRST_YEAR <= one.day.year <= LAST_YEAR:
         return _("Please enter a day between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR)
     if one.working and one.day.weekday() < 5:
@@ -173,25 +163,25 @@ def _fault(one: DayEntry) -> object:
     return ""
 
 
-# --- running clocks ---------------------------------------------------------------------------------
+# --- running deadlines ---------------------------------------------------------------------------------
 
 
 def recompute_deadlines(session: Session) -> int:
-    """Every running clock by the calendar as it is stored now, extensions included; how many fell on another day.
+    """Recompute every running deadline by the stored calendar, extensions included; how many moved.
 
-    One question and one update, however many cases: what counts is when a clock started and how many days it has.
+    One query and one update, however many cases: a deadline follows from its first day and number of days.
     """
     calendar = calendar_of(session)
-    kinds = session.execute(
+    terms = session.execute(
         select(Application.due_from, Application.due_days).where(Application.due_on.is_not(None)).distinct()
     ).all()
-    if not kinds:
+    if not terms:
         return 0
     due = case(
         *(
             (and_(Application.due_from == start, Application.due_days == days), calendar.add_working_days(start, days))
-            for start, days in kinds
-            if start is not None and days is not None  # the table says so, too
+            for start, days in terms
+            if start is not None and days is not None  # guaranteed by a constraint
         ),
         else_=Application.due_on,
     )
@@ -202,10 +192,10 @@ def recompute_deadlines(session: Session) -> int:
     return int(moved.rowcount)  # type: ignore[attr-defined]
 
 
-# --- years in and out -------------------------------------------------------------------------------
+# --- import and export of years -------------------------------------------------------------------------------
 
 OFF, MADE_UP = "休", "班"
-_WORDS = {OFF: False, "假": False, "放假": False, "休息": False, MADE_UP: True, "上班": True, "补班": True}
+_KINDS = {OFF: False, "假": False, "放假": False, "休息": False, MADE_UP: True, "上班": True, "补班": True}
 
 
 def _parse_day(text: str) -> date:
@@ -219,9 +209,9 @@ def _parse_day(text: str) -> date:
 
 
 def _parse_kind(text: str) -> bool:
-    if text not in _WORDS:
+    if text not in _KINDS:
         raise ValueError(_("Please write 休 for a day off or 班 for a make-up working day."))
-    return _WORDS[text]
+    return _KINDS[text]
 
 
 def _parse_name(text: str) -> str:
@@ -239,7 +229,7 @@ CALENDAR_COLUMNS = (
 
 @dataclass(slots=True)
 class YearPreview:
-    """What the import of a sheet does to the years it speaks of, or what is wrong with it, cell by cell."""
+    """What an import would change in the years of its days, or the errors of the sheet, cell by cell."""
 
     errors: list[CellError] = field(default_factory=list)
     days: list[DayEntry] = field(default_factory=list)
@@ -253,21 +243,21 @@ class YearPreview:
 
     @property
     def changes(self) -> list[DayEntry]:
-        """What is done, in short: the same again is done to the same calendar only."""
+        """All changes as one list: equal only if the calendar has not changed meanwhile."""
         return [*self.added, *(one for pair in self.changed for one in pair), *self.removed]
 
 
 def year_sheet(days: Iterable[DayEntry]) -> bytes:
-    """Days as a workbook that can be filled in and handed back; without days it is the template."""
+    """Days as a workbook that can be edited and imported; without days, the template."""
     rows = [{"day": one.day, "working": MADE_UP if one.working else OFF, "name": one.name} for one in days]
     note = _("One day per row: 休 for a day off, 班 for a Saturday or Sunday that is worked.")
     return write(CALENDAR_COLUMNS, rows, sheet_title=_("Holidays"), note=note)
 
 
 def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
-    """The dry run: every bad cell, or what would be added, changed and removed. Writes nothing.
+    """The preview: every bad cell, or what would be added, changed and removed. Writes nothing.
 
-    Raises ``SheetRefused`` for a file that is no workbook of a sensible size.
+    Raises ``SheetRefused`` if the file is no workbook or too large.
     """
     actor.demand(Role.ADMIN)
     reading = read(data, CALENDAR_COLUMNS, most_rows=MOST_ROWS)
@@ -289,7 +279,7 @@ def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
 
 
 def compare(session: Session, days: Sequence[DayEntry]) -> YearPreview:
-    """What these days do to their years: whatever else stands there goes."""
+    """The changes if their years consisted of exactly these days."""
     preview = YearPreview(days=sorted(days))
     known = {one.day: one for one in days_of(session, *preview.years)}
     for one in preview.days:
@@ -303,10 +293,7 @@ def compare(session: Session, days: Sequence[DayEntry]) -> YearPreview:
 
 
 def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: datetime) -> int:
-    """Do what the preview said, or raise ``Stale`` if the calendar has changed since; how many deadlines moved.
-
-    The caller commits.
-    """
+    """Apply the preview, or raise ``Stale`` if the calendar changed since. How many deadlines moved. The caller commits."""
     actor.demand(Role.ADMIN)
     session.execute(select(CalendarDay.day).where(_within(*seen.years)).with_for_update()).all()
     now = compare(session, seen.days)
@@ -315,6 +302,6 @@ def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: dateti
     for year in now.years:
         session.execute(delete(CalendarDay).where(_within(year)), execution_options={"synchronize_session": False})
     _write(session, now.days)
-    told = {"years": now.years, "added": len(now.added), "changed": len(now.changed), "removed": len(now.removed)}
-    audit.log(session, actor.name, AuditAction.CHANGE, CalendarDay, "", {"import": told}, at=at)
+    change = {"years": now.years, "added": len(now.added), "changed": len(now.changed), "removed": len(now.removed)}
+    audit.log(session, actor.name, AuditAction.CHANGE, CalendarDay, "", {"import": change}, at=at)
     return recompute_deadlines(session)

@@ -1,7 +1,7 @@
-"""What the administrator sets in the system: the office's numbers, switches and texts, and its calendar.
+"""Office parameters that administrators set: numbers, switches, texts; and the office with them and its calendar.
 
-Law: what the environment says wins, then what is stored, then the default. A stored value that cannot be read breaks nothing:
-it is passed over here and shown on the screen. Every change leaves a line in the diary, from what to what.
+The environment wins over the stored value, which wins over the default. An unreadable stored value is ignored here and
+shown on the settings page. Every change is in the audit log, with the value before and after.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -16,21 +16,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
 from app.core.clock import Calendar
-from app.core.errors import (
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
-from app.core.office import (
-    ADJUSTABLE,
-    BY_NAME,
-    Adjustable,
-    Office,
-    Section,
-    Value,
-    written,
-)
+from app.core.errors import NotFound, Refusal, Stale, Unmet
+from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Section, Value, written
 from app.core.vocabulary import AuditAction, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
@@ -39,32 +26,32 @@ EDITORS = (Role.ADMIN, Role.SECURITY_ADMIN)
 
 
 def office_of(session: Session, base: Office) -> Office:
-    """``base`` (defaults and environment) as the administrator has set it, with the calendar. Two small queries."""
+    """``base`` (defaults and environment) with the stored parameters and the calendar. Two small queries."""
     with session.no_autoflush:
         stored = {row.name: row.value for row in session.execute(select(Parameter.name, Parameter.value))}
         return replace(base, **_valid(stored, base), calendar=calendar_of(session))
 
 
 def past_values(session: Session) -> list[PastParameter]:
-    """What parameters were before they were changed, the newest change first. One small query."""
+    """Values of parameters before they were changed, the newest change first. One small query."""
     return list(session.scalars(select(PastParameter).order_by(PastParameter.until.desc(), PastParameter.id.desc())))
 
 
 def office_at(office: Office, pasts: Iterable[PastParameter], at: datetime) -> Office:
-    """The office as it stood at this moment: of what was changed since, the value before (``past_values``)."""
+    """The office as it was at ``at``: parameters changed since have the value before (see ``past_values``)."""
     then = {past.name: past.value for past in pasts if past.until > at}
     return replace(office, **_valid(then, office))
 
 
 def calendar_of(session: Session) -> Calendar:
-    """The days off and the make-up days as they are stored."""
+    """The stored days off and make-up working days."""
     days = session.execute(select(CalendarDay.day, CalendarDay.working)).all()
     off, on = (frozenset(day for day, working in days if working is wanted) for wanted in (False, True))
     return Calendar(off, on)
 
 
 def _valid(stored: Mapping[str, str], base: Office) -> dict[str, Any]:
-    """What can be read of it, less what the environment has pinned and what there is no longer."""
+    """The readable values, without those the environment pins and names that no longer exist."""
     readable = {name: _read(name, text) for name, text in stored.items() if name in BY_NAME and name not in base.pinned}
     return {name: value for name, value in readable.items() if value is not None}
 
@@ -76,12 +63,12 @@ def _read(name: str, text: str) -> Value | None:
         return None
 
 
-# --- as they stand ----------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class SettingLine:
-    """One parameter as it stands: what counts, why, and who set it when."""
+    """One parameter: its value in force, the stored row (who set it when), and whether the environment pins it."""
 
     one: Adjustable
     value: Value
@@ -90,27 +77,27 @@ class SettingLine:
 
     @property
     def unreadable(self) -> bool:
-        """Something is stored that says nothing, so that the default counts."""
+        """The stored value cannot be read, so the default is in force."""
         return self.stored is not None and _read(self.one.name, self.stored.value) is None
 
 
 def editor_of(section: Section) -> Role:
-    """Who sets the parameters of a section: how one signs in is the security administrator's, all else the system's."""
+    """Who sets the parameters of a section: the security administrator for signing in, else the administrator."""
     return Role.SECURITY_ADMIN if section is Section.SECURITY else Role.ADMIN
 
 
 def lines(session: Session, base: Office) -> dict[str, SettingLine]:
-    """Every parameter by its name, in the order of the declaration. One query."""
+    """Every parameter by name, in the order of their declaration. One query."""
     stored = {row.name: row for row in session.scalars(select(Parameter))}
-    counts = replace(base, **_valid({name: row.value for name, row in stored.items()}, base))
+    in_force = replace(base, **_valid({name: row.value for name, row in stored.items()}, base))
     return {
-        one.name: SettingLine(one, getattr(counts, one.name), stored.get(one.name), one.name in base.pinned)
+        one.name: SettingLine(one, getattr(in_force, one.name), stored.get(one.name), one.name in base.pinned)
         for one in ADJUSTABLE
     }
 
 
 def display_value(one: Adjustable, value: Value) -> object:
-    """A value as people read it: with its unit, a switch as a word."""
+    """A value as shown to people: with its unit, a switch as a word."""
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, tuple):
@@ -120,7 +107,7 @@ def display_value(one: Adjustable, value: Value) -> object:
     return value.label if isinstance(value, Term) else value
 
 
-# --- setting them -----------------------------------------------------------------------------------
+# --- changing -----------------------------------------------------------------------------------
 
 
 def change(
@@ -133,11 +120,11 @@ def change(
     at: datetime,
     address: str = "",
 ) -> list[SettingLine]:
-    """Set these parameters, all or none; how they stood before. The caller commits.
+    """Set these parameters, all or none; returns them as they were before. The caller commits.
 
-    ``seen`` is what the actor believes each to be: what somebody else has set to something else meanwhile is told of, not
-    overwritten. Raises ``NotAllowed``, ``NotFound`` for a name that is none, ``Unmet`` with everything that stands in the
-    way, ``Stale`` where two set the same thing in the same moment.
+    ``seen`` holds the values the actor was shown: one that somebody else changed meanwhile is refused, not overwritten.
+    Raises ``NotAllowed``, ``NotFound`` for an unknown name, ``Unmet`` with every refusal, ``Stale`` if two set the same
+    parameter for the first time at once.
     """
     actor.demand(*EDITORS)
     if not wanted.keys() <= BY_NAME.keys():
@@ -146,27 +133,27 @@ def change(
         actor.demand(editor_of(BY_NAME[name].section))
     before = _locked_lines(session, base)
     new = {name: value for name, value in wanted.items() if before[name].unreadable or value != before[name].value}
-    standing = [refusal for name, value in new.items() for refusal in _refusals_of(before[name], value, seen.get(name))]
-    if not standing:
-        standing += contradictions(_office(before, base, new), new)
-    if standing:
-        raise Unmet(standing)
+    refused = [refusal for name, value in new.items() for refusal in _refusals_of(before[name], value, seen.get(name))]
+    if not refused:
+        refused += contradictions(_office(before, base, new), new)
+    if refused:
+        raise Unmet(refused)
     for name, value in new.items():
         _note(session, before[name], written(value), actor, at, address)
-        set_now = {"value": written(value), "changed_at": at, "changed_by": actor.name}
+        values = {"value": written(value), "changed_at": at, "changed_by": actor.name}
         if (row := before[name].stored) is None:
-            session.add(Parameter(name=name, **set_now))  # not merged: that would overwrite what came in between
+            session.add(Parameter(name=name, **values))  # not merged: that would overwrite a row added meanwhile
         else:
-            for column, held in set_now.items():
-                setattr(row, column, held)
+            for column, stored in values.items():
+                setattr(row, column, stored)
     _flush(session)
     return [before[name] for name in new]
 
 
 def restore(session: Session, name: str, actor: Actor, *, base: Office, at: datetime, address: str = "") -> SettingLine:
-    """Let the default count again; how it stood before. The caller commits. Doing so twice changes nothing.
+    """Delete the stored value, so that the default is in force; returns the parameter as it was before. Idempotent.
 
-    Raises ``NotAllowed``, ``NotFound``, and ``Unmet`` where the default does not go with what else is set.
+    The caller commits. Raises ``NotAllowed``, ``NotFound``, and ``Unmet`` if the default contradicts another parameter.
     """
     actor.demand(*EDITORS)
     if name not in BY_NAME:
@@ -177,8 +164,8 @@ def restore(session: Session, name: str, actor: Actor, *, base: Office, at: date
     if line.stored is None:
         return line
     would_be = _office(before, base, {} if line.pinned else {name: line.one.default})
-    if standing := list(contradictions(would_be, [name])):
-        raise Unmet(standing)
+    if refused := list(contradictions(would_be, [name])):
+        raise Unmet(refused)
     _note(session, line, written(line.one.default), actor, at, address)
     session.delete(line.stored)
     _flush(session)
@@ -186,7 +173,7 @@ def restore(session: Session, name: str, actor: Actor, *, base: Office, at: date
 
 
 def contradictions(office: Office, changed: Collection[str]) -> Iterator[Refusal]:
-    """What cannot go together, as far as one of the two was changed now."""
+    """Parameters that contradict each other, if one of them is among ``changed``."""
     crossed = (
         (
             "ages-cross",
@@ -207,16 +194,16 @@ def contradictions(office: Office, changed: Collection[str]) -> Iterator[Refusal
 
 
 def _locked_lines(session: Session, base: Office) -> dict[str, SettingLine]:
-    """The lines, with what is stored locked until the commit."""
-    locked = select(Parameter).with_for_update().execution_options(populate_existing=True)  # a page has read them before
+    """As ``lines``, with the stored rows locked until the commit."""
+    locked = select(Parameter).with_for_update().execution_options(populate_existing=True)  # read earlier in the request
     session.scalars(locked).all()
     return lines(session, base)
 
 
 def _office(before: Mapping[str, SettingLine], base: Office, new: Mapping[str, Value]) -> Office:
-    """The office as it would be."""
-    found: dict[str, Any] = {name: line.value for name, line in before.items()} | dict(new)
-    return replace(base, **found)
+    """The office as it would be with the new values."""
+    values: dict[str, Any] = {name: line.value for name, line in before.items()} | dict(new)
+    return replace(base, **values)
 
 
 def _refusals_of(line: SettingLine, value: Value, seen: Value | None) -> Iterator[Refusal]:
@@ -227,16 +214,16 @@ def _refusals_of(line: SettingLine, value: Value, seen: Value | None) -> Iterato
     elif type(value) is not type(one.default) or not one.holds(value):
         yield Refusal("out-of-bounds", _("Please choose a value within %(bounds)s.", bounds=bounds(one)), one.name)
     elif seen != line.value:
-        told_so = _(
+        sentence = _(
             "%(who)s has meanwhile set this to “%(value)s”. Save once more if yours is to count.",
             who=line.stored.changed_by if line.stored else _("Somebody"),
             value=display_value(one, line.value),
         )
-        yield Refusal("set-meanwhile", told_so, one.name)
+        yield Refusal("set-meanwhile", sentence, one.name)
 
 
 def bounds(one: Adjustable) -> object:
-    """How far a number or a text may go, as people read it."""
+    """The bounds of a parameter, as shown to people."""
     if isinstance(one.default, Term):
         return "、".join(str(term) for term in type(one.default))
     if isinstance(one.default, str):
@@ -255,5 +242,5 @@ def _note(session: Session, line: SettingLine, after: str, actor: Actor, at: dat
 def _flush(session: Session) -> None:
     try:
         session.flush()
-    except IntegrityError as twin:  # both set what nobody had set before; the other one's line is there now
-        raise Stale from twin
+    except IntegrityError as error:  # somebody else inserted the same parameter meanwhile
+        raise Stale from error

@@ -1,6 +1,6 @@
-"""Originals shown at the counter: what an acceptance officer verifies for people who passed in the old system (R68, Q10).
+"""Originals that an acceptance officer verifies for people who passed in the old system (R68, domain.md Q10).
 
-Law: all three are seen or none is noted; what was verified once stays verified by whoever did it first.
+All three or none are recorded; the first verification stays.
 """
 
 from collections.abc import Collection
@@ -10,21 +10,9 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, decides, reaches_case
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
-from app.core.vocabulary import (
-    PaperKind,
-    PassSource,
-    Role,
-    State,
-)
+from app.core.vocabulary import PaperKind, PassSource, Role, State
 from app.eligibility.facts import Facts, of_applications
 from app.models import ExamPass
 
@@ -32,7 +20,7 @@ ORIGINALS = (PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 
 
 def asks_for_originals(case: Facts) -> bool:
-    """Whether this case rests on an exam passed in the old system whose originals nobody has seen yet."""
+    """Whether this case rests on an exam passed in the old system whose originals are not verified yet."""
     passed = case.latest_pass
     return passed is not None and passed.source is PassSource.LEGACY and not passed.originals_verified
 
@@ -40,11 +28,10 @@ def asks_for_originals(case: Facts) -> bool:
 def verify_originals(
     session: Session, application_id: int, ticks: Collection[PaperKind], actor: Actor, *, at: datetime, office: Office
 ) -> ExamPass:
-    """Note that the originals were seen. Verifying again changes nothing. The caller commits.
+    """Record that the originals were seen. Idempotent. The caller commits.
 
-    Raises ``NotAllowed`` (also where acceptance is not left to the actor's region), ``NotFound`` (out of reach), ``Stale``
-    (no longer awaiting acceptance), ``Unmet`` with every original that was not ticked, and ``AppError`` for somebody who
-    passed in this system.
+    Raises ``NotAllowed`` (also if acceptance is not delegated to the actor's region), ``NotFound`` (out of reach), ``Stale``
+    (not awaiting acceptance), ``Unmet`` with every unticked original, ``AppError`` if the person passed in this system.
     """
     actor.demand(Role.ACCEPTANCE_OFFICER)
     case = of_applications(session, [application_id], lock=True).get(application_id)

@@ -15,13 +15,7 @@ from sqlalchemy.orm import Session
 from app.applications import legacy_import
 from app.core.clock import OFFICE_ZONE, add_months
 from app.core.office import Office
-from app.core.vocabulary import (
-    CLOSED,
-    Action,
-    AuditAction,
-    CertificateStatus,
-    State,
-)
+from app.core.vocabulary import CLOSED, Action, AuditAction, CertificateStatus, State
 from app.db import audit
 from app.files.storage import Store
 from app.models import Application, Certificate, CertificateVersion, Enterprise, Paper, Qualification, Step

@@ -14,12 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.certificates.status_changes import (
-    Order,
-    by_numbers,
-    impose,
-    may_be,
-)
+from app.certificates.status_changes import Order, by_numbers, impose, may_be
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name

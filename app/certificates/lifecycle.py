@@ -22,13 +22,7 @@ from app.core.clock import add_years, office_day
 from app.core.crypto.signing_keys import ring
 from app.core.identifiers import birth_date, sex
 from app.core.office import Office
-from app.core.vocabulary import (
-    PERSON_PAPERS,
-    Category,
-    CertificateEventKind,
-    CertificateStatus,
-    ReplacementReason,
-)
+from app.core.vocabulary import PERSON_PAPERS, Category, CertificateEventKind, CertificateStatus, ReplacementReason
 from app.db import sequences
 from app.eligibility.facts import CertificateFacts, Facts
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person

@@ -12,12 +12,7 @@ from hashlib import sha256
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.certificates.pdf.seal_and_store import (
-    EDUCATIONS,
-    POSITIONS,
-    TITLES,
-    photo_of,
-)
+from app.certificates.pdf.seal_and_store import EDUCATIONS, POSITIONS, TITLES, photo_of
 from app.core.errors import NotFound
 from app.core.office import Office
 from app.core.vocabulary import CertificateEventKind, CertificateStatus

@@ -14,12 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, region_prefix
 from app.certificates.lifecycle import Decision, record
 from app.core.clock import office_day
-from app.core.errors import (
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
+from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number
 from app.core.office import Office
 from app.core.vocabulary import CertificateEventKind, CertificateStatus, Role

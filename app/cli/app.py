@@ -33,14 +33,7 @@ from app.applications.office_calendar import seed_calendar
 from app.applications.office_settings import office_of
 from app.cli.audit import add_diary
 from app.cli.certificates import add_proofs, licence_word, seal_word
-from app.cli.common import (
-    Command,
-    ServerLog,
-    alone,
-    revision,
-    settings_in_use,
-    speak,
-)
+from app.cli.common import Command, ServerLog, alone, revision, settings_in_use, speak
 from app.cli.demo_data.fill import fill
 from app.cli.demo_data.people import ACCOUNTS
 from app.cli.keys import add_rotation
@@ -55,20 +48,8 @@ from app.core.errors import AppError
 from app.core.identifiers import parse_credit_code
 from app.core.office import Office
 from app.core.regions import regions_of
-from app.core.settings import (
-    BadSetting,
-    Settings,
-    home_of,
-    make_keys,
-    read_settings,
-)
-from app.core.vocabulary import (
-    ADMINISTRATORS,
-    REGIONAL,
-    LegacyKind,
-    Role,
-    SecondFactor,
-)
+from app.core.settings import BadSetting, Settings, home_of, make_keys, read_settings
+from app.core.vocabulary import ADMINISTRATORS, REGIONAL, LegacyKind, Role, SecondFactor
 from app.db import key_rotation, migrate
 from app.db.audit import hash_chain
 from app.db.session import db
@@ -82,12 +63,7 @@ from app.web.auth.permissions import sync_roles
 from app.web.auth.security_manager import set_password
 from app.web.middleware import fit_to_serve
 from app.worker.process import ChildProcess, run_worker
-from app.worker.providers import (
-    Clamd,
-    gateway_of,
-    scanner_of,
-    seal_of,
-)
+from app.worker.providers import Clamd, gateway_of, scanner_of, seal_of
 
 DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
 SOON = timedelta(days=180)  # a seal that runs out within so long is worth a word

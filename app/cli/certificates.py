@@ -8,14 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app import create_app
-from app.accounts.business_licence.provider import LicencesAway
+from app.accounts.business_licence.provider import LicencePlatformUnavailable
 from app.applications.office_settings import office_of
-from app.certificates.qr import (
-    offline_check,
-    payload,
-    reader,
-    status_list,
-)
+from app.certificates.qr import offline_check, payload, reader, status_list
 from app.cli.common import Command, alone, settings_in_use
 from app.core import clock
 from app.core.crypto import demo_ca, signing_keys
@@ -177,6 +172,6 @@ def licence_word(settings: Settings) -> str:
         return "off"
     try:
         licences.health(at=clock.now())
-    except LicencesAway as away:
+    except LicencePlatformUnavailable as away:
         return away.why
     return "ready"

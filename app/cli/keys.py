@@ -14,12 +14,7 @@ from sqlalchemy.orm import Session
 from app.cli.common import Command, alone, settings_in_use
 from app.core import clock
 from app.core.crypto.encryption import Keyring
-from app.core.settings import (
-    BadSetting,
-    Settings,
-    home_of,
-    write_keys,
-)
+from app.core.settings import BadSetting, Settings, home_of, write_keys
 from app.core.vocabulary import AuditAction
 from app.db import audit, key_rotation
 from app.db.session import unlock

@@ -9,13 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.accounts.pki import (
-    bindings,
-    demo_agent,
-    demo_keys,
-    trust,
-    verify,
-)
+from app.accounts.pki import bindings, demo_agent, demo_keys, trust, verify
 from app.cli.common import Command, settings_in_use
 from app.core import clock
 from app.core.clock import office_day
@@ -53,7 +47,7 @@ def add_ukeys(add: Adder) -> None:
 
 def show(_chosen: argparse.Namespace) -> None:
     settings = read_settings()
-    believed = trust.trusted(settings.ukeys, required=True)
+    believed = trust.load_trust(settings.ukeys, required=True)
     for digest, one in believed.authorities.items():
         listed = believed.lists.get(digest)
         until = listed.next_update_utc if listed is not None else None
@@ -81,10 +75,10 @@ def take_list(chosen: argparse.Namespace) -> None:
 
 
 def _put_in_force(session: Session, settings: Settings, data: bytes) -> None:
-    new = trust.examine(data, trust.trusted(settings.ukeys, required=True), at=clock.now())
+    new = trust.check_list(data, trust.load_trust(settings.ukeys, required=True), at=clock.now())
     ended = bindings.end_sessions_of(session, new.authority, new.newly, at=clock.now())
     session.commit()
-    trust.keep(settings.ukeys, new)
+    trust.install_list(settings.ukeys, new)
     print(f"In force for {new.authority[:16]}: {len(new.newly)} newly revoked, sessions of {ended} accounts ended.")
 
 
@@ -96,10 +90,10 @@ def demo_key(chosen: argparse.Namespace) -> None:
         account = find(session, chosen.account)
         if account is None:
             raise BadSetting(f"There is no account '{chosen.account}'.")
-        word = demo_keys.fresh_pin()
-        made = demo_keys.make(settings.ukeys, chosen.name, account.get_full_name(), word, at=at, days=chosen.days)
-        believed, then = trust.trusted(settings.ukeys, required=True), made.not_valid_before_utc
-        known = verify.examine([demo_keys.bytes_of(made)], believed, at=then)
+        word = demo_keys.random_pin()
+        made = demo_keys.create_key(settings.ukeys, chosen.name, account.get_full_name(), word, at=at, days=chosen.days)
+        believed, then = trust.load_trust(settings.ukeys, required=True), made.not_valid_before_utc
+        known = verify.check_chain([demo_keys.bytes_of(made)], believed, at=then)
         bindings.bind(session, account.id, known, by="anguan ukey", at=at)
         session.commit()
     print(f"{chosen.name}  PIN {word}")
@@ -110,7 +104,7 @@ def demo_revoke(chosen: argparse.Namespace) -> None:
     settings = _not_in_production(settings_in_use())
     demo_keys.revoke(settings.ukeys, chosen.name, at=clock.now())
     with create_app(settings).app_context():
-        _put_in_force(db.session(), settings, demo_keys.published(settings.ukeys))
+        _put_in_force(db.session(), settings, demo_keys.published_list(settings.ukeys))
 
 
 def run_agent(chosen: argparse.Namespace) -> None:

@@ -8,12 +8,7 @@ from typing import Any, cast
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import Calendar
-from app.core.vocabulary import (
-    Level,
-    PasswordProfile,
-    SecondFactor,
-    Term,
-)
+from app.core.vocabulary import Level, PasswordProfile, SecondFactor, Term
 
 CERTIFICATE_HEADER = "X-SSL-Client-Cert"
 

@@ -13,12 +13,7 @@ from dataclasses import dataclass
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import Refusal
-from app.core.identifiers import (
-    BadNumber,
-    mask_id,
-    mask_mobile,
-    parse_old_id_number,
-)
+from app.core.identifiers import BadNumber, mask_id, mask_mobile, parse_old_id_number
 
 ID_NUMBER, MOBILE, BANK_CARD = _("ID number"), _("Mobile"), _("Bank card number")
 PROVINCES = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")  # GB/T 2260

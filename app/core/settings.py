@@ -17,16 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
-from app.core.office import (
-    BY_NAME,
-    CERTIFICATE_HEADER,
-    DEFAULT_OFFICE,
-    READERS,
-    SETTABLE,
-    WANTED,
-    Office,
-    kind_of,
-)
+from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, READERS, SETTABLE, WANTED, Office, kind_of
 
 AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
 SIMULATED = "sim"  # what the simulators sign as

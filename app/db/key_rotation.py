@@ -17,12 +17,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app.core.crypto.encryption import UNOPENED, Keyring, keyring
 from app.db import tables
-from app.db.session import (
-    BlindIndex,
-    Encrypted,
-    EncryptedRecord,
-    side_connection,
-)
+from app.db.session import BlindIndex, Encrypted, EncryptedRecord, side_connection
 from app.files.storage import FileMissing, Store
 
 TABLES = tables.parties.Person.metadata

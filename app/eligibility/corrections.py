@@ -130,7 +130,7 @@ def remark_of(reason: str, marks: Sequence[object]) -> str:
     return "\n".join(reason.splitlines()[len(marks) :])
 
 
-def read(stored: Iterable[Mapping[str, str]] | None) -> tuple[CorrectionMark, ...]:
+def parse_marks(stored: Iterable[Mapping[str, str]] | None) -> tuple[CorrectionMark, ...]:
     """Marks as a step keeps them; an item that is no longer known is left out."""
     return tuple(CorrectionMark(one["item"], one["why"]) for one in stored or () if one["item"] in ITEMS)
 

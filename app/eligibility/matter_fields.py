@@ -10,24 +10,14 @@ from datetime import date
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError, Refusal, Unmet
-from app.core.identifiers import (
-    fold,
-    fold_certificate_number,
-    parse_id_number,
-    parse_name,
-)
-from app.core.vocabulary import (
-    CancellationReason,
-    Category,
-    MatterKind,
-    ReplacementReason,
-)
+from app.core.identifiers import fold, fold_certificate_number, parse_id_number, parse_name
+from app.core.vocabulary import CancellationReason, Category, MatterKind, ReplacementReason
 
 DIVIDED = (Category.C1, Category.C2, Category.C3)  # what an undivided C becomes
 
 
 @dataclass(frozen=True, slots=True)
-class Particular:
+class MatterField:
     """One field: its name in ``Application.details`` and in forms, and how it is read. Days are kept as ``2026-03-02``."""
 
     name: str
@@ -59,44 +49,44 @@ def _divided(text: str) -> str:
     return text
 
 
-_FIELDS: Mapping[tuple[MatterKind, str], tuple[Particular, ...]] = {
+_FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
     (MatterKind.REPLACEMENT, ReplacementReason.FROM_OTHER_PROVINCE.value): (
-        Particular("old_number", _("Old certificate number"), _line(40)),
-        Particular("old_province", _("Province it was issued in"), _line(30)),
-        Particular("first_issued_on", _("First issued on"), _day),
-        Particular("valid_to", _("Valid until"), _day),
+        MatterField("old_number", _("Old certificate number"), _line(40)),
+        MatterField("old_province", _("Province it was issued in"), _line(30)),
+        MatterField("first_issued_on", _("First issued on"), _day),
+        MatterField("valid_to", _("Valid until"), _day),
     ),
     (MatterKind.REPLACEMENT, ReplacementReason.WRONG_INFORMATION.value): (
-        Particular("name", _("Correct name"), parse_name, required=False),
-        Particular("id_number", _("Correct ID number"), parse_id_number, required=False),
+        MatterField("name", _("Correct name"), parse_name, required=False),
+        MatterField("id_number", _("Correct ID number"), parse_id_number, required=False),
     ),
     (MatterKind.REPLACEMENT, ReplacementReason.LOST.value): (
-        Particular("declared_on", _("Loss declared on"), _day),
-        Particular("medium", _("Medium of the declaration"), _line(60)),
+        MatterField("declared_on", _("Loss declared on"), _day),
+        MatterField("medium", _("Medium of the declaration"), _line(60)),
     ),
-    (MatterKind.CANCELLATION, CancellationReason.OTHER.value): (Particular("note", _("Which other reason"), _line(200)),),
+    (MatterKind.CANCELLATION, CancellationReason.OTHER.value): (MatterField("note", _("Which other reason"), _line(200)),),
 }
-_UNDIVIDED = Particular("category", _("New category"), _divided, required=False)
+_UNDIVIDED = MatterField("category", _("New category"), _divided, required=False)
 
 
-def particulars_of(matter: MatterKind, reason_code: str, category: Category) -> tuple[Particular, ...]:
+def matter_fields(matter: MatterKind, reason_code: str, category: Category) -> tuple[MatterField, ...]:
     """The fields that this matter asks for, for this reason, of a certificate of this category."""
     fields = _FIELDS.get((matter, reason_code), ())
     undivided = matter is MatterKind.REPLACEMENT and category is Category.C
     return (*fields, _UNDIVIDED) if undivided else fields
 
 
-def every_particular() -> frozenset[str]:
+def all_field_names() -> frozenset[str]:
     """The names of all fields, of whatever matter."""
     return frozenset(field.name for fields in (*_FIELDS.values(), (_UNDIVIDED,)) for field in fields)
 
 
-def read_particulars(
+def parse_matter_fields(
     matter: MatterKind, reason_code: str, category: Category, typed: Mapping[str, str]
 ) -> dict[str, str] | None:
     """What was typed, folded; blanks left out, unknown names ignored; None for nothing. ``Unmet`` with every mistake."""
     found, wrong = {}, []
-    for field in particulars_of(matter, reason_code, category):
+    for field in matter_fields(matter, reason_code, category):
         text = (typed.get(field.name) or "").strip()
         if not text:
             continue

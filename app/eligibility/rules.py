@@ -11,12 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.clock import add_months, add_years
 from app.core.errors import FixPlace, Refusal
-from app.core.identifiers import (
-    age,
-    birth_date,
-    fold_enterprise_name,
-    fold_name,
-)
+from app.core.identifiers import age, birth_date, fold_enterprise_name, fold_name
 from app.core.office import Office
 from app.core.vocabulary import (
     MATTER_PAPERS,
@@ -31,7 +26,7 @@ from app.core.vocabulary import (
     reason_of,
 )
 from app.eligibility.facts import Facts
-from app.eligibility.matter_fields import particulars_of
+from app.eligibility.matter_fields import matter_fields
 
 SAFETY_OFFICERS = frozenset({Category.C1, Category.C2, Category.C3, Category.C})
 
@@ -359,9 +354,9 @@ def reason_is_known(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         yield Refusal("reason-unknown", _("Please choose a reason from the list."), "reason_code")
 
 
-def particulars_are_given(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+def matter_fields_are_given(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """What the reason asks for is filled in."""
-    for field in particulars_of(case.matter, case.reason_code, case.category):
+    for field in matter_fields(case.matter, case.reason_code, case.category):
         if field.required and not case.details.get(field.name):
             yield Refusal(
                 f"missing-{field.name}",

@@ -15,12 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
 from app.core.errors import NotFound, Refusal, Unmet
-from app.core.vocabulary import (
-    SCORED,
-    AuditAction,
-    Role,
-    SignupState,
-)
+from app.core.vocabulary import SCORED, AuditAction, Role, SignupState
 from app.db import audit
 from app.models import ExamNotice, ExamSignup
 

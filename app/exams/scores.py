@@ -17,34 +17,13 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
 from app.core.clock import office_day
-from app.core.errors import (
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
+from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import fold, fold_name
-from app.core.vocabulary import (
-    SCORED,
-    AuditAction,
-    PassSource,
-    SignupState,
-)
+from app.core.vocabulary import SCORED, AuditAction, PassSource, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
-from app.exams.locking import (
-    as_exam_clerk,
-    hold_one,
-    sound,
-    tell_diary,
-)
-from app.files.spreadsheets import (
-    CellError,
-    Column,
-    SheetRow,
-    read,
-    write,
-)
+from app.exams.locking import as_exam_clerk, hold_one, sound, tell_diary
+from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
 MOST_ERRORS = 500  # listed; more help nobody

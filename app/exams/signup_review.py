@@ -13,18 +13,8 @@ from app.accounts.access import Actor, reach
 from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.redaction import without_numbers
 from app.core.vocabulary import SignupState
-from app.exams.locking import (
-    as_exam_clerk,
-    hold_of,
-    must_be_a_batch,
-    sound,
-)
-from app.exams.signups import (
-    SignupOutcome,
-    move,
-    seated,
-    sort_out,
-)
+from app.exams.locking import as_exam_clerk, hold_of, must_be_a_batch, sound
+from app.exams.signups import SignupOutcome, move, seated, sort_out
 from app.models import ExamSignup
 
 MOST_REASON = 500  # characters, as the column holds

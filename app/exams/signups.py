@@ -15,24 +15,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach, region_prefix
 from app.core.clock import add_months, office_day, office_time
-from app.core.errors import (
-    FixPlace,
-    NotFound,
-    Refusal,
-    Unmet,
-)
+from app.core.errors import FixPlace, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
 from app.core.office import Office
-from app.core.vocabulary import (
-    AuditAction,
-    Category,
-    MatterKind,
-    PaperKind,
-    Position,
-    Registration,
-    Role,
-    SignupState,
-)
+from app.core.vocabulary import AuditAction, Category, MatterKind, PaperKind, Position, Registration, Role, SignupState
 from app.db import sequences
 from app.eligibility.facts import Facts, of_candidates
 from app.eligibility.rules import (
@@ -43,14 +29,7 @@ from app.eligibility.rules import (
     is_of_age,
     works_for_the_filing_enterprise,
 )
-from app.exams.locking import (
-    free_places,
-    hold,
-    hold_of,
-    must_be_a_batch,
-    sound,
-    tell_diary,
-)
+from app.exams.locking import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
 from app.models import Enterprise, ExamNotice, ExamSignup, Person
 
 SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49

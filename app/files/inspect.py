@@ -12,13 +12,7 @@ from pathlib import Path
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError
-from app.files.images import (
-    AT_ONCE,
-    Flaw,
-    ImageLimits,
-    drawn_anew,
-    stands_alone,
-)
+from app.files.images import AT_ONCE, Flaw, ImageLimits, drawn_anew, stands_alone
 
 LIMITS = ImageLimits()
 

@@ -14,10 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.core.vocabulary import (
-    JobState,
-    MessageState,
-)
+from app.core.vocabulary import JobState, MessageState
 from app.models import Job, Message, Worker
 
 

@@ -14,11 +14,7 @@ from flask_babel import lazy_gettext as _
 from app.core.i18n import FOLDER
 from app.core.identifiers import fold, mask_id_publicly
 from app.core.office import Office
-from app.core.vocabulary import (
-    Action,
-    ChallengeKind,
-    MatterKind,
-)
+from app.core.vocabulary import Action, ChallengeKind, MatterKind
 
 LONGEST_REASON = 60
 LONGEST_TEXT = 500  # the column's own limit

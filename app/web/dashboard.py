@@ -16,13 +16,7 @@ from app.accounts.business_licence.tickets import name_differs
 from app.accounts.pki import bindings
 from app.applications import dashboard_counts, office_calendar
 from app.core.clock import office_day, office_time
-from app.core.vocabulary import (
-    CertificateStatus,
-    MatterKind,
-    Role,
-    State,
-    Urgency,
-)
+from app.core.vocabulary import CertificateStatus, MatterKind, Role, State, Urgency
 from app.db.session import db
 from app.web import request_context
 from app.web.base import bars, due, stacked_columns
@@ -79,7 +73,7 @@ class WorkView(BaseView):
             expiring=dashboard_counts.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
             days_left=lambda day: (day - on).days,
             charts=charts(),
-            key_ends=bindings.soonest_end(db.session(), g.user.id, on),
+            key_ends=bindings.expires_soon(db.session(), g.user.id, on),
             notices=dashboard_counts.open_notices(db.session, request_context.now()),
             office_day=office_day,
             licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
@@ -215,7 +209,7 @@ def _admin_tiles(on: date) -> list[Tile]:
     return [
         Tile(
             gettext("Registrations to review"),
-            registration.waiting(db.session()),
+            registration.pending_count(db.session()),
             optional_url("EnterpriseAdminScreen.list", registration="pending"),
             "todo",
         ),

@@ -42,16 +42,9 @@ from app.core import identifiers
 from app.core.clock import OFFICE_ZONE, office_time
 from app.core.errors import AppError
 from app.core.vocabulary import Term
-from app.db.session import (
-    Choice as ChoiceColumn,
-)
-from app.db.session import (
-    Choices as ChoicesColumn,
-)
-from app.db.session import (
-    Encrypted,
-    UtcDateTime,
-)
+from app.db.session import Choice as ChoiceColumn
+from app.db.session import Choices as ChoicesColumn
+from app.db.session import Encrypted, UtcDateTime
 
 ODD_MARKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"
 SHORT, LONG = 200, 4000  # characters where a column sets no bound

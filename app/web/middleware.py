@@ -32,12 +32,7 @@ from app.web.base.error_pages import error_page, wants_json
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 from app.web.body_limits import check_body_size
-from app.web.security_headers import (
-    ALWAYS,
-    PAGE_POLICY,
-    STATIC,
-    after_request,
-)
+from app.web.security_headers import ALWAYS, PAGE_POLICY, STATIC, after_request
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 

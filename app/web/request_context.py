@@ -118,7 +118,9 @@ def address() -> str:
 
 def require_second_factor() -> None:
     """Before the riskiest deeds: demand that the second factor was shown a short while ago, where one is asked for."""
-    if sessions.owes_second(current_user, current_office()) and not sessions.is_strong(g.visit, at=now()):
+    if sessions.needs_second_factor(current_user, current_office()) and not sessions.has_fresh_second_factor(
+        g.visit, at=now()
+    ):
         raise NotStrong
 
 

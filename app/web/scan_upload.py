@@ -13,19 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import reaches
-from app.applications.attachments import (
-    Owner,
-    attach,
-    current,
-    discard,
-)
+from app.applications.attachments import Owner, attach, current, discard
 from app.core.errors import Refusal, Unmet
-from app.core.vocabulary import (
-    CURRENT_CATEGORIES,
-    PERSON_PAPERS,
-    MatterKind,
-    PaperKind,
-)
+from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind
 from app.files.inspect import FileRefused
 from app.matters import standard_papers
 from app.models import Paper

@@ -15,10 +15,7 @@ from app.applications import legacy_import, scan_retention
 from app.applications.nightly import NIGHTLY, done_since
 from app.certificates.pdf import render_jobs, zip_download
 from app.core.clock import office_day
-from app.core.crypto.seal_provider import (
-    SealAway,
-    Suite,
-)
+from app.core.crypto.seal_provider import SealAway, Suite
 from app.core.errors import AppError
 from app.core.office import Office
 from app.core.vocabulary import JobState, NightlyTask

@@ -19,33 +19,15 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from app.accounts.business_licence.assertion import (
-    MOST_BYTES,
-    Assertion,
-    BadAssertion,
-    LicenceTrust,
-    public_key,
-    read,
-)
+from app.accounts.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion, LicenceTrust, public_key, read
 from app.accounts.business_licence.provider import LicencePlatformUnavailable, LicenceProvider, Ticket
 from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.accounts.pki.trust import LARGEST_LIST
 from app.core.crypto.demo_ca import EmbeddedSeal
-from app.core.crypto.seal_provider import (
-    NoSuchSeal,
-    Seal,
-    SealAway,
-    SealProvider,
-    Suite,
-)
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealAway, SealProvider, Suite
 from app.core.settings import BadSetting, Settings
 from app.files.storage import ScannerAway
-from app.outbox.sms import (
-    SEND_TIMEOUT,
-    ConsoleGateway,
-    FileGateway,
-    Gateway,
-)
+from app.outbox.sms import SEND_TIMEOUT, ConsoleGateway, FileGateway, Gateway
 
 MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them
 LONGEST_ANSWER = 64 * 1024

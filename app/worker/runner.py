@@ -14,10 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.accounts.access import Actor
 from app.applications.office_settings import office_of
-from app.core.crypto.seal_provider import (
-    NoSeal,
-    SealProvider,
-)
+from app.core.crypto.seal_provider import NoSeal, SealProvider
 from app.core.errors import NotFound
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, JobState, Role
@@ -25,14 +22,7 @@ from app.db import audit
 from app.db.session import read_only
 from app.files.storage import Store
 from app.models import Job
-from app.outbox.jobs import (
-    LEASE,
-    MAX_ATTEMPTS,
-    JobLease,
-    LeaseLost,
-    claim,
-    fail_lost,
-)
+from app.outbox.jobs import LEASE, MAX_ATTEMPTS, JobLease, LeaseLost, claim, fail_lost
 from app.outbox.sms import Gateway
 
 LONGEST_WAIT = 300  # seconds between two attempts

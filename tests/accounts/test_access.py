@@ -1,24 +1,9 @@
 import pytest
 from sqlalchemy import select
 
-from app.accounts.access import (
-    CASE_OFFICERS,
-    NOBODY,
-    Actor,
-    decides,
-    reach,
-    reaches,
-    reaches_case,
-    region_prefix,
-)
+from app.accounts.access import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
 from app.core.office import Office
-from app.core.vocabulary import (
-    Level,
-    PaperKind,
-    Role,
-    SignupState,
-    State,
-)
+from app.core.vocabulary import Level, PaperKind, Role, SignupState, State
 from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
 from tests import make
 

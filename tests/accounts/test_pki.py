@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.accounts.pki import demo_keys, trust
 from app.accounts.pki import verify as pki_verify
-from app.accounts.pki.trust import BadAuthority, BadRevocationList, examine
+from app.accounts.pki.trust import BadAuthority, BadRevocationList, check_list
 from app.accounts.pki.verify import NotProved, statement, verify
 from app.core.vocabulary import ChallengeKind
 from tests.certs import CLIENT, SERVER, YEAR, believing, issued, sm_issued
@@ -71,7 +71,7 @@ def test_an_authority_below_a_pinned_one_is_believed_with_a_list_of_each(root):
 
 
 def test_a_statement_says_for_what_where_and_until_when():
-    kinds = [statement(kind, SITE, "c", "n", NOON) for kind in pki_verify.WORDS]
+    kinds = [statement(kind, SITE, "c", "n", NOON) for kind in pki_verify.STATEMENT_LABELS]
     assert len(set(kinds)) == 3
     assert kinds[0] == b"anguan-cert-login\0v1\0https://aq.example\0c\0n\0" + str(int(NOON.timestamp())).encode()
 
@@ -134,7 +134,7 @@ def test_a_certificate_after_its_authority_has_run_out_is_refused():
 
 def test_an_oversize_chain_is_refused_before_it_is_read(root):
     holder, known = issued(by=root), believing(root, lists=[root.crl()])
-    for chain in ([], holder.chain * 4, [holder.chain[0], b"\x30" * pki_verify.LARGEST]):
+    for chain in ([], holder.chain * 4, [holder.chain[0], b"\x30" * pki_verify.MAX_CHAIN_BYTES]):
         assert asked(holder, known, chain=chain) == "chain-size"
     for junk in (b"", b"\x30\x03abc", b"not a certificate", holder.chain[0][:-1]):
         assert asked(holder, known, chain=[junk]) == "certificate-unreadable"
@@ -182,8 +182,8 @@ def test_without_a_list_or_with_a_stale_one_nobody_comes_in(root):
 
 def test_a_list_is_taken_only_whole_fresh_newer_and_from_its_authority(root):
     known = believing(root, lists=[root.crl(7, number=5)])
-    assert examine(root.crl(7, 8, number=6), known, at=NOON).newly == {8}
-    assert examine(root.crl(7, number=5), known, at=NOON).newly == set()
+    assert check_list(root.crl(7, 8, number=6), known, at=NOON).newly == {8}
+    assert check_list(root.crl(7, number=5), known, at=NOON).newly == set()
     part = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
     refused = {
         "older": root.crl(7, number=4),
@@ -199,7 +199,7 @@ def test_a_list_is_taken_only_whole_fresh_newer_and_from_its_authority(root):
     }
     for case, data in refused.items():
         with pytest.raises(BadRevocationList):
-            examine(data, known, at=NOON)
+            check_list(data, known, at=NOON)
         assert case
 
 
@@ -233,14 +233,14 @@ def test_an_authority_of_one_kind_does_not_stand_above_the_other(root, sm_root):
 
 def test_what_is_pinned_counts_at_once_and_no_more_once_it_is_taken_out(tmp_path, root):
     holder = issued(by=root)
-    assert asked(holder, trust.trusted(tmp_path, required=False)) == "authority-unknown"
+    assert asked(holder, trust.load_trust(tmp_path, required=False)) == "authority-unknown"
     (digest,) = trust.pin(tmp_path, root.certificate.public_bytes(Encoding.PEM))
-    assert asked(holder, trust.trusted(tmp_path, required=False)).issuer == digest
-    new = examine(root.crl(holder.serial), trust.trusted(tmp_path, required=True), at=NOON)
-    trust.keep(tmp_path, new)
-    assert asked(holder, trust.trusted(tmp_path, required=True)) == "certificate-revoked"
+    assert asked(holder, trust.load_trust(tmp_path, required=False)).issuer == digest
+    new = check_list(root.crl(holder.serial), trust.load_trust(tmp_path, required=True), at=NOON)
+    trust.install_list(tmp_path, new)
+    assert asked(holder, trust.load_trust(tmp_path, required=True)) == "certificate-revoked"
     trust.unpin(tmp_path, digest[:8])
-    assert asked(holder, trust.trusted(tmp_path, required=True)) == "authority-unknown"
+    assert asked(holder, trust.load_trust(tmp_path, required=True)) == "authority-unknown"
     assert not list((tmp_path / "lists").iterdir())
 
 
@@ -253,15 +253,17 @@ def test_a_holders_certificate_is_no_authority(tmp_path, root):
 
 
 def test_the_demonstrations_keys_are_believed_until_they_are_revoked(tmp_path):
-    made = demo_keys.make(tmp_path, "acceptance", "谭受理", "123456", at=NOON)
+    made = demo_keys.create_key(tmp_path, "acceptance", "谭受理", "123456", at=NOON)
     chain = [made.public_bytes(Encoding.DER)]
-    assert pki_verify.examine(chain, trust.trusted(tmp_path, required=True), at=NOON).holder == "谭受理"
+    assert pki_verify.check_chain(chain, trust.load_trust(tmp_path, required=True), at=NOON).holder == "谭受理"
     demo_keys.revoke(tmp_path, "acceptance", at=NOON)
-    trust.keep(tmp_path, examine(demo_keys.published(tmp_path), trust.trusted(tmp_path, required=True), at=NOON))
+    trust.install_list(
+        tmp_path, check_list(demo_keys.published_list(tmp_path), trust.load_trust(tmp_path, required=True), at=NOON)
+    )
     with pytest.raises(NotProved, match="revoked"):
-        pki_verify.examine(chain, trust.trusted(tmp_path, required=True), at=NOON)
+        pki_verify.check_chain(chain, trust.load_trust(tmp_path, required=True), at=NOON)
     for name in ("acceptance", "../x", "", "A"):
-        with pytest.raises(demo_keys.SoftKeys):
-            demo_keys.make(tmp_path, name, "x", "123456", at=NOON)
+        with pytest.raises(demo_keys.DemoKeyError):
+            demo_keys.create_key(tmp_path, name, "x", "123456", at=NOON)
     assert {oct(path.stat().st_mode)[-3:] for path in (tmp_path / "keys").iterdir()} == {"600"}
     assert made.not_valid_after_utc <= NOON + YEAR

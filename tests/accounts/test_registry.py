@@ -3,19 +3,8 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.accounts.registry import (
-    amend,
-    engage,
-    keep_enterprise,
-    keep_qualification,
-    release,
-)
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Unmet,
-)
+from app.accounts.registry import add_person, remove_person, save_enterprise, save_qualification, update_person
+from app.core.errors import AppError, NotAllowed, NotFound, Unmet
 from app.core.vocabulary import Role, SignupState, State
 from app.models import Person
 from tests import make
@@ -45,7 +34,7 @@ def code_of(no):
 
 def test_a_new_person_is_put_on_the_books_in_folded_form(session, mine, clerk):
     number = make.id_number()
-    engage(session, blank(name=" 古丽•买买提 ", id_number=number.lower(), mobile="138 0000 0000"), clerk)
+    add_person(session, blank(name=" 古丽•买买提 ", id_number=number.lower(), mobile="138 0000 0000"), clerk)
     session.commit()
     person = session.scalars(select(Person)).one()
     assert (person.name, person.id_number, person.mobile) == ("古丽·买买提", number, "13800000000")
@@ -54,16 +43,16 @@ def test_a_new_person_is_put_on_the_books_in_folded_form(session, mine, clerk):
 
 def test_every_mistake_is_named_at_once(session, clerk):
     with pytest.raises(Unmet) as no:
-        engage(session, blank(name="李", mobile="1", education=None, position=None), clerk)
+        add_person(session, blank(name="李", mobile="1", education=None, position=None), clerk)
     assert {r.field for r in no.value.refusals} == {"name", "mobile", "education", "position"}
     assert session.scalar(select(func.count(Person.id))) == 0
 
 
 def test_nobody_is_entered_twice(session, clerk):
-    person = engage(session, blank(), clerk)
+    person = add_person(session, blank(), clerk)
     session.commit()
     with pytest.raises(AppError) as no:
-        engage(session, blank(id_number=person.id_number), clerk)
+        add_person(session, blank(id_number=person.id_number), clerk)
     assert code_of(no) == ["already-yours"]
 
 
@@ -72,7 +61,7 @@ def test_somebody_else_s_person_is_not_taken_over(session, clerk):
     session.add(theirs)
     session.commit()
     with pytest.raises(AppError) as no:
-        engage(session, blank(id_number=theirs.id_number), clerk)
+        add_person(session, blank(id_number=theirs.id_number), clerk)
     assert code_of(no) == ["employed-elsewhere"]
 
 
@@ -81,16 +70,16 @@ def test_a_released_person_can_be_engaged_again_under_the_same_name_only(session
     session.add(free)
     session.commit()
     with pytest.raises(AppError) as no:
-        engage(session, blank(name="别人", id_number=free.id_number), clerk)
+        add_person(session, blank(name="别人", id_number=free.id_number), clerk)
     assert code_of(no) == ["name-differs"]
     session.rollback()
-    again = engage(session, blank(name="韩梅梅", id_number=free.id_number), clerk)
+    again = add_person(session, blank(name="韩梅梅", id_number=free.id_number), clerk)
     assert (again.id, again.enterprise_id) == (free.id, mine.id)
 
 
 def test_only_enterprise_clerks_keep_books(session):
     with pytest.raises(NotAllowed):
-        engage(session, blank(), make.officer(Role.ADMIN))
+        add_person(session, blank(), make.officer(Role.ADMIN))
 
 
 def test_name_and_number_are_settled_once_a_certificate_bears_them(session, mine, clerk):
@@ -99,7 +88,7 @@ def test_name_and_number_are_settled_once_a_certificate_bears_them(session, mine
     session.commit()
     person.name = "改名"
     with pytest.raises(AppError) as no:
-        amend(session, person, clerk)
+        update_person(session, person, clerk)
     assert code_of(no) == ["settled-by-certificate"]
 
 
@@ -108,10 +97,10 @@ def test_a_foreign_person_cannot_be_amended_or_released(session, clerk):
     session.add(theirs)
     session.commit()
     with pytest.raises(NotFound):
-        release(session, theirs.id, clerk, at=make.NOON)
+        remove_person(session, theirs.id, clerk, at=make.NOON)
     theirs.major = "改"
     with pytest.raises(NotFound):
-        amend(session, theirs, clerk)
+        update_person(session, theirs, clerk)
 
 
 def test_a_person_with_open_business_stays(session, mine, clerk):
@@ -120,7 +109,7 @@ def test_a_person_with_open_business_stays(session, mine, clerk):
     session.add(make.signup(make.notice(), person, state=SignupState.ADMITTED))
     session.commit()
     with pytest.raises(Unmet) as no:
-        release(session, person.id, clerk, at=make.NOON)
+        remove_person(session, person.id, clerk, at=make.NOON)
     assert code_of(no) == ["open-application", "open-signup", "certificate-in-force"]
 
 
@@ -128,15 +117,15 @@ def test_an_expired_certificate_does_not_hold_a_person(session, mine, clerk):
     person = make.person(mine)
     session.add_all([person, make.certificate(person, valid_to=make.TODAY - timedelta(days=1))])
     session.commit()
-    assert release(session, person.id, clerk, at=make.NOON).enterprise_id is None
+    assert remove_person(session, person.id, clerk, at=make.NOON).enterprise_id is None
 
 
 def test_a_qualification_ends_after_it_begins_and_stands_once(session, mine, clerk):
-    keep_qualification(session, make.qualification(mine, enterprise_id=mine.id), clerk)
+    save_qualification(session, make.qualification(mine, enterprise_id=mine.id), clerk)
     session.commit()
     twin = make.qualification(mine, enterprise_id=mine.id, valid_to=date(2020, 1, 1))
     with pytest.raises(Unmet) as no:
-        keep_qualification(session, twin, clerk)
+        save_qualification(session, twin, clerk)
     assert code_of(no) == ["validity-order", "number-taken"]
 
 
@@ -145,6 +134,6 @@ def test_a_foreign_qualification_or_enterprise_is_not_found(session, clerk):
     session.add(theirs)
     session.commit()
     with pytest.raises(NotFound):
-        keep_enterprise(session, theirs, clerk)
+        save_enterprise(session, theirs, clerk)
     with pytest.raises(NotFound):
-        keep_qualification(session, make.qualification(theirs, enterprise_id=theirs.id), clerk)
+        save_qualification(session, make.qualification(theirs, enterprise_id=theirs.id), clerk)

@@ -2,20 +2,9 @@ import pytest
 from sqlalchemy import select
 
 from app.applications.originals_check import ORIGINALS, verify_originals
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Stale,
-    Unmet,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
 from app.core.office import Office
-from app.core.vocabulary import (
-    Level,
-    PassSource,
-    Role,
-    State,
-)
+from app.core.vocabulary import Level, PassSource, Role, State
 from app.models import ExamPass
 from tests import make
 

@@ -2,12 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from app.core.clock import (
-    Calendar,
-    add_months,
-    add_years,
-    office_day,
-)
+from app.core.clock import Calendar, add_months, add_years, office_day
 
 
 def test_a_day_is_the_office_s_day():

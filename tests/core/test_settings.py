@@ -6,20 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.core import settings as app_settings
-from app.core.office import (
-    ADJUSTABLE,
-    SETTABLE,
-    Office,
-    written,
-)
-from app.core.settings import (
-    BadSetting,
-    Keys,
-    home_of,
-    make_keys,
-    read_office,
-    read_settings,
-)
+from app.core.office import ADJUSTABLE, SETTABLE, Office, written
+from app.core.settings import BadSetting, Keys, home_of, make_keys, read_office, read_settings
 from app.core.vocabulary import Level, Term
 from tests.test_docs import chinese
 

@@ -20,13 +20,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.eligibility import rules
-from app.eligibility.facts import (
-    CertificateFacts,
-    Facts,
-    OpenCase,
-    PaperAsked,
-    PassFacts,
-)
+from app.eligibility.facts import CertificateFacts, Facts, OpenCase, PaperRequirement, PassFacts
 from app.matters import MATTERS, can_be_printed
 
 A, B, C, C1, C2, C3 = (Category[name] for name in ("A", "B", "C", "C1", "C2", "C3"))
@@ -84,7 +78,7 @@ def open_case(**facts) -> OpenCase:
 
 
 def asking(kind: PaperKind, since="2018-01-01", **facts) -> Facts:
-    return case(papers_asked=(PaperAsked(kind, True, day(since)),), **facts)
+    return case(papers_asked=(PaperRequirement(kind, True, day(since)),), **facts)
 
 
 def incoming(valid_to: str, first="2024-05-01") -> Facts:
@@ -260,10 +254,10 @@ ANSWERS = (
     (rules.reason_is_known, case(**LOST), "2026-03-02", ""),
     (rules.reason_is_known, case(matter=MatterKind.REPLACEMENT, reason_code="left"), "2026-03-02", "reason-unknown"),
     (rules.reason_is_known, case(matter=MatterKind.CANCELLATION, reason_code=""), "2026-03-02", "reason-unknown"),
-    (rules.particulars_are_given, case(details={"declared_on": "2026-02-20", "medium": "日报"}, **LOST), "2026-03-02", ""),
-    (rules.particulars_are_given, case(details={"declared_on": "2026-02-20"}, **LOST), "2026-03-02", "missing-medium"),
+    (rules.matter_fields_are_given, case(details={"declared_on": "2026-02-20", "medium": "日报"}, **LOST), "2026-03-02", ""),
+    (rules.matter_fields_are_given, case(details={"declared_on": "2026-02-20"}, **LOST), "2026-03-02", "missing-medium"),
     (
-        rules.particulars_are_given,
+        rules.matter_fields_are_given,
         case(matter=MatterKind.CANCELLATION, reason_code=CancellationReason.OTHER.value),
         "2026-03-02",
         "missing-note",

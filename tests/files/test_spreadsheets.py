@@ -17,14 +17,7 @@ from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 
 from app.core.errors import AppError
-from app.files.spreadsheets import (
-    Column,
-    Reading,
-    SheetLimits,
-    SheetRefused,
-    read,
-    write,
-)
+from app.files.spreadsheets import Column, Reading, SheetLimits, SheetRefused, read, write
 from app.files.spreadsheets.reader import MOST_ERRORS, fold
 from tests import hostile_sheets as hostile
 from tests.hostile_sheets import HEADER, ROW, text_cell, workbook

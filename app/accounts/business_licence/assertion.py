@@ -19,7 +19,7 @@ from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep
 
 ALGORITHM = "ES256"
 TYPE = "licence+jwt"  # what else the platform signs with its key is no assertion to us
-LONGEST = timedelta(seconds=120)  # from iat to exp
+MAX_LIFETIME = timedelta(seconds=120)  # from iat to exp
 SKEW = timedelta(seconds=60)  # by how much a platform's clock may differ from ours
 MOST_BYTES = 16 * 1024
 _MARKS = {"cid": "[0-9a-f]{32}", "nonce": "[0-9a-f]{64}", "jti": "[!-~]{16,64}"}
@@ -94,7 +94,7 @@ def _demand_in_time(claims: Mapping[str, Any], at: datetime) -> None:
     if type(made) is not int or type(ends) is not int:
         raise BadAssertion("times are no whole numbers")
     now, skew = int(at.astimezone(UTC).timestamp()), int(SKEW.total_seconds())
-    if not made < ends <= made + int(LONGEST.total_seconds()):
+    if not made < ends <= made + int(MAX_LIFETIME.total_seconds()):
         raise BadAssertion("good for too long")
     if made > now + skew:
         raise BadAssertion("from the future")

@@ -11,7 +11,7 @@ from app.accounts.business_licence.assertion import Assertion
 from app.core.errors import AppError
 
 
-class LicencesAway(AppError):
+class LicencePlatformUnavailable(AppError):
     """The platform does not answer. ``why`` is for the log."""
 
     status = 503

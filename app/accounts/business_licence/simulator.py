@@ -21,26 +21,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask_babel import lazy_gettext as _
 
-from app.accounts.business_licence.assertion import (
-    ALGORITHM,
-    LONGEST,
-    TYPE,
-    Assertion,
-    LicenceTrust,
-    read,
-)
-from app.accounts.business_licence.provider import LicencesAway, Ticket
+from app.accounts.business_licence.assertion import ALGORITHM, MAX_LIFETIME, TYPE, Assertion, LicenceTrust, read
+from app.accounts.business_licence.provider import LicencePlatformUnavailable, Ticket
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound, Stale
-from app.core.vocabulary import (
-    LicenceHolder,
-    LicenceStanding,
-    LicenceStep,
-    Term,
-)
+from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep, Term
 
 ISSUER, CLIENT = "sim", "anguan-demo"
-KEPT = timedelta(hours=1)  # what the simulator remembers of a ticket
+RETENTION = timedelta(hours=1)  # what the simulator remembers of a ticket
 P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of the curve
 
 
@@ -115,7 +103,7 @@ class SimulatedPlatform:
     def query(self, cid: str, *, at: datetime) -> Assertion | None:
         known = self.known(cid)
         if known.get("down"):
-            raise LicencesAway("HTTP 500")
+            raise LicencePlatformUnavailable("HTTP 500")
         return read(known["said"], self.trust, at=at) if "said" in known else None
 
     def health(self, *, at: datetime) -> None:
@@ -173,7 +161,7 @@ class SimulatedPlatform:
         made = int(at.timestamp())
         return {
             "iss": ISSUER, "aud": CLIENT, "cid": cid, "nonce": known["nonce"], "event": step.value,
-            "iat": made, "exp": made + int(LONGEST.total_seconds()), "jti": secrets.token_hex(16),
+            "iat": made, "exp": made + int(MAX_LIFETIME.total_seconds()), "jti": secrets.token_hex(16),
         }  # fmt: skip
 
     def _signed(self, claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey | None = None) -> str:
@@ -185,7 +173,7 @@ class SimulatedPlatform:
         if fault is SimulatedFault.ALG_NONE:
             return jwt.encode(claims, "", algorithm="none", headers={"typ": TYPE})
         if fault is SimulatedFault.HS256:
-            return confused(claims, self.trust.key)
+            return hs256_by_public_key(claims, self.trust.key)
         if fault is SimulatedFault.REPLAYED and (self.folder / "last.jwt").is_file():
             return (self.folder / "last.jwt").read_text()
         if fault in (SimulatedFault.FAST_CLOCK, SimulatedFault.SLOW_CLOCK):
@@ -217,11 +205,11 @@ class SimulatedPlatform:
 
     def _forget_old(self, at: datetime) -> None:
         for path in self.folder.glob("*.json"):
-            if path.stat().st_mtime < (at - KEPT).timestamp():
+            if path.stat().st_mtime < (at - RETENTION).timestamp():
                 path.unlink(missing_ok=True)
 
 
-def confused(claims: Mapping[str, Any], key: ec.EllipticCurvePublicKey) -> str:
+def hs256_by_public_key(claims: Mapping[str, Any], key: ec.EllipticCurvePublicKey) -> str:
     """A token signed by HMAC with the *public* key: believed by whoever lets a token choose its own algorithm."""
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     parts = [json.dumps({"alg": "HS256", "typ": TYPE}), json.dumps(dict(claims), ensure_ascii=False)]

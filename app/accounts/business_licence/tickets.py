@@ -19,14 +19,7 @@ from app.accounts import challenges
 from app.accounts.business_licence.assertion import Assertion, BadAssertion
 from app.core.errors import NotFound, Refusal, Stale
 from app.core.identifiers import BadNumber, fold_enterprise_name, parse_credit_code
-from app.core.vocabulary import (
-    ChallengeKind,
-    ChallengeState,
-    LicenceStanding,
-    LicenceStep,
-    Role,
-    TicketState,
-)
+from app.core.vocabulary import ChallengeKind, ChallengeState, LicenceStanding, LicenceStep, Role, TicketState
 from app.models import Account, Challenge, Enterprise
 
 KIND = ChallengeKind.LICENCE
@@ -34,7 +27,7 @@ NEW, SCANNED, CONFIRMED = ChallengeState.NEW, ChallengeState.SCANNED, ChallengeS
 REJECTED, CONSUMED = ChallengeState.REJECTED, ChallengeState.CONSUMED
 
 # Why a ticket was turned down; nothing here depends on who the enterprise is, so the browser may read it.
-REFUSED: Mapping[str, object] = {
+REJECTION_TEXTS: Mapping[str, object] = {
     "declined": _("The sign-in was declined on the telephone."),
     "wrong-number": _(
         "The number typed on the telephone was not the one on this page, so this code has been cancelled. Scan only codes "
@@ -60,18 +53,18 @@ def begin(session: Session, browser: str, *, at: datetime, seconds: int, address
     return challenges.begin(session, KIND, browser, at=at, lasts=lasts, evidence=shown, address=address)
 
 
-def own(session: Session, cid: str, browser: str) -> Challenge:
+def get_own(session: Session, cid: str, browser: str) -> Challenge:
     """The browser's own ticket; raises ``NotFound``, whether it is another's or nobody's."""
     if not re.fullmatch("[0-9a-f]{32}", cid):
         raise NotFound
-    return challenges.own(session, cid, KIND, browser)
+    return challenges.get_own(session, cid, KIND, browser)
 
 
 def state_of(ticket: Challenge, at: datetime) -> TicketState:
     """How a ticket stands, in the one word that its page polls for."""
     if ticket.state in (CONSUMED, REJECTED):
         return TicketState.USED if ticket.state is CONSUMED else TicketState.REJECTED
-    if not challenges.alive(ticket, at):
+    if not challenges.is_alive(ticket, at):
         return TicketState.EXPIRED
     return {NEW: TicketState.WAITING, SCANNED: TicketState.SCANNED}.get(ticket.state, TicketState.CONFIRMED)
 
@@ -81,10 +74,10 @@ def refusal(ticket: Challenge) -> Refusal | None:
     if ticket.state is not REJECTED:
         return None
     why = str((ticket.evidence or {}).get("why") or "replaced")
-    return Refusal(why, REFUSED.get(why, REPLACED))
+    return Refusal(why, REJECTION_TEXTS.get(why, REPLACED))
 
 
-def take(session: Session, told: Assertion, *, at: datetime, seconds: int) -> ChallengeState:
+def apply_assertion(session: Session, told: Assertion, *, at: datetime, seconds: int) -> ChallengeState:
     """Bring a believed assertion to its ticket; the state the ticket is in now. The caller commits.
 
     Raises ``BadAssertion`` where it belongs to another ticket, ``NotFound`` for no ticket, ``Stale`` where it comes too late.
@@ -148,7 +141,7 @@ def accounts_of(session: Session, enterprise: Enterprise) -> list[Account]:
     return [account for account in found if Role.ENTERPRISE_CLERK.value in {role.name for role in account.roles}]
 
 
-def use(session: Session, ticket: Challenge, browser: str, *, at: datetime) -> Mapping[str, Any]:
+def use_ticket(session: Session, ticket: Challenge, browser: str, *, at: datetime) -> Mapping[str, Any]:
     """Use a confirmed ticket up, once; what was shown with it. Raises ``Stale`` for whoever comes second or too late."""
     shown = dict(ticket.evidence or {})
     if not challenges.advance(session, ticket.id, KIND, CONFIRMED, CONSUMED, at=at, browser=browser):
@@ -156,7 +149,7 @@ def use(session: Session, ticket: Challenge, browser: str, *, at: datetime) -> M
     return shown
 
 
-def note_name(enterprise: Enterprise, name: str) -> None:
+def store_licence_name(enterprise: Enterprise, name: str) -> None:
     """Keep the name that the licence bears. What it is called here stays: see ``name_differs``."""
     enterprise.licence_name = name[:120]
 

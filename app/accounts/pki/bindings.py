@@ -17,10 +17,10 @@ from app.core.errors import AppError
 from app.core.vocabulary import IdentityKind, SessionEndReason
 from app.models import Account, ExternalIdentity
 
-SOON = timedelta(days=30)  # a certificate that runs out within so long is worth a word
+EXPIRY_WARNING = timedelta(days=30)  # a certificate that runs out within so long is worth a word
 
 
-def find(session: Session, known: CertIdentity) -> ExternalIdentity | None:
+def find_binding(session: Session, known: CertIdentity) -> ExternalIdentity | None:
     wanted = select(ExternalIdentity).where(
         ExternalIdentity.kind == IdentityKind.CERTIFICATE,
         ExternalIdentity.issuer == known.issuer,
@@ -31,7 +31,7 @@ def find(session: Session, known: CertIdentity) -> ExternalIdentity | None:
 
 def account_of(session: Session, known: CertIdentity) -> Account:
     """The account this certificate opens; raises ``NotProved`` for one that nobody has bound."""
-    found = find(session, known)
+    found = find_binding(session, known)
     if found is None:
         raise NotProved(
             _("This certificate is sound, but belongs to no account here. Enterprises: sign in with your user name and bind "
@@ -43,7 +43,7 @@ def account_of(session: Session, known: CertIdentity) -> Account:
 
 def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at: datetime) -> ExternalIdentity:
     """Let a certificate open this account, too. The caller commits, and minds a twin that was quicker."""
-    if find(session, known) is not None:
+    if find_binding(session, known) is not None:
         raise AppError(_("This certificate is bound already, to this account or another."), code="certificate-taken")
     made = ExternalIdentity(
         account_id=account_id, kind=IdentityKind.CERTIFICATE, issuer=known.issuer, subject=known.subject,
@@ -54,18 +54,18 @@ def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at:
     return made
 
 
-def bound_to(session: Session, account_id: int) -> list[ExternalIdentity]:
+def bindings_of(session: Session, account_id: int) -> list[ExternalIdentity]:
     wanted = select(ExternalIdentity).where(
         ExternalIdentity.account_id == account_id, ExternalIdentity.kind == IdentityKind.CERTIFICATE
     )
     return list(session.scalars(wanted.order_by(ExternalIdentity.id)))
 
 
-def soonest_end(session: Session, account_id: int, on: date) -> date | None:
+def expires_soon(session: Session, account_id: int, on: date) -> date | None:
     """The day on which a certificate of this account runs out, if that is soon and no other one lasts longer."""
-    days = [one.not_after for one in bound_to(session, account_id) if one.not_after is not None]
+    days = [one.not_after for one in bindings_of(session, account_id) if one.not_after is not None]
     last = max(days, default=None)
-    return last if last is not None and on <= last <= on + SOON else None
+    return last if last is not None and on <= last <= on + EXPIRY_WARNING else None
 
 
 def end_sessions_of(session: Session, authority: str, serials: Collection[int], *, at: datetime) -> int:

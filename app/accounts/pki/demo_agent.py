@@ -36,7 +36,7 @@ class Mishap(StrEnum):
     LONG_CHAIN = "long-chain"
 
 
-class No(Exception):
+class AgentError(Exception):
     """An error as the protocol words it."""
 
     def __init__(self, error: str, **more: Any) -> None:
@@ -73,7 +73,7 @@ class Agent:
         name, pin, words = str(asked.get("id", "")), str(asked.get("pin", "")), b64decode(str(asked.get("words", "")))
         path = next((one for one in self.folder.glob("*.p12") if one.stem == name), None)
         if path is None or self.mishap in (Mishap.ABSENT, Mishap.PULLED):
-            raise No("no-key")
+            raise AgentError("no-key")
         key, own = self._opened(path, pin)
         if self.mishap is Mishap.OTHER_WORDS:
             words += b"!"
@@ -84,17 +84,17 @@ class Agent:
         with self._lock:  # one try at a time, or many at once would be looked at before any is counted
             tried = self._tries.get(path.stem, 0)
             if tried >= TRIES or self.mishap is Mishap.LOCKED:
-                raise No("locked")
+                raise AgentError("locked")
             try:
                 if self.mishap is Mishap.WRONG_PIN:
                     raise ValueError
                 key, own, _others = pkcs12.load_key_and_certificates(path.read_bytes(), pin.encode())
             except ValueError:
                 self._tries[path.stem] = tried + 1
-                raise No("locked" if tried + 1 >= TRIES else "wrong-pin", tries=TRIES - tried - 1) from None
+                raise AgentError("locked" if tried + 1 >= TRIES else "wrong-pin", tries=TRIES - tried - 1) from None
             self._tries.pop(path.stem, None)
         if not isinstance(key, ec.EllipticCurvePrivateKey) or own is None:
-            raise No("no-key")
+            raise AgentError("no-key")
         return key, own
 
 
@@ -121,10 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _asked(self) -> Mapping[str, Any]:
         length = int(self.headers.get("Content-Length") or 0)
         if self.headers.get_content_type() != "application/json" or not 0 < length <= LARGEST:
-            raise No("bad-request")
+            raise AgentError("bad-request")
         asked = json.loads(self.rfile.read(length))
         if not isinstance(asked, dict):
-            raise No("bad-request")
+            raise AgentError("bad-request")
         return asked
 
     def _answer(self, of: Callable[[], Mapping[str, Any]]) -> None:
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             try:
                 said = dict(of())
-            except No as no:
+            except AgentError as no:
                 status, said = 409, no.said
             except (ValueError, TypeError):
                 status, said = 400, {"error": "bad-request"}
@@ -166,4 +166,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _nothing() -> dict[str, Any]:
-    raise No("bad-request")
+    raise AgentError("bad-request")

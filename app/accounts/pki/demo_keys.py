@@ -15,12 +15,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flask_babel import lazy_gettext as _
 
-from app.accounts.pki.trust import (
-    examine,
-    keep,
-    pin,
-    trusted,
-)
+from app.accounts.pki.trust import check_list, install_list, load_trust, pin
 from app.core.atomic_file import put_file
 from app.core.crypto.demo_ca import (
     fresh_list,
@@ -34,35 +29,37 @@ from app.core.crypto.demo_ca import (
 from app.core.errors import AppError
 
 AUTHORITY = "authority"
-TITLE = "演示数字证书机构 Demonstration only, no legal force"
+AUTHORITY_NAME = "演示数字证书机构 Demonstration only, no legal force"
 AUTHORITY_YEARS, KEY_YEARS = 20, 1
 DIGITS = "0123456789"
-SIGNS = hashes.SHA256()
+SIGNATURE_HASH = hashes.SHA256()
 
 
-class SoftKeys(AppError):
+class DemoKeyError(AppError):
     """The folder of demonstration keys does not hold what was asked for."""
 
     code = "soft-keys"
 
 
-def establish(folder: Path, *, at: datetime) -> None:
+def create_authority(folder: Path, *, at: datetime) -> None:
     """The demonstration's authority, pinned, and its list; what is there stays."""
     home = folder / "demo"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = kept_key(home, AUTHORITY, ec.SECP256R1())
     if not (home / f"{AUTHORITY}.pem").exists():
-        keep_certificate(home, AUTHORITY, _certificate(TITLE, key.public_key(), None, key, at, AUTHORITY_YEARS))
+        keep_certificate(home, AUTHORITY, _certificate(AUTHORITY_NAME, key.public_key(), None, key, at, AUTHORITY_YEARS))
     pin(folder, (home / f"{AUTHORITY}.pem").read_bytes())
     if not fresh_list(home, AUTHORITY, at):
         _publish(folder, {}, at)
 
 
-def make(folder: Path, name: str, holder: str, pin_: str, *, at: datetime, days: int = 365 * KEY_YEARS) -> x509.Certificate:
+def create_key(
+    folder: Path, name: str, holder: str, pin_: str, *, at: datetime, days: int = 365 * KEY_YEARS
+) -> x509.Certificate:
     """A key and its certificate, in a file that opens with ``pin_``. Never over one that is there."""
     if not re.fullmatch(r"[a-z0-9_.-]{1,40}", name) or (folder / "keys" / f"{name}.p12").exists():
-        raise SoftKeys(_("A key needs a name of its own of small letters and digits; %(name)s will not do.", name=name))
-    establish(folder, at=at)
+        raise DemoKeyError(_("A key needs a name of its own of small letters and digits; %(name)s will not do.", name=name))
+    create_authority(folder, at=at)
     authority, signer = kept_certificate(folder / "demo", AUTHORITY), kept_key(folder / "demo", AUTHORITY)
     own = ec.generate_private_key(ec.SECP256R1())
     made = _certificate(holder, own.public_key(), authority, signer, at, 0, days)
@@ -73,7 +70,7 @@ def make(folder: Path, name: str, holder: str, pin_: str, *, at: datetime, days:
     return made
 
 
-def fresh_pin() -> str:
+def random_pin() -> str:
     return "".join(secrets.choice(DIGITS) for _each in range(8))
 
 
@@ -85,13 +82,13 @@ def revoke(folder: Path, name: str, *, at: datetime) -> None:
     """Put a key on the demonstration's list of revoked ones, for good."""
     path = folder / "keys" / f"{name}.pem"
     if not re.fullmatch(r"[a-z0-9_.-]{1,40}", name) or not path.exists():
-        raise SoftKeys(_("There is no demonstration key %(name)s.", name=name))
+        raise DemoKeyError(_("There is no demonstration key %(name)s.", name=name))
     serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
     known = revoked_on(folder / "demo", AUTHORITY)
     _publish(folder, {serial: revoked_entry(serial, "key-compromise", at)} | known, at)
 
 
-def published(folder: Path) -> bytes:
+def published_list(folder: Path) -> bytes:
     """The demonstration's list of revoked keys as it would be fetched from an authority."""
     return (folder / "demo" / f"{AUTHORITY}.crl").read_bytes()
 
@@ -99,7 +96,7 @@ def published(folder: Path) -> bytes:
 def _publish(folder: Path, known: dict[int, x509.RevokedCertificate], at: datetime) -> None:
     write_list(folder / "demo", AUTHORITY, kept_key(folder / "demo", AUTHORITY), known, at)
     if not known:  # the first list; later ones are put in force as those of any authority
-        keep(folder, examine(published(folder), trusted(folder, required=True), at=at))
+        install_list(folder, check_list(published_list(folder), load_trust(folder, required=True), at=at))
 
 
 def _certificate(
@@ -115,7 +112,7 @@ def _certificate(
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, TITLE),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, AUTHORITY_NAME),
             x509.NameAttribute(NameOID.COMMON_NAME, holder[:64]),
         ]
     )
@@ -139,4 +136,4 @@ def _certificate(
     )
     if not authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    return builder.sign(signer, SIGNS)
+    return builder.sign(signer, SIGNATURE_HASH)

@@ -21,7 +21,7 @@ from app.core.crypto import sm2
 from app.core.errors import AppError
 
 LARGEST_LIST = 20 * 1024 * 1024
-AHEAD = timedelta(minutes=5)  # so far another clock may be before ours
+CLOCK_SKEW = timedelta(minutes=5)  # so far another clock may be before ours
 
 
 UNREADABLE = _("This file holds no certificate that can be read (PEM or DER is wanted).")
@@ -49,7 +49,7 @@ class PkiTrust:
 
 
 @dataclass(frozen=True, slots=True)
-class NewList:
+class NewRevocationList:
     """A list that has been examined: whose, what is new on it, and its bytes. ``keep`` puts it in force."""
 
     authority: str
@@ -89,7 +89,7 @@ def may_issue(certificate: x509.Certificate) -> bool:
 # --- what lies in the folder --------------------------------------------------------------------------------
 
 
-def trusted(folder: Path, *, required: bool) -> PkiTrust:
+def load_trust(folder: Path, *, required: bool) -> PkiTrust:
     """What is pinned just now; a change by another process is noticed at once."""
     stamps = tuple(place.stat().st_mtime_ns for place in (folder / "trust", folder / "lists") if place.exists())
     authorities, lists = _read(folder, stamps)
@@ -150,7 +150,7 @@ def _make(folder: Path) -> None:
 # --- lists of revoked certificates ------------------------------------------------------------------------------
 
 
-def examine(data: bytes, trust: PkiTrust, *, at: datetime) -> NewList:
+def check_list(data: bytes, trust: PkiTrust, *, at: datetime) -> NewRevocationList:
     """Whether a list can be put in force; raises ``BadList`` and says why not."""
     if len(data) > LARGEST_LIST:
         raise BadRevocationList(_("The list of revoked certificates is larger than %(n)s MB.", n=LARGEST_LIST // 1024**2))
@@ -166,7 +166,7 @@ def examine(data: bytes, trust: PkiTrust, *, at: datetime) -> NewList:
         raise BadRevocationList(_("No pinned authority has signed this list. Pin its authority first ('anguan ukey trust')."))
     if kinds & {x509.DeltaCRLIndicator, x509.IssuingDistributionPoint}:
         raise BadRevocationList(_("This list tells only a part of the revoked certificates. The whole list is needed."))
-    if given.next_update_utc is None or not given.last_update_utc <= at + AHEAD or at > given.next_update_utc:
+    if given.next_update_utc is None or not given.last_update_utc <= at + CLOCK_SKEW or at > given.next_update_utc:
         raise BadRevocationList(
             _("This list is out of date, or not yet in force. Please fetch the newest one from the authority.")
         )
@@ -174,10 +174,10 @@ def examine(data: bytes, trust: PkiTrust, *, at: datetime) -> NewList:
     if held is not None and (number, given.last_update_utc) < (_number(held), held.last_update_utc):
         raise BadRevocationList(_("A newer list of this authority is in force already. Nothing was changed."))
     before = frozenset(entry.serial_number for entry in held) if held is not None else frozenset()
-    return NewList(whose, given.public_bytes(Encoding.DER), serials - before)
+    return NewRevocationList(whose, given.public_bytes(Encoding.DER), serials - before)
 
 
-def keep(folder: Path, new: NewList) -> None:
+def install_list(folder: Path, new: NewRevocationList) -> None:
     """Put an examined list in force."""
     _make(folder / "lists")
     put_file(folder / "lists" / f"{new.authority}.crl", new.data)

@@ -19,21 +19,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 from flask_babel import lazy_gettext as _
 
-from app.accounts.pki.trust import (
-    PkiTrust,
-    digest_of,
-    may_issue,
-    sm_key,
-)
+from app.accounts.pki.trust import PkiTrust, digest_of, may_issue, sm_key
 from app.core.clock import office_day
 from app.core.crypto import sm2
 from app.core.errors import AppError
 from app.core.vocabulary import ChallengeKind
 
-LARGEST = 16 * 1024  # bytes of all certificates together
-LONGEST = 3  # certificates that are handed in
+MAX_CHAIN_BYTES = 16 * 1024  # bytes of all certificates together
+MAX_CHAIN_LENGTH = 3  # certificates that are handed in
 LEAST_RSA, MOST_RSA = 2048, 8192
-WORDS = {
+STATEMENT_LABELS = {
     ChallengeKind.CERTIFICATE: b"anguan-cert-login",
     ChallengeKind.CERTIFICATE_SECOND: b"anguan-cert-second",
     ChallengeKind.CERTIFICATE_BIND: b"anguan-cert-bind",
@@ -69,7 +64,14 @@ class CertIdentity:
 
 def statement(kind: ChallengeKind, origin: str, number: str, nonce: str, expires_at: datetime) -> bytes:
     """What is to be signed: for what, at which site, in answer to which challenge, until when."""
-    parts = (WORDS[kind], b"v1", origin.encode(), number.encode(), nonce.encode(), str(int(expires_at.timestamp())).encode())
+    parts = (
+        STATEMENT_LABELS[kind],
+        b"v1",
+        origin.encode(),
+        number.encode(),
+        nonce.encode(),
+        str(int(expires_at.timestamp())).encode(),
+    )
     return b"\0".join(parts)
 
 
@@ -82,7 +84,7 @@ def verify(words: bytes, signature: bytes, chain: Sequence[bytes], trust: PkiTru
     return _standing(own, others, trust, at)
 
 
-def examine(chain: Sequence[bytes], trust: PkiTrust, *, at: datetime) -> CertIdentity:
+def check_chain(chain: Sequence[bytes], trust: PkiTrust, *, at: datetime) -> CertIdentity:
     """The same without a signature: where somebody else has seen the key at work, or for a certificate in a file."""
     own, others = _opened(chain)
     _key(own)
@@ -90,7 +92,7 @@ def examine(chain: Sequence[bytes], trust: PkiTrust, *, at: datetime) -> CertIde
 
 
 def _opened(chain: Sequence[bytes]) -> tuple[x509.Certificate, list[x509.Certificate]]:
-    if not 1 <= len(chain) <= LONGEST or sum(map(len, chain)) > LARGEST:
+    if not 1 <= len(chain) <= MAX_CHAIN_LENGTH or sum(map(len, chain)) > MAX_CHAIN_BYTES:
         raise NotProved(_("The key handed in no certificate, or too many of them."), code="chain-size")
     try:
         own, *others = (x509.load_der_x509_certificate(one) for one in chain)
@@ -176,7 +178,7 @@ def _path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust
 def _sm_path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> list[x509.Certificate]:
     """The same for SM2, which the library does not know."""
     path, anchors = [own], [one for one in trust.authorities.values() if sm_key(one)]
-    while len(path) <= LONGEST:
+    while len(path) <= MAX_CHAIN_LENGTH:
         anchor = next((one for one in anchors if sm2.issued(path[-1], one)), None)
         above = anchor or next((one for one in others if one not in path and sm2.issued(path[-1], one)), None)
         if above is None or not _may_stand_above(above, len(path) - 1, at):

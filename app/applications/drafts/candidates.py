@@ -8,14 +8,9 @@ from datetime import date
 
 from app.core.errors import Refusal
 from app.core.office import Office
-from app.core.vocabulary import (
-    MATTER_PAPERS,
-    PERSON_PAPERS,
-    Category,
-    MatterKind,
-)
+from app.core.vocabulary import MATTER_PAPERS, PERSON_PAPERS, Category, MatterKind
 from app.eligibility.facts import Facts
-from app.eligibility.matter_fields import every_particular
+from app.eligibility.matter_fields import all_field_names
 from app.eligibility.rules import refusals
 from app.matters import warnings_of
 from app.workflow import meets_the_matter
@@ -27,7 +22,7 @@ _ASKED_ON_THE_FORM = frozenset(
         "reason-unknown",
         "nothing-corrected",
         *(f"missing-{kind.value}" for kind in MATTER_PAPERS),
-        *(f"missing-{name}" for name in every_particular()),
+        *(f"missing-{name}" for name in all_field_names()),
     }
 )
 _PAPERS_TOO = _ASKED_ON_THE_FORM | {f"missing-{kind.value}" for kind in PERSON_PAPERS}  # a transfer brings its own

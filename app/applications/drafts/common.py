@@ -13,20 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
 from app.core.clock import office_day
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Unmet,
-)
+from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.identifiers import BadNumber, parse_mobile, parse_name
 from app.core.office import Office
-from app.core.vocabulary import (
-    CHANGEABLE,
-    MatterKind,
-    Role,
-    State,
-)
+from app.core.vocabulary import CHANGEABLE, MatterKind, Role, State
 from app.db import sequences
 from app.eligibility.facts import Facts
 from app.models import Application, Filing, Paper

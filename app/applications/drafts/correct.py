@@ -12,7 +12,7 @@ from app.accounts.access import Actor
 from app.core.errors import AppError, NotFound
 from app.core.vocabulary import Role
 from app.eligibility import corrections
-from app.eligibility.matter_fields import read_particulars
+from app.eligibility.matter_fields import parse_matter_fields
 from app.models import Application
 
 
@@ -29,11 +29,13 @@ def to_correct(session: Session, application_id: int, actor: Actor, *, lock: boo
 
 def correct_details(session: Session, application: Application, typed: Mapping[str, str]) -> None:
     """Take over what was typed for marked particulars; everything else that was typed is ignored. ``Unmet`` for mistakes."""
-    marked = {mark.item.partition(".")[2] for mark in corrections.read(application.marks) if mark.item.startswith("details.")}
+    marked = {
+        mark.item.partition(".")[2] for mark in corrections.parse_marks(application.marks) if mark.item.startswith("details.")
+    }
     if not marked:
         return
     given = {name: text for name, text in typed.items() if name in marked}
-    read = read_particulars(application.matter, application.reason_code, application.category, given) or {}
+    read = parse_matter_fields(application.matter, application.reason_code, application.category, given) or {}
     kept = {name: said for name, said in (application.details or {}).items() if name not in marked}
     application.details = {**kept, **read} or None
     session.flush()

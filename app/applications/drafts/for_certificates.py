@@ -23,24 +23,11 @@ from app.applications.drafts.common import (
 )
 from app.applications.drafts.for_people import INCOMING
 from app.core.clock import office_day
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Unmet,
-)
+from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.office import Office
-from app.core.vocabulary import (
-    CHANGEABLE,
-    ENDED,
-    REASONS,
-    Category,
-    MatterKind,
-    State,
-    reason_of,
-)
+from app.core.vocabulary import CHANGEABLE, ENDED, REASONS, Category, MatterKind, State, reason_of
 from app.eligibility.facts import Facts, of_certificates
-from app.eligibility.matter_fields import read_particulars
+from app.eligibility.matter_fields import parse_matter_fields
 from app.models import Application, Certificate, Filing
 
 OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
@@ -166,7 +153,7 @@ def _read(
     wrong: list[Refusal] = []
     for certificate_id, category in categories.items():
         try:
-            read[certificate_id] = read_particulars(matter, reason_code, category, details.get(certificate_id, {}))
+            read[certificate_id] = parse_matter_fields(matter, reason_code, category, details.get(certificate_id, {}))
         except Unmet as no:
             several = f"-{certificate_id}" if len(categories) > 1 else ""
             wrong += [Refusal(one.code, one.sentence, one.field + several) for one in no.refusals]

@@ -23,16 +23,9 @@ from app.applications.drafts.common import (
 from app.core.clock import office_day
 from app.core.errors import NotFound, Unmet
 from app.core.office import Office
-from app.core.vocabulary import (
-    CHANGEABLE,
-    CURRENT_CATEGORIES,
-    Category,
-    MatterKind,
-    ReplacementReason,
-    State,
-)
+from app.core.vocabulary import CHANGEABLE, CURRENT_CATEGORIES, Category, MatterKind, ReplacementReason, State
 from app.eligibility.facts import Facts, of_candidates
-from app.eligibility.matter_fields import read_particulars
+from app.eligibility.matter_fields import parse_matter_fields
 from app.matters import MATTERS
 from app.models import ExamPass, Filing, Person
 
@@ -119,7 +112,7 @@ def draft_incoming(
     enterprise_id, matter = filer(actor), MatterKind.REPLACEMENT
     handled_by = handler(handler_name, handler_mobile, [pick])
     cases = _chosen(session, matter, [pick], enterprise_id, INCOMING)
-    read = read_particulars(matter, INCOMING, pick[1], details)
+    read = parse_matter_fields(matter, INCOMING, pick[1], details)
     filing = open_filing(session, matter, handled_by, actor, at=at, office=office)
     add_applications(session, filing, cases, {None: read}, at=at, office=office)
     session.flush()
@@ -141,7 +134,7 @@ def amend_incoming(
     filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, filing.applications)
     for application in filing.applications:
         if application.state in CHANGEABLE and not application.marks:
-            application.details = read_particulars(filing.matter, INCOMING, application.category, details)
+            application.details = parse_matter_fields(filing.matter, INCOMING, application.category, details)
     session.flush()
     return filing
 

@@ -14,36 +14,12 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.access import Actor
 from app.applications.drafts.candidates import FilingCandidate, checked
-from app.applications.drafts.common import (
-    add_applications,
-    already_open,
-    filer,
-    handler,
-    open_filing,
-    own_filing,
-)
+from app.applications.drafts.common import add_applications, already_open, filer, handler, open_filing, own_filing
 from app.core.clock import office_day
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Unmet,
-)
-from app.core.identifiers import (
-    BadNumber,
-    fold_name,
-    mask_id,
-    parse_id_number,
-    parse_name,
-)
+from app.core.errors import AppError, NotFound, Refusal, Unmet
+from app.core.identifiers import BadNumber, fold_name, mask_id, parse_id_number, parse_name
 from app.core.office import Office
-from app.core.vocabulary import (
-    ENDED,
-    Category,
-    CertificateStatus,
-    MatterKind,
-    State,
-)
+from app.core.vocabulary import ENDED, Category, CertificateStatus, MatterKind, State
 from app.eligibility.facts import Facts, of_certificates
 from app.models import Application, Certificate, Filing, Person
 

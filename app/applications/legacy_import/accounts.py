@@ -12,13 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.merge import (
-    ADDED,
-    ImportRun,
-    JsonValues,
-    MergeVerdict,
-    RecordMerge,
-)
+from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge
 from app.applications.legacy_import.parties import Firm, RowRefused
 from app.core.identifiers import fold_user_name
 from app.core.vocabulary import AccountSource, LegacyKind, Role

@@ -22,24 +22,9 @@ from app.applications.legacy_import.exam_passes import PassMerge
 from app.applications.legacy_import.merge import RecordMerge
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
-from app.core.vocabulary import (
-    AuditAction,
-    LegacyKind,
-    LegacyOutcome,
-    LegacyPhase,
-    Role,
-)
+from app.core.vocabulary import AuditAction, LegacyKind, LegacyOutcome, LegacyPhase, Role
 from app.db import audit
-from app.files.spreadsheets import (
-    CellError,
-    Column,
-    SheetLimits,
-    SheetLine,
-    SheetRefused,
-    examine,
-    read_lines,
-    write,
-)
+from app.files.spreadsheets import CellError, Column, SheetLimits, SheetLine, SheetRefused, examine, read_lines, write
 from app.files.storage import Store
 from app.models import LegacyChunk, LegacyImport
 

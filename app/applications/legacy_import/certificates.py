@@ -13,21 +13,9 @@ from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.columns import category_in, title_of
-from app.applications.legacy_import.merge import (
-    ADDED,
-    ImportRun,
-    JsonValues,
-    MergeVerdict,
-    RecordMerge,
-    json_value,
-)
+from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge, json_value
 from app.applications.legacy_import.parties import RowRefused
-from app.core.vocabulary import (
-    Category,
-    CertificateEventKind,
-    CertificateStatus,
-    LegacyKind,
-)
+from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus, LegacyKind
 from app.files.spreadsheets import SheetLine
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 

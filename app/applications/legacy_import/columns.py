@@ -19,12 +19,7 @@ from app.core.identifiers import (
     parse_name,
     parse_old_id_number,
 )
-from app.core.vocabulary import (
-    CURRENT_CATEGORIES,
-    Category,
-    CertificateStatus,
-    LegacyKind,
-)
+from app.core.vocabulary import CURRENT_CATEGORIES, Category, CertificateStatus, LegacyKind
 from app.files.spreadsheets import Column, write
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)

@@ -11,12 +11,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.merge import (
-    ADDED,
-    ImportRun,
-    MergeVerdict,
-    RecordMerge,
-)
+from app.applications.legacy_import.merge import ADDED, ImportRun, MergeVerdict, RecordMerge
 from app.applications.legacy_import.parties import RowRefused
 from app.core.vocabulary import LegacyKind, PassSource
 from app.files.spreadsheets import SheetLine

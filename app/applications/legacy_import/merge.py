@@ -15,12 +15,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.columns import title_of
-from app.applications.legacy_import.parties import (
-    Firm,
-    Human,
-    Parties,
-    RowRefused,
-)
+from app.applications.legacy_import.parties import Firm, Human, Parties, RowRefused
 from app.core.identifiers import fold
 from app.core.vocabulary import LegacyKind, LegacyOutcome
 from app.files.spreadsheets import SheetLine

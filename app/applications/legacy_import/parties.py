@@ -13,13 +13,7 @@ from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.columns import short_and_long, variants
-from app.core.identifiers import (
-    birth_date,
-    fold,
-    fold_enterprise_name,
-    fold_name,
-    sex,
-)
+from app.core.identifiers import birth_date, fold, fold_enterprise_name, fold_name, sex
 from app.core.vocabulary import AccountSource, Registration
 from app.files.spreadsheets import SheetLine
 from app.models import Enterprise, Person, Region

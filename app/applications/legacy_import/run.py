@@ -13,13 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.applications.legacy_import.batches import (
-    LegacySheet,
-    Outcomes,
-    ReportProgress,
-    open_sheet,
-    report,
-)
+from app.applications.legacy_import.batches import LegacySheet, Outcomes, ReportProgress, open_sheet, report
 from app.applications.legacy_import.merge import ImportRun, MergeVerdict, RecordMerge
 from app.core.clock import office_day
 from app.core.errors import NotFound

@@ -10,33 +10,10 @@ from typing import NamedTuple
 
 from app.certificates.pdf import background, fonts
 from app.certificates.pdf import photo as photo_file
-from app.certificates.pdf.background import (
-    CENTRE,
-    GOLD,
-    HEIGHT,
-    INK,
-    INNER,
-    PALE_GOLD,
-    PAPER,
-    RED,
-    WHITE,
-    WIDTH,
-    set_line,
-)
+from app.certificates.pdf.background import CENTRE, GOLD, HEIGHT, INK, INNER, PALE_GOLD, PAPER, RED, WHITE, WIDTH, set_line
 from app.certificates.pdf.content import Face
 from app.certificates.pdf.fonts import BOLD, PLAIN, VALUE
-from app.certificates.pdf.shapes import (
-    POINT,
-    CodeShape,
-    Color,
-    ImageShape,
-    LinkShape,
-    Path,
-    Shape,
-    circle,
-    line,
-    rectangle,
-)
+from app.certificates.pdf.shapes import POINT, CodeShape, Color, ImageShape, LinkShape, Path, Shape, circle, line, rectangle
 from app.certificates.qr import symbol
 
 TITLE = "安全生产考核合格证书"

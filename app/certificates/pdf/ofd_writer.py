@@ -16,17 +16,7 @@ from itertools import count
 
 from app.certificates.pdf import fonts, layout
 from app.certificates.pdf.background import HEIGHT, WIDTH
-from app.certificates.pdf.shapes import (
-    CodeShape,
-    Color,
-    Group,
-    ImageShape,
-    LinkShape,
-    Matrix,
-    Path,
-    Shape,
-    Text,
-)
+from app.certificates.pdf.shapes import CodeShape, Color, Group, ImageShape, LinkShape, Matrix, Path, Shape, Text
 from app.certificates.qr.symbol import bars
 
 SPACE = 'xmlns:ofd="http://www.ofdspec.org/2016"'

@@ -10,19 +10,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from app.certificates.pdf import fonts, layout
-from app.certificates.pdf.shapes import (
-    POINT,
-    CodeShape,
-    Color,
-    Group,
-    ImageShape,
-    LinkShape,
-    Matrix,
-    Path,
-    Shape,
-    Text,
-    walk,
-)
+from app.certificates.pdf.shapes import POINT, CodeShape, Color, Group, ImageShape, LinkShape, Matrix, Path, Shape, Text, walk
 from app.certificates.pdf.truetype import Subset
 
 HEAD = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"

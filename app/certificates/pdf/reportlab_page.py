@@ -14,14 +14,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
 from app.certificates.pdf import fonts
-from app.certificates.pdf.shapes import (
-    POINT,
-    Color,
-    Path,
-    Shape,
-    Text,
-    walk,
-)
+from app.certificates.pdf.shapes import POINT, Color, Path, Shape, Text, walk
 
 MM = 1 / POINT  # points of a millimetre
 lock = RLock()  # reportlab keeps a reading position in each font

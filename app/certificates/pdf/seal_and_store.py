@@ -19,13 +19,7 @@ from app.core.crypto.seal_provider import SealProvider, Suite
 from app.core.crypto.ses import signs
 from app.core.crypto.signing_keys import ring
 from app.core.office import Office
-from app.core.vocabulary import (
-    Category,
-    Education,
-    Position,
-    Sex,
-    TechnicalTitle,
-)
+from app.core.vocabulary import Category, Education, Position, Sex, TechnicalTitle
 from app.files.storage import Store
 from app.models import CertificateVersion, Paper
 

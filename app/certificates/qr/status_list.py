@@ -24,12 +24,7 @@ from app.core.crypto.signing_keys import CodeKey, PublicKeys, Ring
 from app.core.errors import AppError
 from app.core.vocabulary import CertificateStatus
 from app.db import sequences
-from app.models import (
-    Certificate,
-    CertificateEvent,
-    CertificateVersion,
-    NumberSequence,
-)
+from app.models import Certificate, CertificateEvent, CertificateVersion, NumberSequence
 
 SERIES = "status-list"
 BITS = 2

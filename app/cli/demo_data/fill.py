@@ -62,12 +62,7 @@ from app.files.storage import Store
 from app.matters import standard_papers
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.web.auth.password_form import hashed
-from app.web.demo.specimens import (
-    id_number,
-    portrait,
-    scan,
-    with_check,
-)
+from app.web.demo.specimens import id_number, portrait, scan, with_check
 from app.workflow import carry_out, must_all_pass
 
 
@@ -156,7 +151,7 @@ class DemoBuilder:
             valid_from=date(on.year - 2, 1, 1),
             valid_to=date(on.year + 2, 12, 31),
         )
-        registry.keep_qualification(self.session, qualification, clerk)
+        registry.save_qualification(self.session, qualification, clerk)
         self._attach(qualification, PaperKind.QUALIFICATION, "资质证书.jpg", ("建筑业企业资质证书", enterprise.name), clerk)
         self._attach(enterprise, PaperKind.PLEDGE, "企业诚信承诺书.jpg", ("企业诚信承诺书", enterprise.name), clerk)
 
@@ -170,7 +165,7 @@ class DemoBuilder:
             technical_title=TechnicalTitle.INTERMEDIATE,
             position=member.position,
         )
-        person = registry.engage(self.session, person, clerk)
+        person = registry.add_person(self.session, person, clerk)
         kinds = [*SCANS, *([PaperKind.REGISTRATION] if member.category is B else [])]
         for kind in kinds:
             lines = (_TITLES[kind], member.name, enterprise.name)

@@ -22,12 +22,7 @@ from PIL import Image
 
 from app.core.atomic_file import put_file
 from app.core.crypto import sm2
-from app.core.crypto.seal_provider import (
-    NoSuchSeal,
-    Seal,
-    SealAway,
-    Suite,
-)
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealAway, Suite
 from app.core.crypto.ses import seal_body
 from app.core.errors import AppError
 

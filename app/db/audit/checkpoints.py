@@ -24,12 +24,7 @@ from app.db import audit
 from app.db.audit import hash_chain
 from app.db.audit.hash_chain import ChainBreak, ChainHead, ChainLine
 from app.db.session import read_only
-from app.db.tables.audit import (
-    AuditCheckpoint,
-    AuditEntry,
-    AuditInspection,
-    AuditLink,
-)
+from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, AuditLink
 
 RETENTION = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
 FORM = "anguan diary 1"

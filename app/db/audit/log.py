@@ -25,22 +25,12 @@ from app.db import tables
 from app.db.audit import hash_chain
 from app.db.session import BlindIndex, Encrypted, EncryptedRecord
 from app.db.tables.applications import Step
-from app.db.tables.audit import (
-    AuditCheckpoint,
-    AuditEntry,
-    AuditInspection,
-    AuditLink,
-)
+from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, AuditLink
 from app.db.tables.certificates import CertificateEvent
 from app.db.tables.legacy import LegacyChunk, LegacyRecord
 from app.db.tables.outbox import Message, NightlyDone, PublicNotice
 from app.db.tables.parties import Account
-from app.db.tables.settings import (
-    NumberSequence,
-    Parameter,
-    PastParameter,
-    RateLimitCounter,
-)
+from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
 from app.db.tables.sign_in import Challenge, PastPassword, UserSession
 
 SYSTEM = "the house"

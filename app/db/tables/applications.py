@@ -9,31 +9,14 @@ from flask_appbuilder import Model
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.identifiers import (
-    mask_mobile,
-)
-from app.db.constraints import (
-    choice_check,
-    one_of,
-    partial_index,
-    reason_fits_matter,
-    unique_in_states,
-)
-from app.db.session import (
-    Choice,
-    Encrypted,
-    EncryptedRecord,
-    UtcDateTime,
-)
-
-# Many to a line: one to a line, they would be a page of their own.
-# isort: off
-# fmt: off
-from app.core.vocabulary import (CLOSED, OPEN, UNDER_WAY, Action, Category, MatterKind, ReplacementReason, State,)
+from app.core.identifiers import mask_mobile
+from app.core.vocabulary import CLOSED, OPEN, UNDER_WAY, Action, Category, MatterKind, ReplacementReason, State
+from app.db.constraints import choice_check, one_of, partial_index, reason_fits_matter, unique_in_states
+from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 from app.db.tables.certificates import Certificate
 from app.db.tables.parties import Enterprise, Person
 
-# --- cases ----------------------------------------------------------------------------------------
+
 class Filing(Model):
     """What an enterprise files in one go, under one handler: several applications of one matter (R71, Q14)."""
 
@@ -98,8 +81,12 @@ class Application(Model):
             " OR certificate_id IS NOT NULL",
             name="ck_application_acts_on_a_certificate",
         ),
-        unique_in_states("uq_application_one_open_per_person_and_category", OPEN, "certificate_id IS NULL", "person_id", "category"),
-        unique_in_states("uq_application_one_under_way_per_certificate", UNDER_WAY, "certificate_id IS NOT NULL", "certificate_id"),
+        unique_in_states(
+            "uq_application_one_open_per_person_and_category", OPEN, "certificate_id IS NULL", "person_id", "category"
+        ),
+        unique_in_states(
+            "uq_application_one_under_way_per_certificate", UNDER_WAY, "certificate_id IS NOT NULL", "certificate_id"
+        ),
         unique_in_states(
             "uq_application_one_open_per_certificate_and_enterprise",
             OPEN,

@@ -9,16 +9,12 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus
 from app.db.constraints import choice_check
 from app.db.session import Choice, EncryptedRecord, UtcDateTime
-
-# Many to a line: one to a line, they would be a page of their own.
-# isort: off
-# fmt: off
-from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus
 from app.db.tables.parties import Enterprise, Person
 
-# --- certificates ---------------------------------------------------------------------------------
+
 class Certificate(Model):
     """A certificate and how it stands now. Numbers are never reused; what was printed when is in its versions."""
 

@@ -9,16 +9,12 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Numeric, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.vocabulary import SCORED, Category, PassSource, SignupState
 from app.db.constraints import choice_check, one_of
 from app.db.session import Choice, Choices, UtcDateTime
-
-# Many to a line: one to a line, they would be a page of their own.
-# isort: off
-# fmt: off
-from app.core.vocabulary import (SCORED, Category, PassSource, SignupState,)
 from app.db.tables.parties import Enterprise, Person
 
-# --- exams ----------------------------------------------------------------------------------------
+
 class ExamNotice(Model):
     """A training and exam notice (R44–R50). Saving it publishes it."""
 

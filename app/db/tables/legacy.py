@@ -9,17 +9,9 @@ from flask_appbuilder import Model
 from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.vocabulary import (
-    LegacyKind,
-    LegacyPhase,
-)
+from app.core.vocabulary import LegacyKind, LegacyPhase
 from app.db.constraints import choice_check
-from app.db.session import (
-    BlindIndex,
-    Choice,
-    EncryptedRecord,
-    UtcDateTime,
-)
+from app.db.session import BlindIndex, Choice, EncryptedRecord, UtcDateTime
 
 
 class LegacyImport(Model):

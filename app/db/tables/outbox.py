@@ -10,21 +10,9 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import (
-    Category,
-    JobState,
-    MatterKind,
-    MessageState,
-    NightlyTask,
-    Stage,
-)
+from app.core.vocabulary import Category, JobState, MatterKind, MessageState, NightlyTask, Stage
 from app.db.constraints import choice_check, one_of
-from app.db.session import (
-    Choice,
-    Encrypted,
-    EncryptedRecord,
-    UtcDateTime,
-)
+from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 
 
 class PublicNotice(Model):

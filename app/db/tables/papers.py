@@ -8,16 +8,12 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.vocabulary import Category, MatterKind, PaperKind
 from app.db.constraints import choice_check, one_of, reason_fits_matter
 from app.db.session import Choice, UtcDateTime
-
-# Many to a line: one to a line, they would be a page of their own.
-# isort: off
-# fmt: off
-from app.core.vocabulary import (Category, MatterKind, PaperKind,)
 from app.db.tables.parties import Enterprise
 
-# --- papers ---------------------------------------------------------------------------------------
+
 class Paper(Model):
     """One uploaded scan. The bytes live in the store under ``digest``; a new one replaces, never overwrites, the old."""
 

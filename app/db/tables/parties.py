@@ -9,27 +9,13 @@ from flask_appbuilder.security.sqla.models import User as FabUser
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from app.core.identifiers import (
-    birth_date,
-    mask_id,
-    mask_mobile,
-    sex,
-)
+from app.core.identifiers import birth_date, mask_id, mask_mobile, sex
+from app.core.vocabulary import AccountSource, Education, Position, Registration, Sex, TechnicalTitle
 from app.db.constraints import choice_check
-from app.db.session import (
-    BlindIndex,
-    Choice,
-    Encrypted,
-    UtcDateTime,
-)
-
-# Many to a line: one to a line, they would be a page of their own.
-# isort: off
-# fmt: off
-from app.core.vocabulary import (AccountSource, Education, Position, Registration, Sex, TechnicalTitle,)
+from app.db.session import BlindIndex, Choice, Encrypted, UtcDateTime
 from app.db.tables.places import Region
 
-# --- parties --------------------------------------------------------------------------------------
+
 class Enterprise(Model):
     """A construction enterprise, known by its unified social credit code."""
 

@@ -6,20 +6,7 @@ from flask_appbuilder import Model
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-# Many to a line: one to a line, they would be a page of their own.
-# isort: off
-# fmt: off
 
-
-
-
-
-
-# fmt: on
-# isort: on
-
-
-# --- places ---------------------------------------------------------------------------------------
 class Region(Model):
     """An administrative division (GB/T 2260). Six digits; ``430100`` lies within ``430000``."""
 

@@ -9,16 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from app.core.clock import office_day
-from app.core.vocabulary import (
-    Action,
-    Category,
-    CertificateStatus,
-    MatterKind,
-    PaperKind,
-    PassSource,
-    Registration,
-    State,
-)
+from app.core.vocabulary import Action, Category, CertificateStatus, MatterKind, PaperKind, PassSource, Registration, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,7 @@ class OpenCase:
 
 
 @dataclass(frozen=True, slots=True)
-class PaperAsked:
+class PaperRequirement:
     """A line of the table of required papers that fits a case."""
 
     kind: PaperKind
@@ -124,7 +115,7 @@ class Facts:
     face: Mapping[str, Any] | None = None  # what the certificate to be replaced shows today
     releasing_enterprise_id: int | None = None
     releasing: Mapping[str, str] | None = None  # name, mobile of the old enterprise
-    papers_asked: tuple[PaperAsked, ...] = ()
+    papers_asked: tuple[PaperRequirement, ...] = ()
     application_papers: Mapping[PaperKind, int] = field(default_factory=dict)  # kind -> paper id
     marked: tuple[str, ...] = ()  # items to be corrected, while it is returned
 

@@ -10,24 +10,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from app.core.vocabulary import (
-    OFFICE_ACTIONS,
-    OPEN,
-    UNDER_WAY,
-    Action,
-    Category,
-    MatterKind,
-    PaperKind,
-    State,
-)
+from app.core.vocabulary import OFFICE_ACTIONS, OPEN, UNDER_WAY, Action, Category, MatterKind, PaperKind, State
 from app.eligibility import corrections
-from app.eligibility.facts.case import (
-    CertificateFacts,
-    Facts,
-    OpenCase,
-    PaperAsked,
-    PassFacts,
-)
+from app.eligibility.facts.case import CertificateFacts, Facts, OpenCase, PaperRequirement, PassFacts
 from app.models import (
     Application,
     Certificate,
@@ -203,7 +188,7 @@ class _Surroundings:
         self.own_papers: dict[int | None, dict[PaperKind, int]] = defaultdict(dict)
         self.faces: dict[int | None, Mapping[str, Any]] = {}
         self.asked: dict[MatterKind, list[PaperRule]] = defaultdict(list)
-        self.fitting: dict[tuple[MatterKind, Category, str], tuple[PaperAsked, ...]] = {}
+        self.fitting: dict[tuple[MatterKind, Category, str], tuple[PaperRequirement, ...]] = {}
         self.taken: dict[str, int] = {}
         self.officers: dict[int | None, LastWord] = {}
         self._load_papers(session, people, enterprises)
@@ -236,7 +221,7 @@ class _Surroundings:
         ):
             self.taken[number] = person_id
 
-    def papers_asked(self, matter: MatterKind, category: Category, reason_code: str) -> tuple[PaperAsked, ...]:
+    def papers_asked(self, matter: MatterKind, category: Category, reason_code: str) -> tuple[PaperRequirement, ...]:
         """The lines of the table that fit; one that names category or reason overrules one that does not."""
         key = (matter, category, reason_code)
         if key not in self.fitting:
@@ -246,7 +231,7 @@ class _Surroundings:
                 if rule.category in ("", category.value) and rule.reason_code in ("", reason_code)
             ]
             fit.sort(key=lambda rule: (rule.reason_code != "", rule.category != ""))
-            lines = {rule.paper: PaperAsked(rule.paper, rule.required, rule.required_from) for rule in fit}
+            lines = {rule.paper: PaperRequirement(rule.paper, rule.required, rule.required_from) for rule in fit}
             self.fitting[key] = tuple(lines[kind] for kind in PaperKind if kind in lines)
         return self.fitting[key]
 
@@ -403,7 +388,7 @@ def _facts(row: Row, about: _Surroundings) -> Facts:
         releasing=_releasing(row),
         papers_asked=about.papers_asked(row["matter"], row["category"], row["reason_code"]),
         application_papers=about.own_papers.get(row["application_id"], {}),
-        marked=tuple(mark.item for mark in corrections.read(marks)) if row["state"] is State.RETURNED else (),
+        marked=tuple(mark.item for mark in corrections.parse_marks(marks)) if row["state"] is State.RETURNED else (),
     )
 
 

@@ -4,16 +4,7 @@ Law: a foreign workbook is measured before it is parsed, and each of its cells i
 a workbook of ours holds what it was given. Text that was pasted, and CSV, is read by the same rules.
 """
 
-from app.files.spreadsheets.columns import (
-    CellError,
-    Column,
-    Reading,
-    SheetLimits,
-    SheetLine,
-    SheetRefused,
-    SheetRow,
-    at_most,
-)
+from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused, SheetRow, at_most
 from app.files.spreadsheets.guard import examine
 from app.files.spreadsheets.reader import read, read_lines
 from app.files.spreadsheets.text_table import read_text

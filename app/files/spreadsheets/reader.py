@@ -18,15 +18,7 @@ from python_calamine import CalamineError
 
 from app.core.errors import AppError
 from app.files.spreadsheets.cell_scan import Survey, too_many_rows
-from app.files.spreadsheets.columns import (
-    CellError,
-    Column,
-    Reading,
-    SheetLimits,
-    SheetLine,
-    SheetRefused,
-    SheetRow,
-)
+from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused, SheetRow
 from app.files.spreadsheets.guard import first_visible_sheet, unpack
 
 HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table

@@ -9,12 +9,7 @@ from collections.abc import Sequence
 from flask_babel import lazy_gettext as _
 
 from app.files.spreadsheets.cell_scan import too_many_rows
-from app.files.spreadsheets.columns import (
-    CellError,
-    Column,
-    Reading,
-    SheetRefused,
-)
+from app.files.spreadsheets.columns import CellError, Column, Reading, SheetRefused
 from app.files.spreadsheets.reader import listed, read_row, title_of
 
 ENCODINGS = ("utf-8-sig", "gb18030")  # Excel saves CSV in the second unless it is told otherwise

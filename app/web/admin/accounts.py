@@ -12,37 +12,15 @@ from app.accounts import role_assignment
 from app.accounts.passwords import one_time_password
 from app.accounts.role_assignment import roles_of
 from app.core.errors import AppError
-from app.core.vocabulary import (
-    AUTHORITY,
-    Role,
-)
+from app.core.vocabulary import AUTHORITY, Role
 from app.db.session import db
 from app.models import Account, Enterprise
 from app.web import request_context
-from app.web.auth.account_actions import (
-    deed_links,
-    end_sessions,
-    hand_out_password,
-    reset_password,
-    unlock,
-)
+from app.web.auth.account_actions import deed_links, end_sessions, hand_out_password, reset_password, unlock
 from app.web.auth.security_manager import set_password
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-)
+from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.fab import permission_name, route
-from app.web.forms import (
-    AppForm,
-    CreditCodeField,
-    MobileField,
-    Required,
-    TextField,
-    TextLength,
-    TickField,
-)
+from app.web.forms import AppForm, CreditCodeField, MobileField, Required, TextField, TextLength, TickField
 
 
 class AccountForm(AppForm):
@@ -105,7 +83,7 @@ class AccountScreen(ModelScreen):
         enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
         if new:
             set_password(item, one_time_password(), must_change=True)  # until it is given one, nobody knows it
-        role_assignment.keep(
+        role_assignment.save_account(
             db.session(), item, request_context.current_actor(),
             username=form.username.data, full_name=form.full_name.data,
             mobile=form.mobile.data if "mobile" in form else item.mobile,

@@ -19,23 +19,13 @@ from werkzeug.wrappers import Response
 
 from app.db import audit
 from app.db.audit import checkpoints
-from app.db.session import (
-    Choice,
-    Choices,
-    UtcDateTime,
-    db,
-)
+from app.db.session import Choice, Choices, UtcDateTime, db
 from app.files.spreadsheets import Column, write
 from app.models import AuditEntry, AuditInspection
 from app.models import AuditLink as ChainLink
 from app.outbox.jobs import enqueue
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    shown,
-)
+from app.web.base import Link, ModelScreen, SelInterface, shown
 from app.web.base.fab import route
 from app.web.base.query import Box
 

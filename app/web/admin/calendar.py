@@ -25,15 +25,7 @@ from app.db.session import db
 from app.models import CalendarDay
 from app.web import request_context
 from app.web.base.fab import BaseView, route
-from app.web.forms import (
-    AppForm,
-    ChoiceField,
-    DayField,
-    Required,
-    TextField,
-    TextLength,
-    UploadField,
-)
+from app.web.forms import AppForm, ChoiceField, DayField, Required, TextField, TextLength, UploadField
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WAITS = 60 * 60  # seconds between the check and the import

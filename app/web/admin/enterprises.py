@@ -11,31 +11,15 @@ from werkzeug.wrappers import Response
 from app.accounts import registration as account_registration
 from app.core.errors import AppError, NotFound
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import (
-    Registration,
-    Role,
-)
+from app.core.vocabulary import Registration, Role
 from app.db.session import db
 from app.models import Enterprise, Region
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-)
+from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
-from app.web.forms import (
-    AppForm,
-    ChoiceField,
-    CreditCodeField,
-    Required,
-    TextField,
-    TextLength,
-    WordField,
-)
+from app.web.forms import AppForm, ChoiceField, CreditCodeField, Required, TextField, TextLength, WordField
 
 
 class EnterpriseForm(AppForm):
@@ -84,7 +68,7 @@ class EnterpriseAdminScreen(ModelScreen):
         if column == "mobile":
             return mask_mobile(item.contact_mobile) if item.contact_mobile else "—"
         if column == "known":
-            others, certificates = account_registration.matches(db.session(), item)
+            others, certificates = account_registration.same_name_counts(db.session(), item)
             told = gettext("%(n)s other enterprises, %(m)s certificates", n=others, m=certificates)
             return str(told if others or certificates else gettext("nothing"))
         return None

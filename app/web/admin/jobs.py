@@ -5,18 +5,11 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.core.vocabulary import (
-    JobState,
-)
+from app.core.vocabulary import JobState
 from app.db.session import db
 from app.models import Job
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-)
+from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import route
 from app.worker import handlers, runner

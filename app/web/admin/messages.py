@@ -10,12 +10,7 @@ from app.db.session import db
 from app.models import Message
 from app.outbox import sms
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-)
+from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import route
 

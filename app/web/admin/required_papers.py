@@ -11,27 +11,13 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 
 from app.core.errors import AppError, Refusal, Unmet
-from app.core.vocabulary import (
-    REASONS,
-    Category,
-    MatterKind,
-    PaperKind,
-    Role,
-    reason_of,
-)
+from app.core.vocabulary import REASONS, Category, MatterKind, PaperKind, Role, reason_of
 from app.db.session import db
 from app.matters import standard_papers
 from app.models import PaperRule
 from app.web import request_context
 from app.web.base import ModelScreen, SelInterface
-from app.web.forms import (
-    AppForm,
-    ChoiceField,
-    DayField,
-    Required,
-    TickField,
-    WordField,
-)
+from app.web.forms import AppForm, ChoiceField, DayField, Required, TickField, WordField
 
 
 class PaperRuleForm(AppForm):

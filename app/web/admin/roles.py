@@ -17,27 +17,11 @@ from app.core.vocabulary import AUTHORITY, Role
 from app.db.session import db
 from app.models import Account, Region
 from app.web import request_context
-from app.web.auth.account_actions import (
-    deed_links,
-    end_sessions,
-    hand_out_password,
-    reset_password,
-    unlock,
-)
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-)
+from app.web.auth.account_actions import deed_links, end_sessions, hand_out_password, reset_password, unlock
+from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseFilter, route
-from app.web.forms import (
-    AppForm,
-    ChoiceField,
-    MobileField,
-    WordField,
-)
+from app.web.forms import AppForm, ChoiceField, MobileField, WordField
 
 
 class OfTheAuthority(BaseFilter):
@@ -55,7 +39,7 @@ class WithoutRole(BaseFilter):
     arg_name = "without"
 
     def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
-        return query.filter(role_assignment.awaiting())
+        return query.filter(role_assignment.awaits_role())
 
 
 class AppointmentForm(AppForm):
@@ -110,7 +94,7 @@ class AppointmentScreen(ModelScreen):
         request_context.require_second_factor()
         awaited = not item.roles
         given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
-        account = role_assignment.appoint(db.session(), item.id, form.role.data, request_context.current_actor(), **given)
+        account = role_assignment.assign_role(db.session(), item.id, form.role.data, request_context.current_actor(), **given)
         if awaited and account.roles:  # whoever made the account must not be the one who can open it now
             hand_out_password(account)
 
@@ -125,18 +109,18 @@ class AppointmentScreen(ModelScreen):
     @route(f"/reset/{ROW}pk>", "POST")
     def reset(self, pk: int) -> Response:
         request_context.require_second_factor()
-        account = role_assignment.of_the_authority(db.session(), pk, request_context.current_actor())
+        account = role_assignment.authority_account(db.session(), pk, request_context.current_actor())
         reset_password(role_assignment.may_reset(account, request_context.current_actor()))
         return self._back()
 
     @route(f"/unlock/{ROW}pk>", "POST")
     def unlock(self, pk: int) -> Response:
-        unlock(role_assignment.of_the_authority(db.session(), pk, request_context.current_actor()))
+        unlock(role_assignment.authority_account(db.session(), pk, request_context.current_actor()))
         return self._back()
 
     @route(f"/end/{ROW}pk>", "POST")
     def end(self, pk: int) -> Response:
-        end_sessions(role_assignment.of_the_authority(db.session(), pk, request_context.current_actor()))
+        end_sessions(role_assignment.authority_account(db.session(), pk, request_context.current_actor()))
         return self._back()
 
     def _back(self) -> Response:

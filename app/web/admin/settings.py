@@ -16,13 +16,7 @@ from wtforms import HiddenField
 from app.applications import office_settings
 from app.applications.office_settings import SettingLine
 from app.core.errors import AppError, Stale, Unmet
-from app.core.office import (
-    Adjustable,
-    Office,
-    Section,
-    Value,
-    written,
-)
+from app.core.office import Adjustable, Office, Section, Value, written
 from app.core.vocabulary import Term
 from app.db.session import db
 from app.web import request_context
@@ -30,14 +24,7 @@ from app.web.base import Link
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import may_open, optional_url
-from app.web.forms import (
-    AppForm,
-    LongTextField,
-    TextField,
-    TickField,
-    WholeNumberField,
-    WordField,
-)
+from app.web.forms import AppForm, LongTextField, TextField, TickField, WholeNumberField, WordField
 
 LONG = 60  # characters from which on a text gets more than one line
 

@@ -19,34 +19,18 @@ from werkzeug.wrappers import Response
 from app.accounts import rate_limit
 from app.accounts.business_licence import tickets
 from app.accounts.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion
-from app.accounts.business_licence.provider import LicenceProvider, LicencesAway, Ticket
+from app.accounts.business_licence.provider import LicencePlatformUnavailable, LicenceProvider, Ticket
 from app.certificates.qr.symbol import svg
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Stale,
-    TooMany,
-)
+from app.core.errors import AppError, NotFound, Refusal, Stale, TooMany
 from app.core.identifiers import mask_name
-from app.core.vocabulary import (
-    AuditAction,
-    ChallengeState,
-    SignInMethod,
-    TicketState,
-)
+from app.core.vocabulary import AuditAction, ChallengeState, SignInMethod, TicketState
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge, Enterprise
 from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.security_manager import landing
-from app.web.auth.sign_in import (
-    NotAdmitted,
-    Proof,
-    admit,
-    objections_of,
-)
+from app.web.auth.sign_in import NotAdmitted, Proof, admit, objections_of
 from app.web.base.fab import BaseView, expose, no_cache
 
 log = logging.getLogger(__name__)
@@ -75,7 +59,7 @@ class LicenceView(BaseView):
         try:
             _count("licence-start", TICKETS_PER_ADDRESS, TICKET_WINDOW)
             cid = self._begun(session, at)
-        except (TooMany, LicencesAway) as no:
+        except (TooMany, LicencePlatformUnavailable) as no:
             session.rollback()
             return self._page(no=no.refusals, status=no.status)
         return redirect(url_for(".ticket", cid=cid, next=_wish() or None), 303)
@@ -89,7 +73,7 @@ class LicenceView(BaseView):
         told = Ticket(begun.id, begun.nonce, site, place, begun.made_at, begun.expires_at)
         session.commit()
         code = platform().start(told, at=at)
-        begun = tickets.own(session, told.cid, browser)
+        begun = tickets.get_own(session, told.cid, browser)
         begun.evidence = {**(begun.evidence or {}), "code": code}
         session.commit()
         return told.cid
@@ -110,7 +94,7 @@ class LicenceView(BaseView):
         """The page asks now and then whether the platform knows more than it told us: not every platform reaches us."""
         try:
             return _told(_asked(_own(cid)))
-        except (BadAssertion, LicencesAway, Stale) as no:
+        except (BadAssertion, LicencePlatformUnavailable, Stale) as no:
             log.warning("licence platform asked: %s", getattr(no, "why", no.code))
             return _told(_own(cid))
 
@@ -120,7 +104,7 @@ class LicenceView(BaseView):
         ticket = _own(cid)
         try:
             ticket = _asked(ticket)
-        except (BadAssertion, LicencesAway, Stale) as no:
+        except (BadAssertion, LicencePlatformUnavailable, Stale) as no:
             log.warning("licence platform asked: %s", getattr(no, "why", no.code))
             return self._page(_own(cid), no.refusals, status=no.status)
         if tickets.state_of(ticket, request_context.now()) is not TicketState.CONFIRMED:
@@ -135,14 +119,14 @@ class LicenceView(BaseView):
         if len(clerks) > 1 and clerk is None:
             return self._choice(ticket, clerks)
         try:
-            shown = tickets.use(session, ticket, pre_login_cookie.browser(), at=at)
+            shown = tickets.use_ticket(session, ticket, pre_login_cookie.browser(), at=at)
         except Stale as no:
             session.rollback()
             return self._page(_own(ticket.id), no.refusals, status=no.status)
         if enterprise is None or clerk is None:
             session.commit()
             return self._nobody(enterprise, shown)
-        tickets.note_name(enterprise, str(shown["name"]))
+        tickets.store_licence_name(enterprise, str(shown["name"]))
         proof = Proof(clerk, SignInMethod.LICENCE, {"holder": shown["holder"], "licence": shown["serial"]})
         try:
             admit(session, proof, at=at, address=request_context.address())
@@ -173,7 +157,7 @@ class LicenceView(BaseView):
     @expose("/callback", methods=["POST"])
     def callback(self) -> Response:
         """What the platform sends by itself. No cookie and no CSRF token: its signature is what is believed."""
-        at, place = request_context.now(), f"licence-callback:{rate_limit.origin(request_context.address())}"
+        at, place = request_context.now(), f"licence-callback:{rate_limit.client_network(request_context.address())}"
         db.session().rollback()
         try:
             rate_limit.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
@@ -215,7 +199,7 @@ def receive(headers: Mapping[str, str], body: bytes, *, at: datetime) -> Challen
 
 def _taken(told: Assertion, at: datetime) -> ChallengeState:
     session = db.session()
-    state = tickets.take(session, told, at=at, seconds=request_context.current_office().licence_seconds)
+    state = tickets.apply_assertion(session, told, at=at, seconds=request_context.current_office().licence_seconds)
     ticket = session.get_one(Challenge, told.cid)
     no, enterprise = tickets.refusal(ticket), tickets.enterprise_of(session, ticket)
     if no is not None and enterprise is not None:
@@ -234,7 +218,7 @@ def platform() -> LicenceProvider:
 def _own(cid: str) -> Challenge:
     """This browser's ticket; asking for others' is counted."""
     try:
-        return tickets.own(db.session(), cid, pre_login_cookie.browser())
+        return tickets.get_own(db.session(), cid, pre_login_cookie.browser())
     except NotFound:
         db.session().rollback()
         _count("licence-miss", MISSES_PER_MINUTE, 60)
@@ -270,7 +254,7 @@ def _chosen(clerks: Sequence[Account]) -> Account | None:
 
 
 def _count(kind: str, limit: int, seconds: int) -> None:
-    key = f"{kind}:{rate_limit.origin(request_context.address())}"
+    key = f"{kind}:{rate_limit.client_network(request_context.address())}"
     rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.now())
 
 

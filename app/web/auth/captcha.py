@@ -95,12 +95,14 @@ def opened(ticket: str, browser: str, *, at: datetime) -> CaptchaChallenge:
 
 def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetime, address: str) -> None:
     """Use the ticket up by this answer; raises ``WrongPicture`` or ``TooMany``. Call it before the request writes."""
-    rate_limit.hit(engine, f"pictures-from:{rate_limit.origin(address)}", limit=ANSWERS_AN_HOUR, seconds=60 * 60, at=at)
+    rate_limit.hit(
+        engine, f"pictures-from:{rate_limit.client_network(address)}", limit=ANSWERS_AN_HOUR, seconds=60 * 60, at=at
+    )
     try:
         picture = opened(ticket, browser, at=at)
     except NotFound:
         raise WrongPicture from None
-    first = challenges.spend(engine, picture.number, ChallengeKind.PICTURE, browser, at=at, lasts=LASTS)
+    first = challenges.use_once(engine, picture.number, ChallengeKind.PICTURE, browser, at=at, lasts=LASTS)
     if not first or not secrets.compare_digest(fold(answer).encode(), picture.answer.encode()):
         raise WrongPicture
 

@@ -19,15 +19,10 @@ from werkzeug.wrappers import Response
 
 from app.accounts import challenges, rate_limit
 from app.accounts.pki import bindings, verify
-from app.accounts.pki.trust import PkiTrust, trusted
+from app.accounts.pki.trust import PkiTrust, load_trust
 from app.accounts.pki.verify import CertIdentity, NotProved
 from app.core.errors import AppError, NotFound, TooMany
-from app.core.vocabulary import (
-    AuditAction,
-    ChallengeKind,
-    ChallengeState,
-    SignInMethod,
-)
+from app.core.vocabulary import AuditAction, ChallengeKind, ChallengeState, SignInMethod
 from app.db import audit
 from app.db.session import db
 from app.models import Account
@@ -71,7 +66,7 @@ def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
     number = request.form.get("number", "")[:32]
     over = NotProved(_("The time for signing is over. Please press the button again."), code="challenge-over")
     try:
-        challenge = challenges.own(session, number, kind, browser)
+        challenge = challenges.get_own(session, number, kind, browser)
     except NotFound:
         raise over from None
     words, whose = verify.statement(kind, _site(), number, challenge.nonce, challenge.expires_at), challenge.account_id
@@ -90,7 +85,7 @@ def shown_by_proxy() -> CertIdentity:
     """Whose certificate the proxy saw in its TLS. Believed only with the secret that it shares with us."""
     db.session().rollback()
     _count()
-    return verify.examine(_from_proxy(), trust(), at=request_context.now())
+    return verify.check_chain(_from_proxy(), trust(), at=request_context.now())
 
 
 def by_proxy() -> bool:
@@ -99,7 +94,7 @@ def by_proxy() -> bool:
 
 
 def trust() -> PkiTrust:
-    return trusted(request_context.settings().ukeys, required=request_context.current_office().crl_required)
+    return load_trust(request_context.settings().ukeys, required=request_context.current_office().crl_required)
 
 
 def connects() -> str:
@@ -112,7 +107,7 @@ def connects() -> str:
 def _count() -> None:
     rate_limit.hit(
         db.engine,
-        f"certificate-from:{rate_limit.origin(request_context.address())}",
+        f"certificate-from:{rate_limit.client_network(request_context.address())}",
         limit=TRIES,
         seconds=WINDOW,
         at=request_context.now(),

@@ -15,45 +15,18 @@ from app.accounts import challenges, rate_limit
 from app.accounts.role_assignment import roles_of
 from app.core.clock import office_time
 from app.core.errors import AppError, Stale
-from app.core.vocabulary import (
-    ADMINISTRATORS,
-    AuditAction,
-    ChallengeKind,
-    ChallengeState,
-)
+from app.core.vocabulary import ADMINISTRATORS, AuditAction, ChallengeKind, ChallengeState
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge
 from app.outbox import sms, sms_texts
 from app.web import request_context
-from app.web.auth import (
-    captcha,
-    password_form,
-    pre_login_cookie,
-    sms_codes,
-)
-from app.web.auth.security_manager import (
-    had_before,
-    judge,
-    landing,
-    set_password,
-)
+from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
+from app.web.auth.security_manager import had_before, judge, landing, set_password
 from app.web.auth.sign_in import objections
-from app.web.auth.sms import (
-    SmsForm,
-    at_their_fields,
-    code_parts,
-    send_code,
-    with_patience,
-)
+from app.web.auth.sms import SmsForm, at_their_fields, code_parts, send_code, with_patience
 from app.web.base.fab import BaseView, expose, no_cache
-from app.web.forms import (
-    AppForm,
-    Required,
-    SecretTextField,
-    TextField,
-    TextLength,
-)
+from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED

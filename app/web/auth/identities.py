@@ -19,31 +19,16 @@ from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import read_chain
 from app.accounts.pki.verify import CertIdentity
 from app.core.errors import AppError, NotFound
-from app.core.vocabulary import (
-    ChallengeKind,
-    IdentityKind,
-    Role,
-    SessionEndReason,
-)
+from app.core.vocabulary import ChallengeKind, IdentityKind, Role, SessionEndReason
 from app.db.session import db
 from app.models import Account, ExternalIdentity
 from app.web import request_context
 from app.web.auth import password_form
-from app.web.auth.certificate import (
-    connects,
-    give_out,
-    proved,
-    trust,
-)
+from app.web.auth.certificate import connects, give_out, proved, trust
 from app.web.base import ModelScreen, SelInterface
 from app.web.base.datamodel import as_id
 from app.web.base.fab import BaseView, route
-from app.web.forms import (
-    AppForm,
-    Required,
-    TextField,
-    UploadField,
-)
+from app.web.forms import AppForm, Required, TextField, UploadField
 
 TAKEN = _("This certificate is bound already, to this account or another.")
 
@@ -108,7 +93,7 @@ class OwnCertificateView(BaseView):
         page = self.render_template(
             "login/own_certificates.html",
             title=gettext("My certificates"),
-            held=bindings.bound_to(db.session(), current_user.id), today=request_context.today(),
+            held=bindings.bindings_of(db.session(), current_user.id), today=request_context.today(),
             may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=connects(), username=current_user.username,
             refusals=no.refusals if no is not None else (),
         )  # fmt: skip
@@ -159,8 +144,8 @@ class IdentityScreen(ModelScreen):
             return self._add_page(form)
         try:
             account, chain = self._account(form), self._chain(form)
-            known = verify.examine(chain, trust(), at=request_context.now())
-            if bindings.find(db.session(), known) is not None:
+            known = verify.check_chain(chain, trust(), at=request_context.now())
+            if bindings.find_binding(db.session(), known) is not None:
                 raise AppError(TAKEN, code="certificate-taken", field="file")
             if not request.form.get("confirm"):
                 return self._add_page(form, account, known, chain)

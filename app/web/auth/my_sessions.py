@@ -42,7 +42,7 @@ class SessionsView(BaseView):
     @no_cache
     def mine(self) -> Response:
         account = current_user._get_current_object()
-        rows = sessions.open_of(db.session(), account, request_context.current_office(), at=request_context.now())
+        rows = sessions.open_sessions(db.session(), account, request_context.current_office(), at=request_context.now())
         page = self.render_template(
             "login/sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
             most=request_context.current_office().most_sessions,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.accounts import rate_limit
-from app.accounts.passwords import LONGEST, one_form
+from app.accounts.passwords import MAX_LENGTH, normalised
 from app.core.errors import AppError, TooMany
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
@@ -105,10 +105,10 @@ def matches(stored: str | None, password: str) -> bool:
     if not _hashing.acquire(timeout=WAIT):
         raise TooMany(_("Very many people are signing in at the moment. Please try again in a minute."))
     try:
-        fits = check_password_hash(stored or dummy(), one_form(password[:LONGEST]))
+        fits = check_password_hash(stored or dummy(), normalised(password[:MAX_LENGTH]))
     finally:
         _hashing.release()
-    return fits and stored is not None and bool(password.strip("\0")) and len(password) <= LONGEST
+    return fits and stored is not None and bool(password.strip("\0")) and len(password) <= MAX_LENGTH
 
 
 def dummy() -> str:
@@ -118,7 +118,7 @@ def dummy() -> str:
 
 def hashed(password: str) -> str:
     """As it may lie in the store: scrypt, unless the configuration says otherwise."""
-    return generate_password_hash(one_form(password), current_app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt"))
+    return generate_password_hash(normalised(password), current_app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt"))
 
 
 def is_one_of(stored: Iterable[str], password: str) -> bool:
@@ -148,8 +148,8 @@ def _count_failure(engine: Engine, at: datetime) -> None:
 
 
 def _places(address: str) -> tuple[tuple[str, int], ...]:
-    near = f"sign-in-near:{rate_limit.neighbourhood(address)}"
-    return (f"sign-in-from:{rate_limit.origin(address)}", GUESSES_PER_ADDRESS), (near, GUESSES_PER_NEIGHBOURHOOD)
+    near = f"sign-in-near:{rate_limit.provider_network(address)}"
+    return (f"sign-in-from:{rate_limit.client_network(address)}", GUESSES_PER_ADDRESS), (near, GUESSES_PER_NEIGHBOURHOOD)
 
 
 def _charge(engine: Engine, key: str, office: Office, at: datetime) -> bool:

@@ -18,12 +18,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts import challenges, sessions
 from app.core.errors import NotAllowed
-from app.core.vocabulary import (
-    AuditAction,
-    ChallengeKind,
-    ChallengeState,
-    SignInMethod,
-)
+from app.core.vocabulary import AuditAction, ChallengeKind, ChallengeState, SignInMethod
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge
@@ -79,7 +74,7 @@ def shown(session: Session, account: Account, way: SignInMethod, *, at: datetime
     if ower(session, at=at).id != account.id:
         raise NothingOwed
     if current_user.is_authenticated:
-        sessions.strengthen(session, g.visit.id, at=at)
+        sessions.record_second_factor(session, g.visit.id, at=at)
         name = account.get_full_name()
         audit.log(session, name, AuditAction.SIGN_IN, account, change={"again": way.value}, at=at, address=address)
         return

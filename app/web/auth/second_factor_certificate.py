@@ -15,18 +15,8 @@ from app.core.vocabulary import ChallengeKind, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth.certificate import (
-    connects,
-    give_out,
-    note_failure,
-    proved,
-)
-from app.web.auth.second_factor import (
-    NothingOwed,
-    SecondWay,
-    ower,
-    shown,
-)
+from app.web.auth.certificate import connects, give_out, note_failure, proved
+from app.web.auth.second_factor import NothingOwed, SecondWay, ower, shown
 from app.web.auth.security_manager import landing
 from app.web.base.fab import BaseView, expose, no_cache
 
@@ -80,7 +70,7 @@ class CertificateSecondView(BaseView):
 
 
 def _has_one(account: Account) -> bool:
-    return bool(bindings.bound_to(db.session(), account.id))
+    return bool(bindings.bindings_of(db.session(), account.id))
 
 
 SECOND = SecondWay(SignInMethod.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.gate", _has_one)

@@ -19,12 +19,7 @@ from werkzeug.wrappers import Response
 from app.accounts import passwords, sessions
 from app.core.errors import AppError, NotAllowed, TooMany
 from app.core.office import Office
-from app.core.vocabulary import (
-    AuditAction,
-    PasswordProfile,
-    SessionEndReason,
-    SignInMethod,
-)
+from app.core.vocabulary import AuditAction, PasswordProfile, SessionEndReason, SignInMethod
 from app.db import audit
 from app.db.session import db
 from app.models import Account
@@ -33,23 +28,10 @@ from app.web.auth import password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
-from app.web.auth.sign_in import (
-    KEY,
-    NotAdmitted,
-    admit,
-    end_session,
-    lately,
-    open_session,
-)
+from app.web.auth.sign_in import KEY, NotAdmitted, admit, end_session, lately, open_session
 from app.web.base.fab import AuthDBView, BaseView, expose, no_cache
 from app.web.base.private_urls import safe_local_url
-from app.web.forms import (
-    AppForm,
-    Required,
-    SecretTextField,
-    TextField,
-    TextLength,
-)
+from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
@@ -112,7 +94,7 @@ class SignInView(AuthDBView):
         session = db.session()
         if current_user.is_authenticated:
             account, number, at = current_user._get_current_object(), g.visit.id, request_context.now()
-            others = len(sessions.open_of(session, account, request_context.current_office(), at=at)) - 1
+            others = len(sessions.open_sessions(session, account, request_context.current_office(), at=at)) - 1
             end_session(session, account, number, at=at, address=request_context.address())
             session.commit()
             flash(gettext("You have signed out."), "info")
@@ -174,7 +156,7 @@ class OwnPasswordView(BaseView):
             return redirect(landing(request.args.get("next", "")))
         status = 422 if form.is_submitted() else 200
         forced = bool(current_user.must_change_password)
-        form.password.description = passwords.hint(request_context.current_office())
+        form.password.description = passwords.requirements(request_context.current_office())
         if not forced and passwords.expired(current_user, request_context.current_office(), at=request_context.now()):
             flash(
                 gettext(
@@ -260,18 +242,18 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
 
     def load_user(self, pk: object) -> Account | None:
         """Whose session this key opens, if it is not over. ``g.visit`` is the session, ``g.ended`` why it is over."""
-        session, at, wanted = db.session(), request_context.now(), sessions.wanted(str(pk))
+        session, at, wanted = db.session(), request_context.now(), sessions.session_query(str(pk))
         visit = session.scalars(wanted).unique().one_or_none()
         if visit is None:
             return None
-        why = sessions.over(visit, request_context.current_office(), at=at)
-        if visit.ended_at is None and (why is not None or at - visit.seen_at >= sessions.TOUCHED):
+        why = sessions.end_reason(visit, request_context.current_office(), at=at)
+        if visit.ended_at is None and (why is not None or at - visit.seen_at >= sessions.TOUCH_INTERVAL):
             number = visit.id
             session.rollback()  # SQLite has one writer, and in a POST that is this transaction already
             if why is None:
                 sessions.touch(db.engine, number, at=at)
             else:
-                sessions.run_out(db.engine, number, why, at=at)
+                sessions.mark_ended(db.engine, number, why, at=at)
             visit = session.scalars(wanted).unique().one()  # as it stands now; somebody may have been quicker
         if visit.ended_at is not None:
             g.ended = visit.ended_why

@@ -18,19 +18,12 @@ from sqlalchemy import delete, event, inspect, select
 from sqlalchemy.orm import InstanceState, Session
 
 from app.accounts import challenges, passwords, sessions
-from app.accounts.role_assignment import conflict, roles_of
+from app.accounts.role_assignment import role_conflict, roles_of
 from app.core import clock
 from app.core.clock import office_day, office_time
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotAllowed, Refusal, Unmet
-from app.core.vocabulary import (
-    AuditAction,
-    ChallengeKind,
-    Registration,
-    Role,
-    SessionEndReason,
-    SignInMethod,
-)
+from app.core.vocabulary import AuditAction, ChallengeKind, Registration, Role, SessionEndReason, SignInMethod
 from app.db import audit
 from app.models import Account, Enterprise, PastPassword
 from app.web import request_context
@@ -68,10 +61,12 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
     """
     if refusals := tuple(objections(proof.account)):
         raise NotAdmitted(refusals)
-    if proof.way is SignInMethod.PASSWORD and passwords.lapsed(proof.account, request_context.current_office(), at=at):
+    if proof.way is SignInMethod.PASSWORD and passwords.one_time_expired(
+        proof.account, request_context.current_office(), at=at
+    ):
         sentence = _("This one-time password was not used in time and opens nothing any more. Please ask for a new one.")
         raise NotAdmitted([Refusal("one-time-lapsed", sentence)])
-    if proof.way is SignInMethod.PASSWORD and sessions.owes_second(proof.account, request_context.current_office()):
+    if proof.way is SignInMethod.PASSWORD and sessions.needs_second_factor(proof.account, request_context.current_office()):
         browser, kind = pre_login_cookie.open_browser(), ChallengeKind.SECOND
         challenges.void(session, kind, browser=browser)
         given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
@@ -167,7 +162,9 @@ def objections(account: Account) -> Iterator[Refusal]:
     held = {role.name for role in account.roles}
     if held.isdisjoint(role.value for role in Role):
         yield Refusal("no-role", _("This account has no role yet. Please ask the security administrator."))
-    if (refusal := conflict(roles_of(account))) is not None:  # put in by a back door: everything else refuses to store it
+    if (
+        refusal := role_conflict(roles_of(account))
+    ) is not None:  # put in by a back door: everything else refuses to store it
         yield refusal
     if Role.ENTERPRISE_CLERK.value in held:
         yield from objections_of(account.enterprise)

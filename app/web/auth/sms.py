@@ -18,22 +18,11 @@ from app.db import audit
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth import (
-    captcha,
-    pre_login_cookie,
-    second_factor,
-    sms_codes,
-)
+from app.web.auth import captcha, pre_login_cookie, second_factor, sms_codes
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from app.web.base.fab import BaseView, expose, no_cache
-from app.web.forms import (
-    AppForm,
-    MobileField,
-    Required,
-    TextField,
-    TextLength,
-)
+from app.web.forms import AppForm, MobileField, Required, TextField, TextLength
 
 PURPOSE = ChallengeKind.SMS_SIGN_IN
 CODE_INPUT = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 12}

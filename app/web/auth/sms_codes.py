@@ -14,12 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import challenges, rate_limit
 from app.accounts.rate_limit import DAY
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    TooMany,
-)
+from app.core.errors import AppError, NotFound, Refusal, TooMany
 from app.core.identifiers import fold
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState

@@ -20,23 +20,12 @@ from werkzeug.wrappers import Response
 
 from app.core.errors import AppError, Refusal
 from app.core.vocabulary import Term
-from app.web.base.datamodel import (
-    COUNT_CAP,
-    PAGE_SIZES,
-    TALLY_CAP,
-    SelInterface,
-)
+from app.web.base.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
 from app.web.base.fab import ModelView, route
 from app.web.base.layout import safe_next
 from app.web.base.links import Link, shown
 from app.web.base.private_urls import has_personal_data
-from app.web.base.query import (
-    Box,
-    ListQuery,
-    ask,
-    boxes_for,
-    crooked,
-)
+from app.web.base.query import Box, ListQuery, ask, boxes_for, crooked
 from app.web.forms import AppForm, fields_for
 
 log = logging.getLogger(__name__)

@@ -12,14 +12,7 @@ from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from app.certificates.bulk_status_changes import (
-    StatusChangePlan,
-    carry_out,
-    listed,
-    plan,
-    result_sheet,
-    template,
-)
+from app.certificates.bulk_status_changes import StatusChangePlan, carry_out, listed, plan, result_sheet, template
 from app.core.errors import AppError, Stale
 from app.db.session import db
 from app.models import Certificate

@@ -3,11 +3,7 @@
 from flask import url_for
 from flask_babel import lazy_gettext as _
 
-from app.core.vocabulary import (
-    CertificateStatus,
-    MatterKind,
-    Role,
-)
+from app.core.vocabulary import CertificateStatus, MatterKind, Role
 from app.models import Certificate
 from app.web import request_context
 from app.web.base import Link

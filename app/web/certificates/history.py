@@ -14,13 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.accounts.access import must_reach, reach
-from app.certificates.status_changes import (
-    deeds_open_to,
-    reinstate,
-    revoke,
-    suspend,
-    withdraw,
-)
+from app.certificates.status_changes import deeds_open_to, reinstate, revoke, suspend, withdraw
 from app.core.crypto.seal_provider import Suite
 from app.core.vocabulary import ENDED, CertificateEventKind, CertificateStatus
 from app.db.session import db

@@ -15,12 +15,7 @@ from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CertificateStatus
 from app.models import Certificate, CertificateVersion
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    tone,
-)
+from app.web.base import Link, ModelScreen, SelInterface, tone
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.fab import route
 from app.web.base.query import contains

@@ -13,12 +13,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.certificates.pdf.render_jobs import (
-    RenderProgress,
-    progress_of,
-    try_again,
-    undrawn,
-)
+from app.certificates.pdf.render_jobs import RenderProgress, progress_of, try_again, undrawn
 from app.certificates.pdf.seal_and_store import ofd_of, paper_of
 from app.core.errors import AppError
 from app.db.session import db

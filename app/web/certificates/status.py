@@ -4,9 +4,7 @@ from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from app.certificates.status_changes import (
-    by_number,
-)
+from app.certificates.status_changes import by_number
 from app.core.errors import AppError, NotFound, Stale
 from app.db.session import db
 from app.models import Certificate
@@ -16,13 +14,7 @@ from app.web.base.access_filter import ROW
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, route
 from app.web.base.private_urls import decode_param, redirect_if_personal
-from app.web.certificates.history import (
-    DEEDS,
-    events_of,
-    facts_of,
-    prints_of,
-    status_links,
-)
+from app.web.certificates.history import DEEDS, events_of, facts_of, prints_of, status_links
 
 
 class StandingView(BaseView):

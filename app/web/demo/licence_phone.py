@@ -16,12 +16,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.accounts.business_licence.simulator import (
-    Delivery,
-    Licence,
-    SimulatedFault,
-    SimulatedPlatform,
-)
+from app.accounts.business_licence.simulator import Delivery, Licence, SimulatedFault, SimulatedPlatform
 from app.core.errors import AppError, NotFound
 from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 from app.db.session import db

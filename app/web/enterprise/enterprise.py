@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from app.accounts.business_licence.tickets import name_differs
-from app.accounts.registry import keep_enterprise
+from app.accounts.registry import save_enterprise
 from app.applications.attachments import current
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import PaperKind
@@ -23,21 +23,8 @@ from app.web import request_context
 from app.web.base import ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
-from app.web.forms import (
-    AppForm,
-    MobileField,
-    NameField,
-    TextField,
-    TextLength,
-    Uploaded,
-)
-from app.web.scan_upload import (
-    card,
-    field_name,
-    fill_cards,
-    scan_field,
-    take_in,
-)
+from app.web.forms import AppForm, MobileField, NameField, TextField, TextLength, Uploaded
+from app.web.scan_upload import card, field_name, fill_cards, scan_field, take_in
 
 PLEDGE = field_name(PaperKind.PLEDGE)
 TYPED = ("address", "legal_representative", "contact", "contact_mobile")
@@ -109,7 +96,7 @@ class EnterpriseView(ModelScreen):
         for column in ("address", "legal_representative", "contact"):
             setattr(item, column, getattr(item, column) or "")
         item.contact_mobile = item.contact_mobile or None
-        keep_enterprise(session, item, request_context.current_actor())
+        save_enterprise(session, item, request_context.current_actor())
         take_in(session, item, form, (PaperKind.PLEDGE,))
 
     def redirect_after(self, item: Enterprise, *, new: bool) -> str | None:  # noqa: ARG002 - the screen's signature

@@ -18,41 +18,17 @@ from app.accounts import registry
 from app.applications.attachments import current
 from app.core.errors import AppError
 from app.core.identifiers import fold, mask_birth_date
-from app.core.vocabulary import (
-    PERSON_PAPERS,
-    CertificateStatus,
-    Education,
-    PaperKind,
-    Position,
-    State,
-    TechnicalTitle,
-)
+from app.core.vocabulary import PERSON_PAPERS, CertificateStatus, Education, PaperKind, Position, State, TechnicalTitle
 from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.models import Application, Certificate, Paper, Person
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-    shown,
-)
+from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
 from app.web.base.query import Box, ListQuery
-from app.web.forms import (
-    AppForm,
-    IdNumberField,
-    MobileField,
-    NameField,
-    Required,
-    TextField,
-    TextLength,
-    Uploaded,
-    WordField,
-)
+from app.web.forms import AppForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
 from app.web.scan_upload import (
     NEEDED,
     card,
@@ -283,7 +259,7 @@ class PersonScreen(ModelScreen):
         with session.no_autoflush:
             form.populate_obj(item)
             item.major, item.mobile = item.major or "", item.mobile or None
-            person = registry.engage(session, item, actor) if new else registry.amend(session, item, actor)
+            person = registry.add_person(session, item, actor) if new else registry.update_person(session, item, actor)
         take_in(session, person, form, PERSON_PAPERS)
 
     def checks(self, item: Person | None) -> list[Any]:
@@ -332,7 +308,7 @@ class PersonScreen(ModelScreen):
         """移出本企业: the person has left; the domain says what stands in the way."""
         person, session = self.get_or_404(pk), db.session()
         try:
-            registry.release(session, person.id, request_context.current_actor(), at=request_context.now())
+            registry.remove_person(session, person.id, request_context.current_actor(), at=request_context.now())
             session.commit()
             flash(gettext("%(name)s is no longer on your list.", name=person.name), "success")
         except AppError as no:

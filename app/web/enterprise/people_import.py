@@ -12,14 +12,7 @@ from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from app.accounts.people_import import (
-    ROSTER_COLUMNS,
-    RosterPreview,
-    import_people,
-    masked,
-    read_people,
-    roster_sheet,
-)
+from app.accounts.people_import import ROSTER_COLUMNS, RosterPreview, import_people, masked_row, read_people, roster_template
 from app.core.errors import AppError, Stale
 from app.db.session import db
 from app.web import request_context
@@ -86,13 +79,13 @@ class RosterView(BaseView):
     def template(self) -> Response:
         what = gettext("Template for importing people")
         name = f"{what}.xlsx"
-        return send_file(BytesIO(roster_sheet()), XLSX, as_attachment=True, download_name=name)
+        return send_file(BytesIO(roster_template()), XLSX, as_attachment=True, download_name=name)
 
     def _page(self, form: RosterForm, preview: RosterPreview | None, ticket: str) -> Response:
         needed = gettext(", ").join(str(column.title) for column in ROSTER_COLUMNS if column.required)
         form.sheet.description = gettext("These columns must be filled in: %(titles)s.", titles=needed)
         bad = bool(form.errors) or (preview is not None and bool(preview.errors))
-        people = [masked(row) for row in preview.people[:LISTED]] if preview else []
+        people = [masked_row(row) for row in preview.people[:LISTED]] if preview else []
         page = self.render_template(
             "basics/roster.html",
             title=gettext("Import people"),

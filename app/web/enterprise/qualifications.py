@@ -10,7 +10,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
-from app.accounts.registry import keep_qualification, strike_off
+from app.accounts.registry import delete_qualification, save_qualification
 from app.applications.attachments import current
 from app.core.vocabulary import PaperKind
 from app.db.session import db
@@ -19,20 +19,8 @@ from app.web import request_context
 from app.web.base import ModelScreen, SelInterface
 from app.web.base.access_filter import WithinReach
 from app.web.enterprise.enterprise import scans_of
-from app.web.forms import (
-    AppForm,
-    DayField,
-    Required,
-    TextField,
-    TextLength,
-    Uploaded,
-)
-from app.web.scan_upload import (
-    field_name,
-    fill_cards,
-    scan_field,
-    take_in,
-)
+from app.web.forms import AppForm, DayField, Required, TextField, TextLength, Uploaded
+from app.web.scan_upload import field_name, fill_cards, scan_field, take_in
 
 SCAN = field_name(PaperKind.QUALIFICATION)
 TYPED = ("number", "kind_and_grade", "valid_from", "valid_to")
@@ -112,8 +100,8 @@ class QualificationScreen(ModelScreen):
     def save(self, item: Qualification, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         session = db.session()
         form.populate_obj(item)
-        keep_qualification(session, item, request_context.current_actor())
+        save_qualification(session, item, request_context.current_actor())
         take_in(session, item, form, (PaperKind.QUALIFICATION,))
 
     def delete_item(self, item: Qualification) -> None:
-        strike_off(db.session(), item, request_context.current_actor())
+        delete_qualification(db.session(), item, request_context.current_actor())

@@ -16,12 +16,7 @@ from wtforms.validators import InputRequired
 
 from app import exams
 from app.core.clock import office_day
-from app.core.vocabulary import (
-    CURRENT_CATEGORIES,
-    Category,
-    Role,
-    SignupState,
-)
+from app.core.vocabulary import CURRENT_CATEGORIES, Category, Role, SignupState
 from app.db.session import db
 from app.models import ExamNotice
 from app.web import request_context

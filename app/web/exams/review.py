@@ -24,18 +24,8 @@ from app.db.session import db
 from app.exams import SIGNUP_PAPERS, SignupOutcome
 from app.models import ExamSignup, Paper, Person
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-)
-from app.web.base.access_filter import (
-    ROW,
-    WithinReach,
-    asked_ids,
-    asked_reason,
-)
+from app.web.base import Link, ModelScreen, SelInterface, safe_next
+from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import route
 from app.web.base.review_queue import QueuePosition, Scan

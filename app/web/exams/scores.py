@@ -16,21 +16,11 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from app import exams
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Stale,
-)
+from app.core.errors import AppError, NotFound, Refusal, Stale
 from app.core.vocabulary import SCORED, Role, SignupState
 from app.db.session import db
 from app.exams import ScorePreview
-from app.files.spreadsheets import (
-    CellError,
-    Column,
-    SheetLimits,
-    write,
-)
+from app.files.spreadsheets import CellError, Column, SheetLimits, write
 from app.files.storage import FileMissing
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context

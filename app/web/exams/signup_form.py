@@ -15,13 +15,7 @@ from werkzeug.wrappers import Response
 from app import exams
 from app.accounts.access import reach
 from app.core.errors import AppError, Refusal, Unmet
-from app.core.vocabulary import (
-    CURRENT_CATEGORIES,
-    Category,
-    PaperKind,
-    Role,
-    SignupState,
-)
+from app.core.vocabulary import CURRENT_CATEGORIES, Category, PaperKind, Role, SignupState
 from app.db.session import db
 from app.exams import SignupCandidate
 from app.exams.locking import free_places

@@ -18,12 +18,7 @@ from app.core.vocabulary import SCORED, SignupState
 from app.db.session import db
 from app.models import ExamSignup
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    shown,
-)
+from app.web.base import Link, ModelScreen, SelInterface, shown
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.fab import route
 from app.web.exams.access import notice_box

@@ -9,11 +9,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
-from app.core.vocabulary import (
-    Action,
-    MatterKind,
-    Stage,
-)
+from app.core.vocabulary import Action, MatterKind, Stage
 from app.db.session import db, reading
 from app.models import ExamNotice
 from app.web import request_context
@@ -36,7 +32,7 @@ def count_a_try(kind: str) -> None:
     office, at = request_context.current_office(), request_context.now()
     rate_limit.hit(
         db.engine,
-        f"{kind}:{rate_limit.origin(request_context.address())}",
+        f"{kind}:{rate_limit.client_network(request_context.address())}",
         limit=office.lookups_per_minute,
         seconds=60,
         at=at,

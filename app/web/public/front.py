@@ -9,12 +9,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.accounts.access import NOBODY
-from app.core.vocabulary import (
-    Action,
-    CertificateStatus,
-    Role,
-    Stage,
-)
+from app.core.vocabulary import Action, CertificateStatus, Role, Stage
 from app.db.session import db
 from app.models import ExamNotice
 from app.outbox.public_notices import latest

@@ -15,12 +15,7 @@ from app.core.vocabulary import PaperKind, Role
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
 from app.web.public.front import EXAM_FLOW, stages
-from app.workflow import (
-    MOVES,
-    Move,
-    notify_handler,
-    publish_result,
-)
+from app.workflow import MOVES, Move, notify_handler, publish_result
 
 # Menu entries as the menu calls them.
 NOTICES, OWN_SIGNUPS, SIGNUP_REVIEW = _("Training and exam notices"), _("My sign-ups"), _("Review of sign-ups")

@@ -18,22 +18,11 @@ from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
 from app.certificates.list_check import ListAnswer, check
-from app.core.errors import (
-    AppError,
-    Refusal,
-    Stale,
-    TooMany,
-    Unmet,
-)
+from app.core.errors import AppError, Refusal, Stale, TooMany, Unmet
 from app.core.vocabulary import CertificateStatus
 from app.db.session import db, reading
 from app.files import spreadsheets
-from app.files.spreadsheets import (
-    Column,
-    Reading,
-    SheetLimits,
-    at_most,
-)
+from app.files.spreadsheets import Column, Reading, SheetLimits, at_most
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
 from app.web.forms import AppForm, LongTextField, UploadField
@@ -145,7 +134,7 @@ def _workbook(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -
 def _count(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
     """Counted beside this session, which must not hold SQLite's one place for a writer meanwhile."""
     db.session.rollback()
-    key = f"{kind}:{rate_limit.origin(request_context.address())}"
+    key = f"{kind}:{rate_limit.client_network(request_context.address())}"
     rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.now(), uses=uses)
 
 

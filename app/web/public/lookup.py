@@ -7,22 +7,12 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.certificates.lookup import (
-    Scanned,
-    Shown,
-    certificate_scanned,
-    certificates_of,
-)
+from app.certificates.lookup import Scanned, Shown, certificate_scanned, certificates_of
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
-from app.web.forms import (
-    AppForm,
-    Required,
-    TextField,
-    TextLength,
-)
+from app.web.forms import AppForm, Required, TextField, TextLength
 from app.web.public.common import count_a_try, not_indexed
 from app.web.public.front import MEANS, FrontPage
 from app.web.public.notices import NoticeView

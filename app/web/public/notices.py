@@ -6,10 +6,7 @@ from werkzeug.wrappers import Response
 
 from app.core.clock import office_day
 from app.core.errors import NotFound
-from app.core.vocabulary import (
-    MatterKind,
-    Stage,
-)
+from app.core.vocabulary import MatterKind, Stage
 from app.db.session import db
 from app.models import ExamNotice
 from app.outbox.public_notices import notices_page
@@ -17,14 +14,7 @@ from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, expose
 from app.web.base.private_urls import decode_param, encode_param, redirect_if_personal
-from app.web.public.common import (
-    not_indexed,
-    page_number,
-    plain,
-    result_label,
-    signup_label,
-    term,
-)
+from app.web.public.common import not_indexed, page_number, plain, result_label, signup_label, term
 
 
 class NoticeView(BaseView):

@@ -97,7 +97,7 @@ class EnrolmentView(BaseView):
     def enrol(self) -> Response:
         session = db.session()
         session.rollback()  # tries are counted beside it
-        counted, at = f"register:{rate_limit.origin(request_context.address())}", request_context.now()
+        counted, at = f"register:{rate_limit.client_network(request_context.address())}", request_context.now()
         rate_limit.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
         form = _particulars_form()
         if not form.validate():
@@ -122,7 +122,7 @@ class EnrolmentView(BaseView):
         return Response(page, status, mimetype="text/html")
 
     def _particulars(self, form: EnrolmentForm, refusals: Any = (), *, status: int = 200) -> Response:
-        form.password.description = passwords.hint(request_context.current_office())
+        form.password.description = passwords.requirements(request_context.current_office())
         page = self.render_template(
             "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
         )
@@ -143,11 +143,11 @@ def _enrol(form: EnrolmentForm) -> None:
     username, word = str(form.username.data), str(form.password.data)
     if word != form.again.data:
         raise Unmet.because(Refusal("password-differs", _("The two passwords differ."), "again"))
-    there = registration.known(session, claim.uscc)
+    there = registration.enterprise_by_code(session, claim.uscc)
     mine = _proved(claim, username, word) if there is not None and there.registration is Registration.REJECTED else None
     if mine is None:
         wrong = [
-            *registration.objections(session, claim, username),
+            *registration.registration_refusals(session, claim, username),
             *passwords.weaknesses(word, username, office, also=(claim.name,)),
         ]
         if wrong:
@@ -158,9 +158,9 @@ def _enrol(form: EnrolmentForm) -> None:
     )
     session.info.update(actor=username[:64])
     if mine is not None:
-        registration.send_again(session, claim, licence, session.get_one(Account, mine), at=at)
+        registration.resubmit(session, claim, licence, session.get_one(Account, mine), at=at)
     else:
-        account = registration.enrol(session, claim, licence, username=username, at=at)
+        account = registration.register(session, claim, licence, username=username, at=at)
         set_password(account, word, must_change=False)
     session.commit()
 
@@ -170,7 +170,7 @@ def _proved(claim: RegistrationRequest, username: str, word: str) -> int:
     office, at, address = request_context.current_office(), request_context.now(), request_context.address()
     db.session().rollback()  # guesses are charged beside it
     proof = password_form.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
-    enterprise = registration.known(db.session(), claim.uscc)
+    enterprise = registration.enterprise_by_code(db.session(), claim.uscc)
     if enterprise is None or proof.account.enterprise_id != enterprise.id:
         raise password_form.WrongPassword(office)
     return int(proof.account.id)

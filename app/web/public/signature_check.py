@@ -6,9 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.certificates.lookup import (
-    certificate_sealed,
-)
+from app.certificates.lookup import certificate_sealed
 from app.core.crypto.demo_ca import published
 from app.core.crypto.verify_signature import trusted, verify
 from app.core.errors import AppError, NotFound, TooMany

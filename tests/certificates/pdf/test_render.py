@@ -18,13 +18,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from app.certificates.pdf import photo as photo_file
-from app.certificates.pdf.render import (
-    Face,
-    Unprintable,
-    draw,
-    page_of,
-    unprintable,
-)
+from app.certificates.pdf.render import Face, Unprintable, draw, page_of, unprintable
 from app.certificates.pdf.shapes import Text, walk
 from app.certificates.qr import symbol
 

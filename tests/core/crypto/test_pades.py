@@ -24,22 +24,9 @@ from pyhanko_certvalidator import ValidationContext
 from app.certificates.pdf.render import SEAL_BOX, draw
 from app.core import atomic_file
 from app.core.crypto import cms, demo_ca, pades
-from app.core.crypto.demo_ca import (
-    EmbeddedSeal,
-    SealFolder,
-    establish,
-    renew,
-    revoke,
-    standing,
-)
+from app.core.crypto.demo_ca import EmbeddedSeal, SealFolder, establish, renew, revoke, standing
 from app.core.crypto.seal_provider import SealAway, Suite
-from app.core.crypto.verify_signature import (
-    Finding,
-    TrustedRoots,
-    in_words,
-    trusted,
-    verify,
-)
+from app.core.crypto.verify_signature import Finding, TrustedRoots, in_words, trusted, verify
 from tests import make
 from tests.certificates.pdf.test_render import FACE
 from tests.seals import SITE, embedded

@@ -13,24 +13,9 @@ from hypothesis import strategies as st
 
 from app.core.crypto import demo_ca, ses, sm2
 from app.core.crypto.cms import NotOurs
-from app.core.crypto.demo_ca import (
-    EmbeddedSeal,
-    establish,
-    renew,
-    revoke,
-)
-from app.core.crypto.seal_provider import (
-    NoSuchSeal,
-    Seal,
-    SealAway,
-    Suite,
-)
-from app.core.crypto.verify_signature import (
-    Finding,
-    TrustedRoots,
-    trusted,
-    verify,
-)
+from app.core.crypto.demo_ca import EmbeddedSeal, establish, renew, revoke
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealAway, Suite
+from app.core.crypto.verify_signature import Finding, TrustedRoots, trusted, verify
 from tests import make
 from tests.seals import SITE, embedded
 

@@ -2,12 +2,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.vocabulary import MessageState, Registration, Role
-from app.models import (
-    Account,
-    AuditEntry,
-    Enterprise,
-    Message,
-)
+from app.models import Account, AuditEntry, Enterprise, Message
 from tests import make
 from tests.web.applications.review.test_case_page import letting_go
 

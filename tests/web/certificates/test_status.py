@@ -6,12 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from app.certificates import status_changes
-from app.core.errors import (
-    NotAllowed,
-    NotFound,
-    Stale,
-    Unmet,
-)
+from app.core.errors import NotAllowed, NotFound, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import CertificateEventKind, CertificateStatus, Role
 from app.models import CertificateEvent

@@ -17,12 +17,7 @@ from app.core import clock
 from app.core.errors import AppError
 from app.core.office import Office
 from app.core.settings import BadSetting
-from app.core.vocabulary import (
-    LegacyKind,
-    LegacyOutcome,
-    LegacyPhase,
-    Role,
-)
+from app.core.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
 from app.files.storage import Store
 from app.models import LegacyImport
 

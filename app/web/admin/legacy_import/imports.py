@@ -16,13 +16,7 @@ from werkzeug.wrappers import Response
 
 from app.applications import legacy_import
 from app.core.errors import AppError, NotFound, Stale
-from app.core.vocabulary import (
-    JobState,
-    LegacyKind,
-    LegacyOutcome,
-    LegacyPhase,
-    Role,
-)
+from app.core.vocabulary import JobState, LegacyKind, LegacyOutcome, LegacyPhase, Role
 from app.db.session import db
 from app.models import Job, LegacyImport
 from app.outbox import jobs

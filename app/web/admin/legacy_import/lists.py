@@ -16,12 +16,7 @@ from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import LegacyKind, PassSource
 from app.models import Certificate, ExamPass, LegacyRecord, Person
 from app.web import request_context
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    tone,
-)
+from app.web.base import Link, ModelScreen, SelInterface, tone
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import BaseFilter
 from app.web.base.query import contains

@@ -19,14 +19,7 @@ from app.eligibility.facts import Facts, of_applications
 from app.models import Application, CertificateVersion
 from app.web import request_context
 from app.web.applications.archive import case_zip
-from app.web.applications.archive.letters import (
-    FORMS,
-    letters_of,
-    long_day,
-    may_see_numbers,
-    opening,
-    printed,
-)
+from app.web.applications.archive.letters import FORMS, letters_of, long_day, may_see_numbers, opening, printed
 from app.web.applications.review.access import case_of
 from app.web.applications.review.case_page import home
 from app.web.applications.review.matter_details import details_of

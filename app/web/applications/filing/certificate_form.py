@@ -22,12 +22,7 @@ from app.applications import drafts
 from app.applications.attachments import attach, current, discard
 from app.applications.drafts import FilingCandidate
 from app.applications.drafts.for_people import INCOMING
-from app.core.errors import (
-    AppError,
-    NotFound,
-    Refusal,
-    Unmet,
-)
+from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
 from app.core.vocabulary import (
     CURRENT_CATEGORIES,
@@ -43,28 +38,15 @@ from app.core.vocabulary import (
 from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
-from app.eligibility.facts import (
-    Facts,
-    of_applications,
-    of_candidates,
-    of_certificates,
-)
-from app.eligibility.matter_fields import DIVIDED, Particular, particulars_of
+from app.eligibility.facts import Facts, of_applications, of_candidates, of_certificates
+from app.eligibility.matter_fields import DIVIDED, MatterField, matter_fields
 from app.files.inspect import FileRefused
 from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
 from app.web import request_context
 from app.web.applications.filing.certificate_lists import LISTS
 from app.web.applications.filing.lists import CHANGEABLE
-from app.web.applications.filing.new_form import (
-    CLASH,
-    ENTERPRISE_WIDE,
-    FilingForm,
-    after,
-    handler_of,
-    left_in,
-    sent,
-)
+from app.web.applications.filing.new_form import CLASH, ENTERPRISE_WIDE, FilingForm, after, handler_of, left_in, sent
 from app.web.applications.review.batch_result import Gap, gaps_of
 from app.web.base.access_filter import ROW
 from app.web.base.datamodel import LARGEST_ID
@@ -104,7 +86,7 @@ class Part:
     title: str
     facts: Facts
     application: Application | None
-    fields: tuple[Particular, ...] = ()
+    fields: tuple[MatterField, ...] = ()
     kinds: tuple[PaperKind, ...] = ()
     warnings: Sequence[object] = ()
 
@@ -366,7 +348,7 @@ def _parts(asked: CertificateRequest) -> list[Part]:
                 f"{case.name} · {case.certificate.number if case.certificate else case.category.value}",
                 case,
                 there.get(key),
-                particulars_of(asked.matter, asked.reason, case.category),
+                matter_fields(asked.matter, asked.reason, case.category),
                 _kinds(asked, case),
                 [no.sentence for no in warnings_of(case, on, office)] if asked.matter is not TRANSFER else [],
             )
@@ -419,7 +401,7 @@ def _card_name(kind: PaperKind, key: str) -> str:
     return f"paper_{kind.value}-{key}"
 
 
-def control(field: Particular, name: str, case: Facts) -> Any:
+def control(field: MatterField, name: str, case: Facts) -> Any:
     """What stands on the certificate now is said below the field that corrects it."""
     now = case.person.get(field.name, "")
     hint = gettext("Now: %(value)s", value=now) if now else ""  # lazy words would be shown as markup

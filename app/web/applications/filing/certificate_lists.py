@@ -9,9 +9,7 @@ from flask import url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
-from app.core.vocabulary import (
-    MatterKind,
-)
+from app.core.vocabulary import MatterKind
 from app.models import Application
 from app.web.applications.filing.lists import FilingList
 from app.web.base import Link

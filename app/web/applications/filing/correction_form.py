@@ -20,17 +20,12 @@ from app.accounts import registry
 from app.applications import drafts
 from app.applications.attachments import Owner, attach, current
 from app.core.errors import AppError, Refusal, Unmet
-from app.core.vocabulary import (
-    PERSON_PAPERS,
-    Action,
-    MatterKind,
-    PaperKind,
-)
+from app.core.vocabulary import PERSON_PAPERS, Action, MatterKind, PaperKind
 from app.db.session import db
 from app.eligibility import corrections
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts, of_applications
-from app.eligibility.matter_fields import particulars_of
+from app.eligibility.matter_fields import matter_fields
 from app.files.inspect import FileRefused
 from app.models import Application, Enterprise, Qualification
 from app.web import request_context
@@ -39,13 +34,7 @@ from app.web.applications.filing.certificate_lists import LISTS
 from app.web.applications.filing.lists import NewApplicationScreen
 from app.web.applications.filing.new_form import CLASH
 from app.web.applications.review.matter_details import plain
-from app.web.applications.review.presentation import (
-    WORDS,
-    Pairs,
-    about_case,
-    about_person,
-    scans_of,
-)
+from app.web.applications.review.presentation import WORDS, Pairs, about_case, about_person, scans_of
 from app.web.base.access_filter import ROW, without_controls
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next
@@ -104,7 +93,7 @@ class CorrectionView(BaseView):
 
     def _form(self, application: Application, refusals: Sequence[Refusal] = ()) -> Response | str:
         case = of_applications(db.session, [application.id])[application.id]
-        marks = corrections.read(application.marks)
+        marks = corrections.parse_marks(application.marks)
         form = _drawn(application, case, marks)
         for no in refusals:
             if (name := _field_of(no, form)) is not None:
@@ -155,7 +144,7 @@ def _typed(item: str, application: Application, case: Facts) -> Any:
     before = plain(name, str((case.submitted.get(section) or {}).get(name) or ""))
     hint = {"description": gettext("As submitted: %(value)s", value=before or gettext("nothing"))}
     if section == "details":
-        said = particulars_of(application.matter, application.reason_code, application.category)
+        said = matter_fields(application.matter, application.reason_code, application.category)
         made = control(next(field for field in said if field.name == name), field_name(item), case)
         made.kwargs |= hint
         return made
@@ -235,7 +224,7 @@ def _owner(application: Application, kind: PaperKind) -> Owner:
 def _keep(application: Application) -> None:
     """Take in everything that was typed and chosen for what is marked; ``Unmet`` with every mistake."""
     case = of_applications(db.session, [application.id])[application.id]
-    marks = corrections.read(application.marks)
+    marks = corrections.parse_marks(application.marks)
     form = _drawn(application, case, marks)
     form.validate()
     wrong = [Refusal("bad-field", sentence, name) for name, sentences in form.errors.items() for sentence in sentences]
@@ -260,7 +249,7 @@ def _keep_person(application: Application, form: Any, items: set[str]) -> None:
             if name == "id_number" and not said:
                 continue
             setattr(person, name, said or (None if name in ("mobile", "technical_title") else ""))
-        registry.amend(db.session(), person, request_context.current_actor())
+        registry.update_person(db.session(), person, request_context.current_actor())
 
 
 def _keep_details(application: Application, form: Any, _items: set[str]) -> None:

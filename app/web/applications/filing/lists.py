@@ -15,11 +15,7 @@ from werkzeug.wrappers import Response
 
 from app.applications import drafts
 from app.core.clock import office_day
-from app.core.vocabulary import (
-    Action,
-    MatterKind,
-    State,
-)
+from app.core.vocabulary import Action, MatterKind, State
 from app.db.session import db
 from app.models import Application
 from app.web import request_context

@@ -14,23 +14,13 @@ from app.applications import drafts
 from app.applications.drafts import FilingCandidate, Pick
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_id
-from app.core.vocabulary import (
-    Action,
-    Category,
-    MatterKind,
-    State,
-)
+from app.core.vocabulary import Action, Category, MatterKind, State
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.models import Application, Enterprise, Filing
 from app.web import request_context
 from app.web.applications.filing.lists import CHANGEABLE
-from app.web.applications.review.batch_result import (
-    Gap,
-    Left,
-    gaps_of,
-    left_of,
-)
+from app.web.applications.review.batch_result import Gap, Left, gaps_of, left_of
 from app.web.applications.review.presentation import exam_words
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route

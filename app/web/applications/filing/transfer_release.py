@@ -8,10 +8,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.core.vocabulary import (
-    Action,
-    State,
-)
+from app.core.vocabulary import Action, State
 from app.models import Application
 from app.web import request_context
 from app.web.applications.review import batch_result

@@ -16,23 +16,9 @@ from werkzeug.wrappers import Response
 from app.accounts.access import CASE_OFFICERS
 from app.applications.originals_check import ORIGINALS, asks_for_originals, verify_originals
 from app.core.clock import office_day
-from app.core.errors import (
-    AppError,
-    NotAllowed,
-    NotFound,
-    Refusal,
-    Stale,
-    Unmet,
-)
+from app.core.errors import AppError, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import (
-    CLOSED,
-    Action,
-    PaperKind,
-    Role,
-    Stage,
-    State,
-)
+from app.core.vocabulary import CLOSED, Action, PaperKind, Role, Stage, State
 from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS, remark_of
@@ -44,14 +30,7 @@ from app.web.applications.review.auto_checks import checks_of
 from app.web.applications.review.correction_marks import asked_marks, corrected_since, marking_of
 from app.web.applications.review.labels import REASONS, VERBS
 from app.web.applications.review.matter_details import details_of
-from app.web.applications.review.presentation import (
-    Pairs,
-    about_case,
-    about_person,
-    brief,
-    item_by_item,
-    scans_of,
-)
+from app.web.applications.review.presentation import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.web.applications.review.progress import history, last_step, progress
 from app.web.applications.review.queues import standing_of
 from app.web.base import due, shown

@@ -95,7 +95,7 @@ def corrected_since(application: Application, case: Facts, *, in_full: bool = Fa
     if not before or not case.snapshot:
         return None
     returned = _step(application, Action.RETURN, application.round - 1)
-    marks = corrections.read(returned.marks if returned else None)
+    marks = corrections.parse_marks(returned.marks if returned else None)
     asked = [mark.item for mark in marks]
     found = sorted(corrections.changes(before, case.snapshot), key=lambda change: change.item not in asked)
     turns = [

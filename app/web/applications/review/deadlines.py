@@ -21,12 +21,7 @@ from werkzeug.wrappers import Response
 from app.accounts.access import CASE_OFFICERS
 from app.applications import dashboard_counts
 from app.applications.dashboard_counts import DueCount
-from app.core.vocabulary import (
-    Action,
-    State,
-    Term,
-    Urgency,
-)
+from app.core.vocabulary import Action, State, Term, Urgency
 from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region

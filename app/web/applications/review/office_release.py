@@ -18,13 +18,7 @@ from app.db.session import db
 from app.models import Application
 from app.web import request_context
 from app.web.applications.review.labels import REASONS, VERBS
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    safe_next,
-    shown,
-)
+from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route

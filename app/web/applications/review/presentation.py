@@ -13,16 +13,7 @@ from sqlalchemy import select
 from app.accounts.access import reach
 from app.applications.attachments import PaperRemoved
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
-from app.core.vocabulary import (
-    Education,
-    MatterKind,
-    PaperKind,
-    PassSource,
-    Position,
-    Sex,
-    TechnicalTitle,
-    Term,
-)
+from app.core.vocabulary import Education, MatterKind, PaperKind, PassSource, Position, Sex, TechnicalTitle, Term
 from app.db.session import db
 from app.eligibility import corrections
 from app.eligibility.facts import Facts

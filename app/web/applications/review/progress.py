@@ -9,12 +9,7 @@ from datetime import datetime
 from flask_babel import gettext
 
 from app.core.clock import office_time
-from app.core.vocabulary import (
-    CLOSED,
-    Action,
-    Stage,
-    State,
-)
+from app.core.vocabulary import CLOSED, Action, Stage, State
 from app.models import Application, Step
 from app.workflow import MOVES, MOVING
 

@@ -21,19 +21,8 @@ from app.core.vocabulary import CLOSED, Action, Stage
 from app.models import Application, Certificate
 from app.web import request_context
 from app.web.applications.review import batch_result
-from app.web.applications.review.labels import (
-    BATCH_VERBS,
-    REASONS,
-    VERBS,
-    moves_of,
-)
-from app.web.base import (
-    Link,
-    ModelScreen,
-    SelInterface,
-    due,
-    shown,
-)
+from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS, moves_of
+from app.web.base import Link, ModelScreen, SelInterface, due, shown
 from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import route
