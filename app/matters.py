@@ -57,7 +57,7 @@ class Matter:
 
 
 def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """There is a photo, and our fonts have every character of the name and the enterprise: no certificate shows empty boxes."""
+    """There is a photo, and our fonts have every character of the person's and the enterprise's name."""
     if PaperKind.PHOTO not in case.required_papers(on) and PaperKind.PHOTO.value not in case.submitted["papers"]:
         yield Refusal(
             "no-photo-to-print",

@@ -66,7 +66,7 @@ def note_expired(session: Session, on: date, _office: Office, *, at: datetime) -
 
 
 def remind_of_expiry(session: Session, on: date, office: Office, *, at: datetime) -> None:
-    """Remind each enterprise of its certificates once per configured number of days; after missed nights, the nearest only."""
+    """Remind each enterprise of its certificates once per configured number of days; after missed nights, of the nearest."""
     if not office.expiry_reminders:
         return
     due = _record_once(session, NightlyTask.EXPIRING, _expiring(on, sorted(office.expiry_reminders)), at)
@@ -200,7 +200,7 @@ def _due_groups(session: Session, on: date, office: Office) -> list[DueGroup]:
 
 def _per_officer(session: Session, groups: Sequence[DueGroup], office: Office) -> dict[int, dict[str, int]]:
     """Number of cases by urgency, for each account of an officer with a mobile number."""
-    RoleRow: Any = Account.roles.property.mapper.class_  # noqa: N806 - FAB's, which this room may not know
+    RoleRow: Any = Account.roles.property.mapper.class_  # noqa: N806 - FAB's class, not importable here
     holders = session.execute(
         select(Account.id, Account.region_code, RoleRow.name)
         .join(Account.roles)
