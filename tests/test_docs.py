@@ -1,4 +1,4 @@
-"""The documents are held to the code: the plan names every room, the glossary every code, and no link leads nowhere."""
+"""The documents are held to the code: packages, the way of a case, the glossary, commands, links."""
 
 import ast
 import re
@@ -10,21 +10,12 @@ from babel.messages.pofile import read_po
 
 from app.core import i18n
 from app.core.vocabulary import Action, Category, MatterKind, Role, State
-from tests.source_guards import APP as HOUSE, ROOT
+from tests.source_guards import APP, ROOT
 
-PLAN = (ROOT / "docs" / "HOUSE.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
 GLOSSARY = (ROOT / "docs" / "GLOSSARY.md").read_text()
 README = (ROOT / "README.md").read_text()
-PAPERS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-
-ROOMS = {path.stem for path in HOUSE.glob("*.py") if path.stem != "__init__"} | {
-    path.parent.name for path in HOUSE.glob("*/__init__.py")
-}
-
-
-def plan_of_rooms() -> set[str]:
-    """What the plan's table says stands directly under app/."""
-    return set(re.findall(r"^\| `(\w+)(?:\.py|/)` \|", PLAN, re.MULTILINE))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def chinese() -> dict[str, str]:
@@ -32,67 +23,67 @@ def chinese() -> dict[str, str]:
         return {str(message.id): str(message.string) for message in read_po(file) if message.id}
 
 
-def test_the_plan_names_every_room_and_none_that_is_not_there():
-    assert plan_of_rooms() == ROOMS, "docs/HOUSE.md: one row per room, with what its docstring says"
+def defined_in(path: Path) -> set[str]:
+    """Functions and classes of a module, and the methods as ``Class.method``."""
+    tree = ast.parse(path.read_text())
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for kind in tree.body:
+        if isinstance(kind, ast.ClassDef):
+            names |= {f"{kind.name}.{node.name}" for node in kind.body if isinstance(node, ast.FunctionDef)}
+    return names
 
 
-def test_the_plan_says_rightly_what_is_a_package():
-    wrong = [name for name in re.findall(r"^\| `(\w+)/` \|", PLAN, re.MULTILINE) if not (HOUSE / name).is_dir()]
-    wrong += [name for name in re.findall(r"^\| `(\w+)\.py` \|", PLAN, re.MULTILINE) if not (HOUSE / f"{name}.py").is_file()]
-    assert not wrong
-
-
-def test_the_floors_in_the_plan_are_those_of_the_import_contract():
+def test_the_picture_of_the_packages_is_the_import_contract():
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    floors = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
-    drawn = re.search(r"```floors\n(.*?)\n```", PLAN, re.DOTALL)[1].split("\n")
-    assert drawn == floors
+    layers = next(contract["layers"] for contract in contracts if contract["id"] == "layers")
+    drawn = re.findall(r'\b(\w+)\["', ARCHITECTURE)
+    assert set(drawn) == set(re.findall(r"\w+", " ".join(layers)))
+    assert drawn == sorted(drawn, key=lambda name: next(n for n, layer in enumerate(layers) if name in layer.split(" | ")))
 
 
-def test_every_floor_holds_only_rooms_of_the_table():
-    drawn = re.search(r"```floors\n(.*?)\n```", PLAN, re.DOTALL)[1]
-    assert set(re.findall(r"\w+", drawn)) == ROOMS
+def test_every_function_that_the_architecture_names_exists():
+    named = re.findall(r"`(app/[\w/]+\.py):([\w.]+)`", ARCHITECTURE)
+    assert len(named) > 20
+    assert not [f"{path}:{name}" for path, name in named if name not in defined_in(ROOT / path)]
 
 
 @pytest.mark.parametrize("kind", [MatterKind, State, Action, Role, Category], ids=lambda kind: kind.__name__)
 def test_the_glossary_has_every_code_with_the_label_that_is_shown(kind):
     table = GLOSSARY.split(f"`{kind.__name__}`\n", 1)[1].split("\n#", 1)[0]
     rows = {code: (zh, en) for zh, code, en in re.findall(r"^\| (.+?) \| `(\w+)` \| (.+?) \|$", table, re.MULTILINE)}
-    said = chinese()
-    assert rows == {word.value: (said[str(word)], str(word)) for word in kind}
+    texts = chinese()
+    assert rows == {word.value: (texts[str(word)], str(word)) for word in kind}
 
 
 def test_the_readme_names_every_demonstration_account_and_its_role():
-    tree = ast.parse((HOUSE / "demo" / "cast.py").read_text())
+    tree = ast.parse((APP / "cli" / "demo_data" / "people.py").read_text())
     accounts = next(
         node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ACCOUNTS"
     )
-    said = chinese()
+    texts = chinese()
     for entry in accounts.elts:
         name, role = entry.elts[0].value, Role[entry.elts[2].attr]
-        assert re.search(rf"^\| `{name}` \|.*{said[str(role)]}", README, re.MULTILINE), name
+        assert re.search(rf"^\| `{name}` \|.*{texts[str(role)]}", README, re.MULTILINE), name
 
 
 def test_every_command_in_the_readme_exists():
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    commands = set(re.findall(r'add\(\s*"([\w-]+)"', "".join(room.read_text() for room in (HOUSE / "cli").glob("*.py"))))
+    commands = set(re.findall(r'add\(\s*"([\w-]+)"', "".join(room.read_text() for room in (APP / "cli").glob("*.py"))))
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)) <= targets
     assert set(re.findall(r"(?:^|`|/)anguan ([a-z][a-z-]*)", README, re.MULTILINE)) <= commands
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_in_the_documents_leads_to_a_file(paper):
-    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", paper.read_text())
-    inside = [link for link in links if not re.match(r"[a-z]+:", link)]
-    assert not [link for link in inside if not (paper.parent / link).exists()]
+def test_every_link_in_the_documents_leads_to_a_file():
+    links = [(path, link) for path in DOCUMENTS for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text())]
+    inside = [(path, link) for path, link in links if not re.match(r"[a-z]+:", link)]
+    assert not [f"{path.name}: {link}" for path, link in inside if not (path.parent / link).exists()]
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_the_documents_speak_of_exists(paper):
+def test_every_file_that_a_document_names_exists():
     """A path in backticks, like ``app/eligibility/rules.py``, is looked up from the root; ``…`` stands for any name."""
-    spoken = re.findall(r"`((?:app|tests|docs|translations|migrations|benchmarks|\.ci)/[\w./…*-]*)`", paper.read_text())
-    gone = [path for path in spoken if not list(ROOT.glob(path.replace("…", "*").rstrip("/")))]
-    assert not gone
+    pattern = re.compile(r"`((?:app|tests|docs|translations|migrations|benchmarks|\.ci)/[\w./…*-]*)`")
+    named = [(path.name, name) for path in DOCUMENTS for name in pattern.findall(path.read_text())]
+    assert not [(path, name) for path, name in named if not list(ROOT.glob(name.replace("…", "*").rstrip("/")))]
 
 
 def test_the_pictures_are_light_enough_to_be_looked_at():
