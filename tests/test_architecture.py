@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import CheckConstraint, event, select
 
 from app import models
-from app.cli.app import fill_regions
 from app.cli.demo_data.fill import fill
+from app.cli.setup import fill_regions
 from app.core import clock
 from app.db.session import db
 from app.models import Model

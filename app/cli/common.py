@@ -1,21 +1,21 @@
-"""What several commands ask of the house before they touch it: its settings, its revision, and that nobody else is at it."""
+"""What several commands need: settings of a database that is up to date, a lock, the log, a language."""
 
-import argparse
 import fcntl
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from flask_babel import force_locale
 from gunicorn.glogging import Logger as GunicornLog
 from sqlalchemy import create_engine
 
+from app import create_app
 from app.core.redaction import MaskingFormatter
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db import migrate
 
 LOG_LINE = "%(asctime)s %(name)s %(levelname)s %(message)s"
-Command = Callable[[argparse.Namespace], int | None]
 
 
 @contextmanager
@@ -44,15 +44,27 @@ def settings_in_use(*, mid_rotation: bool = False) -> Settings:
     return settings
 
 
-def speak() -> None:
-    """Warnings and faults of our own processes go to the error channel, without anybody's number."""
+def log_to_stderr() -> None:
+    """Warnings and errors of our own processes go to the error channel, personal numbers masked."""
     handler = logging.StreamHandler()
     handler.setFormatter(MaskingFormatter(LOG_LINE))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
+def language(settings: Settings) -> Callable[[str], AbstractContextManager[None]]:
+    """A context in which texts are translated into a locale; translations need an application."""
+    app = create_app(settings)
+
+    @contextmanager
+    def speaking(locale: str) -> Iterator[None]:
+        with app.app_context(), force_locale(locale):
+            yield
+
+    return speaking
+
+
 class ServerLog(GunicornLog):  # type: ignore[misc]
-    """gunicorn's lines, which may hold an address as it was asked for."""
+    """gunicorn's log, whose lines may hold a path with personal numbers."""
 
     def setup(self, cfg: object) -> None:
         super().setup(cfg)

@@ -1,17 +1,16 @@
-"""Commands about the keys that encrypt: another key, everything put under it, the old one dropped, and whether all opens."""
+"""The command about encryption keys: rotate to a new one, drop old ones, check that everything decrypts."""
 
-import argparse
 import getpass
 import secrets
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import click
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from app.cli.common import Command, alone, settings_in_use
+from app.cli.common import alone, settings_in_use
 from app.core import clock
 from app.core.crypto.encryption import Keyring
 from app.core.settings import BadSetting, Settings, home_of, write_keys
@@ -21,31 +20,34 @@ from app.db.session import unlock
 from app.files.storage import Store
 
 LARGEST = 255  # a key id is one byte
-SETTLED = timedelta(hours=1)  # no request and no job holds what it sealed for so long without writing it down
+SETTLED = timedelta(hours=1)  # no request and no job keeps encrypted data for so long without storing it
 SHOWN = 50
 
 
-def add_rotation(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    about = "Put everything that is encrypted under the newest key; goes on where it was stopped. The house stays open."
-    parser = add("rekey", run, about)
-    deeds = parser.add_mutually_exclusive_group()
-    deeds.add_argument("--new-key", action="store_true", help="make a new key first; running processes take it up at once")
-    deeds.add_argument("--retire", action="store_true", help="drop older keys, provided that nothing lies under them")
-    deeds.add_argument("--index", action="store_true", help="make a new key for finding secrets; stop the house before")
-    deeds.add_argument("--check", action="store_true", help="only look whether every secret opens and stands in its own row")
+@click.command()
+@click.option("--new-key", "action", flag_value="new", help="Make a new key first; running processes take it up at once.")
+@click.option("--retire", "action", flag_value="retire", help="Drop older keys, provided that nothing lies under them.")
+@click.option("--index", "action", flag_value="index", help="Make a new key of the blind index; stop the system before.")
+@click.option(
+    "--check", "action", flag_value="check", help="Only look whether every secret decrypts and stands in its own row."
+)
+def rekey(action: str | None) -> int:
+    """Encrypt everything under the newest key; goes on where it was stopped, while the system runs.
 
-
-def run(chosen: argparse.Namespace) -> int:
+    \b
+      anguan rekey --new-key      and, an hour later
+      anguan rekey --retire
+    """
     with alone(home_of()):
-        settings = settings_in_use(mid_rotation=chosen.index)
+        settings = settings_in_use(mid_rotation=action == "index")
         unlock(settings)
         engine, store = create_engine(settings.database_url, hide_parameters=True), Store(settings.blobs)
         try:
-            if chosen.check:
+            if action == "check":
                 return _check(engine)
-            if chosen.retire:
+            if action == "retire":
                 return _retire(engine, store, settings)
-            return _index(engine, settings) if chosen.index else _rekey(engine, store, settings, new=chosen.new_key)
+            return _index(engine, settings) if action == "index" else _rekey(engine, store, settings, new=action == "new")
         finally:
             engine.dispose()
 
@@ -59,17 +61,17 @@ def _rekey(engine: Engine, store: Store, settings: Settings, *, new: bool) -> in
         keys = replace(keys, data={**keys.data, kid: secrets.token_bytes(32)})
         write_keys(settings.keys_file, keys)
         print(f"Key {kid} encrypts from now on. Put {settings.keys_file} into the backup.")
-    done = key_rotation.rotate(engine, store, _told)
+    done = key_rotation.rotate(engine, store, _progress)
     kid = max(keys.data)
     if done.rows or done.objects or new:
         _note(engine, kid, {"key": kid, "rows": done.rows, "objects": done.objects})
     print(f"{done.rows} rows and {done.objects} objects were put under key {kid}.")
-    for one in done.unopened[:SHOWN]:
-        print(f"anguan: {one} does not open and was left as it is.", file=sys.stderr)
+    for place in done.unopened[:SHOWN]:
+        print(f"anguan: {place} does not open and was left as it is.", file=sys.stderr)
     return 1 if done.unopened else 0
 
 
-def _told(what: str, count: int) -> None:
+def _progress(what: str, count: int) -> None:
     print(f"  {what}: {count}", file=sys.stderr, flush=True)
 
 
@@ -80,12 +82,12 @@ def _retire(engine: Engine, store: Store, settings: Settings) -> int:
         raise BadSetting(f"There is no older key than key {newest}.")
     age = clock.now() - datetime.fromtimestamp(settings.keys_file.stat().st_mtime, UTC)
     if age < SETTLED:
-        raise BadSetting("The keys were changed less than an hour ago: something sealed before may not be written down yet.")
+        raise BadSetting("The keys were changed less than an hour ago: something encrypted before may not be stored yet.")
     used = key_rotation.key_usage(engine, store)
     still = {kid: used[kid] for kid in old if used.get(kid)}
     if still:
-        told = ", ".join(f"{count} under key {kid}" for kid, count in still.items())
-        raise BadSetting(f"Not everything is under key {newest} yet: {told}. Run 'anguan rekey' first.")
+        rest = ", ".join(f"{count} under key {kid}" for kid, count in still.items())
+        raise BadSetting(f"Not everything is under key {newest} yet: {rest}. Run 'anguan rekey' first.")
     write_keys(settings.keys_file, replace(settings.keys, data={newest: settings.keys.data[newest]}))
     _note(engine, newest, {"retired": old})
     print(f"Dropped: {', '.join(f'key {kid}' for kid in old)}. Backups made before still need them: keep their keys.json.")
@@ -93,7 +95,7 @@ def _retire(engine: Engine, store: Store, settings: Settings) -> int:
 
 
 def _index(engine: Engine, settings: Settings) -> int:
-    """The key is written down before it is used, so that whoever is stopped on the way goes on with the same one."""
+    """The key is stored before it is used, so that an interrupted run goes on with the same one."""
     keys = settings.keys
     keys = replace(keys, lasting=keys.lasting or keys.index, index_next=keys.index_next or secrets.token_bytes(32))
     write_keys(settings.keys_file, keys)
@@ -102,7 +104,7 @@ def _index(engine: Engine, settings: Settings) -> int:
     count = key_rotation.reindex(engine, ring)
     write_keys(settings.keys_file, replace(keys, index=keys.index_next, index_next=b""))
     _note(engine, "index", {"rows": count})
-    print(f"{count} rows are found by a new key. Start the house again.")
+    print(f"{count} rows are found by a new key. Start the system again.")
     return 0
 
 

@@ -1,9 +1,9 @@
-"""docs/ROLES.md: who may open what, as the operators read it; written from ``login.roles`` and never by hand."""
+"""docs/ROLES.md: who may open what, as the operators read it; written from ``web.auth.permissions``, never by hand."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
+import click
 from flask_babel import force_locale
 from flask_babel import lazy_gettext as _
 
@@ -12,43 +12,46 @@ from app.cli.common import settings_in_use
 from app.core.vocabulary import Role
 from app.web.auth.permissions import ANONYMOUS, MENU, PERMISSIONS
 
-BOOK = Path("docs/ROLES.md")
-TITLE = _("Roles and doors")
+DOCUMENT = Path("docs/ROLES.md")
+TITLE = _("Roles and pages")
 WRITTEN = _("Written by “anguan roles --write” from app/web/auth/permissions.py; do not edit.")
 MEANING = _(
     "Opening a page is the first lock only: which rows it shows and what may be done to them is asked again, by region, "
     "enterprise and stage."
 )
-DOOR, DEED, ENTRY, OPEN, REASON = _("Page"), _("What may be done"), _("in the menu"), _("Open to everybody"), _("Reason")
+PAGE, ACTION, ENTRY, OPEN, REASON = _("Page"), _("What may be done"), _("in the menu"), _("Open to everybody"), _("Reason")
 
 
-def write_rolebook(chosen: argparse.Namespace) -> None:
+@click.command()
+@click.option("--write", is_flag=True, help="Write it to docs/ROLES.md.")
+def roles(write: bool) -> None:
+    """Say who may open what, as a table."""
     app = create_app(settings_in_use())
     with app.app_context():
-        text = rolebook(app.extensions["appbuilder"])
-    if chosen.write:
-        BOOK.write_text(text)
+        text = permissions_table(app.extensions["appbuilder"])
+    if write:
+        DOCUMENT.write_text(text)
     else:
         print(text)
 
 
-def rolebook(appbuilder: Any) -> str:
+def permissions_table(appbuilder: Any) -> str:
     """The whole table, in the order of the declaration."""
     names: dict[str, Any] = {}
     for view in appbuilder.baseviews:
         names.setdefault(view.class_permission_name, getattr(view, "list_title", "") or "")
     for item in _items(appbuilder.menu.get_list()):
         names[item.name] = item.label
-    spoken = {name: both(label) if label else name for name, label in names.items()}
+    labels = {name: both(label) if label else name for name, label in names.items()}
     heads = " | ".join(f"{both(role.label)} `{role.value}`" for role in Role)
     lines = [f"# {both(TITLE)}", "", in_words(WRITTEN, "zh"), in_words(MEANING, "zh"), "", in_words(WRITTEN, "en")]
-    lines += [in_words(MEANING, "en"), "", f"| {both(DOOR)} | {both(DEED)} | {heads} |", "|---|---|" + ":-:|" * len(Role)]
+    lines += [in_words(MEANING, "en"), "", f"| {both(PAGE)} | {both(ACTION)} | {heads} |", "|---|---|" + ":-:|" * len(Role)]
     for view, grants in PERMISSIONS.items():
         for permission, holders in grants.items():
-            deed = both(ENTRY) if permission == MENU else f"`{permission.removeprefix('can_')}`"
+            action = both(ENTRY) if permission == MENU else f"`{permission.removeprefix('can_')}`"
             marks = " | ".join("●" if role in holders else "" for role in Role)
-            lines.append(f"| {spoken.get(view, view)} `{view}` | {deed} | {marks} |")
-    lines += ["", f"## {both(OPEN)}", "", f"| {both(DOOR)} | {both(REASON)} |", "|---|---|"]
+            lines.append(f"| {labels.get(view, view)} `{view}` | {action} | {marks} |")
+    lines += ["", f"## {both(OPEN)}", "", f"| {both(PAGE)} | {both(REASON)} |", "|---|---|"]
     lines += [f"| `{endpoint}` | {reason} |" for endpoint, reason in ANONYMOUS.items()]
     return "\n".join(lines) + "\n"
 
@@ -64,4 +67,4 @@ def in_words(label: object, locale: str) -> str:
 
 
 def _items(items: Any) -> list[Any]:
-    return [one for item in items if item.name != "-" for one in (item, *_items(item.childs))]
+    return [entry for item in items if item.name != "-" for entry in (item, *_items(item.childs))]

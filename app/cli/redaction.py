@@ -1,29 +1,27 @@
-"""The command that looks through files before they are made public."""
+"""The command that looks through files before they are published."""
 
-import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from app.cli.common import Command
+import click
+
 from app.core.errors import AppError
-from app.core.redaction import FoundNumber, numbers_in
+from app.core.redaction import FoundNumber, find_numbers
 from app.core.settings import BadSetting
 from app.files.spreadsheets.hidden_content import texts_in
 
 MOST = 100 * 1024 * 1024
 
 
-def add_disclosure(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    about = "Look for ID numbers, mobiles and bank cards in .xlsx and text files before release. Ends with 1 if any is found."
-    add("disclosure", look, about).add_argument("files", nargs="+", type=Path, metavar="FILE")
-
-
-def look(chosen: argparse.Namespace) -> int:
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def disclosure(files: tuple[Path, ...]) -> int:
+    """Look for ID numbers, mobiles and bank cards in .xlsx and text files before release. Ends with 1 if any is found."""
     found = 0
-    for file in chosen.files:
-        for one in _found(file):
+    for file in files:
+        for number in _found(file):
             found += 1
-            print(f"{file.name}: {one.place}{': ' if one.place else ''}{one.kind} {one.masked}")
+            print(f"{file.name}: {number.place}{': ' if number.place else ''}{number.kind} {number.masked}")
     print(f"{found} to take out." if found else "Nothing found.")
     return 1 if found else 0
 
@@ -38,16 +36,16 @@ def _found(file: Path) -> Iterator[FoundNumber]:
     if data.startswith(b"PK"):
         try:
             texts = list(texts_in(data))
-        except AppError as no:
-            raise BadSetting(f"{file.name}: {no}") from None
+        except AppError as error:
+            raise BadSetting(f"{file.name}: {error}") from None
     else:
         texts = list(_lines(file.name, data))
     for place, text in dict.fromkeys(texts):
-        yield from numbers_in(text, place)
+        yield from find_numbers(text, place)
 
 
 def _lines(name: str, data: bytes) -> Iterator[tuple[str, str]]:
-    """A text file by its lines. A file that is none (a PDF, a picture) cannot be looked into, and that is said."""
+    """The lines of a text file; ``BadSetting`` for any other (a PDF, a picture), which cannot be searched."""
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = data.decode(encoding)

@@ -1,15 +1,14 @@
-"""The command that removes scans whose time has passed, or says what it would remove."""
+"""The command that removes scans whose retention has ended, or says what it would remove."""
 
-import argparse
 import getpass
-from collections.abc import Callable
 
+import click
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications import scan_retention
 from app.applications.office_settings import office_of
-from app.cli.common import Command, settings_in_use
+from app.cli.common import settings_in_use
 from app.core import clock
 from app.db.session import read_only, unlock
 from app.files.storage import Store
@@ -18,19 +17,17 @@ from app.worker import handlers
 CAUSES = {"replaced": "replaced, and part of no application", "closed": "of applications refused or given up"}
 
 
-def add_retention(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
-    about = "Remove the scans whose time has passed, as the parameters say; the worker does it each night by itself."
-    add("retention", run, about).add_argument("--dry-run", action="store_true", help="only say how many, and how large")
-
-
-def run(chosen: argparse.Namespace) -> None:
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say how many, and how large.")
+def retention(dry_run: bool) -> None:
+    """Remove the scans whose retention has ended, as the parameters say; the worker does so each night."""
     settings = settings_in_use()
     unlock(settings)
     engine, at = create_engine(settings.database_url, hide_parameters=True), clock.now()
     try:
         with read_only(), Session(engine) as session:
             office = office_of(session, settings.office)
-            if chosen.dry_run:
+            if dry_run:
                 for cause, (count, size) in scan_retention.count_removable(session, clock.office_day(at), office).items():
                     print(f"{count} scans, {size} bytes: {CAUSES[cause]}.")
                 return

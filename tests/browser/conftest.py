@@ -7,8 +7,8 @@ from flask import Flask
 from playwright.sync_api import Browser
 from sqlalchemy.orm import Session
 
-from app.cli.app import fill_regions
 from app.cli.demo_data.fill import fill
+from app.cli.setup import fill_regions
 from app.core import clock
 from app.db.session import db
 from tests.browser.browser_console import Watch

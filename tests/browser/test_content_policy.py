@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from app.cli.app import fill_regions
 from app.cli.demo_data.fill import fill
+from app.cli.setup import fill_regions
 from app.db.session import db
 from app.models import Account
 from tests.test_architecture import NOW, addresses

@@ -202,7 +202,7 @@ def test_a_seal_is_renewed_and_revoked_and_the_papers_are_told_apart(home, tmp_p
     settings = read_settings()
     seal = seal_of(settings).seal(Suite.P256, at=clock.now())
     words = pades.SignatureTexts("演示", "演示", "演示", "湖南")
-    (tmp_path / "paper.pdf").write_bytes(pades.sealed(draw(FACE), seal, words, SEAL_BOX, at=clock.now()))
+    (tmp_path / "paper.pdf").write_bytes(pades.sign_pdf(draw(FACE), seal, words, SEAL_BOX, at=clock.now()))
     verify = ["verify", str(tmp_path / "paper.pdf")]
     assert app.main(verify) == 0
     assert "no legal force" in capsys.readouterr().out
@@ -262,10 +262,22 @@ def test_deliver_says_what_it_sent(home, capsys):
 
 @pytest.mark.parametrize("command", ["", "init", "demo", "serve", "check", "account", "seal", "verify", "deliver", "audit"])
 def test_every_command_explains_itself(capsys, command):
-    with pytest.raises(SystemExit) as end:
-        app.main([*filter(None, [command]), "--help"])
-    assert end.value.code == 0
-    assert "usage: anguan" in capsys.readouterr().out
+    assert app.main([*filter(None, [command]), "--help"]) == 0
+    assert f"Usage: anguan{' ' if command else ''}{command} " in capsys.readouterr().out
+
+
+def test_a_wrong_call_ends_with_two_and_says_how_it_is_called(capsys):
+    assert app.main(["account", "lilei"]) == 2
+    assert "Usage: anguan account" in capsys.readouterr().err
+
+
+def test_every_command_says_what_it_does():
+    def commands(group):
+        for command in group.commands.values():
+            yield command
+            yield from commands(command) if hasattr(command, "commands") else ()
+
+    assert not [command.name for command in commands(app.anguan) if not command.help]
 
 
 def test_a_database_that_is_not_there_is_said_in_one_sentence(home, monkeypatch, capsys):
@@ -329,7 +341,7 @@ def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home
         second = "INSERT INTO ab_user_role (id, user_id, role_id) SELECT 900, 1, id FROM ab_role WHERE name = 'auditor'"
         by_hand.execute(text(second))
     assert app.main(["check"]) == 1
-    assert "both holds what must not be in one hand (admin, auditor)" in capsys.readouterr().out
+    assert "both holds roles that exclude each other (admin, auditor)" in capsys.readouterr().out
 
 
 def test_keys_turn_and_the_old_one_goes_only_when_nothing_lies_under_it(home, capsys):

@@ -31,6 +31,7 @@ ACCOUNTS = (
     ("secadmin", "安全管理员", Role.SECURITY_ADMIN),
     ("auditor", "审计管理员", Role.AUDITOR),
 )
+DEMO_ACCOUNTS = tuple(name for name, _full_name, _role in ACCOUNTS)
 ENTERPRISES = (
     ("湖南湘江建设集团有限公司（演示）", "91430100MA4L00001", "430100", "长沙市岳麓区样本路1号", "湘建东"),
     ("湖南洞庭路桥工程有限公司（演示）", "91430600MA4L00002", "430600", "岳阳市岳阳楼区样本路2号", "洞庭生"),

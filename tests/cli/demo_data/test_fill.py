@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.cli.app import fill_regions
 from app.cli.demo_data.fill import fill
 from app.cli.demo_data.people import ACCOUNTS
+from app.cli.setup import fill_regions
 from app.core.errors import AppError
 from app.core.vocabulary import SignupState, State
 from app.db.session import db

@@ -3,7 +3,7 @@ from flask_appbuilder.security.sqla.models import PermissionView
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import event, select
 
-from app.cli.permissions_doc import rolebook
+from app.cli.permissions_doc import permissions_table
 from app.core.vocabulary import Role
 from app.web.auth.permissions import PUBLIC, Undeclarable, held_by, held_by_nobody, offered, sync_roles
 from tests.sign_in_fixture import DECLARED, account, is_inside, sign_in
@@ -112,4 +112,6 @@ def test_headings_entries_and_pages_all_have_to_be_declared(sign_in_app):
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_the_operators_table_is_the_one_that_counts(app, root):
     with app.app_context():
-        assert (root / "docs/ROLES.md").read_text() == rolebook(app.extensions["appbuilder"]), "run 'anguan roles --write'"
+        assert (root / "docs/ROLES.md").read_text() == permissions_table(app.extensions["appbuilder"]), (
+            "run 'anguan roles --write'"
+        )

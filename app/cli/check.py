@@ -1,0 +1,129 @@
+"""The command that says what is missing or unsafe in settings and database."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from urllib.parse import urlsplit
+
+import click
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.sansio.utils import host_is_trusted
+
+from app import create_app
+from app.accounts import role_assignment
+from app.applications.office_settings import office_of
+from app.cli.certificates import licence_state, seal_state
+from app.cli.common import revision
+from app.cli.demo_data.people import DEMO_ACCOUNTS
+from app.core import clock
+from app.core.crypto.seal_provider import Suite
+from app.core.settings import Settings, read_settings
+from app.core.vocabulary import SecondFactor
+from app.db import key_rotation, migrate
+from app.db.session import db
+from app.models import Account
+from app.worker.providers import Clamd, seal_of
+
+SOON = timedelta(days=180)  # a seal that runs out within so long is reported
+
+
+@click.command()
+def check() -> int:
+    """Say what is missing or unsafe in the settings. Ends with 1 if anything is."""
+    found = list(faults(read_settings()))
+    for fault in found:
+        print(f"- {fault}")
+    print("Nothing to report." if not found else f"{len(found)} to look at.")
+    return 1 if found else 0
+
+
+def faults(settings: Settings) -> Iterator[str]:
+    """What is missing or unsafe, each with what to do."""
+    yield from _store_faults(settings)
+    if not settings.code_keys.exists():
+        yield "There are no keys to sign QR codes with: run 'anguan init'."
+    for path, mode in (
+        (settings.home, 700),
+        (settings.home / "keys.json", 600),
+        (settings.code_keys, 600),
+        (settings.seals, 700),
+    ):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield f"{path} can be read by others: chmod {mode} it."
+    if not os.access(settings.blobs, os.W_OK):
+        yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    if settings.clamd and not Clamd(settings.clamd).answers():
+        yield "ClamAV does not answer (ANGUAN_CLAMD): every upload would be refused."
+    if (state := seal_state(settings)) != "ready":
+        yield f"E-certificates cannot be sealed: {state}."
+    elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
+        yield f"The seal of e-certificates runs out on {last:%Y-%m-%d}: renew it ('anguan seal renew', or at the service)."
+    if (state := licence_state(settings)) not in ("off", "ready"):
+        yield f"Nobody can sign in with a business licence: {state}."
+    if settings.production:
+        yield from _production_faults(settings)
+
+
+def _store_faults(settings: Settings) -> Iterator[str]:
+    try:
+        stands = revision(settings)
+    except SQLAlchemyError as fault:
+        yield f"The database does not answer (DATABASE_URL): {str(fault).splitlines()[0]}"
+        return
+    if stands != migrate.head_revision():
+        yield "The database is not up to date: run 'anguan init'."
+        return
+    if settings.production and _may_rewrite_the_audit_log(settings):
+        yield "The server's database role may change the audit log: give it one of its own ('anguan audit grant ROLE')."
+    with create_app(settings).app_context():
+        demonstrators = select(Account.username).where(Account.username.in_(DEMO_ACCOUNTS))
+        if settings.production and (names := db.session.scalars(demonstrators).all()):
+            yield f"Demonstration accounts are in the database ({', '.join(names)}): production needs one of its own."
+        for account in role_assignment.conflicting_accounts(db.session()):
+            held = ", ".join(sorted(role.value for role in role_assignment.roles_of(account)))
+            yield f"{account.username} holds roles that exclude each other ({held}) and cannot sign in: take one away."
+        if settings.production and (lacking := role_assignment.missing_administrators(db.session())):
+            yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
+        if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
+            yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
+        db.session.remove()
+        yield from islice(key_rotation.misplaced_secrets(db.engine), 20)
+
+
+def _may_rewrite_the_audit_log(settings: Settings) -> bool:
+    """On PostgreSQL; whoever holds SQLite's file holds it whole."""
+    engine = create_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            return engine.dialect.name == "postgresql" and migrate.may_rewrite_the_audit_log(connection)
+    finally:
+        engine.dispose()
+
+
+def _production_faults(settings: Settings) -> Iterator[str]:
+    if not settings.https:
+        yield "Passwords travel in the open: serve behind TLS and set ANGUAN_HTTPS=1."
+    known_as = urlsplit(settings.office.public_url).hostname
+    if not settings.hosts:
+        yield "Any host name would be answered to: set ANGUAN_HOSTS to the names of this site."
+    elif odd := [host for host in settings.hosts if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?", host)]:
+        yield f"ANGUAN_HOSTS takes names between commas, and {', '.join(odd)} is none."
+    elif not host_is_trusted(known_as, settings.hosts):
+        yield f"QR codes would point at {known_as}, which is not answered to: add it to ANGUAN_HOSTS."
+    if not settings.office.public_url.startswith("https://"):
+        yield f"QR codes would point at {settings.office.public_url}: set ANGUAN_PUBLIC_URL to this site's https address."
+    if settings.https and not settings.trusted_proxies:
+        yield "Limits would count the proxy, not the visitor: set ANGUAN_TRUSTED_PROXIES to how many stand in front."
+    if not settings.seal_url:
+        yield "E-certificates carry the demonstration's seal, which has no legal force: set ANGUAN_SEAL_URL."
+    elif not settings.seal_url.startswith("https://"):
+        yield "The token of the seal travels in the open: use an https address in ANGUAN_SEAL_URL."
+    if settings.licence_url and not settings.licence_url.startswith("https://"):
+        yield "The token of the licence platform travels in the open: use an https address in ANGUAN_LICENCE_URL."
+    if not settings.sms_url:
+        yield "Text messages are only written to a file: set ANGUAN_SMS_URL."
+    elif not settings.sms_url.startswith("https://"):
+        yield "Text messages and their token travel in the open: use an https address in ANGUAN_SMS_URL."

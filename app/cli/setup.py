@@ -1,0 +1,119 @@
+"""Commands that make an installation ready: keys, folders, database, roles; and the demonstration data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.accounts import role_assignment
+from app.applications.office_calendar import seed_calendar
+from app.cli.common import alone, revision, settings_in_use
+from app.cli.demo_data.fill import fill
+from app.core import clock, i18n
+from app.core.crypto import demo_ca, signing_keys
+from app.core.regions import regions_of
+from app.core.settings import BadSetting, Settings, home_of, make_keys, read_settings
+from app.db import migrate
+from app.db.audit import hash_chain
+from app.db.session import db
+from app.matters import seed_papers
+from app.models import Region
+from app.web.auth.permissions import sync_roles
+
+INIT_LOCK = 0x616E67756A  # another number than migrate.LOCK, which is taken inside
+
+
+@click.command()
+def init() -> None:
+    """Make keys and folders, bring the database up to date, sync regions and roles. Safe to repeat."""
+    with alone(home_of()):
+        fresh = make_keys(home_of())
+        settings = read_settings()
+        _demand_own_keys(settings, fresh)
+        settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        demo_ca.establish(settings.seals, address=settings.office.public_url, at=clock.now())
+        i18n.compile_all()
+        app = create_app(settings)
+        with app.app_context(), _alone_on_the_database(db.engine):
+            _make_code_keys(settings)
+            migrate.migrate_to(db.engine)
+            begin_chain(db.session())
+            fill_regions(db.session(), settings)
+            fill_paper_rules(db.session())
+            fill_calendar(db.session())
+            sync_roles(app.extensions["appbuilder"])
+            nobody_yet = settings.production and role_assignment.missing_administrators(db.session())
+    print(f"Ready: {settings.home}")
+    if nobody_yet:
+        print("Administrators are missing: run 'anguan create-admin'.")
+
+
+def begin_chain(session: Session) -> None:
+    """Lines written before the audit log had a chain become its beginning."""
+    hash_chain.link_existing(session)
+    session.commit()
+
+
+def fill_regions(session: Session, settings: Settings) -> None:
+    """The office's province and its prefectures; names that changed are renamed."""
+    for digits, name in regions_of(settings.office.region_code, settings.office.province).items():
+        session.merge(Region(code=digits, name=name))
+    session.commit()
+
+
+def fill_paper_rules(session: Session) -> None:
+    """The table of required papers, as far as lines are missing; what the administrator switched stays."""
+    seed_papers(session)
+    session.commit()
+
+
+def fill_calendar(session: Session) -> None:
+    """The State Council's days for years of which the office knows none."""
+    seed_calendar(session)
+    session.commit()
+
+
+@click.command()
+def demo() -> None:
+    """Fill the database with demonstration data. Safe to repeat; refused in production."""
+    settings = settings_in_use()
+    with alone(settings.home), create_app(settings).app_context():
+        fresh = fill(db.session(), settings, clock.now())
+    print("Demonstration data has been made." if fresh else "Demonstration data is there already.")
+
+
+@contextmanager
+def _alone_on_the_database(engine: Engine) -> Iterator[None]:
+    """One machine at a time, where several share a PostgreSQL."""
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": INIT_LOCK})
+        yield
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": INIT_LOCK})
+
+
+def _demand_own_keys(settings: Settings, fresh: bool) -> None:
+    """New keys would make everything in an old database unreadable."""
+    if fresh and revision(settings) is not None:
+        (settings.home / "keys.json").unlink()
+        raise BadSetting(f"The database holds data under other keys: put its keys.json into {settings.home} first.")
+
+
+def _make_code_keys(settings: Settings) -> None:
+    """Once. Others beside certificates that were issued under the lost ones would call every print a forgery."""
+    with db.engine.connect() as connection:
+        known = inspect(connection).has_table("certificate_version") and {
+            column["name"] for column in inspect(connection).get_columns("certificate_version")
+        }
+        signed = "SELECT 1 FROM certificate_version WHERE status_index IS NOT NULL LIMIT 1"
+        lost = known and "status_index" in known and connection.execute(text(signed)).first()
+    if lost and not settings.code_keys.exists():
+        raise BadSetting(
+            f"Certificates have been issued under other code keys: put their codes.json into {settings.home} first."
+        )
+    signing_keys.make(settings.code_keys, at=clock.now())
