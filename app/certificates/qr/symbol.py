@@ -1,31 +1,30 @@
-"""The square code a stranger scans: an address in, its modules out, for paper and for the web page.
+"""The QR code as modules, for paper and for web pages.
 
-Law: level M and four light modules around, as measured to be read best at 30 mm; the code holds the address
-and nothing else.
+Level M and a quiet zone of four modules were read best at 30 mm. The code holds the given text and nothing else.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import zxingcpp
+from qrcode.constants import ERROR_CORRECT_M
+from qrcode.main import QRCode
 
 QUIET = 4  # light modules on every side: part of the code, a scanner needs them
+# Readers take any mask; trying all eight takes five times as long. This one has the least penalty on our addresses.
+MASK = 2
 
 Matrix = Sequence[Sequence[int]]
-_DARK = bytes(not light for light in range(256))
 
 
 def matrix(text: str) -> list[bytes]:
-    """The modules of ``text`` without the quiet zone, top row first; 1 is dark."""
-    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
-    picture: Any = zxingcpp.write_barcode_to_image(code, scale=1, add_quiet_zones=False)
-    pixels = memoryview(picture)
-    side, modules = len(pixels), pixels.tobytes().translate(_DARK)
-    return [modules[start : start + side] for start in range(0, side * side, side)]
+    """The modules of ``text`` without the quiet zone, top row first; 1 is dark. The same text has the same modules."""
+    code = QRCode(error_correction=ERROR_CORRECT_M, mask_pattern=MASK)
+    code.add_data(text)
+    code.make()
+    return [bytes(map(bool, row)) for row in code.modules]
 
 
 def bars(modules: Matrix) -> Iterator[tuple[int, int, int]]:
-    """Every dark stretch as (column, row, length), in modules from the top left: fewer shapes."""
+    """Each run of dark modules in a row as (column, row, length), counted from the top left."""
     for row, line in enumerate(modules):
         start: int | None = None
         for column, dark in enumerate((*line, 0)):
@@ -37,7 +36,7 @@ def bars(modules: Matrix) -> Iterator[tuple[int, int, int]]:
 
 
 def svg(text: str) -> str:
-    """A whole ``<svg>`` element, quiet zone included, safe to put into a page; the caller sets its size."""
+    """An ``<svg>`` element with the quiet zone, safe to embed in HTML. It has no size of its own."""
     modules = matrix(text)
     side = len(modules) + 2 * QUIET
     path = "".join(f"M{x + QUIET} {y + QUIET}h{n}v1h-{n}z" for x, y, n in bars(modules))
