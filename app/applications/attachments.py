@@ -1,11 +1,10 @@
-"""Papers: who handed in which scan, which one counts now, and who may look at it.
+"""Attachments (papers): handing in scans, the current one of each kind, and who may read them.
 
-Law: a new scan replaces the old one as the current one and never overwrites it, because a submitted application keeps the
-papers it was submitted with. The bytes are ``storage``'s affair. A paper of an application can be handed in while the
-application is in the enterprise's own hands, by the enterprise that files it.
+A new scan replaces the current one and never overwrites it: a submitted application keeps the papers it was submitted
+with. The bytes are in ``Store``. Papers of an application are handed in by its filer, while its state is changeable.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,28 +17,28 @@ from app.accounts.access import Actor, must_reach, reaches
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Stale
 from app.core.office import Office
-from app.core.redaction import without_numbers
+from app.core.redaction import mask_numbers
 from app.core.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
 from app.files.inspect import LIMITS, inspect
 from app.files.storage import Store
-from app.models import Application, Enterprise, Filing, Paper, Person, Qualification
+from app.models import Application, Enterprise, Paper, Person, Qualification
 
 Owner = Person | Qualification | Enterprise | Application
 
 
 class PaperRemoved(AppError):
-    """The paper was there, and its time has passed."""
+    """The scan was removed when its retention period ended."""
 
     status = 410
     code = "paper-removed"
 
     def __init__(self, paper: Paper) -> None:
-        assert paper.removed_at is not None  # noqa: S101 - whoever raises this has asked
+        assert paper.removed_at is not None  # noqa: S101 - callers check
         day = office_day(paper.removed_at).isoformat()
         super().__init__(_("Removed on %(day)s, as its time of keeping had passed", day=day))
 
 
-# which column names the owner, and which kinds it may hand in
+# owner -> its column in ``Paper``, and the kinds of paper it may have
 _OWNERS: Mapping[type[Owner], tuple[str, tuple[PaperKind, ...]]] = {
     Person: ("person_id", PERSON_PAPERS),
     Qualification: ("qualification_id", (PaperKind.QUALIFICATION,)),
@@ -60,96 +59,56 @@ def attach(
     at: datetime,
     office: Office,
 ) -> Paper:
-    """Take in a scan of one's own person, qualification, enterprise or application; it becomes the current one.
+    """Store a scan for a person, qualification, enterprise or application of the actor's; it becomes the current one.
 
-    Raises ``FileRefused`` (what is wrong with the file), ``NotFound`` for what is not one's own.
+    Raises ``FileRefused`` (what is wrong with the file), ``NotFound`` for what is not the actor's own.
     """
-    (paper,) = _attach(session, store, [owner], kind, data, filename, actor, at=at, office=office)
+    actor.demand(Role.ENTERPRISE_CLERK)
+    _must_take(owner, kind, actor)
+    store.screen(data, filename)
+    limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
+    # File names often hold names and ID numbers; "*" is not allowed in file names.
+    filename = mask_numbers(filename).replace("*", "_")
+    scan = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
+    digest = store.put(scan.data)
+    _retire(session, owner, kind, at)
+    paper = Paper(
+        kind=kind,
+        enterprise_id=actor.enterprise_id,
+        filename=scan.name,
+        digest=digest,
+        mime=scan.mime,
+        size=len(scan.data),
+        uploaded_at=at,
+        uploaded_by=actor.name,
+        **{_OWNERS[type(owner)][0]: owner.id},
+    )
+    session.add(paper)
+    try:
+        session.flush()  # of two uploads at once, the unique index refuses one
+    except IntegrityError:
+        raise Stale from None
     return paper
 
 
-def attach_to_all(
-    session: Session,
-    store: Store,
-    filing: Filing,
-    kind: PaperKind,
-    data: bytes,
-    filename: str,
-    actor: Actor,
-    *,
-    at: datetime,
-    office: Office,
-) -> list[Paper]:
-    """One scan for every application of a filing that is in the enterprise's hands: the approval of a new name, say."""
-    owners = [application for application in filing.applications if application.state in CHANGEABLE]
-    if filing.enterprise_id != actor.enterprise_id or not owners:
-        raise NotFound
-    return _attach(session, store, owners, kind, data, filename, actor, at=at, office=office)
-
-
-def _attach(
-    session: Session,
-    store: Store,
-    owners: Sequence[Owner],
-    kind: PaperKind,
-    data: bytes,
-    filename: str,
-    actor: Actor,
-    *,
-    at: datetime,
-    office: Office,
-) -> list[Paper]:
-    actor.demand(Role.ENTERPRISE_CLERK)
-    for owner in owners:
-        _must_take(owner, kind, actor)
-    store.screen(data, filename)
-    limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
-    # People name a scan after whoever is on it; "*" is in no file's name.
-    filename = without_numbers(filename).replace("*", "_")
-    sound = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
-    digest = store.put(sound.data)
-    papers = []
-    for owner in owners:
-        _retire(session, owner, kind, at)
-        papers.append(
-            Paper(
-                kind=kind,
-                enterprise_id=actor.enterprise_id,
-                filename=sound.name,
-                digest=digest,
-                mime=sound.mime,
-                size=len(sound.data),
-                uploaded_at=at,
-                uploaded_by=actor.name,
-                **{_OWNERS[type(owner)][0]: owner.id},
-            )
-        )
-    session.add_all(papers)
-    try:
-        session.flush()  # two uploads of the same scan at once: the index lets one through
-    except IntegrityError:
-        raise Stale from None
-    return papers
-
-
 def _must_take(owner: Owner, kind: PaperKind, actor: Actor) -> None:
-    """The owner is the actor's own, can still be changed, and is asked for such a paper."""
+    """The owner is the actor's, can be changed, and may have this kind of paper; raises otherwise."""
     must_reach(actor, owner)
     _column, kinds = _OWNERS[type(owner)]
     if isinstance(owner, Application):
-        if owner.enterprise_id != actor.enterprise_id:  # the old enterprise of a transfer reaches it, too
+        if owner.enterprise_id != actor.enterprise_id:  # the old enterprise of a transfer can read it too
             raise NotFound
         if owner.state not in CHANGEABLE:
             raise Stale
         _must_be_open(owner, kind)
-        if owner.matter is MatterKind.TRANSFER:  # the person's own page is the old enterprise's until then
+        if owner.matter is MatterKind.TRANSFER:  # until approval the person's record is the old enterprise's
             kinds = (*kinds, *PERSON_PAPERS)
     if kind not in kinds:
         raise AppError(_("“%(paper)s” does not belong here.", paper=kind.label), code="wrong-paper")
 
 
 def _must_be_open(application: Application, kind: PaperKind) -> None:
-    """What was returned with marks is open where it was marked, and nowhere else."""
+    """After a return with marks only marked papers can change; raises otherwise."""
     if application.marks and f"papers.{kind.value}" not in {mark["item"] for mark in application.marks}:
         raise AppError(
             _("“%(paper)s” was not marked for correction and stays as it was submitted.", paper=kind.label), code="not-marked"
@@ -157,7 +116,7 @@ def _must_be_open(application: Application, kind: PaperKind) -> None:
 
 
 def discard(session: Session, paper_id: int, actor: Actor, *, at: datetime) -> Paper:
-    """Take a scan back: it no longer counts, and stays where applications were submitted with it."""
+    """Withdraw a scan: it is no longer current, and stays in applications submitted with it."""
     actor.demand(Role.ENTERPRISE_CLERK)
     paper = session.get(Paper, paper_id)
     if paper is None or not reaches(actor, paper) or paper.replaced_at is not None:
@@ -172,13 +131,13 @@ def discard(session: Session, paper_id: int, actor: Actor, *, at: datetime) -> P
 
 
 def current(session: Session, owner: Owner) -> dict[PaperKind, Paper]:
-    """The scans that count now, by kind."""
+    """The current scans of an owner, by kind."""
     papers = session.scalars(select(Paper).where(_of(owner), Paper.replaced_at.is_(None)))
     return {paper.kind: paper for paper in papers}
 
 
 def may_open(session: Session, paper_id: int, actor: Actor) -> Paper:
-    """The paper, if this actor may look at it; ``NotFound`` otherwise."""
+    """The paper, if this actor may read it; ``NotFound`` otherwise."""
     paper = session.get(Paper, paper_id)
     must_reach(actor, paper)
     assert paper is not None  # noqa: S101 - must_reach has refused None
@@ -186,7 +145,7 @@ def may_open(session: Session, paper_id: int, actor: Actor) -> Paper:
 
 
 def bytes_of(paper: Paper, store: Store) -> bytes:
-    """What was handed in. Raises ``PaperRemoved``, ``FileMissing``."""
+    """The bytes of a scan. Raises ``PaperRemoved``, ``FileMissing``."""
     if paper.removed_at is not None:
         raise PaperRemoved(paper)
     return store.read(paper.digest)

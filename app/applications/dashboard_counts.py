@@ -1,11 +1,8 @@
-"""What waits for whom: the counts on the workbench and in the menu.
-
-Law: reads only, counts what the actor reaches, in a few grouped queries whatever the number of rows.
-"""
+"""The counts on the dashboard and in the menu: read-only, within the actor's reach, in a few grouped queries."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, or_, select
@@ -26,9 +23,9 @@ from app.core.vocabulary import (
     State,
     Urgency,
 )
-from app.exams import SIGNUP_PAPERS
+from app.exams import LACKS_PAPERS
 from app.matters import MATTERS
-from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Paper, Person
+from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Person
 
 QUEUES = {
     Role.ACCEPTANCE_OFFICER: State.AWAITING_ACCEPTANCE,
@@ -38,7 +35,7 @@ QUEUES = {
 
 
 def queues_of(actor: Actor, office: Office) -> dict[Role, State]:
-    """The queues in which the actor decides: by role, and by what the region is left to decide."""
+    """The queues in which the actor decides: by role, and by the level at which the office decides."""
     return {role: state for role, state in QUEUES.items() if role in actor.roles and decides(actor, role, office)}
 
 
@@ -54,15 +51,15 @@ def open_by_state(session: Session, actor: Actor) -> dict[State, int]:
 
 @dataclass(frozen=True, slots=True)
 class EnterpriseWork:
-    """An enterprise's open applications by matter and state, and how many of its people others ask for."""
+    """An enterprise's open applications by matter and state, and how many transfers await its release."""
 
     filed: dict[tuple[MatterKind, State], int]
     to_release: int
-    saved_at: dict[MatterKind, datetime]  # since when the oldest draft of a matter has been lying there
+    saved_at: dict[MatterKind, datetime]  # when the oldest draft of each matter was created
 
 
 def enterprise_work(session: Session, actor: Actor) -> EnterpriseWork:
-    """What the actor's enterprise has to do, in one query."""
+    """The open work of the actor's enterprise, in one query."""
     mine, theirs = (
         Application.enterprise_id == actor.enterprise_id,
         Application.releasing_enterprise_id == actor.enterprise_id,
@@ -79,7 +76,7 @@ def enterprise_work(session: Session, actor: Actor) -> EnterpriseWork:
 
 
 def backlog(session: Session, actor: Actor) -> dict[State, int]:
-    """How many cases lie where in the officer's region: numbers for all who lead or decide, not the cases."""
+    """Number of cases in the officer's region by state, whoever handles them."""
     rows = session.execute(
         select(Application.state, func.count())
         .where(Application.state.in_(BACKLOG), in_region(actor))
@@ -89,7 +86,7 @@ def backlog(session: Session, actor: Actor) -> dict[State, int]:
 
 
 def in_region(actor: Actor) -> ColumnElement[bool]:
-    """Submitted cases of the officer's region, whoever handles them."""
+    """SQL: a submitted case of the officer's region, whoever handles it."""
     within = Application.region_code.startswith(region_prefix(actor.region), autoescape=True) if actor.region else false()
     return and_(within, Application.state != State.DRAFT)
 
@@ -107,36 +104,24 @@ def signups_not_submitted(session: Session, actor: Actor) -> int:
 
 
 def people_with_gaps(session: Session, actor: Actor) -> int:
-    """People of the enterprise who lack one of the four scans that every sign-up asks for (R49)."""
-    complete = (
-        select(Paper.person_id)
-        .where(Paper.kind.in_(SIGNUP_PAPERS), Paper.replaced_at.is_(None), Paper.person_id.is_not(None))
-        .where(Paper.enterprise_id == actor.enterprise_id)
-        .group_by(Paper.person_id)
-        .having(func.count() == len(SIGNUP_PAPERS))
-    )
-    return _count(
-        session, select(func.count(Person.id)).where(Person.enterprise_id == actor.enterprise_id, Person.id.not_in(complete))
-    )
+    """People of the enterprise who lack one of the four scans required for every sign-up (R49)."""
+    return _count(session, select(func.count(Person.id)).where(Person.enterprise_id == actor.enterprise_id, LACKS_PAPERS))
 
 
-SOON_TO_EXPIRE = 90  # days
-
-
-def expiring(session: Session, actor: Actor, on: date, days: int = SOON_TO_EXPIRE) -> int:
-    """Valid certificates within reach whose last day comes within so many days."""
+def expiring(session: Session, actor: Actor, on: date, office: Office) -> int:
+    """Valid certificates within reach whose last day is near (``Office.expiring_until``)."""
     return _count(
         session,
         select(func.count(Certificate.id)).where(
             Certificate.status == CertificateStatus.VALID,
-            Certificate.valid_to.between(on, on + timedelta(days=days)),
+            Certificate.valid_to.between(on, office.expiring_until(on)),
             reach(actor, Certificate),
         ),
     )
 
 
-def next_expiring(session: Session, actor: Actor, on: date, most: int = 6) -> Sequence[Row[Certificate, bool]]:
-    """The enterprise's own certificates that expire next, each with whether a renewal of it is under way."""
+def next_expiring(session: Session, actor: Actor, on: date, office: Office) -> Sequence[Row[Certificate, bool]]:
+    """The enterprise's certificates that expire next, each with whether its renewal is under way."""
     renewal = exists().where(
         Application.certificate_id == Certificate.id,
         Application.matter == MatterKind.RENEWAL,
@@ -146,23 +131,23 @@ def next_expiring(session: Session, actor: Actor, on: date, most: int = 6) -> Se
         select(Certificate, renewal)
         .where(
             Certificate.status == CertificateStatus.VALID,
-            Certificate.valid_to.between(on, on + timedelta(days=SOON_TO_EXPIRE)),
+            Certificate.valid_to.between(on, office.expiring_until(on)),
             Certificate.enterprise_id == actor.enterprise_id,
         )
         .order_by(Certificate.valid_to, Certificate.id)
-        .limit(most)
+        .limit(6)
     ).all()
 
 
 def open_notices(session: Session, at: datetime, most: int = 5) -> Sequence[ExamNotice]:
-    """Notices whose sign-up has not ended, the one that ends first on top."""
+    """Notices whose sign-up has not ended, the first to end on top."""
     return session.scalars(
         select(ExamNotice).where(ExamNotice.signup_end >= at).order_by(ExamNotice.signup_end).limit(most)
     ).all()
 
 
 def is_due(urgency: Urgency, on: date, until: date) -> ColumnElement[bool]:
-    """SQL for *the case stands so to its limit on this day*; soon is after it, up to ``until``."""
+    """SQL: the case has this urgency on this day; ``SOON`` is due after it, up to ``until``."""
     due = Application.due_on
     return {
         Urgency.OVERDUE: due < on,
@@ -174,7 +159,7 @@ def is_due(urgency: Urgency, on: date, until: date) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class DueCount:
-    """Cases that lie at one stage in one region and are due on one day."""
+    """Number of cases in one state and region that are due on one day."""
 
     state: State
     region_code: str
@@ -190,7 +175,7 @@ class DueCount:
 
 
 def due_counts(session: Session, actor: Actor) -> list[DueCount]:
-    """Every case in the actor's region whose clock runs, counted by stage, region and day: one query, no names."""
+    """All cases of the actor's region with a running deadline, counted by state, region and due day. One query."""
     longer = Application.extended_to.is_not(None)
     columns = (Application.state, Application.region_code, Application.due_on, longer)
     rows = session.execute(
@@ -199,11 +184,11 @@ def due_counts(session: Session, actor: Actor) -> list[DueCount]:
     return [DueCount(row[0], row[1], row[2] or date.max, bool(row[3]), row[4]) for row in rows]
 
 
-def count_by_urgency(found: Iterable[DueCount], on: date, until: date) -> dict[Urgency, int]:
-    """How many of these cases are how urgent."""
+def count_by_urgency(counted: Iterable[DueCount], on: date, until: date) -> dict[Urgency, int]:
+    """Number of cases by urgency."""
     counts = dict.fromkeys(Urgency, 0)
-    for lot in found:
-        counts[lot.urgency(on, until)] += lot.count
+    for due in counted:
+        counts[due.urgency(on, until)] += due.count
     return counts
 
 
@@ -225,7 +210,7 @@ class MonthlySubmissions:
 
 
 def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> MonthlySubmissions:
-    """The last months' submissions by matter (a month is counted in UTC; a picture, not a ledger)."""
+    """The last months' submissions by matter, for a chart; months are those of UTC."""
     first = add_months(office_day(at).replace(day=1), 1 - months)
     days = [add_months(first, n) for n in range(months)]
     year, month = extract("year", Application.submitted_at), extract("month", Application.submitted_at)
@@ -234,10 +219,10 @@ def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> M
         .where(Application.submitted_at >= datetime(first.year, first.month, 1, tzinfo=at.tzinfo), in_region(actor))
         .group_by(year, month, Application.matter)
     )
-    found = {(int(y), int(m), matter): count for y, m, matter, count in rows}
+    counts = {(int(y), int(m), matter): count for y, m, matter, count in rows}
     return MonthlySubmissions(
         tuple(f"{day:%Y-%m}" for day in days),
-        {kind: tuple(found.get((day.year, day.month, kind), 0) for day in days) for kind in MATTERS},
+        {kind: tuple(counts.get((day.year, day.month, kind), 0) for day in days) for kind in MATTERS},
     )
 
 
@@ -265,13 +250,13 @@ def failed_messages(session: Session) -> int:
 
 
 def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int]:
-    """To-do counts by menu name, for whoever is signed in: two queries for a clerk."""
+    """To-do counts by menu entry for the signed-in user: two queries for a clerk."""
     counts: dict[str, int] = {}
     if Role.ENTERPRISE_CLERK in actor.roles:
-        ours = enterprise_work(session, actor)
+        work = enterprise_work(session, actor)
         for matter, name in MENU_OF_MATTER.items():
-            counts[name] = sum(ours.filed.get((matter, state), 0) for state in WITH_ENTERPRISE)
-        counts["Releases"] = ours.to_release
+            counts[name] = sum(work.filed.get((matter, state), 0) for state in WITH_ENTERPRISE)
+        counts["Releases"] = work.to_release
     if queues := queues_of(actor, office):
         states = open_by_state(session, actor)
         counts |= {MENU_OF_QUEUE[role]: states.get(state, 0) for role, state in queues.items()}

@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.identifiers import fold_certificate_number, fold_name
+from app.core.identifiers import fold_certificate_number, fold_name, name_key
 from app.core.vocabulary import CertificateStatus
 from app.models import Certificate, Person
 
@@ -34,17 +34,13 @@ def check(session: Session, pairs: Sequence[Pair], *, on: date) -> list[ListAnsw
     rows = session.execute(
         select(Certificate, Person.name).join(Person, Person.id == Certificate.person_id).where(Certificate.number.in_(asked))
     )
-    known = {certificate.number: (certificate, {_same(certificate.holder), _same(name)}) for certificate, name in rows}
+    known = {certificate.number: (certificate, {name_key(certificate.holder), name_key(name)}) for certificate, name in rows}
     return [_answer(name, number, known, on) for name, number in pairs]
 
 
 def _answer(name: str, number: str, known: Mapping[str, tuple[Certificate, set[str]]], on: date) -> ListAnswer:
     folded = fold_certificate_number(number)
     certificate, names = known.get(folded, (None, set[str]()))
-    if certificate is None or _same(name) not in names:
+    if certificate is None or name_key(name) not in names:
         return ListAnswer(fold_name(name), folded, None, None)
     return ListAnswer(fold_name(name), folded, certificate.status_on(on), certificate.valid_to)
-
-
-def _same(name: str) -> str:
-    return fold_name(name).casefold()

@@ -18,7 +18,7 @@ from app.certificates.qr import payload
 from app.core.clock import office_day
 from app.core.crypto.signing_keys import ring
 from app.core.errors import NotFound
-from app.core.identifiers import fold_certificate_number, fold_name, mask_id_publicly
+from app.core.identifiers import fold_certificate_number, mask_id_publicly, name_key
 from app.core.vocabulary import Category, CertificateStatus
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 
@@ -85,8 +85,8 @@ def certificates_of(session: Session, name: str, number: str, *, on: date) -> tu
         .where(Certificate.person_id.in_(known.subquery().select()))
         .order_by(Certificate.category, Certificate.issued_on.desc(), Certificate.id)
     ).all()
-    names = {_same(known_as) for row in rows for known_as in (row.Certificate.holder, row.name)}
-    if _same(name) not in names:
+    names = {name_key(known_as) for row in rows for known_as in (row.Certificate.holder, row.name)}
+    if name_key(name) not in names:
         return ()
     return tuple(_shown(row, on) for row in rows)
 
@@ -148,10 +148,6 @@ def _as_it_stands(*more: Any) -> Select[Any]:
         .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
         .outerjoin(current, and_(current.certificate_id == Certificate.id, current.replaced_at.is_(None)))
     )
-
-
-def _same(name: str) -> str:
-    return fold_name(name).casefold()
 
 
 def _shown(row: Row[Any], on: date) -> Shown:

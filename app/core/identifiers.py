@@ -1,7 +1,7 @@
-"""Numbers that name someone: resident ID, unified social credit code, mobile, certificate number.
+"""Parses, checks and masks resident ID numbers, unified social credit codes, mobiles and certificate numbers.
 
-Law: parsing folds what people type (full width, lower case x, spaces) and refuses with a sentence; a mask has one form for
-the public and one for the staff, and no other room makes its own.
+Parsing folds what people type (full width, lower case x, spaces). All masks are made here: one form for the public, one
+for officers.
 """
 
 import re
@@ -20,13 +20,13 @@ _INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD))
 
 
 class BadNumber(AppError):
-    """A number that cannot be one."""
+    """The text is not a valid number of its kind."""
 
     code = "bad-number"
 
 
 def fold(text: str) -> str:
-    """Full width to half width, no spaces, nothing invisible, upper case: what people mean when they type a number."""
+    """NFKC (full width to half width), no spaces or invisible characters, upper case."""
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_INVISIBLE)).upper()
 
 
@@ -34,6 +34,11 @@ def fold_name(text: str) -> str:
     """A name as stored: NFKC, no spaces, the middle dot of many shapes as ``·``."""
     folded = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_INVISIBLE))
     return re.sub("[\u2022\u2027\u30fb\uff65\u2219\u22c5.]", "·", folded)
+
+
+def name_key(text: str) -> str:
+    """A name for comparing: as ``fold_name``, without case."""
+    return fold_name(text).casefold()
 
 
 def fold_user_name(text: str) -> str:
@@ -51,10 +56,10 @@ def parse_name(text: str) -> str:
     name = fold_name(text)
     if not 2 <= len(name) <= 50:
         raise BadNumber(_("The name must have 2 to 50 characters."), code="bad-name", field="name")
-    strange = [mark for mark in name if not (mark == "·" or mark.isalpha())]
-    if strange:
+    invalid = [mark for mark in name if not (mark == "·" or mark.isalpha())]
+    if invalid:
         raise BadNumber(
-            _("The name holds a character that does not belong there: %(mark)s", mark=strange[0]),
+            _("The name holds a character that does not belong there: %(mark)s", mark=invalid[0]),
             code="bad-name",
             field="name",
         )
@@ -118,10 +123,10 @@ def parse_credit_code(text: str) -> str:
             code="uscc-length",
             field="uscc",
         )
-    strange = [mark for mark in code if mark not in CREDIT_ALPHABET]
-    if strange:
+    invalid = [mark for mark in code if mark not in CREDIT_ALPHABET]
+    if invalid:
         raise BadNumber(
-            _("A unified social credit code never holds %(mark)s (there is no I, O, S, V, Z).", mark=strange[0]),
+            _("A unified social credit code never holds %(mark)s (there is no I, O, S, V, Z).", mark=invalid[0]),
             code="uscc-characters",
             field="uscc",
         )
@@ -149,17 +154,17 @@ def fold_certificate_number(text: str) -> str:
 
 
 def mask_id_publicly(id_number: str) -> str:
-    """The one public form: first 3 and last 2 (domain.md 4.5)."""
+    """The public form: first 3 and last 2 characters (domain.md 4.5)."""
     return f"{id_number[:3]}{'*' * (len(id_number) - 5)}{id_number[-2:]}" if len(id_number) > 5 else "*" * len(id_number)
 
 
 def mask_id(id_number: str) -> str:
-    """The form in staff lists: the birth date is hidden."""
+    """The form in officers' lists: the birth date is hidden."""
     return f"{id_number[:6]}********{id_number[-4:]}" if len(id_number) == 18 else mask_id_publicly(id_number)
 
 
 def mask_birth_date(born: str) -> str:
-    """The year only, of ``1985-06-15``: beside a masked ID number, month and day would make it whole again."""
+    """The year only, of ``1985-06-15``: month and day would complete a masked ID number beside it."""
     return f"{born[:4]}-**-**"
 
 

@@ -1,13 +1,14 @@
-"""What the office sets for itself: numbers, switches and texts, each with its default, its limits and its source."""
+"""Parameters of the office: each with its default, its limits and its source."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date, timedelta
 from typing import Any, cast
 
 from flask_babel import lazy_gettext as _
 
-from app.core.clock import Calendar
+from app.core.clock import Calendar, add_months
 from app.core.vocabulary import Level, PasswordProfile, SecondFactor, Term
 
 CERTIFICATE_HEADER = "X-SSL-Client-Cert"
@@ -15,9 +16,9 @@ CERTIFICATE_HEADER = "X-SSL-Client-Cert"
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The authority and the numbers in its rules. Each field: default, source. ``ANGUAN_<FIELD>`` pins it.
+    """The authority and its parameters. Each field: default, source. ``ANGUAN_<FIELD>`` pins it.
 
-    ``parameters.office_of`` lays over it what the administrator set, and the calendar.
+    ``applications.office_settings.office_of`` adds what the administrator set, and the calendar.
     """
 
     province: str = "湖南省"
@@ -42,12 +43,12 @@ class Office:
     extend_days: int = 10  # working days, 行政许可法 art. 42
     due_soon_days: int = 2  # working days before a limit from which on a case is marked
     expiry_reminders: tuple[int, ...] = (90, 60, 30)  # days before a certificate's last day; none: no reminders
-    draft_reminder_days: int = 3  # after which the handler is told of a draft; 0: never
-    deadline_messages: bool = True  # officers are told by text message what is due
-    calendar_month: int = 11  # from which on next year's holidays are asked for
+    draft_reminder_days: int = 3  # after which the handler is reminded of a draft; 0: never
+    deadline_messages: bool = True  # officers get a text message with what is due
+    calendar_month: int = 11  # from then on, next year's holidays are asked for
     pass_mark: int = 60  # of 100
     publicity_days: int = 30  # how long a public notice stays listed
-    legacy_report_days: int = 30  # how long sheet and report of an import from the old system are kept
+    legacy_report_days: int = 30  # retention of the sheet and report of an import from the old system
     two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application
     acceptance_level: Level = Level.PROVINCE  # domain.md Q6
     review_level: Level = Level.PROVINCE
@@ -57,35 +58,49 @@ class Office:
     largest_bundle: int = 2_000  # certificates in one zip
     bundle_minutes: int = 60  # how long a prepared zip can be fetched
     lookups_per_minute: int = 30  # per address, public counter
-    status_list_hours: int = 72  # how long whoever checks codes off line may rely on one status list
+    status_list_hours: int = 72  # lifetime of a status list, for offline checks
     largest_check: int = 500  # pairs of name and number in one list
     checks_per_hour: int = 2_000  # pairs per address, public counter
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
-    replaced_scan_days: int = 365  # scans that were replaced and are part of no application are kept so long; 0: for ever
-    closed_scan_years: int = 3  # scans of applications refused or given up, from then on; 0: for ever
+    replaced_scan_days: int = 365  # retention of replaced scans that are in no application; 0: for ever
+    closed_scan_years: int = 3  # retention of scans of refused or abandoned applications; 0: for ever
 
-    licence_seconds: int = 120  # for which the code of a business licence sign-in counts
-    lock_after: int = 5  # wrong passwords before an account rests
+    licence_seconds: int = 120  # lifetime of the code of a business licence sign-in
+    lock_after: int = 5  # wrong passwords before an account is locked
     lock_minutes: int = 15
     idle_minutes: int = 30
     officer_idle_minutes: int = 15  # of officers and administrators; never longer than idle_minutes
-    session_hours: int = 10  # however busy
+    session_hours: int = 10  # even in use
     second_factor: SecondFactor = SecondFactor.OFF  # recommended for production: operating
     most_sessions: int = 3  # of one account at once; a new one ends the oldest
     password_length: int = 10
     password_profile: PasswordProfile = PasswordProfile.MLPS3
     password_days: int = 90  # after which officers choose a new one; 0: never. Not in the ASVS profile
-    one_time_days: int = 30  # a password that somebody else chose must be used within
-    crl_required: bool = True  # who was revoked must be known before a certificate opens anything
+    one_time_days: int = 30  # lifetime of a one-time password
+    crl_required: bool = True  # no sign-in by certificate without a current CRL
     codes_per_day: int = 5_000  # by text message, all together
 
-    calendar: Calendar = field(default_factory=Calendar)  # kept in the system, never in the environment
-    pinned: frozenset[str] = frozenset()  # what the environment says; nobody changes it in the system
+    calendar: Calendar = field(default_factory=Calendar)  # from the database, never from the environment
+    pinned: frozenset[str] = frozenset()  # set by the environment; cannot be changed in the system
+
+    def renewal_opens_on(self, valid_to: date) -> date:
+        """The first day for filing a renewal (令17号 art. 10); ``date.min`` where it is always open (0 months)."""
+        return add_months(valid_to, -self.renewal_window_months) if self.renewal_window_months else date.min
+
+    @property
+    def expiring_months(self) -> int:
+        """Certificates are shown as expiring from when their renewal opens; in the last 3 months where it is always open."""
+        return self.renewal_window_months or 3
+
+    def expiring_until(self, on: date) -> date:
+        """The latest last day of the certificates that are expiring on ``on``: months differ in length."""
+        day = timedelta(days=1)
+        return max(add_months(on, self.expiring_months), add_months(on + day, self.expiring_months) - day)
 
 
 class Section(Term):
-    """What the administrator finds together."""
+    """Sections of the settings page."""
 
     DEADLINES = "deadlines", _("Deadlines")
     ELIGIBILITY = "eligibility", _("Who may apply")
@@ -101,13 +116,13 @@ Value = str | int | bool | Term | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Adjustable:
-    """One field of the office that the administrator may set: what it is called, from where it comes, how far it goes."""
+    """One field of ``Office`` that the administrator may set: label, source and limits."""
 
     name: str
     section: Section
     label: object
     source: object  # article or manual line; "" where it is ours to choose
-    least: int = 0  # of a number; of a text: how many characters; of a list: each number in it
+    least: int = 0  # of a number, of the length of a text, or of each number in a list
     most: int = 0
     unit: object = ""
     scale: int = 1  # people type the number divided by it: megabytes, not bytes
@@ -117,14 +132,14 @@ class Adjustable:
         return cast(Value, getattr(DEFAULT_OFFICE, self.name))
 
     def read(self, text: str) -> Value:
-        """A stored text as a value. ``ValueError`` for what is none or goes too far."""
+        """A stored text as a value. ``ValueError`` if it is invalid or outside the limits."""
         value = cast(Value, READERS[kind_of(self.default)](text))
         if not self.holds(value):
             raise ValueError(text)
         return value
 
     def holds(self, value: Value) -> bool:
-        """Is the value of the right kind, and not too small nor too large?"""
+        """Whether the value is within the limits."""
         if isinstance(value, bool | Term):
             return True
         if isinstance(value, tuple):
@@ -132,8 +147,8 @@ class Adjustable:
         return self.least <= (len(value) if isinstance(value, str) else value) <= self.most
 
 
-def written(value: Value) -> str:
-    """A value as it is stored, and as the environment would say it."""
+def stored_text(value: Value) -> str:
+    """A value as it is stored, and as it is written in the environment."""
     if isinstance(value, Term):
         return str(value.value)
     if isinstance(value, tuple):
@@ -198,16 +213,16 @@ ADJUSTABLE = (
     Adjustable("one_time_days", Section.SECURITY, _("A one-time password must be used within"), _OWN, 1, 365, _("days")),
 )
 # fmt: on
-BY_NAME: Mapping[str, Adjustable] = {one.name: one for one in ADJUSTABLE}
+BY_NAME: Mapping[str, Adjustable] = {entry.name: entry for entry in ADJUSTABLE}
 
 
 def _switch(text: str) -> bool:
-    """What was stored is one or the other; a word that means neither must not count as off."""
+    """``ValueError`` for anything but 0 and 1: an unknown word must not count as off."""
     return bool(["0", "1"].index(text))
 
 
-def _word_of(words: type[Term]) -> Callable[[str], Term]:
-    return lambda text: words(text.strip())  # type: ignore[call-arg]
+def _term_of(terms: type[Term]) -> Callable[[str], Term]:
+    return lambda text: terms(text.strip())  # type: ignore[call-arg]
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -218,10 +233,10 @@ def kind_of(value: Value) -> type:
     return type(value)
 
 
-_WORDS = (Level, PasswordProfile, SecondFactor)
+_TERMS = (Level, PasswordProfile, SecondFactor)
 READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers}
-READERS |= {words: _word_of(words) for words in _WORDS}
-WANTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
-WANTED |= {words: " or ".join(str(word.value) for word in words) for words in _WORDS}
+READERS |= {terms: _term_of(terms) for terms in _TERMS}
+EXPECTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
+EXPECTED |= {terms: " or ".join(str(term.value) for term in terms) for terms in _TERMS}
 DEFAULT_OFFICE = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

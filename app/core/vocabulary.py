@@ -1,8 +1,9 @@
-"""The words of the trade, in closed lists. A code is stored and never renamed; a label is shown and may change.
+"""Closed lists of terms. A code is stored and never renamed; a label is shown and may change.
 
-Law: the codes are those of docs/GLOSSARY.md; a list here is the CHECK of its column, too.
+The codes are those of docs/GLOSSARY.md; each list is also the CHECK constraint of its column.
 """
 
+from datetime import date
 from enum import Enum
 from typing import Self
 
@@ -10,9 +11,9 @@ from flask_babel import lazy_gettext as _
 
 
 class Term(Enum):
-    """A closed list of words: ``term.value`` is for machines, ``str(term)`` is for people.
+    """A closed list: ``term.value`` is the stored code, ``str(term)`` the label.
 
-    Not a ``str``: that would be two-faced, as ``{{ x }}`` shows the label and ``{{ x ~ '' }}`` the code.
+    Not a ``str``, of which ``{{ x }}`` would show the label and ``{{ x ~ '' }}`` the code.
     """
 
     label: object
@@ -43,12 +44,12 @@ class Role(Term):
 
 ADMINISTRATORS = (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR)
 AUTHORITY = tuple(role for role in Role if role is not Role.ENTERPRISE_CLERK)
-REGIONAL = tuple(role for role in AUTHORITY if role not in (Role.SECURITY_ADMIN, Role.AUDITOR))  # these need an area
+REGIONAL = tuple(role for role in AUTHORITY if role not in (Role.SECURITY_ADMIN, Role.AUDITOR))  # these need a region
 OPERATING = tuple(role for role in Role if role not in (Role.ENTERPRISE_CLERK, Role.VIEWER))  # who decides or administers
 
 
 class Level(Term):
-    """Whose officers decide a stage (domain.md 1.2). What is theirs to read is wider; see ``scope``."""
+    """Whose officers decide a stage (domain.md 1.2). What they may read is wider; see ``accounts.access``."""
 
     PROVINCE = "province", _("officers of the province")
     PREFECTURE = "prefecture", _("officers of the province and of the prefecture")
@@ -129,10 +130,10 @@ class State(Term):
 
 FINAL = (State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED, State.ABANDONED)  # nothing moves it any more
 CLOSED = (State.NOT_ACCEPTED, *FINAL)  # the office owes no further step
-DECIDED = tuple(state for state in CLOSED if state is not State.ABANDONED)  # the office had the last word
+DECIDED = tuple(state for state in CLOSED if state is not State.ABANDONED)  # decided by the office
 OPEN = tuple(state for state in State if state not in CLOSED)
-CHANGEABLE = (State.DRAFT, State.RELEASE_REFUSED, State.RETURNED, State.NOT_ACCEPTED)  # in the enterprise's own hands
-# A draft, or a request that was refused, holds nobody up: else a stranger's draft could keep a certificate from renewal.
+CHANGEABLE = (State.DRAFT, State.RELEASE_REFUSED, State.RETURNED, State.NOT_ACCEPTED)  # by the enterprise
+# Without drafts and refused requests: another enterprise's draft must not block the renewal of a certificate.
 UNDER_WAY = tuple(state for state in OPEN if state not in (State.DRAFT, State.RELEASE_REFUSED))
 
 
@@ -155,7 +156,7 @@ class Action(Term):
     EXTEND = "extend", _("Extend the time limit")
 
 
-OFFICE_ACTIONS = (  # what the office decides; an extension decides nothing, and hides nobody's decision
+OFFICE_ACTIONS = (  # decisions of the office; an extension of the time limit is none
     Action.RELEASE_BY_OFFICE,
     Action.ACCEPT,
     Action.RETURN,
@@ -233,7 +234,7 @@ class LegacyPhase(Term):
 
 
 class LegacyOutcome(Term):
-    """What comes of one of its rows."""
+    """The result of one of its rows."""
 
     ADDED = "added", _("Row added")
     UPDATED = "updated", _("Row updated")
@@ -253,6 +254,10 @@ class CertificateStatus(Term):
     WITHDRAWN = "07", _("Withdrawn as a penalty")
     OTHER = "99", _("Other")
 
+    def on(self, day: date, valid_to: date) -> "CertificateStatus":
+        """This stored status as it holds on a day: VALID past the last day of validity is EXPIRED."""
+        return CertificateStatus.EXPIRED if self is CertificateStatus.VALID and day > valid_to else self
+
 
 ENDED = (
     CertificateStatus.REVOKED,
@@ -263,7 +268,7 @@ ENDED = (
 
 
 class CertificateEventKind(Term):
-    """What happened to a certificate; every line of its history is one of these."""
+    """Events in the history of a certificate."""
 
     ISSUED = "issued", _("Issued")
     IMPORTED = "imported", _("Taken over from the old system")
@@ -364,21 +369,21 @@ class SignInMethod(Term):
 
 
 class IdentityKind(Term):
-    """By what else than a user name an account is known."""
+    """What an account can be identified by, other than its user name."""
 
     LICENCE = "licence", _("Electronic business licence")
     CERTIFICATE = "certificate", _("Digital certificate")
 
 
 class PasswordProfile(Term):
-    """By whose rules a new password is judged; the two contradict each other, so the office chooses."""
+    """The rules for a new password; the two contradict each other, so the office chooses."""
 
     MLPS3 = "mlps3", _("classified protection, level 3: kinds of characters, changed regularly")
     ASVS = "asvs", _("OWASP ASVS: long, changed only when there is a reason")
 
 
 class SecondFactor(Term):
-    """Who shows more than a password when signing in with one, and again before the riskiest deeds."""
+    """Who needs a second factor after a password, and again before the riskiest actions."""
 
     OFF = "off", _("nobody")
     OPERATING = "operating", _("officers and administrators")
@@ -386,7 +391,7 @@ class SecondFactor(Term):
 
 
 class SessionEndReason(Term):
-    """Why a session is over; whoever finds themselves at the gate is told."""
+    """Why a session ended; the sign-in page shows it."""
 
     SIGNED_OUT = "signed_out", _("Signed out")
     PASSWORD_CHANGED = "password_changed", _("The password was changed")
@@ -404,7 +409,7 @@ class SessionEndReason(Term):
 
 
 class ChallengeKind(Term):
-    """What is being proved; an answer to one is never an answer to another."""
+    """The purpose of a challenge; an answer to one kind is never valid for another."""
 
     PICTURE = "picture", _("Picture code")
     SMS_SIGN_IN = "sms_sign_in", _("Code for signing in")
@@ -451,7 +456,7 @@ class LicenceStanding(Term):
 
 
 class TicketState(Term):
-    """How the code on the sign-in page stands, as its page tells."""
+    """The state of the code on the sign-in page, as shown there."""
 
     WAITING = "waiting", _("Waiting to be scanned")
     SCANNED = "scanned", _("Scanned. Please confirm on the telephone.")
@@ -468,7 +473,7 @@ class MessageState(Term):
 
 
 class JobState(Term):
-    """Where a job in the background stands; see ``jobs``."""
+    """State of a background job; see ``outbox.jobs``."""
 
     READY = "ready", _("Job waiting")
     RUNNING = "running", _("Job running")
@@ -477,7 +482,7 @@ class JobState(Term):
 
 
 class NightlyTask(Term):
-    """What the house does by itself, once for each thing and day; see ``nightly``."""
+    """Nightly tasks, each done once per row and day; see ``applications.nightly``."""
 
     EXPIRED = "expired", _("Certificates noted as expired")
     EXPIRING = "expiring", _("Certificates whose enterprise was reminded")
@@ -486,7 +491,7 @@ class NightlyTask(Term):
 
 
 class AuditAction(Term):
-    """What a line of the diary tells of."""
+    """The kind of an audit log entry."""
 
     CREATE = "create", _("Created")
     CHANGE = "change", _("Changed")
@@ -500,7 +505,7 @@ class AuditAction(Term):
 
 
 class ChainFault(Term):
-    """What is wrong with the chain of the diary, at the first place where something is."""
+    """The first fault in the hash chain of the audit log."""
 
     CHANGED = "changed", _("A line was changed")
     MISSING = "missing", _("A line is missing")

@@ -1,7 +1,6 @@
-"""What must hold before something may happen. One function, one sentence of the regulations.
+"""The rules of the procedure: one function for one sentence of the regulations, named as it reads when satisfied.
 
-Law: a rule is pure. It looks at the facts of one case on a given day and yields a refusal for everything that stands in the
-way; yielding nothing means *nothing stands in the way*.
+A rule is a pure function of the facts of one case, the day and the office's settings; it yields a refusal per violation.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,9 +8,9 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 
-from app.core.clock import add_months, add_years
+from app.core.clock import add_years
 from app.core.errors import FixPlace, Refusal
-from app.core.identifiers import age, birth_date, fold_enterprise_name, fold_name
+from app.core.identifiers import age, birth_date, fold_enterprise_name, name_key
 from app.core.office import Office
 from app.core.vocabulary import (
     MATTER_PAPERS,
@@ -29,8 +28,6 @@ from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import matter_fields
 
 SAFETY_OFFICERS = frozenset({Category.C1, Category.C2, Category.C3, Category.C})
-
-
 Rule = Callable[[Facts, date, Office], Iterable[Refusal]]
 
 
@@ -54,7 +51,7 @@ def enterprise_is_registered(case: Facts, on: date, office: Office) -> Iterator[
 
 
 def names_a_handler(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """R71: the handler is told of every decision."""
+    """R71: the handler is notified of every decision."""
     if not case.handler_name or not case.handler_mobile:
         yield Refusal(
             "handler-missing",
@@ -64,7 +61,7 @@ def names_a_handler(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 
 
 def is_not_banned(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """令17号: who hid facts or cheated may not apply for one or three years."""
+    """令17号: no application for one or three years after concealing facts or cheating."""
     if case.banned_until and on < case.banned_until:
         yield Refusal(
             "banned", _("%(name)s may not apply before %(day)s.", name=case.name, day=f"{case.banned_until:%Y-%m-%d}")
@@ -99,7 +96,7 @@ def nears_retirement(case: Facts, on: date, office: Office) -> Iterator[Refusal]
 
 
 def papers_are_complete(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """R64, R74–R76: every scan that the table of required papers asks for. One refusal each, with its place."""
+    """R64, R74–R76: every scan that the table of required papers demands; a refusal for each missing one."""
     for kind in case.required_papers(on):
         if kind in PERSON_PAPERS:
             yield from _has_person_paper(case, kind)
@@ -110,7 +107,7 @@ def papers_are_complete(case: Facts, on: date, office: Office) -> Iterator[Refus
 
 
 def has_person_papers(*kinds: PaperKind) -> Rule:
-    """R49: these scans of the person are complete, whatever a table says."""
+    """R49: a rule that these scans of the person exist, independent of the table of required papers."""
 
     def has_papers(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         for kind in kinds:
@@ -120,7 +117,7 @@ def has_person_papers(*kinds: PaperKind) -> Rule:
 
 
 def _has_person_paper(case: Facts, kind: PaperKind) -> Iterator[Refusal]:
-    if case.matter is MatterKind.TRANSFER:  # the person's own page is the old enterprise's, and nobody else's
+    if case.matter is MatterKind.TRANSFER:  # the person's own scans belong to the old enterprise
         yield from _has_matter_paper(case, kind)
     elif kind not in case.person_papers:
         yield Refusal(
@@ -144,7 +141,7 @@ def _has_matter_paper(case: Facts, kind: PaperKind) -> Iterator[Refusal]:
 
 
 def has_qualification_scan(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """R75."""
+    """R75: a scan of a qualification certificate exists."""
     if not case.qualification_papers:
         yield Refusal(
             "missing-qualification",
@@ -154,7 +151,7 @@ def has_qualification_scan(case: Facts, on: date, office: Office) -> Iterator[Re
 
 
 def has_integrity_pledge(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """R76."""
+    """R76: the signed integrity pledge exists."""
     if case.pledge_paper is None:
         yield Refusal(
             "missing-pledge",
@@ -188,7 +185,7 @@ def has_passed_the_exam(case: Facts, on: date, office: Office) -> Iterator[Refus
 
 
 def still_has_the_pass(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """A passed exam carries one certificate: between submission and approval it may have been used up."""
+    """A passed exam supports one certificate: another application may have used it since submission."""
     if case.latest_pass is None:
         yield Refusal(
             "no-exam-pass",
@@ -236,7 +233,7 @@ def keeps_certificates_in_one_enterprise(case: Facts, on: date, office: Office) 
 
 
 def is_the_only_open_application(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """One open matter per certificate, one per person and category for what leads to a new one; the database says so, too."""
+    """One open application per certificate, or per person and category for a new one; also a database constraint."""
     for other in case.in_the_way:
         if case.certificate is None:
             sentence = _(
@@ -261,7 +258,7 @@ def certificate_is_own(case: Facts, on: date, office: Office) -> Iterator[Refusa
 
 
 def certificate_is_with_another_enterprise(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """R105: what is to move here is not here yet; R106: it still is where the consent is asked for."""
+    """R105: not yet held by this enterprise; R106: still held by the one whose consent is asked for."""
     held = case.certificate
     if held is None:
         return
@@ -275,7 +272,7 @@ def certificate_is_with_another_enterprise(case: Facts, on: date, office: Office
 
 
 def certificate_is_of_this_province(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """R104: only what this province issued can be transferred within it."""
+    """R104: only certificates issued by this province can be transferred within it."""
     held = case.certificate
     if held and not held.is_electronic and not held.number.startswith(office.short_name):
         yield Refusal(
@@ -289,7 +286,7 @@ def certificate_is_of_this_province(case: Facts, on: date, office: Office) -> It
 
 
 def certificate_stands(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Neither suspended nor ended. Whether it has run out is asked on submission only: a request in time is in time."""
+    """Neither suspended nor ended. Expiry is checked on submission only: a request made in time stays valid."""
     held = case.certificate
     if held and held.status not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):
         yield Refusal(
@@ -299,7 +296,7 @@ def certificate_stands(case: Facts, on: date, office: Office) -> Iterator[Refusa
 
 
 def certificate_has_not_expired(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """206号 seven: once it has run out, only a new exam helps. The last day counts."""
+    """206号 seven: an expired certificate needs a new exam. The last day still counts as valid."""
     held = case.certificate
     if held and (on > held.valid_to or held.status is CertificateStatus.EXPIRED):
         yield Refusal(
@@ -314,12 +311,9 @@ def certificate_has_not_expired(case: Facts, on: date, office: Office) -> Iterat
 
 
 def asks_within_the_renewal_window(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """令17号 art. 10: within the last three months, the first and the last day included. 0 months: whenever one likes."""
+    """令17号 art. 10: within the last three months, first and last day included (``Office.renewal_opens_on``)."""
     held = case.certificate
-    if held is None or not office.renewal_window_months:
-        return
-    opens = add_months(held.valid_to, -office.renewal_window_months)
-    if on < opens:
+    if held and on < (opens := office.renewal_opens_on(held.valid_to)):
         yield Refusal(
             "renewal-too-early",
             _(
@@ -332,7 +326,7 @@ def asks_within_the_renewal_window(case: Facts, on: date, office: Office) -> Ite
 
 
 def leaves_no_certificate_behind(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """A warning: every certificate moves by an application of its own (domain.md 3.4)."""
+    """A warning: each certificate is transferred by an application of its own (domain.md 3.4)."""
     for held in case.certificates:
         if held.id != case.certificate_id and held.enterprise_id != case.enterprise_id and held.in_force(on):
             yield Refusal(
@@ -355,7 +349,7 @@ def reason_is_known(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 
 
 def matter_fields_are_given(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """What the reason asks for is filled in."""
+    """The required fields of the reason are filled in."""
     for field in matter_fields(case.matter, case.reason_code, case.category):
         if field.required and not case.details.get(field.name):
             yield Refusal(
@@ -367,7 +361,7 @@ def matter_fields_are_given(case: Facts, on: date, office: Office) -> Iterator[R
 
 
 def comes_with_a_certificate_in_force(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Reason 1: what the other province issued holds on the day of submission, the last day included."""
+    """Reason 1: the other province's certificate is valid on the day of submission, its last day included."""
     if case.details.get("valid_to", "9999") < f"{on:%Y-%m-%d}":
         yield Refusal(
             "old-certificate-expired",
@@ -383,25 +377,25 @@ def comes_with_a_certificate_in_force(case: Facts, on: date, office: Office) -> 
 
 
 def divided_category_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """An undivided C becomes C1, C2 or C3 only if the person does not hold that already."""
+    """An undivided C becomes C1, C2 or C3 only if the person does not hold that category."""
     if case.certificate and case.category is Category.C:
         yield from holds_no_such_certificate(case, on, office)
 
 
 def new_category_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """What leads to a new certificate is asked once more on approval whether there is one by now."""
+    """On approval of a new certificate: the person has obtained none in the meantime."""
     if case.certificate is None:
         yield from holds_no_such_certificate(case, on, office)
 
 
 def corrects_something(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Reason 2: an empty correction is refused. What the books say by now and the print does not is a correction, too."""
+    """Reason 2: something differs from the current version: a given correction, or the person's record by now."""
     held = case.certificate
     if held is None:
         return
     printed = case.face or {"name": held.holder, "id_number": case.person["id_number"]}
     now = {**case.person, **{name: case.details[name] for name in ("name", "id_number") if name in case.details}}
-    if all(_same(now[name], printed[name]) for name in _PRINTED if name in printed):
+    if all(name_key(now[name]) == name_key(printed[name]) for name in _PRINTED if name in printed):
         yield Refusal(
             "nothing-corrected",
             _("%(name)s: nothing differs from what is printed. Please enter the correct name or ID number.", name=case.name),
@@ -413,12 +407,8 @@ def corrects_something(case: Facts, on: date, office: Office) -> Iterator[Refusa
 _PRINTED = ("name", "id_number", "position", "technical_title", "education", "major")
 
 
-def _same(one: str, other: str) -> bool:
-    return fold_name(one).casefold() == fold_name(other).casefold()
-
-
 def corrected_id_number_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """One ID number, one person; the database says so, too."""
+    """One ID number, one person; also a database constraint."""
     if case.id_number_taken:
         yield Refusal(
             "id-taken",
@@ -429,14 +419,14 @@ def corrected_id_number_is_free(case: Facts, on: date, office: Office) -> Iterat
 
 
 def corrected_number_is_of_age(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """A corrected ID number brings a birth date of its own."""
+    """A corrected ID number implies another birth date."""
     number = case.details.get("id_number")
     if number and age(birth_date(number), on) < office.least_age:
         yield Refusal("too-young", _("%(name)s is under %(limit)s.", name=case.name, limit=office.least_age))
 
 
 def shows_another_enterprise_name(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Reason 4 (R120): the certificate bears the old name. Both widths of brackets are the same name."""
+    """Reason 4 (R120): the certificate shows another name; full-width and half-width brackets are equal."""
     held = case.certificate
     if held and fold_enterprise_name(held.printed_enterprise) == fold_enterprise_name(case.enterprise["name"]):
         yield Refusal(
@@ -446,7 +436,7 @@ def shows_another_enterprise_name(case: Facts, on: date, office: Office) -> Iter
 
 
 def is_still_on_paper(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Reason 5 (R121)."""
+    """Reason 5 (R121): not yet an electronic certificate."""
     if (held := case.certificate) and held.is_electronic:
         yield Refusal("already-electronic", _("%(number)s is an electronic certificate already.", number=held.number))
 
@@ -455,7 +445,7 @@ def is_still_on_paper(case: Facts, on: date, office: Office) -> Iterator[Refusal
 
 
 def was_never_given_more_time(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """行政许可法 art. 42: the head may allow more time once."""
+    """行政许可法 art. 42: the head of the authority may extend the time limit once."""
     if case.extended_to:
         yield Refusal(
             "already-extended", _("%(name)s: the time limit was extended before; it can be done once.", name=case.name)
@@ -463,7 +453,7 @@ def was_never_given_more_time(case: Facts, on: date, office: Office) -> Iterator
 
 
 def is_still_in_time(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """行政许可法 art. 42: more time is allowed within the time there is; what is overdue stays overdue."""
+    """行政许可法 art. 42: an extension is granted before the deadline has passed."""
     if case.due_on is None or on > case.due_on:
         yield Refusal(
             "too-late-to-extend", _("%(name)s: the limit has passed, so it can no longer be extended.", name=case.name)
@@ -471,5 +461,5 @@ def is_still_in_time(case: Facts, on: date, office: Office) -> Iterator[Refusal]
 
 
 def refusals(case: Facts, rules: Iterable[Rule], on: date, office: Office) -> list[Refusal]:
-    """Everything that stands in the way, not just the first thing: people should come once."""
+    """All refusals of these rules, not only the first."""
     return [refusal for rule in rules for refusal in rule(case, on, office)]

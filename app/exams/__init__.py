@@ -6,9 +6,20 @@ Law: ``ExamSignup.state`` is written here and nowhere else; what is asked for is
 from app.exams.notices import amend, publish, withdraw
 from app.exams.scores import SCORE_COLUMNS, ScoreChange, ScorePreview, import_scores, read_scores, signup_sheet, submit_scores
 from app.exams.signup_review import review
-from app.exams.signups import SIGNUP_PAPERS, SignupCandidate, SignupOutcome, candidates, deselect, not_open, select, submit
+from app.exams.signups import (
+    LACKS_PAPERS,
+    SIGNUP_PAPERS,
+    SignupCandidate,
+    SignupOutcome,
+    candidates,
+    deselect,
+    not_open,
+    select,
+    submit,
+)
 
 __all__ = [
+    "LACKS_PAPERS",
     "SCORE_COLUMNS",
     "SIGNUP_PAPERS",
     "ScoreChange",

@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach, region_prefix
-from app.core.clock import add_months, office_day, office_time
+from app.core.clock import office_day, office_time
 from app.core.errors import FixPlace, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
 from app.core.office import Office
@@ -30,9 +30,16 @@ from app.eligibility.rules import (
     works_for_the_filing_enterprise,
 )
 from app.exams.locking import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
-from app.models import Enterprise, ExamNotice, ExamSignup, Person
+from app.models import Enterprise, ExamNotice, ExamSignup, Paper, Person
 
 SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49
+# SQL condition on ``Person``: one of these scans is missing. The unique index lets each kind count once.
+LACKS_PAPERS: sa.ColumnElement[bool] = len(SIGNUP_PAPERS) > (
+    sa.select(sa.func.count(Paper.id))
+    .where(Paper.person_id == Person.id, Paper.replaced_at.is_(None), Paper.kind.in_(SIGNUP_PAPERS))
+    .correlate(Person)
+    .scalar_subquery()
+)
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # still, or again, in the enterprise's hands
 
 _has_papers: Rule = has_person_papers(*SIGNUP_PAPERS)
@@ -432,7 +439,7 @@ def _holds_no_lasting_certificate(case: Facts, on: date, office: Office) -> Iter
     """domain.md 3.1: who holds the certificate sits the exam again only once renewal is open, too. C3 covers C1 and C2."""
     covering = {case.category, Category.C3} if case.category in (Category.C1, Category.C2) else {case.category}
     for held in case.certificates:
-        opens = add_months(held.valid_to, -office.renewal_window_months)
+        opens = office.renewal_opens_on(held.valid_to)
         if held.category in covering and held.in_force(on) and on < opens:
             yield Refusal(
                 "already-certified",

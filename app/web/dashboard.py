@@ -59,9 +59,9 @@ class WorkView(BaseView):
 
     @route("/")
     def home(self) -> str:
-        actor, on = request_context.current_actor(), request_context.today()
+        actor, on, office = request_context.current_actor(), request_context.today(), request_context.current_office()
         ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
-        queues = [*dashboard_counts.queues_of(actor, request_context.current_office()).values()]
+        queues = [*dashboard_counts.queues_of(actor, office).values()]
         return self.render_template(
             "work/home.html",
             title=gettext("Workbench"),
@@ -70,7 +70,7 @@ class WorkView(BaseView):
             tiles=tiles(on),
             due=dashboard_counts.next_due(db.session, actor, queues) if queues else (),
             limit=due,
-            expiring=dashboard_counts.next_expiring(db.session, actor, on) if Role.ENTERPRISE_CLERK in actor.roles else (),
+            expiring=dashboard_counts.next_expiring(db.session, actor, on, office) if ours else (),
             days_left=lambda day: (day - on).days,
             charts=charts(),
             key_ends=bindings.expires_soon(db.session(), g.user.id, on),
@@ -120,7 +120,7 @@ def tiles(on: date) -> list[Tile]:
 def _clerk_tiles(on: date) -> list[Tile]:
     actor = request_context.current_actor()
     ours = dashboard_counts.enterprise_work(db.session, actor)
-    until = on + timedelta(days=90)
+    office = request_context.current_office()
     valid = CertificateStatus.VALID.value
     return [
         *_matter_tiles(ours, on),
@@ -138,12 +138,12 @@ def _clerk_tiles(on: date) -> list[Tile]:
             "todo",
         ),
         Tile(
-            gettext("Certificates expiring within 90 days"),
-            dashboard_counts.expiring(db.session, actor, on),
+            gettext("Certificates expiring within %(n)s months", n=office.expiring_months),
+            dashboard_counts.expiring(db.session, actor, on, office),
             optional_url(
                 "CertificateScreen.list",
                 valid_to_from=on.isoformat(),
-                valid_to_to=until.isoformat(),
+                valid_to_to=office.expiring_until(on).isoformat(),
                 status=valid,
                 sort="valid_to",
             ),

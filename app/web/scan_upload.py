@@ -16,6 +16,7 @@ from app.accounts.access import reaches
 from app.applications.attachments import Owner, attach, current, discard
 from app.core.errors import Refusal, Unmet
 from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind
+from app.exams import SIGNUP_PAPERS
 from app.files.inspect import FileRefused
 from app.matters import standard_papers
 from app.models import Paper
@@ -27,8 +28,6 @@ PICTURES = (".jpg", ".jpeg", ".png")
 SCANS = (*PICTURES, ".pdf")
 
 _BY_CATEGORY = {category: standard_papers(MatterKind.NEW, category) for category in CURRENT_CATEGORIES}
-# The scans that everybody needs, whatever the category (R64); the others are said to be for some.
-NEEDED = tuple(kind for kind in PERSON_PAPERS if all(kind in papers for papers in _BY_CATEGORY.values()))
 
 
 def scan_field(kind: PaperKind, hint: object = "") -> Any:
@@ -109,7 +108,7 @@ def person_checks(kinds: Collection[PaperKind]) -> list[tuple[bool | None, objec
     checks: list[tuple[bool | None, object, object, str]] = []
     for kind in PERSON_PAPERS:
         there, url = kind in kinds, f"#{anchor_of(kind.value)}"
-        if kind in NEEDED:
+        if kind in SIGNUP_PAPERS:
             checks.append((there, kind.label, "" if there else _("Go to the upload card"), "" if there else url))
         else:
             sub = "" if there else gettext("Only for category %(categories)s", categories=categories_needing(kind))

@@ -9,7 +9,6 @@ from flask_appbuilder import Model
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.identifiers import mask_mobile
 from app.core.vocabulary import CLOSED, OPEN, UNDER_WAY, Action, Category, MatterKind, ReplacementReason, State
 from app.db.constraints import choice_check, one_of, partial_index, reason_fits_matter, unique_in_states
 from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
@@ -18,7 +17,7 @@ from app.db.tables.parties import Enterprise, Person
 
 
 class Filing(Model):
-    """What an enterprise files in one go, under one handler: several applications of one matter (R71, Q14)."""
+    """A batch an enterprise files under one handler: several applications of one matter (R71, Q14)."""
 
     __tablename__ = "filing"
     __table_args__ = (UniqueConstraint("number", name="uq_filing_number"), choice_check("filing", "matter", MatterKind))
@@ -35,10 +34,6 @@ class Filing(Model):
     enterprise: Mapped[Enterprise] = relationship()
     applications: Mapped[list[Application]] = relationship(back_populates="filing", order_by="Application.id")
 
-    @property
-    def masked_handler_mobile(self) -> str:
-        return mask_mobile(self.handler_mobile)
-
     def __repr__(self) -> str:
         return self.number
 
@@ -46,7 +41,7 @@ class Filing(Model):
 class Application(Model):
     """One person's request in one matter and category, from draft to decision.
 
-    ``state`` is written by ``workflow.carry_out`` and by nothing else.
+    Only ``workflow.carry_out`` writes ``state``.
     """
 
     __tablename__ = "application"
@@ -110,13 +105,13 @@ class Application(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     acceptance_number: Mapped[str | None] = mapped_column(String(30))
-    promised_days: Mapped[int | None] = mapped_column(comment="within how many working days the acceptance slip says")
-    promised_on: Mapped[date | None] = mapped_column(comment="and by which day")
+    promised_days: Mapped[int | None] = mapped_column(comment="working days promised on the acceptance slip")
+    promised_on: Mapped[date | None] = mapped_column(comment="day promised on the acceptance slip")
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    due_on: Mapped[date | None] = mapped_column(comment="the day by which the office owes its next step")
-    due_from: Mapped[date | None] = mapped_column(comment="the day on which that clock started; it does not count")
-    due_days: Mapped[int | None] = mapped_column(comment="the clock's working days, an extension included")
-    extended_to: Mapped[date | None] = mapped_column(comment="the later day that the head allowed (行政许可法 art. 42)")
+    due_on: Mapped[date | None] = mapped_column(comment="deadline of the office's next step")
+    due_from: Mapped[date | None] = mapped_column(comment="day on which the time limit started; it does not count")
+    due_days: Mapped[int | None] = mapped_column(comment="working days of the time limit, extension included")
+    extended_to: Mapped[date | None] = mapped_column(comment="deadline as extended by the head (行政许可法 art. 42)")
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     certificate_id: Mapped[int | None] = mapped_column(
         ForeignKey("certificate.id", name="fk_application_certificate"),
@@ -124,10 +119,10 @@ class Application(Model):
         comment="the certificate acted upon, or the one issued once approved",
     )
     reason_code: Mapped[str] = mapped_column(
-        String(30), default="", server_default="", comment="why, where the matter asks; see ``vocabulary.REASONS``"
+        String(30), default="", server_default="", comment="reason, where the matter has several; see ``vocabulary.REASONS``"
     )
     details: Mapped[dict[str, Any] | None] = mapped_column(
-        EncryptedRecord("application.details"), comment="what the reason asks for; see ``particulars``"
+        EncryptedRecord("application.details"), comment="fields the reason requires; see ``eligibility.matter_fields``"
     )
     releasing_enterprise_id: Mapped[int | None] = mapped_column(
         ForeignKey("enterprise.id", name="fk_application_releasing_enterprise"),
@@ -138,7 +133,8 @@ class Application(Model):
         EncryptedRecord("application.snapshot"), comment="person, enterprise and papers as they were when submitted"
     )
     snapshot_before: Mapped[dict[str, Any] | None] = mapped_column(
-        EncryptedRecord("application.snapshot_before"), comment="the same, one submission earlier: what a correction changed"
+        EncryptedRecord("application.snapshot_before"),
+        comment="snapshot of the submission before, to show what a correction changed",
     )
 
     filing: Mapped[Filing] = relationship(back_populates="applications")
@@ -150,13 +146,13 @@ class Application(Model):
 
     @property
     def asked_for(self) -> str:
-        """What the office said when it gave the application back; nothing otherwise."""
+        """The reason for which the application was returned or not accepted; empty in every other state."""
         given_back = self.state in (State.RETURNED, State.NOT_ACCEPTED) and self.steps
         return self.steps[-1].reason if given_back else ""
 
     @property
     def marks(self) -> list[dict[str, str]]:
-        """What an officer marked for correction, while it is to be corrected; only this is open to the enterprise."""
+        """The items marked for correction while the application is returned; the enterprise may edit only these."""
         return (self.steps[-1].marks if self.state is State.RETURNED and self.steps else None) or []
 
     def __repr__(self) -> str:
@@ -164,7 +160,7 @@ class Application(Model):
 
 
 class Step(Model):
-    """One move an application made: who, what, when, and in whose words. Never updated."""
+    """One transition of an application: who, what, when and why. Never updated."""
 
     __tablename__ = "step"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Certificates, their printed versions and the events of their lives."""
+"""Certificates, their versions and their history."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus
-from app.db.constraints import choice_check
+from app.db.constraints import choice_check, partial_index
 from app.db.session import Choice, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Enterprise, Person
 
 
 class Certificate(Model):
-    """A certificate and how it stands now. Numbers are never reused; what was printed when is in its versions."""
+    """A certificate and its present status. Numbers are never reused; what it said at any time is in its versions."""
 
     __tablename__ = "certificate"
     __table_args__ = (
@@ -52,17 +52,15 @@ class Certificate(Model):
     events: Mapped[list[CertificateEvent]] = relationship(back_populates="certificate", order_by="CertificateEvent.id")
 
     def status_on(self, day: date) -> CertificateStatus:
-        """The status that holds on a day: a valid one past its last day is expired, whatever is stored."""
-        if self.status is CertificateStatus.VALID and day > self.valid_to:
-            return CertificateStatus.EXPIRED
-        return self.status
+        """The status on a day: a valid certificate past ``valid_to`` is expired, whatever is stored."""
+        return self.status.on(day, self.valid_to)
 
     def __repr__(self) -> str:
         return self.number
 
 
 class CertificateVersion(Model):
-    """One printing of a certificate: what stands on it, and the token its QR code carries. The newest is the current one."""
+    """One version of a certificate: its content and the token in its QR code. The newest is the current one."""
 
     __tablename__ = "certificate_version"
     __table_args__ = (
@@ -70,46 +68,33 @@ class CertificateVersion(Model):
         UniqueConstraint("token", name="uq_certificate_version_token"),
         UniqueConstraint("application_id", name="uq_certificate_version_application"),
         Index("uq_certificate_version_status_index", "status_index", unique=True),
-        Index(
-            "uq_certificate_version_one_current",
-            "certificate_id",
-            unique=True,
-            sqlite_where=text("replaced_at IS NULL"),
-            postgresql_where=text("replaced_at IS NULL"),
-        ),
+        Index("uq_certificate_version_one_current", "certificate_id", unique=True, **partial_index("replaced_at IS NULL")),
         CheckConstraint("version >= 1", name="ck_certificate_version_from_one"),
-        Index(
-            "ix_certificate_version_undrawn",
-            "id",
-            sqlite_where=text("digest IS NULL"),
-            postgresql_where=text("digest IS NULL"),
-        ),
+        Index("ix_certificate_version_undrawn", "id", **partial_index("digest IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id", name="fk_certificate_version_certificate"))
     version: Mapped[int]
-    token: Mapped[str] = mapped_column(String(32), comment="128 random bits, base64url; opens the public page, names nobody")
-    status_index: Mapped[int | None] = mapped_column(comment="its place in the status list; see ``certificates.statuslist``")
+    token: Mapped[str] = mapped_column(String(32), comment="128 random bits, base64url; address of the public page")
+    status_index: Mapped[int | None] = mapped_column(comment="index in the status list; see ``certificates.qr.status_list``")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
     )
     face: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("certificate_version.face"), comment="all that is printed")
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="the PDF in the store, once it is drawn")
-    ofd: Mapped[str | None] = mapped_column(
-        String(64), index=True, comment="the OFD in the store, once somebody asked for it"
-    )
+    digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="PDF in the store, once rendered")
+    ofd: Mapped[str | None] = mapped_column(String(64), index=True, comment="OFD in the store, once requested")
     sealed_by: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the certificate of the seal on it")
     sealed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be drawn")
+    fault: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it could not be rendered")
 
     certificate: Mapped[Certificate] = relationship(back_populates="versions")
 
 
 class CertificateEvent(Model):
-    """One line of a certificate's history: what happened, how it stood afterwards, who did it and why. Never updated."""
+    """One event in a certificate's history: what happened, the status after it, who did it and why. Never updated."""
 
     __tablename__ = "certificate_event"
     __table_args__ = (

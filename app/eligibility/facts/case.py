@@ -1,7 +1,4 @@
-"""One case as rules and effects see it: values, and what follows from them.
-
-Law: frozen, and free of the store.
-"""
+"""The facts of one case as frozen values, independent of the database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,12 +40,12 @@ class CertificateFacts:
     is_electronic: bool
 
     def in_force(self, on: date) -> bool:
-        """Valid or suspended, and not past its last day: it stands in the way of a second one."""
+        """Valid or suspended, and not past its last day: excludes a second one."""
         return self.status in (CertificateStatus.VALID, CertificateStatus.SUSPENDED) and on <= self.valid_to
 
     def status_on(self, day: date) -> CertificateStatus:
-        """As ``Certificate.status_on``."""
-        return CertificateStatus.EXPIRED if self.status is CertificateStatus.VALID and day > self.valid_to else self.status
+        """The status that holds on a day."""
+        return self.status.on(day, self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ class OpenCase:
 
 @dataclass(frozen=True, slots=True)
 class PaperRequirement:
-    """A line of the table of required papers that fits a case."""
+    """A row of the table of required papers that applies to a case."""
 
     kind: PaperKind
     required: bool
@@ -74,9 +71,9 @@ class PaperRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that rules and effects may ask about one case, loaded at once."""
+    """Everything that rules and effects may depend on for one case."""
 
-    application_id: int | None  # None: not filed yet, a candidate
+    application_id: int | None  # None: a candidate, not filed yet
     number: str
     state: State
     round: int
@@ -111,7 +108,7 @@ class Facts:
     certificate_id: int | None = None
     reason_code: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
-    id_number_taken: bool = False  # the corrected one belongs to somebody else
+    id_number_taken: bool = False  # the corrected one belongs to another person
     face: Mapping[str, Any] | None = None  # what the certificate to be replaced shows today
     releasing_enterprise_id: int | None = None
     releasing: Mapping[str, str] | None = None  # name, mobile of the old enterprise
@@ -130,14 +127,14 @@ class Facts:
 
     @property
     def target_category(self) -> Category:
-        """The category that comes of it: a replaced undivided C becomes C1, C2 or C3; C3 unless said otherwise."""
+        """The category of the resulting certificate: a replaced undivided C becomes C1, C2 or C3, by default C3."""
         if self.category is Category.C and self.matter is MatterKind.REPLACEMENT:
             return Category(self.submitted_details.get("category", Category.C3.value))  # type: ignore[call-arg]
         return self.category
 
     @property
     def papers(self) -> Mapping[PaperKind, int]:
-        """The scans that speak for this case: of a transfer only its own, as the person's are the old enterprise's."""
+        """Current scans of the case; a transfer has only its own, since the person's belong to the old enterprise."""
         theirs = {} if self.matter is MatterKind.TRANSFER else self.person_papers
         return {**theirs, **self.application_papers}
 
@@ -146,18 +143,18 @@ class Facts:
         return tuple(other.id for other in self.in_the_way)
 
     def required_papers(self, on: date) -> tuple[PaperKind, ...]:
-        """What must be handed in. A change of the table is not asked of what was submitted before it took effect."""
+        """The papers that must be handed in; rows that took effect after submission do not apply."""
         since = office_day(self.submitted_at) if self.submitted_at else on
         return tuple(asked.kind for asked in self.papers_asked if asked.required and asked.required_from <= since)
 
     @property
     def latest_pass(self) -> PassFacts | None:
-        """The newest passed exam of this category that no other application has used up."""
-        fit = [p for p in self.passes if p.category is self.category and p.used_by in (None, self.application_id)]
-        return max(fit, key=lambda p: p.passed_on, default=None)
+        """The newest passed exam of this category that no other application has used."""
+        unused = [p for p in self.passes if p.category is self.category and p.used_by in (None, self.application_id)]
+        return max(unused, key=lambda p: p.passed_on, default=None)
 
     def record(self) -> dict[str, Any]:
-        """The case as it stands now, for keeping: what officers decide on and what the archive shows (a snapshot)."""
+        """The snapshot of the case as it stands now: what officers decide on and the archive shows."""
         return {
             "person": dict(self.person),
             "enterprise": dict(self.enterprise),
@@ -189,5 +186,5 @@ class Facts:
 
     @property
     def submitted(self) -> Mapping[str, Any]:
-        """The case as it was submitted; as it stands now, while it is a draft."""
+        """The snapshot as submitted; of a draft, as it stands now."""
         return self.snapshot or self.record()

@@ -9,8 +9,6 @@ from app.web import request_context
 from app.web.base import Link
 from app.web.base.layout import this_page
 
-LONGEST_WINDOW = 92  # days in three months (R107); the day itself is the rule's to say
-
 
 def certificate_links(certificate: Certificate) -> list[Link]:
     """What can plausibly be filed for a certificate, from its own row; the form says what stands in the way."""
@@ -20,8 +18,8 @@ def certificate_links(certificate: Certificate) -> list[Link]:
         return []
     words = {MatterKind.CANCELLATION: _("Cancel certificate")}
     if status is CertificateStatus.VALID:
-        soon = (certificate.valid_to - request_context.today()).days <= LONGEST_WINDOW
-        early = {MatterKind.RENEWAL: _("Renew certificate")} if soon else {}
+        opens = request_context.current_office().renewal_opens_on(certificate.valid_to)
+        early = {MatterKind.RENEWAL: _("Renew certificate")} if opens <= request_context.today() else {}
         words = {**early, MatterKind.REPLACEMENT: _("Replace certificate"), **words}
     return [
         Link(str(word), url_for("ClaimView.add", matter=matter.value, certificate=certificate.id, next=this_page()))

@@ -1,7 +1,6 @@
 """安管人员证书: the list of certificates."""
 
 import builtins
-from datetime import timedelta
 from typing import Any
 
 from flask import request, url_for
@@ -21,8 +20,6 @@ from app.web.base.fab import route
 from app.web.base.query import contains
 from app.web.certificates import bulk_download
 from app.web.certificates.filing_links import certificate_links
-
-SOON = timedelta(days=90)  # R107: renewal is asked for within three months before the last day
 
 
 class CertificateScreen(ModelScreen):
@@ -115,8 +112,9 @@ def _as_ofd(version: CertificateVersion) -> list[Link]:
 def _until(item: Certificate) -> object:
     """The last day, and how near it is."""
     today = request_context.today()
-    left = (item.valid_to - today).days
-    if item.status_on(today) is not CertificateStatus.VALID or left > SOON.days:
+    soon = item.valid_to <= request_context.current_office().expiring_until(today)
+    if item.status_on(today) is not CertificateStatus.VALID or not soon:
         return item.valid_to.isoformat()
+    left = (item.valid_to - today).days
     word = gettext("expires in %(n)s days", n=left) if left else gettext("last day today")
     return Markup('<span class="due soon">{} <b>{}</b></span>').format(item.valid_to.isoformat(), word)

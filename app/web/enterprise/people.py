@@ -10,7 +10,7 @@ from flask import flash, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, selectinload
 from werkzeug.wrappers import Response
 
@@ -22,7 +22,8 @@ from app.core.vocabulary import PERSON_PAPERS, CertificateStatus, Education, Pap
 from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
-from app.models import Application, Certificate, Paper, Person
+from app.exams import LACKS_PAPERS, SIGNUP_PAPERS
+from app.models import Application, Certificate, Person
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import WithinReach
@@ -30,7 +31,6 @@ from app.web.base.fab import route
 from app.web.base.query import Box, ListQuery
 from app.web.forms import AppForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
 from app.web.scan_upload import (
-    NEEDED,
     card,
     categories_needing,
     current_kinds,
@@ -44,15 +44,7 @@ from app.web.scan_upload import (
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
 CARDS = tuple(map(field_name, PERSON_PAPERS))
 
-# Scans that everybody needs and this person has; the index lets each kind count once.
-_HAS = (
-    select(func.count(Paper.id))
-    .where(Paper.person_id == Person.id, Paper.replaced_at.is_(None), Paper.kind.in_(NEEDED))
-    .correlate(Person)
-    .scalar_subquery()
-)
-INCOMPLETE: ColumnElement[bool] = len(NEEDED) > _HAS
-SCANS = {"incomplete": INCOMPLETE, "complete": len(NEEDED) <= _HAS}
+SCANS: dict[str, ColumnElement[bool]] = {"incomplete": LACKS_PAPERS, "complete": ~LACKS_PAPERS}
 
 
 class KeptIdNumberField(IdNumberField):
@@ -240,7 +232,7 @@ class PersonScreen(ModelScreen):
         others = [condition for name, condition in asked.conditions.items() if name != "scans"]
         every = self.datamodel.within_reach(*others)
         chosen = asked.values.get("scans")
-        counts = (self.datamodel.count(every), self.datamodel.count(every.filter(INCOMPLETE)))
+        counts = (self.datamodel.count(every), self.datamodel.count(every.filter(LACKS_PAPERS)))
         tabs = ((gettext("All"), None), (gettext("Scans missing"), "incomplete"))
         return [
             (label, str(count), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
@@ -328,11 +320,11 @@ def _back_to_list() -> str:
 
 
 def _completeness(kinds: frozenset[PaperKind]) -> Markup:
-    missing = [str(kind.label) for kind in NEEDED if kind not in kinds]
+    missing = [str(kind.label) for kind in SIGNUP_PAPERS if kind not in kinds]
     tone = "todo" if missing else "ok"
     note = gettext("Missing: %(papers)s", papers=gettext(", ").join(missing)) if missing else gettext("Scans complete")
     counted = Markup('<span class="two"><b><span class="tag {}">{}/{}</span></b><span>{}</span></span>')
-    return counted.format(tone, len(NEEDED) - len(missing), len(NEEDED), note)
+    return counted.format(tone, len(SIGNUP_PAPERS) - len(missing), len(SIGNUP_PAPERS), note)
 
 
 def _held(certificates: list[Certificate]) -> object:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from app.applications import drafts
-from app.applications.attachments import attach, attach_to_all
+from app.applications.attachments import attach
 from app.applications.attachments import discard as discard_paper
 from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
 from app.core.office import Office
@@ -355,17 +355,6 @@ def test_only_the_filing_enterprise_hands_in_and_only_while_it_may_change_things
     paper = session.scalars(select(Paper).where(Paper.application_id == sent.id)).first()
     with pytest.raises(Stale):
         discard_paper(session, paper.id, make.clerk(firm.enterprise), at=make.NOON)
-
-
-def test_one_scan_serves_a_whole_filing(firm, session, tmp_path, scan, clerk):
-    held = [firm.certificate(printed_enterprise="旧名") for _ in range(3)]
-    filing = file(firm, REPLACEMENT, held, reason_code="enterprise_renamed")
-    given = (session, Store(tmp_path), filing, PaperKind.RENAMING_APPROVAL, scan, "核准.jpg")
-    papers = attach_to_all(*given, clerk, **GIVEN)
-    assert len({paper.application_id for paper in papers}) == 3
-    assert len({paper.digest for paper in papers}) == 1
-    with pytest.raises(NotFound):
-        attach_to_all(*given, make.clerk(firm.old.enterprise), **GIVEN)
 
 
 def test_a_lost_certificate_is_filed_for_and_submitted(firm, session, clerk):
