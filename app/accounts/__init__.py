@@ -1,1 +1,1 @@
-"""Who is who, who may do what, and who is signed in."""
+"""Accounts, enterprises and people; roles, row access, passwords and sessions."""

@@ -1,7 +1,7 @@
-"""Who is acting, and how far their hand reaches.
+"""Row access: which rows an actor may see.
 
-Law: asked twice on purpose, as SQL, so that lists show only what is in reach, and as a plain question, so that nothing is
-done to what is not. ``test_scope`` keeps the two in step.
+Stated twice, as SQL for lists (``reach``) and in Python for one loaded row (``reaches``). ``tests/accounts/test_access.py``
+asserts that both agree.
 """
 
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ from app.models import (
 )
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
-BETWEEN_ENTERPRISES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # between enterprises, if at all
+BETWEEN_ENTERPRISES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # not yet submitted to the office
 OFFICERS = CASE_OFFICERS | {Role.EXAM_CLERK, Role.VIEWER}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever is acting: a clerk, an officer, or the house itself."""
+    """Whoever acts: an enterprise clerk, an officer, or the system itself (no id)."""
 
     id: int | None
     name: str
@@ -41,7 +41,7 @@ class Actor:
     enterprise_id: int | None = None  # the enterprise a clerk acts for
 
     def demand(self, *roles: Role) -> None:
-        """Refuse whoever holds none of these roles."""
+        """Raise ``NotAllowed`` unless the actor holds one of these roles."""
         if self.roles.isdisjoint(roles):
             raise NotAllowed
 
@@ -50,14 +50,14 @@ NOBODY = Actor(None, "", frozenset())
 
 
 def region_prefix(code: str) -> str:
-    """``430000`` → ``43``, ``430100`` → ``4301``: what every code within it begins with."""
+    """The common prefix of all codes within a region: ``430000`` → ``43``, ``430100`` → ``4301``."""
     while code.endswith("00"):
         code = code[:-2]
     return code
 
 
 def level_of(role: Role, office: Office) -> Level | None:
-    """Whose officers take the decisions of this role, as the administrator has set it; None where it is not set."""
+    """The level whose officers decide for this role, as set by the administrator; None for roles without a level."""
     levels = {
         Role.ACCEPTANCE_OFFICER: office.acceptance_level,
         Role.REVIEWER: office.review_level,
@@ -67,9 +67,9 @@ def level_of(role: Role, office: Office) -> Level | None:
 
 
 def decides(actor: Actor, role: Role, office: Office) -> bool:
-    """Whether officers of the actor's region take the decisions of this role at all; of which cases, ``reach`` says.
+    """Whether officers of the actor's region decide in this role; ``reach`` limits the cases.
 
-    What a province has handed down to its prefectures it may still decide itself; a county reads and never decides.
+    A province may always decide what it has delegated to its prefectures; a county never decides.
     """
     level = level_of(role, office)
     if level is None or actor.region == office.region_code:
@@ -78,12 +78,12 @@ def decides(actor: Actor, role: Role, office: Office) -> bool:
 
 
 def _is_prefecture(region: str) -> bool:
-    """``430100``; also what lies directly under the province (``429004``), whose codes have 90 in the middle."""
+    """``430100``; also counties directly under the province, whose codes have 90 in the middle (``429004``)."""
     return len(region_prefix(region)) == 4 or region[2:4] == "90"
 
 
 def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
-    """SQL for *this row of ``model`` is within the actor's reach*."""
+    """SQL condition: the actor may see this row of ``model``."""
     grants: list[ColumnElement[bool]] = []
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None:
         grants.append(_own(actor, model))
@@ -93,14 +93,14 @@ def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
 
 
 def reaches(actor: Actor, thing: Any) -> bool:
-    """The same question about one loaded row."""
+    """As ``reach``, for one loaded row."""
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_own(actor, thing):
         return True
     return bool(actor.region) and _region_of(thing).startswith(region_prefix(actor.region)) and _is_official(actor, thing)
 
 
 class Case(Protocol):
-    """As much of an application as reach depends on: a loaded row or its facts."""
+    """The fields of an application that access depends on: a loaded row or its ``Facts``."""
 
     @property
     def enterprise_id(self) -> int: ...
@@ -117,7 +117,7 @@ class Case(Protocol):
 
 
 def reaches_case(actor: Actor, case: Case) -> bool:
-    """``reaches`` for an application of which only the facts are at hand."""
+    """As ``reaches``, for the ``Facts`` of an application."""
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_party(actor, case):
         return True
     within = bool(actor.region) and case.region_code.startswith(region_prefix(actor.region))
@@ -125,7 +125,7 @@ def reaches_case(actor: Actor, case: Case) -> bool:
 
 
 def _is_party(actor: Actor, case: Case) -> bool:
-    """The enterprise that filed; of a transfer, from its submission on, the one that is asked to agree."""
+    """The enterprise that filed; for a transfer also the releasing enterprise, once it is submitted."""
     if case.enterprise_id == actor.enterprise_id:
         return True
     return case.releasing_enterprise_id == actor.enterprise_id and case.state is not State.DRAFT
@@ -140,7 +140,7 @@ def _is_officers_case(actor: Actor, case: Case) -> bool:
 
 
 def must_reach(actor: Actor, thing: Any) -> None:
-    """Refuse as if the row did not exist: what is out of reach is not even confirmed."""
+    """Raise ``NotFound`` for a row out of reach, so that its existence is not revealed."""
     if thing is None or not reaches(actor, thing):
         raise NotFound
 
@@ -152,10 +152,10 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
     if model is Enterprise:
         return Enterprise.id == actor.enterprise_id
     if model is ExamNotice:
-        return true()  # a notice is for everybody
+        return true()
     if model is Application:
-        asked = and_(Application.releasing_enterprise_id == actor.enterprise_id, Application.state != State.DRAFT)
-        return or_(Application.enterprise_id == actor.enterprise_id, asked)
+        to_release = and_(Application.releasing_enterprise_id == actor.enterprise_id, Application.state != State.DRAFT)
+        return or_(Application.enterprise_id == actor.enterprise_id, to_release)
     if model is ExamPass:
         return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id == actor.enterprise_id))
     return bool_column(model.enterprise_id == actor.enterprise_id)
@@ -172,15 +172,15 @@ def _is_own(actor: Actor, thing: Any) -> bool:
 
 
 def bool_column(condition: Any) -> ColumnElement[bool]:
-    """Names the type of a comparison on a column that is only known at run time."""
+    """Types a comparison on a column that is only known at run time."""
     return condition  # type: ignore[no-any-return]
 
 
-# --- what an officer may see at all ----------------------------------------------------------------
+# --- what an officer may see ----------------------------------------------------------------
 
 
 def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
-    """Beyond the region: which rows of this kind are an officer's business. None: none."""
+    """Which rows of this table an officer with these roles may see within the region. None: no row."""
     roles = actor.roles
     if model is Application:
         return _officers_states(roles)
@@ -194,7 +194,7 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
         return true() if roles & (OFFICERS | {Role.ADMIN}) else None
     if model in (Person, Qualification, Paper):
         return true() if roles & (CASE_OFFICERS | {Role.EXAM_CLERK}) else None
-    raise TypeError(f"no reach is declared for {model.__name__}")
+    raise TypeError(f"no access rule for {model.__name__}")
 
 
 def _officers_states(roles: frozenset[Role]) -> ColumnElement[bool] | None:
@@ -224,13 +224,13 @@ def _is_official(actor: Actor, thing: Any) -> bool:
 
 
 def _within(region: str, model: type[Any]) -> ColumnElement[bool]:
-    """By the row's own region, or by that of the enterprise it belongs to."""
+    """By the region of the row itself, or of the enterprise it belongs to."""
     if hasattr(model, "region_code"):
         return bool_column(model.region_code.startswith(region_prefix(region), autoescape=True))
-    theirs = select(Enterprise.id).where(Enterprise.region_code.startswith(region_prefix(region), autoescape=True))
+    enterprises = select(Enterprise.id).where(Enterprise.region_code.startswith(region_prefix(region), autoescape=True))
     if model is ExamPass:
-        return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id.in_(theirs)))
-    return bool_column(model.enterprise_id.in_(theirs))
+        return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id.in_(enterprises)))
+    return bool_column(model.enterprise_id.in_(enterprises))
 
 
 def _region_of(thing: Any) -> str:

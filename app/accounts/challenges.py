@@ -1,8 +1,7 @@
-"""Something to be proved within minutes, once, by the browser that asked: a code, a picture, a licence, a certificate.
+"""One-time challenges (SMS code, captcha, business licence, certificate), bound to the browser that asked for them.
 
-Law: every step is one conditional UPDATE that says from which state, within which time and after how few guesses, so of any
-number of takers at once one gets through. Guesses are charged before they are looked at, in a transaction of their own.
-The clock is ours; what a client says of the time is not asked.
+Each step is one conditional UPDATE on state, expiry and number of tries, so of concurrent attempts one succeeds. Tries are
+counted before an answer is compared, in a transaction of their own. Times are the server's.
 """
 
 import hmac
@@ -21,7 +20,7 @@ from app.core.vocabulary import ChallengeKind, ChallengeState
 from app.db.session import side_connection
 from app.models import Challenge
 
-RETENTION = timedelta(days=1)  # after they expire, for whoever asks what happened
+RETENTION = timedelta(days=1)  # after expiry, for inquiries
 
 
 def begin(
@@ -36,7 +35,7 @@ def begin(
     evidence: Mapping[str, Any] | None = None,
     address: str = "",
 ) -> Challenge:
-    """A fresh challenge for this ``browser`` (``presession.browser``); of an ``answer`` only the digest is kept."""
+    """A new challenge for this ``browser`` (``pre_login_cookie.browser``); of ``answer`` only a digest is stored."""
     challenge = Challenge(
         id=secrets.token_hex(16), kind=kind, state=ChallengeState.NEW, browser=browser, nonce=secrets.token_hex(32), tries=0,
         account_id=account_id, evidence=dict(evidence) if evidence is not None else None, address=address[:45],
@@ -49,7 +48,7 @@ def begin(
 
 
 def get_own(session: Session, number: str, kind: ChallengeKind, browser: str) -> Challenge:
-    """The browser's own challenge; raises ``NotFound`` as for one that does not exist. May have expired: see ``alive``."""
+    """The browser's own challenge, possibly expired (see ``is_alive``); raises ``NotFound``."""
     wanted = select(Challenge).where(Challenge.id == number, Challenge.kind == kind, Challenge.browser == browser)
     found = session.scalars(wanted).one_or_none() if browser else None
     if found is None:
@@ -72,9 +71,9 @@ def advance(
     browser: str | None = None,
     **values: Any,
 ) -> bool:
-    """Take a challenge from one state to the next, once; False if it stood elsewhere, was another's or was too old.
+    """Move a challenge from state ``was`` to ``to``; False if it was in another state, of another browser, or expired.
 
-    ``browser`` None: by somebody who is not the asking browser (the telephone, the platform).
+    ``browser`` None: the caller is not the browser that asked (telephone, platform).
     """
     here = [Challenge.id == number, Challenge.kind == kind, Challenge.state == was, Challenge.expires_at > at]
     if browser is not None:
@@ -97,9 +96,9 @@ def check_answer(
     to: ChallengeState = ChallengeState.CONSUMED,
     **values: Any,
 ) -> bool:
-    """Whether this is the right answer, which then is used up. A wrong one is charged, and the ``most``-th was the last.
+    """Whether ``answer`` is right; moves the challenge to ``to`` if so. At most ``most`` answers are compared.
 
-    Writes in transactions of its own: call it before the request's own transaction has begun to write.
+    Writes in transactions of its own: call it before the request's transaction writes.
     """
     here = (Challenge.id == number, Challenge.kind == kind, Challenge.browser == browser)
     open_ = (Challenge.state == ChallengeState.NEW, Challenge.expires_at > at)
@@ -114,7 +113,7 @@ def check_answer(
 
 
 def latest_open(engine: Engine, kind: ChallengeKind, browser: str) -> str:
-    """The number of what this browser asked for last, if that is still to be answered; "" otherwise."""
+    """The id of the browser's newest unanswered challenge of this kind; "" if none."""
     wanted = select(Challenge.id).where(
         Challenge.kind == kind, Challenge.browser == browser, Challenge.state == ChallengeState.NEW
     )
@@ -123,9 +122,9 @@ def latest_open(engine: Engine, kind: ChallengeKind, browser: str) -> str:
 
 
 def use_once(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, at: datetime, lasts: timedelta) -> bool:
-    """Use up something that was handed out without being written down (a picture on a page); False the second time.
+    """Mark as used a challenge that has no row yet (a captcha is stored only when answered); False the second time.
 
-    Only then is there a row. Writes in a transaction of its own, as ``answered`` does.
+    Writes in a transaction of its own, as ``check_answer`` does.
     """
     dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
     used = dialect.insert(Challenge).values(
@@ -138,7 +137,7 @@ def use_once(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, 
 
 
 def void(session: Session, kind: ChallengeKind, *, browser: str = "", account_id: int | None = None) -> None:
-    """What was asked for before by this browser, or for this account, counts no longer: a newer one takes its place."""
+    """Reject all unused challenges of this kind of the browser, or of the account if given."""
     whose = Challenge.account_id == account_id if account_id is not None else Challenge.browser == browser
     session.execute(
         update(Challenge)
@@ -149,7 +148,7 @@ def void(session: Session, kind: ChallengeKind, *, browser: str = "", account_id
 
 
 def sweep(session: Session, *, at: datetime) -> int:
-    """Delete what expired a day ago; says how many."""
+    """Delete challenges that expired over ``RETENTION`` ago; returns how many."""
     gone = session.execute(delete(Challenge).where(Challenge.expires_at < at - RETENTION))
     return int(gone.rowcount)  # type: ignore[attr-defined]
 

@@ -1,8 +1,4 @@
-"""What a good password is, in two profiles: that of the classified protection (等保三级), and that of the ASVS.
-
-Law: a password is judged when it is set, never when it is shown; every fault is named at once, in words that say what to do.
-What is asked of it stands under the field before anything is typed.
-"""
+"""Password rules in two profiles: classified protection level 3 (等保三级) and OWASP ASVS. Checked when a password is set."""
 
 import re
 import secrets
@@ -21,12 +17,12 @@ from app.core.office import Office
 from app.core.vocabulary import AUTHORITY, PasswordProfile
 from app.models import Account
 
-MAX_LENGTH = 128  # hashing what is longer would cost us more than the sender
+MAX_LENGTH = 128  # bounds the cost of hashing
 MIN_LENGTH_ASVS = 15
-CLASSES = 3  # of: small letters, capitals, digits, other marks
-MIN_NAME_CHECKED = 3  # a password may well hold the user name "a"
+CLASSES = 3  # of lower case, upper case, digits, other characters
+MIN_NAME_CHECKED = 3  # shorter user names may occur in a password
 REMEMBERED = 5
-MIN_REMAINDER = 4  # letters and digits that are neither common nor ours
+MIN_REMAINDER = 4  # distinct characters left once common and own words are taken out
 LEET = str.maketrans("013457@$!", "oieastasi")
 CONTEXT_WORDS = (
     *("anquan", "anguan", "hunan", "zhujian", "jianzhu", "shenpi", "changsha", "password", "passw0rd", "mima", "admin"),
@@ -39,13 +35,13 @@ REPEATED = re.compile(r"(.)\1{2,}")
 
 
 def min_length(office: Office) -> int:
-    """Never shorter than the profile says; the administrator may ask for more."""
+    """The office's setting, but at least what the profile demands."""
     return max(office.password_length, MIN_LENGTH_ASVS if office.password_profile is PasswordProfile.ASVS else 0)
 
 
 def requirements(office: Office) -> str:
-    """What is asked of a password, for whoever is about to choose one."""
-    said = [
+    """The requirements as a text to show at the field."""
+    sentences = [
         gettext(
             "%(least)s to %(most)s characters; spaces and Chinese characters count.",
             least=min_length(office),
@@ -53,22 +49,22 @@ def requirements(office: Office) -> str:
         )
     ]
     if office.password_profile is PasswordProfile.MLPS3:
-        said.append(gettext("At least three of these four: small letters, capital letters, digits, other marks."))
-        said.append(gettext("None of the last %(n)s passwords.", n=REMEMBERED))
-    said.append(
+        sentences.append(gettext("At least three of these four: small letters, capital letters, digits, other marks."))
+        sentences.append(gettext("None of the last %(n)s passwords.", n=REMEMBERED))
+    sentences.append(
         gettext("Not made of common passwords, your name or the enterprise's, years, or runs like 1234 and qwer alone.")
     )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def weaknesses(password: str, username: str, office: Office, *, also: Iterable[str] = ()) -> Iterator[Refusal]:
-    """Everything that speaks against a new password; nothing is consent. ``also``: names that it must not be made of."""
+    """All faults of a new password; none if it is acceptable. ``also``: further names it must not consist of."""
     plain = normalised(password)
     if not min_length(office) <= len(plain) <= MAX_LENGTH:
         sentence = _("A password has %(least)s to %(most)s characters.", least=min_length(office), most=MAX_LENGTH)
         yield Refusal("password-length", sentence, "password")
         if len(plain) > MAX_LENGTH:
-            return  # nobody asks us to read a book
+            return  # the checks below are not bounded otherwise
     if office.password_profile is PasswordProfile.MLPS3 and sum(_classes(plain)) < CLASSES:
         sentence = _("Use at least three of these four: small letters, capital letters, digits, other marks.")
         yield Refusal("password-classes", sentence, "password")
@@ -81,7 +77,7 @@ def weaknesses(password: str, username: str, office: Office, *, also: Iterable[s
 
 
 def is_common(plain: str, ours: Iterable[str] = ()) -> bool:
-    """On the list of the most common, or nothing much left once what anybody would try first is taken out."""
+    """Listed as common, or fewer than ``MIN_REMAINDER`` distinct characters left without words, years and runs."""
     folded = plain.casefold()
     core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", folded)
     if {folded, core, core.translate(LEET), folded.translate(LEET)} & common_passwords():
@@ -95,12 +91,12 @@ def is_common(plain: str, ours: Iterable[str] = ()) -> bool:
 
 
 def normalised(password: str) -> str:
-    """As it is judged and hashed: typed in full width or half width, it is the same."""
+    """NFKC form, in which passwords are checked and hashed: full and half width are the same."""
     return normalize("NFKC", password)
 
 
 def expired(account: Account, office: Office, *, at: datetime) -> bool:
-    """Whether an officer's password has been the same for too long; nobody else's ever is."""
+    """Whether an officer's password is older than the office allows; other passwords do not expire."""
     days = office.password_days
     if office.password_profile is not PasswordProfile.MLPS3 or not days or account.password_set_at is None:
         return False
@@ -110,7 +106,7 @@ def expired(account: Account, office: Office, *, at: datetime) -> bool:
 
 
 def one_time_expired(account: Account, office: Office, *, at: datetime) -> bool:
-    """Whether a one-time password was not used in time."""
+    """Whether a one-time password was not used within ``office.one_time_days``."""
     since = account.password_set_at
     return account.must_change_password and since is not None and at - since > timedelta(days=office.one_time_days)
 
@@ -122,7 +118,7 @@ def common_passwords() -> frozenset[str]:
 
 
 def _without_runs(text: str) -> str:
-    """Neighbours on a keyboard or in the alphabet, forwards or backwards, as long as they go."""
+    """``text`` with runs of keyboard or alphabet neighbours, in either direction, replaced by a space."""
     rows = (*KEYBOARD_ROWS, *(row[::-1] for row in KEYBOARD_ROWS))
     start, kept = 0, []
     while start < len(text):
@@ -147,11 +143,11 @@ def _classes(password: str) -> tuple[bool, ...]:
     )
 
 
-ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of one-time passwords: none that look alike
+ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no characters that look alike
 
 
 def one_time_password() -> str:
-    """Sixteen characters of three classes; whoever gets it must change it at the first sign-in."""
+    """Sixteen random characters of three classes."""
     while True:
         word = "".join(secrets.choice(ONE_TIME_ALPHABET) for _place in range(16))
         if any(c.isdigit() for c in word) and any(c.islower() for c in word) and any(c.isupper() for c in word):

@@ -1,7 +1,6 @@
-"""Rosters: an enterprise's people from one sheet, for those who would otherwise type two hundred of them one by one.
+"""Import of an enterprise's people from a workbook: preview, then all or nothing.
 
-Law: the sheet is read again on import, so a preview cannot lie; everybody in it or nobody. Whoever comes in this way is on
-the books without scans, exactly as if they had been typed.
+The file is parsed again on import and must have the digest of the preview. Imported people have no scans yet.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,8 +22,8 @@ from app.db import audit
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Person
 
-MOST_PEOPLE = 2_000  # in one sheet; more come in a second one
-MOST_ERRORS = 500  # listed; more help nobody
+MOST_PEOPLE = 2_000  # per workbook
+MOST_ERRORS = 500  # listed in a preview
 LONGEST_MAJOR = 60
 
 
@@ -35,7 +34,7 @@ def parse_major(text: str) -> str:
 
 
 def term_parser(words: type[Term], also: Mapping[str, Term]) -> Callable[[str], Term]:
-    """Reads a word as people write it: its label in their language, its code, or one of the words in ``also``."""
+    """A parser for a cell: accepts the label in the user's language, the stored code, or a synonym in ``also``."""
 
     def parse(text: str) -> Term:
         wanted = "".join(text.split()).casefold()
@@ -44,13 +43,13 @@ def term_parser(words: type[Term], also: Mapping[str, Term]) -> Callable[[str], 
                 return term
         if wanted in also:
             return also[wanted]
-        known = "、".join(str(term) for term in words)
-        raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=known))
+        labels = "、".join(str(term) for term in words)
+        raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=labels))
 
     return parse
 
 
-# What stands on diplomas, in contracts and in the sheets of other offices, besides our own labels.
+# Synonyms found on diplomas, in contracts and in workbooks of other offices.
 _EDUCATION = {
     "研究生": Education.POSTGRADUATE, "硕士": Education.POSTGRADUATE, "博士": Education.POSTGRADUATE,
     "硕士研究生": Education.POSTGRADUATE, "博士研究生": Education.POSTGRADUATE,
@@ -95,10 +94,10 @@ _TITLE = {column.key: column.title for column in ROSTER_COLUMNS}
 
 @dataclass(slots=True)
 class RosterPreview:
-    """What an import of this very file (``digest``) does, or why it does nothing.
+    """What an import of the file with this ``digest`` would do, or its errors.
 
-    ``people`` come onto the books, in the order of the sheet; ``returning`` of them are known to the house and employed by
-    nobody. ``kept`` stand on the enterprise's list already and stay as they are.
+    ``people`` are added, in sheet order; ``returning`` counts those who have a record and no employer. ``kept`` are already
+    employed by the enterprise and stay unchanged.
     """
 
     digest: str
@@ -109,25 +108,22 @@ class RosterPreview:
 
 
 def roster_template() -> bytes:
-    """An empty workbook to fill in; its note says which words fit where."""
+    """An empty workbook to fill in, with a note of the accepted words."""
     lists = [(_TITLE["education"], Education), (_TITLE["technical_title"], TechnicalTitle), (_TITLE["position"], Position)]
     note = "　".join(f"{title}: {'、'.join(str(term) for term in words)}" for title, words in lists)
     return write(ROSTER_COLUMNS, (), sheet_title=_("People"), note=note)
 
 
 def read_people(session: Session, data: bytes, actor: Actor) -> RosterPreview:
-    """The dry run: every bad cell by row and column, and who would come onto the books. Writes nothing.
-
-    Raises ``SheetRefused`` for a file that is no workbook of a sensible size.
-    """
+    """The preview: every bad cell by row and column, and who would be added. Raises ``SheetRefused``. Writes nothing."""
     actor.demand(Role.ENTERPRISE_CLERK)
     return _preview(session, data, actor)[0]
 
 
 def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, digest: str) -> RosterPreview:
-    """Take everybody in, or raise ``Unmet`` with every bad cell. ``digest`` is that of the preview; else ``Stale``.
+    """Add everybody, or raise ``Unmet`` with every bad cell; ``Stale`` if ``digest`` is not that of the preview.
 
-    One question and one insert, however many people. The caller commits.
+    A fixed number of queries. The caller commits.
     """
     actor.demand(Role.ENTERPRISE_CLERK)
     preview, known = _preview(session, data, actor, lock=True)
@@ -140,11 +136,11 @@ def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, 
         if person is None:
             session.add(Person(enterprise_id=actor.enterprise_id, **_facts(row)))
         else:
-            _take_back(person, row, actor)
-    told = {"rows": len(preview.people), "sha256": preview.digest}
-    audit.log(session, actor.name, AuditAction.CREATE, Person, "", {"roster": told}, at=at)
+            _reemploy(person, row, actor)
+    summary = {"rows": len(preview.people), "sha256": preview.digest}
+    audit.log(session, actor.name, AuditAction.CREATE, Person, "", {"roster": summary}, at=at)
     try:
-        session.flush()  # two imports of one sheet at once: the index lets one through
+        session.flush()  # of concurrent imports of one sheet, the unique index lets one through
     except IntegrityError:
         raise Stale(_("Somebody entered one of these people in the meantime. Please check the file once more.")) from None
     return preview
@@ -154,8 +150,8 @@ def _facts(row: SheetRow) -> dict[str, Any]:
     return {**row.values, "major": row.values["major"] or ""}
 
 
-def _take_back(person: Person, row: SheetRow, actor: Actor) -> None:
-    """Somebody whom nobody employs any more: what the sheet says counts, what it leaves empty stays."""
+def _reemploy(person: Person, row: SheetRow, actor: Actor) -> None:
+    """A person without an employer: filled cells overwrite the record, empty ones do not."""
     for key in ("mobile", "education", "major", "technical_title", "position"):
         if row.values[key] is not None:
             setattr(person, key, row.values[key])
@@ -166,10 +162,10 @@ def _preview(session: Session, data: bytes, actor: Actor, *, lock: bool = False)
     preview = RosterPreview(sha256(data).hexdigest())
     reading = read(data, ROSTER_COLUMNS, most_rows=MOST_PEOPLE)
     preview.errors += reading.errors
-    rows = _once_each(reading.rows, preview.errors)
+    rows = _without_duplicates(reading.rows, preview.errors)
     known = _known(session, [row.values["id_number"] for row in rows], lock=lock)
     for row in rows:
-        _sort_in(row, known.get(row.values["id_number"]), actor, preview)
+        _classify(row, known.get(row.values["id_number"]), actor, preview)
     if not reading.rows and not preview.errors:
         preview.errors.append(CellError(2, "", _("There is nobody in this sheet. Please fill in one person per row.")))
     preview.errors.sort(key=lambda error: error.row)
@@ -177,7 +173,7 @@ def _preview(session: Session, data: bytes, actor: Actor, *, lock: bool = False)
     return preview, known
 
 
-def _once_each(rows: Iterable[SheetRow], errors: list[CellError]) -> Sequence[SheetRow]:
+def _without_duplicates(rows: Iterable[SheetRow], errors: list[CellError]) -> Sequence[SheetRow]:
     first: dict[str, SheetRow] = {}
     for row in rows:
         twin = first.setdefault(row.values["id_number"], row)
@@ -197,7 +193,7 @@ def _known(session: Session, numbers: Sequence[str], *, lock: bool) -> dict[str,
     return {person.id_number: person for person in session.scalars(query)}
 
 
-def _sort_in(row: SheetRow, person: Person | None, actor: Actor, preview: RosterPreview) -> None:
+def _classify(row: SheetRow, person: Person | None, actor: Actor, preview: RosterPreview) -> None:
     if person is not None and person.enterprise_id not in (None, actor.enterprise_id):
         sentence = _("This ID number is registered with another enterprise. It must remove the person, or file a transfer.")
         preview.errors.append(CellError(row.number, _TITLE["id_number"], sentence))
@@ -217,5 +213,5 @@ def _as_refusal(error: CellError) -> Refusal:
 
 
 def masked_row(row: SheetRow) -> dict[str, Any]:
-    """A row of a preview as it may be shown."""
+    """A row of a preview for display, with the ID number masked."""
     return {**row.values, "number": row.number, "id_number": mask_id(row.values["id_number"])}

@@ -1,8 +1,7 @@
-"""How often something may be tried: counted in the database, so that all workers share one count.
+"""Rate limits and lockouts, counted in the database and so shared by all processes.
 
-Law: each count is one atomic statement in a short transaction of its own, so a rollback of the request refunds nothing;
-keys are stored as fingerprints, so the table names nobody. SQLite has one writer: call in here before the request's own
-transaction has begun to write (a door that may have one open rolls it back first).
+Each count is one atomic statement in a transaction of its own: a rollback of the request does not undo it, and on SQLite
+(one writer) the request's own transaction must not have written yet. Keys are stored as digests.
 """
 
 from datetime import datetime, timedelta
@@ -20,9 +19,9 @@ DAY = 24 * 60 * 60
 
 
 def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, uses: int = 1) -> None:
-    """Count one use of ``key`` (``"lookup:203.0.113.7"``), or several; raises ``TooMany`` from the one after ``limit`` on.
+    """Count ``uses`` of ``key`` (``"lookup:203.0.113.7"``); raises ``TooMany`` beyond ``limit``.
 
-    Windows of ``seconds`` stand on the clock, they do not slide: across a boundary twice the limit is possible.
+    Windows of ``seconds`` are fixed, not sliding: across a boundary twice the limit is possible.
     """
     window = _window(at, seconds)
     with side_connection(engine) as connection:
@@ -32,7 +31,7 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
 
 
 def refund(engine: Engine, key: str, *, seconds: int, at: datetime) -> None:
-    """Take one use back that turned out to be harmless, like a sign-in with the right password."""
+    """Take back one use, as of a sign-in with the right password."""
     with side_connection(engine) as connection:
         here = (
             (RateLimitCounter.key == _stored(key))
@@ -43,15 +42,15 @@ def refund(engine: Engine, key: str, *, seconds: int, at: datetime) -> None:
 
 
 def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: datetime) -> None:
-    """Charge one guess at a secret, before it is looked at. The ``limit``-th begins a rest; ``TooMany`` while it lasts.
+    """Count one guess at a secret, before comparing it. The ``limit``-th locks ``key`` for ``rest``: ``TooMany`` until then.
 
-    Whoever guessed right calls ``clear``. Of any number of guesses at once, at most ``limit`` get past this line; guesses
-    during a rest do not prolong it. Guesses are forgotten when the (UTC) day ends.
+    After a right guess, call ``clear``. Of concurrent guesses at most ``limit`` return; guesses while locked do not prolong
+    the lock. Counts start anew each UTC day.
     """
     stored, now = _stored(key), int(at.timestamp())
     with side_connection(engine) as connection:
-        count = _count_one(connection, stored, _window(at, DAY))  # first, for its row lock: one guess at a time
-        until = _rests_until(connection, stored, now)
+        count = _count_one(connection, stored, _window(at, DAY))  # first, for its row lock: serialises guesses
+        until = _locked_until(connection, stored, now)
         if until is not None:
             connection.rollback()
             raise TooMany(retry_after=until - now)
@@ -60,27 +59,21 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
             _count_one(connection, f"{stored}/rest", now + int(rest.total_seconds()))
 
 
-def is_locked(engine: Engine, key: str, *, at: datetime) -> bool:
-    """Whether guesses at this secret are refused at the moment."""
-    with side_connection(engine, for_reading=True) as connection:
-        return _rests_until(connection, _stored(key), int(at.timestamp())) is not None
-
-
 def peek(engine: Engine, key: str, *, seconds: int = DAY, at: datetime) -> int:
-    """How often ``key`` was counted in the window that holds ``at``. Counts nothing."""
+    """The count of ``key`` in the window that contains ``at``; does not count itself."""
     with side_connection(engine, for_reading=True) as connection:
         here = (RateLimitCounter.key == _stored(key)) & (RateLimitCounter.window == _window(at, seconds))
         return connection.scalar(select(RateLimitCounter.count).where(here)) or 0
 
 
 def clear(engine: Engine, key: str) -> None:
-    """Forget every count of ``key`` and end its rest: the secret was shown, or an administrator unlocks."""
+    """Delete every count of ``key`` and its lock."""
     with side_connection(engine) as connection:
         _forget(connection, _stored(key))
 
 
 def sweep(engine: Engine, older_than: datetime) -> int:
-    """Delete counts whose window began, and rests that ended, before ``older_than`` (a day ago, say); says how many."""
+    """Delete counts whose window began, and locks that ended, before ``older_than``; returns how many."""
     with side_connection(engine) as connection:
         return connection.execute(
             delete(RateLimitCounter).where(RateLimitCounter.window < int(older_than.timestamp()))
@@ -88,25 +81,25 @@ def sweep(engine: Engine, older_than: datetime) -> int:
 
 
 def client_network(address: str) -> str:
-    """Whom an address counts as: an IPv6 neighbourhood (/64) is one household, which may change its address at will."""
+    """The unit that is limited: an IPv4 address, or an IPv6 /64, within which a client may change its address."""
     try:
-        place = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return address
-    if isinstance(place, IPv6Address):
-        return str(place.ipv4_mapped or ip_network(f"{place}/64", strict=False))
-    return str(place)
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or ip_network(f"{parsed}/64", strict=False))
+    return str(parsed)
 
 
 def provider_network(address: str) -> str:
-    """The wider place an address lies in: an IPv4 /24 or an IPv6 /48, as one customer of a provider holds them."""
+    """The wider network of an address: IPv4 /24 or IPv6 /48, as one customer of a provider holds them."""
     try:
-        place = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return address
-    if isinstance(place, IPv6Address):
-        place = place.ipv4_mapped or place
-    return str(ip_network(f"{place}/{48 if isinstance(place, IPv6Address) else 24}", strict=False))
+    if isinstance(parsed, IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed
+    return str(ip_network(f"{parsed}/{48 if isinstance(parsed, IPv6Address) else 24}", strict=False))
 
 
 def _stored(key: str) -> str:
@@ -115,7 +108,7 @@ def _stored(key: str) -> str:
 
 
 def _window(at: datetime, seconds: int) -> int:
-    """The second at which the window that holds ``at`` began."""
+    """The second at which the window that contains ``at`` began."""
     return int(at.timestamp()) // seconds * seconds
 
 
@@ -127,7 +120,7 @@ def _count_one(connection: Connection, stored: str, window: int, uses: int = 1) 
     return count
 
 
-def _rests_until(connection: Connection, stored: str, now: int) -> int | None:
+def _locked_until(connection: Connection, stored: str, now: int) -> int | None:
     return connection.scalar(
         select(func.max(RateLimitCounter.window)).where(
             RateLimitCounter.key == f"{stored}/rest", RateLimitCounter.window > now

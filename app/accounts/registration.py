@@ -1,7 +1,7 @@
-"""企业注册 (R30): an enterprise puts itself on the books and waits; the administrator looks at its licence and decides.
+"""企业注册 (R30): an enterprise registers itself; the administrator checks its licence and approves or rejects.
 
-Law: one enterprise for one credit code and one account for one user name, however many ask at once: the table's own promises
-decide who was first. Whoever is on the books already is not taken over: nothing here changes an enterprise that was approved.
+Unique constraints decide between concurrent requests for one credit code or user name. An approved enterprise is never
+changed here.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from app.core.errors import AppError, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import BadNumber, fold_enterprise_name, fold_user_name, parse_credit_code, parse_name
 from app.core.office import Office
 from app.core.vocabulary import AccountSource, Registration, Role
-from app.files.inspect import Sound
+from app.files.inspect import InspectedFile
 from app.models import Account, Certificate, Enterprise
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import system_message
@@ -35,7 +35,7 @@ REJECTED = _(
 
 @dataclass(frozen=True, slots=True)
 class RegistrationRequest:
-    """What an enterprise says of itself."""
+    """The data of a registration form."""
 
     uscc: str
     name: str
@@ -46,20 +46,20 @@ class RegistrationRequest:
 
 
 def enterprise_by_code(session: Session, uscc: str) -> Enterprise | None:
-    """The enterprise with this credit code, if it is on the books."""
+    """The enterprise with this credit code, if registered."""
     return session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
 
 
-def registration_refusals(session: Session, claim: RegistrationRequest, username: str) -> Iterator[Refusal]:
-    """What stands against a first registration; nothing is consent. A rejected one is corrected: see ``send_again``."""
+def registration_refusals(session: Session, data: RegistrationRequest, username: str) -> Iterator[Refusal]:
+    """Everything that stands against a first registration. A rejected one is corrected with ``resubmit``."""
     for field, parse in (("uscc", parse_credit_code), ("legal_representative", parse_name), ("contact", parse_name)):
         try:
-            parse(getattr(claim, field))
-        except BadNumber as no:
-            yield Refusal(no.code, no.sentence, field)
-    there = enterprise_by_code(session, claim.uscc)
-    if there is not None:
-        yield _known_already(there)
+            parse(getattr(data, field))
+        except BadNumber as error:
+            yield Refusal(error.code, error.sentence, field)
+    existing = enterprise_by_code(session, data.uscc)
+    if existing is not None:
+        yield _already_registered(existing)
     name = fold_user_name(username)
     if not SHORTEST <= len(name) <= LONGEST or "@" in name or any(mark.isspace() for mark in name):
         yield Refusal(
@@ -75,7 +75,7 @@ def registration_refusals(session: Session, claim: RegistrationRequest, username
         yield Refusal("username-taken", _("This user name is taken."), "username")
 
 
-def _known_already(enterprise: Enterprise) -> Refusal:
+def _already_registered(enterprise: Enterprise) -> Refusal:
     if enterprise.registration is Registration.PENDING:
         since = office_day(enterprise.registered_at).isoformat() if enterprise.registered_at else "—"
         waiting = _("A registration of this enterprise has been waiting for review since %(day)s.", day=since)
@@ -87,23 +87,25 @@ def _known_already(enterprise: Enterprise) -> Refusal:
     return Refusal("enterprise-known", sentence, "uscc")
 
 
-def register(session: Session, claim: RegistrationRequest, licence: Sound, *, username: str, at: datetime) -> Account:
-    """The enterprise, awaiting review, and its clerk's account, still without a password. Raises ``Unmet``."""
-    if refusals := list(registration_refusals(session, claim, username)):
+def register(
+    session: Session, data: RegistrationRequest, licence: InspectedFile, *, username: str, at: datetime
+) -> Account:
+    """Create the enterprise, pending approval, and its clerk's account without a password. Raises ``Unmet``."""
+    if refusals := list(registration_refusals(session, data, username)):
         raise Unmet(refusals)
     name, row = fold_user_name(username), Account.roles.property.mapper.class_
-    enterprise = Enterprise(uscc=claim.uscc, source=AccountSource.CLOUD)
-    _fill(enterprise, claim, licence, at)
+    enterprise = Enterprise(uscc=data.uscc, source=AccountSource.CLOUD)
+    _fill(enterprise, data, licence, at)
     account = Account(
-        username=name, first_name=claim.contact, last_name="", email=f"{name}@accounts.invalid", active=True,
-        mobile=claim.mobile, enterprise=enterprise,
+        username=name, first_name=data.contact, last_name="", email=f"{name}@accounts.invalid", active=True,
+        mobile=data.mobile, enterprise=enterprise,
         roles=list(session.scalars(select(row).where(row.name == Role.ENTERPRISE_CLERK.value))),
     )  # fmt: skip
     try:
         with session.begin_nested():  # a savepoint: the transaction stays the caller's, who can go on asking
             session.add_all([enterprise, account])
     except IntegrityError:  # another registration of the same was committed meanwhile
-        raise Unmet(list(registration_refusals(session, claim, username)) or [_overtaken()]) from None
+        raise Unmet(list(registration_refusals(session, data, username)) or [_overtaken()]) from None
     return account
 
 
@@ -111,36 +113,41 @@ def _overtaken() -> Refusal:
     return Refusal("overtaken", _("Somebody registered the same at this moment. Please check and send once more."))
 
 
-def resubmit(session: Session, claim: RegistrationRequest, licence: Sound, account: Account, *, at: datetime) -> Enterprise:
-    """A rejected registration, corrected, by whoever sent it: the same enterprise, the same account. The caller commits."""
+def resubmit(
+    session: Session, data: RegistrationRequest, licence: InspectedFile, account: Account, *, at: datetime
+) -> Enterprise:
+    """Correct a rejected registration from its own account: same enterprise, same account. The caller commits."""
     enterprise = session.scalars(
-        select(Enterprise).where(Enterprise.uscc == claim.uscc).with_for_update().execution_options(populate_existing=True)
+        select(Enterprise).where(Enterprise.uscc == data.uscc).with_for_update().execution_options(populate_existing=True)
     ).one_or_none()
     if enterprise is None or account.enterprise_id != enterprise.id:
         raise NotFound
     if enterprise.registration is not Registration.REJECTED:
-        raise Unmet.because(_known_already(enterprise))
-    _fill(enterprise, claim, licence, at)
-    account.first_name, account.mobile = claim.contact, claim.mobile
+        raise Unmet.because(_already_registered(enterprise))
+    _fill(enterprise, data, licence, at)
+    account.first_name, account.mobile = data.contact, data.mobile
     session.flush()
     return enterprise
 
 
-def _fill(enterprise: Enterprise, claim: RegistrationRequest, licence: Sound, at: datetime) -> None:
-    enterprise.name, enterprise.region_code = claim.name, claim.region_code
-    enterprise.legal_representative, enterprise.contact = parse_name(claim.legal_representative), parse_name(claim.contact)
-    enterprise.contact_mobile = claim.mobile
+def _fill(enterprise: Enterprise, data: RegistrationRequest, licence: InspectedFile, at: datetime) -> None:
+    enterprise.name, enterprise.region_code = data.name, data.region_code
+    enterprise.legal_representative, enterprise.contact = (
+        parse_name(data.legal_representative),
+        parse_name(data.contact),
+    )
+    enterprise.contact_mobile = data.mobile
     enterprise.licence_digest, enterprise.licence_mime = licence.digest, licence.mime
     enterprise.registration, enterprise.registration_note, enterprise.registered_at = Registration.PENDING, "", at
 
 
-# --- the administrator's ----------------------------------------------------------------------------
+# --- the administrator's decision ----------------------------------------------------------------------------
 
 
 def decide(
     session: Session, enterprise_id: int, agree: bool, reason: str, actor: Actor, *, at: datetime, office: Office
 ) -> Enterprise:
-    """Approve or reject what waits, and tell the one who sent it by text message. The caller commits."""
+    """Approve or reject a pending registration and queue a text message about it. The caller commits."""
     actor.demand(Role.ADMIN)
     enterprise = session.get(Enterprise, enterprise_id, with_for_update=True, populate_existing=True)
     if enterprise is None:
@@ -152,26 +159,26 @@ def decide(
     enterprise.registration = Registration.APPROVED if agree else Registration.REJECTED
     enterprise.registration_note = "" if agree else reason.strip()[:200]
     if enterprise.contact_mobile:
-        said = {"enterprise": enterprise.name, "reason": enterprise.registration_note}
+        values = {"enterprise": enterprise.name, "reason": enterprise.registration_note}
         sentence: object = APPROVED if agree else REJECTED
-        queue_messages(session, [system_message(sentence, enterprise.contact_mobile, office, **said)], at=at)
+        queue_messages(session, [system_message(sentence, enterprise.contact_mobile, office, **values)], at=at)
     session.flush()
     return enterprise
 
 
 def same_name_counts(session: Session, enterprise: Enterprise) -> tuple[int, int]:
-    """What the books know under the same name: other enterprises, and certificates that were printed for it."""
+    """How many other enterprises, and how many certificates, bear the same name."""
     others = session.execute(
-        select(Enterprise.name).where(Enterprise.id != enterprise.id, _alike(Enterprise.name, enterprise))
+        select(Enterprise.name).where(Enterprise.id != enterprise.id, _same_name(Enterprise.name, enterprise))
     )
     certificates = session.scalar(
-        select(func.count(Certificate.id)).where(_alike(Certificate.printed_enterprise, enterprise))
+        select(func.count(Certificate.id)).where(_same_name(Certificate.printed_enterprise, enterprise))
     )
     return len(others.all()), int(certificates or 0)
 
 
-def _alike(column: Any, enterprise: Enterprise) -> Any:
-    """Both widths of brackets are the same name."""
+def _same_name(column: Any, enterprise: Enterprise) -> Any:
+    """Full-width and half-width brackets are the same name."""
     half = fold_enterprise_name(enterprise.name)
     return column.in_({enterprise.name, half, half.replace("(", "（").replace(")", "）")})
 

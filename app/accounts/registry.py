@@ -1,6 +1,6 @@
-"""Who is on the books: enterprises, their qualifications, and the people they employ.
+"""Enterprises, their qualifications, and the people they employ.
 
-Law: an enterprise keeps its own books and nobody else's; a person stands on one enterprise's books at a time.
+An enterprise changes its own records only; a person has at most one employer at a time.
 """
 
 from datetime import datetime
@@ -20,10 +20,10 @@ _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMI
 
 
 def add_person(session: Session, person: Person, actor: Actor) -> Person:
-    """Put a person on the books of the actor's enterprise: a new one, or one whom nobody employs any more.
+    """Add a person to the actor's enterprise: a new one, or a known one without an employer.
 
-    ``person`` is a filled, unsaved row; the row that is returned may be one that was known before. Raises ``Unmet`` with a
-    refusal per field, or one that says the person stands on another enterprise's books.
+    ``person`` is a filled, unsaved row; the returned row may be the known one. Raises ``Unmet`` with a refusal per field,
+    ``AppError`` if the ID number belongs to an employed person or to another name.
     """
     actor.demand(Role.ENTERPRISE_CLERK)
     _check_fields(person)
@@ -56,7 +56,7 @@ def add_person(session: Session, person: Person, actor: Actor) -> Person:
 
 
 def update_person(session: Session, person: Person, actor: Actor) -> Person:
-    """Check a changed row of one's own person. Name and ID number are settled once a certificate bears them."""
+    """Check a changed person of the actor's enterprise. Name and ID number are fixed once a certificate shows them."""
     actor.demand(Role.ENTERPRISE_CLERK)
     with session.no_autoflush:
         _check_fields(person)
@@ -80,21 +80,20 @@ def update_person(session: Session, person: Person, actor: Actor) -> Person:
 
 
 def remove_person(session: Session, person_id: int, actor: Actor, *, at: datetime) -> Person:
-    """Take a person who left off the books. Refused while something of theirs is open or a certificate is in force."""
+    """End a person's employment. Refused while an application, sign-up or certificate of theirs is open or in force."""
     actor.demand(Role.ENTERPRISE_CLERK)
     person = session.get(Person, person_id, with_for_update=True)
     must_reach(actor, person)
     assert person is not None  # noqa: S101 - must_reach has refused None
-    standing = _what_holds(session, person, at)
-    if standing:
-        raise Unmet(standing)
+    if open_business := _open_business(session, person, at):
+        raise Unmet(open_business)
     person.enterprise_id = None
     session.flush()
     return person
 
 
-def _what_holds(session: Session, person: Person, at: datetime) -> list[Refusal]:
-    own = Application.enterprise_id == person.enterprise_id  # a stranger's draft holds nobody
+def _open_business(session: Session, person: Person, at: datetime) -> list[Refusal]:
+    own = Application.enterprise_id == person.enterprise_id  # a draft of another enterprise does not count
     open_case = exists().where(
         Application.person_id == person.id, Application.state.in_(OPEN), own | Application.state.in_(UNDER_WAY)
     )
@@ -127,7 +126,7 @@ def _what_holds(session: Session, person: Person, at: datetime) -> list[Refusal]
 
 
 def _check_fields(person: Person) -> None:
-    """Fold and check what was typed; all mistakes at once."""
+    """Normalise and check the fields; raises ``Unmet`` with all faults."""
     wrong: list[Refusal] = []
     for field, parse in (("name", parse_name), ("id_number", parse_id_number), ("mobile", parse_mobile)):
         typed = getattr(person, field) or ""
@@ -136,8 +135,8 @@ def _check_fields(person: Person) -> None:
             continue
         try:
             folded = parse(typed)
-        except BadNumber as no:
-            wrong.extend(no.refusals)
+        except BadNumber as error:
+            wrong.extend(error.refusals)
         else:
             if folded != typed:
                 setattr(person, field, folded)
@@ -150,20 +149,20 @@ def _check_fields(person: Person) -> None:
 
 
 def save_enterprise(session: Session, enterprise: Enterprise, actor: Actor) -> Enterprise:
-    """Check the changed particulars of one's own enterprise. Name, code and region are the registry's, not the clerk's."""
+    """Check the changed data of the actor's enterprise. The form offers neither name, credit code nor region."""
     actor.demand(Role.ENTERPRISE_CLERK)
     must_reach(actor, enterprise)
     if enterprise.contact_mobile:
         try:
             enterprise.contact_mobile = parse_mobile(enterprise.contact_mobile)
-        except BadNumber as no:
-            raise AppError(no.sentence, code=no.code, field="contact_mobile") from None
+        except BadNumber as error:
+            raise AppError(error.sentence, code=error.code, field="contact_mobile") from None
     session.flush()
     return enterprise
 
 
 def save_qualification(session: Session, qualification: Qualification, actor: Actor) -> Qualification:
-    """Check a new or changed qualification of one's own enterprise."""
+    """Check and store a new or changed qualification of the actor's enterprise."""
     actor.demand(Role.ENTERPRISE_CLERK)
     wrong: list[Refusal] = []
     with session.no_autoflush:
@@ -190,7 +189,7 @@ def save_qualification(session: Session, qualification: Qualification, actor: Ac
 
 
 def delete_qualification(session: Session, qualification: Qualification, actor: Actor) -> None:
-    """Take a qualification and its scans off the books; refused once an application was submitted with one of them."""
+    """Delete a qualification and its scans; refused once an application was submitted with one of them."""
     actor.demand(Role.ENTERPRISE_CLERK)
     must_reach(actor, qualification)
     papers = select(Paper.id).where(Paper.qualification_id == qualification.id)
@@ -207,7 +206,7 @@ def delete_qualification(session: Session, qualification: Qualification, actor: 
 
 
 def _was_handed_in(session: Session, qualification: Qualification, papers: set[int]) -> bool:
-    """Snapshots are encrypted, so they are read and not searched: only those taken since the first scan came in."""
+    """Snapshots are encrypted, so SQL cannot search them: reads those taken since the first scan was uploaded."""
     first = session.scalar(select(func.min(Paper.uploaded_at)).where(Paper.qualification_id == qualification.id))
     if first is None:
         return False

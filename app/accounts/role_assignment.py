@@ -1,8 +1,7 @@
-"""任命: who holds which role of the authority, as the security administrator gives and takes it, and nobody else (三权分立).
+"""任命: roles of the authority, assigned by the security administrator only (三权分立).
 
-Law: an administrator's role stands alone, and so does an enterprise's clerk: whoever decides cases manages no accounts and
-reads no diary. It is asked again whenever roles are stored, whoever stores them. Nobody gives a role to themselves, and the
-last security administrator who may sign in stays one.
+An administrator's role, like an enterprise clerk's, excludes any other; a flush hook checks this whoever stores roles. Nobody
+assigns a role to themselves, and the last active security administrator keeps the role.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,18 +18,18 @@ from app.core.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 from app.models import Account, Enterprise
 
 EXCLUSIVE_ROLES = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
-configure_mappers()  # ``Account.roles`` is FAB's, and is not there before
-RoleRow: Any = Account.roles.property.mapper.class_  # which this room may not know otherwise
+configure_mappers()  # defines ``Account.roles``, which is FAB's
+RoleRow: Any = Account.roles.property.mapper.class_  # FAB's class, which this layer may not import
 
 
 def roles_of(account: Account) -> frozenset[Role]:
-    """The roles an account holds, as the domain knows them."""
+    """The roles of an account."""
     held = {row.name for row in account.roles}
     return frozenset(role for role in Role if role.value in held)
 
 
 def role_conflict(roles: Collection[Role]) -> Refusal | None:
-    """What stands against these roles in one hand."""
+    """The refusal if one account must not hold these roles together."""
     if len(roles) < 2 or EXCLUSIVE_ROLES.isdisjoint(roles):
         return None
     names = "、".join(str(role) for role in Role if role in roles)
@@ -42,26 +41,26 @@ def role_conflict(roles: Collection[Role]) -> Refusal | None:
 
 
 def conflicting_accounts(session: Session) -> Iterator[Account]:
-    """Accounts that hold what must not be in one hand, however they came to it."""
+    """Accounts whose roles exclude each other, as after a direct change of the database."""
     for account in session.scalars(select(Account).options(selectinload(Account.roles)).order_by(Account.id)):
         if role_conflict(roles_of(account)) is not None:
             yield account
 
 
 def awaits_role() -> ColumnElement[bool]:
-    """SQL for *an account of the authority that may sign in as soon as it is given a role*."""
+    """SQL condition: an active account of the authority without a role."""
     return and_(Account.enterprise_id.is_(None), Account.active.is_(True), ~Account.roles.any())
 
 
 def missing_administrators(session: Session) -> list[Role]:
-    """The administrators of whom there is none who may sign in."""
+    """The administrators' roles that no active account holds."""
     held = select(RoleRow.name).join(RoleRow.user).where(Account.active.is_(True))
     names = set(session.scalars(held.where(RoleRow.name.in_([role.value for role in ADMINISTRATORS]))))
     return [role for role in ADMINISTRATORS if role.value not in names]
 
 
 @event.listens_for(Session, "before_flush")
-def _no_two_sets_in_one_hand(session: Session, *_: object) -> None:
+def _check_role_conflicts(session: Session, *_: object) -> None:
     for thing in (*session.new, *session.dirty):
         state: Any = inspect(thing)
         if not isinstance(thing, Account) or not state.attrs.roles.history.has_changes():
@@ -70,11 +69,11 @@ def _no_two_sets_in_one_hand(session: Session, *_: object) -> None:
             raise Unmet.because(refusal)
 
 
-# --- the security administrator's -------------------------------------------------------------------
+# --- by the security administrator -------------------------------------------------------------------
 
 
 def authority_account(session: Session, account_id: int, actor: Actor) -> Account:
-    """An account of the authority, locked, for the security administrator; ``NotFound`` for an enterprise's."""
+    """An account of the authority, locked for update; ``NotFound`` for an enterprise's."""
     actor.demand(Role.SECURITY_ADMIN)
     account = session.get(Account, account_id, with_for_update=True, populate_existing=True)
     if account is None or account.enterprise_id is not None:
@@ -85,9 +84,9 @@ def authority_account(session: Session, account_id: int, actor: Actor) -> Accoun
 def assign_role(
     session: Session, account_id: int, role: Role | None, actor: Actor, *, region: str = "", mobile: str | None = None
 ) -> Account:
-    """Give an account of the authority this one role with this reach, or take what it holds. The caller commits.
+    """Set the one role and region of an account of the authority; None removes its roles. The caller commits.
 
-    The mobile goes with it: a code that is sent there opens the account.
+    Sets the mobile, too, because SMS codes sent there open the account.
     """
     account = authority_account(session, account_id, actor)
     if account.id == actor.id:
@@ -114,7 +113,7 @@ def assign_role(
 
 
 def may_reset(account: Account | None, actor: Actor) -> Account:
-    """The account, if its password is the actor's to reset: the authority's are the security administrator's."""
+    """The account, if the actor may reset its password: the security administrator for accounts of the authority."""
     if account is None:
         raise NotFound
     actor.demand(Role.ADMIN if account.enterprise_id is not None else Role.SECURITY_ADMIN)
@@ -123,7 +122,7 @@ def may_reset(account: Account | None, actor: Actor) -> Account:
     return account
 
 
-# --- the system administrator's ---------------------------------------------------------------------
+# --- by the system administrator ---------------------------------------------------------------------
 
 
 def save_account(
@@ -137,7 +136,7 @@ def save_account(
     enterprise: Enterprise | None,
     active: bool,
 ) -> Account:
-    """Write an account's data. With an enterprise it is its clerk's; without, the authority's, and awaits its role."""
+    """Store an account. With an enterprise it is its clerk's; without one, the authority's, still without a role."""
     actor.demand(Role.ADMIN)
     name = fold_user_name(username)
     with session.no_autoflush:
@@ -153,7 +152,7 @@ def save_account(
         if not active:
             _keep_the_last(session, account, "active")
         account.username, account.first_name, account.last_name = name, fold_name(full_name), ""
-        account.email = f"{name}@accounts.invalid"  # FAB wants one; nobody writes to it
+        account.email = f"{name}@accounts.invalid"  # FAB requires one; unused
         account.active, account.mobile = active, mobile or None
         account.enterprise_id = enterprise.id if enterprise is not None else None
         if not official:
@@ -168,10 +167,10 @@ def save_account(
 
 
 def _keep_the_last(session: Session, account: Account, field: str) -> None:
-    """Without a security administrator nobody could ever be given a role again."""
+    """Refuse to lose the last active security administrator: nobody could assign roles any more."""
     if not account.active or Role.SECURITY_ADMIN not in roles_of(account):
         return
-    # The role's own row lets them in one at a time: two who take it from each other at once must not both succeed.
+    # Lock the role's row: of two who remove it from each other at once, one must fail.
     row = session.scalars(
         select(RoleRow).where(RoleRow.name == Role.SECURITY_ADMIN.value).with_for_update(key_share=True)
     ).one()

@@ -1,1 +1,1 @@
-"""Whether a case may go on: facts loaded in a fixed number of queries, and pure rules over them."""
+"""Facts of cases, loaded in a fixed number of queries, and the rules over them, which are pure functions."""

@@ -1,7 +1,7 @@
-"""补正: what an officer marks for correction, the one complete notice made of it, and what was changed in answer.
+"""补正: marks for correction, the one complete notice of them (行政许可法 art. 32), and the changes made in answer.
 
-Law: what is not marked stays as it was submitted, whatever stands in the books by then (行政许可法 art. 32: told once,
-of everything). Items are named by their place in the snapshot: ``person.name``, ``papers.photo``, ``pledge``.
+What is not marked stays as submitted, whatever the records say by then. Items are paths in the snapshot: ``person.name``,
+``papers.photo``, ``pledge``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ ITEMS: Mapping[str, object] = {
 _FOLLOWING = {"person.id_number": ("sex", "birth_date")}  # derived from it
 LONGEST_WHY = 200  # characters
 
-# What officers ask for most, item by item: picked, then changed at will. Each is complete enough to act on.
+# Standard texts per item, which officers pick and may edit.
 _ANY_SCAN = (_("Not legible; please scan it again."), _("Pages are missing; please hand in all of it."))
 _NO_SEAL = _("Seal or signature is missing.")
 _AS_IN = {
@@ -100,7 +100,7 @@ STOCK: Mapping[str, tuple[object, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class CorrectionMark:
-    """One thing that is to be corrected, and why."""
+    """An item to be corrected, and why."""
 
     item: str
     why: str
@@ -111,7 +111,7 @@ class CorrectionMark:
 
 @dataclass(frozen=True, slots=True)
 class CorrectedItem:
-    """One thing that differs between two submissions. For papers the values are paper ids."""
+    """An item that differs between two submissions. For papers the values are paper ids."""
 
     item: str
     label: object
@@ -120,47 +120,47 @@ class CorrectedItem:
 
 
 def notice(marks: Sequence[CorrectionMark], remark: str = "") -> str:
-    """The one complete notice: every mark in its own line, numbered, then the remark."""
+    """The notice: one numbered line per mark, then the remark."""
     lines = [f"{n}. {ITEMS[mark.item]}：{' '.join(mark.why.split())}" for n, mark in enumerate(marks, 1)]
     return "\n".join([*lines, *([remark.strip()] if remark.strip() else [])])
 
 
 def remark_of(reason: str, marks: Sequence[object]) -> str:
-    """What a notice says besides its marks."""
+    """The remark of a notice: what follows the lines of its marks."""
     return "\n".join(reason.splitlines()[len(marks) :])
 
 
 def parse_marks(stored: Iterable[Mapping[str, str]] | None) -> tuple[CorrectionMark, ...]:
-    """Marks as a step keeps them; an item that is no longer known is left out."""
-    return tuple(CorrectionMark(one["item"], one["why"]) for one in stored or () if one["item"] in ITEMS)
+    """The marks stored with a step; unknown items are left out."""
+    return tuple(CorrectionMark(mark["item"], mark["why"]) for mark in stored or () if mark["item"] in ITEMS)
 
 
 def unchanged_items(before: Mapping[str, Any], now: Mapping[str, Any], marked: Iterable[str]) -> list[str]:
-    """What was marked and still is as it was submitted."""
+    """The marked items that are still as submitted."""
     return [item for item in marked if _value(before, item) == _value(now, item)]
 
 
 def corrected(before: Mapping[str, Any], now: Mapping[str, Any], marked: Iterable[str]) -> dict[str, Any]:
-    """The next snapshot: as before, with the marked items (and handler and certificate) as they are now."""
-    kept: dict[str, Any] = deepcopy(dict(before))
+    """The next snapshot: as before, but marked items, handler, certificate and reason as they are now."""
+    snapshot: dict[str, Any] = deepcopy(dict(before))
     for section in ("handler", "certificate", "reason", "releasing"):
-        kept[section] = now.get(section)
+        snapshot[section] = now.get(section)
     for item in marked:
         section, _dot, key = item.partition(".")
         if not key:
-            kept[section] = now[section]
+            snapshot[section] = now[section]
             continue
-        part = kept.get(section) or {}
+        part = snapshot.get(section) or {}
         for name in (key, *_FOLLOWING.get(item, ())):
             part.pop(name, None)
             if name in now[section]:
                 part[name] = now[section][name]
-        kept[section] = part
-    return kept
+        snapshot[section] = part
+    return snapshot
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[CorrectedItem, ...]:
-    """What an officer looks at again: every item that differs, in the order of ``ITEMS``."""
+    """Every item that differs, in the order of ``ITEMS``."""
     found = []
     for item, label in ITEMS.items():
         old, new = _value(before, item), _value(after, item)

@@ -1,6 +1,6 @@
-"""What a filing says beyond person and certificate: the fields that each matter and reason asks for (domain.md 3.5, 3.6).
+"""The fields that each matter and reason asks for beyond person and certificate (domain.md 3.5, 3.6).
 
-Law: here is judged whether something can be read; whether what was given suffices is asked on submission, in ``rules``.
+Here values are parsed only; whether all required ones are given is checked on submission, in ``rules``.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ DIVIDED = (Category.C1, Category.C2, Category.C3)  # what an undivided C becomes
 
 @dataclass(frozen=True, slots=True)
 class MatterField:
-    """One field: its name in ``Application.details`` and in forms, and how it is read. Days are kept as ``2026-03-02``."""
+    """One field: its key in ``Application.details`` and in forms, and its parser. Dates are stored as ``2026-03-02``."""
 
     name: str
     label: object
@@ -26,12 +26,12 @@ class MatterField:
     required: bool = True
 
 
-def _line(limit: int) -> Callable[[str], str]:
+def _text(limit: int) -> Callable[[str], str]:
     def read(text: str) -> str:
-        line = " ".join(text.split())
-        if len(line) > limit:
+        folded = " ".join(text.split())
+        if len(folded) > limit:
             raise AppError(_("Please write at most %(n)s characters.", n=limit), code="too-long")
-        return line
+        return folded
 
     return read
 
@@ -51,8 +51,8 @@ def _divided(text: str) -> str:
 
 _FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
     (MatterKind.REPLACEMENT, ReplacementReason.FROM_OTHER_PROVINCE.value): (
-        MatterField("old_number", _("Old certificate number"), _line(40)),
-        MatterField("old_province", _("Province it was issued in"), _line(30)),
+        MatterField("old_number", _("Old certificate number"), _text(40)),
+        MatterField("old_province", _("Province it was issued in"), _text(30)),
         MatterField("first_issued_on", _("First issued on"), _day),
         MatterField("valid_to", _("Valid until"), _day),
     ),
@@ -62,38 +62,38 @@ _FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
     ),
     (MatterKind.REPLACEMENT, ReplacementReason.LOST.value): (
         MatterField("declared_on", _("Loss declared on"), _day),
-        MatterField("medium", _("Medium of the declaration"), _line(60)),
+        MatterField("medium", _("Medium of the declaration"), _text(60)),
     ),
-    (MatterKind.CANCELLATION, CancellationReason.OTHER.value): (MatterField("note", _("Which other reason"), _line(200)),),
+    (MatterKind.CANCELLATION, CancellationReason.OTHER.value): (MatterField("note", _("Which other reason"), _text(200)),),
 }
 _UNDIVIDED = MatterField("category", _("New category"), _divided, required=False)
 
 
 def matter_fields(matter: MatterKind, reason_code: str, category: Category) -> tuple[MatterField, ...]:
-    """The fields that this matter asks for, for this reason, of a certificate of this category."""
+    """The fields asked for by this matter and reason, for a certificate of this category."""
     fields = _FIELDS.get((matter, reason_code), ())
     undivided = matter is MatterKind.REPLACEMENT and category is Category.C
     return (*fields, _UNDIVIDED) if undivided else fields
 
 
 def all_field_names() -> frozenset[str]:
-    """The names of all fields, of whatever matter."""
+    """The names of all fields of all matters."""
     return frozenset(field.name for fields in (*_FIELDS.values(), (_UNDIVIDED,)) for field in fields)
 
 
 def parse_matter_fields(
     matter: MatterKind, reason_code: str, category: Category, typed: Mapping[str, str]
 ) -> dict[str, str] | None:
-    """What was typed, folded; blanks left out, unknown names ignored; None for nothing. ``Unmet`` with every mistake."""
-    found, wrong = {}, []
+    """The parsed values; blank and unknown fields are left out; None for no values. Raises ``Unmet`` with every fault."""
+    values, wrong = {}, []
     for field in matter_fields(matter, reason_code, category):
         text = (typed.get(field.name) or "").strip()
         if not text:
             continue
         try:
-            found[field.name] = fold_certificate_number(text) if field.name == "old_number" else field.read(text)
-        except AppError as no:
-            wrong.append(Refusal(no.code, no.sentence, field.name))
+            values[field.name] = fold_certificate_number(text) if field.name == "old_number" else field.read(text)
+        except AppError as error:
+            wrong.append(Refusal(error.code, error.sentence, field.name))
     if wrong:
         raise Unmet(wrong)
-    return found or None
+    return values or None

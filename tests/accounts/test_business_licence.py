@@ -1,4 +1,4 @@
-"""Assertions of a licence platform, the ticket they answer, and the contract that both platforms keep."""
+"""Assertions of the licence platform, tickets, and the contract of both providers."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -28,18 +28,18 @@ from tests.licences import KEY, TRUST, claims, platform, signed
 AT = make.NOON
 USCC = "91430100MA4L000150"
 SECOND = timedelta(seconds=1)
-STRANGER = ec.generate_private_key(ec.SECP256R1())
-JWK = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(STRANGER.public_key()))
+OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
+JWK = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(OTHER_KEY.public_key()))
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-# --- what is believed -----------------------------------------------------------------------------------------
+# --- assertions -----------------------------------------------------------------------------------------
 
 
-def test_a_sound_assertion_says_who_holds_which_licence():
-    told = read(signed(claims()), TRUST, at=AT)
-    assert (told.step, told.uscc, told.serial, told.holder, told.standing) == (
+def test_valid_assertion_is_read():
+    one = read(signed(claims()), TRUST, at=AT)
+    assert (one.step, one.uscc, one.serial, one.holder, one.standing) == (
         LicenceStep.CONFIRMED, USCC, "SN-1", LicenceHolder.STAFF, LicenceStanding.NORMAL,
     )  # fmt: skip
 
@@ -57,43 +57,43 @@ FORGED = {
     "no alg": raw(TYP, claims()),
     "signature cut off": SOUND.rpartition(".")[0] + ".",
     "signature of another token": ".".join((*signed(claims(uscc="x")).split(".")[:2], SOUND.rpartition(".")[2])),
-    "signature of noughts": raw(ES, claims(), urlsafe_b64encode(bytes(64)).rstrip(b"=").decode()),
+    "signature of zeros": raw(ES, claims(), urlsafe_b64encode(bytes(64)).rstrip(b"=").decode()),
     "HS256 with the public key": hs256_by_public_key(claims(), KEY.public_key()),
-    "another key": signed(claims(), STRANGER),
-    "another key, brought along": signed(claims(), STRANGER, jwk=JWK),
-    "another key, to be fetched": signed(claims(), STRANGER, jku="https://evil.example/keys", kid="../../../dev/null"),
+    "another key": signed(claims(), OTHER_KEY),
+    "another key in the header": signed(claims(), OTHER_KEY, jwk=JWK),
+    "another key by URL": signed(claims(), OTHER_KEY, jku="https://evil.example/keys", kid="../../../dev/null"),
     "RS256": signed(claims(), RSA, "RS256"),
     "ES384": signed(claims(), ec.generate_private_key(ec.SECP384R1()), "ES384"),
     "another type": signed(claims(), typ="JWT"),
-    "a demand we do not know": signed(claims(), crit=["b64"], b64=True),
+    "unknown critical header": signed(claims(), crit=["b64"], b64=True),
     "another issuer": signed(claims(iss="https://evil.example")),
     "no issuer": signed(claims(iss=None)),
     "for another system": signed(claims(aud="another")),
     "for several systems": signed(claims(aud=["another", TRUST.audience])),
-    "for nobody": signed(claims(aud=None)),
+    "no audience": signed(claims(aud=None)),
     "from the future": signed(claims(at=AT + 62 * SECOND)),
     "too old": signed(claims(at=AT - 181 * SECOND)),
-    "good for too long": signed(claims(exp=int(AT.timestamp()) + 121)),
+    "lifetime too long": signed(claims(exp=int(AT.timestamp()) + 121)),
     "ends before it begins": signed(claims(exp=int(AT.timestamp()) - 1)),
     "no end": signed(claims(exp=None)),
-    "times in words": signed(claims(iat="now", exp="later")),
-    "time without end": signed(claims(exp=float("inf"))),
+    "times as text": signed(claims(iat="now", exp="later")),
+    "infinite time": signed(claims(exp=float("inf"))),
     "true as a time": signed(claims(iat=True)),
     "no jti": signed(claims(jti=None)),
-    "a jti of one letter": signed(claims(jti="x")),
+    "jti too short": signed(claims(jti="x")),
     "cid of another form": signed(claims(cid="../../etc/passwd")),
     "cid as a list": signed(claims(cid=["a" * 32])),
     "NUL in the cid": signed(claims(cid="\0" * 32)),
     "no nonce": signed(claims(nonce=None)),
     "no credit code": signed(claims(uscc=None)),
     "a credit code as a number": signed(claims(uscc=914301)),
-    "a name without end": signed(claims(ent_name="名" * 201)),
-    "a line end in the name": signed(claims(ent_name="甲\n乙")),
-    "a role that is none": signed(claims(holder_role="admin")),
-    "a standing that is none": signed(claims(licence_status="fine")),
-    "a step that is none": signed(claims(event="approve")),
+    "name too long": signed(claims(ent_name="名" * 201)),
+    "line break in the name": signed(claims(ent_name="甲\n乙")),
+    "unknown role": signed(claims(holder_role="admin")),
+    "unknown standing": signed(claims(licence_status="fine")),
+    "unknown step": signed(claims(event="approve")),
     "not a token": "x",
-    "nothing": "",
+    "empty": "",
     "dots": "." * 9000,
     "17 KB": signed(claims(ent_name="x" * 17_000)),
     "bytes": b"\xff\xfe\x00",
@@ -102,19 +102,19 @@ FORGED = {
 
 
 @pytest.mark.parametrize("token", FORGED.values(), ids=FORGED)
-def test_what_the_platform_did_not_sign_for_us_just_now_is_refused(token):
-    with pytest.raises(BadAssertion) as no:
+def test_invalid_assertion_is_refused(token):
+    with pytest.raises(BadAssertion) as error:
         read(token, TRUST, at=AT)
-    assert "evil" not in str(no.value)
+    assert "evil" not in str(error.value)
 
 
 @pytest.mark.parametrize("off", [-179, -60, 0, 60])
-def test_a_platforms_clock_may_be_a_minute_off(off):
+def test_platform_clock_may_be_a_minute_off(off):
     assert read(signed(claims(at=AT + off * SECOND)), TRUST, at=AT)
 
 
 @pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP384R1()), RSA], ids=["P-384", "RSA"])
-def test_only_a_public_key_on_p256_is_pinned(key):
+def test_only_p256_public_keys_are_accepted(key):
     assert public_key(PEM) == KEY.public_key()
     for pem in (
         key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
@@ -125,7 +125,7 @@ def test_only_a_public_key_on_p256_is_pinned(key):
             public_key(pem)
 
 
-# --- the ticket -----------------------------------------------------------------------------------------------
+# --- tickets -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def ticket(session):
     return begun
 
 
-def told(ticket, at=AT, **other):
+def assertion(ticket, at=AT, **other):
     return read(signed(claims(ticket.id, ticket.nonce, at, uscc=make.uscc(1), **other)), TRUST, at=at)
 
 
@@ -154,16 +154,16 @@ def take(session, one, at=AT):
     return state
 
 
-def test_a_ticket_is_scanned_confirmed_and_used(session, ticket):
-    assert take(session, told(ticket, event="scanned")) is ChallengeState.SCANNED
-    assert take(session, told(ticket)) is ChallengeState.CONFIRMED
+def test_ticket_is_scanned_confirmed_and_used(session, ticket):
+    assert take(session, assertion(ticket, event="scanned")) is ChallengeState.SCANNED
+    assert take(session, assertion(ticket)) is ChallengeState.CONFIRMED
     assert tickets.state_of(ticket, AT) is TicketState.CONFIRMED
     assert tickets.use_ticket(session, ticket, "b", at=AT)["uscc"] == make.uscc(1)
     assert tickets.state_of(ticket, AT) is TicketState.USED
 
 
-def test_the_same_message_again_changes_nothing(session, ticket):
-    scanned, confirmed = told(ticket, event="scanned"), told(ticket)
+def test_repeated_assertion_changes_nothing(session, ticket):
+    scanned, confirmed = assertion(ticket, event="scanned"), assertion(ticket)
     for one in (scanned, scanned, confirmed, confirmed, scanned, confirmed):
         take(session, one)
     until = ticket.expires_at
@@ -180,23 +180,23 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize(("spoilt", "no"), ATTACKS.values(), ids=ATTACKS)
-def test_an_assertion_answers_its_own_ticket_only(session, ticket, spoilt, no):
-    with pytest.raises(no):
-        take(session, replace(told(ticket), **spoilt))
+@pytest.mark.parametrize(("changed", "error"), ATTACKS.values(), ids=ATTACKS)
+def test_assertion_with_wrong_nonce_or_ticket_is_refused(session, ticket, changed, error):
+    with pytest.raises(error):
+        take(session, replace(assertion(ticket), **changed))
     assert tickets.state_of(ticket, AT) is TicketState.WAITING
 
 
-def test_an_assertion_for_one_ticket_does_nothing_to_another(session, ticket):
+def test_assertion_for_another_ticket_is_refused(session, ticket):
     other = tickets.begin(session, "other", at=AT, seconds=120, address="")
     with pytest.raises(BadAssertion):
-        take(session, replace(told(ticket), cid=other.id))
+        take(session, replace(assertion(ticket), cid=other.id))
 
 
-def test_after_a_ticket_has_expired_nothing_helps(session, ticket):
+def test_expired_ticket_is_neither_confirmed_nor_used(session, ticket):
     with pytest.raises(Stale):
-        take(session, told(ticket), AT + 120 * SECOND)
-    take(session, told(ticket))
+        take(session, assertion(ticket), AT + 120 * SECOND)
+    take(session, assertion(ticket))
     with pytest.raises(Stale):
         tickets.use_ticket(session, ticket, "b", at=AT + 120 * SECOND)
     assert tickets.state_of(ticket, AT + 120 * SECOND) is TicketState.EXPIRED
@@ -212,32 +212,32 @@ REJECTIONS = {
 
 
 @pytest.mark.parametrize(("other", "why"), REJECTIONS.values(), ids=REJECTIONS)
-def test_a_ticket_that_was_turned_down_is_dead(session, ticket, other, why):
-    assert take(session, told(ticket, **other)) is ChallengeState.REJECTED
+def test_rejected_ticket_is_neither_confirmed_nor_used(session, ticket, other, why):
+    assert take(session, assertion(ticket, **other)) is ChallengeState.REJECTED
     assert tickets.refusal(ticket).code == why
     with pytest.raises(Stale):
-        take(session, told(ticket))
+        take(session, assertion(ticket))
     with pytest.raises(Stale):
         tickets.use_ticket(session, ticket, "b", at=AT)
 
 
-def test_a_credit_code_that_cannot_be_one_is_not_looked_up(session, ticket):
-    one = replace(told(ticket), uscc="91430100MA4L000151")
+def test_invalid_credit_code_rejects_the_ticket(session, ticket):
+    one = replace(assertion(ticket), uscc="91430100MA4L000151")
     assert take(session, one) is ChallengeState.REJECTED
     assert tickets.refusal(ticket).code == "bad-credit-code"
 
 
-def test_a_newer_ticket_voids_the_older_one(session, ticket):
+def test_newer_ticket_voids_the_older_one(session, ticket):
     tickets.begin(session, "b", at=AT, seconds=120, address="")
     session.commit()
     with pytest.raises(Stale):
-        take(session, told(ticket))
+        take(session, assertion(ticket))
     assert tickets.refusal(ticket).code == "replaced"
 
 
 @pytest.mark.parametrize("browser", ["c", ""])
-def test_another_browser_neither_sees_nor_uses_a_ticket(session, ticket, browser):
-    take(session, told(ticket))
+def test_ticket_of_another_browser_is_not_found(session, ticket, browser):
+    take(session, assertion(ticket))
     with pytest.raises(NotFound):
         tickets.get_own(session, ticket.id, browser)
     with pytest.raises(Stale):
@@ -245,13 +245,13 @@ def test_another_browser_neither_sees_nor_uses_a_ticket(session, ticket, browser
 
 
 @pytest.mark.parametrize("cid", ["", "x", "a" * 31, "A" * 32, "\0" * 32, "9" * 5000, "' OR 1=1 --"])
-def test_what_is_no_ticket_number_is_not_looked_up(session, cid):
+def test_malformed_ticket_id_is_not_found(session, cid):
     with pytest.raises(NotFound):
         tickets.get_own(session, cid, "b")
 
 
-def test_of_fifty_who_use_a_ticket_at_once_one_gets_in(engine, session, ticket):
-    take(session, told(ticket))
+def test_of_fifty_concurrent_uses_one_succeeds(engine, session, ticket):
+    take(session, assertion(ticket))
     cid = ticket.id
     session.rollback()
 
@@ -262,38 +262,38 @@ def test_of_fifty_who_use_a_ticket_at_once_one_gets_in(engine, session, ticket):
             except Stale:
                 return False
 
-    with ThreadPoolExecutor(25) as crowd:
-        assert list(crowd.map(once, range(50))).count(True) == 1
+    with ThreadPoolExecutor(25) as pool:
+        assert list(pool.map(once, range(50))).count(True) == 1
 
 
-def test_of_twenty_messages_at_once_one_is_taken_and_none_is_lost(engine, session, ticket):
-    one = told(ticket)
+def test_concurrent_copies_of_an_assertion_all_see_it_confirmed(engine, session, ticket):
+    one = assertion(ticket)
     session.rollback()
 
     def arrive(_):
         with Session(engine) as mine, mine.begin():
             return tickets.apply_assertion(mine, one, at=AT, seconds=120)
 
-    with ThreadPoolExecutor(20) as crowd:
-        assert set(crowd.map(arrive, range(20))) == {ChallengeState.CONFIRMED}
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(arrive, range(20))) == {ChallengeState.CONFIRMED}
     session.expire_all()
     assert session.scalar(select(Challenge.evidence))["jti"] == one.jti
 
 
-def test_the_licence_and_the_number_do_not_lie_in_the_open(engine, session, ticket):
-    take(session, told(ticket))
+def test_licence_data_are_stored_encrypted(engine, session, ticket):
+    take(session, assertion(ticket))
     session.rollback()
     with engine.connect() as connection:
-        kept = connection.exec_driver_sql("SELECT evidence, mark, browser FROM challenge").one()
-    assert make.uscc(1).encode() not in bytes(kept[0])
-    assert "湘江".encode() not in bytes(kept[0])
+        stored = connection.exec_driver_sql("SELECT evidence, mark, browser FROM challenge").one()
+    assert make.uscc(1).encode() not in bytes(stored[0])
+    assert "湘江".encode() not in bytes(stored[0])
 
 
-# --- the contract ---------------------------------------------------------------------------------------------
+# --- provider contract ---------------------------------------------------------------------------------------------
 
 
 class Remote:
-    """The HTTP adapter, and what the platform behind it does when somebody confirms."""
+    """The HTTP provider before a fake platform."""
 
     def __init__(self, server):
         self.server, self.provider = server, RemoteLicences(server.url, TRUST, "https://ag.example/cb", "s3cret")
@@ -332,7 +332,7 @@ def side(request, tmp_path, monkeypatch):
 TICKET = Ticket("a" * 32, "b" * 64, "安管人员网上审批系统", "192.0.2.1", AT, AT + 120 * SECOND)
 
 
-def test_a_ticket_that_is_announced_gets_a_code_that_gives_nothing_away(side):
+def test_qr_code_of_a_ticket_does_not_hold_the_nonce(side):
     code = side.provider.start(TICKET, at=AT)
     other = side.provider.start(replace(TICKET, cid="c" * 32), at=AT)
     assert code != other
@@ -340,12 +340,12 @@ def test_a_ticket_that_is_announced_gets_a_code_that_gives_nothing_away(side):
     side.provider.health(at=AT)
 
 
-def test_nobody_has_confirmed_what_nobody_scanned(side):
+def test_unscanned_ticket_has_no_assertion(side):
     side.provider.start(TICKET, at=AT)
     assert side.provider.query(TICKET.cid, at=AT) is None
 
 
-def test_what_is_sent_and_what_is_asked_for_are_the_same_assertion(side):
+def test_callback_and_query_give_the_same_assertion(side):
     side.provider.start(TICKET, at=AT)
     body = side.confirms(TICKET, Licence(USCC, "湖南湘江建设有限公司"), "42", AT)
     sent = side.provider.parse_callback({}, body, at=AT)
@@ -353,7 +353,7 @@ def test_what_is_sent_and_what_is_asked_for_are_the_same_assertion(side):
     assert (sent.cid, sent.nonce, sent.number, sent.uscc) == (TICKET.cid, TICKET.nonce, "42", USCC)
 
 
-def test_a_message_that_was_touched_is_refused(side):
+def test_altered_callback_is_refused(side):
     side.provider.start(TICKET, at=AT)
     body = side.confirms(TICKET, Licence(USCC, "甲"), "42", AT)
     head, claimed, signature = body.split(b".")
@@ -362,12 +362,12 @@ def test_a_message_that_was_touched_is_refused(side):
             side.provider.parse_callback({}, spoilt, at=AT)
 
 
-def test_a_platform_that_fails_is_away_and_says_so_in_one_sentence(side):
+def test_failing_platform_is_reported_as_unavailable(side):
     side.provider.start(TICKET, at=AT)
     side.breaks()
-    with pytest.raises(LicencePlatformUnavailable, match="does not answer") as no:
+    with pytest.raises(LicencePlatformUnavailable, match="does not answer") as error:
         side.provider.query(TICKET.cid, at=AT)
-    assert "s3cret" not in f"{no.value}{no.value.why}{side.provider}"
+    assert "s3cret" not in f"{error.value}{error.value.why}{side.provider}"
 
 
 @pytest.fixture
@@ -377,16 +377,16 @@ def server(monkeypatch):
         yield one
 
 
-def test_the_platform_learns_where_and_from_where_and_who_we_are(server):
+def test_start_sends_site_place_and_client(server):
     remote = Remote(server).provider
     remote.start(TICKET, at=AT)
-    (told_,) = server.told
-    assert (told_["cid"], told_["nonce"], told_["place"], told_["client"]) == ("a" * 32, "b" * 64, "192.0.2.1", "anguan-test")
+    (sent,) = server.told
+    assert (sent["cid"], sent["nonce"], sent["place"], sent["client"]) == ("a" * 32, "b" * 64, "192.0.2.1", "anguan-test")
     assert server.tokens == ["Bearer s3cret"]
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 500, 503])
-def test_a_platform_that_says_no_is_left_alone_for_half_a_minute(server, status):
+def test_failing_platform_is_not_called_for_half_a_minute(server, status):
     remote, server.status = Remote(server).provider, status
     for _twice in range(2):
         with pytest.raises(LicencePlatformUnavailable):
@@ -397,10 +397,10 @@ def test_a_platform_that_says_no_is_left_alone_for_half_a_minute(server, status)
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"{}", b"[]", b'{"qr": 7}', b'{"qr": ""}', b"\xff", b'{"qr": "%s"}' % (b"x" * 513), b'{"qr": "a\\nb"}']
+    "answer", [b"", b"{}", b"[]", b'{"qr": 7}', b'{"qr": ""}', b"\xff", b'{"qr": "%s"}' % (b"x" * 513), b'{"qr": "a\\nb"}']
 )
-def test_an_answer_without_a_code_is_no_answer(server, said):
-    server.raw = said
+def test_answer_without_a_code_counts_as_unavailable(server, answer):
+    server.raw = answer
     with pytest.raises(LicencePlatformUnavailable):
         Remote(server).provider.start(TICKET, at=AT)
 
@@ -416,7 +416,7 @@ def home(tmp_path):
     return tmp_path
 
 
-TRUE = {
+CONFIGURED = {
     "ANGUAN_LICENCE_URL": "https://licences.example/", "ANGUAN_LICENCE_CLIENT": "anguan-test",
     "ANGUAN_LICENCE_ISSUER": "https://licences.example", "ANGUAN_LICENCE_KEY": "platform.pem", "ANGUAN_LICENCE_TOKEN": "t",
 }  # fmt: skip
@@ -426,34 +426,34 @@ def settings(home, **environment):
     return read_settings({"ANGUAN_HOME": str(home), **environment})
 
 
-def test_this_way_in_is_shut_unless_it_is_configured(home):
+def test_licence_sign_in_needs_configuration(home):
     assert licences_of(settings(home)) is None
     assert isinstance(licences_of(settings(home, ANGUAN_SIMULATORS="1")), SimulatedPlatform)
-    true = licences_of(settings(home, ANGUAN_SIMULATORS="1", **TRUE))
-    assert isinstance(true, RemoteLicences)
-    assert (true.url, true.trust) == ("https://licences.example", TRUST)
-    assert "'t'" not in repr(settings(home, **TRUE))
+    remote = licences_of(settings(home, ANGUAN_SIMULATORS="1", **CONFIGURED))
+    assert isinstance(remote, RemoteLicences)
+    assert (remote.url, remote.trust) == ("https://licences.example", TRUST)
+    assert "'t'" not in repr(settings(home, **CONFIGURED))
 
 
 BAD = {
     "simulators in production": {"ANGUAN_ENV": "production", "ANGUAN_SIMULATORS": "1"},
-    "the simulator's name in production": {**TRUE, "ANGUAN_ENV": "production", "ANGUAN_LICENCE_ISSUER": "sim"},
-    "no client": {**TRUE, "ANGUAN_LICENCE_CLIENT": ""},
-    "no issuer": {**TRUE, "ANGUAN_LICENCE_ISSUER": ""},
-    "no key": {**TRUE, "ANGUAN_LICENCE_KEY": ""},
-    "a file address": {**TRUE, "ANGUAN_LICENCE_URL": "file:///etc/passwd"},
-    "a key that is none": {**TRUE, "ANGUAN_LICENCE_KEY": "none.pem"},
-    "a key that is not there": {**TRUE, "ANGUAN_LICENCE_KEY": "gone.pem"},
+    "the simulator's name in production": {**CONFIGURED, "ANGUAN_ENV": "production", "ANGUAN_LICENCE_ISSUER": "sim"},
+    "no client": {**CONFIGURED, "ANGUAN_LICENCE_CLIENT": ""},
+    "no issuer": {**CONFIGURED, "ANGUAN_LICENCE_ISSUER": ""},
+    "no key": {**CONFIGURED, "ANGUAN_LICENCE_KEY": ""},
+    "a file address": {**CONFIGURED, "ANGUAN_LICENCE_URL": "file:///etc/passwd"},
+    "a key that is none": {**CONFIGURED, "ANGUAN_LICENCE_KEY": "none.pem"},
+    "a key that is not there": {**CONFIGURED, "ANGUAN_LICENCE_KEY": "gone.pem"},
 }
 
 
 @pytest.mark.parametrize("environment", BAD.values(), ids=BAD)
-def test_with_a_bad_setting_nothing_starts(home, environment):
+def test_bad_setting_is_refused(home, environment):
     with pytest.raises(BadSetting, match="ANGUAN_"):
         licences_of(settings(home, **environment))
 
 
-def test_the_simulators_words_mean_nothing_to_a_true_platforms_house(tmp_path):
+def test_assertion_of_the_simulator_is_refused_by_the_real_provider(tmp_path):
     simulator = Simulated(tmp_path)
     simulator.provider.start(TICKET, at=AT)
     body = simulator.confirms(TICKET, Licence(USCC, "甲"), "42", AT)
@@ -461,6 +461,6 @@ def test_the_simulators_words_mean_nothing_to_a_true_platforms_house(tmp_path):
         RemoteLicences("https://licences.example", TRUST, "").parse_callback({}, body, at=AT)
 
 
-def test_production_refuses_simulators_however_it_is_told():
+def test_production_refuses_simulators():
     with pytest.raises(BadSetting, match="ANGUAN_SIMULATORS"):
         Settings(home=make.NOON, database_url="", keys=Keys("", b"", {}), production=True, simulators=True)

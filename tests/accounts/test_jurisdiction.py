@@ -1,4 +1,4 @@
-"""Who decides where: the level of each stage and the second pair of eyes, in the domain and through every door."""
+"""Which region's officers decide each stage, and the four-eyes rule, in the domain and in the views."""
 
 from datetime import timedelta
 
@@ -37,19 +37,19 @@ def do(session, application, move, region, office):
 
 @pytest.fixture
 def ours(session):
-    """An enterprise in 长沙, by the domain alone."""
+    """An enterprise in 长沙, for domain calls."""
     return workflow_fixture.Firm(session)
 
 
 @pytest.fixture
 def bench(session, signed_in, system) -> Firm:
-    """The same behind the doors."""
+    """The same, for requests to the views."""
     return Firm(session, signed_in, system)
 
 
 @pytest.fixture
 def put(session):
-    """``put(review_level="prefecture")``: as the administrator sets it."""
+    """``put(review_level="prefecture")`` sets parameters of the office."""
 
     def store(**values: str) -> None:
         session.rollback()
@@ -60,11 +60,11 @@ def put(session):
     return store
 
 
-# --- the level, in the domain ---------------------------------------------------------------------------
+# --- levels, domain ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("move", DECISIONS, ids=lambda move: move.action.name)
-def test_what_is_the_provinces_a_prefecture_reads_and_does_not_decide(ours, session, move):
+def test_prefecture_sees_but_does_not_decide_a_provincial_stage(ours, session, move):
     application = ours.application(move.source)
     office = office_where(move.by, Level.PROVINCE)
     local = make.officer(move.by, region="430100")
@@ -75,7 +75,7 @@ def test_what_is_the_provinces_a_prefecture_reads_and_does_not_decide(ours, sess
 
 
 @pytest.mark.parametrize("move", DECISIONS, ids=lambda move: move.action.name)
-def test_what_was_handed_down_its_prefecture_decides_and_no_other(ours, session, move):
+def test_delegated_stage_is_decided_by_its_own_prefecture_only(ours, session, move):
     application = ours.application(move.source)
     office = office_where(move.by, Level.PREFECTURE)
     assert move in moves_open_to(make.officer(move.by, region="430100"), application, office)
@@ -83,13 +83,13 @@ def test_what_was_handed_down_its_prefecture_decides_and_no_other(ours, session,
     assert do(session, application, move, "430100", office) == []
 
 
-def test_the_province_decides_what_it_has_handed_down_too(ours, session):
+def test_province_decides_delegated_stages_too(ours, session):
     for move in DECISIONS:
         application = ours.application(move.source)
         assert do(session, application, move, "430000", office_where(move.by, Level.PREFECTURE)) == []
 
 
-def test_a_district_lies_within_its_prefecture_and_decides_nothing_itself(session):
+def test_district_decides_nothing(session):
     session.add(Region(code="430102", name="芙蓉区"))
     session.commit()
     district = workflow_fixture.Firm(session, name="湖南芙蓉建设有限公司", region_code="430102")
@@ -100,7 +100,7 @@ def test_a_district_lies_within_its_prefecture_and_decides_nothing_itself(sessio
     assert do(session, application, move, "430100", office) == []
 
 
-def test_the_refusal_says_who_decides(ours, session):
+def test_refusal_names_the_deciding_level(ours, session):
     application = ours.application(State.AWAITING_REVIEW)
     planned = carry_out(
         session, [application.id], Action.ENDORSE, make.officer(Role.REVIEWER, region="430100"), at=make.NOON, office=Office()
@@ -108,16 +108,16 @@ def test_the_refusal_says_who_decides(ours, session):
     assert "officers of the province" in str(planned.refused[application.id][0].sentence)
 
 
-def test_a_level_that_changes_under_way_counts_from_the_next_decision_on(ours, session):
+def test_changed_level_applies_to_the_next_decision(ours, session):
     application = ours.application(State.AWAITING_ACCEPTANCE)
     accept, endorse = (next(m for m in DECISIONS if m.action is action) for action in (Action.ACCEPT, Action.ENDORSE))
-    handed_down = Office(acceptance_level=Level.PREFECTURE, review_level=Level.PREFECTURE)
-    assert do(session, application, accept, "430100", handed_down) == []
+    delegated = Office(acceptance_level=Level.PREFECTURE, review_level=Level.PREFECTURE)
+    assert do(session, application, accept, "430100", delegated) == []
     assert do(session, application, endorse, "430100", Office()) == ["decided-elsewhere"]
-    assert do(session, application, endorse, "430100", handed_down) == []
+    assert do(session, application, endorse, "430100", delegated) == []
 
 
-def test_a_transfer_is_decided_where_the_new_enterprise_is(session):
+def test_transfer_is_decided_in_the_region_of_the_new_enterprise(session):
     old = workflow_fixture.Firm(session, name="长沙旧东家建设有限公司", region_code="430100")
     new = workflow_fixture.Firm(session, name="株洲新东家建设有限公司", region_code="430200")
     new._old = old
@@ -129,11 +129,11 @@ def test_a_transfer_is_decided_where_the_new_enterprise_is(session):
     assert do(session, application, move, "430200", office) == []
 
 
-# --- the level, through the doors -----------------------------------------------------------------------
+# --- levels, views -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("move", [m for m in DECISIONS if m.agreed], ids=lambda move: move.action.name)
-def test_a_prefecture_reads_its_queue_and_finds_no_button(bench, move):
+def test_queue_of_a_non_deciding_prefecture_has_no_buttons(bench, move):
     application, local = bench.case(move.source), bench.browser(move.by, "430100")
     queue = local.get(OPENED[move.source]).text
     assert application.number in queue
@@ -145,7 +145,7 @@ def test_a_prefecture_reads_its_queue_and_finds_no_button(bench, move):
 
 
 @pytest.mark.parametrize("move", [m for m in DECISIONS if m.agreed], ids=lambda move: move.action.name)
-def test_a_forged_decision_is_refused_through_both_doors_until_the_stage_is_handed_down(bench, put, move):
+def test_forged_decision_is_refused_in_both_views_until_the_stage_is_delegated(bench, put, move):
     application, other = bench.case(move.source), bench.case(move.source, name="韩梅梅")
     local = bench.browser(move.by, "430100")
     alone, among = decide(local, application, move.action), in_batch(local, [other], move.action)
@@ -159,7 +159,7 @@ def test_a_forged_decision_is_refused_through_both_doors_until_the_stage_is_hand
     assert {bench.state(application), bench.state(other)} == {move.target}
 
 
-def test_a_transfer_waits_in_the_new_enterprises_prefecture(bench, session, signed_in, system, put):
+def test_transfer_is_queued_in_the_prefecture_of_the_new_enterprise(bench, session, signed_in, system, put):
     put(acceptance_level="prefecture")
     new = Firm(session, signed_in, system, "株洲枫溪建工有限公司", "430200")
     holder = bench.passer(name="李雷")
@@ -173,12 +173,12 @@ def test_a_transfer_waits_in_the_new_enterprises_prefecture(bench, session, sign
     assert bench.browser(Role.ACCEPTANCE_OFFICER, "430100").get(f"/cases/{its_id}").status_code == 404
 
 
-# --- the second pair of eyes -----------------------------------------------------------------------------
+# --- four-eyes rule -----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def both(bench, session, signed_in):
-    """Somebody who may accept and review."""
+    """The browser of an officer who may accept and review."""
     account = make.account(session, "both", Role.ACCEPTANCE_OFFICER)
     account.roles.append(session.scalars(select(RoleRow).where(RoleRow.name == Role.REVIEWER.value)).one())
     session.commit()
@@ -191,17 +191,17 @@ def accepted_by(client, bench, name) -> Application:
     return application
 
 
-def test_whoever_accepted_does_not_review_through_any_door(bench, both):
+def test_officer_who_accepted_cannot_review_in_either_view(bench, both):
     application = accepted_by(both, bench, "李雷")
-    told = "you decided the stage before; the next one needs a second pair of eyes."
-    assert told in both.get(f"/cases/{application.id}").text
+    sentence = "you decided the stage before; the next one needs a second pair of eyes."
+    assert sentence in both.get(f"/cases/{application.id}").text
     for answer in (decide(both, application, Action.ENDORSE), in_batch(both, [application], Action.ENDORSE)):
-        assert (answer.status_code, told in answer.text) == (422, True)
+        assert (answer.status_code, sentence in answer.text) == (422, True)
     assert bench.state(application) is State.AWAITING_REVIEW
     assert decide(bench.browser(Role.REVIEWER), application, Action.ENDORSE).status_code == 302
 
 
-def test_the_administrator_may_do_without_the_second_pair(bench, both, put):
+def test_four_eyes_rule_can_be_switched_off(bench, both, put):
     alone, among = accepted_by(both, bench, "李雷"), accepted_by(both, bench, "韩梅梅")
     put(two_pairs_of_eyes="0")
     assert "second pair of eyes" not in both.get(f"/cases/{alone.id}").text

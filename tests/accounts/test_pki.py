@@ -1,4 +1,4 @@
-"""Certificates that sign in: which are believed, and how each bad one is refused."""
+"""Certificates for signing in: which are accepted, and the code of each refusal."""
 
 from datetime import timedelta
 
@@ -36,51 +36,51 @@ def sm_root():
 
 
 def asked(holder, known, *, words=WORDS, signature=None, chain=None, at=NOON):
-    """What becomes of a signature: the identity, or the code of the no."""
+    """The identity that ``verify`` returns, or the code of its refusal."""
     try:
         signed = holder.sign(WORDS) if signature is None else signature
         return verify(words, signed, holder.chain if chain is None else chain, known, at=at)
-    except NotProved as no:
-        return no.code
+    except NotProved as error:
+        return error.code
 
 
-# --- certificates that are believed -----------------------------------------------------------------
+# --- accepted certificates -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("facts", [{}, {"san": True}, {"eku": ()}, {"eku": (SERVER, CLIENT)}])
-def test_a_good_certificate_tells_who_it_is(root, facts):
+def test_valid_certificate_is_accepted(root, facts):
     holder = issued(by=root, **facts)
     known = asked(holder, believing(root, lists=[root.crl()]))
     assert (known.holder, known.issuer_name, known.subject) == ("张三", "根", f"{holder.serial:x}")
     assert known.issuer == trust.digest_of(root.certificate)
 
 
-def test_rsa_is_believed_too(rsa_root):
+def test_rsa_certificate_is_accepted(rsa_root):
     holder = issued(by=rsa_root, key=rsa.generate_private_key(65537, 2048))
     assert asked(holder, believing(rsa_root, lists=[rsa_root.crl()])).holder == "张三"
 
 
-def test_an_authority_below_a_pinned_one_is_believed_with_a_list_of_each(root):
+def test_intermediate_authority_needs_a_pinned_list_of_its_own(root):
     issuing = issued("签发", by=root, ca=True)
     holder = issued(by=issuing)
     both = [*holder.chain, *issuing.chain]
     lists = [root.crl(), issuing.crl()]
     assert asked(holder, believing(root, issuing, lists=lists), chain=both).holder == "张三"
-    assert asked(holder, believing(root, lists=lists), chain=both) == "list-missing"  # nobody vouches for its list
+    assert asked(holder, believing(root, lists=lists), chain=both) == "list-missing"
     assert asked(holder, believing(root, required=False, lists=lists), chain=both).holder == "张三"
 
 
-def test_a_statement_says_for_what_where_and_until_when():
+def test_statement_holds_purpose_site_challenge_and_expiry():
     kinds = [statement(kind, SITE, "c", "n", NOON) for kind in pki_verify.STATEMENT_LABELS]
     assert len(set(kinds)) == 3
     assert kinds[0] == b"anguan-cert-login\0v1\0https://aq.example\0c\0n\0" + str(int(NOON.timestamp())).encode()
 
 
-# --- certificates that are not ------------------------------------------------------------------------
+# --- refused certificates ------------------------------------------------------------------------
 
 
 def small_rsa(root):
-    return issued(by=root, key=rsa.generate_private_key(65537, 1024))  # noqa: S505 - that is the case
+    return issued(by=root, key=rsa.generate_private_key(65537, 1024))  # noqa: S505 - must be refused
 
 
 def other_curve(root):
@@ -109,9 +109,9 @@ BAD = {
         lambda root: issued(by=root, ca=True, ku=("digital_signature", "key_cert_sign")),
         "certificate-purpose",
     ),
-    "asks to be understood": (
+    "unknown critical extension": (
         lambda root: issued(by=root, more=((x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"x"), True),)),
-        "authority-unknown",  # the library's own answer
+        "authority-unknown",  # refused by the library
     ),
     "small RSA": (small_rsa, "key-weak"),
     "another curve": (other_curve, "key-weak"),
@@ -122,17 +122,17 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_certificate_is_refused_for_its_own_reason(root, case):
+def test_bad_certificate_is_refused_with_its_code(root, case):
     make, code = BAD[case]
     assert asked(make(root), believing(root, lists=[root.crl()])) == code
 
 
-def test_a_certificate_after_its_authority_has_run_out_is_refused():
+def test_certificate_of_an_expired_authority_is_refused():
     old = issued("旧", ca=True, end=NOON - DAY)
     assert asked(issued(by=old), believing(old, lists=[old.crl()])) == "authority-unknown"
 
 
-def test_an_oversize_chain_is_refused_before_it_is_read(root):
+def test_oversize_chain_is_refused_before_parsing(root):
     holder, known = issued(by=root), believing(root, lists=[root.crl()])
     for chain in ([], holder.chain * 4, [holder.chain[0], b"\x30" * pki_verify.MAX_CHAIN_BYTES]):
         assert asked(holder, known, chain=chain) == "chain-size"
@@ -140,14 +140,14 @@ def test_an_oversize_chain_is_refused_before_it_is_read(root):
         assert asked(holder, known, chain=[junk]) == "certificate-unreadable"
 
 
-def test_no_pinned_authority_lets_nobody_in(root):
+def test_without_pinned_authority_every_certificate_is_refused(root):
     assert asked(issued(by=root), believing()) == "authority-unknown"
 
 
 # --- signatures ---------------------------------------------------------------------------------------
 
 
-def test_a_signature_is_good_for_its_own_words_only(root):
+def test_signature_fits_its_own_statement_only(root):
     holder, known = issued(by=root), believing(root, lists=[root.crl()])
     others = [
         statement(ChallengeKind.CERTIFICATE_SECOND, SITE, "c" * 32, "n" * 64, NOON),
@@ -163,16 +163,16 @@ def test_a_signature_is_good_for_its_own_words_only(root):
         assert asked(holder, known, signature=signature) == "signature-wrong"
 
 
-# --- lists ----------------------------------------------------------------------------------------------
+# --- revocation lists ----------------------------------------------------------------------------------------------
 
 
-def test_a_revoked_certificate_is_refused(root):
+def test_revoked_certificate_is_refused(root):
     holder = issued(by=root)
     assert asked(holder, believing(root, lists=[root.crl(holder.serial)])) == "certificate-revoked"
     assert asked(holder, believing(root, lists=[root.crl(holder.serial)], required=False)) == "certificate-revoked"
 
 
-def test_without_a_list_or_with_a_stale_one_nobody_comes_in(root):
+def test_missing_or_stale_list_is_refused(root):
     holder, stale = issued(by=root), root.crl(at=NOON - 9 * DAY, lasts=DAY)
     assert asked(holder, believing(root)) == "list-missing"
     assert asked(holder, believing(root, required=False)).holder == "张三"
@@ -180,7 +180,7 @@ def test_without_a_list_or_with_a_stale_one_nobody_comes_in(root):
     assert asked(holder, believing(root, lists=[stale], required=False)) == "list-stale"
 
 
-def test_a_list_is_taken_only_whole_fresh_newer_and_from_its_authority(root):
+def test_list_must_be_complete_current_newer_and_signed_by_its_authority(root):
     known = believing(root, lists=[root.crl(7, number=5)])
     assert check_list(root.crl(7, 8, number=6), known, at=NOON).newly == {8}
     assert check_list(root.crl(7, number=5), known, at=NOON).newly == set()
@@ -190,7 +190,7 @@ def test_a_list_is_taken_only_whole_fresh_newer_and_from_its_authority(root):
         "stale": root.crl(number=6, at=NOON - 9 * DAY, lasts=DAY),
         "of tomorrow": root.crl(number=6, at=NOON + DAY),
         "by a namesake": issued("根", ca=True).crl(number=6),
-        "by a stranger": issued("别人", ca=True).crl(number=6),
+        "by an unknown authority": issued("别人", ca=True).crl(number=6),
         "delta": root.crl(number=6, more=((x509.DeltaCRLIndicator(5), True),)),
         "part": root.crl(number=6, more=((part, True),)),
         "junk": b"no list",
@@ -206,7 +206,7 @@ def test_a_list_is_taken_only_whole_fresh_newer_and_from_its_authority(root):
 # --- SM2 ------------------------------------------------------------------------------------------------
 
 
-def test_sm2_is_believed_by_the_same_rules(sm_root):
+def test_sm2_certificates_follow_the_same_rules(sm_root):
     holder, known = sm_issued(by=sm_root), believing(sm_root, required=False)
     assert asked(holder, known).holder == "李四"
     assert asked(holder, known, words=WORDS + b"!") == "signature-wrong"
@@ -222,7 +222,7 @@ def test_sm2_is_believed_by_the_same_rules(sm_root):
     assert asked(sm_issued(by=sm_root, more=((x509.ExtendedKeyUsage([SERVER]), False),)), known) == "certificate-purpose"
 
 
-def test_an_authority_of_one_kind_does_not_stand_above_the_other(root, sm_root):
+def test_rsa_and_sm2_authorities_can_both_be_pinned(root, sm_root):
     known = believing(root, sm_root, required=False)
     assert asked(issued(by=root), known).holder == "张三"
     assert asked(sm_issued(by=sm_root), known).holder == "李四"
@@ -231,7 +231,7 @@ def test_an_authority_of_one_kind_does_not_stand_above_the_other(root, sm_root):
 # --- the folder -------------------------------------------------------------------------------------------
 
 
-def test_what_is_pinned_counts_at_once_and_no_more_once_it_is_taken_out(tmp_path, root):
+def test_pinning_and_unpinning_take_effect_at_once(tmp_path, root):
     holder = issued(by=root)
     assert asked(holder, trust.load_trust(tmp_path, required=False)) == "authority-unknown"
     (digest,) = trust.pin(tmp_path, root.certificate.public_bytes(Encoding.PEM))
@@ -244,7 +244,7 @@ def test_what_is_pinned_counts_at_once_and_no_more_once_it_is_taken_out(tmp_path
     assert not list((tmp_path / "lists").iterdir())
 
 
-def test_a_holders_certificate_is_no_authority(tmp_path, root):
+def test_certificate_of_a_holder_cannot_be_pinned(tmp_path, root):
     for data in (issued(by=root).chain[0], b"junk", b"-----BEGIN CERTIFICATE-----\njunk"):
         with pytest.raises(BadAuthority):
             trust.pin(tmp_path, data)
@@ -252,7 +252,7 @@ def test_a_holders_certificate_is_no_authority(tmp_path, root):
         trust.unpin(tmp_path, "")
 
 
-def test_the_demonstrations_keys_are_believed_until_they_are_revoked(tmp_path):
+def test_demonstration_key_is_accepted_until_revoked(tmp_path):
     made = demo_keys.create_key(tmp_path, "acceptance", "谭受理", "123456", at=NOON)
     chain = [made.public_bytes(Encoding.DER)]
     assert pki_verify.check_chain(chain, trust.load_trust(tmp_path, required=True), at=NOON).holder == "谭受理"

@@ -21,86 +21,81 @@ def engine(system, session):
     engine.dispose()
 
 
-def refused(deed, *args, **given) -> bool:
+def refused(action, *args, **given) -> bool:
     try:
-        deed(*args, **given)
+        action(*args, **given)
     except TooMany:
         return True
     return False
 
 
-def test_the_limit_is_reached_by_its_own_number_and_no_earlier(engine):
+def guess(engine, minutes=0, *, limit=2) -> bool:
+    """Whether a guess at ``s:x`` is refused."""
+    return refused(rate_limit.attempt, engine, "s:x", limit=limit, rest=QUARTER, at=NOON + timedelta(minutes=minutes))
+
+
+def test_uses_beyond_the_limit_are_refused(engine):
     assert [refused(rate_limit.hit, engine, "lookup:10.0.0.1", limit=3, seconds=60, at=NOON) for _ in range(5)] == [
         False, False, False, True, True,
     ]  # fmt: skip
 
 
-def test_a_refusal_says_how_long_to_wait(engine):
+def test_refusal_has_the_seconds_to_wait(engine):
     for _ in range(2):
         late = refused(rate_limit.hit, engine, "lookup:x", limit=1, seconds=60, at=NOON + timedelta(seconds=20))
     assert late
-    with pytest.raises(TooMany) as no:
+    with pytest.raises(TooMany) as error:
         rate_limit.hit(engine, "lookup:x", limit=1, seconds=60, at=NOON + timedelta(seconds=20))
-    assert no.value.retry_after == 40
+    assert error.value.retry_after == 40
 
 
-def test_the_next_window_begins_at_nothing(engine):
+def test_count_starts_anew_in_the_next_window(engine):
     for moment in (NOON, NOON + timedelta(seconds=60)):
         assert not refused(rate_limit.hit, engine, "lookup:x", limit=1, seconds=60, at=moment)
 
 
-def test_one_address_does_not_pay_for_another(engine):
+def test_keys_are_counted_separately(engine):
     rate_limit.hit(engine, "lookup:a", limit=1, seconds=60, at=NOON)
     rate_limit.hit(engine, "lookup:b", limit=1, seconds=60, at=NOON)
     rate_limit.hit(engine, "sign-in:a", limit=1, seconds=60, at=NOON)
 
 
-def test_a_refund_gives_back_one_and_never_more_than_was_taken(engine):
+def test_refund_never_goes_below_zero(engine):
     rate_limit.hit(engine, "x:a", limit=9, seconds=60, at=NOON)
     for _ in range(3):
         rate_limit.refund(engine, "x:a", seconds=60, at=NOON)
     assert rate_limit.peek(engine, "x:a", seconds=60, at=NOON) == 0
 
 
-def test_forty_at_once_are_counted_exactly(engine):
-    with ThreadPoolExecutor(40) as crowd:
-        no = list(crowd.map(lambda _: refused(rate_limit.hit, engine, "lookup:x", limit=30, seconds=60, at=NOON), range(40)))
+def test_concurrent_uses_are_counted_exactly(engine):
+    with ThreadPoolExecutor(40) as pool:
+        hits = pool.map(lambda _: refused(rate_limit.hit, engine, "lookup:x", limit=30, seconds=60, at=NOON), range(40))
+        assert [*hits].count(True) == 10
     assert rate_limit.peek(engine, "lookup:x", seconds=60, at=NOON) == 40
-    assert no.count(True) == 10
 
 
-def test_of_forty_guesses_at_once_exactly_five_are_looked_at(engine):
-    with ThreadPoolExecutor(40) as crowd:
-        no = list(
-            crowd.map(lambda _: refused(rate_limit.attempt, engine, "sign-in:x", limit=5, rest=QUARTER, at=NOON), range(40))
-        )
-    assert no.count(False) == 5
-    assert rate_limit.is_locked(engine, "sign-in:x", at=NOON)
+def test_of_forty_concurrent_guesses_five_are_allowed(engine):
+    with ThreadPoolExecutor(40) as pool:
+        refusals = list(pool.map(lambda _: guess(engine, limit=5), range(40)))
+    assert refusals.count(False) == 5
+    assert guess(engine, limit=5)
 
 
-def test_a_rest_ends_on_time_and_is_not_prolonged_by_knocking(engine):
-    def knock(minutes):
-        return refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON + timedelta(minutes=minutes))
-
-    assert [knock(minute) for minute in (0, 1, 5, 15, 16)] == [False, False, True, True, False]
+def test_lock_ends_on_time_and_is_not_prolonged_by_guesses(engine):
+    assert [guess(engine, minute) for minute in (0, 1, 5, 15, 16)] == [False, False, True, True, False]
 
 
-def test_after_a_rest_the_counting_begins_anew(engine):
-    def knock(minutes):
-        return refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON + timedelta(minutes=minutes))
-
-    assert [knock(minute) for minute in (0, 0, 0, 20, 20, 20)] == [False, False, True, False, False, True]
+def test_count_starts_anew_after_a_lock(engine):
+    assert [guess(engine, minute) for minute in (0, 0, 0, 20, 20, 20)] == [False, False, True, False, False, True]
 
 
-def test_clearing_ends_a_rest(engine):
-    for _ in range(2):
-        rate_limit.attempt(engine, "s:x", limit=2, rest=QUARTER, at=NOON)
+def test_clear_ends_a_lock(engine):
+    assert [guess(engine) for _ in range(3)] == [False, False, True]
     rate_limit.clear(engine, "s:x")
-    assert not rate_limit.is_locked(engine, "s:x", at=NOON)
-    assert not refused(rate_limit.attempt, engine, "s:x", limit=2, rest=QUARTER, at=NOON)
+    assert not guess(engine)
 
 
-def test_a_rollback_of_the_request_refunds_nothing(engine, system):
+def test_rollback_of_the_request_keeps_the_count(engine, system):
     with Session(system.engine) as request:
         rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON)
         request.add(Region(code="430300", name="湘潭市"))
@@ -109,7 +104,7 @@ def test_a_rollback_of_the_request_refunds_nothing(engine, system):
     assert rate_limit.peek(engine, "lookup:x", seconds=60, at=NOON) == 1
 
 
-def test_a_request_that_only_reads_is_counted_all_the_same(engine, system):
+def test_read_only_request_is_counted(engine, system):
     mark = reading.set(True)
     try:
         with Session(system.engine) as request:
@@ -121,7 +116,7 @@ def test_a_request_that_only_reads_is_counted_all_the_same(engine, system):
     assert rate_limit.peek(engine, "lookup:x", seconds=60, at=NOON) == 1
 
 
-def test_the_table_names_nobody(engine, session):
+def test_keys_are_stored_as_digests(engine, session):
     rate_limit.hit(engine, "lookup:203.0.113.7", limit=9, seconds=60, at=NOON)
     rate_limit.attempt(engine, "sign-in:zhangsan", limit=1, rest=QUARTER, at=NOON)
     keys = session.scalars(select(RateLimitCounter.key)).all()
@@ -141,12 +136,12 @@ def test_the_table_names_nobody(engine, session):
         ("unknown", "unknown"),
     ],
 )
-def test_an_ipv6_neighbourhood_counts_as_one(address, counts_as):
+def test_client_network_of_an_address(address, counts_as):
     assert rate_limit.client_network(address) == counts_as
 
 
-def test_sweeping_takes_the_old_and_leaves_a_rest_that_lasts(engine):
+def test_sweep_deletes_old_counts_and_keeps_a_lock(engine):
     rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON - timedelta(days=2))
-    rate_limit.attempt(engine, "s:x", limit=1, rest=QUARTER, at=NOON)
+    guess(engine, limit=1)
     assert rate_limit.sweep(engine, NOON - timedelta(days=1)) == 1
-    assert rate_limit.is_locked(engine, "s:x", at=NOON)
+    assert guess(engine, limit=1)

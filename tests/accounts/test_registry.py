@@ -23,76 +23,75 @@ def clerk(mine):
     return make.clerk(mine)
 
 
-def blank(**facts):
-    """A typed, unsaved person."""
+def unsaved(**facts):
     return make.person(None, **facts)
 
 
-def code_of(no):
-    return [refusal.code for refusal in no.value.refusals]
+def codes_of(error):
+    return [refusal.code for refusal in error.value.refusals]
 
 
-def test_a_new_person_is_put_on_the_books_in_folded_form(session, mine, clerk):
+def test_new_person_is_stored_normalised(session, mine, clerk):
     number = make.id_number()
-    add_person(session, blank(name=" 古丽•买买提 ", id_number=number.lower(), mobile="138 0000 0000"), clerk)
+    add_person(session, unsaved(name=" 古丽•买买提 ", id_number=number.lower(), mobile="138 0000 0000"), clerk)
     session.commit()
     person = session.scalars(select(Person)).one()
     assert (person.name, person.id_number, person.mobile) == ("古丽·买买提", number, "13800000000")
     assert person.enterprise_id == mine.id
 
 
-def test_every_mistake_is_named_at_once(session, clerk):
-    with pytest.raises(Unmet) as no:
-        add_person(session, blank(name="李", mobile="1", education=None, position=None), clerk)
-    assert {r.field for r in no.value.refusals} == {"name", "mobile", "education", "position"}
+def test_all_field_errors_are_reported_together(session, clerk):
+    with pytest.raises(Unmet) as error:
+        add_person(session, unsaved(name="李", mobile="1", education=None, position=None), clerk)
+    assert {r.field for r in error.value.refusals} == {"name", "mobile", "education", "position"}
     assert session.scalar(select(func.count(Person.id))) == 0
 
 
-def test_nobody_is_entered_twice(session, clerk):
-    person = add_person(session, blank(), clerk)
+def test_own_person_cannot_be_added_twice(session, clerk):
+    person = add_person(session, unsaved(), clerk)
     session.commit()
-    with pytest.raises(AppError) as no:
-        add_person(session, blank(id_number=person.id_number), clerk)
-    assert code_of(no) == ["already-yours"]
+    with pytest.raises(AppError) as error:
+        add_person(session, unsaved(id_number=person.id_number), clerk)
+    assert codes_of(error) == ["already-yours"]
 
 
-def test_somebody_else_s_person_is_not_taken_over(session, clerk):
+def test_person_employed_elsewhere_is_refused(session, clerk):
     theirs = make.person(make.enterprise(name="别家"))
     session.add(theirs)
     session.commit()
-    with pytest.raises(AppError) as no:
-        add_person(session, blank(id_number=theirs.id_number), clerk)
-    assert code_of(no) == ["employed-elsewhere"]
+    with pytest.raises(AppError) as error:
+        add_person(session, unsaved(id_number=theirs.id_number), clerk)
+    assert codes_of(error) == ["employed-elsewhere"]
 
 
-def test_a_released_person_can_be_engaged_again_under_the_same_name_only(session, mine, clerk):
+def test_person_without_employer_can_be_added_under_the_same_name_only(session, mine, clerk):
     free = make.person(None, name="韩梅梅")
     session.add(free)
     session.commit()
-    with pytest.raises(AppError) as no:
-        add_person(session, blank(name="别人", id_number=free.id_number), clerk)
-    assert code_of(no) == ["name-differs"]
+    with pytest.raises(AppError) as error:
+        add_person(session, unsaved(name="别人", id_number=free.id_number), clerk)
+    assert codes_of(error) == ["name-differs"]
     session.rollback()
-    again = add_person(session, blank(name="韩梅梅", id_number=free.id_number), clerk)
+    again = add_person(session, unsaved(name="韩梅梅", id_number=free.id_number), clerk)
     assert (again.id, again.enterprise_id) == (free.id, mine.id)
 
 
-def test_only_enterprise_clerks_keep_books(session):
+def test_only_enterprise_clerks_add_people(session):
     with pytest.raises(NotAllowed):
-        add_person(session, blank(), make.officer(Role.ADMIN))
+        add_person(session, unsaved(), make.officer(Role.ADMIN))
 
 
-def test_name_and_number_are_settled_once_a_certificate_bears_them(session, mine, clerk):
+def test_name_and_id_number_are_fixed_once_on_a_certificate(session, mine, clerk):
     person = make.person(mine)
     session.add_all([person, make.certificate(person)])
     session.commit()
     person.name = "改名"
-    with pytest.raises(AppError) as no:
+    with pytest.raises(AppError) as error:
         update_person(session, person, clerk)
-    assert code_of(no) == ["settled-by-certificate"]
+    assert codes_of(error) == ["settled-by-certificate"]
 
 
-def test_a_foreign_person_cannot_be_amended_or_released(session, clerk):
+def test_person_of_another_enterprise_is_not_found(session, clerk):
     theirs = make.person(make.enterprise(name="别家"))
     session.add(theirs)
     session.commit()
@@ -103,33 +102,33 @@ def test_a_foreign_person_cannot_be_amended_or_released(session, clerk):
         update_person(session, theirs, clerk)
 
 
-def test_a_person_with_open_business_stays(session, mine, clerk):
+def test_person_with_open_application_signup_or_certificate_is_not_removed(session, mine, clerk):
     person = make.person(mine)
     session.add_all([person, make.application(person, State.AWAITING_REVIEW), make.certificate(person)])
     session.add(make.signup(make.notice(), person, state=SignupState.ADMITTED))
     session.commit()
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         remove_person(session, person.id, clerk, at=make.NOON)
-    assert code_of(no) == ["open-application", "open-signup", "certificate-in-force"]
+    assert codes_of(error) == ["open-application", "open-signup", "certificate-in-force"]
 
 
-def test_an_expired_certificate_does_not_hold_a_person(session, mine, clerk):
+def test_person_with_expired_certificate_is_removed(session, mine, clerk):
     person = make.person(mine)
     session.add_all([person, make.certificate(person, valid_to=make.TODAY - timedelta(days=1))])
     session.commit()
     assert remove_person(session, person.id, clerk, at=make.NOON).enterprise_id is None
 
 
-def test_a_qualification_ends_after_it_begins_and_stands_once(session, mine, clerk):
+def test_qualification_validity_order_and_number_are_checked(session, mine, clerk):
     save_qualification(session, make.qualification(mine, enterprise_id=mine.id), clerk)
     session.commit()
     twin = make.qualification(mine, enterprise_id=mine.id, valid_to=date(2020, 1, 1))
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         save_qualification(session, twin, clerk)
-    assert code_of(no) == ["validity-order", "number-taken"]
+    assert codes_of(error) == ["validity-order", "number-taken"]
 
 
-def test_a_foreign_qualification_or_enterprise_is_not_found(session, clerk):
+def test_qualification_and_enterprise_of_others_are_not_found(session, clerk):
     theirs = make.enterprise(name="别家")
     session.add(theirs)
     session.commit()

@@ -1,4 +1,4 @@
-"""Sessions end on the server, whatever cookie somebody saved; and who is inside can be seen and ended."""
+"""Sessions end on the server whatever cookie was saved; the pages that list and end them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts import rate_limit
 from app.accounts import sessions as user_sessions
 from app.core.clock import now
+from app.core.errors import TooMany
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, Registration, Role, SessionEndReason, SignInMethod
 from app.db.session import reading
@@ -26,7 +27,7 @@ NEW = "Other-Horse-88"
 
 
 def set_to(**facts):
-    def change(_gate, shop, who, _app):
+    def change(_visitor, shop, who, _app):
         for name, value in facts.items():
             setattr(who, name, value)
         shop.commit()
@@ -44,38 +45,38 @@ def chooses_another_password(visitor, _shop, _who, _app):
     assert is_inside(visitor)  # in a session of its own
 
 
-def gets_another_password(_gate, _shop, who, app):
+def gets_another_password(_visitor, _shop, who, app):
     with app.test_request_context("/"):
         app.appbuilder.sm.reset_password(who.id, NEW)
 
 
-def loses_a_role(_gate, shop, who, _app):
+def loses_a_role(_visitor, shop, who, _app):
     who.roles = []
     shop.commit()
 
 
-def another_enterprise(_gate, shop, who, _app):
+def another_enterprise(_visitor, shop, who, _app):
     who.enterprise = make.enterprise()
     shop.commit()
 
 
-def enterprise_is_rejected(_gate, shop, who, _app):
+def enterprise_is_rejected(_visitor, shop, who, _app):
     shop.get_one(Enterprise, who.enterprise_id).registration = Registration.REJECTED
     shop.commit()
 
 
-def is_left_alone(_gate, shop, _who, _app):
+def is_left_alone(_visitor, shop, _who, _app):
     shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=31)))
     shop.commit()
 
 
-def is_never_left(_gate, shop, _who, _app):
+def is_never_left(_visitor, shop, _who, _app):
     shop.execute(update(UserSession).values(ends_at=now() - timedelta(seconds=1)))
     shop.commit()
 
 
 def ended_by(why):
-    def end(_gate, shop, who, _app):
+    def end(_visitor, shop, who, _app):
         number = shop.scalars(select(UserSession.id)).one()
         assert user_sessions.end(shop, who.id, number, why, at=now())
         shop.commit()
@@ -83,16 +84,16 @@ def ended_by(why):
     return end
 
 
-def signs_in_elsewhere_too_often(_gate, _shop, _who, app):
+def signs_in_elsewhere_too_often(_visitor, _shop, _who, app):
     for _browser in range(3):
         assert sign_in(app.test_client()).status_code == 302
 
 
-EVENTS = {  # T13: what happens to a session, and what the gate says of it
+EVENTS = {  # security.md T13: what ends a session, and the reason shown
     "logout": (signs_out, SessionEndReason.SIGNED_OUT),
     "own password": (chooses_another_password, SessionEndReason.PASSWORD_CHANGED),
     "reset by somebody else": (gets_another_password, SessionEndReason.PASSWORD_CHANGED),
-    "password set in the store's words": (set_to(password="x"), SessionEndReason.PASSWORD_CHANGED),
+    "password set on the row": (set_to(password="x"), SessionEndReason.PASSWORD_CHANGED),
     "switched off": (set_to(active=False), SessionEndReason.SWITCHED_OFF),
     "role": (loses_a_role, SessionEndReason.ROLE_CHANGED),
     "region": (set_to(region_code="430200"), SessionEndReason.ACCOUNT_CHANGED),
@@ -107,13 +108,13 @@ EVENTS = {  # T13: what happens to a session, and what the gate says of it
 }
 
 
-def in_words(why, app) -> str:
+def end_message(why, app) -> str:
     with app.test_request_context("/"):
         return str(gettext("Your last session has ended: %(why)s. Please sign in again.", why=why))
 
 
 @pytest.mark.parametrize("happens", EVENTS)
-def test_a_saved_cookie_opens_nothing_after(happens, visitor, shop, sign_in_app):
+def test_saved_cookie_is_refused_after(happens, visitor, shop, sign_in_app):
     event_, why = EVENTS[happens]
     firm = {"enterprise": make.enterprise()} if happens == "enterprise rejected" else {}
     roles = (Role.ENTERPRISE_CLERK,) if firm else (Role.VIEWER,)
@@ -123,16 +124,16 @@ def test_a_saved_cookie_opens_nothing_after(happens, visitor, shop, sign_in_app)
     assert is_inside(thief)
     event_(visitor, shop, who, sign_in_app)
     shop.rollback()
-    answers = [thief.get("/scratch/") for _again in range(3)]
+    answers = [thief.get("/scratch/") for _request in range(3)]
     assert {answer.status_code for answer in answers} == {302}
     assert all(answer.location.startswith("/login/") for answer in answers)
     shop.rollback()
     assert shop.scalars(select(UserSession.ended_why).order_by(UserSession.id)).first() is why
-    told = [in_words(why, sign_in_app) in thief.get("/login/").text for _again in range(2)]
-    assert told == [why is not SessionEndReason.SIGNED_OUT, False]  # once, and not to whoever ended it
+    messages = [end_message(why, sign_in_app) in thief.get("/login/").text for _request in range(2)]
+    assert messages == [why is not SessionEndReason.SIGNED_OUT, False]  # once, and not after signing out
 
 
-def test_signing_out_leaves_the_other_browser_in(visitor, shop, sign_in_app):
+def test_signing_out_keeps_the_session_of_another_browser(visitor, shop, sign_in_app):
     account(shop)
     other = sign_in_app.test_client()
     sign_in(visitor)
@@ -143,21 +144,21 @@ def test_signing_out_leaves_the_other_browser_in(visitor, shop, sign_in_app):
     assert is_inside(other)
 
 
-def test_the_store_and_the_diary_know_no_key_that_opens(visitor, shop, sign_in_app):
+def test_database_holds_no_usable_session_key(visitor, shop, sign_in_app):
     account(shop)
     sign_in(visitor)
     with visitor.session_transaction() as cookie:
         key = cookie["_user_id"]
-    visit = shop.scalars(select(UserSession)).one()
+    user_session = shop.scalars(select(UserSession)).one()
     assert len(key) == 43
-    assert key not in (visit.key, visit.agent, visit.address)
+    assert key not in (user_session.key, user_session.agent, user_session.address)
     with visitor.session_transaction() as cookie:
-        cookie["_user_id"] = visit.key  # whoever reads the table holds nothing
+        cookie["_user_id"] = user_session.key
     assert not is_inside(visitor)
 
 
-def test_a_planted_key_is_not_the_one_that_opens_after_signing_in(visitor, shop, sign_in_app):
-    """Session fixation: the attacker's own session, planted in the victim's browser, stays the attacker's."""
+def test_sign_in_does_not_adopt_a_planted_session(visitor, shop, sign_in_app):
+    """Session fixation."""
     account(shop)
     account(shop, "attacker")
     attacker = sign_in_app.test_client()
@@ -172,7 +173,7 @@ def test_a_planted_key_is_not_the_one_that_opens_after_signing_in(visitor, shop,
     assert visitor.get_cookie("anguan").value != planted.value
 
 
-def test_a_role_taken_away_while_a_page_is_open_refuses_the_next_click(visitor, shop):
+def test_request_after_loss_of_a_role_is_refused(visitor, shop):
     who = account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     ticket = token(visitor, "/password/")
@@ -185,7 +186,7 @@ def test_a_role_taken_away_while_a_page_is_open_refuses_the_next_click(visitor, 
     assert visitor.post("/scratch/touch", data={"csrf_token": token(visitor, "/password/")}).status_code == 403
 
 
-def test_officers_are_given_less_time(visitor, shop):
+def test_officers_have_a_shorter_idle_limit(visitor, shop):
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     shop.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=16)))
@@ -193,7 +194,7 @@ def test_officers_are_given_less_time(visitor, shop):
     assert not is_inside(visitor)
 
 
-def test_the_newest_sign_in_ends_the_oldest_and_says_so(visitor, shop, sign_in_app):
+def test_newest_sign_in_ends_the_oldest_with_a_message(visitor, shop, sign_in_app):
     account(shop)
     shop.add(Parameter(name="most_sessions", value="1", changed_at=make.NOON, changed_by="管理员"))
     shop.commit()
@@ -201,10 +202,10 @@ def test_the_newest_sign_in_ends_the_oldest_and_says_so(visitor, shop, sign_in_a
     newer = sign_in_app.test_client()
     sign_in(newer)
     assert (is_inside(visitor), is_inside(newer)) == (False, True)
-    assert in_words(SessionEndReason.REPLACED, sign_in_app) in visitor.get("/login/").text
+    assert end_message(SessionEndReason.REPLACED, sign_in_app) in visitor.get("/login/").text
 
 
-def test_of_twenty_who_sign_in_at_once_three_stay(sign_in_system, sign_in_app, shop):
+def test_of_twenty_concurrent_sign_ins_three_sessions_remain(sign_in_system, sign_in_app, shop):
     who, at = account(shop), now()
 
     def enter(n):
@@ -215,8 +216,8 @@ def test_of_twenty_who_sign_in_at_once_three_stay(sign_in_system, sign_in_app, s
             )
             session.commit()
 
-    with ThreadPoolExecutor(20) as crowd:
-        list(crowd.map(enter, range(20)))
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(enter, range(20)))
     assert shop.scalar(select(func.count()).where(UserSession.ended_at.is_(None))) == Office().most_sessions
 
 
@@ -234,13 +235,13 @@ def statements(sign_in_app, kind):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_it_is_noted_once_a_minute_that_somebody_is_here(visitor, shop, sign_in_app, method):
+def test_last_seen_is_updated_once_a_minute(visitor, shop, sign_in_app, method):
     account(shop, "viewer", Role.VIEWER, Role.EXAM_CLERK)
     sign_in(visitor)
     ago = now() - timedelta(minutes=5)
     shop.execute(update(UserSession).values(seen_at=ago))
     shop.commit()
-    found, stop = statements(sign_in_app, "UPDATE visit")
+    found, stop = statements(sign_in_app, "UPDATE user_session")
     for _click in range(3):
         visitor.open("/scratch/", method=method)
     stop()
@@ -249,8 +250,8 @@ def test_it_is_noted_once_a_minute_that_somebody_is_here(visitor, shop, sign_in_
     assert shop.scalars(select(UserSession.seen_at)).one() > ago
 
 
-def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(sign_in_system, shop):
-    """The click was let in, then the session ended, then the click is noted: it stays ended."""
+def test_ended_session_is_not_revived_by_a_concurrent_request(sign_in_system, shop):
+    """The request was admitted, then the session ended, then ``touch`` runs: it stays ended."""
     who = account(shop)
     user_sessions.begin(
         shop, who, SignInMethod.PASSWORD, at=now() - timedelta(minutes=9), office=Office(), address="", agent=""
@@ -262,11 +263,14 @@ def test_an_ended_session_is_not_brought_back_by_a_click_at_the_same_time(sign_i
     user_sessions.touch(sign_in_system.engine, number, at=now())
     user_sessions.mark_ended(sign_in_system.engine, number, SessionEndReason.IDLE, at=now())
     shop.rollback()
-    visit = shop.scalars(select(UserSession)).one()
-    assert (visit.ended_why, now() - visit.seen_at > timedelta(minutes=8)) == (SessionEndReason.ENDED_BY_ADMIN, True)
+    user_session = shop.scalars(select(UserSession)).one()
+    assert (user_session.ended_why, now() - user_session.seen_at > timedelta(minutes=8)) == (
+        SessionEndReason.ENDED_BY_ADMIN,
+        True,
+    )
 
 
-def test_what_ended_long_ago_is_swept(shop):
+def test_sweep_deletes_sessions_that_ended_long_ago(shop):
     who, at = account(shop), now()
     for days in (1, 179, 182):
         user_sessions.begin(
@@ -275,29 +279,28 @@ def test_what_ended_long_ago_is_swept(shop):
     assert user_sessions.sweep(shop, at=at) == 1
 
 
-# --- one's own list, and the administrator's hand ----------------------------------------------------------------
-
+# --- own sessions, and ending those of others ----------------------------------------------------------------
 
 ONE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 
 
 @ONE
-def test_everybody_sees_and_ends_their_own_sessions_only(session, signed_in, holder):
+def test_users_see_and_end_their_own_sessions_only(session, signed_in, holder):
     mine, theirs = holder(Role.VIEWER), holder(Role.VIEWER)
-    here, elsewhere, stranger = signed_in(mine), signed_in(mine), signed_in(theirs)
+    here, elsewhere, other = signed_in(mine), signed_in(mine), signed_in(theirs)
     numbers = list(session.scalars(select(UserSession.id).order_by(UserSession.id)))
     session.rollback()
     page = here.get("/sessions/").text
     assert [f"/sessions/{number}/end" in page for number in numbers] == [False, True, False]  # this one signs out instead
     assert here.post(f"/sessions/{numbers[2]}/end").status_code == 404
-    assert stranger.get("/work/").status_code == 200
+    assert other.get("/work/").status_code == 200
     assert here.post(f"/sessions/{numbers[1]}/end").status_code == 302
     assert here.post(f"/sessions/{numbers[1]}/end").status_code == 404
-    assert [browser.get("/work/").status_code for browser in (here, elsewhere, stranger)] == [200, 302, 200]
+    assert [browser.get("/work/").status_code for browser in (here, elsewhere, other)] == [200, 302, 200]
 
 
 @ONE
-def test_all_others_end_at_once_and_the_diary_knows(session, signed_in, holder):
+def test_ending_all_other_sessions_is_logged(session, signed_in, holder):
     mine = holder(Role.VIEWER)
     here, *others = [signed_in(mine) for _browser in range(3)]
     assert here.post("/sessions/end-others").status_code == 302
@@ -306,13 +309,13 @@ def test_all_others_end_at_once_and_the_diary_knows(session, signed_in, holder):
 
 
 @ONE
-def test_a_stranger_has_no_sessions(client):
+def test_anonymous_visitor_has_no_sessions(client):
     assert client.get("/sessions/").location.startswith("/login/")
     assert client.post("/sessions/end-others").location.startswith("/login/")
 
 
 @ONE
-def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(session, signed_in, holder, system):
+def test_administrator_ends_sessions_of_an_account_and_unlocks_it(session, signed_in, holder, system):
     who, admin = holder(Role.ENTERPRISE_CLERK), signed_in(holder(Role.ADMIN))
     theirs = signed_in(who)
     for _guess in range(5):
@@ -323,14 +326,15 @@ def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(sessio
     assert theirs.get("/work/").status_code == 200
     assert admin.post(f"/accounts/end/{who.id}").status_code == 302
     assert theirs.get("/work/").status_code == 302
-    assert rate_limit.is_locked(system.engine, guess_key(who.username), at=now())
+    with pytest.raises(TooMany):
+        rate_limit.attempt(system.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
     assert admin.post(f"/accounts/unlock/{who.id}").status_code == 302
-    assert not rate_limit.is_locked(system.engine, guess_key(who.username), at=now())
-    told = session.scalars(
+    rate_limit.attempt(system.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
+    logged = session.scalars(
         select(AuditEntry.change).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.row == str(who.id))
     ).all()
-    assert {"lock": ["there", "ended"]} in told
-    assert {"sessions": ["there", "ended"]} in told
+    assert {"lock": ["there", "ended"]} in logged
+    assert {"sessions": ["there", "ended"]} in logged
 
 
 @pytest.mark.parametrize(
@@ -341,5 +345,5 @@ def test_the_administrator_ends_the_sessions_of_an_account_and_unlocks_it(sessio
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 15) Version/18 Safari/605", "Safari · macOS"),
     ],
 )
-def test_browsers_are_told_in_words(agent, words):
+def test_browser_names(agent, words):
     assert my_sessions.in_words(agent) == words

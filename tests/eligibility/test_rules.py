@@ -1,4 +1,4 @@
-"""Every rule at its boundary: the day before, the day itself, the day after, leap days, ends of months; no store needed."""
+"""Every rule at its boundary: the day before, the day itself, the day after, leap days, ends of months."""
 
 import inspect
 from dataclasses import replace
@@ -52,7 +52,7 @@ def passed(on: str, **facts) -> PassFacts:
 
 
 def case(*certificates, born="1985-06-15", person=None, **facts) -> Facts:
-    """A new application of a person of the enterprise; on the first certificate, if there is one with the id 7."""
+    """A draft of a person of the enterprise, by default on the certificate with the id 7, if any is given."""
     given = {
         "application_id": 5, "number": "AG1", "state": State.DRAFT, "round": 0, "matter": MatterKind.NEW, "category": C1,
         "filing_id": 3, "handler_name": "韩梅梅", "handler_mobile": "13800000000", "region_code": "430100",
@@ -64,7 +64,7 @@ def case(*certificates, born="1985-06-15", person=None, **facts) -> Facts:
 
 
 def new(*certificates, **facts) -> Facts:
-    """What leads to a certificate beside those that are held."""
+    """As ``case``, for a new certificate beside those that are held."""
     return case(*certificates, **{"certificate_id": None, **facts})
 
 
@@ -83,11 +83,11 @@ def asking(kind: PaperKind, since="2018-01-01", **facts) -> Facts:
 
 def incoming(valid_to: str, first="2024-05-01") -> Facts:
     reason = ReplacementReason.FROM_OTHER_PROVINCE.value
-    said = {"valid_to": valid_to, "first_issued_on": first}
-    return case(matter=MatterKind.REPLACEMENT, reason_code=reason, details=said)
+    details = {"valid_to": valid_to, "first_issued_on": first}
+    return case(matter=MatterKind.REPLACEMENT, reason_code=reason, details=details)
 
 
-# The sentence, a case, the day, and what is answered ("" is consent). Read a block and you have read its boundary.
+# Rule, case, day, and the code of the refusal ("": none).
 ANSWERS = (
     (rules.works_for_the_filing_enterprise, case(), "2026-03-02", ""),
     (rules.works_for_the_filing_enterprise, case(employer_id=ELSEWHERE), "2026-03-02", "not-own-person"),
@@ -100,7 +100,7 @@ ANSWERS = (
     (rules.names_a_handler, case(), "2026-03-02", ""),
     (rules.names_a_handler, case(handler_name=""), "2026-03-02", "handler-missing"),
     (rules.names_a_handler, case(handler_mobile=""), "2026-03-02", "handler-missing"),
-    # barred until a day: that day one may apply again
+    # banned until a day: on that day one may apply again
     (rules.is_not_banned, case(), "2026-03-02", ""),
     (rules.is_not_banned, case(banned_until=day("2028-02-29")), "2028-02-28", "banned"),
     (rules.is_not_banned, case(banned_until=day("2028-02-29")), "2028-02-29", ""),
@@ -129,7 +129,7 @@ ANSWERS = (
         "2026-09-01",
         "",
     ),
-    # papers: asked for from the table's day on, wherever the paper belongs
+    # papers: required from the day in the table on, whatever they belong to
     (rules.papers_are_complete, asking(PaperKind.PHOTO, "2026-03-03"), "2026-03-02", ""),
     (rules.papers_are_complete, asking(PaperKind.PHOTO, "2026-03-03"), "2026-03-03", "missing-photo"),
     (rules.papers_are_complete, asking(PaperKind.PHOTO, "2026-03-03"), "2026-03-04", "missing-photo"),
@@ -198,7 +198,7 @@ ANSWERS = (
     (rules.is_the_only_open_application, case(), "2026-03-02", ""),
     (rules.is_the_only_open_application, case(in_the_way=(open_case(certificate_id=None),)), "2026-03-02", "already-open"),
     (rules.is_the_only_open_application, case(held(), in_the_way=(open_case(),)), "2026-03-02", "already-open"),
-    # whose certificate, and how it stands
+    # holder and status of the certificate
     (rules.certificate_is_own, case(), "2026-03-02", ""),
     (rules.certificate_is_own, case(held()), "2026-03-02", ""),
     (rules.certificate_is_own, case(held(enterprise_id=ELSEWHERE)), "2026-03-02", "not-own-certificate"),
@@ -317,12 +317,12 @@ ANSWERS = (
 @pytest.mark.parametrize(
     ("rule", "facts", "on", "answer"), ANSWERS, ids=[f"{rule.__name__}-{n}" for n, (rule, *_more) in enumerate(ANSWERS)]
 )
-def test_each_rule_answers_at_its_boundary(rule, facts, on, answer):
-    found = [refusal.code for refusal in rule(facts, day(on), Office())]
-    assert found == ([answer] if answer else [])
+def test_rule_at_its_boundary(rule, facts, on, answer):
+    codes = [refusal.code for refusal in rule(facts, day(on), Office())]
+    assert codes == ([answer] if answer else [])
 
 
-def test_no_rule_of_a_matter_is_without_its_boundary():
+def test_every_rule_is_in_the_table():
     asked = {
         rule
         for matter in MATTERS.values()
@@ -337,7 +337,7 @@ def test_no_rule_of_a_matter_is_without_its_boundary():
     assert written <= {rule for rule, *_more in ANSWERS}
 
 
-def test_each_rule_both_consents_and_refuses_somewhere():
+def test_every_rule_is_tested_with_and_without_refusal():
     for rule in {rule for rule, *_more in ANSWERS}:
         assert {bool(answer) for one, _facts, _on, answer in ANSWERS if one is rule} == {True, False}, rule.__name__
 
@@ -352,13 +352,13 @@ def test_each_rule_both_consents_and_refuses_somewhere():
         (rules.certificate_is_of_this_province, case(held(is_electronic=False)), "2026-03-02", {"short_name": "粤"}),
     ],
 )
-def test_every_number_in_a_rule_is_the_offices_to_set(rule, facts, on, number):
+def test_numbers_in_rules_are_settings_of_the_office(rule, facts, on, number):
     assert not list(rule(facts, day(on), Office()))
     assert len(list(rule(facts, day(on), replace(Office(), **number)))) == 1
 
 
-def test_a_term_that_ends_on_the_last_of_a_month_moves_with_the_month():
-    """The window opens on the same day three months before, or on the last there is."""
+def test_renewal_opens_on_the_same_day_three_months_before():
+    """Or on the last day of that month, where it is shorter."""
     for ends in (day("2027-01-31"), day("2027-02-28"), day("2028-02-29"), day("2027-12-31"), day("2026-11-30")):
         facts = case(held(ends.isoformat()))
         opens = next(d for n in range(92, 80, -1) for d in [ends - timedelta(n)]

@@ -1,6 +1,6 @@
-"""What a licence platform asserts, and how it is believed: one key, one algorithm, one sender, one receiver, two minutes.
+"""Verifies the signed assertions (JWT) of the licence platform.
 
-The key of the platform is pinned in the settings. Whatever a token says about keys or algorithms itself is not asked.
+Key, algorithm, issuer and audience are fixed by the settings; what a token says of keys or algorithms is ignored.
 """
 
 import re
@@ -18,15 +18,15 @@ from app.core.errors import AppError
 from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep
 
 ALGORITHM = "ES256"
-TYPE = "licence+jwt"  # what else the platform signs with its key is no assertion to us
+TYPE = "licence+jwt"  # other tokens signed with the same key are refused
 MAX_LIFETIME = timedelta(seconds=120)  # from iat to exp
 SKEW = timedelta(seconds=60)  # by how much a platform's clock may differ from ours
 MOST_BYTES = 16 * 1024
-_MARKS = {"cid": "[0-9a-f]{32}", "nonce": "[0-9a-f]{64}", "jti": "[!-~]{16,64}"}
+_PATTERNS = {"cid": "[0-9a-f]{32}", "nonce": "[0-9a-f]{64}", "jti": "[!-~]{16,64}"}
 
 
 class BadAssertion(AppError):
-    """Not what our platform signed for us just now. ``why`` is for the log: whoever sent it learns no details."""
+    """Not a valid, current assertion for this system. ``why`` is for the log only, not for the sender."""
 
     status = 400
     code = "bad-assertion"
@@ -39,7 +39,7 @@ class BadAssertion(AppError):
 
 @dataclass(frozen=True, slots=True)
 class LicenceTrust:
-    """Whose assertions are believed, and to whom they must be addressed."""
+    """The accepted issuer with its key, and the audience its assertions must name."""
 
     issuer: str
     audience: str
@@ -48,7 +48,7 @@ class LicenceTrust:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """One step on the telephone, as the platform signed it. What is said of a licence is empty unless it was confirmed."""
+    """One step on the telephone, as signed by the platform. The licence's data are empty unless the step is CONFIRMED."""
 
     step: LicenceStep
     cid: str
@@ -71,25 +71,25 @@ def public_key(pem: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def read(token: bytes | str, trust: LicenceTrust, *, at: datetime) -> Assertion:
-    """The assertion in a token; raises ``BadAssertion``. Whether it answers a ticket of ours is asked in ``tickets``."""
+    """The assertion in a token; raises ``BadAssertion``. ``tickets`` checks which ticket it answers."""
     if len(token) > MOST_BYTES:
         raise BadAssertion("too long")
     try:
-        found = jwt.decode_complete(
+        decoded = jwt.decode_complete(
             token, trust.key, algorithms=[ALGORITHM], audience=trust.audience, issuer=trust.issuer,
             options={"require": ["iss", "aud", "iat", "exp", "jti"], "strict_aud": True,
                      "verify_exp": False, "verify_iat": False, "verify_nbf": False},
         )  # fmt: skip
-    except (jwt.PyJWTError, ValueError, RecursionError) as fault:
-        raise BadAssertion(type(fault).__name__) from None
-    if found["header"].get("typ") != TYPE or "crit" in found["header"]:
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise BadAssertion(type(error).__name__) from None
+    if decoded["header"].get("typ") != TYPE or "crit" in decoded["header"]:
         raise BadAssertion("another type")
-    _demand_in_time(found["payload"], at)
-    return _assertion(found["payload"])
+    _demand_in_time(decoded["payload"], at)
+    return _assertion(decoded["payload"])
 
 
 def _demand_in_time(claims: Mapping[str, Any], at: datetime) -> None:
-    """By our own clock; PyJWT would ask the machine's."""
+    """Check the times against ``at``; PyJWT would use the system clock."""
     made, ends = claims["iat"], claims["exp"]
     if type(made) is not int or type(ends) is not int:
         raise BadAssertion("times are no whole numbers")
@@ -103,16 +103,16 @@ def _demand_in_time(claims: Mapping[str, Any], at: datetime) -> None:
 
 
 def _assertion(claims: Mapping[str, Any]) -> Assertion:
-    for name, form in _MARKS.items():
-        if not re.fullmatch(form, _text(claims, name, 64)):
+    for name, pattern in _PATTERNS.items():
+        if not re.fullmatch(pattern, _text(claims, name, 64)):
             raise BadAssertion(f"{name} is malformed")
     try:
         step = LicenceStep(_text(claims, "event", 30))  # type: ignore[call-arg]
-        told = Assertion(step, claims["cid"], claims["nonce"], claims["jti"])
+        assertion = Assertion(step, claims["cid"], claims["nonce"], claims["jti"])
         if step is not LicenceStep.CONFIRMED:
-            return told
+            return assertion
         return Assertion(
-            step, told.cid, told.nonce, told.jti,
+            step, assertion.cid, assertion.nonce, assertion.jti,
             number=_text(claims, "number", 8),
             uscc=_text(claims, "uscc", 40),
             name=_text(claims, "ent_name", 200),
@@ -126,6 +126,6 @@ def _assertion(claims: Mapping[str, Any]) -> Assertion:
 
 def _text(claims: Mapping[str, Any], name: str, most: int) -> str:
     value = claims.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= most or any(mark < " " for mark in value):
+    if not isinstance(value, str) or not 0 < len(value) <= most or any(character < " " for character in value):
         raise BadAssertion(f"{name} is missing or malformed")
     return value

@@ -1,4 +1,4 @@
-"""Whoever runs the app on the telephone: what the house asks of such a platform, and what it gets."""
+"""Interface to a licence platform, which runs the app on the telephone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class LicencePlatformUnavailable(AppError):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the platform is told of a ticket: enough to show its holder where and from where somebody wants to come in."""
+    """A ticket as announced to the platform, with what it shows to the holder of the licence."""
 
     cid: str
     nonce: str
@@ -41,13 +41,13 @@ class LicenceProvider(Protocol):
     """A licence platform. Every method answers within seconds, or raises ``LicencesAway``."""
 
     def start(self, ticket: Ticket, *, at: datetime) -> str:
-        """Announce a ticket; what its square code shall say."""
+        """Announce a ticket; returns the content of its QR code."""
 
     def parse_callback(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Assertion:
-        """What the platform sent to us by itself; raises ``BadAssertion``."""
+        """The assertion in a callback of the platform; raises ``BadAssertion``."""
 
     def query(self, cid: str, *, at: datetime) -> Assertion | None:
-        """The last step on the telephone, if there was one; raises ``BadAssertion``, too."""
+        """The latest step on the telephone, if any; raises ``BadAssertion``."""
 
     def health(self, *, at: datetime) -> None:
-        """Nothing if the platform answers."""
+        """Returns if the platform answers."""

@@ -1,14 +1,13 @@
-"""A licence platform of our own, for the demonstration and the tests: its key, its telephone, and its bad habits.
+"""A simulated licence platform with its telephone, for demonstration and tests; it can misbehave on request.
 
-It knows of a ticket what ``start`` told it and nothing else, and speaks to the house by signed tokens only, as the true one
-would. What it knows lies in files, so that every process of the house finds it. Never in production: ``config`` sees to it.
+Like a real one it answers by signed tokens only. Its state is in files, shared by all processes. ``core.settings`` refuses
+it in production.
 """
 
 import hmac
 import json
 import re
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,17 +22,18 @@ from flask_babel import lazy_gettext as _
 
 from app.accounts.business_licence.assertion import ALGORITHM, MAX_LIFETIME, TYPE, Assertion, LicenceTrust, read
 from app.accounts.business_licence.provider import LicencePlatformUnavailable, Ticket
+from app.core.crypto import base64url
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound, Stale
 from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep, Term
 
 ISSUER, CLIENT = "sim", "anguan-demo"
-RETENTION = timedelta(hours=1)  # what the simulator remembers of a ticket
+RETENTION = timedelta(hours=1)  # of a ticket in the simulator
 P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of the curve
 
 
 class SimulatedFault(Term):
-    """What a platform may do wrong, on command."""
+    """Faults the simulator can produce."""
 
     NONE = "none", _("Behaves well")
     DUPLICATE = "duplicate", _("Delivers three times")
@@ -51,7 +51,7 @@ class SimulatedFault(Term):
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A licence in the telephone's wallet; invented."""
+    """A fictitious licence in the telephone's wallet."""
 
     uscc: str
     name: str
@@ -60,13 +60,13 @@ class Licence:
 
     @property
     def code(self) -> str:
-        """Tells the licences of one wallet apart."""
+        """Identifies the licence within a wallet."""
         return sha256(f"{self.uscc}{self.name}{self.holder.value}{self.standing.value}".encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message of the platform to the house, and when it arrives."""
+    """One callback of the platform, and when it arrives."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -75,7 +75,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPlatform:
-    """The platform and its telephone. ``address`` is where our site is found; ``folder`` holds what the platform knows."""
+    """The platform and its telephone. ``address``: base URL of this site; ``folder``: state of the platform."""
 
     folder: Path
     address: str
@@ -109,17 +109,17 @@ class SimulatedPlatform:
     def health(self, *, at: datetime) -> None:
         """It runs in our own process."""
 
-    # --- as the telephone sees it ---
+    # --- steps on the telephone ---
 
     def known(self, cid: str) -> dict[str, Any]:
-        """What the platform knows of a ticket; raises ``NotFound``."""
+        """The stored state of a ticket; raises ``NotFound``."""
         try:
             return dict(json.loads(self._path(cid).read_text()))
         except OSError:
             raise NotFound from None
 
     def scan(self, cid: str, *, at: datetime) -> Delivery:
-        """The telephone has read the code."""
+        """The telephone scans the code."""
         known = self.known(cid)
         if datetime.fromisoformat(known["expires_at"]) <= at:
             raise Stale(_("This code has expired. Please refresh it on the sign-in page and scan it again."))
@@ -129,7 +129,7 @@ class SimulatedPlatform:
         return self._delivery(self._signed(self._claims(cid, self.known(cid), LicenceStep.REJECTED, at)), at)
 
     def confirm(self, cid: str, licence: Licence, number: str, fault: SimulatedFault, *, at: datetime) -> Iterator[Delivery]:
-        """The holder typed the number and confirmed; what the platform sends of it, for better or worse."""
+        """The holder typed the number and confirmed; the resulting callbacks, spoiled by ``fault``."""
         known = self.known(cid)
         claims = self._claims(cid, known, LicenceStep.CONFIRMED, at) | {
             "number": number, "uscc": licence.uscc, "ent_name": licence.name, "licence_sn": f"SIM-{licence.uscc}",
@@ -149,11 +149,11 @@ class SimulatedPlatform:
         for _time in range(3 if fault is SimulatedFault.DUPLICATE else 1):
             yield self._delivery(token, arrives)
 
-    # --- its inside ---
+    # --- internals ---
 
     @property
     def _key(self) -> ec.EllipticCurvePrivateKey:
-        """Made of the house's own secret, so that every process has the same and no file holds it."""
+        """Derived from the application's secret, so that all processes share it and no file holds it."""
         number = int(keyring.digest("1", "licence.simulator") + keyring.digest("2", "licence.simulator"), 16)
         return ec.derive_private_key(number % (P256 - 1) + 1, ec.SECP256R1())
 
@@ -184,7 +184,7 @@ class SimulatedPlatform:
         return self._signed(claims | {"aud": "another-system"} if fault is SimulatedFault.WRONG_AUDIENCE else claims)
 
     def _another(self, cid: str) -> str:
-        """The newest other ticket, whoever began it."""
+        """The newest other ticket."""
         others = sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         return next((path.stem for path in others if path.stem != cid), secrets.token_hex(16))
 
@@ -210,12 +210,8 @@ class SimulatedPlatform:
 
 
 def hs256_by_public_key(claims: Mapping[str, Any], key: ec.EllipticCurvePublicKey) -> str:
-    """A token signed by HMAC with the *public* key: believed by whoever lets a token choose its own algorithm."""
+    """A token signed by HMAC with the public key, as accepted by verifiers that let a token choose its algorithm."""
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     parts = [json.dumps({"alg": "HS256", "typ": TYPE}), json.dumps(dict(claims), ensure_ascii=False)]
-    body = ".".join(_b64(part.encode()) for part in parts)
-    return f"{body}.{_b64(hmac.new(pem, body.encode(), sha256).digest())}"
-
-
-def _b64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    body = ".".join(base64url.encode(part.encode()) for part in parts)
+    return f"{body}.{base64url.encode(hmac.new(pem, body.encode(), sha256).digest())}"

@@ -1,7 +1,7 @@
-"""The ticket behind a square code: begun by a browser, answered by a telephone, used once by the browser that began it.
+"""The ticket behind a QR code: begun by a browser, answered by a telephone, used once by the same browser.
 
-An assertion needs no table of the ``jti`` that were seen: it names one ticket (``cid``), holds that ticket's nonce, which is
-in no code and on no page, and a ticket takes one assertion by a conditional UPDATE. Played again, it finds the ticket taken.
+No table of seen ``jti`` is needed: an assertion names a ticket (``cid``) and its nonce, which no page or code shows, and a
+ticket accepts one assertion by a conditional UPDATE, so a replay has no effect.
 """
 
 import hmac
@@ -26,7 +26,7 @@ KIND = ChallengeKind.LICENCE
 NEW, SCANNED, CONFIRMED = ChallengeState.NEW, ChallengeState.SCANNED, ChallengeState.CONFIRMED
 REJECTED, CONSUMED = ChallengeState.REJECTED, ChallengeState.CONSUMED
 
-# Why a ticket was turned down; nothing here depends on who the enterprise is, so the browser may read it.
+# Why a ticket was rejected. Shown to the browser, so nothing here may depend on which enterprise it is.
 REJECTION_TEXTS: Mapping[str, object] = {
     "declined": _("The sign-in was declined on the telephone."),
     "wrong-number": _(
@@ -46,22 +46,22 @@ REPLACED = _("This code no longer counts: a newer one was asked for in this brow
 
 
 def begin(session: Session, browser: str, *, at: datetime, seconds: int, address: str) -> Challenge:
-    """A fresh ticket for this browser; what it asked for before counts no longer."""
+    """A new ticket for this browser; rejects its earlier ones."""
     challenges.void(session, KIND, browser=browser)
-    shown = {"number": f"{secrets.randbelow(90) + 10}"}
+    evidence = {"number": f"{secrets.randbelow(90) + 10}"}
     lasts = timedelta(seconds=seconds)
-    return challenges.begin(session, KIND, browser, at=at, lasts=lasts, evidence=shown, address=address)
+    return challenges.begin(session, KIND, browser, at=at, lasts=lasts, evidence=evidence, address=address)
 
 
 def get_own(session: Session, cid: str, browser: str) -> Challenge:
-    """The browser's own ticket; raises ``NotFound``, whether it is another's or nobody's."""
+    """The browser's own ticket; raises ``NotFound``."""
     if not re.fullmatch("[0-9a-f]{32}", cid):
         raise NotFound
     return challenges.get_own(session, cid, KIND, browser)
 
 
 def state_of(ticket: Challenge, at: datetime) -> TicketState:
-    """How a ticket stands, in the one word that its page polls for."""
+    """The state of a ticket as its page polls for it."""
     if ticket.state in (CONSUMED, REJECTED):
         return TicketState.USED if ticket.state is CONSUMED else TicketState.REJECTED
     if not challenges.is_alive(ticket, at):
@@ -70,91 +70,92 @@ def state_of(ticket: Challenge, at: datetime) -> TicketState:
 
 
 def refusal(ticket: Challenge) -> Refusal | None:
-    """Why a ticket was turned down, if it was."""
+    """Why a ticket was rejected; None if it was not."""
     if ticket.state is not REJECTED:
         return None
     why = str((ticket.evidence or {}).get("why") or "replaced")
     return Refusal(why, REJECTION_TEXTS.get(why, REPLACED))
 
 
-def apply_assertion(session: Session, told: Assertion, *, at: datetime, seconds: int) -> ChallengeState:
-    """Bring a believed assertion to its ticket; the state the ticket is in now. The caller commits.
+def apply_assertion(session: Session, assertion: Assertion, *, at: datetime, seconds: int) -> ChallengeState:
+    """Apply a verified assertion to its ticket and return the ticket's state. The caller commits.
 
-    Raises ``BadAssertion`` where it belongs to another ticket, ``NotFound`` for no ticket, ``Stale`` where it comes too late.
-    What was taken before is taken again without effect. A confirmed ticket lives for as long again, to be used.
+    Raises ``NotFound`` for no ticket, ``BadAssertion`` for another ticket's nonce, ``Stale`` if too late. Idempotent. A
+    confirmed ticket is valid for another ``seconds``, to be used.
     """
-    ticket = session.get(Challenge, told.cid)
+    ticket = session.get(Challenge, assertion.cid)
     if ticket is None or ticket.kind is not KIND:
         raise NotFound
-    if not hmac.compare_digest(ticket.nonce, told.nonce):
+    if not hmac.compare_digest(ticket.nonce, assertion.nonce):
         raise BadAssertion("the nonce of another ticket")
-    seen: dict[str, Any] = dict(ticket.evidence or {})
-    to, evidence = _answer(told, seen)
+    stored: dict[str, Any] = dict(ticket.evidence or {})
+    to, evidence = _outcome(assertion, stored)
     was = [NEW] if to is SCANNED else [SCANNED, NEW]
-    kept: dict[str, Any] = {"expires_at": at + timedelta(seconds=seconds)} if to is CONFIRMED else {}
+    extended: dict[str, Any] = {"expires_at": at + timedelta(seconds=seconds)} if to is CONFIRMED else {}
     for state in was:
-        if challenges.advance(session, told.cid, KIND, state, to, at=at, evidence=evidence, **kept):
+        if challenges.advance(session, assertion.cid, KIND, state, to, at=at, evidence=evidence, **extended):
             return to
-    now = session.get_one(Challenge, told.cid)
-    if (to is SCANNED and now.state in (SCANNED, CONFIRMED, CONSUMED)) or (now.evidence or {}).get("jti") == told.jti:
+    now = session.get_one(Challenge, assertion.cid)
+    if (to is SCANNED and now.state in (SCANNED, CONFIRMED, CONSUMED)) or (now.evidence or {}).get("jti") == assertion.jti:
         return now.state
     raise Stale
 
 
-def _answer(told: Assertion, seen: Mapping[str, Any]) -> tuple[ChallengeState, dict[str, Any]]:
-    """What an assertion makes of a ticket on which ``seen`` was written so far."""
-    if told.step is LicenceStep.SCANNED:
-        return SCANNED, dict(seen)
-    why, uscc = _against(told, str(seen["number"]))
+def _outcome(assertion: Assertion, stored: Mapping[str, Any]) -> tuple[ChallengeState, dict[str, Any]]:
+    """The next state and evidence of a ticket; ``stored`` is its evidence so far."""
+    if assertion.step is LicenceStep.SCANNED:
+        return SCANNED, dict(stored)
+    why, uscc = _rejection(assertion, str(stored["number"]))
     if why:
-        return REJECTED, {**seen, "jti": told.jti, "why": why, "uscc": uscc}
-    assert told.holder is not None  # noqa: S101 - of a confirmed one it is read
+        return REJECTED, {**stored, "jti": assertion.jti, "why": why, "uscc": uscc}
+    assert assertion.holder is not None  # noqa: S101 - set for CONFIRMED
     return CONFIRMED, {
-        **seen, "jti": told.jti, "uscc": uscc, "name": told.name, "serial": told.serial, "holder": told.holder.value,
+        **stored, "jti": assertion.jti, "uscc": uscc, "name": assertion.name, "serial": assertion.serial,
+        "holder": assertion.holder.value,
     }  # fmt: skip
 
 
-def _against(told: Assertion, number: str) -> tuple[str, str]:
-    """What stands against letting anybody in on this, and the credit code in its one spelling."""
-    if told.step is LicenceStep.REJECTED:
+def _rejection(assertion: Assertion, number: str) -> tuple[str, str]:
+    """Why the assertion is rejected ("" if it is not), and the normalised credit code."""
+    if assertion.step is LicenceStep.REJECTED:
         return "declined", ""
     try:
-        uscc = parse_credit_code(told.uscc)
+        uscc = parse_credit_code(assertion.uscc)
     except BadNumber:
         return "bad-credit-code", ""
-    if not hmac.compare_digest(number.encode(), told.number.encode()):
+    if not hmac.compare_digest(number.encode(), assertion.number.encode()):
         return "wrong-number", uscc
     standing = {LicenceStanding.CANCELLED: "licence-cancelled", LicenceStanding.ABNORMAL: "licence-abnormal"}
-    return standing.get(told.standing, "") if told.standing else "licence-abnormal", uscc
+    return standing.get(assertion.standing, "") if assertion.standing else "licence-abnormal", uscc
 
 
 def enterprise_of(session: Session, ticket: Challenge) -> Enterprise | None:
-    """The enterprise on our books that a ticket's licence is of: by its credit code, never by its name."""
+    """The registered enterprise of a ticket's licence, by credit code only."""
     uscc = (ticket.evidence or {}).get("uscc")
     return session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none() if uscc else None
 
 
 def accounts_of(session: Session, enterprise: Enterprise) -> list[Account]:
-    """Who acts for an enterprise and may come in with its licence."""
+    """The active clerks of an enterprise, who may sign in with its licence."""
     wanted = select(Account).where(Account.enterprise_id == enterprise.id, Account.active).options(joinedload(Account.roles))
     found = session.scalars(wanted.order_by(Account.id)).unique()
     return [account for account in found if Role.ENTERPRISE_CLERK.value in {role.name for role in account.roles}]
 
 
 def use_ticket(session: Session, ticket: Challenge, browser: str, *, at: datetime) -> Mapping[str, Any]:
-    """Use a confirmed ticket up, once; what was shown with it. Raises ``Stale`` for whoever comes second or too late."""
-    shown = dict(ticket.evidence or {})
+    """Consume a confirmed ticket and return its evidence; raises ``Stale`` if it was consumed before or has expired."""
+    evidence = dict(ticket.evidence or {})
     if not challenges.advance(session, ticket.id, KIND, CONFIRMED, CONSUMED, at=at, browser=browser):
         raise Stale(_("This code has been used already or has expired. Please ask for a new one."))
-    return shown
+    return evidence
 
 
 def store_licence_name(enterprise: Enterprise, name: str) -> None:
-    """Keep the name that the licence bears. What it is called here stays: see ``name_differs``."""
+    """Store the name on the licence beside the registered one, which stays unchanged (see ``name_differs``)."""
     enterprise.licence_name = name[:120]
 
 
 def name_differs(enterprise: Enterprise) -> bool:
-    """Whether the licence, when last shown, bore another name than our books."""
-    shown = enterprise.licence_name
-    return bool(shown) and fold_enterprise_name(shown) != fold_enterprise_name(enterprise.name[:120])
+    """Whether the licence, when last shown, had another name than the registered one."""
+    name = enterprise.licence_name
+    return bool(name) and fold_enterprise_name(name) != fold_enterprise_name(enterprise.name[:120])

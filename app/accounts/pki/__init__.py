@@ -1,5 +1,5 @@
-"""Digital certificates and UKeys: whom we believe (``trust``), what a signature proves (``proof``), whose it is.
+"""Sign-in by certificate and UKey: pinned authorities (``trust``), signatures (``verify``), accounts (``bindings``).
 
-Law: a certificate counts only by a path to an authority that the operator pinned, and by a list of revoked ones that is
-fresh; a name on it opens nothing. No private keys are here but the demonstration's own (``softkeys``, ``agent``).
+A certificate counts only with a path to a pinned authority and a current revocation list. The only private keys are those
+of the demonstration (``demo_keys``, ``demo_agent``).
 """

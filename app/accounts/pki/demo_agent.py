@@ -1,7 +1,6 @@
-"""A UKey on the desk, for the demonstration and the tests: keys from files, behind the protocol that a vendor's agent speaks.
+"""A simulated UKey agent for demonstration and tests: keys from files, behind the HTTP protocol of docs/UKEY.md.
 
-Law: it answers on the loopback only, to the one site it was started for; a PIN is tried five times, then the key is locked.
-What it says is in docs/UKEY.md. It can misbehave on command, so that the page's plain words for each mishap can be seen.
+Serves on the loopback only, to one origin; a key is locked after five wrong PINs. It can simulate faults.
 """
 
 import json
@@ -25,28 +24,28 @@ LARGEST = 64 * 1024
 
 
 class Mishap(StrEnum):
-    """What can go wrong with a key, on command."""
+    """Faults the agent can simulate."""
 
     WRONG_PIN = "wrong-pin"
     LOCKED = "locked"
     ABSENT = "absent"  # no key is plugged in
-    PULLED = "pulled"  # out while it should sign
+    PULLED = "pulled"  # unplugged while signing
     SILENT = "silent"  # no answer at all
     OTHER_WORDS = "other-words"  # signs something else
     LONG_CHAIN = "long-chain"
 
 
 class AgentError(Exception):
-    """An error as the protocol words it."""
+    """An error answer of the protocol."""
 
     def __init__(self, error: str, **more: Any) -> None:
         super().__init__(error)
-        self.said = {"error": error, **more}
+        self.body = {"error": error, **more}
 
 
 @dataclass
 class Agent:
-    """What the keys in a folder answer to one site."""
+    """Answers to one site for the keys in a folder."""
 
     folder: Path
     site: str  # the origin that may ask, e.g. http://127.0.0.1:8000
@@ -55,7 +54,7 @@ class Agent:
     _lock: Lock = field(default_factory=Lock)
 
     def list(self) -> dict[str, Any]:
-        """Every key that is plugged in: its number, and the names on it."""
+        """Every key that is plugged in: its id, and the names on it."""
         if self.mishap is Mishap.ABSENT:
             return {"keys": []}
         return {"keys": [self._shown(path) for path in sorted(self.folder.glob("*.pem"))]}
@@ -69,19 +68,19 @@ class Agent:
                 "tries": left}  # fmt: skip
 
     def sign(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """The signature over ``words`` by the key ``id``, if ``pin`` opens it."""
-        name, pin, words = str(asked.get("id", "")), str(asked.get("pin", "")), b64decode(str(asked.get("words", "")))
-        path = next((one for one in self.folder.glob("*.p12") if one.stem == name), None)
+        """The signature over ``words`` by the key ``id``, if ``pin`` unlocks it."""
+        name, pin, data = str(asked.get("id", "")), str(asked.get("pin", "")), b64decode(str(asked.get("words", "")))
+        path = next((file for file in self.folder.glob("*.p12") if file.stem == name), None)
         if path is None or self.mishap in (Mishap.ABSENT, Mishap.PULLED):
             raise AgentError("no-key")
         key, own = self._opened(path, pin)
         if self.mishap is Mishap.OTHER_WORDS:
-            words += b"!"
+            data += b"!"
         chain = [b64encode(own.public_bytes(Encoding.DER)).decode()] * (4 if self.mishap is Mishap.LONG_CHAIN else 1)
-        return {"chain": chain, "signature": b64encode(key.sign(words, ec.ECDSA(hashes.SHA256()))).decode()}
+        return {"chain": chain, "signature": b64encode(key.sign(data, ec.ECDSA(hashes.SHA256()))).decode()}
 
     def _opened(self, path: Path, pin: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-        with self._lock:  # one try at a time, or many at once would be looked at before any is counted
+        with self._lock:  # serialises tries, so that each is counted before the next
             tried = self._tries.get(path.stem, 0)
             if tried >= TRIES or self.mishap is Mishap.LOCKED:
                 raise AgentError("locked")
@@ -99,7 +98,7 @@ class Agent:
 
 
 def server(agent: Agent, port: int) -> ThreadingHTTPServer:
-    """The agent behind HTTP on the loopback; 0 for any free port. ``serve_forever`` is the caller's."""
+    """An HTTP server for the agent on the loopback; port 0: any free one. The caller calls ``serve_forever``."""
     handler = type("AgentHandler", (_Handler,), {"agent": agent})
     return ThreadingHTTPServer(("127.0.0.1", port), handler)
 
@@ -127,28 +126,28 @@ class _Handler(BaseHTTPRequestHandler):
             raise AgentError("bad-request")
         return asked
 
-    def _answer(self, of: Callable[[], Mapping[str, Any]]) -> None:
+    def _answer(self, handle: Callable[[], Mapping[str, Any]]) -> None:
         if self.agent.mishap is Mishap.SILENT:
             self.close_connection = True
             return
-        status, said = 200, {}
-        if self.headers.get("Origin") != self.agent.site or not self._called_by_its_name():
-            status, said = 403, {"error": "other-site"}
+        status, body = 200, {}
+        if self.headers.get("Origin") != self.agent.site or not self._has_loopback_host():
+            status, body = 403, {"error": "other-site"}
         else:
             try:
-                said = dict(of())
-            except AgentError as no:
-                status, said = 409, no.said
+                body = dict(handle())
+            except AgentError as error:
+                status, body = 409, error.body
             except (ValueError, TypeError):
-                status, said = 400, {"error": "bad-request"}
-        self._send(status, said)
+                status, body = 400, {"error": "bad-request"}
+        self._send(status, body)
 
-    def _called_by_its_name(self) -> bool:
-        """A stranger's name that leads to the loopback is not ours."""
+    def _has_loopback_host(self) -> bool:
+        """Against DNS rebinding: refuse other host names that resolve to the loopback."""
         return (self.headers.get("Host") or "").partition(":")[0] in ("127.0.0.1", "localhost")
 
-    def _send(self, status: int, said: Mapping[str, Any]) -> None:
-        body = json.dumps(said, ensure_ascii=False).encode()
+    def _send(self, status: int, answer: Mapping[str, Any]) -> None:
+        body = json.dumps(answer, ensure_ascii=False).encode()
         self.send_response(status)
         if status != 403:
             self.send_header("Access-Control-Allow-Origin", self.agent.site)
@@ -162,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: object) -> None:
-        """Quiet: nothing that is asked of a key is written down."""
+        """No log: requests hold PINs."""
 
 
 def _nothing() -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Keys for the demonstration and the tests: a small authority under ``ANGUAN_HOME/ukey/demo``, and PKCS#12 files by it.
+"""Keys for demonstration and tests: an authority under ``ANGUAN_HOME/ukey/demo``, and PKCS#12 files issued by it.
 
-Law: a key in a file can be copied, so it is no UKey; production refuses to make one, and the names say that they are a show.
+A key in a file can be copied, so production refuses to create one.
 """
 
 import re
@@ -18,13 +18,13 @@ from flask_babel import lazy_gettext as _
 from app.accounts.pki.trust import check_list, install_list, load_trust, pin
 from app.core.atomic_file import put_file
 from app.core.crypto.demo_ca import (
-    fresh_list,
-    keep_certificate,
-    kept_certificate,
-    kept_key,
+    has_fresh_crl,
+    load_certificate,
+    load_key,
+    revoked_entries,
     revoked_entry,
-    revoked_on,
-    write_list,
+    store_certificate,
+    write_crl,
 )
 from app.core.errors import AppError
 
@@ -36,42 +36,42 @@ SIGNATURE_HASH = hashes.SHA256()
 
 
 class DemoKeyError(AppError):
-    """The folder of demonstration keys does not hold what was asked for."""
+    """A demonstration key cannot be created or found."""
 
     code = "soft-keys"
 
 
 def create_authority(folder: Path, *, at: datetime) -> None:
-    """The demonstration's authority, pinned, and its list; what is there stays."""
+    """Create and pin the demonstration authority and its revocation list; keeps existing ones."""
     home = folder / "demo"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = kept_key(home, AUTHORITY, ec.SECP256R1())
+    key = load_key(home, AUTHORITY, ec.SECP256R1())
     if not (home / f"{AUTHORITY}.pem").exists():
-        keep_certificate(home, AUTHORITY, _certificate(AUTHORITY_NAME, key.public_key(), None, key, at, AUTHORITY_YEARS))
+        store_certificate(home, AUTHORITY, _certificate(AUTHORITY_NAME, key.public_key(), None, key, at, AUTHORITY_YEARS))
     pin(folder, (home / f"{AUTHORITY}.pem").read_bytes())
-    if not fresh_list(home, AUTHORITY, at):
+    if not has_fresh_crl(home, AUTHORITY, at):
         _publish(folder, {}, at)
 
 
 def create_key(
     folder: Path, name: str, holder: str, pin_: str, *, at: datetime, days: int = 365 * KEY_YEARS
 ) -> x509.Certificate:
-    """A key and its certificate, in a file that opens with ``pin_``. Never over one that is there."""
+    """A key and its certificate in a PKCS#12 file with password ``pin_``. Raises ``DemoKeyError`` if the file exists."""
     if not re.fullmatch(r"[a-z0-9_.-]{1,40}", name) or (folder / "keys" / f"{name}.p12").exists():
         raise DemoKeyError(_("A key needs a name of its own of small letters and digits; %(name)s will not do.", name=name))
     create_authority(folder, at=at)
-    authority, signer = kept_certificate(folder / "demo", AUTHORITY), kept_key(folder / "demo", AUTHORITY)
+    authority, signer = load_certificate(folder / "demo", AUTHORITY), load_key(folder / "demo", AUTHORITY)
     own = ec.generate_private_key(ec.SECP256R1())
     made = _certificate(holder, own.public_key(), authority, signer, at, 0, days)
     (folder / "keys").mkdir(mode=0o700, exist_ok=True)
     locked = pkcs12.serialize_key_and_certificates(name.encode(), own, made, None, BestAvailableEncryption(pin_.encode()))
     put_file(folder / "keys" / f"{name}.p12", locked, once=True)
-    put_file(folder / "keys" / f"{name}.pem", made.public_bytes(Encoding.PEM))  # what anybody may see without the PIN
+    put_file(folder / "keys" / f"{name}.pem", made.public_bytes(Encoding.PEM))  # readable without the PIN
     return made
 
 
 def random_pin() -> str:
-    return "".join(secrets.choice(DIGITS) for _each in range(8))
+    return "".join(secrets.choice(DIGITS) for _place in range(8))
 
 
 def bytes_of(certificate: x509.Certificate) -> bytes:
@@ -79,23 +79,23 @@ def bytes_of(certificate: x509.Certificate) -> bytes:
 
 
 def revoke(folder: Path, name: str, *, at: datetime) -> None:
-    """Put a key on the demonstration's list of revoked ones, for good."""
+    """Add a key to the demonstration's revocation list."""
     path = folder / "keys" / f"{name}.pem"
     if not re.fullmatch(r"[a-z0-9_.-]{1,40}", name) or not path.exists():
         raise DemoKeyError(_("There is no demonstration key %(name)s.", name=name))
     serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
-    known = revoked_on(folder / "demo", AUTHORITY)
+    known = revoked_entries(folder / "demo", AUTHORITY)
     _publish(folder, {serial: revoked_entry(serial, "key-compromise", at)} | known, at)
 
 
 def published_list(folder: Path) -> bytes:
-    """The demonstration's list of revoked keys as it would be fetched from an authority."""
+    """The demonstration's revocation list as an authority would serve it."""
     return (folder / "demo" / f"{AUTHORITY}.crl").read_bytes()
 
 
 def _publish(folder: Path, known: dict[int, x509.RevokedCertificate], at: datetime) -> None:
-    write_list(folder / "demo", AUTHORITY, kept_key(folder / "demo", AUTHORITY), known, at)
-    if not known:  # the first list; later ones are put in force as those of any authority
+    write_crl(folder / "demo", AUTHORITY, load_key(folder / "demo", AUTHORITY), known, at)
+    if not known:  # the first list; later ones are installed like those of any authority
         install_list(folder, check_list(published_list(folder), load_trust(folder, required=True), at=at))
 
 

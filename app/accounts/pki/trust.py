@@ -1,6 +1,6 @@
-"""Authorities whose certificates open a door, and their lists of revoked ones: files under ``ANGUAN_HOME/ukey``.
+"""Pinned certificate authorities and their revocation lists: files under ``ANGUAN_HOME/ukey``.
 
-Law: nothing gets in unasked. A list counts only with the signature of a pinned authority, and never replaces a newer one.
+A list is accepted only with the signature of a pinned authority, and never replaces a newer one.
 """
 
 from collections.abc import Mapping
@@ -21,36 +21,34 @@ from app.core.crypto import sm2
 from app.core.errors import AppError
 
 LARGEST_LIST = 20 * 1024 * 1024
-CLOCK_SKEW = timedelta(minutes=5)  # so far another clock may be before ours
-
-
+CLOCK_SKEW = timedelta(minutes=5)  # tolerated in a list's date
 UNREADABLE = _("This file holds no certificate that can be read (PEM or DER is wanted).")
 
 
 class BadAuthority(AppError):
-    """A file that is no authority's certificate, or none that is pinned."""
+    """Not the certificate of an authority, or not of a pinned one."""
 
     code = "bad-authority"
 
 
 class BadRevocationList(AppError):
-    """A list of revoked certificates that cannot be taken."""
+    """A revocation list that cannot be accepted."""
 
     code = "bad-list"
 
 
 @dataclass(frozen=True, slots=True)
 class PkiTrust:
-    """Whom we believe: authorities by ``digest_of``, and the newest list of each."""
+    """The pinned authorities by ``digest_of``, and the newest revocation list of each."""
 
     authorities: Mapping[str, x509.Certificate]
     lists: Mapping[str, x509.CertificateRevocationList]
-    required: bool = True  # without a list, nobody of that authority comes in
+    required: bool = True  # whether an authority without a list is refused
 
 
 @dataclass(frozen=True, slots=True)
 class NewRevocationList:
-    """A list that has been examined: whose, what is new on it, and its bytes. ``keep`` puts it in force."""
+    """A checked list: its authority, its DER bytes, and the serial numbers new on it. ``install_list`` stores it."""
 
     authority: str
     data: bytes
@@ -58,12 +56,12 @@ class NewRevocationList:
 
 
 def digest_of(authority: x509.Certificate) -> str:
-    """An authority is its name and its key: one that only has the same name is another."""
+    """Identifies an authority by name and key."""
     return sha256(authority.subject.public_bytes() + _key_bytes(authority)).hexdigest()
 
 
 def sm_key(certificate: x509.Certificate) -> bytes | None:
-    """The key, if it is one of SM2; None for those that cryptography knows itself."""
+    """The SM2 public key; None for keys that ``cryptography`` supports."""
     try:
         certificate.public_key()
     except (UnsupportedAlgorithm, ValueError):
@@ -86,11 +84,11 @@ def may_issue(certificate: x509.Certificate) -> bool:
     return basic and usage.key_cert_sign
 
 
-# --- what lies in the folder --------------------------------------------------------------------------------
+# --- the folder --------------------------------------------------------------------------------
 
 
 def load_trust(folder: Path, *, required: bool) -> PkiTrust:
-    """What is pinned just now; a change by another process is noticed at once."""
+    """The current trust; cached until a folder changes, also by another process."""
     stamps = tuple(place.stat().st_mtime_ns for place in (folder / "trust", folder / "lists") if place.exists())
     authorities, lists = _read(folder, stamps)
     return PkiTrust(authorities, lists, required)
@@ -117,7 +115,7 @@ def read_chain(data: bytes) -> list[bytes]:
 
 
 def pin(folder: Path, data: bytes) -> list[str]:
-    """Believe the authorities of this file (PEM or DER) from now on; their digests."""
+    """Pin the authorities in this file (PEM or DER); returns their digests. Raises ``BadAuthority``."""
     found = [x509.load_der_x509_certificate(one) for one in read_chain(data)]
     try:
         digests = {digest_of(one): one for one in found if may_issue(one)}
@@ -132,7 +130,7 @@ def pin(folder: Path, data: bytes) -> list[str]:
 
 
 def unpin(folder: Path, beginning: str) -> str:
-    """Believe an authority no longer, and forget its list. Whoever signs in with its certificates is refused at once."""
+    """Remove a pinned authority, by the beginning of its digest, and its list; returns the digest."""
     found = [path for path in (folder / "trust").glob("*.pem") if beginning and path.stem.startswith(beginning.lower())]
     if len(found) != 1:
         raise BadAuthority(
@@ -147,11 +145,11 @@ def _make(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-# --- lists of revoked certificates ------------------------------------------------------------------------------
+# --- revocation lists ------------------------------------------------------------------------------
 
 
 def check_list(data: bytes, trust: PkiTrust, *, at: datetime) -> NewRevocationList:
-    """Whether a list can be put in force; raises ``BadList`` and says why not."""
+    """Check a list before ``install_list``; raises ``BadRevocationList`` with the reason."""
     if len(data) > LARGEST_LIST:
         raise BadRevocationList(_("The list of revoked certificates is larger than %(n)s MB.", n=LARGEST_LIST // 1024**2))
     try:
@@ -170,15 +168,15 @@ def check_list(data: bytes, trust: PkiTrust, *, at: datetime) -> NewRevocationLi
         raise BadRevocationList(
             _("This list is out of date, or not yet in force. Please fetch the newest one from the authority.")
         )
-    held = trust.lists.get(whose)
-    if held is not None and (number, given.last_update_utc) < (_number(held), held.last_update_utc):
+    current = trust.lists.get(whose)
+    if current is not None and (number, given.last_update_utc) < (_number(current), current.last_update_utc):
         raise BadRevocationList(_("A newer list of this authority is in force already. Nothing was changed."))
-    before = frozenset(entry.serial_number for entry in held) if held is not None else frozenset()
+    before = frozenset(entry.serial_number for entry in current) if current is not None else frozenset()
     return NewRevocationList(whose, given.public_bytes(Encoding.DER), serials - before)
 
 
 def install_list(folder: Path, new: NewRevocationList) -> None:
-    """Put an examined list in force."""
+    """Store a checked list."""
     _make(folder / "lists")
     put_file(folder / "lists" / f"{new.authority}.crl", new.data)
 
@@ -187,8 +185,8 @@ def signed_by(given: x509.CertificateRevocationList, authority: x509.Certificate
     if given.issuer != authority.subject:
         return False
     if key := sm_key(authority):
-        fits = given.signature_algorithm_oid == sm2.SIGNS
-        return fits and sm2.fits(key, sm2.digest(key, given.tbs_certlist_bytes), given.signature)
+        fits = given.signature_algorithm_oid == sm2.SM2_WITH_SM3
+        return fits and sm2.verifies(key, sm2.digest(key, given.tbs_certlist_bytes), given.signature)
     try:
         return bool(given.is_signature_valid(authority.public_key()))  # type: ignore[arg-type]
     except (UnsupportedAlgorithm, TypeError, ValueError):
@@ -196,7 +194,7 @@ def signed_by(given: x509.CertificateRevocationList, authority: x509.Certificate
 
 
 def _number(of: x509.CertificateRevocationList) -> int:
-    """The list's number; authorities that count none are told by the date alone."""
+    """The list's number; 0 for authorities that do not number their lists, which are then compared by date."""
     try:
         return of.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound:

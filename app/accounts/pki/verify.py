@@ -1,7 +1,7 @@
-"""What a signature at the gate proves: that whoever asked holds the key of a certificate that we may believe, now.
+"""Verifies a sign-in signature: that the client holds the key of a currently valid certificate of a pinned authority.
 
-Law: we sign nothing that the client words: the statement is made anew from what we gave out. Checks stand in one order, the
-cheap before the dear, and each that fails has a sentence of its own; when in doubt, no.
+The signed statement is rebuilt from the challenge, never taken from the client. Cheap checks come first; each failure has a
+code of its own, and what cannot be decided is refused.
 """
 
 from collections.abc import Sequence
@@ -25,22 +25,22 @@ from app.core.crypto import sm2
 from app.core.errors import AppError
 from app.core.vocabulary import ChallengeKind
 
-MAX_CHAIN_BYTES = 16 * 1024  # bytes of all certificates together
-MAX_CHAIN_LENGTH = 3  # certificates that are handed in
+MAX_CHAIN_BYTES = 16 * 1024  # all certificates together
+MAX_CHAIN_LENGTH = 3  # certificates
 LEAST_RSA, MOST_RSA = 2048, 8192
 STATEMENT_LABELS = {
     ChallengeKind.CERTIFICATE: b"anguan-cert-login",
     ChallengeKind.CERTIFICATE_SECOND: b"anguan-cert-second",
     ChallengeKind.CERTIFICATE_BIND: b"anguan-cert-bind",
 }
-# What a certificate may demand to be understood: these we do understand. Anything else that is critical is a no.
-UNDERSTOOD = frozenset(
-    one.oid for one in (x509.KeyUsage, x509.ExtendedKeyUsage, x509.BasicConstraints, x509.SubjectAlternativeName)
+# Supported critical extensions; a certificate with any other is refused.
+SUPPORTED_EXTENSIONS = frozenset(
+    extension.oid for extension in (x509.KeyUsage, x509.ExtendedKeyUsage, x509.BasicConstraints, x509.SubjectAlternativeName)
 )
 
 
 class NotProved(AppError):
-    """The certificate or its signature opens nothing; ``code`` says why."""
+    """The certificate or its signature is refused; ``code`` says why."""
 
     status = 401
     code = "not-proved"
@@ -48,7 +48,7 @@ class NotProved(AppError):
 
 @dataclass(frozen=True, slots=True)
 class CertIdentity:
-    """A certificate that may be believed: by what it is found, and what is written on it for people."""
+    """A verified certificate: its identity (``issuer``, ``subject``), and its names for display."""
 
     issuer: str  # digest of the authority that issued it
     subject: str  # its serial number there
@@ -63,7 +63,7 @@ class CertIdentity:
 
 
 def statement(kind: ChallengeKind, origin: str, number: str, nonce: str, expires_at: datetime) -> bytes:
-    """What is to be signed: for what, at which site, in answer to which challenge, until when."""
+    """The bytes to be signed: purpose, site, challenge and expiry."""
     parts = (
         STATEMENT_LABELS[kind],
         b"v1",
@@ -76,19 +76,19 @@ def statement(kind: ChallengeKind, origin: str, number: str, nonce: str, expires
 
 
 def verify(words: bytes, signature: bytes, chain: Sequence[bytes], trust: PkiTrust, *, at: datetime) -> CertIdentity:
-    """Who has signed ``words``; raises ``NotProved``. ``chain``: certificates in DER, the signer's own first."""
+    """Who has signed ``words``; raises ``NotProved``. ``chain``: certificates in DER, the signer's first."""
     own, others = _opened(chain)
     key = _key(own)
     if not _fits(key, words, signature):
         raise NotProved(_("The signature does not fit. Please press the button again."), code="signature-wrong")
-    return _standing(own, others, trust, at)
+    return _identity(own, others, trust, at)
 
 
 def check_chain(chain: Sequence[bytes], trust: PkiTrust, *, at: datetime) -> CertIdentity:
-    """The same without a signature: where somebody else has seen the key at work, or for a certificate in a file."""
+    """As ``verify``, without a signature: when another party has checked it, or for a certificate in a file."""
     own, others = _opened(chain)
     _key(own)
-    return _standing(own, others, trust, at)
+    return _identity(own, others, trust, at)
 
 
 def _opened(chain: Sequence[bytes]) -> tuple[x509.Certificate, list[x509.Certificate]]:
@@ -97,7 +97,7 @@ def _opened(chain: Sequence[bytes]) -> tuple[x509.Certificate, list[x509.Certifi
     try:
         own, *others = (x509.load_der_x509_certificate(one) for one in chain)
         for one in (own, *others):
-            one.extensions  # noqa: B018 - is read here once, so that what is broken is found here
+            one.extensions  # noqa: B018 - parsed lazily; broken ones must fail here
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise NotProved(_("The certificate cannot be read."), code="certificate-unreadable") from None
     return own, others
@@ -105,7 +105,7 @@ def _opened(chain: Sequence[bytes]) -> tuple[x509.Certificate, list[x509.Certifi
 
 # --- key and signature ------------------------------------------------------------------------------------------
 
-Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | bytes  # bytes: of SM2
+Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | bytes  # bytes: SM2
 
 
 def _key(of: x509.Certificate) -> Key:
@@ -124,7 +124,7 @@ def _key(of: x509.Certificate) -> Key:
 
 def _fits(key: Key, words: bytes, signature: bytes) -> bool:
     if isinstance(key, bytes):
-        return sm2.fits(key, sm2.digest(key, words), signature)
+        return sm2.verifies(key, sm2.digest(key, words), signature)
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, words, padding.PKCS1v15(), hashes.SHA256())
@@ -138,9 +138,9 @@ def _fits(key: Key, words: bytes, signature: bytes) -> bool:
 # --- path, time, purpose, revocation ----------------------------------------------------------------------------
 
 
-def _standing(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> CertIdentity:
+def _identity(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> CertIdentity:
     start, end = own.not_valid_before_utc, own.not_valid_after_utc
-    # Whose it is, is asked for a moment within its own life, so that "unknown" and "run out" are told apart.
+    # The path is built for a moment of its validity, so that an expired certificate is not reported as unknown.
     path = _path(own, others, trust, min(max(at, start), end))
     if not path:
         raise NotProved(_("This certificate was not issued by an authority that is accepted here."), code="authority-unknown")
@@ -151,7 +151,7 @@ def _standing(own: x509.Certificate, others: list[x509.Certificate], trust: PkiT
             _("This certificate ran out on %(day)s. Please have it renewed by its authority.", day=office_day(end)),
             code="certificate-expired",
         )
-    if not _meant_for_this(own):
+    if not _is_for_sign_in(own):
         raise NotProved(_("This certificate is not meant for signing in."), code="certificate-purpose")
     for below, above in pairwise(path):
         _demand_unrevoked(below, above, trust, at)
@@ -159,14 +159,14 @@ def _standing(own: x509.Certificate, others: list[x509.Certificate], trust: PkiT
 
 
 def _path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> list[x509.Certificate]:
-    """From a certificate to an authority that is pinned; empty if there is no way."""
+    """The path from a certificate to a pinned authority; empty if there is none."""
     if sm_key(own):
         return _sm_path(own, others, trust, at)
     anchors = [one for one in trust.authorities.values() if not sm_key(one)]
     if not anchors:
         return []
-    # The library's own policy wants a subject alternative name, which certificates of Chinese authorities often lack;
-    # what we ask of them instead is in _meant_for_this.
+    # The library's default policy demands a subject alternative name, which certificates of Chinese authorities often
+    # lack; our own demands are in _is_for_sign_in.
     policy = PolicyBuilder().store(Store(anchors)).time(at.astimezone(UTC).replace(tzinfo=None))
     policy = policy.extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=ExtensionPolicy.permit_all())
     try:
@@ -176,12 +176,12 @@ def _path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust
 
 
 def _sm_path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> list[x509.Certificate]:
-    """The same for SM2, which the library does not know."""
+    """As ``_path``, for SM2, which the library does not support."""
     path, anchors = [own], [one for one in trust.authorities.values() if sm_key(one)]
     while len(path) <= MAX_CHAIN_LENGTH:
-        anchor = next((one for one in anchors if sm2.issued(path[-1], one)), None)
-        above = anchor or next((one for one in others if one not in path and sm2.issued(path[-1], one)), None)
-        if above is None or not _may_stand_above(above, len(path) - 1, at):
+        anchor = next((one for one in anchors if sm2.is_issued_by(path[-1], one)), None)
+        above = anchor or next((one for one in others if one not in path and sm2.is_issued_by(path[-1], one)), None)
+        if above is None or not _may_have_issued(above, len(path) - 1, at):
             return []
         path.append(above)
         if anchor is not None:
@@ -189,17 +189,17 @@ def _sm_path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTr
     return []
 
 
-def _may_stand_above(one: x509.Certificate, below: int, at: datetime) -> bool:
-    """``below``: how many authorities stand between this one and the signer."""
+def _may_have_issued(one: x509.Certificate, below: int, at: datetime) -> bool:
+    """``below``: how many authorities are between this one and the signer."""
     if not may_issue(one) or not one.not_valid_before_utc <= at <= one.not_valid_after_utc:
         return False
     depth = one.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
     return depth is None or below <= depth
 
 
-def _meant_for_this(own: x509.Certificate) -> bool:
+def _is_for_sign_in(own: x509.Certificate) -> bool:
     extensions = own.extensions
-    if any(one.critical and one.oid not in UNDERSTOOD for one in extensions):
+    if any(one.critical and one.oid not in SUPPORTED_EXTENSIONS for one in extensions):
         return False
     found = {one.oid: one.value for one in extensions}
     usage, basic = found.get(x509.KeyUsage.oid), found.get(x509.BasicConstraints.oid)

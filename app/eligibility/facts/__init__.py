@@ -1,7 +1,4 @@
-"""The facts of many cases at once, in a fixed number of queries however many cases there are.
-
-Law: reads only; what it returns is all that rules and effects get to see.
-"""
+"""Facts of many cases, loaded in a fixed number of queries; all that rules and effects may depend on."""
 
 from app.eligibility.facts.case import CertificateFacts as CertificateFacts
 from app.eligibility.facts.case import Facts as Facts

@@ -1,7 +1,4 @@
-"""Reading the facts: what of the store belongs to which case.
-
-Law: reads only; what it returns is all that rules and effects get to see.
-"""
+"""Loads the facts of cases from the database; writes nothing."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,7 +25,7 @@ from app.models import (
 )
 
 Row = Mapping[Any, Any]
-LastWord = tuple[int | None, Action, list[dict[str, str]] | None]
+LastDecision = tuple[int | None, Action, list[dict[str, str]] | None]
 
 _PERSON = (
     Person.id.label("person_id"),
@@ -53,7 +50,7 @@ _ENTERPRISE = (
     Enterprise.registration,
     Enterprise.region_code.label("enterprise_region"),
 )
-_CLOCK = ("due_on", "due_from", "due_days", "extended_to")
+_DEADLINE = ("due_on", "due_from", "due_days", "extended_to")
 _Old = aliased(Enterprise)
 _CASE = (
     Application.id.label("application_id"),
@@ -65,7 +62,7 @@ _CASE = (
     Application.region_code,
     Application.snapshot,
     Application.submitted_at,
-    *(getattr(Application, column) for column in _CLOCK),
+    *(getattr(Application, column) for column in _DEADLINE),
     Application.certificate_id,
     Application.reason_code,
     Application.details,
@@ -89,13 +86,13 @@ def of_applications(session: Session, ids: Collection[int], *, lock: bool = Fals
         .where(Application.id.in_(ids))
         .order_by(Application.id)
     )
-    if lock:  # in id order, so that two batches wait for each other instead of embracing
+    if lock:  # in id order, so that concurrent batches cannot deadlock
         query = query.with_for_update(of=Application)
     rows = session.execute(query).all()
     held = {row.certificate_id for row in rows} - {None}
-    if lock:  # two applications on one certificate, or a suspension: whoever comes second reads what the first has written
+    if lock:  # serialises applications and status changes on one certificate
         session.execute(select(Certificate.id).where(Certificate.id.in_(held)).order_by(Certificate.id).with_for_update())
-    about = _Surroundings(session, {row.person_id for row in rows}, {row.enterprise_id for row in rows})
+    about = _Context(session, {row.person_id for row in rows}, {row.enterprise_id for row in rows})
     about.load_cases(session, [row._mapping for row in rows])
     return {row.application_id: _facts(row._mapping, about) for row in rows}
 
@@ -108,7 +105,7 @@ def of_candidates(
     *,
     reason_code: str = "",
 ) -> dict[tuple[int, Category], Facts]:
-    """The facts as they would be if these people of an enterprise filed now; keyed by (person id, category)."""
+    """Facts of new applications for these people of an enterprise, as if filed now; by (person id, category)."""
     pairs = list(pairs)
     enterprise = session.execute(select(*_ENTERPRISE).where(Enterprise.id == enterprise_id)).one()._mapping
     people = session.execute(select(*_PERSON).where(Person.id.in_({person_id for person_id, _ in pairs})))
@@ -118,7 +115,7 @@ def of_candidates(
         for person_id, category in pairs
         if person_id in known
     }
-    about = _Surroundings(session, set(known), {enterprise_id})
+    about = _Context(session, set(known), {enterprise_id})
     about.load_cases(session, list(asked.values()))
     return {pick: _facts(row, about) for pick, row in asked.items()}
 
@@ -126,7 +123,7 @@ def of_candidates(
 def of_certificates(
     session: Session, enterprise_id: int, matter: MatterKind, certificate_ids: Collection[int], *, reason_code: str = ""
 ) -> dict[int, Facts]:
-    """The facts as they would be if an enterprise filed for these certificates now; keyed by certificate id."""
+    """Facts of new applications for these certificates, as if the enterprise filed now; by certificate id."""
     enterprise = session.execute(select(*_ENTERPRISE).where(Enterprise.id == enterprise_id)).one()._mapping
     held = session.execute(
         select(
@@ -148,13 +145,13 @@ def of_certificates(
         if matter is MatterKind.TRANSFER:
             case |= {name: row._mapping[name] for name in ("releasing_enterprise_id", "releasing_name", "releasing_mobile")}
         asked.append(case)
-    about = _Surroundings(session, {row.person_id for row in held}, {enterprise_id})
+    about = _Context(session, {row.person_id for row in held}, {enterprise_id})
     about.load_cases(session, asked)
     return {case["certificate_id"]: _facts(case, about) for case in asked}
 
 
 def _if_filed(enterprise: Row, person: Row, matter: MatterKind, category: Category, reason_code: str) -> dict[str, Any]:
-    """A row as ``of_applications`` reads it, of an application that does not exist yet."""
+    """A row as ``of_applications`` selects it, for an application that does not exist yet."""
     blank = dict.fromkeys(column.key for column in _CASE)
     return {
         **blank,
@@ -175,8 +172,8 @@ def _if_filed(enterprise: Row, person: Row, matter: MatterKind, category: Catego
     }
 
 
-class _Surroundings:
-    """What lies around the people and enterprises of a batch: papers, passes, certificates, other applications."""
+class _Context:
+    """Papers, passes, certificates and other applications of the people and enterprises of a batch."""
 
     def __init__(self, session: Session, people: set[int], enterprises: set[int]) -> None:
         self.papers: dict[int | None, dict[PaperKind, int]] = defaultdict(dict)
@@ -190,14 +187,14 @@ class _Surroundings:
         self.asked: dict[MatterKind, list[PaperRule]] = defaultdict(list)
         self.fitting: dict[tuple[MatterKind, Category, str], tuple[PaperRequirement, ...]] = {}
         self.taken: dict[str, int] = {}
-        self.officers: dict[int | None, LastWord] = {}
+        self.officers: dict[int | None, LastDecision] = {}
         self._load_papers(session, people, enterprises)
         self._load_passes(session, people)
         self._load_certificates(session, people)
         self._load_open(session, people)
 
     def load_cases(self, session: Session, rows: Sequence[Row]) -> None:
-        """What belongs to the applications themselves."""
+        """Load what belongs to the applications themselves."""
         ids = {row["application_id"] for row in rows} - {None}
         self.officers = _last_officers(session, ids)
         for application_id, kind, paper_id in session.execute(
@@ -222,23 +219,23 @@ class _Surroundings:
             self.taken[number] = person_id
 
     def papers_asked(self, matter: MatterKind, category: Category, reason_code: str) -> tuple[PaperRequirement, ...]:
-        """The lines of the table that fit; one that names category or reason overrules one that does not."""
+        """The applicable rows of the table; one that names category or reason overrides one that does not."""
         key = (matter, category, reason_code)
         if key not in self.fitting:
-            fit = [
+            applicable = [
                 rule
                 for rule in self.asked[matter]
                 if rule.category in ("", category.value) and rule.reason_code in ("", reason_code)
             ]
-            fit.sort(key=lambda rule: (rule.reason_code != "", rule.category != ""))
-            lines = {rule.paper: PaperRequirement(rule.paper, rule.required, rule.required_from) for rule in fit}
-            self.fitting[key] = tuple(lines[kind] for kind in PaperKind if kind in lines)
+            applicable.sort(key=lambda rule: (rule.reason_code != "", rule.category != ""))
+            by_kind = {rule.paper: PaperRequirement(rule.paper, rule.required, rule.required_from) for rule in applicable}
+            self.fitting[key] = tuple(by_kind[kind] for kind in PaperKind if kind in by_kind)
         return self.fitting[key]
 
     def in_the_way(self, row: Row) -> tuple[OpenCase, ...]:
         """Other open applications that exclude this one: on the same certificate, or for the same new one.
 
-        A stranger's draft, or a request that was refused to a stranger, excludes nobody.
+        On a certificate, another enterprise's application counts only while it is under way.
         """
         others = [other for other in self.open[row["person_id"]] if other.id != row["application_id"]]
         if row["certificate_id"] is None:
@@ -329,7 +326,7 @@ class _Surroundings:
             )
 
 
-def _last_officers(session: Session, ids: Collection[int]) -> dict[int | None, LastWord]:
+def _last_officers(session: Session, ids: Collection[int]) -> dict[int | None, LastDecision]:
     """Who of the authority moved each application last, how, and what was marked for correction."""
     latest = (
         select(func.max(Step.id))
@@ -340,7 +337,7 @@ def _last_officers(session: Session, ids: Collection[int]) -> dict[int | None, L
     return {row.application_id: (row.actor_id, row.action, row.marks) for row in rows}
 
 
-def _facts(row: Row, about: _Surroundings) -> Facts:
+def _facts(row: Row, about: _Context) -> Facts:
     officer_id, officer_action, marks = about.officers.get(row["application_id"], (None, None, None))
     details = row["details"] or {}
     taken_by = about.taken.get(details.get("id_number", ""))
@@ -378,7 +375,7 @@ def _facts(row: Row, about: _Surroundings) -> Facts:
         last_officer_action=officer_action,
         snapshot=row["snapshot"],
         submitted_at=row["submitted_at"],
-        **{column: row[column] for column in _CLOCK},
+        **{column: row[column] for column in _DEADLINE},
         certificate_id=row["certificate_id"],
         reason_code=row["reason_code"],
         details=details,
