@@ -1,4 +1,4 @@
-"""The house for a WSGI server that wants a file: ``gunicorn run:app``. ``anguan serve`` does the same with good settings."""
+"""The application for a WSGI server: ``gunicorn run:app``. ``anguan serve`` does the same with tuned settings."""
 
 from app import create_app
 from app.core.settings import read_settings

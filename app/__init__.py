@@ -1,7 +1,4 @@
-"""The house. ``create_app`` builds it; nothing else is kept in this file.
-
-Law: building reads settings and writes nothing; the database is made ready by ``anguan init``.
-"""
+"""The application factory."""
 
 from typing import TYPE_CHECKING
 
@@ -12,8 +9,8 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: "Settings") -> "Flask":
-    """The whole house over one database, with the keys of ``settings`` unlocked."""
-    # Not at the top: this file runs whenever any room is imported, and one room must not bring all others with it.
+    """The WSGI application for these settings. Writes nothing: ``anguan init`` prepares the database."""
+    # Not at the top: this module runs on import of any part of the package, which must not import all others.
     from flask import Flask
     from flask_migrate import Migrate
     from flask_wtf import CSRFProtect

@@ -1,4 +1,4 @@
-"""The tables, in reading order. They are declared in ``app.db.tables``; import them from here."""
+"""All tables. They are declared in ``app.db.tables``; import them from here."""
 
 from flask_appbuilder import Model as Model
 

@@ -25,7 +25,6 @@ from app.web.admin.settings import ParameterView
 from app.web.applications.review.office_release import OfficeReleaseScreen
 from app.web.auth import second_factor_certificate
 from app.web.auth.business_licence import LicenceView
-from app.web.auth.captcha import PictureView
 from app.web.auth.certificate import CertificateView
 from app.web.auth.forgotten import ForgottenView
 from app.web.auth.identities import IdentityScreen, OwnCertificateView
@@ -82,7 +81,7 @@ def register_views(appbuilder: Any) -> None:
 def open_sms_gate(appbuilder: Any) -> None:
     """What is proved by a telephone, where text messages reach one; on the screen, where the house only pretends."""
     if request_context.settings().sends_codes:
-        for view in (PictureView, SmsView, SmsSecondView, ForgottenView):
+        for view in (SmsView, SmsSecondView, ForgottenView):
             appbuilder.add_view_no_menu(view)
         offer(SECOND)
     if request_context.settings().shows_codes:

@@ -19,7 +19,7 @@ from app.certificates.pdf import render_jobs
 from app.core.clock import office_day
 from app.core.errors import FixPlace, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
-from app.core.redaction import without_numbers
+from app.core.redaction import mask_numbers
 from app.core.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
 from app.db import sequences
 from app.eligibility import corrections
@@ -386,8 +386,8 @@ def carry_out(
     meanwhile. ``marks`` belong to a return for correction: the notice is built from them, with ``reason`` as its last line.
     Raises as ``plan`` does, and ``Stale`` if a row changed in spite of the lock.
     """
-    marks = [replace(mark, why=without_numbers(mark.why)) for mark in marks]
-    reason = without_numbers(_correction_notice(action, marks, reason))  # stored, printed and sent as plain text
+    marks = [replace(mark, why=mask_numbers(mark.why)) for mark in marks]
+    reason = mask_numbers(_correction_notice(action, marks, reason))  # stored, printed and sent as plain text
     planned = _plan(session, ids, action, actor, reason=reason, marks=marks, at=at, office=office, lock=True)
     groups: dict[Move, list[Facts]] = defaultdict(list)
     for case, move in planned.passes.values():

@@ -37,7 +37,7 @@ from reportlab.pdfgen.canvas import Canvas
 from app.certificates.pdf import layout, render, reportlab_page
 from app.certificates.pdf.shapes import CodeShape, Group, ImageShape, LinkShape
 from app.core.crypto.demo_ca import EmbeddedSeal, establish
-from app.core.crypto.pades import SignatureTexts, sealed
+from app.core.crypto.pades import SignatureTexts, sign_pdf
 from app.core.crypto.seal_provider import Seal, Suite
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -88,7 +88,7 @@ def seal(folder: str) -> Seal:
 
 
 def signed(face: render.Face, folder: str) -> bytes:
-    return sealed(render.draw(face), seal(folder), WORDS, render.SEAL_BOX, at=AT)
+    return sign_pdf(render.draw(face), seal(folder), WORDS, render.SEAL_BOX, at=AT)
 
 
 def yardstick() -> float:

@@ -1,8 +1,8 @@
-"""Draft the next migration: what the models say now, less what the migrations so far have made of a database.
+"""Draft the next migration from the difference between the models and a migrated SQLite database.
 
     python migrations/draft.py MESSAGE
 
-The draft is compared on SQLite; read it, and see ``make test`` hold it against both databases, before it is committed.
+Read the draft before committing it; ``make test`` checks it on both databases.
 """
 
 import re

@@ -47,7 +47,7 @@ class Holder:
 
     def sign(self, words: bytes) -> bytes:
         if isinstance(self.key, tuple):
-            return sm2.press(*self.key, sm2.digest(self.key[1], words))
+            return sm2.sign(*self.key, sm2.digest(self.key[1], words))
         if isinstance(self.key, rsa.RSAPrivateKey):
             return self.key.sign(words, padding.PKCS1v15(), hashes.SHA256())
         return self.key.sign(words, ec.ECDSA(hashes.SHA256()))
@@ -92,7 +92,7 @@ def issued(
 
 def sm_issued(words="李四", by: Holder | None = None, *, ca=False, start=NOON - YEAR, end=NOON + YEAR, more=()) -> Holder:
     """The same with SM2 and SM3."""
-    pair = sm2.fresh()
+    pair = sm2.new_key_pair()
     signer, issuer = (by.key, by.certificate.subject) if by else (pair, name(words))
     own = usage("key_cert_sign", "crl_sign") if ca else usage("digital_signature")
     more = ((x509.BasicConstraints(ca=ca, path_length=None), True), (own, True), *more)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import Calendar
 from app.core.errors import NotFound, Refusal, Stale, Unmet
-from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Section, Value, written
+from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Section, Value, stored_text
 from app.core.vocabulary import AuditAction, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
@@ -139,8 +139,8 @@ def change(
     if refused:
         raise Unmet(refused)
     for name, value in new.items():
-        _note(session, before[name], written(value), actor, at, address)
-        values = {"value": written(value), "changed_at": at, "changed_by": actor.name}
+        _note(session, before[name], stored_text(value), actor, at, address)
+        values = {"value": stored_text(value), "changed_at": at, "changed_by": actor.name}
         if (row := before[name].stored) is None:
             session.add(Parameter(name=name, **values))  # not merged: that would overwrite a row added meanwhile
         else:
@@ -166,7 +166,7 @@ def restore(session: Session, name: str, actor: Actor, *, base: Office, at: date
     would_be = _office(before, base, {} if line.pinned else {name: line.one.default})
     if refused := list(contradictions(would_be, [name])):
         raise Unmet(refused)
-    _note(session, line, written(line.one.default), actor, at, address)
+    _note(session, line, stored_text(line.one.default), actor, at, address)
     session.delete(line.stored)
     _flush(session)
     return line
@@ -232,8 +232,8 @@ def bounds(one: Adjustable) -> object:
 
 
 def _note(session: Session, line: SettingLine, after: str, actor: Actor, at: datetime, address: str) -> None:
-    was = line.stored.value if line.unreadable and line.stored else written(line.value)
-    session.add(PastParameter(name=line.one.name, value=written(line.value), until=at))
+    was = line.stored.value if line.unreadable and line.stored else stored_text(line.value)
+    session.add(PastParameter(name=line.one.name, value=stored_text(line.value), until=at))
     audit.log(
         session, actor.name, AuditAction.CHANGE, Parameter, line.one.name, {"value": [was, after]}, at=at, address=address
     )

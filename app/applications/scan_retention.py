@@ -1,8 +1,7 @@
-"""How long scans are kept: which of them nobody needs any more, when the office's own time for them has passed.
+"""Retention of scans: which may be removed when the office's retention period is over, and their removal.
 
-Law: what an open application was submitted with, what an approved one rests on, and what belongs to somebody with a
-certificate in force is never removed. A removed paper keeps its row; its bytes go after the commit, and only where no other
-row names them. Twice is harmless. The caller commits.
+Never removed: scans of open or approved applications, and of people with a certificate in force. A removed paper keeps its
+row; its bytes are deleted after the commit, unless another row refers to them. Idempotent. The caller commits.
 """
 
 from collections.abc import Collection
@@ -20,74 +19,74 @@ from app.db import audit
 from app.files.storage import Store
 from app.models import Application, Certificate, CertificateVersion, Enterprise, Paper, Qualification, Step
 
-SLICE = 100  # in one transaction: as many objects as a crash may leave behind and the sweeper always believes
+SLICE = 100  # rows per transaction; a crash leaves at most as many objects to the sweeper
 REFUSED = tuple(state for state in CLOSED if state is not State.APPROVED)
 IN_FORCE = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
 class RemovedSlice:
-    """One slice: the row it went up to (0: there is none left), and the digests of what was removed."""
+    """One slice: the last row id looked at (0: none left), and the digests of the removed scans."""
 
     last: int
     digests: tuple[str, ...]
 
 
 def causes(on: date, office: Office) -> dict[str, ColumnElement[bool]]:
-    """Why a scan may go on this day, as SQL on ``Paper``. No scan has two causes."""
-    there = and_(Paper.removed_at.is_(None), ~_held_in_force(on))
-    found: dict[str, ColumnElement[bool]] = {"replaced": false(), "closed": false()}
+    """Why a scan may be removed on this day, as SQL conditions on ``Paper``; they exclude each other."""
+    removable = and_(Paper.removed_at.is_(None), ~_held_in_force(on))
+    conditions: dict[str, ColumnElement[bool]] = {"replaced": false(), "closed": false()}
     if office.replaced_scan_days:
         before = _end(on - timedelta(days=office.replaced_scan_days))
-        found["replaced"] = and_(there, Paper.replaced_at < before, ~_used())
+        conditions["replaced"] = and_(removable, Paper.replaced_at < before, ~_used())
     if office.closed_scan_years:
         before = _end(add_months(on, -12 * office.closed_scan_years))
         past = and_(Application.state.in_(REFUSED), Application.closed_at < before)
-        # What still counts on somebody's own page is theirs, whatever became of an application.
-        apart = or_(Paper.application_id.is_not(None), Paper.replaced_at.is_not(None))
-        found["closed"] = and_(there, apart, _used(), ~_used(~past))
-    return found
+        # The current scans of a person or an enterprise stay, whatever became of an application.
+        not_current = or_(Paper.application_id.is_not(None), Paper.replaced_at.is_not(None))
+        conditions["closed"] = and_(removable, not_current, _used(), ~_used(~past))
+    return conditions
 
 
 def count_removable(session: Session, on: date, office: Office) -> dict[str, tuple[int, int]]:
-    """What would go on this day: how many scans, of how many bytes, by cause."""
-    found = {}
+    """What would be removed on this day: cause -> number of scans, bytes."""
+    counts = {}
     for cause, condition in causes(on, office).items():
         row = session.execute(select(func.count(Paper.id), func.coalesce(func.sum(Paper.size), 0)).where(condition)).one()
-        found[cause] = (int(row[0]), int(row[1]))
-    return found
+        counts[cause] = (int(row[0]), int(row[1]))
+    return counts
 
 
 def remove_some(session: Session, on: date, office: Office, *, at: datetime, after: int = 0) -> RemovedSlice:
-    """The next slice of rows behind ``after``. Their bytes are still there: see ``clear``."""
+    """Mark the next slice of rows after id ``after`` as removed. Their bytes stay until ``delete_objects``."""
     due = or_(*causes(on, office).values())
-    asked = select(Paper.id, Paper.application_id).where(Paper.id > after, due).order_by(Paper.id).limit(SLICE)
-    found = session.execute(asked).all()
-    if not found:
+    query = select(Paper.id, Paper.application_id).where(Paper.id > after, due).order_by(Paper.id).limit(SLICE)
+    rows = session.execute(query).all()
+    if not rows:
         return RemovedSlice(0, ())
-    # An application that comes to life again reads its papers with its row locked; so it is locked here, and asked anew.
-    owners = {row.application_id for row in found} - {None}
+    # Reopening an application reads its papers under its row lock; so lock it here and query again.
+    owners = {row.application_id for row in rows} - {None}
     session.execute(select(Application.id).where(Application.id.in_(owners)).order_by(Application.id).with_for_update())
-    again = select(Paper).where(Paper.id.in_([row.id for row in found]), due).order_by(Paper.id).with_for_update(of=Paper)
+    again = select(Paper).where(Paper.id.in_([row.id for row in rows]), due).order_by(Paper.id).with_for_update(of=Paper)
     papers = session.scalars(again).all()
     session.info["at"] = at
     for paper in papers:
         paper.removed_at = at
-        paper.replaced_at = paper.replaced_at or at  # so that nothing counts as handed in which cannot be opened
+        paper.replaced_at = paper.replaced_at or at  # no current paper without its bytes
     if papers:
         audit.log(session, "", AuditAction.DELETE, Paper, change={"scans": len(papers)}, at=at)
     session.flush()
-    return RemovedSlice(found[-1].id, tuple(paper.digest for paper in papers))
+    return RemovedSlice(rows[-1].id, tuple(paper.digest for paper in papers))
 
 
 def delete_objects(session: Session, store: Store, digests: Collection[str], before: datetime) -> None:
-    """Take away the bytes that no row names any more. What was handed in again since ``before`` is left to the sweeper."""
+    """Delete the objects no row refers to. Objects stored again since ``before`` are left to the sweeper."""
     for digest in set(digests) - referenced_digests(session, digests):
         store.remove(digest, before)
 
 
 def referenced_digests(session: Session, among: Collection[str] | None = None) -> set[str]:
-    """The objects that some row names, all of them or those ``among`` these; no others are needed."""
+    """Digests of the objects that some row refers to, of all or of those in ``among``; all other objects are unused."""
     columns = (Paper.digest, CertificateVersion.digest, CertificateVersion.ofd, Enterprise.licence_digest)
     asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
@@ -98,10 +97,10 @@ def referenced_digests(session: Session, among: Collection[str] | None = None) -
 
 
 def _used(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Some application (of which these are true) was submitted with the paper.
+    """Some application (that fulfils the conditions) was submitted with the paper.
 
-    The snapshots say it, too, but are sealed. A submission takes what counts at its moment; what counted then and was not
-    taken is kept a little longer than it must be.
+    Computed from times, because the snapshots are encrypted: a paper that was current at a submission counts as used,
+    even if that submission did not include it.
     """
     qualified = select(Qualification.enterprise_id).where(Qualification.id == Paper.qualification_id).correlate(Paper)
     concerns = or_(
@@ -115,9 +114,9 @@ def _used(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
         .where(Step.application_id == Application.id, Step.action == Action.SUBMIT, _counted_at(Step.at))
         .correlate(Application, Paper)
     )
-    its_own = and_(Application.id == Paper.application_id, Paper.replaced_at.is_(None))
-    taken = or_(its_own, submitted, _counted_at(Application.submitted_at))
-    return exists().where(concerns, taken, *conditions).correlate(Paper)
+    current = and_(Application.id == Paper.application_id, Paper.replaced_at.is_(None))
+    used = or_(current, submitted, _counted_at(Application.submitted_at))
+    return exists().where(concerns, used, *conditions).correlate(Paper)
 
 
 def _counted_at(moment: ColumnElement[datetime] | object) -> ColumnElement[bool]:
@@ -125,7 +124,7 @@ def _counted_at(moment: ColumnElement[datetime] | object) -> ColumnElement[bool]
 
 
 def _held_in_force(on: date) -> ColumnElement[bool]:
-    """The paper is of somebody who holds a certificate in force."""
+    """The paper belongs to somebody who holds a certificate in force."""
     applicant = select(Application.person_id).where(Application.id == Paper.application_id).correlate(Paper)
     holder = or_(Certificate.person_id == Paper.person_id, Certificate.person_id == applicant.scalar_subquery())
     return exists().where(holder, Certificate.status.in_(IN_FORCE), Certificate.valid_to >= on).correlate(Paper)

@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all."""
+"""Writes a file atomically."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def put_file(path: Path, data: bytes, *, once: bool = False) -> None:
-    """Whole or not at all, for the owner only (0600); ``once``: never over what is there."""
+    """Write a file (0600) completely or not at all. ``once``: raise ``FileExistsError`` rather than replace."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:
         with os.fdopen(handle, "wb") as file:

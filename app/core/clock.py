@@ -1,6 +1,6 @@
-"""Time as the office counts it: UTC in the store, office days on paper, working days in promises.
+"""Time as the office counts it: UTC in the database, office days on documents, working days in time limits.
 
-Law: the wall clock is read at the doors and in jobs only; below them a moment (``at``) or a day (``on``) is handed in.
+Only views, commands and jobs read the wall clock; all other code takes a moment (``at``) or a day (``on``) as argument.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Calendar:
         return day in self.days_on or (day.weekday() < 5 and day not in self.days_off)
 
     def add_working_days(self, start: date, days: int) -> date:
-        """The day a promise of ``days`` working days falls due; the start day never counts (行政许可法 art. 82)."""
+        """The last day of a limit of ``days`` working days; the start day never counts (行政许可法 art. 82)."""
         due = start
         while days > 0:
             due += timedelta(days=1)

@@ -1,7 +1,4 @@
-"""The ways the house says no. A door turns these into a page; nothing else catches them.
-
-Law: every expected no is a ``AppError``; anything else that is raised is a fault of ours.
-"""
+"""Expected errors. Views turn them into error pages; any other exception is a defect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ from flask_babel import lazy_gettext as _
 
 @dataclass(frozen=True, slots=True)
 class FixPlace:
-    """Where something can be put right: a page of the house, by its name, and the row and part on it."""
+    """Where a refusal can be put right: a page, by its name, and the row and part on it."""
 
     page: str  # person | enterprise | qualification | filing | signup
     row: int | None = None
@@ -21,7 +18,7 @@ class FixPlace:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason for a no: a code that machines and tests hold on to, a sentence for the person who reads it."""
+    """One reason for a refusal: a stable code for tests and machines, a sentence for the reader."""
 
     code: str
     sentence: object  # a lazily translated string
@@ -30,7 +27,7 @@ class Refusal:
 
 
 class AppError(Exception):
-    """Base of every expected no. ``status`` is what an HTTP door answers with."""
+    """Base of every expected error. ``status`` is the HTTP status of the answer."""
 
     status = 422
     code = "refused"
@@ -54,8 +51,8 @@ class NotAllowed(AppError):
     sentence = _("You may not do this with your account.")
 
 
-class NotStrong(NotAllowed):
-    """The riskiest deeds want the second factor again; whoever shows it may go on."""
+class SecondFactorRequired(NotAllowed):
+    """The action needs a recent second factor; it may be repeated once that is shown."""
 
     code = "not-strong"
     sentence = _("For this, your second factor is asked for again. Nothing was done. Please show it, then do this once more.")
@@ -66,7 +63,7 @@ class NotStrong(NotAllowed):
 
 
 class NotFound(AppError):
-    """Nothing there, or nothing that this actor may know of: the two are never told apart."""
+    """Does not exist or is outside the actor's access: the answer is the same for both."""
 
     status = 404
     code = "not-found"
@@ -74,7 +71,7 @@ class NotFound(AppError):
 
 
 class Stale(AppError):
-    """Somebody else was quicker, or the thing is no longer at the stage that was seen."""
+    """The record was changed by somebody else, or is no longer at the stage that the page showed."""
 
     status = 409
     code = "stale"
@@ -82,7 +79,7 @@ class Stale(AppError):
 
 
 class TooMany(AppError):
-    """Asked too often within a time. ``retry_after`` is in seconds."""
+    """The rate limit is exceeded. ``retry_after`` is in seconds."""
 
     status = 429
     code = "too-many"
@@ -94,7 +91,7 @@ class TooMany(AppError):
 
 
 class Unmet(AppError):
-    """What was asked is possible, but conditions are not met. Carries all of them, not just the first."""
+    """Conditions of the action are not met. ``refusals`` holds all of them, not just the first."""
 
     code = "unmet"
 

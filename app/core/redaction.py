@@ -1,7 +1,7 @@
-"""Numbers that must not get out: resident ID numbers, mobiles and bank cards, found in any text however they are written.
+"""Finds resident ID numbers, mobiles and bank cards in free text, and masks them.
 
-Law: what is found is told by its masked form only. A number that proves itself (check digit, birth date, Luhn) is found in
-any grouping; ``personal`` is the wider question, for places where even a mistyped number must not stand.
+A number that passes its check (check digit, birth date, Luhn) is found in any grouping. Numbers found are reported in
+masked form only.
 """
 
 import logging
@@ -21,7 +21,7 @@ PROVINCES = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")  
 _INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD))
 _RUN = re.compile(r"\d+[Xx]?(?:[ \t\-‐-―_.·/]{1,2}\d+[Xx]?)*", re.ASCII)
 _GROUP = re.compile(r"\d+[Xx]?", re.ASCII)
-_TOKEN = re.compile(r"[0-9A-Za-z]*[0-9][A-Za-z]+$")  # letters and digits mixed: part of a code, no number of its own
+_TOKEN = re.compile(r"[0-9A-Za-z]*[0-9][A-Za-z]+$")  # letters and digits mixed: part of a code
 _MOBILE = re.compile(r"(?:0{0,2}86)?(1[3-9]\d{9})", re.ASCII)
 _MOBILE_GROUPS = ((3, 4, 4), (3, 8), (2, 3, 4, 4), (2, 11), (4, 11))
 _LOOSE = re.compile(r"(?<!\d)\d{11,19}(?!\d)|1[3-9]\d[- ]\d{4}[- ]\d{4}", re.ASCII)
@@ -29,50 +29,50 @@ _LOOSE = re.compile(r"(?<!\d)\d{11,19}(?!\d)|1[3-9]\d[- ]\d{4}[- ]\d{4}", re.ASC
 
 @dataclass(frozen=True, slots=True)
 class FoundNumber:
-    """A number in a text: what it is, and how it may be told."""
+    """A personal number found in a text: its kind, its masked form, where it was found."""
 
     kind: object
     masked: str
     place: object = ""
 
 
-def plainly(text: str) -> str:
-    """Full width to half width, nothing invisible: the text as a reader takes it."""
+def normalised(text: str) -> str:
+    """NFKC (full width to half width) without invisible characters."""
     return unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
 
 
-def personal(text: str) -> bool:
-    """Whether a text holds anything that may be an ID number, a mobile or a card, mistyped or not."""
-    folded = plainly(text)
+def may_hold_number(text: str) -> bool:
+    """Whether a text holds anything like an ID number, a mobile or a card, even a mistyped one."""
+    folded = normalised(text)
     return bool(_LOOSE.search(folded) or _LOOSE.search(re.sub(r"\s+", "", folded))) or any(_spans(folded))
 
 
-def numbers_in(text: str, place: object = "") -> Iterator[FoundNumber]:
-    """Every number of somebody in the text, each once."""
+def find_numbers(text: str, place: object = "") -> Iterator[FoundNumber]:
+    """Every personal number in the text, each once."""
     seen = set()
-    for _start, _end, kind, masked in _spans(plainly(text)):
+    for _start, _end, kind, masked in _spans(normalised(text)):
         if (kind, masked) not in seen:
             seen.add((kind, masked))
             yield FoundNumber(kind, masked, place)
 
 
-def without_numbers(text: str) -> str:
-    """The text with each number masked; what has none comes back as it was."""
-    folded, done, at = plainly(text), "", 0
+def mask_numbers(text: str) -> str:
+    """The text with each personal number masked; unchanged if it has none."""
+    folded, done, at = normalised(text), "", 0
     for start, end, _kind, masked in _spans(folded):
         if start >= at:
             done, at = done + folded[at:start] + masked, end
     return done + folded[at:] if at else text
 
 
-def disclosed(texts: Mapping[str, tuple[object, str]]) -> Iterator[Refusal]:
-    """What keeps texts from being made public: ``{field: (what the reader calls it, its text)}``. There is no exception."""
+def disclosure_refusals(texts: Mapping[str, tuple[object, str]]) -> Iterator[Refusal]:
+    """A refusal for each personal number in texts that would be public: ``{field: (label, text)}``."""
     for field, (label, text) in texts.items():
-        for found in numbers_in(text, label):
-            yield Refusal("personal-number", sentence(found), field)
+        for found in find_numbers(text, label):
+            yield Refusal("personal-number", refusal_text(found), field)
 
 
-def sentence(found: FoundNumber) -> object:
+def refusal_text(found: FoundNumber) -> object:
     return _(
         "%(place)s: %(kind)s %(masked)s stands there. It would be readable for everybody: please take it out.",
         place=found.place, kind=found.kind, masked=found.masked,
@@ -80,14 +80,14 @@ def sentence(found: FoundNumber) -> object:
 
 
 class MaskingFormatter(logging.Formatter):
-    """Lines of a log, tracebacks included, without anybody's number."""
+    """Masks personal numbers in log lines and tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_numbers(super().format(record))
+        return mask_numbers(super().format(record))
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, object, str]]:
-    """``(start, end, kind, masked)``, in the order of the text; where one span is two numbers, the stricter proof wins."""
+    """``(start, end, kind, masked)``, in the order of the text; where a span fits two kinds, the stricter check wins."""
     for run in _RUN.finditer(text):
         groups = list(_GROUP.finditer(text, run.start(), run.end()))
         if _TOKEN.search(text, max(run.start() - 64, 0), run.start()):
@@ -109,7 +109,7 @@ def _among(groups: list[re.Match[str]]) -> Iterator[tuple[int, int, object, str]
 
 
 def _beginning(groups: list[re.Match[str]]) -> Iterator[tuple[object, int, str]]:
-    """What the first groups are together: ``(kind, how many groups, masked)``."""
+    """The number that the first groups form: ``(kind, how many groups, masked)``."""
     joined, sizes = "", []
     for count, group in enumerate(groups, start=1):
         joined += group[0].upper()

@@ -1,6 +1,6 @@
-"""The regions an office is divided into (GB/T 2260): the province itself, then its prefectures.
+"""Region codes of a province and its prefectures (GB/T 2260).
 
-Law: codes are never reused; a region that goes stays in the store, because old records stand on it.
+Codes are never reused, and abolished regions stay in the database because old records refer to them.
 """
 
 PREFECTURES: dict[str, dict[str, str]] = {
@@ -24,5 +24,5 @@ PREFECTURES: dict[str, dict[str, str]] = {
 
 
 def regions_of(code: str, name: str) -> dict[str, str]:
-    """Code and name of a province and of its prefectures, as far as they are known here."""
+    """Code and name of a province and of its prefectures, if they are known here."""
     return {code: name, **PREFECTURES.get(code, {})}

@@ -1,7 +1,7 @@
-"""Every setting of the house: its name, its default, and what it is for.
+"""Settings from the environment, and the key file.
 
-Law: the environment is read here and nowhere else; secrets are made by ``anguan init``, kept under ``ANGUAN_HOME`` (0600),
-and handed down as arguments. What is in ``ADJUSTABLE`` the administrator may set in the system, too; see ``parameters``.
+Only this module reads the environment. Secrets are made by ``anguan init`` and stored under ``ANGUAN_HOME`` (0600).
+Fields in ``office.ADJUSTABLE`` can also be set by the administrator; see ``applications.office_settings``.
 """
 
 import json
@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
-from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, READERS, SETTABLE, WANTED, Office, kind_of
+from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTED, READERS, SETTABLE, Office, kind_of
 
-AGENT = "http://127.0.0.1:18765"  # where our own UKey program listens
-SIMULATED = "sim"  # what the simulators sign as
+AGENT = "http://127.0.0.1:18765"  # where our UKey agent listens
+SIMULATED = "sim"  # issuer name of the simulated licence platform
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
 
 class BadSetting(AppError):
-    """A setting that the house cannot run with. The sentence names it and says what to do."""
+    """A setting is missing or invalid. The sentence names it and says what to do."""
 
     code = "bad-setting"
 
@@ -34,8 +34,8 @@ class BadSetting(AppError):
 class Keys:
     """Secrets. ``data`` maps key ids (1–255) to 32-byte keys; the highest id encrypts, all decrypt.
 
-    ``lasting`` is the first key of the index, for what no rotation may touch; ``index_next`` stands there only while
-    ``anguan rekey --index`` is under way.
+    ``lasting`` is the first index key, for digests that no rotation may change; ``index_next`` is set only while
+    ``anguan rekey --index`` is running.
     """
 
     session: str
@@ -49,14 +49,14 @@ class Keys:
         return cls(secrets.token_urlsafe(48), secrets.token_bytes(32), {1: secrets.token_bytes(32)})
 
     def dump(self) -> str:
-        rare = {"lasting": self.lasting, "index_next": self.index_next}
+        optional = {"lasting": self.lasting, "index_next": self.index_next}
         return json.dumps(
             {
                 "session": self.session,
                 "index": b64encode(self.index).decode(),
                 "data": {str(kid): b64encode(key).decode() for kid, key in self.data.items()},
             }
-            | {name: b64encode(key).decode() for name, key in rare.items() if key},
+            | {name: b64encode(key).decode() for name, key in optional.items() if key},
             indent=2,
         )
 
@@ -64,18 +64,18 @@ class Keys:
     def load(cls, text: str) -> "Keys":
         raw = json.loads(text)
         data = {int(kid): b64decode(key) for kid, key in raw["data"].items()}
-        rare = (b64decode(raw.get(name, "")) for name in ("lasting", "index_next"))
-        return cls(raw["session"], b64decode(raw["index"]), data, *rare)
+        optional = (b64decode(raw.get(name, "")) for name in ("lasting", "index_next"))
+        return cls(raw["session"], b64decode(raw["index"]), data, *optional)
 
     @property
     def ring(self) -> tuple[bytes, Mapping[int, bytes], bytes]:
-        """What ``Keyring.unlock`` takes."""
+        """The arguments of ``Keyring.unlock``."""
         return self.index, self.data, self.lasting
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the house needs to stand: where it lives, what it is, and who it serves."""
+    """Everything that a process needs to start."""
 
     home: Path
     database_url: str
@@ -86,26 +86,26 @@ class Settings:
     trusted_proxies: int = 0  # hops whose X-Forwarded-* are believed
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
-    heads_file: Path | None = None  # where checkpoints of the diary are written down besides; none: a file under home
-    queue_url: str = ""  # where jobs are announced: PostgreSQL or Redis; empty: a file under home
-    sms_url: str = ""  # who carries text messages; empty: they are written to a file under home
+    heads_file: Path | None = None  # copy of the audit checkpoints; none: a file under home
+    queue_url: str = ""  # job queue: PostgreSQL or Redis; empty: a file under home
+    sms_url: str = ""  # SMS gateway; empty: messages are written to a file under home
     sms_token: str = field(default="", repr=False)
-    clamd: str = ""  # who looks for viruses in what is handed in; empty: nobody
-    seal_url: str = ""  # who keeps the seal of certificates; empty: the demonstration's own, under home
+    clamd: str = ""  # ClamAV, for uploads; empty: no virus check
+    seal_url: str = ""  # seal service; empty: the demonstration CA under home
     seal_token: str = field(default="", repr=False)
-    seal_seconds: int = 10  # how long that service may take for one answer
-    seal_ofd: bool = False  # that service keeps a seal for OFD (SM2), too
-    seal_lawful: bool = False  # the office has that seal from an authorised maker: pages are no specimens
-    ukey_agent: str = AGENT  # the UKey program on the visitor's own computer
-    ukey_driver_url: str = ""  # where its driver can be had
-    ukey_crl_urls: tuple[str, ...] = ()  # whence lists of revoked certificates are fetched; else: 'anguan ukey crl'
-    ukey_tls_header: str = CERTIFICATE_HEADER  # in which a proxy hands on the certificate of its TLS, escaped PEM
-    ukey_tls_secret: str = field(default="", repr=False)  # shared with that proxy; empty: nothing is taken from one
-    simulators: bool = False  # telephones and keys on the screen, for whoever tries the demonstration; never in production
-    licence_url: str = ""  # the platform of electronic business licences; empty: that way in is shut, or simulated
+    seal_seconds: int = 10  # time limit of one request to it
+    seal_ofd: bool = False  # it also has a seal for OFD (SM2)
+    seal_lawful: bool = False  # the seal is from an authorised maker: pages are not specimens
+    ukey_agent: str = AGENT  # the UKey agent on the user's own computer
+    ukey_driver_url: str = ""  # download page of its driver
+    ukey_crl_urls: tuple[str, ...] = ()  # CRLs to fetch; else: 'anguan ukey crl'
+    ukey_tls_header: str = CERTIFICATE_HEADER  # header with the TLS client certificate, escaped PEM
+    ukey_tls_secret: str = field(default="", repr=False)  # shared with the proxy; empty: the header is ignored
+    simulators: bool = False  # simulated telephones and UKeys; refused in production
+    licence_url: str = ""  # business licence platform; empty: off, or simulated
     licence_token: str = field(default="", repr=False)
-    licence_client: str = ""  # what that platform calls us
-    licence_issuer: str = ""  # what it calls itself
+    licence_client: str = ""  # our client name there
+    licence_issuer: str = ""  # its issuer name
     licence_key: Path | None = None  # its public key, PEM
 
     def __post_init__(self) -> None:
@@ -120,7 +120,7 @@ class Settings:
 
     @property
     def sends_codes(self) -> bool:
-        """Whether codes by text message reach anybody: in production, only where somebody carries them."""
+        """Whether codes by text message reach anybody: in production, only with an SMS gateway."""
         return bool(self.sms_url) or not self.production
 
     @property
@@ -129,12 +129,12 @@ class Settings:
 
     @property
     def pretends_messages(self) -> bool:
-        """Whether telephones are simulated on the screen: where nobody carries messages, and never in production."""
+        """Whether telephones are simulated on the screen: without an SMS gateway, and never in production."""
         return not self.sms_url and not self.production
 
     @property
     def shows_codes(self) -> bool:
-        """Whether a browser at the gate is shown the code it asked for: that lets anybody in, so only where asked for."""
+        """Whether the sign-in page shows the code it sent. Lets anybody in, so only with ``simulators``."""
         return self.simulators and self.pretends_messages
 
     @property
@@ -143,17 +143,17 @@ class Settings:
 
     @property
     def code_keys(self) -> Path:
-        """The private keys behind the square codes and the status list; see ``certificates.keys``."""
+        """The private keys for QR codes and the status list; see ``crypto.signing_keys``."""
         return self.home / "codes.json"
 
     @property
     def ukeys(self) -> Path:
-        """Authorities that are believed at the gate, and their lists; see ``ukey.trust``."""
+        """Trusted CAs for signing in with a certificate, and their CRLs; see ``accounts.pki.trust``."""
         return self.home / "ukey"
 
     @property
     def diary_heads(self) -> Path:
-        """Checkpoints of the diary, outside the database: they tell when its end was cut off; see ``checkpoints``."""
+        """Audit checkpoints outside the database: they reveal a truncated audit log; see ``db.audit.checkpoints``."""
         return self.heads_file or self.home / "diary-heads.jsonl"
 
     @property
@@ -161,7 +161,7 @@ class Settings:
         return self.home / "seal"
 
     def flask(self) -> dict[str, Any]:
-        """The same as Flask and Flask-AppBuilder want it (fab.md 3.2)."""
+        """The configuration of Flask and Flask-AppBuilder (fab.md 3.2)."""
         return {
             "SECRET_KEY": self.keys.session,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
@@ -170,7 +170,7 @@ class Settings:
             "SESSION_COOKIE_SECURE": self.https,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",
-            # As long as a cookie may lie idle at all; ``login.security`` asks how long it may today.
+            # The longest that can be set; ``auth.security_manager`` applies the current limit.
             "PERMANENT_SESSION_LIFETIME": timedelta(minutes=BY_NAME["idle_minutes"].most),
             "WTF_CSRF_TIME_LIMIT": None,
             "MAX_CONTENT_LENGTH": 64 * 1024 * 1024,
@@ -190,7 +190,7 @@ class Settings:
             "AUTH_ROLE_ADMIN": "admin",
             "AUTH_ROLE_PUBLIC": "public",
             "AUTH_USER_REGISTRATION": False,
-            "AUTH_RATE_LIMITED": False,  # app/login/throttle.py counts in the database, for every worker alike
+            "AUTH_RATE_LIMITED": False,  # accounts.rate_limit counts in the database, for all processes
             "RATELIMIT_ENABLED": False,
             "LANGUAGES": {"zh": {"flag": "cn", "name": "中文"}, "en": {"flag": "gb", "name": "English"}},
             "BABEL_DEFAULT_LOCALE": "zh",
@@ -200,7 +200,7 @@ class Settings:
 
 
 def home_of(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where keys, scans and the embedded database lie: ``ANGUAN_HOME``, default ``./var``."""
+    """The folder of keys, scans and the embedded database: ``ANGUAN_HOME``, default ``./var``."""
     return Path(environment.get("ANGUAN_HOME") or "var").resolve()
 
 
@@ -259,10 +259,10 @@ def read_office(environment: Mapping[str, str]) -> Office:
         try:
             given[name] = _truth(text) if isinstance(default, bool) else READERS[kind_of(default)](text)
         except ValueError:
-            raise BadSetting(f"ANGUAN_{name.upper()} must be {WANTED[kind_of(default)]}, not {text!r}.") from None
+            raise BadSetting(f"ANGUAN_{name.upper()} must be {EXPECTED[kind_of(default)]}, not {text!r}.") from None
         if name in BY_NAME and not BY_NAME[name].holds(given[name]):
-            one = BY_NAME[name]
-            raise BadSetting(f"ANGUAN_{name.upper()} must be within {one.least} and {one.most}, not {text!r}.")
+            limits = BY_NAME[name]
+            raise BadSetting(f"ANGUAN_{name.upper()} must be within {limits.least} and {limits.most}, not {text!r}.")
     given["pinned"] = frozenset(given)
     if "public_url" not in given and "PORT" in environment:
         given["public_url"] = f"http://{environment.get('HOST', '127.0.0.1')}:{environment['PORT']}"
@@ -278,7 +278,7 @@ def _whole(environment: Mapping[str, str], name: str) -> int:
 
 
 def make_keys(home: Path) -> bool:
-    """Make the keys once, readable by the owner only. True if they were made now, False if they were there."""
+    """Make the keys, readable by the owner only. False if they exist already: they are not replaced."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         handle = os.open(home / "keys.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -290,16 +290,16 @@ def make_keys(home: Path) -> bool:
 
 
 def write_keys(file: Path, keys: Keys) -> None:
-    """Replace the keys, readable by the owner only: whole or not at all, even if the power fails."""
-    handle, waiting = tempfile.mkstemp(dir=file.parent, prefix="keys.", suffix=".new")
+    """Replace the keys atomically and durably, readable by the owner only."""
+    handle, pending = tempfile.mkstemp(dir=file.parent, prefix="keys.", suffix=".new")
     try:
         with os.fdopen(handle, "w") as new:
             new.write(keys.dump())
             new.flush()
             os.fsync(handle)
-        Path(waiting).replace(file)
+        Path(pending).replace(file)
     except BaseException:
-        Path(waiting).unlink(missing_ok=True)
+        Path(pending).unlink(missing_ok=True)
         raise
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -309,7 +309,7 @@ def write_keys(file: Path, keys: Keys) -> None:
 
 
 def _with_driver(url: str) -> str:
-    """PostgreSQL addresses in the forms people paste, with the driver that is installed."""
+    """PostgreSQL addresses in common forms, with the installed driver."""
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
@@ -317,7 +317,7 @@ def _with_driver(url: str) -> str:
 
 
 def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
-    """An address of one of these kinds, or none. A refusal does not repeat it: it may hold a password."""
+    """A URL of one of these schemes, or empty. An error does not repeat it: it may hold a password."""
     url = environment.get(name, "").strip()
     if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise BadSetting(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
@@ -330,7 +330,7 @@ def _several(name: str, environment: Mapping[str, str], *schemes: str) -> tuple[
 
 
 def _agent(environment: Mapping[str, str]) -> str:
-    """An origin on the loopback and nothing more: it is written into the page's content policy as it stands."""
+    """A loopback origin and nothing more: it is written unescaped into the content security policy."""
     url = environment.get("ANGUAN_UKEY_AGENT", "").strip().rstrip("/") or AGENT
     if not re.fullmatch(r"(https?|wss?)://(127\.0\.0\.1|localhost)(:\d{1,5})?", url):
         raise BadSetting("ANGUAN_UKEY_AGENT must be an address of the visitor's own computer, like http://127.0.0.1:18765.")

@@ -1,6 +1,6 @@
-"""How a table words its promises: conditions in SQL, made of the vocabulary, so that both say the same.
+"""SQL conditions for constraints and indexes, made from the vocabulary.
 
-Law: only words and columns go in here; nothing a person typed ever does.
+Arguments are column names and vocabulary terms only, never user input: they are put into the SQL unescaped.
 """
 
 from collections.abc import Iterable
@@ -11,26 +11,26 @@ from sqlalchemy import CheckConstraint, Index, text
 from app.core.vocabulary import REASONS, State, Term
 
 
-def one_of(column: str, words: Iterable[Term]) -> str:
-    """SQL for *column holds one of these words*, so constraints follow the vocabulary."""
-    return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
+def one_of(column: str, terms: Iterable[Term]) -> str:
+    """SQL: the column holds one of these terms."""
+    return f"{column} IN ({', '.join(repr(term.value) for term in terms)})"
 
 
-def choice_check(table: str, column: str, words: Iterable[Term]) -> CheckConstraint:
-    return CheckConstraint(one_of(column, words), name=f"ck_{table}_{column}")
+def choice_check(table: str, column: str, terms: Iterable[Term]) -> CheckConstraint:
+    return CheckConstraint(one_of(column, terms), name=f"ck_{table}_{column}")
 
 
 def unique_in_states(name: str, states: Iterable[State], condition: str, *columns: str) -> Index:
-    """A promise of the database: at most one application in these states per value of the columns."""
+    """A unique index: at most one application in these states per value of the columns."""
     return Index(name, *columns, unique=True, **partial_index(f"{condition} AND {one_of('state', states)}"))
 
 
 def partial_index(condition: str) -> dict[str, Any]:
-    """An index of some rows only, in the words of both databases."""
+    """Arguments that make an index partial on both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 def reason_fits_matter() -> str:
-    """SQL for *the matter knows this reason*."""
-    whens = " ".join(f"WHEN {matter.value!r} THEN {one_of('reason_code', words)}" for matter, words in REASONS.items())
+    """SQL: the reason is one of the matter's reasons."""
+    whens = " ".join(f"WHEN {matter.value!r} THEN {one_of('reason_code', terms)}" for matter, terms in REASONS.items())
     return f"CASE matter {whens} ELSE reason_code = '' END"

@@ -1,8 +1,7 @@
-"""Rotation of keys: everything under an older key is put under the newest one, slice by slice, while the house is open.
+"""Re-encryption of rows and stored files under the newest key, while the system is in use.
 
-Law: the key id in front of a ciphertext is the only memory, so a rotation that was killed goes on where it stopped; a row is
-written only if it still holds what was read; a key is dropped only when nothing lies under it any more. The tables are
-walked, not listed: what is declared ``Secret`` is found.
+Every encrypted column declared in the tables is found without a list. A killed rotation continues where it stopped, because
+each ciphertext begins with its key id. A row is written only if it still holds what was read.
 """
 
 import json
@@ -15,21 +14,21 @@ from sqlalchemy import Engine, LargeBinary, Table, column, func, or_, select, ta
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeDecorator
 
-from app.core.crypto.encryption import UNOPENED, Keyring, keyring
+from app.core.crypto.encryption import DECRYPTION_ERRORS, Keyring, keyring
 from app.db import tables
 from app.db.session import BlindIndex, Encrypted, EncryptedRecord, side_connection
 from app.files.storage import FileMissing, Store
 
 TABLES = tables.parties.Person.metadata
 SLICE = 500  # rows in one transaction
-PASSES = 5  # over a table: rows that others held, or wrote under the old key meanwhile, are met again
+PASSES = 5  # over a table, for rows that were locked or written under the old key meanwhile
 
-ProgressCallback = Callable[[str, int], None]  # what is worked on, and how much of it is done
+ProgressCallback = Callable[[str, int], None]  # name of the table, number done
 
 
 @dataclass(slots=True)
 class RotationResult:
-    """What a rotation did, and what it could not."""
+    """What a rotation re-encrypted, and what it could not decrypt."""
 
     rows: int = 0
     objects: int = 0
@@ -38,12 +37,12 @@ class RotationResult:
 
 @dataclass(frozen=True, slots=True)
 class SecretIndex:
-    """A keyed fingerprint beside a secret: its column, its purpose, and what of the place's secrets it is made of."""
+    """A blind index column, its purpose, and the encrypted column it is made from."""
 
     column: Any
     purpose: str
-    number: int  # which secret
-    part: str = ""  # of a record: the field of it
+    number: int  # position of that column in ``EncryptedTable.secrets``
+    part: str = ""  # field of an encrypted record; empty: the whole text
 
     def of(self, text: str, ring: Keyring) -> str:
         return ring.digest(str(json.loads(text)[self.part]) if self.part else text, self.purpose)
@@ -51,7 +50,7 @@ class SecretIndex:
 
 @dataclass(frozen=True, slots=True)
 class EncryptedTable:
-    """A table that holds secrets, as plain columns: nothing is opened or sealed on the way in or out."""
+    """A table with encrypted columns, as plain columns: values are not encrypted or decrypted on the way."""
 
     name: str
     keys: tuple[Any, ...]
@@ -68,16 +67,16 @@ class EncryptedTable:
 
 
 def encrypted_tables() -> list[EncryptedTable]:
-    """Every table of the house with a secret in it."""
+    """Every table with an encrypted column."""
     found = []
     for stored in TABLES.sorted_tables:
         secrets = [one for one in stored.columns if isinstance(one.type, Encrypted | EncryptedRecord)]
         if secrets:
-            found.append(_place(stored, secrets))
+            found.append(_encrypted_table(stored, secrets))
     return found
 
 
-def _place(stored: Table, secrets: Sequence[StoredColumn[Any]]) -> EncryptedTable:
+def _encrypted_table(stored: Table, secrets: Sequence[StoredColumn[Any]]) -> EncryptedTable:
     indexes = [one for one in stored.columns if isinstance(one.type, BlindIndex)]
     plain = table(stored.name, *(column(one.name, _plain(one)) for one in stored.columns))
     purposes = tuple(str(getattr(one.type, "purpose")) for one in secrets)  # noqa: B009 - of both kinds of secret
@@ -95,86 +94,83 @@ def _plain(stored: StoredColumn[Any]) -> Any:
 
 
 def _index(plain: Any, purpose: str, purposes: Sequence[str], secrets: Sequence[StoredColumn[Any]]) -> SecretIndex:
-    """The secret of the same purpose; where there is none, the field of that name in the record beside it."""
+    """Of the encrypted column with the same purpose, or else of the field with that name in the encrypted record."""
     if purpose in purposes:
         return SecretIndex(plain, purpose, purposes.index(purpose))
     record = next(number for number, one in enumerate(secrets) if isinstance(one.type, EncryptedRecord))
     return SecretIndex(plain, purpose, record, plain.name)
 
 
-def rotate(engine: Engine, store: Store, told: ProgressCallback) -> RotationResult:
-    """Put all rows and all objects under the newest key. Other processes read and write meanwhile."""
+def rotate(engine: Engine, store: Store, progress: ProgressCallback) -> RotationResult:
+    """Re-encrypt all rows and stored files under the newest key. Other processes may read and write meanwhile."""
     done = RotationResult()
-    for place in encrypted_tables():
+    for stored in encrypted_tables():
         for _pass in range(PASSES):
             before = done.rows
-            _walk(engine, place, done, told)
+            _rotate_table(engine, stored, done, progress)
             if done.rows == before:
                 break
     for number, digest in enumerate(store.digests(), start=1):
         try:
-            done.objects += store.reseal(digest)
-        except FileMissing as no:  # swept away meanwhile, or damaged
-            if no.code == "file-damaged":
+            done.objects += store.reencrypt(digest)
+        except FileMissing as error:  # removed meanwhile, or damaged
+            if error.code == "file-damaged":
                 done.unopened.append(f"blobs {digest}")
         if number % 100 == 0:
-            told("blobs", number)
+            progress("blobs", number)
     done.unopened = sorted(set(done.unopened))
     return done
 
 
-def _walk(engine: Engine, place: EncryptedTable, done: RotationResult, told: ProgressCallback) -> None:
-    """Once over a table, from the first row to the last."""
+def _rotate_table(engine: Engine, stored: EncryptedTable, done: RotationResult, progress: ProgressCallback) -> None:
+    """One pass over a table."""
     last: tuple[Any, ...] | None = None
     while True:
         with side_connection(engine) as connection:
-            rows = _stale_rows(connection, place, last)
+            rows = _stale_rows(connection, stored, last)
             for row in rows:
-                done.rows += _renewed(connection, place, row, done)
+                done.rows += _reencrypt(connection, stored, row, done)
         if not rows:
             return
-        last = tuple(rows[-1][: len(place.keys)])
-        told(place.name, done.rows)
+        last = tuple(rows[-1][: len(stored.keys)])
+        progress(stored.name, done.rows)
 
 
-def _stale_rows(connection: Connection, place: EncryptedTable, last: tuple[Any, ...] | None) -> Sequence[Any]:
-    """The next slice of rows under an older key. A row somebody else holds is left for the next pass: nobody waits for us."""
-    asked = select(*place.keys, *place.secrets).where(_under_another(place, keyring.newest)).order_by(*place.keys)
+def _stale_rows(connection: Connection, stored: EncryptedTable, last: tuple[Any, ...] | None) -> Sequence[Any]:
+    """The next slice of rows under an older key, locked. Rows locked by others are left for the next pass."""
+    query = select(*stored.keys, *stored.secrets).where(_under_older_key(stored, keyring.newest)).order_by(*stored.keys)
     if last is not None:
-        asked = asked.where(tuple_(*place.keys) > tuple_(*last))
-    return connection.execute(asked.limit(SLICE).with_for_update(skip_locked=True, key_share=True)).all()
+        query = query.where(tuple_(*stored.keys) > tuple_(*last))
+    return connection.execute(query.limit(SLICE).with_for_update(skip_locked=True, key_share=True)).all()
 
 
-def _under_another(place: EncryptedTable, kid: int) -> Any:
-    return or_(*(func.substr(one, 1, 1, type_=LargeBinary()) != bytes([kid]) for one in place.secrets))
+def _under_older_key(stored: EncryptedTable, kid: int) -> Any:
+    return or_(*(func.substr(one, 1, 1, type_=LargeBinary()) != bytes([kid]) for one in stored.secrets))
 
 
-def _renewed(connection: Connection, place: EncryptedTable, row: Sequence[Any], done: RotationResult) -> int:
-    """One row, each of its secrets anew, provided the row still holds what was read. 1 if it was written."""
-    fresh, read = {}, [key == value for key, value in zip(place.keys, row, strict=False)]
-    for number, (one, purpose) in enumerate(zip(place.secrets, place.purposes, strict=True)):
-        sealed = row[len(place.keys) + number]
+def _reencrypt(connection: Connection, stored: EncryptedTable, row: Sequence[Any], done: RotationResult) -> int:
+    """Re-encrypt a row if it still holds what was read. 1 if it was written, else 0."""
+    fresh, read = {}, [key == value for key, value in zip(stored.keys, row, strict=False)]
+    for number, (one, purpose) in enumerate(zip(stored.secrets, stored.purposes, strict=True)):
+        sealed = row[len(stored.keys) + number]
         if sealed is None or sealed[0] == keyring.newest:
             continue
         try:
-            fresh[one.name] = keyring.seal_bytes(keyring.open_bytes(bytes(sealed), purpose), purpose)
+            fresh[one.name] = keyring.encrypt_bytes(keyring.decrypt_bytes(bytes(sealed), purpose), purpose)
             read.append(one == bytes(sealed))
-        except UNOPENED:
-            done.unopened.append(place.row(row, number))
+        except DECRYPTION_ERRORS:
+            done.unopened.append(stored.row(row, number))
     if not fresh:
         return 0
-    return int(connection.execute(update(place.table).where(*read).values(fresh)).rowcount)
-
-
-# --- may a key go? ----------------------------------------------------------------------------------------------
+    return int(connection.execute(update(stored.table).where(*read).values(fresh)).rowcount)
 
 
 def key_usage(engine: Engine, store: Store) -> dict[int | None, int]:
-    """How much lies under which key: rows and objects; under None what lies open."""
+    """Number of values and stored files by key id; None counts unencrypted files."""
     found: dict[int | None, int] = {}
     with side_connection(engine, for_reading=True) as connection:
-        for place in encrypted_tables():
-            for one in place.secrets:
+        for stored in encrypted_tables():
+            for one in stored.secrets:
                 first = func.substr(one, 1, 1, type_=LargeBinary())
                 for head, count in connection.execute(select(first, func.count()).where(one.is_not(None)).group_by(first)):
                     found[bytes(head)[0]] = found.get(bytes(head)[0], 0) + count
@@ -184,53 +180,47 @@ def key_usage(engine: Engine, store: Store) -> dict[int | None, int]:
     return found
 
 
-# --- do the secrets stand where they were put? --------------------------------------------------------------------
-
-
 def misplaced_secrets(engine: Engine) -> Iterator[str]:
-    """Every secret that does not open in its place, and every one that its index does not know: put there by another hand."""
-    for place in encrypted_tables():
+    """Every encrypted value that does not decrypt in its column, or does not match its blind index, as a sentence."""
+    for stored in encrypted_tables():
         with side_connection(engine, for_reading=True) as connection:
-            for row in _all_rows(connection, place):
-                yield from _faults_of(place, row)
+            for row in _all_rows(connection, stored):
+                yield from _faults_in_row(stored, row)
 
 
-def _all_rows(connection: Connection, place: EncryptedTable) -> Iterator[Sequence[Any]]:
-    asked = select(*place.keys, *place.secrets, *(one.column for one in place.indexes)).order_by(*place.keys)
-    yield from connection.execute(asked, execution_options={"yield_per": SLICE})
+def _all_rows(connection: Connection, stored: EncryptedTable) -> Iterator[Sequence[Any]]:
+    query = select(*stored.keys, *stored.secrets, *(one.column for one in stored.indexes)).order_by(*stored.keys)
+    yield from connection.execute(query, execution_options={"yield_per": SLICE})
 
 
-def _faults_of(place: EncryptedTable, row: Sequence[Any]) -> Iterator[str]:
+def _faults_in_row(stored: EncryptedTable, row: Sequence[Any]) -> Iterator[str]:
     opened: dict[int, str] = {}
-    for number, purpose in enumerate(place.purposes):
-        sealed = row[len(place.keys) + number]
+    for number, purpose in enumerate(stored.purposes):
+        sealed = row[len(stored.keys) + number]
         try:
             if sealed is not None:
-                opened[number] = keyring.open(bytes(sealed), purpose)
-        except UNOPENED:
-            yield f"{place.row(row, number)}: does not open. It was changed, or moved here from another column."
-    for at, index in enumerate(place.indexes, start=len(place.keys) + len(place.secrets)):
+                opened[number] = keyring.decrypt(bytes(sealed), purpose)
+        except DECRYPTION_ERRORS:
+            yield f"{stored.row(row, number)}: cannot be decrypted. It was changed, or moved here from another column."
+    for at, index in enumerate(stored.indexes, start=len(stored.keys) + len(stored.secrets)):
         if index.number in opened and row[at] != index.of(opened[index.number], keyring):
-            yield f"{place.row(row, index.number)}: is not what its index was made of. It belongs to another row."
-
-
-# --- another key for the index ------------------------------------------------------------------------------------
+            yield f"{stored.row(row, index.number)}: does not match its blind index. It belongs to another row."
 
 
 def reindex(engine: Engine, ring: Keyring) -> int:
-    """Make every fingerprint anew with the keys of ``ring``, all of them in one transaction. How many rows."""
+    """Recompute every blind index with the keys of ``ring`` in one transaction; returns the number of rows."""
     count = 0
     with side_connection(engine) as connection:
-        for place in filter(lambda one: one.indexes, encrypted_tables()):
-            for row in list(_all_rows(connection, place)):
-                secrets = row[len(place.keys) :]
+        for stored in filter(lambda one: one.indexes, encrypted_tables()):
+            for row in list(_all_rows(connection, stored)):
+                secrets = row[len(stored.keys) :]
                 fresh = {
-                    one.column.name: one.of(ring.open(bytes(sealed), place.purposes[one.number]), ring)
-                    for one in place.indexes
+                    one.column.name: one.of(ring.decrypt(bytes(sealed), stored.purposes[one.number]), ring)
+                    for one in stored.indexes
                     if (sealed := secrets[one.number]) is not None
                 }
                 if fresh:
-                    here = (key == value for key, value in zip(place.keys, row, strict=False))
-                    connection.execute(update(place.table).where(*here).values(fresh))
+                    here = (key == value for key, value in zip(stored.keys, row, strict=False))
+                    connection.execute(update(stored.table).where(*here).values(fresh))
                     count += 1
     return count

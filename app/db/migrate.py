@@ -1,7 +1,4 @@
-"""Where the database stands, and how it is brought to where this code wants it.
-
-Law: tables are made and changed by the numbered migrations and by nothing else; two who start at once do it once.
-"""
+"""Runs the numbered migrations, which alone create and change tables, and grants database roles."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +15,17 @@ from app.core.errors import AppError
 
 FOLDER = Path(__file__).parents[2] / "migrations"
 LOCK = 0x616E6775616E  # "anguan"
-AUDIT_TABLES = ("entry", "link", "checkpoint")  # only added to
+AUDIT_TABLES = ("entry", "link", "checkpoint")  # append-only
 
 
 class NotGranted(AppError):
-    """The database has no such role, or it would make no difference."""
+    """The role does not exist, or a grant could not limit it."""
 
     code = "not-granted"
 
 
 def head_revision() -> str:
-    """The revision this code was written for."""
+    """The revision this code needs."""
     return str(ScriptDirectory(str(FOLDER)).get_current_head())
 
 
@@ -38,8 +35,8 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def migrate_to(engine: Engine, revision: str = "head") -> None:
-    """Run the migrations that lie between where the database stands and ``revision``, all of them or none."""
-    with engine.connect() as connection, _alone(connection):
+    """Migrate to ``revision``, up or down, in one transaction. Concurrent callers wait for each other."""
+    with engine.connect() as connection, _exclusive(connection):
         config = configuration(connection)
         target = head_revision() if revision == "head" else revision
         back = target == "base" or (current_revision(connection) or "") > target
@@ -48,8 +45,8 @@ def migrate_to(engine: Engine, revision: str = "head") -> None:
 
 
 def grant(connection: Connection, role: str) -> None:
-    """Let a role work with everything, and only read and add to the diary. PostgreSQL; asked by the tables' owner, again
-    after each update. The caller commits. ``NotGranted`` for a role that could help itself to more.
+    """Let a role use all tables, but only read and append to the audit log. PostgreSQL; run as the tables' owner after each
+    update. The caller commits. ``NotGranted`` for a role that could lift the limit itself.
     """
     if connection.dialect.name != "postgresql":
         raise NotGranted("SQLite knows no roles: whoever may write the file may write all of it. Use PostgreSQL.")
@@ -60,26 +57,26 @@ def grant(connection: Connection, role: str) -> None:
     if any(known):
         raise NotGranted(f"{role} is a superuser, or owns the tables: it could lift any limit. Name another role.")
     quote = connection.dialect.identifier_preparer.quote
-    to, here, diary = quote(role), quote(str(connection.scalar(text("SELECT current_schema()")))), ", ".join(AUDIT_TABLES)
+    to, schema, audit = quote(role), quote(str(connection.scalar(text("SELECT current_schema()")))), ", ".join(AUDIT_TABLES)
     for statement in (
-        f"GRANT USAGE ON SCHEMA {here} TO {to}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {here} TO {to}",
-        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {here} TO {to}",
-        f"REVOKE ALL ON {diary}, alembic_version FROM {to}",
-        f"GRANT SELECT, INSERT ON {diary} TO {to}",
+        f"GRANT USAGE ON SCHEMA {schema} TO {to}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {to}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {to}",
+        f"REVOKE ALL ON {audit}, alembic_version FROM {to}",
+        f"GRANT SELECT, INSERT ON {audit} TO {to}",
         f"GRANT SELECT ON alembic_version TO {to}",
     ):
         connection.execute(text(statement))
 
 
 def may_rewrite_the_audit_log(connection: Connection) -> bool:
-    """Whether this very role could change or remove a line, but for the triggers. PostgreSQL only."""
-    asked = " OR ".join(f"has_table_privilege('{table}', 'UPDATE, DELETE, TRUNCATE, TRIGGER')" for table in AUDIT_TABLES)
-    return bool(connection.scalar(text(f"SELECT {asked}")))
+    """Whether the current role could change or remove audit log entries, if not for the triggers. PostgreSQL only."""
+    privileges = " OR ".join(f"has_table_privilege('{table}', 'UPDATE, DELETE, TRUNCATE, TRIGGER')" for table in AUDIT_TABLES)
+    return bool(connection.scalar(text(f"SELECT {privileges}")))
 
 
 def configuration(connection: Connection) -> Config:
-    """Alembic's, without a file: it works on the connection it is given."""
+    """Alembic configuration for this connection, without a file."""
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -87,16 +84,16 @@ def configuration(connection: Connection) -> Config:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """Nobody else migrates meanwhile; SQLite lets tables be rebuilt under those that point at them."""
+def _exclusive(connection: Connection) -> Iterator[None]:
+    """Exclude concurrent migrations; on SQLite, suspend foreign keys so that tables can be rebuilt."""
     if connection.dialect.name != "sqlite":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         yield
         return
     driver: Any = connection.connection.driver_connection
-    driver.execute("PRAGMA foreign_keys=OFF")  # does nothing once a transaction has begun, so it comes first
+    driver.execute("PRAGMA foreign_keys=OFF")  # must come before the transaction begins
     try:
-        connection.exec_driver_sql("SELECT 1")  # begins, and holds, the writer's transaction
+        connection.exec_driver_sql("SELECT 1")  # begins the write transaction
         yield
     finally:
         connection.rollback()

@@ -1,7 +1,6 @@
-"""Numbers that are given out once: applications, acceptance slips, sign-ups, certificates.
+"""Number sequences of applications, acceptance slips, sign-ups and certificates.
 
-Law: a series grows by one atomic statement inside the caller's transaction; a rolled-back deed gives its numbers back, and
-two deeds at once never share one.
+Numbers are taken in the caller's transaction: a rollback returns them, and concurrent callers never get the same one.
 """
 
 from datetime import date
@@ -9,25 +8,25 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_TAKE = text(
+_INCREMENT = text(
     "INSERT INTO series (key, last) VALUES (:key, :count)"
     " ON CONFLICT (key) DO UPDATE SET last = series.last + :count RETURNING last"
 )
 
 
 def next_numbers(session: Session, key: str, count: int = 1) -> range:
-    """The next ``count`` numbers of a series, from 1. The series stays locked until the caller commits."""
-    last = session.execute(_TAKE, {"key": key, "count": count}).scalar_one()
+    """The next ``count`` numbers of a sequence, from 1. The sequence stays locked until the caller commits."""
+    last = session.execute(_INCREMENT, {"key": key, "count": count}).scalar_one()
     return range(last - count + 1, last + 1)
 
 
 def daily_numbers(session: Session, region: str, kind: str, on: date, count: int = 1) -> list[str]:
-    """``430000-AG-20260302-0001`` …: readable, sortable, counted anew each day (domain.md 2.5)."""
-    stem = f"{region}-{kind}-{on:%Y%m%d}"
-    return [f"{stem}-{n:04d}" for n in next_numbers(session, stem, count)]
+    """``430000-AG-20260302-0001`` …: numbered from 1 each day (domain.md 2.5)."""
+    prefix = f"{region}-{kind}-{on:%Y%m%d}"
+    return [f"{prefix}-{n:04d}" for n in next_numbers(session, prefix, count)]
 
 
 def certificate_numbers(session: Session, short_name: str, category: str, year: int, count: int = 1) -> list[str]:
-    """``湘建安A(2026)0000001`` …: counted per category and year (建质〔2015〕206号 six)."""
-    stem = f"{short_name}建安{category}({year})"
-    return [f"{stem}{n:07d}" for n in next_numbers(session, stem, count)]
+    """``湘建安A(2026)0000001`` …: numbered per category and year (建质〔2015〕206号 six)."""
+    prefix = f"{short_name}建安{category}({year})"
+    return [f"{prefix}{n:07d}" for n in next_numbers(session, prefix, count)]

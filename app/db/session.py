@@ -1,7 +1,4 @@
-"""The one database handle, and the column types every table shares.
-
-Law: nobody else opens a connection; a value that must not lie open in the store (``Secret``) never does.
-"""
+"""The database session, transaction modes and the column types of all tables."""
 
 import json
 import sqlite3
@@ -22,21 +19,21 @@ from app.core.vocabulary import Term
 
 
 def unlock(settings: Settings) -> None:
-    """Give the keyring the keys of this house, and the file where the next ones will stand."""
+    """Load the keys of the settings into the keyring, and the file where it finds later ones."""
     file = settings.keys_file
     keyring.unlock(*settings.keys.ring, file=file, read=lambda: Keys.load(file.read_text()).ring)
 
 
 db = SQLA(metadata=Model.metadata)
 
-# SQLite lets one writer in at a time, and a reader that turns writer half-way is thrown out at once. So a transaction says
-# at its start what it is for: writing (the safe default) or reading. Doors set this from the request's method.
+# SQLite has one writer, and a read transaction that starts to write may fail at once. So each transaction declares at its
+# start whether it writes (the default). Requests set this from their method.
 reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 
 @contextmanager
 def read_only() -> Iterator[None]:
-    """Inside, transactions do not take SQLite's one place for a writer."""
+    """Transactions begun inside do not take SQLite's write lock."""
     token = reading.set(True)
     try:
         yield
@@ -46,9 +43,9 @@ def read_only() -> Iterator[None]:
 
 @contextmanager
 def side_connection(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
-    """A short transaction beside the request's own, which may be one for reading only; committed at the end.
+    """A short separate transaction, committed at the end; the request's own may be read-only.
 
-    SQLite has one writer: call it before the request's own transaction has begun to write.
+    On SQLite, call it before the request's own transaction has begun to write, or both wait for each other.
     """
     token = reading.set(for_reading)
     try:
@@ -59,7 +56,7 @@ def side_connection(engine: Engine, *, for_reading: bool = False) -> Iterator[Co
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A point in time: aware in Python, UTC in the store. A naive value is a bug, so it is refused."""
+    """A moment: timezone-aware in Python, UTC in the database. Raises ``ValueError`` for a naive value."""
 
     impl = DateTime
     cache_ok = True
@@ -76,10 +73,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Choice(TypeDecorator[Term]):
-    """One word of a vocabulary, stored as its code.
+    """One term of a vocabulary, stored as its code.
 
-    Not SQLAlchemy's ``Enum``: FAB's generated search forms look stored values up as member *names*
-    and fail on codes. The table's own CHECK keeps strangers out; see ``models.among``.
+    Not SQLAlchemy's ``Enum``: FAB's search forms look stored values up as member names and fail on codes. A CHECK
+    constraint refuses other values; see ``constraints.choice_check``.
     """
 
     impl = String
@@ -97,7 +94,7 @@ class Choice(TypeDecorator[Term]):
 
 
 class Choices(TypeDecorator[tuple[Term, ...]]):
-    """Several words of a vocabulary, in its own order, stored as codes between commas: ``,A,B,``."""
+    """Several terms of a vocabulary, in its order, stored as codes between commas: ``,A,B,``."""
 
     impl = String
     cache_ok = True
@@ -116,7 +113,7 @@ class Choices(TypeDecorator[tuple[Term, ...]]):
 
 
 class Encrypted(TypeDecorator[str]):
-    """Text that is encrypted at rest (AES-256-GCM), opened on reading. Find it by its ``BlindIndex`` beside it."""
+    """Text encrypted at rest (AES-256-GCM). Searched by a ``BlindIndex`` column beside it."""
 
     impl = LargeBinary
     cache_ok = True
@@ -126,14 +123,14 @@ class Encrypted(TypeDecorator[str]):
         self.purpose = purpose
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else keyring.seal(value, self.purpose)
+        return None if value is None else keyring.encrypt(value, self.purpose)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else keyring.open(bytes(value), self.purpose)
+        return None if value is None else keyring.decrypt(bytes(value), self.purpose)
 
 
 class EncryptedRecord(TypeDecorator[dict[str, Any]]):
-    """A record (JSON) that holds secrets and is therefore encrypted as a whole."""
+    """A JSON object, encrypted at rest as a whole."""
 
     impl = LargeBinary
     cache_ok = True
@@ -143,14 +140,14 @@ class EncryptedRecord(TypeDecorator[dict[str, Any]]):
         self.purpose = purpose
 
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else keyring.seal(json.dumps(value, ensure_ascii=False), self.purpose)
+        return None if value is None else keyring.encrypt(json.dumps(value, ensure_ascii=False), self.purpose)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> dict[str, Any] | None:
-        return None if value is None else dict(json.loads(keyring.open(bytes(value), self.purpose)))
+        return None if value is None else dict(json.loads(keyring.decrypt(bytes(value), self.purpose)))
 
 
 class BlindIndex(TypeDecorator[str]):
-    """Finds a secret by equality: ``where(Person.id_number_key == "4301…")``. Stored as a keyed fingerprint."""
+    """Keyed digest of an encrypted value, for search by equality: ``where(Person.id_number_key == "4301…")``."""
 
     impl = String
     cache_ok = True
@@ -172,7 +169,7 @@ class BlindIndex(TypeDecorator[str]):
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
-    connection.isolation_level = None  # BEGIN is ours, below
+    connection.isolation_level = None  # ``_begin_sqlite`` begins transactions
     for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, reach, region_prefix
 from app.core.clock import office_day, office_time
 from app.core.errors import NotFound, Refusal, Unmet
-from app.core.redaction import disclosed
+from app.core.redaction import disclosure_refusals
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, SignupState
 from app.exams.locking import SEATED, as_exam_clerk, hold_one
 from app.models import ExamNotice, ExamSignup, Region
@@ -99,7 +99,7 @@ def _faults(session: Session, notice: Any, clerk: Actor) -> Iterator[Refusal]:
     for field, most in _LENGTHS.items():
         if len(getattr(notice, field) or "") > most:
             yield Refusal("too-long", _("At most %(n)s characters fit in here.", n=most), field)
-    yield from disclosed({field: (label, getattr(notice, field) or "") for field, label in PUBLISHED.items()})
+    yield from disclosure_refusals({field: (label, getattr(notice, field) or "") for field, label in PUBLISHED.items()})
     yield from _category_faults(notice)
     yield from _date_faults(notice)
     if notice.quota is not None and notice.quota < 1:

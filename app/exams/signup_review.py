@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
 from app.core.errors import FixPlace, Refusal, Unmet
-from app.core.redaction import without_numbers
+from app.core.redaction import mask_numbers
 from app.core.vocabulary import SignupState
 from app.exams.locking import as_exam_clerk, hold_of, must_be_a_batch, sound
 from app.exams.signups import SignupOutcome, move, seated, sort_out
@@ -36,7 +36,7 @@ def review(
     It is asked for by name because otherwise the second of two clerks would undo the first one's decision unseen.
     """
     clerk = as_exam_clerk(actor)
-    reason = "" if admit else without_numbers(reason.strip())
+    reason = "" if admit else mask_numbers(reason.strip())
     _must_give_reason(admit, reason)
     ids = list(dict.fromkeys(ids))
     must_be_a_batch(ids)

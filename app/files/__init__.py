@@ -1,1 +1,1 @@
-"""Files that come from outside: stored, inspected, decoded; spreadsheets read and written."""
+"""Uploaded files: inspected, re-encoded, stored; spreadsheets read and written."""

@@ -1,7 +1,7 @@
-"""Picture codes: a few characters that people read off a picture, and simple programs do not.
+"""Draws CAPTCHA images.
 
-Law: the same word and the same seed give the same picture, so looking twice shows nothing new. It is a speed bump: what
-programs are really stopped by is counted (``throttle``).
+The same text and seed give the same picture, so requesting it again reveals nothing. It only slows programs down; the
+rate limits (``accounts.rate_limit``) stop them.
 """
 
 import io
@@ -12,7 +12,7 @@ from random import Random
 
 from PIL import Image, ImageDraw, ImageFont
 
-MARKS = "ACDEHJKMNPRTUWXY3479"  # none of two that look alike: 0 O Q, 1 I L, 2 Z, 5 S, 6 G, 8 B, E F, U V
+MARKS = "ACDEHJKMNPRTUWXY3479"  # without characters that look alike: 0 O Q, 1 I L, 2 Z, 5 S, 6 G, 8 B, E F, U V
 SIZE = WIDTH, HEIGHT = 160, 56
 FONTS = ("kai-tgh.ttf", "serif600-tgh.ttf")
 FOLDER = Path(__file__).parents[1] / "fonts"
@@ -20,13 +20,13 @@ PAPER = (250, 251, 253)
 INKS = ((28, 54, 110), (20, 83, 70), (110, 40, 40), (75, 45, 115), (90, 65, 15))
 
 
-def png(word: str, seed: str) -> bytes:
-    """The word as a small picture."""
-    chance = Random(seed)  # noqa: S311  # nosec B311 - bends lines; what must not be guessed is the word
+def png(text: str, seed: str) -> bytes:
+    """The text as a small picture."""
+    chance = Random(seed)  # noqa: S311  # nosec B311 - only for shapes; the secret is the text
     picture = Image.new("RGB", SIZE, PAPER)
     _specks(picture, chance)
-    step = (WIDTH - 16) / len(word)
-    for place, mark in enumerate(word):
+    step = (WIDTH - 16) / len(text)
+    for place, mark in enumerate(text):
         _write(picture, mark, 8 + place * step, step, chance)
     _lines(picture, chance)
     out = io.BytesIO()
@@ -35,7 +35,7 @@ def png(word: str, seed: str) -> bytes:
 
 
 def _write(picture: Image.Image, mark: str, left: float, step: float, chance: Random) -> None:
-    """One character: slanted, turned, a little larger or smaller, and pushed towards its neighbour."""
+    """One character: slanted, rotated, scaled and shifted at random."""
     font = _font(chance.choice(FONTS), chance.randint(38, 46))
     side = 64
     letter = Image.new("L", (side, side), 0)
@@ -51,7 +51,7 @@ def _write(picture: Image.Image, mark: str, left: float, step: float, chance: Ra
 
 
 def _lines(picture: Image.Image, chance: Random) -> None:
-    """Curves in the colours of the characters, so that colour does not part them."""
+    """Curves in the colours of the characters, so that colour does not separate them."""
     draw = ImageDraw.Draw(picture)
     for _line in range(3):
         low, high, start = chance.uniform(10, HEIGHT - 10), chance.uniform(4, 16), chance.uniform(0, 7)
@@ -68,7 +68,7 @@ def _specks(picture: Image.Image, chance: Random) -> None:
 
 
 def _waved(picture: Image.Image, chance: Random) -> Image.Image:
-    """Column by column shifted up and down, as on water."""
+    """Each column shifted up or down along a wave."""
     high, wide, start = chance.uniform(2, 4), chance.uniform(12, 22), chance.uniform(0, 7)
     waved = Image.new("RGB", SIZE, PAPER)
     for x in range(WIDTH):

@@ -1,7 +1,5 @@
-"""A picture that a stranger handed in: taken apart before a decoder sees it, then drawn anew by us.
-
-Law: what reaches the decoder is only what draws the picture, and what leaves this room is an upright RGB JPEG
-that holds nothing else. Every no is a ``Flaw``; ``app.storage`` makes a sentence of it that names the file.
+"""Re-encodes uploaded pictures: only the parts that draw the picture reach the decoder; the result is an upright RGB JPEG
+without metadata. Every refusal is a ``FileFault``, of which ``files.inspect`` makes a sentence.
 """
 
 import io
@@ -18,10 +16,10 @@ from PIL import Image
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """How large things may be. Sizes in bytes, sides in points."""
+    """Limits of uploads. Sizes in bytes, sides in pixels."""
 
-    bytes: int = 10 * 1024**2  # as handed in; 住建云 says PDF ≤ 10 MB
-    photo_bytes: int = 50_000  # as kept; national e-certificate C0317-2022: photo ≤ 50 KB (read as the smaller KB)
+    bytes: int = 10 * 1024**2  # as uploaded; 住建云 says PDF ≤ 10 MB
+    photo_bytes: int = 50_000  # as stored; national e-certificate C0317-2022: photo ≤ 50 KB (read as the smaller KB)
     side: int = 8000  # our judgement: A4 at 600 dpi is 7016
     pixels: int = 25_000_000  # 75 MB once unpacked; A4 at 400 dpi is 15 million, a phone takes 12
     least_width: int = 197  # 一寸 is 25 x 35 mm; C0317-2022 asks for 200 to 300 dpi: this is 200 …
@@ -32,65 +30,65 @@ class ImageLimits:
     pdf_pages: int = 50  # our judgement: the papers asked for have a few
 
 
-class Flaw(Exception):
-    """A finding, not yet a no, for the name of the file is not known here: a code of ``SENTENCES`` and its figures."""
+class FileFault(Exception):
+    """Why a file is refused: a code of ``inspect.SENTENCES`` and its figures. The file name is not known here."""
 
     def __init__(self, code: str, **figures: object) -> None:
         super().__init__(code)
         self.code, self.figures = code, figures
 
 
-# What turns one file into two: a reader that looks for these anywhere sees a web page, an archive, a program.
+# Signatures of other formats: a reader that looks for them anywhere would see a web page, an archive, a program.
 SECOND_FILE = re.compile(
     rb"(?i:<script|<\?php|<!doctype|<html|<svg|<iframe)"
     rb"|PK\x03\x04|PK\x05\x06|%PDF-|%!PS|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|\x7fELF|^MZ"
 )
 
 
-def stands_alone(*parts: bytes) -> None:
+def refuse_embedded_file(*parts: bytes) -> None:
     if any(SECOND_FILE.search(part) for part in parts):
-        raise Flaw("file-two-in-one")
+        raise FileFault("file-two-in-one")
 
 
-def _area_is_fair(width: int, height: int, limits: ImageLimits) -> None:
+def _check_area(width: int, height: int, limits: ImageLimits) -> None:
     if not width or not height:
-        raise Flaw("image-broken")
+        raise FileFault("image-broken")
     if max(width, height) > limits.side or width * height > limits.pixels:
-        raise Flaw("image-too-large", width=width, height=height)
+        raise FileFault("image-too-large", width=width, height=height)
 
 
-# --- JPEG and PNG: taken apart before a decoder sees them --------------------------------------------------
+# --- parts of JPEG and PNG, before decoding ---------------------------------------------------------------
 
 MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in coded data FF00 is a byte, FFD0 to FFD7 are restarts
 START, END, SCAN = 0xD8, 0xD9, 0xDA
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 DRAWING = FRAMES | {0xC4, 0xCC, 0xDB, 0xDD, SCAN}
 MOST_SEGMENTS = 5000  # a photo has 20 to 200, a hostile one 2.5 million
-MOST_SCANS = 64  # a progressive photo has 10; each costs a walk over all points, however short it is
+MOST_SCANS = 64  # a progressive photo has 10; each costs a pass over all pixels
 
 
-def _jpeg_without_notes(data: bytes, limits: ImageLimits) -> bytes:
-    """Only what draws the picture, its colour transform and which way is up.
+def _jpeg_without_metadata(data: bytes, limits: ImageLimits) -> bytes:
+    """Only what draws the picture, its colour transform and its orientation.
 
-    Phones append depth maps, second pictures, films. These go in silence; but no phone appends a web page.
+    Phones append depth maps, second pictures, films. These are dropped; but no phone appends a web page.
     """
-    kept, scans = [b"\xff\xd8"], 0
+    parts, scans = [b"\xff\xd8"], 0
     for count, (marker, segment) in enumerate(_jpeg_segments(data)):
         if marker in FRAMES:
             height, width = struct.unpack(">HH", segment[5:9].ljust(4, b"\0"))
-            _area_is_fair(width, height, limits)
+            _check_area(width, height, limits)
         if marker not in DRAWING:
-            stands_alone(segment)
+            refuse_embedded_file(segment)
         if marker in DRAWING or marker in (0xE0, 0xEE) or segment[4:10] == b"Exif\0\0":
-            kept.append(segment)
+            parts.append(segment)
         scans += marker == SCAN
         if count > MOST_SEGMENTS or scans > MOST_SCANS:
-            raise Flaw("image-broken")
-    return b"".join([*kept, b"\xff\xd9"])
+            raise FileFault("image-broken")
+    return b"".join([*parts, b"\xff\xd9"])
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and bytes of each segment; at last the end marker with all that follows it."""
+    """Marker and bytes of each segment; last the end marker with all that follows it."""
     at = 2
     while (found := MARKER.search(data, at)) and found[0][1] != END:
         marker, at = found[0][1], found.end()
@@ -102,39 +100,39 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
             at = following.start() if following else len(data)
         yield marker, data[found.start() : at]
     if found is None:
-        raise Flaw("file-truncated")
+        raise FileFault("file-truncated")
     yield END, data[found.end() :]
 
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-MOST_CHUNKS = 50_000  # 10 MB in the customary 8 KB chunks are 1,280
-MOST_TEXT = 4 * 1024**2  # all notes of a PNG together, unpacked
+MOST_CHUNKS = 50_000  # 10 MB in the usual 8 KB chunks are 1,280
+MOST_TEXT = 4 * 1024**2  # all text of a PNG together, unpacked
 
 
-def _png_without_notes(data: bytes, limits: ImageLimits) -> bytes:
-    """Only what draws the picture and which way is up; every promised row is there."""
-    kept, points, promised, text = [data[:8]], list[bytes](), 0, 0
+def _png_without_metadata(data: bytes, limits: ImageLimits) -> bytes:
+    """Only what draws the picture and its orientation; all rows must be there."""
+    parts, packed, expected, text = [data[:8]], list[bytes](), 0, 0
     for count, (kind, body, whole) in enumerate(_png_chunks(data)):
         if (kind == b"IHDR") != (count == 0) or count > MOST_CHUNKS:
-            raise Flaw("image-broken")
+            raise FileFault("image-broken")
         if kind == b"IHDR":
-            promised = _png_promise(body, limits)
+            expected = _png_size(body, limits)
         elif kind == b"IDAT":
-            points.append(body)
+            packed.append(body)
         elif kind == b"acTL":
-            raise Flaw("image-moving")
+            raise FileFault("image-moving")
         elif kind not in (b"PLTE", b"tRNS", b"eXIf", b"IEND"):
-            text += _unpacked_note(kind, body, MOST_TEXT - text)
+            text += _unpacked_text(kind, body, MOST_TEXT - text)
             if text > MOST_TEXT:
-                raise Flaw("image-overloaded")
-            stands_alone(body)
+                raise FileFault("image-overloaded")
+            refuse_embedded_file(body)
             continue
-        kept.append(whole)
-    # A decoder fills up missing rows in silence: a paper could lose its lower half on the way.
-    if _inflated(points, promised) < promised:
-        raise Flaw("file-truncated")
-    return b"".join(kept)
+        parts.append(whole)
+    # A decoder fills in missing rows: a paper could lose its lower half unnoticed.
+    if _inflated(packed, expected) < expected:
+        raise FileFault("file-truncated")
+    return b"".join(parts)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -144,29 +142,29 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         after = at + 12 + length
         if after > len(data):
-            raise Flaw("file-truncated")
+            raise FileFault("file-truncated")
         body = data[at + 8 : after - 4]
         if zlib.crc32(kind + body) != int.from_bytes(data[after - 4 : after], "big"):
-            raise Flaw("image-broken")
+            raise FileFault("image-broken")
         yield kind, body, data[at:after]
         at = after
-    stands_alone(data[at:])
+    refuse_embedded_file(data[at:])
 
 
-def _png_promise(header: bytes, limits: ImageLimits) -> int:
-    """How many bytes the rows must have once unpacked."""
+def _png_size(header: bytes, limits: ImageLimits) -> int:
+    """Size in bytes of all rows, unpacked."""
     if len(header) != 13 or header[9] not in CHANNELS or header[8] not in (1, 2, 4, 8, 16):
-        raise Flaw("image-broken")
+        raise FileFault("image-broken")
     width, height, depth, colour, _method, _filter, interlaced = struct.unpack(">IIBBBBB", header)
-    _area_is_fair(width, height, limits)
+    _check_area(width, height, limits)
     bits = depth * CHANNELS[colour]
     grids = ADAM7 if interlaced else ((0, 0, 1, 1),)
     sides = ((-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in grids)
     return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sides if columns > 0 and rows > 0)
 
 
-def _unpacked_note(kind: bytes, body: bytes, enough: int) -> int:
-    """How much a compressed note grows to; one that cannot be read is dropped with the others."""
+def _unpacked_text(kind: bytes, body: bytes, limit: int) -> int:
+    """The unpacked size of a compressed text; 0 if it cannot be read."""
     rest = body.partition(b"\0")[2]
     if kind == b"iTXt" and rest[:1] == b"\x01":
         packed = b"".join(rest[2:].split(b"\0", 2)[2:])
@@ -175,32 +173,32 @@ def _unpacked_note(kind: bytes, body: bytes, enough: int) -> int:
     else:
         return 0
     try:
-        return _inflated([packed], enough)
-    except Flaw:
+        return _inflated([packed], limit)
+    except FileFault:
         return 0
 
 
-def _inflated(pieces: list[bytes], enough: int) -> int:
-    """The unpacked size of a zlib stream, counted without keeping it and hardly further than ``enough``."""
+def _inflated(pieces: list[bytes], limit: int) -> int:
+    """The unpacked size of a zlib stream, in constant memory; counting stops soon after ``limit``."""
     engine, size = zlib.decompressobj(), 0
     try:
         for piece in pieces:
-            waiting = piece
-            while waiting and not engine.eof and size <= enough:
-                size += len(engine.decompress(waiting, 1024**2))
-                waiting = engine.unconsumed_tail
-        return size if size > enough else size + len(engine.flush())
+            rest = piece
+            while rest and not engine.eof and size <= limit:
+                size += len(engine.decompress(rest, 1024**2))
+                rest = engine.unconsumed_tail
+        return size if size > limit else size + len(engine.flush())
     except zlib.error:
-        raise Flaw("image-broken") from None
+        raise FileFault("image-broken") from None
 
 
-# --- drawing anew -----------------------------------------------------------------------------------------
+# --- encoding ---------------------------------------------------------------------------------------------
 
-# One picture or PDF takes up to 300 MB for a moment, and a web worker has eight threads.
-AT_ONCE = threading.BoundedSemaphore(2)
+# One picture or PDF may take 300 MB, and a web process has eight threads.
+DECODER_SLOTS = threading.BoundedSemaphore(2)
 QUALITIES = (88, 75, 60, 45)
 PHOTO_QUALITIES = (92, 86, 80, 74)
-LAST_QUALITIES = (60, 45, 30)  # only when the photo may not get any smaller
+LAST_QUALITIES = (60, 45, 30)  # only at the smallest allowed size
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -212,37 +210,37 @@ TURNS = {
 }
 
 
-def drawn_anew(data: bytes, kind: str, photo: bool, limits: ImageLimits) -> tuple[bytes, int, int]:
+def reencode(data: bytes, kind: str, photo: bool, limits: ImageLimits) -> tuple[bytes, int, int]:
     """JPEG bytes, width and height of a file of this ``kind``, JPEG or PNG."""
-    picture = _jpeg_without_notes(data, limits) if kind == "JPEG" else _png_without_notes(data, limits)
-    with AT_ONCE:
+    picture = _jpeg_without_metadata(data, limits) if kind == "JPEG" else _png_without_metadata(data, limits)
+    with DECODER_SLOTS:
         # For a photo the JPEG decoder shrinks by 2, 4 or 8 while it reads: a fraction of the time and memory.
         plain = _decoded(picture, max(limits.photo_width, limits.photo_height) if photo else 0)
         return _photo(plain, limits) if photo else _scan(plain, limits)
 
 
 def _decoded(picture: bytes, least_side: int = 0) -> Image.Image:
-    """Upright and RGB; perhaps smaller than in the file, but no side shorter than ``least_side`` by that."""
+    """Upright and RGB; may be scaled down, but not below ``least_side``."""
     try:
         with Image.open(io.BytesIO(picture), formats=("JPEG", "PNG")) as image:
             if least_side:
                 image.draft(None, (least_side, least_side))
             return _plain(_upright(image))
     except Exception:  # noqa: BLE001 — hostile bytes make a decoder raise anything, even AssertionError
-        raise Flaw("image-broken") from None
+        raise FileFault("image-broken") from None
 
 
 def _upright(image: Image.Image) -> Image.Image:
     image.load()
     try:
         turn = TURNS.get(image.getexif().get(0x0112, 1))
-    except Exception:  # noqa: BLE001 — the notes are broken, the picture need not be: it stays as it lies
+    except Exception:  # noqa: BLE001 — the EXIF is broken, the picture need not be
         turn = None
     return image if turn is None else image.transpose(turn)
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """RGB of 8 bits, on white paper."""
+    """RGB of 8 bits, on white."""
     if image.mode.startswith("I"):  # 16 bits of grey: Pillow's own conversion makes all but the darkest white
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.has_transparency_data:
@@ -257,17 +255,17 @@ def _scan(image: Image.Image, limits: ImageLimits) -> tuple[bytes, int, int]:
         drawn = _jpeg(image, quality)
         if len(drawn) <= limits.bytes:
             return drawn, *image.size
-    raise Flaw("image-too-large", width=image.width, height=image.height)
+    raise FileFault("image-too-large", width=image.width, height=image.height)
 
 
 def _photo(image: Image.Image, limits: ImageLimits) -> tuple[bytes, int, int]:
-    """The largest size, and at that the best quality, that fits."""
+    """The largest size, then the best quality, within ``photo_bytes``."""
     width, height = image.size
     if width < limits.least_width or height < limits.least_height:
         least = {"least_width": limits.least_width, "least_height": limits.least_height}
-        raise Flaw("photo-too-small", width=width, height=height, **least)
+        raise FileFault("photo-too-small", width=width, height=height, **least)
     if max(width, height) > limits.longest * min(width, height):
-        raise Flaw("photo-shape", width=width, height=height)
+        raise FileFault("photo-shape", width=width, height=height)
     least_scale = max(limits.least_width / width, limits.least_height / height)
     scale = max(least_scale, min(1.0, limits.photo_width / width, limits.photo_height / height))
     while True:
@@ -277,21 +275,21 @@ def _photo(image: Image.Image, limits: ImageLimits) -> tuple[bytes, int, int]:
             if len(drawn) <= limits.photo_bytes:
                 return drawn, *smaller.size
         if scale <= least_scale:
-            raise Flaw("photo-too-detailed")
+            raise FileFault("photo-too-detailed")
         scale = max(least_scale, scale * 0.85)
 
 
-def _jpeg(image: Image.Image, quality: int, **how: Any) -> bytes:
+def _jpeg(image: Image.Image, quality: int, **options: Any) -> bytes:
     drawn = io.BytesIO()
-    image.save(drawn, "JPEG", quality=quality, **how)
+    image.save(drawn, "JPEG", quality=quality, **options)
     return drawn.getvalue()
 
 
 def thumbnail(data: bytes, mime: str, width: int) -> bytes | None:
-    """A small JPEG of a stored picture for lists and the reviewing screen; nothing for a PDF."""
+    """A small JPEG of a stored picture; None for a PDF."""
     if mime != "image/jpeg":
         return None
-    with AT_ONCE:
+    with DECODER_SLOTS:
         image = _decoded(data, width)
         image.thumbnail((width, width * 4), Image.Resampling.LANCZOS)
         return _jpeg(image, 80)

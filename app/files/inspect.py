@@ -1,4 +1,4 @@
-"""What an uploaded file is: kind, size, pages and name, checked before it is stored."""
+"""Checks an uploaded file before it is stored: kind, size, pages and name."""
 
 import hashlib
 import re
@@ -12,19 +12,19 @@ from pathlib import Path
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError
-from app.files.images import AT_ONCE, Flaw, ImageLimits, drawn_anew, stands_alone
+from app.files.images import DECODER_SLOTS, FileFault, ImageLimits, reencode, refuse_embedded_file
 
 LIMITS = ImageLimits()
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """A file as it may be kept: ``data`` is for the store, ``digest`` its SHA-256, ``name`` for people."""
+class InspectedFile:
+    """An accepted file: ``data`` for the store, its SHA-256 ``digest``, and a display ``name``."""
 
     data: bytes
     mime: str
     extension: str  # without dot: jpg or pdf
-    width: int | None  # of a picture, in points
+    width: int | None  # of a picture, in pixels
     height: int | None
     pages: int  # of a PDF; a picture is one page
     digest: str
@@ -32,7 +32,7 @@ class Sound:
 
 
 class FileRefused(AppError):
-    """The file cannot be kept. ``code`` says why, ``sentence`` names the file and says what to do."""
+    """The file is not accepted. ``code`` says why, ``sentence`` names the file and says what to do."""
 
     code = "file-refused"
 
@@ -102,44 +102,44 @@ SENTENCES: dict[str, Callable[..., object]] = {
 # fmt: on
 
 
-def inspect(data: bytes, filename: str, *, photo: bool, limits: ImageLimits = LIMITS) -> Sound:
-    """The file as it may be kept. Raises ``FileRefused`` with the first thing that stands against it.
+def inspect(data: bytes, filename: str, *, photo: bool, limits: ImageLimits = LIMITS) -> InspectedFile:
+    """The file as it may be stored. Raises ``FileRefused`` with the first fault.
 
-    Pictures come back as RGB JPEG, upright, without any of their notes (EXIF, place, comments); photos within
-    ``limits.photo_bytes``. A PDF comes back byte for byte.
+    Pictures are returned as upright RGB JPEG without metadata (EXIF, place, comments), photos within
+    ``limits.photo_bytes``. A PDF is returned unchanged.
     """
     try:
-        return _sound(data, filename, photo, limits)
-    except Flaw as flaw:
-        raise refused(filename, flaw.code, **flaw.figures) from None
+        return _inspected(data, filename, photo, limits)
+    except FileFault as fault:
+        raise refusal(filename, fault.code, **fault.figures) from None
 
 
-def refused(filename: str, code: str, **figures: object) -> FileRefused:
+def refusal(filename: str, code: str, **figures: object) -> FileRefused:
     name = _cleaned(filename)[-LONGEST_NAME:] or NAMELESS
     return FileRefused(SENTENCES[code](name=name, **figures), code=code)
 
 
-def _sound(data: bytes, filename: str, photo: bool, limits: ImageLimits) -> Sound:
-    _size_is_fair(data, limits)
+def _inspected(data: bytes, filename: str, photo: bool, limits: ImageLimits) -> InspectedFile:
+    _check_size(data, limits)
     kind = _kind(data)
     if kind == "PDF" and photo:
-        raise Flaw("photo-pdf")
-    _name_agrees(filename, kind)
+        raise FileFault("photo-pdf")
+    _check_extension(filename, kind)
     if kind == "PDF":
         pages = _pdf_pages(data, limits)
         digest, name = hashlib.sha256(data).hexdigest(), display_name(filename, "pdf")
-        return Sound(data, "application/pdf", "pdf", None, None, pages, digest, name)
-    drawn, width, height = drawn_anew(data, kind, photo, limits)
+        return InspectedFile(data, "application/pdf", "pdf", None, None, pages, digest, name)
+    drawn, width, height = reencode(data, kind, photo, limits)
     digest, name = hashlib.sha256(drawn).hexdigest(), display_name(filename, "jpg")
-    return Sound(drawn, "image/jpeg", "jpg", width, height, 1, digest, name)
+    return InspectedFile(drawn, "image/jpeg", "jpg", width, height, 1, digest, name)
 
 
-def _size_is_fair(data: bytes, limits: ImageLimits) -> None:
+def _check_size(data: bytes, limits: ImageLimits) -> None:
     if not data:
-        raise Flaw("file-empty")
+        raise FileFault("file-empty")
     if len(data) > limits.bytes:
         size, most = (f"{number / 1024**2:.1f}" for number in (len(data), limits.bytes))
-        raise Flaw("file-too-large", size=size, most=most.removesuffix(".0"))
+        raise FileFault("file-too-large", size=size, most=most.removesuffix(".0"))
 
 
 # --- what kind of file it is -------------------------------------------------------------------------------
@@ -172,17 +172,17 @@ def _kind(data: bytes) -> str:
     head = data[:1024]
     kind = next((kind for pattern, kind in KINDS if pattern.match(head)), None)
     if kind is None:
-        raise Flaw("file-unknown")
+        raise FileFault("file-unknown")
     if kind not in ACCEPTED:
-        raise Flaw("file-kind", kind=kind)
+        raise FileFault("file-kind", kind=kind)
     return kind
 
 
-def _name_agrees(filename: str, kind: str) -> None:
-    """A name without an extension says nothing wrong."""
+def _check_extension(filename: str, kind: str) -> None:
+    """A name without an extension is accepted."""
     stem, dot, extension = _cleaned(filename).rpartition(".")
     if dot and stem and extension.lower() not in ACCEPTED[kind]:
-        raise Flaw("file-extension", kind="JPG" if kind == "JPEG" else kind)
+        raise FileFault("file-extension", kind="JPG" if kind == "JPEG" else kind)
 
 
 # --- PDF ----------------------------------------------------------------------------------------------------
@@ -192,34 +192,34 @@ PDF_SECONDS = 20
 
 
 def _pdf_pages(data: bytes, limits: ImageLimits) -> int:
-    """The number of pages of a PDF in which nothing acts."""
+    """The number of pages of a PDF without active content."""
     start, end = data.find(b"obj"), data.rfind(b"%%EOF")
     if end < 0 or start < 0:
-        raise Flaw("file-truncated")
-    stands_alone(data[5:start], data[end:])
+        raise FileFault("file-truncated")
+    refuse_embedded_file(data[5:start], data[end:])
     command = [sys.executable, "-I", str(PDF_READER), str(limits.pdf_pages)]
     try:
-        with AT_ONCE:
+        with DECODER_SLOTS:
             answer = subprocess.run(  # noqa: S603 — our own file, and a number
                 command, input=data, capture_output=True, timeout=PDF_SECONDS, check=False
             )
     except subprocess.TimeoutExpired:
-        raise Flaw("pdf-too-heavy") from None
-    word, _space, pages = answer.stdout.decode().partition(" ")
-    if word == "clean":
+        raise FileFault("pdf-too-heavy") from None
+    code, _space, pages = answer.stdout.decode().partition(" ")
+    if code == "clean":
         return int(pages)
-    # Killed for its memory or time, it says nothing. That it could not start is not the clerk's fault.
-    if not word and b"ModuleNotFoundError" in answer.stderr:
+    # Killed for its memory or time, it prints nothing. A failed start is a defect, not a bad file.
+    if not code and b"ModuleNotFoundError" in answer.stderr:
         raise RuntimeError(answer.stderr.decode())
-    raise Flaw(word or "pdf-too-heavy", most=limits.pdf_pages)
+    raise FileFault(code or "pdf-too-heavy", most=limits.pdf_pages)
 
 
 # --- names --------------------------------------------------------------------------------------------------
 
 LONGEST_NAME = 100
 NAMELESS = "file"
-# Not Cn and Co: rare characters of personal names may be newer than our Python.
-UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# Without Cn and Co: rare characters of personal names may be newer than our Python.
+INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)")
 KNOWN_ENDINGS = re.compile(r"(?i)(\.(jpg|jpeg|jpe|jfif|png|pdf))+$")
 
@@ -233,11 +233,11 @@ def display_name(name: str, extension: str) -> str:
 
 
 def _cleaned(name: str) -> str:
-    """The last part of a path, without controls, direction marks, half characters and signs of the shell."""
+    """The last part of a path, without control characters, direction marks, surrogates and shell characters."""
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    seen = "".join(
-        " " if sign.isspace() else sign
-        for sign in last
-        if sign in "\t " or not (unicodedata.category(sign) in UNSEEN or sign in "\ufffe\uffff")
+    visible = "".join(
+        " " if character.isspace() else character
+        for character in last
+        if character in "\t " or not (unicodedata.category(character) in INVISIBLE_CATEGORIES or character in "\ufffe\uffff")
     )
-    return " ".join(re.sub(r'[<>:"|?*]', "_", seen).split()).rstrip(" .")
+    return " ".join(re.sub(r'[<>:"|?*]', "_", visible).split()).rstrip(" .")

@@ -1,8 +1,4 @@
-"""What is in a file that was handed in, and where its bytes live: attachments without the database.
-
-Law: nothing is believed but the bytes. A picture is kept only as drawn anew by us, a PDF only when nothing in
-it acts; every object is named by the digest of what it holds, and lies on the disk encrypted (docs/decisions/0021).
-"""
+"""Content-addressed, encrypted store of files (docs/decisions/0021)."""
 
 import fcntl
 import hashlib
@@ -18,17 +14,17 @@ from typing import BinaryIO
 
 from flask_babel import lazy_gettext as _
 
-from app.core.crypto.encryption import UNOPENED, keyring
+from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
 from app.core.errors import AppError
-from app.files.inspect import refused
+from app.files.inspect import refusal
 
 
-class ScannerAway(Exception):
-    """Whoever looks for viruses does not answer, or not in a way that can be understood."""
+class ScannerUnavailable(Exception):
+    """The virus scanner does not answer, or its answer cannot be understood."""
 
 
 class FileMissing(AppError):
-    """The store has no such object. A row without its bytes is a fault to be reported, not the reader's."""
+    """The store has no such object, although a row names it."""
 
     status = 404
     code = "file-missing"
@@ -36,76 +32,74 @@ class FileMissing(AppError):
 
 
 class FileDamaged(FileMissing):
-    """The object is there, and cannot be opened: it was changed on the disk, or its key is gone."""
+    """The object cannot be decrypted: it was changed on the disk, or its key is gone."""
 
     code = "file-damaged"
     sentence = _("The bytes of this file are damaged. Please tell the administrator, who has the backup.")
 
 
-# --- where the bytes live -----------------------------------------------------------------------------------
+# --- the store ---------------------------------------------------------------------------------------------
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 INCOMING = "incoming"
-SEALED = b"AGS1"  # an encrypted object begins so; what does not was put down before objects were encrypted
-BROKEN = re.compile(INCOMING + r"/([a-z0-9_]+)")  # as ``tempfile`` names them
+ENCRYPTED_PREFIX = b"AGS1"  # prefix of an encrypted object; older objects are plain
+INCOMING_NAME = re.compile(INCOMING + r"/([a-z0-9_]+)")  # names that ``tempfile`` makes
 
 
 class Store:
     """A folder of objects named by their SHA-256, as ``ab/cd/abcd…``. May be used by any number of processes.
 
-    Nothing is removed but what no row names, by the sweeper and by ``retention``: two papers may share one object, so the
-    end of a row is never the end of its bytes. Write the object first and commit the row afterwards; ``put`` renews the
-    time of an object that is already there, and ``remove`` spares what is new, so that no row ever points to nothing.
-    An object on the disk is ``SEALED`` and what the keyring makes of it; its name is bound in, so that one object put
-    in the place of another does not open.
+    Two papers may share one object, so objects are removed only when no row names them. Put the object first and commit
+    the row afterwards: ``put`` renews the time of an existing object, and ``remove`` spares recent ones, so that no row
+    ever points to nothing. Its name is authenticated: an object in the place of another cannot be decrypted.
 
-    ``scan`` names the virus in a file, or nothing, or raises ``ScannerAway``; without one nobody is asked.
+    ``scan`` returns the name of a virus or "", or raises ``ScannerUnavailable``; without it files are not scanned.
     """
 
     def __init__(self, folder: Path, scan: Callable[[bytes], str] | None = None) -> None:
         self.folder = folder
-        self.scan, self.unasked = scan, False
+        self.scan, self.scanner_failed = scan, False
         self.incoming = folder / INCOMING
         self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
 
     def screen(self, data: bytes, filename: str) -> None:
-        """Raise ``FileRefused`` unless whoever looks for viruses has nothing against this file: no answer is a no."""
+        """Raise ``FileRefused`` if the scanner finds a virus, or does not answer."""
         if self.scan is None:
             return
         try:
-            if self.unasked:  # the other files of a form must not wait for one silence each
-                raise ScannerAway
-            found = self.scan(data)
-        except ScannerAway:
-            self.unasked = True
-            raise refused(filename, "file-unchecked") from None
-        if found:
-            raise refused(filename, "file-infected", what=found)
+            if self.scanner_failed:  # the other files of a form must not wait for a timeout each
+                raise ScannerUnavailable
+            virus = self.scan(data)
+        except ScannerUnavailable:
+            self.scanner_failed = True
+            raise refusal(filename, "file-unchecked") from None
+        if virus:
+            raise refusal(filename, "file-infected", what=virus)
 
     def put(self, data: bytes) -> str:
-        """The digest, once the bytes are safe on the disk; or ``OSError``, and nothing is left behind."""
+        """Store the bytes durably and return their digest; ``OSError`` leaves nothing behind."""
         digest = hashlib.sha256(data).hexdigest()
         place = self.path(digest)
-        with self._held(fcntl.LOCK_SH):
+        with self._locked(fcntl.LOCK_SH):
             if self.verify(digest):
                 os.utime(place)
                 return digest
-        waiting = self._written(_sealed(data, digest))
+        pending = self._written(_encrypted(data, digest))
         try:
-            with self._held(fcntl.LOCK_SH):
+            with self._locked(fcntl.LOCK_SH):
                 for folder in (place.parent.parent, place.parent):
                     folder.mkdir(mode=0o700, exist_ok=True)
-                waiting.replace(place)
+                pending.replace(place)
                 for folder in (place.parent, place.parent.parent, self.folder):
                     _flush_folder(folder)
         except BaseException:
-            waiting.unlink(missing_ok=True)
+            pending.unlink(missing_ok=True)
             raise
         return digest
 
     def _written(self, data: bytes) -> Path:
-        """A new file (0600) beside the objects, so that it can be renamed into place."""
+        """A new file (0600) on the same file system, to be renamed into place."""
         handle, name = tempfile.mkstemp(dir=self.incoming)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -118,7 +112,7 @@ class Store:
         return Path(name)
 
     def path(self, digest: str) -> Path:
-        """Where the object is or would be; ``ValueError`` for anything but 64 small hex digits."""
+        """The path of an object; ``ValueError`` unless the digest is 64 lower-case hex digits."""
         if not DIGEST.fullmatch(digest):
             raise ValueError("not a SHA-256 digest")
         return self.folder / digest[:2] / digest[2:4] / digest
@@ -127,65 +121,65 @@ class Store:
         return self.path(digest).is_file()
 
     def open(self, digest: str) -> BinaryIO:
-        """For reading. Raises as ``read``."""
+        """As ``read``, as a file object."""
         return io.BytesIO(self.read(digest))
 
     def read(self, digest: str) -> bytes:
-        """What was put. Raises ``FileMissing``; ``FileDamaged`` for what was changed on the disk."""
+        """The bytes of an object. Raises ``FileMissing``, or ``FileDamaged`` if it was changed on the disk."""
         try:
             data = self.path(digest).read_bytes()
         except FileNotFoundError:
             raise FileMissing from None
-        if not data.startswith(SEALED):
+        if not data.startswith(ENCRYPTED_PREFIX):
             return data
         try:
-            return keyring.open_bytes(data[len(SEALED) :], _purpose(digest))
-        except (*UNOPENED, ValueError):
+            return keyring.decrypt_bytes(data[len(ENCRYPTED_PREFIX) :], _purpose(digest))
+        except (*DECRYPTION_ERRORS, ValueError):
             raise FileDamaged from None
 
     def verify(self, digest: str) -> bool:
-        """Whether the object is there and still is what its name says."""
+        """Whether the object exists and its bytes match its digest."""
         try:
             return hashlib.sha256(self.read(digest)).hexdigest() == digest
         except FileMissing:
             return False
 
     def digests(self) -> Iterator[str]:
-        """Every object there is."""
+        """The digests of all objects."""
         for place in self.folder.glob("??/??/*"):
             if DIGEST.fullmatch(place.name):
                 yield place.name
 
     def key_of(self, digest: str) -> int | None:
-        """The id of the key an object lies under; None for one that lies open. Raises ``FileMissing``."""
+        """The id of the key of an object; None if it is not encrypted. Raises ``FileMissing``."""
         try:
             with self.path(digest).open("rb") as file:
-                head = file.read(len(SEALED) + 1)
+                head = file.read(len(ENCRYPTED_PREFIX) + 1)
         except FileNotFoundError:
             raise FileMissing from None
-        return head[-1] if head.startswith(SEALED) and len(head) > len(SEALED) else None
+        return head[-1] if head.startswith(ENCRYPTED_PREFIX) and len(head) > len(ENCRYPTED_PREFIX) else None
 
-    def reseal(self, digest: str) -> bool:
-        """Put an object under the newest key, if it is under another or none; its age stays. Whether it was done."""
+    def reencrypt(self, digest: str) -> bool:
+        """Encrypt an object under the newest key, keeping its time. False if nothing was to be done."""
         if self.key_of(digest) == keyring.newest:
             return False
         place, data = self.path(digest), self.read(digest)
         if hashlib.sha256(data).hexdigest() != digest:
             raise FileDamaged
-        waiting = self._written(_sealed(data, digest))
-        with self._held(fcntl.LOCK_SH):
+        pending = self._written(_encrypted(data, digest))
+        with self._locked(fcntl.LOCK_SH):
             try:
-                seen = place.stat()
-                os.utime(waiting, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-                waiting.replace(place)
-            except FileNotFoundError:  # swept away meanwhile
-                waiting.unlink(missing_ok=True)
+                times = place.stat()
+                os.utime(pending, ns=(times.st_atime_ns, times.st_mtime_ns))
+                pending.replace(place)
+            except FileNotFoundError:  # removed meanwhile
+                pending.unlink(missing_ok=True)
                 return False
         _flush_folder(place.parent)
         return True
 
     def orphans(self, known: set[str], older_than: datetime) -> Iterator[str]:
-        """What no row knows and nobody touched since: digests, and ``incoming/…`` left by broken uploads."""
+        """Digests not in ``known``, and ``incoming/…`` of interrupted uploads, that are older than this."""
         before = older_than.timestamp()
         for place in sorted(self.folder.glob("??/??/*")) + sorted(self.incoming.iterdir()):
             name = f"{INCOMING}/{place.name}" if place.parent == self.incoming else place.name
@@ -193,21 +187,21 @@ class Store:
                 yield name
 
     def remove(self, orphan: str, older_than: datetime) -> bool:
-        """Take away one of ``orphans``, unless it was put again in the meantime. Whether it went."""
-        broken = BROKEN.fullmatch(orphan)
-        place = self.incoming / broken[1] if broken else self.path(orphan)
-        with self._held(fcntl.LOCK_EX):
+        """Remove one of ``orphans``, unless it was put again meanwhile. Whether it was removed."""
+        interrupted = INCOMING_NAME.fullmatch(orphan)
+        place = self.incoming / interrupted[1] if interrupted else self.path(orphan)
+        with self._locked(fcntl.LOCK_EX):
             if not _touched_before(place, older_than.timestamp()):
                 return False
             place.unlink()
         return True
 
     @contextmanager
-    def _held(self, how: int) -> Iterator[None]:
-        """Many may put at once, but nobody while the sweeper decides."""
+    def _locked(self, operation: int) -> Iterator[None]:
+        """Shared while putting, exclusive while removing."""
         with (self.folder / "lock").open("ab") as file:
             os.fchmod(file.fileno(), 0o600)
-            fcntl.flock(file, how)
+            fcntl.flock(file, operation)
             yield
 
 
@@ -215,8 +209,8 @@ def _purpose(digest: str) -> str:
     return f"object/{digest}"
 
 
-def _sealed(data: bytes, digest: str) -> bytes:
-    return SEALED + keyring.seal_bytes(data, _purpose(digest))
+def _encrypted(data: bytes, digest: str) -> bytes:
+    return ENCRYPTED_PREFIX + keyring.encrypt_bytes(data, _purpose(digest))
 
 
 def _touched_before(place: Path, moment: float) -> bool:
@@ -227,7 +221,7 @@ def _touched_before(place: Path, moment: float) -> bool:
 
 
 def _flush_folder(folder: Path) -> None:
-    """A rename outlives a power cut only when its folder has been written, too."""
+    """A rename is durable only once its folder is flushed, too."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

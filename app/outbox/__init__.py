@@ -1,1 +1,1 @@
-"""What is owed to others and written in the transaction that owes it: jobs, text messages, public notices."""
+"""Jobs, text messages and public notices, written in the transaction that causes them."""

@@ -1,7 +1,6 @@
-"""Errands: asking for work that nobody waits for, in the deed's own transaction.
+"""The job queue in the database: request, enqueue, lease and heartbeat.
 
-Law: a job is written with the deed that owes it, or neither is; the same key is asked for once. Who does the work, and when,
-is the business of ``jobs``.
+A job is written in the transaction that causes it and runs once per key. ``app.worker`` runs jobs.
 """
 
 import secrets
@@ -17,47 +16,25 @@ from sqlalchemy.orm import Session
 from app.core.vocabulary import JobState, MessageState
 from app.models import Job, Message, Worker
 
+LEASE = timedelta(minutes=2)  # longer than a handler may run without calling JobRun.progress
+MAX_ATTEMPTS = 8
+RETENTION = timedelta(days=30)  # of finished jobs
+WORKER_TIMEOUT = timedelta(seconds=60)  # without a heartbeat for so long, a worker counts as missing
+
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """One piece of work: whose it is, what makes it the same as another one, and what it is about."""
+    """A job to enqueue. Requests with the same ``key`` are the same job."""
 
     kind: str
     key: str
     payload: Mapping[str, Any] = field(default_factory=dict)
-    total: int | None = None  # how much there is to do, where that is known beforehand
-
-
-def enqueue(
-    session: Session, kind: str, key: str, payload: Mapping[str, Any], *, at: datetime, due_at: datetime | None = None
-) -> bool:
-    """Ask for a job in the caller's transaction; the caller commits it together with the deed, or neither.
-
-    False if a job with this key is there already, in whatever state (finished ones are forgotten after ``jobs.KEPT``).
-    """
-    return enqueue_all(session, [JobRequest(kind, key, payload)], at=at, due_at=due_at) == 1
-
-
-def enqueue_all(session: Session, errands: Sequence[JobRequest], *, at: datetime, due_at: datetime | None = None) -> int:
-    """The same for many, in one statement; how many of them are new."""
-    if not errands:
-        return 0
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    dates = {"due_at": due_at or at, "created_at": at}
-    rows = [{"kind": one.kind, "key": one.key, "payload": dict(one.payload), "total": one.total, **dates} for one in errands]
-    made = dialect.insert(Job).values(rows).on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)
-    return len(session.execute(made).all())
-
-
-LEASE = timedelta(minutes=2)  # longer than a handler may work without a word; see Run.progress
-MAX_ATTEMPTS = 8
-WORKER_TIMEOUT = timedelta(seconds=60)  # a worker that says nothing for so long is missed
-RETENTION = timedelta(days=30)  # finished jobs, for whoever asks
+    total: int | None = None  # amount of work, if known beforehand
 
 
 @dataclass(frozen=True, slots=True)
 class JobLease:
-    """A job that is ours for the length of its lease; ``token`` proves it."""
+    """A job claimed by this worker until the lease runs out; ``token`` proves it."""
 
     id: int
     kind: str
@@ -67,61 +44,83 @@ class JobLease:
 
 
 class LeaseLost(Exception):
-    """Somebody else holds the job by now: whatever is left of it is theirs to do."""
+    """Another worker holds the job by now; the rest of it is that worker's to do."""
+
+
+def enqueue(
+    session: Session, kind: str, key: str, payload: Mapping[str, Any], *, at: datetime, due_at: datetime | None = None
+) -> bool:
+    """Enqueue a job in the caller's transaction; the caller commits.
+
+    False if a job with this key exists in any state (finished jobs are deleted after ``RETENTION``).
+    """
+    return enqueue_all(session, [JobRequest(kind, key, payload)], at=at, due_at=due_at) == 1
+
+
+def enqueue_all(session: Session, requests: Sequence[JobRequest], *, at: datetime, due_at: datetime | None = None) -> int:
+    """Enqueue many jobs in one statement; returns how many are new."""
+    if not requests:
+        return 0
+    dates = {"due_at": due_at or at, "created_at": at}
+    rows = [{"kind": job.kind, "key": job.key, "payload": dict(job.payload), "total": job.total, **dates} for job in requests]
+    new = _dialect(session).insert(Job).values(rows).on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)
+    return len(session.execute(new).all())
 
 
 def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id: int | None = None) -> JobLease | None:
-    """Take one job that is due, this one or the oldest. The condition is asked again on the locked row, so one wins."""
-    due = (_due(at), Job.attempts < MAX_ATTEMPTS, Job.kind.in_(kinds), *([] if job_id is None else [Job.id == job_id]))
-    oldest = select(Job.id).where(*due).order_by(Job.due_at, Job.id).limit(1).with_for_update(skip_locked=True)
+    """Lease one due job of these kinds: ``job_id``, or the oldest. Of concurrent callers, one gets it."""
+    is_due = (_is_due(at), Job.attempts < MAX_ATTEMPTS, Job.kind.in_(kinds), *([] if job_id is None else [Job.id == job_id]))
+    oldest = select(Job.id).where(*is_due).order_by(Job.due_at, Job.id).limit(1).with_for_update(skip_locked=True)
     token = secrets.token_hex(16)
-    taken = session.execute(
+    row = session.execute(
         update(Job)
-        .where(Job.id == oldest.scalar_subquery(), *due)  # not IN: PostgreSQL may ask a locking subquery anew for each row
+        # Not IN: PostgreSQL may run a locking subquery again for each row. The condition is repeated on the locked row.
+        .where(Job.id == oldest.scalar_subquery(), *is_due)
         .values(state=JobState.RUNNING, token=token, lease_until=at + LEASE, attempts=Job.attempts + 1)
         .returning(Job.id, Job.kind, Job.payload, Job.token, Job.attempts)
         .execution_options(synchronize_session=False)
     ).first()
-    return None if taken is None else JobLease(*taken)
+    return None if row is None else JobLease(*row)
 
 
 def fail_lost(session: Session, *, at: datetime) -> None:
-    """A job whose every worker died on the way would be tried for ever: it is dead, too. The caller commits."""
+    """Mark as dead the jobs whose last attempt lost its worker. The caller commits."""
     session.execute(
         update(Job)
-        .where(_due(at), Job.attempts >= MAX_ATTEMPTS)
+        .where(_is_due(at), Job.attempts >= MAX_ATTEMPTS)
         .values(state=JobState.DEAD, finished_at=at, lease_until=None, token=None, fault="worker lost")
         .execution_options(synchronize_session=False)
     )
 
 
 def due_jobs(session: Session, *, at: datetime, most: int) -> list[int]:
-    """The ids of jobs that wait for a hand, the longest waiting first: new ones, and those whose worker was lost."""
-    return list(session.scalars(select(Job.id).where(_due(at)).order_by(Job.due_at, Job.id).limit(most)))
-
-
-def _due(at: datetime) -> ColumnElement[bool]:
-    ready = and_(Job.state == JobState.READY, Job.due_at <= at)
-    return or_(ready, and_(Job.state == JobState.RUNNING, Job.lease_until <= at))
+    """Ids of due jobs, oldest first, including those whose worker was lost."""
+    return list(session.scalars(select(Job.id).where(_is_due(at)).order_by(Job.due_at, Job.id).limit(most)))
 
 
 def messages_due(session: Session, at: datetime) -> bool:
     return bool(session.scalar(select(exists().where(Message.state == MessageState.QUEUED, Message.due_at <= at))))
 
 
-# --- who is at work ---------------------------------------------------------------------------------
-
-
 def heartbeat(session: Session, name: str, *, at: datetime) -> None:
-    """A worker says that it is there. The caller commits."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    seen = dialect.insert(Worker).values(name=name, seen_at=at)
+    """Record that a worker is running. The caller commits."""
+    seen = _dialect(session).insert(Worker).values(name=name, seen_at=at)
     session.execute(seen.on_conflict_do_update(index_elements=["name"], set_={"seen_at": at}))
 
 
 def worker_is_missing(session: Session, *, at: datetime) -> bool:
-    """Work has been waiting for a minute, and in that minute no worker gave a sign of life."""
+    """Jobs or messages have been due for ``WORKER_TIMEOUT`` and no worker sent a heartbeat in that time."""
     seen = session.scalar(select(func.max(Worker.seen_at)))
     if seen is not None and seen > at - WORKER_TIMEOUT:
         return False
     return bool(due_jobs(session, at=at - WORKER_TIMEOUT, most=1)) or messages_due(session, at - WORKER_TIMEOUT)
+
+
+def _is_due(at: datetime) -> ColumnElement[bool]:
+    ready = and_(Job.state == JobState.READY, Job.due_at <= at)
+    return or_(ready, and_(Job.state == JobState.RUNNING, Job.lease_until <= at))
+
+
+def _dialect(session: Session) -> Any:
+    """The dialect module whose ``insert`` knows ON CONFLICT."""
+    return postgresql if session.get_bind().dialect.name == "postgresql" else sqlite

@@ -1,12 +1,11 @@
-"""Text messages to those who filed (R20): an outbox written with the deed, and a courier that empties it.
+"""The outbox of text messages (R20): queueing, gateways and delivery.
 
-Law: nothing is sent from inside a transaction. A deed leaves a row; the courier claims rows, closes its transaction, and only
-then calls the gateway. Two couriers never claim the same row at the same time, so each message is sent once, with two
-exceptions that no outbox can exclude: a courier that dies after the gateway took the message and before it was marked, and
-one whose gateway is silent for longer than ``PATIENCE`` a message. Then it is sent again; better twice than never.
+Messages are queued in the transaction that causes them; ``deliver`` claims due rows, commits, and only then calls the
+gateway, so no transaction is open meanwhile. Each message is sent once, except if the process dies between sending and
+marking, or the gateway exceeds ``SEND_TIMEOUT``: then it is sent again.
 
-A code is not in the text: ``CODE_MARK`` stands there, wherever the text is shown. The code lies beside it, encrypted; the
-courier sets it in on its way to the gateway, and it is erased with the first ending: sent, given up, or too late.
+The text of a code message holds ``CODE_MARK``. The code is stored beside it, encrypted, is inserted on sending, and is erased
+once the message is sent or has failed.
 """
 
 import json
@@ -36,12 +35,9 @@ SEND_TIMEOUT = timedelta(seconds=10)  # a gateway answers or raises within this
 _log = logging.getLogger(__name__)
 
 
-# --- what is owed ---------------------------------------------------------------------------------
-
-
-def queue_messages(session: Session, texts: Sequence[OutgoingMessage], *, at: datetime) -> None:
-    """Write messages into the outbox in one statement. The caller commits, together with the deed."""
-    rows = [{"mobile": owed.mobile, "text": owed.text, "application_id": owed.application_id, "due_at": at} for owed in texts]
+def queue_messages(session: Session, messages: Sequence[OutgoingMessage], *, at: datetime) -> None:
+    """Queue messages in one statement. The caller commits."""
+    rows = [{"mobile": sms.mobile, "text": sms.text, "application_id": sms.application_id, "due_at": at} for sms in messages]
     if rows:
         session.execute(insert(Message), rows)
 
@@ -55,10 +51,10 @@ def queue_code(
     office: Office,
     at: datetime,
     good_until: datetime,
-    **said: object,
+    **values: object,
 ) -> int:
-    """The same for a code (``%(code)s`` in the sentence) that is worth nothing after ``good_until``; the message's id."""
-    text = system_message(sentence, mobile, office, code=CODE_MARK, **said).text
+    """Queue a code (``%(code)s`` in the sentence) that is not sent after ``good_until``; returns the message id."""
+    text = system_message(sentence, mobile, office, code=CODE_MARK, **values).text
     message = Message(mobile=mobile, text=text, code=code, good_until=good_until, due_at=at)
     session.add(message)
     session.flush()
@@ -78,13 +74,10 @@ def requeue(session: Session, message_id: int, actor_name: str, *, at: datetime,
     audit.log(session, actor_name, AuditAction.CHANGE, Message.__tablename__, message_id, change, at=at, address=address)
 
 
-# --- who carries it -------------------------------------------------------------------------------
-
-
 class Gateway(Protocol):
-    """Whoever carries text messages: answers with the carrier's own reference, or raises, within ``PATIENCE``.
+    """A sender of text messages: returns the provider's reference, or raises, within ``SEND_TIMEOUT``.
 
-    ``message_id`` is the same each time a message is tried, so a carrier that remembers it can drop the second one.
+    ``message_id`` is the same for each attempt of a message, so that a provider can drop duplicates.
     """
 
     def send(self, message_id: int, mobile: str, text: str) -> str: ...
@@ -92,9 +85,9 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileGateway:
-    """Writes each message as one line of JSON, the mobile masked; readable by the owner only, for it holds codes.
+    """Writes each message as a line of JSON, mobile masked, into a file only its owner can read, because it holds codes.
 
-    So it serves demonstrations only: where nobody carries messages, production asks for no codes (``Settings.sends_codes``).
+    For demonstrations: without an SMS service, production uses no codes (``Settings.sends_codes``).
     """
 
     path: Path
@@ -103,14 +96,14 @@ class FileGateway:
         line = json.dumps({"id": message_id, "mobile": mask_mobile(mobile), "text": text}, ensure_ascii=False) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, line.encode())  # one write, so that two couriers never mix their lines
+            os.write(handle, line.encode())  # one write, so that lines of two processes do not mix
         finally:
             os.close(handle)
         return f"file-{message_id}"
 
 
 class ConsoleGateway:
-    """Shows each message on the console, the mobile masked: what a trial run on one's own machine uses."""
+    """Writes each message to stderr, mobile masked, for development."""
 
     def send(self, message_id: int, mobile: str, text: str) -> str:
         sys.stderr.write(f"SMS {message_id} → {mask_mobile(mobile)}: {text}\n")
@@ -119,7 +112,7 @@ class ConsoleGateway:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryCounts:
-    """What one round of the courier came to."""
+    """The outcome of one call of ``deliver``."""
 
     sent: int = 0
     postponed: int = 0
@@ -127,7 +120,7 @@ class DeliveryCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class _ClaimedMessage:
     id: int
     mobile: str
     text: str
@@ -136,88 +129,87 @@ class _Claim:
 
 
 def codes_due(session: Session, at: datetime) -> bool:
-    """Whether somebody sits before a page and waits for a code."""
-    waits = (Message.state == MessageState.QUEUED, Message.good_until.is_not(None), Message.due_at <= at)
-    return bool(session.scalar(select(exists().where(*waits))))
+    """Whether a code is due, for which a user waits."""
+    is_due = (Message.state == MessageState.QUEUED, Message.good_until.is_not(None), Message.due_at <= at)
+    return bool(session.scalar(select(exists().where(*is_due))))
 
 
 def deliver(
     session_factory: Callable[[], Session], gateway: Gateway, *, at: datetime, most: int = 100, codes_only: bool = False
 ) -> DeliveryCounts:
-    """Send what is due, codes first, at most so many. May run twice and at once; each transaction is its own and short.
+    """Send at most ``most`` due messages, codes first. Safe to call concurrently; uses short transactions of its own.
 
-    A message that fails waits 2, 4, 8 … minutes; after the eighth try it is given up and stays in the list as failed.
-    A code is tried again within seconds, and not at all once it is worth nothing.
+    A failed message is tried again after 2, 4, 8 … minutes (a code: seconds, until it expires), ``MAX_TRIES`` times in all.
     """
     with session_factory() as session:
-        lost = _give_up_lost(session, at)
-        claims = _claim(session, at, most, (Message.good_until.is_not(None),) if codes_only else ())
+        lost = _fail_lost(session, at)
+        claimed = _claim(session, at, most, (Message.good_until.is_not(None),) if codes_only else ())
         session.commit()
-    ends = [_carry(session_factory, gateway, claim, at) for claim in claims]
+    states = [_send(session_factory, gateway, message, at) for message in claimed]
     return DeliveryCounts(
-        ends.count(MessageState.SENT), ends.count(MessageState.QUEUED), ends.count(MessageState.FAILED) + lost
+        states.count(MessageState.SENT), states.count(MessageState.QUEUED), states.count(MessageState.FAILED) + lost
     )
 
 
-def _claim(session: Session, at: datetime, most: int, only: Sequence[ColumnElement[bool]]) -> list[_Claim]:
-    """Take rows by pushing them beyond everybody's reach. The condition is asked again on the locked row, so one wins."""
-    due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < MAX_TRIES, *only)
-    first = (Message.good_until.is_(None), Message.due_at, Message.id)  # whoever waits for a code waits before a page
-    # A CTE, because PostgreSQL may ask a locking subquery anew for each row, and would then take more than ``most``.
-    oldest = select(Message.id).where(*due).order_by(*first).limit(most).with_for_update(skip_locked=True)
-    taken = session.execute(
+def _claim(session: Session, at: datetime, most: int, only: Sequence[ColumnElement[bool]]) -> list[_ClaimedMessage]:
+    """Claim due rows by moving ``due_at`` past the time sending takes. Of concurrent callers, one gets each row."""
+    is_due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < MAX_TRIES, *only)
+    codes_first = (Message.good_until.is_(None), Message.due_at, Message.id)
+    # A CTE, because PostgreSQL may run a locking subquery again for each row, and would then claim more than ``most``.
+    oldest = select(Message.id).where(*is_due).order_by(*codes_first).limit(most).with_for_update(skip_locked=True)
+    rows = session.execute(
         update(Message)
-        .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *due)
+        .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *is_due)
         .values(tries=Message.tries + 1, due_at=at + SEND_TIMEOUT * max(most, 6))
         .returning(Message.id, Message.mobile, Message.text, Message.tries, Message.code)
         .execution_options(synchronize_session=False)
     )
-    return sorted((_Claim(*row) for row in taken), key=lambda claim: claim.id)
+    return sorted((_ClaimedMessage(*row) for row in rows), key=lambda message: message.id)
 
 
-def _give_up_lost(session: Session, at: datetime) -> int:
-    """A row whose every courier died on the way would wait for ever: it is a failure, too. So is a code that is too late."""
+def _fail_lost(session: Session, at: datetime) -> int:
+    """Mark as failed expired codes, and messages whose last attempt was never marked."""
     waiting = (Message.state == MessageState.QUEUED, Message.due_at <= at)
     count = 0
-    for why, which in (("too late", Message.good_until <= at), ("unconfirmed", Message.tries >= MAX_TRIES)):
-        gone = session.execute(
+    for fault, condition in (("too late", Message.good_until <= at), ("unconfirmed", Message.tries >= MAX_TRIES)):
+        failed = session.execute(
             update(Message)
-            .where(*waiting, which)
-            .values(state=MessageState.FAILED, fault=why, code=None)
+            .where(*waiting, condition)
+            .values(state=MessageState.FAILED, fault=fault, code=None)
             .returning(Message.id)
             .execution_options(synchronize_session=False)
         )
-        count += len(gone.all())
+        count += len(failed.all())
     return count
 
 
-def _carry(session_factory: Callable[[], Session], gateway: Gateway, claim: _Claim, at: datetime) -> MessageState:
-    text = claim.text if claim.code is None else claim.text.replace(CODE_MARK, claim.code)
+def _send(session_factory: Callable[[], Session], gateway: Gateway, message: _ClaimedMessage, at: datetime) -> MessageState:
+    text = message.text if message.code is None else message.text.replace(CODE_MARK, message.code)
     try:
-        reference = gateway.send(claim.id, claim.mobile, text)
-    except Exception as fault:  # noqa: BLE001 - whatever a carrier's library raises, the other messages must still go out
-        return _missed(session_factory, claim, fault, at)
-    _log.info("message %s sent, reference %s", claim.id, reference)
-    _mark(session_factory, claim, {"state": MessageState.SENT, "sent_at": at, "fault": "", "code": None})
+        reference = gateway.send(message.id, message.mobile, text)
+    except Exception as error:  # noqa: BLE001 - whatever a gateway raises, the other messages must still be sent
+        return _failed(session_factory, message, error, at)
+    _log.info("message %s sent, reference %s", message.id, reference)
+    _mark(session_factory, message, {"state": MessageState.SENT, "sent_at": at, "fault": "", "code": None})
     return MessageState.SENT
 
 
-def _missed(session_factory: Callable[[], Session], claim: _Claim, fault: Exception, at: datetime) -> MessageState:
-    """Write down why, without what a carrier may have quoted: the number and the code."""
-    told = f"{type(fault).__name__}: {fault}".replace(claim.mobile, mask_mobile(claim.mobile))
-    wait = timedelta(minutes=2**claim.tries)
-    if claim.code is not None:
-        told, wait = told.replace(claim.code, CODE_MARK), timedelta(seconds=2**claim.tries)
-    end = MessageState.FAILED if claim.tries >= MAX_TRIES else MessageState.QUEUED
-    over = {"code": None} if end is MessageState.FAILED else {}
-    _log.warning("message %s, try %s: %s", claim.id, claim.tries, told[:200])
-    _mark(session_factory, claim, {"state": end, "due_at": at + wait, "fault": told[:200], **over})
-    return end
+def _failed(session_factory: Callable[[], Session], message: _ClaimedMessage, error: Exception, at: datetime) -> MessageState:
+    """Store the error without the mobile number and the code, which a provider may have quoted."""
+    fault = f"{type(error).__name__}: {error}".replace(message.mobile, mask_mobile(message.mobile))
+    wait = timedelta(minutes=2**message.tries)
+    if message.code is not None:
+        fault, wait = fault.replace(message.code, CODE_MARK), timedelta(seconds=2**message.tries)
+    state = MessageState.FAILED if message.tries >= MAX_TRIES else MessageState.QUEUED
+    erased = {"code": None} if state is MessageState.FAILED else {}
+    _log.warning("message %s, try %s: %s", message.id, message.tries, fault[:200])
+    _mark(session_factory, message, {"state": state, "due_at": at + wait, "fault": fault[:200], **erased})
+    return state
 
 
-def _mark(session_factory: Callable[[], Session], claim: _Claim, values: dict[str, object]) -> None:
-    """Write the outcome, unless a later claim has taken the row over: then the outcome is the later one's to write."""
-    mine = (Message.id == claim.id, Message.tries == claim.tries, Message.state == MessageState.QUEUED)
+def _mark(session_factory: Callable[[], Session], message: _ClaimedMessage, values: dict[str, object]) -> None:
+    """Store the outcome, unless the row was claimed again meanwhile."""
+    ours = (Message.id == message.id, Message.tries == message.tries, Message.state == MessageState.QUEUED)
     with session_factory() as session:
-        session.execute(update(Message).where(*mine).values(**values).execution_options(synchronize_session=False))
+        session.execute(update(Message).where(*ours).values(**values).execution_options(synchronize_session=False))
         session.commit()

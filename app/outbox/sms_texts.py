@@ -1,4 +1,4 @@
-"""The texts of messages: what is said to whom on which decision, in the language of the province."""
+"""Texts of text messages, in the language of the province."""
 
 import re
 from collections.abc import Sequence
@@ -17,11 +17,9 @@ from app.core.office import Office
 from app.core.vocabulary import Action, ChallengeKind, MatterKind
 
 LONGEST_REASON = 60
-LONGEST_TEXT = 500  # the column's own limit
-CODE_MARK = "〔验证码〕"  # stands in a text where the code was, or will be
+LONGEST_TEXT = 500  # limit of the column
+CODE_MARK = "〔验证码〕"  # placeholder of the code in a stored text
 
-
-# --- what is said ---------------------------------------------------------------------------------
 
 TEXTS: dict[Action, object] = {
     Action.RELEASE: _(
@@ -109,8 +107,8 @@ PASSWORD_RESET = _(
     "If it was not you, please tell the system administrator at once."
 )
 
-_SHORTER = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
-_ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d)")  # 15 or 18 places, however typed
+_ABBREVIATIONS = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
+_ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d)")  # 15 or 18 digits, however typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +133,25 @@ def decision_message(
     acceptance_number: str = "",
     certificate_number: str = "",
     due_on: date | None = None,
-    words: NullTranslations | None = None,
+    translations: NullTranslations | None = None,
 ) -> OutgoingMessage:
-    """What the one who filed is told of a decision (domain.md 2.8): signed, short, and never with an ID number in it.
+    """The message to the applicant about a decision (domain.md 2.8). It never holds an ID number.
 
-    ``words`` is the catalogue to write in, the province's by default, whatever language the deciding officer reads.
+    ``translations`` defaults to the province's language, whatever language the deciding officer uses.
     """
-    words = words or province_translations()
+    translations = translations or province_translations()
     cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
-    text = _worded(CANCELLED if cancelled else TEXTS[action], words) % {
+    text = _translated(CANCELLED if cancelled else TEXTS[action], translations) % {
         "enterprise": enterprise,
         "person": person,
-        "matter": _worded(matter.label, words),
+        "matter": _translated(matter.label, translations),
         "number": acceptance_number,
         "certificate_number": certificate_number,
         "days": office.extend_days,
         "due_on": due_on,
-        "reason": _brief(reason),
+        "reason": _shortened(reason),
     }
-    return OutgoingMessage(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+    return OutgoingMessage(mobile, f"【{_short_issuer(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
 
 
 def release_message(
@@ -166,52 +164,54 @@ def release_message(
     person: str,
     certificate_number: str,
     office: Office,
-    words: NullTranslations | None = None,
+    translations: NullTranslations | None = None,
 ) -> OutgoingMessage:
-    """What the old enterprise is told of a transfer: that it is asked, or that it was not waited for any longer."""
-    text = _worded(OLD_ENTERPRISE_TEXTS[action], words or province_translations()) % {
+    """The message to the old enterprise of a transfer: it is asked to release, or the authority released in its place."""
+    text = _translated(OLD_ENTERPRISE_TEXTS[action], translations or province_translations()) % {
         "enterprise": enterprise,
         "old_enterprise": old_enterprise,
         "person": person,
         "certificate_number": certificate_number,
     }
-    return OutgoingMessage(mobile, f"【{_short(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+    return OutgoingMessage(mobile, f"【{_short_issuer(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
 
 
-def system_message(sentence: object, mobile: str, office: Office, **said: object) -> OutgoingMessage:
-    """What the house says by itself: one of the sentences above, with what is to be said in it."""
-    return OutgoingMessage(mobile, f"【{_short(office.issuer)}】{in_province_language(sentence) % said}"[:LONGEST_TEXT])
+def system_message(sentence: object, mobile: str, office: Office, **values: object) -> OutgoingMessage:
+    """A code, reminder or notification: one of the sentences above with its values."""
+    return OutgoingMessage(
+        mobile, f"【{_short_issuer(office.issuer)}】{in_province_language(sentence) % values}"[:LONGEST_TEXT]
+    )
 
 
 def in_province_language(sentence: object) -> str:
-    """A lazy sentence as the province writes it, whoever reads which language here."""
-    return _worded(sentence, province_translations())
+    """A lazy sentence in the province's language, whatever the current locale."""
+    return _translated(sentence, province_translations())
 
 
 def name_list(names: Sequence[str], most: int = 3) -> str:
-    """The first few names, and that there are more."""
+    """The first names of a list, with "…" if there are more."""
     return "、".join(names[:most]) + ("…" if len(names) > most else "")
 
 
 @lru_cache(maxsize=1)
 def province_translations() -> NullTranslations:
-    """The compiled Chinese catalogue. Where there is none the msgids are sent: a decision never fails for want of words."""
+    """The compiled Chinese catalogue; if there is none, the msgids are used, so that a decision never fails for it."""
     return Translations.load(FOLDER, ["zh"])
 
 
-def _worded(sentence: object, words: NullTranslations) -> str:
-    """A lazy sentence in the given language. Outside any request it shows its msgid, and an empty context is outside."""
-    return words.gettext(Context().run(str, sentence))
+def _translated(sentence: object, translations: NullTranslations) -> str:
+    """A lazy sentence in the given language. In an empty context, outside any request, ``str`` returns its msgid."""
+    return translations.gettext(Context().run(str, sentence))
 
 
-def _short(issuer: str) -> str:
-    for long, short in _SHORTER:
+def _short_issuer(issuer: str) -> str:
+    for long, short in _ABBREVIATIONS:
         issuer = issuer.replace(long, short, 1)
     return issuer
 
 
-def _brief(reason: str) -> str:
-    """A reason of one line, at most 60 characters; ID numbers are masked before the cut could leave half of one."""
-    line = " ".join(_ID_LIKE.sub(lambda found: mask_id_publicly(fold(found[0]).replace("-", "")), reason).split())
+def _shortened(reason: str) -> str:
+    """A reason in one line of at most ``LONGEST_REASON`` characters. ID numbers are masked before it is cut."""
+    line = " ".join(_ID_LIKE.sub(lambda match: mask_id_publicly(fold(match[0]).replace("-", "")), reason).split())
     line = line.rstrip("。.；;")
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"

@@ -40,7 +40,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, Optional, Va
 
 from app.core import identifiers
 from app.core.clock import OFFICE_ZONE, office_time
-from app.core.errors import AppError
+from app.core.errors import AppError, Refusal
 from app.core.vocabulary import Term
 from app.db.session import Choice as ChoiceColumn
 from app.db.session import Choices as ChoicesColumn
@@ -80,6 +80,17 @@ class AppForm(FlaskForm):
             files = {name for name, field in form._fields.items() if isinstance(field, UploadField)}
             pairs = given.items(multi=True)
             return ImmutableMultiDict((name, value) for name, value in pairs if isinstance(value, str) or name in files)
+
+
+def place_refusals(form: FlaskForm, error: AppError | None) -> list[Refusal]:
+    """Add each refusal to the errors of the field it names; returns those that name none of the form."""
+    rest = []
+    for refusal in error.refusals if error is not None else ():
+        if refusal.field and refusal.field in form:
+            form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
+        else:
+            rest.append(refusal)
+    return rest
 
 
 # --- validators -----------------------------------------------------------------------------------------

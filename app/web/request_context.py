@@ -19,7 +19,7 @@ from app.accounts.business_licence.provider import LicenceProvider
 from app.applications.office_settings import office_at, office_of, past_values
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
-from app.core.errors import NotStrong
+from app.core.errors import SecondFactorRequired
 from app.core.office import Office
 from app.core.settings import Settings
 from app.core.vocabulary import AuditAction, Role
@@ -121,7 +121,7 @@ def require_second_factor() -> None:
     if sessions.needs_second_factor(current_user, current_office()) and not sessions.has_fresh_second_factor(
         g.visit, at=now()
     ):
-        raise NotStrong
+        raise SecondFactorRequired
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Background processes: what they run, when, and with which outside services."""
+"""Background jobs: handlers, schedule, worker process and the clients of outside services."""

@@ -1,7 +1,7 @@
-"""Who is asked outside the house, as settings say: a carrier of messages, a keeper of the seal, clamd, a licence platform.
+"""Clients of outside services named in the settings: SMS, seal service, revocation lists, ClamAV, licence platform.
 
-Law: a gateway answers or raises within its patience; what it raises never holds its token, and what it sends no more than
-it needs: of a certificate, the digest.
+Each answers or raises within its time limit. Its errors never hold its token, and it sends no more than the service needs:
+of a certificate, only the digest.
 """
 
 import json
@@ -24,17 +24,17 @@ from app.accounts.business_licence.provider import LicencePlatformUnavailable, L
 from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.accounts.pki.trust import LARGEST_LIST
 from app.core.crypto.demo_ca import EmbeddedSeal
-from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealAway, SealProvider, Suite
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealProvider, SealUnavailable, Suite
 from app.core.settings import BadSetting, Settings
-from app.files.storage import ScannerAway
+from app.files.storage import ScannerUnavailable
 from app.outbox.sms import SEND_TIMEOUT, ConsoleGateway, FileGateway, Gateway
 
-MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, where nobody carries them
+MESSAGES = "messages.jsonl"  # under ANGUAN_HOME, if no SMS service is set
 LONGEST_ANSWER = 64 * 1024
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Follows no redirection: the token is meant for one address, and a POST that turns into a GET sends nothing."""
+    """Refuses redirects: the token is for one address, and a redirected POST would become a GET."""
 
     def redirect_request(self, *_request: object) -> None:
         return None
@@ -42,9 +42,9 @@ class _NoRedirects(HTTPRedirectHandler):
 
 @dataclass(frozen=True, slots=True)
 class HttpGateway:
-    """POSTs ``{"reference", "mobile", "text"}`` as JSON. Any 2xx is a yes; a ``reference`` in the answer is kept.
+    """POSTs ``{"reference", "mobile", "text"}`` as JSON. Any 2xx is success; a ``reference`` in the answer is logged.
 
-    Our ``reference`` is the same each time a message is tried, so that a provider can drop the second one.
+    Our ``reference`` is the same for each attempt of a message, so that the provider can drop duplicates.
     """
 
     url: str
@@ -55,22 +55,22 @@ class HttpGateway:
         headers = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = Request(self.url, body, headers, method="POST")  # noqa: S310 - config lets only http and https pass
+        request = Request(self.url, body, headers, method="POST")  # noqa: S310 - only http and https pass the settings
         with build_opener(_NoRedirects).open(request, timeout=SEND_TIMEOUT.total_seconds()) as answer:
             return _reference(answer.read(LONGEST_ANSWER)) or f"http-{message_id}"
 
 
 def _reference(answer: bytes) -> str:
-    """The carrier's own reference, if it tells one. That it took the message is what counts, not how it says so."""
+    """The provider's reference, or "" if the answer holds none."""
     try:
-        said = json.loads(answer)
+        body = json.loads(answer)
     except ValueError:
         return ""
-    return str(said.get("reference") or "")[:100] if isinstance(said, dict) else ""
+    return str(body.get("reference") or "")[:100] if isinstance(body, dict) else ""
 
 
 def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
-    """The gateway the settings name; without one, messages are written to a file under ``ANGUAN_HOME``."""
+    """The SMS gateway of the settings; without one, messages are written to a file under ``ANGUAN_HOME``."""
     if console:
         return ConsoleGateway()
     if settings.sms_url:
@@ -80,13 +80,13 @@ def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
 
 # --- the seal -----------------------------------------------------------------------------------------------
 
-SEAL_CACHE_TIME = timedelta(minutes=5)  # how long a seal that was changed over there may go unnoticed here
-RETRY_AFTER = timedelta(seconds=30)  # after a failure nobody is asked: a batch must not wait once for each of its papers
+SEAL_CACHE_TIME = timedelta(minutes=5)  # a changed seal certificate may go unnoticed for so long
+RETRY_AFTER = timedelta(seconds=30)  # no calls after a failure, so that a batch does not wait once for each certificate
 
 
 @dataclass
 class RemoteSeal:
-    """A seal kept by a service or a device behind HTTP (docs/SEAL.md)."""
+    """A seal held by a service or a device behind HTTP (docs/SEAL.md)."""
 
     url: str
     token: str = field(default="", repr=False)
@@ -94,40 +94,40 @@ class RemoteSeal:
     demonstration: bool = True
     ofd: bool = False
     _seals: dict[Suite, tuple[datetime, Seal]] = field(default_factory=dict, repr=False)
-    _rests_until: datetime | None = field(default=None, repr=False)
+    _paused_until: datetime | None = field(default=None, repr=False)
 
     def offers(self, suite: Suite) -> bool:
         return suite is Suite.P256 or self.ofd
 
     def seal(self, suite: Suite, *, at: datetime) -> Seal:
-        if self._rests_until is not None and at < self._rests_until:
-            raise SealAway("the service did not answer a moment ago")
+        if self._paused_until is not None and at < self._paused_until:
+            raise SealUnavailable("the service did not answer a moment ago")
         until, seal = self._seals.get(suite, (at, None))
         if seal is None or until <= at:
-            seal = self._introduced(suite, at)
+            seal = self._fetched(suite, at)
             self._seals[suite] = (at + SEAL_CACHE_TIME, seal)
         return seal
 
-    def _introduced(self, suite: Suite, at: datetime) -> Seal:
-        said = self._asked(f"{self.url}/seals/{suite.value}", None, at)
+    def _fetched(self, suite: Suite, at: datetime) -> Seal:
+        answer = self._call(f"{self.url}/seals/{suite.value}", None, at)
         try:
-            chain = tuple(b64decode(one, validate=True) for one in said["chain"])
-            body = b64decode(said["body"], validate=True) if suite is Suite.SM2 else b""
-            known = Seal(chain, lambda digest: self._signature(suite, known, digest, at), body)
-            known.fingerprint  # noqa: B018 - or what was sent is no certificate
+            chain = tuple(b64decode(certificate, validate=True) for certificate in answer["chain"])
+            body = b64decode(answer["body"], validate=True) if suite is Suite.SM2 else b""
+            seal = Seal(chain, lambda digest: self._signature(suite, seal, digest, at), body)
+            seal.fingerprint  # noqa: B018 - raises if the answer holds no certificate
         except (KeyError, IndexError, TypeError, ValueError):
             raise self._failed(at, "the service's answer holds no certificates") from None
-        return known
+        return seal
 
     def _signature(self, suite: Suite, seal: Seal, digest: bytes, at: datetime) -> bytes:
-        asked = {"certificate": seal.fingerprint, "digest": b64encode(digest).decode()}
-        said = self._asked(f"{self.url}/seals/{suite.value}/signatures", asked, at)
+        request = {"certificate": seal.fingerprint, "digest": b64encode(digest).decode()}
+        answer = self._call(f"{self.url}/seals/{suite.value}/signatures", request, at)
         try:
-            return b64decode(said["signature"], validate=True)
+            return b64decode(answer["signature"], validate=True)
         except (KeyError, TypeError, ValueError):
             raise self._failed(at, "the service's answer holds no signature") from None
 
-    def _asked(self, url: str, body: Mapping[str, str] | None, at: datetime) -> Any:
+    def _call(self, url: str, body: Mapping[str, str] | None, at: datetime) -> Any:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -136,22 +136,22 @@ class RemoteSeal:
         try:
             with build_opener(_NoRedirects).open(request, timeout=self.seconds) as answer:
                 return json.loads(answer.read(LONGEST_ANSWER))
-        except HTTPError as no:
-            if no.code == 404:
-                raise NoSuchSeal("the service keeps no seal of this kind") from None
-            raise self._failed(at, f"the service said {no.code}") from None
-        except (OSError, ValueError) as fault:
-            raise self._failed(at, f"the service cannot be asked ({type(fault).__name__})") from None
+        except HTTPError as error:
+            if error.code == 404:
+                raise NoSuchSeal("the service holds no seal of this kind") from None
+            raise self._failed(at, f"the service answered {error.code}") from None
+        except (OSError, ValueError) as error:
+            raise self._failed(at, f"the service cannot be reached ({type(error).__name__})") from None
 
-    def _failed(self, at: datetime, why: str) -> SealAway:
-        """Whatever went wrong, ask anew later, and for the certificates, too: perhaps they were changed."""
-        self._rests_until = at + RETRY_AFTER
+    def _failed(self, at: datetime, why: str) -> SealUnavailable:
+        """Pause the calls and forget the certificates, which may have changed."""
+        self._paused_until = at + RETRY_AFTER
         self._seals.clear()
-        return SealAway(why)
+        return SealUnavailable(why)
 
 
 def seal_of(settings: Settings) -> SealProvider:
-    """The seal the settings name; without one, the demonstration's own, which has no legal force."""
+    """The seal service of the settings; without one, the demonstration seal, which has no legal force."""
     if settings.seal_url:
         demonstration = not settings.seal_lawful
         return RemoteSeal(settings.seal_url, settings.seal_token, settings.seal_seconds, demonstration, settings.seal_ofd)
@@ -164,13 +164,13 @@ LIST_SECONDS = 30
 
 
 def revocation_lists_of(settings: Settings) -> Mapping[str, Callable[[], bytes]]:
-    """Where the settings say that lists can be had. What comes is signed: it is believed by ``ukey.trust``, not by whence."""
-    return {url: partial(_fetched, url) for url in settings.ukey_crl_urls}
+    """Downloads of the revocation lists named in the settings, by URL. ``pki.trust`` checks their signatures."""
+    return {url: partial(_download, url) for url in settings.ukey_crl_urls}
 
 
-def _fetched(url: str) -> bytes:
-    """At most one byte more than a list may have, which then is refused for its size."""
-    request = Request(url, headers={"Accept": "application/pkix-crl"})  # noqa: S310 - config lets only http and https pass
+def _download(url: str) -> bytes:
+    """At most one byte more than ``LARGEST_LIST``, so that a longer list is refused for its size."""
+    request = Request(url, headers={"Accept": "application/pkix-crl"})  # noqa: S310 - only http and https pass the settings
     with build_opener(_NoRedirects).open(request, timeout=LIST_SECONDS) as answer:
         data: bytes = answer.read(LARGEST_LIST + 1)
         return data
@@ -184,45 +184,45 @@ VERDICT = re.compile(r"stream: (?:OK|([\x21-\x7e]{1,100}) FOUND)")
 
 @dataclass(frozen=True, slots=True)
 class Clamd:
-    """ClamAV's daemon at ``tcp://host:port`` or a socket in the file system. The bytes go there and nothing else."""
+    """ClamAV's daemon at ``tcp://host:port`` or the path of a socket. It gets the bytes of a file and nothing else."""
 
     address: str
-    seconds: int = 10  # for the whole of one question
+    seconds: int = 10  # for one whole request
 
     def __call__(self, data: bytes) -> str:
-        """The name of the virus, or nothing. ``ScannerAway`` for every other answer, and for none."""
+        """The name of the virus, or "". Raises ``ScannerUnavailable`` for any other answer, and for none."""
         pieces = (data[start : start + PIECE_SIZE] for start in range(0, len(data), PIECE_SIZE))
-        said = self._asked(b"zINSTREAM\0", *(len(piece).to_bytes(4, "big") + piece for piece in pieces), bytes(4))
-        verdict = VERDICT.fullmatch(said)
+        answer = self._call(b"zINSTREAM\0", *(len(piece).to_bytes(4, "big") + piece for piece in pieces), bytes(4))
+        verdict = VERDICT.fullmatch(answer)
         if verdict is None:
-            raise ScannerAway(said)
+            raise ScannerUnavailable(answer)
         return verdict[1] or ""
 
     def answers(self) -> bool:
         try:
-            return self._asked(b"zPING\0") == "PONG"
-        except ScannerAway:
+            return self._call(b"zPING\0") == "PONG"
+        except ScannerUnavailable:
             return False
 
-    def _asked(self, *said: bytes) -> str:
+    def _call(self, *request: bytes) -> str:
         until = monotonic() + self.seconds
         try:
-            with self._connected() as line:
-                for piece in said:
+            with self._connect() as line:
+                for piece in request:
                     line.settimeout(max(0.01, until - monotonic()))
                     line.sendall(piece)
                 answer = b""
                 while len(answer) < 1024 and b"\0" not in answer:
                     line.settimeout(max(0.01, until - monotonic()))
-                    heard = line.recv(1024)
-                    if not heard:
+                    received = line.recv(1024)
+                    if not received:
                         break
-                    answer += heard
-        except OSError as fault:  # time-outs, too
-            raise ScannerAway(type(fault).__name__) from None
+                    answer += received
+        except OSError as error:  # includes timeouts
+            raise ScannerUnavailable(type(error).__name__) from None
         return answer.partition(b"\0")[0].decode("ascii", "replace").strip()
 
-    def _connected(self) -> socket.socket:
+    def _connect(self) -> socket.socket:
         if self.address.startswith("/"):
             line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             line.settimeout(self.seconds)
@@ -233,14 +233,14 @@ class Clamd:
 
 
 def scanner_of(settings: Settings) -> Callable[[bytes], str] | None:
-    """Whoever looks for viruses in what is handed in; nobody, unless the settings name one."""
+    """The virus scanner of the settings, if any: a function from a file's bytes to the virus name or ""."""
     return Clamd(settings.clamd) if settings.clamd else None
 
 
 # --- the platform of electronic business licences -------------------------------------------------------------
 
-LICENCE_SECONDS = 3  # seconds: somebody waits before a page, and so does one of our threads
-LONGEST_CODE = 512  # characters of what the square code says
+LICENCE_SECONDS = 3  # short: a user and a web thread wait
+LONGEST_CODE = 512  # characters in the QR code
 
 
 @dataclass
@@ -249,12 +249,12 @@ class RemoteLicences:
 
     url: str
     trust: LicenceTrust
-    callback: str  # where it reaches us
+    callback: str  # our URL that the platform calls
     token: str = field(default="", repr=False)
-    _rests_until: datetime | None = field(default=None, repr=False)
+    _paused_until: datetime | None = field(default=None, repr=False)
 
     def start(self, ticket: Ticket, *, at: datetime) -> str:
-        said = self._asked(
+        answer = self._call(
             "/tickets",
             {
                 "client": self.trust.audience, "callback": self.callback, "cid": ticket.cid, "nonce": ticket.nonce,
@@ -263,8 +263,8 @@ class RemoteLicences:
             },
             at,
         )  # fmt: skip
-        code = said.get("qr") if isinstance(said, dict) else None
-        if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE or any(mark < " " for mark in code):
+        code = answer.get("qr") if isinstance(answer, dict) else None
+        if not isinstance(code, str) or not 0 < len(code) <= LONGEST_CODE or any(char < " " for char in code):
             raise self._failed(at, "the platform's answer holds no code")
         return code
 
@@ -272,19 +272,19 @@ class RemoteLicences:
         return read(body, self.trust, at=at)
 
     def query(self, cid: str, *, at: datetime) -> Assertion | None:
-        said = self._asked(f"/tickets/{cid}", None, at)
-        if said is None:
+        answer = self._call(f"/tickets/{cid}", None, at)
+        if answer is None:
             return None
-        if not isinstance(said, dict) or not isinstance(said.get("assertion"), str):
+        if not isinstance(answer, dict) or not isinstance(answer.get("assertion"), str):
             raise BadAssertion("the platform's answer holds no assertion")
-        return read(said["assertion"], self.trust, at=at)
+        return read(answer["assertion"], self.trust, at=at)
 
     def health(self, *, at: datetime) -> None:
-        self._asked("/health", None, at)
+        self._call("/health", None, at)
 
-    def _asked(self, path: str, body: Mapping[str, str] | None, at: datetime) -> Any:
-        """What the platform says; None where it has nothing to say (204, 404)."""
-        if self._rests_until is not None and at < self._rests_until:
+    def _call(self, path: str, body: Mapping[str, str] | None, at: datetime) -> Any:
+        """The parsed answer; None for 204, for an empty body, and for 404 on GET."""
+        if self._paused_until is not None and at < self._paused_until:
             raise LicencePlatformUnavailable("the platform did not answer a moment ago")
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.token:
@@ -294,23 +294,23 @@ class RemoteLicences:
         request = Request(self.url + path, data, headers, method=method)  # noqa: S310 - config: http, https
         try:
             with build_opener(_NoRedirects).open(request, timeout=LICENCE_SECONDS) as answer:
-                told = answer.read(2 * MOST_BYTES)
-                return json.loads(told) if told and answer.status != 204 else None
-        except HTTPError as no:
-            if no.code == 404 and body is None:
+                content = answer.read(2 * MOST_BYTES)
+                return json.loads(content) if content and answer.status != 204 else None
+        except HTTPError as error:
+            if error.code == 404 and body is None:
                 return None
-            raise self._failed(at, f"the platform said {no.code}") from None
-        except (OSError, ValueError, HTTPException) as fault:
-            raise self._failed(at, f"the platform cannot be asked ({type(fault).__name__})") from None
+            raise self._failed(at, f"the platform answered {error.code}") from None
+        except (OSError, ValueError, HTTPException) as error:
+            raise self._failed(at, f"the platform cannot be reached ({type(error).__name__})") from None
 
     def _failed(self, at: datetime, why: str) -> LicencePlatformUnavailable:
-        """For a while nobody is asked: a page that polls must not hold a thread each time."""
-        self._rests_until = at + RETRY_AFTER
+        """Pause the calls: a page that polls must not hold a thread each time."""
+        self._paused_until = at + RETRY_AFTER
         return LicencePlatformUnavailable(why)
 
 
 def licences_of(settings: Settings) -> LicenceProvider | None:
-    """The platform the settings name; the simulator where simulators are on; else None, and that way in is shut."""
+    """The licence platform of the settings; else the simulator, if simulators are on; else None: no sign-in by licence."""
     if settings.licence_url and settings.licence_key is not None:
         try:
             key = public_key(settings.licence_key.read_bytes())

@@ -1,4 +1,4 @@
-"""Runs a job that was taken: calls its handler, renews the lease, writes down what became of it."""
+"""Runs a claimed job: calls its handler, renews the lease, stores the outcome."""
 
 import logging
 import secrets
@@ -25,26 +25,26 @@ from app.models import Job
 from app.outbox.jobs import LEASE, MAX_ATTEMPTS, JobLease, LeaseLost, claim, fail_lost
 from app.outbox.sms import Gateway
 
-LONGEST_WAIT = 300  # seconds between two attempts
+MAX_RETRY_SECONDS = 300  # between two attempts
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What handlers work with, handed in by the worker or by a test."""
+    """What handlers work with; made by the worker process, or by a test."""
 
     engine: Engine
     gateway: Gateway
     store: Store
     now: Callable[[], datetime]
-    chance: Callable[[], float] = secrets.SystemRandom().random  # evenly in [0, 1): spreads second attempts
-    office: Office = field(default_factory=Office)  # as the settings say it; a handler asks ``Run.office``
+    chance: Callable[[], float] = secrets.SystemRandom().random  # uniform in [0, 1): spreads retries
+    office: Office = field(default_factory=Office)  # from the settings; handlers ask ``JobRun.office``
     seal: SealProvider = field(default_factory=NoSeal)
-    heads: Path | None = None  # where checkpoints of the diary are written down outside the database
-    speaking: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for what people will read
-    ukeys: Path = Path()  # authorities whose certificates sign in, and their lists
-    lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # whence newer lists are had, by name
+    checkpoints_file: Path | None = None  # audit log checkpoints outside the database
+    locale_context: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for texts people read
+    ukeys: Path = Path()  # trusted authorities of sign-in certificates, and their revocation lists
+    revocation_lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # downloads, by name
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
 
     @property
@@ -54,43 +54,40 @@ class JobContext:
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
-    """A job in its handler's hands."""
+    """One run of a job, as its handler sees it."""
 
-    claim: JobLease
-    tools: JobContext
+    lease: JobLease
+    context: JobContext
 
     @property
     def payload(self) -> Mapping[str, Any]:
-        return self.claim.payload
+        return self.lease.payload
 
     def office(self) -> Office:
-        """The office as it stands now: what the administrator changed counts without a restart of the worker."""
-        with read_only(), self.tools.sessions() as session:
-            return office_of(session, self.tools.office)
+        """The present office settings; changes by the administrator count without a restart of the worker."""
+        with read_only(), self.context.sessions() as session:
+            return office_of(session, self.context.office)
 
     def progress(self, done: int, total: int | None = None) -> None:
-        """Say how far the work is, and keep the job for another ``LEASE``. Call it at least once a minute.
+        """Store the progress and renew the lease for another ``LEASE``. Call it at least once a minute.
 
-        Raises ``LeaseLost`` once the job is somebody else's; a handler lets that pass through and does no more.
+        Raises ``LeaseLost`` if another worker has the job; a handler must let it pass and do nothing more.
         """
-        until = self.tools.now() + LEASE
-        if not _write(self.tools, self.claim, {"lease_until": until, "done": done, "total": total}):
-            raise LeaseLost(self.claim.id)
+        until = self.context.now() + LEASE
+        if not _write(self.context, self.lease, {"lease_until": until, "done": done, "total": total}):
+            raise LeaseLost(self.lease.id)
 
-    def tell(self, result: Mapping[str, int]) -> None:
-        """Say what came of it, for the list of jobs. Raises as ``progress`` does."""
-        if not _write(self.tools, self.claim, {"result": dict(result)}):
-            raise LeaseLost(self.claim.id)
+    def report(self, result: Mapping[str, int]) -> None:
+        """Store the counts shown in the list of jobs. Raises as ``progress`` does."""
+        if not _write(self.context, self.lease, {"result": dict(result)}):
+            raise LeaseLost(self.lease.id)
 
 
 Handler = Callable[[JobRun], None]
 
 
-# --- asking anew ------------------------------------------------------------------------------------
-
-
 def retry(session: Session, job_id: int, actor: Actor, *, at: datetime, address: str = "") -> None:
-    """Give a dead job all its attempts anew. The caller commits. ``NotFound`` unless there is such a job and it is dead."""
+    """Give a dead job all its attempts again. The caller commits. ``NotFound`` unless the job exists and is dead."""
     actor.demand(Role.ADMIN)
     fresh = {"state": JobState.READY, "attempts": 0, "due_at": at, "finished_at": None, "fault": ""}
     here = (Job.id == job_id, Job.state == JobState.DEAD)
@@ -101,61 +98,58 @@ def retry(session: Session, job_id: int, actor: Actor, *, at: datetime, address:
     audit.log(session, actor.name, AuditAction.CHANGE, Job.__tablename__, job_id, change, at=at, address=address)
 
 
-# --- doing it ---------------------------------------------------------------------------------------
-
-
-def run_due(tools: JobContext, handlers: Mapping[str, Handler], *, most: int) -> list[JobState | None]:
-    """Work off what is due, at most so many; what became of each. Any number may do so at once."""
-    became = []
+def run_due(context: JobContext, handlers: Mapping[str, Handler], *, most: int) -> list[JobState | None]:
+    """Run at most ``most`` due jobs; the state of each afterwards. Safe to call concurrently."""
+    states = []
     for _n in range(most):
-        claimed = _claimed(tools, handlers, None)
-        if claimed is None:
+        lease = _claim(context, handlers, None)
+        if lease is None:
             break
-        became.append(_work(tools, handlers[claimed.kind], claimed))
-    return became
+        states.append(_run(context, handlers[lease.kind], lease))
+    return states
 
 
-def run_one(tools: JobContext, handlers: Mapping[str, Handler], job_id: int) -> JobState | None:
-    """Work this job off if it is still to be done. None if it is not, or if it was lost to somebody else on the way."""
-    claimed = _claimed(tools, handlers, job_id)
-    return None if claimed is None else _work(tools, handlers[claimed.kind], claimed)
+def run_one(context: JobContext, handlers: Mapping[str, Handler], job_id: int) -> JobState | None:
+    """Run this job if it is still due. None if it is not, or if its lease was lost on the way."""
+    lease = _claim(context, handlers, job_id)
+    return None if lease is None else _run(context, handlers[lease.kind], lease)
 
 
-def _claimed(tools: JobContext, handlers: Mapping[str, Handler], job_id: int | None) -> JobLease | None:
-    with tools.sessions.begin() as session:
-        at = tools.now()
+def _claim(context: JobContext, handlers: Mapping[str, Handler], job_id: int | None) -> JobLease | None:
+    with context.sessions.begin() as session:
+        at = context.now()
         fail_lost(session, at=at)
         return claim(session, handlers, at=at, job_id=job_id)
 
 
-def _work(tools: JobContext, handler: Handler, claimed: JobLease) -> JobState | None:
-    """Call the handler outside any transaction of ours, then write down what became of the job."""
+def _run(context: JobContext, handler: Handler, lease: JobLease) -> JobState | None:
+    """Call the handler outside any transaction, then store the outcome."""
     try:
-        handler(JobRun(claimed, tools))
+        handler(JobRun(lease, context))
     except LeaseLost:
-        log.warning("job %s (%s) went on in other hands", claimed.id, claimed.kind)
+        log.warning("job %s (%s) was taken over by another worker", lease.id, lease.kind)
         return None
-    except Exception as fault:  # whatever a handler raises, the other jobs must still be done
-        log.exception("job %s (%s), attempt %s", claimed.id, claimed.kind, claimed.attempts)
-        return _failed(tools, claimed, f"{type(fault).__name__}: {fault}".splitlines()[0][:200])
-    done = {"state": JobState.DONE, "finished_at": tools.now(), "lease_until": None, "token": None, "fault": ""}
-    return JobState.DONE if _write(tools, claimed, done) else None
+    except Exception as error:  # whatever a handler raises, the other jobs must still run
+        log.exception("job %s (%s), attempt %s", lease.id, lease.kind, lease.attempts)
+        return _failed(context, lease, f"{type(error).__name__}: {error}".splitlines()[0][:200])
+    done = {"state": JobState.DONE, "finished_at": context.now(), "lease_until": None, "token": None, "fault": ""}
+    return JobState.DONE if _write(context, lease, done) else None
 
 
-def _failed(tools: JobContext, claimed: JobLease, fault: str) -> JobState | None:
-    """Wait longer each time, half of it for sure and half by chance, so that many do not come back at once."""
-    at, free = tools.now(), {"lease_until": None, "token": None, "fault": fault}
-    if claimed.attempts >= MAX_ATTEMPTS:
+def _failed(context: JobContext, lease: JobLease, fault: str) -> JobState | None:
+    """Exponential backoff, half of it random, so that many failed jobs do not retry at the same moment."""
+    at, free = context.now(), {"lease_until": None, "token": None, "fault": fault}
+    if lease.attempts >= MAX_ATTEMPTS:
         state, values = JobState.DEAD, {"finished_at": at}
     else:
-        longest = min(2**claimed.attempts, LONGEST_WAIT)
-        state, values = JobState.READY, {"due_at": at + timedelta(seconds=longest * (1 + tools.chance()) / 2)}
-    return state if _write(tools, claimed, {"state": state, **values, **free}) else None
+        longest = min(2**lease.attempts, MAX_RETRY_SECONDS)
+        state, values = JobState.READY, {"due_at": at + timedelta(seconds=longest * (1 + context.chance()) / 2)}
+    return state if _write(context, lease, {"state": state, **values, **free}) else None
 
 
-def _write(tools: JobContext, claimed: JobLease, values: Mapping[str, object]) -> bool:
-    """Write to the job if it is still ours."""
-    ours = (Job.id == claimed.id, Job.token == claimed.token, Job.state == JobState.RUNNING)
+def _write(context: JobContext, lease: JobLease, values: Mapping[str, object]) -> bool:
+    """Update the job; False if the lease was lost."""
+    ours = (Job.id == lease.id, Job.token == lease.token, Job.state == JobState.RUNNING)
     written = update(Job).where(*ours).values(**values).returning(Job.id).execution_options(synchronize_session=False)
-    with tools.sessions.begin() as session:
+    with context.sessions.begin() as session:
         return session.execute(written).first() is not None

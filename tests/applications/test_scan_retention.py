@@ -202,7 +202,7 @@ def test_twice_is_harmless_and_a_night_broken_off_goes_on(system, session, scan,
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        handlers.remove_due_scans(sessionmaker(system.engine), store, OFFICE, at=DUE, told=dies)
+        handlers.remove_due_scans(sessionmaker(system.engine), store, OFFICE, at=DUE, progress=dies)
     session.expire_all()
     assert [store.has(paper.digest) for paper in papers] == [False, False, True, True, True]
     assert [night(DUE), night(DUE)] == [3, 0]

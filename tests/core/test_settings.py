@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.core import settings as app_settings
-from app.core.office import ADJUSTABLE, SETTABLE, Office, written
+from app.core.office import ADJUSTABLE, SETTABLE, Office, stored_text
 from app.core.settings import BadSetting, Keys, home_of, make_keys, read_office, read_settings
 from app.core.vocabulary import Level, Term
 from tests.test_docs import chinese
@@ -86,7 +86,7 @@ def test_a_level_is_read_by_its_code():
 
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
 def test_every_parameter_is_written_as_it_is_read_and_its_default_holds(one):
-    assert one.read(written(one.default)) == one.default
+    assert one.read(stored_text(one.default)) == one.default
     assert one.name in SETTABLE
     assert one.least < one.most or isinstance(one.default, bool | Term)
     assert one.least % one.scale == one.most % one.scale == 0
@@ -120,7 +120,7 @@ def test_the_list_tells_the_true_defaults():
     for name in SETTABLE:
         row = re.search(rf"^\| `ANGUAN_{name.upper()}` \| (.*?) \|", LIST, re.MULTILINE)
         assert row, name
-        assert row[1].strip("`") == written(getattr(Office(), name)), name
+        assert row[1].strip("`") == stored_text(getattr(Office(), name)), name
 
 
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import LargeBinary, create_engine, func, select, text, type_coerce, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.core.crypto.encryption import UNOPENED, Keyring, keyring
+from app.core.crypto.encryption import DECRYPTION_ERRORS, Keyring, keyring
 from app.core.settings import Keys, write_keys
 from app.core.vocabulary import LegacyKind, LegacyPhase
 from app.db import key_rotation
@@ -71,14 +71,14 @@ def test_a_new_key_is_taken_up_by_whoever_is_running(keys_file):
     other.unlock(*NEXT.ring)
     assert keyring.newest == 1
     write_keys(keys_file, NEXT)
-    assert keyring.open(other.seal("430102", "x"), "x") == "430102"
-    assert keyring.seal("430102", "x")[0] == keyring.newest == 2
+    assert keyring.decrypt(other.encrypt("430102", "x"), "x") == "430102"
+    assert keyring.encrypt("430102", "x")[0] == keyring.newest == 2
     assert keyring.digest("a", "b") == other.digest("a", "b")
 
 
 def test_an_unknown_key_is_a_no_and_not_a_loop(keys_file):
     with pytest.raises(KeyError):
-        keyring.open_bytes(b"\x09" + b"0" * 40, "x")
+        keyring.decrypt_bytes(b"\x09" + b"0" * 40, "x")
 
 
 def test_every_declared_secret_is_found_without_a_list():
@@ -216,7 +216,7 @@ def test_a_secret_moved_to_another_column_or_table_does_not_open(system, session
         connection.execute(text("UPDATE person SET mobile = id_number"))
         connection.execute(text("UPDATE enterprise SET contact_mobile = (SELECT id_number FROM person LIMIT 1)"))
     for column in (Person.mobile, Enterprise.contact_mobile):
-        with pytest.raises(UNOPENED), Session(system.engine) as fresh:
+        with pytest.raises(DECRYPTION_ERRORS), Session(system.engine) as fresh:
             fresh.scalars(select(column)).all()
     found = [one.partition(":")[0] for one in key_rotation.misplaced_secrets(system.engine)]
     assert f"person {person.id} mobile" in found

@@ -20,9 +20,9 @@ def test_an_id_number_lies_encrypted_in_the_store_and_is_found_by_its_index(sess
 
 
 def test_a_secret_does_not_open_in_another_column():
-    sealed = keyring.seal("430102", "person.id_number")
+    sealed = keyring.encrypt("430102", "person.id_number")
     with pytest.raises(InvalidTag):
-        keyring.open(sealed, "person.mobile")
+        keyring.decrypt(sealed, "person.mobile")
 
 
 def test_sex_and_birth_date_follow_from_the_id_number(session):

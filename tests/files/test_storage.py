@@ -20,7 +20,7 @@ from flask_babel import Babel
 from PIL import Image
 
 from app.files.images import ImageLimits, thumbnail
-from app.files.inspect import SENTENCES, FileRefused, Sound, display_name, inspect
+from app.files.inspect import SENTENCES, FileRefused, InspectedFile, display_name, inspect
 from app.files.storage import FileMissing, Store
 from tests import hostile_files as make
 
@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
 
 
-def kept(data: bytes, name: str = "scan.jpg", *, photo: bool = False) -> Sound:
+def kept(data: bytes, name: str = "scan.jpg", *, photo: bool = False) -> InspectedFile:
     return inspect(data, name, photo=photo)
 
 
@@ -38,7 +38,7 @@ def refusal(data: bytes, name: str = "scan.jpg", *, photo: bool = False, limits:
     return caught.value.code
 
 
-def shown(sound: Sound) -> Image.Image:
+def shown(sound: InspectedFile) -> Image.Image:
     return Image.open(io.BytesIO(sound.data), formats=("JPEG",))
 
 

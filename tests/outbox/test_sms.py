@@ -56,7 +56,7 @@ def owed(session: Session, many: int = 1, at=make.NOON) -> None:
     session.commit()
 
 
-def told(action: Action, words=ENGLISH, **facts) -> str:
+def told(action: Action, translations=ENGLISH, **facts) -> str:
     given = {
         "mobile": MOBILE,
         "application_id": 1,
@@ -65,7 +65,7 @@ def told(action: Action, words=ENGLISH, **facts) -> str:
         "matter": MatterKind.NEW,
         "office": Office(),
     }
-    return decision_message(action, words=words, **{**given, **facts}).text
+    return decision_message(action, translations=translations, **{**given, **facts}).text
 
 
 # --- what is said -----------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_the_old_enterprise_is_told_who_asks_for_whom(action):
         "person": "李雷",
         "certificate_number": "湘建安A(2026)0000001",
     }
-    owed = release_message(action, mobile=MOBILE, application_id=1, office=Office(), words=ENGLISH, **names)
+    owed = release_message(action, mobile=MOBILE, application_id=1, office=Office(), translations=ENGLISH, **names)
     assert owed.text.startswith("【湖南住建厅】")
     assert all(name in owed.text for name in names.values())
 

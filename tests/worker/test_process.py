@@ -106,7 +106,7 @@ def start(place) -> Iterator[Callable[..., subprocess.Popen]]:
 
 
 @pytest.fixture
-def tools(system, home) -> JobContext:
+def context(system, home) -> JobContext:
     """What this process works with itself, a long time later."""
     later = timedelta(hours=1)
     keeper = EmbeddedSeal(home / "seal")
@@ -155,13 +155,13 @@ def kill_in_the_middle(session, start, provider, occasion: str, after: int) -> N
     process.wait()
 
 
-def test_a_worker_killed_in_the_middle_of_messages_loses_none(session, start, tools):
+def test_a_worker_killed_in_the_middle_of_messages_loses_none(session, start, context):
     owed = owe_many(session, 25)
     with carrier() as provider:
         kill_in_the_middle(session, start, provider, "k", after=4)
         provider.stalls_after = 10**9
         provider.go_on.set()
-        run_due(replace(tools, gateway=HttpGateway(provider.url)), HANDLERS, most=9)
+        run_due(replace(context, gateway=HttpGateway(provider.url)), HANDLERS, most=9)
         taken = Counter(provider.taken)
     assert all_sent(session)
     assert set(taken) == owed
@@ -169,7 +169,7 @@ def test_a_worker_killed_in_the_middle_of_messages_loses_none(session, start, to
 
 
 @pytest.mark.proof
-def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session, start, tools, record_property):
+def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session, start, context, record_property):
     chance = random.Random(30)  # noqa: S311
     owed = owe_many(session, 600)
     with carrier() as provider:
@@ -179,7 +179,7 @@ def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session
             provider.go_on.clear()
         provider.stalls_after = 10**9
         provider.go_on.set()
-        run_due(replace(tools, gateway=HttpGateway(provider.url)), HANDLERS, most=99)
+        run_due(replace(context, gateway=HttpGateway(provider.url)), HANDLERS, most=99)
         taken = Counter(provider.taken)
     assert all_sent(session)
     record_property("doubled", taken.total() - 600)
@@ -208,19 +208,19 @@ def each_once(session, home, many: int) -> None:
     assert kept <= there
 
 
-def test_a_worker_killed_in_the_middle_of_papers_draws_each_once(session, home, start, tools):
+def test_a_worker_killed_in_the_middle_of_papers_draws_each_once(session, home, start, context):
     have_many_drawn(session, home, 60)
     process = start("worker")
     until(lambda: drawn(session) >= 20)
     process.kill()
     process.wait()
-    run_due(tools, HANDLERS, most=9)
+    run_due(context, HANDLERS, most=9)
     each_once(session, home, 60)
     assert set(session.scalars(select(Job.state).where(Job.kind == render_jobs.KIND))) == {JobState.DONE}
 
 
 @pytest.mark.proof
-def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session, home, start, tools):
+def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session, home, start, context):
     have_many_drawn(session, home, 2_000)
     chance = random.Random(20)  # noqa: S311
     for _kill in range(20):
@@ -232,7 +232,7 @@ def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session,
             process.wait()
         session.execute(update(Job).where(Job.state == JobState.RUNNING).values(lease_until=clock.now()))  # two minutes pass
         session.commit()
-    run_due(tools, HANDLERS, most=99)
+    run_due(context, HANDLERS, most=99)
     each_once(session, home, 2_000)
 
 
@@ -240,9 +240,9 @@ def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session,
 
 
 @pytest.fixture
-def consumer(system, home, tools) -> JobConsumer:
+def consumer(system, home, context) -> JobConsumer:
     settings = replace(system.settings, home=home)
-    return JobConsumer(queue(settings), replace(tools, now=clock.now))
+    return JobConsumer(queue(settings), replace(context, now=clock.now))
 
 
 LAST_NIGHT = 5  # which nobody has done yet: sweep, nightly checks, scans out of their term, the diary's two
@@ -260,22 +260,22 @@ def work_through(consumer: JobConsumer) -> int:
 def test_what_is_due_is_announced_and_done(session, consumer):
     enqueue(session, "messages", "k", {}, at=clock.now())
     session.commit()
-    consumer.beat()
+    consumer.poll()
     assert work_through(consumer) == 1 + LAST_NIGHT
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
 def test_an_announcement_that_got_lost_is_made_again(session, consumer):
-    consumer.beat()
+    consumer.poll()
     consumer.huey.flush()
-    consumer.beat()
+    consumer.poll()
     assert work_through(consumer) == LAST_NIGHT
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
 def test_a_job_announced_many_times_is_done_once(session, consumer):
     for _beat in range(3):
-        consumer.beat()
+        consumer.poll()
     assert work_through(consumer) > LAST_NIGHT
     assert set(session.scalars(select(Job.attempts))) == {1}
 
@@ -284,8 +284,8 @@ def test_the_queue_is_never_filled_with_more_than_the_hands_can_soon_do(session,
     for n in range(50):
         enqueue(session, "messages", f"k{n}", {}, at=clock.now())
     session.commit()
-    consumer.beat()
-    consumer.beat()
+    consumer.poll()
+    consumer.poll()
     assert consumer.huey.pending_count() == 4 * THREADS
 
 
@@ -300,23 +300,23 @@ def test_what_a_stranger_puts_into_the_queue_is_not_opened(consumer, tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
-def test_codes_do_not_wait_for_the_hands(consumer, session, tools):
+def test_codes_do_not_wait_for_the_hands(consumer, session, context):
     """The table is looked at each second, beside whatever the hands are at; other messages keep their turn."""
-    consumer.tools = replace(consumer.tools, gateway=ConsoleGateway())
+    consumer.context = replace(consumer.context, gateway=ConsoleGateway())
     code = {"text": CODE_MARK, "code": "123456", "good_until": clock.now() + timedelta(minutes=5)}
     for more in ({"text": "【厅】"}, code):
         session.add(Message(mobile="13800000000", due_at=clock.now(), **more))
     session.commit()
-    assert [consumer.carry_codes(), consumer.carry_codes()] == [True, False]
+    assert [consumer.send_next_code(), consumer.send_next_code()] == [True, False]
     assert session.scalars(select(Message.text).where(Message.state == MessageState.SENT)).all() == [CODE_MARK]
 
 
-def test_across_machines_postgresql_announces(system, consumer, postgres, tools):
+def test_across_machines_postgresql_announces(system, consumer, postgres, context):
     settings = replace(system.settings, queue_url=postgres.replace("postgresql+psycopg://", "postgresql://"))
-    elsewhere, here = (JobConsumer(queue(settings), replace(tools, now=clock.now)) for _ in range(2))
+    elsewhere, here = (JobConsumer(queue(settings), replace(context, now=clock.now)) for _ in range(2))
     assert isinstance(here.huey, PostgresHuey)
     here.huey.flush()
-    here.beat()
+    here.poll()
     assert elsewhere.huey.pending_count() == LAST_NIGHT
     assert work_through(elsewhere) == LAST_NIGHT
 
@@ -384,10 +384,10 @@ def make_process_id() -> int:
 
 
 def test_a_keeper_waits_before_it_starts_anew_what_ends_at_once():
-    keeper = worker_process.ChildProcess(["true"])
-    keeper.keep()
-    first = keeper._process
+    child = worker_process.ChildProcess(["true"])
+    child.ensure_running()
+    first = child._process
     first.wait()
-    keeper.keep()
-    assert keeper._process is first
-    keeper.end()
+    child.ensure_running()
+    assert child._process is first
+    child.wait()

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from app.core.crypto.demo_ca import EmbeddedSeal
-from app.core.crypto.seal_provider import NoSuchSeal, SealAway, Suite
+from app.core.crypto.seal_provider import NoSuchSeal, SealUnavailable, Suite
 from app.core.settings import BadSetting, Keys, Settings, make_keys, read_settings
-from app.files.storage import ScannerAway
+from app.files.storage import ScannerUnavailable
 from app.outbox.sms import ConsoleGateway, FileGateway
 from app.worker.providers import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
 from tests import make
@@ -129,7 +129,7 @@ def test_the_certificates_are_asked_for_once_in_five_minutes(seal_service):
 def test_a_signature_that_does_not_fit_is_never_used(seal_service, kept):
     seal_service.wrong = kept.sign(b"0" * 32)
     seal = RemoteSeal(seal_service.url).seal(Suite.P256, at=AT)
-    with pytest.raises(SealAway, match="seal service") as no:
+    with pytest.raises(SealUnavailable, match="seal service") as no:
         seal.sign(b"1" * 32)
     assert "no signature of its certificate" in no.value.why
 
@@ -139,7 +139,7 @@ def test_a_service_that_says_no_is_left_alone_for_half_a_minute(seal_service, st
     remote = RemoteSeal(seal_service.url, "s3cret")
     seal_service.answer = status
     for _twice in range(2):
-        with pytest.raises(SealAway) as no:
+        with pytest.raises(SealUnavailable) as no:
             remote.seal(Suite.P256, at=AT)
     assert len(seal_service.asked) == 1
     assert "s3cret" not in f"{no.value}{no.value.why}{remote}"
@@ -150,7 +150,7 @@ def test_a_service_that_says_no_is_left_alone_for_half_a_minute(seal_service, st
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"chain": []}', b'{"chain": ["AAAA"]}', b'{"chain": 7}', b"\xff" * 99])
 def test_an_answer_that_makes_no_sense_is_an_absent_seal(seal_service, raw):
     seal_service.raw = raw
-    with pytest.raises(SealAway):
+    with pytest.raises(SealUnavailable):
         RemoteSeal(seal_service.url).seal(Suite.P256, at=AT)
 
 
@@ -162,9 +162,9 @@ def test_a_kind_of_seal_that_the_service_does_not_keep_is_nothing_to_wait_for(se
 
 
 def test_a_service_that_is_not_there_or_never_answers_is_an_absent_seal(kept):
-    with pytest.raises(SealAway):
+    with pytest.raises(SealUnavailable):
         RemoteSeal("http://127.0.0.1:9").seal(Suite.P256, at=AT)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SealAway) as no:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SealUnavailable) as no:
         RemoteSeal(f"http://127.0.0.1:{silent.getsockname()[1]}", seconds=1).seal(Suite.P256, at=AT)
     assert "TimeoutError" in no.value.why
 
@@ -200,7 +200,7 @@ def test_a_file_goes_to_clamd_whole_and_its_word_counts(tmp_path, by):
 def test_whatever_is_no_plain_verdict_is_none(said):
     with clamd() as daemon:
         daemon.says = said
-        with pytest.raises(ScannerAway):
+        with pytest.raises(ScannerUnavailable):
             Clamd(daemon.address)(b"x")
 
 
@@ -208,12 +208,12 @@ def test_a_clamd_that_is_down_or_silent_is_away_within_its_patience(tmp_path):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         for address in (f"tcp://127.0.0.1:{closed.getsockname()[1]}", str(tmp_path / "nothing"), "tcp://no.invalid:3310"):
-            with pytest.raises(ScannerAway):
+            with pytest.raises(ScannerUnavailable):
                 Clamd(address)(b"x")
             assert not Clamd(address).answers()
     with clamd() as daemon:
         daemon.silent = True
-        with pytest.raises(ScannerAway):
+        with pytest.raises(ScannerUnavailable):
             Clamd(daemon.address, seconds=0.2)(b"x")
 
 

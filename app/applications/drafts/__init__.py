@@ -1,8 +1,7 @@
-"""Filings: an enterprise puts applications together, changes them and takes them away, until they are submitted.
+"""Drafts: an enterprise creates, changes and deletes applications until they are submitted; ``workflow`` does the rest.
 
-Law: this room makes and unmakes drafts; every step after that is ``workflow``'s. ``people`` files for people and what they
-passed, ``holdings`` for certificates that one holds, ``transfers`` for certificates that another enterprise holds;
-``correcting`` opens what was marked.
+``for_people``: for people and the exams they passed; ``for_certificates``: for the enterprise's own certificates;
+``transfers``: for certificates of another enterprise; ``correct``: changes after a return with marks.
 """
 
 from app.applications.drafts.candidates import FilingCandidate as FilingCandidate

@@ -1,6 +1,6 @@
-"""What stands in the way of something that could be filed: what the enterprise's lists say before anything is saved.
+"""What could be filed, and what stands in the way, for the enterprise's lists before anything is saved.
 
-Law: the same rules as on submission, less what can only be handed in with the application itself.
+The rules are those of submission, except for what is only given on the form itself.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.eligibility.rules import refusals
 from app.matters import warnings_of
 from app.workflow import meets_the_matter
 
-# Codes of what the form itself asks for: nobody can have given it before there is a form.
+# Codes of refusals about what is given on the form.
 _ASKED_ON_THE_FORM = frozenset(
     {
         "handler-missing",
@@ -25,7 +25,7 @@ _ASKED_ON_THE_FORM = frozenset(
         *(f"missing-{name}" for name in all_field_names()),
     }
 )
-_PAPERS_TOO = _ASKED_ON_THE_FORM | {f"missing-{kind.value}" for kind in PERSON_PAPERS}  # a transfer brings its own
+_PAPERS_TOO = _ASKED_ON_THE_FORM | {f"missing-{kind.value}" for kind in PERSON_PAPERS}  # a transfer has its own scans
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class FilingCandidate:
     """A person in a category, or a certificate, as the enterprise's list shows it before filing (R70, R97)."""
 
     facts: Facts
-    gaps: tuple[Refusal, ...]  # can be mended: papers
-    bars: tuple[Refusal, ...]  # cannot: no exam, already certified …
+    gaps: tuple[Refusal, ...]  # the enterprise can fix these: missing papers
+    bars: tuple[Refusal, ...]  # it cannot fix these: no exam, already certified …
     warnings: tuple[Refusal, ...] = ()
 
     @property
@@ -55,21 +55,21 @@ class FilingCandidate:
 
 
 def checked(case: Facts, on: date, office: Office) -> FilingCandidate:
-    """A candidate with all that stands in its way, divided into what can be mended and what cannot."""
+    """A candidate with all refusals, divided into those the enterprise can fix and others."""
     later = _PAPERS_TOO if case.matter is MatterKind.TRANSFER else _ASKED_ON_THE_FORM
-    standing = [no for no in refusals(case, (meets_the_matter,), on, office) if no.code not in later]
-    gaps = tuple(no for no in standing if _can_be_fixed(no))
-    bars = tuple(no for no in standing if not _can_be_fixed(no))
+    refused = [refusal for refusal in refusals(case, (meets_the_matter,), on, office) if refusal.code not in later]
+    gaps = tuple(refusal for refusal in refused if _can_be_fixed(refusal))
+    bars = tuple(refusal for refusal in refused if not _can_be_fixed(refusal))
     return FilingCandidate(case, gaps, bars, tuple(warnings_of(case, on, office)))
 
 
 _FIXABLE = frozenset({"enterprise-not-registered", "not-own-person", "certified-elsewhere", "cannot-be-printed"})
 
 
-def _can_be_fixed(no: Refusal) -> bool:
-    return no.code.startswith("missing-") or no.code in _FIXABLE
+def _can_be_fixed(refusal: Refusal) -> bool:
+    return refusal.code.startswith("missing-") or refusal.code in _FIXABLE
 
 
 def order(candidate: FilingCandidate) -> tuple[bool, bool, str, str]:
-    """Ready ones first, then those who lack something, then those who cannot."""
+    """Sort key: ready ones first, then those with gaps, then those with bars."""
     return bool(candidate.bars), bool(candidate.gaps), candidate.facts.name, candidate.category.value

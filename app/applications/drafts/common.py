@@ -1,6 +1,6 @@
-"""What every filing has: a number, a handler, applications; and how drafts go away again.
+"""Creating filings (number, handler, applications) and deleting drafts.
 
-Law: what nobody but the enterprise has seen leaves no trace; what was submitted once is given up, not deleted.
+Drafts that were never submitted are deleted without a trace; what was submitted once can only be abandoned.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ def filer(actor: Actor) -> int:
 
 
 def handler(name: str, mobile: str, chosen: Collection[Any]) -> tuple[str, str]:
-    """Fold and check the typed handler and that somebody was chosen; all mistakes at once."""
+    """Normalise and check the handler and that something was chosen. Raises ``Unmet`` with all mistakes."""
     wrong: list[Refusal] = []
     try:
         name = parse_name(name)
@@ -38,8 +38,8 @@ def handler(name: str, mobile: str, chosen: Collection[Any]) -> tuple[str, str]:
         wrong.append(Refusal("handler-name", _("Please enter the handler's name (2 to 50 characters)."), "handler_name"))
     try:
         mobile = parse_mobile(mobile)
-    except BadNumber as no:
-        wrong.append(Refusal("handler-mobile", no.sentence, "handler_mobile"))
+    except BadNumber as error:
+        wrong.append(Refusal("handler-mobile", error.sentence, "handler_mobile"))
     if not chosen:
         wrong.append(Refusal("nobody-chosen", _("Please choose at least one person."), "picks"))
     if wrong:
@@ -95,7 +95,7 @@ def add_applications(
 
 
 def own_filing(session: Session, filing_id: int, actor: Actor) -> Filing:
-    """The actor's own filing, if something in it can still be changed."""
+    """The actor's own filing, if something in it can still be changed; raises otherwise."""
     actor.demand(Role.ENTERPRISE_CLERK)
     filing = session.get(Filing, filing_id)
     if filing is None or filing.enterprise_id != actor.enterprise_id:
@@ -106,7 +106,7 @@ def own_filing(session: Session, filing_id: int, actor: Actor) -> Filing:
 
 
 def discard(session: Session, application_ids: Collection[int], actor: Actor) -> int:
-    """删除: take away drafts that were never submitted, and filings that are left empty. All or nothing."""
+    """删除: delete drafts that were never submitted, all or none, and filings left empty; how many drafts."""
     actor.demand(Role.ENTERPRISE_CLERK)
     rows = session.execute(
         select(Application.id, Application.filing_id, Application.state, Application.round)
@@ -121,21 +121,21 @@ def discard(session: Session, application_ids: Collection[int], actor: Actor) ->
         raise AppError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
     delete_drafts(session, [row.id for row in rows])
     filings = {row.filing_id for row in rows}
-    still = set(session.scalars(select(Application.filing_id).where(Application.filing_id.in_(filings))))
-    if filings - still:
-        session.execute(delete(Filing).where(Filing.id.in_(filings - still)))
+    in_use = set(session.scalars(select(Application.filing_id).where(Application.filing_id.in_(filings))))
+    if filings - in_use:
+        session.execute(delete(Filing).where(Filing.id.in_(filings - in_use)))
     session.expire_all()
     return len(rows)
 
 
 def delete_drafts(session: Session, ids: Collection[int]) -> None:
-    """Applications that nobody has seen, with the scans that were handed in for them."""
+    """Delete drafts with the scans that were handed in for them."""
     session.execute(delete(Paper).where(Paper.application_id.in_(ids)))
     session.execute(delete(Application).where(Application.id.in_(ids), Application.state == State.DRAFT))
 
 
 def delete_unticked(session: Session, applications: Collection[Application]) -> None:
-    """Drafts that were unticked on a form."""
+    """Delete the drafts that were unticked on a form."""
     if any(application.round for application in applications):
         raise AppError(_("What was submitted before cannot be deleted: give it up instead."), code="submitted-before")
     if applications:

@@ -1,7 +1,4 @@
-"""补正 by the enterprise: what was returned with marks is opened where it was marked, and nowhere else.
-
-Law: everything else of the application stays as it was submitted, whatever is sent.
-"""
+"""补正 by the enterprise: of an application returned with marks only the marked items can be changed."""
 
 from collections.abc import Mapping
 
@@ -17,7 +14,7 @@ from app.models import Application
 
 
 def to_correct(session: Session, application_id: int, actor: Actor, *, lock: bool = False) -> Application:
-    """The actor's own application, while it is returned with marks. ``lock`` holds it until the caller commits."""
+    """The actor's own application, if it was returned with marks. ``lock``: lock it until the caller commits."""
     actor.demand(Role.ENTERPRISE_CLERK)
     application = session.get(Application, application_id, with_for_update=lock or None)
     if application is None or application.enterprise_id != actor.enterprise_id:
@@ -28,7 +25,7 @@ def to_correct(session: Session, application_id: int, actor: Actor, *, lock: boo
 
 
 def correct_details(session: Session, application: Application, typed: Mapping[str, str]) -> None:
-    """Take over what was typed for marked particulars; everything else that was typed is ignored. ``Unmet`` for mistakes."""
+    """Save the typed values of marked details and ignore all others. Raises ``Unmet`` for mistakes."""
     marked = {
         mark.item.partition(".")[2] for mark in corrections.parse_marks(application.marks) if mark.item.startswith("details.")
     }
@@ -36,6 +33,6 @@ def correct_details(session: Session, application: Application, typed: Mapping[s
         return
     given = {name: text for name, text in typed.items() if name in marked}
     read = parse_matter_fields(application.matter, application.reason_code, application.category, given) or {}
-    kept = {name: said for name, said in (application.details or {}).items() if name not in marked}
-    application.details = {**kept, **read} or None
+    unmarked = {name: value for name, value in (application.details or {}).items() if name not in marked}
+    application.details = {**unmarked, **read} or None
     session.flush()

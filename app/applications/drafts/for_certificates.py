@@ -1,6 +1,6 @@
-"""Filings for certificates that the enterprise's people hold: renewal, replacement, cancellation; one filing takes many.
+"""Filings for the enterprise's own certificates: renewal, replacement, cancellation, many certificates per filing.
 
-Law: what is not held with the enterprise is not found, whatever its number.
+Certificates of other enterprises are ``NotFound``.
 """
 
 from collections.abc import Collection, Mapping
@@ -37,7 +37,7 @@ Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed
 def holdings(
     session: Session, matter: MatterKind, actor: Actor, *, reason_code: str = "", at: datetime, office: Office
 ) -> list[FilingCandidate]:
-    """选择安管人员证书 (R97): the enterprise's own certificates that have not ended, each with what stands in the way."""
+    """选择安管人员证书 (R97): the enterprise's own certificates that have not ended, with gaps and bars."""
     enterprise_id = filer(actor)
     mine = session.scalars(
         select(Certificate.id).where(Certificate.enterprise_id == enterprise_id, Certificate.status.not_in(ENDED))
@@ -84,23 +84,23 @@ def amend_claims(
     at: datetime,
     office: Office,
 ) -> Filing:
-    """修改 → 保存: handler, reason, particulars; certificates come and go as long as theirs are drafts.
+    """修改 → 保存: handler, reason, details; certificates are added, and removed while their applications are drafts.
 
-    ``details`` replaces what was there. The reason is one for the filing: it cannot change once something was submitted.
+    ``details`` replaces the stored ones. All share one reason, which cannot change once something was submitted.
     """
     filing = own_filing(session, filing_id, actor)
     if filing.matter not in OWN:
         raise NotFound
     _check_reason(filing.matter, reason_code)
     ids = list(dict.fromkeys(certificate_ids))
-    there = {application.certificate_id or 0: application for application in filing.applications}
+    before = {application.certificate_id or 0: application for application in filing.applications}
     filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, ids)
     _keep_reason(filing, reason_code)
-    gone = [a for certificate_id, a in there.items() if certificate_id not in ids and a.state is State.DRAFT]
-    kept = {certificate_id: a for certificate_id, a in there.items() if a not in gone and a.state in CHANGEABLE}
-    added = _chosen(session, filing.matter, [i for i in ids if i not in there], filing.enterprise_id, reason_code)
+    gone = [a for certificate_id, a in before.items() if certificate_id not in ids and a.state is State.DRAFT]
+    kept = {certificate_id: a for certificate_id, a in before.items() if a not in gone and a.state in CHANGEABLE}
+    added = _chosen(session, filing.matter, [i for i in ids if i not in before], filing.enterprise_id, reason_code)
     categories = {case.certificate_id or 0: case.category for case in added}
-    kept = {i: a for i, a in kept.items() if not a.marks}  # what was marked is put right by ``correct``, the rest is locked
+    kept = {i: a for i, a in kept.items() if not a.marks}  # with marks: only ``correct`` may change them
     read = _read(filing.matter, reason_code, categories | {i: a.category for i, a in kept.items()}, details or {})
     for certificate_id, application in kept.items():
         application.details = read[certificate_id]
@@ -129,7 +129,7 @@ def _check_reason(matter: MatterKind, reason_code: str) -> None:
     if matter not in OWN:
         raise NotFound
     known = reason_of(matter, reason_code) is not None if matter in REASONS else not reason_code
-    if not known or reason_code == INCOMING:  # that one rests on no certificate of ours: see ``people.draft_incoming``
+    if not known or reason_code == INCOMING:  # no certificate of ours: ``for_people.draft_incoming``
         raise Unmet.because(Refusal("reason-unknown", _("Please choose a reason from the list."), "reason_code"))
 
 
@@ -138,7 +138,7 @@ def _chosen(session: Session, matter: MatterKind, ids: Collection[int], enterpri
         return []
     found = of_certificates(session, enterprise_id, matter, ids, reason_code=reason_code)
     held = (case.certificate for case in found.values())
-    if len(found) != len(ids) or any(one is None or one.enterprise_id != enterprise_id for one in held):
+    if len(found) != len(ids) or any(own is None or own.enterprise_id != enterprise_id for own in held):
         raise NotFound
     if wrong := [already_open(case) for case in found.values() if case.open_applications]:
         raise Unmet(wrong)
@@ -148,15 +148,15 @@ def _chosen(session: Session, matter: MatterKind, ids: Collection[int], enterpri
 def _read(
     matter: MatterKind, reason_code: str, categories: Mapping[int, Category], details: Details
 ) -> dict[int | None, dict[str, str] | None]:
-    """What was typed for each certificate; every mistake at once, with the certificate's id where there are several."""
+    """The typed details by certificate id. Raises ``Unmet`` with every mistake, the id in its field if there are several."""
     read: dict[int | None, dict[str, str] | None] = {}
     wrong: list[Refusal] = []
     for certificate_id, category in categories.items():
         try:
             read[certificate_id] = parse_matter_fields(matter, reason_code, category, details.get(certificate_id, {}))
-        except Unmet as no:
-            several = f"-{certificate_id}" if len(categories) > 1 else ""
-            wrong += [Refusal(one.code, one.sentence, one.field + several) for one in no.refusals]
+        except Unmet as error:
+            suffix = f"-{certificate_id}" if len(categories) > 1 else ""
+            wrong += [Refusal(refusal.code, refusal.sentence, refusal.field + suffix) for refusal in error.refusals]
     if wrong:
         raise Unmet(wrong)
     return read

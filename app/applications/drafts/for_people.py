@@ -1,6 +1,6 @@
-"""Filings for people and what they passed: new applications, and certificates brought along from another province.
+"""Filings for people: new applications by passed exam, and certificates brought from another province.
 
-Law: an enterprise files for its own people; who is not on its list is not found.
+An enterprise files for its own people; anybody else is ``NotFound``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,9 +34,9 @@ INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value
 
 
 def candidates(session: Session, matter: MatterKind, actor: Actor, *, at: datetime, office: Office) -> list[FilingCandidate]:
-    """All people of the enterprise who passed an exam, per category, with what they lack; ready ones first.
+    """All people of the enterprise who passed an exam, per category, with gaps and bars; ready ones first.
 
-    People without any passed exam are left out: nothing that the enterprise can do on this page would help them.
+    People without any passed exam are left out: the enterprise cannot fix that on this page.
     """
     enterprise_id = filer(actor)
     pairs = session.execute(
@@ -81,7 +81,7 @@ def amend(
     at: datetime,
     office: Office,
 ) -> Filing:
-    """修改 → 保存: another handler, people added or taken away, as long as theirs are drafts (R77)."""
+    """修改 → 保存: another handler, people added, and removed while their applications are drafts (R77)."""
     filing = own_filing(session, filing_id, actor)
     if filing.matter is not MatterKind.NEW:
         raise NotFound
@@ -108,7 +108,7 @@ def draft_incoming(
     at: datetime,
     office: Office,
 ) -> Filing:
-    """换证, reason 1 (R117): one of one's own people brings a certificate of this category along from another province."""
+    """换证, reason 1 (R117): an own person brings a certificate of this category from another province."""
     enterprise_id, matter = filer(actor), MatterKind.REPLACEMENT
     handled_by = handler(handler_name, handler_mobile, [pick])
     cases = _chosen(session, matter, [pick], enterprise_id, INCOMING)
@@ -127,7 +127,7 @@ def amend_incoming(
     handler_mobile: str,
     actor: Actor,
 ) -> Filing:
-    """修改 of the same: handler and particulars; for somebody else one files anew."""
+    """修改 of the same: handler and details; another person needs a new filing."""
     filing = own_filing(session, filing_id, actor)
     if any(application.reason_code != INCOMING for application in filing.applications):
         raise NotFound
@@ -142,7 +142,7 @@ def amend_incoming(
 def _chosen(
     session: Session, matter: MatterKind, picks: Sequence[Pick], enterprise_id: int, reason_code: str = ""
 ) -> list[Facts]:
-    """The facts of the chosen, who must be one's own and must not stand in another open application."""
+    """The facts of the picks. Raises ``NotFound`` for other enterprises' people, ``Unmet`` if an application is open."""
     if not picks:
         return []
     found = of_candidates(session, enterprise_id, matter, picks, reason_code=reason_code)

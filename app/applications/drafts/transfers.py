@@ -1,7 +1,7 @@
-"""变更: finding a certificate that another enterprise holds, asking for it, and being asked (R103–R114).
+"""变更: finding a certificate of another enterprise, filing for its transfer, and the transfers to release (R103–R114).
 
-Law: only who knows name and ID number finds anybody, each time anew; what is found is no more than the request needs. Doors
-count and note every search (``throttle``, ``audit``).
+Finding somebody needs name and ID number, each time, and shows no more than the filing needs. Views limit and log every
+search (``rate_limit``, ``audit``).
 """
 
 from collections.abc import Collection
@@ -26,12 +26,12 @@ from app.models import Application, Certificate, Filing, Person
 
 @dataclass(frozen=True, slots=True)
 class Transferable:
-    """A certificate of the person who was found, and what stands in the way of its transfer."""
+    """A certificate of the person found, and what stands in the way of its transfer."""
 
     certificate_id: int
     number: str
     category: Category
-    status: CertificateStatus  # as on the day of asking
+    status: CertificateStatus  # on the day of the search
     valid_to: date
     enterprise_name: str
     bars: tuple[Refusal, ...]
@@ -39,9 +39,9 @@ class Transferable:
 
 @dataclass(frozen=True, slots=True)
 class TransferSearch:
-    """Somebody with this name and ID number who holds certificates. The ID number comes masked: who asked knows it."""
+    """A person with this name and ID number who holds certificates."""
 
-    person_id: int  # for the diary
+    person_id: int  # for the audit log
     name: str
     masked_id_number: str
     certificates: tuple[Transferable, ...]
@@ -52,8 +52,8 @@ def find_for_transfer(
 ) -> TransferSearch:
     """R109: the person with exactly this name and ID number, with every certificate that has not ended.
 
-    Raises ``Unmet`` for what cannot be a name or number, ``AppError`` (``nobody-found``, the same for a wrong name as for
-    nobody, and ``already-yours`` where there is nothing left to move).
+    Raises ``Unmet`` for a malformed name or number, ``AppError`` ``nobody-found`` (the same for a wrong name as for nobody)
+    and ``already-yours`` if the enterprise holds all certificates already.
     """
     on = office_day(at)
     person_id, cases = _search(session, name, id_number, actor)
@@ -73,7 +73,7 @@ def draft_transfer(
     at: datetime,
     office: Office,
 ) -> Filing:
-    """保存 (R111): one draft per certificate of the person who is asked for. Name and ID number are proven once more."""
+    """保存 (R111): one draft per chosen certificate. Name and ID number are checked once more."""
     handled_by = handler(handler_name, handler_mobile, certificate_ids)
     _person_id, cases = _search(session, name, id_number, actor)
     chosen = [case for case in cases if case.certificate_id in set(certificate_ids)]
@@ -90,7 +90,7 @@ def draft_transfer(
 
 
 def amend_transfer(session: Session, filing_id: int, handler_name: str, handler_mobile: str, actor: Actor) -> Filing:
-    """修改: another handler. Certificates are added by a filing of their own, and taken away with ``discard``."""
+    """修改: another handler. Certificates are added by another filing and removed by ``discard``."""
     filing = own_filing(session, filing_id, actor)
     if filing.matter is not MatterKind.TRANSFER:
         raise NotFound
@@ -100,7 +100,7 @@ def amend_transfer(session: Session, filing_id: int, handler_name: str, handler_
 
 
 def releases(session: Session, actor: Actor) -> list[Application]:
-    """The old enterprise's to-do: the transfers that await its consent, the longest waiting first."""
+    """The transfers that await the consent of the actor's enterprise, the longest waiting first."""
     waiting = (
         select(Application)
         .where(Application.releasing_enterprise_id == filer(actor), Application.state == State.AWAITING_RELEASE)
@@ -136,12 +136,12 @@ def _typed(name: str, id_number: str) -> tuple[str, str]:
     wrong: list[Refusal] = []
     try:
         name = parse_name(name)
-    except BadNumber as no:
-        wrong += no.refusals
+    except BadNumber as error:
+        wrong += error.refusals
     try:
         id_number = parse_id_number(id_number)
-    except BadNumber as no:
-        wrong += no.refusals
+    except BadNumber as error:
+        wrong += error.refusals
     if wrong:
         raise Unmet(wrong)
     return name, id_number
@@ -149,7 +149,7 @@ def _typed(name: str, id_number: str) -> tuple[str, str]:
 
 def _transferable(candidate: FilingCandidate, on: date) -> Transferable:
     held = candidate.facts.certificate
-    assert held is not None  # noqa: S101 - it was asked for by its id
+    assert held is not None  # noqa: S101 - these facts are of a certificate
     return Transferable(
         held.id,
         held.number,

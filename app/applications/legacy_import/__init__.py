@@ -1,7 +1,7 @@
-"""The old system's records: its accounts, those who passed its exams, the certificates it issued; taken over from sheets.
+"""Import of the old system's accounts, exam passes and certificates from sheets.
 
-Law: lenient about numbers and dates, strict about who somebody is. A row that is sound goes in, one that is not is refused by
-name; what changed here since is never overwritten. The same sheet twice, or half, or two at once, makes nothing double.
+Lenient about formats of numbers and dates, strict about identity. Valid rows are imported, others refused with a reason;
+values changed in this system since are never overwritten. Idempotent, also when interrupted or run twice at once.
 """
 
 from app.applications.legacy_import.batches import (

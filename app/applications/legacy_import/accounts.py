@@ -1,7 +1,7 @@
-"""Accounts of the old system: an enterprise, and the clerk's account with which it comes in.
+"""Accounts of the old system: an enterprise and its clerk's account.
 
-Law: an account is taken over without a password, so nobody comes in with it before ``firstwords`` has made one; its user
-name, its role, its enterprise and its password are never changed by a later sheet.
+An account is imported without a password, so nobody can sign in before ``first_passwords`` sets one. A later sheet never
+changes its user name, role, enterprise or password.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge
 from app.applications.legacy_import.parties import Firm, RowRefused
 from app.core.identifiers import fold_user_name
-from app.core.vocabulary import AccountSource, LegacyKind, Role
-from app.core.vocabulary import AuditAction as DiaryDeed
+from app.core.vocabulary import AccountSource, AuditAction, LegacyKind, Role
 from app.db import audit
 from app.files.spreadsheets import SheetLine
 from app.models import Account, Enterprise
@@ -37,7 +36,7 @@ class AccountMerge(RecordMerge):
     def key_of(self, line: SheetLine) -> str:
         return str(line.values["uscc"])
 
-    # --- looking -------------------------------------------------------------------------------------------
+    # --- checking -------------------------------------------------------------------------------------------
 
     def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
         names = {_user_name(line) for line in lines}
@@ -55,26 +54,26 @@ class AccountMerge(RecordMerge):
         if account is not None and account[1] != key:
             raise RowRefused(_("The user name “%(name)s” is taken by another account.", name=name))
         region = self.parties.region_of(key, line.values["region"])
-        said = {title: line.values[title] for title in _FIRM} | {"region": region}
+        sheet = {title: line.values[title] for title in _FIRM} | {"region": region}
         if firm is None:
-            given = {_FIRM[title]: value for title, value in said.items() if value is not None}
+            given = {_FIRM[title]: value for title, value in sheet.items() if value is not None}
             verdict = MergeVerdict(line, ADDED, key=key, taken=_now(firm := Firm(**given, uscc=key)))
         else:
-            verdict = self._compared(line, key, said if line.values["region"] else said | {"region": None}, firm)
+            verdict = self._compared(line, key, sheet if line.values["region"] else sheet | {"region": None}, firm)
             self._settle(verdict, key, account)
         verdict.firm = firm
         if verdict.outcome is ADDED:
             self.accounts[name] = (None, key)
         return verdict
 
-    def _compared(self, line: SheetLine, key: str, said: JsonValues, firm: Firm) -> MergeVerdict:
-        """An enterprise that only another sheet knew has had nobody who could have changed it: it may be corrected."""
+    def _compared(self, line: SheetLine, key: str, sheet: JsonValues, firm: Firm) -> MergeVerdict:
+        """An enterprise known from another sheet only had no account that could have changed it, so it may be corrected."""
         now = _now(firm)
         unattended = key not in self.records and firm.source is AccountSource.LEGACY
-        return self.compared(line, key, said, now, before=now if unattended else None)
+        return self.compared(line, key, sheet, now, before=now if unattended else None)
 
     def _settle(self, verdict: MergeVerdict, key: str, account: tuple[int | None, str] | None) -> None:
-        """Whether the account itself is there: then it keeps its name, else it is what the row adds."""
+        """An existing account keeps its user name; a missing one is added."""
         if key in self.records:
             if account is None:
                 verdict.reasons.append(_("The account keeps the user name it has."))
@@ -85,7 +84,7 @@ class AccountMerge(RecordMerge):
 
     # --- writing -------------------------------------------------------------------------------------------
 
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], run: ImportRun) -> None:
         rows = {_user_name(verdict.line): _account(verdict) for verdict in new}
         session.execute(insert(Account), list(rows.values()))
         ids: dict[str, int] = {
@@ -95,31 +94,31 @@ class AccountMerge(RecordMerge):
         for verdict in new:
             verdict.row_id = ids[_user_name(verdict.line)]
         roles = inspect(Account).relationships["roles"]
-        held = roles.mapper.local_table
-        role_id = session.execute(select(held.c.id).where(held.c.name == Role.ENTERPRISE_CLERK.value)).scalar_one()
+        table = roles.mapper.local_table
+        role_id = session.execute(select(table.c.id).where(table.c.name == Role.ENTERPRISE_CLERK.value)).scalar_one()
         session.execute(insert(roles.secondary), [{"user_id": account_id, "role_id": role_id} for account_id in ids.values()])
-        self.update(session, [verdict for verdict in new if verdict.changes], deed)
-        told = {"legacy_import": deed.import_id, "accounts": sorted(ids)}
-        audit.log(session, deed.actor, DiaryDeed.CREATE, Account, "", told, at=deed.at)
+        self.update(session, [verdict for verdict in new if verdict.changes], run)
+        change = {"legacy_import": run.import_id, "accounts": sorted(ids)}
+        audit.log(session, run.actor, AuditAction.CREATE, Account, "", change, at=run.at)
 
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], run: ImportRun) -> None:
         if not changed:
             return
         rows: list[dict[str, Any]] = []
         for verdict in changed:
-            assert verdict.firm is not None  # noqa: S101 - judge has given it one
+            assert verdict.firm is not None  # noqa: S101 - set by ``judge``
             after = _now(verdict.firm) | verdict.changes
             rows.append({_TABLE[title]: value for title, value in after.items()} | {"id": verdict.firm.id})
         session.execute(update(Enterprise), rows)
-        told = {
-            "legacy_import": deed.import_id,
+        change = {
+            "legacy_import": run.import_id,
             "changed": [[row["id"], sorted(v.changes)] for row, v in zip(rows, changed, strict=True)],
         }
-        audit.log(session, deed.actor, DiaryDeed.CHANGE, Enterprise, "", told, at=deed.at)
+        audit.log(session, run.actor, AuditAction.CHANGE, Enterprise, "", change, at=run.at)
 
 
 def _user_name(line: SheetLine) -> str:
-    """The credit code where the old system's user name is not given."""
+    """The user name of the old system, or else the credit code."""
     return str(line.values["username"] or fold_user_name(line.values["uscc"]))
 
 
@@ -129,13 +128,13 @@ def _now(firm: Firm) -> JsonValues:
 
 def _account(verdict: MergeVerdict) -> dict[str, Any]:
     name, firm = _user_name(verdict.line), verdict.firm
-    assert firm is not None  # noqa: S101 - judge has given it one
+    assert firm is not None  # noqa: S101 - set by ``judge``
     mobile = verdict.line.values["mobile"]
     return {
         "username": name,
         "first_name": (verdict.line.values["contact"] or firm.name)[:64],
         "last_name": "",
-        "email": f"{name}@accounts.invalid",  # FAB wants one; nobody writes to it
+        "email": f"{name}@accounts.invalid",  # FAB requires one; never written to
         "active": True,
         "password": None,
         "must_change_password": True,

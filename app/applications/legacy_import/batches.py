@@ -1,7 +1,7 @@
-"""The course of an import: handed in, checked, confirmed, taken over, reported on; and forgotten when its time has come.
+"""An import from upload to expiry: received, checked, confirmed, imported, reported.
 
-Law: what is confirmed is what was checked, by the sheet's digest, and once. Sheet and report are full of ID numbers: they lie
-encrypted in the store, every look at a report is written down, and both are removed at ``expires_at``.
+The confirmed sheet is the checked one, by its digest, and is imported once. Sheet and report hold ID numbers: they are
+stored encrypted, every download of a report is in the audit log, and both are removed at ``expires_at``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,10 +31,10 @@ from app.models import LegacyChunk, LegacyImport
 MIB = 1024 * 1024
 LARGEST = 20 * MIB
 MOST_ROWS = 100_000
-LIMITS = SheetLimits(file=LARGEST, part=160 * MIB, unpacked=256 * MIB)  # 100,000 rows, unpacked as wordily as Excel does it
-PASSWORDS_LAST = timedelta(days=1)  # an unfetched sheet of passwords
+LIMITS = SheetLimits(file=LARGEST, part=160 * MIB, unpacked=256 * MIB)  # enough for 100,000 rows as Excel writes them
+PASSWORDS_LAST = timedelta(days=1)  # how long a sheet of passwords can be fetched
 
-MERGES: dict[LegacyKind, type[RecordMerge]] = {ledger.kind: ledger for ledger in (AccountMerge, PassMerge, CertificateMerge)}
+MERGES: dict[LegacyKind, type[RecordMerge]] = {merge.kind: merge for merge in (AccountMerge, PassMerge, CertificateMerge)}
 Outcomes = dict[str, tuple[str, list[str]]]  # row number -> outcome, reasons
 ReportProgress = Callable[[int, int], None]  # rows done, rows in all
 
@@ -53,14 +53,14 @@ def receive(
     at: datetime,
     office: Office,
 ) -> LegacyImport:
-    """Keep a sheet and open its import. The caller commits, together with the job that checks it.
+    """Store a sheet and create its import. The caller commits, together with the job that checks it.
 
-    Raises ``SheetRefused`` for what is no workbook of a sensible size.
+    Raises ``SheetRefused`` if the file is no workbook or too large.
     """
     actor.demand(Role.ADMIN)
     store.screen(data, filename)
     examine(data, LIMITS)
-    course = LegacyImport(
+    batch = LegacyImport(
         kind=kind,
         filename=filename[-120:],
         sha256=sha256(data).hexdigest(),
@@ -69,47 +69,47 @@ def receive(
         by=actor.name[:64],
         expires_at=at + timedelta(days=office.legacy_report_days),
     )
-    session.add(course)
+    session.add(batch)
     session.flush()
-    return course
+    return batch
 
 
 def confirm(session: Session, import_id: int, digest: str, actor: Actor, *, at: datetime) -> None:
-    """确认导入. The caller commits, together with the job that does it. ``Stale`` unless this very sheet was just checked."""
+    """确认导入. The caller commits, together with the job that imports. Raises ``Stale`` unless this sheet was checked."""
     actor.demand(Role.ADMIN)
-    here = (LegacyImport.id == import_id, LegacyImport.phase == LegacyPhase.CHECKED, LegacyImport.sha256 == digest)
+    checked = (LegacyImport.id == import_id, LegacyImport.phase == LegacyPhase.CHECKED, LegacyImport.sha256 == digest)
     values = {"phase": LegacyPhase.IMPORTING, "by": actor.name[:64], "done": 0}
-    _step(session, here, values, actor, {"phase": ["checked", "importing"], "sha256": digest}, at)
+    _step(session, checked, values, actor, {"phase": ["checked", "importing"], "sha256": digest}, at)
 
 
 def discard(session: Session, import_id: int, actor: Actor, *, at: datetime) -> None:
-    """放弃: a checked sheet is not taken over. Its file goes with the next sweep. The caller commits."""
+    """放弃: a checked sheet is not imported; the sweeper deletes its file. The caller commits. Raises ``Stale``."""
     actor.demand(Role.ADMIN)
-    here = (LegacyImport.id == import_id, LegacyImport.phase == LegacyPhase.CHECKED)
+    checked = (LegacyImport.id == import_id, LegacyImport.phase == LegacyPhase.CHECKED)
     values = {"phase": LegacyPhase.DISCARDED, "sheet_object": None, "finished_at": at}
-    _step(session, here, values, actor, {"phase": ["checked", "discarded"]}, at)
+    _step(session, checked, values, actor, {"phase": ["checked", "discarded"]}, at)
 
 
 def _step(
-    session: Session, here: Sequence[Any], values: dict[str, Any], actor: Actor, told: dict[str, Any], at: datetime
+    session: Session, where: Sequence[Any], values: dict[str, Any], actor: Actor, change: dict[str, Any], at: datetime
 ) -> None:
-    stepped = update(LegacyImport).where(*here).values(**values).returning(LegacyImport.id)
-    found = session.execute(stepped.execution_options(synchronize_session=False)).first()
-    if found is None:
+    stepped = update(LegacyImport).where(*where).values(**values).returning(LegacyImport.id)
+    row = session.execute(stepped.execution_options(synchronize_session=False)).first()
+    if row is None:
         raise Stale
     session.expire_all()
-    audit.log(session, actor.name, AuditAction.CHANGE, LegacyImport.__tablename__, found.id, told, at=at)
+    audit.log(session, actor.name, AuditAction.CHANGE, LegacyImport.__tablename__, row.id, change, at=at)
 
 
 def report_of(session: Session, store: Store, import_id: int, actor: Actor, *, at: datetime) -> bytes:
-    """The sheet again, with what came or would come of each row; written down. The caller commits before handing it out."""
+    """The sheet with the result of each row, logged as an export. The caller commits before sending it."""
     actor.demand(Role.ADMIN)
-    course = session.get(LegacyImport, import_id)
-    if course is None or course.report_object is None:
+    batch = session.get(LegacyImport, import_id)
+    if batch is None or batch.report_object is None:
         raise NotFound
-    data = store.read(course.report_object)
-    told = {"report": course.filename, "rows": course.total, "sha256": sha256(data).hexdigest()}
-    audit.log(session, actor.name, AuditAction.EXPORT, course, change=told, at=at)
+    data = store.read(batch.report_object)
+    change = {"report": batch.filename, "rows": batch.total, "sha256": sha256(data).hexdigest()}
+    audit.log(session, actor.name, AuditAction.EXPORT, batch, change=change, at=at)
     session.flush()
     return data
 
@@ -119,24 +119,24 @@ def report_of(session: Session, store: Store, import_id: int, actor: Actor, *, a
 
 @dataclass(frozen=True, slots=True)
 class LegacySheet:
-    """A sheet that was taken out of the store and read."""
+    """A sheet read from the store."""
 
     kind: LegacyKind
     lines: list[SheetLine]
     errors: list[CellError]
 
-    def ledger(self, on: date, province: str) -> RecordMerge:
+    def merge(self, on: date, province: str) -> RecordMerge:
         return MERGES[self.kind](self.lines, on, province)
 
 
 def open_sheet(store: Store, kind: LegacyKind, sheet_object: str) -> LegacySheet:
-    """Raises ``SheetRefused``."""
+    """Read a stored sheet. Raises ``SheetRefused`` if it has no rows."""
     data = store.read(sheet_object)
     errors, lines = read_lines(data, COLUMNS[kind], most_rows=MOST_ROWS, limits=LIMITS)
-    found = list(lines)
-    if not errors and not found:
+    rows = list(lines)
+    if not errors and not rows:
         raise SheetRefused(_("There is no row in this sheet. Please fill in one record per row."), code="no-rows")
-    return LegacySheet(kind, found, errors)
+    return LegacySheet(kind, rows, errors)
 
 
 RESULT_COLUMNS = (
@@ -146,32 +146,32 @@ RESULT_COLUMNS = (
 )
 
 
-def report(sheet: LegacySheet, outcomes: Outcomes, told: ReportProgress) -> bytes:
-    """The rows as they were handed in, with result and reason behind each; it may be corrected and handed in again."""
+def report(sheet: LegacySheet, outcomes: Outcomes, progress: ReportProgress) -> bytes:
+    """The rows as uploaded, each with its result and reasons; can be corrected and uploaded again."""
     columns = (RESULT_COLUMNS[0], *COLUMNS[sheet.kind], *RESULT_COLUMNS[1:])
-    words = {outcome.value: str(outcome) for outcome in LegacyOutcome}
+    labels = {outcome.value: str(outcome) for outcome in LegacyOutcome}
 
     def rows() -> Iterator[dict[str, object]]:
         for done, line in enumerate(sheet.lines):
             outcome, reasons = outcomes[str(line.number)]
-            yield {**line.shown, "row": line.number, "result": words[outcome], "reason": "　".join(reasons)}
+            yield {**line.shown, "row": line.number, "result": labels[outcome], "reason": "　".join(reasons)}
             if done % 5000 == 0:
-                told(len(sheet.lines), len(sheet.lines))
+                progress(len(sheet.lines), len(sheet.lines))
 
     return write(columns, rows(), sheet_title=sheet.kind.label)
 
 
-# --- forgetting ------------------------------------------------------------------------------------------------
+# --- expiry ------------------------------------------------------------------------------------------------
 
 
 def stored_objects(session: Session) -> set[str]:
-    """What the sweeper must spare: the files of imports whose time has not come."""
+    """Digests of the stored files of imports, for the sweeper."""
     columns = (LegacyImport.sheet_object, LegacyImport.report_object, LegacyImport.passwords_object)
     return {digest for row in session.execute(select(*columns)) for digest in row if digest}
 
 
 def expire(session: Session, *, at: datetime) -> None:
-    """Let go of sheets and reports whose time has come, and of passwords that nobody fetched. The caller commits."""
+    """Forget expired sheets and reports, and passwords nobody fetched in time. The caller commits."""
     old = select(LegacyImport.id).where(LegacyImport.expires_at < at)
     session.execute(delete(LegacyChunk).where(LegacyChunk.import_id.in_(old)))
     session.execute(

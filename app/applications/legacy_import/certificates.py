@@ -1,6 +1,6 @@
-"""历史合格人员: certificates that the old system issued (R93, R133): on paper, so without a print or a QR code of ours.
+"""历史合格人员: paper certificates that the old system issued (R93, R133), without a version or a QR code of ours.
 
-Law: a number is free text and names one certificate. Once printed here it is this system's, and no sheet changes it.
+A number is free text and identifies one certificate. Once this system issued a version of it, no sheet changes it.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class CertificateMerge(RecordMerge):
 
     def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
         super().__init__(lines, on, province)
-        self.standing: dict[str, LegacyCertificateStatus] = {}
+        self.existing: dict[str, LegacyCertificateStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:
         return str(line.values["number"])
@@ -67,15 +67,15 @@ class CertificateMerge(RecordMerge):
                 "status_reason": row.status_reason,
                 **{day: getattr(row, day).isoformat() for day in _DAYS},
             }
-            self.standing[row.number] = LegacyCertificateStatus(
+            self.existing[row.number] = LegacyCertificateStatus(
                 row.id, row.id_number, row.enterprise_id, now, row.is_electronic or row.printed
             )
 
-    # --- looking -------------------------------------------------------------------------------------------
+    # --- checking -------------------------------------------------------------------------------------------
 
     def judge(self, line: SheetLine, key: str) -> MergeVerdict:
-        there = self.standing.get(key)
-        if there is not None and there.id_number != line.values["id_number"]:
+        known = self.existing.get(key)
+        if known is not None and known.id_number != line.values["id_number"]:
             raise RowRefused(_("This number is on record for another person: the ID number differs."))
         terms = self._terms(line)
         firm = self.parties.firm_of(line)
@@ -85,15 +85,15 @@ class CertificateMerge(RecordMerge):
         sheet = {name: json_value(value) for name, value in terms.items()} | {
             "uscc": firm.uscc,
             "name": line.values["name"],
-            "enterprise": line.values.get("enterprise") or (there.now["enterprise"] if there else firm.name),
+            "enterprise": line.values.get("enterprise") or (known.now["enterprise"] if known else firm.name),
         }
-        if there is None:
+        if known is None:
             verdict = MergeVerdict(line, ADDED, key=key, taken=sheet)
         else:
-            said = {name: value for name, value in sheet.items() if line.values.get(name) is not None or name == "uscc"}
-            verdict = self.compared(line, key, said, there.now, settled=there.settled)
-            verdict.row_id = there.id
-            after = {**there.now, **verdict.changes}
+            given = {name: value for name, value in sheet.items() if line.values.get(name) is not None or name == "uscc"}
+            verdict = self.compared(line, key, given, known.now, settled=known.settled)
+            verdict.row_id = known.id
+            after = {**known.now, **verdict.changes}
             if after["valid_to"] < after["valid_from"]:
                 raise RowRefused(_("The last day of validity lies before the first."))
         verdict.firm, verdict.human = firm, human
@@ -102,7 +102,7 @@ class CertificateMerge(RecordMerge):
         return verdict
 
     def _terms(self, line: SheetLine) -> dict[str, Any]:
-        """Category, days and status, as far as the row says them, and what follows from one of them for another."""
+        """Category, days and status of the row, with defaults derived from each other."""
         values, number = line.values, line.values["number"]
         issued_on = values["issued_on"] or values["valid_from"] or values["first_issued_on"]
         if issued_on is None:
@@ -121,7 +121,7 @@ class CertificateMerge(RecordMerge):
         reason = values["status_reason"] or ""
         if status is CertificateStatus.OTHER and not reason:
             raise RowRefused(_("The status “other” needs a note that says which."))
-        if status is CertificateStatus.EXPIRED:  # never stored: it follows from the last day
+        if status is CertificateStatus.EXPIRED:  # not stored: computed from the last day
             if days["valid_to"] >= self.on:
                 raise RowRefused(_("The status says expired, but the last day of validity is still to come."))
             status = CertificateStatus.VALID
@@ -129,22 +129,22 @@ class CertificateMerge(RecordMerge):
 
     # --- writing -------------------------------------------------------------------------------------------
 
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:
+    def add(self, session: Session, new: Sequence[MergeVerdict], run: ImportRun) -> None:
         session.execute(insert(Certificate), [{**self._row(verdict), "number": verdict.key} for verdict in new])
         by_number = {verdict.key: verdict for verdict in new}
         for row in session.execute(select(Certificate.id, Certificate.number).where(Certificate.number.in_(by_number))):
             by_number[row.number].row_id = row.id
-        self._record(session, new, deed, lambda _verdict: "")
+        self._record(session, new, run, lambda _verdict: "")
 
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:
+    def update(self, session: Session, changed: Sequence[MergeVerdict], run: ImportRun) -> None:
         session.execute(update(Certificate), [{**self._row(verdict), "id": verdict.row_id} for verdict in changed])
-        self._record(session, changed, deed, self._what_changed)
+        self._record(session, changed, run, self._what_changed)
 
     def _row(self, verdict: MergeVerdict) -> dict[str, Any]:
-        """All columns that a sheet rules, so that every row goes in one statement; what the sheet may not change stays."""
-        there = self.standing.get(verdict.key)
-        now: JsonValues = {**there.now, **verdict.changes} if there else verdict.taken
-        assert verdict.human is not None  # noqa: S101 - judge has given it both
+        """All columns a sheet can set, so that one statement writes all rows; others keep their values."""
+        known = self.existing.get(verdict.key)
+        now: JsonValues = {**known.now, **verdict.changes} if known else verdict.taken
+        assert verdict.human is not None  # noqa: S101 - set by ``judge``
         assert verdict.firm is not None  # noqa: S101
         row = {
             "category": Category(now["category"]),  # type: ignore[call-arg]
@@ -154,29 +154,29 @@ class CertificateMerge(RecordMerge):
             "status_reason": now["status_reason"],
             **{day: date.fromisoformat(now[day]) for day in _DAYS},
         }
-        if there is None:
+        if known is None:
             row |= {"person_id": verdict.human.id, "is_electronic": False}
-        moved = there is None or "uscc" in verdict.changes
-        return row | {"enterprise_id": verdict.firm.id if moved or there is None else there.enterprise_id}
+        moved = known is None or "uscc" in verdict.changes
+        return row | {"enterprise_id": verdict.firm.id if moved or known is None else known.enterprise_id}
 
     def _what_changed(self, verdict: MergeVerdict) -> str:
         fields = "、".join(str(title_of(self.kind, name)) for name in verdict.changes)
         return str(_("Corrected by a later sheet: %(fields)s", fields=fields))[:500]
 
-    def _record(self, session: Session, verdicts: Sequence[MergeVerdict], deed: ImportRun, why: Any) -> None:
-        who = {
-            "actor": deed.actor,
-            "at": deed.at,
+    def _record(self, session: Session, verdicts: Sequence[MergeVerdict], run: ImportRun, why: Any) -> None:
+        common = {
+            "actor": run.actor,
+            "at": run.at,
             "deed": CertificateEventKind.IMPORTED,
             "actor_id": None,
             "application_id": None,
         }
         rows = []
         for verdict in verdicts:
-            there = self.standing.get(verdict.key)
-            code = verdict.changes.get("status") or (there.now if there else verdict.taken)["status"]
+            known = self.existing.get(verdict.key)
+            code = verdict.changes.get("status") or (known.now if known else verdict.taken)["status"]
             status = CertificateStatus(code)  # type: ignore[call-arg]
-            rows.append({"certificate_id": verdict.row_id, "status": status, "reason": why(verdict), **who})
+            rows.append({"certificate_id": verdict.row_id, "status": status, "reason": why(verdict), **common})
         session.execute(insert(CertificateEvent), rows)
 
 

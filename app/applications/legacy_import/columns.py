@@ -1,7 +1,4 @@
-"""The columns of the three sheets, and how the cells of old records are read.
-
-Law: what can be meant in one way only is understood; a number is kept as free text, an identity is checked to its end.
-"""
+"""The columns of the three sheets, and parsers of their cells: lenient where the meaning is clear."""
 
 import re
 from datetime import date, timedelta
@@ -29,7 +26,7 @@ _CODE = re.compile(r"(?:湘?建安|安)?(A|B|C[123]?)(?![0-9A-Z])")
 
 
 def parse_day(text: str) -> date:
-    """A day as people write it: 2018-03-05, 2018/3/5, 2018.3.5, 2018年3月5日, 20180305, or as Excel counts days."""
+    """A day in common spellings: 2018-03-05, 2018/3/5, 2018.3.5, 2018年3月5日, 20180305, or as Excel counts days."""
     compact = re.sub(r"\s*([-/.年月日])\s*", r"\1", text)
     found = _DAY.fullmatch(compact)
     try:
@@ -55,7 +52,7 @@ _CATEGORIES = {
 
 
 def parse_category(text: str) -> Category:
-    """A, B, C1, C2, C3 or the undivided C, however it is dressed: “B类”, “建安B”, “B · 项目负责人”, “项目负责人”."""
+    """A, B, C1, C2, C3 or the undivided C, in common spellings: “B类”, “建安B”, “B · 项目负责人”, “项目负责人”."""
     wanted = re.sub(r"[\s·•・.,、:\-_/()]+", "", fold(text))
     if wanted in _CATEGORIES:
         return _CATEGORIES[wanted]
@@ -67,7 +64,7 @@ def parse_category(text: str) -> Category:
 
 
 def parse_exam_category(text: str) -> Category:
-    """As ``parse_category``; an exam without 1, 2 or 3 behind its C opens no new application."""
+    """As ``parse_category``, but C alone is refused: no new application rests on it."""
     category = parse_category(text)
     if category not in CURRENT_CATEGORIES:
         raise ValueError(_("C alone is not enough: which exam was it, C1, C2 or C3?"))
@@ -95,7 +92,7 @@ def parse_status(text: str) -> CertificateStatus:
 
 
 def parse_number(text: str) -> str:
-    """A certificate's number as free text: brackets of either width, without spaces."""
+    """A certificate's number as free text, normalised: half-width brackets, no spaces."""
     number = fold_certificate_number(text)
     if len(number) > 40:
         raise ValueError(_("A certificate number has at most %(n)s characters.", n=40))
@@ -123,7 +120,7 @@ def short_and_long(region: str) -> tuple[str, str]:
 
 
 def category_in(number: str) -> Category | None:
-    """The category that a certificate's number of the usual pattern tells."""
+    """The category in a certificate's number of the usual pattern."""
     found = re.search(r"建安(A|B|C[123]?)(?![0-9A-Z])", number)
     return Category(found[1]) if found else None  # type: ignore[call-arg]
 
@@ -135,7 +132,7 @@ def _short(text: str, most: int) -> str:
 
 
 def variants(name: str) -> set[str]:
-    """The ways the same enterprise's name may stand in the books: brackets of either width."""
+    """Spellings of an enterprise's name in the database: brackets of either width."""
     folded = fold_enterprise_name(name)
     return {name, folded, folded.replace("(", "（").replace(")", "）")}
 

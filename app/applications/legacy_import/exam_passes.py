@@ -1,6 +1,6 @@
-"""历史考试通过人员: who passed which exam when (R65, R66).
+"""历史考试通过人员: who passed which exam when (R65, R66), one row per person and category.
 
-Law: one line per person and category; once its originals were verified or an application rests on it, it is settled.
+Once the originals were verified or an application rests on the pass, no sheet changes it.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class PassMerge(RecordMerge):
 
     def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
         super().__init__(lines, on, province)
-        self.standing: dict[str, LegacyPassStatus] = {}
+        self.existing: dict[str, LegacyPassStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:
         return f"{line.values['id_number']}:{line.values['category'].value}"
@@ -48,12 +48,12 @@ class PassMerge(RecordMerge):
             )
             .join(Person, Person.id == ExamPass.person_id)
             .where(Person.id_number_key.in_(numbers), ExamPass.source == PassSource.LEGACY)
-            .order_by(ExamPass.passed_on, ExamPass.id)  # of several, the latest counts, as it does for an application
+            .order_by(ExamPass.passed_on, ExamPass.id)  # the latest of several wins, as for applications
             .with_for_update(of=ExamPass)
         )
         for row in session.execute(query):
             settled = row.originals_verified_at is not None or row.used_by_application_id is not None
-            self.standing[f"{row.id_number}:{row.category.value}"] = LegacyPassStatus(row.id, row.passed_on, settled)
+            self.existing[f"{row.id_number}:{row.category.value}"] = LegacyPassStatus(row.id, row.passed_on, settled)
 
     def judge(self, line: SheetLine, key: str) -> MergeVerdict:
         passed_on: date = line.values["passed_on"]
@@ -61,34 +61,34 @@ class PassMerge(RecordMerge):
             raise RowRefused(_("The exam was passed on a day that is still to come. Please check the date."))
         firm = self.parties.firm_of(line)
         human = self.parties.human_of(line, firm)
-        sheet, there = {"passed_on": passed_on.isoformat()}, self.standing.get(key)
-        if there is None:
+        sheet, known = {"passed_on": passed_on.isoformat()}, self.existing.get(key)
+        if known is None:
             verdict = MergeVerdict(line, ADDED, key=key, taken=sheet)
         else:
-            verdict = self.compared(line, key, sheet, {"passed_on": there.passed_on.isoformat()}, settled=there.settled)
-            verdict.row_id = there.id
+            verdict = self.compared(line, key, sheet, {"passed_on": known.passed_on.isoformat()}, settled=known.settled)
+            verdict.row_id = known.id
         verdict.firm, verdict.human = firm, human
         if human.works_elsewhere(firm):
             verdict.reasons.append(_("On the books this person has another employer, which is kept."))
         return verdict
 
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:  # noqa: ARG002
-        by_place = {(_person(verdict), verdict.line.values["category"]): verdict for verdict in new}
+    def add(self, session: Session, new: Sequence[MergeVerdict], run: ImportRun) -> None:  # noqa: ARG002
+        by_pass = {(_person(verdict), verdict.line.values["category"]): verdict for verdict in new}
         rows = [
             {"person_id": person_id, "category": category, "passed_on": verdict.line.values["passed_on"]}
             | {"source": PassSource.LEGACY, "originals_verified_by": ""}
-            for (person_id, category), verdict in by_place.items()
+            for (person_id, category), verdict in by_pass.items()
         ]
         session.execute(insert(ExamPass), rows)
-        people = {person_id for person_id, _category in by_place}
+        people = {person_id for person_id, _category in by_pass}
         mine = select(ExamPass.id, ExamPass.person_id, ExamPass.category).where(
             ExamPass.person_id.in_(people), ExamPass.source == PassSource.LEGACY
         )
         for row in session.execute(mine.order_by(ExamPass.id)):
-            if (row.person_id, row.category) in by_place:
-                by_place[row.person_id, row.category].row_id = row.id
+            if (row.person_id, row.category) in by_pass:
+                by_pass[row.person_id, row.category].row_id = row.id
 
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:  # noqa: ARG002
+    def update(self, session: Session, changed: Sequence[MergeVerdict], run: ImportRun) -> None:  # noqa: ARG002
         session.execute(
             update(ExamPass),
             [{"id": verdict.row_id, "passed_on": date.fromisoformat(verdict.changes["passed_on"])} for verdict in changed],
@@ -96,6 +96,6 @@ class PassMerge(RecordMerge):
 
 
 def _person(verdict: MergeVerdict) -> int:
-    assert verdict.human is not None  # noqa: S101 - judge has given it one, and writing an id
+    assert verdict.human is not None  # noqa: S101 - set by ``judge``, with an id by ``write``
     assert verdict.human.id is not None  # noqa: S101
     return verdict.human.id

@@ -1,7 +1,7 @@
-"""First passwords of imported accounts: made together, handed out once, known to nobody else afterwards.
+"""First passwords of imported accounts: generated together and downloaded once.
 
-Law: the house keeps hashes. The words themselves lie sealed in the store until they are fetched, once, or a day has gone by;
-whoever has signed in, or has been given another password, is left out.
+Accounts store only hashes; the sheet of passwords is stored encrypted until it is downloaded or a day has passed. Accounts
+that were signed in to, or were given another password, are left out.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ COLUMNS = (
 _NOTE = _("Each password works once: it must be changed at the first sign-in. Hand every enterprise its own row only.")
 
 
-def _never_in() -> ColumnElement[bool]:
+def _never_signed_in() -> ColumnElement[bool]:
     return and_(Account.last_login.is_(None), Account.must_change_password, Account.active)
 
 
@@ -41,63 +41,63 @@ def _of_import(import_id: int) -> Select[int]:
 
 def without_password(session: Session, import_id: int) -> int:
     """How many accounts of this import nobody has signed in to yet."""
-    query = select(func.count(Account.id)).where(Account.id.in_(_of_import(import_id)), _never_in())
+    query = select(func.count(Account.id)).where(Account.id.in_(_of_import(import_id)), _never_signed_in())
     return session.scalar(query) or 0
 
 
 def make_passwords(
-    means: ImportContext, import_id: int, fresh: Callable[[], tuple[str, str]], *, asked_at: datetime, at: datetime
+    context: ImportContext, import_id: int, fresh: Callable[[], tuple[str, str]], *, asked_at: datetime, at: datetime
 ) -> None:
-    """A password for each of these accounts, all of them in one transaction, together with the sheet to be fetched.
+    """Set a password for each of these accounts and store the sheet of them, in one transaction.
 
-    ``fresh`` gives a word and its hash, which takes its time; killed in the middle, nothing has changed. Passwords that were
-    made before and not used are replaced, unless they were made after they were asked for: this is a second run then.
+    ``fresh`` returns a password and its hash (slow, so before the transaction). Unused earlier passwords are replaced, unless
+    they were made after ``asked_at``: then this is a second run of the same job.
     """
-    with read_only(), means.sessions() as session:
+    with read_only(), context.sessions() as session:
         made_at = session.scalar(select(LegacyImport.passwords_at).where(LegacyImport.id == import_id))
         accounts = session.execute(
             select(Account.id, Account.username, Enterprise.name, Enterprise.uscc, Enterprise.contact)
             .join(Enterprise, Enterprise.id == Account.enterprise_id)
-            .where(Account.id.in_(_of_import(import_id)), _never_in())
+            .where(Account.id.in_(_of_import(import_id)), _never_signed_in())
             .order_by(Enterprise.name, Account.id)
         ).all()
     if not accounts or (made_at is not None and made_at >= asked_at):
         return
     rows, hashes = [], []
     for done, account in enumerate(accounts, start=1):
-        word, hashed = fresh()
+        password, hashed = fresh()
         rows.append({"enterprise": account.name, "uscc": account.uscc, "contact": account.contact})
-        rows[-1] |= {"username": account.username, "word": word}
+        rows[-1] |= {"username": account.username, "word": password}
         hashes.append({"account": account.id, "hash": hashed, "at": at})
-        means.told(done, len(accounts))
+        context.progress(done, len(accounts))
     sheet = write(COLUMNS, rows, sheet_title=_("First passwords"), note=_NOTE)
-    sealed = means.store.put(sheet)
-    with means.sessions.begin() as session:
+    digest = context.store.put(sheet)
+    with context.sessions.begin() as session:
         not_since = LegacyImport.passwords_at.is_(None) | (LegacyImport.passwords_at < asked_at)
-        put_by = update(LegacyImport).where(LegacyImport.id == import_id, not_since)
-        put_by = put_by.values(passwords_object=sealed, passwords_at=at).returning(LegacyImport.id)
-        if session.execute(put_by.execution_options(synchronize_session=False)).first() is None:
+        saved = update(LegacyImport).where(LegacyImport.id == import_id, not_since)
+        saved = saved.values(passwords_object=digest, passwords_at=at).returning(LegacyImport.id)
+        if session.execute(saved.execution_options(synchronize_session=False)).first() is None:
             return
-        _give(session, hashes)
+        _set_passwords(session, hashes)
 
 
-def _give(session: Session, hashes: list[dict[str, object]]) -> None:
+def _set_passwords(session: Session, hashes: list[dict[str, object]]) -> None:
     table = Account.__table__
-    still = (table.c.id == bindparam("account"), table.c.last_login.is_(None), table.c.must_change_password)
-    given = update(table).where(*still).values(password=bindparam("hash"), password_set_at=bindparam("at"))
-    session.connection().execute(given, hashes)
+    unused = (table.c.id == bindparam("account"), table.c.last_login.is_(None), table.c.must_change_password)
+    changed = update(table).where(*unused).values(password=bindparam("hash"), password_set_at=bindparam("at"))
+    session.connection().execute(changed, hashes)
 
 
 def fetch_passwords(session: Session, store: Store, import_id: int, actor: Actor, *, at: datetime) -> tuple[bytes, str]:
-    """The sheet of passwords, once: ``Stale`` for whoever comes second. The caller commits, then removes the object."""
+    """The sheet of passwords and its digest, once; ``Stale`` afterwards. The caller commits, then removes the object."""
     actor.demand(Role.ADMIN)
-    there = session.scalar(select(LegacyImport.passwords_object).where(LegacyImport.id == import_id))
-    taken = update(LegacyImport).where(LegacyImport.id == import_id, LegacyImport.passwords_object == (there or "-"))
+    digest = session.scalar(select(LegacyImport.passwords_object).where(LegacyImport.id == import_id))
+    taken = update(LegacyImport).where(LegacyImport.id == import_id, LegacyImport.passwords_object == (digest or "-"))
     taken = taken.values(passwords_object=None).returning(LegacyImport.id)
-    if session.execute(taken.execution_options(synchronize_session=False)).first() is None or there is None:
+    if session.execute(taken.execution_options(synchronize_session=False)).first() is None or digest is None:
         raise Stale(_("These passwords have been fetched already, or have expired. Please make new ones."))
-    data = store.read(there)
+    data = store.read(digest)
     audit.log(session, actor.name, AuditAction.EXPORT, LegacyImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
     session.flush()
     session.expire_all()
-    return data, there
+    return data, digest

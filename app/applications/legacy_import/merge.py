@@ -1,7 +1,7 @@
-"""What a ledger is: rows of one kind looked at against the books, a verdict for each, and what the verdicts write.
+"""Merging sheet rows of one kind into the database: a verdict for each row, and writing the verdicts.
 
-Law: looking writes nothing, and writing does what looking said; both ask a fixed number of questions however many rows.
-A difference is a correction only where the books still say what the old system last said.
+Checking writes nothing; writing does what the check found; both use a fixed number of statements, however many rows.
+A differing value is imported only if the database still has the value that the old system last gave.
 """
 
 from abc import ABC, abstractmethod
@@ -21,13 +21,13 @@ from app.core.vocabulary import LegacyKind, LegacyOutcome
 from app.files.spreadsheets import SheetLine
 from app.models import LegacyRecord
 
-JsonValues = dict[str, Any]  # column key -> a value as JSON holds it
+JsonValues = dict[str, Any]  # column key -> value as stored in JSON
 ADDED, UPDATED, UNCHANGED, REFUSED = LegacyOutcome
 
 
 @dataclass(slots=True)
 class MergeVerdict:
-    """What comes of one row, why, and what is to be written for it."""
+    """The result for one row, with reasons and the values to write."""
 
     line: SheetLine
     outcome: LegacyOutcome
@@ -42,7 +42,7 @@ class MergeVerdict:
 
 @dataclass(frozen=True, slots=True)
 class LastImported:
-    """What a ``LegacyRecord`` holds."""
+    """The content of a ``LegacyRecord``: the row it became, and the values last imported."""
 
     row_id: int
     values: JsonValues
@@ -50,7 +50,7 @@ class LastImported:
 
 @dataclass(frozen=True, slots=True)
 class ImportRun:
-    """By whom, when, in the course of which import."""
+    """Who imports, when, and for which import."""
 
     import_id: int
     actor: str
@@ -60,9 +60,9 @@ class ImportRun:
 def differences(
     sheet: Mapping[str, Any], now: Mapping[str, Any], taken: Mapping[str, Any] | None
 ) -> tuple[JsonValues, list[str]]:
-    """What a sheet corrects, and the columns in which it differs from what changed here meanwhile and is kept.
+    """The values to import, and the columns that differ but keep the value changed in this system.
 
-    A cell left empty (None) asks for nothing; nor does one that says what the old system said before.
+    An empty cell (None) changes nothing; nor does a value equal to the one last imported.
     """
     changes, kept = {}, []
     for key, value in sheet.items():
@@ -77,7 +77,7 @@ def differences(
 
 
 class RecordMerge(ABC):
-    """One kind of records. Made anew for each run; ``on`` is the office day of the run."""
+    """The merge of one kind of records. One instance per run; ``on`` is the office day of the run."""
 
     kind: LegacyKind
 
@@ -89,10 +89,10 @@ class RecordMerge(ABC):
             if line.is_sound:
                 self._first.setdefault(self.key_of(line), line.number)
 
-    # --- looking -----------------------------------------------------------------------------------------
+    # --- checking -----------------------------------------------------------------------------------------
 
-    def look(self, session: Session, lines: Sequence[SheetLine]) -> list[MergeVerdict]:
-        """A verdict for each row. Later rows know of the earlier ones, also of those in calls before. Writes nothing."""
+    def check(self, session: Session, lines: Sequence[SheetLine]) -> list[MergeVerdict]:
+        """A verdict for each row; rows take earlier ones into account, also those of earlier calls. Writes nothing."""
         sound = [line for line in lines if line.is_sound]
         self._load_records(session, [self.key_of(line) for line in sound])
         self.parties.load(session, sound)
@@ -107,16 +107,16 @@ class RecordMerge(ABC):
 
     def _verdict(self, line: SheetLine) -> MergeVerdict:
         if not line.is_sound:
-            told = [_("%(title)s: %(sentence)s", title=error.title, sentence=error.sentence) for error in line.errors]
+            sentences = [_("%(title)s: %(sentence)s", title=error.title, sentence=error.sentence) for error in line.errors]
             merged = _("A cell of this row belongs to a merged range. Please unmerge it and fill in every cell.")
-            return MergeVerdict(line, REFUSED, list(told) or [merged])
+            return MergeVerdict(line, REFUSED, list(sentences) or [merged])
         key = self.key_of(line)
         if (first := self._first[key]) != line.number:
             return MergeVerdict(line, REFUSED, [_("The same record stands in row %(n)s already. Please keep one.", n=first)])
         try:
             verdict = self.judge(line, key)
-        except RowRefused as no:
-            return MergeVerdict(line, REFUSED, [no.args[0]])
+        except RowRefused as error:
+            return MergeVerdict(line, REFUSED, [error.args[0]])
         self.parties.adopt(verdict.firm, verdict.human)
         if len(fold(line.shown.get("id_number", ""))) == 15:
             verdict.reasons.append(_("The ID number of 15 digits was converted to 18."))
@@ -132,9 +132,9 @@ class RecordMerge(ABC):
         settled: bool = False,
         before: JsonValues | None = None,
     ) -> MergeVerdict:
-        """The verdict on a record that is on the books; ``settled``: it was printed or used here, so all of it is kept.
+        """The verdict on an existing record; ``settled``: it was issued or used here, so nothing of it changes.
 
-        ``before`` stands in for what the old system last said, where no sheet of this kind has said anything.
+        ``before`` replaces the values last imported, if no sheet of this kind had the record.
         """
         record = self.records.get(key)
         changes, kept = differences(sheet, now, record.values if record else before)
@@ -142,8 +142,8 @@ class RecordMerge(ABC):
             kept, changes = [*kept, *changes], {}
         verdict = MergeVerdict(line, UPDATED if changes else UNCHANGED, key=key, changes=changes)
         verdict.row_id = record.row_id if record else None
-        agreed = {name: value for name, value in sheet.items() if name in changes or value == now[name]}
-        verdict.taken = {**(record.values if record else {}), **agreed, "key": key}
+        accepted = {name: value for name, value in sheet.items() if name in changes or value == now[name]}
+        verdict.taken = {**(record.values if record else {}), **accepted, "key": key}
         if kept:
             fields = "、".join(str(title_of(self.kind, name)) for name in kept)
             verdict.reasons.append(_("Kept as it stands in this system: %(fields)s", fields=fields))
@@ -151,54 +151,54 @@ class RecordMerge(ABC):
 
     # --- writing -----------------------------------------------------------------------------------------
 
-    def write(self, session: Session, verdicts: Sequence[MergeVerdict], deed: ImportRun) -> None:
-        """Everything that these verdicts bring about."""
-        going = [verdict for verdict in verdicts if verdict.outcome in (ADDED, UPDATED)]
-        new = [verdict for verdict in going if verdict.outcome is ADDED]
-        changed = [verdict for verdict in going if verdict.outcome is UPDATED]
-        humans = [verdict.human for verdict in going if verdict.human is not None]
-        self.parties.write(session, [*(verdict.firm for verdict in going), *(human.firm for human in humans)], humans)
+    def write(self, session: Session, verdicts: Sequence[MergeVerdict], run: ImportRun) -> None:
+        """Write everything these verdicts say."""
+        accepted = [verdict for verdict in verdicts if verdict.outcome in (ADDED, UPDATED)]
+        new = [verdict for verdict in accepted if verdict.outcome is ADDED]
+        changed = [verdict for verdict in accepted if verdict.outcome is UPDATED]
+        humans = [verdict.human for verdict in accepted if verdict.human is not None]
+        self.parties.write(session, [*(verdict.firm for verdict in accepted), *(human.firm for human in humans)], humans)
         if new:
-            self.add(session, new, deed)
+            self.add(session, new, run)
         if changed:
-            self.update(session, changed, deed)
-        self._keep_records(session, going, deed)
+            self.update(session, changed, run)
+        self._store_records(session, accepted, run)
 
-    def _keep_records(self, session: Session, going: Sequence[MergeVerdict], deed: ImportRun) -> None:
-        known = [verdict for verdict in going if verdict.key in self.records]
-        fresh = [verdict for verdict in going if verdict.key not in self.records]
+    def _store_records(self, session: Session, accepted: Sequence[MergeVerdict], run: ImportRun) -> None:
+        known = [verdict for verdict in accepted if verdict.key in self.records]
+        fresh = [verdict for verdict in accepted if verdict.key not in self.records]
         if known:
             rows = [{"kind": self.kind, "key": verdict.key, "taken": verdict.taken} for verdict in known]
             session.execute(update(LegacyRecord), rows)
         if fresh:
             rows = [
-                {"kind": self.kind, "key": verdict.key, "row_id": verdict.row_id, "import_id": deed.import_id}
+                {"kind": self.kind, "key": verdict.key, "row_id": verdict.row_id, "import_id": run.import_id}
                 | {"taken": {**verdict.taken, "key": verdict.key}}
                 for verdict in fresh
             ]
             session.execute(insert(LegacyRecord), rows)
 
-    # --- what each kind knows of itself ----------------------------------------------------------------------
+    # --- for each kind ----------------------------------------------------------------------
 
     @abstractmethod
     def key_of(self, line: SheetLine) -> str:
-        """By what a row is known again, in this sheet and in the next."""
+        """The key that identifies a record, in this sheet and in later ones."""
 
     @abstractmethod
     def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
-        """The records on the books that these rows may mean; locked until the caller ends the transaction."""
+        """Load and lock the existing records of these rows."""
 
     @abstractmethod
     def judge(self, line: SheetLine, key: str) -> MergeVerdict:
-        """The verdict on a sound row that stands in the sheet once. Raises ``Refused``."""
+        """The verdict on a valid row. Raises ``RowRefused``."""
 
     @abstractmethod
-    def add(self, session: Session, new: Sequence[MergeVerdict], deed: ImportRun) -> None:
-        """Insert, and give each verdict its ``row_id``."""
+    def add(self, session: Session, new: Sequence[MergeVerdict], run: ImportRun) -> None:
+        """Insert the records, and set ``row_id`` of each verdict."""
 
     @abstractmethod
-    def update(self, session: Session, changed: Sequence[MergeVerdict], deed: ImportRun) -> None:
-        """Write ``changes``."""
+    def update(self, session: Session, changed: Sequence[MergeVerdict], run: ImportRun) -> None:
+        """Write ``changes`` of each verdict."""
 
 
 def json_value(value: Any) -> Any:

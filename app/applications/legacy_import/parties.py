@@ -1,7 +1,7 @@
-"""The people and enterprises that old records speak of: found on the books, or to be put there.
+"""The people and enterprises of old records: found in the database, or to be added.
 
-Law: a person is one by ID number, an enterprise by credit code, in whichever sheet they stand. Who is on the books stays as
-the books have them; an employer is taken over with a new person and never changed.
+A person is identified by ID number, an enterprise by credit code, in all sheets. Existing ones are not changed; the
+employer is only set for new people.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from app.models import Enterprise, Person, Region
 
 @dataclass(slots=True, eq=False)
 class Firm:
-    """An enterprise; without an id it is still to be put on the books."""
+    """An enterprise; to be added if it has no id."""
 
     name: str
     uscc: str
@@ -36,7 +36,7 @@ class Firm:
 
 @dataclass(slots=True, eq=False)
 class Human:
-    """A person; without an id they are still to be put on the books."""
+    """A person; to be added if without an id."""
 
     name: str
     id_number: str
@@ -45,7 +45,7 @@ class Human:
     employer_id: int | None = None
 
     def works_elsewhere(self, firm: Firm | None) -> bool:
-        """Whether the books, or an earlier row, have them with another enterprise than this row."""
+        """Whether the database, or an earlier row, has another employer than this row."""
         if firm is None:
             return False
         if self.firm is not None:
@@ -58,7 +58,7 @@ class RowRefused(Exception):
 
 
 class Parties:
-    """Everybody whom the rows so far have named. What a dry run would put on the books is remembered like the rest."""
+    """All people and enterprises of the rows so far, including those that a dry run would add."""
 
     def __init__(self, province: str) -> None:
         self.province = province
@@ -68,7 +68,7 @@ class Parties:
         self._named: dict[str, set[str]] = defaultdict(set)  # folded name -> credit codes
 
     def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
-        """In three questions: the regions, the enterprises and the people these rows speak of."""
+        """Load regions, enterprises and people of these rows in three queries."""
         self.regions = {row.code: row.name for row in session.execute(select(Region.code, Region.name))}
         codes = {line.values["uscc"] for line in lines if line.values.get("uscc")}
         names = {name for line in lines if line.values.get("enterprise") for name in variants(line.values["enterprise"])}
@@ -90,14 +90,14 @@ class Parties:
         numbers = {line.values["id_number"] for line in lines if "id_number" in line.values}
         if numbers:
             people = select(Person.id, Person.name, Person.id_number, Person.enterprise_id)
-            for one in session.execute(people.where(Person.id_number_key.in_(numbers))):
-                self.humans[one.id_number] = Human(one.name, one.id_number, None, one.id, one.enterprise_id)
+            for known in session.execute(people.where(Person.id_number_key.in_(numbers))):
+                self.humans[known.id_number] = Human(known.name, known.id_number, None, known.id, known.enterprise_id)
 
     def adopt_firm(self, firm: Firm) -> None:
         self.firms[firm.uscc] = firm
         self._named[fold_enterprise_name(firm.name)].add(firm.uscc)
 
-    # --- whom a row means ----------------------------------------------------------------------------------
+    # --- who a row is about ----------------------------------------------------------------------------------
 
     def firm_of(self, line: SheetLine) -> Firm | None:
         """The enterprise of a row, new if its credit code is unknown; None where the row names none. Raises ``Refused``."""
@@ -116,14 +116,14 @@ class Parties:
             raise RowRefused(_("Several enterprises bear this name. Please add the credit code to the row."))
         return self.firms[next(iter(codes))]
 
-    def region_of(self, uscc: str, said: str | None = None) -> str:
-        """A region's code by its name or number, else the prefecture in which the credit code was given out."""
-        if said:
-            wanted = fold(said)
+    def region_of(self, uscc: str, typed: str | None = None) -> str:
+        """A region's code by its typed name or number, else the prefecture in the credit code, else the province."""
+        if typed:
+            wanted = fold(typed)
             for code, name in self.regions.items():
                 if wanted == code or wanted in short_and_long(name):
                     return code
-            raise RowRefused(_("“%(text)s” is not a region of this province.", text=said[:20]))
+            raise RowRefused(_("“%(text)s” is not a region of this province.", text=typed[:20]))
         code = f"{uscc[2:6]}00"
         return code if code in self.regions else self.province
 
@@ -138,17 +138,17 @@ class Parties:
         return known
 
     def adopt(self, *parties: Firm | Human | None) -> None:
-        """These stand in a row that is taken over."""
+        """Remember the people and enterprises of an accepted row."""
         for party in parties:
             if isinstance(party, Firm):
                 self.adopt_firm(party)
             elif party is not None:
                 self.humans.setdefault(party.id_number, party)
 
-    # --- onto the books -----------------------------------------------------------------------------------
+    # --- writing -----------------------------------------------------------------------------------
 
     def write(self, session: Session, firms: Iterable[Firm | None], humans: Iterable[Human]) -> None:
-        """Insert who is new among these, and learn their ids; four statements at most."""
+        """Insert the new ones among these and set their ids; at most four statements."""
         self._write_firms(session, {firm.uscc: firm for firm in firms if firm is not None and firm.id is None})
         self._write_humans(session, {human.id_number: human for human in humans if human.id is None})
 

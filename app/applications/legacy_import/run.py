@@ -1,7 +1,7 @@
-"""The work behind an import: the check, which only looks, and the taking over, a few hundred rows to a transaction.
+"""The jobs of an import: the check (dry run) and the import, in chunks of one transaction each.
 
-Law: both look at a row with the same eyes, so a preview cannot lie. Each chunk is written with what came of it; whoever is
-killed in the middle goes on behind the last whole chunk, and two at once come one after the other.
+Both use the same verdicts, so the preview is exact. A chunk is committed with its results, so an interrupted import
+continues after the last committed chunk; concurrent imports are serialised.
 """
 
 from collections.abc import Sequence
@@ -17,115 +17,114 @@ from app.applications.legacy_import.batches import LegacySheet, Outcomes, Report
 from app.applications.legacy_import.merge import ImportRun, MergeVerdict, RecordMerge
 from app.core.clock import office_day
 from app.core.errors import NotFound
-from app.core.vocabulary import AuditAction as DiaryDeed
-from app.core.vocabulary import LegacyOutcome, LegacyPhase
+from app.core.vocabulary import AuditAction, LegacyOutcome, LegacyPhase
 from app.db import audit, sequences
 from app.db.session import read_only
 from app.files.spreadsheets import SheetLine, SheetRefused
 from app.files.storage import Store
 from app.models import LegacyChunk, LegacyImport, Region
 
-CHUNK = 500  # rows to a transaction
-PATIENCE = 3  # somebody else may put one of these people on the books at the same moment
-SEQUENCE_NAME = "legacy-import"  # holding it, one import writes at a time
+CHUNK = 500  # rows per transaction
+MAX_TRIES = 3  # somebody else may insert one of these people at the same moment
+SEQUENCE_NAME = "legacy-import"  # locking it serialises imports
 
 
 @dataclass(frozen=True, slots=True)
 class ImportContext:
-    """With what the work is done, handed in by a job or a command. ``told`` hears of every chunk."""
+    """What a job or command provides for the work; ``progress`` is called after every chunk."""
 
     sessions: sessionmaker[Session]
     store: Store
-    told: ReportProgress
+    progress: ReportProgress
 
 
-def check(means: ImportContext, import_id: int, *, at: datetime) -> None:
-    """The dry run. A second one finds nothing to do."""
-    course = _load(means, import_id)
-    if course.phase is not LegacyPhase.CHECKING or course.sheet_object is None:
+def check(context: ImportContext, import_id: int, *, at: datetime) -> None:
+    """Run the check of an import, once."""
+    batch = _load(context, import_id)
+    if batch.phase is not LegacyPhase.CHECKING or batch.sheet_object is None:
         return
     try:
-        sheet = open_sheet(means.store, course.kind, course.sheet_object)
-    except SheetRefused as no:
-        _refuse(means, course, str(no), at)
+        sheet = open_sheet(context.store, batch.kind, batch.sheet_object)
+    except SheetRefused as error:
+        _refuse(context, batch, str(error), at)
         return
     if sheet.errors:
-        _refuse(means, course, " ".join(f"{error.title}: {error.sentence}" for error in sheet.errors), at)
+        _refuse(context, batch, " ".join(f"{error.title}: {error.sentence}" for error in sheet.errors), at)
         return
     outcomes: Outcomes = {}
-    ledger = sheet.ledger(office_day(at), _province(means))
+    merge = sheet.merge(office_day(at), _province(context))
     for chunk in _chunks(sheet.lines):
-        with read_only(), means.sessions() as session:
-            outcomes |= _outcomes(ledger.look(session, chunk))
-        means.told(len(outcomes), len(sheet.lines))
-    _close(means, course, _reported(means, sheet, outcomes) | {"phase": LegacyPhase.CHECKED})
+        with read_only(), context.sessions() as session:
+            outcomes |= _outcomes(merge.check(session, chunk))
+        context.progress(len(outcomes), len(sheet.lines))
+    _close(context, batch, _reported(context, sheet, outcomes) | {"phase": LegacyPhase.CHECKED})
 
 
-def take_over(means: ImportContext, import_id: int, *, at: datetime) -> None:
-    """Take the sound rows over, from the first chunk that nobody has written yet to the report."""
-    course = _load(means, import_id)
-    if course.phase is not LegacyPhase.IMPORTING or course.sheet_object is None:
+def take_over(context: ImportContext, import_id: int, *, at: datetime) -> None:
+    """Import the valid rows, from the first chunk not written yet, and store the report."""
+    batch = _load(context, import_id)
+    if batch.phase is not LegacyPhase.IMPORTING or batch.sheet_object is None:
         return
-    sheet, province = open_sheet(means.store, course.kind, course.sheet_object), _province(means)
-    deed = ImportRun(course.id, course.by, at)
-    ledger, done, tries = sheet.ledger(office_day(at), province), course.done, 0
+    sheet, province = open_sheet(context.store, batch.kind, batch.sheet_object), _province(context)
+    run = ImportRun(batch.id, batch.by, at)
+    merge, done, tries = sheet.merge(office_day(at), province), batch.done, 0
     while done < len(sheet.lines):
         try:
-            done, tries = _write_chunk(means, sheet, ledger, deed, done), 0
-        except IntegrityError:  # put on the books by somebody else between our look and our writing: look again
-            ledger, tries = sheet.ledger(office_day(at), province), tries + 1
-            if tries == PATIENCE:
+            done, tries = _write_chunk(context, sheet, merge, run, done), 0
+        except IntegrityError:  # inserted by somebody else between check and write: check again
+            merge, tries = sheet.merge(office_day(at), province), tries + 1
+            if tries == MAX_TRIES:
                 raise
-        means.told(done, len(sheet.lines))
-    _finish(means, course, sheet, deed)
+        context.progress(done, len(sheet.lines))
+    _finish(context, batch, sheet, run)
 
 
-def _write_chunk(means: ImportContext, sheet: LegacySheet, ledger: RecordMerge, deed: ImportRun, done: int) -> int:
-    """One transaction: look, write, and note down what came of each row. How many rows are done then."""
+def _write_chunk(context: ImportContext, sheet: LegacySheet, merge: RecordMerge, run: ImportRun, done: int) -> int:
+    """Check, write and record the results of one chunk in one transaction; how many rows are done afterwards."""
     lines = sheet.lines[done : done + CHUNK]
-    with means.sessions.begin() as session:
-        sequences.next_numbers(session, SEQUENCE_NAME)  # on PostgreSQL, others wait here; SQLite has one writer anyway
-        here = session.scalar(select(LegacyImport.done).where(LegacyImport.id == deed.import_id))
-        if here != done:  # another worker has been here
-            return int(here or 0)
-        verdicts = ledger.look(session, lines)
-        ledger.write(session, verdicts, deed)
-        session.execute(insert(LegacyChunk), [{"import_id": deed.import_id, "first": done, "outcomes": _outcomes(verdicts)}])
+    with context.sessions.begin() as session:
+        sequences.next_numbers(session, SEQUENCE_NAME)  # on PostgreSQL others wait here; SQLite has one writer
+        stored = session.scalar(select(LegacyImport.done).where(LegacyImport.id == run.import_id))
+        if stored != done:  # another worker wrote this chunk
+            return int(stored or 0)
+        verdicts = merge.check(session, lines)
+        merge.write(session, verdicts, run)
+        session.execute(insert(LegacyChunk), [{"import_id": run.import_id, "first": done, "outcomes": _outcomes(verdicts)}])
         session.execute(
-            update(LegacyImport).where(LegacyImport.id == deed.import_id).values(done=done + len(lines)),
+            update(LegacyImport).where(LegacyImport.id == run.import_id).values(done=done + len(lines)),
             execution_options={"synchronize_session": False},
         )
     return done + len(lines)
 
 
-def _finish(means: ImportContext, course: LegacyImport, sheet: LegacySheet, deed: ImportRun) -> None:
-    """The report, put together of the chunks; they and the sheet itself are no longer needed."""
+def _finish(context: ImportContext, batch: LegacyImport, sheet: LegacySheet, run: ImportRun) -> None:
+    """Store the report built from the chunks; they and the sheet are deleted."""
     outcomes: Outcomes = {}
-    with read_only(), means.sessions() as session:
-        for part in session.scalars(select(LegacyChunk.outcomes).where(LegacyChunk.import_id == course.id)):
+    with read_only(), context.sessions() as session:
+        for part in session.scalars(select(LegacyChunk.outcomes).where(LegacyChunk.import_id == batch.id)):
             outcomes |= part
-    if len(outcomes) < len(sheet.lines):  # another worker was quicker, and has tidied up
+    if len(outcomes) < len(sheet.lines):  # another worker has finished and deleted the chunks
         return
-    values = _reported(means, sheet, outcomes)
-    values |= {"phase": LegacyPhase.DONE, "sheet_object": None, "finished_at": deed.at}
-    _close(means, course, values, deed.actor)
+    values = _reported(context, sheet, outcomes)
+    values |= {"phase": LegacyPhase.DONE, "sheet_object": None, "finished_at": run.at}
+    _close(context, batch, values, run.actor)
 
 
-# --- small parts -------------------------------------------------------------------------------------------
+# --- parts -------------------------------------------------------------------------------------------
 
 
-def _load(means: ImportContext, import_id: int) -> LegacyImport:
-    with read_only(), means.sessions() as session:
-        course = session.get(LegacyImport, import_id)
-        if course is None:
+def _load(context: ImportContext, import_id: int) -> LegacyImport:
+    with read_only(), context.sessions() as session:
+        batch = session.get(LegacyImport, import_id)
+        if batch is None:
             raise NotFound
-        session.expunge(course)
-    return course
+        session.expunge(batch)
+    return batch
 
 
-def _province(means: ImportContext) -> str:
-    """The region that holds all the others, for an enterprise of which nothing tells a nearer one."""
-    with read_only(), means.sessions() as session:
+def _province(context: ImportContext) -> str:
+    """The code of the province, for enterprises without a known region."""
+    with read_only(), context.sessions() as session:
         return str(session.scalar(select(Region.code).order_by(Region.code).limit(1)))
 
 
@@ -134,31 +133,31 @@ def _chunks(lines: Sequence[SheetLine]) -> list[Sequence[SheetLine]]:
 
 
 def _outcomes(verdicts: Sequence[MergeVerdict]) -> Outcomes:
-    return {str(one.line.number): (one.outcome.value, [str(reason) for reason in one.reasons]) for one in verdicts}
+    return {str(row.line.number): (row.outcome.value, [str(reason) for reason in row.reasons]) for row in verdicts}
 
 
-def _refuse(means: ImportContext, course: LegacyImport, fault: str, at: datetime) -> None:
+def _refuse(context: ImportContext, batch: LegacyImport, fault: str, at: datetime) -> None:
     values = {"phase": LegacyPhase.UNREADABLE, "fault": fault[:500], "sheet_object": None, "finished_at": at}
-    _close(means, course, values)
+    _close(context, batch, values)
 
 
-def _reported(means: ImportContext, sheet: LegacySheet, outcomes: Outcomes) -> dict[str, Any]:
-    """The report in the store, and the counts."""
-    found = [outcome for outcome, _reasons in outcomes.values()]
-    counts = {outcome.value: found.count(outcome.value) for outcome in LegacyOutcome}
+def _reported(context: ImportContext, sheet: LegacySheet, outcomes: Outcomes) -> dict[str, Any]:
+    """Store the report; its digest and the counts."""
+    all_outcomes = [outcome for outcome, _reasons in outcomes.values()]
+    counts = {outcome.value: all_outcomes.count(outcome.value) for outcome in LegacyOutcome}
     return {
         "counts": counts,
         "total": len(sheet.lines),
-        "report_object": means.store.put(report(sheet, outcomes, means.told)),
+        "report_object": context.store.put(report(sheet, outcomes, context.progress)),
     }
 
 
-def _close(means: ImportContext, course: LegacyImport, values: dict[str, Any], actor: str = "") -> None:
-    """The end of a phase, if nobody else has ended it meanwhile."""
-    with means.sessions.begin() as session:
+def _close(context: ImportContext, batch: LegacyImport, values: dict[str, Any], actor: str = "") -> None:
+    """End a phase and log it, unless somebody else has ended it meanwhile."""
+    with context.sessions.begin() as session:
         ended = (
             update(LegacyImport)
-            .where(LegacyImport.id == course.id, LegacyImport.phase == course.phase)
+            .where(LegacyImport.id == batch.id, LegacyImport.phase == batch.phase)
             .values(**values)
             .returning(LegacyImport.id)
             .execution_options(synchronize_session=False)
@@ -166,7 +165,7 @@ def _close(means: ImportContext, course: LegacyImport, values: dict[str, Any], a
         if session.execute(ended).first() is None:
             return
         if values["phase"] is LegacyPhase.DONE:
-            session.execute(delete(LegacyChunk).where(LegacyChunk.import_id == course.id))
-        told = {**values.get("counts", {}), "total": values.get("total", 0), "phase": values["phase"].value}
-        at = values.get("finished_at") or course.received_at
-        audit.log(session, actor or course.by, DiaryDeed.CHANGE, LegacyImport.__tablename__, course.id, told, at=at)
+            session.execute(delete(LegacyChunk).where(LegacyChunk.import_id == batch.id))
+        change = {**values.get("counts", {}), "total": values.get("total", 0), "phase": values["phase"].value}
+        at = values.get("finished_at") or batch.received_at
+        audit.log(session, actor or batch.by, AuditAction.CHANGE, LegacyImport.__tablename__, batch.id, change, at=at)

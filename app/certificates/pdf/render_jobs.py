@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import CASE_OFFICERS, Actor, reach
 from app.certificates.pdf.seal_and_store import Sealed, rendered
-from app.core.crypto.seal_provider import SealAway, SealProvider
+from app.core.crypto.seal_provider import SealProvider, SealUnavailable
 from app.core.errors import AppError, NotFound
 from app.core.office import Office
 from app.files.storage import Store
@@ -127,7 +127,7 @@ def missing(session: Session, version_ids: Sequence[int]) -> list[int]:
 
 def unsealed(session: Session, *, most: int = MOST_AGAIN) -> list[int]:
     """Papers for which there was no seal when they were last tried."""
-    waits = (CertificateVersion.digest.is_(None), CertificateVersion.fault == SealAway.code)
+    waits = (CertificateVersion.digest.is_(None), CertificateVersion.fault == SealUnavailable.code)
     return list(session.scalars(select(CertificateVersion.id).where(*waits).order_by(CertificateVersion.id).limit(most)))
 
 

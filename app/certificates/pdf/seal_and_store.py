@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from app.certificates.pdf import ofd_writer, render
 from app.certificates.qr import payload
-from app.core.crypto.pades import SignatureTexts, sealed
+from app.core.crypto.pades import SignatureTexts, sign_pdf
 from app.core.crypto.seal_provider import SealProvider, Suite
-from app.core.crypto.ses import signs
+from app.core.crypto.ses import signature_parts
 from app.core.crypto.signing_keys import ring
 from app.core.office import Office
 from app.core.vocabulary import Category, Education, Position, Sex, TechnicalTitle
@@ -77,7 +77,7 @@ def paper_of(
 ) -> bytes:
     """The sealed PDF of a version, made now if it never was or if the store has lost it. The caller commits.
 
-    Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealAway``, and keeps
+    Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealUnavailable``, and keeps
     nothing then.
     """
     if version.digest and store.has(version.digest):
@@ -99,7 +99,7 @@ def ofd_of(
     seal = provider.seal(Suite.SM2, at=at)
     page = render.page_of(face_of(session, store, version, office, specimen=provider.demonstration))
     made = ofd_writer.document_of(page)
-    signed = made.closed(signs(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=at))
+    signed = made.closed(signature_parts(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=at))
     return _kept(session, store, version, CertificateVersion.ofd, signed, {})
 
 
@@ -125,7 +125,7 @@ def rendered(
     """The paper as it is made anew. Keeps nothing."""
     seal = provider.seal(Suite.P256, at=at)  # first: without one, nothing need be drawn
     face = face_of(session, store, version, office, specimen=provider.demonstration)
-    return Sealed(sealed(render.draw(face), seal, _words(face), render.SEAL_BOX, at=at), seal.fingerprint, at)
+    return Sealed(sign_pdf(render.draw(face), seal, _words(face), render.SEAL_BOX, at=at), seal.fingerprint, at)
 
 
 def _words(face: render.Face) -> SignatureTexts:

@@ -7,7 +7,6 @@ IETF Token Status List as a JWT (``statuslist+jwt``). One entry for one print, s
 """
 
 import zlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -19,6 +18,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.core.crypto import base64url
 from app.core.crypto.encryption import keyring
 from app.core.crypto.signing_keys import CodeKey, PublicKeys, Ring
 from app.core.errors import AppError
@@ -115,7 +115,7 @@ def signed(entries: bytes, key: CodeKey, *, uri: str, at: datetime, hours: int) 
         "iat": int(at.timestamp()),
         "exp": int((at + timedelta(hours=hours)).timestamp()),
         "ttl": int(RENEWED.total_seconds()),
-        "status_list": {"bits": BITS, "lst": _b64(zlib.compress(entries, 9))},
+        "status_list": {"bits": BITS, "lst": base64url.encode(zlib.compress(entries, 9))},
     }
     return jwt.encode(claims, key.private, algorithm="ES256", headers={"typ": TYPE, "kid": key.kid})
 
@@ -154,7 +154,7 @@ def opened(token: str, keys: PublicKeys) -> StatusList:
         if said["bits"] != BITS:
             raise BadStatusList
         unpacking = zlib.decompressobj()
-        entries = unpacking.decompress(_unb64(said["lst"]), MOST_BYTES)
+        entries = unpacking.decompress(base64url.decode(said["lst"]), MOST_BYTES)
         if not unpacking.eof:
             raise BadStatusList
         made, until = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
@@ -204,11 +204,3 @@ def _stamp(session: Session) -> tuple[int, int]:
     given = select(NumberSequence.last).where(NumberSequence.key == SERIES).scalar_subquery()
     event, last = session.execute(select(newest, given)).one()
     return event or 0, last or 0
-
-
-def _b64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _unb64(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,6 +1,6 @@
-"""A detached signature as PAdES wants it (RFC 5652 in the profile of ETSI EN 319 142-1, level B-B): put together, and read.
+"""Writes and reads detached CMS signatures for PAdES (RFC 5652, profile of ETSI EN 319 142-1, level B-B).
 
-Law: written as strict DER with exactly the attributes of the profile; read by a parser that refuses anything else.
+Strict DER with exactly the attributes of the profile; the reader refuses anything else.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ CONTENT_TYPE, MESSAGE_DIGEST = x509.ObjectIdentifier("1.2.840.113549.1.9.3"), x5
 SIGNING_CERTIFICATE = x509.ObjectIdentifier("1.2.840.113549.1.9.16.2.47")  # version 2: by a SHA-256 of the certificate
 SHA256, ECDSA_SHA256 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1"), x509.ObjectIdentifier("1.2.840.10045.4.3.2")
 
-# --- the shapes ---------------------------------------------------------------------------------------------
+# --- structures ---------------------------------------------------------------------------------------------
 
 
 @asn1.sequence
@@ -95,15 +95,15 @@ def attribute(kind: x509.ObjectIdentifier, value: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All of a signature that is the same for every paper of one seal."""
+    """The parts of a signature that are the same for every document of one seal."""
 
     attributes: tuple[bytes, ...]
-    digest_head: bytes  # of the attribute that holds the paper's own digest
+    digest_head: bytes  # of the attribute with the digest of the document
     before: bytes  # version, signer and digest algorithm
     algorithm: bytes
-    around: bytes  # version, digest algorithms, content, certificates
+    envelope: bytes  # version, digest algorithms, content, certificates
     kind: bytes
-    room: int  # bytes that hold every signature of this seal
+    size_limit: int  # bytes
 
 
 @lru_cache(maxsize=8)
@@ -125,31 +125,31 @@ def _parts(chain: tuple[bytes, ...]) -> Parts:
     )
 
 
-def room_for(seal: Seal) -> int:
-    """So many bytes are enough for ``signed`` by this seal, whatever the paper."""
-    return _parts(seal.chain).room
+def size_limit(seal: Seal) -> int:
+    """An upper bound, in bytes, of any ``sign`` by this seal."""
+    return _parts(seal.chain).size_limit
 
 
-def signed(seal: Seal, digest: bytes) -> bytes:
-    """The signature over a paper with this SHA-256. No time in it: PAdES has the claimed one in the file itself."""
+def sign(seal: Seal, digest: bytes) -> bytes:
+    """The signature over a document with this SHA-256. It holds no time: PAdES has the claimed time in the PDF."""
     parts = _parts(seal.chain)
     own = tlv(0x30, parts.digest_head + tlv(0x31, tlv(0x04, digest)))
     attributes = b"".join(sorted((*parts.attributes, own)))
     signature = seal.sign(hashlib.sha256(tlv(0x31, attributes)).digest())
     signer = tlv(0x30, parts.before + tlv(0xA0, attributes) + parts.algorithm + tlv(0x04, signature))
-    return tlv(0x30, parts.kind + tlv(0xA0, tlv(0x30, parts.around + tlv(0x31, signer))))
+    return tlv(0x30, parts.kind + tlv(0xA0, tlv(0x30, parts.envelope + tlv(0x31, signer))))
 
 
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-class NotOurs(ValueError):
-    """A signature of a make that the house never writes."""
+class UnsupportedSignature(ValueError):
+    """A signature that this application never writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class CmsClaims:
-    """What a signature says. ``fits``: the certificate's key did sign exactly this digest."""
+    """The contents of a signature. ``fits``: the certificate's key signed exactly this digest."""
 
     certificate: x509.Certificate
     others: tuple[x509.Certificate, ...]
@@ -157,38 +157,40 @@ class CmsClaims:
 
 
 def read(data: bytes, digest: bytes) -> CmsClaims:
-    """A signature and whether it is one over a paper with this SHA-256. Raises ``NotOurs``."""
+    """Parse a signature, and verify it for a document with this SHA-256. Raises ``UnsupportedSignature``."""
     try:
         info = asn1.decode_der(ContentInfo, data)
         (signer,) = info.signed.signers.as_list()
         certificates = info.signed.certificates.as_list()
-        certificate = next(one for one in certificates if _is_of(one, signer.sid))
-        said = _said(signer)
+        certificate = next(candidate for candidate in certificates if _is_of(candidate, signer.sid))
+        attributes = _attributes(signer)
     except (ValueError, StopIteration) as fault:
-        raise NotOurs from fault
+        raise UnsupportedSignature from fault
     kinds = (info.kind, info.signed.content.kind, signer.digest.oid, signer.algorithm.oid)
     if kinds != (SIGNED_DATA, DATA, SHA256, ECDSA_SHA256) or info.signed.content.inside is not None:
-        raise NotOurs
-    others = tuple(one for one in certificates if one != certificate)
-    return CmsClaims(certificate, others, _fits(signer, said, certificate, digest))
+        raise UnsupportedSignature
+    others = tuple(other for other in certificates if other != certificate)
+    return CmsClaims(certificate, others, _fits(signer, attributes, certificate, digest))
 
 
 def _is_of(certificate: x509.Certificate, sid: Issuer) -> bool:
     return certificate.serial_number == sid.serial and certificate.issuer.public_bytes() == asn1.encode_der(sid.name)
 
 
-def _said(signer: SignerInfo) -> dict[x509.ObjectIdentifier, bytes]:
-    """The signed attributes; ``ValueError`` for one that comes twice or has not exactly one value."""
-    said: dict[x509.ObjectIdentifier, bytes] = {}
+def _attributes(signer: SignerInfo) -> dict[x509.ObjectIdentifier, bytes]:
+    """The signed attributes; ``ValueError`` for a duplicate or one without exactly one value."""
+    values: dict[x509.ObjectIdentifier, bytes] = {}
     for attribute in signer.signed.as_list():
         (value,) = attribute.values.as_list()
-        if attribute.kind in said:
+        if attribute.kind in values:
             raise ValueError("an attribute twice")
-        said[attribute.kind] = asn1.encode_der(value)
-    return said
+        values[attribute.kind] = asn1.encode_der(value)
+    return values
 
 
-def _fits(signer: SignerInfo, said: dict[x509.ObjectIdentifier, bytes], certificate: x509.Certificate, digest: bytes) -> bool:
+def _fits(
+    signer: SignerInfo, attributes: dict[x509.ObjectIdentifier, bytes], certificate: x509.Certificate, digest: bytes
+) -> bool:
     mark = SigningCertificate(certificates=[CertificateId(digest=certificate.fingerprint(hashes.SHA256()))])
     wanted = {
         CONTENT_TYPE: asn1.encode_der(DATA),
@@ -197,13 +199,13 @@ def _fits(signer: SignerInfo, said: dict[x509.ObjectIdentifier, bytes], certific
     }
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):  # a point that is on no curve, a curve nobody knows
+    except (ValueError, UnsupportedAlgorithm):  # a point that is not on its curve, or an unknown curve
         return False
-    if said != wanted or not isinstance(key, ec.EllipticCurvePublicKey):
+    if attributes != wanted or not isinstance(key, ec.EllipticCurvePublicKey):
         return False
-    attributes = tlv(0x31, b"".join(sorted(asn1.encode_der(one) for one in signer.signed.as_list())))
+    signed = tlv(0x31, b"".join(sorted(asn1.encode_der(attribute) for attribute in signer.signed.as_list())))
     try:
-        key.verify(signer.signature, hashlib.sha256(attributes).digest(), ec.ECDSA(Prehashed(hashes.SHA256())))
+        key.verify(signer.signature, hashlib.sha256(signed).digest(), ec.ECDSA(Prehashed(hashes.SHA256())))
     except InvalidSignature:
         return False
     return True

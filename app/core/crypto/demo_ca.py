@@ -1,6 +1,6 @@
-"""The demonstration's own seal: a small certificate authority in files under ``ANGUAN_HOME/seal``, and the seal it issues.
+"""The demonstration CA: root, issuing CA, seals and CRLs in files under ``ANGUAN_HOME/seal``.
 
-Law: keys are made once, for the owner's eyes only, and never written over; what it seals says that it has no legal force.
+Keys are never overwritten, and readable by the owner only. Its certificates say that they have no legal force.
 """
 
 import io
@@ -22,15 +22,15 @@ from PIL import Image
 
 from app.core.atomic_file import put_file
 from app.core.crypto import sm2
-from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealAway, Suite
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealUnavailable, Suite
 from app.core.crypto.ses import seal_body
 from app.core.errors import AppError
 
-ROOT_YEARS, ISSUING_YEARS, SEAL_YEARS = 20, 15, 3  # lives of a small PKI; the seal's as of a qualified certificate
-SIDE = 42  # mm: the seal as the page shows it
-LIST_LIFE = timedelta(days=400)  # whoever has no connection still knows for a year what was revoked
-LIST_SPARE = timedelta(days=200)  # a list with less life left is renewed by ``anguan init``
-LISTS = "/seal"  # beneath the site's address: there the public counter hands out certificates and lists
+ROOT_YEARS, ISSUING_YEARS, SEAL_YEARS = 20, 15, 3  # the seal's as for a qualified certificate
+SIDE = 42  # mm, of the seal on the page
+CRL_LIFETIME = timedelta(days=400)  # offline verifiers can use a CRL for a year
+CRL_RENEWAL_MARGIN = timedelta(days=200)  # a CRL that ends sooner is renewed by ``anguan init``
+CRL_PATH = "/seal"  # public path of CA certificates and CRLs
 NOT_LEGAL = "演示，不具有法律效力 Demonstration only, no legal force"
 REASONS = {
     "key-compromise": x509.ReasonFlags.key_compromise,
@@ -38,18 +38,18 @@ REASONS = {
     "cessation": x509.ReasonFlags.cessation_of_operation,
 }
 
-SIGNS = hashes.SHA256()
+HASH = hashes.SHA256()
 
 
 class SealFolder(AppError):
-    """The folder of seals does not hold what was asked for."""
+    """The seal folder does not hold what is needed."""
 
     code = "seal-folder"
 
 
 @dataclass(frozen=True, slots=True)
 class CaStatus:
-    """One seal of the folder, for whoever asks how things stand."""
+    """One seal of the folder, and its validity."""
 
     number: int
     fingerprint: str
@@ -62,55 +62,55 @@ class CaStatus:
 
 
 def establish(folder: Path, *, address: str, at: datetime) -> bool:
-    """Whatever is missing of root, issuer, first seal and lists. True if anything was. What is there stays as it is.
+    """Make whatever is missing of root, issuing CA, first seal and CRLs. True if anything was made.
 
-    ``address``: the site where the lists of revoked seals can be had (``LISTS``); it is written into the certificates.
+    ``address``: base URL of the published CRLs (``CRL_PATH``), written into the certificates.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     before = _stamp(folder)
-    root_key, issuing_key = kept_key(folder, "root", ec.SECP384R1()), kept_key(folder, "issuing", ec.SECP256R1())
+    root_key, issuing_key = load_key(folder, "root", ec.SECP384R1()), load_key(folder, "issuing", ec.SECP256R1())
     if not (folder / "root.pem").exists():
-        keep_certificate(folder, "root", _certificate("Root", root_key.public_key(), None, root_key, at, ROOT_YEARS))
-    root = kept_certificate(folder, "root")
+        store_certificate(folder, "root", _certificate("Root", root_key.public_key(), None, root_key, at, ROOT_YEARS))
+    root = load_certificate(folder, "root")
     if not (folder / "issuing.pem").exists():
         issued = _certificate(
-            "Issuing", issuing_key.public_key(), root, root_key, at, ISSUING_YEARS, _list_at(address, "root")
+            "Issuing", issuing_key.public_key(), root, root_key, at, ISSUING_YEARS, _crl_at(address, "root")
         )
-        keep_certificate(folder, "issuing", issued)
+        store_certificate(folder, "issuing", issued)
     for name, key in (("root", root_key), ("issuing", issuing_key)):
-        if not fresh_list(folder, name, at):
-            write_list(folder, name, key, revoked_on(folder, name), at)
+        if not has_fresh_crl(folder, name, at):
+            write_crl(folder, name, key, revoked_entries(folder, name), at)
     if not _numbers(folder):
         renew(folder, address=address, at=at)
-    _twin(folder, max(_numbers(folder)), at)
+    _make_sm2_seal(folder, max(_numbers(folder)), at)
     return _stamp(folder) != before
 
 
 def renew(folder: Path, *, address: str, at: datetime) -> CaStatus:
-    """A new key and certificate, in use from now on; papers sealed before stay as good as their own certificate."""
-    _demand(folder)
+    """Make a new seal, in use from now on; documents sealed before are not affected."""
+    _require(folder)
     number = max(_numbers(folder), default=0) + 1
-    key, issuer = kept_key(folder, f"seal-{number}", ec.SECP256R1()), kept_certificate(folder, "issuing")
-    where = _list_at(address, "issuing")
-    made = _certificate(f"Seal {number}", key.public_key(), issuer, kept_key(folder, "issuing"), at, SEAL_YEARS, where)
-    keep_certificate(folder, f"seal-{number}", made)
-    _twin(folder, number, at)
-    return _standing(folder, number, {})
+    key, issuer = load_key(folder, f"seal-{number}", ec.SECP256R1()), load_certificate(folder, "issuing")
+    where = _crl_at(address, "issuing")
+    made = _certificate(f"Seal {number}", key.public_key(), issuer, load_key(folder, "issuing"), at, SEAL_YEARS, where)
+    store_certificate(folder, f"seal-{number}", made)
+    _make_sm2_seal(folder, number, at)
+    return _status(folder, number, {})
 
 
 def revoke(folder: Path, number: int, reason: str, *, at: datetime) -> CaStatus:
-    """Put a seal on the list of revoked ones, for good: everything it ever sealed is reported as such."""
-    _demand(folder)
+    """Revoke a seal for good: everything it ever sealed is reported as revoked. Raises ``SealFolder``."""
+    _require(folder)
     if number not in _numbers(folder):
         raise SealFolder(_("There is no seal number %(number)s.", number=number))
-    known = revoked_on(folder, "issuing")
+    known = revoked_entries(folder, "issuing")
     names = [name for name in (f"seal-{number}", f"seal-{number}-sm2") if (folder / f"{name}.pem").exists()]
-    serials = {kept_certificate(folder, name).serial_number for name in names}
+    serials = {load_certificate(folder, name).serial_number for name in names}
     if not serials <= known.keys():
         known = {serial: revoked_entry(serial, reason, at) for serial in serials} | known
-        write_list(folder, "issuing", kept_key(folder, "issuing"), known, at)
-    return _standing(folder, number, known)
+        write_crl(folder, "issuing", load_key(folder, "issuing"), known, at)
+    return _status(folder, number, known)
 
 
 def revoked_entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertificate:
@@ -118,19 +118,19 @@ def revoked_entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertifi
     return builder.add_extension(x509.CRLReason(REASONS[reason]), critical=False).build()
 
 
-def standing(folder: Path) -> list[CaStatus]:
+def seal_statuses(folder: Path) -> list[CaStatus]:
     """Every seal of the folder, the newest first."""
-    _demand(folder)
-    known = revoked_on(folder, "issuing")
-    return [_standing(folder, number, known) for number in sorted(_numbers(folder), reverse=True)]
+    _require(folder)
+    known = revoked_entries(folder, "issuing")
+    return [_status(folder, number, known) for number in sorted(_numbers(folder), reverse=True)]
 
 
-def _standing(folder: Path, number: int, revoked: dict[int, x509.RevokedCertificate]) -> CaStatus:
-    certificate = kept_certificate(folder, f"seal-{number}")
+def _status(folder: Path, number: int, revoked: dict[int, x509.RevokedCertificate]) -> CaStatus:
+    certificate = load_certificate(folder, f"seal-{number}")
     entry = revoked.get(certificate.serial_number)
     return CaStatus(
         number,
-        certificate.fingerprint(SIGNS).hex(),
+        certificate.fingerprint(HASH).hex(),
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
         entry.revocation_date_utc if entry else None,
@@ -140,15 +140,15 @@ def _standing(folder: Path, number: int, revoked: dict[int, x509.RevokedCertific
 PUBLISHED = ("root.pem", "root.crl", "issuing.crl")
 
 
-def published(folder: Path, name: str) -> bytes | None:
-    """What everybody may have of the folder; lists in DER, as RFC 5280 wants them at their address."""
+def published_file(folder: Path, name: str) -> bytes | None:
+    """A public file of the folder, or None. CRLs are in DER (RFC 5280)."""
     if name not in PUBLISHED or not (folder / name).exists():
         return None
     data = (folder / name).read_bytes()
     return x509.load_pem_x509_crl(data).public_bytes(Encoding.DER) if name.endswith(".crl") else data
 
 
-# --- setting the seal ---------------------------------------------------------------------------------------
+# --- sealing ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,40 +165,41 @@ class EmbeddedSeal:
         if suite is Suite.SM2 and not sm2.available():
             raise NoSuchSeal("SM2 is not installed: pip install 'anguan[sm]', then 'anguan init'")
         try:
-            seal, revoked = (_newest if suite is Suite.P256 else _newest_twin)(self.folder, _stamp(self.folder))
+            seal, revoked = (_newest if suite is Suite.P256 else _newest_sm2)(self.folder, _stamp(self.folder))
         except (FileNotFoundError, SealFolder):
-            raise SealAway("there is no seal yet: run 'anguan init'") from None
+            raise SealUnavailable("there is no seal yet: run 'anguan init'") from None
         certificate = seal.certificate
         if revoked:
-            raise SealAway("the seal is revoked: run 'anguan seal renew'")
+            raise SealUnavailable("the seal is revoked: run 'anguan seal renew'")
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-            raise SealAway("the seal has run out: run 'anguan seal renew'")
+            raise SealUnavailable("the seal has run out: run 'anguan seal renew'")
         return seal
 
 
 def _stamp(folder: Path) -> int:
-    """Another number after every file that was put into the folder."""
+    """Changes with every file that is put into the folder: a cache key."""
     return folder.stat().st_mtime_ns
 
 
 @lru_cache(maxsize=8)
 def _newest(folder: Path, _stamp: int) -> tuple[Seal, bool]:
-    _demand(folder)
+    _require(folder)
     name = f"seal-{max(_numbers(folder))}"
-    key, certificate = kept_key(folder, name), kept_certificate(folder, name)
-    how = ec.ECDSA(Prehashed(SIGNS), deterministic_signing=True)
+    key, certificate = load_key(folder, name), load_certificate(folder, name)
+    algorithm = ec.ECDSA(Prehashed(HASH), deterministic_signing=True)
     chain = tuple(
-        one.public_bytes(Encoding.DER)
-        for one in (certificate, kept_certificate(folder, "issuing"), kept_certificate(folder, "root"))
+        element.public_bytes(Encoding.DER)
+        for element in (certificate, load_certificate(folder, "issuing"), load_certificate(folder, "root"))
     )
-    return Seal(chain, lambda digest: key.sign(digest, how)), certificate.serial_number in revoked_on(folder, "issuing")
+    revoked = certificate.serial_number in revoked_entries(folder, "issuing")
+    return Seal(chain, lambda digest: key.sign(digest, algorithm)), revoked
 
 
-# --- the twin for OFD ----------------------------------------------------------------------------------------
+# --- SM2 seals for OFD ---------------------------------------------------------------------------------------
 
 
-def _twin(folder: Path, number: int, at: datetime) -> None:
-    """Beside a seal for PDF one for OFD, where SM2 is installed: its own root makes it, our list tells if it is revoked."""
+def _make_sm2_seal(folder: Path, number: int, at: datetime) -> None:
+    """The OFD seal of this number, if SM2 is installed: issued by an SM2 root, revoked by the CRL of the issuing CA."""
     name = f"seal-{number}-sm2"
     if not sm2.available() or (folder / f"{name}.esl").exists():
         return
@@ -213,9 +214,9 @@ def _twin(folder: Path, number: int, at: datetime) -> None:
             more = ((basic, True), (_usage(authority=pair is maker), True))
             start = at - timedelta(hours=1)
             made = sm2.certificate(_name(subject), pair[1], _name("Root SM2"), maker, start, end, more)
-            keep_certificate(folder, of, x509.load_der_x509_certificate(made))
+            store_certificate(folder, of, x509.load_der_x509_certificate(made))
     chain = (_der(folder, name), _der(folder, "sm2-root"))
-    clear = io.BytesIO()  # the page shows the seal itself; where it is, a click finds the signature
+    clear = io.BytesIO()  # the page shows the seal itself, so its picture is transparent
     Image.new("RGBA", (1, 1), (0, 0, 0, 0)).save(clear, "PNG")
     put_file(
         folder / f"{name}.esl", seal_body(f"DEMO{number:06}", NOT_LEGAL, clear.getvalue(), SIDE, chain, maker, at), once=True
@@ -223,44 +224,44 @@ def _twin(folder: Path, number: int, at: datetime) -> None:
 
 
 @lru_cache(maxsize=8)
-def _newest_twin(folder: Path, _stamp: int) -> tuple[Seal, bool]:
-    _demand(folder)
+def _newest_sm2(folder: Path, _stamp: int) -> tuple[Seal, bool]:
+    _require(folder)
     name = f"seal-{max(_numbers(folder))}-sm2"
     private, public = _pair(folder, name, make=False)
     chain, body = (_der(folder, name), _der(folder, "sm2-root")), (folder / f"{name}.esl").read_bytes()
-    seal = Seal(chain, lambda digest: sm2.press(private, public, digest), body)
-    return seal, seal.certificate.serial_number in revoked_on(folder, "issuing")
+    seal = Seal(chain, lambda digest: sm2.sign(private, public, digest), body)
+    return seal, seal.certificate.serial_number in revoked_entries(folder, "issuing")
 
 
 def _pair(folder: Path, name: str, *, make: bool = True) -> tuple[bytes, bytes]:
-    """A private key of SM2 and its public one; made now if it is not there."""
+    """An SM2 private and public key; with ``make``, made if missing."""
     path = folder / f"{name}.key"
     if make and not path.exists():
-        put_file(path, sm2.fresh()[0].hex().encode(), once=True)
+        put_file(path, sm2.new_key_pair()[0].hex().encode(), once=True)
     private = bytes.fromhex(path.read_text())
     return private, sm2.public_of(private)
 
 
 def _der(folder: Path, name: str) -> bytes:
-    return kept_certificate(folder, name).public_bytes(Encoding.DER)
+    return load_certificate(folder, name).public_bytes(Encoding.DER)
 
 
 # --- files --------------------------------------------------------------------------------------------------
 
 
-def _demand(folder: Path) -> None:
+def _require(folder: Path) -> None:
     if not (folder / "issuing.pem").exists():
         raise SealFolder(_("There is no seal authority in %(folder)s. Run 'anguan init' first.", folder=str(folder)))
 
 
 def _numbers(folder: Path) -> set[int]:
-    """Of seals with a certificate: a key alone was left by a renewal that broke off, and is used by the next."""
-    found = (re.fullmatch(r"seal-(\d{1,6})\.pem", path.name) for path in folder.iterdir())
-    return {int(name[1]) for name in found if name}
+    """The numbers of seals with a certificate: a key alone is left by an interrupted renewal, and used by the next."""
+    matches = (re.fullmatch(r"seal-(\d{1,6})\.pem", path.name) for path in folder.iterdir())
+    return {int(match[1]) for match in matches if match}
 
 
-def kept_key(folder: Path, name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
-    """The key of this name; made now if it is not there and a curve is given."""
+def load_key(folder: Path, name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
+    """The key of this name; made if it is missing and a curve is given."""
     path = folder / f"{name}.key"
     if curve is not None and not path.exists():
         made = ec.generate_private_key(curve).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -270,15 +271,15 @@ def kept_key(folder: Path, name: str, curve: ec.EllipticCurve | None = None) -> 
     return key
 
 
-def kept_certificate(folder: Path, name: str) -> x509.Certificate:
+def load_certificate(folder: Path, name: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
 
 
-def keep_certificate(folder: Path, name: str, certificate: x509.Certificate) -> None:
+def store_certificate(folder: Path, name: str, certificate: x509.Certificate) -> None:
     put_file(folder / f"{name}.pem", certificate.public_bytes(Encoding.PEM), once=True)
 
 
-# --- certificates and lists -----------------------------------------------------------------------------------
+# --- certificates and CRLs ------------------------------------------------------------------------------------
 
 
 def _name(of: str) -> x509.Name:
@@ -288,9 +289,9 @@ def _name(of: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
 
 
-def _list_at(address: str, name: str) -> x509.CRLDistributionPoints:
-    place = x509.UniformResourceIdentifier(f"{address}{LISTS}/{name}.crl")
-    return x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)])
+def _crl_at(address: str, name: str) -> x509.CRLDistributionPoints:
+    url = x509.UniformResourceIdentifier(f"{address}{CRL_PATH}/{name}.crl")
+    return x509.CRLDistributionPoints([x509.DistributionPoint([url], None, None, None)])
 
 
 def _certificate(
@@ -300,7 +301,7 @@ def _certificate(
     key: ec.EllipticCurvePrivateKey,
     at: datetime,
     years: int,
-    listed: x509.CRLDistributionPoints | None = None,
+    crl: x509.CRLDistributionPoints | None = None,
 ) -> x509.Certificate:
     """``Root``, ``Issuing`` or a seal's own; ``key`` is the issuer's."""
     at, depth = at.replace(microsecond=0), {"Root": 1, "Issuing": 0}.get(of)
@@ -318,12 +319,12 @@ def _certificate(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
     )
-    if listed is not None:
-        builder = builder.add_extension(listed, critical=False)
-    if not authority:  # RFC 9336: for documents, and for nothing else
+    if crl is not None:
+        builder = builder.add_extension(crl, critical=False)
+    if not authority:  # RFC 9336: for signing documents only
         purpose = x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"), ExtendedKeyUsageOID.EMAIL_PROTECTION])
         builder = builder.add_extension(purpose, critical=False)
-    return builder.sign(key, SIGNS)
+    return builder.sign(key, HASH)
 
 
 def _usage(*, authority: bool) -> x509.KeyUsage:
@@ -340,15 +341,15 @@ def _usage(*, authority: bool) -> x509.KeyUsage:
     )
 
 
-def fresh_list(folder: Path, name: str, at: datetime) -> bool:
+def has_fresh_crl(folder: Path, name: str, at: datetime) -> bool:
     path = folder / f"{name}.crl"
     if not path.exists():
         return False
     ends = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
-    return ends is not None and ends - at > LIST_SPARE
+    return ends is not None and ends - at > CRL_RENEWAL_MARGIN
 
 
-def revoked_on(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
+def revoked_entries(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
     path = folder / f"{name}.crl"
     entries: Iterator[x509.RevokedCertificate] = iter(())
     if path.exists():
@@ -356,7 +357,7 @@ def revoked_on(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
     return {entry.serial_number: entry for entry in entries}
 
 
-def write_list(
+def write_crl(
     folder: Path, name: str, key: ec.EllipticCurvePrivateKey, revoked: dict[int, x509.RevokedCertificate], at: datetime
 ) -> None:
     path, number = folder / f"{name}.crl", 1
@@ -366,12 +367,12 @@ def write_list(
     at = at.replace(microsecond=0)
     builder = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(kept_certificate(folder, name).subject)
+        .issuer_name(load_certificate(folder, name).subject)
         .last_update(at)
-        .next_update(at + LIST_LIFE)
+        .next_update(at + CRL_LIFETIME)
         .add_extension(x509.CRLNumber(number), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
     )
     for entry in revoked.values():
         builder = builder.add_revoked_certificate(entry)
-    put_file(path, builder.sign(key, SIGNS).public_bytes(Encoding.PEM))
+    put_file(path, builder.sign(key, HASH).public_bytes(Encoding.PEM))

@@ -1,7 +1,4 @@
-"""One element of DER, written by hand where parts that were encoded before are put together.
-
-Law: lengths are definite and as short as they can be.
-"""
+"""Encodes one DER element around parts that are encoded already."""
 
 
 def tlv(tag: int, body: bytes) -> bytes:

@@ -1,7 +1,6 @@
-"""The seal put into a PDF: a certifying signature that allows no change, appended to the finished page (PAdES B-B).
+"""Puts the seal into a PDF: a certifying signature that permits no change, as an incremental update (PAdES B-B).
 
-Law: the bytes of the page stay as they are; what is appended leaves a hole of fixed size, and everything but the hole is
-signed. Only files of our own drawing are sealed: one page, a plain cross-reference table.
+Accepts only PDFs that this application rendered: one page, a plain cross-reference table.
 """
 
 import hashlib
@@ -15,12 +14,12 @@ from app.core.crypto.seal_provider import Seal
 
 Box = tuple[float, float, float, float]
 
-BLANK = b"%010d"  # numbers of the byte range keep their breadth, so that they can be written last
+BLANK = b"%010d"  # fixed width, so that the byte range can be filled in last
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureTexts:
-    """What a reader is told beside the signature. Printed, and so Chinese whatever language the clerk has chosen."""
+    """Texts that a PDF reader shows with the signature; always Chinese, like the certificate."""
 
     field: str
     signer: str
@@ -29,57 +28,57 @@ class SignatureTexts:
 
 
 class NotSealable(ValueError):
-    """The file is not built as our own drawing builds one. A fault of ours, not of whoever asked."""
+    """The file is not built as our own renderer builds one: a defect."""
 
 
-def sealed(pdf: bytes, seal: Seal, words: SignatureTexts, box: Box, *, at: datetime) -> bytes:
-    """The page with the seal on it; ``box`` is where a click on the printed seal opens the signature, in points."""
+def sign_pdf(pdf: bytes, seal: Seal, texts: SignatureTexts, box: Box, *, at: datetime) -> bytes:
+    """The signed PDF; ``box`` (in points) is where a click on the printed seal opens the signature."""
     file = _File(pdf)
-    room = cms.room_for(seal)
-    widget, signature, look = file.size, file.size + 1, file.size + 2
+    limit = cms.size_limit(seal)
+    widget, signature, appearance = file.size, file.size + 1, file.size + 2
     form = b"/AcroForm<</Fields[%d 0 R]/SigFlags 3>>/Perms<</DocMDP %d 0 R>>" % (widget, signature)
     file.put(file.root, _with(file.body(file.root), form))
     file.put(file.page, _with_annotation(file, widget))
-    file.put(widget, _widget(file.page, signature, look, words, box))
-    file.put(look, b"<</Type/XObject/Subtype/Form/BBox[0 0 %g %g]/Length 0>>\nstream\n\nendstream" % _extent(box))
-    file.put(signature, _signature(words, room, at))
-    return _filled(file.finished(), file.places[signature], room, seal)
+    file.put(widget, _widget(file.page, signature, appearance, texts, box))
+    file.put(appearance, b"<</Type/XObject/Subtype/Form/BBox[0 0 %g %g]/Length 0>>\nstream\n\nendstream" % _extent(box))
+    file.put(signature, _signature(texts, limit, at))
+    return _filled(file.finished(), file.places[signature], limit, seal)
 
 
-def _filled(out: bytearray, start: int, room: int, seal: Seal) -> bytes:
-    """Write into the hole the signature over all the rest."""
+def _filled(out: bytearray, start: int, limit: int, seal: Seal) -> bytes:
+    """Fill in the signature over everything but its own placeholder."""
     hole = out.index(b"/Contents<", start) + len(b"/Contents")
-    after = hole + 2 * room + 2
+    after = hole + 2 * limit + 2
     figures = out.index(b"/ByteRange[", start) + len(b"/ByteRange[")
     counts = b" ".join(BLANK % n for n in (0, hole, after, len(out) - after))
     out[figures : figures + len(counts)] = counts
     digest = hashlib.sha256(memoryview(out)[:hole])
     digest.update(memoryview(out)[after:])
-    written = cms.signed(seal, digest.digest()).hex().encode()
-    if len(written) > 2 * room:
-        raise NotSealable("the signature is larger than the room for it")
+    written = cms.sign(seal, digest.digest()).hex().encode()
+    if len(written) > 2 * limit:
+        raise NotSealable("the signature is larger than its placeholder")
     out[hole + 1 : hole + 1 + len(written)] = written
     return bytes(out)
 
 
-def _signature(words: SignatureTexts, room: int, at: datetime) -> bytes:
+def _signature(texts: SignatureTexts, limit: int, at: datetime) -> bytes:
     moment = f"{office_time(at):D:%Y%m%d%H%M%S%z}"
     return b"".join(
         (
             b"<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached",
-            b"/Name%s/Reason%s/Location%s" % tuple(map(_text, (words.signer, words.reason, words.place))),
+            b"/Name%s/Reason%s/Location%s" % tuple(map(_text, (texts.signer, texts.reason, texts.place))),
             b"/M(%s'%s')" % (moment[:-2].encode(), moment[-2:].encode()),
             b"/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/P 1/V/1.2>>>>]",
             b"/ByteRange[%s]" % b" ".join([BLANK % 0] * 4),
-            b"/Contents<%s>>>" % (b"0" * 2 * room),
+            b"/Contents<%s>>>" % (b"0" * 2 * limit),
         )
     )
 
 
-def _widget(page: int, signature: int, look: int, words: SignatureTexts, box: Box) -> bytes:
-    """The field, over the seal that the page shows; it is drawn on the page itself, so the field adds no look of its own."""
+def _widget(page: int, signature: int, appearance: int, texts: SignatureTexts, box: Box) -> bytes:
+    """The signature field, over the seal. Its appearance is empty: the page itself shows the seal."""
     return b"<</Type/Annot/Subtype/Widget/FT/Sig/F 132/T%s/TU%s/Rect[%s]/P %d 0 R/V %d 0 R/AP<</N %d 0 R>>>>" % (
-        _text(words.field), _text(words.reason), b" ".join(b"%.2f" % n for n in box), page, signature, look,
+        _text(texts.field), _text(texts.reason), b" ".join(b"%.2f" % n for n in box), page, signature, appearance,
     )  # fmt: skip
 
 
@@ -87,8 +86,8 @@ def _extent(box: Box) -> tuple[float, float]:
     return box[2] - box[0], box[3] - box[1]
 
 
-def _text(words: str) -> bytes:
-    return b"<FEFF%s>" % words.encode("utf-16-be").hex().upper().encode()
+def _text(text: str) -> bytes:
+    return b"<FEFF%s>" % text.encode("utf-16-be").hex().upper().encode()
 
 
 def _with(dictionary: bytes, more: bytes) -> bytes:
@@ -97,7 +96,7 @@ def _with(dictionary: bytes, more: bytes) -> bytes:
 
 
 def _with_annotation(file: "_File", number: int) -> bytes:
-    """The page's dictionary with one more annotation, beside the link of the square code."""
+    """The page's dictionary with one more annotation, beside the link of the QR code."""
     page, own = file.body(file.page), b"%d 0 R" % number
     if b"/Annots" not in page:
         return _with(page, b"/Annots[%s]" % own)
@@ -108,7 +107,7 @@ def _with_annotation(file: "_File", number: int) -> bytes:
 
 
 class _File:
-    """A finished file, to which objects are appended."""
+    """A finished PDF, to which objects are appended."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.out, self.places = data, bytearray(data), dict[int, int]()
@@ -125,7 +124,7 @@ class _File:
             self.out += b"\n"
 
     def body(self, number: int) -> bytes:
-        """An object as it stands in the file, without its frame. Dictionaries only: a stream could hold anything."""
+        """The body of an object. Dictionaries only: a stream could hold anything."""
         row = self.data[self.rows + 20 * number : self.rows + 20 * number + 18]
         start = int(row[:10])
         end = self.data.index(b"endobj", start)
@@ -139,7 +138,7 @@ class _File:
         self.out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
 
     def finished(self) -> bytearray:
-        """The whole file, the new cross-references at its end."""
+        """The whole file, ending with the new cross-references."""
         start, rows = len(self.out), sorted(self.places.items())
         self.out += b"xref\n" + b"".join(b"%d 1\n%010d 00000 n \n" % row for row in rows)
         keep = b"".join(re.findall(rb"/(?:Info \d+ 0 R|ID\s*\[[^\]]*\])", self.trailer))

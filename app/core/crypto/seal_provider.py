@@ -1,7 +1,7 @@
-"""What the house asks of whoever keeps the seal, be it a file of our own, a service or a device.
+"""The interface of seal providers: our own files, a service or a device. How to connect one: docs/SEAL.md.
 
-Law: a provider is given a digest and never the paper; what it answers is checked against its own certificate before
-anybody keeps it, so that a wrong answer is an absent seal and not a broken paper. How to connect one: docs/SEAL.md.
+A provider gets a digest, never the document. Its signature is verified with its own certificate before use: a wrong
+answer counts as an unavailable seal.
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from app.core.errors import AppError
 
 
 class Suite(Enum):
-    """How a seal signs: the curve and the digest go together."""
+    """Curve and digest of a seal."""
 
-    P256 = "ecdsa-p256-sha256"  # for PDF: what readers everywhere can check
+    P256 = "ecdsa-p256-sha256"  # for PDF: readers everywhere verify it
     SM2 = "sm2-sm3"  # for OFD: GB/T 32918, GB/T 32905
 
 
-class SealAway(AppError):
-    """No seal can be set now. ``why`` is for the log and the administrator; it names neither token nor holder."""
+class SealUnavailable(AppError):
+    """Nothing can be sealed now. ``why`` is for the log and the administrator; it names neither token nor holder."""
 
     status = 503
     code = "seal-away"
@@ -44,8 +44,8 @@ class SealAway(AppError):
         self.why = why
 
 
-class NoSuchSeal(SealAway):
-    """The provider has no seal of this suite at all: nothing to wait for."""
+class NoSuchSeal(SealUnavailable):
+    """The provider has no seal of this suite: waiting does not help."""
 
     status = 404
     code = "no-such-seal"
@@ -54,13 +54,13 @@ class NoSuchSeal(SealAway):
 
 @dataclass(frozen=True)
 class Seal:
-    """A seal that is ready: ``chain`` in DER, its own certificate first, and the way to have a digest signed.
+    """A seal ready for use. ``chain``: certificates in DER, its own first; ``raw_sign``: signs a digest.
 
-    ``body``: of a seal for OFD, the electronic seal as its maker made it (SESeal of GB/T 38540).
+    ``body``: of a seal for OFD, the electronic seal (SESeal of GB/T 38540).
     """
 
     chain: tuple[bytes, ...]
-    press: Callable[[bytes], bytes]
+    raw_sign: Callable[[bytes], bytes]
     body: bytes = b""
 
     @cached_property
@@ -72,15 +72,15 @@ class Seal:
         return self.certificate.fingerprint(hashes.SHA256()).hex()
 
     def sign(self, digest: bytes) -> bytes:
-        """A signature (DER) over a digest of 32 bytes, proven to be one."""
-        signature = self.press(digest)
-        if not self._proves(signature, digest):
-            raise SealAway("what the provider answered is no signature of its certificate")
+        """A verified signature (DER) over a digest of 32 bytes. Raises ``SealUnavailable``."""
+        signature = self.raw_sign(digest)
+        if not self._verifies(signature, digest):
+            raise SealUnavailable("what the provider answered is no signature of its certificate")
         return signature
 
-    def _proves(self, signature: bytes, digest: bytes) -> bool:
+    def _verifies(self, signature: bytes, digest: bytes) -> bool:
         if (key := sm2.key_of(self.certificate)) is not None:
-            return sm2.fits(key, digest, signature)
+            return sm2.verifies(key, digest, signature)
         public = self.certificate.public_key()
         if not isinstance(public, ec.EllipticCurvePublicKey):
             return False
@@ -92,23 +92,23 @@ class Seal:
 
 
 class SealProvider(Protocol):
-    """Whoever keeps the seal. ``demonstration``: nothing it seals may ever be called valid."""
+    """Holds the seal. ``demonstration``: what it seals has no legal force and must never be shown as valid."""
 
     @property
     def demonstration(self) -> bool: ...
 
     def offers(self, suite: Suite) -> bool:
-        """Whether it has seals of this suite, for whoever draws a link; told without asking anybody."""
+        """Whether it has seals of this suite; answered without a request."""
         ...
 
     def seal(self, suite: Suite, *, at: datetime) -> Seal:
-        """The seal to use at this moment. Raises ``SealAway``, or ``NoSuchSeal`` if it never has one of this suite."""
+        """The seal to use at this moment. Raises ``SealUnavailable``, or ``NoSuchSeal`` if it never has one of this suite."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoSeal:
-    """Nobody keeps a seal: for work that sets none."""
+    """A provider without any seal, for jobs that seal nothing."""
 
     demonstration: bool = True
 
@@ -116,4 +116,4 @@ class NoSeal:
         return False
 
     def seal(self, suite: Suite, *, at: datetime) -> Seal:
-        raise NoSuchSeal(f"nobody keeps a seal for {suite.value} (asked at {at:%H:%M})")
+        raise NoSuchSeal(f"there is no seal for {suite.value} (asked at {at:%H:%M})")

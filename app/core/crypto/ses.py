@@ -1,7 +1,7 @@
-"""The seal on an OFD (GB/T 38540, GB/T 33190): every part of the file under one SM2 signature, and that read back.
+"""Writes and reads the electronic seal of an OFD (GB/T 38540, GB/T 33190): one SM2 signature over all parts of the file.
 
-Law: a seal counts only if each part of the file is as it was digested and there is no other part; nothing in the file is
-opened but what says so.
+A seal is valid only if every part of the file is listed in it with the right digest. Only the signature's own parts are
+parsed.
 """
 
 import io
@@ -16,12 +16,13 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 
 from app.core.crypto import sm2
-from app.core.crypto.cms import NotOurs
+from app.core.crypto.cms import UnsupportedSignature
 from app.core.crypto.seal_provider import Seal
 
-SIGNS = "Doc_0/Signs"
+SIGNS_FOLDER = "Doc_0/Signs"
 LIST, INFO, VALUE, BODY = (
-    f"{SIGNS}/{name}" for name in ("Signatures.xml", "Sign_0/Signature.xml", "Sign_0/SignedValue.dat", "Sign_0/Seal.esl")
+    f"{SIGNS_FOLDER}/{name}"
+    for name in ("Signatures.xml", "Sign_0/Signature.xml", "Sign_0/SignedValue.dat", "Sign_0/Seal.esl")
 )
 NAMESPACE = 'xmlns:ofd="http://www.ofdspec.org/2016"'
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -34,7 +35,7 @@ VERSION = 4  # of both structures, in the standard of 2020
 MOST_PARTS, LARGEST_PART, LARGEST = 64, 16 * 1024 * 1024, 32 * 1024 * 1024
 Parts = dict[str, bytes]
 
-# --- the shapes -----------------------------------------------------------------------------------------------
+# --- structures -----------------------------------------------------------------------------------------------
 
 
 @asn1.sequence
@@ -73,7 +74,7 @@ class About:
 
 @asn1.sequence
 class Made:
-    """What the maker of a seal signs."""
+    """The content that the maker of a seal signs."""
 
     about: About
     maker: bytes
@@ -115,9 +116,9 @@ def _time(at: datetime) -> asn1.GeneralizedTime:
 def seal_body(
     number: str, name: str, picture: bytes, side: int, chain: tuple[bytes, bytes], maker: tuple[bytes, bytes], at: datetime,
 ) -> bytes:  # fmt: skip
-    """The electronic seal itself: a picture (PNG, ``side`` mm) and a certificate, bound together by its maker's key.
+    """The electronic seal (SESeal): a picture (PNG, ``side`` mm) and a certificate, signed by the seal's maker.
 
-    ``chain``: the certificate that seals, and the maker's; ``maker``: private and public key.
+    ``chain``: the seal's certificate and the maker's; ``maker``: private and public key.
     """
     own = x509.load_der_x509_certificate(chain[0])
     start, end = own.not_valid_before_utc, own.not_valid_after_utc
@@ -129,13 +130,13 @@ def seal_body(
         ),
         picture=SesPicture(kind=asn1.IA5String("png"), data=picture, width=side, height=side),
     )
-    made = asn1.encode_der(Made(about=about, maker=chain[1], algorithm=sm2.SIGNS))
-    signature = asn1.BitString(sm2.press(*maker, sm2.digest(maker[1], made)), 0)
-    return asn1.encode_der(ESeal(about=about, maker=chain[1], algorithm=sm2.SIGNS, signature=signature))
+    made = asn1.encode_der(Made(about=about, maker=chain[1], algorithm=sm2.SM2_WITH_SM3))
+    signature = asn1.BitString(sm2.sign(*maker, sm2.digest(maker[1], made)), 0)
+    return asn1.encode_der(ESeal(about=about, maker=chain[1], algorithm=sm2.SM2_WITH_SM3, signature=signature))
 
 
-def signs(parts: Parts, seal: Seal, page: int, box: tuple[float, float, float, float], *, at: datetime) -> Parts:
-    """What a seal adds to the parts of a file; ``box``: x, y, width and height on the page, in mm from the top."""
+def signature_parts(parts: Parts, seal: Seal, page: int, box: tuple[float, float, float, float], *, at: datetime) -> Parts:
+    """The parts that sealing adds to a file; ``box``: x, y, width and height on the page, in mm from the top left."""
     info = _info(parts, page, box, at)
     body = asn1.decode_der(ESeal, seal.body)
     value = ToSign(
@@ -144,7 +145,7 @@ def signs(parts: Parts, seal: Seal, page: int, box: tuple[float, float, float, f
     key = sm2.key_of(seal.certificate)
     assert key is not None  # noqa: S101 - a seal of this suite has one
     signature = asn1.BitString(seal.sign(sm2.digest(key, asn1.encode_der(value))), 0)
-    signed = Signature(signed=value, certificate=seal.chain[0], algorithm=sm2.SIGNS, signature=signature)
+    signed = Signature(signed=value, certificate=seal.chain[0], algorithm=sm2.SM2_WITH_SM3, signature=signature)
     return {LIST: LISTED, INFO: info, BODY: seal.body, VALUE: asn1.encode_der(signed)}
 
 
@@ -157,7 +158,7 @@ def _info(parts: Parts, page: int, box: tuple[float, float, float, float], at: d
     return (
         f"{HEAD}<ofd:Signature {NAMESPACE}><ofd:SignedInfo>"
         '<ofd:Provider ProviderName="anguan" Version="1.0" Company="anguan"/>'
-        f"<ofd:SignatureMethod>{sm2.SIGNS.dotted_string}</ofd:SignatureMethod>"
+        f"<ofd:SignatureMethod>{sm2.SM2_WITH_SM3.dotted_string}</ofd:SignatureMethod>"
         f"<ofd:SignatureDateTime>{at.astimezone(UTC):%Y%m%d%H%M%SZ}</ofd:SignatureDateTime>"
         f'<ofd:References CheckMethod="{SM3}">{digests}</ofd:References>'
         f'<ofd:StampAnnot ID="a1" PageRef="{page}" Boundary="{place}"/>'
@@ -174,7 +175,7 @@ REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SesClaims:
-    """What the seal of a file says. ``fits``: the certificate's key did sign these parts; ``whole``: there are no others."""
+    """The contents of a seal. ``fits``: the certificate's key signed these parts; ``whole``: there are no others."""
 
     certificate: x509.Certificate
     maker: x509.Certificate
@@ -184,8 +185,8 @@ class SesClaims:
 
 
 def read(data: bytes) -> SesClaims | None:
-    """The seal of an OFD; None if it bears none. Raises ``NotOurs`` for a file or a seal of a make that we never write."""
-    parts = opened(data)
+    """The seal of an OFD; None if it has none. ``UnsupportedSignature`` for a file or seal that we never write."""
+    parts = unzip_parts(data)
     if VALUE not in parts:
         return None
     try:
@@ -193,54 +194,54 @@ def read(data: bytes) -> SesClaims | None:
         own = x509.load_der_x509_certificate(value.certificate)
         maker = x509.load_der_x509_certificate(value.signed.seal.maker)
     except ValueError as fault:
-        raise NotOurs from fault
+        raise UnsupportedSignature from fault
     rest = {name: part for name, part in parts.items() if name not in (LIST, INFO, VALUE, BODY)}
-    told = {name.decode(): b64decode(check) for name, check in REFERENCE.findall(parts.get(INFO, b""))}
-    good = (
-        _made_well(value.signed.seal, maker, value.certificate)
-        and _signed_well(value, own)
+    listed = {name.decode(): b64decode(check) for name, check in REFERENCE.findall(parts.get(INFO, b""))}
+    fits = (
+        _is_seal_valid(value.signed.seal, maker, value.certificate)
+        and _is_signature_valid(value, own)
         and value.signed.digest.as_bytes() == sm2.sm3(parts.get(INFO, b""))
         and parts.get(BODY) == asn1.encode_der(value.signed.seal)
         and parts.get(LIST) == LISTED
-        and all(name in rest and sm2.sm3(rest[name]) == check for name, check in told.items())
-        and bool(told)
+        and all(name in rest and sm2.sm3(rest[name]) == check for name, check in listed.items())
+        and bool(listed)
     )
-    return SesClaims(own, maker, value.signed.at.as_datetime().astimezone(UTC), good, rest.keys() <= told.keys())
+    return SesClaims(own, maker, value.signed.at.as_datetime().astimezone(UTC), fits, rest.keys() <= listed.keys())
 
 
-def _signed_well(value: Signature, own: x509.Certificate) -> bool:
+def _is_signature_valid(value: Signature, own: x509.Certificate) -> bool:
     key = sm2.key_of(own)
     message = asn1.encode_der(value.signed)
-    return key is not None and sm2.fits(key, sm2.digest(key, message), value.signature.as_bytes())
+    return key is not None and sm2.verifies(key, sm2.digest(key, message), value.signature.as_bytes())
 
 
-def _made_well(seal: ESeal, maker: x509.Certificate, own: bytes) -> bool:
-    """The maker has signed this seal, and it is one for this certificate."""
+def _is_seal_valid(seal: ESeal, maker: x509.Certificate, own: bytes) -> bool:
+    """Whether the maker signed this seal, and for this certificate."""
     key = sm2.key_of(maker)
     made = asn1.encode_der(Made(about=seal.about, maker=seal.maker, algorithm=seal.algorithm))
     listed = own in seal.about.property.certificates
-    return key is not None and listed and sm2.fits(key, sm2.digest(key, made), seal.signature.as_bytes())
+    return key is not None and listed and sm2.verifies(key, sm2.digest(key, made), seal.signature.as_bytes())
 
 
-def opened(data: bytes) -> Parts:
-    """The parts of a zip that a stranger handed in, within measure. Raises ``NotOurs``."""
+def unzip_parts(data: bytes) -> Parts:
+    """The parts of an untrusted zip. ``UnsupportedSignature`` if it is damaged or too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             entries = file.infolist()
             names = {entry.filename for entry in entries}
             sizes = [entry.file_size for entry in entries]
             if len(entries) > MOST_PARTS or len(names) < len(entries) or max(sizes, default=0) > LARGEST_PART:
-                raise NotOurs
+                raise UnsupportedSignature
             if sum(sizes) > LARGEST:
-                raise NotOurs
+                raise UnsupportedSignature
             return {entry.filename: _part(file, entry) for entry in entries}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as fault:
-        raise NotOurs from fault
+        raise UnsupportedSignature from fault
 
 
 def _part(file: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     with file.open(entry) as part:
         data = part.read(entry.file_size + 1)
     if len(data) != entry.file_size:
-        raise NotOurs
+        raise UnsupportedSignature
     return data

@@ -1,7 +1,7 @@
-"""Is this paper as it was sealed, and by whom? Asked of files that strangers hand in.
+"""Verifies the seal of an uploaded PDF or OFD.
 
-Law: nothing is believed but the bytes that are signed, and nothing in the file is opened to find out; a seal counts only if
-it covers the whole file, comes from a root that this house knows, and is on no list of revoked ones.
+Only signed bytes are trusted, and no content is parsed. A seal is genuine only if it covers the whole file, chains to a
+trusted root, and is not revoked.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ from app.core.clock import office_time
 from app.core.crypto import cms, ses, sm2
 from app.core.vocabulary import Term
 
-MOST_SEALS = 8  # of one file; more is nobody's paper
+MOST_SEALS = 8  # of one file; more are ignored
 LONGEST_CHAIN = 4
 
 
 class Finding(Term):
-    """What is said of a file, the worst first: a file is what the first of these says that fits."""
+    """The result for a file, the worst first: the first that applies counts."""
 
     NO_SEAL = "no-seal", _("There is no seal in this file.")
     ALTERED = "altered", _("The file was altered: it is not what was sealed.")
@@ -42,7 +42,7 @@ class Finding(Term):
 
 @dataclass(frozen=True, slots=True)
 class SignatureVerdict:
-    """What can be told of a file. ``signed_at`` is what the signer claims."""
+    """The result of a verification. ``signed_at`` is the signer's claim."""
 
     finding: Finding
     signer: str = ""
@@ -59,12 +59,12 @@ class SignatureVerdict:
         return self.finding is Finding.GENUINE
 
 
-# --- whom we believe ------------------------------------------------------------------------------------------
+# --- trusted roots --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedRoots:
-    """Roots that are believed, issuers on the way to them, lists of revoked seals. ``demo``: roots that are only a show."""
+    """Trusted roots, intermediate CAs and CRLs. ``demo``: the roots of the demonstration."""
 
     roots: tuple[x509.Certificate, ...] = ()
     issuers: tuple[x509.Certificate, ...] = ()
@@ -72,8 +72,8 @@ class TrustedRoots:
     demo: tuple[x509.Certificate, ...] = ()
 
 
-def trusted(folder: Path) -> TrustedRoots:
-    """Whom the house under this folder believes: its own authority, and those the office put into ``trust/``."""
+def trusted_roots(folder: Path) -> TrustedRoots:
+    """The trusted roots of a seal folder: its own CA, and those that the office put into ``trust/``."""
     theirs = folder / "trust"
     return _trusted(folder, tuple(place.stat().st_mtime_ns for place in (folder, theirs) if place.exists()))
 
@@ -83,18 +83,18 @@ def _trusted(folder: Path, _stamps: tuple[int, ...]) -> TrustedRoots:
     theirs = sorted((folder / "trust").glob("*.pem"))
     roots = [path for path in (folder / "root.pem", folder / "sm2-root.pem") if path.exists()]
     ours = [*roots, *(path for path in [folder / "issuing.pem"] if path.exists())]
-    known = [one for path in (*ours, *theirs) for one in x509.load_pem_x509_certificates(path.read_bytes())]
+    known = [ca for path in (*ours, *theirs) for ca in x509.load_pem_x509_certificates(path.read_bytes())]
     lists = [*sorted(folder.glob("*.crl")), *sorted((folder / "trust").glob("*.crl"))]
     return TrustedRoots(
-        tuple(one for one in known if one.issuer == one.subject),
-        tuple(one for one in known if one.issuer != one.subject),
+        tuple(ca for ca in known if ca.issuer == ca.subject),
+        tuple(ca for ca in known if ca.issuer != ca.subject),
         tuple(x509.load_pem_x509_crl(path.read_bytes()) for path in lists),
         tuple(x509.load_pem_x509_certificate(path.read_bytes()) for path in roots),
     )
 
 
 def verify(paper: bytes, trust: TrustedRoots, *, at: datetime) -> SignatureVerdict:
-    """What can be told of this file, PDF or OFD, at this moment."""
+    """The result for a file, PDF or OFD."""
     return (_of_ofd if paper.startswith(b"PK") else _of_pdf)(paper, trust, at)
 
 
@@ -104,13 +104,13 @@ def verify(paper: bytes, trust: TrustedRoots, *, at: datetime) -> SignatureVerdi
 def _of_ofd(paper: bytes, trust: TrustedRoots, at: datetime) -> SignatureVerdict:
     try:
         claim = ses.read(paper)
-    except cms.NotOurs:
+    except cms.UnsupportedSignature:
         return SignatureVerdict(Finding.UNKNOWN)
     if claim is None:
         return SignatureVerdict(Finding.NO_SEAL)
     maker = (claim.maker,) if claim.maker in trust.roots or _issuer(claim.maker, trust.roots) else ()
     known = replace(trust, roots=trust.roots if maker else ())  # a seal by an unknown maker is an unknown seal
-    return judged(cms.CmsClaims(claim.certificate, maker, claim.fits), known, at, whole=claim.whole, signed_at=claim.at)
+    return judge(cms.CmsClaims(claim.certificate, maker, claim.fits), known, at, whole=claim.whole, signed_at=claim.at)
 
 
 # --- PDF --------------------------------------------------------------------------------------------------------
@@ -120,21 +120,21 @@ MOMENT = re.compile(rb"/M\s{0,9}\(D:(\d{14})(?:([+-]\d\d)'(\d\d)'?|Z)")
 
 
 def _of_pdf(pdf: bytes, trust: TrustedRoots, at: datetime) -> SignatureVerdict:
-    """A seal of ours tells more than any other, the last one most."""
-    told = [verdict for found in _ranges(pdf) if (verdict := _told(pdf, found, trust, at)) is not None]
-    if not told:
+    """The verdict on the last seal with a trusted root, else on the last one."""
+    verdicts = [verdict for found in _ranges(pdf) if (verdict := _of_signature(pdf, found, trust, at)) is not None]
+    if not verdicts:
         return SignatureVerdict(Finding.NO_SEAL)
-    return max(told, key=lambda verdict: verdict.known)
+    return max(verdicts, key=lambda verdict: verdict.known)
 
 
 def _ranges(pdf: bytes) -> list[re.Match[bytes]]:
-    """Where the file says that it is signed, from its end."""
+    """The byte ranges of the signatures, the last first."""
     found = list(RANGE.finditer(pdf))
     return found[: -MOST_SEALS - 1 : -1]
 
 
-def _told(pdf: bytes, found: re.Match[bytes], trust: TrustedRoots, at: datetime) -> SignatureVerdict | None:
-    """The verdict on one signature; None for what only looks like one."""
+def _of_signature(pdf: bytes, found: re.Match[bytes], trust: TrustedRoots, at: datetime) -> SignatureVerdict | None:
+    """The verdict on one signature; None if it is not a signature."""
     hole, after, rest = map(int, found.groups())
     end = after + rest
     if not hole + 2 < after <= end <= len(pdf):
@@ -146,19 +146,19 @@ def _told(pdf: bytes, found: re.Match[bytes], trust: TrustedRoots, at: datetime)
     digest.update(memoryview(pdf)[after:end])
     try:
         claim = cms.read(_first(bytes.fromhex(written[1:-1].decode())), digest.digest())
-    except cms.NotOurs:
+    except cms.UnsupportedSignature:
         return SignatureVerdict(Finding.UNKNOWN, whole=end == len(pdf))
     moment = MOMENT.search(pdf, max(0, found.start() - 2000), hole)
-    return judged(claim, trust, at, whole=end == len(pdf), signed_at=_moment(moment))
+    return judge(claim, trust, at, whole=end == len(pdf), signed_at=_moment(moment))
 
 
 def _first(data: bytes) -> bytes:
-    """The first element; what follows must be the zeros that fill the hole."""
+    """The first DER element; only zeros may follow it."""
     if data[:2] != b"\x30\x82" or len(data) < 4:
-        raise cms.NotOurs
+        raise cms.UnsupportedSignature
     end = 4 + int.from_bytes(data[2:4], "big")
     if data[end:].strip(b"\0"):
-        raise cms.NotOurs
+        raise cms.UnsupportedSignature
     return data[:end]
 
 
@@ -172,27 +172,27 @@ def _moment(found: re.Match[bytes] | None) -> datetime | None:
         return None
 
 
-# --- any kind of paper --------------------------------------------------------------------------------------------
+# --- PDF and OFD --------------------------------------------------------------------------------------------------
 
 
-def judged(
+def judge(
     claim: cms.CmsClaims, trust: TrustedRoots, at: datetime, *, whole: bool, signed_at: datetime | None
 ) -> SignatureVerdict:
-    """The verdict on one signature whose bytes have been looked at."""
+    """The verdict on one parsed signature."""
     own = claim.certificate
     chain = _chain(own, (*claim.others, *trust.issuers), trust)
     revoked_at, listed = _revoked(chain, trust, at) if chain else (None, False)
-    standing = (
+    checks = (
         (claim.fits, Finding.ALTERED),
         (bool(chain), Finding.UNKNOWN),
         (whole, Finding.APPENDED),
         (revoked_at is None, Finding.REVOKED),
-        (all(one.not_valid_before_utc <= at <= one.not_valid_after_utc for one in chain), Finding.EXPIRED),
+        (all(element.not_valid_before_utc <= at <= element.not_valid_after_utc for element in chain), Finding.EXPIRED),
         (listed, Finding.UNLISTED),
     )
     names = own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return SignatureVerdict(
-        next((finding for holds, finding in standing if not holds), Finding.GENUINE),
+        next((finding for holds, finding in checks if not holds), Finding.GENUINE),
         signer=str(names[0].value)[:100] if names else "",
         signed_at=signed_at,
         intact=claim.fits,
@@ -205,14 +205,14 @@ def judged(
 
 
 def _chain(own: x509.Certificate, others: Iterable[x509.Certificate], trust: TrustedRoots) -> list[x509.Certificate]:
-    """From the seal's certificate to a root that is believed; empty if there is no way. Time is not asked here."""
+    """The certificates from the seal to a trusted root; empty if there is no path. Validity periods are not checked."""
     if not _may(own, seals=True):
         return []
     chain, pool = [own], list(others)
     while len(chain) <= LONGEST_CHAIN:
         if root := _issuer(chain[-1], trust.roots):
             return [*chain, root]
-        above = _issuer(chain[-1], [one for one in pool if one not in chain])
+        above = _issuer(chain[-1], [ca for ca in pool if ca not in chain])
         if above is None:
             return []
         chain.append(above)
@@ -220,21 +220,21 @@ def _chain(own: x509.Certificate, others: Iterable[x509.Certificate], trust: Tru
 
 
 def _issuer(of: x509.Certificate, among: Iterable[x509.Certificate]) -> x509.Certificate | None:
-    return next((one for one in among if _may(one, seals=False) and _issued(of, one)), None)
+    return next((ca for ca in among if _may(ca, seals=False) and _issued(of, ca)), None)
 
 
 def _issued(below: x509.Certificate, above: x509.Certificate) -> bool:
     try:
         below.verify_directly_issued_by(above)
     except UnsupportedAlgorithm:
-        return sm2.issued(below, above)
+        return sm2.is_issued_by(below, above)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
 
 
 def _may(certificate: x509.Certificate, *, seals: bool) -> bool:
-    """Whether a certificate is one to seal with, or one to issue others with: never both."""
+    """Whether a certificate may seal documents, or may issue others: never both."""
     try:
         basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
@@ -244,29 +244,29 @@ def _may(certificate: x509.Certificate, *, seals: bool) -> bool:
 
 
 def _revoked(chain: list[x509.Certificate], trust: TrustedRoots, at: datetime) -> tuple[datetime | None, bool]:
-    """When the seal or its issuer was revoked, and whether a list that is still fresh could be asked for each."""
+    """When the seal or its issuer was revoked, and whether there is a current CRL for each."""
     when, listed = None, True
-    for one, issuer in pairwise(chain):
-        lists = list(_lists_of(issuer, trust))
-        listed &= any(each.next_update_utc is not None and at <= each.next_update_utc for each in lists)
-        for each in lists:
-            entry = each.get_revoked_certificate_by_serial_number(one.serial_number)
+    for certificate, issuer in pairwise(chain):
+        crls = list(_crls_of(issuer, trust))
+        listed &= any(crl.next_update_utc is not None and at <= crl.next_update_utc for crl in crls)
+        for crl in crls:
+            entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
             if entry is not None:
                 when = entry.revocation_date_utc
     return when, listed
 
 
-def _lists_of(issuer: x509.Certificate, trust: TrustedRoots) -> Iterator[x509.CertificateRevocationList]:
-    """Of a seal of SM2, the house's own authority tells: lists with SM2 are not to be had of the library."""
-    tellers = (issuer,) if sm2.key_of(issuer) is None else trust.issuers
-    for each in trust.lists:
-        for teller in tellers:
-            if each.issuer == teller.subject and each.is_signature_valid(teller.public_key()):  # type: ignore[arg-type]
-                yield each
+def _crls_of(issuer: x509.Certificate, trust: TrustedRoots) -> Iterator[x509.CertificateRevocationList]:
+    """SM2 seals are on the CRL of our own issuing CA, because cryptography cannot sign a CRL with SM2."""
+    signers = (issuer,) if sm2.key_of(issuer) is None else trust.issuers
+    for crl in trust.lists:
+        for signer in signers:
+            if crl.issuer == signer.subject and crl.is_signature_valid(signer.public_key()):  # type: ignore[arg-type]
+                yield crl
 
 
-def in_words(verdict: SignatureVerdict) -> list[str]:
-    """The verdict for somebody who reads it on paper or at a prompt."""
+def describe(verdict: SignatureVerdict) -> list[str]:
+    """The verdict as lines of plain text."""
     lines = [str(verdict.finding)]
     if verdict.signer:
         lines.append(str(_("Seal: %(signer)s", signer=verdict.signer)))

@@ -1,4 +1,4 @@
-"""The audit log: its lines, the hash chain over them, and signed checkpoints."""
+"""The audit log: its entries, the hash chain over them, and signed checkpoints."""
 
 from app.db.audit.log import AUDITED as AUDITED
 from app.db.audit.log import SYSTEM as SYSTEM

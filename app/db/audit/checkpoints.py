@@ -1,7 +1,7 @@
-"""Checkpoints: how far the diary reached, signed, and written down outside the database as well.
+"""Checkpoints: signed statements of the end of the audit log, published outside the database too.
 
-Law: a checkpoint is signed with a key that the database does not hold, and is never removed; lines go only after they were
-exported, are half a year old and a checkpoint stands for them. The walk trusts what is signed, not what lies beside it.
+They are signed with a key that is not in the database, and are never removed. Entries may be removed only after export, after
+``RETENTION``, and up to a checkpoint. Verification trusts signatures, not the rows beside them.
 """
 
 import json
@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.clock import OFFICE_ZONE, office_day
-from app.core.crypto.signing_keys import ring, vouched
+from app.core.crypto.signing_keys import is_signed, ring
 from app.core.errors import AppError
 from app.core.vocabulary import AuditAction, ChainFault
 from app.db import audit
@@ -26,22 +26,22 @@ from app.db.audit.hash_chain import ChainBreak, ChainHead, ChainLine
 from app.db.session import read_only
 from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, AuditLink
 
-RETENTION = timedelta(days=180)  # 网络安全法: six months at least; the triggers of the tables hold to the same
-FORM = "anguan diary 1"
-VERIFY_JOB = "diary"  # the job that verifies
+RETENTION = timedelta(days=180)  # 网络安全法: at least six months; database triggers enforce the same
+FORM = "anguan diary 1"  # part of what is signed, so it stays
+VERIFY_JOB = "diary"  # job kind
 _TEXTS = ("hash", "at", "kid", "signature")
 Sessions = sessionmaker[Session]
 
 
 class AuditLogFault(AppError):
-    """What was asked of the diary cannot be done, or would hide that it was tampered with."""
+    """The audit log does not allow the request, or it would hide tampering."""
 
-    code = "diary"
+    code = "audit-log"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a checkpoint says: the lines from ``first`` on are kept, the last one is ``seq``, and all are in ``hash``."""
+    """The content of a checkpoint: entries ``first`` to ``seq`` are stored, and ``hash`` is the chain's hash at ``seq``."""
 
     first: int
     seq: int
@@ -60,33 +60,34 @@ class Statement:
 
     @property
     def genuine(self) -> bool:
-        return vouched(self.signed, self.kid, self.signature, ring.public)
+        return is_signed(self.signed, self.kid, self.signature, ring.public)
 
 
 def _utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-# --- making -------------------------------------------------------------------------------------------
-
-
 def create(session: Session, *, at: datetime, first: int = 0) -> AuditCheckpoint | None:
-    """Sign the end of the chain, if it has grown since it was last signed, or lines before ``first`` go. The caller commits.
+    """Sign the end of the chain if it grew, or if ``first`` changes; None otherwise. The caller commits.
 
-    ``DiaryFault`` where it is shorter than it was: a signature must not make a cut good.
+    ``AuditLogFault`` if the chain is shorter than at the last checkpoint: a signature must not legitimise the cut.
     """
     last, head = newest(session), hash_chain.head(session)
     if last is not None and head.seq < last.seq:
-        raise AuditLogFault(_("The diary ends before its last checkpoint (line %(seq)s): its end was cut off.", seq=last.seq))
+        raise AuditLogFault(
+            _("The audit log ends before its last checkpoint (line %(seq)s): its end was cut off.", seq=last.seq)
+        )
     first = first or (last.first if last else 1)
     if head == hash_chain.START or (last is not None and (last.seq, last.first) == (head.seq, first)):
         return None
     key = ring.newest
-    plain = Statement(first, head.seq, head.hash, _utc(at))
-    made = AuditCheckpoint(first=first, seq=head.seq, hash=head.hash, at=at, kid=key.kid, signature=key.sign(plain.signed))
-    session.add(made)
+    statement = Statement(first, head.seq, head.hash, _utc(at))
+    checkpoint = AuditCheckpoint(
+        first=first, seq=head.seq, hash=head.hash, at=at, kid=key.kid, signature=key.sign(statement.signed)
+    )
+    session.add(checkpoint)
     session.flush()
-    return made
+    return checkpoint
 
 
 def newest(session: Session) -> AuditCheckpoint | None:
@@ -94,23 +95,23 @@ def newest(session: Session) -> AuditCheckpoint | None:
 
 
 def has_uncovered_entries(session: Session) -> bool:
-    """Whether there are lines that no checkpoint covers."""
+    """Whether there are entries after the last checkpoint."""
     last = newest(session)
     return hash_chain.head(session).seq > (last.seq if last else 0)
 
 
 def publish(session: Session, path: Path) -> int:
-    """Write down outside the database every checkpoint that is not there yet; how many. May be called twice."""
-    there = {statement.signature for statement in read_published(path)}
+    """Append to the file the checkpoints missing in it; returns how many. Safe to repeat."""
+    published = {statement.signature for statement in read_published(path)}
     rows = session.scalars(select(AuditCheckpoint).order_by(AuditCheckpoint.id))
-    missing = [asdict(statement) for statement in map(Statement.of, rows) if statement.signature not in there]
+    missing = [asdict(statement) for statement in map(Statement.of, rows) if statement.signature not in published]
     if missing:
-        _append(path, "".join(json.dumps(one) + "\n" for one in missing).encode())
+        _append(path, "".join(json.dumps(statement) + "\n" for statement in missing).encode())
     return len(missing)
 
 
 def _append(path: Path, data: bytes) -> None:
-    """All of it or none: half a line would look like a forged one for ever."""
+    """Append all of it or nothing: half a line would look like a forged checkpoint."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         size = os.fstat(handle).st_size
@@ -128,7 +129,7 @@ def _append(path: Path, data: bytes) -> None:
 
 
 def read_published(path: Path) -> list[Statement]:
-    """The checkpoints of such a file. A line that says nothing is one that nobody signed."""
+    """The checkpoints of a published file. An unreadable line counts as a forged one."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
@@ -138,18 +139,15 @@ def read_published(path: Path) -> list[Statement]:
 
 def _read(line: str) -> Statement:
     try:
-        told = json.loads(line)
-        first, seq, (digest, at, kid, signature) = int(told["first"]), int(told["seq"]), (str(told[name]) for name in _TEXTS)
+        read = json.loads(line)
+        first, seq, (digest, at, kid, signature) = int(read["first"]), int(read["seq"]), (str(read[name]) for name in _TEXTS)
         return Statement(first, seq, digest, at, kid, signature)
     except (ValueError, KeyError, TypeError):
         return Statement(1, 0, "", "")
 
 
-# --- verifying ----------------------------------------------------------------------------------------
-
-
 class Verification(NamedTuple):
-    """What a walk found: how many lines hold, up to where, and the first place that does not."""
+    """Result of a verification: the number of intact entries, the end reached, and the first break."""
 
     lines: int
     head: ChainHead
@@ -159,20 +157,20 @@ class Verification(NamedTuple):
 def verify(
     sessions: Sessions, outside: Iterable[Statement] = (), progress: Callable[[int], None] = lambda _lines: None
 ) -> Verification:
-    """Walk along the whole chain and hold it against every checkpoint, those ``outside`` the database included.
+    """Verify the whole chain against all checkpoints, including those ``outside`` the database.
 
-    In slices, each read by itself: whoever writes meanwhile only adds to the end.
+    Reads in slices of one transaction each; entries written meanwhile are only appended.
     """
     with read_only(), sessions() as session:
-        said = {*map(Statement.of, session.scalars(select(AuditCheckpoint))), *outside}
-    signed = sorted((one for one in said if one.genuine), key=lambda one: (one.seq, one.first))
-    forged = sorted(one.seq for one in said if one not in signed)
+        statements = {*map(Statement.of, session.scalars(select(AuditCheckpoint))), *outside}
+    signed = sorted((one for one in statements if one.genuine), key=lambda one: (one.seq, one.first))
+    forged = sorted(one.seq for one in statements if one not in signed)
     breaks = [ChainBreak(ChainFault.FORGED, forged[0], None, forged[0])] if forged else []
     first = max((one.first for one in signed), default=1)
     before = next((ChainHead(one.seq, one.hash) for one in signed if one.seq == first - 1), hash_chain.START)
     if before.seq != first - 1:
         return Verification(0, before, ChainBreak(ChainFault.CUT, first - 1, None, first - 1))
-    lines, head, broken = _walk(sessions, before, signed, progress)
+    lines, head, broken = _follow_chain(sessions, before, signed, progress)
     with read_only(), sessions() as session:
         breaks += filter(None, [broken or hash_chain.first_unlinked(session)])
     return Verification(
@@ -180,38 +178,38 @@ def verify(
     )
 
 
-def _walk(
+def _follow_chain(
     sessions: Sessions, before: ChainHead, signed: Sequence[Statement], progress: Callable[[int], None]
 ) -> tuple[int, ChainHead, ChainBreak | None]:
-    """Step over every link; at each one that a checkpoint speaks of, ask what it says."""
-    told: dict[int, set[str]] = {}
+    """Follow every link, and compare it with the checkpoints of its position."""
+    expected: dict[int, set[str]] = {}
     for one in signed:
-        told.setdefault(one.seq, set()).add(one.hash)
+        expected.setdefault(one.seq, set()).add(one.hash)
     at, after = before, 0
     while True:
         with read_only(), sessions() as session:
-            some = hash_chain.read_links(session, after)
-            for step in hash_chain.follow(some, at):
+            links = hash_chain.read_links(session, after)
+            for step in hash_chain.follow(links, at):
                 if isinstance(step, ChainBreak):
                     return at.seq - before.seq, at, hash_chain.refine_break(session, step, at)
-                if told.get(step.seq, {step.hash}) != {step.hash}:
+                if expected.get(step.seq, {step.hash}) != {step.hash}:
                     return at.seq - before.seq, at, ChainBreak(ChainFault.CUT, step.seq, None, step.seq)
                 at = step
-        if not some:
+        if not links:
             break
-        after = some[-1].seq
+        after = links[-1].seq
         progress(at.seq - before.seq)
     cut = next((one for one in signed if one.seq > at.seq), None)
     return at.seq - before.seq, at, ChainBreak(ChainFault.CUT, at.seq + 1, None, cut.seq) if cut else None
 
 
-def record_inspection(session: Session, found: Verification, *, at: datetime) -> None:
-    """Write down what a walk found, for the page of the auditor. The caller commits."""
-    broken = found.broken
+def record_inspection(session: Session, result: Verification, *, at: datetime) -> None:
+    """Store the result for the auditor's page. The caller commits."""
+    broken = result.broken
     session.add(
         AuditInspection(
             at=at,
-            lines=found.lines,
+            lines=result.lines,
             fault=broken.fault if broken else None,
             seq=broken.seq if broken else None,
             entry_id=broken.entry_id if broken else None,
@@ -220,14 +218,11 @@ def record_inspection(session: Session, found: Verification, *, at: datetime) ->
     )
 
 
-# --- taking lines out ---------------------------------------------------------------------------------
-
-
 def export(session: Session, since: date, until: date, *, at: datetime) -> Iterator[Mapping[str, Any]]:
-    """The lines of these office days in the order of the chain, up to the checkpoint that covers them; it comes last.
+    """The entries of these office days in chain order, up to and including the checkpoint that covers them.
 
-    A line is dated by its deed and placed by its commit, so a few of other days may stand between. Makes a checkpoint if
-    none covers the last line yet, and notes the export; the caller commits, before reading on.
+    Entries are dated by their action but ordered by commit, so a few of other days may be among them. Creates a checkpoint if
+    none covers the last entry, and logs the export; the caller commits before iterating.
     """
     days = (AuditEntry.at >= _midnight(since), AuditEntry.at < _midnight(until + timedelta(days=1)))
     span = (
@@ -237,14 +232,14 @@ def export(session: Session, since: date, until: date, *, at: datetime) -> Itera
     )
     first, last = session.execute(span).one()
     if first is None:
-        raise AuditLogFault(_("The diary has no lines of these days."))
+        raise AuditLogFault(_("The audit log has no lines of these days."))
     covers = select(AuditCheckpoint).where(AuditCheckpoint.seq >= last).order_by(AuditCheckpoint.seq).limit(1)
     covering = session.scalar(covers) or create(session, at=at)
     if covering is None or not Statement.of(covering).genuine:
         raise AuditLogFault(_("No genuine checkpoint covers these lines: run 'anguan audit verify'."))
     statement = Statement.of(covering)
-    taken = {"lines": [first, statement.seq], "days": [since.isoformat(), until.isoformat()]}
-    audit.log(session, "", AuditAction.EXPORT, AuditEntry, "", taken, at=at)
+    details = {"lines": [first, statement.seq], "days": [since.isoformat(), until.isoformat()]}
+    audit.log(session, "", AuditAction.EXPORT, AuditEntry, "", details, at=at)
     return _exported(session, first, statement)
 
 
@@ -255,14 +250,14 @@ def _exported(session: Session, first: int, statement: Statement) -> Iterator[Ma
     )
     yield {"diary": FORM, "first": first, "last": statement.seq, "previous": previous or hash_chain.FIRST_PREVIOUS_HASH}
     while after < statement.seq:
-        some = hash_chain.read_links(session, after, most=min(hash_chain.SLICE, statement.seq - after))
-        for linked in some:
+        links = hash_chain.read_links(session, after, most=min(hash_chain.SLICE, statement.seq - after))
+        for linked in links:
             if linked.line is None:
                 raise AuditLogFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=linked.seq))
             yield {"seq": linked.seq, **linked.line._asdict(), "hash": linked.hash}
-        if not some:
+        if not links:
             raise AuditLogFault(_("Line %(seq)s is missing: run 'anguan audit verify'.", seq=after + 1))
-        after = some[-1].seq
+        after = links[-1].seq
     yield {"checkpoint": asdict(statement)}
 
 
@@ -271,8 +266,9 @@ def _midnight(day: date) -> datetime:
 
 
 def prune(session: Session, before: date, exported: Iterable[Mapping[str, Any]], *, at: datetime) -> tuple[int, int]:
-    """Remove the lines of days before ``before``, as far as a checkpoint reaches and these exported ones prove to hold
-    every one of them. First and last number of what went. The caller verifies the chain beforehand, and commits.
+    """Remove the entries of days before ``before``, up to a checkpoint, if ``exported`` holds every one of them.
+
+    Returns the first and last seq removed. The caller verifies the chain beforehand, and commits.
     """
     if _midnight(before) > at - RETENTION:
         latest = office_day(at - RETENTION)
@@ -288,15 +284,15 @@ def prune(session: Session, before: date, exported: Iterable[Mapping[str, Any]],
     _demand_exported(start, cut, exported)
     audit.log(session, "", AuditAction.DELETE, AuditEntry, "", {"lines": [first, cut.seq]}, at=at)
     create(session, at=at, first=cut.seq + 1)
-    for start_of in range(first, cut.seq + 1, hash_chain.SLICE):
-        some = AuditLink.seq.between(start_of, min(start_of + hash_chain.SLICE - 1, cut.seq))
-        gone = list(session.scalars(delete(AuditLink).where(some).returning(AuditLink.entry_id)))
-        session.execute(delete(AuditEntry).where(AuditEntry.id.in_(gone)), execution_options={"synchronize_session": False})
+    for start_seq in range(first, cut.seq + 1, hash_chain.SLICE):
+        in_slice = AuditLink.seq.between(start_seq, min(start_seq + hash_chain.SLICE - 1, cut.seq))
+        entry_ids = list(session.scalars(delete(AuditLink).where(in_slice).returning(AuditLink.entry_id)))
+        session.execute(delete(AuditEntry).where(AuditEntry.id.in_(entry_ids)), execution_options={"synchronize_session": False})
     return first, cut.seq
 
 
 def _cut(session: Session, before: date) -> tuple[int, ChainHead]:
-    """The first line that is kept now, and the last one that may go: that of a checkpoint before any later day."""
+    """The first stored seq, and the last that may be removed: that of a checkpoint before any entry of a later day."""
     last = newest(session)
     first = last.first if last else 1
     later = (
@@ -304,7 +300,9 @@ def _cut(session: Session, before: date) -> tuple[int, ChainHead]:
         .join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
         .where(AuditEntry.at >= _midnight(before))
     )
-    bound = session.scalar(later) or hash_chain.head(session).seq  # the last link stays: the next one is made from it
+    bound = (
+        session.scalar(later) or hash_chain.head(session).seq
+    )  # the last link stays, because the next one is computed from it
     reached = (
         select(AuditCheckpoint)
         .where(AuditCheckpoint.seq >= first, AuditCheckpoint.seq < bound)
@@ -318,7 +316,7 @@ def _cut(session: Session, before: date) -> tuple[int, ChainHead]:
 
 
 def _demand_exported(start: ChainHead, cut: ChainHead, exported: Iterable[Mapping[str, Any]]) -> None:
-    """Every line from ``start`` to ``cut`` must be there and hash into the next, up to what the checkpoint says."""
+    """Raise unless ``exported`` holds every entry after ``start`` up to ``cut``, with the hashes of the chain."""
     seq, last = start
     for record in exported:
         if record.get("seq") == seq + 1:

@@ -1,11 +1,10 @@
-"""The chain of the diary: every line sealed to the one before it, in the transaction that wrote it.
+"""The hash chain of the audit log: a keyed hash links every entry to the one before it, in the transaction that wrote it.
 
-Law: a link is made with its line, or neither is; links are numbered without a gap and never changed. Whoever lacks the
-house's keys can neither change a line, nor take one out, nor put one in, without the walk telling where. A cut at the end
-is told by ``checkpoints``.
+Links are numbered without gaps and never changed. Without the keys, nobody can change, remove or insert an entry unnoticed;
+``checkpoints`` detect a cut at the end.
 
-Links are made last of all, by the commit itself, so that their order is the order of the commits and their lock is held for
-as short as can be: every other lock of the transaction is taken by then, and nobody who holds this one waits for another.
+Links are made by the commit itself, after all other statements of the transaction: their order is the order of commits, their
+lock is held briefly, and nobody who holds it waits for another lock, so it cannot cause a deadlock.
 """
 
 import json
@@ -22,12 +21,12 @@ from app.core.crypto.encryption import keyring
 from app.core.vocabulary import ChainFault
 from app.db.tables.audit import AuditEntry, AuditLink
 
-LOCK = 0x616E67756B  # beside schema.LOCK
+LOCK = 0x616E67756B  # differs from migrate.LOCK
 FIRST_PREVIOUS_HASH = "0" * 64
-SLICE = 5_000  # lines read at once
-SEARCH_RADIUS = 20_000  # so far around a broken place is looked for the line that belongs there
+SLICE = 5_000  # entries read at once
+SEARCH_RADIUS = 20_000  # entries searched around a break for the one that belongs there
 
-# As they lie in the store: what no type of ours would read (a deed that is no word) must be told, not raised.
+# Raw column values: a value that our types cannot read must be reported as a break, not raise.
 STORED_COLUMNS = (
     *(AuditEntry.id, type_coerce(AuditEntry.at, String), AuditEntry.actor, type_coerce(AuditEntry.deed, String)),
     *(AuditEntry.table, AuditEntry.row, cast(AuditEntry.change, Text), AuditEntry.address),
@@ -35,7 +34,7 @@ STORED_COLUMNS = (
 
 
 class ChainLine(NamedTuple):
-    """A line of the diary as plain JSON, the same from either database and from an exported file."""
+    """An audit log entry as plain JSON, the same from either database and from an export."""
 
     id: Any
     at: Any
@@ -48,14 +47,14 @@ class ChainLine(NamedTuple):
 
 
 class ChainHead(NamedTuple):
-    """A place in the chain: everything up to ``seq`` is in ``hash``."""
+    """A position in the chain: ``hash`` covers everything up to ``seq``."""
 
     seq: int
     hash: str
 
 
 class ChainBreak(NamedTuple):
-    """The first place where the chain does not hold."""
+    """The first place where the chain is broken."""
 
     fault: ChainFault
     seq: int | None = None
@@ -63,41 +62,39 @@ class ChainBreak(NamedTuple):
     checkpoint: int | None = None
 
 
-_plainly = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode  # made once for all lines
+_canonical_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode  # created once
 START = ChainHead(0, FIRST_PREVIOUS_HASH)
 
 
 def line_of(stored: Sequence[Any]) -> ChainLine:
     """A row of ``STORED``."""
     number, at, actor, deed, table, row, change, address = (*stored,)
-    if isinstance(at, datetime):  # PostgreSQL's; SQLite keeps the very same text
+    if isinstance(at, datetime):  # from PostgreSQL; SQLite stores this text
         at = at.isoformat(" ", "microseconds")
-    with suppress(TypeError, ValueError):  # not what we wrote, then, and hashed as it stands
+    with suppress(TypeError, ValueError):  # invalid JSON is not ours and is hashed as it is
         change = json.loads(change)
     return ChainLine(number, at, actor, deed, table, row, change, address)
 
 
 def link_hash(previous: str, seq: int, line: ChainLine) -> str:
-    """The seal of a line in its place."""
-    return keyring.mac(f"{previous}\n{seq}\n{_plainly(line)}".encode(), "entry.chain")
+    """The hash of an entry at its position."""
+    return keyring.mac(f"{previous}\n{seq}\n{_canonical_json(line)}".encode(), "entry.chain")
 
 
-# --- growing ------------------------------------------------------------------------------------------
-
-# By session, not in ``session.info``: that is handed on to sessions beside it, which have lines of their own.
+# Not in ``session.info``, which is copied to side sessions with entries of their own.
 _unlinked: WeakKeyDictionary[Session, set[int]] = WeakKeyDictionary()
 
 
 def link_on_commit(session: Session, ids: Iterable[int]) -> None:
-    """Lines that the session's transaction has written and its commit is to link."""
-    if fresh := set(ids):
-        _unlinked.setdefault(session, set()).update(fresh)
+    """Have the commit of the session's transaction link these entries."""
+    if new := set(ids):
+        _unlinked.setdefault(session, set()).update(new)
 
 
 @event.listens_for(Session, "before_commit")
-def _link_what_was_written(session: Session) -> None:
+def _link_new_entries(session: Session) -> None:
     if session.in_nested_transaction():
-        return  # a savepoint may still be undone with everything around it
+        return  # the outer transaction may still be rolled back
     session.flush()
     if ids := _unlinked.get(session):
         link(session.connection(), ids)
@@ -110,13 +107,13 @@ def _forget(session: Session, transaction: SessionTransaction) -> None:
 
 
 def link(connection: Connection, ids: Collection[int]) -> None:
-    """Put these lines at the end of the chain, in the order of their numbers; what a savepoint has undone is not there."""
-    between = AuditEntry.id.between(min(ids), max(ids))  # not IN: a transaction may have written thousands
+    """Append these entries to the chain in the order of their ids. Ids rolled back by a savepoint are skipped."""
+    between = AuditEntry.id.between(min(ids), max(ids))  # not IN: a transaction may write thousands
     stored = connection.execute(select(*STORED_COLUMNS).where(between).order_by(AuditEntry.id))
     lines = [line_of(row) for row in stored if row[0] in ids]
     if not lines:
         return
-    if connection.dialect.name == "postgresql":  # SQLite has one writer, and this is it
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
     seq, last = head(connection)
     links = []
@@ -127,14 +124,15 @@ def link(connection: Connection, ids: Collection[int]) -> None:
 
 
 def head(connection: Connection | Session) -> ChainHead:
-    """The end of the chain; ``START`` where there is none yet."""
+    """The end of the chain; ``START`` if it is empty."""
     last = connection.execute(select(AuditLink.seq, AuditLink.hash).order_by(AuditLink.seq.desc()).limit(1)).first()
     return START if last is None else ChainHead(*last)
 
 
 def link_existing(session: Session) -> int:
-    """Link the lines from before there was a chain, once: where one has begun, a line outside it is a fault. The caller
-    commits. How many lines there were.
+    """Link the entries from before the chain existed; returns how many. The caller commits.
+
+    Does nothing once the chain has begun: an entry outside it is a fault then.
     """
     connection, last, linked = session.connection(), 0, 0
     if head(connection) != START:
@@ -147,11 +145,8 @@ def link_existing(session: Session) -> int:
     return linked
 
 
-# --- walking ------------------------------------------------------------------------------------------
-
-
 class StoredLink(NamedTuple):
-    """A link as it lies in the store, and its line, if that is there."""
+    """A link, and its entry if that exists."""
 
     seq: int
     entry_id: int
@@ -160,7 +155,7 @@ class StoredLink(NamedTuple):
 
 
 def read_links(session: Session, after: int, *, most: int = SLICE) -> list[StoredLink]:
-    """The next links after a number, with their lines."""
+    """The next links after a seq, with their entries."""
     rows = session.execute(
         select(AuditLink.seq, AuditLink.entry_id, AuditLink.hash, *STORED_COLUMNS)
         .join(AuditEntry, AuditEntry.id == AuditLink.entry_id, isouter=True)
@@ -171,40 +166,40 @@ def read_links(session: Session, after: int, *, most: int = SLICE) -> list[Store
     return [StoredLink(*row[:3], line_of(row[3:]) if row.id is not None else None) for row in rows]
 
 
-def follow(some: Iterable[StoredLink], at: ChainHead) -> Iterator[ChainHead | ChainBreak]:
-    """Step from ``at`` over some links; each place that holds, or the first that does not, and then no more."""
+def follow(links: Iterable[StoredLink], at: ChainHead) -> Iterator[ChainHead | ChainBreak]:
+    """Follow links from ``at``: yields each intact position, or the first break and then no more."""
     seq, last = at
-    for found in some:
+    for stored in links:
         seq += 1
-        if found.seq < seq:
-            yield ChainBreak(ChainFault.UNLINKED, found.seq, found.entry_id)
-        elif found.seq > seq:
+        if stored.seq < seq:
+            yield ChainBreak(ChainFault.UNLINKED, stored.seq, stored.entry_id)
+        elif stored.seq > seq:
             yield ChainBreak(ChainFault.MISSING, seq)
-        elif found.line is None:
-            yield ChainBreak(ChainFault.MISSING, seq, found.entry_id)
-        elif link_hash(last, seq, found.line) != found.hash:
-            yield ChainBreak(ChainFault.CHANGED, seq, found.entry_id)
+        elif stored.line is None:
+            yield ChainBreak(ChainFault.MISSING, seq, stored.entry_id)
+        elif link_hash(last, seq, stored.line) != stored.hash:
+            yield ChainBreak(ChainFault.CHANGED, seq, stored.entry_id)
         else:
-            last = found.hash
+            last = stored.hash
             yield ChainHead(seq, last)
             continue
         return
 
 
 def refine_break(session: Session, broken: ChainBreak, before: ChainHead) -> ChainBreak:
-    """The same break by its better name: where a line from nearby fits the place, the order was changed."""
+    """CHANGED becomes MOVED if an entry from nearby fits the place."""
     if broken.fault is not ChainFault.CHANGED or broken.seq is None or broken.entry_id is None:
         return broken
     around = AuditEntry.id.between(broken.entry_id - SEARCH_RADIUS, broken.entry_id + SEARCH_RADIUS)
     lines = map(line_of, session.execute(select(*STORED_COLUMNS).where(around)))
     fitting = {link_hash(before.hash, broken.seq, line) for line in lines if line.id != broken.entry_id}
     beside = select(AuditLink.hash).where(AuditLink.seq.between(broken.seq - SEARCH_RADIUS, broken.seq + SEARCH_RADIUS))
-    moved = any(one in fitting for one in session.scalars(beside))
+    moved = any(link in fitting for link in session.scalars(beside))
     return broken._replace(fault=ChainFault.MOVED) if moved else broken
 
 
 def first_unlinked(session: Session) -> ChainBreak | None:
-    """The first line that no link holds."""
+    """The first entry without a link."""
     linked = select(AuditLink.seq).where(AuditLink.entry_id == AuditEntry.id).exists()
     number = session.scalar(select(func.min(AuditEntry.id)).where(~linked))
     return None if number is None else ChainBreak(ChainFault.UNLINKED, None, number)

@@ -1,10 +1,10 @@
-"""The diary: who did what to which row, and from what to what, kept by the session itself in the deed's own transaction.
+"""The audit log: who did what to which row, with values before and after.
 
-Law: no diary line, no deed; the lines are never rewritten and never hold a secret in the open. Bulk statements (Core
-``insert``/``update``/``delete``) pass the session by: the rooms that use them keep their own records (``Step``,
-``PublicNotice``) or write lines with ``note`` and ``keep``. ``chain`` seals every line to the one before it.
+The session writes entries in the transaction of the change: if an entry cannot be written, the change fails. Entries are
+never changed and hold no plain personal secrets. Bulk statements (Core ``insert``/``update``/``delete``) are not seen here;
+modules that use them keep their own records (``Step``, ``PublicNotice``) or call ``log`` or ``log_many``.
 
-Whoever opens a session says for whom: ``session.info["actor"]`` (else "the house"), ``["address"]`` and ``["at"]``.
+Whoever opens a session sets ``session.info["actor"]`` (default ``SYSTEM``), ``["address"]`` and ``["at"]``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, Session
 from app.core import clock
 from app.core.errors import AppError
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
-from app.core.redaction import without_numbers
+from app.core.redaction import mask_numbers
 from app.core.vocabulary import AuditAction, Term
 from app.db import tables
 from app.db.audit import hash_chain
@@ -33,10 +33,10 @@ from app.db.tables.parties import Account
 from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
 from app.db.tables.sign_in import Challenge, PastPassword, UserSession
 
-SYSTEM = "the house"
+SYSTEM = "the house"  # stored as the actor of existing entries, so it stays
 HIDDEN = "***"
-SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for which a number is shown in full
-# Records themselves, mere counters, and what notes its own changes with the default that counted before.
+SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a number in full
+# Records of events, counters, and tables whose modules log their own changes.
 NOT_AUDITED = (
     *(
         AuditEntry,
@@ -75,7 +75,7 @@ Change = dict[str, list[Any]]
 def log(
     session: Session,
     actor_name: str,
-    deed: AuditAction,
+    action: AuditAction,
     thing: Any,
     row: object = "",
     change: Mapping[str, Any] | None = None,
@@ -83,25 +83,22 @@ def log(
     at: datetime,
     address: str = "",
 ) -> None:
-    """Write one line about what no flush can see: a read in full, an export, a sign-in.
+    """Write an entry about what no flush sees: a full number shown, an export, a sign-in. The caller commits.
 
-    ``thing`` is a table's name, a model or one loaded row (then ``row`` may be left out). ``actor_name`` "" signs as the
-    session does. The line is part of the session's transaction; the caller commits.
+    ``thing`` is a table's name, a model, or a loaded row (then ``row`` may be left out). ``actor_name`` "" means the
+    session's actor.
     """
     table = thing if isinstance(thing, str) else thing.__tablename__
     if row == "" and isinstance(thing, AUDITED):
         row = _row(inspect(thing))
-    line = _line(session, deed, table, str(row), dict(change or {}))
-    line |= {"at": at, "actor": (actor_name or line["actor"])[:130], "address": address or line["address"]}
-    session.add(AuditEntry(**line))
+    entry = _entry(session, action, table, str(row), dict(change or {}))
+    entry |= {"at": at, "actor": (actor_name or entry["actor"])[:130], "address": address or entry["address"]}
+    session.add(AuditEntry(**entry))
 
 
 def log_reveal(session: Session, thing: Any, what: str, why: str, *, at: datetime) -> None:
-    """Write down who is about to see a number in full, and why; the caller commits before it is shown.
-
-    Raises ``AppError`` where no reason is given.
-    """
-    why = " ".join(without_numbers(why).split())[:LONGEST_WHY]
+    """Log who is shown a full number, and why. The caller commits before showing it. ``AppError`` without a reason."""
+    why = " ".join(mask_numbers(why).split())[:LONGEST_WHY]
     if len(why) < SHORTEST_WHY:
         raise AppError(
             _("Please say why you need the full number: it is written down with your name."), code="why-missing", field="why"
@@ -110,41 +107,41 @@ def log_reveal(session: Session, thing: Any, what: str, why: str, *, at: datetim
 
 
 @event.listens_for(Session, "before_flush")
-def _guard_the_audit_log(session: Session, *_: object) -> None:
+def _forbid_rewriting(session: Session, *_: object) -> None:
     if any(isinstance(thing, AuditEntry) and session.is_modified(thing) for thing in session.dirty):
-        raise RuntimeError("a line of the diary is never changed")
+        raise RuntimeError("an audit log entry is never changed")
     if any(isinstance(thing, AuditEntry) for thing in session.deleted):
-        raise RuntimeError("a line of the diary is never deleted")
+        raise RuntimeError("an audit log entry is never deleted")
 
 
 @event.listens_for(Session, "after_flush")
 def _log_changes(session: Session, *_: object) -> None:
-    """After the flush, not before: only now have new rows their ids and relations their foreign keys."""
+    """After the flush, because only then new rows have ids and relations foreign keys."""
     hash_chain.link_on_commit(session, (thing.id for thing in session.new if isinstance(thing, AuditEntry)))
-    log_many(session, list(_lines(session)))
+    log_many(session, list(_entries(session)))
 
 
-def log_many(session: Session, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Write these lines, for whoever changes rows by statements that the session does not see. The caller commits."""
-    if lines:
-        hash_chain.link_on_commit(session, session.connection().scalars(insert(AuditEntry).returning(AuditEntry.id), lines))
+def log_many(session: Session, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Write entries for changes made by bulk statements. The caller commits."""
+    if entries:
+        hash_chain.link_on_commit(session, session.connection().scalars(insert(AuditEntry).returning(AuditEntry.id), entries))
 
 
-def _lines(session: Session) -> Iterator[dict[str, Any]]:
-    deeds = ((AuditAction.CREATE, session.new), (AuditAction.CHANGE, session.dirty), (AuditAction.DELETE, session.deleted))
-    for deed, things in deeds:
+def _entries(session: Session) -> Iterator[dict[str, Any]]:
+    actions = ((AuditAction.CREATE, session.new), (AuditAction.CHANGE, session.dirty), (AuditAction.DELETE, session.deleted))
+    for action, things in actions:
         for thing in things:
-            if isinstance(thing, AUDITED) and (change := _change(thing, deed)):
-                yield _line(session, deed, thing.__tablename__, _row(inspect(thing)), change)
+            if isinstance(thing, AUDITED) and (change := _change(thing, action)):
+                yield _entry(session, action, thing.__tablename__, _row(inspect(thing)), change)
 
 
-def _line(session: Session, deed: AuditAction, table: str, row: str, change: dict[str, Any]) -> dict[str, Any]:
+def _entry(session: Session, action: AuditAction, table: str, row: str, change: dict[str, Any]) -> dict[str, Any]:
     return {
-        # The one clock below the doors: a job or a command that forgot to say when must not leave an undated line.
+        # The only use of the clock below the views: a job or command that set no time must not leave an undated entry.
         "at": session.info.get("at") or clock.now(),
         "actor": str(session.info.get("actor") or SYSTEM)[:130],
         "address": str(session.info.get("address") or "")[:45],
-        "deed": deed,
+        "deed": action,
         "table": table,
         "row": row[:40],
         "change": change,
@@ -156,25 +153,25 @@ def _row(state: InstanceState[Any]) -> str:
     return "/".join(str(part) for part in key)
 
 
-def _change(thing: Any, deed: AuditAction) -> Change:
-    """Each column that changes, as ``[before, after]``; all of a row that comes or goes. Secrets masked, indexes left out."""
+def _change(thing: Any, action: AuditAction) -> Change:
+    """Changed columns as ``[before, after]``; all columns of a new or deleted row. Secrets masked, blind indexes left out."""
     state: InstanceState[Any] = inspect(thing)
-    found: Change = {}
+    changes: Change = {}
     for column in state.mapper.column_attrs:
         if column.key in IGNORED_COLUMNS.get(thing.__tablename__, ()) or isinstance(column.columns[0].type, BlindIndex):
             continue
-        before, after = _two_values(state, column.key, deed)
+        before, after = _two_values(state, column.key, action)
         if before != after:
-            found[column.key] = [_told(column, before), _told(column, after)]
+            changes[column.key] = [_logged_value(column, before), _logged_value(column, after)]
     for name in COLLECTIONS.get(type(thing), ()):
         history = state.attrs[name].history
         if history.added or history.deleted:
-            found[name] = [_names(history.deleted, history.unchanged), _names(history.added, history.unchanged)]
-    return found
+            changes[name] = [_names(history.deleted, history.unchanged), _names(history.added, history.unchanged)]
+    return changes
 
 
-def _two_values(state: InstanceState[Any], name: str, deed: AuditAction) -> tuple[Any, Any]:
-    if deed is AuditAction.DELETE:
+def _two_values(state: InstanceState[Any], name: str, action: AuditAction) -> tuple[Any, Any]:
+    if action is AuditAction.DELETE:
         return state.dict.get(name), None
     history = state.attrs[name].history
     if not history.has_changes():
@@ -186,8 +183,8 @@ def _names(changed: Any, unchanged: Any) -> list[str]:
     return sorted(str(part) for part in [*changed, *unchanged])
 
 
-def _told(column: ColumnProperty[Any], value: Any) -> Any:
-    """A value as the diary may hold it: plain JSON, secrets masked."""
+def _logged_value(column: ColumnProperty[Any], value: Any) -> Any:
+    """A value as plain JSON, secrets masked."""
     kind = column.columns[0].type
     if value is None or isinstance(value, bool | int):
         return value
@@ -195,7 +192,7 @@ def _told(column: ColumnProperty[Any], value: Any) -> Any:
         return _masked(kind, value)
     if isinstance(kind, EncryptedRecord) or column.key == "password":
         return HIDDEN
-    if column.key == "birth_date":  # beside a masked ID number, the whole of it would make that number whole again
+    if column.key == "birth_date":  # in full, it would complete the masked ID number beside it
         return mask_birth_date(_plain(value))
     return _plain(value)
 
@@ -216,10 +213,10 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str | Decimal) else HIDDEN
 
 
-def _remember_before(*_: object) -> None:
-    """Nothing to do: listening with ``active_history`` has the old value loaded before it is overwritten."""
+def _load_old_value(*_: object) -> None:
+    """Does nothing: listening with ``active_history`` makes SQLAlchemy load the old value before it is overwritten."""
 
 
 for _model in AUDITED:
     for _column in inspect(_model).column_attrs:
-        event.listen(getattr(_model, _column.key), "set", _remember_before, active_history=True)
+        event.listen(getattr(_model, _column.key), "set", _load_old_value, active_history=True)

@@ -15,9 +15,9 @@ from app.db.session import Choice, UtcDateTime
 
 
 class AuditEntry(Model):
-    """One line of the house diary: who did what to which row, and from what to what. Never updated.
+    """One audit log entry: who did what to which row, with values before and after. Never updated.
 
-    On SQLite, too, a number is given out once: a line that was cut away must not come back under another text.
+    Autoincrement on SQLite too: the id of a removed entry must not be given to another.
     """
 
     __tablename__ = "entry"
@@ -39,7 +39,7 @@ class AuditEntry(Model):
 
 
 class AuditLink(Model):
-    """A line's place in the chain of the diary; see ``chain``. Made with the line, never updated."""
+    """Position of an entry in the hash chain (``audit.hash_chain``). Written with the entry, never updated."""
 
     __tablename__ = "link"
     __table_args__ = (
@@ -50,26 +50,26 @@ class AuditLink(Model):
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     entry_id: Mapped[int] = mapped_column(ForeignKey("entry.id", name="fk_link_entry"))
-    hash: Mapped[str] = mapped_column(String(64), comment="keyed, over the hash before, the number and the line")
+    hash: Mapped[str] = mapped_column(String(64), comment="keyed hash over the previous hash, seq and the entry")
 
 
 class AuditCheckpoint(Model):
-    """How far the chain reached, signed; see ``checkpoints``. Never updated, never deleted."""
+    """Signed statement of the end of the chain (``audit.checkpoints``). Never updated, never deleted."""
 
     __tablename__ = "checkpoint"
     __table_args__ = (CheckConstraint("first > 0 AND first <= seq + 1", name="ck_checkpoint_first"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    first: Mapped[int] = mapped_column(comment="the first line that is kept: those before were exported and removed")
+    first: Mapped[int] = mapped_column(comment="seq of the first entry still stored; earlier ones were exported and removed")
     seq: Mapped[int] = mapped_column(index=True)
     hash: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    kid: Mapped[str] = mapped_column(String(8), comment="which of certificates.keys signed")
+    kid: Mapped[str] = mapped_column(String(8), comment="id of the signing key; see core.crypto.signing_keys")
     signature: Mapped[str] = mapped_column(String(100))
 
 
 class AuditInspection(Model):
-    """What a walk along the chain found; the proof is the walk, this only tells of it."""
+    """Result of one verification of the chain, for display only."""
 
     __tablename__ = "inspection"
     __table_args__ = (choice_check("inspection", "fault", ChainFault),)
@@ -77,7 +77,9 @@ class AuditInspection(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     lines: Mapped[int]
-    fault: Mapped[ChainFault | None] = mapped_column(Choice(ChainFault), comment="the first; none: unbroken")
+    fault: Mapped[ChainFault | None] = mapped_column(
+        Choice(ChainFault), comment="first fault found; null if the chain is intact"
+    )
     seq: Mapped[int | None]
     entry_id: Mapped[int | None]
-    checkpoint: Mapped[int | None] = mapped_column(comment="the line whose checkpoint speaks against it")
+    checkpoint: Mapped[int | None] = mapped_column(comment="seq of the checkpoint that contradicts the chain")

@@ -47,7 +47,7 @@ class ExamNotice(Model):
 
 
 class ExamSignup(Model):
-    """One person signed up for one exam in one category. ``state`` is written by ``exams`` and by nothing else."""
+    """One person signed up for one exam in one category. Only ``app.exams`` writes ``state``."""
 
     __tablename__ = "exam_signup"
     __table_args__ = (
@@ -90,7 +90,7 @@ class ExamSignup(Model):
 
 
 class ExamPass(Model):
-    """A passed exam, which a new application rests on (R65–R67). Legacy ones are verified at the counter (R68)."""
+    """A passed exam, required by a new application (R65–R67). Originals of legacy ones are checked by an officer (R68)."""
 
     __tablename__ = "exam_pass"
     __table_args__ = (

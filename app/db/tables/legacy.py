@@ -1,4 +1,4 @@
-"""Imports from the old system: sheets, chunks, records taken over."""
+"""Imports from the old system: sheets, their chunks and the records imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.db.session import BlindIndex, Choice, EncryptedRecord, UtcDateTime
 
 
 class LegacyImport(Model):
-    """One sheet of the old system: handed in, checked, taken over or not. Its files lie encrypted in the store."""
+    """One uploaded sheet of the old system, from check to import. Its files are encrypted in the store."""
 
     __tablename__ = "legacy_import"
     __table_args__ = (choice_check("legacy_import", "kind", LegacyKind), choice_check("legacy_import", "phase", LegacyPhase))
@@ -25,24 +25,24 @@ class LegacyImport(Model):
     phase: Mapped[LegacyPhase] = mapped_column(Choice(LegacyPhase), default=LegacyPhase.CHECKING)
     filename: Mapped[str] = mapped_column(String(120))
     sha256: Mapped[str] = mapped_column(
-        String(64), comment="of the sheet as handed in: what is confirmed is what was checked"
+        String(64), comment="of the uploaded sheet, so that only the checked sheet can be confirmed"
     )
     sheet_object: Mapped[str | None] = mapped_column(String(64))
     report_object: Mapped[str | None] = mapped_column(String(64))
-    passwords_object: Mapped[str | None] = mapped_column(String(64), comment="until it is fetched, once")
+    passwords_object: Mapped[str | None] = mapped_column(String(64), comment="until downloaded, once")
     passwords_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     total: Mapped[int] = mapped_column(default=0, comment="rows")
     done: Mapped[int] = mapped_column(default=0)
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, comment="rows by outcome, once checked or imported")
     fault: Mapped[str] = mapped_column(String(500), default="", comment="why the sheet as a whole cannot be read")
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    by: Mapped[str] = mapped_column(String(64), comment="who handed it in, then who confirmed it")
+    by: Mapped[str] = mapped_column(String(64), comment="who uploaded it, then who confirmed it")
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="sheet and report are removed then")
 
 
 class LegacyChunk(Model):
-    """What came of a few hundred rows of a running import, written with them; the report is put together of these."""
+    """Outcomes of one chunk of rows, written in the transaction that imports them; the report is built from these."""
 
     __tablename__ = "legacy_chunk"
 
@@ -52,13 +52,13 @@ class LegacyChunk(Model):
 
 
 class LegacyRecord(Model):
-    """What the old system last said of a row here, so that a later sheet can tell a correction from what changed here."""
+    """The last imported values of a row, so that a later sheet tells corrections there from changes made here."""
 
     __tablename__ = "legacy_record"
     __table_args__ = (choice_check("legacy_record", "kind", LegacyKind),)
 
     kind: Mapped[LegacyKind] = mapped_column(Choice(LegacyKind), primary_key=True)
-    key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="by what it is known again")
+    key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="natural key of the row")
     row_id: Mapped[int] = mapped_column(comment="account, exam_pass or certificate")
     import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_record_import"), index=True)
     taken: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("legacy_record.taken"))

@@ -16,7 +16,7 @@ from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 
 
 class PublicNotice(Model):
-    """A result made public (R16–R19): masked, without reasons."""
+    """A published decision (R16–R19): masked, without reasons."""
 
     __tablename__ = "public_notice"
     __table_args__ = (
@@ -40,7 +40,7 @@ class PublicNotice(Model):
 
 
 class Message(Model):
-    """One text message owed to somebody, written in the deed's own transaction; ``messages`` delivers it."""
+    """A text message, queued in the transaction that causes it; ``outbox.sms`` sends it."""
 
     __tablename__ = "message"
     __table_args__ = (CheckConstraint("tries >= 0", name="ck_message_tries"), choice_check("message", "state", MessageState))
@@ -48,10 +48,8 @@ class Message(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     mobile: Mapped[str] = mapped_column(Encrypted("message.mobile"))
     text: Mapped[str] = mapped_column(String(500))
-    code: Mapped[str | None] = mapped_column(
-        Encrypted("message.code"), comment="set in for CODE_MARK when it is sent, and read by nobody before or after"
-    )
-    good_until: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="dropped, not sent, from then on")
+    code: Mapped[str | None] = mapped_column(Encrypted("message.code"), comment="replaces CODE_MARK when sent, then erased")
+    good_until: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="not sent after this moment")
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_message_application"), index=True
     )
@@ -67,7 +65,7 @@ class Message(Model):
 
 
 class NightlyDone(Model):
-    """Something the house did by itself, once: for which row, for which day. The unique row keeps it from a second time."""
+    """A nightly task done for one row and day; the unique constraint prevents doing it twice."""
 
     __tablename__ = "occasion"
     __table_args__ = (
@@ -78,13 +76,15 @@ class NightlyDone(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[NightlyTask] = mapped_column(Choice(NightlyTask))
     subject: Mapped[int] = mapped_column(comment="the id of the certificate, application or account")
-    day: Mapped[date] = mapped_column(comment="the last day of the certificate, the first of the draft, the officer's day")
-    days: Mapped[int] = mapped_column(default=0, comment="so many days before it")
+    day: Mapped[date] = mapped_column(
+        comment="last day of the certificate, first day of the draft, or day of the officer's reminder"
+    )
+    days: Mapped[int] = mapped_column(default=0, comment="days before that day")
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Job(Model):
-    """One piece of work nobody waits for, written in the deed's own transaction; ``jobs`` claims and runs it."""
+    """A background job, queued in the transaction that causes it (``outbox.jobs``) and run by a worker."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -105,13 +105,13 @@ class Job(Model):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(40), comment="whose work it is: a name in jobs.HANDLERS")
-    key: Mapped[str] = mapped_column(String(120), comment="the same work asked for twice has the same key, and is done once")
+    kind: Mapped[str] = mapped_column(String(40), comment="a key of worker.handlers.HANDLERS")
+    key: Mapped[str] = mapped_column(String(120), comment="the same work requested twice has the same key and is done once")
     payload: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("job.payload"))
     state: Mapped[JobState] = mapped_column(Choice(JobState), default=JobState.READY)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     lease_until: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="until then it belongs to the holder of the token"
+        UtcDateTime, comment="until then only the holder of the token may write to it"
     )
     token: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=0)
@@ -120,7 +120,7 @@ class Job(Model):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
-    result: Mapped[dict[str, int] | None] = mapped_column(JSON, comment="what came of it, counted; see jobs.RESULTS")
+    result: Mapped[dict[str, int] | None] = mapped_column(JSON, comment="counts; see worker.handlers.RESULT_LABELS")
 
     @property
     def progress(self) -> str:
@@ -131,7 +131,7 @@ class Job(Model):
 
 
 class Worker(Model):
-    """A process that works jobs off, and when it last gave a sign of life."""
+    """A worker process and its last heartbeat."""
 
     __tablename__ = "worker"
 

@@ -1,21 +1,21 @@
-"""Scans that were handed in, and which ones each matter requires."""
+"""Uploaded scans (papers), and which ones each matter requires."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
 from flask_appbuilder import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import Category, MatterKind, PaperKind
-from app.db.constraints import choice_check, one_of, reason_fits_matter
+from app.db.constraints import choice_check, one_of, partial_index, reason_fits_matter
 from app.db.session import Choice, UtcDateTime
 from app.db.tables.parties import Enterprise
 
 
 class Paper(Model):
-    """One uploaded scan. The bytes live in the store under ``digest``; a new one replaces, never overwrites, the old."""
+    """One uploaded scan. Its bytes are in the store under ``digest``; a new scan replaces the row, never overwrites it."""
 
     __tablename__ = "paper"
     __table_args__ = (
@@ -34,8 +34,7 @@ class Paper(Model):
                 f"{owner}_id",
                 "kind",
                 unique=True,
-                sqlite_where=text(f"replaced_at IS NULL AND {owner}_id IS NOT NULL"),
-                postgresql_where=text(f"replaced_at IS NULL AND {owner}_id IS NOT NULL"),
+                **partial_index(f"replaced_at IS NULL AND {owner}_id IS NOT NULL"),
             )
             for owner in ("person", "qualification", "pledging_enterprise", "application")
         ),
@@ -52,7 +51,7 @@ class Paper(Model):
     )
     application_id: Mapped[int | None] = mapped_column(ForeignKey("application.id", name="fk_paper_application"), index=True)
     enterprise_id: Mapped[int | None] = mapped_column(
-        ForeignKey("enterprise.id", name="fk_paper_enterprise"), index=True, comment="who handed it in, and may see it"
+        ForeignKey("enterprise.id", name="fk_paper_enterprise"), index=True, comment="who uploaded it, and may see it"
     )
     filename: Mapped[str] = mapped_column(String(120))
     digest: Mapped[str] = mapped_column(String(64), index=True)
@@ -62,7 +61,7 @@ class Paper(Model):
     uploaded_by: Mapped[str] = mapped_column(String(64))
     replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime, comment="from when on its bytes are no longer kept; see ``retention``"
+        UtcDateTime, comment="when its bytes were removed; see ``applications.scan_retention``"
     )
 
     enterprise: Mapped[Enterprise | None] = relationship(foreign_keys=[enterprise_id])
@@ -72,10 +71,10 @@ class Paper(Model):
 
 
 class PaperRule(Model):
-    """Whether a matter asks for a paper, in one category and for one reason, or in all of them (``""``).
+    """Whether a matter requires a paper; an empty category or reason means every one.
 
-    Kept by the administrator: ``required`` is switched, never the row deleted, or ``anguan init`` would bring it back. What
-    was submitted before ``required_from`` is not asked for it.
+    The administrator switches ``required``; rows are not deleted, because ``anguan init`` would add them again.
+    Applications submitted before ``required_from`` are exempt.
     """
 
     __tablename__ = "paper_rule"
@@ -92,5 +91,5 @@ class PaperRule(Model):
     category: Mapped[str] = mapped_column(String(30), default="", comment="empty: every category")
     reason_code: Mapped[str] = mapped_column(String(30), default="", comment="empty: every reason")
     paper: Mapped[PaperKind] = mapped_column(Choice(PaperKind))
-    required: Mapped[bool] = mapped_column(default=True, comment="no: may be handed in, is not asked for")
+    required: Mapped[bool] = mapped_column(default=True, comment="false: may be uploaded, is not required")
     required_from: Mapped[date]

@@ -17,7 +17,7 @@ from app.db.tables.places import Region
 
 
 class Enterprise(Model):
-    """A construction enterprise, known by its unified social credit code."""
+    """A construction enterprise, identified by its unified social credit code."""
 
     __tablename__ = "enterprise"
     __table_args__ = (
@@ -38,11 +38,11 @@ class Enterprise(Model):
     source: Mapped[AccountSource] = mapped_column(Choice(AccountSource), default=AccountSource.CLOUD)
     registration: Mapped[Registration] = mapped_column(Choice(Registration), default=Registration.APPROVED)
     registration_note: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it was rejected")
-    registered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="by itself, at the gate")
-    licence_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", comment="scan; see storage")
+    registered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="self-registration on the sign-in page")
+    licence_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", comment="scan; see files.storage")
     licence_mime: Mapped[str] = mapped_column(String(40), default="", server_default="")
     licence_name: Mapped[str] = mapped_column(
-        String(120), default="", server_default="", comment="on its business licence, as last shown"
+        String(120), default="", server_default="", comment="on its business licence, as last presented"
     )
 
     region: Mapped[Region] = relationship()
@@ -53,7 +53,7 @@ class Enterprise(Model):
 
 
 class Account(FabUser):
-    """An account. The name in full stands in ``first_name``."""
+    """An account. ``first_name`` holds the full name."""
 
     __tablename__ = "ab_user"
 
@@ -106,7 +106,7 @@ class Qualification(Model):
 
 
 class Person(Model):
-    """A natural person, known once by ID number however often they change employers. ``enterprise`` is the employer now."""
+    """A natural person, one row per ID number across employers. ``enterprise`` is the present employer."""
 
     __tablename__ = "person"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Regions (GB/T 2260)."""
+"""Administrative regions."""
 
 from __future__ import annotations
 

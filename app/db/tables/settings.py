@@ -12,7 +12,7 @@ from app.db.session import UtcDateTime
 
 
 class Parameter(Model):
-    """What the administrator set instead of a default, as text; ``config.ADJUSTABLE`` says which there are."""
+    """A value the administrator set instead of the default, as text; names are those of ``core.office.ADJUSTABLE``."""
 
     __tablename__ = "parameter"
 
@@ -23,7 +23,7 @@ class Parameter(Model):
 
 
 class PastParameter(Model):
-    """What a parameter was until it was changed: papers of that time are printed with it."""
+    """A former value of a parameter, for certificates and papers dated before the change."""
 
     __tablename__ = "past_parameter"
 
@@ -34,7 +34,7 @@ class PastParameter(Model):
 
 
 class CalendarDay(Model):
-    """A weekday on which the office rests, or a day of a weekend on which it works."""
+    """A weekday that is a holiday, or a weekend day that is a working day."""
 
     __tablename__ = "calendar_day"
 
@@ -44,7 +44,7 @@ class CalendarDay(Model):
 
 
 class NumberSequence(Model):
-    """The last number given out in a series; see ``numbers``."""
+    """The last number given out in a sequence; see ``db.sequences``."""
 
     __tablename__ = "series"
 
@@ -53,7 +53,7 @@ class NumberSequence(Model):
 
 
 class RateLimitCounter(Model):
-    """How often something was tried within a window; see ``throttle``."""
+    """Number of attempts within a time window; see ``accounts.rate_limit``."""
 
     __tablename__ = "bucket"
 

@@ -1,4 +1,4 @@
-"""What sign-in writes down: external identities, challenges, sessions, past passwords."""
+"""External identities, challenges, sessions and past passwords of accounts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.db.tables.parties import Account
 
 
 class ExternalIdentity(Model):
-    """By what else an account is known: a certificate or a business licence. Never by a name on it alone."""
+    """A certificate or business licence that identifies an account, by issuer and subject; a name alone never does."""
 
     __tablename__ = "identity"
     __table_args__ = (
@@ -29,8 +29,8 @@ class ExternalIdentity(Model):
     account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_identity_account"), index=True)
     kind: Mapped[IdentityKind] = mapped_column(Choice(IdentityKind))
     issuer: Mapped[str] = mapped_column(String(64), comment="digest of a certificate's issuer; name of a licence platform")
-    subject: Mapped[str] = mapped_column(String(64), comment="what the issuer knows it by: a serial number, a credit code")
-    label: Mapped[str] = mapped_column(String(200), default="", comment="for people: the name on it")
+    subject: Mapped[str] = mapped_column(String(64), comment="serial number or credit code given by the issuer")
+    label: Mapped[str] = mapped_column(String(200), default="", comment="name on it, for display")
     not_after: Mapped[date | None]
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
     added_by: Mapped[str] = mapped_column(String(130))
@@ -39,7 +39,7 @@ class ExternalIdentity(Model):
 
 
 class Challenge(Model):
-    """Something to be proved within minutes, once, by the browser that asked for it; see ``challenges``."""
+    """A one-time challenge with a short life, bound to the requesting browser; see ``accounts.challenges``."""
 
     __tablename__ = "challenge"
     __table_args__ = (
@@ -52,9 +52,9 @@ class Challenge(Model):
     id: Mapped[str] = mapped_column(String(32), primary_key=True, comment="128 random bits in hex")
     kind: Mapped[ChallengeKind] = mapped_column(Choice(ChallengeKind))
     state: Mapped[ChallengeState] = mapped_column(Choice(ChallengeState), default=ChallengeState.NEW)
-    browser: Mapped[str] = mapped_column(String(40), comment="digest of the asking browser's own cookie")
+    browser: Mapped[str] = mapped_column(String(40), comment="digest of the requesting browser's cookie")
     nonce: Mapped[str] = mapped_column(String(64), comment="256 random bits in hex")
-    mark: Mapped[str] = mapped_column(String(40), default="", comment="digest of the right answer, where there is one")
+    mark: Mapped[str] = mapped_column(String(40), default="", comment="digest of the expected answer, if there is one")
     tries: Mapped[int] = mapped_column(default=0)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_challenge_account"), index=True)
     evidence: Mapped[dict[str, Any] | None] = mapped_column(EncryptedRecord("challenge.evidence"))
@@ -64,7 +64,7 @@ class Challenge(Model):
 
 
 class UserSession(Model):
-    """One session of one account, from signing in to its end; the cookie holds its key, the table only the key's digest."""
+    """One session of an account. The cookie holds the key; the table holds only its digest."""
 
     __tablename__ = "visit"
     __table_args__ = (
@@ -79,20 +79,20 @@ class UserSession(Model):
     key: Mapped[str] = mapped_column(String(40), comment="digest of the 256 random bits in the cookie")
     account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_visit_account"))
     way: Mapped[SignInMethod] = mapped_column(Choice(SignInMethod))
-    strong_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="when a second factor was shown")
+    strong_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="when a second factor was confirmed")
     began_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="however busy")
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="at the latest, even if in use")
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_why: Mapped[SessionEndReason | None] = mapped_column(Choice(SessionEndReason))
     address: Mapped[str] = mapped_column(String(45), default="")
-    agent: Mapped[str] = mapped_column(String(200), default="", comment="the browser, as it calls itself")
+    agent: Mapped[str] = mapped_column(String(200), default="", comment="User-Agent of the browser")
 
     account: Mapped[Account] = relationship()
 
 
 class PastPassword(Model):
-    """The hash of a password that an account once had, so that it is not taken again."""
+    """Hash of a former password of an account, so that it is not reused."""
 
     __tablename__ = "past_password"
 

@@ -1,7 +1,7 @@
-"""Spreadsheets in and out: a sheet is a tuple of columns; every import and export of the house is written so.
+"""Reads and writes spreadsheets; a sheet is declared as a tuple of columns.
 
-Law: a foreign workbook is measured before it is parsed, and each of its cells is read as it stands or named;
-a workbook of ours holds what it was given. Text that was pasted, and CSV, is read by the same rules.
+An uploaded workbook is measured before it is parsed; each cell is read exactly or reported as an error. Pasted text and
+CSV follow the same rules.
 """
 
 from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused, SheetRow, at_most

@@ -1,7 +1,4 @@
-"""What a sheet's parser would not tell: how far it reaches, where formulas, errors and merged cells are.
-
-Law: the survey never reads a value, it only says which cells must not be read as they seem.
-"""
+"""Scans a sheet's XML for what calamine hides: its extent, formulas, errors and merged cells."""
 
 import re
 from typing import Self
@@ -20,11 +17,11 @@ def too_many_rows(most: int) -> SheetRefused:
     return SheetRefused(_("The sheet has more than %(n)s rows. Please split the table.", n=most), code="too-many-rows")
 
 
-class Survey:
-    """How far a sheet reaches, and where it holds formulas, errors and merged cells.
+class CellScan:
+    """The extent of a sheet, and its formulas, errors and merged cells.
 
-    Calamine gives a formula's remembered value, an error and the rest of a merged range as if they had been
-    typed or left empty; and it makes room for every cell up to the last one, so that one is measured first.
+    Calamine returns the cached value of a formula, an error or the rest of a merged range as if it had been typed or
+    left empty. It also allocates every cell up to the last one, so the extent is measured first.
     """
 
     def __init__(self, most_rows: int, above: int, limits: SheetLimits) -> None:
@@ -32,25 +29,25 @@ class Survey:
         self.lowest = most_rows + above  # rows above the table do not count
         self.reach = 0  # the last row that holds anything
         self.faults: dict[tuple[int, int], object] = {}
-        self.spans: list[tuple[int, int, int, int, object, bool]] = []  # …, sentence, named once
+        self.spans: list[tuple[int, int, int, int, object, bool]] = []  # …, sentence, report once
         self.row = self.column = 0
-        self.inside = self.over = False  # <sheetData>
-        self.spot: tuple[int, int] | None = None  # the <c> we are in
+        self.inside = self.ended = False  # <sheetData>
+        self.cell: tuple[int, int] | None = None  # the current <c>
 
     def of(self, body: bytes) -> Self:
         walk(body, self._start, self._end)
         return self
 
-    def _start(self, name: str, said: dict[str, str]) -> None:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         local = name[name.rfind(":") + 1 :]
         if local == "c" and self.inside:
-            self._cell(said)
-        elif local in ("v", "is", "f") and self.spot:
-            self._content(local, said)
+            self._start_cell(attributes)
+        elif local in ("v", "is", "f") and self.cell:
+            self._content(local, attributes)
         elif local == "row" and self.inside:
-            self._row(said)
+            self._start_row(attributes)
         elif local == "mergeCell":
-            cells = said.get("ref", "")
+            cells = attributes.get("ref", "")
             sentence = _(
                 "The cells %(cells)s are merged, so that only the first one holds a value. "
                 "Please unmerge them and fill in every cell.",
@@ -58,32 +55,32 @@ class Survey:
             )
             self._span(cells, sentence, once=True)
         elif local == "sheetData":
-            if self.over:
+            if self.ended:
                 raise SheetRefused(code="bad-xml")
             self.inside = True
 
     def _end(self, name: str) -> None:
-        if self.spot and name[name.rfind(":") + 1 :] == "c":
-            self.spot = None
+        if self.cell and name[name.rfind(":") + 1 :] == "c":
+            self.cell = None
         elif self.inside and name.endswith("sheetData"):
-            self.inside, self.over = False, True
+            self.inside, self.ended = False, True
 
-    def _row(self, said: dict[str, str]) -> None:
-        row = said.get("r", str(self.row + 1))
+    def _start_row(self, attributes: dict[str, str]) -> None:
+        row = attributes.get("r", str(self.row + 1))
         if not row.isascii() or not row.isdigit() or len(row) > 7 or int(row) <= self.row:
             raise SheetRefused(code="bad-xml")
         self.row, self.column = int(row), 0
 
-    def _cell(self, said: dict[str, str]) -> None:
-        ref = said.get("r")
+    def _start_cell(self, attributes: dict[str, str]) -> None:
+        ref = attributes.get("r")
         column = _column_number(ref, self.row) if ref else self.column + 1
-        if column <= self.column:  # the same cell twice: Excel and the parser might each believe another one
+        if column <= self.column:  # the same cell twice: Excel and the parser might differ
             raise SheetRefused(code="bad-xml")
-        self.column, self.spot = column, (self.row, column)
-        if said.get("t") == "e":
+        self.column, self.cell = column, (self.row, column)
+        if attributes.get("t") == "e":
             self._fault(EXCEL_ERROR)
 
-    def _content(self, local: str, said: dict[str, str]) -> None:
+    def _content(self, local: str, attributes: dict[str, str]) -> None:
         if self.row > self.lowest:
             raise too_many_rows(self.most_rows)
         self.reach = self.row
@@ -95,8 +92,8 @@ class Survey:
             raise SheetRefused(sentence, code="too-many-columns")
         if local == "f":
             self._fault(FORMULA)
-            if said.get("t") in ("array", "dataTable"):  # its other cells hold nothing but the value
-                self._span(said.get("ref", ""), FORMULA, once=False)
+            if attributes.get("t") in ("array", "dataTable"):  # its other cells hold only values
+                self._span(attributes.get("ref", ""), FORMULA, once=False)
 
     def _fault(self, sentence: object) -> None:
         self.faults[self.row, self.column] = sentence
@@ -113,7 +110,7 @@ class Survey:
 
 
 def _column_number(ref: str, row: int) -> int:
-    """``C7`` in row 7 → 3. The parser goes by the reference, Excel by the row: they have to agree."""
+    """``C7`` in row 7 → 3. The parser uses the reference, Excel the row: they must agree."""
     letters = ref.rstrip("0123456789")
     try:
         column = column_index_from_string(letters)

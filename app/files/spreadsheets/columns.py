@@ -1,7 +1,4 @@
-"""The words of a sheet: column, row, what is wrong with a cell, and how much of a foreign file is taken in.
-
-Law: values only; nothing here reads or writes.
-"""
+"""Data types of spreadsheets: columns, rows, cell errors and limits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +12,7 @@ MIB = 1024 * 1024
 
 
 def at_most(characters: int) -> Callable[[str], str]:
-    """A cell as typed, if it is not far too long to be one."""
+    """A parser that returns the text, or ``ValueError`` if it is too long."""
 
     def parse(text: str) -> str:
         if len(text) > characters:
@@ -27,12 +24,11 @@ def at_most(characters: int) -> Callable[[str], str]:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a sheet, as its consumer declares it.
+    """Declares one column of a sheet.
 
-    ``parse`` gets trimmed, NFKC-folded, never empty text; it refuses with a ``AppError``, or with a
-    ``ValueError`` whose first argument is a sentence for the clerk. An empty cell of a column that is not
-    required reads as None, but the column itself must be in the sheet: a misspelt title must not pass for
-    "nobody filled this in".
+    ``parse`` gets trimmed, NFKC-folded, non-empty text; it raises ``AppError``, or ``ValueError`` with a sentence for
+    the clerk. An empty cell of an optional column is None, but the column itself must be in the sheet: a misspelt
+    title must not pass for empty cells.
     """
 
     key: str
@@ -41,13 +37,13 @@ class Column:
     required: bool = True
     width: int = 14  # in characters of the digit 0, as Excel counts
     text: bool = True  # written as a text cell, so that an ID number keeps its digits
-    also: tuple[str, ...] = ()  # other titles it goes by in sheets that others made
-    may_lack: bool = False  # reads as empty where no column has its title
+    also: tuple[str, ...] = ()  # other accepted titles
+    may_lack: bool = False  # the column itself may be missing; it then reads as empty
 
 
 @dataclass(frozen=True, slots=True)
 class CellError:
-    """What is wrong with one cell. ``row`` is the number at the left edge of the clerk's window."""
+    """An error in one cell. ``row`` is the row number that Excel shows."""
 
     row: int
     title: object
@@ -56,7 +52,7 @@ class CellError:
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A row in which every cell could be read, by column key; ``number`` is counted as in ``CellError``."""
+    """A valid row: its values by column key; ``number`` as in ``CellError``."""
 
     number: int
     values: dict[str, Any]
@@ -64,7 +60,7 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """A row with content, sound or not: its cells as they are shown, those that could be read, and what is wrong."""
+    """A non-empty row, valid or not: its texts, its valid values, and its errors."""
 
     number: int
     shown: dict[str, str]
@@ -78,7 +74,7 @@ class SheetLine:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Every sound row and every bad cell. Whoever imports takes all or nothing: no errors, or no import."""
+    """Every valid row and every cell error. Import only if there are no errors."""
 
     rows: list[SheetRow] = field(default_factory=list)
     errors: list[CellError] = field(default_factory=list)
@@ -86,12 +82,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SheetLimits:
-    """How much of a foreign file is taken in at all, in bytes and counts."""
+    """Limits of an uploaded workbook, in bytes and counts."""
 
     file: int = 10 * MIB
     parts: int = 128
     part: int = 32 * MIB  # a sheet or the shared strings, unpacked
-    other_part: int = 8 * MIB  # styles and the like: 500,000 cell styles end here
+    other_part: int = 8 * MIB  # such as styles: 500,000 cell styles are too many
     unpacked: int = 64 * MIB
     columns: int = 64
     faults: int = 100_000

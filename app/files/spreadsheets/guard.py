@@ -1,7 +1,4 @@
-"""The gate of the sheets: a foreign file is taken apart and measured here before any parser sees it.
-
-Law: nothing is believed that the file says of itself; what is not plainly a workbook is refused.
-"""
+"""Unpacks and measures an uploaded workbook before any parser sees it; nothing that the file declares is trusted."""
 
 import posixpath
 import re
@@ -21,9 +18,9 @@ NOT_AS_SAVED = _(
 )
 NOT_XLSX = _("This is not an .xlsx workbook. Please save the table as .xlsx in Excel or WPS and import that file.")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_END = struct.Struct("<4s4H2LH")  # end of central directory; at the very end, for nothing may follow it
+_END = struct.Struct("<4s4H2LH")  # end of central directory, at the very end of the file
 _LOCAL = struct.Struct("<4s5H3L2H")
-_DESCRIPTOR = 24  # bytes that a writer may leave behind a part: its data descriptor, and nothing longer
+_DESCRIPTOR = 24  # a data descriptor, the most that may follow a part
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, struct.error)
 _UNWANTED = (
     (
@@ -38,22 +35,22 @@ _UNWANTED = (
     ),
     (
         "embedded-files",
-        re.compile(r"embeddings/|^(?!.*printersettings\d*\.bin$).*\.bin$"),  # Excel and WPS keep printer settings so
+        re.compile(r"embeddings/|^(?!.*printersettings\d*\.bin$).*\.bin$"),  # but printer settings
         _("The workbook contains other files. Please copy only the table into a new workbook."),
     ),
 )
 
 
 def unpack(data: bytes, limits: SheetLimits) -> dict[str, bytes]:
-    """The XML parts by lower-case name, every part inflated under a counter and its checksum compared."""
+    """The XML parts by lower-case name; sizes are limited while unpacking, checksums verified."""
     _check_kind(data, limits)
     parts: dict[str, bytes] = {}
-    room = limits.unpacked
+    remaining = limits.unpacked
     for entry in _entries(data, limits):
         name = entry.orig_filename.casefold()
         large = name.startswith("xl/worksheets/") or name == "xl/sharedstrings.xml"
-        body = _inflate(data, entry, min(room, limits.part if large else limits.other_part))
-        room -= len(body)
+        body = _inflate(data, entry, min(remaining, limits.part if large else limits.other_part))
+        remaining -= len(body)
         if name.endswith((".xml", ".rels")):
             _check_markup(body)
             parts[name] = body
@@ -63,7 +60,7 @@ def unpack(data: bytes, limits: SheetLimits) -> dict[str, bytes]:
 
 
 def examine(data: bytes, limits: SheetLimits) -> None:
-    """Refuse at the door what no reader will take later; no cell is looked at."""
+    """Raise ``SheetRefused`` for a workbook that cannot be read later; cells are not checked."""
     first_visible_sheet(unpack(data, limits))
 
 
@@ -93,7 +90,7 @@ def _check_kind(data: bytes, limits: SheetLimits) -> None:
 
 
 def _entries(data: bytes, limits: SheetLimits) -> list[zipfile.ZipInfo]:
-    """The zip entries, side by side from the first byte to the directory, and no name twice."""
+    """The zip entries, contiguous from the first byte to the directory, and no name twice."""
     directory = _directory(data, limits)
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -122,7 +119,7 @@ def _entries(data: bytes, limits: SheetLimits) -> list[zipfile.ZipInfo]:
 
 
 def _directory(data: bytes, limits: SheetLimits) -> int:
-    """Where the zip directory begins; it has to end with the file, so that nothing hides behind it."""
+    """The offset of the zip directory; nothing may follow it."""
     if b"PK\x05\x06" not in data:
         raise SheetRefused(code="truncated")
     mark, disk, first_disk, here, count, size, start, comment = _END.unpack(data[-_END.size :])
@@ -145,20 +142,20 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
 
 
 def _body_at(data: bytes, entry: zipfile.ZipInfo) -> int:
-    """Where the part's bytes begin, if its own header says the same of it as the directory does."""
+    """The offset of a part's bytes; its local header must agree with the directory."""
     try:
         mark, _v, flags, method, _t, _d, _crc, _packed, _size, name, extra = _LOCAL.unpack_from(data, entry.header_offset)
     except struct.error as error:
         raise SheetRefused from error
     start = entry.header_offset + _LOCAL.size
-    said = data[start : start + name].decode("utf-8" if flags & 0x800 else "cp437", "replace")
-    if (mark, flags & 1, method, said) != (b"PK\x03\x04", 0, entry.compress_type, entry.orig_filename):
+    local_name = data[start : start + name].decode("utf-8" if flags & 0x800 else "cp437", "replace")
+    if (mark, flags & 1, method, local_name) != (b"PK\x03\x04", 0, entry.compress_type, entry.orig_filename):
         raise SheetRefused(NOT_AS_SAVED, code="zip-header")
     return int(start + name + extra)
 
 
 def _inflate(data: bytes, entry: zipfile.ZipInfo, most: int) -> bytes:
-    """The part itself. ``zipfile`` would stop at the size the file declares, and believe it."""
+    """The part, unpacked. ``zipfile`` would trust the declared size."""
     start = _body_at(data, entry)
     body = data[start : start + entry.compress_size]
     if entry.compress_type == zipfile.ZIP_DEFLATED:
@@ -176,7 +173,7 @@ def _inflate(data: bytes, entry: zipfile.ZipInfo, most: int) -> bytes:
 
 
 def _check_markup(body: bytes) -> None:
-    """UTF-8 without a document type: entities that grow, or that reach outside, need one."""
+    """Require UTF-8 without a document type, which expanding and external entities need."""
     declared = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", body)
     if b"\0" in body or (declared and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii", b"ascii")):
         raise SheetRefused(NOT_AS_SAVED, code="xml-encoding")
@@ -198,19 +195,19 @@ def walk(body: bytes, start: Callable[[str, dict[str, str]], None], end: Callabl
 
 
 def _relations(parts: Mapping[str, bytes], name: str, base: str) -> dict[str, tuple[str, str]]:
-    """Relationship id → (kind, path of the part); links to the web, such as mail addresses, are left out.
+    """Relationship id → (kind, path of the part); external links are left out.
 
-    A path to a sheet must need no tidying, and an id must be given once: others might tidy or choose differently.
+    The path of a sheet must be normal and its id unique: other readers might resolve them differently.
     """
     found: dict[str, tuple[str, str]] = {}
 
-    def start(_name: str, said: dict[str, str]) -> None:
-        if "Target" not in said or said.get("TargetMode") == "External":
+    def start(_name: str, attributes: dict[str, str]) -> None:
+        if "Target" not in attributes or attributes.get("TargetMode") == "External":
             return
-        target, key, kind = said["Target"], said.get("Id", ""), said.get("Type", "").rpartition("/")[2]
+        target, key, kind = attributes["Target"], attributes.get("Id", ""), attributes.get("Type", "").rpartition("/")[2]
         path = posixpath.join("/", base, target)
-        tidy = posixpath.normpath(path) == path and not (base and target.startswith(f"{base}/"))
-        if key in found or (kind == "worksheet" and not tidy):
+        is_normal = posixpath.normpath(path) == path and not (base and target.startswith(f"{base}/"))
+        if key in found or (kind == "worksheet" and not is_normal):
             raise SheetRefused(NOT_AS_SAVED, code="odd-relation")
         found[key] = (kind, posixpath.normpath(path).lstrip("/").casefold())
 
@@ -219,21 +216,21 @@ def _relations(parts: Mapping[str, bytes], name: str, base: str) -> dict[str, tu
 
 
 def first_visible_sheet(parts: Mapping[str, bytes]) -> tuple[str, bytes]:
-    """Name and XML of the first sheet that the clerk sees as a tab; a chart is not a sheet."""
+    """Name and XML of the first visible worksheet; charts do not count."""
     if ("officeDocument", "xl/workbook.xml") not in _relations(parts, "_rels/.rels", "").values():
         raise SheetRefused(NOT_AS_SAVED, code="other-workbook")
     targets = _relations(parts, "xl/_rels/workbook.xml.rels", "xl")
     names: list[str] = []
     found: list[tuple[str, bytes]] = []
 
-    def start(name: str, said: dict[str, str]) -> None:
-        if name.rpartition(":")[2] != "sheet" or "name" not in said:
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name.rpartition(":")[2] != "sheet" or "name" not in attributes:
             return
-        names.append(said["name"])
-        ids = [value for key, value in said.items() if key.endswith(":id")]
+        names.append(attributes["name"])
+        ids = [value for key, value in attributes.items() if key.endswith(":id")]
         kind, path = targets.get(ids[0], ("", "")) if len(ids) == 1 else ("", "")
-        if said.get("state", "visible") == "visible" and kind == "worksheet" and path in parts:
-            found.append((said["name"], parts[path]))
+        if attributes.get("state", "visible") == "visible" and kind == "worksheet" and path in parts:
+            found.append((attributes["name"], parts[path]))
 
     _walk_part(parts, "xl/workbook.xml", start)
     if not found or len(set(names)) < len(names):

@@ -1,6 +1,6 @@
-"""Reading a sheet: find the header, then read each cell as it stands or name it with what to do about it.
+"""Reads a sheet: finds the header, then reads each cell exactly, or reports it with what to do.
 
-Law: nothing is read as empty, rounded or computed in silence.
+No cell is silently read as empty, rounded or computed.
 """
 
 import re
@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
 from app.core.errors import AppError
-from app.files.spreadsheets.cell_scan import Survey, too_many_rows
+from app.files.spreadsheets.cell_scan import CellScan, too_many_rows
 from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused, SheetRow
 from app.files.spreadsheets.guard import first_visible_sheet, unpack
 
@@ -26,9 +26,9 @@ MOST_ERRORS = 500
 
 
 def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None) -> Reading:
-    """The first visible sheet of an .xlsx workbook, hidden rows included, rows without any content left out.
+    """Read the first visible sheet of an .xlsx workbook, with hidden rows, without empty ones.
 
-    All bad cells are named at once, up to ``MOST_ERRORS`` and a last entry that says how many more there are.
+    Reports all bad cells, up to ``MOST_ERRORS`` and a last entry with the number of the others.
     Raises ``SheetRefused`` if the file is not a plain workbook of a sensible size.
     """
     errors, lines = read_lines(data, columns, most_rows=most_rows, limits=limits)
@@ -39,27 +39,27 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
         reading.errors.extend(line.errors)
         if line.is_sound:
             reading.rows.append(SheetRow(line.number, line.values))
-    return Reading(reading.rows, listed(reading.errors))
+    return Reading(reading.rows, limit_errors(reading.errors))
 
 
 def read_lines(
     data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None
 ) -> tuple[list[CellError], Iterator[SheetLine]]:
-    """What is wrong with the header, or every row with content, one after the other, for whoever takes the sound ones.
+    """The errors of the header, or every non-empty row, valid or not.
 
     Raises ``SheetRefused`` as ``read`` does.
     """
     limits = limits or SheetLimits()
     parts = unpack(data, limits)
     name, body = first_visible_sheet(parts)
-    survey = Survey(most_rows, HEADER_WITHIN, limits).of(body)
-    grid = _grid(data, name, survey.reach)
+    scan = CellScan(most_rows, HEADER_WITHIN, limits).of(body)
+    grid = _grid(data, name, scan.reach)
     header, places, errors = _find_header(grid, columns)
     if errors:
         return errors, iter(())
     if len(grid) - header > most_rows:
         raise too_many_rows(most_rows)
-    faults = _faults_below(header, len(grid), [place for place in places if place], survey)
+    faults = _faults_below(header, len(grid), [place for place in places if place], scan)
     return [], _lines(columns, grid, header, places, faults)
 
 
@@ -84,16 +84,16 @@ def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
     except (CalamineError, ValueError, OverflowError) as error:
         raise SheetRefused from error
     except BaseException as error:
-        if type(error).__name__ == "PanicException":  # a panic in Rust is no Exception, and has no name to import
+        if type(error).__name__ == "PanicException":  # Rust panics do not derive from Exception, and cannot be imported
             raise SheetRefused(code="parser-panic") from error
         raise
     grid: list[list[object]] = frame.to_numpy(dtype=object).tolist()
-    below = reach - len(grid)  # formulas and errors that calamine takes for the end of the sheet
+    below = reach - len(grid)  # formulas and errors that calamine drops at the end
     return grid + [[""] * frame.shape[1]] * below
 
 
 def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[int, list[int], list[CellError]]:
-    """The header's row number, the column number of each column (0: not there), and what is wrong with the header."""
+    """The header's row number, the column number of each column (0: missing), and the errors."""
     wanted = [{title_of(column.title), *column.also} for column in columns]
     known = set().union(*wanted)
     heads = [[title_of(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
@@ -113,18 +113,18 @@ def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[i
     return at + 1, [] if errors else places, errors
 
 
-def _faults_below(header: int, last: int, places: list[int], survey: Survey) -> dict[tuple[int, int], object]:
-    """What the survey holds against the table: (row, column number) → sentence, or None if named already.
+def _faults_below(header: int, last: int, places: list[int], scan: CellScan) -> dict[tuple[int, int], object]:
+    """The faults of the scan within the table: (row, column number) → sentence, or None if reported already.
 
-    A merged range is one fault, named at its first cell: that is where the clerk clicks to unmerge it.
+    A merged range is one fault, reported at its first cell.
     """
-    faults = {spot: sentence for spot, sentence in survey.faults.items() if header < spot[0] <= last}
-    room = (last - header) * len(places)  # ranges that do not overlap cannot cover more cells than there are
-    for top, left, bottom, right, sentence, once in survey.spans:
+    faults = {spot: sentence for spot, sentence in scan.faults.items() if header < spot[0] <= last}
+    remaining = (last - header) * len(places)  # more covered cells than this means overlapping ranges
+    for top, left, bottom, right, sentence, once in scan.spans:
         covered = [place for place in sorted(places) if left <= place <= right]
         rows = range(max(top, header + 1), min(bottom, last) + 1)
-        room -= len(rows) * len(covered)
-        if room < 0:
+        remaining -= len(rows) * len(covered)
+        if remaining < 0:
             raise SheetRefused(code="overlapping-ranges")
         for index, spot in enumerate((row, place) for row in rows for place in covered):
             faults[spot] = None if once and index else sentence
@@ -137,7 +137,7 @@ def read_row(
     cells: list[tuple[Column, int, object]],
     faults: Mapping[tuple[int, int], object],
 ) -> None:
-    """Put a row with content where it belongs: among the sound ones, or its bad cells among the errors."""
+    """Add a non-empty row to the valid ones, or its cell errors to the errors."""
     line = line_of(number, cells, faults)
     if line is not None:
         reading.errors.extend(line.errors)
@@ -148,15 +148,15 @@ def read_row(
 def line_of(
     number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]
 ) -> SheetLine | None:
-    """None where there is nothing in the row."""
-    named = {place: faults[number, place] for _column, place, _raw in cells if (number, place) in faults}
-    if not named and all(isinstance(raw, str) and not fold(raw) for _column, _place, raw in cells):
+    """None if the row is empty."""
+    reported = {place: faults[number, place] for _column, place, _raw in cells if (number, place) in faults}
+    if not reported and all(isinstance(raw, str) and not fold(raw) for _column, _place, raw in cells):
         return None
     line = SheetLine(number, {column.key: str(raw) for column, _place, raw in cells}, {}, [])
     for column, place, raw in cells:
-        if place in named:
-            if named[place]:
-                line.errors.append(CellError(number, column.title, named[place]))
+        if place in reported:
+            if reported[place]:
+                line.errors.append(CellError(number, column.title, reported[place]))
             continue
         try:
             line.values[column.key] = _value(column, raw)
@@ -176,7 +176,7 @@ def _value(column: Column, raw: object) -> Any:
     return None
 
 
-def listed(errors: list[CellError]) -> list[CellError]:
+def limit_errors(errors: list[CellError]) -> list[CellError]:
     errors.sort(key=lambda error: error.row)
     if len(errors) <= MOST_ERRORS:
         return errors
@@ -195,24 +195,24 @@ _FLOATED = re.compile(r"\d(?:\.\d+)?E\+(?:1[5-9]|[2-9]\d)", re.IGNORECASE)  # 4.
 
 
 def fold(text: str) -> str:
-    """Trimmed and NFKC-folded (full-width digits become digits), without characters that nobody can see."""
+    """Trimmed and NFKC-folded (full-width digits become digits), without invisible characters."""
     if not text.isprintable():
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        text = "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
+        text = "".join(mark for mark in text if mark in "\n\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))
     return unicodedata.normalize("NFKC", text).strip()
 
 
 def title_of(cell: object) -> str:
-    return re.sub(r"[\s*]+", "", fold(str(cell)))  # a star marks what must be filled in
+    return re.sub(r"[\s*]+", "", fold(str(cell)))  # a star marks a required column
 
 
 def _text(raw: object) -> str:
-    """A cell as the text that a clerk sees in it, dates in ISO form; ValueError where Excel has lost it."""
+    """The text that Excel shows, dates in ISO form; ``ValueError`` if Excel has lost digits."""
     match raw:
         case str():
             text = fold(raw)
             if _FLOATED.fullmatch(text):
-                raise _ruined(text)  # the same loss, saved through a CSV file
+                raise _lost_digits(text)  # the same loss, through a CSV file
             return text
         case bool():
             raise ValueError(_("This cell holds TRUE or FALSE. Please type the value as text."))
@@ -228,15 +228,15 @@ def _text(raw: object) -> str:
 
 
 def _number(raw: float) -> str:
-    """Fifteen digits, as Excel shows them: the sixteenth and later ones are noise of binary fractions."""
+    """Fifteen digits, as Excel shows: later ones are rounding noise."""
     if not isfinite(raw):
         raise ValueError(_("This cell does not hold a number that can be read. Please type the value again."))
     if abs(raw) >= 10**15:
-        raise _ruined(f"{raw:.6E}")
+        raise _lost_digits(f"{raw:.6E}")
     return format(Decimal(f"{raw:.15g}"), "f")
 
 
-def _ruined(shown: str) -> ValueError:
+def _lost_digits(shown: str) -> ValueError:
     return ValueError(
         _(
             "Excel holds this as a number (%(shown)s) and has lost the last digits. "

@@ -1,7 +1,4 @@
-"""Writing a sheet: a workbook that a clerk can filter, fill in and hand back.
-
-Law: a cell holds what it was given; text stays text, even when it begins like a formula.
-"""
+"""Writes an .xlsx workbook that a clerk can filter, fill in and upload."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +18,7 @@ from app.files.spreadsheets.columns import Column
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # Excel reads _x0041_ as A, unless the underscore is escaped itself.
 _ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
-_FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts a 29 February 1900 that never was
+_FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts a 29 February 1900
 _HEAD_FONT = Font(bold=True)
 _HEAD_FILL = PatternFill("solid", fgColor="E6EEF7")
 _HEAD_PLACE = Alignment(horizontal="center", vertical="center", wrap_text=True)
@@ -37,8 +34,8 @@ def write(
 ) -> bytes:
     """An .xlsx workbook with one sheet: the note if any, a frozen header with filters, the rows.
 
-    Text stays text, also when it begins like a formula; ``read`` gives back the same values, folded and
-    trimmed. Aware moments are written in the office's time. Characters that XML cannot hold are dropped.
+    Text stays text, even if it begins like a formula; ``read`` returns the same values, folded and trimmed. Aware
+    datetimes are written in the office's time zone. Characters that XML cannot hold are dropped.
     """
     book = Workbook(write_only=True)
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\']", " ", _legal(sheet_title))[:31].strip() or "Sheet1")
@@ -47,7 +44,7 @@ def write(
     for number, column in enumerate(columns, start=1):
         shape = sheet.column_dimensions[get_column_letter(number)]
         shape.width = column.width
-        # The format of a column also rules what is typed below the table.
+        # The format of a column also applies below the table.
         shape.number_format = _FORMATS["text" if column.text else "number"]
     if header == 2:
         sheet.append(_head_cells(sheet, [note], Font(italic=True), None, Alignment(vertical="center")))
@@ -76,10 +73,7 @@ def _head_cells(sheet: Any, texts: Sequence[object], font: Font, fill: PatternFi
 
 
 def _body_cells(sheet: Any, columns: Sequence[Column], rows: Iterable[Mapping[str, object]]) -> Iterator[list[Any]]:
-    """One list of cells for each row, made of the same cell objects throughout.
-
-    To style a new cell costs more than to write it, and a row is written out before the next one is made.
-    """
+    """The cells of each row, reusing the same cell objects: styling a new cell costs more than writing it."""
     stock = [{kind: WriteOnlyCell(sheet) for kind in _FORMATS} for _column in columns]
     for kinds in stock:
         for kind, cell in kinds.items():

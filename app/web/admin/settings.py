@@ -16,7 +16,7 @@ from wtforms import HiddenField
 from app.applications import office_settings
 from app.applications.office_settings import SettingLine
 from app.core.errors import AppError, Stale, Unmet
-from app.core.office import Adjustable, Office, Section, Value, written
+from app.core.office import Adjustable, Office, Section, Value, stored_text
 from app.core.vocabulary import Term
 from app.db.session import db
 from app.web import request_context
@@ -173,7 +173,7 @@ def form_for(mine: Sequence[SettingLine]) -> type[AppForm]:
     fields: dict[str, Any] = {}
     for line in mine:
         if not line.pinned:
-            fields |= {line.one.name: _field(line), f"was_{line.one.name}": HiddenField(default=written(line.value))}
+            fields |= {line.one.name: _field(line), f"was_{line.one.name}": HiddenField(default=stored_text(line.value))}
     return type("ParameterForm", (AppForm,), fields)
 
 
@@ -200,7 +200,7 @@ def _hint(one: Adjustable) -> str:
 def _in_field(one: Adjustable, value: Value) -> Any:
     """A value as its field holds it."""
     if isinstance(value, tuple):
-        return written(value)
+        return stored_text(value)
     return value // one.scale if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -234,7 +234,7 @@ def _bring_up_to_date(form: Any, wanted: Mapping[str, Value]) -> None:
     """Whoever saves once more knows what counts now; a field in which nothing was typed shows it."""
     for name, line in office_settings.lines(db.session(), request_context.settings().office).items():
         if name in form:
-            form[f"was_{name}"].data = written(line.value)
+            form[f"was_{name}"].data = stored_text(line.value)
             if name not in wanted:
                 form[name].raw_data = None
                 form[name].process_data(_in_field(line.one, line.value))

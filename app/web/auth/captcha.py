@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from werkzeug.wrappers import Response
 
 from app.accounts import challenges, rate_limit
-from app.core.crypto.encryption import UNOPENED, keyring
+from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
 from app.core.errors import AppError, NotFound
 from app.core.identifiers import fold
 from app.core.vocabulary import ChallengeKind
@@ -56,7 +56,7 @@ class CaptchaChallenge:
     def ticket(self) -> str:
         """Sealed, so that the page may hold it without saying what is on the picture."""
         told = json.dumps([self.number, self.answer, self.sum, self.browser, self.until])
-        return urlsafe_b64encode(keyring.seal(told, PURPOSE)).decode()
+        return urlsafe_b64encode(keyring.encrypt(told, PURPOSE)).decode()
 
     @property
     def question(self) -> str:
@@ -73,7 +73,7 @@ class PictureForm(AppForm):
     )
 
 
-def fresh(browser: str, *, at: datetime, words: bool = False) -> CaptchaChallenge:
+def new_captcha(browser: str, *, at: datetime, words: bool = False) -> CaptchaChallenge:
     number, until = secrets.token_hex(16), int((at + LASTS).timestamp())
     if words:
         a, b = 10 + secrets.randbelow(80), 2 + secrets.randbelow(8)
@@ -82,11 +82,11 @@ def fresh(browser: str, *, at: datetime, words: bool = False) -> CaptchaChalleng
     return CaptchaChallenge(number, word, None, browser, until)
 
 
-def opened(ticket: str, browser: str, *, at: datetime) -> CaptchaChallenge:
+def open_ticket(ticket: str, browser: str, *, at: datetime) -> CaptchaChallenge:
     """The picture of a ticket that this browser got and that is still good; raises ``NotFound``."""
     try:
-        number, answer, terms, whose, until = json.loads(keyring.open(urlsafe_b64decode(ticket), PURPOSE))
-    except (*UNOPENED, ValueError):
+        number, answer, terms, whose, until = json.loads(keyring.decrypt(urlsafe_b64decode(ticket), PURPOSE))
+    except (*DECRYPTION_ERRORS, ValueError):
         raise NotFound from None
     if not browser or whose != browser or at.timestamp() >= until:
         raise NotFound
@@ -99,7 +99,7 @@ def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetim
         engine, f"pictures-from:{rate_limit.client_network(address)}", limit=ANSWERS_AN_HOUR, seconds=60 * 60, at=at
     )
     try:
-        picture = opened(ticket, browser, at=at)
+        picture = open_ticket(ticket, browser, at=at)
     except NotFound:
         raise WrongPicture from None
     first = challenges.use_once(engine, picture.number, ChallengeKind.PICTURE, browser, at=at, lasts=LASTS)
@@ -110,14 +110,14 @@ def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetim
 # --- for the doors whose pages have one ---------------------------------------------------------------------
 
 
-def handed_out() -> CaptchaChallenge:
+def captcha_for_page() -> CaptchaChallenge:
     """A new one for this page, of the kind that was asked for, or else of the kind it had."""
     asked = request.form.get("do")
     kind = asked if asked in KINDS else request.values.get("picture_kind")
-    return fresh(pre_login_cookie.open_browser(), at=request_context.now(), words=kind == WORDS)
+    return new_captcha(pre_login_cookie.open_browser(), at=request_context.now(), words=kind == WORDS)
 
 
-def asked_anew() -> bool:
+def another_requested() -> bool:
     """Whether the form was sent only for another picture, or for the other kind of it."""
     return request.form.get("do") in (ANOTHER, *KINDS)
 
@@ -136,13 +136,13 @@ class PictureView(BaseView):
     @expose("/", methods=["GET"])
     def another(self) -> Response:
         """A new one, for the script of the page: 换一张 without losing what was typed."""
-        picture = handed_out()
+        picture = captcha_for_page()
         src = "" if picture.sum else url_for("PictureView.drawn", ticket=picture.ticket)
         return _unkept(make_response(jsonify(ticket=picture.ticket, src=src, question=picture.question)))
 
     @expose("/drawn.png", methods=["GET"])
     def drawn(self) -> Response:
-        picture = opened(request.args.get("ticket", ""), pre_login_cookie.browser(), at=request_context.now())
+        picture = open_ticket(request.args.get("ticket", ""), pre_login_cookie.browser(), at=request_context.now())
         if picture.sum:
             raise NotFound
         answer = make_response(captcha_image.png(picture.answer, picture.number))

@@ -24,9 +24,9 @@ from app.web import request_context
 from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
 from app.web.auth.security_manager import had_before, judge, landing, set_password
 from app.web.auth.sign_in import objections
-from app.web.auth.sms import SmsForm, at_their_fields, code_parts, send_code, with_patience
+from app.web.auth.sms import SmsForm, code_parts, send_code, with_patience
 from app.web.base.fab import BaseView, expose, no_cache
-from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength
+from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength, place_refusals
 
 PURPOSE = ChallengeKind.SMS_RESET
 CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
@@ -75,7 +75,7 @@ class ForgottenView(BaseView):
         if current_user.is_authenticated:
             return redirect(landing(""))
         form = ForgottenForm()
-        if not form.is_submitted() or captcha.asked_anew():
+        if not form.is_submitted() or captcha.another_requested():
             return self._page(form)
         try:
             if not form.validate():
@@ -101,7 +101,7 @@ class ForgottenView(BaseView):
     def _page(self, form: ForgottenForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
             "login/forgotten.html", title=gettext("Set a new password"), form=form,
-            refusals=at_their_fields(form, no), **code_parts(no, sent=sent),
+            refusals=place_refusals(form, no), **code_parts(no, sent=sent),
         )  # fmt: skip
         return with_patience(make_response(page, status), no)
 

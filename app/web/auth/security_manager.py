@@ -24,14 +24,14 @@ from app.db import audit
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth import password_form, pre_login_cookie
+from app.web.auth import captcha, password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
 from app.web.auth.sign_in import KEY, NotAdmitted, admit, end_session, lately, open_session
 from app.web.base.fab import AuthDBView, BaseView, expose, no_cache
 from app.web.base.private_urls import safe_local_url
-from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength
+from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength, place_refusals
 
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
@@ -59,6 +59,10 @@ class SignInForm(AppForm):
     password = SecretTextField(_("Password"), validators=[Required()], render_kw={"autocomplete": "current-password"})
 
 
+class CaptchaSignInForm(captcha.PictureForm, SignInForm):
+    """While ``password_form.too_many_failures``."""
+
+
 class OwnPasswordForm(AppForm):
     old = SecretTextField(
         _("Present password"), validators=[Required()], render_kw={"autocomplete": "current-password", "autofocus": True}
@@ -79,12 +83,17 @@ class SignInView(AuthDBView):
             return redirect(landing(request.args.get("next", "")))
         if request.method == "GET" and "next" in request.args:
             cookie.pop("_flashes", None)  # FAB calls it "access denied" when somebody is merely not signed in
-        form = SignInForm()
-        if not form.validate_on_submit():
-            return self._page(form, status=422 if form.is_submitted() else 200)
+        guarded = password_form.too_many_failures(db.engine, at=request_context.now())
+        form = CaptchaSignInForm() if guarded else SignInForm()
+        if not form.is_submitted() or captcha.another_requested():
+            return self._page(form)
+        if not form.validate():
+            return self._page(form, status=422)
         try:
+            if isinstance(form, CaptchaSignInForm):
+                captcha.check_form(form)
             inside = self._sign_in(form)
-        except (password_form.WrongPassword, NotAdmitted, TooMany) as no:
+        except (password_form.WrongPassword, NotAdmitted, captcha.WrongPicture, TooMany) as no:
             return self._page(form, no, status=no.status)
         wish = landing(request.args.get("next", ""))
         return redirect(wish if inside else url_for("SecondView.choose", next=wish))
@@ -129,7 +138,8 @@ class SignInView(AuthDBView):
             self.login_template,
             title=gettext("Sign in"),
             form=form,
-            refusals=no.refusals if no is not None else (),
+            refusals=place_refusals(form, no),
+            picture=captcha.captcha_for_page() if isinstance(form, CaptchaSignInForm) else None,
             ended=_told_once() if request.method == "GET" else None,
             sent_here="next" in request.args and request.method == "GET",
         )
@@ -230,6 +240,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
     def register_views(self) -> None:
         """Our own doors only: no API login, no registration, no stock pages for users and roles."""
         self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
+        self.appbuilder.add_view_no_menu(captcha.PictureView)
         self.appbuilder.add_view_no_menu(OwnPasswordView)
         self.appbuilder.add_view_no_menu(SecondView)
         self.appbuilder.add_view_no_menu(SessionsView)

@@ -22,7 +22,7 @@ from app.web.auth import captcha, pre_login_cookie, second_factor, sms_codes
 from app.web.auth.security_manager import landing
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from app.web.base.fab import BaseView, expose, no_cache
-from app.web.forms import AppForm, MobileField, Required, TextField, TextLength
+from app.web.forms import AppForm, MobileField, Required, TextField, TextLength, place_refusals
 
 PURPOSE = ChallengeKind.SMS_SIGN_IN
 CODE_INPUT = {"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 12}
@@ -44,7 +44,7 @@ class SmsView(BaseView):
         if current_user.is_authenticated:
             return redirect(landing(_wish()))
         form = SmsForm()
-        if not form.is_submitted() or captcha.asked_anew():
+        if not form.is_submitted() or captcha.another_requested():
             return self._page(form)
         try:
             if not form.validate():
@@ -80,7 +80,7 @@ class SmsView(BaseView):
     def _page(self, form: SmsForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
             "login/sms.html", title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
-            refusals=at_their_fields(form, no), wish=_wish(), **code_parts(no, sent=sent),
+            refusals=place_refusals(form, no), wish=_wish(), **code_parts(no, sent=sent),
         )  # fmt: skip
         return with_patience(make_response(page, status), no)
 
@@ -143,7 +143,7 @@ class SmsSecondView(BaseView):
     ) -> Response:
         page = self.render_template(
             "login/second_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile), wish=_wish(),
-            refusals=at_their_fields(form, no), sent=sent, wait=seconds_to_wait(no, sent=sent),
+            refusals=place_refusals(form, no), sent=sent, wait=seconds_to_wait(no, sent=sent),
         )  # fmt: skip
         return with_patience(make_response(page, status), no)
 
@@ -170,18 +170,9 @@ def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = N
     session.commit()
 
 
-def at_their_fields(form: AppForm, no: AppError | None) -> tuple[object, ...]:
-    """Put each refusal at its field; what belongs to none is told above the form."""
-    refusals = no.refusals if no is not None else ()
-    for refusal in refusals:
-        if refusal.field in form:
-            form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
-    return tuple(refusal for refusal in refusals if refusal.field not in form)
-
-
 def code_parts(no: AppError | None = None, *, sent: bool = False) -> dict[str, object]:
     """What ``login/code.html`` needs: a fresh picture, whether a code was sent, and how many seconds to wait for another."""
-    return {"picture": captcha.handed_out(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
+    return {"picture": captcha.captcha_for_page(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
 
 
 def seconds_to_wait(no: AppError | None = None, *, sent: bool = False) -> int:

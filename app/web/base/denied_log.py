@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import rate_limit
 from app.core.errors import TooMany
-from app.core.redaction import without_numbers
+from app.core.redaction import mask_numbers
 from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db, reading
@@ -57,4 +57,4 @@ def _table(door: str) -> str:
 
 def _row() -> str:
     text = "/".join(str(value) for value in (request.view_args or {}).values())
-    return "".join(mark if mark.isprintable() else "?" for mark in without_numbers(text))[:40]
+    return "".join(mark if mark.isprintable() else "?" for mark in mask_numbers(text))[:40]

@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from app.core.crypto.encryption import UNOPENED, keyring
-from app.core.redaction import personal
+from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
+from app.core.redaction import may_hold_number
 
 SIGN = "~"
 LONGEST = 100  # characters of one query field
@@ -28,9 +28,9 @@ NOT_ASKED = frozenset({TO, "csrf_token"})
 
 def encode_param(value: Any) -> Any:
     """A value as it may stand in an address."""
-    if not isinstance(value, str) or not personal(value):
+    if not isinstance(value, str) or not may_hold_number(value):
         return value
-    return SIGN + urlsafe_b64encode(keyring.seal(value[:LONGEST], _whose())).decode().rstrip("=")
+    return SIGN + urlsafe_b64encode(keyring.encrypt(value[:LONGEST], _whose())).decode().rstrip("=")
 
 
 def decode_param(value: str) -> str:
@@ -38,8 +38,8 @@ def decode_param(value: str) -> str:
     if not value.startswith(SIGN):
         return value
     try:
-        return keyring.open(urlsafe_b64decode(value[1:] + "=" * (-len(value[1:]) % 4)), _whose())
-    except (*UNOPENED, Error, ValueError):
+        return keyring.decrypt(urlsafe_b64decode(value[1:] + "=" * (-len(value[1:]) % 4)), _whose())
+    except (*DECRYPTION_ERRORS, Error, ValueError):
         return ""
 
 
@@ -56,7 +56,7 @@ def redirect_if_personal() -> Response | None:
 
 def has_personal_data(source: MultiDict[str, str]) -> bool:
     """Whether somebody's number stands in an address: typed there by hand, or kept from an old house."""
-    return any(personal(value) for value in source.values())
+    return any(may_hold_number(value) for value in source.values())
 
 
 def safe_local_url(wish: str) -> str:

@@ -1,41 +1,35 @@
-"""导入成绩 and 上报: a workbook is looked at, its bad cells named, imported whole or not at all, then made final (R60–R62).
-
-Law: between the check and the import the sheet waits in the store; what is imported is what this very clerk had checked.
-"""
+"""导入成绩 and 上报: upload of a score sheet, preview with its errors, import of exactly that sheet, submission (R60–R62)."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
-from io import BytesIO
 
-from flask import flash, redirect, request, send_file, url_for
+from flask import flash, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from app import exams
-from app.core.errors import AppError, NotFound, Refusal, Stale
+from app.core.errors import AppError, NotFound, Refusal
 from app.core.vocabulary import SCORED, Role, SignupState
 from app.db.session import db
 from app.exams import ScorePreview
 from app.files.spreadsheets import CellError, Column, SheetLimits, write
-from app.files.storage import FileMissing
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
+from app.web.base.staged_upload import StagedUpload, remove
+from app.web.base.workbook import send_workbook
 from app.web.exams.access import Counts, counts_of, notice_of
 from app.web.exams.batch_result import gaps_of
 from app.web.exams.labels import points
-from app.web.exams.notices import XLSX
 from app.web.forms import MEGABYTE, AppForm, UploadField
 
 LARGEST = SheetLimits().file
-WAITS = 30 * 60  # seconds between the check and the import
+UPLOAD = StagedUpload("scores", minutes=30)
 LISTED = 100  # changes and names shown
-SHEET, ERRORS = "sheet", "errors"  # what a ticket is good for
+SHEET, ERRORS = "sheet", "errors"  # purposes of a ticket
 _ADMITTED, _PASSED, _FAILED, _ABSENT = (
     *(SignupState.ADMITTED, SignupState.PASSED),
     *(SignupState.FAILED, SignupState.ABSENT),
@@ -62,7 +56,7 @@ class ScoreView(BaseView):
 
     @route(f"/{ROW}notice_id>/scores", "GET", "POST")
     def scores(self, notice_id: int) -> Response:
-        """The upload, and after it the dry run."""
+        """The upload form; after an upload, the preview."""
         notice, form = _notice(notice_id), ScoreForm()
         if request.method == "GET":
             return self._page(notice, form)
@@ -75,24 +69,23 @@ class ScoreView(BaseView):
             preview = exams.read_scores(
                 db.session(), notice_id, data, request_context.current_actor(), at=request_context.now()
             )
-        except AppError as no:
-            return self._refused(notice_id, no)
+        except AppError as error:
+            return self._refused(notice_id, error)
         return self._previewed(notice, data, preview)
 
     @route(f"/{ROW}notice_id>/scores/import", "POST")
     def bring_in(self, notice_id: int) -> Response:
         """确认导入: all of them, or none."""
         _notice(notice_id)
-        session, actor, at, data = db.session(), request_context.current_actor(), request_context.now(), b""
+        session, actor, at = db.session(), request_context.current_actor(), request_context.now()
         try:
-            digest, _rows = _redeemed(SHEET, notice_id)
-            data = _kept(digest)
-            preview = exams.import_scores(session, notice_id, data, actor, at=at, digest=digest)
+            file = UPLOAD.staged(SHEET, notice_id)
+            preview = exams.import_scores(session, notice_id, file.data, actor, at=at, digest=file.digest)
             session.commit()
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            return self._refused(notice_id, no)
-        request_context.store().remove(digest, at + timedelta(days=1))  # nobody waits for it: it is full of ID numbers
+            return self._refused(notice_id, error)
+        remove(file)
         count = gettext("%(n)s scores were imported.", n=len(preview.changes) + preview.counts["unchanged"])
         final = gettext("They are not final until you submit them.")
         flash(f"{count} {final}", "success")
@@ -100,36 +93,32 @@ class ScoreView(BaseView):
 
     @route(f"/{ROW}notice_id>/scores/errors", "POST")
     def errors(self, notice_id: int) -> Response:
-        """The bad cells as a workbook, to be worked off beside the sheet."""
+        """The list of bad cells as a workbook."""
         notice = _notice(notice_id)
         try:
-            digest, rows = _redeemed(ERRORS, notice_id)
-            data = _kept(digest)
-        except AppError as no:
-            return self._refused(notice_id, no)
-        what = gettext("Errors in the score sheet")
-        name = f"{notice.title}-{what}.xlsx".replace("/", " ")
-        request_context.note_export(notice, list="score errors", rows=rows)
-        return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)
+            file = UPLOAD.staged(ERRORS, notice_id)
+        except AppError as error:
+            return self._refused(notice_id, error)
+        title = gettext("Errors in the score sheet")
+        request_context.note_export(notice, list="score errors", rows=file.note)
+        return send_workbook(file.data, f"{notice.title}-{title}".replace("/", " "))
 
     @route(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
     def submit(self, notice_id: int) -> Response:
-        """上报 (R62): asked once more with all the numbers, then final."""
+        """上报 (R62): shows all the numbers for confirmation, then makes the scores final."""
         notice = _notice(notice_id)
         if request.method == "GET":
-            return self._last_page(notice)
+            return self._submit_page(notice)
         try:
             passed = exams.submit_scores(db.session(), notice_id, request_context.current_actor(), at=request_context.now())
             db.session.commit()
-        except AppError as no:
+        except AppError as error:
             db.session.rollback()
-            if no.status in (NotFound.status, 403):
+            if error.status in (NotFound.status, 403):
                 raise
-            return self._last_page(notice_of(notice_id), no.refusals, no.status)
+            return self._submit_page(notice_of(notice_id), error.refusals, error.status)
         flash(gettext("The scores are final. %(n)s people passed and stand on the pass list.", n=passed), "success")
         return redirect(url_for("ScoreView.scores", notice_id=notice_id))
-
-    # --- pages -----------------------------------------------------------------------------------------
 
     def _page(
         self,
@@ -156,23 +145,23 @@ class ScoreView(BaseView):
 
     def _previewed(self, notice: ExamNotice, data: bytes, preview: ScorePreview) -> Response:
         if preview.errors:
-            name = _note_down(ERRORS, notice.id, _error_sheet(preview.errors), len(preview.errors))
-            return self._page(notice, ScoreForm(formdata=None), preview, {ERRORS: name}, 422)
+            ticket = UPLOAD.stage(_error_sheet(preview.errors), ERRORS, notice.id, note=len(preview.errors))
+            return self._page(notice, ScoreForm(formdata=None), preview, {ERRORS: ticket}, 422)
         tickets = {}
         if preview.changes or preview.counts["unchanged"]:
             preview.changes.sort(key=lambda change: change.old is None)  # what overwrites a score comes first
-            tickets = {SHEET: _note_down(SHEET, notice.id, data)}
+            tickets = {SHEET: UPLOAD.stage(data, SHEET, notice.id)}
         return self._page(notice, ScoreForm(formdata=None), preview, tickets)
 
-    def _refused(self, notice_id: int, no: AppError) -> Response:
-        """The upload page with what stands in the way; what is not one's business is a page of its own."""
-        if no.status in (NotFound.status, 403) and no.code != FileMissing.code:
-            raise no
+    def _refused(self, notice_id: int, error: AppError) -> Response:
+        """The upload page with the reasons; not found and not allowed become error pages."""
+        if error.status in (NotFound.status, 403):
+            raise error
         form = ScoreForm(formdata=None)
-        form.sheet.errors = [refusal.sentence for refusal in no.refusals]
-        return self._page(notice_of(notice_id), form, status=no.status if no.status != NotFound.status else 422)
+        form.sheet.errors = [refusal.sentence for refusal in error.refusals]
+        return self._page(notice_of(notice_id), form, status=error.status)
 
-    def _last_page(self, notice: ExamNotice, refusals: Sequence[Refusal] = (), status: int = 200) -> Response:
+    def _submit_page(self, notice: ExamNotice, refusals: Sequence[Refusal] = (), status: int = 200) -> Response:
         text = self.render_template(
             "examwork/submit.html",
             title=gettext("Submit scores"),
@@ -198,15 +187,12 @@ def _crumbs(notice: ExamNotice) -> list[tuple[object, str]]:
 
 
 def mark(value: object) -> object:
-    """A mark as people write it; a dash for none."""
+    """A mark without trailing zeros; a dash for none."""
     return "—" if value is None else points(value) if isinstance(value, Decimal) else value
 
 
-# --- how the exam stands -----------------------------------------------------------------------------------
-
-
 class ExamSummary:
-    """How many are admitted, marked, missing; who passed and who did not, by the marks as they are now."""
+    """How many are admitted, marked and missing, and how many pass by the present marks."""
 
     def __init__(self, notice: ExamNotice) -> None:
         self.counts: Counts = counts_of([notice.id])[notice.id]
@@ -220,7 +206,7 @@ class ExamSummary:
 
     @property
     def may_submit(self) -> bool:
-        """For the button only: the domain asks again."""
+        """For the button only: the domain checks again."""
         return bool(self.admitted) and not (self.is_final or self.too_early or self.waiting or self.missing)
 
     def _results(self, notice: ExamNotice) -> tuple[int, int, int]:
@@ -248,39 +234,6 @@ class ExamSummary:
         return [(number, name) for number, name in db.session.execute(query.order_by(ExamSignup.id).limit(LISTED))]
 
 
-# --- what waits between two pages ------------------------------------------------------------------------------
-
-
 def _error_sheet(errors: Sequence[CellError]) -> bytes:
     rows = [{"row": error.row, "title": error.title, "sentence": error.sentence} for error in errors]
     return write(ERROR_COLUMNS, rows, sheet_title=gettext("Errors in the score sheet"))
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(request_context.settings().keys.session, salt="scores")
-
-
-def _note_down(use: str, notice_id: int, data: bytes, rows: int = 0) -> str:
-    """Keep the bytes; the ticket names them, for this use, this exam and this clerk only."""
-    return str(_signer().dumps([use, request_context.store().put(data), rows, notice_id, request_context.current_actor().id]))
-
-
-def _redeemed(use: str, notice_id: int) -> tuple[str, int]:
-    """The digest of what this very clerk had checked for this exam within the half hour, and how many rows were told."""
-    try:
-        kind, digest, rows, *rest = _signer().loads(request.form.get("ticket", ""), max_age=WAITS)
-    except (BadSignature, ValueError):
-        kind, digest, rows, rest = "", "", 0, []
-    if [kind, *rest] != [use, notice_id, request_context.current_actor().id]:
-        raise Stale(_EXPIRED)
-    return str(digest), int(rows)
-
-
-def _kept(digest: str) -> bytes:
-    try:
-        return request_context.store().read(digest)
-    except FileMissing:
-        raise Stale(_EXPIRED) from None
-
-
-_EXPIRED = _("The check of this sheet has expired. Please choose the file again and check it once more.")

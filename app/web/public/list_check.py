@@ -1,34 +1,33 @@
-"""名单核查: an employer pastes or uploads names and certificate numbers, and learns how each certificate stands.
+"""名单核查: without signing in, an employer checks a list of names and certificate numbers, pasted or uploaded.
 
-Law: nobody signs in, nothing of the list is stored or written to a log; counted is only how many pairs an address asks about.
-Between the answer and its download the list travels with the reader, signed.
+Nothing of the list is stored or logged: only the number of pairs is counted per address, and the result travels through the
+browser, signed, to its download.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from io import BytesIO
 from typing import Any
 
-from flask import current_app, make_response, request, send_file
+from flask import make_response, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
 from app.certificates.list_check import ListAnswer, check
-from app.core.errors import AppError, Refusal, Stale, TooMany, Unmet
+from app.core.errors import AppError, Refusal, TooMany, Unmet
 from app.core.vocabulary import CertificateStatus
 from app.db.session import db, reading
 from app.files import spreadsheets
 from app.files.spreadsheets import Column, Reading, SheetLimits, at_most
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
+from app.web.base.staged_upload import StagedUpload
+from app.web.base.workbook import send_workbook
 from app.web.forms import AppForm, LongTextField, UploadField
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-KEPT = 60 * 60  # seconds in which an answer may be downloaded
+RESULT = StagedUpload("list-check", expired=_("This answer is too old to be downloaded. Please check the list once more."))
 SMALL = SheetLimits(file=2 * 1024 * 1024, part=8 * 1024 * 1024, unpacked=16 * 1024 * 1024)
 LISTED = 20  # bad lines named at once
 NOT_FOUND = _("No certificate fits this name and number")
@@ -54,7 +53,7 @@ class ListForm(AppForm):
 
 
 class ListCheckView(BaseView):
-    """``/lookup/list``: many certificates at once."""
+    """``/lookup/list``: checks many certificates at once."""
 
     route_base = "/lookup/list"
     default_view = "form"
@@ -72,21 +71,21 @@ class ListCheckView(BaseView):
                 return self._page(form, status=422)
             pairs = _pairs(_read(form))
             _count("pairs", request_context.current_office().checks_per_hour, 60 * 60, len(pairs))
-        except TooMany as no:
-            answer = self._page(form, [Refusal(no.code, no.sentence)], status=no.status)
-            answer.headers["Retry-After"] = str(no.retry_after)
-            return answer
-        except AppError as no:
-            return self._page(form, no.refusals, status=422)
+        except TooMany as error:
+            response = self._page(form, [Refusal(error.code, error.sentence)], status=error.status)
+            response.headers["Retry-After"] = str(error.retry_after)
+            return response
+        except AppError as error:
+            return self._page(form, error.refusals, status=422)
         reading.set(True)
         return self._page(form, found=check(db.session, pairs, on=request_context.today()))
 
     @expose("/answer.xlsx", methods=["POST"])
     def answer(self) -> Response:
-        """The answer as a sheet: what was shown, without asking anew."""
-        answer = _workbook(ANSWERS, _signed_rows(request.form.get("answer", "")))
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        """The result that was shown, as a sheet, without another check."""
+        response = _workbook(ANSWERS, _signed_rows(request.form.get("answer", "")))
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     @expose("/template.xlsx", methods=["GET"])
     def template(self) -> Response:
@@ -106,40 +105,36 @@ class ListCheckView(BaseView):
             form=form,
             refusals=refusals,
             found=found,
-            counts=Counter(one.status or NOT_FOUND for one in found).most_common(),
-            answer=_signer().dumps([_told(one) for one in found]) if found else "",
+            counts=Counter(result.status or NOT_FOUND for result in found).most_common(),
+            answer=RESULT.sign([_plain(result) for result in found]) if found else "",
             not_found=NOT_FOUND,
             most=request_context.current_office().largest_check,
             at=request_context.now(),
         )
-        answer = make_response(page, status)
-        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        response = make_response(page, status)
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
 
 def register(appbuilder: Any) -> None:
     appbuilder.add_view_no_menu(ListCheckView)
 
 
-# --- small things ------------------------------------------------------------------------------------------
-
-
 def _workbook(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -> Response:
     name = gettext("List check")
-    data = spreadsheets.write(columns, rows, sheet_title=name)
-    return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+    return send_workbook(spreadsheets.write(columns, rows, sheet_title=name), name)
 
 
 def _count(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
-    """Counted beside this session, which must not hold SQLite's one place for a writer meanwhile."""
+    """Counts outside this session, which is rolled back first: SQLite admits one writer at a time."""
     db.session.rollback()
     key = f"{kind}:{rate_limit.client_network(request_context.address())}"
     rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.now(), uses=uses)
 
 
 def _read(form: ListForm) -> Reading:
-    """The table that was uploaded, else what was pasted."""
+    """The uploaded table, else the pasted text."""
     most = request_context.current_office().largest_check
     if form.sheet.data is None:
         return spreadsheets.read_text(form.pairs.data or "", COLUMNS, most_rows=most)
@@ -151,35 +146,28 @@ def _read(form: ListForm) -> Reading:
 
 def _pairs(reading_: Reading) -> list[tuple[str, str]]:
     if reading_.errors:
-        raise Unmet([Refusal("bad-cell", _line(error)) for error in reading_.errors[:LISTED]])
+        raise Unmet([Refusal("bad-cell", _sentence(error)) for error in reading_.errors[:LISTED]])
     if not reading_.rows:
         sentence = _("There is nothing to check. Enter one person per line: the name, then the certificate number.")
         raise Unmet.because(Refusal("empty-list", sentence, field="pairs"))
     return [(row.values["name"], row.values["number"]) for row in reading_.rows]
 
 
-def _line(error: spreadsheets.CellError) -> object:
+def _sentence(error: spreadsheets.CellError) -> object:
     return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
 
 
-def _told(one: ListAnswer) -> list[str]:
-    return [one.name, one.number, one.status.value if one.status else "", one.valid_to.isoformat() if one.valid_to else ""]
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.secret_key), salt="list-check")
+def _plain(result: ListAnswer) -> list[str]:
+    status, valid_to = result.status, result.valid_to
+    return [result.name, result.number, status.value if status else "", valid_to.isoformat() if valid_to else ""]
 
 
 def _signed_rows(answer: str) -> list[dict[str, object]]:
-    """The rows of an answer that we gave within the hour; a sheet of ours says nothing that we did not say."""
-    try:
-        rows = _signer().loads(answer, max_age=KEPT)
-    except BadSignature:
-        raise Stale(_("This answer is too old to be downloaded. Please check the list once more.")) from None
-    words = {term.value: term for term in CertificateStatus}
+    """The rows of a result we signed within the hour: a downloaded sheet contains nothing else."""
+    statuses = {term.value: term for term in CertificateStatus}
     return [
-        {"name": name, "number": number, "status": words.get(status, NOT_FOUND), "valid_to": _day(valid_to)}
-        for name, number, status, valid_to in rows
+        {"name": name, "number": number, "status": statuses.get(status, NOT_FOUND), "valid_to": _day(valid_to)}
+        for name, number, status, valid_to in RESULT.open(answer)
     ]
 
 

@@ -19,10 +19,10 @@ from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Registration
 from app.db.session import db
 from app.files.images import ImageLimits
-from app.files.inspect import Sound, inspect
+from app.files.inspect import InspectedFile, inspect
 from app.models import Account, Region
 from app.web import request_context
-from app.web.auth import password_form, pre_login_cookie, sms_codes
+from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
 from app.web.auth.security_manager import set_password
 from app.web.base.fab import BaseView, expose
 from app.web.forms import (
@@ -36,13 +36,14 @@ from app.web.forms import (
     TextField,
     TextLength,
     UploadField,
+    place_refusals,
 )
 
 AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60
 
 
-class MobileForm(AppForm):
+class MobileForm(captcha.PictureForm):
     mobile = MobileField(
         _("Mobile"), validators=[Required()], description=_("The result is sent there, and codes for a new password.")
     )
@@ -78,10 +79,13 @@ class EnrolmentView(BaseView):
     @expose("/", methods=["POST"])
     def send(self) -> Response:
         form = MobileForm()
+        if captcha.another_requested():
+            return self._telephone(form)
         if not form.validate():
             return self._telephone(form, status=422)
         session, mobile = db.session(), str(form.mobile.data)
         try:
+            captcha.check_form(form)
             sms_codes.send(
                 session, db.engine, ChallengeKind.SMS_REGISTER, mobile, pre_login_cookie.open_browser(),
                 office=request_context.current_office(), at=request_context.now(), address=request_context.address(),
@@ -89,7 +93,7 @@ class EnrolmentView(BaseView):
             session.commit()
         except AppError as no:
             session.rollback()
-            return self._telephone(form, no.refusals, status=no.status)
+            return self._telephone(form, place_refusals(form, no), status=no.status)
         flash(gettext("A code is on its way to %(mobile)s. It is good for five minutes.", mobile=mask_mobile(mobile)), "info")
         return self._particulars(_particulars_form(mobile))
 
@@ -106,7 +110,7 @@ class EnrolmentView(BaseView):
             _enrol(form)
         except AppError as no:
             session.rollback()
-            return self._particulars(form, _at_their_fields(form, no), status=no.status if no.status != 401 else 422)
+            return self._particulars(form, _place_refusals(form, no), status=no.status if no.status != 401 else 422)
         told = gettext(
             "The registration has been sent. The office looks at it; you are told the result by text message to %(mobile)s, "
             "and can sign in once it is approved.",
@@ -117,7 +121,12 @@ class EnrolmentView(BaseView):
 
     def _telephone(self, form: MobileForm, refusals: Any = (), *, status: int = 200) -> Response:
         page = self.render_template(
-            "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=1
+            "login/register.html",
+            title=gettext("Register an enterprise"),
+            form=form,
+            refusals=refusals,
+            step=1,
+            picture=captcha.captcha_for_page(),
         )
         return Response(page, status, mimetype="text/html")
 
@@ -176,7 +185,7 @@ def _proved(claim: RegistrationRequest, username: str, word: str) -> int:
     return int(proof.account.id)
 
 
-def _licence(form: EnrolmentForm) -> Sound:
+def _licence(form: EnrolmentForm) -> InspectedFile:
     """The scan, drawn anew and in the store; its row is committed afterwards, never before."""
     file: Any = form.licence.data
     limits = ImageLimits(bytes=request_context.current_office().scan_bytes)
@@ -185,16 +194,12 @@ def _licence(form: EnrolmentForm) -> Sound:
     return sound
 
 
-def _at_their_fields(form: EnrolmentForm, no: AppError) -> list[Refusal]:
-    """Each sentence at its field; those that have none stand above the form."""
-    loose = []
-    for refusal in no.refusals:
-        field = "licence" if no.code.startswith(("file", "pdf", "image")) else refusal.field
-        if field and field in form:
-            form[field].errors = [*form[field].errors, refusal.sentence]
-        else:
-            loose.append(refusal)
-    return loose
+def _place_refusals(form: EnrolmentForm, error: AppError) -> list[Refusal]:
+    """As ``place_refusals``; a fault of the scan belongs to its field."""
+    if error.code.startswith(("file", "pdf", "image")):
+        form.licence.errors = [*form.licence.errors, *(refusal.sentence for refusal in error.refusals)]
+        return []
+    return place_refusals(form, error)
 
 
 def register(appbuilder: Any) -> None:

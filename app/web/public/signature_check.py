@@ -7,8 +7,8 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.certificates.lookup import certificate_sealed
-from app.core.crypto.demo_ca import published
-from app.core.crypto.verify_signature import trusted, verify
+from app.core.crypto.demo_ca import published_file
+from app.core.crypto.verify_signature import trusted_roots, verify
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
@@ -49,14 +49,14 @@ class SealView(BaseView):
             data = request_context.uploaded_bytes(form.paper.data)
         except AppError as no:
             return self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
-        verdict = verify(data, trusted(request_context.settings().seals), at=request_context.now())
+        verdict = verify(data, trusted_roots(request_context.settings().seals), at=request_context.now())
         kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=request_context.today())
         return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
 
     @expose("/seal/<name>", methods=["GET"])
     def part(self, name: str) -> Response:
         """Our root, and the lists of revoked seals where the certificates say that they are."""
-        data = published(request_context.settings().seals, name)
+        data = published_file(request_context.settings().seals, name)
         if data is None:
             raise NotFound
         kind = "application/pkix-crl" if name.endswith(".crl") else "application/x-x509-ca-cert"

@@ -19,7 +19,7 @@ from app.certificates.pdf.seal_and_store import ofd_of
 from app.core.crypto import ses
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.crypto.seal_provider import NoSeal, NoSuchSeal, Suite
-from app.core.crypto.verify_signature import Finding, trusted, verify
+from app.core.crypto.verify_signature import Finding, trusted_roots, verify
 from app.core.office import Office
 from app.core.vocabulary import Role
 from app.files.storage import Store
@@ -51,7 +51,7 @@ def face(request):
 def sealed(face, folder: Path) -> bytes:
     made = ofd_writer.document_of(page_of(face))
     seal = EmbeddedSeal(folder).seal(Suite.SM2, at=make.NOON)
-    return made.closed(ses.signs(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=make.NOON))
+    return made.closed(ses.signature_parts(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=make.NOON))
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +150,12 @@ def printed(data: bytes) -> Image.Image:
 
 def test_it_is_sealed_and_a_changed_name_is_noticed(folder):
     data = sealed(FACE, folder)
-    assert verify(data, trusted(folder), at=make.NOON).finding is Finding.GENUINE
-    parts = ses.opened(data)
+    assert verify(data, trusted_roots(folder), at=make.NOON).finding is Finding.GENUINE
+    parts = ses.unzip_parts(data)
     name = "Doc_0/Pages/Page_0/Content.xml"
     forged = {**parts, name: parts[name].replace("欧阳".encode(), "王阳".encode())}
     assert forged[name] != parts[name]
-    assert verify(ofd_writer.packed(forged), trusted(folder), at=make.NOON).finding is Finding.ALTERED
+    assert verify(ofd_writer.packed(forged), trusted_roots(folder), at=make.NOON).finding is Finding.ALTERED
 
 
 def test_it_is_made_once_and_kept(session, system, folder):
@@ -183,7 +183,7 @@ def test_it_is_handed_out_by_permission_and_the_reading_is_noted(app, session, s
     assert answer.status_code == 200
     assert answer.mimetype == "application/ofd"
     assert "attachment" in answer.headers["Content-Disposition"]
-    assert verify(answer.data, trusted(system.settings.seals), at=make.NOON).good
+    assert verify(answer.data, trusted_roots(system.settings.seals), at=make.NOON).good
     session.rollback()
     assert session.scalar(
         select(AuditEntry.id).where(AuditEntry.row == str(version.id), AuditEntry.table == "certificate_version")

@@ -14,9 +14,9 @@ from app.certificates.qr import payload, symbol
 from app.certificates.qr.payload import Claims
 from app.core.crypto import signing_keys
 from app.core.crypto.demo_ca import EmbeddedSeal
-from app.core.crypto.seal_provider import NoSeal, SealAway
+from app.core.crypto.seal_provider import NoSeal, SealUnavailable
 from app.core.crypto.signing_keys import ring
-from app.core.crypto.verify_signature import Finding, trusted, verify
+from app.core.crypto.verify_signature import Finding, trusted_roots, verify
 from app.core.office import Office
 from app.core.vocabulary import Category, Position, Sex
 from app.files.storage import FileMissing, Store
@@ -113,7 +113,7 @@ def test_a_print_keeps_its_code_when_the_keys_have_been_rotated(session, store, 
 
 def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, paper, seal):
     version = issued(session, store)
-    verdict = verify(paper(session, store, version), trusted(seal.folder), at=make.NOON)
+    verdict = verify(paper(session, store, version), trusted_roots(seal.folder), at=make.NOON)
     session.commit()
     session.refresh(version)
     assert verdict.finding is Finding.GENUINE
@@ -123,7 +123,7 @@ def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, p
 def test_while_the_seal_is_away_nothing_is_kept_and_afterwards_the_paper_is_made(session, store, paper):
     version = issued(session, store)
     before = {path for path in store.folder.rglob("*") if path.is_file()}
-    with pytest.raises(SealAway):
+    with pytest.raises(SealUnavailable):
         paper(session, store, version, provider=NoSeal())
     session.rollback()
     assert session.scalar(select(CertificateVersion.digest)) is None

@@ -98,7 +98,7 @@ def test_anybody_can_fetch_keys_and_list_from_anywhere_and_they_fit(client):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Cache-Control"] == "public, max-age=60"
         assert "Set-Cookie" not in answer.headers
-    opened = status_lists.opened(status_list.text, signing_keys.published_in(published.text))
+    opened = status_lists.opened(status_list.text, signing_keys.parse_jwk_set(published.text))
     assert now() - opened.made_at < HOUR
     assert opened.expires_at - opened.made_at == 72 * HOUR
     assert '"d"' not in published.text

@@ -248,7 +248,7 @@ def test_a_rotated_key_signs_and_the_old_one_still_verifies(file):
 
 def test_what_is_published_verifies_and_holds_nothing_secret(file):
     text = json.dumps(ring.published())
-    assert qr_payload.read(qr_payload.write(CLAIMS, ring.newest), signing_keys.published_in(text)) == CLAIMS
+    assert qr_payload.read(qr_payload.write(CLAIMS, ring.newest), signing_keys.parse_jwk_set(text)) == CLAIMS
     assert {name for key in ring.published()["keys"] for name in key} == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
@@ -257,7 +257,7 @@ def test_a_key_under_another_s_name_is_not_accepted(file):
     mine = ring.published()["keys"][0]
     theirs = {**signing_keys._jwk(stranger.public), "kid": mine["kid"]}
     with pytest.raises(BadKeys):
-        signing_keys.published_in(json.dumps({"keys": [theirs]}))
+        signing_keys.parse_jwk_set(json.dumps({"keys": [theirs]}))
 
 
 POINTLESS = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "AAAA"}
@@ -277,7 +277,7 @@ POINTLESS = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "AAAA"}
 )
 def test_published_keys_that_are_none_are_refused_with_a_sentence(text):
     with pytest.raises(BadKeys):
-        signing_keys.published_in(text)
+        signing_keys.parse_jwk_set(text)
 
 
 def test_without_keys_it_says_what_to_do(tmp_path):

@@ -24,9 +24,9 @@ from pyhanko_certvalidator import ValidationContext
 from app.certificates.pdf.render import SEAL_BOX, draw
 from app.core import atomic_file
 from app.core.crypto import cms, demo_ca, pades
-from app.core.crypto.demo_ca import EmbeddedSeal, SealFolder, establish, renew, revoke, standing
-from app.core.crypto.seal_provider import SealAway, Suite
-from app.core.crypto.verify_signature import Finding, TrustedRoots, in_words, trusted, verify
+from app.core.crypto.demo_ca import EmbeddedSeal, SealFolder, establish, renew, revoke, seal_statuses
+from app.core.crypto.seal_provider import SealUnavailable, Suite
+from app.core.crypto.verify_signature import Finding, TrustedRoots, describe, trusted_roots, verify
 from tests import make
 from tests.certificates.pdf.test_render import FACE
 from tests.seals import SITE, embedded
@@ -55,11 +55,11 @@ def own(tmp_path) -> Path:
 
 
 def stamped(folder: Path, at: datetime = AT) -> bytes:
-    return pades.sealed(draw(FACE), EmbeddedSeal(folder).seal(Suite.P256, at=at), WORDS, SEAL_BOX, at=at)
+    return pades.sign_pdf(draw(FACE), EmbeddedSeal(folder).seal(Suite.P256, at=at), WORDS, SEAL_BOX, at=at)
 
 
 def finding(data: bytes, folder: Path, at: datetime = AT) -> Finding:
-    return verify(data, trusted(folder), at=at).finding
+    return verify(data, trusted_roots(folder), at=at).finding
 
 
 def changed(pdf: bytes, place: int) -> bytes:
@@ -125,17 +125,17 @@ def test_after_a_renewal_the_new_seal_is_used_and_the_old_papers_stay_good(own):
     before = provider.seal(Suite.P256, at=AT).fingerprint
     made = renew(own, address=SITE, at=AT)
     assert provider.seal(Suite.P256, at=AT).fingerprint == made.fingerprint != before
-    assert [one.number for one in standing(own)] == [2, 1]
+    assert [one.number for one in seal_statuses(own)] == [2, 1]
     assert finding(old, own) is finding(stamped(own), own) is Finding.GENUINE
 
 
 def test_a_revoked_seal_seals_nothing_and_what_it_sealed_is_told_of(own):
     pdf = stamped(own)
     assert revoke(own, 1, "key-compromise", at=AT).revoked_at == AT
-    with pytest.raises(SealAway) as no:
+    with pytest.raises(SealUnavailable) as no:
         EmbeddedSeal(own).seal(Suite.P256, at=AT)
     assert "renew" in no.value.why
-    verdict = verify(pdf, trusted(own), at=AT)
+    verdict = verify(pdf, trusted_roots(own), at=AT)
     assert (verdict.finding, verdict.revoked_at, verdict.intact) == (Finding.REVOKED, AT, True)
     renew(own, address=SITE, at=AT)
     assert finding(stamped(own), own) is Finding.GENUINE
@@ -150,10 +150,10 @@ def test_revoking_again_changes_nothing_and_a_seal_nobody_made_is_refused(own):
 
 
 def test_without_a_folder_or_after_its_time_there_is_no_seal_and_it_is_said_what_to_do(tmp_path, folder):
-    with pytest.raises(SealAway, match="seal service") as no:
+    with pytest.raises(SealUnavailable, match="seal service") as no:
         EmbeddedSeal(tmp_path / "none").seal(Suite.P256, at=AT)
     assert "anguan init" in no.value.why
-    with pytest.raises(SealAway) as no:
+    with pytest.raises(SealUnavailable) as no:
         EmbeddedSeal(folder).seal(Suite.P256, at=AT + timedelta(days=3 * 366))
     assert "renew" in no.value.why
     with pytest.raises(SealFolder):
@@ -169,19 +169,19 @@ def test_a_list_with_little_life_left_is_renewed_and_keeps_its_entries(own):
 
 def stamped_by_first(folder: Path) -> bytes:
     seal, _revoked = demo_ca._newest(folder, 0)
-    return pades.sealed(draw(FACE), seal, WORDS, SEAL_BOX, at=AT)
+    return pades.sign_pdf(draw(FACE), seal, WORDS, SEAL_BOX, at=AT)
 
 
 # --- what is told of a file --------------------------------------------------------------------------------------
 
 
 def test_a_sealed_paper_is_told_to_be_what_it_is_and_that_the_seal_is_a_show(folder, pdf):
-    verdict = verify(pdf, trusted(folder), at=AT)
+    verdict = verify(pdf, trusted_roots(folder), at=AT)
     assert verdict.good
     assert (verdict.intact, verdict.whole, verdict.known, verdict.demonstration) == (True, True, True, True)
     assert verdict.signed_at == AT.replace(microsecond=0)
     assert "演示" in verdict.signer
-    assert "legal force" in in_words(verdict)[-1]
+    assert "legal force" in describe(verdict)[-1]
 
 
 def test_the_same_paper_sealed_again_at_the_same_moment_is_the_same_file(folder, pdf):
@@ -194,7 +194,7 @@ def test_whichever_byte_is_changed_the_paper_is_no_longer_good(sample, where):
     folder, pdf = sample
     hole = range(pdf.rindex(b"/Contents<") + 10, pdf.rindex(b">>\nendobj"))
     place = int(where * len(pdf))
-    told = verify(changed(pdf, place), trusted(folder), at=AT)
+    told = verify(changed(pdf, place), trusted_roots(folder), at=AT)
     # Within the hole the case of a digit is nobody's business; everything that is signed is.
     assert not told.good or place in hole
 
@@ -216,7 +216,7 @@ def test_an_edit_saved_into_the_file_is_an_addition(folder, pdf):
 def test_a_cut_file_an_unsealed_one_and_none_at_all(folder, pdf):
     for data in (pdf[:-700], draw(FACE), b"", b"%PDF-1.7", b"\xff" * 1000):
         assert finding(data, folder) in (Finding.NO_SEAL, Finding.ALTERED)
-        assert not verify(data, trusted(folder), at=AT).good
+        assert not verify(data, trusted_roots(folder), at=AT).good
 
 
 def test_a_seal_of_another_authority_is_unknown_here(folder, own):
@@ -228,7 +228,7 @@ def test_an_office_may_trust_another_authority_and_its_seal_is_no_show(folder, o
     (folder / "trust").mkdir()
     for name in ("root.pem", "issuing.pem", "root.crl", "issuing.crl"):
         shutil.copy(own / name, folder / "trust" / name)
-    verdict = verify(stamped(own), trusted(folder), at=AT)
+    verdict = verify(stamped(own), trusted_roots(folder), at=AT)
     shutil.rmtree(folder / "trust")
     assert verdict.good
     assert not verdict.demonstration
@@ -239,27 +239,30 @@ def test_a_seal_is_good_as_long_as_its_certificate_and_its_list(folder, pdf):
     assert finding(pdf, folder, AT + timedelta(days=401)) is Finding.UNLISTED
     assert finding(pdf, folder, AT + timedelta(days=3 * 365 + 1)) is Finding.EXPIRED
     assert finding(pdf, folder, AT - timedelta(days=1)) is Finding.EXPIRED
-    assert verify(pdf, TrustedRoots(trusted(folder).roots, trusted(folder).issuers), at=AT).finding is Finding.UNLISTED
+    assert (
+        verify(pdf, TrustedRoots(trusted_roots(folder).roots, trusted_roots(folder).issuers), at=AT).finding
+        is Finding.UNLISTED
+    )
 
 
 def test_an_issuers_key_does_not_seal_and_a_seals_key_does_not_issue(folder):
-    root, issuing = demo_ca.kept_certificate(folder, "root"), demo_ca.kept_certificate(folder, "issuing")
-    key = demo_ca.kept_key(folder, "issuing")
+    root, issuing = demo_ca.load_certificate(folder, "root"), demo_ca.load_certificate(folder, "issuing")
+    key = demo_ca.load_key(folder, "issuing")
     chain = tuple(one.public_bytes(demo_ca.Encoding.DER) for one in (issuing, root))
-    how = demo_ca.ec.ECDSA(demo_ca.Prehashed(demo_ca.SIGNS))
-    forged = pades.sealed(draw(FACE), demo_ca.Seal(chain, lambda d: key.sign(d, how)), WORDS, SEAL_BOX, at=AT)
+    how = demo_ca.ec.ECDSA(demo_ca.Prehashed(demo_ca.HASH))
+    forged = pades.sign_pdf(draw(FACE), demo_ca.Seal(chain, lambda d: key.sign(d, how)), WORDS, SEAL_BOX, at=AT)
     assert finding(forged, folder) is Finding.UNKNOWN
-    below = demo_ca.kept_key(folder, "seal-1")
-    made = demo_ca._certificate("Seal 9", below.public_key(), demo_ca.kept_certificate(folder, "seal-1"), below, AT, 1)
+    below = demo_ca.load_key(folder, "seal-1")
+    made = demo_ca._certificate("Seal 9", below.public_key(), demo_ca.load_certificate(folder, "seal-1"), below, AT, 1)
     chain = tuple(
-        one.public_bytes(demo_ca.Encoding.DER) for one in (made, demo_ca.kept_certificate(folder, "seal-1"), issuing, root)
+        one.public_bytes(demo_ca.Encoding.DER) for one in (made, demo_ca.load_certificate(folder, "seal-1"), issuing, root)
     )
-    forged = pades.sealed(draw(FACE), demo_ca.Seal(chain, lambda d: below.sign(d, how)), WORDS, SEAL_BOX, at=AT)
+    forged = pades.sign_pdf(draw(FACE), demo_ca.Seal(chain, lambda d: below.sign(d, how)), WORDS, SEAL_BOX, at=AT)
     assert finding(forged, folder) is Finding.UNKNOWN
 
 
 def test_the_signature_of_one_paper_does_not_fit_another(folder, pdf):
-    other = pades.sealed(
+    other = pades.sign_pdf(
         draw(FACE), EmbeddedSeal(folder).seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=AT + timedelta(seconds=1)
     )
     hole = slice(pdf.rindex(b"/Contents<") + 10, pdf.rindex(b">>\nendobj"))
@@ -270,7 +273,7 @@ def test_the_signature_of_one_paper_does_not_fit_another(folder, pdf):
 @given(st.binary(max_size=400))
 def test_no_bytes_make_the_reader_of_signatures_stumble(data):
     for head in (b"", b"\x30\x82\x01\x00", b"\x30\x80"):
-        with pytest.raises(cms.NotOurs):
+        with pytest.raises(cms.UnsupportedSignature):
             cms.read(head + data, b"d" * 32)
 
 
@@ -279,8 +282,8 @@ def test_no_bytes_make_the_reader_of_signatures_stumble(data):
 def test_no_ranges_make_the_verdict_stumble(sample, numbers, rest):
     folder, pdf = sample
     data = b"%%PDF-1.7 /ByteRange[0 %d %d %d] " % tuple(numbers) + rest
-    assert not verify(data, trusted(folder), at=AT).good
-    assert not verify(pdf[:500] + data, trusted(folder), at=AT).good
+    assert not verify(data, trusted_roots(folder), at=AT).good
+    assert not verify(pdf[:500] + data, trusted_roots(folder), at=AT).good
 
 
 # --- other readers -------------------------------------------------------------------------------------------------
@@ -354,4 +357,4 @@ def test_the_sealed_file_is_sound_and_its_page_is_the_one_that_was_drawn(pdf):
 )
 def test_only_a_file_of_our_own_make_is_sealed(folder, broken):
     with pytest.raises(ValueError):
-        pades.sealed(broken, EmbeddedSeal(folder).seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=datetime.now(UTC))
+        pades.sign_pdf(broken, EmbeddedSeal(folder).seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=datetime.now(UTC))

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.crypto import demo_ca, ses, sm2
-from app.core.crypto.cms import NotOurs
+from app.core.crypto.cms import UnsupportedSignature
 from app.core.crypto.demo_ca import EmbeddedSeal, establish, renew, revoke
-from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealAway, Suite
-from app.core.crypto.verify_signature import Finding, TrustedRoots, trusted, verify
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealUnavailable, Suite
+from app.core.crypto.verify_signature import Finding, TrustedRoots, trusted_roots, verify
 from tests import make
 from tests.seals import SITE, embedded
 
@@ -43,7 +43,7 @@ def own(tmp_path) -> Path:
 
 
 def sealed(folder: Path) -> dict[str, bytes]:
-    return {**PARTS, **ses.signs(PARTS, EmbeddedSeal(folder).seal(Suite.SM2, at=AT), 5, BOX, at=AT)}
+    return {**PARTS, **ses.signature_parts(PARTS, EmbeddedSeal(folder).seal(Suite.SM2, at=AT), 5, BOX, at=AT)}
 
 
 def packed(parts: dict[str, bytes]) -> bytes:
@@ -55,7 +55,7 @@ def packed(parts: dict[str, bytes]) -> bytes:
 
 
 def finding(parts: dict[str, bytes], folder: Path, at=AT) -> Finding:
-    return verify(packed(parts), trusted(folder), at=at).finding
+    return verify(packed(parts), trusted_roots(folder), at=at).finding
 
 
 # --- SM2 --------------------------------------------------------------------------------------------------------
@@ -72,8 +72,8 @@ def test_the_example_of_the_standard_is_digested_and_proven():
     e = sm2.digest(public, b"message digest")
     assert e.hex() == "f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640"
     signature = sm2.asn1.encode_der(sm2._Pair(r=int(r, 16), s=int(s, 16)))
-    assert sm2.fits(public, e, signature)
-    assert not sm2.fits(public, sm2.sm3(b"another"), signature)
+    assert sm2.verifies(public, e, signature)
+    assert not sm2.verifies(public, sm2.sm3(b"another"), signature)
 
 
 def test_sm3_is_that_of_the_standard():
@@ -84,15 +84,15 @@ def test_sm3_is_that_of_the_standard():
 @given(st.binary(max_size=80))
 def test_what_is_no_signature_proves_nothing(junk):
     public = sm2.public_of(b"\1" * 32)
-    assert not sm2.fits(public, b"e" * 32, junk)
-    assert not sm2.fits(junk, b"e" * 32, sm2.press(b"\1" * 32, public, b"e" * 32))
+    assert not sm2.verifies(public, b"e" * 32, junk)
+    assert not sm2.verifies(junk, b"e" * 32, sm2.sign(b"\1" * 32, public, b"e" * 32))
 
 
 def test_a_key_that_begins_like_the_mark_of_a_point_is_a_key():
     private = (11).to_bytes(32, "big")
     public = sm2.public_of(private)
     assert public[0] == 4  # gmssl takes it for a mark and throws it away, and the zeros and fours behind it
-    assert sm2.fits(public, b"e" * 32, sm2.press(private, public, b"e" * 32))
+    assert sm2.verifies(public, b"e" * 32, sm2.sign(private, public, b"e" * 32))
 
 
 def test_openssl_takes_the_certificates_for_sound(folder):
@@ -108,7 +108,7 @@ def test_openssl_takes_the_certificates_for_sound(folder):
 
 
 def test_a_sealed_file_is_genuine_and_the_seal_is_a_show(folder, parts):
-    verdict = verify(packed(parts), trusted(folder), at=AT)
+    verdict = verify(packed(parts), trusted_roots(folder), at=AT)
     assert verdict.finding is Finding.GENUINE
     assert (verdict.intact, verdict.whole, verdict.known, verdict.demonstration) == (True, True, True, True)
     assert verdict.signed_at == AT
@@ -120,7 +120,7 @@ def test_any_part_that_is_changed_or_gone_is_noticed(folder, parts, name):
     data = parts[name]
     for place in (0, len(data) // 2, len(data) - 1):
         other = data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :]
-        assert not verify(packed({**parts, name: other}), trusted(folder), at=AT).good, place
+        assert not verify(packed({**parts, name: other}), trusted_roots(folder), at=AT).good, place
     left = {key: data for key, data in parts.items() if key != name}
     assert finding(left, folder) in (Finding.ALTERED, Finding.NO_SEAL)
 
@@ -133,7 +133,7 @@ def test_an_unsealed_file_one_of_strangers_and_none_at_all(folder, parts, own):
     assert finding(PARTS, folder) is Finding.NO_SEAL
     assert finding(sealed(own), folder) is Finding.UNKNOWN
     assert verify(packed(parts), TrustedRoots(), at=AT).finding is Finding.UNKNOWN
-    assert verify(b"PK\3\4", trusted(folder), at=AT).finding is Finding.UNKNOWN
+    assert verify(b"PK\3\4", trusted_roots(folder), at=AT).finding is Finding.UNKNOWN
 
 
 def test_a_revoked_and_an_expired_seal_are_told(own):
@@ -141,7 +141,7 @@ def test_a_revoked_and_an_expired_seal_are_told(own):
     assert finding(parts, own, AT + timedelta(days=3 * 366)) is Finding.EXPIRED
     revoke(own, 1, "key-compromise", at=AT)
     assert finding(parts, own) is Finding.REVOKED
-    with pytest.raises(SealAway):
+    with pytest.raises(SealUnavailable):
         EmbeddedSeal(own).seal(Suite.SM2, at=AT)
     renew(own, address=SITE, at=AT)
     assert finding(sealed(own), own) is Finding.GENUINE
@@ -150,7 +150,7 @@ def test_a_revoked_and_an_expired_seal_are_told(own):
 def test_a_seal_body_of_another_seal_does_not_serve(folder, own):
     """The picture and the name of one seal under the key of another."""
     mine, theirs = EmbeddedSeal(own).seal(Suite.SM2, at=AT), EmbeddedSeal(folder).seal(Suite.SM2, at=AT)
-    mixed = ses.signs(PARTS, Seal(mine.chain, mine.press, theirs.body), 5, BOX, at=AT)
+    mixed = ses.signature_parts(PARTS, Seal(mine.chain, mine.raw_sign, theirs.body), 5, BOX, at=AT)
     assert finding({**PARTS, **mixed}, own) is Finding.ALTERED
 
 
@@ -174,16 +174,16 @@ def test_without_the_library_there_is_no_such_seal_and_init_makes_it_once_it_is_
 def test_a_zip_out_of_measure_is_not_opened(monkeypatch):
     monkeypatch.setattr(ses, "LARGEST_PART", 1000)
     for parts in ({"a": b"0" * 1001}, {f"{n}": b"" for n in range(ses.MOST_PARTS + 1)}):
-        with pytest.raises(NotOurs):
-            ses.opened(packed(parts))
+        with pytest.raises(UnsupportedSignature):
+            ses.unzip_parts(packed(parts))
 
 
 def test_a_zip_with_one_name_twice_is_not_opened(parts):
     output = io.BytesIO(packed(parts))
     with zipfile.ZipFile(output, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
         file.writestr("OFD.xml", b"<other/>")
-    with pytest.raises(NotOurs):
-        ses.opened(output.getvalue())
+    with pytest.raises(UnsupportedSignature):
+        ses.unzip_parts(output.getvalue())
 
 
 @settings(max_examples=60, deadline=None)
@@ -191,8 +191,8 @@ def test_a_zip_with_one_name_twice_is_not_opened(parts):
 def test_whichever_byte_of_the_file_is_changed_nothing_stumbles(folder_and_file, where, flip):
     folder, data = folder_and_file
     place = int(where * len(data))
-    verify(data[:place] + bytes((data[place] ^ flip,)) + data[place + 1 :], trusted(folder), at=AT)
-    verify(data[:place], trusted(folder), at=AT)
+    verify(data[:place] + bytes((data[place] ^ flip,)) + data[place + 1 :], trusted_roots(folder), at=AT)
+    verify(data[:place], trusted_roots(folder), at=AT)
 
 
 @pytest.fixture(scope="module")
@@ -201,5 +201,5 @@ def folder_and_file(folder, parts):
 
 
 def test_the_issuing_authority_of_pdf_does_not_make_seals_for_ofd(folder):
-    assert sm2.key_of(demo_ca.kept_certificate(folder, "issuing")) is None
-    assert not sm2.issued(demo_ca.kept_certificate(folder, "seal-1-sm2"), demo_ca.kept_certificate(folder, "root"))
+    assert sm2.key_of(demo_ca.load_certificate(folder, "issuing")) is None
+    assert not sm2.is_issued_by(demo_ca.load_certificate(folder, "seal-1-sm2"), demo_ca.load_certificate(folder, "root"))

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.accounts import rate_limit
 from app.core.clock import now
+from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, Registration, Role
 from app.models import Account, AuditEntry, Parameter, RateLimitCounter, UserSession
-from app.web.auth import password_form
+from app.web.auth import captcha, password_form
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.security_manager import landing
 from tests import make
@@ -600,14 +601,78 @@ def test_no_more_than_the_cores_hash_at_once(sign_in_app, monkeypatch):
     assert max(most) <= max(1, (cpu_count() or 2) - 1)
 
 
-def test_a_flood_of_wrong_passwords_is_noticed_and_shuts_nobody_out(sign_in_system, sign_in_app, shop, monkeypatch):
+@pytest.fixture
+def flood(sign_in_system, shop):
+    """Very many wrong passwords from everywhere, in this window and in the next."""
+    for at in (now(), now() + timedelta(seconds=password_form.FLOOD_WINDOW)):
+        rate_limit.hit(sign_in_system.engine, password_form.FAILURES_KEY, seconds=password_form.FLOOD_WINDOW, limit=9, at=at)
+    shop.execute(update(RateLimitCounter).values(count=password_form.FLOOD))
+    shop.commit()
+
+
+@pytest.fixture
+def hashes(monkeypatch):
+    """The stored hashes that passwords were compared with."""
+    compared, compare = [], password_form.check_password_hash
+    monkeypatch.setattr(password_form, "check_password_hash", lambda kept, word: compared.append(kept) or compare(kept, word))
+    return compared
+
+
+def picture_of(visitor, page) -> dict[str, str]:
+    """The ticket on a page, and the right answer to it."""
+    ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
+    browser = keyring.digest(visitor.get_cookie("anguan-pre").value, "challenge.browser")
+    return {"ticket": ticket, "picture": captcha.open_ticket(ticket, browser, at=now()).answer}
+
+
+def enter(visitor, **given):
+    data = {"username": "viewer", "password": PASSWORD, "csrf_token": token(visitor), **given}
+    return visitor.post("/login/", data=data)
+
+
+def test_the_password_form_shows_no_picture_code_on_an_ordinary_day(visitor):
+    assert 'name="picture"' not in visitor.get("/login/").text
+
+
+def test_during_a_flood_of_wrong_passwords_the_right_picture_code_lets_in(visitor, shop, flood):
     account(shop)
-    monkeypatch.setattr(password_form, "FLOOD", 3)
-    with sign_in_app.app_context():
-        for n in range(5):
-            given = {"office": Office(), "at": make.NOON, "address": f"10.7.{n}.1"}
-            with pytest.raises(password_form.WrongPassword):
-                password_form.prove(shop, sign_in_system.engine, f"nobody-{n}", "x", **given)
-        assert password_form.too_many_failures(sign_in_system.engine, at=make.NOON)
-        assert not password_form.too_many_failures(sign_in_system.engine, at=make.NOON + timedelta(minutes=6))
-        assert password_form.prove(shop, sign_in_system.engine, "viewer", PASSWORD, **given).account.username == "viewer"
+    assert enter(visitor, **picture_of(visitor, visitor.get("/login/").text)).status_code == 302
+    assert is_inside(visitor)
+
+
+@pytest.mark.parametrize("typed", [{}, {"ticket": "x", "picture": "ACDE"}, {"picture": ""}, {"picture": "wrong"}])
+def test_during_a_flood_no_hash_is_computed_without_the_right_picture_code(visitor, shop, flood, hashes, typed):
+    account(shop)
+    given = picture_of(visitor, visitor.get("/login/").text) if typed else {}
+    answer = enter(visitor, **given | typed)
+    assert (answer.status_code, hashes, is_inside(visitor)) == (422, [], False)
+    assert "图形验证码错误或已过期，请按新的验证码重新填写。" in answer.text
+    assert 'value="viewer"' in answer.text
+
+
+def test_during_a_flood_a_picture_code_counts_once(visitor, shop, flood, hashes):
+    account(shop)
+    used = picture_of(visitor, visitor.get("/login/").text)
+    assert sign_in(visitor, password="wrong").status_code == 422  # without a picture code
+    assert (
+        visitor.post(
+            "/login/", data={"username": "viewer", "password": "x", "csrf_token": token(visitor), **used}
+        ).status_code
+        == 401
+    )
+    assert len(hashes) == 1
+    assert (enter(visitor, **used).status_code, len(hashes)) == (422, 1)
+
+
+def test_during_a_flood_a_question_in_words_can_be_answered_instead(visitor, shop, flood):
+    account(shop)
+    page = visitor.post("/login/", data={"username": "viewer", "do": "words", "csrf_token": token(visitor)}).text
+    assert "code-pic" not in page
+    assert 'value="viewer"' in page
+    assert enter(visitor, picture_kind="words", **picture_of(visitor, page)).status_code == 302
+
+
+def test_a_flood_of_wrong_passwords_is_over_after_its_window(sign_in_system, flood):
+    ends = now() + timedelta(seconds=2 * password_form.FLOOD_WINDOW)
+    assert password_form.too_many_failures(sign_in_system.engine, at=now())
+    assert not password_form.too_many_failures(sign_in_system.engine, at=ends)

@@ -59,7 +59,7 @@ class Browser:
         """A fresh picture of the page, answered: the fields that go with it."""
         page = self.post(path, do="another", **form).text if form else self.get(path).text
         ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
-        return {"ticket": ticket, "picture": captcha.opened(ticket, self.digest, at=now()).answer}
+        return {"ticket": ticket, "picture": captcha.open_ticket(ticket, self.digest, at=now()).answer}
 
     def ask(self, mobile=MOBILE, path=SMS, **form):
         """Have a code sent."""
@@ -119,7 +119,7 @@ def later(session, **ages):
 
 
 def fresh(**more):
-    return captcha.fresh("b", at=NOON, **more)
+    return captcha.new_captcha("b", at=NOON, **more)
 
 
 def answers(engine, ticket, answer, *, browser="b", at=NOON):
@@ -157,7 +157,7 @@ def test_it_is_for_the_browser_that_got_it_and_for_three_minutes(engine, other):
 def test_what_we_did_not_seal_is_no_ticket(engine, bad):
     assert not answers(engine, bad, "ACDE")
     with pytest.raises(NotFound):
-        captcha.opened(bad, "b", at=NOON)
+        captcha.open_ticket(bad, "b", at=NOON)
 
 
 def test_a_ticket_that_was_tampered_with_is_none(engine):
@@ -211,7 +211,7 @@ def test_another_picture_comes_with_and_without_a_script_and_writes_nothing(brow
     with queries(system.engine) as statements:
         told = browser.get(PICTURE).get_json()
         page = browser.post(SMS, mobile=MOBILE, do="another").text
-    assert captcha.opened(told["ticket"], browser.digest, at=now()).answer
+    assert captcha.open_ticket(told["ticket"], browser.digest, at=now()).answer
     assert f'value="{MOBILE}"' in page
     assert not [statement for statement in statements if "INSERT" in statement]
 

@@ -32,7 +32,7 @@ def sealed(system) -> bytes:
 
 
 def stamped(keeper: EmbeddedSeal) -> bytes:
-    return pades.sealed(draw(FACE), keeper.seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=AT)
+    return pades.sign_pdf(draw(FACE), keeper.seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=AT)
 
 
 def hand_in(client, data: bytes, name: str = "证书.pdf"):

@@ -1,0 +1,75 @@
+"""Upload, preview, confirm: carries what a user was shown to the request that confirms it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from flask import request
+from flask_babel import lazy_gettext as _
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from app.core.errors import Stale
+from app.web import request_context
+
+
+class StagedFile(NamedTuple):
+    digest: str
+    data: bytes
+    note: Any
+
+
+@dataclass(frozen=True, slots=True)
+class StagedUpload:
+    """Signed tickets of one use (``salt``), valid for ``minutes``: the content is in the ticket, or a file in the store.
+
+    A ticket of ``issue`` or ``stage`` can be redeemed only by the user who got it, in the same enterprise and region and with
+    the same ``purpose``; content, note and purpose must survive JSON. An expired or foreign ticket, or one whose file has
+    been removed, raises ``Stale`` with the sentence ``expired``.
+    """
+
+    salt: str
+    minutes: int = 60
+    expired: object = _("The check of this sheet has expired. Please choose the file again and check it once more.")
+
+    def sign(self, content: object) -> str:
+        """A ticket for anybody."""
+        return str(self._signer().dumps(content))
+
+    def open(self, ticket: str) -> Any:
+        try:
+            return self._signer().loads(ticket, max_age=self.minutes * 60)
+        except BadSignature:
+            raise Stale(self.expired) from None
+
+    def issue(self, content: object, *purpose: object) -> str:
+        return self.sign([content, *_holder(), *purpose])
+
+    def redeem(self, *purpose: object) -> Any:
+        """The content of the ticket that the current user sent in the form."""
+        content, *bound = self.open(request.form.get("ticket", ""))
+        if bound != [*_holder(), *purpose]:
+            raise Stale(self.expired)
+        return content
+
+    def stage(self, data: bytes, *purpose: object, note: object = None) -> str:
+        """Stores the file. What is never confirmed is removed by the nightly sweep of the store."""
+        return self.issue([request_context.store().put(data), note], *purpose)
+
+    def staged(self, *purpose: object) -> StagedFile:
+        digest, note = self.redeem(*purpose)
+        if not request_context.store().has(digest):
+            raise Stale(self.expired)
+        return StagedFile(digest, request_context.store().read(digest), note)
+
+    def _signer(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(request_context.settings().keys.session, salt=self.salt)
+
+
+def _holder() -> list[object]:
+    actor = request_context.current_actor()
+    return [actor.id, actor.enterprise_id, actor.region]
+
+
+def remove(file: StagedFile) -> None:
+    """After the confirmation: the sheet names people, so it does not wait for the sweep."""
+    request_context.store().remove(file.digest, request_context.now() + timedelta(days=1))
