@@ -4,9 +4,10 @@ Law: public and the same for everybody; it names nobody and changes nothing. Wha
 that it works without the network from the second visit on.
 """
 
+from pathlib import Path
 from typing import Any
 
-from flask import current_app, jsonify, make_response
+from flask import current_app, jsonify, make_response, url_for
 from flask_appbuilder import BaseView, expose
 from werkzeug.wrappers import Response
 
@@ -18,7 +19,8 @@ from app.screens.furniture import asset
 
 KEYS, LIST = "/.well-known/jwks.json", "/status-list"
 MINUTE = "public, max-age=60"
-NEEDED = ("ag.css", "public.css", "ag.js", "verify.js", "icons.svg", "icon.svg")  # by the page, off line
+# By the page, off line; beside the scripts that these import.
+NEEDED = ("ag.css", "public.css", "js/early.js", "js/main.js", "js/verify.js", "icons.svg", "icon.svg")
 
 
 class VerifyView(BaseView):  # type: ignore[misc]
@@ -32,7 +34,7 @@ class VerifyView(BaseView):  # type: ignore[misc]
     @expose("/verify-worker.js", methods=["GET"])  # type: ignore[untyped-decorator]
     def worker(self) -> Response:
         """Not a static file: its address says how far it reaches, and it names files by their fingerprints."""
-        files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED)]
+        files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED), *_modules()]
         answer = make_response(self.render_template("public/verify-worker.js", files=files))
         answer.mimetype = "text/javascript"
         answer.headers["Cache-Control"] = "no-cache"
@@ -48,6 +50,12 @@ class VerifyView(BaseView):  # type: ignore[misc]
         uri, at, hours = f"{office.public_url}{LIST}", desk.moment(), office.status_list_hours
         token = shelf.token(db.session, ring, uri=uri, at=at, hours=hours)
         return _for_everybody(make_response(token), "application/statuslist+jwt")
+
+
+def _modules() -> list[str]:
+    """The scripts as they import one another, by plain addresses: ``static/js/main.js`` says why."""
+    folder = Path(str(current_app.static_folder))
+    return [url_for("static", filename=str(path.relative_to(folder))) for path in sorted(folder.glob("js/**/*.js"))]
 
 
 def _for_everybody(answer: Response, kind: str) -> Response:
