@@ -7,7 +7,7 @@ that it works without the network from the second visit on.
 from pathlib import Path
 from typing import Any
 
-from flask import current_app, jsonify, make_response, url_for
+from flask import current_app, jsonify, make_response
 from flask_appbuilder import BaseView, expose
 from werkzeug.wrappers import Response
 
@@ -19,8 +19,7 @@ from app.screens.furniture import asset
 
 KEYS, LIST = "/.well-known/jwks.json", "/status-list"
 MINUTE = "public, max-age=60"
-# By the page, off line; beside the scripts that these import.
-NEEDED = ("ag.css", "public.css", "js/early.js", "js/main.js", "js/verify.js", "icons.svg", "icon.svg")
+NEEDED = ("ag.css", "public.css", "icons.svg", "icon.svg")  # by the page, off line; beside its scripts
 
 
 class VerifyView(BaseView):  # type: ignore[misc]
@@ -53,9 +52,9 @@ class VerifyView(BaseView):  # type: ignore[misc]
 
 
 def _modules() -> list[str]:
-    """The scripts as they import one another, by plain addresses: ``static/js/main.js`` says why."""
+    """Every script: modules import one another, so a list of those that pages name would not do."""
     folder = Path(str(current_app.static_folder))
-    return [url_for("static", filename=str(path.relative_to(folder))) for path in sorted(folder.glob("js/**/*.js"))]
+    return [asset(path.relative_to(folder).as_posix()) for path in sorted(folder.glob("js/**/*.js"))]
 
 
 def _for_everybody(answer: Response, kind: str) -> Response:

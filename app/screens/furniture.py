@@ -56,6 +56,8 @@ class Entry:
 def furnish(app: Flask) -> None:
     """Give an application the frame's globals, the switches and the error pages. What is set already is left alone."""
     app.jinja_env.finalize = _as_text
+    app.add_url_rule("/static/v-<version>/<path:filename>", endpoint="static")
+    app.url_value_preprocessor(_drop_version)
     app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, whys=WHYS)
     app.jinja_env.globals.update(side_menu=side_menu, html_lang=html_lang, sight=sight, reader=reader, route=route)
     for name, default in {
@@ -94,13 +96,24 @@ def safe_next(default: str) -> str:
 
 def asset(name: str) -> str:
     """A static file's address with a fingerprint, so that browsers may keep it and still see the next version."""
-    return url_for("static", filename=name, v=_fingerprint(str(current_app.static_folder), name))
+    folder = str(current_app.static_folder)
+    if name.startswith("js/"):  # modules import one another by relative addresses, which a query would not reach
+        return url_for("static", version=_fingerprint(folder, "js"), filename=name)
+    return url_for("static", filename=name, v=_fingerprint(folder, name))
 
 
 @lru_cache(maxsize=256)
 def _fingerprint(folder: str, name: str) -> str:
+    """Of a file, or of all files in a folder."""
     path = Path(folder) / name
-    return sha256(path.read_bytes()).hexdigest()[:8] if path.is_file() else ""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8] if files else ""
+
+
+def _drop_version(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """The version in the address of a module is for browsers; the file is the same without it."""
+    if endpoint == "static" and values:
+        values.pop("version", None)
 
 
 def route(endpoint: str, **values: Any) -> str:

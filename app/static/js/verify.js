@@ -1,6 +1,6 @@
 /* Checks a certificate's square code in the browser alone: the signature (COSE_Sign1, ES256) with the published keys, the
    standing by the signed status list. The same as app/certificates/offline.py. No words of any language: they come from the
-   page. The files this one imports must be in NEEDED of app/verification.py, or the page does not work without the network. */
+   page. */
 import { digitsIn, read } from './verify/code.js';
 import { MARKS, markAt, openList } from './verify/status_list.js';
 
