@@ -33,6 +33,8 @@ lint: $(VENV)/test ## Style and floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/biome check --error-on-warnings
+	$(BIN)/djlint --lint --quiet app/templates
 
 types: $(VENV)/test ## Types
 	$(BIN)/mypy

@@ -120,18 +120,18 @@ def common_passwords() -> frozenset[str]:
 def _without_runs(text: str) -> str:
     """``text`` with runs of keyboard or alphabet neighbours, in either direction, replaced by a space."""
     rows = (*KEYBOARD_ROWS, *(row[::-1] for row in KEYBOARD_ROWS))
-    start, kept = 0, []
+    start, remaining = 0, []
     while start < len(text):
         long = MIN_RUN
         while start + long <= len(text) and any(text[start : start + long] in row for row in rows):
             long += 1
         if long > MIN_RUN:
-            kept.append(" ")
+            remaining.append(" ")
             start += long - 1
         else:
-            kept.append(text[start])
+            remaining.append(text[start])
             start += 1
-    return "".join(kept)
+    return "".join(remaining)
 
 
 def _classes(password: str) -> tuple[bool, ...]:
@@ -149,6 +149,6 @@ ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  #
 def one_time_password() -> str:
     """Sixteen random characters of three classes."""
     while True:
-        word = "".join(secrets.choice(ONE_TIME_ALPHABET) for _place in range(16))
-        if any(c.isdigit() for c in word) and any(c.islower() for c in word) and any(c.isupper() for c in word):
-            return word
+        password = "".join(secrets.choice(ONE_TIME_ALPHABET) for _place in range(16))
+        if any(c.isdigit() for c in password) and any(c.islower() for c in password) and any(c.isupper() for c in password):
+            return password

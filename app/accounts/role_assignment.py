@@ -34,7 +34,7 @@ def role_conflict(roles: Collection[Role]) -> Refusal | None:
         return None
     names = "、".join(str(role) for role in Role if role in roles)
     sentence = _(
-        "%(roles)s must not be in one hand: an administrator holds no other role, and neither does an enterprise's clerk.",
+        "One account must not hold %(roles)s: an administrator holds no other role, and neither does an enterprise's clerk.",
         roles=names,
     )
     return Refusal("roles-conflict", sentence, "role")

@@ -234,7 +234,7 @@ def keeps_certificates_in_one_enterprise(case: Facts, on: date, office: Office) 
 
 def is_the_only_open_application(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """One open application per certificate, or per person and category for a new one; also a database constraint."""
-    for other in case.in_the_way:
+    for other in case.excluded_by:
         if case.certificate is None:
             sentence = _(
                 "%(name)s already has an open application for category %(category)s.",

@@ -59,7 +59,8 @@ def after_request(answer: Response) -> Response:
 def _keep(answer: Response) -> None:
     """Who may keep the answer, and how long: a file with a fingerprint all, a public one as its door says, a page nobody."""
     if request.endpoint in STATIC:
-        if "v" in request.args:  # the address carries a fingerprint, so what lies there never changes
+        # The address carries a fingerprint, so what is found there never changes.
+        if "v" in request.args or request.path.startswith("/static/v-"):
             answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return
     answer.vary.add("Cookie")

@@ -50,11 +50,11 @@ def refused(session, *args, **more) -> list[str]:
 def test_exclusive_roles_are_refused_on_flush(session, roles, pair):
     account = make.account(session, "one", pair[0])
     account.roles = [roles[role] for role in pair]
-    with pytest.raises(Unmet, match="one hand"):
+    with pytest.raises(Unmet, match="must not hold"):
         session.commit()
     session.rollback()
     session.add(Account(username="two", first_name="", last_name="", email="x", roles=[roles[role] for role in pair]))
-    with pytest.raises(Unmet, match="one hand"):
+    with pytest.raises(Unmet, match="must not hold"):
         session.commit()
     session.rollback()
 

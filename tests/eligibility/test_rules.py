@@ -78,7 +78,7 @@ def open_case(**facts) -> OpenCase:
 
 
 def asking(kind: PaperKind, since="2018-01-01", **facts) -> Facts:
-    return case(papers_asked=(PaperRequirement(kind, True, day(since)),), **facts)
+    return case(paper_requirements=(PaperRequirement(kind, True, day(since)),), **facts)
 
 
 def incoming(valid_to: str, first="2024-05-01") -> Facts:
@@ -196,8 +196,8 @@ ANSWERS = (
     (rules.keeps_certificates_in_one_enterprise, new(held("2026-03-01", enterprise_id=ELSEWHERE)), "2026-03-02", ""),
     (rules.keeps_certificates_in_one_enterprise, new(held(category=A, enterprise_id=ELSEWHERE)), "2026-03-02", ""),
     (rules.is_the_only_open_application, case(), "2026-03-02", ""),
-    (rules.is_the_only_open_application, case(in_the_way=(open_case(certificate_id=None),)), "2026-03-02", "already-open"),
-    (rules.is_the_only_open_application, case(held(), in_the_way=(open_case(),)), "2026-03-02", "already-open"),
+    (rules.is_the_only_open_application, case(excluded_by=(open_case(certificate_id=None),)), "2026-03-02", "already-open"),
+    (rules.is_the_only_open_application, case(held(), excluded_by=(open_case(),)), "2026-03-02", "already-open"),
     # holder and status of the certificate
     (rules.certificate_is_own, case(), "2026-03-02", ""),
     (rules.certificate_is_own, case(held()), "2026-03-02", ""),

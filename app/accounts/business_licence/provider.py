@@ -38,7 +38,7 @@ class Ticket:
 
 
 class LicenceProvider(Protocol):
-    """A licence platform. Every method answers within seconds, or raises ``LicencesAway``."""
+    """A licence platform. Every method returns within seconds or raises ``LicencePlatformUnavailable``."""
 
     def start(self, ticket: Ticket, *, at: datetime) -> str:
         """Announce a ticket; returns the content of its QR code."""

@@ -80,7 +80,7 @@ class SimulatedPlatform:
     folder: Path
     address: str
 
-    # --- as the house sees it (``LicenceProvider``) ---
+    # --- ``LicenceProvider`` ---
 
     @property
     def trust(self) -> LicenceTrust:

@@ -99,10 +99,10 @@ def _read(
     folder: Path, _stamps: tuple[int, ...]
 ) -> tuple[Mapping[str, x509.Certificate], Mapping[str, x509.CertificateRevocationList]]:
     pinned = [x509.load_pem_x509_certificate(path.read_bytes()) for path in sorted((folder / "trust").glob("*.pem"))]
-    authorities = {digest_of(one): one for one in pinned}
+    authorities = {digest_of(certificate): certificate for certificate in pinned}
     lists = {path.stem: x509.load_der_x509_crl(path.read_bytes()) for path in (folder / "lists").glob("*.crl")}
-    mine = {digest: one for digest, one in lists.items() if digest in authorities}
-    return MappingProxyType(authorities), MappingProxyType(mine)
+    of_pinned = {digest: crl for digest, crl in lists.items() if digest in authorities}
+    return MappingProxyType(authorities), MappingProxyType(of_pinned)
 
 
 def read_chain(data: bytes) -> list[bytes]:
@@ -111,21 +111,21 @@ def read_chain(data: bytes) -> list[bytes]:
         found = x509.load_pem_x509_certificates(data) if b"-----BEGIN" in data else [x509.load_der_x509_certificate(data)]
     except ValueError:
         raise BadAuthority(UNREADABLE) from None
-    return [one.public_bytes(Encoding.DER) for one in found]
+    return [certificate.public_bytes(Encoding.DER) for certificate in found]
 
 
 def pin(folder: Path, data: bytes) -> list[str]:
     """Pin the authorities in this file (PEM or DER); returns their digests. Raises ``BadAuthority``."""
-    found = [x509.load_der_x509_certificate(one) for one in read_chain(data)]
+    found = [x509.load_der_x509_certificate(der) for der in read_chain(data)]
     try:
-        digests = {digest_of(one): one for one in found if may_issue(one)}
+        digests = {digest_of(certificate): certificate for certificate in found if may_issue(certificate)}
     except (ValueError, UnsupportedAlgorithm, TypeError):
         raise BadAuthority(UNREADABLE) from None
     if len(digests) != len(found):
         raise BadAuthority(_("This is no certificate of an authority: it may not issue others. Nothing was changed."))
     _make(folder / "trust")
-    for digest, one in digests.items():
-        put_file(folder / "trust" / f"{digest}.pem", one.public_bytes(Encoding.PEM))
+    for digest, certificate in digests.items():
+        put_file(folder / "trust" / f"{digest}.pem", certificate.public_bytes(Encoding.PEM))
     return list(digests)
 
 
@@ -154,7 +154,7 @@ def check_list(data: bytes, trust: PkiTrust, *, at: datetime) -> NewRevocationLi
         raise BadRevocationList(_("The list of revoked certificates is larger than %(n)s MB.", n=LARGEST_LIST // 1024**2))
     try:
         given = x509.load_pem_x509_crl(data) if b"-----BEGIN" in data[:200] else x509.load_der_x509_crl(data)
-        whose = next((digest for digest, one in trust.authorities.items() if signed_by(given, one)), None)
+        whose = next((digest for digest, authority in trust.authorities.items() if signed_by(given, authority)), None)
         kinds = {extension.value.__class__ for extension in given.extensions}
         serials = frozenset(entry.serial_number for entry in given)
         number = _number(given)

@@ -95,9 +95,9 @@ def _opened(chain: Sequence[bytes]) -> tuple[x509.Certificate, list[x509.Certifi
     if not 1 <= len(chain) <= MAX_CHAIN_LENGTH or sum(map(len, chain)) > MAX_CHAIN_BYTES:
         raise NotProved(_("The key handed in no certificate, or too many of them."), code="chain-size")
     try:
-        own, *others = (x509.load_der_x509_certificate(one) for one in chain)
-        for one in (own, *others):
-            one.extensions  # noqa: B018 - parsed lazily; broken ones must fail here
+        own, *others = (x509.load_der_x509_certificate(der) for der in chain)
+        for certificate in (own, *others):
+            certificate.extensions  # noqa: B018 - parsed lazily; broken ones must fail here
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise NotProved(_("The certificate cannot be read."), code="certificate-unreadable") from None
     return own, others
@@ -162,7 +162,7 @@ def _path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust
     """The path from a certificate to a pinned authority; empty if there is none."""
     if sm_key(own):
         return _sm_path(own, others, trust, at)
-    anchors = [one for one in trust.authorities.values() if not sm_key(one)]
+    anchors = [authority for authority in trust.authorities.values() if not sm_key(authority)]
     if not anchors:
         return []
     # The library's default policy demands a subject alternative name, which certificates of Chinese authorities often
@@ -177,10 +177,11 @@ def _path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust
 
 def _sm_path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTrust, at: datetime) -> list[x509.Certificate]:
     """As ``_path``, for SM2, which the library does not support."""
-    path, anchors = [own], [one for one in trust.authorities.values() if sm_key(one)]
+    path = [own]
+    anchors = [authority for authority in trust.authorities.values() if sm_key(authority)]
     while len(path) <= MAX_CHAIN_LENGTH:
-        anchor = next((one for one in anchors if sm2.is_issued_by(path[-1], one)), None)
-        above = anchor or next((one for one in others if one not in path and sm2.is_issued_by(path[-1], one)), None)
+        anchor = next((ca for ca in anchors if sm2.is_issued_by(path[-1], ca)), None)
+        above = anchor or next((ca for ca in others if ca not in path and sm2.is_issued_by(path[-1], ca)), None)
         if above is None or not _may_have_issued(above, len(path) - 1, at):
             return []
         path.append(above)
@@ -189,28 +190,28 @@ def _sm_path(own: x509.Certificate, others: list[x509.Certificate], trust: PkiTr
     return []
 
 
-def _may_have_issued(one: x509.Certificate, below: int, at: datetime) -> bool:
+def _may_have_issued(authority: x509.Certificate, below: int, at: datetime) -> bool:
     """``below``: how many authorities are between this one and the signer."""
-    if not may_issue(one) or not one.not_valid_before_utc <= at <= one.not_valid_after_utc:
+    if not may_issue(authority) or not authority.not_valid_before_utc <= at <= authority.not_valid_after_utc:
         return False
-    depth = one.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    depth = authority.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
     return depth is None or below <= depth
 
 
 def _is_for_sign_in(own: x509.Certificate) -> bool:
     extensions = own.extensions
-    if any(one.critical and one.oid not in SUPPORTED_EXTENSIONS for one in extensions):
+    if any(extension.critical and extension.oid not in SUPPORTED_EXTENSIONS for extension in extensions):
         return False
-    found = {one.oid: one.value for one in extensions}
-    usage, basic = found.get(x509.KeyUsage.oid), found.get(x509.BasicConstraints.oid)
-    purposes = found.get(x509.ExtendedKeyUsage.oid)
+    by_oid = {extension.oid: extension.value for extension in extensions}
+    usage, basic = by_oid.get(x509.KeyUsage.oid), by_oid.get(x509.BasicConstraints.oid)
+    purposes = by_oid.get(x509.ExtendedKeyUsage.oid)
     signs = isinstance(usage, x509.KeyUsage) and usage.digital_signature
     issues = isinstance(basic, x509.BasicConstraints) and basic.ca
     fits = not isinstance(purposes, x509.ExtendedKeyUsage) or ExtendedKeyUsageOID.CLIENT_AUTH in purposes
     return signs and not issues and fits
 
 
-def _demand_unrevoked(one: x509.Certificate, authority: x509.Certificate, trust: PkiTrust, at: datetime) -> None:
+def _demand_unrevoked(certificate: x509.Certificate, authority: x509.Certificate, trust: PkiTrust, at: datetime) -> None:
     listed = trust.lists.get(digest_of(authority))
     if listed is None:
         if not trust.required:
@@ -220,7 +221,7 @@ def _demand_unrevoked(one: x509.Certificate, authority: x509.Certificate, trust:
               "Please tell the system administrator."),
             code="list-missing",
         )  # fmt: skip
-    entry = listed.get_revoked_certificate_by_serial_number(one.serial_number)
+    entry = listed.get_revoked_certificate_by_serial_number(certificate.serial_number)
     if entry is not None:
         raise NotProved(
             _("This certificate was revoked on %(day)s.", day=office_day(entry.revocation_date_utc)),

@@ -1,7 +1,7 @@
 """Checking a code without this system: the published keys prove who signed it, the status list says how the print stands.
 
 Law: reads nothing but what it is given. What is not known is never called good; a list that is too old may still say that
-something is over, because an end is final, and nothing else. ``app/static/verify.js`` does the same in a browser.
+something is over, because an end is final, and nothing else. ``app/static/js/verify.js`` does the same in a browser.
 """
 
 from dataclasses import dataclass

@@ -96,7 +96,7 @@ class Facts:
     qualification_papers: tuple[int, ...] = ()
     passes: tuple[PassFacts, ...] = ()
     certificates: tuple[CertificateFacts, ...] = ()
-    in_the_way: tuple[OpenCase, ...] = ()  # other open applications that exclude this one
+    excluded_by: tuple[OpenCase, ...] = ()  # other open applications that exclude this one
     last_officer_id: int | None = None
     last_officer_action: Action | None = None
     snapshot: Mapping[str, Any] | None = None  # as submitted; see ``record``
@@ -112,7 +112,7 @@ class Facts:
     face: Mapping[str, Any] | None = None  # what the certificate to be replaced shows today
     releasing_enterprise_id: int | None = None
     releasing: Mapping[str, str] | None = None  # name, mobile of the old enterprise
-    papers_asked: tuple[PaperRequirement, ...] = ()
+    paper_requirements: tuple[PaperRequirement, ...] = ()
     application_papers: Mapping[PaperKind, int] = field(default_factory=dict)  # kind -> paper id
     marked: tuple[str, ...] = ()  # items to be corrected, while it is returned
 
@@ -140,12 +140,12 @@ class Facts:
 
     @property
     def open_applications(self) -> tuple[int, ...]:
-        return tuple(other.id for other in self.in_the_way)
+        return tuple(other.id for other in self.excluded_by)
 
     def required_papers(self, on: date) -> tuple[PaperKind, ...]:
         """The papers that must be handed in; rows that took effect after submission do not apply."""
         since = office_day(self.submitted_at) if self.submitted_at else on
-        return tuple(asked.kind for asked in self.papers_asked if asked.required and asked.required_from <= since)
+        return tuple(asked.kind for asked in self.paper_requirements if asked.required and asked.required_from <= since)
 
     @property
     def latest_pass(self) -> PassFacts | None:

@@ -218,7 +218,7 @@ class _Context:
         ):
             self.taken[number] = person_id
 
-    def papers_asked(self, matter: MatterKind, category: Category, reason_code: str) -> tuple[PaperRequirement, ...]:
+    def paper_requirements(self, matter: MatterKind, category: Category, reason_code: str) -> tuple[PaperRequirement, ...]:
         """The applicable rows of the table; one that names category or reason overrides one that does not."""
         key = (matter, category, reason_code)
         if key not in self.fitting:
@@ -232,7 +232,7 @@ class _Context:
             self.fitting[key] = tuple(by_kind[kind] for kind in PaperKind if kind in by_kind)
         return self.fitting[key]
 
-    def in_the_way(self, row: Row) -> tuple[OpenCase, ...]:
+    def excluded_by(self, row: Row) -> tuple[OpenCase, ...]:
         """Other open applications that exclude this one: on the same certificate, or for the same new one.
 
         On a certificate, another enterprise's application counts only while it is under way.
@@ -370,7 +370,7 @@ def _facts(row: Row, about: _Context) -> Facts:
         qualification_papers=tuple(about.qualifications.get(row["enterprise_id"], ())),
         passes=tuple(about.passes.get(row["person_id"], ())),
         certificates=tuple(about.certificates.get(row["person_id"], ())),
-        in_the_way=about.in_the_way(row),
+        excluded_by=about.excluded_by(row),
         last_officer_id=officer_id,
         last_officer_action=officer_action,
         snapshot=row["snapshot"],
@@ -383,7 +383,7 @@ def _facts(row: Row, about: _Context) -> Facts:
         face=about.faces.get(row["certificate_id"]),
         releasing_enterprise_id=row["releasing_enterprise_id"],
         releasing=_releasing(row),
-        papers_asked=about.papers_asked(row["matter"], row["category"], row["reason_code"]),
+        paper_requirements=about.paper_requirements(row["matter"], row["category"], row["reason_code"]),
         application_papers=about.own_papers.get(row["application_id"], {}),
         marked=tuple(mark.item for mark in corrections.parse_marks(marks)) if row["state"] is State.RETURNED else (),
     )

@@ -1,26 +1,41 @@
-/* Keeps what the off-line check needs. The network comes first: an old list must never hide a new one. */
+/* Keeps what the off-line check needs. The network comes first: an old list must never hide a new one.
+   A classic script: workers that are modules are newer than the oldest browser we serve. */
 'use strict';
-var CACHE = 'verify', FILES = {{ files|tojson }};
 
-self.addEventListener('install', function (e) {
-  e.waitUntil(caches.open(CACHE).then(function (cache) { return cache.addAll(FILES); }).then(function () { return self.skipWaiting(); }));
-});
+const CACHE = 'verify';
+const FILES = {{ files|tojson }};
 
-self.addEventListener('activate', function (e) {
-  e.waitUntil(caches.open(CACHE).then(function (cache) {
-    return cache.keys().then(function (kept) {
-      return Promise.all(kept.filter(function (k) { return FILES.indexOf(k.url.slice(self.location.origin.length)) < 0; }).map(function (k) { return cache.delete(k); }));
-    });
-  }).then(function () { return self.clients.claim(); }));
-});
+const isNeeded = (address) => {
+  const url = new URL(address);
+  return url.origin === self.location.origin && FILES.includes(url.pathname + url.search);
+};
 
-self.addEventListener('fetch', function (e) {
-  var url = new URL(e.request.url);
-  if (e.request.method !== 'GET' || url.origin !== self.location.origin || FILES.indexOf(url.pathname + url.search) < 0) return;
-  e.respondWith(caches.open(CACHE).then(function (cache) {
-    return fetch(e.request).then(function (answer) {
-      if (answer.ok) cache.put(e.request, answer.clone());
-      return answer;
-    }).catch(function () { return cache.match(e.request, {ignoreVary: true}); });
-  }));
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(FILES);
+  await self.skipWaiting();
+}
+
+async function forgetOthers() {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.keys();
+  await Promise.all(kept.filter((request) => !isNeeded(request.url)).map((request) => cache.delete(request)));
+  await self.clients.claim();
+}
+
+async function answer(request) {
+  const cache = await caches.open(CACHE);
+  try {
+    const fresh = await fetch(request);
+    if (fresh.ok) cache.put(request, fresh.clone());
+    return fresh;
+  } catch {
+    return cache.match(request, { ignoreVary: true });
+  }
+}
+
+self.addEventListener('install', (e) => e.waitUntil(keep()));
+self.addEventListener('activate', (e) => e.waitUntil(forgetOthers()));
+self.addEventListener('fetch', (e) => {
+  if (e.request.method === 'GET' && isNeeded(e.request.url)) e.respondWith(answer(e.request));
 });

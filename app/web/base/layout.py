@@ -52,13 +52,24 @@ def safe_next(default: str) -> str:
 
 def asset(name: str) -> str:
     """A static file's address with a fingerprint, so that browsers may keep it and still see the next version."""
-    return url_for("static", filename=name, v=_fingerprint(str(current_app.static_folder), name))
+    folder = str(current_app.static_folder)
+    if name.startswith("js/"):  # modules import one another by relative addresses, which a query would not reach
+        return url_for("static", version=_fingerprint(folder, "js"), filename=name)
+    return url_for("static", filename=name, v=_fingerprint(folder, name))
 
 
 @lru_cache(maxsize=256)
 def _fingerprint(folder: str, name: str) -> str:
+    """Of a file, or of all files in a folder."""
     path = Path(folder) / name
-    return sha256(path.read_bytes()).hexdigest()[:8] if path.is_file() else ""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8] if files else ""
+
+
+def drop_version(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """The version in the address of a module is for browsers; the file is the same without it."""
+    if endpoint == "static" and values:
+        values.pop("version", None)
 
 
 def optional_url(endpoint: str, **values: Any) -> str:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from app.core.errors import AppError
 from app.web.base import private_urls
 from app.web.base.error_pages import on_app_error, on_csrf_error, on_http_error, on_unhandled
-from app.web.base.layout import WHYS, accessibility_switch, asset, html_lang, optional_url, preference, reader, side_menu
+from app.web.base.layout import WHYS, accessibility_switch, asset, drop_version, html_lang, optional_url, preference, reader, side_menu
 from app.web.base.links import Link, shown, tone
 from app.web.forms import control
 
@@ -18,6 +18,8 @@ from app.web.forms import control
 def init_app(app: Flask) -> None:
     """Give an application the frame's globals, the switches and the error pages. What is set already is left alone."""
     app.jinja_env.finalize = _as_text
+    app.add_url_rule("/static/v-<version>/<path:filename>", endpoint="static")
+    app.url_value_preprocessor(drop_version)
     app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, whys=WHYS)
     app.jinja_env.globals.update(
         side_menu=side_menu, html_lang=html_lang, sight=accessibility_switch, reader=reader, route=optional_url

@@ -353,7 +353,7 @@ CHAPTERS = (
     *(_ADMIN, _SECURITY_ADMIN, _AUDITOR),
 )
 
-# The keys that ag.js listens to, in the words of the dialog that "?" opens.
+# The keys that static/js/keys.js listens to, in the words of the dialog that "?" opens.
 KEYS = (
     (("J", "K"), _("next and previous record")),
     (("X",), _("tick the current row")),

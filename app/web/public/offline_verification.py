@@ -4,6 +4,7 @@ Law: public and the same for everybody; it names nobody and changes nothing. Wha
 that it works without the network from the second visit on.
 """
 
+from pathlib import Path
 from typing import Any
 
 from flask import current_app, jsonify, make_response
@@ -18,7 +19,7 @@ from app.web.base.layout import asset
 
 KEYS, LIST = "/.well-known/jwks.json", "/status-list"
 MINUTE = "public, max-age=60"
-NEEDED = ("ag.css", "public.css", "ag.js", "verify.js", "icons.svg", "icon.svg")  # by the page, off line
+NEEDED = ("ag.css", "public.css", "icons.svg", "icon.svg")  # by the page, off line; beside its scripts
 
 
 class VerifyView(BaseView):
@@ -32,7 +33,7 @@ class VerifyView(BaseView):
     @expose("/verify-worker.js", methods=["GET"])
     def worker(self) -> Response:
         """Not a static file: its address says how far it reaches, and it names files by their fingerprints."""
-        files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED)]
+        files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED), *_modules()]
         answer = make_response(self.render_template("public/verify-worker.js", files=files))
         answer.mimetype = "text/javascript"
         answer.headers["Cache-Control"] = "no-cache"
@@ -48,6 +49,12 @@ class VerifyView(BaseView):
         uri, at, hours = f"{office.public_url}{LIST}", request_context.now(), office.status_list_hours
         token = shelf.token(db.session, ring, uri=uri, at=at, hours=hours)
         return _for_everybody(make_response(token), "application/statuslist+jwt")
+
+
+def _modules() -> list[str]:
+    """Every script: modules import one another, so a list of those that pages name would not do."""
+    folder = Path(str(current_app.static_folder))
+    return [asset(path.relative_to(folder).as_posix()) for path in sorted(folder.glob("js/**/*.js"))]
 
 
 def _for_everybody(answer: Response, kind: str) -> Response:

@@ -24,7 +24,7 @@ def page(client):
 
 def table_of(page: str) -> list[list[str]]:
     """The rows of the procedure as text."""
-    body = re.search(r'aria-labelledby="table"><table.*?<tbody[^>]*>(.*?)</tbody>', page, re.DOTALL)[1]
+    body = re.search(r'aria-labelledby="table">\s*<table.*?<tbody[^>]*>(.*?)</tbody>', page, re.DOTALL)[1]
     cells = (re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL) for row in re.findall(r"<tr.*?</tr>", body, re.DOTALL))
     return [[re.sub(r"<[^>]+>", "", cell).strip() for cell in row] for row in cells]
 

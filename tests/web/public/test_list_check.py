@@ -50,7 +50,7 @@ def ask(client, session):
 
 def words(page: str) -> list[str]:
     """The statuses in the table, row by row."""
-    rows = re.findall(r'<tr role="row"><td class="head".*?</tr>', page, re.DOTALL)
+    rows = re.findall(r'<tr role="row">\s*<td class="head".*?</tr>', page, re.DOTALL)
     return [re.search(r'<span class="tag [^"]*">([^<]*)<', row)[1] for row in rows]
 
 

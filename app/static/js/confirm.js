@@ -1,0 +1,81 @@
+/* Confirmation, and a reason where one is due; the reason is sent as a normal field of the form. */
+import { create, find, findAll, on, toast, word } from './dom.js';
+
+const confirmed = new WeakSet(); // buttons that were asked about already: their next press counts
+
+function showReasons(box, reasons) {
+  box.textContent = '';
+  reasons.forEach((reason) => {
+    const button = create('button', { type: 'button', textContent: reason });
+    button.dataset.fill = 'dlg-reason';
+    button.setAttribute('aria-pressed', 'false');
+    box.appendChild(button);
+  });
+}
+
+function putReason(form, reason) {
+  let field = find('input[name=reason][type=hidden]', form);
+  if (!field) {
+    field = create('input', { type: 'hidden', name: 'reason' });
+    form.appendChild(field);
+  }
+  field.value = reason;
+}
+
+function fill(dialog, button, reasons, title) {
+  const isGrave = !!reasons || button.classList.contains('danger') || button.classList.contains('btn-danger');
+  const text = find('textarea', dialog);
+  const ok = find('[data-ok]', dialog);
+  find('h2', dialog).textContent = title;
+  find('[data-text]', dialog).textContent = button.dataset.confirm || '';
+  find('[data-reason]', dialog).hidden = !reasons;
+  find('[data-err]', dialog).hidden = true;
+  text.value = '';
+  text.removeAttribute('aria-invalid');
+  ok.textContent = word('sure', { verb: button.dataset.verb || button.textContent });
+  ok.className = `btn ${isGrave ? 'btn-danger solid' : 'btn-primary'}`;
+  showReasons(find('[data-chips]', dialog), reasons || []);
+}
+
+function ask(dialog, button, reasons, title) {
+  const text = find('textarea', dialog);
+  const ok = find('[data-ok]', dialog);
+  fill(dialog, button, reasons, title);
+  ok.onclick = (e) => {
+    if (!reasons || text.value.trim()) return;
+    e.preventDefault();
+    find('[data-err]', dialog).hidden = false;
+    text.setAttribute('aria-invalid', 'true');
+    text.focus();
+  };
+  dialog.onclose = () => {
+    if (dialog.returnValue !== 'ok') {
+      button.focus();
+      return;
+    }
+    if (reasons) putReason(button.form, text.value.trim());
+    confirmed.add(button);
+    button.click();
+  };
+  dialog.returnValue = '';
+  dialog.showModal();
+  (reasons ? text : ok).focus();
+}
+
+on('click', 'button[data-confirm], button[data-reasons], button[data-batch]', (e, button) => {
+  if (confirmed.delete(button)) return;
+  const isBatch = button.hasAttribute('data-batch');
+  const n = isBatch ? findAll('[name=rowid]:checked', button.form).length : 1;
+  if (!n) {
+    e.preventDefault();
+    toast(word('none'));
+    return;
+  }
+  if (!button.dataset.confirm && !button.dataset.reasons) return;
+  const dialog = find('#dlg-confirm');
+  if (!dialog || !dialog.showModal) return; // a browser without dialogs asks nothing; the server still checks
+  e.preventDefault();
+  const verb = button.dataset.verb || button.textContent;
+  const reasons = button.dataset.reasons ? JSON.parse(button.dataset.reasons) : null;
+  ask(dialog, button, reasons, isBatch ? word('batch', { verb, n }) : verb);
+});

@@ -1,0 +1,119 @@
+/* Keys J K X Enter A R 1-9 / ? (WCAG 2.1.4: can be switched off under ?). */
+import { isAgainst } from './decision.js';
+import { find, findAll, on } from './dom.js';
+import { closeMenus } from './menu.js';
+import { showSelection } from './selection.js';
+
+let current = -1;
+
+const rows = () => findAll('[data-list] tbody tr');
+
+function goToRow(n) {
+  const all = rows();
+  if (!all.length) return false;
+  current = Math.max(0, Math.min(all.length - 1, n));
+  all.forEach((row, i) => row.classList.toggle('cur', i === current));
+  const link = find('[data-open], .ops a', all[current]);
+  if (link) link.focus({ preventScroll: true });
+  all[current].scrollIntoView({ block: 'nearest' });
+  return true;
+}
+
+function areSwitchedOff() {
+  try {
+    return localStorage.getItem('ag_keys') === 'off';
+  } catch {
+    return false; // a private window keeps nothing
+  }
+}
+
+function switchOff(off) {
+  try {
+    localStorage.setItem('ag_keys', off ? 'off' : '');
+  } catch {
+    // a private window keeps nothing
+  }
+}
+
+function showKeys() {
+  const dialog = find('#dlg-keys');
+  if (!dialog || !dialog.showModal) return;
+  dialog.showModal();
+  find('[data-keys-off]').checked = areSwitchedOff();
+}
+
+function choose(against) {
+  const choice = findAll('[data-review] [name=decision]').find((one) => isAgainst(one) === against);
+  if (!choice) return false;
+  choice.checked = true;
+  choice.dispatchEvent(new Event('change', { bubbles: true }));
+  ((against && find('[data-review] textarea:enabled')) || choice).focus();
+  return true;
+}
+
+function goToCase(selector) {
+  const link = find(selector);
+  if (link?.href) location.href = link.href;
+  return true;
+}
+
+function tickRow() {
+  const row = rows()[current];
+  const box = row && find('[name=rowid]', row);
+  if (!box) return false;
+  box.checked = !box.checked;
+  showSelection();
+  return true;
+}
+
+function focusOn(element) {
+  if (element) element.focus();
+  return !!element;
+}
+
+function press(element) {
+  if (element) element.click();
+  return !!element;
+}
+
+function help() {
+  showKeys();
+  return true;
+}
+
+const KEYS = new Map([
+  ['?', help],
+  ['/', () => focusOn(find('[data-slash]'))],
+  ['a', () => choose(false)],
+  ['r', () => choose(true)],
+  ['j', () => (find('[data-review]') ? goToCase('[data-next]') : goToRow(current + 1))],
+  ['k', () => (find('[data-review]') ? goToCase('[data-prev]') : goToRow(current - 1))],
+  ['x', tickRow],
+]);
+
+/** Whether the key did something. */
+function act(key) {
+  if (/^[1-9]$/.test(key)) return press(findAll('[data-scan]')[key - 1]);
+  const action = KEYS.get(key);
+  return !!action && action();
+}
+
+const isTypedIn = (element) =>
+  /^(input|textarea|select)$/i.test(element.tagName) && !/^(checkbox|radio)$/.test(element.type);
+
+on('change', '[data-keys-off]', (_e, box) => switchOff(box.checked));
+on('click', '[data-keys]', showKeys);
+
+document.addEventListener('keydown', (e) => {
+  if (e.key === 'Escape') closeMenus();
+  if (e.ctrlKey && e.key === 'Enter') {
+    const submit = find('[data-next-submit]');
+    if (submit && !find('dialog[open]')) {
+      e.preventDefault();
+      submit.click();
+    }
+    return;
+  }
+  if (e.ctrlKey || e.metaKey || e.altKey || isTypedIn(e.target) || find('dialog[open]') || areSwitchedOff()) return;
+  if (act(e.key.toLowerCase())) e.preventDefault();
+});

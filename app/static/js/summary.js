@@ -1,0 +1,5 @@
+/* A page that lists what hinders is opened with the focus on that list. */
+import { find } from './dom.js';
+
+const summary = find('[data-focus]');
+if (summary) summary.focus();

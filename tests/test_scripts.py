@@ -1,0 +1,63 @@
+"""Scripts: within what the oldest browser understands, and each import leads somewhere. Style is Biome's (make lint)."""
+
+import json
+import re
+
+import pytest
+
+from tests.test_house import HOUSE
+
+STATIC = next(HOUSE.rglob("static/js")).parent.resolve()
+SCRIPTS = sorted(STATIC.glob("js/**/*.js"))
+IMPORT = re.compile(r"^import [^;]*?'(\.[^']+)'", re.MULTILINE)
+# Chromium 86 does not know these, or knows them by name only.
+TOO_NEW = re.compile(
+    r"\?\?=|\|\|=|&&=|\.at\(|Object\.hasOwn\b|structuredClone|\.findLast|\.toSorted|\.toReversed|this\.#|^await |\bstatic \{"
+    r"|\.replaceChildren|AbortSignal\.(?:timeout|any)|importmap",
+    re.MULTILINE,
+)
+
+
+def bare(path):
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_is_newer_than_the_oldest_browser(path):
+    assert not TOO_NEW.findall(bare(path))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_every_import_leads_to_a_file(path):
+    assert not [name for name in IMPORT.findall(path.read_text()) if not (path.parent / name).is_file()]
+
+
+def test_every_module_is_loaded_by_a_page_or_by_another():
+    templates = "".join(page.read_text() for page in HOUSE.rglob("templates/**/*.html"))
+    named = {STATIC / name for name in re.findall(r"asset\('(js/[^']+)'\)", templates)}
+    imported = {(path.parent / name).resolve() for path in SCRIPTS for name in IMPORT.findall(path.read_text())}
+    assert named | imported == set(SCRIPTS)
+
+
+def test_what_the_off_line_page_imports_is_kept(client):
+    files = json.loads(client.get("/verify-worker.js").text.partition("FILES = ")[2].partition(";")[0])
+    wanted, todo = set(), [STATIC / "js/main.js", STATIC / "js/verify.js"]
+    while todo:
+        path = todo.pop()
+        found = {(path.parent / name).resolve() for name in IMPORT.findall(path.read_text())} - wanted
+        wanted |= found
+        todo += found
+    assert len(wanted) > 10
+    kept = {re.sub(r"^/static/v-[0-9a-f]{8}/", "", file) for file in files}
+    assert {path.relative_to(STATIC).as_posix() for path in wanted} <= kept
+
+
+def test_a_module_is_kept_for_good_and_so_is_what_it_imports(client):
+    """The version is a folder that all of them share."""
+    address = re.search(r'type="module" src="(/static/v-[0-9a-f]{8}/js/)main\.js"', client.get("/").text)[1]
+    for name in ("main.js", "dom.js", "verify/code.js"):
+        answer = client.get(address + name)
+        assert answer.status_code == 200
+        assert "javascript" in answer.mimetype
+        assert "immutable" in answer.headers["Cache-Control"]
+    assert client.get("/static/js/dom.js").headers["Cache-Control"] == "no-cache"
