@@ -8,5 +8,5 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """``ValueError`` for text that is not Base64."""
+    """``ValueError`` for an impossible length; characters outside the alphabet are skipped."""
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -172,10 +172,8 @@ def _dump(keys: Sequence[CodeKey]) -> str:
 def _load(path: Path) -> list[CodeKey]:
     try:
         rows = json.loads(path.read_text())["keys"]
-        numbers = [int.from_bytes(base64url.decode(row["d"])) for row in rows]
-        keys = [
-            CodeKey(ec.derive_private_key(n, ec.SECP256R1()), row["made_at"]) for n, row in zip(numbers, rows, strict=True)
-        ]
+        scalars = ((int.from_bytes(base64url.decode(row["d"])), row["made_at"]) for row in rows)
+        keys = [CodeKey(ec.derive_private_key(scalar, ec.SECP256R1()), made_at) for scalar, made_at in scalars]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise BadKeys(f"The code keys in {path} cannot be read: put the file back from a backup.") from fault
     if not keys:
