@@ -77,14 +77,14 @@ BAD_PAGE = """<body><main><h1>一</h1><h1>二</h1><p id="a" style="width: 3000px
 <a href="/"><img src="data:,"></a><iframe></iframe><section aria-labelledby="nobody"></section></main></body>"""
 
 
-def test_what_is_wrong_with_a_page_is_seen(page, system):
+def test_the_checks_find_every_fault_of_a_bad_page(page, system):
     page.set_content(BAD_PAGE)
     faults = " ".join(page.evaluate(FAULTS))
     for fault in ("sideways", "h1", "language", "no label", "no name", "no alt", "no title", "twice the id a", "no nobody"):
         assert fault in faults
 
 
-def test_what_the_browser_refuses_or_stumbles_over_is_heard(watch, system):
+def test_browser_errors_and_policy_violations_are_recorded(watch, system):
     with watch.window() as page:
         page.goto("/lookup")
         page.evaluate("document.body.insertAdjacentHTML('beforeend', '<a onclick=\"x()\" style=\"color: red\">x</a>')")
@@ -97,7 +97,7 @@ def test_what_the_browser_refuses_or_stumbles_over_is_heard(watch, system):
     assert "stumbled" in heard
 
 
-def test_every_page_of_every_role_can_be_seen_named_and_reached(watch, system):
+def test_every_page_of_every_role_is_accessible(watch, system):
     faults = []
     for username, paths in PAGES.items():
         window = watch.signed_in(username, system.settings.demo_password) if username else watch.window()

@@ -35,7 +35,7 @@ def answers(phone, leads: str, number: str) -> None:
     phone.get_by_role("button", name="确认登录").click()
 
 
-def test_a_licence_on_the_telephone_opens_the_desktop_and_a_wrong_number_does_not(watch):
+def test_confirming_on_the_telephone_signs_in_and_a_wrong_number_does_not(watch):
     with watch.window() as desktop, watch.window(**TELEPHONE) as phone:
         leads, number = asks(desktop)
         answers(phone, leads, f"{(int(number) - 9) % 90 + 10}")

@@ -28,7 +28,7 @@ def pages_of(app, signed_in, accounts) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # a page looks the same over either database
-def test_no_page_breaks_its_own_policy_or_its_script(app, session, system, signed_in, served, page):
+def test_no_page_violates_its_content_policy_or_raises_a_script_error(app, session, system, signed_in, served, page):
     with app.app_context():
         fill_regions(db.session(), system.settings)
         fill(db.session(), system.settings, NOW)

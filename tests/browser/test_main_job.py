@@ -131,7 +131,7 @@ def looks_it_up(page: Page, number: str) -> None:
     expect(found).to_contain_text(number)
 
 
-def test_the_main_job_from_the_notice_to_the_public_counter(watch, demo, system, tmp_path):
+def test_the_main_job_from_the_notice_to_the_public_lookup(watch, demo, system, tmp_path):
     def at(username):
         return watch.signed_in(username, system.settings.demo_password)
 

@@ -5,7 +5,7 @@ import pytest
 from app.core.clock import Calendar, add_months, add_years, office_day
 
 
-def test_a_day_is_the_office_s_day():
+def test_office_day_uses_the_time_zone_of_the_office():
     assert office_day(datetime(2026, 3, 1, 16, tzinfo=UTC)) == date(2026, 3, 2)
 
 
@@ -18,11 +18,11 @@ def test_a_day_is_the_office_s_day():
         (date(2023, 2, 28), 1, date(2024, 2, 28)),
     ],
 )
-def test_years_later_is_the_same_day_and_29_february_loses_none(start, years, end):
+def test_add_years_keeps_the_day_and_29_february_becomes_1_march(start, years, end):
     assert add_years(start, years) == end
 
 
-def test_months_end_where_the_month_ends():
+def test_add_months_ends_at_the_end_of_a_short_month():
     assert add_months(date(2026, 5, 31), -3) == date(2026, 2, 28)
 
 
@@ -43,7 +43,7 @@ def test_a_make_up_day_on_a_weekend_is_worked():
 
 
 @pytest.mark.parametrize("days", [1, 5, 20])
-def test_between_a_promise_and_its_day_lie_as_many_working_days_as_were_promised(days):
+def test_counting_and_adding_working_days_agree(days):
     calendar = Calendar(frozenset({date(2026, 3, 3)}), frozenset({SATURDAY}))
     due = calendar.add_working_days(MONDAY, days)
     assert calendar.working_days_between(MONDAY, due) == days

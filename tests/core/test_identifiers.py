@@ -26,7 +26,7 @@ GOOD_CODES = ("91350100M000100Y43", "91110000600037341L", "11430000006122244L", 
 
 
 @pytest.mark.parametrize("typed", [ID, ID.lower(), " 1101 0519 4912 31002X ", "１１０１０５１９４９１２３１００２Ｘ"])
-def test_an_id_number_is_read_however_it_is_typed(typed):
+def test_an_id_number_is_parsed_in_any_spelling(typed):
     assert parse_id_number(typed) == ID
 
 
@@ -40,7 +40,7 @@ def test_an_id_number_is_read_however_it_is_typed(typed):
         ("110105194913310027", "id-birth-date"),
     ],
 )
-def test_a_wrong_id_number_is_told_what_is_wrong_with_it(typed, code):
+def test_a_wrong_id_number_is_refused_with_a_code_for_its_fault(typed, code):
     with pytest.raises(BadNumber) as no:
         parse_id_number(typed)
     assert no.value.refusals[0].code in (code, "id-check")
@@ -48,7 +48,7 @@ def test_a_wrong_id_number_is_told_what_is_wrong_with_it(typed, code):
 
 
 @given(st.dates(date(1900, 1, 1), date(2020, 12, 31)), st.integers(0, 998), st.integers(0, 16), st.integers(1, 9))
-def test_one_mistyped_digit_is_always_noticed(born, sequence, place, shift):
+def test_one_mistyped_digit_is_always_found(born, sequence, place, shift):
     number = make.id_number(born, sequence)
     mistyped = number[:place] + str((int(number[place]) + shift) % 10) + number[place + 1 :]
     with pytest.raises(BadNumber):
@@ -71,7 +71,7 @@ def test_credit_codes_in_use_are_accepted_also_those_with_remainder_zero(code):
     ("typed", "code"),
     [("9143", "uscc-length"), ("9143010OMA4L000150", "uscc-characters"), ("91430100MA4L000151", "uscc-check")],
 )
-def test_a_wrong_credit_code_is_told_what_is_wrong_with_it(typed, code):
+def test_a_wrong_credit_code_is_refused_with_a_code_for_its_fault(typed, code):
     with pytest.raises(BadNumber) as no:
         parse_credit_code(typed)
     assert no.value.refusals[0].code == code
@@ -93,23 +93,23 @@ def test_a_name_is_stored_in_one_form(typed, stored):
 
 
 @pytest.mark.parametrize("typed", ["李", "李雷1", "李<b>", "李雷!", "雷" * 51])
-def test_what_is_no_name_is_refused(typed):
+def test_an_invalid_name_is_refused(typed):
     with pytest.raises(BadNumber):
         parse_name(typed)
 
 
 @pytest.mark.parametrize("typed", ["13800000000", "+86 138-0000-0000", "１３８００００００００"])
-def test_a_mobile_number_is_read_however_it_is_typed(typed):
+def test_a_mobile_number_is_parsed_in_any_spelling(typed):
     assert parse_mobile(typed) == "13800000000"
 
 
 @pytest.mark.parametrize("typed", ["12800000000", "1380000000", "138000000000", "电话"])
-def test_what_is_no_mobile_number_is_refused(typed):
+def test_an_invalid_mobile_number_is_refused(typed):
     with pytest.raises(BadNumber):
         parse_mobile(typed)
 
 
-def test_masks_show_what_they_may_and_no_more():
+def test_masks_hide_all_but_the_allowed_characters():
     assert mask_id_publicly("43010219850615002X") == "430*************2X"
     assert mask_id("43010219850615002X") == "430102********002X"
     assert mask_mobile("13812345678") == "138****5678"

@@ -43,7 +43,7 @@ def numbers():
 
 
 @pytest.mark.parametrize("which", ["id", "old", "mobile", "card", "card 16"])
-def test_a_number_is_found_in_every_writing(numbers, which):
+def test_a_number_is_found_in_any_spelling(numbers, which):
     plain = numbers[which]
     cuts = {"id": (6, 14), "old": (6, 12), "mobile": (3, 7), "card": (4, 8, 12, 16), "card 16": (4, 8, 12)}[which]
     parts = [plain[a:b] for a, b in zip((0, *cuts), (*cuts, None), strict=True)]
@@ -65,13 +65,13 @@ def test_a_number_is_found_in_every_writing(numbers, which):
     assert "*" in found.pop()
 
 
-def test_a_foreign_prefix_and_a_small_x_do_not_hide_one():
+def test_a_country_prefix_and_a_lower_case_x_do_not_hide_a_number():
     assert [one.masked for one in find_numbers("+86 138-7311-2345")] == ["138****2345"]
     assert [one.masked for one in find_numbers("8613873112345")] == ["138****2345"]
     assert [one.masked for one in find_numbers("11010519491231002x")] == ["110105********002X"]
 
 
-def test_two_numbers_side_by_side_are_two(numbers):
+def test_two_adjacent_numbers_are_both_found(numbers):
     assert len(list(find_numbers(f"{MOBILE} 13900001111"))) == 2
     assert len(list(find_numbers(f"{numbers['id']} {MOBILE}"))) == 2
 
@@ -87,7 +87,7 @@ def test_two_numbers_side_by_side_are_two(numbers):
         "911101080000000000", "6222021234567890120", "一共 13 人，18 20260302 12",
     ],
 )  # fmt: skip
-def test_what_only_looks_like_a_number_is_left_alone(text):
+def test_other_digits_are_not_taken_for_personal_numbers(text):
     assert list(find_numbers(text)) == []
     assert mask_numbers(text) == text
 
@@ -100,7 +100,7 @@ def test_a_refusal_names_the_place_and_the_masked_number(numbers):
     assert not any(MOBILE in str(one.sentence) or numbers["id"] in str(one.sentence) for one in found)
 
 
-def test_a_line_of_the_log_is_masked_with_its_traceback():
+def test_a_log_line_is_masked_with_its_traceback():
     try:
         raise RuntimeError(f"no such person {MOBILE}")
     except RuntimeError as error:
@@ -134,7 +134,7 @@ def workbook(number: str) -> bytes:
     return kept.getvalue()
 
 
-def test_a_workbook_is_searched_in_all_its_corners():
+def test_a_workbook_is_searched_with_its_hidden_content():
     found = {place for place, text in texts_in(workbook(MOBILE)) for _one in find_numbers(text)}
     assert {"sheet1.xml B2", "sheet1.xml C3", "sheet2.xml A1", "docprops/core.xml", "xl/workbook.xml"} <= found
     assert any("comment" in place for place in found)
@@ -142,7 +142,7 @@ def test_a_workbook_is_searched_in_all_its_corners():
     assert not [place for place, text in texts_in(workbook("12345")) for _one in find_numbers(text)]
 
 
-def test_the_command_names_file_place_and_masked_number(tmp_path, capsys):
+def test_the_command_reports_file_place_and_masked_number(tmp_path, capsys):
     good, bad, note = tmp_path / "good.xlsx", tmp_path / "bad.xlsx", tmp_path / "note.txt"
     good.write_bytes(workbook("12345"))
     bad.write_bytes(workbook(MOBILE))
@@ -176,7 +176,7 @@ def test_a_notice_with_a_number_in_it_is_not_published(session, signed_in, holde
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_no_page_that_is_open_to_all_shows_a_number_of_anybody(app, client, session, system):
+def test_no_public_page_shows_a_personal_number(app, client, session, system):
     here = town(session, Store(system.settings.blobs), "430100")
     pages = [
         rule.rule.replace("<int:notice_id>", str(here.notice))

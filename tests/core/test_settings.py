@@ -20,19 +20,19 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
-def test_keys_are_made_once_and_kept(tmp_path):
+def test_keys_are_made_once_and_not_replaced(tmp_path):
     assert make_keys(tmp_path / "home") is True
     keys = (tmp_path / "home" / "keys.json").read_text()
     assert make_keys(tmp_path / "home") is False
     assert (tmp_path / "home" / "keys.json").read_text() == keys
 
 
-def test_keys_survive_being_written_down():
+def test_dumped_keys_load_unchanged():
     keys = Keys.fresh()
     assert Keys.load(keys.dump()) == keys
 
 
-def test_without_keys_the_settings_say_what_to_do(tmp_path):
+def test_missing_keys_are_reported_with_what_to_do(tmp_path):
     with pytest.raises(BadSetting, match="anguan init"):
         read_settings({"ANGUAN_HOME": str(tmp_path)})
 
@@ -44,7 +44,7 @@ def test_the_embedded_database_is_the_default(home):
 
 
 @pytest.mark.parametrize("prefix", ["postgres://", "postgresql://", "postgresql+psycopg://"])
-def test_postgresql_addresses_in_the_forms_people_paste(home, prefix):
+def test_postgresql_addresses_are_accepted_in_common_forms(home, prefix):
     settings = read_settings({"ANGUAN_HOME": str(home), "DATABASE_URL": f"{prefix}u:p@db/anguan"})
     assert settings.database_url == "postgresql+psycopg://u:p@db/anguan"
 
@@ -52,7 +52,7 @@ def test_postgresql_addresses_in_the_forms_people_paste(home, prefix):
 @pytest.mark.parametrize(
     ("text", "value"), [("1", True), ("true", True), ("ON", True), ("0", False), ("", False), ("no", False)]
 )
-def test_a_switch_is_read_as_people_write_it(home, text, value):
+def test_a_switch_is_read_in_common_spellings(home, text, value):
     assert read_settings({"ANGUAN_HOME": str(home), "ANGUAN_HTTPS": text}).https is value
 
 
@@ -62,12 +62,12 @@ def test_the_offices_parameters_are_overridden_one_by_one():
     assert office.accept_days == Office().accept_days
 
 
-def test_a_number_that_is_none_is_refused_by_name():
+def test_an_invalid_number_is_refused_with_the_name_of_the_setting():
     with pytest.raises(BadSetting, match="ANGUAN_VALIDITY_YEARS"):
         read_office({"ANGUAN_VALIDITY_YEARS": "three"})
 
 
-def test_what_the_environment_says_is_pinned():
+def test_parameters_from_the_environment_are_pinned():
     assert read_office({"ANGUAN_ACCEPT_DAYS": "5", "PORT": "9000"}).pinned == {"accept_days"}
 
 
@@ -75,7 +75,7 @@ def test_what_the_environment_says_is_pinned():
     ("name", "text"),
     [("VALIDITY_YEARS", "0"), ("LOCK_AFTER", "2"), ("SEAL_TEXT", "章" * 21), ("REVIEW_LEVEL", "county")],
 )
-def test_the_environment_cannot_go_too_far_either(name, text):
+def test_parameters_from_the_environment_keep_their_limits(name, text):
     with pytest.raises(BadSetting, match=f"ANGUAN_{name}"):
         read_office({f"ANGUAN_{name}": text})
 
@@ -85,19 +85,19 @@ def test_a_level_is_read_by_its_code():
 
 
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
-def test_every_parameter_is_written_as_it_is_read_and_its_default_holds(one):
+def test_every_parameter_reads_back_as_stored_and_its_default_is_within_limits(one):
     assert one.read(stored_text(one.default)) == one.default
     assert one.name in SETTABLE
     assert one.least < one.most or isinstance(one.default, bool | Term)
     assert one.least % one.scale == one.most % one.scale == 0
 
 
-def test_qr_codes_point_where_the_server_listens_unless_told_otherwise():
+def test_the_public_url_defaults_to_the_address_of_the_server():
     assert read_office({"HOST": "192.0.2.7", "PORT": "9000"}).public_url == "http://192.0.2.7:9000"
     assert read_office({"PORT": "9000", "ANGUAN_PUBLIC_URL": "https://ag.example"}).public_url == "https://ag.example"
 
 
-def test_behind_tls_the_cookie_is_bound_to_the_host(home):
+def test_behind_tls_the_session_cookie_has_the_host_prefix(home):
     flask = read_settings({"ANGUAN_HOME": str(home), "ANGUAN_HTTPS": "1"}).flask()
     assert flask["SESSION_COOKIE_NAME"].startswith("__Host-")
     assert flask["SESSION_COOKIE_SECURE"] is True
@@ -116,7 +116,7 @@ def test_every_setting_is_in_the_list():
     assert not {name for name in listed if name.startswith("ANGUAN_")} - read - of_the_office - {"ANGUAN_BROWSER"}
 
 
-def test_the_list_tells_the_true_defaults():
+def test_the_list_has_the_real_defaults():
     for name in SETTABLE:
         row = re.search(rf"^\| `ANGUAN_{name.upper()}` \| (.*?) \|", LIST, re.MULTILINE)
         assert row, name
@@ -124,7 +124,7 @@ def test_the_list_tells_the_true_defaults():
 
 
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
-def test_the_list_says_of_a_parameter_what_the_screen_says(one):
+def test_the_list_describes_a_parameter_as_the_settings_page_does(one):
     said = chinese()
     section = LIST.split(f"### {said[str(one.section)]}\n", 1)[1].split("\n### ", 1)[0]
     row = re.search(rf"^\| `ANGUAN_{one.name.upper()}` \| (.*) \|$", section, re.MULTILINE)

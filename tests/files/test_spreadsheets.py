@@ -67,7 +67,7 @@ def cell_below(cell: str) -> bytes:
 # --- what is read -------------------------------------------------------------------------------------------------
 
 
-def test_a_plain_sheet_is_read_with_the_row_numbers_of_the_clerk() -> None:
+def test_a_plain_sheet_is_read_with_the_row_numbers_of_excel() -> None:
     reading = read(workbook(HEADER + ROW), TABLE)
     assert [(row.number, row.values) for row in reading.rows] == [(2, {"name": "张三", "score": 90})]
 
@@ -84,7 +84,7 @@ def test_the_header_may_stand_below_a_title_and_a_note() -> None:
 
 
 @pytest.mark.parametrize("title", ["姓 名", " 姓名\n", "姓\u3000名", "姓\u200b名"])
-def test_a_title_is_known_whatever_its_spaces(title: str) -> None:
+def test_spaces_in_a_title_are_ignored(title: str) -> None:
     assert values(read(made([title, "成绩"], ["张三", 90]), TABLE)) == [{"name": "张三", "score": 90}]
 
 
@@ -120,7 +120,7 @@ def test_a_single_column_keeps_its_row_numbers_over_empty_rows() -> None:
         (datetime(2024, 1, 31, 8, 30), "2024-01-31T08:30:00"),  # noqa: DTZ001 a cell has no zone
     ],
 )
-def test_a_cell_becomes_the_text_that_was_meant(raw: object, text: str) -> None:
+def test_a_cell_is_read_as_the_text_that_excel_shows(raw: object, text: str) -> None:
     assert values(read(made(["姓名"], [raw]), (NAME,))) == [{"name": text}]
 
 
@@ -135,7 +135,7 @@ def test_hidden_rows_are_read_and_a_hidden_first_sheet_is_not() -> None:
         assert len(read(hostile.pack(hostile.parts(sheets)), TABLE).rows) == 1
 
 
-def test_a_sheet_that_lies_about_its_size_is_read_as_it_is() -> None:
+def test_the_declared_size_of_a_sheet_is_ignored() -> None:
     assert len(read(hostile.lying_dimension(), TABLE).rows) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_sheet_may_have_any_name(name: str) -> None:
     assert len(read(hostile.pack(hostile.parts({name: ("visible", hostile.sheet())})), TABLE).rows) == 1
 
 
-def test_mail_addresses_and_printer_settings_are_no_reason_to_refuse() -> None:
+def test_mail_links_and_printer_settings_are_accepted() -> None:
     link = f'<Relationship Id="r1" Type="{hostile.KIND}/hyperlink" Target="mailto:a@b.cn" TargetMode="External"/>'
     extra: dict[str, str | bytes] = {
         "xl/worksheets/_rels/sheet1.xml.rels": f"<Relationships>{link}</Relationships>",
@@ -165,7 +165,7 @@ def test_ten_thousand_rows_are_read_without_loss() -> None:
 # --- what is named ------------------------------------------------------------------------------------------------
 
 
-def test_every_missing_column_is_named_at_once() -> None:
+def test_all_missing_columns_are_reported_at_once() -> None:
     reading = read(made(["姓名", "分数"], ["张三", 90]), (*PEOPLE, SCORE))
     assert [(row, title) for row, title, _ in complaints(reading)] == [
         (1, "身份证号"),
@@ -175,16 +175,16 @@ def test_every_missing_column_is_named_at_once() -> None:
     assert reading.rows == []
 
 
-def test_a_sheet_without_anything_names_all_columns() -> None:
+def test_for_an_empty_sheet_all_columns_are_reported() -> None:
     assert [title for _, title, _ in complaints(read(made([]), TABLE))] == ["姓名", "成绩"]
 
 
-def test_a_title_that_stands_twice_is_named() -> None:
+def test_a_duplicate_title_is_reported() -> None:
     reading = read(made(["姓名", "成绩", "成 绩"], ["张三", 90, 91]), TABLE)
     assert complaints(reading) == [(1, "成绩", "This column title stands 2 times in the sheet. Please keep only one.")]
 
 
-def test_all_bad_cells_are_named_and_sound_rows_are_still_given() -> None:
+def test_all_bad_cells_are_reported_and_valid_rows_are_returned() -> None:
     reading = read(made(["姓名", "成绩"], ["", 90], ["张三", "ab"], ["李四", 90], ["王五", -1]), TABLE)
     assert complaints(reading) == [
         (2, "姓名", "Please fill this in."),
@@ -194,7 +194,7 @@ def test_all_bad_cells_are_named_and_sound_rows_are_still_given() -> None:
     assert [row.number for row in reading.rows] == [4]
 
 
-def test_a_parser_may_refuse_as_the_house_does() -> None:
+def test_a_parser_may_raise_an_app_error() -> None:
     def parse(text: str) -> str:
         raise AppError("Nobody is called so.")
 
@@ -202,14 +202,14 @@ def test_a_parser_may_refuse_as_the_house_does() -> None:
     assert complaints(reading) == [(2, "姓名", "Nobody is called so.")]
 
 
-def test_the_list_of_bad_cells_ends_and_says_how_many_more_there_are() -> None:
+def test_the_list_of_bad_cells_is_limited_and_counts_the_others() -> None:
     reading = read(made(["姓名", "成绩"], *[["张三", "x"]] * 700), TABLE)
     assert len(reading.errors) == MOST_ERRORS + 1
     assert str(reading.errors[-1].sentence).startswith("200 more cells")
 
 
 @pytest.mark.parametrize("raw", [430102199001010000, 4.30102199001010e17, "4.30102E+17", 10**15, -(10**16)])
-def test_an_id_number_that_excel_has_ruined_is_named(raw: object) -> None:
+def test_an_id_number_that_lost_digits_in_excel_is_reported(raw: object) -> None:
     reading = read(made(["姓名", "身份证号", "备注"], ["张三", raw, ""]), PEOPLE)
     [(row, title, sentence)] = complaints(reading)
     assert (row, title) == (2, "身份证号")
@@ -231,18 +231,18 @@ def test_an_id_number_that_excel_has_ruined_is_named(raw: object) -> None:
         ('<c r="B2"><v>ninety</v></c>', "Not a whole number"),
     ],
 )
-def test_a_cell_that_is_not_what_it_seems_is_named(cell: str, sentence: str) -> None:
+def test_formulas_and_excel_errors_are_reported(cell: str, sentence: str) -> None:
     [(row, title, said)] = complaints(read(cell_below(cell), TABLE))
     assert (row, title) == (2, "成绩")
     assert sentence in said
 
 
-def test_a_row_of_nothing_but_a_formula_at_the_end_is_not_overlooked() -> None:
+def test_a_last_row_with_only_a_formula_is_reported() -> None:
     data = workbook(HEADER + ROW + '<row r="9"><c r="B9"><f>AVERAGE(B2:B8)</f></c></row>')
     assert [(row, title) for row, title, _ in complaints(read(data, TABLE))] == [(9, "姓名"), (9, "成绩")]
 
 
-def test_a_formula_in_a_column_that_nobody_asks_for_is_left_alone() -> None:
+def test_a_formula_in_another_column_is_ignored() -> None:
     assert len(read(cell_below('<c r="C2"><f>ROW()-1</f><v>1</v></c>'), TABLE).rows) == 1
 
 
@@ -256,7 +256,7 @@ def test_the_other_cells_of_an_array_formula_are_formulas_too() -> None:
     ]
 
 
-def test_merged_cells_are_named_once_for_each_range() -> None:
+def test_merged_cells_are_reported_once_per_range() -> None:
     rows = "".join(f'<row r="{n}">{text_cell(f"A{n}", "x")}</row>' for n in range(2, 402))
     ranges = "".join(f'<mergeCell ref="B{n}:B{n + 1}"/>' for n in range(2, 402, 2))
     reading = read(workbook(HEADER + rows, tail=f"<mergeCells>{ranges}</mergeCells>"), TABLE)
@@ -265,7 +265,7 @@ def test_merged_cells_are_named_once_for_each_range() -> None:
     assert "B2:B3" in complaints(reading)[0][2]
 
 
-def test_a_merged_title_above_the_table_does_no_harm() -> None:
+def test_a_merged_title_above_the_table_is_accepted() -> None:
     title = f'<row r="1">{text_cell("A1", "2026")}</row>'
     head = f'<row r="2">{text_cell("A2", "姓名")}{text_cell("B2", "成绩")}</row>'
     rows = title + head + f'<row r="3">{text_cell("A3", "张三")}<c r="B3"><v>90</v></c></row>'
@@ -337,14 +337,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("code", "data"), REFUSED)
-def test_what_is_not_plainly_a_workbook_is_refused(code: str, data: bytes) -> None:
+def test_hostile_and_malformed_workbooks_are_refused(code: str, data: bytes) -> None:
     with pytest.raises(SheetRefused) as refused:
         read(data, TABLE, most_rows=1_000, limits=SMALL)
     assert refused.value.code == code
     assert str(refused.value).endswith(".")
 
 
-def test_a_zip_bomb_is_refused_without_being_unpacked() -> None:
+def test_a_zip_bomb_is_refused_in_constant_memory() -> None:
     data = hostile.zip_bomb(100 << 20)
     tracemalloc.start()
     with pytest.raises(SheetRefused):
@@ -353,7 +353,7 @@ def test_a_zip_bomb_is_refused_without_being_unpacked() -> None:
     tracemalloc.stop()
 
 
-def test_a_workbook_that_only_nests_deeply_is_read() -> None:
+def test_a_deeply_nested_workbook_is_read() -> None:
     assert len(read(hostile.nested(100_000), TABLE).rows) == 1
 
 
@@ -366,7 +366,7 @@ def test_a_damaged_byte_is_refused_or_makes_no_difference(at: int, value: int) -
 
 
 @given(st.data())
-def test_damaged_sheet_markup_is_refused_or_read_but_is_never_a_fault_of_ours(data: st.DataObject) -> None:
+def test_damaged_sheet_xml_is_read_or_refused_and_raises_nothing_else(data: st.DataObject) -> None:
     body = bytearray(hostile.sheet().encode())
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(150, len(body) - 1))
@@ -426,7 +426,7 @@ TRAPS = [
 
 
 @pytest.mark.parametrize("text", TRAPS)
-def test_text_comes_back_as_text(text: str) -> None:
+def test_written_text_is_read_back_as_text(text: str) -> None:
     data = write(PEOPLE, [{"name": text, "id_number": "x"}], sheet_title="报名")
     assert values(read(data, PEOPLE))[0]["name"] == fold(text)
     cell = opened(data)["A2"]
@@ -435,7 +435,7 @@ def test_text_comes_back_as_text(text: str) -> None:
 
 
 @given(st.lists(st.text(), min_size=1, max_size=8))
-def test_any_text_comes_back_folded(texts: list[str]) -> None:
+def test_any_written_text_is_read_back_folded(texts: list[str]) -> None:
     data = write((NAME, SCORE), [{"name": text, "score": 1} for text in texts], sheet_title="x")
     optional = (Column("name", "姓名", required=False), SCORE)
     lost = dict.fromkeys((0xFFFE, 0xFFFF))
@@ -445,7 +445,7 @@ def test_any_text_comes_back_folded(texts: list[str]) -> None:
 
 
 @given(st.text())
-def test_folding_twice_is_folding_once(text: str) -> None:
+def test_folding_is_idempotent(text: str) -> None:
     once = fold(text)
     assert fold(once) == once
     assert unicodedata.is_normalized("NFKC", once)
@@ -466,12 +466,12 @@ def test_dates_are_dates_and_numbers_are_numbers() -> None:
     assert values(read(data, columns)) == [{"on": "2024-02-29", "at": "2024-02-01T04:30:00", "n": "88.5", "t": "12"}]
 
 
-def test_a_date_that_excel_cannot_count_is_written_as_text() -> None:
+def test_a_date_before_march_1900_is_written_as_text() -> None:
     data = write((NAME,), [{"name": date(1899, 12, 31)}], sheet_title="x")
     assert values(read(data, (NAME,))) == [{"name": "1899-12-31"}]
 
 
-def test_the_sheet_is_ready_for_a_clerk() -> None:
+def test_the_sheet_has_a_frozen_header_filters_and_text_columns() -> None:
     data = write(PEOPLE, [{"name": "张三"}], sheet_title="报名[2026]/1*?:" + "长" * 40, note="Fill in one column.")
     sheet = opened(data)
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A3", "A2:C3")
@@ -485,6 +485,6 @@ def test_a_sheet_without_rows_still_has_its_header() -> None:
     assert values(read(write(TABLE, [], sheet_title=""), TABLE)) == []
 
 
-def test_the_written_order_of_rows_and_none_values_are_kept() -> None:
+def test_row_order_and_empty_values_are_preserved() -> None:
     rows: list[dict[str, object]] = [{"name": "乙", "score": None}, {"name": "甲", "score": 0}]
     assert values(read(write(TABLE, rows, sheet_title="x", note="n"), TABLE)) == rows

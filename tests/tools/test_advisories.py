@@ -29,14 +29,14 @@ def prints(**packages: object) -> str:
 BAD = [{"id": "PYSEC-1", "aliases": ["CVE-2026-1"], "fix_versions": ["2"]}]
 
 
-def test_nothing_known_passes_quietly(root, tmp_path):
+def test_without_advisories_the_tool_succeeds(root, tmp_path):
     done = asked(root, tmp_path, prints(flask=[], jinja2=[]))
     assert (done.returncode, "!" in done.stderr) == (0, False)
     assert "2 packages looked up, 0 with" in done.stdout
 
 
 @pytest.mark.parametrize("other", [[], "not found"])
-def test_a_finding_fails_and_is_named(root, tmp_path, other):
+def test_an_advisory_fails_and_is_reported(root, tmp_path, other):
     done = asked(root, tmp_path, prints(flask=BAD, jinja2=other))
     assert done.returncode == 1
     assert "flask: PYSEC-1 CVE-2026-1 (mended in 2)" in done.stdout
@@ -47,24 +47,24 @@ def test_a_finding_fails_and_is_named(root, tmp_path, other):
     [prints(flask="Dependency not found", jinja2="Dependency not found"), "sys.exit('ConnectionError')", "print('[]')",
      "print('{')", "print('No known vulnerabilities found')", ""],
 )  # fmt: skip
-def test_a_database_that_cannot_be_asked_is_said_loudly_and_does_not_fail(root, tmp_path, said):
+def test_an_unavailable_source_is_a_warning_and_no_failure(root, tmp_path, said):
     """pip-audit itself says "no known vulnerabilities" of packages that it found nowhere, and ends with 0."""
     done = asked(root, tmp_path, said)
     assert (done.returncode, "ADVISORIES NOT CHECKED" in done.stderr) == (0, True)
     assert "looked up" not in done.stdout
 
 
-def test_half_an_answer_is_not_taken_for_a_whole_one(root, tmp_path):
+def test_a_partial_answer_counts_as_unavailable(root, tmp_path):
     done = asked(root, tmp_path, prints(flask=[], jinja2="not found"))
     assert (done.returncode, "IN PART: 1 of 2" in done.stderr) == (0, True)
 
 
-def test_what_the_first_source_does_not_know_the_second_is_asked(root, tmp_path):
+def test_the_second_source_is_asked_for_what_the_first_does_not_know(root, tmp_path):
     both = f"if source == 'pypi':\n    sys.exit(2)\n{prints(flask=BAD, jinja2=[])}"
     assert asked(root, tmp_path, both).returncode == 1
 
 
-def test_ci_asks_before_it_proves(root):
+def test_ci_runs_the_advisory_check_before_the_tests(root):
     assert "make audit" in (root / ".ci" / "run").read_text()
     recipe = (root / "Makefile").read_text().partition("\naudit:")[2].partition("\n\n")[0]
     assert "bandit" in recipe

@@ -92,7 +92,7 @@ def sample(folder, pdf) -> Sample:
 # --- keys -----------------------------------------------------------------------------------------------------
 
 
-def test_keys_are_for_the_owner_only_and_are_never_made_twice(own):
+def test_keys_are_readable_by_the_owner_only_and_never_replaced(own):
     modes = {path.name: path.stat().st_mode & 0o777 for path in own.iterdir()}
     assert set(modes.values()) == {0o600}
     assert own.stat().st_mode & 0o777 == 0o700
@@ -102,7 +102,7 @@ def test_keys_are_for_the_owner_only_and_are_never_made_twice(own):
 
 
 @pytest.mark.parametrize("lost", ["root.pem", "issuing.pem", "issuing.crl", "seal-1.pem", "seal-1.key"])
-def test_an_authority_that_broke_off_is_finished_without_new_keys(tmp_path, lost):
+def test_an_interrupted_set_up_of_the_ca_is_completed_without_new_keys(tmp_path, lost):
     folder = tmp_path / "seal"
     embedded(folder)
     keys = {path.name: path.read_bytes() for path in folder.glob("*.key") if path.name != lost}
@@ -114,13 +114,13 @@ def test_an_authority_that_broke_off_is_finished_without_new_keys(tmp_path, lost
     assert finding(stamped(folder), folder) is Finding.GENUINE
 
 
-def test_a_file_that_is_there_is_not_written_over(own):
+def test_an_existing_file_is_not_replaced(own):
     with pytest.raises(FileExistsError):
         atomic_file.put_file(own / "root.key", b"another", once=True)
     assert not list(own.glob(".*"))
 
 
-def test_after_a_renewal_the_new_seal_is_used_and_the_old_papers_stay_good(own):
+def test_after_a_renewal_the_new_seal_is_used_and_old_documents_stay_genuine(own):
     old, provider = stamped(own), EmbeddedSeal(own)
     before = provider.seal(Suite.P256, at=AT).fingerprint
     made = renew(own, address=SITE, at=AT)
@@ -129,7 +129,7 @@ def test_after_a_renewal_the_new_seal_is_used_and_the_old_papers_stay_good(own):
     assert finding(old, own) is finding(stamped(own), own) is Finding.GENUINE
 
 
-def test_a_revoked_seal_seals_nothing_and_what_it_sealed_is_told_of(own):
+def test_a_revoked_seal_seals_nothing_and_its_documents_are_reported_as_revoked(own):
     pdf = stamped(own)
     assert revoke(own, 1, "key-compromise", at=AT).revoked_at == AT
     with pytest.raises(SealUnavailable) as no:
@@ -142,14 +142,14 @@ def test_a_revoked_seal_seals_nothing_and_what_it_sealed_is_told_of(own):
     assert finding(pdf, own) is Finding.REVOKED
 
 
-def test_revoking_again_changes_nothing_and_a_seal_nobody_made_is_refused(own):
+def test_revoking_again_changes_nothing_and_an_unknown_seal_is_refused(own):
     revoke(own, 1, "superseded", at=AT)
     assert revoke(own, 1, "key-compromise", at=AT + timedelta(days=1)).revoked_at == AT
     with pytest.raises(SealFolder):
         revoke(own, 7, "superseded", at=AT)
 
 
-def test_without_a_folder_or_after_its_time_there_is_no_seal_and_it_is_said_what_to_do(tmp_path, folder):
+def test_a_missing_or_expired_seal_is_reported_with_what_to_do(tmp_path, folder):
     with pytest.raises(SealUnavailable, match="seal service") as no:
         EmbeddedSeal(tmp_path / "none").seal(Suite.P256, at=AT)
     assert "anguan init" in no.value.why
@@ -160,7 +160,7 @@ def test_without_a_folder_or_after_its_time_there_is_no_seal_and_it_is_said_what
         renew(tmp_path, address=SITE, at=AT)
 
 
-def test_a_list_with_little_life_left_is_renewed_and_keeps_its_entries(own):
+def test_a_crl_that_ends_soon_is_renewed_with_its_entries(own):
     revoke(own, 1, "superseded", at=AT)
     pdf, later = stamped_by_first(own), AT + timedelta(days=300)
     assert establish(own, address=SITE, at=later)
@@ -175,7 +175,7 @@ def stamped_by_first(folder: Path) -> bytes:
 # --- what is told of a file --------------------------------------------------------------------------------------
 
 
-def test_a_sealed_paper_is_told_to_be_what_it_is_and_that_the_seal_is_a_show(folder, pdf):
+def test_a_sealed_pdf_is_genuine_and_marked_as_a_demonstration(folder, pdf):
     verdict = verify(pdf, trusted_roots(folder), at=AT)
     assert verdict.good
     assert (verdict.intact, verdict.whole, verdict.known, verdict.demonstration) == (True, True, True, True)
@@ -184,13 +184,13 @@ def test_a_sealed_paper_is_told_to_be_what_it_is_and_that_the_seal_is_a_show(fol
     assert "legal force" in describe(verdict)[-1]
 
 
-def test_the_same_paper_sealed_again_at_the_same_moment_is_the_same_file(folder, pdf):
+def test_sealing_again_at_the_same_time_gives_the_same_bytes(folder, pdf):
     assert stamped(folder) == pdf
 
 
 @settings(max_examples=60, deadline=None)
 @given(where=st.floats(0, 0.999999))
-def test_whichever_byte_is_changed_the_paper_is_no_longer_good(sample, where):
+def test_changing_any_signed_byte_makes_the_file_not_genuine(sample, where):
     folder, pdf = sample
     hole = range(pdf.rindex(b"/Contents<") + 10, pdf.rindex(b">>\nendobj"))
     place = int(where * len(pdf))
@@ -199,32 +199,32 @@ def test_whichever_byte_is_changed_the_paper_is_no_longer_good(sample, where):
     assert not told.good or place in hole
 
 
-def test_a_changed_byte_of_the_page_is_an_altered_file(folder, pdf):
+def test_a_changed_byte_of_the_page_is_reported_as_altered(folder, pdf):
     for place in (20, len(pdf) // 2, len(pdf) - 8):
         assert finding(changed(pdf, place), folder) is Finding.ALTERED
 
 
 @pytest.mark.parametrize("more", [b"\n", b"%%EOF\n", b"\0"])
-def test_one_more_byte_is_an_addition(folder, pdf, more):
+def test_appended_bytes_are_reported(folder, pdf, more):
     assert finding(pdf + more, folder) is Finding.APPENDED
 
 
-def test_an_edit_saved_into_the_file_is_an_addition(folder, pdf):
+def test_an_incremental_update_is_reported_as_appended(folder, pdf):
     assert finding(edited(pdf), folder) is Finding.APPENDED
 
 
-def test_a_cut_file_an_unsealed_one_and_none_at_all(folder, pdf):
+def test_a_truncated_an_unsealed_and_an_empty_file(folder, pdf):
     for data in (pdf[:-700], draw(FACE), b"", b"%PDF-1.7", b"\xff" * 1000):
         assert finding(data, folder) in (Finding.NO_SEAL, Finding.ALTERED)
         assert not verify(data, trusted_roots(folder), at=AT).good
 
 
-def test_a_seal_of_another_authority_is_unknown_here(folder, own):
+def test_a_seal_of_another_ca_is_unknown(folder, own):
     assert finding(stamped(own), folder) is Finding.UNKNOWN
     assert finding(stamped(own), own) is Finding.GENUINE
 
 
-def test_an_office_may_trust_another_authority_and_its_seal_is_no_show(folder, own):
+def test_an_office_can_trust_another_ca_whose_seal_is_no_demonstration(folder, own):
     (folder / "trust").mkdir()
     for name in ("root.pem", "issuing.pem", "root.crl", "issuing.crl"):
         shutil.copy(own / name, folder / "trust" / name)
@@ -234,7 +234,7 @@ def test_an_office_may_trust_another_authority_and_its_seal_is_no_show(folder, o
     assert not verdict.demonstration
 
 
-def test_a_seal_is_good_as_long_as_its_certificate_and_its_list(folder, pdf):
+def test_a_seal_is_genuine_while_its_certificate_and_crl_are_valid(folder, pdf):
     assert finding(pdf, folder, AT + timedelta(days=399)) is Finding.GENUINE
     assert finding(pdf, folder, AT + timedelta(days=401)) is Finding.UNLISTED
     assert finding(pdf, folder, AT + timedelta(days=3 * 365 + 1)) is Finding.EXPIRED
@@ -245,7 +245,7 @@ def test_a_seal_is_good_as_long_as_its_certificate_and_its_list(folder, pdf):
     )
 
 
-def test_an_issuers_key_does_not_seal_and_a_seals_key_does_not_issue(folder):
+def test_a_ca_key_cannot_seal_and_a_seal_key_cannot_issue(folder):
     root, issuing = demo_ca.load_certificate(folder, "root"), demo_ca.load_certificate(folder, "issuing")
     key = demo_ca.load_key(folder, "issuing")
     chain = tuple(one.public_bytes(demo_ca.Encoding.DER) for one in (issuing, root))
@@ -261,7 +261,7 @@ def test_an_issuers_key_does_not_seal_and_a_seals_key_does_not_issue(folder):
     assert finding(forged, folder) is Finding.UNKNOWN
 
 
-def test_the_signature_of_one_paper_does_not_fit_another(folder, pdf):
+def test_the_signature_of_one_pdf_does_not_fit_another(folder, pdf):
     other = pades.sign_pdf(
         draw(FACE), EmbeddedSeal(folder).seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=AT + timedelta(seconds=1)
     )
@@ -271,7 +271,7 @@ def test_the_signature_of_one_paper_does_not_fit_another(folder, pdf):
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400))
-def test_no_bytes_make_the_reader_of_signatures_stumble(data):
+def test_no_bytes_crash_the_signature_reader(data):
     for head in (b"", b"\x30\x82\x01\x00", b"\x30\x80"):
         with pytest.raises(cms.UnsupportedSignature):
             cms.read(head + data, b"d" * 32)
@@ -279,7 +279,7 @@ def test_no_bytes_make_the_reader_of_signatures_stumble(data):
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 2**34 - 1), min_size=3, max_size=3), st.binary(max_size=60))
-def test_no_ranges_make_the_verdict_stumble(sample, numbers, rest):
+def test_no_byte_range_crashes_the_verification(sample, numbers, rest):
     folder, pdf = sample
     data = b"%%PDF-1.7 /ByteRange[0 %d %d %d] " % tuple(numbers) + rest
     assert not verify(data, trusted_roots(folder), at=AT).good
@@ -303,7 +303,7 @@ def pyhanko(data: bytes, folder: Path, at: datetime = AT):
         return aside.submit(validate_pdf_signature, signature, signer_validation_context=context).result(), signature
 
 
-def test_pyhanko_takes_it_for_a_certifying_pades_signature_over_the_whole_file(folder, pdf):
+def test_pyhanko_finds_a_certifying_pades_signature_over_the_whole_file(folder, pdf):
     status, signature = pyhanko(pdf, folder, AT + timedelta(minutes=1))
     assert status.bottom_line
     assert (status.coverage.name, status.modification_level.name, status.docmdp_ok) == ("ENTIRE_FILE", "NONE", True)
@@ -313,7 +313,7 @@ def test_pyhanko_takes_it_for_a_certifying_pades_signature_over_the_whole_file(f
     assert "不具有法律效力" in signature.sig_object["/Reason"]
 
 
-def test_pyhanko_reports_what_was_meddled_with(own, pdf, folder):
+def test_pyhanko_reports_tampering(own, pdf, folder):
     at = AT + timedelta(minutes=1)
     assert not pyhanko(changed(pdf, 600), folder, at)[0].intact
     status, _signature = pyhanko(edited(pdf), folder, at)
@@ -328,7 +328,7 @@ def test_pyhanko_reports_what_was_meddled_with(own, pdf, folder):
 
 
 @pytest.mark.poppler
-def test_poppler_takes_it_for_valid_and_reports_a_changed_byte(tmp_path, pdf):
+def test_poppler_accepts_it_and_reports_a_changed_byte(tmp_path, pdf):
     said = pdfsig(tmp_path, pdf)
     for words in ("Signature is Valid", "ETSI.CAdES.detached", "Total document signed", "演示"):
         assert words in said
@@ -343,7 +343,7 @@ def pdfsig(place: Path, pdf: bytes) -> str:
     return done.stdout.decode()
 
 
-def test_the_sealed_file_is_sound_and_its_page_is_the_one_that_was_drawn(pdf):
+def test_the_sealed_file_is_a_valid_pdf_with_the_same_page(pdf):
     assert pdf.startswith(draw(FACE))
     with pikepdf.open(io.BytesIO(pdf)) as file:
         assert file.check_pdf_syntax() == []
@@ -355,6 +355,6 @@ def test_the_sealed_file_is_sound_and_its_page_is_the_one_that_was_drawn(pdf):
 @pytest.mark.parametrize(
     "broken", [b"", b"%PDF-1.7\n", draw(FACE).replace(b"/Kids", b"/Kinds"), draw(FACE).replace(b"xref\n0", b"xrefs\n")]
 )
-def test_only_a_file_of_our_own_make_is_sealed(folder, broken):
+def test_only_a_pdf_of_our_own_renderer_is_sealed(folder, broken):
     with pytest.raises(ValueError):
         pades.sign_pdf(broken, EmbeddedSeal(folder).seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=datetime.now(UTC))

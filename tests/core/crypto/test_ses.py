@@ -61,7 +61,7 @@ def finding(parts: dict[str, bytes], folder: Path, at=AT) -> Finding:
 # --- SM2 --------------------------------------------------------------------------------------------------------
 
 
-def test_the_example_of_the_standard_is_digested_and_proven():
+def test_the_example_of_the_standard_is_verified():
     """GB/T 32918.5, the example over the recommended curve: public key, message and signature as printed there."""
     public = bytes.fromhex(
         "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
@@ -82,20 +82,20 @@ def test_sm3_is_that_of_the_standard():
 
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=80))
-def test_what_is_no_signature_proves_nothing(junk):
+def test_malformed_signatures_do_not_verify(junk):
     public = sm2.public_of(b"\1" * 32)
     assert not sm2.verifies(public, b"e" * 32, junk)
     assert not sm2.verifies(junk, b"e" * 32, sm2.sign(b"\1" * 32, public, b"e" * 32))
 
 
-def test_a_key_that_begins_like_the_mark_of_a_point_is_a_key():
+def test_a_public_key_that_begins_with_04_is_used_whole():
     private = (11).to_bytes(32, "big")
     public = sm2.public_of(private)
     assert public[0] == 4  # gmssl takes it for a mark and throws it away, and the zeros and fours behind it
     assert sm2.verifies(public, b"e" * 32, sm2.sign(private, public, b"e" * 32))
 
 
-def test_openssl_takes_the_certificates_for_sound(folder):
+def test_openssl_verifies_the_certificates(folder):
     """A second opinion on curve, digest, encoding and signature at once."""
     if not shutil.which("openssl"):
         pytest.skip("no openssl here")
@@ -107,7 +107,7 @@ def test_openssl_takes_the_certificates_for_sound(folder):
 # --- the seal -----------------------------------------------------------------------------------------------------
 
 
-def test_a_sealed_file_is_genuine_and_the_seal_is_a_show(folder, parts):
+def test_a_sealed_file_is_genuine_and_marked_as_a_demonstration(folder, parts):
     verdict = verify(packed(parts), trusted_roots(folder), at=AT)
     assert verdict.finding is Finding.GENUINE
     assert (verdict.intact, verdict.whole, verdict.known, verdict.demonstration) == (True, True, True, True)
@@ -116,7 +116,7 @@ def test_a_sealed_file_is_genuine_and_the_seal_is_a_show(folder, parts):
 
 
 @pytest.mark.parametrize("name", [*PARTS, ses.LIST, ses.INFO, ses.VALUE, ses.BODY])
-def test_any_part_that_is_changed_or_gone_is_noticed(folder, parts, name):
+def test_a_changed_or_missing_part_is_found(folder, parts, name):
     data = parts[name]
     for place in (0, len(data) // 2, len(data) - 1):
         other = data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :]
@@ -125,18 +125,18 @@ def test_any_part_that_is_changed_or_gone_is_noticed(folder, parts, name):
     assert finding(left, folder) in (Finding.ALTERED, Finding.NO_SEAL)
 
 
-def test_a_part_more_is_an_addition(folder, parts):
+def test_an_additional_part_is_reported_as_appended(folder, parts):
     assert finding({**parts, "Doc_0/Annots/note.xml": b"<note/>"}, folder) is Finding.APPENDED
 
 
-def test_an_unsealed_file_one_of_strangers_and_none_at_all(folder, parts, own):
+def test_an_unsealed_a_foreign_and_an_empty_file(folder, parts, own):
     assert finding(PARTS, folder) is Finding.NO_SEAL
     assert finding(sealed(own), folder) is Finding.UNKNOWN
     assert verify(packed(parts), TrustedRoots(), at=AT).finding is Finding.UNKNOWN
     assert verify(b"PK\3\4", trusted_roots(folder), at=AT).finding is Finding.UNKNOWN
 
 
-def test_a_revoked_and_an_expired_seal_are_told(own):
+def test_a_revoked_and_an_expired_seal_are_reported(own):
     parts = sealed(own)
     assert finding(parts, own, AT + timedelta(days=3 * 366)) is Finding.EXPIRED
     revoke(own, 1, "key-compromise", at=AT)
@@ -147,14 +147,14 @@ def test_a_revoked_and_an_expired_seal_are_told(own):
     assert finding(sealed(own), own) is Finding.GENUINE
 
 
-def test_a_seal_body_of_another_seal_does_not_serve(folder, own):
+def test_the_seal_body_of_another_seal_is_not_accepted(folder, own):
     """The picture and the name of one seal under the key of another."""
     mine, theirs = EmbeddedSeal(own).seal(Suite.SM2, at=AT), EmbeddedSeal(folder).seal(Suite.SM2, at=AT)
     mixed = ses.signature_parts(PARTS, Seal(mine.chain, mine.raw_sign, theirs.body), 5, BOX, at=AT)
     assert finding({**PARTS, **mixed}, own) is Finding.ALTERED
 
 
-def test_without_the_library_there_is_no_such_seal_and_init_makes_it_once_it_is_there(tmp_path, monkeypatch):
+def test_without_gmssl_there_is_no_sm2_seal_and_init_makes_it_later(tmp_path, monkeypatch):
     with monkeypatch.context() as away:
         away.setattr(sm2, "available", lambda: False)
         folder = tmp_path / "seal"
@@ -171,14 +171,14 @@ def test_without_the_library_there_is_no_such_seal_and_init_makes_it_once_it_is_
 # --- hostile files --------------------------------------------------------------------------------------------------
 
 
-def test_a_zip_out_of_measure_is_not_opened(monkeypatch):
+def test_an_oversized_zip_is_refused(monkeypatch):
     monkeypatch.setattr(ses, "LARGEST_PART", 1000)
     for parts in ({"a": b"0" * 1001}, {f"{n}": b"" for n in range(ses.MOST_PARTS + 1)}):
         with pytest.raises(UnsupportedSignature):
             ses.unzip_parts(packed(parts))
 
 
-def test_a_zip_with_one_name_twice_is_not_opened(parts):
+def test_a_zip_with_duplicate_names_is_refused(parts):
     output = io.BytesIO(packed(parts))
     with zipfile.ZipFile(output, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
         file.writestr("OFD.xml", b"<other/>")
@@ -188,7 +188,7 @@ def test_a_zip_with_one_name_twice_is_not_opened(parts):
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0, 0.999999), st.integers(1, 255))
-def test_whichever_byte_of_the_file_is_changed_nothing_stumbles(folder_and_file, where, flip):
+def test_changing_any_byte_of_the_file_raises_nothing_unexpected(folder_and_file, where, flip):
     folder, data = folder_and_file
     place = int(where * len(data))
     verify(data[:place] + bytes((data[place] ^ flip,)) + data[place + 1 :], trusted_roots(folder), at=AT)
@@ -200,6 +200,6 @@ def folder_and_file(folder, parts):
     return folder, packed(parts)
 
 
-def test_the_issuing_authority_of_pdf_does_not_make_seals_for_ofd(folder):
+def test_the_issuing_ca_for_pdf_cannot_issue_seals_for_ofd(folder):
     assert sm2.key_of(demo_ca.load_certificate(folder, "issuing")) is None
     assert not sm2.is_issued_by(demo_ca.load_certificate(folder, "seal-1-sm2"), demo_ca.load_certificate(folder, "root"))
