@@ -26,7 +26,7 @@ from app.core.vocabulary import (
 )
 from app.eligibility import corrections, rules
 from app.eligibility.facts import Facts
-from app.eligibility.matter_fields import matter_fields
+from app.eligibility.matter_fields import fields_of
 from app.eligibility.rules import Rule
 from app.models import PaperRule
 
@@ -88,7 +88,7 @@ def correctable(case: Facts, on: date) -> tuple[str, ...]:
     scans = {kind for kind in (*PERSON_PAPERS, *MATTER_PAPERS) if kind in required or kind.value in submitted["papers"]}
     if not own and case.matter is not MatterKind.TRANSFER:
         scans -= set(PERSON_PAPERS)
-    fields = matter_fields(case.matter, case.reason_code, case.category)
+    fields = fields_of(case.matter, case.reason_code, case.category)
     items = {
         *(f"person.{name}" for name in corrections.PERSON if own and name not in fixed),
         *(f"papers.{kind.value}" for kind in scans),
