@@ -34,7 +34,7 @@ lint: $(VENV)/test ## Style and floors
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/biome check --error-on-warnings
-	$(BIN)/djlint --lint --quiet app/templates
+	$(BIN)/djlint --lint --quiet app/web/templates
 
 types: $(VENV)/test ## Types
 	$(BIN)/mypy

@@ -25,9 +25,9 @@ def create_app(settings: "Settings") -> "Flask":
 
     unlock(settings)
     ring.open(settings.code_keys)
-    app = Flask(__name__)
+    app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.config.from_mapping(settings.flask())
-    app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(i18n.FOLDER), FAB_BASE_TEMPLATE="frame.html")
+    app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(i18n.FOLDER), FAB_BASE_TEMPLATE="base/frame.html")
     app.extensions["anguan"] = settings
     db.init_app(app)
     Migrate(app, db, directory=str(migrate.FOLDER))

@@ -100,7 +100,7 @@ def sm_issued(words="李四", by: Holder | None = None, *, ca=False, start=NOON 
     return Holder(pair, x509.load_der_x509_certificate(made))
 
 
-def believing(*authorities: Holder, lists=(), required=True) -> PkiTrust:
+def trusting(*authorities: Holder, lists=(), required=True) -> PkiTrust:
     """Trust in these authorities, with lists in DER."""
     known = {trust.digest_of(one.certificate): one.certificate for one in authorities}
     read = [x509.load_der_x509_crl(one) for one in lists]

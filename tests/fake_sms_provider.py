@@ -9,7 +9,7 @@ from threading import Condition, Event, Thread
 
 
 @dataclass
-class Carrier:
+class SmsProvider:
     url: str = ""
     asked: list[tuple[dict[str, str], dict]] = field(default_factory=list)  # headers, body
     answer: tuple[int, bytes, dict[str, str]] = (200, b'{"reference": "c-1"}', {})
@@ -27,8 +27,8 @@ class Carrier:
 
 
 @contextmanager
-def carrier() -> Iterator[Carrier]:
-    one = Carrier()
+def sms_provider() -> Iterator[SmsProvider]:
+    one = SmsProvider()
 
     class Desk(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -81,7 +81,7 @@ def png_by_hand(width: int, height: int, rows: bytes, *more: bytes, depth: int =
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND")
 
 
-def png_that_claims(width: int, height: int) -> bytes:
+def png_with_declared_size(width: int, height: int) -> bytes:
     return png_by_hand(width, height, b"\0" * 64)
 
 
@@ -91,7 +91,7 @@ def png_with_text_bomb(kind: bytes = b"zTXt", size: int = 64 * 1024**2) -> bytes
     return png_by_hand(300, 400, b"\0" * 400 * 901, chunk(kind, body))
 
 
-def packed_note(size: int) -> bytes:
+def packed_text(size: int) -> bytes:
     return b"Comment\0\0" + zlib.compress(b"A" * size, 9)
 
 

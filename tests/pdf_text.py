@@ -10,7 +10,7 @@ from tests import make
 from tests.hostile_files import jpeg
 
 
-def printed(
+def stored_versions(
     session: Session, store: Store, many: int, *, at: datetime = make.NOON, owner: Enterprise | None = None
 ) -> list[int]:
     """The ids of so many versions, one of each certificate of one person, all printed at the same moment."""

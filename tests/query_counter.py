@@ -26,7 +26,7 @@ def queries(engine: Engine) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-def deeds(session: Session) -> int:
+def audit_entries(session: Session) -> int:
     """Lines of the diary, but for those that say what was refused."""
     session.rollback()
     found = session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.deed != AuditAction.REFUSED))

@@ -52,7 +52,7 @@ class Scratch(BaseView):
     @expose("/")
     @has_access
     def look(self):
-        return self.render_template("frame.html", title="inside")
+        return self.render_template("base/frame.html", title="inside")
 
     @expose("/touch", methods=["POST"])
     @has_access
@@ -62,8 +62,8 @@ class Scratch(BaseView):
 
 def build(settings: Settings) -> Flask:
     """The threshold and the gate as in ``create_app``, with the scratch page for all views."""
-    app = Flask("app")
-    app.config.from_mapping(settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="frame.html")
+    app = Flask("app", template_folder="web/templates", static_folder="web/static")
+    app.config.from_mapping(settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="base/frame.html")
     app.config.update(TESTING=True, FAB_PASSWORD_HASH_METHOD=QUICK_HASH)
     app.extensions["anguan"] = settings
     db.init_app(app)

@@ -1,6 +1,7 @@
-"""Role by door: every route and method of the address book, as everybody and as nobody; and what no form may carry along.
+"""Every route and method as every role and anonymously, and mass assignment.
 
-Who may is read from ``PERMISSIONS`` and from the door itself; rows of others are ``test_attacks``'."""
+Who may is read from ``PERMISSIONS`` and from the view itself; rows of others are tested in ``test_attacks``.
+"""
 
 import re
 
@@ -12,52 +13,52 @@ from app.models import Account, Application, Certificate, Enterprise, ExamPass, 
 from app.web.auth.permissions import ANONYMOUS, held_by
 from tests.test_attacks import BLANK, NOBODYS, changsha, everybody, zhuzhou  # noqa: F401 - fixtures
 
-pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # the answer lies before any query of a door
+pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # permissions are checked before any query of a view
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-EVERYBODYS_OWN = {"OwnPasswordView", "SessionsView"}  # asks for no permission, only for somebody
+EVERYBODYS_OWN = {"OwnPasswordView", "SessionsView"}  # need no permission, only a signed-in user
 LEAVE = {"SignInView.logout", "OwnPasswordView.change", "AppointmentScreen.end", "AppointmentScreen.reset",
-         "AccountScreen.reset", "AppointmentScreen.edit"}  # fmt: skip  # they end the sessions that this test needs
+         "AccountScreen.reset", "AppointmentScreen.edit"}  # fmt: skip  # these end the sessions that this test needs
 
 
 def filled(rule: str, row: int) -> str:
-    """The address of a row; where one of several words stands in it, the first."""
+    """The address for a row; of alternative words, the first."""
     return BLANK.sub(str(row), re.sub(r"<any\((\w+)[^>]*>", r"\1", rule))
 
 
-def doors(app):
-    """(rule, address, who holds it): None where a door asks for no permission."""
+def routes(app):
+    """(rule, address, roles that may): None where the view needs no permission."""
     views = {view.endpoint: view for view in app.extensions["appbuilder"].baseviews}
     for rule in app.url_map.iter_rules():
-        room, _dot, method = rule.endpoint.partition(".")
-        deed = getattr(getattr(views.get(room), method, None), "_permission_name", None)
+        view, _dot, method = rule.endpoint.partition(".")
+        permission = getattr(getattr(views.get(view), method, None), "_permission_name", None)
         if "static" in rule.endpoint:
             continue
-        pair = (f"can_{deed}", views[room].class_permission_name) if deed else None
+        pair = (f"can_{permission}", views[view].class_permission_name) if permission else None
         yield rule, filled(rule.rule, 1), {role for role in Role if pair in held_by(role)} if pair else None
 
 
-def to_the_gate(answer) -> bool:
+def redirects_to_sign_in(answer) -> bool:
     return answer.status_code == 302 and answer.headers["Location"].startswith("/login/")
 
 
-def test_every_door_asks_for_a_permission_or_stands_on_the_list(app):
-    unguarded = {rule.endpoint for rule, _address, holders in doors(app) if holders is None} - ANONYMOUS.keys()
-    assert not {endpoint for endpoint in unguarded if endpoint.partition(".")[0] not in EVERYBODYS_OWN}
+def test_every_view_needs_a_permission_or_is_listed_as_anonymous(app):
+    open_to_all = {rule.endpoint for rule, _address, holders in routes(app) if holders is None} - ANONYMOUS.keys()
+    assert not {endpoint for endpoint in open_to_all if endpoint.partition(".")[0] not in EVERYBODYS_OWN}
 
 
-def test_every_route_and_method_as_everybody_and_as_nobody(app, client, everybody, record_property):  # noqa: F811
+def test_every_route_and_method_as_every_role_and_anonymously(app, client, everybody, record_property):  # noqa: F811
     cells, wrong = 0, []
-    for rule, address, holders in doors(app):
+    for rule, address, holders in routes(app):
         for method in METHODS:
             if method not in rule.methods:
                 continue
             answer, cells = client.open(address, method=method), cells + 1
-            if answer.status_code >= 500 or (rule.endpoint not in ANONYMOUS and not to_the_gate(answer)):
-                wrong.append(f"{method} {rule.rule} as nobody: {answer.status_code}")
+            if answer.status_code >= 500 or (rule.endpoint not in ANONYMOUS and not redirects_to_sign_in(answer)):
+                wrong.append(f"{method} {rule.rule} anonymously: {answer.status_code}")
             for role, browser in everybody.items():
                 held = holders is None or role in holders
                 if held and (method != "GET" or holders is None):
-                    continue  # what a form may do with rows is ``test_attacks``'
+                    continue  # forms are tested in ``test_attacks``
                 cells += 1
                 got = browser.open(address, method=method).status_code
                 if got >= 500 or ((got == 403) == held and rule.endpoint not in ANONYMOUS):
@@ -67,9 +68,9 @@ def test_every_route_and_method_as_everybody_and_as_nobody(app, client, everybod
     assert cells > 1500
 
 
-def test_a_method_that_a_door_does_not_take_is_no_way_around_it(app, client, everybody):  # noqa: F811
+def test_a_method_that_a_route_does_not_take_is_answered_405(app, client, everybody):  # noqa: F811
     wrong, addresses = [], app.url_map.bind("localhost")
-    for address in sorted({address for _rule, address, _holders in doors(app)}):
+    for address in sorted({address for _rule, address, _holders in routes(app)}):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"):
             if addresses.test(address, method):
                 continue
@@ -101,7 +102,7 @@ GUARDED = {
 
 
 def guarded(session) -> dict[tuple[str, int], tuple]:
-    """What no form of an enterprise's may change by carrying a field along, row by row; and who holds which role."""
+    """Columns that no form of an enterprise may change by extra fields, row by row; and who has which role."""
     session.rollback()
     found = {}
     for model, names in GUARDED.items():
@@ -117,10 +118,10 @@ ROWS = {"people": "person", "qualifications": "qualification", "corrections": "r
         "claims": "filing", "exam": "notice", "enterprise": "enterprise"}  # fmt: skip
 
 
-def test_no_form_carries_anything_along(app, session, everybody, changsha, zhuzhou):  # noqa: F811
-    """Every POST of the address book, as a clerk, with the fields of an attacker beside none of its own."""
+def test_extra_fields_of_a_form_change_nothing(app, session, everybody, changsha, zhuzhou):  # noqa: F811
+    """Every POST route as a clerk, with only an attacker's fields."""
     clerk, before, tried = everybody[Role.ENTERPRISE_CLERK], guarded(session), 0
-    for rule, _address, holders in doors(app):
+    for rule, _address, holders in routes(app):
         if "POST" not in rule.methods or rule.endpoint in LEAVE or "discard" in rule.rule:
             continue
         kind = ROWS.get(rule.rule.split("/")[1], "case")
@@ -135,8 +136,8 @@ def test_no_form_carries_anything_along(app, session, everybody, changsha, zhuzh
     assert tried > 200
 
 
-def test_an_administrators_form_carries_no_role_along(session, everybody, changsha):  # noqa: F811
-    """The one form that writes accounts takes neither role, region nor password."""
+def test_extra_fields_of_the_account_form_change_nothing(session, everybody, changsha):  # noqa: F811
+    """The only form that writes accounts takes neither role, region nor password."""
     before = guarded(session)
     form = SLIPPED_IN | {"username": "clerk-430100", "full_name": "新名", "active": "y", "enterprise": ""}
     uscc = before["Enterprise", changsha.enterprise][0]

@@ -1,8 +1,7 @@
-"""T14: thirty people's numbers go in by every door, and nowhere in what the house keeps are they found in the open.
+"""security.md T14: numbers of thirty people are entered by every view, and nothing stored holds them unencrypted.
 
-Law of the search: beside the planted numbers lies a mark that was written on purpose into each place, and it must be found
-there, so that a search that looks past a place is red. The numbers are sought in every spelling that gives them away, the
-digest without a key included: of a number with so little in it, it is as good as the number (security.md, 8.1.4.8).
+A mark written into every searched place must be found there, so that a place the search misses fails. Numbers are searched
+in every revealing spelling, unkeyed digests included: they can be reversed by trying all numbers (security.md, 8.1.4.8).
 """
 
 import base64
@@ -37,7 +36,7 @@ from tests import make
 from tests.hostile_files import jpeg
 from tests.workflow_fixture import Firm
 
-MANY, TYPED = 30, 6  # people; so many of them are typed in one by one, the others come by sheet
+MANY, TYPED = 30, 6  # people; of them entered by the form, the others by sheet
 MARK = "written-here-on-purpose"
 DAY = timedelta(days=1)
 
@@ -57,7 +56,7 @@ def spellings(value: str) -> Iterator[bytes]:
 
 
 def layers(data: bytes) -> Iterator[bytes]:
-    """The bytes, and what is packed in them."""
+    """The bytes, and the members if they are a ZIP."""
     yield data
     if data[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
@@ -72,13 +71,13 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             kind = "database" if path.name.startswith("anguan.db") else path.relative_to(folder).parts[0]
-            # By another process: whoever closes a file gives up the locks that SQLite holds on it in the same process, and
-            # the next process to come would throw away the log under the house's feet.
+            # By another process: closing a file drops all locks that SQLite holds on it in this process, and the next
+            # process could then delete the write-ahead log in use.
             yield kind, subprocess.check_output(["cat", path])
 
 
 def rows(engine) -> Iterator[tuple[str, bytes]]:
-    """Every value of every column as the database holds it, without the code that opens it."""
+    """Every value of every column as the database stores it, not decrypted."""
     with engine.connect() as connection:
         for table in inspect(engine).get_table_names():
             for row in connection.execute(text(f'SELECT * FROM "{table}"')).mappings():  # noqa: S608
@@ -88,7 +87,7 @@ def rows(engine) -> Iterator[tuple[str, bytes]]:
 
 
 def logged(records: list[logging.LogRecord]) -> Iterator[tuple[str, bytes]]:
-    """As our processes write them (``cli.house.speak``)."""
+    """As our processes write them (``cli.common``)."""
     written = MaskingFormatter(LOG_LINE)
     yield from (("log", written.format(record).encode()) for record in records)
 
@@ -103,16 +102,16 @@ def test_the_search_finds_a_number_in_any_spelling(spelt):
     assert found_in(packed.getvalue(), planted)
 
 
-def test_the_search_takes_a_masked_number_for_none():
+def test_the_search_ignores_a_masked_number():
     planted = {"430102198506151234": list(spellings("430102198506151234"))}
     assert not found_in(b"4301**********1234 430102198506151235", planted)
 
 
-# --- the deeds ------------------------------------------------------------------------------------------------------
+# --- entering data ------------------------------------------------------------------------------------------------------
 
 
 class Crowd:
-    """Thirty people with numbers of their own, and what becomes of them."""
+    """Thirty people with their numbers, and requests that contain these."""
 
     def __init__(self, app, session, system, signed_in, holder) -> None:
         self.app, self.session, self.system, self.holder = app, session, system, holder
@@ -126,8 +125,8 @@ class Crowd:
         self.signed_in = signed_in
         self.clerk = signed_in(holder(Role.ENTERPRISE_CLERK, enterprise=self.firm.enterprise, mobile=self.fresh()[1]))
         self.exam = signed_in(holder(Role.EXAM_CLERK))
-        self.stranger = app.test_client()
-        for browser in (self.clerk, self.exam, self.stranger):
+        self.anonymous = app.test_client()
+        for browser in (self.clerk, self.exam, self.anonymous):
             with browser.session_transaction() as cookie:
                 cookie["locale"] = "en"
 
@@ -141,7 +140,7 @@ class Crowd:
         return {**given, **more}
 
     def are_entered(self) -> None:
-        """By the form, by a sheet, and in vain."""
+        """By the form, by a sheet, and refused."""
         for number, mobile in zip(self.ids[:TYPED], self.mobiles[:TYPED], strict=True):
             scan = {"paper_photo": (io.BytesIO(jpeg()), f"{number} 照片.jpg")}
             answer = self.clerk.post("/people/add", data=self.typed(number, mobile, **scan))
@@ -156,7 +155,7 @@ class Crowd:
         self.session.rollback()
         assert self.session.scalar(select(func.count()).select_from(Person)) == MANY
         self.session.rollback()
-        assert self.sheet([self.fresh()]).status_code == 200  # checked, and then forgotten by its clerk
+        assert self.sheet([self.fresh()]).status_code == 200  # checked, never confirmed
         assert self.sheet([self.fresh(), (self.ids[0][:-1] + "?", "1")]).status_code == 422
 
     def sheet(self, people: list[tuple[str, str]]):
@@ -185,11 +184,11 @@ class Crowd:
         assert self.session.scalar(select(func.count()).select_from(ExamSignup)) == MANY
         self.session.rollback()
         sheet = self.exam.post(f"/exam/notices/{number}/export")
-        assert found_in(sheet.data, {self.ids[0]: [self.ids[0].encode()]})  # it left the house with its numbers
+        assert found_in(sheet.data, {self.ids[0]: [self.ids[0].encode()]})  # the export holds the numbers
         self.exam.post(f"/exam/notices/{number}/scores", data={"sheet": (io.BytesIO(sheet.data), "成绩.xlsx")})
 
     def apply(self) -> None:
-        """Filed, accepted, sent back: snapshots, steps and messages; then the messages are carried."""
+        """Filed, accepted, returned: snapshots, steps and messages; then the messages are sent."""
         clerk = make.clerk(self.firm.enterprise)
         officer = make.officer(Role.ACCEPTANCE_OFFICER)
         filed = []
@@ -209,15 +208,15 @@ class Crowd:
         self.session.rollback()
 
     def are_looked_for(self) -> None:
-        """With the number as user name, in addresses, in searches, and where no page is."""
+        """With the number as user name, in addresses, in searches, and on unknown pages."""
         number, mobile = self.fresh()
         for tried in (number, mobile, self.ids[0]):
-            self.stranger.post("/login/", data={"username": tried, "password": mobile})
-            self.stranger.post("/lookup", data={"name": "李雷", "number": tried})
+            self.anonymous.post("/login/", data={"username": tried, "password": mobile})
+            self.anonymous.post("/lookup", data={"name": "李雷", "number": tried})
         asked = [f"id_number={self.ids[0]}", f"name={self.ids[1]}", f"name={mobile}"]
         paths = [f"/nothing/{number}", f"/people/show/{number}", f"/lookup?number={number}", f"/archive/{number}.zip"]
         for path in (*paths, *(f"/people/list/?{query}" for query in asked)):
-            for browser in (self.clerk, self.exam, self.stranger):
+            for browser in (self.clerk, self.exam, self.anonymous):
                 browser.get(path)
         self.clerk.post(f"/people/reveal/{self.first()}", data={"why": f"核对 {self.ids[0]}"})
         self.exam.post(f"/people/reveal/{self.first()}", data={"why": f"核对 {self.ids[0]}"})
@@ -227,8 +226,8 @@ class Crowd:
         self.session.rollback()
         return found
 
-    def meet_a_fault(self, monkeypatch) -> None:
-        """Something breaks with the number in its hands and says it aloud, as libraries do."""
+    def cause_an_error(self, monkeypatch) -> None:
+        """An exception with the number in its message, as libraries raise them."""
         number, mobile = self.fresh()
 
         def broken(*_args, **_more):
@@ -237,7 +236,7 @@ class Crowd:
         monkeypatch.setitem(self.app.config, "PROPAGATE_EXCEPTIONS", False)
         monkeypatch.setitem(self.app.config, "TESTING", False)
         with monkeypatch.context() as patched:
-            patched.setattr("app.storage.Store.read", broken)
+            patched.setattr("app.files.storage.Store.read", broken)
             assert self.clerk.get(f"/papers/{self.paper()}?of={number}").status_code == 500
 
     def paper(self) -> int:
@@ -252,28 +251,28 @@ def crowd(app, session, system, signed_in, holder) -> Crowd:
 
 
 def leave_marks(session, system, temporary: Path) -> None:
-    """On purpose, in each place that is searched."""
+    """Write the mark into each place that is searched."""
     session.add(RateLimitCounter(key=MARK, window=1, count=1))
     session.commit()
-    (system.settings.blobs / "mark").write_text(MARK)  # past the store, which seals what it keeps
+    (system.settings.blobs / "mark").write_text(MARK)  # not through the store, which encrypts
     gateway_of(system.settings).send(1, "13800000000", MARK)
     (temporary / "left.tmp").write_text(MARK)
     logging.getLogger("app.tests").warning(MARK)
 
 
-def test_no_number_lies_open_anywhere_in_the_house(crowd, session, system, caplog, tmp_path, monkeypatch):
+def test_no_number_is_stored_or_logged_unencrypted(crowd, session, system, caplog, tmp_path, monkeypatch):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    carried = system.settings.home / "messages.jsonl"
-    carried.unlink(missing_ok=True)
+    sent = system.settings.home / "messages.jsonl"
+    sent.unlink(missing_ok=True)
     caplog.set_level(logging.INFO, logger="app")
 
     crowd.are_entered()
     crowd.sign_up()
     crowd.apply()
     crowd.are_looked_for()
-    crowd.meet_a_fault(monkeypatch)
+    crowd.cause_an_error(monkeypatch)
     leave_marks(session, system, temporary)
 
     planted = {value: list(spellings(value)) for value in [*crowd.used, MARK]}
@@ -285,6 +284,6 @@ def test_no_number_lies_open_anywhere_in_the_house(crowd, session, system, caplo
     )
     assert sorted({f"{place} {value}" for place, value in found if value != MARK}) == []
     assert {place for place, value in found if value == MARK} == expected
-    assert any("RuntimeError" in str(record.exc_info) for record in caplog.records), "the fault was not met"
-    carried.unlink()
+    assert any("RuntimeError" in str(record.exc_info) for record in caplog.records), "no error was logged"
+    sent.unlink()
     (system.settings.blobs / "mark").unlink()

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tests.test_house import HOUSE
+from tests.source_guards import APP
 
-STATIC = next(HOUSE.rglob("static/js")).parent.resolve()
+STATIC = next(APP.rglob("static/js")).parent.resolve()
 SCRIPTS = sorted(STATIC.glob("js/**/*.js"))
 IMPORT = re.compile(r"^import [^;]*?'(\.[^']+)'", re.MULTILINE)
 # Chromium 86 does not know these, or knows them by name only.
@@ -33,7 +33,7 @@ def test_every_import_leads_to_a_file(path):
 
 
 def test_every_module_is_loaded_by_a_page_or_by_another():
-    templates = "".join(page.read_text() for page in HOUSE.rglob("templates/**/*.html"))
+    templates = "".join(page.read_text() for page in APP.rglob("templates/**/*.html"))
     named = {STATIC / name for name in re.findall(r"asset\('(js/[^']+)'\)", templates)}
     imported = {(path.parent / name).resolve() for path in SCRIPTS for name in IMPORT.findall(path.read_text())}
     assert named | imported == set(SCRIPTS)

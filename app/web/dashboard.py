@@ -63,7 +63,7 @@ class WorkView(BaseView):
         ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
         queues = [*dashboard_counts.queues_of(actor, office).values()]
         return self.render_template(
-            "work/home.html",
+            "dashboard.html",
             title=gettext("Workbench"),
             greeting=greeting(g.user.get_full_name()),
             day=format_date(on, "full"),

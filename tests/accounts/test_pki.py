@@ -12,7 +12,7 @@ from app.accounts.pki import verify as pki_verify
 from app.accounts.pki.trust import BadAuthority, BadRevocationList, check_list
 from app.accounts.pki.verify import NotProved, statement, verify
 from app.core.vocabulary import ChallengeKind
-from tests.certs import CLIENT, SERVER, YEAR, believing, issued, sm_issued
+from tests.certs import CLIENT, SERVER, YEAR, issued, sm_issued, trusting
 from tests.make import NOON
 
 DAY = timedelta(days=1)
@@ -50,14 +50,14 @@ def asked(holder, known, *, words=WORDS, signature=None, chain=None, at=NOON):
 @pytest.mark.parametrize("facts", [{}, {"san": True}, {"eku": ()}, {"eku": (SERVER, CLIENT)}])
 def test_valid_certificate_is_accepted(root, facts):
     holder = issued(by=root, **facts)
-    known = asked(holder, believing(root, lists=[root.crl()]))
+    known = asked(holder, trusting(root, lists=[root.crl()]))
     assert (known.holder, known.issuer_name, known.subject) == ("张三", "根", f"{holder.serial:x}")
     assert known.issuer == trust.digest_of(root.certificate)
 
 
 def test_rsa_certificate_is_accepted(rsa_root):
     holder = issued(by=rsa_root, key=rsa.generate_private_key(65537, 2048))
-    assert asked(holder, believing(rsa_root, lists=[rsa_root.crl()])).holder == "张三"
+    assert asked(holder, trusting(rsa_root, lists=[rsa_root.crl()])).holder == "张三"
 
 
 def test_intermediate_authority_needs_a_pinned_list_of_its_own(root):
@@ -65,9 +65,9 @@ def test_intermediate_authority_needs_a_pinned_list_of_its_own(root):
     holder = issued(by=issuing)
     both = [*holder.chain, *issuing.chain]
     lists = [root.crl(), issuing.crl()]
-    assert asked(holder, believing(root, issuing, lists=lists), chain=both).holder == "张三"
-    assert asked(holder, believing(root, lists=lists), chain=both) == "list-missing"
-    assert asked(holder, believing(root, required=False, lists=lists), chain=both).holder == "张三"
+    assert asked(holder, trusting(root, issuing, lists=lists), chain=both).holder == "张三"
+    assert asked(holder, trusting(root, lists=lists), chain=both) == "list-missing"
+    assert asked(holder, trusting(root, required=False, lists=lists), chain=both).holder == "张三"
 
 
 def test_statement_holds_purpose_site_challenge_and_expiry():
@@ -124,16 +124,16 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_certificate_is_refused_with_its_code(root, case):
     make, code = BAD[case]
-    assert asked(make(root), believing(root, lists=[root.crl()])) == code
+    assert asked(make(root), trusting(root, lists=[root.crl()])) == code
 
 
 def test_certificate_of_an_expired_authority_is_refused():
     old = issued("旧", ca=True, end=NOON - DAY)
-    assert asked(issued(by=old), believing(old, lists=[old.crl()])) == "authority-unknown"
+    assert asked(issued(by=old), trusting(old, lists=[old.crl()])) == "authority-unknown"
 
 
 def test_oversize_chain_is_refused_before_parsing(root):
-    holder, known = issued(by=root), believing(root, lists=[root.crl()])
+    holder, known = issued(by=root), trusting(root, lists=[root.crl()])
     for chain in ([], holder.chain * 4, [holder.chain[0], b"\x30" * pki_verify.MAX_CHAIN_BYTES]):
         assert asked(holder, known, chain=chain) == "chain-size"
     for junk in (b"", b"\x30\x03abc", b"not a certificate", holder.chain[0][:-1]):
@@ -141,14 +141,14 @@ def test_oversize_chain_is_refused_before_parsing(root):
 
 
 def test_without_pinned_authority_every_certificate_is_refused(root):
-    assert asked(issued(by=root), believing()) == "authority-unknown"
+    assert asked(issued(by=root), trusting()) == "authority-unknown"
 
 
 # --- signatures ---------------------------------------------------------------------------------------
 
 
 def test_signature_fits_its_own_statement_only(root):
-    holder, known = issued(by=root), believing(root, lists=[root.crl()])
+    holder, known = issued(by=root), trusting(root, lists=[root.crl()])
     others = [
         statement(ChallengeKind.CERTIFICATE_SECOND, SITE, "c" * 32, "n" * 64, NOON),
         statement(ChallengeKind.CERTIFICATE_BIND, SITE, "c" * 32, "n" * 64, NOON),
@@ -168,20 +168,20 @@ def test_signature_fits_its_own_statement_only(root):
 
 def test_revoked_certificate_is_refused(root):
     holder = issued(by=root)
-    assert asked(holder, believing(root, lists=[root.crl(holder.serial)])) == "certificate-revoked"
-    assert asked(holder, believing(root, lists=[root.crl(holder.serial)], required=False)) == "certificate-revoked"
+    assert asked(holder, trusting(root, lists=[root.crl(holder.serial)])) == "certificate-revoked"
+    assert asked(holder, trusting(root, lists=[root.crl(holder.serial)], required=False)) == "certificate-revoked"
 
 
 def test_missing_or_stale_list_is_refused(root):
     holder, stale = issued(by=root), root.crl(at=NOON - 9 * DAY, lasts=DAY)
-    assert asked(holder, believing(root)) == "list-missing"
-    assert asked(holder, believing(root, required=False)).holder == "张三"
-    assert asked(holder, believing(root, lists=[stale])) == "list-stale"
-    assert asked(holder, believing(root, lists=[stale], required=False)) == "list-stale"
+    assert asked(holder, trusting(root)) == "list-missing"
+    assert asked(holder, trusting(root, required=False)).holder == "张三"
+    assert asked(holder, trusting(root, lists=[stale])) == "list-stale"
+    assert asked(holder, trusting(root, lists=[stale], required=False)) == "list-stale"
 
 
 def test_list_must_be_complete_current_newer_and_signed_by_its_authority(root):
-    known = believing(root, lists=[root.crl(7, number=5)])
+    known = trusting(root, lists=[root.crl(7, number=5)])
     assert check_list(root.crl(7, 8, number=6), known, at=NOON).newly == {8}
     assert check_list(root.crl(7, number=5), known, at=NOON).newly == set()
     part = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
@@ -207,13 +207,13 @@ def test_list_must_be_complete_current_newer_and_signed_by_its_authority(root):
 
 
 def test_sm2_certificates_follow_the_same_rules(sm_root):
-    holder, known = sm_issued(by=sm_root), believing(sm_root, required=False)
+    holder, known = sm_issued(by=sm_root), trusting(sm_root, required=False)
     assert asked(holder, known).holder == "李四"
     assert asked(holder, known, words=WORDS + b"!") == "signature-wrong"
     spoilt = bytearray(holder.chain[0])
     spoilt[-1] ^= 1
     assert asked(holder, known, chain=[bytes(spoilt)]) in ("authority-unknown", "certificate-unreadable")
-    assert asked(holder, believing(sm_root)) == "list-missing"
+    assert asked(holder, trusting(sm_root)) == "list-missing"
     assert asked(sm_issued(by=sm_root, end=NOON - DAY), known) == "certificate-expired"
     assert asked(sm_issued(by=sm_issued("根 SM2", ca=True)), known) == "authority-unknown"
     assert asked(sm_issued(by=sm_issued("叶", by=sm_root)), known) == "authority-unknown"
@@ -223,7 +223,7 @@ def test_sm2_certificates_follow_the_same_rules(sm_root):
 
 
 def test_rsa_and_sm2_authorities_can_both_be_pinned(root, sm_root):
-    known = believing(root, sm_root, required=False)
+    known = trusting(root, sm_root, required=False)
     assert asked(issued(by=root), known).holder == "张三"
     assert asked(sm_issued(by=sm_root), known).holder == "李四"
 

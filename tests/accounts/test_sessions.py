@@ -241,7 +241,7 @@ def test_last_seen_is_updated_once_a_minute(visitor, shop, sign_in_app, method):
     ago = now() - timedelta(minutes=5)
     shop.execute(update(UserSession).values(seen_at=ago))
     shop.commit()
-    found, stop = statements(sign_in_app, "UPDATE user_session")
+    found, stop = statements(sign_in_app, "UPDATE visit")
     for _click in range(3):
         visitor.open("/scratch/", method=method)
     stop()

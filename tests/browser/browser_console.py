@@ -13,7 +13,7 @@ NO_FAULT = "the server responded with a status of 4"  # a page that says no, on 
 BROKEN_POLICY = "addEventListener('securitypolicyviolation', e => console.error('policy', e.violatedDirective, e.blockedURI))"
 
 
-class Watch:
+class ConsoleRecorder:
     """Opens windows and remembers every complaint of each: console errors and warnings, script faults, broken policy."""
 
     def __init__(self, chromium: Browser, served: str) -> None:

@@ -20,18 +20,18 @@ def menu(page: Page, entry: str) -> None:
     page.get_by_role("navigation", name="主菜单").get_by_role("link", name=entry).click()
 
 
-def told(page: Page, words: str) -> None:
+def sees(page: Page, words: str) -> None:
     expect(page.get_by_text(words).first).to_be_visible()
 
 
-def opens(page: Page, who: str, queue: str, verb: str) -> None:
+def open_case(page: Page, who: str, queue: str, verb: str) -> None:
     menu(page, queue)
     row(page, who).get_by_role("link", name=verb, exact=True).click()
     expect(page.get_by_role("heading", name=who)).to_be_visible()
 
 
-def decides(page: Page, who: str, queue: str, verb: str, decision: str) -> None:
-    opens(page, who, queue, verb)
+def decide(page: Page, who: str, queue: str, verb: str, decision: str) -> None:
+    open_case(page, who, queue, verb)
     page.get_by_role("radio", name=decision, exact=True).check()
     page.get_by_role("button", name="提交并看下一件").click()
-    told(page, f"{who}：")
+    sees(page, f"{who}：")

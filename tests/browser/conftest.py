@@ -11,7 +11,7 @@ from app.cli.demo_data.fill import fill
 from app.cli.setup import fill_regions
 from app.core import clock
 from app.db.session import db
-from tests.browser.browser_console import Watch
+from tests.browser.browser_console import ConsoleRecorder
 from tests.conftest import System
 
 
@@ -27,8 +27,8 @@ def demo(app: Flask, system: System, session: Session) -> Session:
 
 
 @pytest.fixture
-def watch(strict: Flask, demo: Session, chromium: Browser, served: str) -> Iterator[Watch]:
+def watch(strict: Flask, demo: Session, chromium: Browser, served: str) -> Iterator[ConsoleRecorder]:
     """Windows on the demonstration, with the CSRF guard up; at the end nothing may have been complained of."""
-    watch = Watch(chromium, served)
+    watch = ConsoleRecorder(chromium, served)
     yield watch
     assert not watch.complaints

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.certificates.qr.reader import code_seen
-from tests.browser.browser_steps import told
+from tests.browser.browser_steps import sees
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
 
@@ -21,7 +21,7 @@ def asks(desktop) -> tuple[str, str]:
     desktop.goto("/login/")
     desktop.get_by_role("navigation", name="登录方式").get_by_role("link", name="电子营业执照").click()
     desktop.get_by_role("button", name="电子营业执照登录").click()
-    told(desktop, "等待扫码")
+    sees(desktop, "等待扫码")
     square = desktop.get_by_role("img", name="供电子营业执照小程序扫描的二维码")
     return urlsplit(code_seen(square.screenshot())).path, desktop.locator(".pair b").inner_text()
 
@@ -30,7 +30,7 @@ def answers(phone, leads: str, number: str) -> None:
     phone.goto(leads)
     phone.get_by_role("radio", name="湖南洞庭路桥工程有限公司").check()
     phone.get_by_role("button", name="扫码").click()
-    told(phone, "安管人员网上审批系统")
+    sees(phone, "安管人员网上审批系统")
     phone.get_by_label("登录页面上的两位数字").fill(number)
     phone.get_by_role("button", name="确认登录").click()
 
@@ -39,11 +39,11 @@ def test_confirming_on_the_telephone_signs_in_and_a_wrong_number_does_not(watch)
     with watch.window() as desktop, watch.window(**TELEPHONE) as phone:
         leads, number = asks(desktop)
         answers(phone, leads, f"{(int(number) - 9) % 90 + 10}")
-        told(phone, "本次登录已拒绝")
-        told(desktop, "手机上输入的数字与本页不一致")
+        sees(phone, "本次登录已拒绝")
+        sees(desktop, "手机上输入的数字与本页不一致")
         leads, number = asks(desktop)
         answers(phone, leads, number)
-        told(phone, "登录页面将自动登录")
+        sees(phone, "登录页面将自动登录")
         desktop.wait_for_url("**/work/")
         expect(desktop.get_by_role("heading", name="吴经办")).to_be_visible()
         phone.goto("/work/")

@@ -6,7 +6,7 @@ Law: whatever is pressed is found by what stands on it. One kind of database: th
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser_steps import menu, opens, row, told
+from tests.browser.browser_steps import menu, open_case, row, sees
 from tests.hostile_files import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
@@ -17,7 +17,7 @@ NARROW = {"width": 390, "height": 844}
 
 def marks(page: Page) -> None:
     """A tick at the photo flips the decision to 补正; the notice grows with every word."""
-    opens(page, WHO, "业务受理", "受理")
+    open_case(page, WHO, "业务受理", "受理")
     page.keyboard.press("r")
     expect(page.get_by_role("textbox", name="备注")).to_be_focused()
     page.get_by_role("radio", name="受理", exact=True).check()
@@ -29,7 +29,7 @@ def marks(page: Page) -> None:
     notice = page.get_by_role("region", name="将发出的补正通知")
     expect(notice).to_contain_text("1. 学历：与学历证不一致\n2. 照片：照片不是白色背景", use_inner_text=True)
     page.get_by_role("button", name="提交并看下一件").click()
-    told(page, f"{WHO}：")
+    sees(page, f"{WHO}：")
 
 
 def corrects(page: Page, scan) -> None:
@@ -42,15 +42,15 @@ def corrects(page: Page, scan) -> None:
     expect(form.locator("input[type=file]")).to_have_count(1)
     form.get_by_role("combobox").select_option(label="大专")
     page.get_by_role("button", name="保存并上报").click()
-    told(page, "已标记的“照片”尚未更正")
+    sees(page, "已标记的“照片”尚未更正")
     form.get_by_role("combobox").select_option(label="大专")
     form.locator("input[type=file]").set_input_files(scan)
     page.get_by_role("button", name="保存并上报").click()
-    told(page, "已补正并重新上报")
+    sees(page, "已补正并重新上报")
 
 
 def sees_before_and_after(page: Page) -> None:
-    opens(page, WHO, "业务受理", "受理")
+    open_case(page, WHO, "业务受理", "受理")
     changed = page.get_by_role("region", name="本次补正后的变化").first
     for words in ("本科", "大专", "原扫描件", "新扫描件"):
         expect(changed.get_by_text(words, exact=True)).to_be_visible()
@@ -78,6 +78,6 @@ def test_a_return_for_correction_from_the_marks_to_the_acceptance(watch, demo, s
         sees_before_and_after(officer)
         officer.get_by_role("radio", name="受理", exact=True).check()
         officer.get_by_role("button", name="提交并看下一件").click()
-        told(officer, f"{WHO}：")
+        sees(officer, f"{WHO}：")
         menu(officer, "业务受理")
         expect(row(officer, WHO)).to_have_count(0)

@@ -15,7 +15,7 @@ from sqlalchemy import update
 
 from app.core.clock import now, office_day, office_time
 from app.models import ExamNotice
-from tests.browser.browser_steps import STAGES, decides, menu, row, told
+from tests.browser.browser_steps import STAGES, decide, menu, row, sees
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
 
@@ -37,7 +37,7 @@ def publishes(page: Page) -> None:
     page.get_by_label("报名截止时间").fill(f"{at + DAY:%Y-%m-%dT%H:%M}")
     page.get_by_label("考试日期").fill(f"{at + 9 * DAY:%Y-%m-%d}")
     page.get_by_role("button", name="保存").click()
-    told(page, "通知已发布")
+    sees(page, "通知已发布")
 
 
 def signs_up(page: Page) -> None:
@@ -46,10 +46,10 @@ def signs_up(page: Page) -> None:
     row(page, WHO).get_by_role("checkbox").check()
     row(page, WHO).get_by_role("combobox").select_option(label="C2类 专职安全员（土建）")
     page.get_by_role("button", name="保存", exact=True).click()
-    told(page, "还未上报")
+    sees(page, "还未上报")
     menu(page, "我的报名")
     row(page, TITLE).get_by_role("button", name="上报").click()
-    told(page, "待审核")
+    sees(page, "待审核")
 
 
 def admits(page: Page) -> None:
@@ -87,7 +87,7 @@ def scores(page: Page, folder: Path) -> None:
     page.get_by_role("button", name="核对表格").click()
     page.get_by_role("button", name="确认导入").click()
     page.get_by_role("button", name="上报").click()
-    told(page, "已列入考试通过人员")
+    sees(page, "已列入考试通过人员")
 
 
 def applies(page: Page) -> None:
@@ -95,16 +95,16 @@ def applies(page: Page) -> None:
     page.get_by_role("link", name="添加申报").click()
     row(page, WHO).get_by_role("checkbox").check()
     page.get_by_role("button", name="保存", exact=True).click()
-    told(page, "还未上报")
+    sees(page, "还未上报")
     row(page, WHO).get_by_role("button", name="上报").click()
-    told(page, "待受理")
+    sees(page, "待受理")
 
 
 def reads(page: Page) -> str:
     """查阅, then 电子档案 → 电子证书; the number of the certificate."""
     menu(page, "办结查阅")
     row(page, WHO).get_by_role("link", name="查阅").click()
-    told(page, "已办结")
+    sees(page, "已办结")
     page.go_back()
     row(page, WHO).get_by_role("link", name="电子档案").click()
     page.get_by_role("tab", name="受理单").click()
@@ -146,7 +146,7 @@ def test_the_main_job_from_the_notice_to_the_public_lookup(watch, demo, system, 
         applies(enterprise)
     for name, *errand in STAGES:
         with at(name) as officer:
-            decides(officer, WHO, *errand)
+            decide(officer, WHO, *errand)
     with at("viewer") as viewer:
         number = reads(viewer)
     with watch.window() as passer_by:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from app.models import Certificate, CertificateVersion, Enterprise, Person
-from tests.browser.browser_steps import STAGES, decides, menu, row, told
+from tests.browser.browser_steps import STAGES, decide, menu, row, sees
 from tests.hostile_files import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
@@ -54,7 +54,7 @@ def agrees(page: Page, number: str, new: str) -> None:
     expect(row(page, number)).to_contain_text(new)
     row(page, number).get_by_role("button", name="同意转出", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="同意转出").click()
-    told(page, "同意转出：")
+    sees(page, "同意转出：")
 
 
 def prints(page: Page, number: str, new: str) -> None:
@@ -70,7 +70,7 @@ def prints(page: Page, number: str, new: str) -> None:
 def tells_the_truth(page: Page, token: str, number: str, new: str) -> None:
     """The old print says that it is out of date; the lookup by name and number names the new enterprise."""
     page.goto(f"/v/{token}")
-    told(page, "已更新")
+    sees(page, "已更新")
     expect(page.get_by_role("main")).to_contain_text(new)
     page.goto("/lookup")
     page.get_by_label("持证者姓名").fill(WHO)
@@ -91,7 +91,7 @@ def test_a_transfer_between_two_enterprises_from_search_to_lookup(watch, demo, s
         agrees(giving, number, new)
     for name, *errand in STAGES:
         with at(name) as officer:
-            decides(officer, WHO, *errand)
+            decide(officer, WHO, *errand)
     with at("enterprise2") as taking:
         prints(taking, number, new)
     with at("enterprise1") as giving:

@@ -1,4 +1,4 @@
-"""Rotation of keys: while the house is open, killed half-way, against rows that move and secrets that were moved."""
+"""Key rotation: during traffic, killed half-way, and detection of moved or swapped values."""
 
 import os
 import time
@@ -22,12 +22,12 @@ from tests import make
 from tests.conftest import KEYS
 
 NEXT = replace(KEYS, data={**KEYS.data, 2: b"e" * 32})
-SILENT = lambda _what, _count: None  # noqa: E731
+NO_PROGRESS = lambda _what, _count: None  # noqa: E731
 
 
 @pytest.fixture
 def keys_file(tmp_path) -> Iterator:
-    """A key file that the keyring watches, as it does in every process of the house."""
+    """A key file that the keyring reloads, as in every process."""
     file = tmp_path / "keys.json"
     write_keys(file, KEYS)
     keyring.unlock(*KEYS.ring, file=file, read=lambda: Keys.load(file.read_text()).ring)
@@ -40,7 +40,7 @@ def store(tmp_path) -> Store:
     return Store(tmp_path / "blobs")
 
 
-def crowd(session, count: int) -> list[Person]:
+def add_people(session, count: int) -> list[Person]:
     firm = make.enterprise()
     session.add(firm)
     session.flush()
@@ -65,8 +65,8 @@ def test_a_key_file_is_replaced_whole_and_for_the_owner_only(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["keys.json"]
 
 
-def test_a_new_key_is_taken_up_by_whoever_is_running(keys_file):
-    """Both ways: what another process sealed already opens here, and what is sealed here from now on is under it."""
+def test_a_running_process_loads_a_new_key(keys_file):
+    """Values another process encrypted can be read here, and new values are encrypted with it."""
     other = Keyring()
     other.unlock(*NEXT.ring)
     assert keyring.newest == 1
@@ -76,12 +76,12 @@ def test_a_new_key_is_taken_up_by_whoever_is_running(keys_file):
     assert keyring.digest("a", "b") == other.digest("a", "b")
 
 
-def test_an_unknown_key_is_a_no_and_not_a_loop(keys_file):
+def test_an_unknown_key_id_raises(keys_file):
     with pytest.raises(KeyError):
         keyring.decrypt_bytes(b"\x09" + b"0" * 40, "x")
 
 
-def test_every_declared_secret_is_found_without_a_list():
+def test_every_declared_encrypted_column_is_found():
     declared = {
         (table.name, one.name)
         for table in Model.metadata.sorted_tables
@@ -94,23 +94,23 @@ def test_every_declared_secret_is_found_without_a_list():
     }
 
 
-def test_all_rows_go_under_the_newest_key_and_say_the_same(system, session, keys_file, store):
-    people = crowd(session, 1203)  # three slices, the last one short
+def test_all_rows_are_reencrypted_with_the_same_values(system, session, keys_file, store):
+    people = add_people(session, 1203)  # three slices, the last one short
     before = {one.id: (one.id_number, one.mobile) for one in people}
     session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
     session.commit()
     write_keys(keys_file, NEXT)
-    told = []
-    done = key_rotation.rotate(system.engine, store, lambda what, count: told.append((what, count)))
+    progress = []
+    done = key_rotation.rotate(system.engine, store, lambda what, count: progress.append((what, count)))
     assert done.rows >= 1204
     assert done.unopened == []
-    assert told
+    assert progress
     assert key_ids(session, Person.id_number) == key_ids(session, Person.mobile) == {2: 1203}
     with Session(system.engine) as fresh:
         assert {one.id: (one.id_number, one.mobile) for one in fresh.scalars(select(Person))} == before
         assert fresh.scalars(select(Person.id).where(Person.id_number_key == people[7].id_number)).all() == [people[7].id]
         assert fresh.scalars(select(LegacyRecord.taken)).one() == {"key": "x"}
-    assert key_rotation.rotate(system.engine, store, SILENT).rows == 0  # nothing is done twice
+    assert key_rotation.rotate(system.engine, store, NO_PROGRESS).rows == 0  # nothing is done twice
     assert key_rotation.key_usage(system.engine, store).keys() == {2}
 
 
@@ -123,11 +123,11 @@ def legacy_import(session) -> int:
 
 
 class Killed(BaseException):
-    """As a signal ends it, between two slices."""
+    """Stands for a kill between two slices."""
 
 
-def test_a_rotation_that_was_killed_goes_on_where_it_stopped(system, session, keys_file, store):
-    crowd(session, 1100)
+def test_a_killed_rotation_continues_where_it_stopped(system, session, keys_file, store):
+    add_people(session, 1100)
     write_keys(keys_file, NEXT)
 
     def kill(what: str, count: int) -> None:
@@ -137,13 +137,13 @@ def test_a_rotation_that_was_killed_goes_on_where_it_stopped(system, session, ke
     with pytest.raises(Killed):
         key_rotation.rotate(system.engine, store, kill)
     assert key_ids(session, Person.id_number) == {1: 600, 2: 500}
-    assert key_rotation.rotate(system.engine, store, SILENT).rows == 600 + 0
+    assert key_rotation.rotate(system.engine, store, NO_PROGRESS).rows == 600 + 0
     assert key_ids(session, Person.id_number) == {2: 1100}
 
 
 def test_a_row_that_changed_meanwhile_is_not_overwritten(system, session, keys_file):
     """The write is conditional on what was read."""
-    (person,) = crowd(session, 1)
+    (person,) = add_people(session, 1)
     place = next(one for one in key_rotation.encrypted_tables() if one.name == "person")
     write_keys(keys_file, NEXT)
     with system.engine.begin() as connection:
@@ -156,10 +156,10 @@ def test_a_row_that_changed_meanwhile_is_not_overwritten(system, session, keys_f
         assert fresh.scalars(select(Person.mobile)).one() == "13900000000"
 
 
-def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(system, session, keys_file, store):
-    ids = [person.id for person in crowd(session, 1500)]
-    kept, faults, stop = dict.fromkeys(ids, ""), [], Event()
-    # Connections of their own: the threads are other processes as far as the database can tell.
+def test_rotation_during_traffic_causes_no_error_and_loses_nothing(system, session, keys_file, store):
+    ids = [person.id for person in add_people(session, 1500)]
+    kept, errors, stop = dict.fromkeys(ids, ""), [], Event()
+    # Separate connections, so that the threads act like other processes.
     engine = create_engine(system.engine.url)
     sessions = sessionmaker(engine, expire_on_commit=False)
 
@@ -175,18 +175,18 @@ def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(system, session, 
                     person.mobile = kept[person_id] = f"139{n % 10**8:08d}"
                     own.commit()
                     assert len(own.scalars(select(Person.mobile).order_by(Person.id).limit(50)).all()) == 50
-            except Exception as fault:  # noqa: BLE001 - whatever it is, it is one too many
-                faults.append(repr(fault))
+            except Exception as error:  # noqa: BLE001 - any error fails the test
+                errors.append(repr(error))
 
     threads = [Thread(target=traffic, args=(turn,)) for turn in (0, 1)]
     for thread in threads:
         thread.start()
     write_keys(keys_file, NEXT)
-    done = key_rotation.rotate(system.engine, store, SILENT)
+    done = key_rotation.rotate(system.engine, store, NO_PROGRESS)
     stop.set()
     for thread in threads:
         thread.join()
-    key_rotation.rotate(system.engine, store, SILENT)
+    key_rotation.rotate(system.engine, store, NO_PROGRESS)
     engine.dispose()
     assert faults == []
     assert done.unopened == []
@@ -196,8 +196,8 @@ def test_mid_traffic_nobody_meets_an_error_and_nothing_is_lost(system, session, 
     assert {key: found[key] for key, mobile in kept.items() if mobile} == {k: m for k, m in kept.items() if m}
 
 
-def test_secrets_exchanged_between_rows_are_found(system, session, keys_file):
-    first, second = crowd(session, 2)
+def test_encrypted_values_swapped_between_rows_are_found(system, session, keys_file):
+    first, second = add_people(session, 2)
     assert list(key_rotation.misplaced_secrets(system.engine)) == []
     place = next(one for one in key_rotation.encrypted_tables() if one.name == "person")
     (key,), sealed = place.keys, place.table.c.id_number
@@ -210,8 +210,8 @@ def test_secrets_exchanged_between_rows_are_found(system, session, keys_file):
     assert all("index" in one for one in found)
 
 
-def test_a_secret_moved_to_another_column_or_table_does_not_open(system, session, keys_file):
-    (person,) = crowd(session, 1)
+def test_a_value_moved_to_another_column_or_table_cannot_be_decrypted(system, session, keys_file):
+    (person,) = add_people(session, 1)
     with system.engine.begin() as connection:
         connection.execute(text("UPDATE person SET mobile = id_number"))
         connection.execute(text("UPDATE enterprise SET contact_mobile = (SELECT id_number FROM person LIMIT 1)"))
@@ -223,19 +223,19 @@ def test_a_secret_moved_to_another_column_or_table_does_not_open(system, session
     assert any(one.startswith("enterprise") for one in found)
 
 
-def test_what_does_not_open_is_named_and_left_as_it_was(system, session, keys_file, store):
-    crowd(session, 3)
+def test_a_value_that_cannot_be_decrypted_is_named_and_left_unchanged(system, session, keys_file, store):
+    add_people(session, 3)
     with system.engine.begin() as connection:
         connection.execute(text("UPDATE person SET mobile = id_number WHERE id = (SELECT min(id) FROM person)"))
     write_keys(keys_file, NEXT)
-    done = key_rotation.rotate(system.engine, store, SILENT)
+    done = key_rotation.rotate(system.engine, store, NO_PROGRESS)
     assert len(done.unopened) == 1
     assert done.unopened[0].endswith("mobile")
     assert key_rotation.key_usage(system.engine, store)[1] == 1
 
 
-def test_another_key_of_the_index_finds_the_same_people(system, session, keys_file):
-    people = crowd(session, 5)
+def test_a_new_index_key_finds_the_same_people(system, session, keys_file):
+    people = add_people(session, 5)
     session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
     session.commit()
     ring, turned = Keyring(), replace(KEYS, index=b"j" * 32, lasting=KEYS.index)
@@ -252,10 +252,7 @@ def test_another_key_of_the_index_finds_the_same_people(system, session, keys_fi
     assert keyring.lasting_digest("0/0/0", "status_list") == steady  # positions of the status list never move
 
 
-# --- objects ------------------------------------------------------------------------------------------------------
-
-
-def test_an_object_lies_encrypted_and_is_read_as_it_was_put(store):
+def test_a_stored_file_is_encrypted_and_is_read_as_it_was_put(store):
     data = b"%PDF-1.7 430102198506150013 " * 1000
     digest = store.put(data)
     raw = store.path(digest).read_bytes()
@@ -267,7 +264,7 @@ def test_an_object_lies_encrypted_and_is_read_as_it_was_put(store):
 
 
 @pytest.mark.parametrize("at", [4, 5, 30, -1])
-def test_a_changed_byte_is_noticed(store, at):
+def test_a_changed_byte_is_detected(store, at):
     digest = store.put(b"paper" * 100)
     raw = bytearray(store.path(digest).read_bytes())
     raw[at] ^= 1
@@ -277,28 +274,28 @@ def test_a_changed_byte_is_noticed(store, at):
         store.read(digest)
 
 
-def test_one_object_in_the_place_of_another_does_not_open(store):
+def test_a_file_in_the_place_of_another_cannot_be_read(store):
     first, second = store.put(b"first"), store.put(b"second")
     store.path(first).write_bytes(store.path(second).read_bytes())
     with pytest.raises(FileDamaged):
         store.read(first)
 
 
-def test_objects_are_put_under_the_newest_key_and_open_ones_are_closed(system, session, keys_file, store):
+def test_files_are_reencrypted_and_plain_ones_are_encrypted(system, session, keys_file, store):
     sealed, plain = store.put(b"sealed before"), store.put(b"lay open")
     store.path(plain).write_bytes(b"lay open")
     os.utime(store.path(plain), (1_700_000_000, 1_700_000_000))
     assert store.read(plain) == b"lay open"
     assert (store.key_of(sealed), store.key_of(plain)) == (1, None)
     write_keys(keys_file, NEXT)
-    assert key_rotation.rotate(system.engine, store, SILENT).objects == 2
+    assert key_rotation.rotate(system.engine, store, NO_PROGRESS).objects == 2
     assert {store.key_of(one) for one in (sealed, plain)} == {2}
     assert (store.read(sealed), store.read(plain)) == (b"sealed before", b"lay open")
-    assert store.path(plain).stat().st_mtime == 1_700_000_000  # its age counts for the sweeper
+    assert store.path(plain).stat().st_mtime == 1_700_000_000  # clean_up goes by its age
     assert not list(store.incoming.iterdir())
 
 
-def test_an_object_of_two_megabytes_opens_in_a_moment(store):
+def test_two_megabytes_are_decrypted_within_a_quarter_second(store):
     data = os.urandom(2 * 1024 * 1024)
     digest, plain = store.put(data), store.put(b"x" + data)
     store.path(plain).write_bytes(b"x" + data)
@@ -311,7 +308,7 @@ def test_an_object_of_two_megabytes_opens_in_a_moment(store):
     assert times[0] < 0.25, times
 
 
-def test_a_key_file_knows_its_rare_keys(tmp_path):
+def test_a_key_file_keeps_its_optional_keys(tmp_path):
     half = replace(KEYS, lasting=b"l" * 32, index_next=b"n" * 32)
     assert Keys.load(half.dump()) == half
     assert "lasting" not in KEYS.dump()

@@ -1,4 +1,4 @@
-"""The migrated database and the models say the same, down to every check, partial index and default; and back again."""
+"""Migrations: the same tables as the models, down to checks, partial indexes and defaults; up and down."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path):
 
 
 def by_name(things: list[dict]) -> dict[str, str]:
-    """As text, because SQLite's condition of a partial index comes as an object that equals only itself."""
+    """As text, because the condition of a partial index on SQLite has no equality."""
     return {thing["name"] or str(thing): str({**thing, "dialect_options": where(thing)}) for thing in things}
 
 
@@ -36,14 +36,14 @@ def where(thing: dict) -> dict[str, str]:
     return {name: str(value) for name, value in thing.get("dialect_options", {}).items()}
 
 
-def said(column: dict) -> tuple:
+def column_facts(column: dict) -> tuple:
     default = str(column["default"] or "")
-    # FAB names its sequences, PostgreSQL's SERIAL does it in its stead: the same numbers by another way.
+    # FAB names its sequences, PostgreSQL's SERIAL names them itself: no difference.
     return str(column["type"]), column["nullable"], "" if default.startswith("nextval") else default
 
 
-def drawn(engine: Engine) -> dict:
-    """Everything that a database says about its tables."""
+def inspected(engine: Engine) -> dict:
+    """All tables of a database as inspected."""
     look = inspect(engine)
     keys, foreign = look.get_multi_pk_constraint(), look.get_multi_foreign_keys()
     unique, checks, indexes = (
@@ -53,7 +53,7 @@ def drawn(engine: Engine) -> dict:
     )
     return {
         table[1]: {
-            "columns": {column["name"]: said(column) for column in columns},
+            "columns": {column["name"]: column_facts(column) for column in columns},
             "key": keys[table]["constrained_columns"],
             "foreign": by_name(foreign[table]),
             "unique": by_name(unique[table]),
@@ -65,8 +65,8 @@ def drawn(engine: Engine) -> dict:
     }
 
 
-def untouched() -> MetaData:
-    """The models' tables anew: ``create_all`` on PostgreSQL marks late foreign keys, and SQLite then leaves them out."""
+def model_tables() -> MetaData:
+    """A copy of the models' tables: ``create_all`` on PostgreSQL marks circular keys, and SQLite then leaves them out."""
     copy = MetaData()
     for table in Model.metadata.sorted_tables:
         table.to_metadata(copy)
@@ -76,8 +76,8 @@ def untouched() -> MetaData:
 def test_migrations_build_exactly_what_the_models_say(empty):
     migrated, modelled = empty(), empty()
     migrate.migrate_to(migrated)
-    untouched().create_all(modelled)
-    ours, theirs = drawn(migrated), drawn(modelled)
+    model_tables().create_all(modelled)
+    ours, theirs = inspected(migrated), inspected(modelled)
     assert ours.keys() == theirs.keys()
     for table in theirs:
         assert ours[table] == theirs[table], f"{table}: write a migration (make migration MESSAGE='…')"
@@ -86,14 +86,14 @@ def test_migrations_build_exactly_what_the_models_say(empty):
 def test_migrations_go_up_down_and_up_again(empty):
     engine = empty()
     migrate.migrate_to(engine)
-    first = drawn(engine)
+    first = inspected(engine)
     migrate.migrate_to(engine, "base")
-    assert drawn(engine) == {}
+    assert inspected(engine) == {}
     migrate.migrate_to(engine)
-    assert drawn(engine) == first
+    assert inspected(engine) == first
 
 
-def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty):
+def test_existing_certificate_versions_get_an_index_in_the_status_list_each(empty):
     engine = empty()
     migrate.migrate_to(engine, "0005")
     look = inspect(engine)
@@ -102,9 +102,9 @@ def test_prints_that_are_there_already_get_a_place_in_the_status_list_each(empty
     names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET session_replication_role = replica")  # no certificates behind these prints
+            connection.exec_driver_sql("SET session_replication_role = replica")  # these versions have no certificate
         else:
-            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # only heard outside a transaction
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # ignored inside a transaction
         for n in range(1, 41):
             given = {**row, "id": n, "certificate_id": n, "token": str(n)}
             connection.execute(text(f"INSERT INTO certificate_version ({names}) VALUES ({marks})"), given)  # noqa: S608
@@ -128,11 +128,11 @@ def test_migrating_a_current_database_changes_nothing(empty):
 def test_the_checks_of_the_models_are_in_the_migrated_database(empty):
     engine = empty()
     migrate.migrate_to(engine)
-    found = {name for table in drawn(engine).values() for name in table["checks"]}
+    found = {name for table in inspected(engine).values() for name in table["checks"]}
     assert {"ck_paper_has_one_owner", "ck_application_closed_iff_dated", "ck_exam_signup_score"} <= found
 
 
-def test_foreign_keys_are_watched_again_after_a_migration(empty):
+def test_foreign_keys_are_enforced_again_after_a_migration(empty):
     engine = empty()
     migrate.migrate_to(engine)
     if engine.dialect.name == "sqlite":
@@ -146,6 +146,6 @@ def test_there_is_one_line_of_migrations_numbered_without_gaps():
     assert migrate.head_revision() == files[-1].name[:4]
 
 
-def test_a_migration_imports_nothing_of_the_house():
+def test_a_migration_imports_nothing_of_the_app():
     for file in (migrate.FOLDER / "versions").glob("*.py"):
         assert "app." not in file.read_text(), file.name

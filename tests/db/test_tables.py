@@ -9,7 +9,7 @@ from app.models import Application, Person
 from tests import make
 
 
-def test_an_id_number_lies_encrypted_in_the_store_and_is_found_by_its_index(session):
+def test_an_id_number_is_stored_encrypted_and_found_by_its_index(session):
     number = make.id_number()
     session.add(make.person(make.enterprise(), id_number=number))
     session.commit()
@@ -19,7 +19,7 @@ def test_an_id_number_lies_encrypted_in_the_store_and_is_found_by_its_index(sess
     assert session.scalars(select(Person).where(Person.id_number_key == number)).one().id_number == number
 
 
-def test_a_secret_does_not_open_in_another_column():
+def test_a_value_cannot_be_decrypted_in_another_column():
     sealed = keyring.encrypt("430102", "person.id_number")
     with pytest.raises(InvalidTag):
         keyring.decrypt(sealed, "person.mobile")
@@ -30,7 +30,7 @@ def test_sex_and_birth_date_follow_from_the_id_number(session):
     assert (str(person.birth_date), person.sex.value) == ("1949-12-31", "2")
 
 
-def test_the_same_person_cannot_stand_in_the_store_twice(session):
+def test_the_same_person_cannot_be_stored_twice(session):
     number = make.id_number()
     session.add_all([make.person(make.enterprise(), id_number=number), make.person(make.enterprise(), id_number=number)])
     with pytest.raises(IntegrityError):
@@ -46,7 +46,7 @@ def test_the_database_refuses_a_second_open_application_for_the_same_category(se
     session.rollback()
 
 
-def test_a_closed_application_leaves_room_for_a_new_one(session):
+def test_after_a_closed_application_a_new_one_is_allowed(session):
     person = make.person(make.enterprise())
     session.add_all([make.application(person, State.REVIEW_REFUSED), make.application(person)])
     session.commit()
@@ -63,7 +63,7 @@ def test_a_closed_application_leaves_room_for_a_new_one(session):
         {"category": "Z"},
     ],
 )
-def test_the_database_refuses_what_cannot_be(session, broken):
+def test_the_database_refuses_inconsistent_applications(session, broken):
     application = make.application(make.person(make.enterprise()), broken.get("state", State.DRAFT), category=Category.A)
     for name, value in broken.items():
         setattr(application, name, value)

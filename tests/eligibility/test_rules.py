@@ -365,3 +365,17 @@ def test_renewal_opens_on_the_same_day_three_months_before():
                      if not list(rules.asks_within_the_renewal_window(facts, d, Office())))  # fmt: skip
         assert (ends.year * 12 + ends.month) - (opens.year * 12 + opens.month) == 3
         assert opens.day == ends.day or (opens + timedelta(1)).day == 1
+
+
+def test_expiring_certificates_are_those_whose_renewal_is_open():
+    """Also at ends of months, where several last days have the same first day for renewal."""
+    office, one_day = Office(), timedelta(days=1)
+    for on in (day("2026-01-01") + n * one_day for n in range(800)):
+        until = office.expiring_until(on)
+        assert office.renewal_opens_on(until) <= on < office.renewal_opens_on(until + one_day)
+
+
+def test_renewal_is_always_open_without_a_window():
+    office = Office(renewal_window_months=0)
+    assert not list(rules.asks_within_the_renewal_window(case(held("2029-06-30")), day("2026-03-29"), office))
+    assert office.expiring_until(day("2026-03-02")) == day("2026-06-02")

@@ -246,12 +246,12 @@ def test_a_pdf_with_another_file_around_it_is_refused() -> None:
 
 @pytest.mark.parametrize("side", [8001, 9400, 30_000, 2**31, 2**32 - 1])
 def test_an_oversized_picture_is_refused_by_its_header(side: int) -> None:
-    assert refusal(make.png_that_claims(side, side), "x.png") == "image-too-large"
+    assert refusal(make.png_with_declared_size(side, side), "x.png") == "image-too-large"
 
 
 def test_a_picture_is_too_large_by_its_side_or_its_area() -> None:
-    assert refusal(make.png_that_claims(8001, 1), "x.png") == "image-too-large"
-    assert refusal(make.png_that_claims(5001, 5000), "x.png") == "image-too-large"
+    assert refusal(make.png_with_declared_size(8001, 1), "x.png") == "image-too-large"
+    assert refusal(make.png_with_declared_size(5001, 5000), "x.png") == "image-too-large"
 
 
 def test_an_oversized_jpeg_is_refused_by_its_header() -> None:
@@ -263,7 +263,7 @@ def test_an_oversized_jpeg_is_refused_by_its_header() -> None:
 
 @pytest.mark.parametrize("size", [(0, 9), (9, 0)])
 def test_a_picture_without_pixels_is_refused_as_broken(size: tuple[int, int]) -> None:
-    assert refusal(make.png_that_claims(*size), "x.png") == "image-broken"
+    assert refusal(make.png_with_declared_size(*size), "x.png") == "image-broken"
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.999])
@@ -298,7 +298,7 @@ def test_a_text_that_unpacks_too_large_is_refused(kind: bytes) -> None:
 
 
 def test_many_texts_that_unpack_too_large_together_are_refused() -> None:
-    note = make.chunk(b"zTXt", make.packed_note(900 * 1024))
+    note = make.chunk(b"zTXt", make.packed_text(900 * 1024))
     assert refusal(make.png_by_hand(1, 1, b"\0" * 4, *[note] * 6), "x.png") == "image-overloaded"
 
 

@@ -1,4 +1,4 @@
-"""What is put on the board, what is not, and how it is found there."""
+"""Publication of decisions, masking, period and search."""
 
 from dataclasses import fields
 from datetime import timedelta
@@ -47,7 +47,7 @@ def test_an_id_number_is_masked_before_it_reaches_the_table(session, case):
     assert session.execute(text("SELECT masked_id_number FROM public_notice")).scalar_one() == "110*************2X"
 
 
-def test_a_notice_has_no_room_for_a_reason():
+def test_a_notice_has_no_field_for_a_reason():
     assert not [
         name
         for name in (*PublicNotice.__table__.columns.keys(), *(f.name for f in fields(DecisionResult)))
@@ -56,7 +56,7 @@ def test_a_notice_has_no_room_for_a_reason():
 
 
 @pytest.mark.parametrize("many", [1, 500])
-def test_many_results_are_announced_in_one_statement(session, system, case, many):
+def test_many_decisions_are_published_in_one_statement(session, system, case, many):
     results, statements = [result(case)] * many, []
     session.connection()  # so that only the announcement is counted, not the transaction's own beginning
 
@@ -70,18 +70,18 @@ def test_many_results_are_announced_in_one_statement(session, system, case, many
     assert session.scalar(select(func.count()).select_from(PublicNotice)) == many
 
 
-def test_nothing_to_announce_is_no_statement(session):
+def test_publishing_nothing_is_allowed(session):
     publish(session, [], at=make.NOON)
     assert found(session).total == 0
 
 
 @pytest.mark.parametrize(("days", "shown"), [(0, 1), (29, 1), (30, 0)])
-def test_a_notice_stays_for_as_many_days_as_the_office_says(session, case, days, shown):
+def test_a_notice_is_public_for_the_days_set_by_the_office(session, case, days, shown):
     publish(session, [result(case)], at=make.NOON)
     assert found(session, on=make.TODAY + timedelta(days=days)).total == shown
 
 
-def test_the_day_is_the_offices_own(session, case):
+def test_the_day_is_in_the_time_zone_of_the_office(session, case):
     publish(session, [result(case)], at=make.NOON.replace(hour=16))  # 2 March in UTC, already the 3rd in the office
     assert found(session).total == 0
     assert found(session, on=make.TODAY + timedelta(days=1)).total == 1
@@ -94,7 +94,7 @@ def test_part_of_either_name_finds_it_with_either_width_of_brackets(session, cas
 
 
 @pytest.mark.parametrize("asked", ["%", "_", "\\", "'; --", "湘江\\"])
-def test_wildcards_in_a_search_are_only_themselves(session, case, asked):
+def test_wildcards_in_a_search_are_literal(session, case, asked):
     publish(session, [result(case)], at=make.NOON)
     assert found(session, text=asked).total == 0
 
@@ -106,7 +106,7 @@ def test_matter_and_stage_narrow_the_list(session, case):
     assert found(session, matter=MatterKind.RENEWAL, stage=Stage.ACCEPTANCE).total == 0
 
 
-def test_pages_are_newest_first_and_a_page_too_far_is_the_last(session, case):
+def test_pages_are_newest_first_and_a_page_beyond_the_last_is_the_last(session, case):
     publish(session, [result(case, name=f"甲{n}") for n in range(45)], at=make.NOON)
     first, beyond = found(session), found(session, page=10**9)
     assert (len(first.notices), first.total, first.last) == (20, 45, 3)

@@ -245,7 +245,7 @@ def test_whoever_hangs_up_half_way_changes_nothing(session, signed_in, holder, k
 
 def test_every_door_that_takes_files_is_there_and_every_form_with_files_is_in_the_list(built, root):
     assert body_limits.FILES.keys() <= built.view_functions.keys()
-    pages = [page.read_text() for page in (root / "app/templates").rglob("*.html")]
+    pages = [page.read_text() for page in (root / "app/web/templates").rglob("*.html")]
     forms = [form for page in pages for form in re.findall(r"<form[^>]*multipart/form-data[^>]*>", page)]
     doors = {door for form in forms for door in re.findall(r"url_for\('([\w.]+)'", form)}
     assert len(doors) > 5

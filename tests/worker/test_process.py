@@ -1,4 +1,4 @@
-"""The worker as a process: killed at any moment it loses nothing; the server starts it, keeps it and takes it along."""
+"""The worker process: a kill loses no job; the server starts, restarts and stops its workers."""
 
 import os
 import pickle
@@ -36,16 +36,16 @@ from app.worker.handlers import HANDLERS
 from app.worker.process import THREADS, JobConsumer, queue
 from app.worker.providers import HttpGateway
 from app.worker.runner import JobContext, run_due
-from tests.conftest import KEYS, keep_code_keys
-from tests.fake_sms_provider import carrier
-from tests.pdf_text import printed
+from tests.conftest import KEYS, write_code_keys
+from tests.fake_sms_provider import sms_provider
+from tests.pdf_text import stored_versions
 from tests.seals import embedded
 
 ANGUAN = [sys.executable, "-m", "app.cli"]
 
 
 def until(true: Callable[[], object], seconds: float = 30) -> object:
-    """What it answers as soon as that is something."""
+    """The first true result, or fail after ``seconds``."""
     pause, deadline = Event(), monotonic() + seconds
     while not (found := true()):
         assert monotonic() < deadline, "waited in vain"
@@ -55,12 +55,12 @@ def until(true: Callable[[], object], seconds: float = 30) -> object:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A home for a process of our own, with an empty database beside it."""
+    """A home directory for a process under test."""
     for name in [name for name in os.environ if name.startswith("ANGUAN_") or name in {"HOST", "PORT"}]:
         monkeypatch.delenv(name)
     (tmp_path / "blobs").mkdir()
     embedded(tmp_path / "seal")
-    keep_code_keys(tmp_path)
+    write_code_keys(tmp_path)
     (tmp_path / "keys.json").write_text(KEYS.dump())
     (tmp_path / "keys.json").chmod(0o600)
     monkeypatch.setenv("ANGUAN_HOME", str(tmp_path))
@@ -78,7 +78,7 @@ def home(place, system, session, monkeypatch):
 
 @pytest.fixture
 def empty(place) -> Iterator[Session]:
-    """A session in that empty database: what concerns processes only need not be shown on every kind."""
+    """A session on an empty SQLite database, for tests that concern processes only."""
     engine = create_engine(os.environ["DATABASE_URL"])
     migrate.migrate_to(engine)
     with Session(engine) as session:
@@ -88,7 +88,7 @@ def empty(place) -> Iterator[Session]:
 
 @pytest.fixture
 def start(place) -> Iterator[Callable[..., subprocess.Popen]]:
-    """``start("worker")``: a command as a process; killed at the end, if it still runs."""
+    """``start("worker")`` runs a command as a process, killed at the end of the test."""
     started: list[subprocess.Popen] = []
 
     def run(*arguments: str, **environment: str) -> subprocess.Popen:
@@ -107,14 +107,14 @@ def start(place) -> Iterator[Callable[..., subprocess.Popen]]:
 
 @pytest.fixture
 def context(system, home) -> JobContext:
-    """What this process works with itself, a long time later."""
+    """A job context of this process, one hour later."""
     later = timedelta(hours=1)
-    keeper = EmbeddedSeal(home / "seal")
-    return JobContext(system.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=keeper)
+    seal = EmbeddedSeal(home / "seal")
+    return JobContext(system.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=seal)
 
 
 def workers(session: Session) -> set[int]:
-    """The process ids of those who gave a sign of life."""
+    """Process ids of workers with a heartbeat."""
     found = {int(name.rpartition(":")[2]) for name in session.scalars(select(Worker.name))}
     session.rollback()
     return found
@@ -128,14 +128,11 @@ def alive(process_id: int) -> bool:
     return True
 
 
-# --- killed -----------------------------------------------------------------------------------------
-
-
-def owe_many(session: Session, many: int) -> set[int]:
+def queue_many(session: Session, many: int) -> set[int]:
     queue_messages(session, [OutgoingMessage("13812345678", f"第{n}条") for n in range(many)], at=clock.now())
-    owed = set(session.scalars(select(Message.id)))
+    queued = set(session.scalars(select(Message.id)))
     session.commit()
-    return owed
+    return queued
 
 
 def all_sent(session: Session) -> bool:
@@ -145,7 +142,7 @@ def all_sent(session: Session) -> bool:
 
 
 def kill_in_the_middle(session, start, provider, occasion: str, after: int) -> None:
-    """A worker that is at work on messages is killed while the carrier keeps it waiting."""
+    """Kill a worker that is sending messages while the provider stalls."""
     enqueue(session, "messages", occasion, {}, at=clock.now())
     session.commit()
     provider.stalls_after = len(provider.asked) + after
@@ -156,23 +153,23 @@ def kill_in_the_middle(session, start, provider, occasion: str, after: int) -> N
 
 
 def test_a_worker_killed_in_the_middle_of_messages_loses_none(session, start, context):
-    owed = owe_many(session, 25)
-    with carrier() as provider:
+    queued = queue_many(session, 25)
+    with sms_provider() as provider:
         kill_in_the_middle(session, start, provider, "k", after=4)
         provider.stalls_after = 10**9
         provider.go_on.set()
         run_due(replace(context, gateway=HttpGateway(provider.url)), HANDLERS, most=9)
         taken = Counter(provider.taken)
     assert all_sent(session)
-    assert set(taken) == owed
-    assert taken.total() - 25 <= THREADS  # one in each hand: the carrier has it, and nobody knows
+    assert set(taken) == queued
+    assert taken.total() - 25 <= THREADS  # at most one per thread was sent but not marked
 
 
 @pytest.mark.proof
-def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session, start, context, record_property):
+def test_thirty_kills_lose_no_message_and_repeat_only_those_being_sent(session, start, context, record_property):
     chance = random.Random(30)  # noqa: S311
-    owed = owe_many(session, 600)
-    with carrier() as provider:
+    queued = queue_many(session, 600)
+    with sms_provider() as provider:
         for n in range(30):
             kill_in_the_middle(session, start, provider, f"kill:{n}", after=chance.randint(0, 12))
             provider.go_on.set()
@@ -183,60 +180,57 @@ def test_thirty_kills_lose_no_message_and_double_only_what_was_in_a_hand(session
         taken = Counter(provider.taken)
     assert all_sent(session)
     record_property("doubled", taken.total() - 600)
-    assert set(taken) == owed
+    assert set(taken) == queued
     assert taken.total() - 600 <= 30 * THREADS
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
-def drawn(session: Session) -> int:
+def rendered_count(session: Session) -> int:
     number = session.scalar(select(func.count(CertificateVersion.digest)))
-    session.rollback()  # SQLite has one writer, and this session must not be it
+    session.rollback()  # on SQLite this session must not hold the write lock
     return number
 
 
-def have_many_drawn(session, home, many: int) -> None:
-    render_jobs.have_drawn(session, printed(session, Store(home / "blobs"), many), at=clock.now())
+def enqueue_rendering(session, home, many: int) -> None:
+    render_jobs.have_drawn(session, stored_versions(session, Store(home / "blobs"), many), at=clock.now())
     session.commit()
     session.rollback()
 
 
-def each_once(session, home, many: int) -> None:
-    """One digest per version, and an object for each; what a killed hand left behind is the sweeper's."""
+def assert_each_rendered_once(session, home, many: int) -> None:
+    """One digest per version, and a stored file for each; files left by killed workers are ignored."""
     kept = {*session.scalars(select(CertificateVersion.digest))}
     there = {place.name for place in (home / "blobs").glob("??/??/*")} - {*session.scalars(select(Paper.digest))}
     assert (len(kept), None in kept) == (many, False)
     assert kept <= there
 
 
-def test_a_worker_killed_in_the_middle_of_papers_draws_each_once(session, home, start, context):
-    have_many_drawn(session, home, 60)
+def test_a_worker_killed_while_rendering_renders_each_certificate_once(session, home, start, context):
+    enqueue_rendering(session, home, 60)
     process = start("worker")
-    until(lambda: drawn(session) >= 20)
+    until(lambda: rendered_count(session) >= 20)
     process.kill()
     process.wait()
     run_due(context, HANDLERS, most=9)
-    each_once(session, home, 60)
+    assert_each_rendered_once(session, home, 60)
     assert set(session.scalars(select(Job.state).where(Job.kind == render_jobs.KIND))) == {JobState.DONE}
 
 
 @pytest.mark.proof
-def test_twenty_kills_of_two_workers_draw_two_thousand_papers_once_each(session, home, start, context):
-    have_many_drawn(session, home, 2_000)
+def test_twenty_kills_of_two_workers_render_two_thousand_certificates_once_each(session, home, start, context):
+    enqueue_rendering(session, home, 2_000)
     chance = random.Random(20)  # noqa: S311
     for _kill in range(20):
         workers = [start("worker"), start("worker")]
-        goal = drawn(session) + chance.randint(1, 80)
-        until(lambda goal=goal: drawn(session) >= min(goal, 2_000), seconds=180)
+        goal = rendered_count(session) + chance.randint(1, 80)
+        until(lambda goal=goal: rendered_count(session) >= min(goal, 2_000), seconds=180)
         for process in workers:
             process.kill()
             process.wait()
         session.execute(update(Job).where(Job.state == JobState.RUNNING).values(lease_until=clock.now()))  # two minutes pass
         session.commit()
     run_due(context, HANDLERS, most=99)
-    each_once(session, home, 2_000)
-
-
-# --- the foreman ------------------------------------------------------------------------------------
+    assert_each_rendered_once(session, home, 2_000)
 
 
 @pytest.fixture
@@ -245,42 +239,42 @@ def consumer(system, home, context) -> JobConsumer:
     return JobConsumer(queue(settings), replace(context, now=clock.now))
 
 
-LAST_NIGHT = 5  # which nobody has done yet: sweep, nightly checks, scans out of their term, the diary's two
+NIGHTLY_JOBS = 5  # sweep, nightly, retention, checkpoint, diary
 
 
 def work_through(consumer: JobConsumer) -> int:
-    """What a hand does: everything that is announced; how many announcements there were."""
-    heard = 0
+    """Run every announced job, as a thread does; returns the number of announcements."""
+    announced = 0
     while (task := consumer.huey.dequeue()) is not None:
         consumer.huey.execute(task)
-        heard += 1
-    return heard
+        announced += 1
+    return announced
 
 
-def test_what_is_due_is_announced_and_done(session, consumer):
+def test_due_jobs_are_announced_and_run(session, consumer):
     enqueue(session, "messages", "k", {}, at=clock.now())
     session.commit()
     consumer.poll()
-    assert work_through(consumer) == 1 + LAST_NIGHT
+    assert work_through(consumer) == 1 + NIGHTLY_JOBS
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
-def test_an_announcement_that_got_lost_is_made_again(session, consumer):
+def test_a_lost_announcement_is_repeated(session, consumer):
     consumer.poll()
     consumer.huey.flush()
     consumer.poll()
-    assert work_through(consumer) == LAST_NIGHT
+    assert work_through(consumer) == NIGHTLY_JOBS
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
-def test_a_job_announced_many_times_is_done_once(session, consumer):
+def test_a_job_announced_many_times_runs_once(session, consumer):
     for _beat in range(3):
         consumer.poll()
-    assert work_through(consumer) > LAST_NIGHT
+    assert work_through(consumer) > NIGHTLY_JOBS
     assert set(session.scalars(select(Job.attempts))) == {1}
 
 
-def test_the_queue_is_never_filled_with_more_than_the_hands_can_soon_do(session, consumer):
+def test_the_queue_holds_at_most_four_jobs_per_thread(session, consumer):
     for n in range(50):
         enqueue(session, "messages", f"k{n}", {}, at=clock.now())
     session.commit()
@@ -289,7 +283,7 @@ def test_the_queue_is_never_filled_with_more_than_the_hands_can_soon_do(session,
     assert consumer.huey.pending_count() == 4 * THREADS
 
 
-def test_what_a_stranger_puts_into_the_queue_is_not_opened(consumer, tmp_path):
+def test_an_unsigned_queue_entry_is_not_unpickled(consumer, tmp_path):
     class Bomb:
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / "exploded"),))
@@ -300,8 +294,8 @@ def test_what_a_stranger_puts_into_the_queue_is_not_opened(consumer, tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
-def test_codes_do_not_wait_for_the_hands(consumer, session, context):
-    """The table is looked at each second, beside whatever the hands are at; other messages keep their turn."""
+def test_codes_are_sent_beside_running_jobs(consumer, session, context):
+    """Other messages wait for their job."""
     consumer.context = replace(consumer.context, gateway=ConsoleGateway())
     code = {"text": CODE_MARK, "code": "123456", "good_until": clock.now() + timedelta(minutes=5)}
     for more in ({"text": "【厅】"}, code):
@@ -311,22 +305,19 @@ def test_codes_do_not_wait_for_the_hands(consumer, session, context):
     assert session.scalars(select(Message.text).where(Message.state == MessageState.SENT)).all() == [CODE_MARK]
 
 
-def test_across_machines_postgresql_announces(system, consumer, postgres, context):
+def test_jobs_are_announced_across_machines_by_postgresql(system, consumer, postgres, context):
     settings = replace(system.settings, queue_url=postgres.replace("postgresql+psycopg://", "postgresql://"))
     elsewhere, here = (JobConsumer(queue(settings), replace(context, now=clock.now)) for _ in range(2))
     assert isinstance(here.huey, PostgresHuey)
     here.huey.flush()
     here.poll()
-    assert elsewhere.huey.pending_count() == LAST_NIGHT
-    assert work_through(elsewhere) == LAST_NIGHT
+    assert elsewhere.huey.pending_count() == NIGHTLY_JOBS
+    assert work_through(elsewhere) == NIGHTLY_JOBS
 
 
-def test_a_queue_whose_library_is_missing_is_said_so(system):
+def test_a_queue_whose_library_is_missing_is_a_bad_setting(system):
     with pytest.raises(BadSetting, match="ANGUAN_QUEUE_URL"):
         queue(replace(system.settings, queue_url="redis://127.0.0.1:9/"))
-
-
-# --- beside the web ---------------------------------------------------------------------------------
 
 
 def free_port() -> str:
@@ -341,7 +332,7 @@ def ready(port: str) -> int:
     return caller.getresponse().status
 
 
-def test_the_server_starts_workers_keeps_them_and_takes_them_along(empty, start):
+def test_the_server_starts_restarts_and_stops_its_workers(empty, start):
     port = free_port()
     server = start("serve", "--port", port, "--workers", "1", "--background", "2")
     assert f"http://127.0.0.1:{port}" in server.stdout.readline()
@@ -354,7 +345,7 @@ def test_the_server_starts_workers_keeps_them_and_takes_them_along(empty, start)
     assert not [one for one in {max(both), *later} if alive(one)]
 
 
-def test_a_server_told_so_has_no_worker(empty, start):
+def test_a_server_with_no_worker_option_has_no_worker(empty, start):
     port = free_port()
     server = start("serve", "--port", port, "--workers", "1", "--no-worker")
     server.stdout.readline()
@@ -365,25 +356,25 @@ def test_a_server_told_so_has_no_worker(empty, start):
     assert server.wait(30) == 0
 
 
-def test_a_worker_that_is_told_to_stop_stops(empty, start):
+def test_a_worker_stops_on_a_signal(empty, start):
     process = start("worker")
     until(lambda: workers(empty))
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
 
 
-def test_a_worker_whose_server_is_gone_stops_by_itself(empty, start):
-    somebody_else = make_process_id()
-    assert start("worker", "--parent", str(somebody_else)).wait(30) == 0
+def test_a_worker_whose_server_is_gone_stops(empty, start):
+    ended = ended_process_id()
+    assert start("worker", "--parent", str(ended)).wait(30) == 0
 
 
-def make_process_id() -> int:
-    """Of a process that has ended."""
+def ended_process_id() -> int:
+    """The id of a process that has ended."""
     with subprocess.Popen(["true"]) as gone:
         return gone.pid
 
 
-def test_a_keeper_waits_before_it_starts_anew_what_ends_at_once():
+def test_a_child_that_ends_at_once_is_not_restarted_at_once():
     child = worker_process.ChildProcess(["true"])
     child.ensure_running()
     first = child._process

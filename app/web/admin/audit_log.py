@@ -86,7 +86,7 @@ class DiaryScreen(ModelScreen):
     route_base = "/diary"
     class_permission_name = "Diary"
     base_permissions = ["can_list", "can_show", "can_export", "can_verify"]
-    list_template, show_template = "system/diary.html", "system/diary_line.html"
+    list_template, show_template = "admin/audit_log.html", "admin/audit_log_line.html"
     list_title, show_title = _("Diary"), _("Line of the diary")
     list_columns = ["at", "actor", "deed", "table", "row", "address"]
     show_columns = ["at", "actor", "deed", "table", "row", "address", "place"]

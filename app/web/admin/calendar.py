@@ -148,7 +148,7 @@ class CalendarView(BaseView):
         days = office_calendar.days_of(db.session, year)
         known = {entry.day for entry in days}
         page = self.render_template(
-            "almanac/year.html",
+            "admin/calendar.html",
             title=gettext("Holidays"),
             year=year,
             years=(year - 1 if year > FIRST else None, year + 1 if year < LAST else None),
@@ -166,7 +166,7 @@ class CalendarView(BaseView):
     def _sheet_page(self, form: CalendarSheetForm, preview: YearPreview | None, ticket: str) -> Response:
         has_errors = bool(form.errors) or (preview is not None and bool(preview.errors))
         page = self.render_template(
-            "almanac/sheet.html",
+            "admin/calendar_sheet.html",
             title=gettext("Import holidays"),
             crumbs=[(gettext("Holidays"), url_for("CalendarView.show"))],
             form=form,

@@ -74,7 +74,7 @@ class EnterpriseAdminScreen(ModelScreen):
         return None
 
     def extra_template(self, item: Enterprise) -> str | None:
-        return "system/licence.html" if item.licence_digest else None
+        return "admin/business_licence.html" if item.licence_digest else None
 
     def row_links(self, item: Enterprise) -> list[Link]:
         links = super().row_links(item)

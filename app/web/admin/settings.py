@@ -40,7 +40,7 @@ class ParameterView(BaseView):
     def show(self) -> str:
         base = request_context.settings().office
         return self.render_template(
-            "system/parameters.html",
+            "admin/settings.html",
             title=gettext("Parameters"),
             sections=_by_section(office_settings.lines(db.session(), base)),
             keeps=lambda section: office_settings.editor_of(section) in request_context.current_actor().roles,
@@ -58,7 +58,7 @@ class ParameterView(BaseView):
         if form.validate_on_submit() and self._save(form, mine):
             return redirect(url_for("ParameterView.show", _anchor=section.value))
         page = self.render_template(
-            "system/parameters_form.html",
+            "admin/settings_form.html",
             title=section.label,
             crumbs=[(gettext("Parameters"), url_for("ParameterView.show"))],
             form=form,

@@ -141,7 +141,7 @@ class LicenceView(BaseView):
         """Several act for this enterprise: as whom? The ticket is used up by the answer."""
         choices = [(clerk.id, mask_name(clerk.get_full_name()), mask_name(clerk.username)) for clerk in clerks]
         page = self.render_template(
-            "login/licence_choice.html", title=gettext("Sign in"), cid=ticket.id, choices=choices, wish=_wish()
+            "auth/business_licence_choice.html", title=gettext("Sign in"), cid=ticket.id, choices=choices, wish=_wish()
         )
         return make_response(page)
 
@@ -149,7 +149,7 @@ class LicenceView(BaseView):
         """A sound licence with which nobody can come in: of an enterprise that is not here, or has no account in use."""
         refusals = list(objections_of(enterprise)) if enterprise is not None else []
         page = self.render_template(
-            "login/licence_nobody.html", title=gettext("Sign in"), name=shown["name"], uscc=shown["uscc"],
+            "auth/business_licence_nobody.html", title=gettext("Sign in"), name=shown["name"], uscc=shown["uscc"],
             unknown=enterprise is None, refusals=refusals,
         )  # fmt: skip
         return make_response(page, 403)
@@ -183,7 +183,7 @@ class LicenceView(BaseView):
         state = tickets.state_of(ticket, at) if ticket is not None else None
         refused = tickets.refusal(ticket) if ticket is not None else None
         page = self.render_template(
-            "login/licence.html", title=gettext("Sign in"), wish=_wish(), refusals=[*no, *([refused] if refused else [])],
+            "auth/business_licence.html", title=gettext("Sign in"), wish=_wish(), refusals=[*no, *([refused] if refused else [])],
             ticket=ticket, state=state, states=TicketState, number=evidence.get("number"), early=early,
             code=svg(evidence["code"]) if state in OPEN and "code" in evidence else "",
             left=_left(ticket, at) if ticket is not None else 0,

@@ -165,7 +165,7 @@ class CertificateView(BaseView):
     def driver(self) -> Response:
         settings = request_context.settings()
         page = self.render_template(
-            "login/ukey_help.html", title=gettext("How to sign in with a certificate"),
+            "auth/ukey_help.html", title=gettext("How to sign in with a certificate"),
             driver=settings.ukey_driver_url, agent=settings.ukey_agent,
         )  # fmt: skip
         return make_response(page)
@@ -193,7 +193,7 @@ class CertificateView(BaseView):
 
     def _page(self, no: AppError | None = None, *, status: int = 200) -> Response:
         page = self.render_template(
-            "login/certificate.html",
+            "auth/certificate.html",
             title=gettext("Sign in"),
             refusals=no.refusals if no is not None else (),
             sent_here="next" in request.args and request.method == "GET",

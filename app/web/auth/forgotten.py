@@ -100,7 +100,7 @@ class ForgottenView(BaseView):
 
     def _page(self, form: ForgottenForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
-            "login/forgotten.html", title=gettext("Set a new password"), form=form,
+            "auth/forgotten.html", title=gettext("Set a new password"), form=form,
             refusals=place_refusals(form, no), **code_parts(no, sent=sent),
         )  # fmt: skip
         return with_patience(make_response(page, status), no)
@@ -119,7 +119,7 @@ class ForgottenView(BaseView):
             flash(gettext("The password was set anew. Please sign in with it."), "success")
             return redirect(url_for("SignInView.login"), 303)
         page = self.render_template(
-            "login/new_password.html", title=gettext("Set a new password"), form=form, username=account.username
+            "auth/new_password.html", title=gettext("Set a new password"), form=form, username=account.username
         )
         return make_response(page, 422 if form.is_submitted() else 200)
 

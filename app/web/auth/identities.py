@@ -91,7 +91,7 @@ class OwnCertificateView(BaseView):
     def _page(self, no: AppError | None = None) -> Response:
         who = request_context.current_actor()
         page = self.render_template(
-            "login/own_certificates.html",
+            "auth/own_certificates.html",
             title=gettext("My certificates"),
             held=bindings.bindings_of(db.session(), current_user.id), today=request_context.today(),
             may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=connects(), username=current_user.username,
@@ -186,7 +186,7 @@ class IdentityScreen(ModelScreen):
         self, form: Any, account: Account | None = None, known: CertIdentity | None = None, chain: Any = ()
     ) -> Response:
         page = self.render_template(
-            "login/bind_certificate.html", title=self.add_title, form=form, account=account, known=known,
+            "auth/bind_certificate.html", title=self.add_title, form=form, account=account, known=known,
             chain=[b64encode(one).decode() for one in chain], crumbs=self.crumbs(),
             suspicious=known is not None and account is not None and account.get_full_name() not in known.holder,
         )  # fmt: skip

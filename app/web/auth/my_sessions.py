@@ -44,7 +44,7 @@ class SessionsView(BaseView):
         account = current_user._get_current_object()
         rows = sessions.open_sessions(db.session(), account, request_context.current_office(), at=request_context.now())
         page = self.render_template(
-            "login/sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
+            "auth/my_sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
             most=request_context.current_office().most_sessions,
         )  # fmt: skip
         return make_response(page)

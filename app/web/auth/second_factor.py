@@ -111,6 +111,10 @@ class SecondView(BaseView):
             return redirect(url_for("SignInView.login", next=wish or None))
         ways = [way for way in WAYS.values() if way.offered(account)]
         page = self.render_template(
-            "login/second.html", title=gettext("Second factor"), ways=ways, wish=wish, inside=current_user.is_authenticated
+            "auth/second_factor.html",
+            title=gettext("Second factor"),
+            ways=ways,
+            wish=wish,
+            inside=current_user.is_authenticated,
         )
         return make_response(page)

@@ -63,7 +63,7 @@ class CertificateSecondView(BaseView):
 
     def _page(self, no: AppError | None = None) -> Response:
         page = self.render_template(
-            "login/second_certificate.html", title=gettext("Second factor"), agent=connects(),
+            "auth/second_factor_certificate.html", title=gettext("Second factor"), agent=connects(),
             refusals=no.refusals if no is not None else (), wish=request.args.get("next") or None,
         )  # fmt: skip
         return make_response(page, no.status if no is not None else 200)

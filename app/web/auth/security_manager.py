@@ -74,7 +74,7 @@ class OwnPasswordForm(AppForm):
 class SignInView(AuthDBView):
     """The gate. Each way in is a form of its own on one page (``login/login.html``)."""
 
-    login_template = "login/login.html"
+    login_template = "auth/login.html"
 
     @expose("/login/", methods=["GET", "POST"])
     @no_cache
@@ -176,7 +176,7 @@ class OwnPasswordView(BaseView):
                 "warning",
             )
         page = self.render_template(
-            "login/first_password.html" if forced else "login/password.html",
+            "auth/first_password.html" if forced else "auth/password.html",
             title=gettext("Change password"), form=form, forced=forced, username=current_user.username,
         )  # fmt: skip
         return make_response(page, status)

@@ -79,7 +79,7 @@ class SmsView(BaseView):
 
     def _page(self, form: SmsForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
-            "login/sms.html", title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
+            "auth/sms.html", title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
             refusals=place_refusals(form, no), wish=_wish(), **code_parts(no, sent=sent),
         )  # fmt: skip
         return with_patience(make_response(page, status), no)
@@ -142,7 +142,7 @@ class SmsSecondView(BaseView):
         self, form: SecondForm, mobile: str, no: AppError | None = None, *, sent: bool = False, status: int = 200
     ) -> Response:
         page = self.render_template(
-            "login/second_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile), wish=_wish(),
+            "auth/second_factor_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile), wish=_wish(),
             refusals=place_refusals(form, no), sent=sent, wait=seconds_to_wait(no, sent=sent),
         )  # fmt: skip
         return with_patience(make_response(page, status), no)

@@ -66,8 +66,10 @@ def error_page(
         answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
         answer.status_code = status
         return answer
-    layout = "frame.html" if reader() else "gate.html"
-    page = render_template("error.html", layout=layout, status=status, title=title, sentences=sentences, back=back, cure=cure)
+    layout = "base/frame.html" if reader() else "base/public_frame.html"
+    page = render_template(
+        "base/error.html", layout=layout, status=status, title=title, sentences=sentences, back=back, cure=cure
+    )
     return make_response(page, status)
 
 
@@ -112,7 +114,7 @@ def on_unhandled(error: Exception) -> Response:
         return error_page(500, title, [sentence])
     except Exception:
         log.exception("the page that says no failed, too")
-        return make_response(render_template("error_bare.html", title=title, sentence=sentence), 500)
+        return make_response(render_template("base/error_bare.html", title=title, sentence=sentence), 500)
 
 
 def _undo() -> None:

@@ -40,10 +40,10 @@ EVERY = "all"  # the tab 全部, where another one is the usual
 class ModelScreen(ModelView):
     """Base of every generated screen. FAB's declarations (columns, labels, fieldsets, filters) are read as they are."""
 
-    list_template = "screens/list.html"
-    show_template = "screens/show.html"
-    add_template = "screens/form.html"
-    edit_template = "screens/form.html"
+    list_template = "base/list.html"
+    show_template = "base/show.html"
+    add_template = "base/form.html"
+    edit_template = "base/form.html"
     page_size = 20
 
     # What FAB reads and fills in, with the types it leaves open.

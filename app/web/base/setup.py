@@ -10,7 +10,17 @@ from werkzeug.exceptions import HTTPException
 from app.core.errors import AppError
 from app.web.base import private_urls
 from app.web.base.error_pages import on_app_error, on_csrf_error, on_http_error, on_unhandled
-from app.web.base.layout import WHYS, accessibility_switch, asset, drop_version, html_lang, optional_url, preference, reader, side_menu
+from app.web.base.layout import (
+    WHYS,
+    accessibility_switch,
+    asset,
+    drop_version,
+    html_lang,
+    optional_url,
+    preference,
+    reader,
+    side_menu,
+)
 from app.web.base.links import Link, shown, tone
 from app.web.forms import control
 

@@ -61,7 +61,7 @@ class BundleView(BaseView):
             office=request_context.current_office(),
         )
         return self.render_template(
-            "casework/bundle.html",
+            "certificates/bulk_download.html",
             title=gettext("Download of certificates"),
             found=found,
             sentence=_sentence(found),

@@ -98,7 +98,7 @@ class MeasuresView(BaseView):
         status: int = 200,
     ) -> Response:
         page = self.render_template(
-            "casework/measures.html",
+            "certificates/bulk_status.html",
             title=gettext("Measures by sheet"),
             crumbs=[(gettext("Standing of certificates"), url_for("StandingView.find"))],
             form=form,

@@ -157,7 +157,7 @@ class CertificateHistoryView(BaseView):
         must_reach(request_context.current_actor(), certificate)
         assert certificate is not None  # noqa: S101 - must_reach has refused None
         return self.render_template(
-            "casework/certificate.html",
+            "certificates/history.html",
             title=certificate.number,
             crumbs=[(gettext("Safety personnel certificates"), url_for("CertificateScreen.list"))],
             certificate=certificate,

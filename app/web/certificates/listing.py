@@ -31,7 +31,7 @@ class CertificateScreen(ModelScreen):
     base_permissions = ["can_list", "can_pack"]
     base_filters = [["id", WithinReach, None]]
     exclude_route_methods = {"show", "add", "edit", "delete"}
-    list_template = "casework/list.html"
+    list_template = "applications/list.html"
     list_title = _("Safety personnel certificates")
     list_columns = ["holder", "number", "enterprise.name", "valid_to", "status"]
     sub_columns = {"holder": "person.masked_id_number", "number": "category"}

@@ -110,7 +110,7 @@ class PapersView(BaseView):
         batch = _batch()
         progress = progress_of(db.session, request_context.current_actor(), batch)
         return self.render_template(
-            "casework/papers.html",
+            "certificates/render_progress.html",
             title=gettext("Drawing of e-certificates"),
             batch=batch,
             progress=progress,

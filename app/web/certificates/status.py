@@ -62,7 +62,7 @@ class StandingView(BaseView):
     def _page(self, found: Certificate | None, missed: object = "", status: int = 200) -> Response:
         number = decode_param(request.args.get("number", "")).strip()
         page = self.render_template(
-            "casework/standing.html",
+            "certificates/status.html",
             title=gettext("Standing of certificates"),
             number=number[:60],
             missed=missed,

@@ -110,16 +110,16 @@ class PhoneView(BaseView):
     def _home(self, ticket: str, no: object = "", status: int = 200) -> Response:
         chosen = request.values.get("licence", "")
         return self._page(
-            "phone/wallet.html", status, ticket=ticket, no=no, wallet=wallet(), chosen=chosen, faults=SimulatedFault
+            "demo/licence_wallet.html", status, ticket=ticket, no=no, wallet=wallet(), chosen=chosen, faults=SimulatedFault
         )
 
     def _ask(self, known: dict[str, Any], cid: str, licence: Licence, no: str = "", status: int = 200) -> Response:
         begun = datetime.fromisoformat(known["begun_at"])
         what = {"cid": cid, "known": known, "begun": begun, "licence": licence, "fault": _fault(), "no": no}
-        return self._page("phone/confirm.html", status, **what)
+        return self._page("demo/licence_confirm.html", status, **what)
 
     def _done(self, outcomes: list[SimulatedOutcome]) -> Response:
-        return self._page("phone/done.html", 200, outcomes=outcomes)
+        return self._page("demo/licence_done.html", 200, outcomes=outcomes)
 
     def _page(self, template: str, status: int, **what: Any) -> Response:
         title = gettext("Electronic business licence (simulated)")

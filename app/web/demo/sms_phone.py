@@ -69,7 +69,7 @@ class SimulatorView(BaseView):
             abort(404)
         found, wanted = phones(), as_id(request.args.get("of", ""))
         return self.render_template(
-            "screens/telephone.html",
+            "demo/phone.html",
             title=gettext("Telephone simulator"),
             crumbs=[(gettext("Text messages"), url_for("MessageScreen.list"))],
             phones=found,
@@ -108,6 +108,6 @@ class OwnCodeView(BaseView):
         number = sms_codes.sent_to(db.session(), pre_login_cookie.browser())
         message = db.session.get(Message, number) if number is not None else None
         return self.render_template(
-            "login/telephone.html", title=gettext("Telephone simulator"), message=message,
+            "auth/mobile.html", title=gettext("Telephone simulator"), message=message,
             text=carried(message.id) if message is not None else "",
         )  # fmt: skip

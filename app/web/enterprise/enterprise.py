@@ -71,8 +71,8 @@ class EnterpriseView(ModelScreen):
         (_("Particulars to keep up to date"), {"fields": list(TYPED)}),
         (PaperKind.PLEDGE.label, {"fields": [PLEDGE], "uploads": True}),
     ]
-    edit_template = "basics/enterprise_form.html"
-    show_template = "basics/enterprise.html"
+    edit_template = "enterprise/enterprise_form.html"
+    show_template = "enterprise/enterprise.html"
     pledge_label = PaperKind.PLEDGE.label
 
     @route("/", "GET", "POST")

@@ -156,8 +156,8 @@ class PersonScreen(ModelScreen):
             },
         ),
     ]
-    add_template = edit_template = "basics/person_form.html"
-    show_template = "basics/person.html"
+    add_template = edit_template = "enterprise/person_form.html"
+    show_template = "enterprise/person.html"
     items = ITEMS
 
     def _init_properties(self) -> None:

@@ -77,7 +77,7 @@ class RosterView(BaseView):
         has_errors = bool(form.errors) or (preview is not None and bool(preview.errors))
         people = [masked_row(row) for row in preview.people[:LISTED]] if preview else []
         page = self.render_template(
-            "basics/roster.html",
+            "enterprise/people_import.html",
             title=gettext("Import people"),
             crumbs=[(gettext("People"), url_for("PersonScreen.list"))],
             form=form,

@@ -60,7 +60,7 @@ class QualificationScreen(ModelScreen):
         (_("Particulars of the qualification certificate"), {"fields": list(TYPED)}),
         (PaperKind.QUALIFICATION.label, {"fields": [SCAN], "uploads": True}),
     ]
-    add_template = edit_template = "basics/scan_form.html"
+    add_template = edit_template = "enterprise/scan_form.html"
 
     def render_template(self, template: str, **context: Any) -> str:
         """Looks up the scans of the whole page at once, before its cells ask one by one."""

@@ -66,7 +66,7 @@ def done(outcome: SignupOutcome, verb: object) -> str:
 
 
 def _page_of(outcome: SignupOutcome, verb: object, back: str) -> Response:
-    page = render_template("examwork/outcome.html", **_told(outcome, verb, back))
+    page = render_template("exams/batch_result.html", **_told(outcome, verb, back))
     return Response(page, 200 if outcome.moved else 422, mimetype="text/html")
 
 

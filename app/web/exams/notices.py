@@ -95,8 +95,8 @@ class NoticeScreen(ModelScreen):
         (_("Sign-up and exam"), {"fields": ALL_FIELDS[3:-1]}),
         (_("Text of the notice"), {"fields": ALL_FIELDS[-1:]}),
     ]
-    show_template = "examwork/notice.html"
-    add_template = edit_template = "examwork/notice_form.html"
+    show_template = "exams/notice.html"
+    add_template = edit_template = "exams/notice_form.html"
 
     @route("/")
     def list(self) -> Response | str:

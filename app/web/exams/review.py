@@ -142,7 +142,7 @@ class SignupReviewScreen(ModelScreen):
     def _page(self, signup: ExamSignup, refusals: Sequence[Refusal] = ()) -> Response:
         place = self._place(signup)
         text = self.render_template(
-            "examwork/review.html",
+            "exams/review.html",
             title=signup.person.name,
             crumbs=[(self.list_title, place.address)],
             signup=signup,

@@ -129,7 +129,7 @@ class ScoreView(BaseView):
         status: int = 200,
     ) -> Response:
         text = self.render_template(
-            "examwork/scores.html",
+            "exams/scores.html",
             title=gettext("Scores") if notice.scores_submitted_at else gettext("Import scores"),
             crumbs=_crumbs(notice),
             notice=notice,
@@ -163,7 +163,7 @@ class ScoreView(BaseView):
 
     def _submit_page(self, notice: ExamNotice, refusals: Sequence[Refusal] = (), status: int = 200) -> Response:
         text = self.render_template(
-            "examwork/submit.html",
+            "exams/submit.html",
             title=gettext("Submit scores"),
             crumbs=_crumbs(notice),
             notice=notice,

@@ -140,7 +140,7 @@ def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Seq
     lines = [_line(candidate, choice or SignupChoice(), here, again=asked == LISTED) for candidate in candidates]
     lines.sort(key=lambda line: list(GROUPS).index(line.group))  # who can be picked stands on top
     text = render_template(
-        "examwork/signup.html",
+        "exams/signup_form.html",
         title=gettext("Sign up online"),
         crumbs=[(gettext("Training and exam notices"), url_for("NoticeScreen.list"))],
         notice=notice,

@@ -38,7 +38,7 @@ class SignupScreen(ModelScreen):
     base_filters = [["id", WithinReach, None]]
     exclude_route_methods = {"show", "add", "edit", "delete"}
     list_title = _("My sign-ups")
-    list_template = "examwork/signups.html"
+    list_template = "exams/signups.html"
     head_column = "person.name"
     list_columns = ["person.name", "category", "notice.title", "notice.exam_on", "state", "result"]
     sub_columns = {"person.name": "person.masked_id_number", "notice.title": "number", "notice.exam_on": "notice.place"}

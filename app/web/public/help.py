@@ -393,7 +393,7 @@ class HelpView(BaseView):
     def guide(self) -> str:
         actor, office = request_context.current_actor(), request_context.current_office()
         return self.render_template(
-            "help/guide.html",
+            "public/help.html",
             title=gettext("Help"),
             wide=True,
             exam_flow=EXAM_FLOW,

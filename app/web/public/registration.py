@@ -121,7 +121,7 @@ class EnrolmentView(BaseView):
 
     def _telephone(self, form: MobileForm, refusals: Any = (), *, status: int = 200) -> Response:
         page = self.render_template(
-            "login/register.html",
+            "public/register.html",
             title=gettext("Register an enterprise"),
             form=form,
             refusals=refusals,
@@ -133,7 +133,7 @@ class EnrolmentView(BaseView):
     def _particulars(self, form: EnrolmentForm, refusals: Any = (), *, status: int = 200) -> Response:
         form.password.description = passwords.requirements(request_context.current_office())
         page = self.render_template(
-            "login/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
+            "public/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
         )
         return Response(page, status, mimetype="text/html")
 

@@ -21,7 +21,7 @@ from app.worker.runner import JobContext, run_due
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg
-from tests.pdf_text import printed
+from tests.pdf_text import stored_versions
 from tests.query_counter import queries
 from tests.workflow_fixture import Firm
 
@@ -40,7 +40,7 @@ def asked(session, tools):
     """``asked(n)``: so many versions, and the jobs that draw them."""
 
     def ask(many: int) -> list[int]:
-        ids = printed(session, tools.store, many)
+        ids = stored_versions(session, tools.store, many)
         have_drawn(session, ids, at=make.NOON)
         session.commit()
         return ids
@@ -85,7 +85,7 @@ def test_what_prints_nothing_asks_for_nothing(session):
 
 def test_many_are_asked_for_in_portions_and_in_as_many_statements_as_few(session, system, tools):
     for many in (3, 250):
-        ids = printed(session, tools.store, many)
+        ids = stored_versions(session, tools.store, many)
         with queries(system.engine) as seen:
             have_drawn(session, ids, at=make.NOON)
         assert len(seen) == 1
@@ -222,7 +222,7 @@ def test_only_deciding_officers_have_papers_drawn_anew(session, role):
 
 
 def test_two_approvals_show_apart(session, tools):
-    first = printed(session, tools.store, 2)
-    second = printed(session, tools.store, 3, at=make.NOON + timedelta(seconds=1))
+    first = stored_versions(session, tools.store, 2)
+    second = stored_versions(session, tools.store, 3, at=make.NOON + timedelta(seconds=1))
     assert [progress_of(session, APPROVER, ids[0]).total for ids in (first, second)] == [2, 3]
     assert progress_of(session, APPROVER).total == 5

@@ -23,7 +23,7 @@ from app.models import Account, AuditEntry, Certificate, CertificateVersion
 from app.worker.handlers import HANDLERS
 from app.worker.runner import JobContext, run_due
 from tests import make
-from tests.pdf_text import printed
+from tests.pdf_text import stored_versions
 from tests.query_counter import queries
 
 VIEWER = make.officer(Role.VIEWER, account_id=1)
@@ -102,7 +102,7 @@ def test_what_is_lost_is_named_inside(store):
 
 @pytest.mark.parametrize("name", ["a/b", "..\\c", "CON", "x:y", "=1+1", "尾.", "换\n行"])
 def test_a_name_is_safe_for_every_disk(session, store, name):
-    printed(session, store, 1)
+    stored_versions(session, store, 1)
     session.execute(update(Certificate).values(holder=name))
     (leaf,) = zip_download.gather(session, certificates(session), VIEWER, Office())
     assert not re.search(r'[<>:"/\\|?*\n]', leaf.name)
@@ -114,8 +114,8 @@ def test_a_name_is_safe_for_every_disk(session, store, name):
 
 def test_only_what_is_reached_and_current_is_packed(session, store):
     ours, theirs = make.enterprise(), make.enterprise(region_code="430200")
-    printed(session, store, 2, owner=ours)
-    printed(session, store, 2, owner=theirs)
+    stored_versions(session, store, 2, owner=ours)
+    stored_versions(session, store, 2, owner=theirs)
     every = certificates(session)
     assert len(zip_download.gather(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
     assert len(zip_download.gather(session, every, make.clerk(theirs), Office())) == 2
@@ -128,7 +128,7 @@ def test_only_what_is_reached_and_current_is_packed(session, store):
 
 
 def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
-    printed(session, store, 3)
+    stored_versions(session, store, 3)
     with pytest.raises(Unmet, match="At most 2 certificates"):
         zip_download.gather(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
 
@@ -136,7 +136,7 @@ def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
 def test_as_many_questions_for_many_as_for_few(session, system, store):
     asked = []
     for many in (2, 30):
-        printed(session, store, many)
+        stored_versions(session, store, many)
         ids = certificates(session)
         with queries(system.engine) as seen:
             zip_download.gather(session, ids, VIEWER, Office())
@@ -148,7 +148,7 @@ def test_as_many_questions_for_many_as_for_few(session, system, store):
 
 
 def test_a_few_come_at_once_and_the_diary_says_who_took_which(session, store, browsers):
-    ids = printed(session, store, 3)
+    ids = stored_versions(session, store, 3)
     viewer = browsers(Role.VIEWER)
     answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)[:2]})
     assert (answer.status_code, answer.mimetype, answer.headers["Cache-Control"]) == (200, "application/zip", "no-store")
@@ -160,7 +160,7 @@ def test_a_few_come_at_once_and_the_diary_says_who_took_which(session, store, br
 
 
 def test_all_that_match_the_query_and_nothing_else(session, store, browsers):
-    printed(session, store, 2)
+    stored_versions(session, store, 2)
     first = session.scalar(select(Certificate.number).order_by(Certificate.id))
     session.rollback()
     viewer = browsers(Role.VIEWER)
@@ -170,7 +170,7 @@ def test_all_that_match_the_query_and_nothing_else(session, store, browsers):
 
 
 def test_the_file_is_named_in_chinese_within_a_header_of_ascii(session, store, browsers):
-    printed(session, store, 1)
+    stored_versions(session, store, 1)
     viewer = browsers(Role.VIEWER)
     with viewer.session_transaction() as cookie:
         cookie["locale"] = "zh"
@@ -181,7 +181,7 @@ def test_the_file_is_named_in_chinese_within_a_header_of_ascii(session, store, b
 
 
 def prepared(session, store, viewer) -> str:
-    printed(session, store, 7)
+    stored_versions(session, store, 7)
     answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)})
     assert answer.status_code == 302
     return answer.headers["Location"].partition("?")[0]
@@ -207,7 +207,7 @@ def test_a_bundle_is_not_there_for_anybody_else(session, store, browsers, tools,
 
 
 def test_a_bundle_is_gone_after_its_time_and_with_the_reach(session, store):
-    ids = printed(session, store, 1)
+    ids = stored_versions(session, store, 1)
     number = zip_download.prepare(session, [Leaf(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
     late = make.NOON + timedelta(minutes=60, seconds=1)
     assert zip_download.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1

@@ -21,9 +21,9 @@ def signed(session) -> Session:
     return session
 
 
-def lines(session, *deeds) -> list[AuditEntry]:
+def lines(session, *actions) -> list[AuditEntry]:
     found = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
-    return [line for line in found if line.table != "region" and (not deeds or line.deed in deeds)]
+    return [line for line in found if line.table != "region" and (not actions or line.deed in actions)]
 
 
 def stored_person(session, **facts) -> Person:
@@ -33,7 +33,7 @@ def stored_person(session, **facts) -> Person:
     return person
 
 
-def test_a_new_row_is_written_down_with_its_number_and_by_whom(signed):
+def test_a_new_row_is_logged_with_its_id_and_actor(signed):
     person = stored_person(signed)
     line = next(line for line in lines(signed, AuditAction.CREATE) if line.table == "person")
     assert (line.row, line.actor, line.address, line.at) == (str(person.id), "李四", "203.0.113.7", make.NOON)
@@ -41,14 +41,14 @@ def test_a_new_row_is_written_down_with_its_number_and_by_whom(signed):
     assert line.change["enterprise_id"] == [None, person.enterprise_id]
 
 
-def test_a_change_tells_before_and_after_and_nothing_else(signed):
+def test_a_change_is_logged_with_values_before_and_after_only(signed):
     person = stored_person(signed, education=Education.BACHELOR)
     person.education, person.major = Education.COLLEGE, person.major
     signed.commit()
     assert [line.change for line in lines(signed, AuditAction.CHANGE)] == [{"education": ["bachelor", "college"]}]
 
 
-def test_the_value_before_is_known_even_if_nobody_had_looked_at_it(signed):
+def test_the_value_before_is_logged_even_if_it_was_not_loaded(signed):
     person = stored_person(signed)
     signed.expire(person)
     person.name = "韩梅梅"
@@ -56,7 +56,7 @@ def test_the_value_before_is_known_even_if_nobody_had_looked_at_it(signed):
     assert lines(signed, AuditAction.CHANGE)[0].change == {"name": ["李雷", "韩梅梅"]}
 
 
-def test_a_deleted_row_is_kept_in_the_diary(signed):
+def test_a_deleted_row_is_kept_in_the_audit_log(signed):
     person = stored_person(signed)
     signed.delete(person)
     signed.commit()
@@ -64,7 +64,7 @@ def test_a_deleted_row_is_kept_in_the_diary(signed):
     assert (line.table, line.change["name"]) == ("person", ["李雷", None])
 
 
-def test_no_deed_without_its_line_and_no_line_without_its_deed(signed):
+def test_entry_and_change_are_rolled_back_together(signed):
     person = stored_person(signed)
     before = len(lines(signed))
     person.name = "韩梅梅"
@@ -74,7 +74,7 @@ def test_no_deed_without_its_line_and_no_line_without_its_deed(signed):
     assert len(lines(signed)) == before
 
 
-def test_a_diary_that_cannot_be_written_undoes_the_deed(signed):
+def test_a_change_fails_if_its_entry_cannot_be_written(signed):
     person = stored_person(signed)
     signed.info["actor"] = "\ud800"  # what no database takes
     person.name = "韩梅梅"
@@ -86,7 +86,7 @@ def test_a_diary_that_cannot_be_written_undoes_the_deed(signed):
     assert person.name == "李雷"
 
 
-def test_no_secret_stands_open_in_the_diary(signed):
+def test_secrets_are_masked_in_the_audit_log(signed):
     number, mobile = make.id_number(), "13912345678"
     person = stored_person(signed, id_number=number, mobile=mobile)
     application = make.application(person)
@@ -97,22 +97,22 @@ def test_no_secret_stands_open_in_the_diary(signed):
     application.snapshot = {"id_number": number, "mobile": mobile}
     signed.delete(application)
     signed.commit()
-    told = json.dumps([line.change for line in lines(signed)], ensure_ascii=False)
-    assert number not in told
-    assert mobile not in told
-    assert number[:6] + "********" + number[-4:] in told
-    assert "139****5678" in told
-    assert "_key" not in told
+    logged = json.dumps([line.change for line in lines(signed)], ensure_ascii=False)
+    assert number not in logged
+    assert mobile not in logged
+    assert number[:6] + "********" + number[-4:] in logged
+    assert "139****5678" in logged
+    assert "_key" not in logged
 
 
-def test_the_secrets_are_not_in_the_raw_table_either(signed):
+def test_secrets_are_not_in_the_raw_table_either(signed):
     number = make.id_number()
     stored_person(signed, id_number=number)
     raw = " ".join(str(row) for row in signed.execute(text("SELECT * FROM entry")))
     assert number not in raw
 
 
-def test_passwords_are_never_told_and_sign_in_counters_make_no_noise(signed):
+def test_passwords_are_hidden_and_sign_in_counters_are_not_logged(signed):
     account = Account(username="x", first_name="张三", last_name="", email="x@example.org", password="hash-1")
     signed.add(account)
     signed.commit()
@@ -124,7 +124,7 @@ def test_passwords_are_never_told_and_sign_in_counters_make_no_noise(signed):
     assert "hash-" not in json.dumps([line.change for line in lines(signed)])
 
 
-def test_a_role_given_or_taken_is_written_down(signed):
+def test_a_granted_or_revoked_role_is_logged(signed):
     account = Account(username="x", first_name="张三", last_name="", email="x@example.org")
     role = RoleRow(name="scratch role")
     signed.add_all([account, role])
@@ -133,18 +133,18 @@ def test_a_role_given_or_taken_is_written_down(signed):
     signed.commit()
     account.roles.remove(role)
     signed.commit()
-    told = [line.change for line in lines(signed, AuditAction.CHANGE)]
+    logged = [line.change for line in lines(signed, AuditAction.CHANGE)]
     signed.delete(role)
     signed.commit()
-    assert told == [{"roles": [[], ["scratch role"]]}, {"roles": [["scratch role"], []]}]
+    assert logged == [{"roles": [[], ["scratch role"]]}, {"roles": [["scratch role"], []]}]
 
 
-def test_records_and_counters_keep_no_diary_of_themselves():
+def test_records_and_counters_are_not_audited():
     assert {Account, Application, Certificate, Person} <= set(audit.AUDITED)
     assert not {AuditEntry, RateLimitCounter, Step, PublicNotice} & set(audit.AUDITED)
 
 
-def test_whoever_does_not_say_who_acts_is_the_house_itself(session):
+def test_without_an_actor_the_system_is_logged(session):
     before = clock.now()
     stored_person(session)
     line = lines(session)[-1]
@@ -152,7 +152,7 @@ def test_whoever_does_not_say_who_acts_is_the_house_itself(session):
     assert before - timedelta(seconds=1) <= line.at <= clock.now()
 
 
-def test_a_read_in_full_is_noted_in_the_same_transaction(signed):
+def test_a_read_in_full_is_logged_in_the_same_transaction(signed):
     person = stored_person(signed)
     audit.log(signed, "王五", AuditAction.READ, person, change={"what": "id_number"}, at=make.NOON)
     signed.flush()
@@ -162,7 +162,7 @@ def test_a_read_in_full_is_noted_in_the_same_transaction(signed):
     assert lines(signed, AuditAction.READ) == []
 
 
-def test_an_export_is_noted_by_table_and_signed_by_the_session(signed):
+def test_an_export_is_logged_with_its_table_and_the_actor_of_the_session(signed):
     audit.log(signed, "", AuditAction.EXPORT, Person, change={"rows": 3}, at=make.NOON)
     audit.log(signed, "", AuditAction.EXPORT, "person", 7, at=make.NOON, address="::1")
     signed.commit()
@@ -172,7 +172,7 @@ def test_an_export_is_noted_by_table_and_signed_by_the_session(signed):
     ]
 
 
-def test_the_diary_is_never_rewritten(signed):
+def test_entries_are_never_changed_or_deleted(signed):
     stored_person(signed)
     line = lines(signed)[0]
     line.actor = "nobody"
@@ -185,7 +185,7 @@ def test_the_diary_is_never_rewritten(signed):
     signed.rollback()
 
 
-def test_the_session_of_the_doors_keeps_the_diary_too(system, session):
+def test_the_session_of_the_views_writes_the_audit_log_too(system, session):
     app = Flask(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = system.settings.database_url
     db.init_app(app)

@@ -145,13 +145,15 @@ class DeskScreen(ModelScreen):
 
 
 def small_app(url: str) -> Flask:
-    app = Flask("app", root_path=str(Path(__file__).parents[3] / "app"))
+    app = Flask(
+        "app", root_path=str(Path(__file__).parents[3] / "app"), template_folder="web/templates", static_folder="web/static"
+    )
     app.config.update(
         SECRET_KEY="small", SQLALCHEMY_DATABASE_URI=url, FAB_CREATE_DB=False, FAB_UPDATE_PERMS=False,
         APP_NAME="Small house",
         FAB_ADD_SECURITY_VIEWS=False, MAX_CONTENT_LENGTH=200_000,
         LANGUAGES={"zh": {"name": "中文"}, "en": {"name": "English"}},
-        BABEL_DEFAULT_LOCALE="en", BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="frame.html",
+        BABEL_DEFAULT_LOCALE="en", BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="base/frame.html",
     )  # fmt: skip
     db = SQLA()
     db.init_app(app)

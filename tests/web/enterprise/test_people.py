@@ -35,7 +35,7 @@ from app.models import AuditEntry, Enterprise, Paper, Person, Qualification
 from app.web.fix_links import url_of
 from tests import make
 from tests.hostile_files import HTML, jpeg, pdf, png
-from tests.query_counter import deeds, queries
+from tests.query_counter import audit_entries, queries
 from tests.sign_in_fixture import account
 
 Enter = Callable[..., FlaskClient]
@@ -140,11 +140,11 @@ def reads(session: Session) -> list[AuditEntry]:
 def test_what_belongs_to_another_enterprise_does_not_exist(clerk, session, system, theirs, method, path):
     person, qualification = kept(session, make.person(theirs)), kept(session, a_qualification(theirs))
     paper = handed_in(session, system, person)
-    before = deeds(session)
+    before = audit_entries(session)
     ids = {"person": person.id, "qualification": qualification.id, "paper": paper.id, "enterprise": theirs.id}
     answer = clerk.open(path.format(**ids), method=method, data=typed(name="韩梅梅") if method == "POST" else None)
     assert answer.status_code == 404
-    assert deeds(session) == before
+    assert audit_entries(session) == before
     assert session.get_one(Person, person.id).name == "李雷"
     assert session.get_one(Person, person.id).enterprise_id == theirs.id
 
@@ -177,10 +177,10 @@ def test_officers_read_people_and_enterprises_of_their_region_only(enter, sessio
 def test_nobody_but_a_clerk_changes_anything(enter, session, ours, role, path):
     person, qualification = kept(session, make.person(ours)), kept(session, a_qualification(ours))
     client = enter(role)
-    before = deeds(session)
+    before = audit_entries(session)
     answer = client.post(path.format(p=person.id, q=qualification.id), data=typed())
     assert answer.status_code == 403
-    assert deeds(session) == before
+    assert audit_entries(session) == before
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ADMIN])
@@ -204,10 +204,10 @@ def test_a_passer_by_is_sent_to_the_gate(client, session, system, ours):
 )
 def test_no_get_changes_anything(clerk, session, ours, path):
     person = kept(session, make.person(ours))
-    before = deeds(session)
+    before = audit_entries(session)
     assert clerk.get(path.format(id=person.id)).status_code == 405
     assert clerk.head(path.format(id=person.id)).status_code == 405
-    assert deeds(session) == before
+    assert audit_entries(session) == before
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ def test_no_get_changes_anything(clerk, session, ours, path):
 )
 def test_a_form_without_its_token_is_refused(strict, clerk, session, ours, path):
     person = kept(session, make.person(ours))
-    before = deeds(session)
+    before = audit_entries(session)
     assert clerk.post(path.format(id=person.id), data=typed()).status_code == 400
-    assert deeds(session) == before
+    assert audit_entries(session) == before
 
 
 def test_only_what_stands_in_the_form_is_stored(clerk, session, ours, theirs):

@@ -16,7 +16,7 @@ from app.db.session import db
 from app.files.spreadsheets import SheetLimits
 from app.models import AuditEntry, ExamNotice, ExamPass, ExamSignup
 from tests import make
-from tests.query_counter import deeds, queries
+from tests.query_counter import audit_entries, queries
 
 A, B, C1, C2, C3 = Category.A, Category.B, Category.C1, Category.C2, Category.C3
 ADMITTED, PASSED, REJECTED, SELECTED, SUBMITTED = (
@@ -156,11 +156,11 @@ def test_an_enterprise_opens_no_page_of_the_exam_clerk(own, notice, sign):
 
 def test_an_enterprise_does_nothing_of_the_exam_clerks(session, own, notice, sign):
     [signup] = sign()
-    told = deeds(session)
+    told = audit_entries(session)
     session.commit()
     answers = [own.post(at_door(path, notice, signup), data={"decision": "yes"}) for path in CLERKS_POSTS]
     assert [answer.status_code for answer in answers] == [403] * len(CLERKS_POSTS)
-    assert (states(session), deeds(session)) == ([SUBMITTED], told)
+    assert (states(session), audit_entries(session)) == ([SUBMITTED], told)
 
 
 def test_an_exam_clerk_does_not_sign_up_for_enterprises(session, clerk, notice, sign):
@@ -188,13 +188,13 @@ def test_a_passer_by_is_sent_to_sign_in(client, notice, sign):
 
 def test_nothing_is_done_by_opening_an_address(session, clerk, own, notice, sign):
     [signup] = sign(SELECTED)
-    told = deeds(session)
+    told = audit_entries(session)
     only_posted = [path for path in (*CLERKS_POSTS, *FIRMS_POSTS) if path.split("?")[0] not in (*CLERKS, *FIRMS)]
     for path in only_posted:
         assert {who.get(at_door(path, notice, signup)).status_code for who in (clerk, own)} <= {403, 404, 405}
     for path in (*CLERKS, *FIRMS):
         [who.get(at_door(path, notice, signup) + "?rowid=1&admit=yes&decision=yes&then=submit") for who in (clerk, own)]
-    assert (states(session), count(session, ExamNotice), deeds(session)) == ([SELECTED], 1, told)
+    assert (states(session), count(session, ExamNotice), audit_entries(session)) == ([SELECTED], 1, told)
 
 
 def test_without_its_token_nothing_is_done(strict, session, at_work, firm, notice, sign):

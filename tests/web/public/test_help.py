@@ -11,7 +11,7 @@ from app.db.session import db
 from app.web.public import help as guide
 from app.workflow import MOVES
 from tests.query_counter import queries
-from tests.test_architecture import HOUSE
+from tests.source_guards import APP
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ def test_every_button_it_names_stands_on_a_screen():
     """A label is looked up by its English words: what is no label elsewhere would be a word that no reader can find."""
     said_elsewhere = "\n".join(
         path.read_text()
-        for path in [*HOUSE.rglob("*.py"), *HOUSE.rglob("*.html")]
-        if "help" not in path.relative_to(HOUSE).as_posix()
+        for path in [*APP.rglob("*.py"), *APP.rglob("*.html")]
+        if "help" not in path.relative_to(APP).as_posix()
     )
-    calls = (node for node in ast.walk(ast.parse((HOUSE / "help.py").read_text())) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(ast.parse((APP / "web" / "public" / "help.py").read_text())) if isinstance(node, ast.Call))
     named = {keyword.value.args[0].value for call in calls for keyword in call.keywords if is_label(keyword)}
     assert len(named) > 20
     assert not {label for label in named if not re.search(rf"(_|gettext)\(\s*['\"]{re.escape(label)}['\"]", said_elsewhere)}
@@ -96,7 +96,7 @@ def test_no_sentence_has_a_blank_left_open(page):
 
 
 def test_the_keys_are_those_of_the_dialog():
-    dialog = (HOUSE / "templates" / "dialogs.html").read_text()
+    dialog = (APP / "web" / "templates" / "base" / "dialogs.html").read_text()
     assert re.findall(r"<kbd>(.+?)</kbd>", dialog) == [key for pressed, _deed in guide.KEYS for key in pressed]
 
 

@@ -72,9 +72,9 @@ def two_words(home: Path) -> Path:
 @pytest.fixture(scope="session")
 def counter(system: System) -> Flask:
     """The threshold, the furniture and the public doors, without the rooms behind them."""
-    app = Flask("app")
+    app = Flask("app", template_folder="web/templates", static_folder="web/static")
     app.config.from_mapping(system.settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(two_words(system.settings.home)))
-    app.config.update(TESTING=True, FAB_BASE_TEMPLATE="frame.html")
+    app.config.update(TESTING=True, FAB_BASE_TEMPLATE="base/frame.html")
     app.extensions["anguan"] = system.settings
 
     @app.before_request

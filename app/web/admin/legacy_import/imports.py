@@ -79,7 +79,7 @@ class LegacyView(BaseView):
         """One import: how far it is, what it would do or did, and what can be done next."""
         course = _course(import_id)
         page = self.render_template(
-            "takeover/course.html",
+            "admin/legacy_import/progress.html",
             title=gettext("Import of “%(name)s”", name=course.filename),
             crumbs=[(gettext("Import from the old system"), url_for("LegacyView.home"))],
             course=course,
@@ -135,7 +135,7 @@ class LegacyView(BaseView):
         request_context.current_actor().demand(Role.ADMIN)
         past = select(LegacyImport).order_by(LegacyImport.id.desc()).limit(LISTED)
         page = self.render_template(
-            "takeover/home.html",
+            "admin/legacy_import/home.html",
             title=gettext("Import from the old system"),
             cards=[
                 (one, SAYINGS[one], form if one is kind and form else LegacySheetForm(formdata=None)) for one in LegacyKind

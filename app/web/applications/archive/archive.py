@@ -43,7 +43,7 @@ class ArchiveView(BaseView):
         version = _version_of(case)
         request_context.note_reading(case, shown="archive")
         return self.render_template(
-            "casework/archive.html",
+            "applications/archive.html",
             title=gettext("E-archive"),
             crumbs=[(case.person.name, url_for("CaseView.read", application_id=case.id))],
             case=case,

@@ -39,7 +39,7 @@ from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.eligibility.facts import Facts, of_applications, of_candidates, of_certificates
-from app.eligibility.matter_fields import DIVIDED, MatterField, matter_fields
+from app.eligibility.matter_fields import DIVIDED, MatterField, fields_of
 from app.files.inspect import FileRefused
 from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
@@ -184,7 +184,7 @@ class ClaimView(BaseView):
         form = _drawn(asked, parts, refusals)
         lines = [_line(one, asked) for one in candidates]
         page = self.render_template(
-            "casework/matter.html",
+            "applications/certificate_form.html",
             title=screen.add_word,
             crumbs=[(screen.list_title, url_for(f"{screen.__name__}.list"))],
             form=form,
@@ -348,7 +348,7 @@ def _parts(asked: CertificateRequest) -> list[Part]:
                 f"{case.name} · {case.certificate.number if case.certificate else case.category.value}",
                 case,
                 there.get(key),
-                matter_fields(asked.matter, asked.reason, case.category),
+                fields_of(asked.matter, asked.reason, case.category),
                 _kinds(asked, case),
                 [no.sentence for no in warnings_of(case, on, office)] if asked.matter is not TRANSFER else [],
             )

@@ -25,7 +25,7 @@ from app.db.session import db
 from app.eligibility import corrections
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts, of_applications
-from app.eligibility.matter_fields import matter_fields
+from app.eligibility.matter_fields import fields_of
 from app.files.inspect import FileRefused
 from app.models import Application, Enterprise, Qualification
 from app.web import request_context
@@ -100,7 +100,7 @@ class CorrectionView(BaseView):
                 form[name].errors = [*form[name].errors, no.sentence]
         screen = LISTS.get(application.matter, NewApplicationScreen)
         page = self.render_template(
-            "casework/correction.html",
+            "applications/correction_form.html",
             title=gettext("Correct the application of %(name)s", name=application.person.name),
             crumbs=[(screen.list_title, url_for(f"{screen.__name__}.list"))],
             case=application,
@@ -144,7 +144,7 @@ def _typed(item: str, application: Application, case: Facts) -> Any:
     before = plain(name, str((case.submitted.get(section) or {}).get(name) or ""))
     hint = {"description": gettext("As submitted: %(value)s", value=before or gettext("nothing"))}
     if section == "details":
-        said = matter_fields(application.matter, application.reason_code, application.category)
+        said = fields_of(application.matter, application.reason_code, application.category)
         made = control(next(field for field in said if field.name == name), field_name(item), case)
         made.kwargs |= hint
         return made

@@ -48,7 +48,7 @@ class FilingList(CaseList):
     matter: ClassVar[MatterKind]
     add_word: ClassVar[object]
     base_permissions = ["can_list", "can_submit", "can_discard", "can_withdraw"]
-    list_template = "casework/filings.html"
+    list_template = "applications/filings.html"
     datamodel = SelInterface(Application, eager=(Application.steps,))
     list_columns = ["person.name", "category", "filing.handler_name", "submitted_at", "due_on", "asked_for", "state"]
     sub_columns = {"person.name": "person.masked_id_number", "category": "number"}

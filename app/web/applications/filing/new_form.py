@@ -117,7 +117,7 @@ class FilingView(BaseView):
         lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
         page = self.render_template(
-            "casework/filing.html",
+            "applications/new_form.html",
             title=gettext("Edit application") if filing else gettext("Add application"),
             crumbs=[(gettext("New applications of safety personnel"), url_for("NewApplicationScreen.list"))],
             form=form,

@@ -95,7 +95,7 @@ def told(planned: Plan, action: Action, home: str, goes_on: str = "") -> Respons
         )
         return redirect(goes_on or back)
     page = render_template(
-        "casework/outcome.html",
+        "applications/batch_result.html",
         title=gettext("Result: %(verb)s", verb=BATCH_VERBS.get(action, VERBS[action])),
         verb=VERBS[action],
         done=[planned.names[key] for key in planned.passes],

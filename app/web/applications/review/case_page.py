@@ -139,7 +139,7 @@ class CaseView(BaseView):
         address = request.values.get("next", "")
         place = None if reading else standing_of(case, address)
         page = self.render_template(
-            "casework/case.html",
+            "applications/case.html",
             title=case.person.name,
             crumbs=_crumbs(place),
             case=case,

@@ -88,7 +88,7 @@ class DueScreen(CaseList):
     class_permission_name = "Due"
     base_permissions = ["can_list", "can_export", "can_extend"]
     base_filters = [["id", HasALimit, None]]
-    list_template = "casework/due.html"
+    list_template = "applications/deadlines.html"
     list_title = _("Due cases")
     tabs = STAGES
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
@@ -245,7 +245,7 @@ class DueBoardView(BaseView):
     def show(self) -> str:
         lots = dashboard_counts.due_counts(db.session, request_context.current_actor())
         return self.render_template(
-            "casework/board.html",
+            "applications/deadlines_board.html",
             title=gettext("Deadlines at a glance"),
             counts=dashboard_counts.count_by_urgency(lots, *horizon()),
             extended=sum(lot.count for lot in lots if lot.extended),

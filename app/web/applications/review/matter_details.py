@@ -14,7 +14,7 @@ from app.core.identifiers import mask_id, mask_mobile
 from app.core.vocabulary import CLOSED, Category, CertificateStatus, MatterKind, ReplacementReason, reason_of
 from app.eligibility import corrections
 from app.eligibility.facts import Facts
-from app.eligibility.matter_fields import matter_fields
+from app.eligibility.matter_fields import fields_of
 from app.web import request_context
 from app.web.applications.review.presentation import WORDS, Pairs, word
 
@@ -83,7 +83,7 @@ def _reason(case: Facts) -> Pairs:
     if reason is None:
         return []
     told: Pairs = [(gettext("Reason"), reason.label)]
-    for field in matter_fields(case.matter, case.reason_code, case.category):
+    for field in fields_of(case.matter, case.reason_code, case.category):
         if field.name not in (*CORRECTED, "category"):
             told.append((field.label, case.submitted_details.get(field.name, ""), f"details.{field.name}"))
     return told

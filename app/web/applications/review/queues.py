@@ -49,7 +49,7 @@ class CaseList(ModelScreen):
     datamodel = SelInterface(Application)
     base_filters = [["id", WithinReach, None]]
     exclude_route_methods = {"show", "add", "edit", "delete"}
-    list_template = "casework/list.html"
+    list_template = "applications/list.html"
     head_column = "person.name"
     sub_columns = {"person.name": "person.masked_id_number", "matter": "category", "enterprise.name": "number"}
     tag_columns = ("state",)
