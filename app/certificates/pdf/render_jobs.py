@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import CASE_OFFICERS, Actor, reach
-from app.certificates.pdf.seal_and_store import Sealed, rendered
+from app.certificates.pdf.seal_and_store import Sealed, record_files, rendered
 from app.core.crypto.seal_provider import SealProvider, SealUnavailable
 from app.core.errors import AppError, NotFound
 from app.core.office import Office
@@ -97,26 +97,17 @@ def draw_some(
 
 
 def keep(session: Session, drawn: Drawn) -> None:
-    """Write down what became of them, in two statements; whoever was quicker keeps the digest. The caller commits."""
-    mine = (CertificateVersion.id == bindparam("row"), CertificateVersion.digest.is_(None))
-    quietly = {"synchronize_session": False}  # and not by assignment: drawing is nobody's deed, so no line in the diary
-    table = CertificateVersion.__table__
+    """Store digests and faults, in two statements; a version drawn meanwhile keeps its digest. The caller commits."""
     if drawn.papers:
-        values: dict[str, Any] = {
-            "digest": bindparam("drawn"),
-            "sealed_by": bindparam("seal"),
-            "sealed_at": bindparam("moment"),
-        }
-        kept = update(table).where(*mine).values(**values, fault="")
-        rows: list[dict[str, object]] = [
-            {"row": key, "drawn": digest, "seal": made.sealed_by, "moment": made.sealed_at}
+        files = [
+            {"version_id": key, "previous": None, "digest": digest, **made.columns()}
             for key, (digest, made) in drawn.papers.items()
         ]
-        session.connection().execute(kept, rows, execution_options=quietly)
+        record_files(session, CertificateVersion.digest, files)
     if drawn.faults:
-        noted = update(table).where(*mine).values(fault=bindparam("why"))
-        rows = [{"row": key, "why": fault[:LONGEST_FAULT]} for key, fault in drawn.faults.items()]
-        session.connection().execute(noted, rows, execution_options=quietly)
+        undrawn = CertificateVersion.id == bindparam("version_id"), CertificateVersion.digest.is_(None)
+        faults = [{"version_id": key, "fault": fault[:LONGEST_FAULT]} for key, fault in drawn.faults.items()]
+        session.connection().execute(update(CertificateVersion.__table__).where(*undrawn), faults)
 
 
 def missing(session: Session, version_ids: Sequence[int]) -> list[int]:

@@ -4,12 +4,12 @@ Law: nothing but the face, the photo it names and the version's own token goes i
 nothing is; two who draw at once keep one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.certificates.pdf import ofd_writer, render
@@ -65,11 +65,15 @@ DEMONSTRATION = "演示印章，不具有法律效力"
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A finished paper, and whose seal is on it since when."""
+    """A sealed PDF, and whose seal is on it since when."""
 
     data: bytes
     sealed_by: str
     sealed_at: datetime
+
+    def columns(self) -> dict[str, object]:
+        """What the row of the version stores beside the digest."""
+        return {"fault": "", "sealed_by": self.sealed_by, "sealed_at": self.sealed_at}
 
 
 def paper_of(
@@ -77,14 +81,13 @@ def paper_of(
 ) -> bytes:
     """The sealed PDF of a version, made now if it never was or if the store has lost it. The caller commits.
 
-    Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealUnavailable``, and keeps
-    nothing then.
+    Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealUnavailable``, and
+    stores nothing then.
     """
     if version.digest and store.has(version.digest):
         return store.read(version.digest)
     made = rendered(session, store, version, office, provider, at=at)
-    sealing = {"fault": "", "sealed_by": made.sealed_by, "sealed_at": made.sealed_at}
-    return _kept(session, store, version, CertificateVersion.digest, made.data, sealing)
+    return _stored(session, store, version, CertificateVersion.digest, made.data, made.columns())
 
 
 def ofd_of(
@@ -100,23 +103,32 @@ def ofd_of(
     page = render.page_of(face_of(session, store, version, office, specimen=provider.demonstration))
     made = ofd_writer.document_of(page)
     signed = made.closed(signature_parts(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=at))
-    return _kept(session, store, version, CertificateVersion.ofd, signed, {})
+    return _stored(session, store, version, CertificateVersion.ofd, signed, {})
 
 
-def _kept(
-    session: Session, store: Store, version: CertificateVersion, column: Any, data: bytes, more: Mapping[str, Any]
+def _stored(
+    session: Session, store: Store, version: CertificateVersion, column: Any, data: bytes, more: Mapping[str, object]
 ) -> bytes:
-    """The file that is kept from now on: this one, or what somebody else made at the same time, for theirs was first."""
-    digest, mine = store.put(data), CertificateVersion.id == version.id  # the object first: no row may point to nothing
-    # Not by assignment: that would be a line in the diary, and drawing is nobody's deed.
-    won = session.execute(
-        update(CertificateVersion)
-        .where(mine, column.is_not_distinct_from(getattr(version, column.key)))
-        .values({column.key: digest, **more})
-        .returning(CertificateVersion.id),
-        execution_options={"synchronize_session": False},
-    ).first()
-    return data if won else store.read(str(session.scalar(select(column).where(mine))))
+    """The file that is stored: ``data``, or the one of a concurrent request that was first."""
+    digest = store.put(data)  # the file first: no row may name one that does not exist
+    row = {"version_id": version.id, "previous": getattr(version, column.key), column.key: digest, **more}
+    record_files(session, column, [row])
+    recorded = session.scalar(select(column).where(CertificateVersion.id == version.id))
+    return data if recorded == digest else store.read(str(recorded))
+
+
+def record_files(session: Session, column: Any, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write the digests of drawn files into ``column``, in one statement; a version whose column has changed since it was read
+    keeps what it has. The caller commits.
+
+    A row has ``version_id``, ``previous`` (the value that was read) and the new values by column name.
+    """
+    same = (
+        CertificateVersion.id == bindparam("version_id"),
+        column.is_not_distinct_from(bindparam("previous", type_=column.type)),
+    )
+    # Not through the session: the audit log records what people do, and drawing is nobody's action.
+    session.connection().execute(update(CertificateVersion.__table__).where(*same), rows)
 
 
 def rendered(
