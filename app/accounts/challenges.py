@@ -49,11 +49,11 @@ def begin(
 
 def get_own(session: Session, number: str, kind: ChallengeKind, browser: str) -> Challenge:
     """The browser's own challenge, possibly expired (see ``is_alive``); raises ``NotFound``."""
-    wanted = select(Challenge).where(Challenge.id == number, Challenge.kind == kind, Challenge.browser == browser)
-    found = session.scalars(wanted).one_or_none() if browser else None
-    if found is None:
+    query = select(Challenge).where(Challenge.id == number, Challenge.kind == kind, Challenge.browser == browser)
+    challenge = session.scalars(query).one_or_none() if browser else None
+    if challenge is None:
         raise NotFound
-    return found
+    return challenge
 
 
 def is_alive(challenge: Challenge, at: datetime) -> bool:
@@ -75,10 +75,10 @@ def advance(
 
     ``browser`` None: the caller is not the browser that asked (telephone, platform).
     """
-    here = [Challenge.id == number, Challenge.kind == kind, Challenge.state == was, Challenge.expires_at > at]
+    conditions = [Challenge.id == number, Challenge.kind == kind, Challenge.state == was, Challenge.expires_at > at]
     if browser is not None:
-        here.append(Challenge.browser == browser)
-    step = update(Challenge).where(*here).values(state=to, **values).execution_options(synchronize_session=False)
+        conditions.append(Challenge.browser == browser)
+    step = update(Challenge).where(*conditions).values(state=to, **values).execution_options(synchronize_session=False)
     taken: int = session.execute(step).rowcount  # type: ignore[attr-defined]
     session.expire_all()
     return taken == 1
@@ -114,11 +114,11 @@ def check_answer(
 
 def latest_open(engine: Engine, kind: ChallengeKind, browser: str) -> str:
     """The id of the browser's newest unanswered challenge of this kind; "" if none."""
-    wanted = select(Challenge.id).where(
+    query = select(Challenge.id).where(
         Challenge.kind == kind, Challenge.browser == browser, Challenge.state == ChallengeState.NEW
     )
     with side_connection(engine, for_reading=True) as connection:
-        return connection.scalar(wanted.order_by(Challenge.made_at.desc()).limit(1)) or ""
+        return connection.scalar(query.order_by(Challenge.made_at.desc()).limit(1)) or ""
 
 
 def use_once(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, at: datetime, lasts: timedelta) -> bool:
@@ -149,8 +149,8 @@ def void(session: Session, kind: ChallengeKind, *, browser: str = "", account_id
 
 def sweep(session: Session, *, at: datetime) -> int:
     """Delete challenges that expired over ``RETENTION`` ago; returns how many."""
-    gone = session.execute(delete(Challenge).where(Challenge.expires_at < at - RETENTION))
-    return int(gone.rowcount)  # type: ignore[attr-defined]
+    deleted = session.execute(delete(Challenge).where(Challenge.expires_at < at - RETENTION))
+    return int(deleted.rowcount)  # type: ignore[attr-defined]
 
 
 def _mark(number: str, answer: str) -> str:

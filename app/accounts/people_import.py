@@ -37,12 +37,12 @@ def term_parser(words: type[Term], also: Mapping[str, Term]) -> Callable[[str], 
     """A parser for a cell: accepts the label in the user's language, the stored code, or a synonym in ``also``."""
 
     def parse(text: str) -> Term:
-        wanted = "".join(text.split()).casefold()
+        word = "".join(text.split()).casefold()
         for term in words:
-            if wanted in ("".join(str(term).split()).casefold(), str(term.value)):
+            if word in ("".join(str(term).split()).casefold(), str(term.value)):
                 return term
-        if wanted in also:
-            return also[wanted]
+        if word in also:
+            return also[word]
         labels = "、".join(str(term) for term in words)
         raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=labels))
 

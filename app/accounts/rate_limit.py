@@ -114,8 +114,8 @@ def _window(at: datetime, seconds: int) -> int:
 
 def _count_one(connection: Connection, stored: str, window: int, uses: int = 1) -> int:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    one = dialect.insert(RateLimitCounter).values(key=stored, window=window, count=uses)
-    counted = one.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateLimitCounter.count + uses})
+    row = dialect.insert(RateLimitCounter).values(key=stored, window=window, count=uses)
+    counted = row.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateLimitCounter.count + uses})
     count: int = connection.execute(counted.returning(RateLimitCounter.count)).scalar_one()
     return count
 

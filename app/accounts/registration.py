@@ -87,9 +87,7 @@ def _already_registered(enterprise: Enterprise) -> Refusal:
     return Refusal("enterprise-known", sentence, "uscc")
 
 
-def register(
-    session: Session, data: RegistrationRequest, licence: InspectedFile, *, username: str, at: datetime
-) -> Account:
+def register(session: Session, data: RegistrationRequest, licence: InspectedFile, *, username: str, at: datetime) -> Account:
     """Create the enterprise, pending approval, and its clerk's account without a password. Raises ``Unmet``."""
     if refusals := list(registration_refusals(session, data, username)):
         raise Unmet(refusals)

@@ -105,24 +105,24 @@ def _open_business(session: Session, person: Person, at: datetime) -> list[Refus
         Certificate.valid_to >= office_day(at),
     )
     case, signup, certificate = session.execute(select(open_case, open_signup, in_force)).one()
-    found = []
+    reasons = []
     if case:
-        found.append(
+        reasons.append(
             Refusal(
                 "open-application",
                 _("%(name)s has an open application; it must be closed or deleted first.", name=person.name),
             )
         )
     if signup:
-        found.append(Refusal("open-signup", _("%(name)s is signed up for an exam that is not over.", name=person.name)))
+        reasons.append(Refusal("open-signup", _("%(name)s is signed up for an exam that is not over.", name=person.name)))
     if certificate:
-        found.append(
+        reasons.append(
             Refusal(
                 "certificate-in-force",
                 _("%(name)s holds a certificate in force; transfer or cancel it first.", name=person.name),
             )
         )
-    return found
+    return reasons
 
 
 def _check_fields(person: Person) -> None:

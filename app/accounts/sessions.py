@@ -93,11 +93,11 @@ def idle_limit(account: Account, office: Office) -> timedelta:
 
 def touch(engine: Engine, number: int, *, at: datetime) -> None:
     """Update ``seen_at``, at most once a minute, in a transaction of its own."""
-    seen = update(UserSession).where(
+    touched = update(UserSession).where(
         UserSession.id == number, UserSession.ended_at.is_(None), UserSession.seen_at <= at - TOUCH_INTERVAL
     )
     with side_connection(engine) as connection:
-        connection.execute(seen.values(seen_at=at))
+        connection.execute(touched.values(seen_at=at))
 
 
 def mark_ended(engine: Engine, number: int, why: SessionEndReason, *, at: datetime) -> None:
@@ -145,8 +145,8 @@ def open_sessions(session: Session, account: Account, office: Office, *, at: dat
 
 def sweep(session: Session, *, at: datetime) -> int:
     """Delete sessions whose latest end was over ``RETENTION`` ago; returns how many."""
-    gone = session.execute(delete(UserSession).where(UserSession.ends_at < at - RETENTION))
-    return int(gone.rowcount)  # type: ignore[attr-defined]
+    deleted = session.execute(delete(UserSession).where(UserSession.ends_at < at - RETENTION))
+    return int(deleted.rowcount)  # type: ignore[attr-defined]
 
 
 def _end(session: Session, *whose: object, why: SessionEndReason, at: datetime) -> int:
@@ -155,4 +155,4 @@ def _end(session: Session, *whose: object, why: SessionEndReason, at: datetime) 
 
 
 def _digest(key: str) -> str:
-    return keyring.digest(key, "user_session.key")
+    return keyring.digest(key, "visit.key")

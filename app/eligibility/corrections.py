@@ -161,12 +161,12 @@ def corrected(before: Mapping[str, Any], now: Mapping[str, Any], marked: Iterabl
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[CorrectedItem, ...]:
     """Every item that differs, in the order of ``ITEMS``."""
-    found = []
+    items = []
     for item, label in ITEMS.items():
         old, new = _value(before, item), _value(after, item)
         if old != new:
-            found.append(CorrectedItem(item, label, old, new))
-    return tuple(found)
+            items.append(CorrectedItem(item, label, old, new))
+    return tuple(items)
 
 
 def _value(snapshot: Mapping[str, Any], item: str) -> Any:

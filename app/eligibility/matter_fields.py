@@ -69,7 +69,7 @@ _FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
 _UNDIVIDED = MatterField("category", _("New category"), _divided, required=False)
 
 
-def matter_fields(matter: MatterKind, reason_code: str, category: Category) -> tuple[MatterField, ...]:
+def fields_of(matter: MatterKind, reason_code: str, category: Category) -> tuple[MatterField, ...]:
     """The fields asked for by this matter and reason, for a certificate of this category."""
     fields = _FIELDS.get((matter, reason_code), ())
     undivided = matter is MatterKind.REPLACEMENT and category is Category.C
@@ -86,7 +86,7 @@ def parse_matter_fields(
 ) -> dict[str, str] | None:
     """The parsed values; blank and unknown fields are left out; None for no values. Raises ``Unmet`` with every fault."""
     values, wrong = {}, []
-    for field in matter_fields(matter, reason_code, category):
+    for field in fields_of(matter, reason_code, category):
         text = (typed.get(field.name) or "").strip()
         if not text:
             continue

@@ -25,7 +25,7 @@ from app.core.vocabulary import (
     reason_of,
 )
 from app.eligibility.facts import Facts
-from app.eligibility.matter_fields import matter_fields
+from app.eligibility.matter_fields import fields_of
 
 SAFETY_OFFICERS = frozenset({Category.C1, Category.C2, Category.C3, Category.C})
 Rule = Callable[[Facts, date, Office], Iterable[Refusal]]
@@ -208,8 +208,8 @@ def originals_were_seen(case: Facts, on: date, office: Office) -> Iterator[Refus
 
 def holds_no_such_certificate(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """One certificate per category; C3 covers C1 and C2 (206号)."""
-    wanted = case.target_category
-    covering = {wanted, Category.C3} if wanted in (Category.C1, Category.C2) else {wanted}
+    category = case.target_category
+    covering = {category, Category.C3} if category in (Category.C1, Category.C2) else {category}
     for held in case.certificates:
         if held.id != case.certificate_id and held.category in covering and held.in_force(on):
             yield Refusal(
@@ -350,7 +350,7 @@ def reason_is_known(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 
 def matter_fields_are_given(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """The required fields of the reason are filled in."""
-    for field in matter_fields(case.matter, case.reason_code, case.category):
+    for field in fields_of(case.matter, case.reason_code, case.category):
         if field.required and not case.details.get(field.name):
             yield Refusal(
                 f"missing-{field.name}",

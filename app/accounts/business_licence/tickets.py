@@ -137,9 +137,9 @@ def enterprise_of(session: Session, ticket: Challenge) -> Enterprise | None:
 
 def accounts_of(session: Session, enterprise: Enterprise) -> list[Account]:
     """The active clerks of an enterprise, who may sign in with its licence."""
-    wanted = select(Account).where(Account.enterprise_id == enterprise.id, Account.active).options(joinedload(Account.roles))
-    found = session.scalars(wanted.order_by(Account.id)).unique()
-    return [account for account in found if Role.ENTERPRISE_CLERK.value in {role.name for role in account.roles}]
+    query = select(Account).where(Account.enterprise_id == enterprise.id, Account.active).options(joinedload(Account.roles))
+    accounts = session.scalars(query.order_by(Account.id)).unique()
+    return [account for account in accounts if Role.ENTERPRISE_CLERK.value in {role.name for role in account.roles}]
 
 
 def use_ticket(session: Session, ticket: Challenge, browser: str, *, at: datetime) -> Mapping[str, Any]:

@@ -18,12 +18,12 @@ EXPIRY_WARNING = timedelta(days=30)  # before a certificate's last day
 
 
 def find_binding(session: Session, known: CertIdentity) -> ExternalIdentity | None:
-    wanted = select(ExternalIdentity).where(
+    query = select(ExternalIdentity).where(
         ExternalIdentity.kind == IdentityKind.CERTIFICATE,
         ExternalIdentity.issuer == known.issuer,
         ExternalIdentity.subject == known.subject,
     )
-    return session.scalars(wanted).one_or_none()
+    return session.scalars(query).one_or_none()
 
 
 def account_of(session: Session, known: CertIdentity) -> Account:
@@ -52,10 +52,10 @@ def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at:
 
 
 def bindings_of(session: Session, account_id: int) -> list[ExternalIdentity]:
-    wanted = select(ExternalIdentity).where(
+    query = select(ExternalIdentity).where(
         ExternalIdentity.account_id == account_id, ExternalIdentity.kind == IdentityKind.CERTIFICATE
     )
-    return list(session.scalars(wanted.order_by(ExternalIdentity.id)))
+    return list(session.scalars(query.order_by(ExternalIdentity.id)))
 
 
 def expires_soon(session: Session, account_id: int, on: date) -> date | None:

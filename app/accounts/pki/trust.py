@@ -153,26 +153,26 @@ def check_list(data: bytes, trust: PkiTrust, *, at: datetime) -> NewRevocationLi
     if len(data) > LARGEST_LIST:
         raise BadRevocationList(_("The list of revoked certificates is larger than %(n)s MB.", n=LARGEST_LIST // 1024**2))
     try:
-        given = x509.load_pem_x509_crl(data) if b"-----BEGIN" in data[:200] else x509.load_der_x509_crl(data)
-        whose = next((digest for digest, authority in trust.authorities.items() if signed_by(given, authority)), None)
-        kinds = {extension.value.__class__ for extension in given.extensions}
-        serials = frozenset(entry.serial_number for entry in given)
-        number = _number(given)
+        crl = x509.load_pem_x509_crl(data) if b"-----BEGIN" in data[:200] else x509.load_der_x509_crl(data)
+        issuer = next((digest for digest, authority in trust.authorities.items() if signed_by(crl, authority)), None)
+        kinds = {extension.value.__class__ for extension in crl.extensions}
+        serials = frozenset(entry.serial_number for entry in crl)
+        number = _number(crl)
     except (ValueError, TypeError, x509.DuplicateExtension):
         raise BadRevocationList(_("This file is no list of revoked certificates that can be read.")) from None
-    if whose is None:
+    if issuer is None:
         raise BadRevocationList(_("No pinned authority has signed this list. Pin its authority first ('anguan ukey trust')."))
     if kinds & {x509.DeltaCRLIndicator, x509.IssuingDistributionPoint}:
         raise BadRevocationList(_("This list tells only a part of the revoked certificates. The whole list is needed."))
-    if given.next_update_utc is None or not given.last_update_utc <= at + CLOCK_SKEW or at > given.next_update_utc:
+    if crl.next_update_utc is None or not crl.last_update_utc <= at + CLOCK_SKEW or at > crl.next_update_utc:
         raise BadRevocationList(
             _("This list is out of date, or not yet in force. Please fetch the newest one from the authority.")
         )
-    current = trust.lists.get(whose)
-    if current is not None and (number, given.last_update_utc) < (_number(current), current.last_update_utc):
+    current = trust.lists.get(issuer)
+    if current is not None and (number, crl.last_update_utc) < (_number(current), current.last_update_utc):
         raise BadRevocationList(_("A newer list of this authority is in force already. Nothing was changed."))
     before = frozenset(entry.serial_number for entry in current) if current is not None else frozenset()
-    return NewRevocationList(whose, given.public_bytes(Encoding.DER), serials - before)
+    return NewRevocationList(issuer, crl.public_bytes(Encoding.DER), serials - before)
 
 
 def install_list(folder: Path, new: NewRevocationList) -> None:
@@ -181,14 +181,14 @@ def install_list(folder: Path, new: NewRevocationList) -> None:
     put_file(folder / "lists" / f"{new.authority}.crl", new.data)
 
 
-def signed_by(given: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
-    if given.issuer != authority.subject:
+def signed_by(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    if crl.issuer != authority.subject:
         return False
     if key := sm_key(authority):
-        fits = given.signature_algorithm_oid == sm2.SM2_WITH_SM3
-        return fits and sm2.verifies(key, sm2.digest(key, given.tbs_certlist_bytes), given.signature)
+        fits = crl.signature_algorithm_oid == sm2.SM2_WITH_SM3
+        return fits and sm2.verifies(key, sm2.digest(key, crl.tbs_certlist_bytes), crl.signature)
     try:
-        return bool(given.is_signature_valid(authority.public_key()))  # type: ignore[arg-type]
+        return bool(crl.is_signature_valid(authority.public_key()))  # type: ignore[arg-type]
     except (UnsupportedAlgorithm, TypeError, ValueError):
         return False
 

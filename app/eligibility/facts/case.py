@@ -135,8 +135,8 @@ class Facts:
     @property
     def papers(self) -> Mapping[PaperKind, int]:
         """Current scans of the case; a transfer has only its own, since the person's belong to the old enterprise."""
-        theirs = {} if self.matter is MatterKind.TRANSFER else self.person_papers
-        return {**theirs, **self.application_papers}
+        of_person = {} if self.matter is MatterKind.TRANSFER else self.person_papers
+        return {**of_person, **self.application_papers}
 
     @property
     def open_applications(self) -> tuple[int, ...]:

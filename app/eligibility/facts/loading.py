@@ -92,9 +92,9 @@ def of_applications(session: Session, ids: Collection[int], *, lock: bool = Fals
     held = {row.certificate_id for row in rows} - {None}
     if lock:  # serialises applications and status changes on one certificate
         session.execute(select(Certificate.id).where(Certificate.id.in_(held)).order_by(Certificate.id).with_for_update())
-    about = _Context(session, {row.person_id for row in rows}, {row.enterprise_id for row in rows})
-    about.load_cases(session, [row._mapping for row in rows])
-    return {row.application_id: _facts(row._mapping, about) for row in rows}
+    context = _Context(session, {row.person_id for row in rows}, {row.enterprise_id for row in rows})
+    context.load_cases(session, [row._mapping for row in rows])
+    return {row.application_id: _facts(row._mapping, context) for row in rows}
 
 
 def of_candidates(
@@ -115,9 +115,9 @@ def of_candidates(
         for person_id, category in pairs
         if person_id in known
     }
-    about = _Context(session, set(known), {enterprise_id})
-    about.load_cases(session, list(asked.values()))
-    return {pick: _facts(row, about) for pick, row in asked.items()}
+    context = _Context(session, set(known), {enterprise_id})
+    context.load_cases(session, list(asked.values()))
+    return {pick: _facts(row, context) for pick, row in asked.items()}
 
 
 def of_certificates(
@@ -145,9 +145,9 @@ def of_certificates(
         if matter is MatterKind.TRANSFER:
             case |= {name: row._mapping[name] for name in ("releasing_enterprise_id", "releasing_name", "releasing_mobile")}
         asked.append(case)
-    about = _Context(session, {row.person_id for row in held}, {enterprise_id})
-    about.load_cases(session, asked)
-    return {case["certificate_id"]: _facts(case, about) for case in asked}
+    context = _Context(session, {row.person_id for row in held}, {enterprise_id})
+    context.load_cases(session, asked)
+    return {case["certificate_id"]: _facts(case, context) for case in asked}
 
 
 def _if_filed(enterprise: Row, person: Row, matter: MatterKind, category: Category, reason_code: str) -> dict[str, Any]:
@@ -337,10 +337,10 @@ def _last_officers(session: Session, ids: Collection[int]) -> dict[int | None, L
     return {row.application_id: (row.actor_id, row.action, row.marks) for row in rows}
 
 
-def _facts(row: Row, about: _Context) -> Facts:
-    officer_id, officer_action, marks = about.officers.get(row["application_id"], (None, None, None))
+def _facts(row: Row, context: _Context) -> Facts:
+    officer_id, officer_action, marks = context.officers.get(row["application_id"], (None, None, None))
     details = row["details"] or {}
-    taken_by = about.taken.get(details.get("id_number", ""))
+    taken_by = context.taken.get(details.get("id_number", ""))
     return Facts(
         application_id=row["application_id"],
         number=row["number"],
@@ -365,12 +365,12 @@ def _facts(row: Row, about: _Context) -> Facts:
         birth_date=row["birth_date"],
         employer_id=row["employer_id"],
         banned_until=row["banned_until"],
-        person_papers=about.papers.get(row["person_id"], {}),
-        pledge_paper=about.pledges.get(row["enterprise_id"]),
-        qualification_papers=tuple(about.qualifications.get(row["enterprise_id"], ())),
-        passes=tuple(about.passes.get(row["person_id"], ())),
-        certificates=tuple(about.certificates.get(row["person_id"], ())),
-        excluded_by=about.excluded_by(row),
+        person_papers=context.papers.get(row["person_id"], {}),
+        pledge_paper=context.pledges.get(row["enterprise_id"]),
+        qualification_papers=tuple(context.qualifications.get(row["enterprise_id"], ())),
+        passes=tuple(context.passes.get(row["person_id"], ())),
+        certificates=tuple(context.certificates.get(row["person_id"], ())),
+        excluded_by=context.excluded_by(row),
         last_officer_id=officer_id,
         last_officer_action=officer_action,
         snapshot=row["snapshot"],
@@ -380,11 +380,11 @@ def _facts(row: Row, about: _Context) -> Facts:
         reason_code=row["reason_code"],
         details=details,
         id_number_taken=taken_by not in (None, row["person_id"]),
-        face=about.faces.get(row["certificate_id"]),
+        face=context.faces.get(row["certificate_id"]),
         releasing_enterprise_id=row["releasing_enterprise_id"],
         releasing=_releasing(row),
-        paper_requirements=about.paper_requirements(row["matter"], row["category"], row["reason_code"]),
-        application_papers=about.own_papers.get(row["application_id"], {}),
+        paper_requirements=context.paper_requirements(row["matter"], row["category"], row["reason_code"]),
+        application_papers=context.own_papers.get(row["application_id"], {}),
         marked=tuple(mark.item for mark in corrections.parse_marks(marks)) if row["state"] is State.RETURNED else (),
     )
 
@@ -404,5 +404,6 @@ def _person(row: Row) -> dict[str, str]:
 
 
 def _releasing(row: Row) -> dict[str, str] | None:
-    there = row["releasing_enterprise_id"] is not None
-    return {"name": row["releasing_name"], "mobile": row["releasing_mobile"] or ""} if there else None
+    if row["releasing_enterprise_id"] is None:
+        return None
+    return {"name": row["releasing_name"], "mobile": row["releasing_mobile"] or ""}
