@@ -1,9 +1,9 @@
-"""How long ten thousand certificates take: the approval in one transaction, and their papers by one process and by two.
+"""Measures the approval of many applications in one transaction, and rendering their PDFs in one process and in two.
 
     .venv/bin/python benchmarks/batch.py [ROWS] [DATABASE_URL]
 
-Half of the rows are drawn by one worker process, the other half by two; the ratio says what the second core is worth. A sheet
-of measures over all of them and a zip of the first thousand follow. Uses a database of its own, as engine.py does.
+Half of the rows are rendered by one worker process, the other half by two. Then a sheet of status changes for all of them
+and a zip of the first thousand. Uses a database of its own, as engine.py does.
 """
 
 import sys
@@ -82,20 +82,20 @@ def approval(session: Session, rows: int) -> None:
 def drawing(session: Session, url: str, folder: str, keys: Keys, rows: int) -> None:
     most = -(-rows // 2 // 100)
 
-    def hands(number: int) -> None:
-        started = [get_context("spawn").Process(target=hand, args=(url, folder, keys, most)) for _n in range(number)]
+    def workers(number: int) -> None:
+        started = [get_context("spawn").Process(target=work, args=(url, folder, keys, most)) for _n in range(number)]
         for process in started:
             process.start()
         for process in started:
             process.join()
 
-    compare(f"draw {rows // 2} papers, one process", lambda: hands(1), "as many, two processes", lambda: hands(2))
+    compare(f"render {rows // 2} PDFs, one process", lambda: workers(1), "as many, two processes", lambda: workers(2))
     drawn = session.scalar(select(func.count(CertificateVersion.digest)))
-    print(f"{drawn} of {rows} are drawn\n")
+    print(f"{drawn} of {rows} are rendered\n")
     session.rollback()
 
 
-def hand(url: str, folder: str, keys: Keys, most: int) -> None:
+def work(url: str, folder: str, keys: Keys, most: int) -> None:
     unlock(keys, folder)
     start = time.process_time()
     seal = EmbeddedSeal(Path(folder) / "seal")
@@ -120,12 +120,12 @@ def measures(session: Session, rows: int) -> None:
         carry_out(session, data, ADMIN, at=AT, office=OFFICE, digest=digests[0])
         session.commit()
 
-    compare(f"check a sheet of {rows} measures", check, "carry it out", do)
+    compare(f"check a sheet of {rows} status changes", check, "carry it out", do)
 
 
 def zip_of(session: Session, store: Store, rows: int) -> None:
     ids = list(session.scalars(select(Certificate.id).order_by(Certificate.id).limit(rows)))
-    leaves = zip_download.gather(session, ids, Actor(None, "b", frozenset({Role.VIEWER}), region="430000"), OFFICE)
+    leaves = zip_download.current_entries(session, ids, Actor(None, "b", frozenset({Role.VIEWER}), region="430000"), OFFICE)
     sizes: list[int] = []
     seconds = timed(lambda: sizes.extend(map(len, zip_download.archive(store, leaves, at=AT, left_out="", why=""))))
     print(f"a zip of {rows} certificates, {sum(sizes) / 1e6:.0f} MB           {seconds:8.3f} s")

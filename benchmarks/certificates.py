@@ -1,10 +1,9 @@
-"""How fast certificates are made, beside reportlab as its manual has it and beside a page of HTML, in the same run.
+"""Measures rendering certificates, compared with reportlab and with HTML to PDF in the same run.
 
     .venv/bin/python benchmarks/certificates.py [COUNT]
 
-Prints milliseconds of processor time (the median of COUNT different holders) and what two processes make in a second.
-WeasyPrint and LibreOffice are measured where they are installed; where they are not, that is said. Read the ratios, and
-the yardstick: this machine's neighbours change from minute to minute.
+Prints milliseconds of processor time (the median of COUNT holders) and the throughput of two processes. WeasyPrint and
+LibreOffice are measured if installed. Compare the ratios, and the yardstick: the load of a shared machine varies.
 """
 
 import io
@@ -49,11 +48,11 @@ def main(count: int = 200) -> None:
     holders = list(faces(count))
     print(f"yardstick: a hundred thousand squares added up in {yardstick():.1f} ms (a quiet machine of 2024: about 6)")
     print(f"processor time of one certificate, median of {count} holders")
-    ours = told("drawn", render.draw, holders)
+    ours = measured("drawn", render.draw, holders)
     with tempfile.TemporaryDirectory() as folder:
         establish(Path(folder), address="http://127.0.0.1:9", at=AT)
-        told("drawn and signed", lambda face: signed(face, folder), holders)
-        stock = told("reportlab, the stock way", with_reportlab, holders[: max(10, count // 10)])
+        measured("drawn and signed", lambda face: signed(face, folder), holders)
+        stock = measured("reportlab, the stock way", with_reportlab, holders[: max(10, count // 10)])
         print(f"{'':34}{stock / ours:8.1f} times ours")
         in_html(holders[:5], ours)
         in_office(holders[:5], ours)
@@ -100,8 +99,8 @@ def yardstick() -> float:
     return median(spent)
 
 
-def told(name: str, make: Callable[[render.Face], bytes], holders: list[render.Face]) -> float:
-    """Say what one costs, in milliseconds of the processor."""
+def measured(name: str, make: Callable[[render.Face], bytes], holders: list[render.Face]) -> float:
+    """Milliseconds of processor time for one, also printed."""
     for face in holders[:3]:
         made = make(face)
     spent = []
@@ -117,7 +116,7 @@ def told(name: str, make: Callable[[render.Face], bytes], holders: list[render.F
 
 
 def with_reportlab(face: render.Face) -> bytes:
-    """The same page, shape by shape, as its manual says: text-safe streams, its own square code."""
+    """The same page, shape by shape: text-safe streams, its own QR code."""
     out, size = io.BytesIO(), 2.834646
     canvas = Canvas(out, pagesize=(595.276, 841.89), pageCompression=1)
     for shape in layout.page_of(face).shapes():
@@ -164,7 +163,7 @@ def in_html(holders: list[render.Face], ours: float) -> None:
     except (ImportError, OSError):
         print("  WeasyPrint is not installed here: not measured")
         return
-    theirs = told("WeasyPrint, words and photo only", lambda face: HTML(string=page(face)).write_pdf(), holders)
+    theirs = measured("WeasyPrint, words and photo only", lambda face: HTML(string=page(face)).write_pdf(), holders)
     print(f"{'':34}{theirs / ours:8.1f} times ours")
 
 
@@ -184,13 +183,13 @@ def in_office(holders: list[render.Face], ours: float) -> None:
     print(f"  {'LibreOffice, words and photo only':<32}{theirs:8.2f} ms (wall)\n{'':34}{theirs / ours:8.1f} times ours")
 
 
-def together(folder: str, count: int, hands: int = 2) -> None:
-    with ProcessPoolExecutor(hands) as pool:
-        list(pool.map(_portion, [(folder, 10)] * hands))  # started, fonts and seal read
+def together(folder: str, count: int, processes: int = 2) -> None:
+    with ProcessPoolExecutor(processes) as pool:
+        list(pool.map(_portion, [(folder, 10)] * processes))  # warm-up: fonts and seal read
         start = time.perf_counter()
-        list(pool.map(_portion, [(folder, count // hands)] * hands))
+        list(pool.map(_portion, [(folder, count // processes)] * processes))
         spent = time.perf_counter() - start
-    print(f"\n  {hands} processes, signed{'':15}{count / spent:8.0f} certificates a second")
+    print(f"\n  {processes} processes, signed{'':15}{count / spent:8.0f} certificates a second")
 
 
 def _portion(of: tuple[str, int]) -> int:

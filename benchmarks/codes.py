@@ -1,9 +1,8 @@
-"""What square codes and the status list cost on this machine, in this run.
+"""Measures QR codes and the status list.
 
-    .venv/bin/python benchmarks/codes.py [PRINTS] [DATABASE_URL]
+    .venv/bin/python benchmarks/codes.py [VERSIONS] [DATABASE_URL]
 
-Two in a hundred prints are not simply valid. Uses a database of its own: SQLite in a temporary folder,
-unless an empty one is named.
+Two in a hundred certificate versions are not valid. Uses SQLite in a temporary folder unless an empty database is named.
 """
 
 import sys
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.certificates.qr import payload, status_list
-from app.certificates.qr.status_list import Shelf
+from app.certificates.qr.status_list import StatusListCache
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import ring
 from app.core.settings import Keys
@@ -31,7 +30,7 @@ AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 CLAIMS = payload.Claims(123456, 3, "湘建安C1(2026)0000001", "欧阳翀", date(2029, 3, 1), 61234)
 
 
-def main(prints: int = 100_000, url: str = "") -> None:
+def main(versions: int = 100_000, url: str = "") -> None:
     secrets = Keys.fresh()
     keyring.unlock(secrets.index, secrets.data)
     with tempfile.TemporaryDirectory() as folder:
@@ -41,8 +40,8 @@ def main(prints: int = 100_000, url: str = "") -> None:
         engine = create_engine(url or f"sqlite:///{folder}/bench.db")
         Model.metadata.create_all(engine)
         with Session(engine) as session:
-            fill(session, prints)
-            lists(session, prints)
+            fill(session, versions)
+            lists(session, versions)
         engine.dispose()
 
 
@@ -61,7 +60,7 @@ def codes() -> None:
     print(f"read it {per_call(lambda: payload.read(digits, public), 500):.3f} ms, {len(digits)} digits")
 
 
-def fill(session: Session, prints: int) -> None:
+def fill(session: Session, versions: int) -> None:
     session.add(Region(code="430000", name="湖南省"))
     enterprise = Enterprise(name="湖南样本建设有限公司", uscc="91430100MA4L000150", region_code="430000")
     person = Person(name="样本", id_number="430102199001010015", id_number_key="430102199001010015", sex=Sex.MALE)
@@ -69,16 +68,16 @@ def fill(session: Session, prints: int) -> None:
     session.add(person)
     session.flush()
     start = time.process_time()
-    places = status_list.places(session, prints)
-    print(f"{prints} places in the list {time.process_time() - start:.2f} s of CPU")
+    places = status_list.take_indexes(session, versions)
+    print(f"{versions} places in the list {time.process_time() - start:.2f} s of CPU")
     common = {"category": Category.A, "person_id": person.id, "enterprise_id": enterprise.id, "holder": "样本"}
     common |= dict.fromkeys(("first_issued_on", "issued_on", "valid_from"), date(2026, 3, 2)) | {"valid_to": date(2029, 3, 1)}
-    standing = dict.fromkeys(range(0, prints, 50), CertificateStatus.CANCELLED)
+    standing = dict.fromkeys(range(0, versions, 50), CertificateStatus.CANCELLED)
     session.execute(
         insert(Certificate),
         [
             {"id": n + 1, "number": str(n), "status": standing.get(n, CertificateStatus.VALID), **common}
-            for n in range(prints)
+            for n in range(versions)
         ],
     )
     session.execute(
@@ -91,15 +90,15 @@ def fill(session: Session, prints: int) -> None:
     session.commit()
 
 
-def lists(session: Session, prints: int) -> None:
+def lists(session: Session, versions: int) -> None:
     start = time.perf_counter()
-    entries = status_list.packed(session)
+    entries = status_list.pack_entries(session)
     build = time.perf_counter() - start
     given = {"uri": "-", "hours": 72}
-    token = status_list.signed(entries, ring.newest, at=AT, **given)  # type: ignore[arg-type]
-    sign = per_call(lambda: status_list.signed(entries, ring.newest, at=AT, **given), 20)  # type: ignore[arg-type]
-    print(f"{prints} prints: gather {build * 1000:.1f} ms, pack and sign {sign:.1f} ms, {len(token) / 1024:.1f} KB")
-    shelf = Shelf()
+    token = status_list.sign_list(entries, ring.newest, at=AT, **given)  # type: ignore[arg-type]
+    sign = per_call(lambda: status_list.sign_list(entries, ring.newest, at=AT, **given), 20)  # type: ignore[arg-type]
+    print(f"{versions} versions: gather {build * 1000:.1f} ms, pack and sign {sign:.1f} ms, {len(token) / 1024:.1f} KB")
+    shelf = StatusListCache()
     later = AT + timedelta(minutes=5)
     shelf.token(session, ring, at=AT, **given)  # type: ignore[arg-type]
     asked = per_call(lambda: shelf.token(session, ring, at=later, **given), 200)  # type: ignore[arg-type]

@@ -1,9 +1,9 @@
-"""How the set-based path compares with the same work row by row, on this machine, in this run.
+"""Compares the set-based workflow with the same work row by row, in the same run.
 
     .venv/bin/python benchmarks/engine.py [ROWS] [DATABASE_URL]
 
-Prints seconds and, which is what counts, ratios: this machine's neighbours change from minute to minute. Uses a database of
-its own (SQLite in a temporary folder unless an empty one is named) and leaves it as it is.
+Prints seconds and ratios; compare the ratios, because the load of a shared machine varies. Uses SQLite in a temporary
+folder unless an empty database is named, which is not cleaned up.
 """
 
 import sys
@@ -50,7 +50,7 @@ def main(rows: int = 1000, url: str = "") -> None:
 
 
 def open_code_keys(folder: str) -> None:
-    """What the codes on the papers are signed with."""
+    """Open the keys that sign QR codes."""
     make(Path(folder) / "codes.json", at=AT)
     ring.open(Path(folder) / "codes.json")
 
@@ -90,7 +90,7 @@ def together(session: Session, rows: int) -> None:
 
     def batch() -> None:
         done = carry_out(session, range(1, rows + 1), Action.APPROVE, APPROVER, at=AT, office=OFFICE)
-        assert len(done.passes) == rows, next(iter(done.refused.values()))  # noqa: S101 - a benchmark of nothing is none
+        assert len(done.passes) == rows, next(iter(done.refused.values()))  # noqa: S101 - else nothing is measured
         session.commit()
 
     def single() -> None:
@@ -130,9 +130,9 @@ def compare(first: str, one: Callable[[], object], second: str, other: Callable[
     print(f"{first:<42}{a:8.3f} s\n{second:<42}{b:8.3f} s   {b / a:6.1f} times the first\n")
 
 
-def timed(deed: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
-    deed()
+    work()
     return time.perf_counter() - start
 
 

@@ -1,9 +1,9 @@
-"""How taking the old system's certificates over in chunks compares with the same work row by row, in this run.
+"""Compares importing the old system's certificates in chunks with the same work row by row, in the same run.
 
     .venv/bin/python benchmarks/legacy.py [ROWS] [DATABASE_URL]
 
-Prints seconds for reading, checking and taking over ROWS rows (5,000), for the same sheet again, and for a tenth as many
-taken over one by one, each in its own transaction. Uses a database of its own, as ``benchmarks/engine.py`` does.
+Prints seconds for reading, checking and importing ROWS rows (5,000), for the same sheet again, and for a tenth as many
+imported one by one, each in its own transaction. Uses a database of its own, as ``benchmarks/engine.py`` does.
 """
 
 import sys
@@ -50,15 +50,15 @@ def main(rows: int = 5000, url: str = "") -> None:
         means = legacy_import.ImportContext(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
         many, few = sheet(0, rows), sheet(rows, rows + rows // 10)
         first = hand_in(means, many)
-        whole = told(f"check {rows} rows", lambda: legacy_import.check(means, first, at=AT), rows)
-        whole += told(f"take {rows} over, {run.CHUNK} to a transaction", lambda: take_over(means, first), rows)
+        whole = measured(f"check {rows} rows", lambda: legacy_import.check(means, first, at=AT), rows)
+        whole += measured(f"take {rows} over, {run.CHUNK} to a transaction", lambda: take_over(means, first), rows)
         again = hand_in(means, many)
         legacy_import.check(means, again, at=AT)
-        told("the same sheet again", lambda: take_over(means, again), rows)
+        measured("the same sheet again", lambda: take_over(means, again), rows)
         run.CHUNK = 1
         single = hand_in(means, few)
-        slow = told(f"check {rows // 10} rows one by one", lambda: legacy_import.check(means, single, at=AT), rows // 10)
-        slow += told(f"take {rows // 10} over one by one", lambda: take_over(means, single), rows // 10)
+        slow = measured(f"check {rows // 10} rows one by one", lambda: legacy_import.check(means, single, at=AT), rows // 10)
+        slow += measured(f"take {rows // 10} over one by one", lambda: take_over(means, single), rows // 10)
         print(f"{'one by one, for each row':<44}{slow * 10 / whole:8.1f} times the time")
         engine.dispose()
 
@@ -86,9 +86,9 @@ def id_number(n: int) -> str:
     return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
 
 
-def told(what: str, deed: Callable[[], object], rows: int) -> float:
+def measured(what: str, work: Callable[[], object], rows: int) -> float:
     start = time.perf_counter()
-    deed()
+    work()
     seconds = time.perf_counter() - start
     print(f"{what:<44}{seconds:8.2f} s{rows / seconds:10.0f} rows/s", flush=True)
     return seconds

@@ -1,4 +1,4 @@
-"""Authorities, certificates and lists of every kind, good and bad, for the tests of signing in with a certificate."""
+"""CAs, certificates and CRLs, valid and invalid, for the tests of signing in with a certificate."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,17 +20,17 @@ USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_e
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 
 
-def name(words: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, words)])
+def name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def usage(*words: str) -> x509.KeyUsage:
-    return x509.KeyUsage(**{word: word in words for word in USAGES})
+def usage(*allowed: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{use: use in allowed for use in USAGES})
 
 
 @dataclass
 class Holder:
-    """A key with its certificate, and what stands above it."""
+    """A key with its certificate and the CAs above it."""
 
     key: object
     certificate: x509.Certificate
@@ -45,15 +45,15 @@ class Holder:
     def serial(self) -> int:
         return self.certificate.serial_number
 
-    def sign(self, words: bytes) -> bytes:
+    def sign(self, data: bytes) -> bytes:
         if isinstance(self.key, tuple):
-            return sm2.sign(*self.key, sm2.digest(self.key[1], words))
+            return sm2.sign(*self.key, sm2.digest(self.key[1], data))
         if isinstance(self.key, rsa.RSAPrivateKey):
-            return self.key.sign(words, padding.PKCS1v15(), hashes.SHA256())
-        return self.key.sign(words, ec.ECDSA(hashes.SHA256()))
+            return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
 
     def crl(self, *serials: int, number=1, at=NOON, lasts=YEAR, more=()) -> bytes:
-        """A list of this authority, in DER."""
+        """A CRL of this CA, in DER."""
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject).last_update(at)
         builder = builder.next_update(at + lasts).add_extension(x509.CRLNumber(number), critical=False)
         for extension, critical in more:
@@ -68,7 +68,7 @@ def issued(
     words="张三", by: Holder | None = None, *, key=None, ca=False, ku=("digital_signature",), eku=(CLIENT,), san=False,
     start=NOON - YEAR, end=NOON + YEAR, more=(), depth=None, serial=0,
 ) -> Holder:  # fmt: skip
-    """A certificate by an authority, or one that signed itself."""
+    """A certificate issued by a CA, or self-signed."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     signer, issuer = (by.key, by.certificate.subject) if by else (key, name(words))
     ku = ("key_cert_sign", "crl_sign") if ca and ku == ("digital_signature",) else ku
@@ -91,7 +91,7 @@ def issued(
 
 
 def sm_issued(words="李四", by: Holder | None = None, *, ca=False, start=NOON - YEAR, end=NOON + YEAR, more=()) -> Holder:
-    """The same with SM2 and SM3."""
+    """As ``issued``, with SM2 and SM3."""
     pair = sm2.new_key_pair()
     signer, issuer = (by.key, by.certificate.subject) if by else (pair, name(words))
     own = usage("key_cert_sign", "crl_sign") if ca else usage("digital_signature")
@@ -101,7 +101,7 @@ def sm_issued(words="李四", by: Holder | None = None, *, ca=False, start=NOON 
 
 
 def trusting(*authorities: Holder, lists=(), required=True) -> PkiTrust:
-    """Trust in these authorities, with lists in DER."""
+    """Trust in these CAs, with CRLs in DER."""
     known = {trust.digest_of(one.certificate): one.certificate for one in authorities}
     read = [x509.load_der_x509_crl(one) for one in lists]
     of = {digest: each for each in read for digest, one in known.items() if trust.signed_by(each, one)}

@@ -1,4 +1,4 @@
-"""ClamAV's daemon for tests, behind a real socket: reads INSTREAM as the protocol has it, finds EICAR, misbehaves as told."""
+"""A fake clamd behind a real socket: INSTREAM, finds EICAR, can be told to misbehave."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,51 +12,51 @@ EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 @dataclass
 class Daemon:
     address: str = ""
-    asked: list[bytes] = field(default_factory=list)  # the files as they came through
-    says: bytes | None = None  # instead of the truth
+    asked: list[bytes] = field(default_factory=list)  # the files received
+    reply: bytes | None = None  # overrides the verdict
     silent: bool = False
     let_go: Event = field(default_factory=Event)
 
     def verdict(self, data: bytes) -> bytes:
-        if self.says is not None:
-            return self.says
+        if self.reply is not None:
+            return self.reply
         return b"stream: Eicar-Signature FOUND\0" if EICAR in data else b"stream: OK\0"
 
 
 @contextmanager
 def clamd(path: str = "") -> Iterator[Daemon]:
-    """At a TCP port, or at this path."""
-    one = Daemon()
+    """On a TCP port, or on this Unix socket."""
+    daemon = Daemon()
 
-    class Line(BaseRequestHandler):
+    class Handler(BaseRequestHandler):
         def handle(self) -> None:
             with suppress(ConnectionError):
                 self.answer()
 
-        def heard(self, many: int) -> bytes:
-            got = b""
-            while len(got) < many and (more := self.request.recv(many - len(got))):
-                got += more
-            return got
+        def read(self, size: int) -> bytes:
+            data = b""
+            while len(data) < size and (more := self.request.recv(size - len(data))):
+                data += more
+            return data
 
         def answer(self) -> None:
-            if self.heard(6) == b"zPING\0":
+            if self.read(6) == b"zPING\0":
                 self.request.sendall(b"PONG\0")
                 return
-            assert self.heard(4) == b"EAM\0"
+            assert self.read(4) == b"EAM\0"
             data = b""
-            while size := int.from_bytes(self.heard(4), "big"):
-                data += self.heard(size)
-            one.asked.append(data)
-            if one.silent:
-                one.let_go.wait(10)
-            self.request.sendall(one.verdict(data))
+            while size := int.from_bytes(self.read(4), "big"):
+                data += self.read(size)
+            daemon.asked.append(data)
+            if daemon.silent:
+                daemon.let_go.wait(10)
+            self.request.sendall(daemon.verdict(data))
 
-    server = ThreadingUnixStreamServer(path, Line) if path else ThreadingTCPServer(("127.0.0.1", 0), Line)
+    server = ThreadingUnixStreamServer(path, Handler) if path else ThreadingTCPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    one.address = path or f"tcp://127.0.0.1:{server.server_address[1]}"
+    daemon.address = path or f"tcp://127.0.0.1:{server.server_address[1]}"
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield one
-    one.let_go.set()
+    yield daemon
+    daemon.let_go.set()
     server.shutdown()
     server.server_close()

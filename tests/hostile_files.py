@@ -1,4 +1,4 @@
-"""Files as strangers hand them in, honest and hostile, each made here: the repository holds no binary file."""
+"""Uploads, valid and hostile. They are made here, so that the repository needs no binary files."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """Something to look at, of which no two corners are alike."""
+    """A picture whose corners all differ."""
     ramp = Image.linear_gradient("L").resize((width, height))
     drawn = Image.merge("RGB", (ramp, ramp.transpose(Image.Transpose.ROTATE_180), Image.new("L", ramp.size, 90)))
     drawn.paste("red", (0, 0, width // 4, height // 4))
@@ -18,7 +18,7 @@ def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
 
 
 def noise(width: int, height: int) -> Image.Image:
-    """The worst that can be asked of JPEG."""
+    """A picture that compresses worst."""
     return Image.merge("RGB", [Image.effect_noise((width, height), 120) for _channel in range(3)])
 
 
@@ -37,7 +37,7 @@ def png(width: int = 600, height: int = 800, mode: str = "RGB", **how: object) -
 
 
 def phone_jpeg(width: int = 4000, height: int = 3000) -> bytes:
-    """Twelve million points with grain, lying on its side, taken at a place; about 3 MB."""
+    """Twelve megapixels with noise, rotated, with GPS data; about 3 MB."""
     grain = Image.effect_noise((width // 2, height // 2), 60).resize((width, height), Image.Resampling.BICUBIC)
     drawn = Image.blend(picture(width, height), grain.convert("RGB"), 0.35)
     return saved(drawn, "JPEG", quality=88, exif=exif(orientation=6))
@@ -63,7 +63,7 @@ def with_segment(data: bytes, marker: int, body: bytes) -> bytes:
 
 
 def progressive_of_many_scans(count: int) -> bytes:
-    """The last scan of an honest progressive picture, again and again: each costs a walk over all points."""
+    """The last scan of a progressive picture, repeated: each costs a pass over all pixels."""
     data = jpeg(progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * count + data[-2:]
@@ -96,7 +96,7 @@ def packed_text(size: int) -> bytes:
 
 
 def interlaced_png(width: int, height: int, depth: int, colour: int, missing: int = 0) -> tuple[bytes, int]:
-    """Seven coarse pictures one after the other, each point in exactly one of them; and how many rows that makes."""
+    """An Adam7-interlaced PNG, and the number of its rows."""
     bits = depth * {0: 1, 2: 3, 3: 1}[colour]
     steps = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
     rows = []
@@ -168,12 +168,12 @@ def action(kind: str, **more: object) -> pikepdf.Dictionary:
     return pikepdf.Dictionary(S=pikepdf.Name(f"/{kind}"), **more)
 
 
-def pdf_with_link(deed: pikepdf.Dictionary) -> bytes:
-    """A page with an annotation that does this when it is clicked."""
+def pdf_with_link(action: pikepdf.Dictionary) -> bytes:
+    """A page with a link annotation of this action."""
 
     def change(document: pikepdf.Pdf) -> None:
         link = pikepdf.Dictionary(
-            Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Link, Rect=pikepdf.Array([0, 0, 99, 99]), A=deed
+            Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Link, Rect=pikepdf.Array([0, 0, 99, 99]), A=action
         )
         document.pages[0].Annots = pikepdf.Array([link])
 
@@ -188,7 +188,7 @@ def pdf_with_attachment() -> bytes:
 
 
 def pdf_with_packed_object(body: bytes, levels: int = 1) -> bytes:
-    """Object 5 lies in object stream 4, packed so many times: the reader must unpack all to know what it is."""
+    """Object 5 in object stream 4, compressed ``levels`` times."""
     packed = b"5 0 " + body
     for _level in range(levels):
         packed = zlib.compress(packed, 9)
@@ -208,7 +208,7 @@ def pdf_bomb(megabytes: int, levels: int) -> bytes:
     return pdf_with_packed_object(b"[" + b"1 " * (megabytes * 500_000) + b"]", levels)
 
 
-# --- what is no JPG, PNG or PDF, whatever it is called -----------------------------------------------------------
+# --- other formats ----------------------------------------------------------------------------------------------
 
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
 SVG = b'<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

@@ -1,7 +1,4 @@
-"""Workbooks that no honest clerk would hand in, made by hand, part by part.
-
-Law: each maker returns the bytes of one file and breaks exactly one thing.
-"""
+"""Hostile workbooks, built part by part. Each function returns one file with exactly one fault."""
 
 import struct
 import zipfile
@@ -95,13 +92,13 @@ def tall(count: int) -> bytes:
 
 
 def lying_dimension() -> bytes:
-    """Says that it reaches to the last cell, and does not: harmless, if nobody believes it."""
+    """Declares the largest possible size: harmless, if ignored."""
     body = sheet().replace("<sheetData>", '<dimension ref="A1:XFD1048576"/><sheetData>')
     return pack(parts({"报名": ("visible", body)}))
 
 
 def endless_duration() -> bytes:
-    """A cell in the format of a duration, with more days than a computer can count."""
+    """A duration that overflows."""
     styles = f'{XML}<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="46"/></cellXfs></styleSheet>'
     rows = f'{HEADER}<row r="2">{text_cell("A2", "x")}<c r="B2" s="0"><v>-1e300</v></c></row>'
     return pack({**parts({"报名": ("visible", sheet(rows))}), "xl/styles.xml": styles})
@@ -131,7 +128,7 @@ def utf16_sheet() -> bytes:
 
 
 def two_targets(second: str, *, key: str = "rId1") -> bytes:
-    """The list of relations names a second sheet in a way that two readers may understand differently."""
+    """A second sheet relation that readers may resolve differently."""
     name = "xl/_rels/workbook.xml.rels"
     link = f'<Relationship Id="{key}" Type="{KIND}/worksheet" Target="{second}"/></Relationships>'
     return pack({**parts(), name: str(parts()[name]).replace("</Relationships>", link)})
@@ -142,7 +139,7 @@ def without(name: str) -> bytes:
 
 
 def streamed() -> bytes:
-    """As a program writes that cannot go back in its file: sizes stand behind each part."""
+    """As a streaming writer makes it: sizes follow each part."""
 
     class Pipe(BytesIO):
         def tell(self) -> int:

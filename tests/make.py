@@ -1,4 +1,4 @@
-"""Makers: each returns one valid, unsaved thing, and takes only what the test cares about."""
+"""Factories: each returns one valid, unsaved object; tests pass only what matters to them."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -46,7 +46,7 @@ _serial = count(1)
 
 
 def id_number(born: date = date(1985, 6, 15), sequence: int | None = None, region: str = "430102") -> str:
-    """A resident ID number with a sound check digit; a new one each time."""
+    """A new resident ID number with a valid check digit."""
     n = next(_serial) if sequence is None else sequence
     born = born + timedelta(days=n // 999)
     body = f"{region}{born:%Y%m%d}{n % 999 + 1:03d}"
@@ -54,7 +54,7 @@ def id_number(born: date = date(1985, 6, 15), sequence: int | None = None, regio
 
 
 def uscc(n: int | None = None) -> str:
-    """A unified social credit code with a sound check character; a new one each time."""
+    """A new unified social credit code with a valid check character."""
     body = f"91430100MA4{next(_serial) if n is None else n:06d}"
     total = sum(CREDIT_ALPHABET.index(mark) * pow(3, i, 31) for i, mark in enumerate(body))
     return body + CREDIT_ALPHABET[(31 - total % 31) % 31]
@@ -96,7 +96,7 @@ def paper(kind: PaperKind = PaperKind.PHOTO, **owner) -> Paper:
 
 
 def complete_papers(person: Person, *, without: tuple[PaperKind, ...] = ()) -> list[Paper]:
-    """Every scan a person can have. The person must be flushed, so that it has an id."""
+    """Every scan a person can have. The person must have been flushed."""
     return [
         paper(kind, person_id=person.id, enterprise_id=person.enterprise_id) for kind in PERSON_PAPERS if kind not in without
     ]
@@ -167,7 +167,7 @@ def filing(enterprise: Enterprise, **facts) -> Filing:
 
 
 def application(person: Person, state: State = State.DRAFT, **facts) -> Application:
-    """An application in any state, with the dates and numbers that the state demands."""
+    """An application in any state, with the dates and numbers that the state requires."""
     enterprise = facts.pop("enterprise", person.enterprise)
     moved = {} if state is State.DRAFT else {"submitted_at": NOON - timedelta(days=1), "round": 1}
     if state not in (*CHANGEABLE, State.AWAITING_RELEASE, State.AWAITING_ACCEPTANCE, State.ABANDONED):
@@ -218,7 +218,7 @@ def certificate(person: Person, **facts) -> Certificate:
 
 
 def account(session: Session, username: str, role: Role, **facts) -> Account:
-    """A saved account with one role (``built`` has synced the roles); its password opens nothing."""
+    """A saved account with one role (``built`` has synced the roles) and no usable password."""
     held = session.scalars(select(FabRole).where(FabRole.name == role.value)).one()
     given = {"first_name": username, "last_name": "", "email": f"{username}@accounts.invalid", "active": True}
     if role is not Role.ENTERPRISE_CLERK:

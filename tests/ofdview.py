@@ -1,4 +1,4 @@
-"""An OFD read back with nothing of the writer's: its text, and its page as a picture (SVG, shown by a browser)."""
+"""An independent OFD reader: text, and the page as SVG."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ class Reader:
         return etree.fromstring(self.zip.read(name))
 
     def layers(self) -> Iterator[etree._Element]:
-        """What is on the page, from the bottom: first the template that it names, then its own."""
+        """The layers of the page from the bottom: its template, then its own."""
         page = self.xml(f"Doc_0/{self.document.find('.//o:Page', NS).get('BaseLoc')}")
         for named in page.findall("o:Template", NS):
             (template,) = self.document.xpath(f"//o:TemplatePage[@ID='{named.get('TemplateID')}']", namespaces=NS)
@@ -36,7 +36,7 @@ class Reader:
         yield from page.iterfind(".//o:Layer", NS)
 
     def text(self) -> str:
-        """Every character of the page, in the order in which it is written."""
+        """All text of the page, in file order."""
         return "".join(code.text for layer in self.layers() for code in layer.iterfind(".//o:TextCode", NS))
 
     def svg(self) -> str:
@@ -102,7 +102,7 @@ class Reader:
 
 
 def _outline(font: Font, letter: str) -> str:
-    """A glyph of the embedded font as a path: quadratic arcs, with the points that TrueType leaves out."""
+    """A glyph of the embedded font as a path: quadratic curves, with implied points."""
     words = []
     for contour in font.outline(letter):
         full = []

@@ -1,4 +1,4 @@
-"""Certificates as an approval leaves them: printed in rows, not yet drawn."""
+"""Certificate versions as an approval stores them, not yet rendered."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from tests.hostile_files import jpeg
 def stored_versions(
     session: Session, store: Store, many: int, *, at: datetime = make.NOON, owner: Enterprise | None = None
 ) -> list[int]:
-    """The ids of so many versions, one of each certificate of one person, all printed at the same moment."""
+    """The ids of ``many`` versions, one for each certificate of one person, all issued at ``at``."""
     owner = owner or make.enterprise()
     person = make.person(owner, name="古丽·买买提")
     held = [make.certificate(person) for _ in range(many)]

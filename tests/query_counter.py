@@ -1,4 +1,4 @@
-"""Counting: what a page or a deed asks of the database, whatever the clock says, and what it leaves in the diary."""
+"""Counts SQL statements and audit log entries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from app.models import AuditEntry
 
 @contextmanager
 def queries(engine: Engine) -> Iterator[list[str]]:
-    """The statements sent while inside, one entry each; an executemany is one."""
+    """The statements sent inside the block; an executemany counts once."""
     seen: list[str] = []
 
     def note(_connection, _cursor, statement, *_rest) -> None:
@@ -27,7 +27,7 @@ def queries(engine: Engine) -> Iterator[list[str]]:
 
 
 def audit_entries(session: Session) -> int:
-    """Lines of the diary, but for those that say what was refused."""
+    """The number of audit log entries, without those of refused actions."""
     session.rollback()
     found = session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.deed != AuditAction.REFUSED))
     session.rollback()

@@ -1,4 +1,4 @@
-"""A house's own seal for tests, and a seal service behind a real socket that keeps it."""
+"""A demonstration seal for tests, and a fake seal service behind a real socket."""
 
 import json
 from base64 import b64decode, b64encode
@@ -13,18 +13,18 @@ from app.core.crypto.demo_ca import EmbeddedSeal, establish
 from app.core.crypto.seal_provider import Seal, Suite
 from tests import make
 
-SITE = "http://127.0.0.1:9"  # where no list is ever fetched from
+SITE = "http://127.0.0.1:9"  # no CRL is ever fetched from here
 
 
 def embedded(folder: Path) -> EmbeddedSeal:
-    """A seal that is ready at ``make.NOON`` and for three years."""
+    """A seal, valid for three years from ``make.NOON``."""
     establish(folder, address=SITE, at=make.NOON)
     return EmbeddedSeal(folder)
 
 
 @dataclass
 class Service:
-    """What a 签章服务 does, and what it may do wrong: ``answer`` overrides the status, ``wrong`` the signature."""
+    """A seal service (签章服务). ``answer`` overrides the status, ``wrong`` the signature, ``raw`` the body."""
 
     keeps: Seal
     url: str = ""
@@ -45,22 +45,22 @@ class Service:
 def service(keeps: Seal) -> Iterator[Service]:
     one = Service(keeps)
 
-    class Desk(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
             one.asked.append((self.path, dict(self.headers), body))
-            said = one.reply(self.path, body) if one.answer == 200 else None
-            self.send_response(one.answer if said is not None or one.answer != 200 else 404)
+            reply = one.reply(self.path, body) if one.answer == 200 else None
+            self.send_response(one.answer if reply is not None or one.answer != 200 else 404)
             self.end_headers()
-            self.wfile.write(json.dumps(said).encode() if one.raw is None else one.raw)
+            self.wfile.write(json.dumps(reply).encode() if one.raw is None else one.raw)
 
-        do_GET = do_POST  # noqa: N815 - http.server calls it so
+        do_GET = do_POST  # noqa: N815 - name given by http.server
 
-        def log_message(self, *_said: object) -> None:
+        def log_message(self, *_args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Desk)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     one.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, daemon=True)

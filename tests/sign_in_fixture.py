@@ -1,7 +1,5 @@
-"""A small house of its own for the tests of the gate: its own database, one scratch page, roles declared for that page.
-
-Law: the roles of the real house are left alone, so the tests that share its database do not feel these.
-(PYTEST_DONT_REWRITE: imported by name and as a plugin.)
+"""A small application for the sign-in tests: its own database, one scratch page, and roles for that page only, so that
+tests on the shared database are not affected. (PYTEST_DONT_REWRITE: imported by name and as a plugin.)
 """
 
 import re
@@ -61,7 +59,7 @@ class Scratch(BaseView):
 
 
 def build(settings: Settings) -> Flask:
-    """The threshold and the gate as in ``create_app``, with the scratch page for all views."""
+    """Middleware and sign-in as in ``create_app``, with the scratch page as the only view."""
     app = Flask("app", template_folder="web/templates", static_folder="web/static")
     app.config.from_mapping(settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="base/frame.html")
     app.config.update(TESTING=True, FAB_PASSWORD_HASH_METHOD=QUICK_HASH)
@@ -82,10 +80,10 @@ def build(settings: Settings) -> Flask:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def sign_in_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A database of each kind that only this module uses."""
-    home = tmp_path_factory.mktemp(f"lodge-{request.param}")
-    url = f"sqlite:///{home / 'lodge.db'}"
+    home = tmp_path_factory.mktemp(f"sign-in-{request.param}")
+    url = f"sqlite:///{home / 'sign-in.db'}"
     if request.param == "postgresql":
-        server, name = request.getfixturevalue("postgres"), f"lodge_{uuid4().hex[:8]}"
+        server, name = request.getfixturevalue("postgres"), f"sign_in_{uuid4().hex[:8]}"
         with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
         url = make_url(server).set(database=name).render_as_string(hide_password=False)
@@ -102,7 +100,7 @@ def sign_in_app(sign_in_system: System) -> Flask:
 
 @pytest.fixture
 def shop(sign_in_system: System, sign_in_app: Flask) -> Iterator[Session]:
-    """A session on the clean database of the lodge."""
+    """A session on the clean database of the sign-in application."""
     with Session(sign_in_system.engine, expire_on_commit=False) as session:
         session.add_all(make.regions())
         session.commit()
@@ -155,7 +153,7 @@ def is_inside(client: FlaskClient) -> bool:
 
 
 def copied_cookie(client: FlaskClient, app: Flask) -> FlaskClient:
-    """A thief: another browser that holds the same cookie."""
+    """Another browser with the same cookie, as after theft."""
     thief = app.test_client()
     cookie = client.get_cookie("anguan")
     assert cookie is not None

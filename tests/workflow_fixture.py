@@ -1,4 +1,4 @@
-"""An enterprise with everything in order, and applications of every matter that could be submitted at once."""
+"""An enterprise with complete documents, and applications of every matter that are ready for submission."""
 
 from datetime import timedelta
 
@@ -46,7 +46,7 @@ class Firm:
 
     @property
     def old(self) -> "Firm":
-        """The enterprise from which this one takes people over."""
+        """The enterprise from which people transfer to this one."""
         self._old = self._old or Firm(self.session, name="湖南旧东家建设有限公司")
         return self._old
 
@@ -58,14 +58,14 @@ class Firm:
         return person
 
     def certificate(self, person=None, **facts) -> Certificate:
-        """Of a person of this enterprise; by default it runs out within the window of renewal."""
+        """Of a person of this enterprise; by default within the renewal window."""
         certificate = make.certificate(person or self.person(), **{"valid_to": make.TODAY + timedelta(days=60), **facts})
         self.session.add(certificate)
         self.session.flush()
         return certificate
 
     def application(self, state=State.DRAFT, category=Category.C1, matter=MatterKind.NEW, **facts) -> Application:
-        """Ready to be moved from any state of any matter."""
+        """An application of any matter in any state, ready for its next action."""
         if state is State.ABANDONED or facts.pop("seen", False):
             facts = {"round": 1, **facts}
         if matter is MatterKind.NEW:
@@ -76,7 +76,7 @@ class Firm:
         return self.on(certificate, matter, state, **facts)
 
     def on(self, certificate, matter, state=State.DRAFT, **facts) -> Application:
-        """An application on a certificate, with all its papers; a replacement for loss unless another reason is given."""
+        """An application on a certificate, with all its papers; a replacement is for loss by default."""
         if matter is MatterKind.REPLACEMENT:
             facts = {"reason_code": ReplacementReason.LOST.value, "details": LOST, **facts}
         if matter is MatterKind.CANCELLATION:

@@ -1,11 +1,10 @@
-"""Asks what is known against the packages of constraints.txt, and says plainly when nobody could be asked.
+"""Checks the packages of constraints.txt for known vulnerabilities.
 
-    python tools/advisories.py                    # ends with 1 if anything is known against one of them
-    python tools/advisories.py PIP-AUDIT …        # another program in its place
+    python tools/advisories.py                    # exits with 1 if there are any
+    python tools/advisories.py PIP-AUDIT …        # another program instead of pip-audit
 
-pip-audit says "no known vulnerabilities" and ends with 0 when it found *no package at all* in the database, too. So its
-report is counted here: what was looked up, what was not. An unreachable database is no fault of the change at hand and does
-not fail it; but it is said so loudly that nobody takes it for a yes.
+pip-audit exits with 0 even if it found no package at all in the database, so its report is counted here. An unreachable
+database does not fail the check, but prints a prominent warning.
 """
 
 import json
@@ -16,15 +15,15 @@ from pathlib import Path
 
 PINS = Path(__file__).parent.parent / "constraints.txt"
 ASK = ("-r", str(PINS), "--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off", "--timeout", "15")
-SOURCES = ("pypi", "osv")  # the second is asked where the first knows nothing
-PATIENCE = 300
+SOURCES = ("pypi", "osv")  # the second is asked for packages unknown to the first
+SECONDS = 300
 
 
 def report(command: Sequence[str], source: str) -> list[dict]:
-    """What pip-audit says of each package; nothing where it says nothing that can be understood."""
+    """The report of pip-audit for each package; empty if it cannot be read."""
     try:
-        done = subprocess.run(  # noqa: S603 - our own words and what the Makefile names
-            [*command, *ASK, "--vulnerability-service", source], capture_output=True, text=True, timeout=PATIENCE, check=False
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            [*command, *ASK, "--vulnerability-service", source], capture_output=True, text=True, timeout=SECONDS, check=False
         )
         return list(json.loads(done.stdout)["dependencies"])
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as fault:
@@ -41,14 +40,14 @@ def main(command: Sequence[str]) -> int:
     pinned = sum("==" in line for line in PINS.read_text().splitlines())
     known: dict[str, list[dict]] = {}
     for source in SOURCES:
-        known |= {one["name"]: one["vulns"] for one in report(command, source) if "vulns" in one}
+        known |= {package["name"]: package["vulns"] for package in report(command, source) if "vulns" in package}
         if len(known) >= pinned:
             break
     bad = {name: vulns for name, vulns in known.items() if vulns}
     for name, vulns in sorted(bad.items()):
-        for one in vulns:
-            mended = ", ".join(one.get("fix_versions", [])) or "no version yet"
-            print(f"{name}: {one.get('id', '?')} {' '.join(one.get('aliases', []))} (mended in {mended})")
+        for vuln in vulns:
+            fixed = ", ".join(vuln.get("fix_versions", [])) or "no version yet"
+            print(f"{name}: {vuln.get('id', '?')} {' '.join(vuln.get('aliases', []))} (fixed in {fixed})")
     if not known:
         shout("ADVISORIES NOT CHECKED: no database of advisories could be reached from here.",
               "This run says nothing about known vulnerabilities. Run 'make audit' where there is a network.")  # fmt: skip

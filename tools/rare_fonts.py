@@ -1,11 +1,11 @@
-"""Cuts the rare characters out of their source fonts, in blocks of 4096, as `app/certificates/pdf/fonts.py` reads them.
+"""Extracts rare characters from their source fonts, in blocks of 4096, for `app/certificates/pdf/fonts.py`.
 
     apt-get download fonts-babelstone-han fonts-hanazono        # and unpack with dpkg -x
     pip install -c constraints.txt -e '.[fonts]'
     python tools/rare_fonts.py BabelStoneHan.ttf HanaMinB.ttf
 
-A character is taken from the first source that has it, and only if the Song face of the house has not. The result
-depends on nothing but the two files, so that it can be checked by doing it again.
+A character is taken from the first source that has it, unless our Song font has it. The result depends only on the two
+files, so it is reproducible.
 """
 
 import lzma

@@ -67,7 +67,7 @@ def parse_name(text: str) -> str:
 
 
 def parse_id_number(text: str) -> str:
-    """A resident ID number (GB 11643-1999), 18 characters, check digit and birth date sound."""
+    """A resident ID number (GB 11643-1999), 18 characters, with valid check digit and birth date."""
     number = fold(text)
     if not number:
         raise BadNumber(_("Please enter the ID number."), code="id-missing", field="id_number")
@@ -115,7 +115,7 @@ def age(born: date, on: date) -> int:
 
 
 def parse_credit_code(text: str) -> str:
-    """A unified social credit code (GB 32100-2015), 18 characters, check character sound."""
+    """A unified social credit code (GB 32100-2015), 18 characters, with a valid check character."""
     code = fold(text)
     if len(code) != 18:
         raise BadNumber(

@@ -18,7 +18,7 @@ from PIL import Image
 class ImageLimits:
     """Limits of uploads. Sizes in bytes, sides in pixels."""
 
-    bytes: int = 10 * 1024**2  # as uploaded; 住建云 says PDF ≤ 10 MB
+    bytes: int = 10 * 1024**2  # as uploaded; 住建云 allows PDF ≤ 10 MB
     photo_bytes: int = 50_000  # as stored; national e-certificate C0317-2022: photo ≤ 50 KB (read as the smaller KB)
     side: int = 8000  # our judgement: A4 at 600 dpi is 7016
     pixels: int = 25_000_000  # 75 MB once unpacked; A4 at 400 dpi is 15 million, a phone takes 12

@@ -300,7 +300,7 @@ class Remote:
 
     def confirms(self, ticket, licence, number, at):
         token = signed(claims(ticket.cid, ticket.nonce, at, uscc=licence.uscc, ent_name=licence.name, number=number))
-        self.server.said[ticket.cid] = token
+        self.server.assertions[ticket.cid] = token
         return token.encode()
 
     def breaks(self):
@@ -380,7 +380,7 @@ def server(monkeypatch):
 def test_start_sends_site_place_and_client(server):
     remote = Remote(server).provider
     remote.start(TICKET, at=AT)
-    (sent,) = server.told
+    (sent,) = server.received
     assert (sent["cid"], sent["nonce"], sent["place"], sent["client"]) == ("a" * 32, "b" * 64, "192.0.2.1", "anguan-test")
     assert server.tokens == ["Bearer s3cret"]
 

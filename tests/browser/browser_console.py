@@ -1,7 +1,4 @@
-"""A browser window in somebody's hands, with an ear on what the browser complains of.
-
-Law: a window that is closed without asking ``complaints`` has been watched for nothing.
-"""
+"""Browser windows whose console errors are recorded; check ``complaints`` at the end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +6,12 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-NO_FAULT = "the server responded with a status of 4"  # a page that says no, on purpose, is still a page
+NO_FAULT = "the server responded with a status of 4"  # an intended refusal is no fault
 BROKEN_POLICY = "addEventListener('securitypolicyviolation', e => console.error('policy', e.violatedDirective, e.blockedURI))"
 
 
 class ConsoleRecorder:
-    """Opens windows and remembers every complaint of each: console errors and warnings, script faults, broken policy."""
+    """Opens windows and records console errors and warnings, script errors and policy violations."""
 
     def __init__(self, chromium: Browser, served: str) -> None:
         self.chromium, self.served = chromium, served
@@ -24,8 +21,8 @@ class ConsoleRecorder:
     def window(self, **how: Any) -> Iterator[Page]:
         context = self.chromium.new_context(base_url=self.served, locale="zh-CN", **how)
         context.add_init_script(BROKEN_POLICY)
-        context.on("console", lambda said: self._hear(said.page, said.type, said.text))
-        context.on("weberror", lambda fault: self._hear(fault.page, "error", str(fault.error)))
+        context.on("console", lambda message: self._record(message.page, message.type, message.text))
+        context.on("weberror", lambda fault: self._record(fault.page, "error", str(fault.error)))
         context.set_default_timeout(10_000)
         try:
             yield context.new_page()
@@ -34,7 +31,7 @@ class ConsoleRecorder:
 
     @contextmanager
     def signed_in(self, username: str, password: str, **how: Any) -> Iterator[Page]:
-        """A window at the workbench of this account, let in by its password."""
+        """A window on the dashboard of this account, signed in by password."""
         with self.window(**how) as page:
             page.goto("/")
             page.get_by_role("link", name="安管人员申报").click()
@@ -44,6 +41,6 @@ class ConsoleRecorder:
             page.wait_for_url("**/work/")
             yield page
 
-    def _hear(self, page: Page | None, kind: str, text: str) -> None:
+    def _record(self, page: Page | None, kind: str, text: str) -> None:
         if kind in ("error", "warning") and NO_FAULT not in text:
             self.complaints.append((page.url if page else "", text))

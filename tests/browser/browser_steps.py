@@ -1,7 +1,4 @@
-"""What hands do in a browser on more than one errand: choosing from the menu, finding a row, deciding a case.
-
-Law: whatever is pressed is found by what stands on it.
-"""
+"""Steps that several browser tests share. Elements are found by their visible text."""
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -9,7 +6,7 @@ STAGES = (
     ("acceptance", "业务受理", "受理", "受理"),
     ("review", "业务初审", "审核", "同意"),
     ("approval", "发证审批", "审核", "同意"),
-)  # who, in which queue, opens a case with which verb, and agrees with which word
+)  # account, queue, button that opens a case, decision that agrees
 
 
 def row(page: Page, text: str) -> Locator:
@@ -20,8 +17,8 @@ def menu(page: Page, entry: str) -> None:
     page.get_by_role("navigation", name="主菜单").get_by_role("link", name=entry).click()
 
 
-def sees(page: Page, words: str) -> None:
-    expect(page.get_by_text(words).first).to_be_visible()
+def sees(page: Page, text: str) -> None:
+    expect(page.get_by_text(text).first).to_be_visible()
 
 
 def open_case(page: Page, who: str, queue: str, verb: str) -> None:

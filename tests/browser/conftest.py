@@ -1,4 +1,4 @@
-"""The demonstration behind a real socket, and a browser that is listened to."""
+"""The demonstration data behind a real socket, and a browser whose errors are recorded."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from tests.conftest import System
 
 @pytest.fixture
 def demo(app: Flask, system: System, session: Session) -> Session:
-    """What ``anguan demo`` leaves behind, as of now."""
+    """The database after ``anguan demo``."""
     with app.app_context():
         fill_regions(db.session(), system.settings)
         fill(db.session(), system.settings, clock.now())
@@ -28,7 +28,7 @@ def demo(app: Flask, system: System, session: Session) -> Session:
 
 @pytest.fixture
 def watch(strict: Flask, demo: Session, chromium: Browser, served: str) -> Iterator[ConsoleRecorder]:
-    """Windows on the demonstration, with the CSRF guard up; at the end nothing may have been complained of."""
+    """Windows on the demonstration, with CSRF checks; fails at the end if there was an error."""
     watch = ConsoleRecorder(chromium, served)
     yield watch
     assert not watch.complaints

@@ -1,7 +1,6 @@
-"""Every main page of every role, on a wide screen and on a telephone: nothing cut off, unnamed or out of reach of the keys.
+"""Accessibility of the main pages of every role, on a wide and a narrow screen, as rendered by the browser.
 
-Law: what a page shows is looked at as the browser drew it, not as it was written. The full set of WCAG rules (axe-core, MPL)
-is too large to keep here; these are the ones that a change of a template breaks most easily.
+Checks the WCAG rules that template changes break most easily; all rules (axe-core, MPL) are too large to keep here.
 """
 
 import pytest
@@ -27,14 +26,14 @@ PAGES = {
     "viewer": ("/closed/", "/archive/11"),
     "admin": ("/accounts/list/", "/accounts/add", "/enterprises/list/", "/messages/list/", "/diary/list/", "/jobs/list/"),
 }
-# What is wrong with a page, in words; asked in the browser, because only there it is known what is drawn.
+# Returns the faults of a page, as rendered.
 FAULTS = r"""() => {
-  const shown = e => e.checkVisibility({visibilityProperty: true}), told = e => e.outerHTML.slice(0, 120), faults = [];
+  const shown = e => e.checkVisibility({visibilityProperty: true}), start_of = e => e.outerHTML.slice(0, 120), faults = [];
   const all = selector => [...document.querySelectorAll(selector)].filter(shown);
   const ids = (e, name) => (e.getAttribute(name) || '').split(' ').filter(Boolean), at = id => document.getElementById(id);
   const named = e => [e.getAttribute('aria-label'), e.title, ...ids(e, 'aria-labelledby').map(id => at(id)?.textContent),
     ...[...(e.labels || [])].map(label => label.textContent)].some(text => text?.trim());
-  const doubt = (selector, unsound, fault) => all(selector).filter(unsound).forEach(e => faults.push(fault + told(e)));
+  const doubt = (selector, unsound, fault) => all(selector).filter(unsound).forEach(e => faults.push(fault + start_of(e)));
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) faults.push(`scrolls sideways: ${root.scrollWidth} > ${root.clientWidth}`);
   if (all('h1').length !== 1) faults.push('needs exactly one h1');
@@ -48,7 +47,7 @@ FAULTS = r"""() => {
   for (const e of document.querySelectorAll('[id]')) if (at(e.id) !== e) faults.push('twice the id ' + e.id);
   for (const name of ['aria-labelledby', 'aria-describedby', 'aria-controls', 'for'])
     for (const e of document.querySelectorAll(`[${name}]`))
-      ids(e, name).filter(id => !at(id)).forEach(id => faults.push(`points at no ${id}: ` + told(e)));
+      ids(e, name).filter(id => !at(id)).forEach(id => faults.push(`points at no ${id}: ` + start_of(e)));
   return faults;
 }"""
 FOCUSED = """() => {
@@ -68,7 +67,7 @@ def faults_of(page: Page, paths: tuple[str, ...]) -> list[tuple[str, str, str]]:
 
 
 def takes_the_focus_visibly(page: Page) -> bool:
-    """The first thing that Tab reaches is drawn, and differs from how it looks without the focus."""
+    """Whether the first element that Tab reaches is visible and has a visible focus style."""
     page.keyboard.press("Tab")
     return page.evaluate(FOCUSED)
 
@@ -88,13 +87,13 @@ def test_browser_errors_and_policy_violations_are_recorded(watch, system):
     with watch.window() as page:
         page.goto("/lookup")
         page.evaluate("document.body.insertAdjacentHTML('beforeend', '<a onclick=\"x()\" style=\"color: red\">x</a>')")
-        page.evaluate("setTimeout(() => { throw Error('stumbled') })")
-        with page.expect_console_message(lambda said: "done" in said.text):
+        page.evaluate("setTimeout(() => { throw Error('script-fault') })")
+        with page.expect_console_message(lambda message: "done" in message.text):
             page.evaluate("setTimeout(() => console.info('done'))")
-    heard, watch.complaints = " ".join(text for _url, text in watch.complaints), []
-    assert "script-src" in heard
-    assert "style-src" in heard
-    assert "stumbled" in heard
+    recorded, watch.complaints = " ".join(text for _url, text in watch.complaints), []
+    assert "script-src" in recorded
+    assert "style-src" in recorded
+    assert "script-fault" in recorded
 
 
 def test_every_page_of_every_role_is_accessible(watch, system):

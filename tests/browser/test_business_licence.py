@@ -1,14 +1,11 @@
-"""电子营业执照登录 in two windows: the code on the desktop, read as a camera reads it, and the licence on a telephone.
-
-Law: whatever is pressed is found by what stands on it. One kind of database: the pages do not know which.
-"""
+"""电子营业执照登录 in two windows: the QR code on the desktop, and the licence on a telephone."""
 
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from app.certificates.qr.reader import code_seen
+from app.certificates.qr.reader import read_code
 from tests.browser.browser_steps import sees
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
@@ -23,7 +20,7 @@ def asks(desktop) -> tuple[str, str]:
     desktop.get_by_role("button", name="电子营业执照登录").click()
     sees(desktop, "等待扫码")
     square = desktop.get_by_role("img", name="供电子营业执照小程序扫描的二维码")
-    return urlsplit(code_seen(square.screenshot())).path, desktop.locator(".pair b").inner_text()
+    return urlsplit(read_code(square.screenshot())).path, desktop.locator(".pair b").inner_text()
 
 
 def answers(phone, leads: str, number: str) -> None:

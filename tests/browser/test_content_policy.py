@@ -1,4 +1,4 @@
-"""Every page in a real browser: nothing that our own content policy forbids, no script that stumbles."""
+"""Every page in a real browser: no violation of our content security policy, no script error."""
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def pages_of(app, signed_in, accounts) -> dict[str, str]:
-    """Each page that somebody may open, and the cookie of one who may."""
+    """Every page, with the session cookie of an account that may open it."""
     found = {}
     for account in accounts:
         client = signed_in(account)
@@ -35,7 +35,10 @@ def test_no_page_violates_its_content_policy_or_raises_a_script_error(app, sessi
     accounts = session.scalars(select(Account)).all()
     session.commit()
     complaints = []
-    page.on("console", lambda said: complaints.append((page.url, said.text)) if said.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda message: complaints.append((page.url, message.text)) if message.type in ("error", "warning") else None,
+    )
     page.on("pageerror", lambda fault: complaints.append((page.url, str(fault))))
     pages = pages_of(app, signed_in, accounts)
     for path, cookie in pages.items():

@@ -1,7 +1,4 @@
-"""补正 in Chromium: an officer marks two things, the enterprise finds only these open, and the officer sees before and after.
-
-Law: whatever is pressed is found by what stands on it. One kind of database: the pages do not know which.
-"""
+"""补正 in Chromium: an officer marks two items, only these are editable, and the officer sees both versions."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,7 +13,7 @@ NARROW = {"width": 390, "height": 844}
 
 
 def marks(page: Page) -> None:
-    """A tick at the photo flips the decision to 补正; the notice grows with every word."""
+    """Marking the photo selects the decision 补正; the preview of the notice follows the input."""
     open_case(page, WHO, "业务受理", "受理")
     page.keyboard.press("r")
     expect(page.get_by_role("textbox", name="备注")).to_be_focused()
@@ -33,7 +30,7 @@ def marks(page: Page) -> None:
 
 
 def corrects(page: Page, scan) -> None:
-    """On a telephone: only the marked is open, what is left is refused by name, then both are corrected."""
+    """On a telephone: only marked items are editable; an uncorrected one is refused; then both are corrected."""
     page.goto("/applications/new/?state=returned")
     row(page, WHO).get_by_role("link", name="补正").click()
     expect(page.get_by_text("未更正", exact=True)).to_have_count(2)

@@ -1,7 +1,6 @@
-"""The main job in one walk through Chromium, by the words of the manual: from a notice to a certificate that is looked up.
+"""The main job in Chromium, in the steps of the manual: from an exam notice to the public lookup of a certificate.
 
-Law: whatever is pressed is found by what stands on it. The one deed outside the browser is the passing of time
-(``the_exam_is_held``): an exam cannot be scored before its day. One kind of database: the pages do not know which.
+Only ``the_exam_is_held`` works outside the browser: an exam cannot be scored before its day.
 """
 
 import re
@@ -144,9 +143,9 @@ def test_the_main_job_from_the_notice_to_the_public_lookup(watch, demo, system, 
         scores(exam, tmp_path)
         reads_that_it_was(enterprise, "91 分")
         applies(enterprise)
-    for name, *errand in STAGES:
+    for name, *step in STAGES:
         with at(name) as officer:
-            decide(officer, WHO, *errand)
+            decide(officer, WHO, *step)
     with at("viewer") as viewer:
         number = reads(viewer)
     with watch.window() as passer_by:

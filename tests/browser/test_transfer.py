@@ -1,7 +1,4 @@
-"""变更 with two enterprises in Chromium: found by name and ID number, agreed to, decided, and told in the lookup.
-
-Law: whatever is pressed is found by what stands on it. One kind of database: the pages do not know which.
-"""
+"""变更 in Chromium: found by name and ID number, agreed to, decided, and shown in the public lookup."""
 
 from pathlib import Path
 
@@ -21,7 +18,7 @@ SCANS = ("照片", "身份证", "学历证", "职称证", "注册证", "与原�
 
 
 def known(session) -> tuple[str, str, str, str]:
-    """ID number, certificate number, the token on the old print, the name of the enterprise that takes over."""
+    """ID number, certificate number, the token of the old version, the name of the enterprise that takes over."""
     session.rollback()
     found = session.execute(
         select(Person.id_number, Certificate.number, CertificateVersion.token)
@@ -57,7 +54,7 @@ def agrees(page: Page, number: str, new: str) -> None:
     sees(page, "同意转出：")
 
 
-def prints(page: Page, number: str, new: str) -> None:
+def opens_certificate(page: Page, number: str, new: str) -> None:
     """The certificate itself, from the new enterprise's list."""
     menu(page, "安管人员证书")
     expect(row(page, number)).to_contain_text(WHO)
@@ -68,7 +65,7 @@ def prints(page: Page, number: str, new: str) -> None:
 
 
 def tells_the_truth(page: Page, token: str, number: str, new: str) -> None:
-    """The old print says that it is out of date; the lookup by name and number names the new enterprise."""
+    """The QR code of the old version reports it as replaced; the lookup shows the new enterprise."""
     page.goto(f"/v/{token}")
     sees(page, "已更新")
     expect(page.get_by_role("main")).to_contain_text(new)
@@ -89,11 +86,11 @@ def test_a_transfer_between_two_enterprises_from_search_to_lookup(watch, demo, s
     with at("enterprise2") as taking, at("enterprise1") as giving:
         asks_for(taking, id_number, number, scan)
         agrees(giving, number, new)
-    for name, *errand in STAGES:
+    for name, *step in STAGES:
         with at(name) as officer:
-            decide(officer, WHO, *errand)
+            decide(officer, WHO, *step)
     with at("enterprise2") as taking:
-        prints(taking, number, new)
+        opens_certificate(taking, number, new)
     with at("enterprise1") as giving:
         menu(giving, "安管人员证书")
         expect(row(giving, number)).to_have_count(0)

@@ -1,4 +1,4 @@
-"""Numbers of people are found however they are written, and what merely looks like one is left alone."""
+"""Personal numbers are found in any spelling, and other digits are not."""
 
 import logging
 from io import BytesIO
@@ -38,8 +38,8 @@ def wide(text: str) -> str:
 @pytest.fixture(scope="module")
 def numbers():
     body = ID[:17]
-    sound = body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
-    return {"id": sound, "old": OLD, "mobile": MOBILE, "card": CARD, "card 16": CARD_16}
+    valid = body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
+    return {"id": valid, "old": OLD, "mobile": MOBILE, "card": CARD, "card 16": CARD_16}
 
 
 @pytest.mark.parametrize("which", ["id", "old", "mobile", "card", "card 16"])
@@ -116,7 +116,7 @@ def test_a_log_line_is_masked_with_its_traceback():
 
 
 def workbook(number: str) -> bytes:
-    """The same number wherever a workbook can hide one."""
+    """The same number in every place that a workbook can hide it."""
     book = Workbook()
     sheet = book.active
     sheet["A1"], sheet["B2"], sheet["C3"] = "姓名", f"电话{number}", int(number)
@@ -138,7 +138,7 @@ def test_a_workbook_is_searched_with_its_hidden_content():
     found = {place for place, text in texts_in(workbook(MOBILE)) for _one in find_numbers(text)}
     assert {"sheet1.xml B2", "sheet1.xml C3", "sheet2.xml A1", "docprops/core.xml", "xl/workbook.xml"} <= found
     assert any("comment" in place for place in found)
-    assert "xl/worksheets/sheet1.xml" in found  # the head of the printed page
+    assert "xl/worksheets/sheet1.xml" in found  # the page header
     assert not [place for place, text in texts_in(workbook("12345")) for _one in find_numbers(text)]
 
 
@@ -149,13 +149,13 @@ def test_the_command_reports_file_place_and_masked_number(tmp_path, capsys):
     note.write_text(f"联系人 {MOBILE}")
     assert cli_app.main(["disclosure", str(good)]) == 0
     assert cli_app.main(["disclosure", str(good), str(bad), str(note)]) == 1
-    said = capsys.readouterr().out
-    assert "bad.xlsx: sheet1.xml B2" in said
-    assert "note.txt" in said
-    assert "138****2345" in said
-    assert MOBILE not in said
+    output = capsys.readouterr().out
+    assert "bad.xlsx: sheet1.xml B2" in output
+    assert "note.txt" in output
+    assert "138****2345" in output
+    assert MOBILE not in output
     (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.7 ...")
-    assert cli_app.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # what cannot be looked into is not sound
+    assert cli_app.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # an unreadable file fails
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)

@@ -1,4 +1,4 @@
-"""Settings: what is read from the environment, what is refused, and that the list of them is complete."""
+"""Settings: reading, refusing, and the completeness of their documentation."""
 
 import re
 from pathlib import Path
@@ -125,12 +125,12 @@ def test_the_list_has_the_real_defaults():
 
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)
 def test_the_list_describes_a_parameter_as_the_settings_page_does(one):
-    said = chinese()
-    section = LIST.split(f"### {said[str(one.section)]}\n", 1)[1].split("\n### ", 1)[0]
+    translated = chinese()
+    section = LIST.split(f"### {translated[str(one.section)]}\n", 1)[1].split("\n### ", 1)[0]
     row = re.search(rf"^\| `ANGUAN_{one.name.upper()}` \| (.*) \|$", section, re.MULTILINE)
     assert row, f"{one.name} is not listed under its section"
     _default, label, unit, limits, source = row[1].split(" | ")
-    assert (label, source) == (said[str(one.label)], said[str(one.source)])
+    assert (label, source) == (translated[str(one.label)], translated[str(one.source)])
     if type(one.default) is int:
         assert limits == f"{one.least}–{one.most}"
-        assert unit == said.get(str(one.unit)) or one.scale > 1
+        assert unit == translated.get(str(one.unit)) or one.scale > 1

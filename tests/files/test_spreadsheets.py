@@ -1,4 +1,4 @@
-"""Spreadsheets: what is read, what is named cell by cell, what is refused, and what comes back from our own files."""
+"""Reading and writing spreadsheets: values, cell errors, refused files, round trips."""
 
 import random
 import tracemalloc
@@ -64,7 +64,7 @@ def cell_below(cell: str) -> bytes:
     return workbook(f'{HEADER}<row r="2">{text_cell("A2", "张三")}{cell}</row>')
 
 
-# --- what is read -------------------------------------------------------------------------------------------------
+# --- reading -----------------------------------------------------------------------------------------------------
 
 
 def test_a_plain_sheet_is_read_with_the_row_numbers_of_excel() -> None:
@@ -117,7 +117,7 @@ def test_a_single_column_keeps_its_row_numbers_over_empty_rows() -> None:
         (0.0000001, "0.0000001"),
         (110105491231002, "110105491231002"),
         (date(2024, 1, 31), "2024-01-31"),
-        (datetime(2024, 1, 31, 8, 30), "2024-01-31T08:30:00"),  # noqa: DTZ001 a cell has no zone
+        (datetime(2024, 1, 31, 8, 30), "2024-01-31T08:30:00"),  # noqa: DTZ001 a cell has no time zone
     ],
 )
 def test_a_cell_is_read_as_the_text_that_excel_shows(raw: object, text: str) -> None:
@@ -162,7 +162,7 @@ def test_ten_thousand_rows_are_read_without_loss() -> None:
     assert values(read(write(TABLE, rows, sheet_title="成绩"), TABLE)) == rows
 
 
-# --- what is named ------------------------------------------------------------------------------------------------
+# --- errors in cells ----------------------------------------------------------------------------------------------
 
 
 def test_all_missing_columns_are_reported_at_once() -> None:
@@ -232,9 +232,9 @@ def test_an_id_number_that_lost_digits_in_excel_is_reported(raw: object) -> None
     ],
 )
 def test_formulas_and_excel_errors_are_reported(cell: str, sentence: str) -> None:
-    [(row, title, said)] = complaints(read(cell_below(cell), TABLE))
+    [(row, title, complaint)] = complaints(read(cell_below(cell), TABLE))
     assert (row, title) == (2, "成绩")
-    assert sentence in said
+    assert sentence in complaint
 
 
 def test_a_last_row_with_only_a_formula_is_reported() -> None:
@@ -249,7 +249,9 @@ def test_a_formula_in_another_column_is_ignored() -> None:
 def test_the_other_cells_of_an_array_formula_are_formulas_too() -> None:
     rows = "".join(f'<row r="{n}">{text_cell(f"A{n}", "x")}<c r="B{n}"><v>9</v></c></row>' for n in (3, 4))
     first = f'<row r="2">{text_cell("A2", "x")}<c r="B2"><f t="array" ref="B2:B4">C2:C4</f><v>9</v></c></row>'
-    assert [row for row, _, said in complaints(read(workbook(HEADER + first + rows), TABLE)) if "formula" in said] == [
+    assert [
+        row for row, _, sentence in complaints(read(workbook(HEADER + first + rows), TABLE)) if "formula" in sentence
+    ] == [
         2,
         3,
         4,
@@ -273,7 +275,7 @@ def test_a_merged_title_above_the_table_is_accepted() -> None:
     assert values(reading) == [{"name": "张三", "score": 90}]
 
 
-# --- what is refused ----------------------------------------------------------------------------------------------
+# --- refused files ------------------------------------------------------------------------------------------------
 
 NOISE = random.Random(1).randbytes(1 << 20)  # noqa: S311 anything that does not compress
 SMALL = SheetLimits(file=1 << 20, part=1 << 20, other_part=1 << 18, unpacked=1 << 21, parts=16)
@@ -394,7 +396,7 @@ SPLINTERS = [
 ]
 
 
-# --- what we write ------------------------------------------------------------------------------------------------
+# --- writing ------------------------------------------------------------------------------------------------------
 
 PREFIXES = [
     "=1+1",
@@ -477,7 +479,7 @@ def test_the_sheet_has_a_frozen_header_filters_and_text_columns() -> None:
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A3", "A2:C3")
     assert sheet.column_dimensions["B"].width == 22
     assert sheet["A2"].font.bold
-    assert sheet["B3"].number_format == "@"  # an ID number typed into the empty cell keeps its digits
+    assert sheet["B3"].number_format == "@"  # an ID number typed there keeps its digits
     assert len(sheet.title) <= 31
 
 

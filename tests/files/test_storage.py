@@ -1,4 +1,4 @@
-"""Files: only what is what it seems is kept, and what is kept stays what it was."""
+"""Inspection, re-encoding and storage of uploaded files."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
 
 
-def kept(data: bytes, name: str = "scan.jpg", *, photo: bool = False) -> InspectedFile:
+def accepted(data: bytes, name: str = "scan.jpg", *, photo: bool = False) -> InspectedFile:
     return inspect(data, name, photo=photo)
 
 
@@ -38,30 +38,36 @@ def refusal(data: bytes, name: str = "scan.jpg", *, photo: bool = False, limits:
     return caught.value.code
 
 
-def shown(sound: InspectedFile) -> Image.Image:
-    return Image.open(io.BytesIO(sound.data), formats=("JPEG",))
+def picture_of(file: InspectedFile) -> Image.Image:
+    return Image.open(io.BytesIO(file.data), formats=("JPEG",))
 
 
 def reddest(image: Image.Image) -> tuple[bool, bool]:
-    """In which corner the red patch lies: right?, bottom?"""
+    """The corner of the red patch: (right, bottom)."""
     corners = {(x, y): image.getpixel((x * (image.width - 1), y * (image.height - 1))) for x in (0, 1) for y in (0, 1)}
     x, y = max(corners, key=lambda corner: corners[corner][0] - corners[corner][1] - corners[corner][2])
     return bool(x), bool(y)
 
 
-# --- honest pictures -------------------------------------------------------------------------------------------
+# --- valid pictures --------------------------------------------------------------------------------------------
 
 
 def test_a_scan_is_re_encoded_in_its_own_size() -> None:
-    sound = kept(make.jpeg(1240, 1754), "身份证.jpg")
-    assert (sound.mime, sound.extension, sound.width, sound.height, sound.pages) == ("image/jpeg", "jpg", 1240, 1754, 1)
-    assert sound.digest == hashlib.sha256(sound.data).hexdigest()
-    assert sound.name == "身份证.jpg"
+    inspected = accepted(make.jpeg(1240, 1754), "身份证.jpg")
+    assert (inspected.mime, inspected.extension, inspected.width, inspected.height, inspected.pages) == (
+        "image/jpeg",
+        "jpg",
+        1240,
+        1754,
+        1,
+    )
+    assert inspected.digest == hashlib.sha256(inspected.data).hexdigest()
+    assert inspected.name == "身份证.jpg"
 
 
 def test_a_png_becomes_a_jpeg_with_that_extension() -> None:
-    sound = kept(make.png(), "学历证.PNG")
-    assert (sound.extension, sound.name, shown(sound).format) == ("jpg", "学历证.jpg", "JPEG")
+    inspected = accepted(make.png(), "学历证.PNG")
+    assert (inspected.extension, inspected.name, picture_of(inspected).format) == ("jpg", "学历证.jpg", "JPEG")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -69,54 +75,54 @@ def test_a_picture_is_rotated_by_its_exif_orientation(orientation: int) -> None:
     upright = make.picture(300, 400)
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # EXIF orientation → what a camera held so does to the picture
     lying = upright.transpose(undo[orientation]) if orientation in undo else upright
-    sound = kept(make.saved(lying, "JPEG", exif=make.exif(orientation)))
-    assert (sound.width, sound.height) == (300, 400)
-    assert reddest(shown(sound)) == (False, False)
+    inspected = accepted(make.saved(lying, "JPEG", exif=make.exif(orientation)))
+    assert (inspected.width, inspected.height) == (300, 400)
+    assert reddest(picture_of(inspected)) == (False, False)
 
 
 def test_all_metadata_is_removed() -> None:
     data = make.jpeg(exif=make.exif(), comment=b"ADDRESS-OF-HOME", icc_profile=b"PROFILE" * 40)
     data = make.with_segment(data, 0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>OWNER</x:xmpmeta>")
-    sound = kept(data)
+    inspected = accepted(data)
     for word in (b"PHONE-MAKER", b"ADDRESS-OF-HOME", b"PROFILE", b"OWNER", b"Exif"):
         assert word in data
-        assert word not in sound.data
+        assert word not in inspected.data
 
 
 def test_broken_metadata_does_not_refuse_a_picture() -> None:
     data = make.with_segment(make.jpeg(), 0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xff" + b"\x80" * 40)
-    assert kept(data).height == 800
+    assert accepted(data).height == 800
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK"])
 def test_the_stored_picture_is_always_rgb(mode: str) -> None:
     image = make.picture(300, 400, mode)
     data = make.saved(image, "JPEG" if mode == "CMYK" else "PNG")
-    sound = kept(data, "x.jpg" if mode == "CMYK" else "x.png")
-    assert shown(sound).mode == "RGB"
+    inspected = accepted(data, "x.jpg" if mode == "CMYK" else "x.png")
+    assert picture_of(inspected).mode == "RGB"
 
 
 def test_sixteen_bit_grey_keeps_its_tones() -> None:
     rows = b"".join(b"\0" + (row * 160).to_bytes(2, "big") * 300 for row in range(400))
-    image = shown(kept(make.png_by_hand(300, 400, rows, depth=16, colour=0), "x.png"))
+    image = picture_of(accepted(make.png_by_hand(300, 400, rows, depth=16, colour=0), "x.png"))
     tones = [image.getpixel((150, row))[0] for row in (0, 200, 399)]
     assert tones == pytest.approx([0, 125, 249], abs=4)
 
 
 def test_sixteen_bit_colour_becomes_eight_bit() -> None:
     rows = (b"\0" + b"\xff\xff\x80\x00\x00\x00" * 300) * 400
-    image = shown(kept(make.png_by_hand(300, 400, rows, depth=16, colour=2), "x.png"))
+    image = picture_of(accepted(make.png_by_hand(300, 400, rows, depth=16, colour=2), "x.png"))
     assert image.getpixel((9, 9)) == pytest.approx((255, 128, 0), abs=4)
 
 
 def test_transparent_pixels_become_white() -> None:
     image = Image.new("RGBA", (300, 400), (0, 0, 0, 0))
-    assert shown(kept(make.saved(image, "PNG"), "x.png")).getpixel((9, 9)) == (255, 255, 255)
+    assert picture_of(accepted(make.saved(image, "PNG"), "x.png")).getpixel((9, 9)) == (255, 255, 255)
 
 
 def test_a_transparent_palette_colour_becomes_white() -> None:
     data = make.saved(Image.new("RGB", (300, 400), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
-    assert shown(kept(data, "x.png")).getpixel((9, 9)) == (255, 255, 255)
+    assert picture_of(accepted(data, "x.png")).getpixel((9, 9)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "L", "RGB"])
@@ -124,7 +130,7 @@ def test_a_transparent_palette_colour_becomes_white() -> None:
 def test_the_size_of_interlaced_rows_is_right(mode: str, size: tuple[int, int]) -> None:
     depth, colour = {"1": (1, 0), "P": (8, 3), "L": (8, 0), "RGB": (8, 2)}[mode]
     data, rows = make.interlaced_png(*size, depth, colour)
-    assert (kept(data, "x.png").width, kept(data, "x.png").height) == size
+    assert (accepted(data, "x.png").width, accepted(data, "x.png").height) == size
     short, _rows = make.interlaced_png(*size, depth, colour, missing=1)
     assert rows
     assert refusal(short, "x.png") == "file-truncated"
@@ -132,37 +138,37 @@ def test_the_size_of_interlaced_rows_is_right(mode: str, size: tuple[int, int]) 
 
 def test_data_that_phones_append_is_removed() -> None:
     data = make.jpeg() + make.jpeg(100, 100) + b"\0\0\0\x18ftypmp42" + b"\x11" * 999
-    sound = kept(data)
-    assert (sound.width, b"ftyp" in sound.data) == (600, False)
+    inspected = accepted(data)
+    assert (inspected.width, b"ftyp" in inspected.data) == (600, False)
 
 
 def test_of_several_pictures_in_a_file_the_first_is_used() -> None:
     data = make.saved(make.picture(600, 800), "MPO", save_all=True, append_images=[make.picture(300, 400)])
-    assert (kept(data).width, kept(data).height) == (600, 800)
+    assert (accepted(data).width, accepted(data).height) == (600, 800)
 
 
 # --- photos ----------------------------------------------------------------------------------------------------
 
 
 def test_a_large_picture_becomes_a_photo_within_the_national_size() -> None:
-    sound = kept(make.phone_jpeg(), "照片.jpg", photo=True)
-    assert len(sound.data) <= 50_000
-    assert sound.width / sound.height == pytest.approx(3 / 4, abs=0.01)
-    assert min(sound.width / 197, sound.height / 276) >= 1
-    assert shown(sound).info["dpi"] == (300, 300)
+    inspected = accepted(make.phone_jpeg(), "照片.jpg", photo=True)
+    assert len(inspected.data) <= 50_000
+    assert inspected.width / inspected.height == pytest.approx(3 / 4, abs=0.01)
+    assert min(inspected.width / 197, inspected.height / 276) >= 1
+    assert picture_of(inspected).info["dpi"] == (300, 300)
 
 
 @pytest.mark.parametrize("size", [(197, 276), (400, 400), (800, 1100), (1200, 600), (1600, 1000)])
 def test_even_noise_fits_the_size_limit(size: tuple[int, int]) -> None:
-    sound = kept(make.saved(make.noise(*size), "JPEG", quality=95), photo=True)
-    assert len(sound.data) <= 50_000
-    assert sound.width >= 197
-    assert sound.height >= 276
+    inspected = accepted(make.saved(make.noise(*size), "JPEG", quality=95), photo=True)
+    assert len(inspected.data) <= 50_000
+    assert inspected.width >= 197
+    assert inspected.height >= 276
 
 
 def test_a_small_photo_is_not_enlarged() -> None:
-    sound = kept(make.jpeg(295, 413), photo=True)
-    assert (sound.width, sound.height) == (295, 413)
+    inspected = accepted(make.jpeg(295, 413), photo=True)
+    assert (inspected.width, inspected.height) == (295, 413)
 
 
 @pytest.mark.parametrize("size", [(196, 276), (197, 275), (20, 20)])
@@ -171,7 +177,7 @@ def test_a_photo_must_have_enough_pixels(size: tuple[int, int]) -> None:
 
 
 def test_a_scan_may_be_smaller_than_a_photo() -> None:
-    assert kept(make.jpeg(100, 100)).width == 100
+    assert accepted(make.jpeg(100, 100)).width == 100
 
 
 def test_a_strip_is_refused_as_a_photo() -> None:
@@ -186,7 +192,7 @@ def test_a_photo_is_not_a_pdf() -> None:
     assert refusal(make.pdf(), "photo.pdf", photo=True) == "photo-pdf"
 
 
-# --- what is not what it seems -----------------------------------------------------------------------------------
+# --- disguised files -------------------------------------------------------------------------------------------
 
 
 def test_an_empty_file_is_refused() -> None:
@@ -203,9 +209,9 @@ def test_a_file_is_too_large_only_above_the_limit() -> None:
 @pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.pdf", "x.exe", "x"])
 def test_other_formats_are_refused_whatever_their_name(kind: str, name: str) -> None:
     with pytest.raises(FileRefused) as caught:
-        kept(make.other_formats()[kind], name)
+        accepted(make.other_formats()[kind], name)
     assert caught.value.code == "file-kind"
-    assert f"a {kind} file" in said(caught.value)
+    assert f"a {kind} file" in message(caught.value)
 
 
 @pytest.mark.parametrize("data", [b"hello", b"\0" * 999, b"\xff\xd8", b"\x89PNG", b" %PDF-1.4", b"<x>"])
@@ -220,7 +226,7 @@ def test_extension_and_content_must_agree(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["x.jpg", "X.JPEG", "x.jfif", "x", "", "张三.照片.jpg", ".jpg"])
 def test_a_matching_or_missing_extension_is_accepted(name: str) -> None:
-    assert kept(make.jpeg(), name).name.endswith(".jpg")
+    assert accepted(make.jpeg(), name).name.endswith(".jpg")
 
 
 @pytest.mark.parametrize("tail", [b"PK\x03\x04" + b"\0" * 60, make.HTML, b"<?php system($_GET[0]);", make.pdf(), b"MZ\x90"])
@@ -241,7 +247,7 @@ def test_a_pdf_with_another_file_around_it_is_refused() -> None:
     assert refusal(make.pdf() + b"PK\x03\x04", "x.pdf") == "file-two-in-one"
 
 
-# --- pictures that hurt ------------------------------------------------------------------------------------------
+# --- hostile pictures --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("side", [8001, 9400, 30_000, 2**31, 2**32 - 1])
@@ -312,7 +318,7 @@ def test_a_jpeg_of_too_many_scans_or_segments_is_refused() -> None:
 
 
 def test_a_progressive_jpeg_is_accepted() -> None:
-    assert kept(make.jpeg(progressive=True)).width == 600
+    assert accepted(make.jpeg(progressive=True)).width == 600
 
 
 @pytest.mark.parametrize("at", range(2, 620, 7))
@@ -320,7 +326,7 @@ def test_any_single_damaged_byte_gives_a_picture_or_a_refusal(at: int) -> None:
     for data, name in ((make.jpeg(40, 40), "x.jpg"), (make.png(40, 40), "x.png")):
         spoilt = data[:at] + bytes([data[at % len(data)] ^ 0xA5]) + data[at + 1 :]
         with suppress(FileRefused):
-            assert shown(kept(spoilt, name)).mode == "RGB"
+            assert picture_of(accepted(spoilt, name)).mode == "RGB"
 
 
 # --- PDF -------------------------------------------------------------------------------------------------------
@@ -328,15 +334,15 @@ def test_any_single_damaged_byte_gives_a_picture_or_a_refusal(at: int) -> None:
 
 def test_a_clean_pdf_is_stored_unchanged() -> None:
     data = make.pdf(3)
-    sound = kept(data, "劳动合同.pdf")
-    assert (sound.data, sound.mime, sound.pages) == (data, "application/pdf", 3)
-    assert (sound.name, sound.width, sound.height) == ("劳动合同.pdf", None, None)
+    inspected = accepted(data, "劳动合同.pdf")
+    assert (inspected.data, inspected.mime, inspected.pages) == (data, "application/pdf", 3)
+    assert (inspected.name, inspected.width, inspected.height) == ("劳动合同.pdf", None, None)
 
 
 def test_a_pdf_may_have_an_opening_view_and_web_links() -> None:
-    assert kept(make.pdf_with(OpenAction=pikepdf.Array([0, pikepdf.Name.Fit])), "x.pdf")
-    assert kept(make.pdf_with(OpenAction=make.action("GoTo", D=pikepdf.Array([0, pikepdf.Name.Fit]))), "x.pdf")
-    assert kept(make.pdf_with_link(make.action("URI", URI="https://www.mohurd.gov.cn/")), "x.pdf")
+    assert accepted(make.pdf_with(OpenAction=pikepdf.Array([0, pikepdf.Name.Fit])), "x.pdf")
+    assert accepted(make.pdf_with(OpenAction=make.action("GoTo", D=pikepdf.Array([0, pikepdf.Name.Fit]))), "x.pdf")
+    assert accepted(make.pdf_with_link(make.action("URI", URI="https://www.mohurd.gov.cn/")), "x.pdf")
 
 
 SCRIPT = make.action("JavaScript", JS="app.alert(1)")
@@ -346,8 +352,8 @@ ACTING = {
     "script by name": (make.pdf_with(Names=pikepdf.Dictionary(JavaScript=pikepdf.Dictionary(Names=[]))), "pdf-script"),
     "script on a link": (make.pdf_with_link(SCRIPT), "pdf-script"),
     "script further on": (make.pdf_with_link(make.action("GoTo", Next=pikepdf.Array([SCRIPT]))), "pdf-script"),
-    "script in no use": (make.pdf_by_hand(b"[[<</S/JavaScript/JS(x)>>]]"), "pdf-script"),
-    "script under a veil": (make.pdf_by_hand(b"<</S/J#61vaScript/#4AS(x)>>"), "pdf-script"),
+    "unreferenced script": (make.pdf_by_hand(b"[[<</S/JavaScript/JS(x)>>]]"), "pdf-script"),
+    "escaped script": (make.pdf_by_hand(b"<</S/J#61vaScript/#4AS(x)>>"), "pdf-script"),
     "script packed away": (make.pdf_with_packed_object(b"<</S/JavaScript/JS(x)>>"), "pdf-script"),
     "on closing": (make.pdf_with(AA=pikepdf.Dictionary(WC=SCRIPT)), "pdf-script"),
     "launch on a link": (make.pdf_with_link(make.action("Launch", F="cmd.exe")), "pdf-launch"),
@@ -371,7 +377,7 @@ def test_a_protected_pdf_is_refused(passwords: dict[str, str]) -> None:
 
 
 def test_a_pdf_may_have_fifty_pages() -> None:
-    assert kept(make.pdf(50), "x.pdf").pages == 50
+    assert accepted(make.pdf(50), "x.pdf").pages == 50
     assert refusal(make.pdf(51), "x.pdf") == "pdf-too-many-pages"
     assert refusal(make.pdf(5000), "x.pdf") == "pdf-too-many-pages"
 
@@ -393,7 +399,7 @@ def test_an_excessively_nested_pdf_is_refused() -> None:
     assert refusal(make.pdf_by_hand(b"[" * 1_000_000), "x.pdf") == "pdf-broken"
 
 
-# --- what is said ------------------------------------------------------------------------------------------------
+# --- error messages ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -404,8 +410,8 @@ def language() -> Iterator[None]:
         yield
 
 
-def said(no: FileRefused) -> str:
-    return str(no.sentence)
+def message(error: FileRefused) -> str:
+    return str(error.sentence)
 
 
 def test_every_sentence_names_the_file() -> None:
@@ -416,15 +422,15 @@ def test_every_sentence_names_the_file() -> None:
 
 def test_a_refusal_shows_the_cleaned_file_name() -> None:
     with pytest.raises(FileRefused) as caught:
-        kept(b"", "../../etc/\u202egpj.x%(kind)s\r\n.jpg")
-    assert said(caught.value).startswith("gpj.x%(kind)s.jpg: the file is empty")
+        accepted(b"", "../../etc/\u202egpj.x%(kind)s\r\n.jpg")
+    assert message(caught.value).startswith("gpj.x%(kind)s.jpg: the file is empty")
 
 
 def test_a_refusal_gives_the_figures() -> None:
     with pytest.raises(FileRefused) as caught:
-        kept(make.jpeg(100, 140), photo=True)
-    assert "100 × 140" in said(caught.value)
-    assert "197 × 276" in said(caught.value)
+        accepted(make.jpeg(100, 140), photo=True)
+    assert "100 × 140" in message(caught.value)
+    assert "197 × 276" in message(caught.value)
     assert caught.value.refusals[0].code == "photo-too-small"
 
 
@@ -481,7 +487,7 @@ def test_every_cleaned_name_can_be_offered_for_download() -> None:
 
 
 def test_a_thumbnail_is_small_and_keeps_its_shape() -> None:
-    small = thumbnail(kept(make.jpeg(1200, 1600)).data, "image/jpeg", 120)
+    small = thumbnail(accepted(make.jpeg(1200, 1600)).data, "image/jpeg", 120)
     assert small is not None
     assert Image.open(io.BytesIO(small)).size == (120, 160)
 
@@ -522,9 +528,9 @@ def test_putting_twice_stores_one_object(store: Store) -> None:
 
 @pytest.mark.parametrize("digest", ["", "ab", "../../etc/passwd", "A" * 64, "g" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"])
 def test_only_a_digest_is_accepted_as_a_name(store: Store, digest: str) -> None:
-    for deed in (store.path, store.has, store.open, store.read, store.verify):
+    for method in (store.path, store.has, store.open, store.read, store.verify):
         with pytest.raises(ValueError):
-            deed(digest)
+            method(digest)
 
 
 def test_a_missing_object_is_reported(store: Store) -> None:
@@ -561,24 +567,24 @@ def test_fifty_threads_putting_the_same_bytes_leave_one_object(store: Store) -> 
     assert store.verify(digests.pop())
 
 
-def alone(store: Store, deed: str) -> "subprocess.Popen[bytes]":
-    """A process of its own that does this with the same store. It knows ``app.storage`` and keys, not the whole house."""
+def in_process(store: Store, code: str) -> "subprocess.Popen[bytes]":
+    """Another process that runs this with the same store, without importing the whole application."""
     start = f"""
         import resource, sys, types
-        house = types.ModuleType("app"); house.__path__ = [{str(Path(__file__).parents[2] / "app")!r}]
-        sys.modules["app"] = house
+        app = types.ModuleType("app"); app.__path__ = [{str(Path(__file__).parents[2] / "app")!r}]
+        sys.modules["app"] = app
         from pathlib import Path
-        from app.keyring import keyring
-        from app.storage import Store
+        from app.core.crypto.encryption import keyring
+        from app.files.storage import Store
         keyring.unlock(b"i" * 32, {{1: b"d" * 32}})
         store = Store(Path({str(store.folder)!r}))
     """
-    program = textwrap.dedent(start) + deed
+    program = textwrap.dedent(start) + code
     return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_many_processes_putting_the_same_bytes_leave_one_object(store: Store) -> None:
-    crowd = [alone(store, "[store.put(b'%d' % (n % 5) * 9000) for n in range(50)]") for _one in range(4)]
+    crowd = [in_process(store, "[store.put(b'%d' % (n % 5) * 9000) for n in range(50)]") for _one in range(4)]
     assert [one.wait() for one in crowd] == [0] * 4
     assert len(files(store)) == 5
     assert all(store.verify(place.name) for place in files(store))
@@ -589,7 +595,7 @@ def test_a_process_killed_while_putting_leaves_no_damaged_object(store: Store) -
         return list(store.folder.glob("??/??/*"))
 
     for kill in range(1, 7):
-        one = alone(store, "for n in range(10**6): store.put(b'%d' % n * 20_000)")
+        one = in_process(store, "for n in range(10**6): store.put(b'%d' % n * 20_000)")
         while len(objects()) < kill * 5:
             assert one.poll() is None
         one.send_signal(signal.SIGKILL)
@@ -598,8 +604,8 @@ def test_a_process_killed_while_putting_leaves_no_damaged_object(store: Store) -
 
 
 def test_a_full_disk_leaves_nothing_behind(store: Store) -> None:
-    deed = "resource.setrlimit(resource.RLIMIT_FSIZE, (999, 999))\nstore.put(b'x' * 100_000)"
-    _out, error = alone(store, deed).communicate()
+    code = "resource.setrlimit(resource.RLIMIT_FSIZE, (999, 999))\nstore.put(b'x' * 100_000)"
+    _out, error = in_process(store, code).communicate()
     assert b"OSError" in error
     assert files(store) == []
 

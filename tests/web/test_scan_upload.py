@@ -72,19 +72,19 @@ def test_every_door_asks_before_it_takes_a_file(session, guarded, browsers, door
         return browsers[role].post(door, data={**typed, field: (BytesIO(data), name)})
 
     for wrong, sentence in ((data + EICAR, "found Eicar-Signature"), (data, "checked for viruses at the moment")):
-        guarded.says = b"stream: OOM ERROR\0" if wrong == data else None
+        guarded.reply = b"stream: OOM ERROR\0" if wrong == data else None
         answer = sent(wrong)
         assert (answer.status_code, sentence in answer.text, kept(session)) == (422, True, 0)
         assert all(value in answer.text for value in typed.values() if value.isascii() and "_" not in value)
     assert guarded.asked == [data + EICAR, data]  # whole, as it was sent
-    guarded.says = None
+    guarded.reply = None
     assert "virus" not in sent(data).text
     assert len(guarded.asked) == 3
 
 
 @ON_SQLITE
 def test_the_other_files_of_a_form_do_not_wait_for_one_silence_each(session, guarded, browsers):
-    guarded.says = b""
+    guarded.reply = b""
     files = {f"paper_{kind}": (BytesIO(hostile_files.pdf()), f"{kind}.pdf") for kind in ("id_card", "title", "education")}
     answer = browsers[CLERK].post("/people/add", data={**PERSON, **files})
     assert answer.text.count("checked for viruses at the moment") >= 3

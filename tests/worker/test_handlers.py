@@ -518,12 +518,12 @@ def test_every_handler_is_run_twice_here():
 def test_run_twice_seal__an_unsealed_certificate_is_sealed_once_possible(session, context, clock, tmp_path):
     (version_id,) = stored_versions(session, context.store, 1)
     away = replace(context, seal=EmbeddedSeal(tmp_path / "away"))
-    render_jobs.have_drawn(session, [version_id], at=clock())
+    render_jobs.enqueue_versions(session, [version_id], at=clock())
     session.commit()
     for _n in range(MAX_ATTEMPTS):
         run_due(away, handlers.HANDLERS, most=9)
         clock.at += HOUR
-    assert render_jobs.unsealed(session) == [version_id]
+    assert render_jobs.waiting_for_seal(session) == [version_id]
     assert "seal" in schedule.due_schedules(session, at=clock())
     session.rollback()
     handlers.render_unsealed(
@@ -534,7 +534,7 @@ def test_run_twice_seal__an_unsealed_certificate_is_sealed_once_possible(session
     there = replace(context, seal=embedded(tmp_path / "seal"))
     for _time in twice(session, there, "seal"):
         run_due(there, {render_jobs.KIND: handlers.HANDLERS[render_jobs.KIND]}, most=9)
-    assert not render_jobs.unsealed(session)
+    assert not render_jobs.waiting_for_seal(session)
     assert context.store.has(session.get_one(CertificateVersion, version_id).digest)
 
 

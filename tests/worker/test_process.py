@@ -192,7 +192,7 @@ def rendered_count(session: Session) -> int:
 
 
 def enqueue_rendering(session, home, many: int) -> None:
-    render_jobs.have_drawn(session, stored_versions(session, Store(home / "blobs"), many), at=clock.now())
+    render_jobs.enqueue_versions(session, stored_versions(session, Store(home / "blobs"), many), at=clock.now())
     session.commit()
     session.rollback()
 

@@ -193,7 +193,7 @@ def test_a_file_is_sent_to_clamd_whole_and_its_verdict_is_returned(tmp_path, by)
 )  # fmt: skip
 def test_any_other_answer_of_clamd_is_an_error(said):
     with clamd() as daemon:
-        daemon.says = said
+        daemon.reply = said
         with pytest.raises(ScannerUnavailable):
             Clamd(daemon.address)(b"x")
 

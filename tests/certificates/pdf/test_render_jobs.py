@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.certificates.pdf import render_jobs
-from app.certificates.pdf.render_jobs import PORTION, have_drawn, progress_of, try_again, undrawn
+from app.certificates.pdf.render_jobs import PORTION, enqueue_versions, failed_papers, progress_of, try_again
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
@@ -41,7 +41,7 @@ def asked(session, tools):
 
     def ask(many: int) -> list[int]:
         ids = stored_versions(session, tools.store, many)
-        have_drawn(session, ids, at=make.NOON)
+        enqueue_versions(session, ids, at=make.NOON)
         session.commit()
         return ids
 
@@ -87,7 +87,7 @@ def test_many_are_asked_for_in_portions_and_in_as_many_statements_as_few(session
     for many in (3, 250):
         ids = stored_versions(session, tools.store, many)
         with queries(system.engine) as seen:
-            have_drawn(session, ids, at=make.NOON)
+            enqueue_versions(session, ids, at=make.NOON)
         assert len(seen) == 1
     session.commit()
     sizes = [len(job.payload["versions"]) for job in session.scalars(select(Job).order_by(Job.id))]
@@ -136,7 +136,7 @@ def test_a_second_run_draws_nothing_anew(session, asked, tools, monkeypatch):
     ids = asked(3)
     work(tools)
     first = digests(session)
-    have_drawn(session, ids, at=make.NOON, occasion="again")
+    enqueue_versions(session, ids, at=make.NOON, occasion="again")
     session.commit()
     monkeypatch.setattr(render_jobs, "rendered", None)
     assert work(tools) == [JobState.DONE]
@@ -162,7 +162,7 @@ def test_a_bad_one_is_named_and_holds_up_no_other(session, asked, tools):
     lose_photo(session, ids[1])
     assert work(tools) == [JobState.DONE]
     assert [digest is None for digest in digests(session)] == [False, True, False, False]
-    (bad,) = undrawn(session, APPROVER, ids[0])
+    (bad,) = failed_papers(session, APPROVER, ids[0])
     assert (bad.version_id, bad.fault, bad.holder) == (ids[1], "file-missing", "古丽·买买提")
     found = progress_of(session, APPROVER, ids[0])
     assert (found.total, found.done, found.failed, found.waiting) == (4, 3, 1, 0)
@@ -179,7 +179,7 @@ def test_what_was_put_right_is_drawn_when_it_is_tried_again(session, asked, tool
     session.commit()
     assert work(tools) == [JobState.DONE]
     assert None not in digests(session)
-    assert undrawn(session, APPROVER) == []
+    assert failed_papers(session, APPROVER) == []
     assert try_again(session, APPROVER, at=make.NOON) == 0
 
 
@@ -193,7 +193,7 @@ class Full(Store):
 def test_a_full_store_is_tried_again_by_itself(session, asked, tools):
     ids = asked(3)
     assert work(replace(tools, store=Full(tools.store.folder))) == [JobState.READY]
-    assert {one.fault for one in undrawn(session, APPROVER, ids[0])} == {"OSError"}
+    assert {one.fault for one in failed_papers(session, APPROVER, ids[0])} == {"OSError"}
     assert "No space left" in session.scalars(select(Job.fault)).one()
     session.rollback()
     later = replace(tools, now=lambda: make.NOON + timedelta(minutes=5))

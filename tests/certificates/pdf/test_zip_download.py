@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.certificates.pdf import zip_download
-from app.certificates.pdf.zip_download import Leaf, archive
+from app.certificates.pdf.zip_download import ZipEntry, archive
 from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotFound, Unmet
@@ -72,7 +72,7 @@ def packed(store, leaves):
 
 
 def test_an_archive_is_read_by_others_and_says_its_names_are_utf8(store, tmp_path):
-    leaves = [Leaf(n, f"李雷{n}-C1-湘建安C1(2024)000000{n}.pdf", store.put(b"%%PDF %d" % n)) for n in range(3)]
+    leaves = [ZipEntry(n, f"李雷{n}-C1-湘建安C1(2024)000000{n}.pdf", store.put(b"%%PDF %d" % n)) for n in range(3)]
     data = b"".join(packed(store, leaves))
     with zipfile.ZipFile(io.BytesIO(data)) as made:
         for entry in made.infolist():
@@ -83,7 +83,7 @@ def test_an_archive_is_read_by_others_and_says_its_names_are_utf8(store, tmp_pat
 
 
 def test_one_certificate_is_in_memory_at_a_time(store):
-    leaves = [Leaf(n, f"{n}.pdf", store.put(b"x" * 50_000 + b"%d" % n)) for n in range(40)]
+    leaves = [ZipEntry(n, f"{n}.pdf", store.put(b"x" * 50_000 + b"%d" % n)) for n in range(40)]
     pieces = list(packed(store, leaves))
     assert max(map(len, pieces)) < 60_000
     assert len(opened(b"".join(pieces))) == 40
@@ -91,9 +91,9 @@ def test_one_certificate_is_in_memory_at_a_time(store):
 
 def test_what_is_lost_is_named_inside(store):
     leaves = [
-        Leaf(1, "李雷-C1-一.pdf", store.put(b"x")),
-        Leaf(2, "韩梅-C1-二.pdf", None),
-        Leaf(3, "王五-C1-三.pdf", "0" * 64),
+        ZipEntry(1, "李雷-C1-一.pdf", store.put(b"x")),
+        ZipEntry(2, "韩梅-C1-二.pdf", None),
+        ZipEntry(3, "王五-C1-三.pdf", "0" * 64),
     ]
     found = opened(b"".join(packed(store, leaves)))
     told = found["没有的.txt"].decode("utf-8-sig")
@@ -104,7 +104,7 @@ def test_what_is_lost_is_named_inside(store):
 def test_a_name_is_safe_for_every_disk(session, store, name):
     stored_versions(session, store, 1)
     session.execute(update(Certificate).values(holder=name))
-    (leaf,) = zip_download.gather(session, certificates(session), VIEWER, Office())
+    (leaf,) = zip_download.current_entries(session, certificates(session), VIEWER, Office())
     assert not re.search(r'[<>:"/\\|?*\n]', leaf.name)
     assert leaf.name.endswith(".pdf")
 
@@ -117,20 +117,20 @@ def test_only_what_is_reached_and_current_is_packed(session, store):
     stored_versions(session, store, 2, owner=ours)
     stored_versions(session, store, 2, owner=theirs)
     every = certificates(session)
-    assert len(zip_download.gather(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
-    assert len(zip_download.gather(session, every, make.clerk(theirs), Office())) == 2
+    assert len(zip_download.current_entries(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
+    assert len(zip_download.current_entries(session, every, make.clerk(theirs), Office())) == 2
     for stranger in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
         with pytest.raises(Unmet):
-            zip_download.gather(session, every, stranger, Office())
+            zip_download.current_entries(session, every, stranger, Office())
     session.execute(update(CertificateVersion).values(replaced_at=make.NOON))
     with pytest.raises(Unmet):
-        zip_download.gather(session, every, VIEWER, Office())
+        zip_download.current_entries(session, every, VIEWER, Office())
 
 
 def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
     stored_versions(session, store, 3)
     with pytest.raises(Unmet, match="At most 2 certificates"):
-        zip_download.gather(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
+        zip_download.current_entries(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
 
 
 def test_as_many_questions_for_many_as_for_few(session, system, store):
@@ -139,7 +139,7 @@ def test_as_many_questions_for_many_as_for_few(session, system, store):
         stored_versions(session, store, many)
         ids = certificates(session)
         with queries(system.engine) as seen:
-            zip_download.gather(session, ids, VIEWER, Office())
+            zip_download.current_entries(session, ids, VIEWER, Office())
         asked.append(len(seen))
     assert asked == [1, 1]
 
@@ -208,12 +208,12 @@ def test_a_bundle_is_not_there_for_anybody_else(session, store, browsers, tools,
 
 def test_a_bundle_is_gone_after_its_time_and_with_the_reach(session, store):
     ids = stored_versions(session, store, 1)
-    number = zip_download.prepare(session, [Leaf(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
+    number = zip_download.prepare(session, [ZipEntry(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
     late = make.NOON + timedelta(minutes=60, seconds=1)
     assert zip_download.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1
     for actor, at in ((VIEWER, late), (replace(VIEWER, region="430100"), make.NOON), (replace(VIEWER, id=2), make.NOON)):
         with pytest.raises(NotFound):
-            zip_download.fetched(session, number, actor, at=at, office=Office())
+            zip_download.prepared_entries(session, number, actor, at=at, office=Office())
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.EXAM_CLERK], ids=lambda role: role.value)

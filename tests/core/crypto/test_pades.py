@@ -1,4 +1,4 @@
-"""The seal: its keys, what it puts into a PDF as three readers see it, and what is told of a file that was meddled with."""
+"""The demonstration CA and PDF seals: keys, signatures as three validators see them, and tampered files."""
 
 import io
 import os
@@ -49,7 +49,7 @@ def pdf(folder) -> bytes:
 
 @pytest.fixture
 def own(tmp_path) -> Path:
-    """A folder of seals for a test that changes it."""
+    """A seal folder that the test may change."""
     embedded(tmp_path / "seal")
     return tmp_path / "seal"
 
@@ -67,7 +67,7 @@ def changed(pdf: bytes, place: int) -> bytes:
 
 
 def edited(pdf: bytes) -> bytes:
-    """Saved again by somebody, as an incremental update."""
+    """Saved again, as an incremental update."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     page = writer.root["/Pages"]["/Kids"][0]
     page["/Rotate"] = NumberObject(90)
@@ -78,7 +78,7 @@ def edited(pdf: bytes) -> bytes:
 
 
 class Sample(tuple[Path, bytes]):  # noqa: SLOT001
-    """A folder and a paper, which a failing test does not print in full."""
+    """A folder and a PDF, with a short repr for failing tests."""
 
     def __repr__(self) -> str:
         return "a sample"
@@ -172,7 +172,7 @@ def stamped_by_first(folder: Path) -> bytes:
     return pades.sign_pdf(draw(FACE), seal, WORDS, SEAL_BOX, at=AT)
 
 
-# --- what is told of a file --------------------------------------------------------------------------------------
+# --- verification -----------------------------------------------------------------------------------------------
 
 
 def test_a_sealed_pdf_is_genuine_and_marked_as_a_demonstration(folder, pdf):
@@ -194,9 +194,9 @@ def test_changing_any_signed_byte_makes_the_file_not_genuine(sample, where):
     folder, pdf = sample
     hole = range(pdf.rindex(b"/Contents<") + 10, pdf.rindex(b">>\nendobj"))
     place = int(where * len(pdf))
-    told = verify(changed(pdf, place), trusted_roots(folder), at=AT)
-    # Within the hole the case of a digit is nobody's business; everything that is signed is.
-    assert not told.good or place in hole
+    verdict = verify(changed(pdf, place), trusted_roots(folder), at=AT)
+    # In the placeholder the case of hex digits does not matter.
+    assert not verdict.good or place in hole
 
 
 def test_a_changed_byte_of_the_page_is_reported_as_altered(folder, pdf):
@@ -290,7 +290,7 @@ def test_no_byte_range_crashes_the_verification(sample, numbers, rest):
 
 
 def pyhanko(data: bytes, folder: Path, at: datetime = AT):
-    """What an independent validator says of it, with our root and our lists."""
+    """The verdict of an independent validator, with our root and CRLs."""
     root, issuing = (
         asn1_x509.Certificate.load(pem.unarmor((folder / f"{n}.pem").read_bytes())[2]) for n in ("root", "issuing")
     )
@@ -299,7 +299,7 @@ def pyhanko(data: bytes, folder: Path, at: datetime = AT):
         trust_roots=[root], other_certs=[issuing], crls=lists, allow_fetching=False, revocation_mode="hard-fail", moment=at
     )
     (signature,) = PdfFileReader(io.BytesIO(data)).embedded_regular_signatures
-    with ThreadPoolExecutor(1) as aside:  # it runs a loop of its own, and a browser's may be running here
+    with ThreadPoolExecutor(1) as aside:  # it runs an event loop, and a browser's may be running here
         return aside.submit(validate_pdf_signature, signature, signer_validation_context=context).result(), signature
 
 
@@ -318,7 +318,7 @@ def test_pyhanko_reports_tampering(own, pdf, folder):
     assert not pyhanko(changed(pdf, 600), folder, at)[0].intact
     status, _signature = pyhanko(edited(pdf), folder, at)
     assert (status.bottom_line, status.intact) == (False, True)
-    assert not pyhanko(pdf, own, at)[0].trusted  # another authority
+    assert not pyhanko(pdf, own, at)[0].trusted  # another CA
     assert not pyhanko(pdf, folder, AT + timedelta(days=3 * 366))[0].bottom_line
     sealed = stamped(own)
     revoke(own, 1, "key-compromise", at=AT)
@@ -329,9 +329,9 @@ def test_pyhanko_reports_tampering(own, pdf, folder):
 
 @pytest.mark.poppler
 def test_poppler_accepts_it_and_reports_a_changed_byte(tmp_path, pdf):
-    said = pdfsig(tmp_path, pdf)
+    output = pdfsig(tmp_path, pdf)
     for words in ("Signature is Valid", "ETSI.CAdES.detached", "Total document signed", "演示"):
-        assert words in said
+        assert words in output
     assert "Signature is Valid" not in pdfsig(tmp_path, changed(pdf, 600))
     assert "Not total document signed" in pdfsig(tmp_path, edited(pdf))
 

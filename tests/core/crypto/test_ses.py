@@ -1,4 +1,4 @@
-"""The SM2 seal on an OFD: its certificates as OpenSSL sees them, and what is told of a file that was meddled with."""
+"""SM2 seals of OFD files: certificates as OpenSSL sees them, signatures, and tampered files."""
 
 import io
 import shutil
@@ -91,12 +91,12 @@ def test_malformed_signatures_do_not_verify(junk):
 def test_a_public_key_that_begins_with_04_is_used_whole():
     private = (11).to_bytes(32, "big")
     public = sm2.public_of(private)
-    assert public[0] == 4  # gmssl takes it for a mark and throws it away, and the zeros and fours behind it
+    assert public[0] == 4  # gmssl would strip it, and the zeros and fours after it
     assert sm2.verifies(public, b"e" * 32, sm2.sign(private, public, b"e" * 32))
 
 
 def test_openssl_verifies_the_certificates(folder):
-    """A second opinion on curve, digest, encoding and signature at once."""
+    """An independent check of curve, digest, encoding and signature."""
     if not shutil.which("openssl"):
         pytest.skip("no openssl here")
     command = ["openssl", "verify", "-vfyopt", "distid:1234567812345678", "-CAfile", folder / "sm2-root.pem"]
@@ -148,7 +148,7 @@ def test_a_revoked_and_an_expired_seal_are_reported(own):
 
 
 def test_the_seal_body_of_another_seal_is_not_accepted(folder, own):
-    """The picture and the name of one seal under the key of another."""
+    """Picture and name of one seal, with the key of another."""
     mine, theirs = EmbeddedSeal(own).seal(Suite.SM2, at=AT), EmbeddedSeal(folder).seal(Suite.SM2, at=AT)
     mixed = ses.signature_parts(PARTS, Seal(mine.chain, mine.raw_sign, theirs.body), 5, BOX, at=AT)
     assert finding({**PARTS, **mixed}, own) is Finding.ALTERED

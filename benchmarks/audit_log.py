@@ -1,8 +1,6 @@
-"""What the chain of the diary costs a deed, and how fast it is walked: ratios, because machines differ.
+"""Measures the cost of the hash chain of the audit log per entry, and the speed of its verification.
 
-    python benchmarks/diary.py [postgresql://…]     a database that may be written to; none: SQLite in a folder of its own
-
-A deed is a line written and committed, as every changing request does at least once.
+python benchmarks/audit_log.py [postgresql://…]     an empty database; default: SQLite in a temporary folder
 """
 
 import random
@@ -26,7 +24,7 @@ from app.db.session import keyring
 from app.models import AuditEntry
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
-DEEDS, LINES, TAMPERED = 500, 200_000, 1_000
+ENTRIES, LINES, TAMPERED = 500, 200_000, 1_000
 LINE = {"at": NOON, "actor": "李四", "deed": AuditAction.CHANGE, "table": "person", "address": "203.0.113.7"}
 
 
@@ -37,12 +35,12 @@ def without_the_chain() -> Iterator[None]:
     event.listen(Session, "before_commit", hash_chain._link_what_was_written)
 
 
-def deeds(sessions: sessionmaker[Session]) -> float:
+def write_entries(sessions: sessionmaker[Session]) -> float:
     began = perf_counter()
-    for number in range(DEEDS):
+    for number in range(ENTRIES):
         with sessions.begin() as session:
             audit.log(session, "李四", AuditAction.CHANGE, "person", number, {"name": ["甲", "乙"]}, at=NOON)
-    return (perf_counter() - began) / DEEDS
+    return (perf_counter() - began) / ENTRIES
 
 
 def fill(sessions: sessionmaker[Session]) -> None:
@@ -59,12 +57,9 @@ def walk(sessions: sessionmaker[Session]) -> tuple[checkpoints.Verification, flo
 
 
 def tamper(sessions: sessionmaker[Session]) -> tuple[int, int]:
-    """Each of a thousand random lines, one column changed, as the walk reads it; how many were tried and told.
-
-    In memory: a changed value is hashed as it would lie in the store, which tests/test_chain.py shows for every column.
-    """
-    chance = random.Random(15)  # noqa: S311 - nothing secret
-    tried = told = 0
+    """Change each column of a thousand random lines, in memory; how many were tried and detected."""
+    chance = random.Random(15)  # noqa: S311 - not secret
+    tried = detected = 0
     with sessions() as session:
         last = hash_chain.head(session).seq
         for seq in chance.sample(range(2, last), TAMPERED):
@@ -72,15 +67,18 @@ def tamper(sessions: sessionmaker[Session]) -> tuple[int, int]:
             for name, value in linked.line._asdict().items():
                 line = linked.line._replace(**{name: f"{value}x"})
                 step = next(hash_chain.follow([linked._replace(line=line)], hash_chain.ChainHead(seq - 1, before.hash)))
-                tried, told = tried + 1, told + (step == hash_chain.ChainBreak(ChainFault.CHANGED, seq, linked.entry_id))
-    return tried, told
+                tried, detected = (
+                    tried + 1,
+                    detected + (step == hash_chain.ChainBreak(ChainFault.CHANGED, seq, linked.entry_id)),
+                )
+    return tried, detected
 
 
 def search(engine: Engine) -> Iterator[tuple[str, float]]:
     questions = {
         "record": AuditEntry.row == "199999",
         "address": AuditEntry.address == "198.51.100.1",
-        "deed": AuditEntry.deed == AuditAction.EXPORT,
+        "action": AuditEntry.deed == AuditAction.EXPORT,
         "person, anywhere in the name": AuditEntry.actor.like("%王%"),
     }
     for name, question in questions.items():
@@ -106,29 +104,29 @@ def main(url: str, home: Path) -> None:
     sessions = sessionmaker(engine)
     with engine.begin() as connection:
         if connection.scalar(text("SELECT count(*) FROM entry")):
-            raise SystemExit("This database has a diary already: name an empty one.")
+            raise SystemExit("This database has audit entries already: name an empty one.")
     with without_the_chain():
-        deeds(sessions)  # warm
-        plain = deeds(sessions)
+        write_entries(sessions)  # warm-up
+        plain = write_entries(sessions)
     with sessions.begin() as session:
         hash_chain.link_existing(session)
-    chained = deeds(sessions)
-    print(f"a deed: {plain * 1000:.2f} ms without the chain, {chained * 1000:.2f} ms with it: × {chained / plain:.2f}")
+    chained = write_entries(sessions)
+    print(f"one entry: {plain * 1000:.2f} ms without the chain, {chained * 1000:.2f} ms with it: × {chained / plain:.2f}")
     fill(sessions)
     with sessions.begin() as session:
         checkpoints.create(session, at=NOON)
     found, seconds = walk(sessions)
-    print(f"a walk: {found.lines} lines in {seconds:.1f} s, {found.lines / seconds:,.0f} a second; broken: {found.broken}")
-    tried, told = tamper(sessions)
-    print(f"tampered: {tried} values of {TAMPERED} random lines, told at their line: {told}")
+    print(f"verification: {found.lines} lines in {seconds:.1f} s, {found.lines / seconds:,.0f}/s; broken: {found.broken}")
+    tried, detected = tamper(sessions)
+    print(f"tampered: {tried} values of {TAMPERED} random lines, detected at their line: {detected}")
     for name, seconds in search(engine):
         print(f"a search by {name}: {seconds * 1000:.0f} ms")
     with engine.begin() as connection:
         connection.execute(insert(AuditEntry), {**LINE, "row": "1", "change": {}})
-    print(f"a line slipped in: {walk(sessions)[0].broken}")
+    print(f"an inserted line: {walk(sessions)[0].broken}")
     engine.dispose()
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        main(sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{folder}/diary.db", Path(folder))
+        main(sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{folder}/audit.db", Path(folder))
