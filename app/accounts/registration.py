@@ -97,12 +97,13 @@ def register(session: Session, data: RegistrationRequest, licence: InspectedFile
     account = Account(
         username=name, first_name=data.contact, last_name="", email=f"{name}@accounts.invalid", active=True,
         mobile=data.mobile, enterprise=enterprise,
-        roles=list(session.scalars(select(row).where(row.name == Role.ENTERPRISE_CLERK.value))),
     )  # fmt: skip
+    roles = session.scalars(select(row).where(row.name == Role.ENTERPRISE_CLERK.value)).all()
     try:
-        with session.begin_nested():  # a savepoint: the transaction stays the caller's, who can go on asking
+        with session.begin_nested():  # a savepoint: the caller's transaction goes on after a refusal
             session.add_all([enterprise, account])
-    except IntegrityError:  # another registration of the same was committed meanwhile
+            account.roles = list(roles)  # after the account is in the session, else SQLAlchemy warns
+    except IntegrityError:  # a concurrent registration committed first
         raise Unmet(list(registration_refusals(session, data, username)) or [_overtaken()]) from None
     return account
 
