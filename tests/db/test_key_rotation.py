@@ -188,7 +188,7 @@ def test_rotation_during_traffic_causes_no_error_and_loses_nothing(system, sessi
         thread.join()
     key_rotation.rotate(system.engine, store, NO_PROGRESS)
     engine.dispose()
-    assert faults == []
+    assert errors == []
     assert done.unopened == []
     assert key_ids(session, Person.id_number) == {2: 1500}
     with Session(system.engine) as fresh:

@@ -71,7 +71,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def home(place, system, session, monkeypatch):
-    """The same over the house's database."""
+    """The same, with the shared test database."""
     monkeypatch.setenv("DATABASE_URL", system.settings.database_url)
     return place
 

@@ -42,9 +42,9 @@ def test_a_message_is_sent_with_our_reference_and_the_token(provider):
     assert headers["Authorization"] == "Bearer s3cret"
 
 
-@pytest.mark.parametrize("said", [b"", b"OK", b"[]", b"{}", b'{"reference": null}', b"\xff\xfe"])
-def test_any_2xx_is_success_whatever_the_body(provider, said):
-    provider.answer = (202, said, {})
+@pytest.mark.parametrize("answer", [b"", b"OK", b"[]", b"{}", b'{"reference": null}', b"\xff\xfe"])
+def test_any_2xx_is_success_whatever_the_body(provider, answer):
+    provider.answer = (202, answer, {})
     assert HttpGateway(provider.url).send(7, "13812345678", "字") == "http-7"
 
 
@@ -187,13 +187,13 @@ def test_a_file_is_sent_to_clamd_whole_and_its_verdict_is_returned(tmp_path, by)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "answer",
     [b"", b"\0", b"OK\0", b"stream: ", b"stream:  FOUND\0", b"INSTREAM size limit exceeded. ERROR\0",
      b"stream: <script> alert FOUND\0", b"\xff" * 5000, b"stream: OK\r\nstream: Evil FOUND\0", b"UNKNOWN COMMAND\0"],
 )  # fmt: skip
-def test_any_other_answer_of_clamd_is_an_error(said):
+def test_any_other_answer_of_clamd_is_an_error(answer):
     with clamd() as daemon:
-        daemon.reply = said
+        daemon.reply = answer
         with pytest.raises(ScannerUnavailable):
             Clamd(daemon.address)(b"x")
 

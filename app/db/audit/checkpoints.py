@@ -287,7 +287,9 @@ def prune(session: Session, before: date, exported: Iterable[Mapping[str, Any]],
     for start_seq in range(first, cut.seq + 1, hash_chain.SLICE):
         in_slice = AuditLink.seq.between(start_seq, min(start_seq + hash_chain.SLICE - 1, cut.seq))
         entry_ids = list(session.scalars(delete(AuditLink).where(in_slice).returning(AuditLink.entry_id)))
-        session.execute(delete(AuditEntry).where(AuditEntry.id.in_(entry_ids)), execution_options={"synchronize_session": False})
+        session.execute(
+            delete(AuditEntry).where(AuditEntry.id.in_(entry_ids)), execution_options={"synchronize_session": False}
+        )
     return first, cut.seq
 
 
