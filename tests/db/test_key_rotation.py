@@ -151,7 +151,7 @@ def test_a_row_that_changed_meanwhile_is_not_overwritten(system, session, keys_f
     session.execute(update(Person).where(Person.id == person.id).values(mobile="13900000000", id_number=person.id_number))
     session.commit()
     with system.engine.begin() as connection:
-        assert key_rotation._renewed(connection, place, read, key_rotation.RotationResult()) == 0
+        assert key_rotation._reencrypt(connection, place, read, key_rotation.RotationResult()) == 0
     with Session(system.engine) as fresh:
         assert fresh.scalars(select(Person.mobile)).one() == "13900000000"
 
