@@ -161,7 +161,7 @@ def apply_outcome(batch: Batch) -> None:
 
 def request_rendering(batch: Batch) -> None:
     """Enqueue the jobs that render the certificate files: rendering is too slow for a request."""
-    render_jobs.ask(batch.session, batch.issued, at=batch.at)
+    render_jobs.enqueue_approved(batch.session, batch.issued, at=batch.at)
 
 
 def close(batch: Batch) -> None:

@@ -1,7 +1,6 @@
-"""Measures by sheet: many certificates suspended, reinstated, revoked or withdrawn at once, each row with its reason.
+"""Suspends, reinstates, revokes or withdraws many certificates by spreadsheet; administrators only.
 
-Law: the administrator's alone; a row whose certificate does not fit is left and named, all others are done in one
-transaction; what is done is what was checked. A revocation or withdrawal is never undone, by no sheet.
+Rows that do not fit are left out and listed; the others are done in one transaction, exactly as they were checked.
 """
 
 from collections import Counter
@@ -14,7 +13,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.certificates.status_changes import Order, by_numbers, impose, may_be
+from app.certificates.status_changes import StatusOrder, apply_orders, by_numbers, is_possible
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name
@@ -27,8 +26,8 @@ from app.models import Certificate
 
 FINAL = (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN)
 MOST_ERRORS = 20  # named at once where no row can be read
-LONGEST_REASON, LONGEST_EVIDENCE = 400, 80  # together they fit into a line of history
-# What officers write, besides our own labels.
+LONGEST_REASON, LONGEST_EVIDENCE = 400, 80  # together they fit into the reason of an event
+# What officers write besides our labels.
 WORDS: Mapping[str, CertificateEventKind] = {
     "暂扣": CertificateEventKind.SUSPENDED,
     "恢复": CertificateEventKind.REINSTATED,
@@ -42,9 +41,9 @@ MEASURES = (CertificateEventKind.SUSPENDED, CertificateEventKind.REINSTATED, *FI
 
 def _measure(text: str) -> CertificateEventKind:
     wanted = "".join(text.split()).casefold()
-    for deed in MEASURES:
-        if wanted in ("".join(str(deed).split()).casefold(), deed.value):
-            return deed
+    for kind in MEASURES:
+        if wanted in ("".join(str(kind).split()).casefold(), kind.value):
+            return kind
     if wanted in WORDS:
         return WORDS[wanted]
     raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=KNOWN))
@@ -66,7 +65,7 @@ RESULT_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class StatusChangeLine:
-    """What becomes, or became, of one row; a sentence says why nothing does."""
+    """The result of one row; ``refused`` is the reason if nothing is done."""
 
     row: int
     number: str
@@ -77,21 +76,21 @@ class StatusChangeLine:
 
 @dataclass(slots=True)
 class StatusChangePlan:
-    """What a sheet does. ``digest`` is of the file and of all that it would do, so that neither changes unseen."""
+    """What a sheet does. ``digest`` covers the file and all its orders, so that neither changes unnoticed."""
 
     digest: str
     lines: list[StatusChangeLine] = field(default_factory=list)
-    orders: list[Order] = field(default_factory=list)
+    orders: list[StatusOrder] = field(default_factory=list)
 
     @property
     def counts(self) -> list[tuple[CertificateEventKind, int]]:
-        found = Counter(order.deed for order in self.orders)
-        return [(deed, found[deed]) for deed in MEASURES if found[deed]]
+        found = Counter(order.kind for order in self.orders)
+        return [(kind, found[kind]) for kind in MEASURES if found[kind]]
 
     @property
     def final(self) -> int:
-        """How many certificates end for good."""
-        return sum(order.deed in FINAL for order in self.orders)
+        """How many certificates end permanently."""
+        return sum(order.kind in FINAL for order in self.orders)
 
     @property
     def left(self) -> list[StatusChangeLine]:
@@ -105,7 +104,7 @@ def template() -> bytes:
 
 
 def plan(session: Session, data: bytes, actor: Actor, *, on: date, office: Office, lock: bool = False) -> StatusChangePlan:
-    """The dry run: each row and what becomes of it. Writes nothing; one question, however many rows."""
+    """The dry run: the result of each row. Writes nothing; one query for all rows."""
     actor.demand(Role.ADMIN)
     reading = spreadsheets.read(data, COLUMNS, most_rows=office.largest_batch)
     if reading.errors and not reading.rows:  # above all, a column that is missing
@@ -127,17 +126,17 @@ def carry_out(session: Session, data: bytes, actor: Actor, *, at: datetime, offi
         raise Stale(_("A certificate in the sheet has changed since it was checked. Please check the sheet once more."))
     if not planned.orders:
         raise Unmet.because(Refusal("nothing-to-do", _("There is nothing in this sheet that can be done.")))
-    impose(session, planned.orders, actor, at=at, office=office)
-    told = {deed.value: number for deed, number in planned.counts} | {"left": len(planned.left), "sha256": digest}
-    audit.log(session, actor.name, AuditAction.CHANGE, Certificate, "", {"measures": told}, at=at)
+    apply_orders(session, planned.orders, actor, at=at, office=office)
+    summary = {kind.value: number for kind, number in planned.counts} | {"left": len(planned.left), "sha256": digest}
+    audit.log(session, actor.name, AuditAction.CHANGE, Certificate, "", {"measures": summary}, at=at)
     return planned
 
 
 def result_sheet(planned: StatusChangePlan, *, done: bool) -> bytes:
-    """What became of each row, to keep."""
-    word = _("Done") if done else _("Can be done")
+    """A workbook with the result of each row."""
+    success = _("Done") if done else _("Can be done")
     rows = [
-        {"row": line.row, "number": line.number, "name": line.name, "deed": line.measure, "result": line.refused or word}
+        {"row": line.row, "number": line.number, "name": line.name, "deed": line.measure, "result": line.refused or success}
         for line in planned.lines
     ]
     return spreadsheets.write(RESULT_COLUMNS, rows, sheet_title=_("Measures"))
@@ -147,19 +146,19 @@ def _place(
     planned: StatusChangePlan, row: SheetRow, found: Mapping[str, Certificate], first: dict[str, int], on: date
 ) -> None:
     given, number = row.values, fold_certificate_number(row.values["number"])
-    certificate, deed = found.get(number), given["deed"]
+    certificate, kind = found.get(number), given["deed"]
     refused: object = ""
     if number in first:
         refused = _("This certificate stands in row %(row)s already.", row=first[number])
     elif certificate is None or fold_name(given["name"]).casefold() != certificate.holder.casefold():
         refused = _("No certificate in your region has this number and this name.")
-    elif not may_be(certificate, deed, on):
+    elif not is_possible(certificate, kind, on):
         refused = _("The certificate is now “%(status)s”; this cannot be done with it.", status=certificate.status_on(on))
     else:
         reason = _("%(reason)s (%(evidence)s)", reason=given["reason"], evidence=given["evidence"])
-        planned.orders.append(Order(certificate.id, deed, str(reason)))
+        planned.orders.append(StatusOrder(certificate.id, kind, str(reason)))
     first.setdefault(number, row.number)
-    planned.lines.append(StatusChangeLine(row.number, number, fold_name(given["name"]), deed, refused))
+    planned.lines.append(StatusChangeLine(row.number, number, fold_name(given["name"]), kind, refused))
 
 
 def _cell(error: spreadsheets.CellError) -> object:
@@ -167,5 +166,5 @@ def _cell(error: spreadsheets.CellError) -> object:
 
 
 def listed(lines: Sequence[StatusChangeLine], most: int) -> list[StatusChangeLine]:
-    """Those that are left first: they are what one must look at."""
+    """Refused rows first."""
     return sorted(lines, key=lambda line: (not line.refused, line.row))[:most]

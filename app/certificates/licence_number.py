@@ -1,6 +1,6 @@
-"""证照标识: what the national platform calls one print of an e-certificate (GB/T 36904-2018).
+"""证照标识: the national identifier of one version of an e-certificate (GB/T 36904-2018).
 
-Law: a certificate keeps its serial for life, its version counts up with every print; nothing here asks the store.
+The serial stays the same for life; the version number counts up.
 """
 
 from datetime import date
@@ -16,10 +16,10 @@ def identifier(issuer_code: str, first_issued_on: date, certificate_id: int, ver
     The serial is the year and our own id, not the printed sequence: that one is counted anew for each category.
     """
     serial = f"{first_issued_on.year}{certificate_id:07d}"
-    return sealed(f"{TYPE}.{issuer_code}.{serial}.{version:03d}")
+    return with_check_character(f"{TYPE}.{issuer_code}.{serial}.{version:03d}")
 
 
-def sealed(parts: str) -> str:
+def with_check_character(parts: str) -> str:
     """Type, issuer, serial and version with the root before them and the check character behind."""
     return f"{ROOT}.{parts}.{check_character(parts.replace('.', ''))}"
 

@@ -1,8 +1,7 @@
-"""What an approval does to certificates, for many at once: issue, extend, move, replace, cancel.
+"""The effects of approvals on certificates, in bulk: issue, extend, move, replace, cancel.
 
-Law: writes in bulk inside the caller's transaction, in as many statements for one as for ten thousand; reads no clock, draws
-nothing: the paper is drawn from the stored face. A number never changes and never comes back; a print is never unmade, it is
-replaced by the next one; whatever happens to a certificate leaves one line in its history.
+Everything is written in the caller's transaction, in as many statements for one case as for ten thousand; nothing is drawn
+here. Numbers never change and are never reused; a version is never deleted but replaced; every change adds an event.
 """
 
 import secrets
@@ -30,7 +29,7 @@ from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPa
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """The certificate that came of an application."""
+    """The certificate that an application resulted in."""
 
     certificate_id: int
     number: str
@@ -38,7 +37,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What outcomes are told: in which transaction, by whom, when, for which office."""
+    """The context of an approval: transaction, actor, time, office settings."""
 
     session: Session
     actor: Actor
@@ -54,7 +53,7 @@ Row = dict[str, Any]
 ApprovalEffect = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
 
 
-# --- the five outcomes ------------------------------------------------------------------------------
+# --- the five effects ------------------------------------------------------------------------------
 
 
 def issue(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
@@ -71,7 +70,7 @@ def issue(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
 
 
 def extend(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
-    """``office.validity_years`` more, counted from the old last day, however early or late the decision falls."""
+    """``office.validity_years`` more, counted from the old last day, whenever the decision is made."""
     years = decision.office.validity_years
     return _new_version(
         decision,
@@ -82,16 +81,15 @@ def extend(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
 
 
 def extended(last_day: date, years: int) -> date:
-    """The last day of a term that follows on one ending on ``last_day``: the day before its first day comes round again."""
+    """The last day of the term that follows one ending on ``last_day``: the day before the anniversary of its first day."""
     return add_years(last_day + timedelta(days=1), years) - timedelta(days=1)
 
 
 def move(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     """Number and validity stay, the enterprise changes.
 
-    The person goes along with the first certificate: who ended one employment and took up another (both papers are asked for)
-    is no longer on the old books. What is left behind waits there for an application of its own. Somebody whom a third
-    enterprise employs, as may be with A, stays with it.
+    The person moves with the first certificate; other certificates stay with the old enterprise until an application of
+    their own. A person employed by a third enterprise, possible with A, stays there.
     """
     moved = _new_version(
         decision, cases, CertificateEventKind.MOVED, [{"enterprise_id": case.enterprise_id} for case in cases]
@@ -105,7 +103,7 @@ def move(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
 
 
 def _hand_over_papers(decision: Decision, cases: Sequence[Facts]) -> None:
-    """The person's scans that came with the transfer become the person's own; the old enterprise's no longer count."""
+    """The scans handed in with the transfer become the person's; those of the old enterprise are replaced."""
     session, owner = decision.session, {case.application_id: case.person_id for case in cases}
     session.execute(
         update(Paper)
@@ -114,7 +112,7 @@ def _hand_over_papers(decision: Decision, cases: Sequence[Facts]) -> None:
         .execution_options(synchronize_session=False)
     )
     kept = ("kind", "enterprise_id", "filename", "digest", "mime", "size", "uploaded_at", "uploaded_by")
-    brought = {}  # by person and kind: somebody may move with two certificates at once
+    brought = {}  # by person and kind: a person may move with two certificates at once
     for row in session.execute(
         select(Paper.application_id, *(getattr(Paper, name) for name in kept)).where(
             Paper.application_id.in_(owner), Paper.kind.in_(PERSON_PAPERS), Paper.replaced_at.is_(None)
@@ -127,8 +125,8 @@ def _hand_over_papers(decision: Decision, cases: Sequence[Facts]) -> None:
 
 
 def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
-    """By reason (domain.md 3.5): a new print under the old number; a new number only for what came from another province and
-    for an undivided C, whose letter changes. Corrections reach the person's record here and no earlier.
+    """By reason (domain.md 3.5): a new version under the old number; only a certificate of another province and an undivided C
+    get a new one. Corrections are applied to the person's record here.
     """
     incoming = [case for case in cases if case.certificate is None]
     undivided = [case for case in cases if case.certificate and case.category is Category.C]
@@ -148,7 +146,7 @@ def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
 
 
 def cancel(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
-    """Over at once, for lookup and QR alike. The last print stays the last; person and passed exam stay as they are."""
+    """Ends the certificate at once. Its last version, the person and the passed exam stay as they are."""
     decision.session.execute(
         update(Certificate)
         .where(Certificate.id.in_([_held(case).id for case in cases]))
@@ -169,28 +167,30 @@ def _issue(
     decision: Decision,
     cases: Sequence[Facts],
     terms: Sequence[Row],
-    deed: CertificateEventKind = CertificateEventKind.ISSUED,
+    kind: CertificateEventKind = CertificateEventKind.ISSUED,
 ) -> dict[int, Issued]:
-    """Certificates with new numbers; ``terms`` says from when and how long each counts."""
+    """Certificates with new numbers; ``terms`` has first and last day of each."""
     session, on = decision.session, decision.on
-    places = status_list.places(session, len(cases))  # before the numbers: who waits here holds none of the other series
+    indexes = status_list.take_indexes(
+        session, len(cases)
+    )  # before the numbers: whoever waits here holds no lock on another series
     numbered = _give_numbers(decision, cases)
     rows = [_certificate(case, on) | term | {"number": numbered[_id(case)]} for case, term in zip(cases, terms, strict=True)]
     session.execute(insert(Certificate), rows)
-    given = list(numbered.values())  # asked back by number: SQLite's RETURNING promises no order
+    given = list(numbered.values())  # read back by number: SQLite's RETURNING guarantees no order
     ids: dict[str, int] = {
         row.number: row.id
         for row in session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given)))
     }
     issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
     prints = [
-        _version(case, row | {"id": issued[_id(case)].certificate_id}, 1, place, decision)
-        for case, row, place in zip(cases, rows, places, strict=True)
+        _version(case, row | {"id": issued[_id(case)].certificate_id}, 1, index, decision)
+        for case, row, index in zip(cases, rows, indexes, strict=True)
     ]
     session.execute(insert(CertificateVersion), prints)
     record(
         decision,
-        deed,
+        kind,
         CertificateStatus.VALID,
         [_event(case) | {"certificate_id": issued[_id(case)].certificate_id} for case in cases],
     )
@@ -198,7 +198,9 @@ def _issue(
 
 
 def _give_numbers(decision: Decision, cases: Sequence[Facts]) -> dict[int, str]:
-    """Numbers per category in the order of the cases; categories in a fixed order, so that two batches never embrace."""
+    """Numbers per category in the order of the cases; categories in a fixed order, so that concurrent batches cannot
+    deadlock.
+    """
     groups: dict[str, list[int]] = defaultdict(list)
     for case in cases:
         groups[case.target_category.value].append(_id(case))
@@ -227,19 +229,19 @@ def _certificate(case: Facts, on: date) -> Row:
 
 
 def _carried_over(case: Facts) -> Row:
-    """What another province granted counts here for as long as it would have counted there (206号 nine)."""
+    """A certificate of another province keeps its term (206号 nine)."""
     return {name: date.fromisoformat(case.submitted_details[name]) for name in ("first_issued_on", "valid_to")}
 
 
 def _use_up_passes(session: Session, cases: Sequence[Facts]) -> None:
-    """A passed exam carries one certificate."""
+    """A passed exam is good for one certificate."""
     used = [{"id": case.latest_pass.id, "used_by_application_id": case.application_id} for case in cases if case.latest_pass]
     if used:
         session.execute(update(ExamPass), used)
 
 
 def _covered_by_c3(cases: Sequence[Facts], issued: dict[int, Issued], on: date) -> list[tuple[int, int | None, str]]:
-    """C3 takes the place of the C1 or C2 it was added to (206号; inference, see domain.md 3.2)."""
+    """C3 replaces the C1 or C2 it was added to (206号; inference, see domain.md 3.2)."""
     return [
         (held.id, case.application_id, issued[_id(case)].number)
         for case in cases
@@ -250,7 +252,7 @@ def _covered_by_c3(cases: Sequence[Facts], issued: dict[int, Issued], on: date) 
 
 
 def _end(decision: Decision, ended: Sequence[tuple[int, int | None, str]]) -> None:
-    """Cancelled in favour of another: (certificate id, application id, the number that takes its place)."""
+    """Cancelled in favour of another: (certificate id, application id, the number that replaces it)."""
     if not ended:
         return
     decision.session.execute(
@@ -271,15 +273,15 @@ def _end(decision: Decision, ended: Sequence[tuple[int, int | None, str]]) -> No
     )
 
 
-# --- the same number, printed anew --------------------------------------------------------------------
+# --- a new version under the same number --------------------------------------------------------------------
 
 
 def _new_version(
-    decision: Decision, cases: Sequence[Facts], deed: CertificateEventKind, changes: Sequence[Row]
+    decision: Decision, cases: Sequence[Facts], kind: CertificateEventKind, changes: Sequence[Row]
 ) -> dict[int, Issued]:
-    """The next version of each certificate, with what changes about it; the print before it is replaced, not unmade."""
+    """The next version of each certificate, with the changed columns; the version before it is marked as replaced."""
     session, ids = decision.session, [_held(case).id for case in cases]
-    places = status_list.places(session, len(cases))
+    indexes = status_list.take_indexes(session, len(cases))
     last = dict.fromkeys(ids, 0)
     for row in session.execute(
         select(CertificateVersion.certificate_id, func.max(CertificateVersion.version).label("version"))
@@ -298,16 +300,16 @@ def _new_version(
     session.execute(
         insert(CertificateVersion),
         [
-            _version(case, row, last[row["id"]] + 1, place, decision)
-            for case, row, place in zip(cases, rows, places, strict=True)
+            _version(case, row, last[row["id"]] + 1, index, decision)
+            for case, row, index in zip(cases, rows, indexes, strict=True)
         ],
     )
-    record(decision, deed, CertificateStatus.VALID, [_event(case) for case in cases])
+    record(decision, kind, CertificateStatus.VALID, [_event(case) for case in cases])
     return {_id(case): Issued(_held(case).id, _held(case).number) for case in cases}
 
 
 def _reprinted(case: Facts, on: date) -> Row:
-    """The certificate's row with everything that a print settles; all rows have the same columns, so they go in one go."""
+    """The certificate's row for its next version; all rows have the same columns, for one bulk statement."""
     held = _held(case)
     return {
         "id": held.id,
@@ -328,12 +330,12 @@ def _columns(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in ("number", "first_issued_on", "valid_from")}
 
 
-def _version(case: Facts, row: Row, version: int, place: int, decision: Decision) -> Row:
+def _version(case: Facts, row: Row, version: int, index: int, decision: Decision) -> Row:
     return {
         "certificate_id": row["id"],
         "version": version,
         "token": secrets.token_urlsafe(16),
-        "status_index": place,
+        "status_index": index,
         "application_id": case.application_id,
         "face": face(case, row, version, decision.office),
         "issued_at": decision.at,
@@ -341,7 +343,7 @@ def _version(case: Facts, row: Row, version: int, place: int, decision: Decision
 
 
 def certificate_person(case: Facts) -> dict[str, str]:
-    """The person as the print shows them: as submitted, with what the application corrects."""
+    """The person as printed: as submitted, with the corrections of the application."""
     person = dict(case.submitted["person"])
     if case.reason_code == _WRONG:
         person |= {name: case.submitted_details[name] for name in ("name", "id_number") if name in case.submitted_details}
@@ -351,8 +353,8 @@ def certificate_person(case: Facts) -> dict[str, str]:
 
 
 def face(case: Facts, row: Row, version: int, office: Office) -> Row:
-    """Everything that stands on the paper, kept as it was (the fields of ZWFW C0317-2022, domain.md 2.6), and the name of the
-    key that its code is signed with, so that it is the same code whenever the paper is drawn.
+    """The stored content of a version (the fields of ZWFW C0317-2022, domain.md 2.6), with the id of the key that signs its
+    QR code, so that the code stays the same whenever it is drawn.
     """
     person, enterprise = certificate_person(case), case.submitted["enterprise"]
     named = [identifier(office.issuer_code, row["first_issued_on"], row["id"], n) for n in (version, version - 1)]
@@ -382,7 +384,7 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
 
 
 def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
-    """Name and ID number as corrected, with what follows from the number. Bulk statements derive nothing by themselves."""
+    """Name and ID number as corrected, with what is derived from the number, as bulk statements derive nothing."""
     rows = []
     for case in cases:
         now = certificate_person(case)
@@ -403,10 +405,10 @@ def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
 # --- history ----------------------------------------------------------------------------------------
 
 
-def record(decision: Decision, deed: CertificateEventKind, status: CertificateStatus, events: Sequence[Row]) -> None:
-    """One line of history for each; an event names its certificate, and the application or the reason behind it."""
+def record(decision: Decision, kind: CertificateEventKind, status: CertificateStatus, events: Sequence[Row]) -> None:
+    """Add events to the history; each has ``certificate_id``, and ``application_id`` or ``reason``."""
     session = decision.session
-    who = {"actor_id": decision.actor.id, "actor": decision.actor.name, "at": decision.at, "deed": deed, "status": status}
+    who = {"actor_id": decision.actor.id, "actor": decision.actor.name, "at": decision.at, "deed": kind, "status": status}
     session.execute(insert(CertificateEvent), [{"application_id": None, "reason": "", **event, **who} for event in events])
 
 
@@ -420,7 +422,7 @@ def _event(case: Facts) -> Row:
 
 
 def _held(case: Facts) -> CertificateFacts:
-    assert case.certificate is not None  # noqa: S101 - the database has it so for every matter that gets here
+    assert case.certificate is not None  # noqa: S101 - a constraint ensures it for every matter that gets here
     return case.certificate
 
 

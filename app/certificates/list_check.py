@@ -1,7 +1,6 @@
-"""Lists to be checked: how certificates stand of which somebody knows both the holder's name and the number.
+"""Checks a list of pairs of holder's name and certificate number, in one query. Nothing of the list is stored.
 
-Law: a pair fits exactly or it is not found, and nothing tells which half was wrong; one question for the whole list, whatever
-it holds; nothing of it is kept.
+The answer does not show which half of a pair was wrong.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ Pair = tuple[str, str]  # the holder's name and the certificate's number, as typ
 
 @dataclass(frozen=True, slots=True)
 class ListAnswer:
-    """How one pair stands; no status where no certificate fits it."""
+    """The answer to one pair; no status where no certificate fits."""
 
     name: str
     number: str

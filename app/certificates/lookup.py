@@ -1,7 +1,6 @@
-"""What anybody may know of a certificate: by name and number, or by the square code of a print.
+"""Public lookup of certificates, by name and number or by QR code. Reads only; ID numbers are masked.
 
-Law: reads only; an ID number leaves here masked; who is unknown and whose name does not match get the same answer for the
-same work; a code that is not ours opens nothing, whatever ids are in it.
+An unknown number and a wrong name get the same answer after the same work.
 """
 
 import re
@@ -29,12 +28,12 @@ UNKNOWN_CODE = _(
 NOT_ON_RECORD = _(
     "The code bears our signature, but there is no such certificate on record. Please ask the issuing authority about it."
 )
-_INSTEAD = "→ "  # how ``lifecycle`` notes the number that took a certificate's place
+_INSTEAD = "→ "  # written by ``lifecycle`` before the number that replaces a certificate
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One certificate as anybody may see it. ``since`` is the day from which the status holds, where that is known."""
+class PublicCertificate:
+    """One certificate as the public may see it. ``since``: the first day of the status, where known."""
 
     holder: str
     masked_id_number: str
@@ -53,13 +52,13 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
-    """What a QR code leads to: the certificate as it stands now, and whether the print it was scanned from is the newest.
+class ScannedCertificate:
+    """The certificate of a scanned code as it is now, and whether the scanned version is the newest.
 
-    ``is_signed``: the code proved by itself to be ours. Older prints bear a token, which only this system resolves.
+    ``is_signed``: the code has a valid signature. Older versions have a token, which only this system resolves.
     """
 
-    certificate: Shown
+    certificate: PublicCertificate
     version: int
     newest: int
     replaced_at: datetime | None
@@ -70,10 +69,10 @@ class Scanned:
         return self.version < self.newest
 
 
-def certificates_of(session: Session, name: str, number: str, *, on: date) -> tuple[Shown, ...]:
+def certificates_of(session: Session, name: str, number: str, *, on: date) -> tuple[PublicCertificate, ...]:
     """Every certificate of the person with this name and this ID or certificate number (R129, R130), in one query.
 
-    Nothing if there is nobody, and nothing if the name is another: the caller cannot tell which.
+    Empty both for an unknown number and for a wrong name.
     """
     typed = fold_certificate_number(number)
     known = union(
@@ -91,8 +90,8 @@ def certificates_of(session: Session, name: str, number: str, *, on: date) -> tu
     return tuple(_shown(row, on) for row in rows)
 
 
-def certificate_scanned(session: Session, text: str, *, on: date) -> Scanned:
-    """The certificate that a code belongs to (R131), in one query; ``NotFound`` for what is not electronic (R133), too."""
+def certificate_scanned(session: Session, text: str, *, on: date) -> ScannedCertificate:
+    """The certificate of a code (R131), in one query; ``NotFound`` also if it is not electronic (R133)."""
     claims = payload.read(text, ring.public) if payload.is_signed(text) else None
     if claims is None and not TOKEN.fullmatch(text):
         raise payload.Forged if text.isdigit() else NotFound(UNKNOWN_CODE)
@@ -106,31 +105,31 @@ def certificate_scanned(session: Session, text: str, *, on: date) -> Scanned:
             later.correlate(Certificate).scalar_subquery().label("newest"),
         )
         .join(scanned, scanned.certificate_id == Certificate.id)
-        .where(_print_of(scanned, claims) if claims else scanned.token == text, Certificate.is_electronic)
+        .where(_is_version(scanned, claims) if claims else scanned.token == text, Certificate.is_electronic)
     ).one_or_none()
-    if row is None or (claims and not _is_the_print(claims, row.printed)):
+    if row is None or (claims and not _matches_record(claims, row.printed)):
         raise NotFound(NOT_ON_RECORD if claims else UNKNOWN_CODE)
-    return Scanned(_shown(row, on), row.version, row.newest, row.replaced_at, claims is not None)
+    return ScannedCertificate(_shown(row, on), row.version, row.newest, row.replaced_at, claims is not None)
 
 
-def certificate_sealed(session: Session, digest: str, *, on: date) -> Scanned | None:
-    """The certificate whose file has exactly these bytes, as it stands now. Whoever has the file has its code, too."""
+def certificate_sealed(session: Session, digest: str, *, on: date) -> ScannedCertificate | None:
+    """The certificate whose PDF or OFD has this digest, as it is now."""
     mine = or_(CertificateVersion.digest == digest, CertificateVersion.ofd == digest)
     token = session.scalar(select(CertificateVersion.token).where(mine).limit(1))
     return certificate_scanned(session, token, on=on) if token else None
 
 
-def _print_of(scanned: type[CertificateVersion], claims: payload.Claims) -> ColumnElement[bool]:
+def _is_version(scanned: type[CertificateVersion], claims: payload.Claims) -> ColumnElement[bool]:
     return and_(scanned.certificate_id == claims.certificate_id, scanned.version == claims.version)
 
 
-def _is_the_print(claims: payload.Claims, printed: Mapping[str, Any]) -> bool:
-    """Whether the code says what our own record of the print says: a stolen key could sign anything."""
-    return (claims.number, claims.name) == (printed.get("number"), payload.short(printed.get("name", "")))
+def _matches_record(claims: payload.Claims, printed: Mapping[str, Any]) -> bool:
+    """Whether the claims agree with the stored version: a stolen key could sign anything."""
+    return (claims.number, claims.name) == (printed.get("number"), payload.shorten_name(printed.get("name", "")))
 
 
 def _as_it_stands(*more: Any) -> Select[Any]:
-    """Certificates with all that is shown of them, one row each."""
+    """Certificates with everything that is shown, one row each."""
     current = aliased(CertificateVersion)
     since = select(func.max(CertificateEvent.at)).where(
         CertificateEvent.certificate_id == Certificate.id, CertificateEvent.status == Certificate.status
@@ -150,10 +149,10 @@ def _as_it_stands(*more: Any) -> Select[Any]:
     )
 
 
-def _shown(row: Row[Any], on: date) -> Shown:
+def _shown(row: Row[Any], on: date) -> PublicCertificate:
     certificate: Certificate = row.Certificate
     status, reason = certificate.status_on(on), certificate.status_reason
-    return Shown(
+    return PublicCertificate(
         holder=certificate.holder,
         masked_id_number=mask_id_publicly(row.id_number),
         category=certificate.category,

@@ -1,7 +1,6 @@
-"""The record of an e-certificate as the national platform takes it (ZWFW C0317-2022), made from what we keep.
+"""The record of an e-certificate for the national platform (ZWFW C0317-2022), from its newest version.
 
-Law: of the newest print, because that is the certificate; words of closed lists are Chinese, dates ISO, statuses and deeds
-the national codes. It holds the ID number in full: whoever hands it on notes that down.
+Terms are Chinese, dates ISO, statuses and operations national codes. It holds the full ID number: callers log the access.
 """
 
 import base64
@@ -21,7 +20,7 @@ from app.models import Certificate, CertificateEvent, CertificateVersion
 
 RESIDENT_ID = "111"  # 居民身份证 (GB/T 36903-2018, annex A)
 RAN_OUT = "04"
-NO_TITLE = "无"  # said here, left out on paper
+NO_TITLE = "无"  # left out on the printed page
 OPERATIONS: Mapping[CertificateEventKind, str] = {
     CertificateEventKind.ISSUED: "01",
     CertificateEventKind.EXTENDED: "02",
@@ -39,7 +38,7 @@ OPERATIONS: Mapping[CertificateEventKind, str] = {
 
 
 def national_record(session: Session, store: Store, certificate: Certificate, office: Office, *, on: date) -> dict[str, str]:
-    """The fields of C0317-2022, by their national names. ``NotFound`` for what was never printed as an e-certificate."""
+    """The fields of C0317-2022, by their national names. ``NotFound`` without an e-certificate."""
     version = next((version for version in certificate.versions if version.replaced_at is None), None)
     if version is None:
         raise NotFound
@@ -82,20 +81,20 @@ def full_width(number: str) -> str:
 
 
 def _name_of(version: CertificateVersion) -> str:
-    """32 characters, the print's own for good. Not the token itself: that opens a page."""
+    """32 characters, fixed for the version. Not the token itself: that opens a page."""
     return sha256(version.token.encode()).hexdigest()[:32]
 
 
 def _operation(session: Session, certificate: Certificate, status: CertificateStatus) -> str:
     if status is CertificateStatus.EXPIRED:
         return RAN_OUT
-    deeds = select(CertificateEvent.deed).where(CertificateEvent.certificate_id == certificate.id)
-    last = session.scalar(deeds.order_by(CertificateEvent.id.desc()).limit(1))
+    kinds = select(CertificateEvent.deed).where(CertificateEvent.certificate_id == certificate.id)
+    last = session.scalar(kinds.order_by(CertificateEvent.id.desc()).limit(1))
     return OPERATIONS[last or CertificateEventKind.ISSUED]
 
 
 def _number_before(session: Session, certificate: Certificate) -> str:
-    """The number in whose place this one came; see ``lifecycle``."""
+    """The number that this certificate replaced; see ``lifecycle``."""
     before = select(Certificate.number).where(
         Certificate.person_id == certificate.person_id, Certificate.status_reason == f"→ {certificate.number}"
     )

@@ -1,6 +1,6 @@
-"""What the authority does to a certificate of its own accord: 暂扣, its lifting, 撤销, 吊销 (domain.md 2.6).
+"""Changes of status by the authority: 暂扣, its lifting, 撤销, 吊销 (domain.md 2.6).
 
-Law: the administrator's alone, each with a reason, each a line of history; nothing here undoes an end.
+Administrators only, always with a reason. Each adds an event to the certificate's history; none undoes an end.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ from app.models import Certificate, Enterprise
 
 MOST_REASON = 500  # characters
 VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED
-# deed: from which status (as on the day), to which
+# kind of event: possible statuses before (as on the day), status after
 _STEPS = {
     CertificateEventKind.SUSPENDED: ((VALID,), SUSPENDED),
     CertificateEventKind.REINSTATED: ((SUSPENDED,), VALID),
@@ -44,32 +44,32 @@ def by_number(session: Session, number: str, actor: Actor) -> Certificate:
     return found
 
 
-def deeds_open_to(certificate: Certificate, on: date) -> tuple[CertificateEventKind, ...]:
-    """What can be done to a certificate as it stands. A courtesy: the deed asks again."""
-    return tuple(deed for deed, (sources, _target) in _STEPS.items() if certificate.status_on(on) in sources)
+def possible_actions(certificate: Certificate, on: date) -> tuple[CertificateEventKind, ...]:
+    """What can be done to a certificate now, for the screen; each function checks again."""
+    return tuple(kind for kind, (sources, _target) in _STEPS.items() if certificate.status_on(on) in sources)
 
 
 def suspend(session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office) -> Certificate:
-    """暂扣: stands in the way of every matter until it is lifted."""
+    """暂扣: blocks every matter until it is lifted."""
     return _step(session, certificate_id, CertificateEventKind.SUSPENDED, actor, reason, at, office)
 
 
 def reinstate(
     session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office
 ) -> Certificate:
-    """暂扣发还: valid again, or expired, if its last day has gone by meanwhile."""
+    """暂扣发还: valid again, or expired if its last day has passed."""
     return _step(session, certificate_id, CertificateEventKind.REINSTATED, actor, reason, at, office)
 
 
 def revoke(session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office) -> Certificate:
-    """撤销: it was wrongly granted. Ends it for good, even if it has run out."""
+    """撤销: it was wrongly granted. Permanent; possible after expiry, too."""
     return _step(session, certificate_id, CertificateEventKind.REVOKED, actor, reason, at, office)
 
 
 def withdraw(
     session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office
 ) -> Certificate:
-    """吊销: a penalty. Ends it for good."""
+    """吊销: a penalty. Permanent."""
     return _step(session, certificate_id, CertificateEventKind.WITHDRAWN, actor, reason, at, office)
 
 
@@ -77,41 +77,41 @@ def withdraw(
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One measure against one certificate."""
+class StatusOrder:
+    """One change of one certificate."""
 
     certificate_id: int
-    deed: CertificateEventKind
+    kind: CertificateEventKind
     reason: str
 
 
 def by_numbers(session: Session, numbers: Collection[str], actor: Actor, *, lock: bool = False) -> dict[str, Certificate]:
-    """The certificates with exactly these numbers within the administrator's region, in one question."""
+    """The certificates with exactly these numbers within the administrator's region, in one query."""
     actor.demand(Role.ADMIN)
     asked = (
         select(Certificate)
         .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
         .where(Certificate.number.in_([fold_certificate_number(number) for number in numbers]), _within(actor))
-        .order_by(Certificate.id)  # locked in a fixed order, so that two sheets never embrace
+        .order_by(Certificate.id)  # fixed order, so that concurrent sheets cannot deadlock
     )
     if lock:
         asked = asked.with_for_update(of=Certificate).execution_options(populate_existing=True)
     return {certificate.number: certificate for certificate in session.scalars(asked)}
 
 
-def may_be(certificate: Certificate, deed: CertificateEventKind, on: date) -> bool:
-    """Whether a certificate stands so that this can be done to it."""
-    return certificate.status_on(on) in _STEPS[deed][0]
+def is_possible(certificate: Certificate, kind: CertificateEventKind, on: date) -> bool:
+    """Whether the status of the certificate allows this."""
+    return certificate.status_on(on) in _STEPS[kind][0]
 
 
-def impose(session: Session, orders: Sequence[Order], actor: Actor, *, at: datetime, office: Office) -> None:
-    """All of them, in a few statements for each kind of measure. The certificates are locked, and were asked ``may_be``.
+def apply_orders(session: Session, orders: Sequence[StatusOrder], actor: Actor, *, at: datetime, office: Office) -> None:
+    """Carry out orders whose certificates are locked and passed ``is_possible``, in a few statements for each kind.
 
-    No line of the diary is written for each: the caller notes the sheet, and every certificate has its line of history.
+    The caller logs the sheet as a whole; every certificate gets an event in its history.
     """
     actor.demand(Role.ADMIN)
-    for deed, (_sources, target) in _STEPS.items():
-        mine = [order for order in orders if order.deed is deed]
+    for kind, (_sources, target) in _STEPS.items():
+        mine = [order for order in orders if order.kind is kind]
         if not mine:
             continue
         kept = [
@@ -120,14 +120,14 @@ def impose(session: Session, orders: Sequence[Order], actor: Actor, *, at: datet
         ]
         session.execute(update(Certificate), kept)
         events = [{"certificate_id": order.certificate_id, "reason": _checked(order.reason)} for order in mine]
-        record(Decision(session, actor, at, office), deed, target, events)
+        record(Decision(session, actor, at, office), kind, target, events)
     session.expire_all()  # bulk statements went past the session's own copies
 
 
 def _step(
     session: Session,
     certificate_id: int,
-    deed: CertificateEventKind,
+    kind: CertificateEventKind,
     actor: Actor,
     reason: str,
     at: datetime,
@@ -144,13 +144,13 @@ def _step(
     ).one_or_none()
     if certificate is None:
         raise NotFound
-    sources, target = _STEPS[deed]
+    sources, target = _STEPS[kind]
     if certificate.status_on(office_day(at)) not in sources:
         raise Stale
     certificate.status = target
     certificate.status_reason = "" if target is VALID else reason
     session.flush()
-    record(Decision(session, actor, at, office), deed, target, [{"certificate_id": certificate.id, "reason": reason}])
+    record(Decision(session, actor, at, office), kind, target, [{"certificate_id": certificate.id, "reason": reason}])
     return certificate
 
 

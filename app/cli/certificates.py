@@ -39,7 +39,7 @@ def verify(what: str, keys: str | None, listed: str | None) -> int:
     except (OSError, ValueError) as fault:
         raise BadSetting(f"{what} cannot be read: {getattr(fault, 'strerror', '') or 'no such file'}.") from None
     if data.startswith(reader.PICTURES):
-        return _verify_code(reader.code_seen(data), keys, listed)
+        return _verify_code(reader.read_code(data), keys, listed)
     verdict = verdicts.verify(data, verdicts.trusted_roots(read_settings().seals), at=clock.now())
     print("\n".join(verdicts.describe(verdict)))
     return 0 if verdict.good else 1
@@ -105,7 +105,9 @@ def publish(folder: Path) -> None:
     with create_app(settings).app_context():
         office = office_of(db.session(), settings.office)
         uri, hours = f"{office.public_url}/status-list", office.status_list_hours
-        token = status_list.signed(status_list.packed(db.session()), signing_keys.ring.newest, uri=uri, at=at, hours=hours)
+        token = status_list.sign_list(
+            status_list.pack_entries(db.session()), signing_keys.ring.newest, uri=uri, at=at, hours=hours
+        )
         published = json.dumps(signing_keys.ring.published(), indent=2)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text_ in (("jwks.json", published), ("status-list.jwt", token)):

@@ -1,6 +1,6 @@
 """Exams: notices, the people who sign up, and their scores, from publishing to the pass list (R44–R62).
 
-Law: ``ExamSignup.state`` is written here and nowhere else; what is asked for is checked again on every step.
+Only this package writes ``ExamSignup.state``; everything is checked again on every step.
 """
 
 from app.exams.notices import amend, publish, withdraw

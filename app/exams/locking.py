@@ -1,7 +1,6 @@
-"""What every deed on an exam begins and ends with: its notice is held, and the diary is told.
+"""Locks exam notices and writes changes of sign-ups to the audit log.
 
-Law: whoever writes sign-ups holds the row of their notice until the commit, so that places, reviews and scores never
-overtake each other.
+Sign-ups are written only while the row of their notice is locked, so that places, reviews and scores stay consistent.
 """
 
 from collections.abc import Collection, Iterable
@@ -20,41 +19,41 @@ from app.db import audit
 from app.models import ExamNotice, ExamSignup
 
 MOST_AT_ONCE = 10_000  # rows; one statement holds at most 32,766 parameters on SQLite
-SEATED = (SignupState.SUBMITTED, SignupState.ADMITTED, *SCORED)  # they take up a place
+SEATED = (SignupState.SUBMITTED, SignupState.ADMITTED, *SCORED)  # they occupy a place
 
 
 def as_exam_clerk(actor: Actor) -> Actor:
-    """The actor with nothing but an exam clerk's reach: what else they may be must not open more rows here."""
+    """The actor as exam clerk only: their other roles must not give access to more rows here."""
     actor.demand(Role.EXAM_CLERK)
     return replace(actor, roles=frozenset({Role.EXAM_CLERK}))
 
 
-def hold(session: Session, wanted: ColumnElement[bool]) -> dict[int, ExamNotice]:
-    """These notices as they stand now, locked until the caller commits; in id order, so that no two deeds embrace."""
+def lock_notices(session: Session, wanted: ColumnElement[bool]) -> dict[int, ExamNotice]:
+    """These notices re-read and locked until the caller commits; in id order, so that transactions cannot deadlock."""
     query = select(ExamNotice).where(wanted).order_by(ExamNotice.id).with_for_update(key_share=True)
     return {notice.id: notice for notice in session.scalars(query.execution_options(populate_existing=True))}
 
 
-def hold_one(session: Session, notice_id: int, clerk: Actor) -> ExamNotice:
+def lock_notice(session: Session, notice_id: int, clerk: Actor) -> ExamNotice:
     """One notice within the exam clerk's reach, locked; ``NotFound`` otherwise."""
-    found = hold(session, (ExamNotice.id == notice_id) & reach(clerk, ExamNotice)) if sound([notice_id]) else {}
+    found = lock_notices(session, (ExamNotice.id == notice_id) & reach(clerk, ExamNotice)) if valid_ids([notice_id]) else {}
     if notice_id not in found:
         raise NotFound
     return found[notice_id]
 
 
-def hold_of(session: Session, ids: Collection[int], within: ColumnElement[bool]) -> dict[int, ExamNotice]:
+def lock_notices_of(session: Session, ids: Collection[int], within: ColumnElement[bool]) -> dict[int, ExamNotice]:
     """The notices of these sign-ups, locked."""
     theirs = select(ExamSignup.notice_id).where(ExamSignup.id.in_(ids), within)
-    return hold(session, ExamNotice.id.in_(theirs))
+    return lock_notices(session, ExamNotice.id.in_(theirs))
 
 
-def sound(ids: Iterable[int]) -> list[int]:
-    """Each id once, in the order given, without numbers that no row can have and that a driver would choke on."""
+def valid_ids(ids: Iterable[int]) -> list[int]:
+    """Each id once, in the order given, without numbers that no row can have (drivers fail on them)."""
     return [number for number in dict.fromkeys(ids) if 0 < number < 2**31]
 
 
-def must_be_a_batch(ids: Collection[object]) -> None:
+def check_batch_size(ids: Collection[object]) -> None:
     if not ids:
         raise Unmet.because(Refusal("nothing-chosen", _("Please choose at least one record first.")))
     if len(ids) > MOST_AT_ONCE:
@@ -73,15 +72,15 @@ def free_places(session: Session, notices: Iterable[ExamNotice]) -> dict[int, in
     return {notice_id: max(0, quota - seated.get(notice_id, 0)) for notice_id, quota in quotas.items()}
 
 
-def tell_diary(
+def log_signups(
     session: Session,
     changes: Iterable[tuple[int, dict[str, Any]]],
     actor: Actor,
     at: datetime,
     *,
-    deed: AuditAction = AuditAction.CHANGE,
+    action: AuditAction = AuditAction.CHANGE,
 ) -> None:
-    """One line for each sign-up that bulk statements touched: the session's own watch does not see those."""
+    """Write one audit entry for each sign-up: bulk statements are not logged by the session."""
     address = str(session.info.get("address") or "")[:45]
-    always = {"at": at, "actor": actor.name[:130], "deed": deed, "table": "exam_signup", "address": address}
+    always = {"at": at, "actor": actor.name[:130], "deed": action, "table": "exam_signup", "address": address}
     audit.log_many(session, [{**always, "row": str(row), "change": change} for row, change in changes])

@@ -1,6 +1,6 @@
 """Exam notices: publishing, amending and withdrawing them (R44–R47).
 
-Law: saving publishes; a promise that people have acted upon (category, exam day, pass mark, place) is not taken back.
+Saving publishes. What people have relied on (category, exam day, pass mark, place) cannot be changed any more.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from app.core.clock import office_day, office_time
 from app.core.errors import NotFound, Refusal, Unmet
 from app.core.redaction import disclosure_refusals
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, SignupState
-from app.exams.locking import SEATED, as_exam_clerk, hold_one
+from app.exams.locking import SEATED, as_exam_clerk, lock_notice
 from app.models import ExamNotice, ExamSignup, Region
 
 _LENGTHS = {"title": 120, "number": 60, "place": 200}
@@ -36,7 +36,7 @@ _STORED = (
 
 
 def publish(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime) -> ExamNotice:
-    """Save a new notice, and so publish it (R47). A notice without a region is for the clerk's own.
+    """Save and so publish a new notice (R47). A notice without a region gets the clerk's own.
 
     Raises ``Unmet`` with every fault at its field.
     """
@@ -53,7 +53,7 @@ def publish(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime)
 
 
 def amend(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime) -> ExamNotice:
-    """Save a changed notice. ``at`` is when; the new values stand in ``notice``, not yet flushed.
+    """Save a changed notice: the new values are in ``notice``, not yet flushed.
 
     Raises ``NotFound`` if the notice as stored is out of reach, ``Unmet`` with every fault at its field: then roll back.
     """
@@ -74,7 +74,7 @@ def amend(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime) -
 
 def withdraw(session: Session, notice_id: int, actor: Actor) -> None:
     """Delete a notice that nobody has signed up for; with sign-ups it stays, and may be amended."""
-    notice = hold_one(session, notice_id, as_exam_clerk(actor))
+    notice = lock_notice(session, notice_id, as_exam_clerk(actor))
     count = session.scalar(select(func.count()).where(ExamSignup.notice_id == notice_id))
     if count:
         raise Unmet.because(
@@ -90,7 +90,7 @@ def withdraw(session: Session, notice_id: int, actor: Actor) -> None:
     session.flush()
 
 
-# --- what a notice must say; ``Any``, because a form may leave empty what the table never does --------
+# --- what a notice must contain; ``Any``, because a form may leave columns empty --------
 
 
 def _faults(session: Session, notice: Any, clerk: Actor) -> Iterator[Refusal]:
@@ -131,7 +131,7 @@ def _date_faults(notice: Any) -> Iterator[Refusal]:
 
 
 def _is_over_already(notice: Any, at: datetime) -> list[Refusal]:
-    """Nobody could sign up for it."""
+    """The end of sign-up is in the past."""
     if notice.signup_end is None or notice.signup_end > at:
         return []
     sentence = _("The end of sign-up lies in the past (now: %(now)s).", now=f"{office_time(at):%Y-%m-%d %H:%M}")
@@ -146,7 +146,7 @@ def _region_faults(session: Session, notice: Any, clerk: Actor) -> Iterator[Refu
         yield Refusal("region-unknown", _("There is no region with this code."), "region_code")
 
 
-# --- what it may no longer take back -----------------------------------------------------------------
+# --- what can no longer be changed -----------------------------------------------------------------
 
 
 def _takes_back(session: Session, notice: ExamNotice, stored: Any) -> Iterator[Refusal]:
@@ -181,7 +181,7 @@ def _strands_people(notice: ExamNotice, stored: Any, signed: list[tuple[Category
 
 
 def _moves(notice: ExamNotice, stored: Any, fields: tuple[str, ...], sentence: object) -> Iterator[Refusal]:
-    """Compared as sets where the order of the words means nothing."""
+    """A refusal for each changed field; categories are compared without order."""
     for field in fields:
         new, old = getattr(notice, field), getattr(stored, field)
         if (set(new or ()) != set(old)) if field == "categories" else new != old:

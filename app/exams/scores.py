@@ -1,6 +1,6 @@
-"""Scores: the sheet that goes out, comes back filled in, is looked at, imported and made final (R58–R62).
+"""Scores: export of the sheet, preview and import of the filled-in one, submission (R58–R62).
 
-Law: the sheet is read again on import, so a preview cannot lie; all cells or none; once submitted, nothing moves any more.
+An import reads the file again and writes all cells or none; submitted scores are final.
 """
 
 import re
@@ -22,11 +22,11 @@ from app.core.identifiers import fold, fold_name
 from app.core.vocabulary import SCORED, AuditAction, PassSource, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
-from app.exams.locking import as_exam_clerk, hold_one, sound, tell_diary
+from app.exams.locking import as_exam_clerk, lock_notice, log_signups, valid_ids
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
-MOST_ERRORS = 500  # listed; more help nobody
+MOST_ERRORS = 500  # listed at most
 MOST_NAMES = 10
 _TWO_PLACES = Decimal("0.01")
 
@@ -34,7 +34,7 @@ Mark = Decimal | SignupState | None  # a score, ``SignupState.ABSENT``, or nothi
 
 
 def parse_mark(text: str) -> Decimal | SignupState:
-    """A score from 0 to 100 with at most two decimals, or ``ABSENT`` for 缺考, absent and what the sheet itself writes."""
+    """A score from 0 to 100 with at most two decimals, or ``ABSENT`` for 缺考, absent and the label in the exported sheet."""
     if text.casefold() in {"缺考", "absent", str(SignupState.ABSENT).casefold()}:
         return SignupState.ABSENT
     if not re.fullmatch(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?", text):
@@ -53,7 +53,7 @@ def parse_mark(text: str) -> Decimal | SignupState:
 
 
 def parse_verdict(text: str) -> bool:
-    """Whether a clerk calls it passed. An absent candidate has not passed."""
+    """Whether the cell means passed. Absent means not passed."""
     word = text.casefold()
     if word in {"合格", "是", "passed", "pass", "yes", str(SignupState.PASSED).casefold()}:
         return True
@@ -98,7 +98,7 @@ _READ = tuple(_COLUMN[key] for key in ("number", "name", "id_number", "score", "
 
 
 class ScoreChange(NamedTuple):
-    """A mark that an import writes. ``old`` is None where there was none."""
+    """A mark that an import writes; ``old`` is None if there was none."""
 
     signup_id: int
     number: str
@@ -109,7 +109,7 @@ class ScoreChange(NamedTuple):
 
 @dataclass(slots=True)
 class ScorePreview:
-    """What an import of this very file (``digest``) does, or why it does nothing.
+    """The effect of importing the file with this ``digest``, or its errors.
 
     ``counts``: ``rows`` with content and readable; of these ``scored``, ``absent`` and ``empty`` (skipped); of the marks
     ``unchanged`` and ``changed`` (had another mark before); ``missing`` admitted people who are not in the sheet.
@@ -123,7 +123,7 @@ class ScorePreview:
 
 
 class _Entrant(NamedTuple):
-    """A sign-up of the notice as the store has it."""
+    """A stored sign-up of the notice."""
 
     id: int
     number: str
@@ -138,13 +138,13 @@ class _Entrant(NamedTuple):
         return SignupState.ABSENT if self.absent else self.score
 
 
-# --- out -------------------------------------------------------------------------------------------
+# --- export -------------------------------------------------------------------------------------------
 
 
 def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> tuple[str, bytes]:
-    """导出报名明细 (R58): file name and workbook, every sign-up that was sent in, with full ID numbers; noted in the diary.
+    """导出报名明细 (R58): file name and workbook, every submitted sign-up, with full ID numbers; audited.
 
-    是否合格 stays empty until the scores are final: a corrected score must not meet an old verdict on its way back.
+    是否合格 stays empty until the scores are final, so that a corrected score does not contradict an old result.
     """
     clerk = as_exam_clerk(actor)
     notice = _notice(session, notice_id, clerk)
@@ -164,8 +164,8 @@ def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime
     )
     data = write(SCORE_COLUMNS, rows, sheet_title=_("Sign-up details"), note=hint)
     title = re.sub(r'[\s\\/:*?"<>|\x00-\x1f]+', " ", notice.title).strip(" .")
-    told = {"rows": len(rows), "sha256": sha256(data).hexdigest()}
-    log(session, actor.name, AuditAction.EXPORT, notice, change=told, at=at)
+    summary = {"rows": len(rows), "sha256": sha256(data).hexdigest()}
+    log(session, actor.name, AuditAction.EXPORT, notice, change=summary, at=at)
     session.flush()
     what = _("Sign-up details")
     return f"{title}-{what}-{office_day(at):%Y%m%d}.xlsx", data
@@ -190,7 +190,7 @@ def _cells(serial: int, signup: ExamSignup, person: Person, enterprise: str, usc
     }
 
 
-# --- in --------------------------------------------------------------------------------------------
+# --- import --------------------------------------------------------------------------------------------
 
 
 def read_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime) -> ScorePreview:
@@ -207,7 +207,7 @@ def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *
     ``digest`` is that of the preview: ``Stale`` if this is another file. ``Unmet`` with every bad cell if there is any.
     """
     clerk = as_exam_clerk(actor)
-    notice = hold_one(session, notice_id, clerk)
+    notice = lock_notice(session, notice_id, clerk)
     preview = _preview(session, notice, data, at)
     if preview.digest != digest:
         raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
@@ -217,7 +217,7 @@ def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *
         raise Unmet.because(Refusal("no-scores", _("The column Score is empty in every row; there is nothing to import.")))
     _write_marks(session, preview.changes)
     lines = [(change.signup_id, {"score": [_plain(change.old), _plain(change.new)]}) for change in preview.changes]
-    tell_diary(session, lines, actor, at)
+    log_signups(session, lines, actor, at)
     notice.scores_imported_at = at
     session.flush()
     return preview
@@ -243,7 +243,7 @@ def _write_marks(session: Session, changes: Sequence[ScoreChange]) -> None:
             for change in changes
         ],
     )
-    if written.rowcount != len(changes):  # somebody wrote sign-ups without holding the notice
+    if written.rowcount != len(changes):  # sign-ups were written without locking the notice
         raise Stale
     session.expire_all()
 
@@ -283,7 +283,7 @@ def _note_change(preview: ScorePreview, counts: dict[str, int], entrant: _Entran
 
 @dataclass(slots=True)
 class _Check:
-    """One row after the other against the store."""
+    """Checks row after row against the stored sign-ups."""
 
     entrants: Mapping[str, _Entrant]
     elsewhere: frozenset[str]
@@ -293,7 +293,7 @@ class _Check:
     def faults(self, row: SheetRow) -> Iterator[CellError]:
         number, mark = row.values["number"], row.values["score"]
         first = self.seen.setdefault(number, row.number)
-        if mark is None:  # an empty row decides nothing, so it may hold anybody; but not half an answer
+        if mark is None:  # an empty row is skipped, but must not have a result
             if row.values["verdict"] is not None:
                 yield _at(row, "score", _("A result is given without a score. Please fill in the score."))
             return
@@ -351,7 +351,7 @@ def _at(row: SheetRow, key: str, sentence: object) -> CellError:
 
 
 def _entrants(session: Session, notice_id: int) -> dict[str, _Entrant]:
-    """Everybody who was sent in for this notice, by sign-up number."""
+    """All submitted sign-ups of this notice, by sign-up number."""
     query = (
         sa.select(
             ExamSignup.id,
@@ -399,7 +399,7 @@ def _names(names: Sequence[str]) -> str:
 
 def _listed(errors: list[CellError]) -> list[CellError]:
     errors = sorted(errors, key=lambda error: error.row)
-    if len(errors) <= MOST_ERRORS + 1:  # the sheet's own reading may have added such a last line
+    if len(errors) <= MOST_ERRORS + 1:  # the reading itself may have added such a last line
         return errors
     more = _(
         "%(n)s more cells have to be put right; only the first %(most)s are listed.",
@@ -415,20 +415,20 @@ def _as_refusal(error: CellError) -> Refusal:
 
 
 def _plain(mark: Mark) -> str | None:
-    """For the diary."""
+    """The mark as stored in the audit log."""
     return mark.value if isinstance(mark, SignupState) else None if mark is None else str(mark)
 
 
-# --- final -----------------------------------------------------------------------------------------
+# --- submission -----------------------------------------------------------------------------------------
 
 
 def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> int:
-    """上报 (R62): make the scores final and write the pass list. Returns how many passed.
+    """上报 (R62): make the scores final and write the pass list; returns how many passed.
 
-    ``Stale`` the second time; ``Unmet`` with everything that is still open.
+    ``Stale`` if they are final already; ``Unmet`` with everything that is missing.
     """
     clerk = as_exam_clerk(actor)
-    notice = hold_one(session, notice_id, clerk)
+    notice = lock_notice(session, notice_id, clerk)
     if notice.scores_submitted_at:
         raise Stale(_("The scores of this exam have been submitted; they are final."))
     if refusals := list(_still_open(session, notice, at)):
@@ -439,26 +439,26 @@ def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetim
     )
     passed = _write_pass_list(session, notice)
     notice.scores_submitted_at = at
-    told = {"scores": "final", "pass_mark": notice.pass_mark, "passed": passed}
-    log(session, actor.name, AuditAction.CHANGE, notice, change=told, at=at)
+    summary = {"scores": "final", "pass_mark": notice.pass_mark, "passed": passed}
+    log(session, actor.name, AuditAction.CHANGE, notice, change=summary, at=at)
     session.flush()
-    session.expire_all()  # the statement went past the session's own copies
+    session.expire_all()  # the bulk statement did not update loaded objects
     return passed
 
 
 def _result(pass_mark: int) -> sa.ColumnElement[SignupState]:
-    def word(state: SignupState) -> sa.ColumnElement[SignupState]:
+    def literal(state: SignupState) -> sa.ColumnElement[SignupState]:
         return sa.literal(state, Choice(SignupState))
 
     return sa.case(
-        (ExamSignup.absent, word(SignupState.ABSENT)),
-        (ExamSignup.score >= pass_mark, word(SignupState.PASSED)),
-        else_=word(SignupState.FAILED),
+        (ExamSignup.absent, literal(SignupState.ABSENT)),
+        (ExamSignup.score >= pass_mark, literal(SignupState.PASSED)),
+        else_=literal(SignupState.FAILED),
     )
 
 
 def _write_pass_list(session: Session, notice: ExamNotice) -> int:
-    """One line for each who passed; the day of the exam counts, not that of the scores (Q8)."""
+    """One row for each who passed, dated with the day of the exam (Q8)."""
     passed = sa.select(
         ExamSignup.person_id,
         ExamSignup.category,
@@ -503,7 +503,7 @@ def _still_open(session: Session, notice: ExamNotice, at: datetime) -> Iterator[
 
 def _notice(session: Session, notice_id: int, clerk: Actor) -> ExamNotice:
     query = sa.select(ExamNotice).where(ExamNotice.id == notice_id, reach(clerk, ExamNotice))
-    found = session.scalars(query).one_or_none() if sound([notice_id]) else None
+    found = session.scalars(query).one_or_none() if valid_ids([notice_id]) else None
     if found is None:
         raise NotFound
     return found

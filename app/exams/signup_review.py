@@ -1,7 +1,4 @@
-"""Review of sign-ups by the exam clerk, one by one or in batch (R54–R57).
-
-Law: a first decision meets only what still awaits one; undoing a decision is asked for by name, and ends with the scores.
-"""
+"""Review of sign-ups by the exam clerk, one by one or in batch (R54–R57)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,8 +10,8 @@ from app.accounts.access import Actor, reach
 from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import SignupState
-from app.exams.locking import as_exam_clerk, hold_of, must_be_a_batch, sound
-from app.exams.signups import SignupOutcome, move, seated, sort_out
+from app.exams.locking import as_exam_clerk, check_batch_size, lock_notices_of, valid_ids
+from app.exams.signups import SignupOutcome, change_state, split_by_state, with_free_places
 from app.models import ExamSignup
 
 MOST_REASON = 500  # characters, as the column holds
@@ -32,17 +29,17 @@ def review(
 ) -> SignupOutcome:
     """审核通过 (``admit``) or 审核不通过, the latter with a reason.
 
-    ``again`` turns an earlier decision into its opposite, until the scores are submitted; a score imported meanwhile falls.
-    It is asked for by name because otherwise the second of two clerks would undo the first one's decision unseen.
+    ``again`` reverses an earlier decision, until the scores are submitted; an imported score is deleted. It is explicit,
+    so that the second of two clerks cannot reverse the first one's decision unnoticed.
     """
     clerk = as_exam_clerk(actor)
     reason = "" if admit else mask_numbers(reason.strip())
     _must_give_reason(admit, reason)
     ids = list(dict.fromkeys(ids))
-    must_be_a_batch(ids)
+    check_batch_size(ids)
     sources = ((SignupState.REJECTED if admit else SignupState.ADMITTED),) if again else (SignupState.SUBMITTED,)
-    notices = hold_of(session, sound(ids), reach(clerk, ExamSignup))
-    outcome, rows = sort_out(session, ids, reach(clerk, ExamSignup), sources)
+    notices = lock_notices_of(session, valid_ids(ids), reach(clerk, ExamSignup))
+    outcome, rows = split_by_state(session, ids, reach(clerk, ExamSignup), sources)
     fit = []
     for row in rows:
         if notices[row.notice_id].scores_submitted_at:
@@ -53,12 +50,12 @@ def review(
             outcome.refused[row.id] = (Refusal("scores-final", sentence, place=FixPlace("signup", row.notice_id)),)
         else:
             fit.append(row)
-    if admit and again:  # a rejected sign-up had given its place back
-        fit = seated(session, notices, fit, outcome)
+    if admit and again:  # a rejected sign-up occupies no place
+        fit = with_free_places(session, notices, fit, outcome)
     target = SignupState.ADMITTED if admit else SignupState.REJECTED
     new = {"state": target, "reason": reason, "reviewed_at": at, "reviewed_by": actor.name[:64]}
     new |= {"score": None, "absent": False}
-    return move(session, outcome, fit, sources, new, actor, at)
+    return change_state(session, outcome, fit, sources, new, actor, at)
 
 
 def _must_give_reason(admit: bool, reason: str) -> None:

@@ -1,6 +1,6 @@
-"""Signing up: whom an enterprise may send to an exam, picking them (保存) and sending them in (上报) (R48–R53).
+"""Exam sign-ups by enterprises: candidates, selecting (保存) and submitting them (上报) (R48–R53).
 
-Law: the window, the papers, the person and the places are checked on both steps; people learn all that stands in the way.
+The window, the papers, the person and the places are checked on both steps; all refusals are returned at once.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ from app.eligibility.rules import (
     is_of_age,
     works_for_the_filing_enterprise,
 )
-from app.exams.locking import free_places, hold, hold_of, must_be_a_batch, sound, tell_diary
+from app.exams.locking import check_batch_size, free_places, lock_notices, lock_notices_of, log_signups, valid_ids
 from app.models import Enterprise, ExamNotice, ExamSignup, Paper, Person
 
 SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49
@@ -40,7 +40,7 @@ LACKS_PAPERS: sa.ColumnElement[bool] = len(SIGNUP_PAPERS) > (
     .correlate(Person)
     .scalar_subquery()
 )
-UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # still, or again, in the enterprise's hands
+UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # the enterprise can still change these
 
 _has_papers: Rule = has_person_papers(*SIGNUP_PAPERS)
 _Entered = Mapping[Category, SignupState]  # one person's sign-ups for one notice
@@ -48,27 +48,27 @@ _Entered = Mapping[Category, SignupState]  # one person's sign-ups for one notic
 
 @dataclass(frozen=True, slots=True)
 class SignupCandidate:
-    """One of the enterprise's people, and what stands between them and the exam."""
+    """One of the enterprise's people, with the refusals that prevent a sign-up."""
 
     person_id: int
     name: str
     masked_id_number: str
     position: Position | None
-    lacks: tuple[Refusal, ...]  # missing scans, each with the place to mend it (R49)
-    bars: tuple[Refusal, ...]  # what no category helps against
-    per_category: Mapping[Category, tuple[Refusal, ...]]  # every category of the notice; empty: nothing stands in the way
+    lacks: tuple[Refusal, ...]  # missing scans, each with the place to upload it (R49)
+    bars: tuple[Refusal, ...]  # refusals for every category
+    per_category: Mapping[Category, tuple[Refusal, ...]]  # every category of the notice; empty: allowed
     signed_up: _Entered
 
     @property
     def open_categories(self) -> tuple[Category, ...]:
-        """What this person can be signed up for now."""
+        """The categories this person can be signed up for now."""
         if self.lacks or self.bars:
             return ()
         return tuple(category for category, refusals in self.per_category.items() if not refusals)
 
 
 class SignupLine(NamedTuple):
-    """A sign-up of a batch, as it stands in the store."""
+    """A stored sign-up of a batch."""
 
     id: int
     notice_id: int
@@ -80,20 +80,20 @@ class SignupLine(NamedTuple):
 
 @dataclass(slots=True)
 class SignupOutcome:
-    """What became of each sign-up of a batch. Nothing is dropped without a word."""
+    """The result of each sign-up of a batch: every id is in ``moved`` or in ``refused``."""
 
     moved: list[int] = field(default_factory=list)
     refused: dict[int, tuple[Refusal, ...]] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)  # for telling people which one it was
+    names: dict[int, str] = field(default_factory=dict)  # for messages
 
 
 def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, office: Office) -> list[SignupCandidate]:
-    """All own people, also those who cannot be picked, with the reasons. A fixed number of queries.
+    """All people of the enterprise, with the reasons for those who cannot be selected. A fixed number of queries.
 
-    Whether sign-up is open at all is asked with ``not_open``.
+    Does not check whether sign-up is open: see ``not_open``.
     """
     enterprise = _own_enterprise(session, actor)
-    notice = session.get(ExamNotice, notice_id) if sound([notice_id]) else None
+    notice = session.get(ExamNotice, notice_id) if valid_ids([notice_id]) else None
     if notice is None:
         raise NotFound
     must_reach(actor, notice)
@@ -137,8 +137,8 @@ def select(
     """保存 (R52): put people, each with a category, on the enterprise's list. All or nothing; not yet a sign-up (R53)."""
     enterprise = _own_enterprise(session, actor)
     wanted = list(dict.fromkeys(picks))
-    must_be_a_batch(wanted)
-    notice = hold(session, ExamNotice.id == notice_id).get(notice_id) if sound([notice_id]) else None
+    check_batch_size(wanted)
+    notice = lock_notices(session, ExamNotice.id == notice_id).get(notice_id) if valid_ids([notice_id]) else None
     if notice is None:
         raise NotFound
     must_reach(actor, notice)
@@ -160,7 +160,7 @@ def _put_on_list(
     actor: Actor,
     at: datetime,
 ) -> list[ExamSignup]:
-    """In bulk: on SQLite the session itself would write row by row."""
+    """In bulk: on SQLite the session would write row by row."""
     given = sequences.daily_numbers(session, enterprise.region_code, "BM", office_day(at), len(wanted))
     common = {
         "notice_id": notice_id,
@@ -179,37 +179,37 @@ def _put_on_list(
     session.execute(sa.insert(ExamSignup), rows)
     signups = list(session.scalars(sa.select(ExamSignup).where(ExamSignup.number.in_(given)).order_by(ExamSignup.id)))
     made = [(s.id, {"person_id": [None, s.person_id], "category": [None, s.category.value]}) for s in signups]
-    tell_diary(session, made, actor, at, deed=AuditAction.CREATE)
+    log_signups(session, made, actor, at, action=AuditAction.CREATE)
     return signups
 
 
 def deselect(session: Session, ids: Iterable[int], actor: Actor) -> SignupOutcome:
-    """Take people off the list again, as long as they are in the enterprise's own hands."""
+    """Delete sign-ups that are not submitted, or rejected."""
     mine = ExamSignup.enterprise_id == _own_enterprise(session, actor).id
     ids = list(dict.fromkeys(ids))
-    must_be_a_batch(ids)
-    hold_of(session, sound(ids), mine)
-    outcome, rows = sort_out(session, ids, mine, UNSENT)
+    check_batch_size(ids)
+    lock_notices_of(session, valid_ids(ids), mine)
+    outcome, rows = split_by_state(session, ids, mine, UNSENT)
     chosen = sa.select(ExamSignup).where(ExamSignup.id.in_([row.id for row in rows]), ExamSignup.state.in_(UNSENT))
     gone = set()
     for signup in session.scalars(chosen.execution_options(populate_existing=True)):
         gone.add(signup.id)
-        session.delete(signup)  # by the session, which keeps the diary of it; written in one statement
+        session.delete(signup)  # through the session, which logs it; written in one statement
     session.flush()
-    return settled(outcome, rows, gone)
+    return with_results(outcome, rows, gone)
 
 
 def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, office: Office) -> SignupOutcome:
     """上报 (R53): what was selected, or rejected and put right, goes to review. Everything is checked again.
 
-    Where the places left do not suffice for all rows of a notice, none of them moves: the enterprise chooses, not the house.
+    Where the places left do not suffice for all rows of a notice, none of them moves: the enterprise has to choose.
     """
     enterprise = _own_enterprise(session, actor)
     mine = ExamSignup.enterprise_id == enterprise.id
     ids = list(dict.fromkeys(ids))
-    must_be_a_batch(ids)
-    notices = hold_of(session, sound(ids), mine)
-    outcome, rows = sort_out(session, ids, mine, UNSENT)
+    check_batch_size(ids)
+    notices = lock_notices_of(session, valid_ids(ids), mine)
+    outcome, rows = split_by_state(session, ids, mine, UNSENT)
     cases = of_candidates(session, enterprise.id, MatterKind.NEW, [(row.person_id, row.category) for row in rows])
     entered = _entered(session, notices, {row.person_id for row in rows})
     on, fit = office_day(at), []
@@ -223,7 +223,7 @@ def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, 
             outcome.refused[row.id] = tuple(refusals)
         else:
             fit.append(row)
-    fit = seated(session, notices, fit, outcome)
+    fit = with_free_places(session, notices, fit, outcome)
     new = {
         "state": SignupState.SUBMITTED,
         "submitted_at": at,
@@ -231,14 +231,14 @@ def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, 
         "reviewed_by": "",
         "reason": "",
     }
-    return move(session, outcome, fit, UNSENT, new, actor, at)
+    return change_state(session, outcome, fit, UNSENT, new, actor, at)
 
 
-# --- moving; for ``reviews``, too --------------------------------------------------------------------
+# --- changing the state; also for ``signup_review`` --------------------------------------------------------------------
 
 
 def not_open(notice: ExamNotice, enterprise: Enterprise, *, at: datetime) -> Iterator[Refusal]:
-    """Why this enterprise cannot sign anybody up for this exam now; nothing: it can. Both ends of the window are in."""
+    """Why this enterprise cannot sign up for this exam now. The window includes both its ends."""
     span = {
         "start": f"{office_time(notice.signup_start):%Y-%m-%d %H:%M}",
         "end": f"{office_time(notice.signup_end):%Y-%m-%d %H:%M}",
@@ -257,10 +257,10 @@ def not_open(notice: ExamNotice, enterprise: Enterprise, *, at: datetime) -> Ite
         yield Refusal("enterprise-not-registered", _("The registration of your enterprise has not been approved yet."))
 
 
-def sort_out(
+def split_by_state(
     session: Session, ids: Collection[int], within: sa.ColumnElement[bool], sources: Collection[SignupState]
 ) -> tuple[SignupOutcome, list[SignupLine]]:
-    """The rows in reach and at the right stage; the others are refused in the outcome. Forged and foreign ids look alike."""
+    """The rows within reach and in one of these states; the others are refused. Unknown and foreign ids look alike."""
     query = (
         sa.select(
             ExamSignup.id,
@@ -271,7 +271,7 @@ def sort_out(
             Person.name,
         )
         .join(Person, Person.id == ExamSignup.person_id)
-        .where(ExamSignup.id.in_(sound(ids)), within)
+        .where(ExamSignup.id.in_(valid_ids(ids)), within)
     )
     found = {row.id: SignupLine(*row) for row in session.execute(query)}
     outcome, fit = SignupOutcome(names={row.id: row.name for row in found.values()}), []
@@ -280,18 +280,18 @@ def sort_out(
         if row is None:
             outcome.refused[signup_id] = NotFound().refusals
         elif row.state not in sources:
-            outcome.refused[signup_id] = (moved_on(row),)
+            outcome.refused[signup_id] = (stale_refusal(row),)
         else:
             fit.append(row)
     return outcome, fit
 
 
-def moved_on(row: SignupLine) -> Refusal:
+def stale_refusal(row: SignupLine) -> Refusal:
     sentence = _("%(name)s: now “%(state)s”; this can no longer be done.", name=row.name, state=row.state.label)
     return Refusal("stale", sentence, place=FixPlace("signup", row.notice_id))
 
 
-def move(
+def change_state(
     session: Session,
     outcome: SignupOutcome,
     rows: list[SignupLine],
@@ -300,32 +300,32 @@ def move(
     actor: Actor,
     at: datetime,
 ) -> SignupOutcome:
-    """Write the new state, only where the old one still stands, and tell the diary."""
+    """Write the new state where the old one is unchanged, and log it."""
     if not rows:
         return outcome
     here = ExamSignup.id.in_([row.id for row in rows]) & ExamSignup.state.in_(sources)
     statement = sa.update(ExamSignup).where(here).values(**new).returning(ExamSignup.id)
     moved = set(session.scalars(statement.execution_options(synchronize_session=False)))
-    session.expire_all()  # the statement went past the session's own copies
-    said = {"reason": new["reason"]} if new.get("reason") else {}
-    lines = [(row.id, {"state": [row.state.value, new["state"].value], **said}) for row in rows if row.id in moved]
-    tell_diary(session, lines, actor, at)
-    return settled(outcome, rows, moved)
+    session.expire_all()  # the bulk statement did not update loaded objects
+    reason = {"reason": new["reason"]} if new.get("reason") else {}
+    lines = [(row.id, {"state": [row.state.value, new["state"].value], **reason}) for row in rows if row.id in moved]
+    log_signups(session, lines, actor, at)
+    return with_results(outcome, rows, moved)
 
 
-def settled(outcome: SignupOutcome, rows: Iterable[SignupLine], moved: Collection[int]) -> SignupOutcome:
+def with_results(outcome: SignupOutcome, rows: Iterable[SignupLine], moved: Collection[int]) -> SignupOutcome:
     for row in rows:
         if row.id in moved:
             outcome.moved.append(row.id)
         else:
-            outcome.refused[row.id] = (moved_on(row),)
+            outcome.refused[row.id] = (stale_refusal(row),)
     return outcome
 
 
-def seated(
+def with_free_places(
     session: Session, notices: Mapping[int, ExamNotice], rows: Iterable[SignupLine], outcome: SignupOutcome
 ) -> list[SignupLine]:
-    """The rows for whose notice there are places enough for all of them."""
+    """The rows of notices that have places for all of their rows."""
     per_notice: dict[int, list[SignupLine]] = defaultdict(list)
     for row in rows:
         per_notice[row.notice_id].append(row)
@@ -339,7 +339,7 @@ def seated(
     return fit
 
 
-# --- what stands in the way --------------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------
 
 
 def _own_enterprise(session: Session, actor: Actor) -> Enterprise:
@@ -353,7 +353,7 @@ def _own_enterprise(session: Session, actor: Actor) -> Enterprise:
 def _entered(
     session: Session, notice_ids: Iterable[int], people: Iterable[int]
 ) -> dict[tuple[int, int], dict[Category, SignupState]]:
-    """By (notice, person), whichever enterprise signed them up: nobody sits the same exam twice."""
+    """By (notice, person), whichever enterprise signed them up: nobody takes the same exam twice."""
     query = sa.select(ExamSignup.notice_id, ExamSignup.person_id, ExamSignup.category, ExamSignup.state).where(
         ExamSignup.notice_id.in_(list(notice_ids)), ExamSignup.person_id.in_(list(people))
     )
@@ -371,12 +371,12 @@ def _wrong_picks(
     on: date,
     office: Office,
 ) -> Iterator[Refusal]:
-    """Everything that is wrong with what was picked, person by person."""
-    known = set(sound(person_id for person_id, _category in picks))
+    """All refusals for these picks, person by person."""
+    known = set(valid_ids(person_id for person_id, _category in picks))
     cases = of_candidates(session, enterprise.id, MatterKind.NEW, [pick for pick in picks if pick[0] in known])
     own = {pick: case for pick, case in cases.items() if case.employer_id == enterprise.id}
     entered = _entered(session, [notice.id], known)
-    if len(own) < len(picks):  # said once: whose they are is nobody's business here
+    if len(own) < len(picks):  # once, without revealing whose people they are
         yield from NotFound().refusals
     people: dict[int, list[Facts]] = defaultdict(list)
     for (person_id, _category), case in own.items():
@@ -399,7 +399,7 @@ def _wrong_picks(
 
 
 def _keeps_back(case: Facts, entered: _Entered, on: date, office: Office) -> Iterator[Refusal]:
-    """What stands in the way of a sign-up that is on the list already."""
+    """Refusals for a selected sign-up."""
     yield from works_for_the_filing_enterprise(case, on, office)
     yield from _has_papers(case, on, office)
     yield from is_not_banned(case, on, office)
@@ -409,7 +409,7 @@ def _keeps_back(case: Facts, entered: _Entered, on: date, office: Office) -> Ite
 
 
 def _stands_in_the_way(case: Facts, entered: _Entered, on: date, office: Office) -> Iterator[Refusal]:
-    """Of one person and category, before anything is picked."""
+    """Refusals for one person and category before selecting."""
     yield from _is_new(case, entered)
     yield from _fits_category(case, on, office)
     if case.category in SAFETY_OFFICERS and case.category not in entered:
@@ -422,7 +422,7 @@ def _fits_category(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 
 
 def _is_new(case: Facts, entered: _Entered) -> Iterator[Refusal]:
-    """One sign-up per notice, person and category; the database says so, too."""
+    """One sign-up per notice, person and category; also a database constraint."""
     if case.category in entered:
         yield Refusal(
             "already-signed-up",
@@ -436,7 +436,7 @@ def _is_new(case: Facts, entered: _Entered) -> Iterator[Refusal]:
 
 
 def _holds_no_lasting_certificate(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """domain.md 3.1: who holds the certificate sits the exam again only once renewal is open, too. C3 covers C1 and C2."""
+    """domain.md 3.1: a holder can take the exam again only once renewal is open. C3 covers C1 and C2."""
     covering = {case.category, Category.C3} if case.category in (Category.C1, Category.C2) else {case.category}
     for held in case.certificates:
         opens = office.renewal_opens_on(held.valid_to)
@@ -455,7 +455,7 @@ def _holds_no_lasting_certificate(case: Facts, on: date, office: Office) -> Iter
 
 
 def _is_one_first_c(case: Facts, chosen: Iterable[Category], on: date) -> Iterator[Refusal]:
-    """建质〔2015〕206号: a first safety officer's certificate is C1, C2 or C3, one of them; holders may add to theirs."""
+    """建质〔2015〕206号: a first safety officer's certificate is only one of C1, C2 and C3; holders may add others."""
     first = not any(held.category in SAFETY_OFFICERS and held.in_force(on) for held in case.certificates)
     several = [category.value for category in Category if category in SAFETY_OFFICERS & set(chosen)]
     if first and len(several) > 1:

@@ -62,14 +62,14 @@ def render_certificates(run: JobRun) -> None:
     """Render the certificates of a batch. A certificate that cannot be rendered is marked and does not stop the others."""
     context, wanted, office = run.context, run.payload["versions"], run.office()
     with read_only(), context.sessions() as session:
-        left = render_jobs.missing(session, wanted)
+        left = render_jobs.undrawn_ids(session, wanted)
     done, errors = len(wanted) - len(left), list[Exception]()
     for start in range(0, len(left), RENDER_BATCH):
         with read_only(), context.sessions() as session:
             some = left[start : start + RENDER_BATCH]
-            drawn = render_jobs.draw_some(session, context.store, some, office, context.seal, at=context.now())
+            drawn = render_jobs.render_versions(session, context.store, some, office, context.seal, at=context.now())
         with context.sessions.begin() as session:
-            render_jobs.keep(session, drawn)
+            render_jobs.record_results(session, drawn)
         done, errors = done + len(drawn.papers), errors + drawn.ours
         run.progress(done, len(wanted))
     if errors:
@@ -84,7 +84,7 @@ def render_unsealed(run: JobRun) -> None:
     except SealUnavailable:
         return  # the next hour's job tries again
     with run.context.sessions.begin() as session:
-        render_jobs.have_drawn(session, render_jobs.unsealed(session), at=at, occasion=f"sealed{run.lease.id}")
+        render_jobs.enqueue_versions(session, render_jobs.waiting_for_seal(session), at=at, occasion=f"sealed{run.lease.id}")
 
 
 def sign_audit_log(run: JobRun) -> None:

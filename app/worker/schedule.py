@@ -40,7 +40,7 @@ def last_night_start(at: datetime) -> datetime:
 
 
 def _has_unsealed(session: Session, _at: datetime) -> bool:
-    return bool(render_jobs.unsealed(session, most=1))
+    return bool(render_jobs.waiting_for_seal(session, most=1))
 
 
 def _audit_log_grew(session: Session, _at: datetime) -> bool:

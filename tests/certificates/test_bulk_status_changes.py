@@ -59,7 +59,7 @@ def statuses(session) -> list[CertificateStatus]:
 # --- the dry run -----------------------------------------------------------------------------------------------
 
 
-def test_a_check_writes_nothing_and_says_what_becomes_of_each_row(session, held):
+def test_a_check_writes_nothing_and_reports_the_result_of_each_row(session, held):
     first, second, third = held(3)
     planned = check(
         session, sheet((first, "暂扣"), (second, "撤销"), (third, "恢复"), ("湘建安A(2020)9", "吊销"), (first, "吊销"))
@@ -76,12 +76,12 @@ def test_a_check_writes_nothing_and_says_what_becomes_of_each_row(session, held)
 
 def test_another_name_and_another_region_are_the_same_as_no_certificate(session, held):
     ours, theirs = held(), held(owner=make.enterprise(region_code="430200"))
-    said = [
+    sentences = [
         check(session, sheet((ours[0], "暂扣"), name="王五")).lines[0].refused,
         check(session, sheet((theirs[0], "暂扣")), make.officer(Role.ADMIN, region="430100")).lines[0].refused,
         check(session, sheet(("无此号", "暂扣"))).lines[0].refused,
     ]
-    assert len({str(sentence) for sentence in said}) == 1
+    assert len({str(sentence) for sentence in sentences}) == 1
 
 
 def test_a_bad_cell_leaves_its_row_and_no_other(session, held):
@@ -150,7 +150,7 @@ def test_as_many_statements_for_many_rows_as_for_few(session, system, held):
             do(session, data, digest)
             session.commit()
         asked.append(len(seen))
-    assert asked[0] == asked[1] <= 8  # of them four for the chain of the diary
+    assert asked[0] == asked[1] <= 8  # of them four for the chain of the audit log
 
 
 # --- who, and what is handed in -----------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_what_is_no_sheet_of_measures_is_refused(session):
         check(session, sheet(*([("1", "暂扣")] * 4)), office=Office(largest_batch=2))
 
 
-# --- through the doors --------------------------------------------------------------------------------------------
+# --- views --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -187,8 +187,8 @@ def browser(session, signed_in):
     return client
 
 
-def ticket(page: str, door: str) -> str:
-    return re.search(rf'action="/standing-sheet/{door}"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
+def ticket(page: str, path: str) -> str:
+    return re.search(rf'action="/standing-sheet/{path}"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
 
 
 def hand_in(app, browser, rows) -> str:
@@ -215,27 +215,27 @@ def test_checked_confirmed_and_the_result_of_every_row_taken_home(app, session, 
     assert (taken.table, taken.change) == ("certificate", {"list": "measures", "rows": 3})
 
 
-def test_a_ticket_for_the_deed_hands_out_no_result_and_the_other_way_round(app, session, held, browser):
+def test_a_ticket_is_for_either_confirming_or_downloading_the_result(app, session, held, browser):
     page = hand_in(app, browser, [(held()[0], "暂扣")])
     for made_for, used_at in (("confirm", "result.xlsx"), ("result.xlsx", "confirm")):
         assert browser.post(f"/standing-sheet/{used_at}", data={"ticket": ticket(page, made_for)}).status_code == 409
     assert statuses(session) == [VALID]
 
 
-def test_a_confirmation_twice_is_told_and_done_once(app, session, held, browser):
+def test_a_second_confirmation_is_reported_and_changes_nothing(app, session, held, browser):
     page = hand_in(app, browser, [(held()[0], "暂扣")])
     given = {"ticket": ticket(page, "confirm")}
     assert [browser.post("/standing-sheet/confirm", data=given).status_code for _time in range(2)] == [200, 409]
     assert len(session.scalars(select(CertificateEvent)).all()) == 1
 
 
-def test_a_ticket_is_for_whoever_had_the_sheet_checked(app, session, held, browser, signed_in):
+def test_a_ticket_is_for_the_user_who_had_the_sheet_checked(app, session, held, browser, signed_in):
     given = {"ticket": ticket(hand_in(app, browser, [(held()[0], "暂扣")]), "confirm")}
     other = signed_in(make.account(session, "other-admin", Role.ADMIN))
     session.rollback()
-    for door in ("confirm", "result.xlsx"):
-        assert other.post(f"/standing-sheet/{door}", data=given).status_code == 409
-        assert other.post(f"/standing-sheet/{door}", data={"ticket": "x"}).status_code == 409
+    for path in ("confirm", "result.xlsx"):
+        assert other.post(f"/standing-sheet/{path}", data=given).status_code == 409
+        assert other.post(f"/standing-sheet/{path}", data={"ticket": "x"}).status_code == 409
     assert statuses(session) == [VALID]
 
 
@@ -243,10 +243,10 @@ def test_a_ticket_is_for_whoever_had_the_sheet_checked(app, session, held, brows
 def test_others_do_not_get_in(session, signed_in, role):
     client = signed_in(make.account(session, f"the-{role.value}", role))
     session.rollback()
-    for door in ("", "template.xlsx"):
-        assert client.get(f"/standing-sheet/{door}").status_code == 403
-    for door in ("", "confirm", "result.xlsx"):
-        assert client.post(f"/standing-sheet/{door}").status_code == 403
+    for path in ("", "template.xlsx"):
+        assert client.get(f"/standing-sheet/{path}").status_code == 403
+    for path in ("", "confirm", "result.xlsx"):
+        assert client.post(f"/standing-sheet/{path}").status_code == 403
 
 
 def test_the_template_is_read_as_it_was_written():

@@ -65,7 +65,7 @@ def issued(session, decide):
     return firm, decide(application, firm)
 
 
-def test_every_field_is_there_and_says_what_the_certificate_says(session, store, office, issued):
+def test_every_field_is_there_and_agrees_with_the_certificate(session, store, office, issued):
     firm, certificate = issued
     record = national_record(session, store, certificate, office, on=make.TODAY)
     assert sorted(record) == sorted(FIELDS)
@@ -82,7 +82,7 @@ def test_every_field_is_there_and_says_what_the_certificate_says(session, store,
     assert base64.b64decode(record["photo"]).startswith(b"\xff\xd8")
 
 
-def test_a_new_print_has_its_own_name_and_is_linked_to_the_one_before(session, store, office, issued, decide):
+def test_a_new_version_has_its_own_id_and_refers_to_the_previous_one(session, store, office, issued, decide):
     firm, certificate = issued
     before = national_record(session, store, certificate, office, on=make.TODAY)
     first = certificate.versions[0].face["licence_identifier"]
@@ -109,7 +109,7 @@ def test_it_follows_how_the_certificate_stands(session, store, office, issued):
     assert (record["certState"], record["operateType"]) == ("05", "04")
 
 
-def test_what_was_never_printed_here_has_no_record(session, store, office):
+def test_a_certificate_without_electronic_version_has_no_record(session, store, office):
     certificate = make.certificate(make.person(make.enterprise()), is_electronic=False)
     session.add(certificate)
     session.commit()
@@ -118,6 +118,6 @@ def test_what_was_never_printed_here_has_no_record(session, store, office):
     assert not session.query(CertificateVersion).count()
 
 
-def test_every_word_and_every_deed_has_its_national_form():
+def test_every_term_and_every_event_has_its_national_code():
     assert set(EDUCATIONS) == {term.value for term in Education}
     assert set(OPERATIONS) == set(CertificateEventKind)

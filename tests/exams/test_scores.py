@@ -60,7 +60,7 @@ def sit(session, notice, enterprise):
 
 
 class Sheet:
-    """The exported workbook in a clerk's hands: cells by sign-up and title."""
+    """The exported workbook as the clerk has it: cells by sign-up and title."""
 
     def __init__(self, data: bytes) -> None:
         self.book = load_workbook(BytesIO(data))
@@ -180,7 +180,7 @@ def test_the_columns_are_those_of_the_office(session):
     ]
 
 
-def test_everybody_sent_in_is_exported_with_state_and_reason_and_nobody_else(session, notice, sit):
+def test_all_submitted_sign_ups_are_exported_with_state_and_reason(session, notice, sit):
     [rejected], [selected], [waiting] = sit("甲某", state=REJECTED), sit("乙某", state=SELECTED), sit("丙某", state=SUBMITTED)
     sheet = export(session, notice)
     assert (sheet.get(rejected, "Review state"), sheet.get(rejected, "Remarks")) == ("Rejected", "不符合")
@@ -215,24 +215,24 @@ def test_the_file_name_is_one_on_every_system(session, notice):
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.EXAM_CLERK])
 def test_nobody_else_exports_imports_or_submits(session, notice, role):
     other = make.officer(role)
-    for deed in (
+    for action in (
         lambda: exams.signup_sheet(session, notice.id, other, at=NOON),
         lambda: exams.read_scores(session, notice.id, b"", other, at=NOON),
         lambda: exams.import_scores(session, notice.id, b"", other, at=NOON, digest=""),
         lambda: exams.submit_scores(session, notice.id, other, at=NOON),
     ):
         with pytest.raises(NotAllowed):
-            deed()
+            action()
 
 
 def test_a_notice_above_the_clerks_area_is_not_found(session, notice):
-    for deed in (
+    for action in (
         lambda: exams.signup_sheet(session, notice.id, CHANGSHA, at=NOON),
         lambda: exams.import_scores(session, notice.id, b"", CHANGSHA, at=NOON, digest=""),
         lambda: exams.submit_scores(session, notice.id, CHANGSHA, at=NOON),
     ):
         with pytest.raises(NotFound):
-            deed()
+            action()
 
 
 # --- looking ----------------------------------------------------------------------------------------
@@ -420,17 +420,17 @@ def test_an_import_writes_all_and_may_be_repeated(session, notice, sit):
     assert (notice.scores_imported_at, {first.state, second.state}) == (EXAM_DAY, {ADMITTED})
 
 
-def test_the_diary_tells_each_score_old_and_new(session, notice, sit):
+def test_each_score_is_audited_with_its_old_and_new_value(session, notice, sit):
     [signup] = sit("李雷")
     sheet = export(session, notice).put(signup, "Score", 70)
     bring_in(session, notice, sheet)
     bring_in(session, notice, sheet.put(signup, "Score", "缺考"))
-    told = session.scalars(
+    changes = session.scalars(
         select(AuditEntry.change)
         .where(AuditEntry.table == "exam_signup", AuditEntry.deed == AuditAction.CHANGE)
         .order_by(AuditEntry.id)
     )
-    assert list(told) == [{"score": [None, "70.00"]}, {"score": ["70.00", "absent"]}]
+    assert list(changes) == [{"score": [None, "70.00"]}, {"score": ["70.00", "absent"]}]
 
 
 def test_another_file_than_the_one_looked_at_is_not_imported(session, notice, sit):
@@ -496,7 +496,7 @@ def test_the_pass_mark_is_the_notices_own(session, notice, sit, mark, state):
     assert signup.state is state
 
 
-def test_everything_that_is_still_open_is_said_at_once(session, notice, sit):
+def test_everything_that_is_still_open_is_reported_at_once(session, notice, sit):
     sit(*(f"考生{n:02d}号" for n in range(12)))
     sit("待审某", state=SUBMITTED)
     with pytest.raises(Unmet) as refused:
@@ -527,13 +527,13 @@ def test_final_is_final(session, notice, sit):
     data = export(session, notice).put(signup, "Score", 10).data()
     exams.submit_scores(session, notice.id, CLERK, at=EXAM_DAY)
     session.commit()
-    for deed in (
+    for action in (
         lambda: exams.submit_scores(session, notice.id, CLERK, at=EXAM_DAY),
         lambda: exams.read_scores(session, notice.id, data, CLERK, at=EXAM_DAY),
         lambda: exams.import_scores(session, notice.id, data, CLERK, at=EXAM_DAY, digest=""),
     ):
         with pytest.raises(Stale):
-            deed()
+            action()
     assert (signup.state, signup.score) == (PASSED, 80)
     assert export(session, notice).get(signup, "Passed or not") == str(PASSED)
 

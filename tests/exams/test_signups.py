@@ -184,13 +184,13 @@ def test_the_exam_day_is_counted_in_office_days(session):
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.EXAM_CLERK])
 def test_only_an_exam_clerk_publishes_amends_and_withdraws(session, notice, role):
     other = make.officer(role)
-    for deed in (
+    for action in (
         lambda: exams.publish(session, make.notice(), other, at=NOON),
         lambda: exams.amend(session, notice, other, at=NOON),
         lambda: exams.withdraw(session, notice.id, other),
     ):
         with pytest.raises(NotAllowed):
-            deed()
+            action()
 
 
 def test_a_clerk_publishes_for_the_own_area_only(session):
@@ -280,8 +280,8 @@ def test_a_notice_with_even_one_selection_is_not_withdrawn(session, notice, sign
 
 
 @pytest.mark.parametrize("forged", [0, -1, 999_999, 2**70])
-def test_a_forged_notice_is_not_found_through_any_door(session, forged, clerk, office):
-    for deed in (
+def test_a_forged_notice_id_is_not_found_by_any_function(session, forged, clerk, office):
+    for action in (
         lambda: exams.withdraw(session, forged, CLERK),
         lambda: exams.candidates(session, forged, clerk, at=NOON, office=office),
         lambda: exams.select(session, forged, [(1, A)], clerk, at=NOON, office=office),
@@ -290,7 +290,7 @@ def test_a_forged_notice_is_not_found_through_any_door(session, forged, clerk, o
         lambda: exams.submit_scores(session, forged, CLERK, at=NOON),
     ):
         with pytest.raises(NotFound):
-            deed()
+            action()
 
 
 def test_a_foreign_notice_is_not_withdrawn(session, notice):
@@ -397,14 +397,14 @@ def test_only_own_people_are_candidates(session, notice, clerk, people, office):
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ENTERPRISE_CLERK])
 def test_only_an_enterprise_clerk_signs_people_up(session, notice, office, role):
     other = make.officer(role)
-    for deed in (
+    for action in (
         lambda: exams.candidates(session, notice.id, other, at=NOON, office=office),
         lambda: exams.select(session, notice.id, [(1, A)], other, at=NOON, office=office),
         lambda: exams.submit(session, [1], other, at=NOON, office=office),
         lambda: exams.deselect(session, [1], other),
     ):
         with pytest.raises(NotAllowed):
-            deed()
+            action()
 
 
 def test_a_clerk_without_an_enterprise_reaches_nothing(session, notice, office):
@@ -429,15 +429,15 @@ def test_the_same_pick_twice_is_one(session, notice, clerk, people, office):
     assert len(pick(session, notice, [(person, A), (person, A)], clerk, office)) == 1
 
 
-def test_everything_that_stands_in_the_way_of_everybody_is_said_at_once(session, notice, clerk, people, office):
+def test_all_refusals_of_all_people_are_reported_at_once(session, notice, clerk, people, office):
     [bare] = people(without=(PaperKind.PHOTO, PaperKind.TITLE), name="韩梅梅")
     [old] = people(name="老王", id_number=make.id_number(date(1960, 1, 1)))
     [fine] = people(name="李雷")
     with pytest.raises(Unmet) as refused:
         pick(session, notice, [(bare, A), (old, C1), (fine, C1), (fine, C2)], clerk, office)
-    said = [(refusal.code, str(refusal.sentence)) for refusal in refused.value.refusals]
-    assert [code for code, _ in said] == ["missing-photo", "missing-title", "over-age", "one-first-c"]
-    assert [name for _, sentence in said for name in ("韩梅梅", "老王", "李雷") if name in sentence] == [
+    sentences = [(refusal.code, str(refusal.sentence)) for refusal in refused.value.refusals]
+    assert [code for code, _ in sentences] == ["missing-photo", "missing-title", "over-age", "one-first-c"]
+    assert [name for _, sentence in sentences for name in ("韩梅梅", "老王", "李雷") if name in sentence] == [
         *("韩梅梅", "韩梅梅", "老王", "李雷")
     ]
     assert session.scalar(select(func.count()).select_from(ExamSignup)) == 0
@@ -528,19 +528,19 @@ def test_an_exam_with_a_quota_takes_as_many_as_there_are_places(session, notice,
 
 def test_an_empty_or_too_large_choice_is_refused_before_anything_is_read(session, notice, clerk, office):
     for ids, code in ((), "nothing-chosen"), (range(1, MOST_AT_ONCE + 2), "batch-too-large"):
-        for deed in (
+        for action in (
             lambda ids=ids: exams.select(session, notice.id, [(n, A) for n in ids], clerk, at=NOON, office=office),
             lambda ids=ids: exams.submit(session, ids, clerk, at=NOON, office=office),
             lambda ids=ids: exams.deselect(session, ids, clerk),
             lambda ids=ids: exams.review(session, ids, True, CLERK, at=NOON),
         ):
             with pytest.raises(Unmet) as refused:
-                deed()
+                action()
             assert codes(refused.value) == {code}
 
 
 @pytest.mark.parametrize("state", SignupState)
-def test_only_what_is_in_the_enterprises_hands_can_be_taken_off_the_list(session, clerk, signups, state):
+def test_only_selected_or_rejected_sign_ups_can_be_deleted(session, clerk, signups, state):
     [signup] = signups(
         state, score=70 if state in (SignupState.PASSED, SignupState.FAILED) else None, absent=state.value == "absent"
     )
@@ -707,7 +707,7 @@ def test_who_is_clerk_here_and_there_reviews_by_the_exam_clerks_reach_alone(sess
     assert codes(exams.review(session, [signup.id], True, both, at=NOON).refused[signup.id]) == {"not-found"}
 
 
-def test_the_diary_tells_each_step_of_a_sign_up(session, clerk, signups, office):
+def test_each_step_of_a_sign_up_is_audited(session, clerk, signups, office):
     [signup] = signups(SELECTED)
     exams.submit(session, [signup.id], clerk, at=NOON, office=office)
     exams.review(session, [signup.id], False, CLERK, reason="照片不清楚", at=NOON)
@@ -725,33 +725,33 @@ def test_the_diary_tells_each_step_of_a_sign_up(session, clerk, signups, office)
 # --- at once ----------------------------------------------------------------------------------------
 
 
-def at_once(system, *deeds):
-    """Each deed in a session and thread of its own, begun together, committed each for itself. Returns the outcomes."""
-    barrier = Barrier(len(deeds))
+def at_once(system, *actions):
+    """Each action in a session and thread of its own, begun together, committed each for itself. Returns the outcomes."""
+    barrier = Barrier(len(actions))
 
-    def run(deed):
+    def run(action):
         with Session(system.engine) as session:
             barrier.wait()
-            outcome = deed(session)
+            outcome = action(session)
             session.commit()
             return outcome
 
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return [future.result() for future in [pool.submit(run, deed) for deed in deeds]]
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return [future.result() for future in [pool.submit(run, action) for action in actions]]
 
 
 def test_two_reviewers_at_once_do_not_overwrite_each_other(system, session, signups):
     ids = [signup.id for signup in signups(SUBMITTED, 20)]
-    yes, no = at_once(
+    admitted, rejected = at_once(
         system,
         lambda session: exams.review(session, ids, True, CLERK, at=NOON),
         lambda session: exams.review(session, reversed(ids), False, CLERK, reason="不符合", at=NOON),
     )
-    assert sorted(yes.moved + no.moved) == ids
-    assert set(yes.refused) == set(no.moved)
+    assert sorted(admitted.moved + rejected.moved) == ids
+    assert set(admitted.refused) == set(rejected.moved)
     session.expire_all()
     states = dict(session.execute(select(ExamSignup.id, ExamSignup.state)).all())
-    assert states == {**dict.fromkeys(yes.moved, ADMITTED), **dict.fromkeys(no.moved, REJECTED)}
+    assert states == {**dict.fromkeys(admitted.moved, ADMITTED), **dict.fromkeys(rejected.moved, REJECTED)}
 
 
 def test_two_enterprises_at_once_do_not_get_the_same_last_place(system, session, notice, clerk, signups, office):

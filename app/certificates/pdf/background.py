@@ -1,6 +1,6 @@
-"""What makes a page a certificate to the eye: guilloche, frame, corner plates, micro text and the seal, as shapes.
+"""The ornament of a certificate as shapes: guilloche, frame, corner plates, micro text and the seal.
 
-Law: everything here is the same for every holder, in outline, and made of few shapes that are set many times.
+All of it is the same for every holder, and made of few shapes that are repeated.
 """
 
 import math
@@ -40,7 +40,7 @@ def set_line(
     """``text`` on the baseline ``y``, ``points`` large, ``space`` millimetres between letters, ``weight`` points heavier."""
     runs, size = fonts.runs(text, chain), points * POINT
     if centred:
-        x -= (fonts.breadth(runs, size) + space * (len(text) - 1)) / 2
+        x -= (fonts.text_width(runs, size) + space * (len(text) - 1)) / 2
     return Text(x, y, runs, size, color, space, weight * POINT)
 
 
@@ -112,7 +112,7 @@ def _corner(accent: Color) -> tuple[Shape, ...]:
 
 
 def micro_text(words: str) -> Iterator[Shape]:
-    """``words`` again and again along the frame, so small that it is a hairline to the eye and lost to a copier."""
+    """``words`` again and again along the frame, so small that it looks like a line and a copier loses it."""
     path, step = outlined(words, 1.5, GOLD, space=0.03)
     inset = INNER + 0.6  # between the two golden rules
     for degrees, length, x, y in (
@@ -126,8 +126,8 @@ def micro_text(words: str) -> Iterator[Shape]:
 
 
 def outlined(words: str, points: float, color: Color, *, space: float) -> tuple[Path, float]:
-    """``words`` as a path from (0, 0) on, and how long it is: for what is ornament, not text. Whoever copies the words of the
-    page, or has them read aloud, gets the page and not this.
+    """``words`` as a path from (0, 0) on, and how long it is: as ornament: it is not
+    copied or read aloud with the text of the page.
     """
     face, x, size = fonts.font("semi"), 0.0, points * POINT
     steps: list[Step] = []
@@ -174,7 +174,7 @@ def _smooth(contour: list[tuple[Point, bool]]) -> Iterator[Step]:
 
 
 def seal(x: float, y: float, text: str, specimen: bool, purpose: str = "电子证照专用章") -> Group:
-    """A round seal of 42 mm in outline. On a specimen it is grey, broken and says that it has no force."""
+    """A round seal of 42 mm in outline. On a specimen it is grey, dashed and marked as without legal effect."""
     color = GREY if specimen else SEAL
     star = [(6.4 * (0.382 if i % 2 else 1), i * math.pi / 5) for i in range(10)]
     points = [(r * math.sin(a), r * math.cos(a) + 0.9) for r, a in star]

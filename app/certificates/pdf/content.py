@@ -1,7 +1,4 @@
-"""What is printed on a certificate, as words and days, before anybody thinks of a page.
-
-Law: the caller decides what may be shown: nothing is masked here, nothing is added later.
-"""
+"""The printed content of a certificate, apart from its layout. Nothing is masked here."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -27,19 +24,19 @@ class Face:
     valid_to: date
     issuer: str
     seal_text: str
-    photo: bytes | None  # JPEG or PNG; a face without one is not printed
-    address: str  # what the square code holds
+    photo: bytes | None  # JPEG or PNG; required for printing
+    address: str  # content of the QR code
     licence_identifier: str  # 证照标识; may be empty
     specimen: bool  # a page that must not be taken for a certificate
     technical_title: str = ""  # 高级; may be empty
     schooling: str = ""  # 本科　土木工程; may be empty
 
     def words(self) -> str:
-        """All text that comes from outside, run together; of the address only what is printed."""
+        """All text that comes from data, joined; of the address only the printed part."""
         texts = (getattr(self, name) for name in self.__slots__ if name != "address")
         return "".join(text for text in texts if isinstance(text, str)) + self.host()
 
     def host(self) -> str:
-        """Where the code leads, as people read it."""
+        """Scheme and host of the address, as printed."""
         parts = urlsplit(self.address)
         return f"{parts.scheme}://{parts.netloc}"

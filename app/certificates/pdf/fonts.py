@@ -1,7 +1,7 @@
-"""The letters of the house: which of the vendored fonts prints a character, and how wide it is.
+"""The vendored fonts: which of them has a glyph for a character, and how wide it is.
 
-Law: every Han character of GB 18030-2022 has a glyph here; a font of rare ones is opened only when a name needs it, and
-a character that no font has is told, never replaced.
+They have every Han character of GB 18030-2022. A font of rare characters is opened only when a name needs it; a
+character that no font has is reported, never replaced.
 """
 
 import lzma
@@ -18,7 +18,7 @@ NAMES = {"kai": "AnguanKai", "song": "AnguanSong", "semi": "AnguanSong-SemiBold"
 VALUE = ("kai", "song", "semi")
 PLAIN = ("song", "kai", "semi")
 BOLD = ("semi", "song", "kai")
-RARE = ("babelstone", "hana")  # shapes as they are written in China first, then all the others
+RARE = ("babelstone", "hana")  # mainland shapes first, then all others
 BLOCK = 12  # bits: a rare font holds 4096 characters, so that one name does not open fifty megabytes
 
 WIDE_SPACE = "\u3000"
@@ -36,7 +36,7 @@ class TextRun(NamedTuple):
 @cache
 def _common(key: str) -> Font:
     with as_file(files("app") / "fonts" / FONTS[key]) as path, path.open("rb") as file:
-        return Font(mmap(file.fileno(), 0, access=ACCESS_READ))  # the processes of a machine share its pages
+        return Font(mmap(file.fileno(), 0, access=ACCESS_READ))  # its pages are shared between processes
 
 
 @lru_cache(maxsize=8)
@@ -54,13 +54,13 @@ def font(key: str) -> Font:
     return _common(key) if key in FONTS else _rare(key)
 
 
-def name(key: str) -> str:
-    """What the font is called in a file that it is embedded in. Reserved names of its makers are not used."""
+def embedded_name(key: str) -> str:
+    """The font's name in a file that embeds it. The makers' reserved names are not used."""
     return NAMES.get(key) or "AnguanRare-" + key.replace("-", "").upper()
 
 
-def holder(c: str, chain: Chain) -> str | None:
-    """The key of the font that prints ``c``: one of the chain, else a rare one."""
+def font_for(c: str, chain: Chain) -> str | None:
+    """The key of a font that has ``c``: one of the chain, else a rare one."""
     for key in chain:
         if _common(key).glyphs[c]:
             return key
@@ -69,17 +69,17 @@ def holder(c: str, chain: Chain) -> str | None:
 
 
 def unprintable(text: str) -> list[str]:
-    """The characters of ``text`` that no vendored font has, or that nobody could see; each once, in order."""
+    """The characters of ``text`` that no vendored font has, or that are invisible; each once, in order."""
     return [c for c in dict.fromkeys(text) if not _prints(c)]
 
 
 def _prints(c: str) -> bool:
-    return (c.isprintable() or c == WIDE_SPACE) and holder(c, PLAIN) is not None
+    return (c.isprintable() or c == WIDE_SPACE) and font_for(c, PLAIN) is not None
 
 
 @lru_cache(maxsize=1024)
 def runs(text: str, chain: Chain) -> tuple[TextRun, ...]:
-    """``text`` cut into pieces: whole in the first font that has it all, else letter by letter."""
+    """``text`` in pieces of one font each: whole in the first font that has all of it, else letter by letter."""
     whole = next((key for key in chain if all(map(_common(key).glyphs.__getitem__, text))), None)
     if whole and whole != "kai":
         return (TextRun(whole, text),) if text else ()
@@ -87,9 +87,9 @@ def runs(text: str, chain: Chain) -> tuple[TextRun, ...]:
 
 
 def _key(c: str, whole: str | None, chain: Chain) -> str:
-    key = whole or holder(c, chain)
+    key = whole or font_for(c, chain)
     if key is None:
-        raise LookupError(f"no font has U+{ord(c):04X}")  # whoever prints asks ``unprintable`` first
+        raise LookupError(f"no font has U+{ord(c):04X}")  # callers check ``unprintable`` first
     return "song" if key == "kai" and c.isascii() else key  # serif figures sit better beside Kai than its own narrow ones
 
 
@@ -98,6 +98,6 @@ def advance(key: str, c: str) -> float:
     return font(key).advances[c]
 
 
-def breadth(pieces: tuple[TextRun, ...], size: float) -> float:
-    """In the unit of ``size``."""
+def text_width(pieces: tuple[TextRun, ...], size: float) -> float:
+    """The width of these pieces, in the unit of ``size``."""
     return size * sum(sum(map(font(run.font).advances.__getitem__, run.text)) for run in pieces)

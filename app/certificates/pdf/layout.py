@@ -1,6 +1,6 @@
-"""The page of a certificate as shapes, from which its PDF and its OFD are drawn: a sheet for all, and a layer for its holder.
+"""The page of a certificate as shapes, for PDF and OFD: a shared background and a layer for the holder.
 
-Law: whatever is printed has its place here and nowhere else. What is printed is Chinese by law, and so is not translated.
+Every printed text has its position here. Printed text is Chinese by regulation and is not translated.
 """
 
 from dataclasses import dataclass
@@ -30,18 +30,18 @@ SEAL_BOX = (SEAL_X - SEAL_RADIUS, SEAL_Y - SEAL_RADIUS, SEAL_X + SEAL_RADIUS, SE
 
 
 class BackgroundPage(NamedTuple):
-    """All that the part of a page depends on that holders share."""
+    """Everything that the shared background depends on."""
 
     category: str
     kind: str
     seal_text: str
     specimen: bool
-    learned: bool  # with a row for technical title and schooling
+    learned: bool  # with a row for technical title and education
 
 
 @dataclass(frozen=True, slots=True)
 class CertificatePage:
-    """One A4 page. ``sheet`` tells which ``sheet_of`` lies under the holder's shapes."""
+    """One A4 page: the background ``sheet`` under the shapes of ``holder``."""
 
     title: str
     author: str
@@ -63,7 +63,7 @@ class FieldRow(NamedTuple):
 
 
 def page_of(face: Face) -> CertificatePage:
-    """Raises ``portrait.Missing`` or ``portrait.Unreadable``. All characters must be printable."""
+    """Raises ``photo.Missing`` or ``photo.Unreadable``. All characters must be printable."""
     sheet = BackgroundPage(
         face.category, face.kind, face.seal_text, face.specimen, bool(face.technical_title or face.schooling)
     )
@@ -82,7 +82,7 @@ def rows_of(learned: bool) -> tuple[FieldRow, ...]:
     return (*above, *work, *lore, FieldRow("初次领证日期", ys[last], WIDE), FieldRow("有效期", ys[last + 1], WIDE))
 
 
-# --- the sheet: all that is the same for every holder ----------------------------------------------------------
+# --- the background, the same for every holder ----------------------------------------------------------
 
 
 @lru_cache(maxsize=32)
@@ -137,13 +137,13 @@ def _labels(sheet: BackgroundPage, tone: Color) -> tuple[Shape, ...]:
 
 
 def _spread(x: float, y: float, text: str, breadth: float, points: float, color: Color) -> Shape:
-    """Set a label so that it fills ``breadth`` from edge to edge; a longer one keeps its own breadth."""
-    spare = max(0.0, breadth - fonts.breadth(fonts.runs(text, BOLD), points * POINT))
+    """A label spaced to fill ``breadth``; a longer one keeps its own breadth."""
+    spare = max(0.0, breadth - fonts.text_width(fonts.runs(text, BOLD), points * POINT))
     return set_line(x, y, text, BOLD, points, color, space=spare / (len(text) - 1))
 
 
 def _boxes() -> tuple[Shape, ...]:
-    """Where the photo and the square code go."""
+    """The boxes of the photo and the QR code."""
     photo = rectangle(PHOTO_X - 1, PHOTO_Y - 1, PHOTO_WIDTH + 2, PHOTO_HEIGHT + 2)
     code = rectangle(CODE_X, CODE_Y, CODE_SIDE, CODE_SIDE)
     return (
@@ -172,40 +172,40 @@ def _values(face: Face, learned: bool) -> list[Shape]:
 
 
 def _issue(face: Face) -> list[Shape]:
-    room = WIDTH - INNER - 4 - ISSUED_X
+    available = WIDTH - INNER - 4 - ISSUED_X
     foot = f"核验网址  {face.host()}"
     if face.licence_identifier:
         foot += f"    证照标识  {face.licence_identifier}"
     tone = ACCENTS[face.category[0]].tint(0.82, PAPER)
     size = _size(foot, PLAIN, WIDTH - 2 * INNER - 8, 7.2)
     return [
-        *_value(ISSUED_X, ISSUER_Y, face.issuer, room, 14),
-        *_value(ISSUED_X, DATE_Y, _day(face.issued_on), room, 14),
+        *_value(ISSUED_X, ISSUER_Y, face.issuer, available, 14),
+        *_value(ISSUED_X, DATE_Y, _day(face.issued_on), available, 14),
         set_line(CENTRE, 26.4, foot, PLAIN, size, tone, centred=True),
     ]
 
 
-def _size(text: str, chain: fonts.Chain, room: float, wanted: float) -> float:
-    """The points at which ``text`` fits into one line of ``room``, at most ``wanted``."""
-    return min(wanted, wanted * room / max(fonts.breadth(fonts.runs(text, chain), wanted * POINT), 0.001))
+def _size(text: str, chain: fonts.Chain, available: float, wanted: float) -> float:
+    """The points at which ``text`` fits into one line of ``available`` millimetres, at most ``wanted``."""
+    return min(wanted, wanted * available / max(fonts.text_width(fonts.runs(text, chain), wanted * POINT), 0.001))
 
 
-def _value(x: float, y: float, text: str, room: float, wanted: float) -> list[Shape]:
-    """A long value shrinks a little; a longer one goes into two lines, as large as they can be."""
+def _value(x: float, y: float, text: str, available: float, wanted: float) -> list[Shape]:
+    """A long value shrinks a little; a longer one is set in two lines, as large as fits."""
     small = 0.74 * wanted
-    size = _size(text, VALUE, room, wanted)
+    size = _size(text, VALUE, available, wanted)
     if size >= small:
         return [set_line(x, y, text, VALUE, size, INK)]
     halves = _halves(text)
-    size = min(_size(half, VALUE, room, small) for half in halves)
+    size = min(_size(half, VALUE, available, small) for half in halves)
     return [set_line(x, at, half, VALUE, size, INK) for half, at in zip(halves, (y + 3.9, y - 0.7), strict=True)]
 
 
 def _halves(text: str) -> tuple[str, str]:
-    """Cut where the longer half is shortest, but rather after a part of a name than within one, and neither
-    inside a foreign word nor before a mark that closes one.
+    """Cut where the longer half is shortest; preferably between the parts of a name, never inside a Latin word or
+    before a closing mark.
     """
-    widths = [fonts.breadth(fonts.runs(c, VALUE), 10) for c in text]
+    widths = [fonts.text_width(fonts.runs(c, VALUE), 10) for c in text]
 
     def cost(i: int) -> float:
         word = text[i - 1 : i + 1].isalnum() and text[i - 1 : i + 1].isascii()
@@ -224,7 +224,7 @@ def _picture(face: Face) -> Shape:
 
 
 def _code(address: str) -> tuple[Shape, ...]:
-    """The square code; a click opens the address as well."""
+    """The QR code, with a link to the same address."""
     modules = symbol.matrix(address)
     module = CODE_SIDE / (len(modules) + 2 * symbol.QUIET)
     inset = symbol.QUIET * module

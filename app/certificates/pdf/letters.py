@@ -1,6 +1,6 @@
-"""Official pages on A4 as PDF: letters with a red head (GB/T 9704-2012) and forms, from text and from nothing else.
+"""Official pages on A4 as PDF: letters with a red head (GB/T 9704-2012) and forms, from text alone.
 
-Law: what does not fit goes on to a next page, nothing is cut off; a character that no vendored font has is refused by name.
+Long text goes on to a next page. A character that no vendored font has is refused by name.
 
 Measures are the standard's: margins 37 mm above and 28 mm left, 156 mm × 225 mm of text, 22 lines of 16 points. It asks for
 仿宋, of which there is no free font that has every name; the serif of the certificate stands in for it.
@@ -33,7 +33,7 @@ Tables = Sequence[tuple[str, Rows]]
 
 @dataclass(frozen=True, slots=True)
 class LetterText:
-    """One letter of the office, sealed below its name."""
+    """One letter of the office, with its seal below the name."""
 
     issuer: str
     title: str
@@ -75,7 +75,7 @@ def draw(page: Page) -> bytes:
 
 
 def _words(page: Page) -> str:
-    """All text of a page, line ends apart, run together."""
+    """All text of a page, joined without line ends."""
 
     def flat(value: Any) -> str:
         return value if isinstance(value, str) else "".join(map(flat, value))
@@ -110,7 +110,7 @@ def _number(canvas: Any, doc: Any) -> None:
     reportlab_page.draw(canvas, background.set_line(edge, y, text, fonts.PLAIN, 14, background.INK))
 
 
-# --- what stands on the page ----------------------------------------------------------------------------------
+# --- content ----------------------------------------------------------------------------------
 
 
 def _style(size: float, leading: float, **more: Any) -> ParagraphStyle:
@@ -129,7 +129,7 @@ VALUE = _style(10.5, 15)
 
 
 def _text(text: str, style: ParagraphStyle, chain: tuple[str, ...] = fonts.PLAIN) -> Paragraph:
-    """Letter by letter in a font that has it; line ends stay line ends."""
+    """Each letter in a font that has it; line ends are kept."""
     lines = []
     for line in text.split("\n"):
         runs = fonts.runs(line, chain)
@@ -140,9 +140,9 @@ def _text(text: str, style: ParagraphStyle, chain: tuple[str, ...] = fonts.PLAIN
 
 
 def _line(text: str, style: ParagraphStyle) -> Paragraph:
-    """A heading, set so small that it keeps to one line."""
-    room = (BREADTH - 1) * MM / max(fonts.breadth(fonts.runs(text, fonts.BOLD), 1), 1)
-    return _text(text, ParagraphStyle("", style, fontSize=min(style.fontSize, room)), fonts.BOLD)
+    """A heading, made small enough for one line."""
+    size = (BREADTH - 1) * MM / max(fonts.text_width(fonts.runs(text, fonts.BOLD), 1), 1)
+    return _text(text, ParagraphStyle("", style, fontSize=min(style.fontSize, size)), fonts.BOLD)
 
 
 def _letter(page: LetterText) -> list[Flowable]:
@@ -162,7 +162,7 @@ def _letter(page: LetterText) -> list[Flowable]:
 
 
 class _Signature(Flowable):  # type: ignore[misc]
-    """The office's name and the day, and over both the seal."""
+    """The office's name and the day, with the seal over both."""
 
     def __init__(self, page: LetterText) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class _Signature(Flowable):  # type: ignore[misc]
 
     def draw(self) -> None:
         canvas, right = self.canv, BREADTH - 16
-        breadth = max(fonts.breadth(fonts.runs(self.page.issuer, fonts.PLAIN), 16 * POINT), 42)
+        breadth = max(fonts.text_width(fonts.runs(self.page.issuer, fonts.PLAIN), 16 * POINT), 42)
         middle = right - breadth / 2
         for text, y in ((self.page.issuer, 24.0), (self.page.signed_on, 14.0)):
             reportlab_page.draw(canvas, background.set_line(middle, y, text, fonts.PLAIN, 16, background.INK, centred=True))

@@ -1,7 +1,6 @@
-"""A page of shapes written as OFD (GB/T 33190), the carrier of the national e-certificate, from the same layout as the PDF.
+"""A page of shapes written as OFD (GB/T 33190), the format of the national e-certificate, from the same layout as the PDF.
 
-Law: the same page gives the same bytes; every font is embedded, and text is written as the characters that it is. A sheet is
-a template, drawn once for all holders of a kind.
+The same page gives the same bytes; every font is embedded. The background is drawn once for all holders of a kind.
 """
 
 import io
@@ -24,7 +23,7 @@ HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 ROOT = "Doc_0"
 SIGNATURES = f"/{ROOT}/Signs/Signatures.xml"
 WHOLE = f"0 0 {WIDTH:g} {HEIGHT:g}"
-DAWN = (1980, 1, 1, 0, 0, 0)  # a zip must give its files a time; ours is the earliest it can say
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip needs a time for its files: the earliest it can hold
 
 SEAL_BOX = (  # x, y, width and height: where a click finds the signature
     layout.SEAL_BOX[0], HEIGHT - layout.SEAL_BOX[3], 2 * layout.SEAL_RADIUS, 2 * layout.SEAL_RADIUS,
@@ -35,7 +34,7 @@ Parts = dict[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Shapes written down: their objects, the fonts and pictures that they need, the next number that is free."""
+    """Written shapes: their objects, the fonts and pictures they need, the next free number."""
 
     objects: str
     fonts: dict[int, tuple[str, bytes]]  # number: name, file
@@ -46,7 +45,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The parts of a file before it is closed. ``page`` is the number that a seal points at."""
+    """The parts of an unfinished file. ``page`` is the number that a seal refers to."""
 
     parts: Parts
     page: int
@@ -63,11 +62,11 @@ class Document:
 
 
 def packed(parts: Parts) -> bytes:
-    """The container: a zip that says nothing of when and where it was made."""
+    """The container: a zip without a trace of when and where it was made."""
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in parts.items():
-            entry = zipfile.ZipInfo(name, DAWN)
+            entry = zipfile.ZipInfo(name, EARLIEST)
             entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 3
             file.writestr(entry, data)
     return output.getvalue()
@@ -119,7 +118,7 @@ class _Writer:
         for shape in shapes:
             self.shape(shape)
         files = {
-            number: (fonts.name(key), fonts.font(key).subset(self._letters[key], mapped=True).data)
+            number: (fonts.embedded_name(key), fonts.font(key).subset(self._letters[key], mapped=True).data)
             for key, number in self._fonts.items()
         }
         return Layer("".join(self._objects), files, self._pictures, self._graphics, self.free)
@@ -132,13 +131,13 @@ class _Writer:
         if not isinstance(shape, Group):
             self._placed(shape, matrix)
         elif len(shape.places) == 1:
-            for one in shape.shapes:
-                self.shape(one, shape.places[0].then(matrix))
+            for inner in shape.shapes:
+                self.shape(inner, shape.places[0].then(matrix))
         else:
             self._group(Group(shape.shapes, tuple(place.then(matrix) for place in shape.places)))
 
     def _group(self, group: Group) -> None:
-        """Shapes that repeat are written once, as a vector graphic of the resources, and only named at their places."""
+        """Repeated shapes are written once, as a graphic unit of the resources, and referred to at their places."""
         number = self._next()
         inner = _Writer(self.free, self._objects[:0], self._letters, self._fonts, self._pictures, self._graphics)
         for shape in group.shapes:
@@ -200,7 +199,7 @@ class _Writer:
         self._objects.append(f'<ofd:ImageObject ID="{self._next()}" Boundary="{box}" {turn} ResourceID="{number}"/>')
 
     def _code(self, code: CodeShape) -> None:
-        """One path of bars in a space of its own, where a module is one; a click opens the address."""
+        """One path in units of a module; a click opens the address."""
         module, x, y = code.side / len(code.modules), code.x, HEIGHT - code.y - code.side
         rectangles = (f"M {a} {b} L {a + n} {b} L {a + n} {b + 1} L {a} {b + 1} C" for a, b, n in bars(code.modules))
         click = f'<ofd:Actions><ofd:Action Event="CLICK"><ofd:URI URI="{escape(self._link)}"/></ofd:Action></ofd:Actions>'
@@ -213,7 +212,7 @@ class _Writer:
 
 
 def _place(matrix: Matrix, x: float, y: float, breadth: float, size: float) -> tuple[str, str, float]:
-    """Boundary, CTM and baseline of a piece of text. OFD counts from the top; turned text is set in a space of its own."""
+    """Boundary, CTM and baseline of a piece of text. OFD counts from the top; rotated text has its own coordinates."""
     at_x, at_y = matrix.at(x, y)
     if matrix[:4] == (1.0, 0.0, 0.0, 1.0):
         return f"{_n(at_x)} {_n(HEIGHT - at_y - size)} {_n(breadth + size / 2)} {_n(1.4 * size)}", "", size
@@ -222,13 +221,13 @@ def _place(matrix: Matrix, x: float, y: float, breadth: float, size: float) -> t
 
 
 def _turned_over(matrix: Matrix) -> Matrix:
-    """The same, between pages that are counted from the top."""
+    """The same transformation with y counted from the top."""
     a, b, c, d, e, f = matrix
     return Matrix(a, -b, -c, d, c * HEIGHT + e, HEIGHT - d * HEIGHT - f)
 
 
 def _data(path: Path) -> str:
-    """The steps in OFD's words, from the top of the page."""
+    """The steps as OFD path data, y from the top of the page."""
     words = []
     for step, numbers in path.steps:
         if step == "Z":
@@ -291,7 +290,7 @@ def _media(pictures: Iterable[int], graphics: Mapping[int, str]) -> bytes:
 def _entry(page: layout.CertificatePage, parts: Parts) -> str:
     name = blake2b(b"".join(parts.values()), digest_size=16).hexdigest()
     about = (("DocID", name), ("Title", page.title), ("Author", page.author), ("Subject", page.subject))
-    told = "".join(f"<ofd:{key}>{escape(value, quote=False)}</ofd:{key}>" for key, value in about)
-    told += f"<ofd:CreationDate>{page.dated:%Y-%m-%d}</ofd:CreationDate><ofd:Creator>anguan</ofd:Creator>"
-    body = f"<ofd:DocInfo>{told}</ofd:DocInfo><ofd:DocRoot>{ROOT}/Document.xml</ofd:DocRoot><!-- signatures -->"
+    details = "".join(f"<ofd:{key}>{escape(value, quote=False)}</ofd:{key}>" for key, value in about)
+    details += f"<ofd:CreationDate>{page.dated:%Y-%m-%d}</ofd:CreationDate><ofd:Creator>anguan</ofd:Creator>"
+    body = f"<ofd:DocInfo>{details}</ofd:DocInfo><ofd:DocRoot>{ROOT}/Document.xml</ofd:DocRoot><!-- signatures -->"
     return f'{HEAD}<ofd:OFD {SPACE} Version="1.0" DocType="OFD"><ofd:DocBody>{body}</ofd:DocBody></ofd:OFD>'

@@ -1,6 +1,6 @@
-"""A page of shapes written as PDF 1.7: the sheet once for all holders of a kind, the holder's layer over it.
+"""A page of shapes written as PDF 1.7: the background once for all holders of a kind, the holder's layer over it.
 
-Law: the same page gives the same bytes; every font is embedded, and says of every glyph which character it is.
+The same page gives the same bytes. Every font is embedded with a ToUnicode table, so that text can be copied.
 """
 
 import zlib
@@ -24,7 +24,7 @@ class _Parts:
     """The numbered objects of a file, one after another."""
 
     def __init__(self, body: bytes = HEAD, offsets: Sequence[int] = (), *, effort: int = 1) -> None:
-        self._effort = effort  # what is written once is packed as well as can be, what is written for each as fast
+        self._effort = effort  # zlib level: the shared beginning is packed well, the rest fast
         self._pieces = [body]
         self._length = len(body)
         self.offsets = list(offsets)
@@ -34,7 +34,7 @@ class _Parts:
         return len(self.offsets) + 1
 
     def add(self, *pieces: bytes) -> int:
-        """One object. Its pieces are not put together before the whole file is: a photo is copied once."""
+        """One object. Its pieces are joined with the whole file, so that a photo is copied once."""
         self.offsets.append(self._length)
         number = len(self.offsets)
         whole = (b"%d 0 obj\n" % number, *pieces, b"\nendobj\n")
@@ -51,7 +51,7 @@ class _Parts:
         return b"".join(self._pieces)
 
     def closed(self, root: int, info: int) -> bytes:
-        """The whole file, with its table of places."""
+        """The whole file, with its cross-reference table."""
         table = b"".join(b"%010d 00000 n \n" % offset for offset in self.offsets)
         name = _begun(self._pieces[0]).copy()
         for piece in self._pieces[1:]:
@@ -66,19 +66,19 @@ class _Parts:
 
 @lru_cache(maxsize=32)
 def _begun(body: bytes) -> blake2b:
-    """The count of a beginning that many files share."""
+    """The hash state after a beginning that many files share."""
     return blake2b(body, digest_size=16)
 
 
 class _Sheet(NamedTuple):
-    """The finished beginning of every file with this sheet."""
+    """The finished beginning of every file with this background."""
 
     body: bytes
     offsets: tuple[int, ...]
     form: int
 
 
-def written(page: layout.CertificatePage) -> bytes:
+def write_pdf(page: layout.CertificatePage) -> bytes:
     """The PDF of one page."""
     sheet = _sheet(page.sheet)
     parts = _Parts(sheet.body, sheet.offsets)
@@ -100,7 +100,7 @@ def written(page: layout.CertificatePage) -> bytes:
 
 @lru_cache(maxsize=32)
 def _sheet(sheet: layout.BackgroundPage) -> _Sheet:
-    """The form under the holder's layer and all it needs, as the objects that a new file begins with."""
+    """The background form and all it needs, as the objects that a new file begins with."""
     parts = _Parts(effort=9)
     layer = _Layer(parts, layout.sheet_of(sheet), "SHEETS")
     form = parts.stream(
@@ -138,11 +138,11 @@ def _numbers(values: Iterable[float]) -> str:
     return " ".join(map(_number, values))
 
 
-# --- a layer: shapes as the code of a page -----------------------------------------------------------------------
+# --- a layer: shapes as content operators -----------------------------------------------------------------------
 
 
 class _Layer:
-    """What shapes are in a page's own language, and the fonts, forms and pictures that they need, written into ``parts``."""
+    """Shapes as content operators; the fonts, forms and pictures that they need are written into ``parts``."""
 
     def __init__(self, parts: _Parts, shapes: Sequence[Shape], prefix: str) -> None:
         self._parts = parts
@@ -253,7 +253,7 @@ def _path(path: Path) -> str:
 def _embedded(parts: _Parts, key: str, subset: Subset, prefix: str) -> int:
     """The font as an object of the file, and all that belongs to it."""
     face = fonts.font(key)
-    name = f"{prefix}+{fonts.name(key)}".encode("ascii")
+    name = f"{prefix}+{fonts.embedded_name(key)}".encode("ascii")
     data = parts.stream(b"/Length1 %d" % len(subset.data), subset.data)
     box = b" ".join(b"%d" % (value * 1000 // face.em) for value in face.box)
     described = parts.add(
@@ -276,7 +276,7 @@ def _embedded(parts: _Parts, key: str, subset: Subset, prefix: str) -> int:
 
 
 def _to_unicode(numbered: Sequence[tuple[int, str]]) -> bytes:
-    """Which character each glyph is, those beyond U+FFFF as pairs, so that what is copied is what was stored."""
+    """The ToUnicode table; characters beyond U+FFFF as surrogate pairs, so that copied text is right."""
     rows = [b"<%04X> <%b>" % (number, _hex(c)) for number, c in numbered]
     blocks = [rows[i : i + _ROWS] for i in range(0, len(rows), _ROWS)]
     return b"\n".join(

@@ -1,7 +1,4 @@
-"""The holder's photo, made fit for print: a JPEG of 35 x 49 mm.
-
-Law: half a picture is refused, and nothing that a camera wrote beside the picture is handed on.
-"""
+"""The holder's photo, made fit for print: a JPEG of 35 x 49 mm without metadata. A truncated picture is refused."""
 
 import io
 import struct
@@ -25,14 +22,14 @@ class Unreadable(AppError):
 
 
 class Missing(AppError):
-    """A certificate names its holder by a picture, too."""
+    """There is no photo, and a certificate is not printed without one."""
 
     code = "missing-photo"
     sentence = _("The photo is missing, and a certificate is not printed without one. Please upload it.")
 
 
 class Photo(NamedTuple):
-    """A JPEG that may go into a page as it is."""
+    """A JPEG that can be embedded unchanged."""
 
     data: bytes
     pixels: tuple[int, int]
@@ -40,8 +37,8 @@ class Photo(NamedTuple):
 
 
 def fitting(data: bytes) -> Photo:
-    """A JPEG of the right shape. One that has it already is passed on without decoding it; any other is turned upright,
-    put on white, cropped and set down to print resolution.
+    """A JPEG of the right shape. One that has it already is passed on undecoded; any other is turned upright, put on
+    white, cropped and scaled to print resolution.
     """
     photo = _plain(data)
     if photo and _fits(photo):
@@ -60,7 +57,7 @@ def _fits(photo: Photo) -> bool:
 
 
 def _plain(data: bytes) -> Photo | None:
-    """A JPEG in grey or colour that goes on to its end mark, and has no place, camera or remark beside the picture."""
+    """The data as it is if it is a complete grey or colour JPEG without metadata, else None."""
     place, photo = 2, None
     while data.startswith(b"\xff\xd8") and place + 9 < len(data) and data[place] == 0xFF:
         kind, length = struct.unpack_from(">BH", data, place + 1)

@@ -1,7 +1,6 @@
-"""The printed certificate: one A4 page as PDF, drawn from a ``Face`` and from nothing else.
+"""The printed certificate: one A4 page as PDF, drawn from a ``Face`` alone. The same face gives the same bytes.
 
-Law: the same face gives the same bytes, and a character that no vendored font can print is refused by name:
-never an empty box, never a lookalike, in a person's name.
+A character that no vendored font has is refused by name: never an empty box or a lookalike in a person's name.
 """
 
 from flask_babel import lazy_gettext as _
@@ -37,11 +36,11 @@ class Unprintable(AppError):
 
 def draw(face: Face) -> bytes:
     """The PDF, its fonts embedded. Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo). Safe in threads."""
-    return pdf_writer.written(page_of(face))
+    return pdf_writer.write_pdf(page_of(face))
 
 
 def page_of(face: Face) -> layout.CertificatePage:
-    """The page as shapes, for whoever writes another kind of file. Raises what ``draw`` raises."""
+    """The page as shapes, for other file formats. Raises what ``draw`` raises."""
     if missing := unprintable(face.words()):
         raise Unprintable(missing)
     return layout.page_of(face)

@@ -1,7 +1,6 @@
-"""Papers to be drawn: asked for with the deed that printed them, in portions; how far they are, and which would not be drawn.
+"""Background jobs that draw certificates: queueing them with the approval, running them, and their progress.
 
-Law: each version is drawn once and keeps one digest, whoever draws it and however often; one that cannot be drawn is named
-with its reason and holds up no other.
+Each version keeps the first digest stored for it. One that cannot be drawn is listed with its reason and stops no other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import CASE_OFFICERS, Actor, reach
-from app.certificates.pdf.seal_and_store import Sealed, record_files, rendered
+from app.certificates.pdf.seal_and_store import SealedPdf, record_files, render_sealed
 from app.core.crypto.seal_provider import SealProvider, SealUnavailable
 from app.core.errors import AppError, NotFound
 from app.core.office import Office
@@ -24,32 +23,32 @@ from app.models import Certificate, CertificateVersion
 from app.outbox.jobs import JobRequest, enqueue_all
 
 KIND = "papers"
-PORTION = 100  # papers in one job: some seconds of work, so that every hand has one
-WRITERS = 4  # files on their way to the disk at once
+PORTION = 100  # certificates in one job: some seconds of work, so that every worker thread gets one
+WRITERS = 4  # files written to disk at the same time
 MOST_AGAIN = 10_000
 LONGEST_FAULT = 200
 
 
-# --- asking ---------------------------------------------------------------------------------------------
+# --- queueing ---------------------------------------------------------------------------------------------
 
 
-def ask(session: Session, application_ids: Iterable[int], *, at: datetime) -> int:
-    """Have drawn what these approvals printed; the number of the batch, 0 if they printed nothing. The caller commits."""
+def enqueue_approved(session: Session, application_ids: Iterable[int], *, at: datetime) -> int:
+    """Queue the certificates of these approvals; returns the number of the batch, 0 for none. The caller commits."""
     mine = CertificateVersion.application_id.in_(list(application_ids))
     printed = select(CertificateVersion.id).where(mine, CertificateVersion.digest.is_(None)).order_by(CertificateVersion.id)
-    return have_drawn(session, session.scalars(printed).all(), at=at)
+    return enqueue_versions(session, session.scalars(printed).all(), at=at)
 
 
-def have_drawn(session: Session, version_ids: Sequence[int], *, at: datetime, occasion: str = "") -> int:
-    """One job per ``PORTION``; the first of the versions, by which the batch is known. The caller commits.
+def enqueue_versions(session: Session, version_ids: Sequence[int], *, at: datetime, occasion: str = "") -> int:
+    """Queue one job per ``PORTION``; returns the id of the first version, which names the batch. The caller commits.
 
-    A version is asked for once; an ``occasion`` asks again.
+    A version is queued once; another ``occasion`` queues it again.
     """
-    errands = [
+    requests = [
         JobRequest(KIND, f"{KIND}:{occasion}:{portion[0]}", {"versions": portion}, total=len(portion))
         for portion in (list(version_ids[n : n + PORTION]) for n in range(0, len(version_ids), PORTION))
     ]
-    enqueue_all(session, errands, at=at)
+    enqueue_all(session, requests, at=at)
     return version_ids[0] if version_ids else 0
 
 
@@ -57,38 +56,38 @@ def have_drawn(session: Session, version_ids: Sequence[int], *, at: datetime, oc
 
 
 @dataclass(slots=True)
-class Drawn:
-    """What became of some papers, by version: one with its digest, or a fault. ``ours`` are the machine's, and pass."""
+class RenderResults:
+    """By version id: the digest and the PDF, or a fault code. ``ours``: faults of the system, worth another try."""
 
-    papers: dict[int, tuple[str, Sealed]]
+    papers: dict[int, tuple[str, SealedPdf]]
     faults: dict[int, str]
     ours: list[Exception]
 
     @contextmanager
     def blamed_on(self, version_id: int) -> Iterator[None]:
-        """What goes wrong inside is this paper's fault, and holds up no other."""
+        """Record an error of this version, so that the others are drawn all the same."""
         try:
             yield
-        except AppError as no:
-            self.faults[version_id] = no.code
-            if no.status >= 500:  # a service that is away comes back
-                self.ours.append(no)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the other papers must still be drawn
+        except AppError as error:
+            self.faults[version_id] = error.code
+            if error.status >= 500:  # an unavailable service comes back
+                self.ours.append(error)
+        except Exception as fault:  # noqa: BLE001 - the other certificates must still be drawn
             self.faults[version_id] = type(fault).__name__
             self.ours.append(fault)
 
 
-def draw_some(
+def render_versions(
     session: Session, store: Store, version_ids: Sequence[int], office: Office, provider: SealProvider, *, at: datetime
-) -> Drawn:
+) -> RenderResults:
     """Draw those of the versions that were never drawn, into the store. Reads the tables only; see ``keep``."""
-    found = Drawn({}, {}, [])
+    found = RenderResults({}, {}, [])
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
-    with ThreadPoolExecutor(WRITERS) as writers:  # a disk that is waited for one by one takes longer than the drawing
-        waiting: dict[int, tuple[Future[str], Sealed]] = {}
+    with ThreadPoolExecutor(WRITERS) as writers:  # waiting for each write in turn takes longer than the drawing
+        waiting: dict[int, tuple[Future[str], SealedPdf]] = {}
         for version in session.scalars(select(CertificateVersion).where(*never).order_by(CertificateVersion.id)):
             with found.blamed_on(version.id):
-                made = rendered(session, store, version, office, provider, at=at)
+                made = render_sealed(session, store, version, office, provider, at=at)
                 waiting[version.id] = (writers.submit(store.put, made.data), made)
     for version_id, (written, made) in waiting.items():
         with found.blamed_on(version_id):
@@ -96,7 +95,7 @@ def draw_some(
     return found
 
 
-def keep(session: Session, drawn: Drawn) -> None:
+def record_results(session: Session, drawn: RenderResults) -> None:
     """Store digests and faults, in two statements; a version drawn meanwhile keeps its digest. The caller commits."""
     if drawn.papers:
         files = [
@@ -110,24 +109,24 @@ def keep(session: Session, drawn: Drawn) -> None:
         session.connection().execute(update(CertificateVersion.__table__).where(*undrawn), faults)
 
 
-def missing(session: Session, version_ids: Sequence[int]) -> list[int]:
+def undrawn_ids(session: Session, version_ids: Sequence[int]) -> list[int]:
     """Those of the versions that are still to be drawn."""
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
     return list(session.scalars(select(CertificateVersion.id).where(*never).order_by(CertificateVersion.id)))
 
 
-def unsealed(session: Session, *, most: int = MOST_AGAIN) -> list[int]:
-    """Papers for which there was no seal when they were last tried."""
+def waiting_for_seal(session: Session, *, most: int = MOST_AGAIN) -> list[int]:
+    """Versions for which no seal was available at the last try."""
     waits = (CertificateVersion.digest.is_(None), CertificateVersion.fault == SealUnavailable.code)
     return list(session.scalars(select(CertificateVersion.id).where(*waits).order_by(CertificateVersion.id).limit(most)))
 
 
-# --- how far they are -------------------------------------------------------------------------------------
+# --- progress -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class RenderProgress:
-    """How many papers there are, how many of them are drawn, and how many could not be when it was last tried."""
+    """Counts of a batch; ``failed`` could not be drawn at the last try."""
 
     total: int
     done: int
@@ -139,8 +138,8 @@ class RenderProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Undrawn:
-    """A paper that was tried and is not there, and why."""
+class FailedPaper:
+    """A certificate that could not be drawn, and the fault code."""
 
     version_id: int
     holder: str
@@ -150,9 +149,9 @@ class Undrawn:
 
 
 def progress_of(session: Session, actor: Actor, batch: int = 0) -> RenderProgress:
-    """How far the batch is, as far as the actor reaches; without one: how many papers of all are still to be drawn.
+    """Progress of the batch within the actor's reach; without one, of everything that is not drawn yet.
 
-    ``NotFound`` for a batch that nobody knows, or nobody of this region.
+    ``NotFound`` for an unknown batch and for one of another region.
     """
     tried = case((and_(CertificateVersion.digest.is_(None), CertificateVersion.fault != ""), 1), else_=0)
     asked = select(func.count(CertificateVersion.id), func.count(CertificateVersion.digest), func.sum(tried))
@@ -162,24 +161,24 @@ def progress_of(session: Session, actor: Actor, batch: int = 0) -> RenderProgres
     return RenderProgress(total, done, int(failed or 0))
 
 
-def undrawn(session: Session, actor: Actor, batch: int = 0, *, most: int = 100) -> list[Undrawn]:
-    """The papers that could not be drawn, the newest first."""
+def failed_papers(session: Session, actor: Actor, batch: int = 0, *, most: int = 100) -> list[FailedPaper]:
+    """What could not be drawn, newest first."""
     columns = (CertificateVersion.id, Certificate.holder, Certificate.number, Certificate.printed_enterprise)
     asked = _mine(select(*columns, CertificateVersion.fault), actor, batch)
     tried = asked.where(CertificateVersion.digest.is_(None), CertificateVersion.fault != "")
-    return [Undrawn(*row) for row in session.execute(tried.order_by(CertificateVersion.id.desc()).limit(most))]
+    return [FailedPaper(*row) for row in session.execute(tried.order_by(CertificateVersion.id.desc()).limit(most))]
 
 
 def try_again(session: Session, actor: Actor, *, at: datetime, batch: int = 0) -> int:
-    """Ask anew for what could not be drawn; how many papers that is. The caller commits."""
+    """Queue what could not be drawn once more; returns how many. The caller commits."""
     actor.demand(*CASE_OFFICERS)
-    tried = [one.version_id for one in undrawn(session, actor, batch, most=MOST_AGAIN)]
-    have_drawn(session, sorted(tried), at=at, occasion=f"{at:%Y%m%d%H%M%S}")
+    tried = [paper.version_id for paper in failed_papers(session, actor, batch, most=MOST_AGAIN)]
+    enqueue_versions(session, sorted(tried), at=at, occasion=f"{at:%Y%m%d%H%M%S}")
     return len(tried)
 
 
 def _mine(asked: Any, actor: Actor, batch: int) -> Any:
-    """Versions within reach: of one approval, which gave all of its prints the same moment, or all without a paper."""
+    """Versions within reach: of one approval (all have the same ``issued_at``), or all that are not drawn."""
     asked = asked.join(Certificate, Certificate.id == CertificateVersion.certificate_id).where(reach(actor, Certificate))
     if not batch:
         return asked.where(CertificateVersion.digest.is_(None))

@@ -1,6 +1,6 @@
-"""Our letters and shapes on a page of reportlab, for papers that are set as running text.
+"""The fonts and shapes of certificates on a reportlab page, for documents of running text.
 
-Law: what is drawn here has the same fonts and forms as a certificate; reportlab is shared by all documents, so hold ``lock``.
+reportlab shares its fonts between documents: hold ``lock`` while drawing.
 """
 
 import io
@@ -21,14 +21,14 @@ lock = RLock()  # reportlab keeps a reading position in each font
 
 
 class _Font(TTFont):  # type: ignore[misc]
-    """reportlab's font, mended: its ToUnicode table names characters beyond U+FFFF wrongly, so that a copied
+    """reportlab's font with two corrections: its ToUnicode table names characters beyond U+FFFF wrongly, so that a copied
     or searched name is not the holder's; and it copies the whole glyph table for every document.
     """
 
     def __init__(self, name: str, data: bytes) -> None:
         super().__init__(name, io.BytesIO(data), asciiReadable=False, shapable=False)
         start, _length = self.face.get_table_pos("glyf")
-        # The table is said to be the whole file: slicing all of a bytes object gives itself, without a copy.
+        # The table claims the whole file: slicing all of a bytes object gives itself, without a copy.
         self.face.table["glyf"].update(offset=0, length=len(data))
         self.face.glyphPos = [start + place for place in self.face.glyphPos]
 
@@ -57,14 +57,14 @@ def _to_unicode(subset: list[int]) -> str:
 
 @lru_cache(maxsize=len(fonts.FONTS) + 8)
 def font(key: str) -> str:
-    """The name under which reportlab knows the font, which it is told now if it does not. Hold ``lock``."""
+    """The name of the font in reportlab, registered at first use. Hold ``lock``."""
     rl_config.useA85 = 0  # text-safe streams cost more time than all the rest, and a quarter more bytes
     pdfmetrics.registerFont(_Font(key, fonts.font(key).file()))
     return key
 
 
 def draw(canvas: Any, *shapes: Shape) -> None:
-    """Texts and paths, as they stand on a page of millimetres. Hold ``lock``."""
+    """Draw texts and paths, given in millimetres. Hold ``lock``."""
     for place, shape in walk(shapes):
         canvas.saveState()
         canvas.transform(*place[:4], place.e * MM, place.f * MM)

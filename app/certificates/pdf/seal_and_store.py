@@ -1,7 +1,6 @@
-"""The paper of a certificate version: drawn from its stored face and sealed when it is first needed, kept from then on.
+"""The PDF and OFD of a certificate version: drawn from its stored face and sealed when first needed.
 
-Law: nothing but the face, the photo it names and the version's own token goes into the page; what is kept is sealed, or
-nothing is; two who draw at once keep one.
+Nothing unsealed is stored, and of two files drawn at the same time the first is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from app.core.vocabulary import Category, Education, Position, Sex, TechnicalTit
 from app.files.storage import Store
 from app.models import CertificateVersion, Paper
 
-# Printed, and so Chinese whatever language the reader has chosen (建质〔2015〕206号 one and six).
+# Printed, and so Chinese in every language of the screens (建质〔2015〕206号 one and six).
 KINDS: Mapping[Category, str] = {
     Category.A: "建筑施工企业主要负责人",
     Category.B: "建筑施工企业项目负责人",
@@ -64,7 +63,7 @@ DEMONSTRATION = "演示印章，不具有法律效力"
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedPdf:
     """A sealed PDF, and whose seal is on it since when."""
 
     data: bytes
@@ -86,16 +85,16 @@ def paper_of(
     """
     if version.digest and store.has(version.digest):
         return store.read(version.digest)
-    made = rendered(session, store, version, office, provider, at=at)
+    made = render_sealed(session, store, version, office, provider, at=at)
     return _stored(session, store, version, CertificateVersion.digest, made.data, made.columns())
 
 
 def ofd_of(
     session: Session, store: Store, version: CertificateVersion, office: Office, provider: SealProvider, *, at: datetime
 ) -> bytes:
-    """The same page as OFD, sealed with SM2; made when somebody first asks for it. The caller commits.
+    """The same page as OFD, sealed with SM2; made at the first request. The caller commits.
 
-    Raises what ``paper_of`` raises, and ``NoSuchSeal`` where nobody keeps a seal of SM2.
+    Raises what ``paper_of`` raises, and ``NoSuchSeal`` where there is no SM2 seal.
     """
     if version.ofd and store.has(version.ofd):
         return store.read(version.ofd)
@@ -118,10 +117,9 @@ def _stored(
 
 
 def record_files(session: Session, column: Any, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write the digests of drawn files into ``column``, in one statement; a version whose column has changed since it was read
-    keeps what it has. The caller commits.
+    """Write the digests of drawn files into ``column``, in one statement, except where it has changed since it was read.
 
-    A row has ``version_id``, ``previous`` (the value that was read) and the new values by column name.
+    A row has ``version_id``, ``previous`` (the value that was read) and the new values by column name. The caller commits.
     """
     same = (
         CertificateVersion.id == bindparam("version_id"),
@@ -131,17 +129,17 @@ def record_files(session: Session, column: Any, rows: Sequence[Mapping[str, obje
     session.connection().execute(update(CertificateVersion.__table__).where(*same), rows)
 
 
-def rendered(
+def render_sealed(
     session: Session, store: Store, version: CertificateVersion, office: Office, provider: SealProvider, *, at: datetime
-) -> Sealed:
-    """The paper as it is made anew. Keeps nothing."""
+) -> SealedPdf:
+    """Draw and seal the PDF. Stores nothing."""
     seal = provider.seal(Suite.P256, at=at)  # first: without one, nothing need be drawn
     face = face_of(session, store, version, office, specimen=provider.demonstration)
-    return Sealed(sign_pdf(render.draw(face), seal, _words(face), render.SEAL_BOX, at=at), seal.fingerprint, at)
+    return SealedPdf(sign_pdf(render.draw(face), seal, _words(face), render.SEAL_BOX, at=at), seal.fingerprint, at)
 
 
 def _words(face: render.Face) -> SignatureTexts:
-    """What a PDF reader tells of the seal. On a specimen, that it has no force."""
+    """What a PDF reader shows about the seal; on a specimen, that it has no legal effect."""
     if face.specimen:
         field, reason = DEMONSTRATION, f"{REASON}（{DEMONSTRATION}）"
     else:
@@ -152,9 +150,7 @@ def _words(face: render.Face) -> SignatureTexts:
 def face_of(
     session: Session, store: Store, version: CertificateVersion, office: Office, *, specimen: bool = True
 ) -> render.Face:
-    """What is printed, from what was kept when the certificate was issued. A specimen is whatever no lawful seal is set on:
-    a page that looked valid without one would be a forgery.
-    """
+    """What is printed, as it was stored when the certificate was issued. Without a lawful seal it is a specimen."""
     kept = version.face
     category = Category(kept["category"])  # type: ignore[call-arg]
     return render.Face(
@@ -183,25 +179,25 @@ def face_of(
 
 
 def _schooling(kept: Mapping[str, Any]) -> str:
-    """Degree and major as one."""
+    """Degree and major in one field."""
     parts = (EDUCATIONS.get(kept.get("education") or "", ""), kept.get("major") or "")
     return "\u3000".join(part for part in parts if part)
 
 
 def address_of(version: CertificateVersion, office: Office) -> str:
-    """What the square code holds: the public page, and in its last part the signed statement that can be checked anywhere."""
+    """The content of the QR code: the address of the public page, ending in the signed payload."""
     return f"{office.public_url}/v/{payload.write(claims_of(version), ring.signer(version.face.get('code_key', '')))}"
 
 
 def claims_of(version: CertificateVersion) -> payload.Claims:
-    """What the code says of a print: all of it stands on the paper, too."""
+    """The signed content of the QR code: nothing that is not printed on the page as well."""
     kept = version.face
     until = date.fromisoformat(kept["valid_to"])
     return payload.Claims(version.certificate_id, version.version, kept["number"], kept["name"], until, version.status_index)
 
 
 def photo_of(session: Session, store: Store, kept: Mapping[str, Any]) -> bytes | None:
-    """The photo as it was submitted, also when the enterprise has replaced it since."""
+    """The photo as submitted, even if the enterprise has replaced it since."""
     if kept.get("photo") is None:
         return None
     digest = session.scalar(select(Paper.digest).where(Paper.id == kept["photo"]))

@@ -1,7 +1,6 @@
-"""What a page is made of, as plain data: text, paths, a picture, a square code; whoever writes a file draws from these alone.
+"""The shapes of a page as plain data, independent of the file format: text, paths, a picture, a QR code.
 
-Law: lengths are millimetres from the lower left corner, sizes of type included; colours are solid; a shape knows no
-file format.
+All lengths are millimetres from the lower left corner, type sizes included; colours are solid.
 """
 
 import math
@@ -29,7 +28,7 @@ class Color(NamedTuple):
         return cls(*bytes.fromhex(digits.removeprefix("#")))
 
     def tint(self, share: float, ground: "Color") -> "Color":
-        """``share`` of the colour on ``ground``, as a solid: transparency would bar the archive form of PDF."""
+        """``share`` of the colour on ``ground``, as a solid: PDF/A forbids transparency."""
         return Color(*(round(share * a + (1 - share) * b) for a, b in zip(self, ground, strict=True)))
 
 
@@ -109,7 +108,7 @@ class ImageShape(NamedTuple):
 
 
 class CodeShape(NamedTuple):
-    """A square code: rows of modules from the top, 1 is dark, without the quiet zone; ``side`` is of the modules alone."""
+    """A QR code: rows of modules from the top, 1 is dark, without the quiet zone; ``side`` is of the modules alone."""
 
     x: float
     y: float
@@ -129,7 +128,7 @@ class LinkShape(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The same shapes in several places; a writer that can will write them once."""
+    """The same shapes in several places, so that a writer can write them once."""
 
     shapes: "tuple[Shape, ...]"
     places: tuple[Matrix, ...]
@@ -176,7 +175,7 @@ def circle(x: float, y: float, radius: float) -> tuple[Step, ...]:
 
 
 def curve(place: Callable[[float], Point], end: float, steps: int) -> tuple[Step, ...]:
-    """The way of ``place`` from 0 to ``end`` as ``steps`` Bézier arcs through its points."""
+    """The path of ``place`` from 0 to ``end`` as ``steps`` Bézier arcs through its points."""
     points = [place(end * i / steps) for i in range(-1, steps + 2)]  # one more at each end, for the tangents
     arcs: list[Step] = [("M", points[1])]
     for before, a, b, after in zip(points, points[1:], points[2:], points[3:], strict=False):

@@ -1,6 +1,6 @@
-"""A TrueType font, read as far as a page needs it: glyphs, breadths, outlines, and a small font of a few characters.
+"""Reads TrueType fonts: glyphs, widths, outlines, and subsets.
 
-Law: nothing is decoded before a character asks for it, so that opening a font of 28 000 glyphs costs next to nothing.
+Nothing is decoded before a character needs it, so that opening a font of 28 000 glyphs costs next to nothing.
 """
 
 import struct
@@ -18,14 +18,14 @@ Knot = tuple[float, float]
 
 
 class Subset(NamedTuple):
-    """A font of its own, and the number that each character's glyph has in it."""
+    """A font file, and the glyph number of each character in it."""
 
     data: bytes
     glyphs: dict[str, int]
 
 
 class _Asked(Generic[Number], dict[str, Number]):
-    """What a font says of characters, found out when one is first asked for."""
+    """A property of characters, computed at first use."""
 
     def __init__(self, find: Callable[[str], Number]) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Asked(Generic[Number], dict[str, Number]):
 
 
 class Font:
-    """``data`` may be a mapped file: only the pages that are asked for are read.
+    """``data`` may be a mapped file, of which only the needed pages are read.
 
     ``glyphs[c]`` is 0 if there is none; ``advances[c]`` is how far ``c`` moves the pen, as a share of the size.
     """
@@ -92,7 +92,7 @@ class Font:
         return float(units / self.em)
 
     def _side(self, glyph: int) -> bytes:
-        """Breadth and left bearing, as the table of them has it."""
+        """Width and left bearing, as in the table hmtx."""
         if glyph < self._widths:
             return self._sides[4 * glyph : 4 * glyph + 4]
         bearing = 4 * self._widths + 2 * (glyph - self._widths)
@@ -107,10 +107,10 @@ class Font:
         base = self._tables["glyf"][0]
         return bytes(self._data[base + a : base + b])
 
-    # --- a font of a few -------------------------------------------------------------------------------------
+    # --- subsets -------------------------------------------------------------------------------------
 
     def subset(self, characters: Iterable[str], *, mapped: bool = False) -> Subset:
-        """A font with these characters alone; ``mapped`` if it is to know which they are."""
+        """A font with these characters alone; ``mapped`` adds a character map."""
         chosen, places, glyphs = [0], {0: 0}, {}
         for c in characters:
             old = self.glyphs[c]
@@ -119,7 +119,7 @@ class Font:
                 chosen.append(old)
             glyphs[c] = places[old]
         bodies: list[bytes] = []
-        for old in chosen:  # grows while it is walked: parts of composite glyphs come in at its end
+        for old in chosen:  # grows while it is walked: parts of composite glyphs are appended
             body = self._body(old)
             if body[:1] >= b"\x80":
                 body = self._renumbered(body, chosen, places)
@@ -178,7 +178,7 @@ class Font:
 
 
 def _parts(body: bytes) -> Iterator[tuple[int, int]]:
-    """Where a composite glyph names each of its parts, and which it is."""
+    """The offset and the glyph number of each part of a composite glyph."""
     place, flags = 10, _MORE
     while flags & _MORE:
         flags, part = _COMPOSITE.unpack_from(body, place)
@@ -200,7 +200,7 @@ def _flags(body: bytes, place: int, count: int) -> tuple[list[int], int]:
 
 
 def _track(body: bytes, place: int, flags: list[int], short: int, same: int) -> tuple[list[int], int]:
-    """One coordinate of all points, each told as a step from the one before."""
+    """One coordinate of all points, stored as differences."""
     at, track = 0, []
     for flag in flags:
         if flag & short:

@@ -1,6 +1,6 @@
-"""Many certificates in one zip: which of them, under which names, and the archive itself, made while it is sent.
+"""Many certificates in one zip, streamed while it is made.
 
-Law: only what the asker reaches, only current prints, never more than the office allows; what is left out is named inside.
+Only current versions within the actor's reach, up to the office's limit; a text file inside lists what is missing.
 """
 
 import io
@@ -31,49 +31,46 @@ WHY = _("The e-certificates of these could not be drawn. Please download them ag
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """One certificate of a bundle: its name in the zip, and its paper if it is drawn."""
+class ZipEntry:
+    """One certificate of a zip: its file name, and the digest of its PDF if it is drawn."""
 
     version_id: int
     name: str
     digest: str | None
 
 
-def gather(session: Session, certificate_ids: Sequence[int], actor: Actor, office: Office) -> list[Leaf]:
-    """The current prints of these certificates, as far as the actor reaches; those on paper only have none.
-
-    ``Unmet`` for none at all and for too many, with the number that is allowed.
-    """
+def current_entries(session: Session, certificate_ids: Sequence[int], actor: Actor, office: Office) -> list[ZipEntry]:
+    """The current versions of these certificates within the actor's reach. ``Unmet`` for none and for too many."""
     most = office.largest_bundle
     if len(certificate_ids) > most:
         sentence = _("At most %(n)s certificates fit in one download. Please choose fewer, or narrow the query.", n=most)
         raise Unmet.because(Refusal("bundle-too-large", sentence))
     mine = (CertificateVersion.certificate_id.in_(certificate_ids), reach(actor, Certificate))
-    found = _leaves(session, *mine, CertificateVersion.replaced_at.is_(None))
+    found = _query(session, *mine, CertificateVersion.replaced_at.is_(None))
     if not found:
         raise Unmet.because(Refusal("nothing-to-pack", _("None of these certificates has an electronic version.")))
     return found
 
 
-def note(session: Session, leaves: Sequence[Leaf], actor: Actor, *, at: datetime, address: str = "") -> None:
-    """One line in the diary: papers with ID numbers in full left the house."""
-    what = {"certificates": len(leaves), "versions": [leaf.version_id for leaf in leaves]}
+def log_download(session: Session, entries: Sequence[ZipEntry], actor: Actor, *, at: datetime, address: str = "") -> None:
+    """Write the download to the audit log: the PDFs have full ID numbers."""
+    what = {"certificates": len(entries), "versions": [entry.version_id for entry in entries]}
     audit.log(session, actor.name, AuditAction.EXPORT, Certificate, "", what, at=at, address=address)
 
 
 # --- prepared in the background ----------------------------------------------------------------------------
 
 
-def prepare(session: Session, leaves: Sequence[Leaf], actor: Actor, *, at: datetime) -> int:
-    """Have drawn what is not there yet, for this asker; the number under which it can be fetched. The caller commits."""
+def prepare(session: Session, entries: Sequence[ZipEntry], actor: Actor, *, at: datetime) -> int:
+    """Queue the drawing of what is missing; returns the number of the zip for this actor. The caller commits."""
     key = f"{KIND}:{actor.id}:{at:%Y%m%d%H%M%S%f}"
-    enqueue(session, KIND, key, {"versions": [leaf.version_id for leaf in leaves], "for": _asker(actor)}, at=at)
+    enqueue(session, KIND, key, {"versions": [entry.version_id for entry in entries], "for": _asker(actor)}, at=at)
     return session.scalars(select(Job.id).where(Job.key == key)).one()
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """How far a bundle is. ``ready`` once everything was tried; what could not be drawn is left out, by name."""
+    """Progress of a zip. ``ready`` once everything was tried; what could not be drawn is left out and listed."""
 
     number: int
     total: int
@@ -82,17 +79,17 @@ class Prepared:
 
 
 def prepared(session: Session, number: int, actor: Actor, *, at: datetime, office: Office) -> Prepared:
-    """``NotFound`` unless this very asker, with the same reach as then, asked for it within ``office.bundle_minutes``."""
+    """``NotFound`` unless the same actor, with the same reach, asked for it within ``office.bundle_minutes``."""
     versions = _mine(session, number, actor, at, office)[1]
     done = select(func.count(CertificateVersion.digest)).where(CertificateVersion.id.in_(versions))
     state = session.scalar(select(Job.state).where(Job.id == number))
     return Prepared(number, len(versions), session.scalar(done) or 0, state in (JobState.DONE, JobState.DEAD))
 
 
-def fetched(session: Session, number: int, actor: Actor, *, at: datetime, office: Office) -> list[Leaf]:
-    """What was prepared, less what has gone out of reach since."""
+def prepared_entries(session: Session, number: int, actor: Actor, *, at: datetime, office: Office) -> list[ZipEntry]:
+    """What was prepared and is still within reach."""
     versions = _mine(session, number, actor, at, office)[1]
-    return _leaves(session, CertificateVersion.id.in_(versions), reach(actor, Certificate))
+    return _query(session, CertificateVersion.id.in_(versions), reach(actor, Certificate))
 
 
 def _mine(session: Session, number: int, actor: Actor, at: datetime, office: Office) -> tuple[Job, list[int]]:
@@ -108,11 +105,11 @@ def _asker(actor: Actor) -> list[Any]:
     return [actor.id, actor.enterprise_id, actor.region]
 
 
-def _leaves(session: Session, *which: Any) -> list[Leaf]:
+def _query(session: Session, *which: Any) -> list[ZipEntry]:
     columns = (CertificateVersion.id, Certificate.holder, Certificate.category, Certificate.number, CertificateVersion.digest)
     asked = select(*columns).join(Certificate, Certificate.id == CertificateVersion.certificate_id).where(*which)
     return [
-        Leaf(key, display_name(f"{holder}-{category.value}-{number}", "pdf"), digest)
+        ZipEntry(key, display_name(f"{holder}-{category.value}-{number}", "pdf"), digest)
         for key, holder, category, number, digest in session.execute(asked.order_by(Certificate.holder, Certificate.id))
     ]
 
@@ -121,7 +118,7 @@ def _leaves(session: Session, *which: Any) -> list[Leaf]:
 
 
 class _Window(io.RawIOBase):
-    """The end of a file of which the beginning is sent already: zipfile goes back to write sizes into an entry's head."""
+    """The end of a file whose beginning is already sent: zipfile seeks back to write sizes into an entry's head."""
 
     def __init__(self) -> None:
         self._start, self._at, self._body = 0, 0, bytearray()
@@ -146,31 +143,31 @@ class _Window(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """What was written since the last time; it cannot be gone back to."""
+        """What was written since the last call. Seeking into it is no longer possible."""
         data = bytes(self._body)
         self._start += len(data)
         self._body.clear()
         return data
 
 
-def archive(store: Store, leaves: Iterable[Leaf], *, at: datetime, left_out: str, why: str) -> Iterator[bytes]:
-    """The zip, piece by piece: one certificate is in memory at a time, however many there are.
+def archive(store: Store, entries: Iterable[ZipEntry], *, at: datetime, left_out: str, why: str) -> Iterator[bytes]:
+    """The zip in pieces, with one certificate in memory at a time.
 
-    It is made while it is sent, when no reader's language is known any more: so the words come along.
+    The two texts are passed in translated: while the answer is sent, there is no request to take the language from.
     """
     window, date, lost = _Window(), office_time(at).timetuple()[:6], list[str]()
     with zipfile.ZipFile(window, "w", zipfile.ZIP_STORED) as made:  # PDF is compressed already
-        for leaf in leaves:
+        for entry in entries:
             try:
-                data = store.read(leaf.digest) if leaf.digest else None
+                data = store.read(entry.digest) if entry.digest else None
             except FileMissing:
                 data = None
             if data is None:
-                lost.append(leaf.name.removesuffix(".pdf"))
+                lost.append(entry.name.removesuffix(".pdf"))
                 continue
-            made.writestr(zipfile.ZipInfo(leaf.name, date), data)
+            made.writestr(zipfile.ZipInfo(entry.name, date), data)
             yield window.taken()
         if lost:
-            told = "\r\n".join([why, *lost])
-            made.writestr(zipfile.ZipInfo(f"{left_out}.txt", date), told.encode("utf-8-sig"))
+            listing = "\r\n".join([why, *lost])
+            made.writestr(zipfile.ZipInfo(f"{left_out}.txt", date), listing.encode("utf-8-sig"))
     yield window.taken()

@@ -1,7 +1,7 @@
 """Checking a code without this system: the published keys prove who signed it, the status list says how the print stands.
 
 Law: reads nothing but what it is given. What is not known is never called good; a list that is too old may still say that
-something is over, because an end is final, and nothing else. ``app/static/js/verify.js`` does the same in a browser.
+something is over, because an end is final, and nothing else. ``app/web/static/js/verify.js`` does the same in a browser.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from app.core.vocabulary import Term
 
 
 class OfflineStatus(Term):
-    """What whoever checked a code off line may conclude."""
+    """The result of an offline check."""
 
     IN_FORCE = "in-force", _("In force, as far as the status list tells")
     SUSPENDED = "suspended", _("Suspended: it must not be used")
@@ -31,7 +31,7 @@ class OfflineStatus(Term):
 
 @dataclass(frozen=True, slots=True)
 class OfflineVerdict:
-    """The signature is genuine (else there is no verdict); this is how the print stands, and by a list of what age."""
+    """A genuine code (others raise ``Forged``), its status, and the age of the list used."""
 
     claims: Claims
     standing: OfflineStatus
@@ -39,7 +39,7 @@ class OfflineVerdict:
 
 
 def check(text: str, keys: PublicKeys, listed: StatusList | None, *, at: datetime) -> OfflineVerdict:
-    """What a code is worth, given as an address or as digits. ``Forged`` if nobody whose key is known has signed it."""
+    """Check a code, given as an address or as digits. ``Forged`` if none of these keys has signed it."""
     claims = payload.read(payload.digits_in(text), keys)
     return OfflineVerdict(claims, _standing(claims, listed, at), listed.made_at if listed else None)
 

@@ -1,10 +1,9 @@
-"""What a certificate's square code says: one signed statement about one print, as digits at the end of an address.
+"""The signed payload of a certificate's QR code: claims about one version, as digits at the end of an address.
 
-Law: a code is ours if and only if its signature verifies under one of our keys, whatever else it says; the same print under
-the same key always has the same code; nothing of an ID number is in it.
+The same version under the same key always has the same code. No part of an ID number is in it.
 
-A COSE_Sign1 (RFC 9052, ES256) behind a leading 1, read as one number: digits are what a square code packs most tightly, and
-an address that ends in them opens in any phone.
+A COSE_Sign1 (RFC 9052, ES256) behind a leading 1, as one decimal number: a QR code holds digits most compactly, and any
+phone opens an address that ends in them.
 """
 
 import re
@@ -23,16 +22,16 @@ from app.core.crypto.signing_keys import CodeKey, PublicKeys
 from app.core.errors import NotFound
 
 MOST_DIGITS = 800
-MOST_NAME = 60  # bytes: a longer name is cut, or the code would be too dense for its place on the paper
+MOST_NAME = 60  # bytes: a longer name is cut, or the code would be too dense to scan
 EPOCH = date(1970, 1, 1)
-FORM = 1  # of the statement, should it ever say something else
+FORM = 1  # version of this format
 _ES256, _ALGORITHM, _KID = -7, 1, 4  # RFC 9053, RFC 9052
 _SHA256 = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)  # RFC 6979
 _DIGITS = re.compile("[1-9][0-9]{99,}")
 
 
 class Forged(NotFound):
-    """The code is not one of ours, or somebody has changed it. There is nothing else to say about it."""
+    """The code was not signed by this system, or was changed."""
 
     code = "forged-code"
     sentence = _("This code was not issued by this system.")
@@ -40,7 +39,7 @@ class Forged(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What is signed. ``name`` may be cut (and then ends in ``…``); ``status_index`` is the place in the status list."""
+    """The signed content. ``name`` may be cut (it then ends in ``…``); ``status_index`` is the index in the status list."""
 
     certificate_id: int
     version: int
@@ -51,7 +50,7 @@ class Claims:
 
 
 def write(claims: Claims, key: CodeKey) -> str:
-    """The digits of a print. Deterministic: drawn again, a print keeps its code."""
+    """The digits of a version. Deterministic: a version that is drawn again keeps its code."""
     protected = cbor2.dumps({_ALGORITHM: _ES256, _KID: key.kid.encode()})
     payload = cbor2.dumps(
         [
@@ -59,7 +58,7 @@ def write(claims: Claims, key: CodeKey) -> str:
             claims.certificate_id,
             claims.version,
             claims.number,
-            short(claims.name),
+            shorten_name(claims.name),
             (claims.valid_to - EPOCH).days,
             claims.status_index,
         ]
@@ -70,7 +69,7 @@ def write(claims: Claims, key: CodeKey) -> str:
 
 
 def read(digits: str, keys: PublicKeys) -> Claims:
-    """What a code says, once it has proved to be ours; ``Forged`` otherwise, whatever is wrong with it."""
+    """The claims of a code signed with one of these keys; ``Forged`` otherwise, whatever is wrong with it."""
     protected, payload, signature, kid = _taken_apart(digits)
     key = keys.get(kid)
     if key is None:
@@ -88,12 +87,12 @@ def read(digits: str, keys: PublicKeys) -> Claims:
 
 
 def digits_in(text: str) -> str:
-    """The digits of a code as somebody gives it: the whole address, or its last part, with whatever space got in."""
+    """The digits of a code given as a whole address or as its last part, without white space."""
     return re.sub(r"\s+", "", text).partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
 
 
 def is_signed(text: str) -> bool:
-    """Whether this could be a signed code at all. Older prints carry a token of 22 letters and figures instead."""
+    """Whether this looks like a signed code. Older versions have a token of 22 letters and figures instead."""
     return _DIGITS.fullmatch(text) is not None and text.isascii()
 
 
@@ -124,7 +123,7 @@ def _opened(data: bytes, length: int) -> list[Any]:
 
 
 def _cbor(data: bytes) -> Any:
-    """The one value that these bytes are, in the one way of writing it."""
+    """The single value encoded by these bytes; only the canonical encoding is accepted."""
     try:
         found = cbor2.loads(data, max_depth=4, allow_indefinite=False, allow_duplicate_keys=False)
         if cbor2.dumps(found) != data:
@@ -138,8 +137,8 @@ def _signed(protected: bytes, payload: bytes) -> bytes:
     return cbor2.dumps(["Signature1", protected, b"", payload])
 
 
-def short(name: str) -> str:
-    """A name as the code has it."""
+def shorten_name(name: str) -> str:
+    """The name, cut to ``MOST_NAME`` bytes."""
     if len(name.encode()) <= MOST_NAME:
         return name
     return name.encode()[: MOST_NAME - 3].decode(errors="ignore") + "…"

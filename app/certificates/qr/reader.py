@@ -1,7 +1,4 @@
-"""Reads square codes from a picture, as a phone would.
-
-Law: a picture that cannot be opened is a no with a sentence, not a fault.
-"""
+"""Reads QR codes from pictures. A picture that cannot be opened raises ``NoCode``."""
 
 import io
 
@@ -11,18 +8,18 @@ from PIL import Image
 
 from app.core.errors import AppError
 
-PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how the kinds begin that are opened here
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # first bytes of JPEG and PNG
 
 
 class NoCode(AppError):
-    """Not a picture, or none in which a square code can be made out."""
+    """Not a picture, or none with a legible QR code."""
 
     code = "no-code"
-    sentence = _("No square code can be made out in this picture.")
+    sentence = _("No QR code can be made out in this picture.")
 
 
-def code_seen(data: bytes) -> str:
-    """What the first square code in a JPEG or PNG picture says."""
+def read_code(data: bytes) -> str:
+    """The text of the first QR code in a JPEG or PNG picture."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
             found = zxingcpp.read_barcodes(

@@ -1,9 +1,7 @@
-"""The status list: how every print stands, in two bits each, signed, for whoever must check a code without the network.
+"""The signed status list, for offline checks: two bits for every certificate version (IETF Token Status List, JWT).
 
-Law: an entry names nobody, and its place tells nothing of when or to whom a print was issued; what a reader may conclude is
-written in ``Mark``; expiry is not in the list, because every code says its own.
-
-IETF Token Status List as a JWT (``statuslist+jwt``). One entry for one print, so that an old print is told from the new one.
+Indexes are shuffled, so that they do not show when or to whom a version was issued. Expiry is not in the list: every
+code has its own last day.
 """
 
 import zlib
@@ -28,34 +26,34 @@ from app.models import Certificate, CertificateEvent, CertificateVersion, Number
 
 SERIES = "status-list"
 BITS = 2
-BLOCK = 1 << 16  # places are dealt out at random within so many
-MOST_BYTES = 1 << 26  # of an unpacked list from elsewhere: 268 million prints
-RENEWED = timedelta(hours=1)  # an unchanged list is signed anew, so that whoever fetches it sees that it is fresh
-PAUSE = timedelta(seconds=30)  # a list is put together no more often, however much is decided and however often asked for
+BLOCK = 1 << 16  # indexes are shuffled within blocks of this size
+MOST_BYTES = 1 << 26  # of an unpacked list from elsewhere: 268 million versions
+RENEW_AFTER = timedelta(hours=1)  # an unchanged list is signed anew, to show that it is fresh
+LEAST_INTERVAL = timedelta(seconds=30)  # between two lists, however often certificates change
 TYPE = "statuslist+jwt"
 
 
 class StatusMark(IntEnum):
-    """What two bits say (Token Status List, section 7.1; 3 is left to the application)."""
+    """The two bits of an entry (Token Status List, section 7.1; 3 is left to the application)."""
 
     VALID = 0
     ENDED = 1  # cancelled, revoked, withdrawn, transferred out, or otherwise no longer to be relied upon
     SUSPENDED = 2
-    UPDATED = 3  # a newer print of the certificate exists; look at that one
+    UPDATED = 3  # a newer version of the certificate exists
 
 
 class BadStatusList(AppError):
-    """Not a status list of ours, or one that somebody has changed."""
+    """A status list that this system did not sign, or that was changed."""
 
     code = "bad-status-list"
     sentence = _("The status list is damaged or was not issued by this system.")
 
 
-# --- places -----------------------------------------------------------------------------------------
+# --- indexes -----------------------------------------------------------------------------------------
 
 
-def places(session: Session, count: int) -> list[int]:
-    """Places in the list for ``count`` new prints, in the caller's transaction: each given out once, in no order."""
+def take_indexes(session: Session, count: int) -> list[int]:
+    """Indexes for ``count`` new versions, in the caller's transaction: each given out once, shuffled."""
     return [_shuffled(n - 1) for n in sequences.next_numbers(session, SERIES, count)]
 
 
@@ -80,7 +78,7 @@ def _tables(block: int) -> tuple[bytes, ...]:
 
 
 def mark_of(status: CertificateStatus, *, is_replaced: bool) -> StatusMark:
-    """What the list says of a print. An end outweighs a newer print, and that outweighs a suspension."""
+    """The entry of a version. An end outweighs a newer version, and that outweighs a suspension."""
     if status not in (CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED):
         return StatusMark.ENDED
     if is_replaced:
@@ -88,8 +86,8 @@ def mark_of(status: CertificateStatus, *, is_replaced: bool) -> StatusMark:
     return StatusMark.SUSPENDED if status is CertificateStatus.SUSPENDED else StatusMark.VALID
 
 
-def packed(session: Session) -> bytes:
-    """Every entry, four to a byte. Asks for what is *not* simply valid, which is little, in one query."""
+def pack_entries(session: Session) -> bytes:
+    """All entries, four to a byte. One query for those that are not simply valid, which are few."""
     index = CertificateVersion.status_index
     given = session.scalar(select(NumberSequence.last).where(NumberSequence.key == SERIES)) or 0
     entries = bytearray(max(1, -(-given // BLOCK)) * BLOCK * BITS // 8)
@@ -107,14 +105,14 @@ def packed(session: Session) -> bytes:
     return bytes(entries)
 
 
-def signed(entries: bytes, key: CodeKey, *, uri: str, at: datetime, hours: int) -> str:
-    """The list as a token that can be carried anywhere; good for so many hours."""
+def sign_list(entries: bytes, key: CodeKey, *, uri: str, at: datetime, hours: int) -> str:
+    """The list as a signed token that expires after ``hours``."""
     at = at.astimezone(UTC)
     claims = {
         "sub": uri,
         "iat": int(at.timestamp()),
         "exp": int((at + timedelta(hours=hours)).timestamp()),
-        "ttl": int(RENEWED.total_seconds()),
+        "ttl": int(RENEW_AFTER.total_seconds()),
         "status_list": {"bits": BITS, "lst": base64url.encode(zlib.compress(entries, 9))},
     }
     return jwt.encode(claims, key.private, algorithm="ES256", headers={"typ": TYPE, "kid": key.kid})
@@ -128,9 +126,9 @@ class StatusList:
     made_at: datetime
     expires_at: datetime
 
-    def mark(self, place: int) -> StatusMark | None:
-        """How the print at this place stands; None if the list is older than the print, and so knows nothing of it."""
-        return StatusMark(self.entries[place // 4] >> place % 4 * BITS & 3) if 0 <= place < 4 * len(self.entries) else None
+    def mark(self, index: int) -> StatusMark | None:
+        """The entry of a version; None if the list is older than the version."""
+        return StatusMark(self.entries[index // 4] >> index % 4 * BITS & 3) if 0 <= index < 4 * len(self.entries) else None
 
     def is_past(self, at: datetime) -> bool:
         return at >= self.expires_at
@@ -138,23 +136,23 @@ class StatusList:
 
 def current(session: Session, *, at: datetime, hours: int) -> StatusList:
     """The list as it is now, for whoever sits at the source and needs no signature."""
-    return StatusList(packed(session), at, at + timedelta(hours=hours))
+    return StatusList(pack_entries(session), at, at + timedelta(hours=hours))
 
 
 def opened(token: str, keys: PublicKeys) -> StatusList:
-    """A list that came from elsewhere; ``BadList`` unless it is ours to the last bit. Its age is the reader's to judge."""
+    """A list from elsewhere; ``BadStatusList`` unless signed with one of these keys. Its age is not judged."""
     try:
         head = jwt.get_unverified_header(token)
         if head.get("typ") != TYPE or head.get("kid") not in keys:
             raise BadStatusList
-        # When it was made is compared with the caller's clock, not with that of this machine.
+        # Its times are compared with the caller's clock, not with that of this machine.
         options = {"require": ["iat", "exp"], "verify_exp": False, "verify_iat": False}
         claims = jwt.decode(token, keys[head["kid"]], algorithms=["ES256"], options=options)  # type: ignore[arg-type]
-        said = claims["status_list"]
-        if said["bits"] != BITS:
+        content = claims["status_list"]
+        if content["bits"] != BITS:
             raise BadStatusList
         unpacking = zlib.decompressobj()
-        entries = unpacking.decompress(base64url.decode(said["lst"]), MOST_BYTES)
+        entries = unpacking.decompress(base64url.decode(content["lst"]), MOST_BYTES)
         if not unpacking.eof:
             raise BadStatusList
         made, until = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
@@ -163,7 +161,7 @@ def opened(token: str, keys: PublicKeys) -> StatusList:
     return StatusList(entries, made, until)
 
 
-# --- handing it out ---------------------------------------------------------------------------------
+# --- publishing ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +173,10 @@ class _Kept:
     kid: str
 
 
-class Shelf:
-    """The newest list, kept in the process that serves it. A request costs two look-ups by key; only a change costs more.
+class StatusListCache:
+    """The newest list, cached per process. A request costs two look-ups by key unless something has changed.
 
-    Whatever happens to a certificate leaves a line in its history (``lifecycle``), so the newest line tells of every change.
+    Every change of a certificate adds an event (``lifecycle``), so the newest event id shows whether anything changed.
     """
 
     def __init__(self) -> None:
@@ -190,10 +188,10 @@ class Shelf:
             kept, key, stamp = self._kept, ring.newest, _stamp(session)
             if kept and kept.kid == key.kid and kept.made_at <= at:
                 age = at - kept.made_at
-                if age < PAUSE or (stamp == kept.stamp and age < RENEWED):
+                if age < LEAST_INTERVAL or (stamp == kept.stamp and age < RENEW_AFTER):
                     return kept.token
-            entries = kept.entries if kept and kept.stamp == stamp else packed(session)
-            token = signed(entries, key, uri=uri, at=at, hours=hours)
+            entries = kept.entries if kept and kept.stamp == stamp else pack_entries(session)
+            token = sign_list(entries, key, uri=uri, at=at, hours=hours)
             self._kept = _Kept(entries, stamp, at, token, key.kid)
             return token
 

@@ -11,7 +11,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from app.certificates.pdf import zip_download
-from app.certificates.pdf.zip_download import KIND, Leaf
+from app.certificates.pdf.zip_download import KIND, ZipEntry
 from app.core.errors import AppError
 from app.core.vocabulary import AuditAction
 from app.db import audit
@@ -28,8 +28,8 @@ def pack(certificate_ids: list[int], home: str) -> Response:
     """The zip at once if (nearly) all papers are there, else the page that shows how far they are."""
     at, actor = request_context.now(), request_context.current_actor()
     try:
-        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.current_office())
-        zip_download.note(db.session(), leaves, actor, at=at, address=request_context.address())
+        leaves = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
+        zip_download.log_download(db.session(), leaves, actor, at=at, address=request_context.address())
         undrawn = [leaf.version_id for leaf in leaves if not leaf.digest]
         number = zip_download.prepare(db.session(), leaves, actor, at=at) if len(undrawn) > AT_ONCE else 0
         db.session.commit()
@@ -40,7 +40,7 @@ def pack(certificate_ids: list[int], home: str) -> Response:
         return redirect(url_for("BundleView.watch", number=number, next=safe_next(home)))
     if undrawn:
         draw_these(undrawn)
-        leaves = zip_download.gather(db.session(), certificate_ids, actor, request_context.current_office())
+        leaves = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
     return _sent(leaves)
 
 
@@ -85,7 +85,7 @@ class BundleView(BaseView):
     @route(f"/{ROW}number>.zip")
     @permission_name("watch")
     def fetch(self, number: int) -> Response:
-        leaves = zip_download.fetched(
+        leaves = zip_download.prepared_entries(
             db.session(),
             number,
             request_context.current_actor(),
@@ -113,7 +113,7 @@ def _sentence(found: zip_download.Prepared) -> str:
     return str(gettext("Preparing the certificates: %(done)s / %(total)s", done=found.done, total=found.total))
 
 
-def _sent(leaves: list[Leaf]) -> Response:
+def _sent(leaves: list[ZipEntry]) -> Response:
     """The archive as it is made. Nothing but the store is asked meanwhile."""
     at, store = request_context.now(), request_context.store()
     db.session.rollback()

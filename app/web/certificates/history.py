@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.accounts.access import must_reach, reach
-from app.certificates.status_changes import deeds_open_to, reinstate, revoke, suspend, withdraw
+from app.certificates.status_changes import possible_actions, reinstate, revoke, suspend, withdraw
 from app.core.crypto.seal_provider import Suite
 from app.core.vocabulary import ENDED, CertificateEventKind, CertificateStatus
 from app.db.session import db
@@ -180,5 +180,5 @@ def status_links(certificate: Certificate) -> Sequence[Link]:
             confirm=gettext("This ends the certificate for good. It cannot be undone.") if deed in FINAL else "",
             reason=DEEDS[deed][2],
         )
-        for deed in deeds_open_to(certificate, request_context.today())
+        for deed in possible_actions(certificate, request_context.today())
     ]

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.certificates.pdf.render_jobs import RenderProgress, progress_of, try_again, undrawn
+from app.certificates.pdf.render_jobs import RenderProgress, failed_papers, progress_of, try_again
 from app.certificates.pdf.seal_and_store import ofd_of, paper_of
 from app.core.errors import AppError
 from app.db.session import db
@@ -116,7 +116,8 @@ class PapersView(BaseView):
             progress=progress,
             sentence=sentence_of(progress, batch),
             faults=[
-                (one, _fault(one.fault)) for one in undrawn(db.session, request_context.current_actor(), batch, most=LISTED)
+                (one, _fault(one.fault))
+                for one in failed_papers(db.session, request_context.current_actor(), batch, most=LISTED)
             ],
             missed=bool(progress.waiting) and jobs.worker_is_missing(db.session, at=request_context.now()),
             jobs_page=url_for("JobScreen.list") if may_open("can_list", "Job") else "",

@@ -7,7 +7,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.certificates.lookup import Scanned, Shown, certificate_scanned, certificates_of
+from app.certificates.lookup import PublicCertificate, ScannedCertificate, certificate_scanned, certificates_of
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
@@ -85,7 +85,7 @@ class LookupView(BaseView):
         )
         return not_indexed(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
 
-    def _result(self, found: tuple[Shown, ...], scanned: Scanned | None = None) -> Response:
+    def _result(self, found: tuple[PublicCertificate, ...], scanned: ScannedCertificate | None = None) -> Response:
         page = self.render_template("public/result.html", found=found, scanned=scanned, means=MEANS, at=request_context.now())
         return not_indexed(page)
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import current_app, jsonify, make_response
 from werkzeug.wrappers import Response
 
-from app.certificates.qr.status_list import Shelf
+from app.certificates.qr.status_list import StatusListCache
 from app.core.crypto.signing_keys import ring
 from app.db.session import db
 from app.web import request_context
@@ -65,5 +65,5 @@ def _for_everybody(answer: Response, kind: str) -> Response:
 
 
 def register_verification(appbuilder: Any) -> None:
-    current_app.extensions["status_list"] = Shelf()
+    current_app.extensions["status_list"] = StatusListCache()
     appbuilder.add_view_no_menu(VerifyView)

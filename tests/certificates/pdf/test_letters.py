@@ -41,8 +41,9 @@ def test_everything_it_was_given_can_be_read_and_twice_drawn_is_the_same(page):
     pdf = letters.draw(page)
     assert pdf == letters.draw(page)
     text = text_of(pdf)
-    for said in (*LETTER.sentences, *LETTER.reasons, *LETTER.closing) if page is LETTER else ("欧阳·某", "材料齐全王受理"):
-        assert "".join(said.split()) in text
+    sentences = (*LETTER.sentences, *LETTER.reasons, *LETTER.closing)
+    for sentence in sentences if page is LETTER else ("欧阳·某", "材料齐全王受理"):
+        assert "".join(sentence.split()) in text
 
 
 @pytest.mark.parametrize("name", ["欧阳𬭎", "王㛃", "李䶮"])

@@ -93,7 +93,7 @@ def test_its_text_is_that_of_the_pdf(face):
         assert words in text
 
 
-def test_the_same_page_gives_the_same_bytes_and_says_nothing_of_when(face):
+def test_the_same_page_gives_the_same_bytes_without_times(face):
     files = {ofd_writer.document_of(page_of(face)).closed() for _n in range(2)}
     assert len(files) == 1
     with zipfile.ZipFile(io.BytesIO(files.pop())) as file:
@@ -145,10 +145,10 @@ def printed(data: bytes) -> Image.Image:
         return picture.convert("RGB").resize((WIDTH, HEIGHT))
 
 
-# --- the seal, the store and the door --------------------------------------------------------------------------------
+# --- seal, storage and view --------------------------------------------------------------------------------
 
 
-def test_it_is_sealed_and_a_changed_name_is_noticed(folder):
+def test_a_changed_name_breaks_the_seal(folder):
     data = sealed(FACE, folder)
     assert verify(data, trusted_roots(folder), at=make.NOON).finding is Finding.GENUINE
     parts = ses.unzip_parts(data)
@@ -158,7 +158,7 @@ def test_it_is_sealed_and_a_changed_name_is_noticed(folder):
     assert verify(ofd_writer.packed(forged), trusted_roots(folder), at=make.NOON).finding is Finding.ALTERED
 
 
-def test_it_is_made_once_and_kept(session, system, folder):
+def test_an_ofd_is_made_once_and_stored(session, system, folder):
     store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
     provider = EmbeddedSeal(folder)
     first = ofd_of(session, store, version, Office(), provider, at=make.NOON)
@@ -169,14 +169,14 @@ def test_it_is_made_once_and_kept(session, system, folder):
     assert "演示" in Reader(first).text()
 
 
-def test_without_a_seal_for_it_there_is_no_ofd_and_nothing_is_kept(session, system):
+def test_without_an_sm2_seal_there_is_no_ofd_and_nothing_is_stored(session, system):
     store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
     with pytest.raises(NoSuchSeal):
         ofd_of(session, store, version, Office(), NoSeal(), at=make.NOON)
     assert session.scalar(select(CertificateVersion.ofd)) is None
 
 
-def test_it_is_handed_out_by_permission_and_the_reading_is_noted(app, session, system, holder, signed_in):
+def test_a_download_of_the_ofd_needs_the_permission_and_is_audited(app, session, system, holder, signed_in):
     version = issued(session, Store(system.settings.blobs))
     officer = holder(Role.VIEWER)
     answer = signed_in(officer).get(f"/certificates/{version.id}.ofd")

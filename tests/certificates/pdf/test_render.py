@@ -103,7 +103,7 @@ def test_characters_that_no_font_has_are_refused_by_name_and_all_at_once() -> No
 
 
 @pytest.mark.parametrize("unseen", ["\n", "\x00", "\u200b", "\u202e", "\ud800", "\ue000", "\u00a0"])
-def test_what_nobody_can_see_is_not_printed_either(unseen: str) -> None:
+def test_invisible_characters_are_not_printable(unseen: str) -> None:
     assert unprintable(f"王{unseen}明{unseen}") == [unseen]
     assert f"(U+{ord(unseen):04X})" in str(Unprintable([unseen]))
 
@@ -146,7 +146,7 @@ def test_a_long_name_is_cut_between_its_parts() -> None:
 @pytest.mark.parametrize(
     "address", [FACE.address, "http://127.0.0.1:8000/v/ABC", "https://ag.example.gov.cn/v/" + "1234567890" * 59]
 )
-def test_the_square_code_is_read_from_a_print_of_150_dpi(address: str) -> None:
+def test_the_qr_code_is_read_at_150_dpi(address: str) -> None:
     found = zxingcpp.read_barcodes(page(draw(replace(FACE, address=address)), 150))
     assert [code.text for code in found] == [address]
 
@@ -272,7 +272,7 @@ def test_every_font_is_embedded_and_none_has_the_name_of_another() -> None:
     assert len(named) == len(set(named)) == pdf.count(b"/FontFile2")
 
 
-def test_the_file_says_what_it_is_and_who_issued_it() -> None:
+def test_the_metadata_name_the_certificate_and_its_issuer() -> None:
     about = PdfReader(io.BytesIO(draw(FACE))).metadata
     assert about is not None
     assert (about.title, about.author) == ("安全生产考核合格证书 湘建安B(2026)0000123", FACE.issuer)
@@ -280,7 +280,7 @@ def test_the_file_says_what_it_is_and_who_issued_it() -> None:
     assert about.creation_date.date() == FACE.issued_on
 
 
-def test_a_specimen_says_so_and_its_seal_is_not_red() -> None:
+def test_a_specimen_is_marked_and_its_seal_is_not_red() -> None:
     seal = (131, 42, 42, 42)
     real, specimen = draw(FACE), draw(replace(FACE, specimen=True))
     assert "本页为演示样张，不具有法律效力" in words(specimen)
@@ -345,9 +345,9 @@ def test_two_processes_draw_the_same_bytes() -> None:
         assert list(pool.map(draw, [face, face])) == [draw(face)] * 2
 
 
-def test_the_layout_tells_every_place_and_text_of_the_page() -> None:
+def test_the_layout_has_every_position_and_text_of_the_page() -> None:
     shapes = list(walk(page_of(FACE).shapes()))
     texts = [shape.text for _place, shape in shapes if isinstance(shape, Text)]
     assert {FACE.name, FACE.number, "企业名称"} <= {text.removeprefix("证书编号：") for text in texts}
     kinds = {type(shape).__name__ for _place, shape in shapes}
-    assert kinds == {"Text", "Path", "Picture", "Code", "Link"}
+    assert kinds == {"Text", "Path", "ImageShape", "CodeShape", "LinkShape"}

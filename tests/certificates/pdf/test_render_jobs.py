@@ -1,4 +1,4 @@
-"""Papers drawn in the background: asked for with the approval, each once, none held up by another."""
+"""Certificates drawn in the background: queued with the approval, each once, none stopped by another."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -61,10 +61,10 @@ def approve(session, ids):
     return carry_out(session, ids, Action.APPROVE, APPROVER, at=make.NOON, office=Office())
 
 
-# --- asked for with the deed --------------------------------------------------------------------------
+# --- queueing --------------------------------------------------------------------------
 
 
-def test_an_approval_asks_for_its_papers_in_its_own_transaction(session):
+def test_an_approval_queues_its_certificates_in_its_own_transaction(session):
     firm = Firm(session)
     ids = [firm.application(State.AWAITING_APPROVAL).id for _ in range(3)]
     approve(session, ids)
@@ -77,13 +77,13 @@ def test_an_approval_asks_for_its_papers_in_its_own_transaction(session):
     assert (job.total, job.progress) == (3, "0 / 3")
 
 
-def test_what_prints_nothing_asks_for_nothing(session):
+def test_an_approval_without_certificates_queues_nothing(session):
     case = Firm(session).application(State.AWAITING_APPROVAL, matter=MatterKind.CANCELLATION)
     approve(session, [case.id])
     assert session.scalar(select(func.count(Job.id))) == 0
 
 
-def test_many_are_asked_for_in_portions_and_in_as_many_statements_as_few(session, system, tools):
+def test_many_are_queued_in_portions_and_in_as_many_statements_as_few(session, system, tools):
     for many in (3, 250):
         ids = stored_versions(session, tools.store, many)
         with queries(system.engine) as seen:
@@ -115,7 +115,7 @@ def test_two_approvals_at_once_draw_each_its_own(session, system, tools):
 # --- drawn once ---------------------------------------------------------------------------------------
 
 
-def test_two_workers_draw_each_paper_once(session, asked, tools):
+def test_two_workers_store_each_certificate_once(session, asked, tools):
     asked(2 * PORTION // 10)
     for job in session.scalars(select(Job)):  # the same papers in two jobs: the worst that can be
         session.add(
@@ -124,12 +124,12 @@ def test_two_workers_draw_each_paper_once(session, asked, tools):
     session.commit()
     before = {place.name for place in tools.store.folder.glob("??/??/*")}
     with ThreadPoolExecutor(2) as pool:
-        ends = [end for ended in pool.map(lambda _hand: work(tools), range(2)) for end in ended]
+        ends = [end for ended in pool.map(lambda _worker: work(tools), range(2)) for end in ended]
     kept = digests(session)
     assert ends == [JobState.DONE, JobState.DONE]
     there = {place.name for place in tools.store.folder.glob("??/??/*")} - before
     assert len(there) >= len({*kept}) == len(kept)
-    assert {*kept} <= there  # a seal never signs the same way twice: what lost the race is swept away
+    assert {*kept} <= there  # a seal never signs the same way twice: files of the slower worker are deleted later
 
 
 def test_a_second_run_draws_nothing_anew(session, asked, tools, monkeypatch):
@@ -138,7 +138,7 @@ def test_a_second_run_draws_nothing_anew(session, asked, tools, monkeypatch):
     first = digests(session)
     enqueue_versions(session, ids, at=make.NOON, occasion="again")
     session.commit()
-    monkeypatch.setattr(render_jobs, "rendered", None)
+    monkeypatch.setattr(render_jobs, "render_sealed", None)
     assert work(tools) == [JobState.DONE]
     assert digests(session) == first
 
@@ -157,7 +157,7 @@ def lose_photo(session, version_id: int) -> None:
     session.commit()
 
 
-def test_a_bad_one_is_named_and_holds_up_no_other(session, asked, tools):
+def test_one_that_cannot_be_drawn_is_listed_and_stops_no_other(session, asked, tools):
     ids = asked(4)
     lose_photo(session, ids[1])
     assert work(tools) == [JobState.DONE]
@@ -168,7 +168,7 @@ def test_a_bad_one_is_named_and_holds_up_no_other(session, asked, tools):
     assert (found.total, found.done, found.failed, found.waiting) == (4, 3, 1, 0)
 
 
-def test_what_was_put_right_is_drawn_when_it_is_tried_again(session, asked, tools):
+def test_a_corrected_one_is_drawn_at_the_next_try(session, asked, tools):
     ids = asked(2)
     lose_photo(session, ids[0])
     work(tools)
@@ -184,7 +184,7 @@ def test_what_was_put_right_is_drawn_when_it_is_tried_again(session, asked, tool
 
 
 class Full(Store):
-    """A disk without room."""
+    """A full disk."""
 
     def put(self, _data: bytes) -> str:
         raise OSError(28, "No space left on device")
@@ -193,7 +193,7 @@ class Full(Store):
 def test_a_full_store_is_tried_again_by_itself(session, asked, tools):
     ids = asked(3)
     assert work(replace(tools, store=Full(tools.store.folder))) == [JobState.READY]
-    assert {one.fault for one in failed_papers(session, APPROVER, ids[0])} == {"OSError"}
+    assert {paper.fault for paper in failed_papers(session, APPROVER, ids[0])} == {"OSError"}
     assert "No space left" in session.scalars(select(Job.fault)).one()
     session.rollback()
     later = replace(tools, now=lambda: make.NOON + timedelta(minutes=5))
@@ -201,22 +201,22 @@ def test_a_full_store_is_tried_again_by_itself(session, asked, tools):
     assert None not in digests(session)
 
 
-# --- who may ask ---------------------------------------------------------------------------------------------
+# --- permissions ---------------------------------------------------------------------------------------------
 
 
 def test_a_batch_is_seen_by_officers_of_its_region_only(session, asked):
     ids = asked(1)
     assert progress_of(session, make.officer(Role.APPROVER, region="430100"), ids[0]).total == 1
-    for stranger in (make.officer(Role.APPROVER, region="430200"), make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK)):
+    for other in (make.officer(Role.APPROVER, region="430200"), make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK)):
         with pytest.raises(NotFound):
-            progress_of(session, stranger, ids[0])
-        assert progress_of(session, stranger).total == 0
+            progress_of(session, other, ids[0])
+        assert progress_of(session, other).total == 0
     with pytest.raises(NotFound):
         progress_of(session, APPROVER, 2**31 - 1)
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ENTERPRISE_CLERK, Role.ADMIN], ids=lambda role: role.value)
-def test_only_deciding_officers_have_papers_drawn_anew(session, role):
+def test_only_deciding_officers_can_have_certificates_drawn_again(session, role):
     with pytest.raises(NotAllowed):
         try_again(session, make.officer(role), at=make.NOON)
 

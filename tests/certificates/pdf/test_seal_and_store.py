@@ -66,7 +66,7 @@ def seal(tmp_path) -> EmbeddedSeal:
 
 @pytest.fixture
 def paper(seal):
-    """``paper(session, store, version)``: as a door asks for it."""
+    """``paper(session, store, version)``: as a view requests it."""
 
     def asked(session, store, version, *, later=timedelta(0), provider=seal):
         return paper_of(session, store, version, OFFICE, provider, at=make.NOON + later)
@@ -74,7 +74,7 @@ def paper(seal):
     return asked
 
 
-def test_the_paper_says_what_was_kept_and_that_it_is_a_specimen(session, store, paper):
+def test_the_pdf_has_the_stored_content_and_is_marked_as_a_specimen(session, store, paper):
     version = issued(session, store)
     text = pypdf.PdfReader(io.BytesIO(paper(session, store, version))).pages[0].extract_text()
     for words in (version.face["number"], "古丽·买买提", "专职安全生产管理人员", "演示"):
@@ -102,7 +102,7 @@ def test_the_code_is_read_from_a_picture_of_150_dots_an_inch(session, store, pap
     assert across / 150 * 25.4 * (modules + 2 * symbol.QUIET) / modules >= 30  # millimetres, the quiet zone included
 
 
-def test_a_print_keeps_its_code_when_the_keys_have_been_rotated(session, store, tmp_path):
+def test_a_version_keeps_its_code_after_a_key_rotation(session, store, tmp_path):
     ring.open(tmp_path / "codes.json")
     signing_keys.make(tmp_path / "codes.json", at=make.NOON)
     version = issued(session, store, code_key=ring.newest.kid)
@@ -111,7 +111,7 @@ def test_a_print_keeps_its_code_when_the_keys_have_been_rotated(session, store, 
     assert address_of(version, OFFICE) == before
 
 
-def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, paper, seal):
+def test_the_pdf_is_sealed_and_the_row_has_seal_and_time(session, store, paper, seal):
     version = issued(session, store)
     verdict = verify(paper(session, store, version), trusted_roots(seal.folder), at=make.NOON)
     session.commit()
@@ -120,7 +120,7 @@ def test_the_paper_is_sealed_and_the_row_says_by_whom_and_when(session, store, p
     assert (version.sealed_by, version.sealed_at) == (verdict.fingerprint, make.NOON)
 
 
-def test_while_the_seal_is_away_nothing_is_kept_and_afterwards_the_paper_is_made(session, store, paper):
+def test_without_a_seal_nothing_is_stored_and_afterwards_the_pdf_is_made(session, store, paper):
     version = issued(session, store)
     before = {path for path in store.folder.rglob("*") if path.is_file()}
     with pytest.raises(SealUnavailable):
@@ -138,7 +138,7 @@ def test_only_a_lawful_seal_makes_a_page_that_is_no_specimen(session, store, pap
     assert "样张" not in text
 
 
-def test_it_is_drawn_once_and_kept_without_a_line_in_the_diary(session, store, paper):
+def test_a_pdf_is_drawn_once_and_stored_without_an_audit_entry(session, store, paper):
     version = issued(session, store)
     lines = session.scalar(select(AuditEntry.id).order_by(AuditEntry.id.desc()))
     first = paper(session, store, version)
@@ -148,7 +148,7 @@ def test_it_is_drawn_once_and_kept_without_a_line_in_the_diary(session, store, p
     assert session.scalar(select(AuditEntry.id).order_by(AuditEntry.id.desc())) == lines
 
 
-def test_two_who_draw_at_once_keep_one_paper(system, session, store, paper):
+def test_of_two_concurrent_drawings_the_first_is_stored(system, session, store, paper):
     version = issued(session, store)
     session.commit()
     with Session(system.engine) as one:
@@ -162,7 +162,7 @@ def test_two_who_draw_at_once_keep_one_paper(system, session, store, paper):
     assert store.read(version.digest) == kept
 
 
-def test_a_paper_that_the_store_has_lost_is_drawn_again(session, store, paper):
+def test_a_pdf_missing_from_the_store_is_drawn_again(session, store, paper):
     version = issued(session, store)
     first = paper(session, store, version)
     session.commit()
@@ -171,7 +171,7 @@ def test_a_paper_that_the_store_has_lost_is_drawn_again(session, store, paper):
     assert paper(session, store, version) == first
 
 
-def test_a_lost_photo_is_a_no_and_keeps_nothing(session, store, paper):
+def test_a_lost_photo_is_refused_and_nothing_is_stored(session, store, paper):
     version = issued(session, store)
     photo = session.get_one(make.Paper, version.face["photo"])
     photo.digest = "f" * 64

@@ -71,7 +71,7 @@ def packed(store, leaves):
     return archive(store, leaves, at=make.NOON, left_out="没有的", why="因为")
 
 
-def test_an_archive_is_read_by_others_and_says_its_names_are_utf8(store, tmp_path):
+def test_an_archive_is_read_by_other_programs_and_declares_utf8_names(store, tmp_path):
     leaves = [ZipEntry(n, f"李雷{n}-C1-湘建安C1(2024)000000{n}.pdf", store.put(b"%%PDF %d" % n)) for n in range(3)]
     data = b"".join(packed(store, leaves))
     with zipfile.ZipFile(io.BytesIO(data)) as made:
@@ -96,8 +96,8 @@ def test_what_is_lost_is_named_inside(store):
         ZipEntry(3, "王五-C1-三.pdf", "0" * 64),
     ]
     found = opened(b"".join(packed(store, leaves)))
-    told = found["没有的.txt"].decode("utf-8-sig")
-    assert ("韩梅-C1-二" in told, "王五-C1-三" in told, "李雷" in told) == (True, True, False)
+    listing = found["没有的.txt"].decode("utf-8-sig")
+    assert ("韩梅-C1-二" in listing, "王五-C1-三" in listing, "李雷" in listing) == (True, True, False)
 
 
 @pytest.mark.parametrize("name", ["a/b", "..\\c", "CON", "x:y", "=1+1", "尾.", "换\n行"])
@@ -119,9 +119,9 @@ def test_only_what_is_reached_and_current_is_packed(session, store):
     every = certificates(session)
     assert len(zip_download.current_entries(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
     assert len(zip_download.current_entries(session, every, make.clerk(theirs), Office())) == 2
-    for stranger in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
+    for other in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
         with pytest.raises(Unmet):
-            zip_download.current_entries(session, every, stranger, Office())
+            zip_download.current_entries(session, every, other, Office())
     session.execute(update(CertificateVersion).values(replaced_at=make.NOON))
     with pytest.raises(Unmet):
         zip_download.current_entries(session, every, VIEWER, Office())
@@ -144,10 +144,10 @@ def test_as_many_questions_for_many_as_for_few(session, system, store):
     assert asked == [1, 1]
 
 
-# --- through the doors ---------------------------------------------------------------------------------------
+# --- views ---------------------------------------------------------------------------------------
 
 
-def test_a_few_come_at_once_and_the_diary_says_who_took_which(session, store, browsers):
+def test_a_few_are_sent_at_once_and_audited(session, store, browsers):
     ids = stored_versions(session, store, 3)
     viewer = browsers(Role.VIEWER)
     answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)[:2]})
@@ -221,6 +221,6 @@ def test_who_has_no_business_with_certificates_packs_none(browsers, role):
     assert browsers(role).post("/certificates/pack", data={"rowid": [1]}).status_code == 403
 
 
-def test_nothing_ticked_is_said_so(browsers):
+def test_an_empty_selection_is_reported(browsers):
     page = browsers(Role.VIEWER).post("/certificates/pack", follow_redirects=True).text
     assert "None of these certificates has an electronic version." in page

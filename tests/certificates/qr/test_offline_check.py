@@ -49,7 +49,7 @@ def stands(mark, *, at=make.NOON, made=make.NOON, claims=CLAIMS):
         (None, OfflineStatus.UNKNOWN),
     ],
 )
-def test_the_list_says_how_the_print_stands(mark, standing):
+def test_the_list_gives_the_status_of_the_version(mark, standing):
     assert stands(mark) is standing
 
 
@@ -77,15 +77,15 @@ def test_a_list_that_is_replayed_after_its_time_proves_ends_and_nothing_else(mar
     assert stands(mark, at=make.NOON + 72 * HOUR - timedelta(seconds=1)) is not OfflineStatus.LIST_TOO_OLD
 
 
-def test_a_print_newer_than_the_list_is_unknown_and_not_good():
+def test_a_version_newer_than_the_list_is_unknown():
     for place in (16, 10**6, None):
         assert stands(StatusMark.VALID, claims=replace(CLAIMS, status_index=place)) is OfflineStatus.UNKNOWN
 
 
-def test_a_stranger_s_code_gets_no_verdict():
-    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+def test_a_other_key_s_code_gets_no_verdict():
+    other_key = CodeKey(ec.generate_private_key(ec.SECP256R1()))
     with pytest.raises(Forged):
-        offline_check.check(payload.write(CLAIMS, stranger), ring.public, listed(), at=make.NOON)
+        offline_check.check(payload.write(CLAIMS, other_key), ring.public, listed(), at=make.NOON)
 
 
 # --- what is published ------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def published(tmp_path):
     """Keys and a list as files, as somebody without the system has them."""
     entries = bytes([0, StatusMark.VALID << 2, 0, 0])
     (tmp_path / "jwks.json").write_text(json.dumps(ring.published()))
-    token = status_lists.signed(entries, ring.newest, uri="-", at=now(), hours=72)
+    token = status_lists.sign_list(entries, ring.newest, uri="-", at=now(), hours=72)
     (tmp_path / "status-list.jwt").write_text(token)
     return ["--keys", str(tmp_path / "jwks.json"), "--list", str(tmp_path / "status-list.jwt")]
 
@@ -140,9 +140,9 @@ def test_an_address_its_digits_and_a_picture_are_checked_alike(published, addres
     ImageOps.expand(dots, symbol.QUIET, 255).resize((500, 500), Image.Resampling.NEAREST).save(picture)
     for given in (address, payload.digits_in(address), str(picture)):
         assert cli_app.main(["verify", given, *published]) == 0
-        said = capsys.readouterr().out
-        assert "In force" in said
-        assert "欧阳𬭎翀  湘建安C1(2026)0000001  version 2" in said
+        output = capsys.readouterr().out
+        assert "In force" in output
+        assert "欧阳𬭎翀  湘建安C1(2026)0000001  version 2" in output
 
 
 def test_without_a_list_the_command_does_not_call_it_good(published, address, capsys):
@@ -151,7 +151,7 @@ def test_without_a_list_the_command_does_not_call_it_good(published, address, ca
 
 
 @pytest.mark.parametrize("wrong", ["code", "keys", "list", "picture"])
-def test_what_does_not_hold_is_said_in_one_sentence(published, address, tmp_path, capsys, wrong):
+def test_a_failed_check_is_reported_in_one_sentence(published, address, tmp_path, capsys, wrong):
     given = {"code": address[:-1] + str((int(address[-1]) + 1) % 10)}.get(wrong, address)
     if wrong == "picture":
         given = str(tmp_path / "white.png")
@@ -160,9 +160,9 @@ def test_what_does_not_hold_is_said_in_one_sentence(published, address, tmp_path
         if wrong == name:
             published[n] = str(tmp_path / "nowhere")
     assert cli_app.main(["verify", given, *published]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
 
 
 @pytest.fixture
@@ -184,8 +184,8 @@ def test_init_makes_the_keys_and_a_rotation_keeps_the_old_ones(own_system, capsy
     assert json.loads(path.read_text())["keys"][:1] == first
     capsys.readouterr()
     assert cli_app.main(["codes", "status"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split()[-1] for line in said] == ["signs", "verifies"]
+    output = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in output] == ["signs", "verifies"]
 
 
 def test_what_is_published_as_files_is_enough_to_check_with(own_system, tmp_path, capsys):
@@ -194,10 +194,10 @@ def test_what_is_published_as_files_is_enough_to_check_with(own_system, tmp_path
     assert cli_app.main(["codes", "publish", str(tmp_path / "out")]) == 0
     files = ["--keys", str(tmp_path / "out" / "jwks.json"), "--list", str(tmp_path / "out" / "status-list.jwt")]
     assert cli_app.main(["verify", digits, *files]) == 0
-    assert cli_app.main(["verify", digits]) == 0  # by the house itself
+    assert cli_app.main(["verify", digits]) == 0  # by this system itself
 
 
-def test_a_database_with_prints_is_not_given_other_keys(own_system, capsys, tmp_path):
+def test_a_database_with_versions_is_not_given_other_keys(own_system, capsys, tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'anguan.db'}")
     with Session(engine) as session:
         certificate = make.certificate(make.person(make.enterprise()))
@@ -222,7 +222,7 @@ def checking(chromium, served):
 
     def check(given, mark=StatusMark.VALID, *, at=None, hours=72, key=None):
         at = at or now()
-        token = status_lists.signed(bytes([0, mark << 2, 0, 0]), key or ring.newest, uri="-", at=at, hours=hours)
+        token = status_lists.sign_list(bytes([0, mark << 2, 0, 0]), key or ring.newest, uri="-", at=at, hours=hours)
         page.route("**/status-list", lambda route: route.fulfill(body=token, content_type="application/statuslist+jwt"))
         page.goto("/verify")
         page.fill("#code", given)
@@ -239,10 +239,10 @@ def digits_until(days, **changes):
 
 
 @pytest.mark.browser
-def test_the_page_says_what_the_list_says(checking):
-    said, age = checking(digits_until(0), at=now() - 3 * HOUR)
+def test_the_page_shows_the_status_of_the_list(checking):
+    output, age = checking(digits_until(0), at=now() - 3 * HOUR)
     for part in ("有效", "欧阳𬭎翀", "湘建安C1(2026)0000001", "签名真实", "联网核对"):
-        assert part in said
+        assert part in output
     assert age.replace(" ", "") == "状态清单：3小时前"
     assert "不再有效" in checking(digits_until(9), StatusMark.ENDED)[0]
     assert "暂扣" in checking(digits_until(9), StatusMark.SUSPENDED)[0]
@@ -251,41 +251,41 @@ def test_the_page_says_what_the_list_says(checking):
 
 
 @pytest.mark.browser
-def test_the_page_honours_the_age_of_the_list_and_believes_no_stranger(checking):
+def test_the_page_honours_the_age_of_the_list_and_believes_no_other_key(checking):
     old = now() - 80 * HOUR
-    said, age = checking(digits_until(9), at=old)
-    assert "清单已过期，请联网核对" in said
+    output, age = checking(digits_until(9), at=old)
+    assert "清单已过期，请联网核对" in output
     assert "清单已过期" in age
     assert "不再有效" in checking(digits_until(9), StatusMark.ENDED, at=old)[0]
-    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
-    said, age = checking(digits_until(9), key=stranger)
-    assert "离线无法得知状态" in said
+    other_key = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+    output, age = checking(digits_until(9), key=other_key)
+    assert "离线无法得知状态" in output
     assert "没有状态清单" in age
 
 
 @pytest.mark.browser
 def test_the_page_takes_nothing_forged_for_ours(checking):
     genuine = digits_until(9)
-    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+    other_key = CodeKey(ec.generate_private_key(ec.SECP256R1()))
     for given in (
         genuine[:-1] + str((int(genuine[-1]) + 1) % 10),
         genuine[:40] + str((int(genuine[40]) + 1) % 10) + genuine[41:],
         "0" + genuine,
         genuine[:-30],
         genuine + genuine,
-        payload.write(CLAIMS, stranger),
+        payload.write(CLAIMS, other_key),
     ):
-        said, _age = checking(f"https://ag.example.gov.cn/v/{given}")
-        assert "此码不是本系统签发" in said
-        assert "欧阳" not in said
+        output, _age = checking(f"https://ag.example.gov.cn/v/{given}")
+        assert "此码不是本系统签发" in output
+        assert "欧阳" not in output
     assert "只能联网核验" in checking("t" * 22)[0]
 
 
 @pytest.mark.browser
 def test_rare_names_and_the_longest_code_are_read_in_the_browser(checking):
     for name in ("𬭎𫖯𠅤𡋾𪚥𰻝𱅒", "𬭎·" * 25):
-        said, _age = checking(digits_until(9, name=name, certificate_id=2**31 - 1, version=999))
-        assert payload.short(name) in said
+        output, _age = checking(digits_until(9, name=name, certificate_id=2**31 - 1, version=999))
+        assert payload.shorten_name(name) in output
 
 
 @pytest.mark.browser

@@ -1,4 +1,4 @@
-"""The signed statement in a square code: what is ours is read, and nothing else ever is."""
+"""The signed statement in a QR code: what this system signed is read, anything else is refused."""
 
 import json
 import stat
@@ -64,7 +64,7 @@ def is_refused(digits: str) -> bool:
 # --- what is ours -----------------------------------------------------------------------------------
 
 
-def test_a_code_says_what_was_signed_and_says_it_the_same_way_each_time(genuine):
+def test_a_code_has_the_signed_claims_and_is_always_the_same(genuine):
     assert qr_payload.read(genuine, ring.public) == CLAIMS
     assert qr_payload.write(CLAIMS, ring.newest) == genuine
     assert qr_payload.write(replace(CLAIMS, version=4), ring.newest) != genuine
@@ -132,10 +132,10 @@ def test_other_words_under_the_same_signature_are_refused(genuine, change):
 
 
 def test_another_issuer_s_key_is_refused_even_under_the_name_of_ours(genuine):
-    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
-    assert is_refused(qr_payload.write(CLAIMS, stranger))
+    other_key = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+    assert is_refused(qr_payload.write(CLAIMS, other_key))
     protected, _empty, payload, _signature = message_of(genuine)
-    assert is_refused(under(protected, payload, signature_by(stranger.private, protected, payload)))
+    assert is_refused(under(protected, payload, signature_by(other_key.private, protected, payload)))
 
 
 def head(**changes) -> bytes:
@@ -242,7 +242,7 @@ def test_a_rotated_key_signs_and_the_old_one_still_verifies(file):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert ring.newest.kid == fresh.kid != first  # noticed without opening it again
     assert qr_payload.read(old, ring.public) == qr_payload.read(qr_payload.write(CLAIMS, ring.newest), ring.public) == CLAIMS
-    assert qr_payload.write(CLAIMS, ring.signer(first)) == old  # drawn again after the rotation, a print keeps its code
+    assert qr_payload.write(CLAIMS, ring.signer(first)) == old  # drawn again after the rotation, a version keeps its code
     assert [key["kid"] for key in ring.published()["keys"]] == [fresh.kid, first]
 
 
@@ -253,9 +253,9 @@ def test_what_is_published_verifies_and_holds_nothing_secret(file):
 
 
 def test_a_key_under_another_s_name_is_not_accepted(file):
-    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+    other_key = CodeKey(ec.generate_private_key(ec.SECP256R1()))
     mine = ring.published()["keys"][0]
-    theirs = {**signing_keys._jwk(stranger.public), "kid": mine["kid"]}
+    theirs = {**signing_keys._jwk(other_key.public), "kid": mine["kid"]}
     with pytest.raises(BadKeys):
         signing_keys.parse_jwk_set(json.dumps({"keys": [theirs]}))
 
@@ -280,7 +280,7 @@ def test_published_keys_that_are_none_are_refused_with_a_sentence(text):
         signing_keys.parse_jwk_set(text)
 
 
-def test_without_keys_it_says_what_to_do(tmp_path):
+def test_without_keys_the_command_explains_what_to_do(tmp_path):
     ring.open(tmp_path / "codes.json")
     with pytest.raises(BadKeys, match="anguan init"):
         _ = ring.newest

@@ -1,4 +1,4 @@
-"""The status list: small, signed, the truth about every print, and nobody's order of arrival."""
+"""The status list: size, signature, entries, and shuffled indexes."""
 
 import json
 import zlib
@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.certificates.qr import status_list
-from app.certificates.qr.status_list import BLOCK, BadStatusList, Shelf, StatusMark
+from app.certificates.qr.status_list import BLOCK, BadStatusList, StatusListCache, StatusMark
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
 from app.core.vocabulary import CertificateEventKind, CertificateStatus
@@ -25,7 +25,7 @@ VALID, SUSPENDED = CertificateStatus.VALID, CertificateStatus.SUSPENDED
 
 
 def list_of(session, at=make.NOON, hours=72):
-    return status_list.signed(status_list.packed(session), ring.newest, uri=URI, at=at, hours=hours)
+    return status_list.sign_list(status_list.pack_entries(session), ring.newest, uri=URI, at=at, hours=hours)
 
 
 def opened(session):
@@ -34,11 +34,11 @@ def opened(session):
 
 @pytest.fixture
 def printed(session):
-    """``printed(status, replaced)``: a certificate that stands so, with one print; its place in the list."""
+    """``printed(status, replaced)``: a certificate with this status and one version; its index in the list."""
 
     def make_print(status=VALID, *, is_replaced=False):
         certificate = make.certificate(make.person(make.enterprise()), status=status)
-        (place,) = status_list.places(session, 1)
+        (place,) = status_list.take_indexes(session, 1)
         version = CertificateVersion(version=1, token=f"{place}", status_index=place, face={}, issued_at=make.NOON)
         version.replaced_at = make.NOON if is_replaced else None
         certificate.versions.append(version)
@@ -66,13 +66,13 @@ def test_places_tell_nothing_of_the_order_in_which_they_were_given():
 
 def test_ten_thousand_places_are_one_statement(system, session):
     with queries(system.engine) as asked:
-        places = status_list.places(session, 10_000)
+        places = status_list.take_indexes(session, 10_000)
     assert len(asked) == 1
     assert len(set(places)) == 10_000
-    assert not set(status_list.places(session, 500)) & set(places)
+    assert not set(status_list.take_indexes(session, 500)) & set(places)
 
 
-# --- what it says -----------------------------------------------------------------------------------
+# --- entries -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", list(CertificateStatus))
@@ -86,7 +86,7 @@ def test_each_status_has_its_mark(printed, session, status):
     ("status", "mark"),
     [(VALID, StatusMark.UPDATED), (SUSPENDED, StatusMark.UPDATED), (CertificateStatus.REVOKED, StatusMark.ENDED)],
 )
-def test_an_old_print_is_updated_unless_all_is_over(printed, session, status, mark):
+def test_a_replaced_version_is_marked_updated_unless_the_certificate_has_ended(printed, session, status, mark):
     place = printed(status, is_replaced=True)
     assert opened(session).mark(place) is mark
 
@@ -149,10 +149,10 @@ def test_a_changed_list_is_refused(session):
             status_list.opened(other, ring.public)
 
 
-def test_a_list_signed_by_a_stranger_or_by_a_secret_is_refused(session):
-    entries, head = status_list.packed(session), {"typ": status_list.TYPE, "kid": ring.newest.kid}
-    stranger = CodeKey(ec.generate_private_key(ec.SECP256R1()))
-    theirs = status_list.signed(entries, stranger, uri=URI, at=make.NOON, hours=1)
+def test_a_list_signed_by_a_other_key_or_by_a_secret_is_refused(session):
+    entries, head = status_list.pack_entries(session), {"typ": status_list.TYPE, "kid": ring.newest.kid}
+    other_key = CodeKey(ec.generate_private_key(ec.SECP256R1()))
+    theirs = status_list.sign_list(entries, other_key, uri=URI, at=make.NOON, hours=1)
     hashed = jwt.encode({"iat": 1, "exp": 2, "status_list": {"bits": 2, "lst": ""}}, "k" * 40, "HS256", head)
     for token in (theirs, recoded(theirs, head=head), hashed):
         with pytest.raises(BadStatusList):
@@ -160,23 +160,23 @@ def test_a_list_signed_by_a_stranger_or_by_a_secret_is_refused(session):
 
 
 @pytest.mark.parametrize(
-    "said", [{"bits": 1, "lst": "eNo"}, {"bits": 2, "lst": "eNo"}, {"bits": 2}, 7, {"bits": 2, "lst": "!"}, None]
+    "content", [{"bits": 1, "lst": "eNo"}, {"bits": 2, "lst": "eNo"}, {"bits": 2}, 7, {"bits": 2, "lst": "!"}, None]
 )
-def test_a_list_that_is_signed_but_holds_nonsense_is_refused(said):
+def test_a_list_that_is_signed_but_holds_nonsense_is_refused(content):
     head = {"typ": status_list.TYPE, "kid": ring.newest.kid}
-    token = jwt.encode({"iat": 1, "exp": 2, "status_list": said}, ring.newest.private, "ES256", head)
+    token = jwt.encode({"iat": 1, "exp": 2, "status_list": content}, ring.newest.private, "ES256", head)
     with pytest.raises(BadStatusList):
         status_list.opened(token, ring.public)
 
 
 def test_a_list_that_unpacks_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(status_list, "MOST_BYTES", 1 << 16)
-    token = status_list.signed(b"\0" * (1 << 20), ring.newest, uri=URI, at=make.NOON, hours=1)
+    token = status_list.sign_list(b"\0" * (1 << 20), ring.newest, uri=URI, at=make.NOON, hours=1)
     with pytest.raises(BadStatusList):
         status_list.opened(token, ring.public)
 
 
-def test_an_old_list_says_how_old_it_is(session):
+def test_the_age_of_an_old_list_is_shown(session):
     listed = status_list.opened(list_of(session, at=make.NOON, hours=72), ring.public)
     assert listed.made_at == make.NOON.astimezone(UTC)
     assert not listed.is_past(make.NOON + timedelta(hours=71, minutes=59))
@@ -199,7 +199,7 @@ def handed(shelf, session, minutes=0.0):
 
 
 def test_a_request_for_an_unchanged_list_is_one_small_question(system, session, printed):
-    place, shelf = printed(), Shelf()
+    place, shelf = printed(), StatusListCache()
     first = handed(shelf, session)
     with queries(system.engine) as asked:
         assert handed(shelf, session, 30) == first
@@ -209,7 +209,7 @@ def test_a_request_for_an_unchanged_list_is_one_small_question(system, session, 
 
 
 def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
-    place, shelf = printed(), Shelf()
+    place, shelf = printed(), StatusListCache()
     first = handed(shelf, session)
     version = session.query(CertificateVersion).one()
     version.certificate.status = SUSPENDED
@@ -223,7 +223,7 @@ def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
 
 def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(system, session, printed, tmp_path):
     printed()
-    shelf, path = Shelf(), tmp_path / "codes.json"
+    shelf, path = StatusListCache(), tmp_path / "codes.json"
     signing_keys.make(path, at=make.NOON)
     ring.open(path)
     first = handed(shelf, session)
