@@ -1,5 +1,7 @@
-"""The house as its enemy finds it: every door, as everybody, with rows of one's own, of others and of nobody; hostile text
-in every field; the same deed twice at once. What is expected stands in a table, and a door that is not in it fails."""
+"""Attacks: every route with own, foreign and missing rows as every role; hostile text in every field; concurrent requests.
+
+Expected answers are in a table; a route that is not in it fails.
+"""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +70,7 @@ NOBODYS = 2**31 - 1  # an id that no row has
 
 @dataclass(frozen=True)
 class Town:
-    """One row of everything, of one enterprise in one city."""
+    """One row of all_rows, of one enterprise in one city."""
 
     person: int
     qualification: int
@@ -94,7 +96,7 @@ class Town:
 
 
 def town(session, store: Store, region: str, words: str = "") -> Town:
-    """``words`` stand in every text that the house takes as it is typed."""
+    """``words`` are put into every free text."""
     at, on = now(), office_day(now())
     digest = store.put(jpeg(413, 579))
     firm = make.enterprise(name=f"湖南湘江建设有限公司{region}{words}", region_code=region, address=words, contact=words)
@@ -183,7 +185,7 @@ def zhuzhou(session, system) -> Town:
 
 @pytest.fixture
 def everybody(session, signed_in, changsha):
-    """A browser for each role; all of them belong to Changsha, which decides every stage itself."""
+    """A browser for each role, all of Changsha, which decides every stage itself."""
     levels = ("acceptance_level", "review_level", "approval_level")
     session.add_all(Parameter(name=level, value="prefecture", changed_at=now(), changed_by="x") for level in levels)
     session.commit()
@@ -198,12 +200,12 @@ def everybody(session, signed_in, changsha):
     return browsers
 
 
-# --- every door that takes a row, as everybody ---------------------------------------------------------------
+# --- every route that takes a row, as every role ---------------------------------------------------------------
 
 PDF, SHEET = "/certificates/{}.pdf", "/exam/notices/{}/scores"
-# method and address -> the kind of row in it, and what each role gets with an empty form and a row of their own town.
-# Who is not named gets 403, whatever the row. A row of another town, or of nobody, is 404 for all who are named.
-DOORS = {
+# method and address -> the kind of row, and the status for each role with an empty form and a row of their own town.
+# Other roles get 403, whatever the row. A row of another town, or a missing one, is 404 for the roles named.
+ROUTES = {
     ("GET", "/people/show/{}"): ("person", dict.fromkeys(READERS, 200)),
     ("GET", "/people/edit/{}"): ("person", {CLERK: 200}),
     ("POST", "/people/edit/{}"): ("person", {CLERK: 302}),  # an empty form changes nothing
@@ -233,7 +235,7 @@ DOORS = {
     ("POST", "/corrections/{}"): ("returned", {CLERK: 302}),  # an empty form changes nothing
     ("GET", "/filings/{}/edit"): ("filing", {CLERK: 200}),
     ("POST", "/filings/{}/edit"): ("filing", {CLERK: 422}),
-    ("GET", "/bundles/{}"): ("job", dict.fromkeys(PARTIES, 404)),  # a job that is no bundle of theirs
+    ("GET", "/bundles/{}"): ("job", dict.fromkeys(PARTIES, 404)),  # not a bundle job of theirs
     ("GET", "/bundles/{}/progress"): ("job", dict.fromkeys(PARTIES, 404)),
     ("GET", "/bundles/{}.zip"): ("job", dict.fromkeys(PARTIES, 404)),
     ("GET", "/exam/notices/show/{}"): ("notice", {CLERK: 200, EXAM: 200}),
@@ -251,18 +253,18 @@ DOORS = {
     ("POST", SHEET + "/submit"): ("notice", {EXAM: 422}),
     ("GET", "/exam/review/{}"): ("signup", {EXAM: 200}),
     ("POST", "/exam/review/{}"): ("signup", {EXAM: 400}),
-    # the administrator's: accounts and machines, in every town, and nothing of the above
+    # administrator: accounts and technical data of every town, and nothing of the above
     ("GET", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 200}),
     ("POST", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 302}),
-    ("POST", "/required-papers/delete/{}"): ("paper_rule", {ADMIN: 302}),  # a standard line stays, and the page says so
+    ("POST", "/required-papers/delete/{}"): ("paper_rule", {ADMIN: 302}),  # a default row stays, and the page says so
     ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {SECURITY: 302}),
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
     ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
-    # the security administrator's: people of the authority, in every town; an enterprise's account is not there
+    # security administrator: officers of every town, no enterprise accounts
     ("GET", "/appointments/show/{}"): ("officer", {SECURITY: 200}),
     ("GET", "/appointments/edit/{}"): ("officer", {SECURITY: 200}),
-    ("POST", "/appointments/edit/{}"): ("officer", {SECURITY: 302}),  # an empty form takes the role
+    ("POST", "/appointments/edit/{}"): ("officer", {SECURITY: 302}),  # an empty form removes the role
     ("POST", "/appointments/unlock/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/end/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/reset/{}"): ("officer", {SECURITY: 302}),
@@ -277,13 +279,13 @@ DOORS = {
     ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
     ("GET", "/diary/show/{}"): ("entry", {AUDITOR: 200}),
     ("GET", "/legacy/{}"): ("legacy", {ADMIN: 200}),
-    ("POST", "/legacy/{}/report.xlsx"): ("legacy", {ADMIN: 404}),  # nothing lies in the store
-    ("POST", "/legacy/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # told so on the import's page
+    ("POST", "/legacy/{}/report.xlsx"): ("legacy", {ADMIN: 404}),  # nothing is stored
+    ("POST", "/legacy/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # with a message on the import's page
 }
-# A word stands in these addresses besides the row, or none but the word: tested below, and by the tests of their rooms.
+# Addresses with a word besides or instead of the row: tested below and in the tests of their modules.
 LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
-    *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # one method, as of new applications
+    *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # the same method as for new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
     "/enterprises/decide/{}/{}",
     *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
@@ -291,63 +293,63 @@ WITH_A_WORD = {
 }
 EVERYWHERE = {ADMIN, SECURITY, AUDITOR}
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
-NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # the counter's; see test_public
+NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # anonymous; see test_lookup
 TICKETS = {"/login/licence/<cid>", "/login/licence/<cid>/state", "/login/licence/<cid>/ask", "/login/licence/<cid>/finish",
-           "/q/<cid>", "/phone/licence/<cid>"}  # the gate's, bound to a browser; see test_business_licence_gate  # fmt: skip
+           "/q/<cid>", "/phone/licence/<cid>"}  # sign-in, bound to a browser; see test_business_licence  # fmt: skip
 BLANK = re.compile(r"<[^>]+>")
 
 
-def shut(rule) -> bool:
-    """FAB's stock doors that a screen has not declared: shut for everybody."""
+def is_generic(rule) -> bool:
+    """FAB's generic routes that a screen has not declared: forbidden for every role."""
     return rule.endpoint.endswith((".delete", ".edit", ".show", ".add"))
 
 
-def test_every_door_that_takes_a_row_is_in_the_table_or_shut_for_everybody(app, everybody):
+def test_every_route_that_takes_a_row_is_in_the_table_or_forbidden_for_every_role(app, everybody):
     undeclared = [
         (method, rule)
         for rule in app.url_map.iter_rules()
         for method in rule.methods & {"GET", "POST"}
         if rule.arguments and "static" not in rule.endpoint and rule.rule not in NO_ROW | TICKETS and "batch" not in rule.rule
-        if (method, BLANK.sub("{}", rule.rule)) not in DOORS and BLANK.sub("{}", rule.rule) not in WITH_A_WORD
+        if (method, BLANK.sub("{}", rule.rule)) not in ROUTES and BLANK.sub("{}", rule.rule) not in WITH_A_WORD
     ]
-    strangers = [rule.rule for _method, rule in undeclared if not shut(rule)]
-    assert not strangers, "declare in DOORS who gets what"
+    unknown = [rule.rule for _method, rule in undeclared if not is_generic(rule)]
+    assert not unknown, "add them to ROUTES"
     for method, rule in undeclared:
         for role, browser in everybody.items():
             answer = browser.open(BLANK.sub("1", rule.rule), method=method)
             assert answer.status_code == 403, (method, rule.rule, role)
 
 
-def test_doors_with_a_word_in_their_address_are_locked_alike(everybody, changsha, zhuzhou, session):
-    mine = {CLERK: {f"/applications/{matter}/{zhuzhou.draft}/discard": 404 for matter in LATER_MATTERS}}
-    mine[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
-    mine[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # told so on the list
-    mine[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
-    mine[SECURITY] = {"/parameters/lock_after/restore": 302}
-    mine[ADMIN] |= {"/parameters/accept_days/restore": 302}
-    mine[ADMIN] |= {f"/enterprises/decide/{NOBODYS}/yes": 404, f"/enterprises/decide/{changsha.enterprise}/no": 409}
-    before = everything(session)
-    for holder, gets in mine.items():
-        for address, expected in gets.items():
+def test_routes_with_a_word_in_their_address_are_guarded_alike(everybody, changsha, zhuzhou, session):
+    gets = {CLERK: {f"/applications/{matter}/{zhuzhou.draft}/discard": 404 for matter in LATER_MATTERS}}
+    gets[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
+    gets[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # with a message on the list
+    gets[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
+    gets[SECURITY] = {"/parameters/lock_after/restore": 302}
+    gets[ADMIN] |= {"/parameters/accept_days/restore": 302}
+    gets[ADMIN] |= {f"/enterprises/decide/{NOBODYS}/yes": 404, f"/enterprises/decide/{changsha.enterprise}/no": 409}
+    before = all_rows(session)
+    for holder, answers in gets.items():
+        for address, expected in answers.items():
             for role, browser in everybody.items():
                 got = browser.post(address).status_code
                 assert got == (expected if role is holder else 403), (address, role, got)
     for address in ("/parameters/nonsense", "/parameters/province/restore"):
-        got = {role: browser.post(address).status_code for role, browser in everybody.items()}
-        assert got == {role: 404 if role in (ADMIN, SECURITY) else 403 for role in Role}
-    mine[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
-    mine[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
-    assert everything(session) == before
+        statuses = {role: browser.post(address).status_code for role, browser in everybody.items()}
+        assert statuses == {role: 404 if role in (ADMIN, SECURITY) else 403 for role in Role}
+    gets[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
+    gets[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
+    assert all_rows(session) == before
 
 
-def gentle_first(door):
-    (method, address), _expected = door
+def harmless_first(route):
+    (method, address), _expected = route
     return method == "POST", address.rsplit("/", 2)[-2] in ("delete", "release", "reset"), address.endswith("discard")
 
 
-def test_with_rows_of_their_own_town_everybody_gets_what_is_declared(everybody, changsha):
+def test_with_rows_of_their_own_town_every_role_gets_the_declared_answer(everybody, changsha):
     wrong = []
-    for (method, address), (kind, gets) in sorted(DOORS.items(), key=gentle_first):
+    for (method, address), (kind, gets) in sorted(ROUTES.items(), key=harmless_first):
         for role, browser in everybody.items():
             got = browser.open(address.format(getattr(changsha, kind)), method=method).status_code
             if got != gets.get(role, 403):
@@ -355,7 +357,7 @@ def test_with_rows_of_their_own_town_everybody_gets_what_is_declared(everybody, 
     assert not wrong
 
 
-def stranger_gets(method, address, role, *, foreign: bool) -> int:
+def status_for_foreign_row(method, address, role, *, foreign: bool) -> int:
     if foreign and role is CLERK and address in FOR_ALL_CLERKS:
         known = FOR_ALL_CLERKS[address]
         return known[method] if isinstance(known, dict) else known
@@ -363,24 +365,25 @@ def stranger_gets(method, address, role, *, foreign: bool) -> int:
 
 
 @pytest.mark.parametrize("whose", ["another town's", "nobody's"])
-def test_rows_of_others_and_of_nobody_are_not_there_and_nothing_changes(whose, session, everybody, zhuzhou):
-    foreign, wrong, before = whose == "another town's", [], everything(session)
-    for (method, address), (kind, gets) in DOORS.items():
-        for role in gets.keys() - (EVERYWHERE if foreign else set()):  # an administrator's hand reaches every town
+def test_foreign_and_missing_rows_are_not_found_and_nothing_changes(whose, session, everybody, zhuzhou):
+    foreign, wrong, before = whose == "another town's", [], all_rows(session)
+    for (method, address), (kind, gets) in ROUTES.items():
+        for role in gets.keys() - (EVERYWHERE if foreign else set()):  # administrators reach every town
             row = getattr(zhuzhou, kind) if foreign else NOBODYS
             got = everybody[role].open(address.format(row), method=method).status_code
-            if got != stranger_gets(method, address, role, foreign=foreign):
+            if got != status_for_foreign_row(method, address, role, foreign=foreign):
                 wrong.append(f"{method} {address} as {role.value}: {got}")
     assert not wrong
-    assert everything(session) == before
+    assert all_rows(session) == before
 
 
-def everything(session) -> dict[str, list]:
-    """All that is stored, but for what is counted and noted down."""
+def all_rows(session) -> dict[str, list]:
+    """All rows of our tables but counters and the audit log."""
     session.rollback()
-    mine = {mapper.class_ for mapper in Model.registry.mappers if mapper.class_.__module__ == "app.models"}
+    ours = {mapper.class_ for mapper in Model.registry.mappers if mapper.class_.__module__.startswith("app.db.tables.")}
     found = {}
-    for model in mine - {AuditEntry, RateLimitCounter, NumberSequence}:
+    assert Person in ours
+    for model in ours - {AuditEntry, RateLimitCounter, NumberSequence}:
         table = inspect(model).local_table
         columns = [column for column in table.columns if column.name not in ("last_login", "login_count")]
         found[table.name] = sorted(map(str, session.execute(select(*columns))))
@@ -396,8 +399,8 @@ BATCHES = (
 )
 
 
-def test_rows_of_others_ticked_in_a_batch_are_left_as_they_are(session, everybody, changsha, zhuzhou):
-    before = everything(session)
+def test_foreign_rows_in_a_batch_are_left_as_they_are(session, everybody, changsha, zhuzhou):
+    before = all_rows(session)
     rows = [NOBODYS, zhuzhou.case, zhuzhou.draft, zhuzhou.closed, zhuzhou.signup + 1]
     typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
     for address in BATCHES:
@@ -407,10 +410,10 @@ def test_rows_of_others_ticked_in_a_batch_are_left_as_they_are(session, everybod
                 address.format(**vars(changsha)), data={"rowid": ticked, f"category-{rows[0]}": "C1", **typed}
             )
             assert answer.status_code in (403, 404, 422), (address, role)
-    assert everything(session) == before
+    assert all_rows(session) == before
 
 
-# --- hostile values in every place ---------------------------------------------------------------------------
+# --- hostile values in every field ---------------------------------------------------------------------------
 
 NAMES = (
     *("next", "page", "size", "sort", "state", "only", "notice", "name", "id_number", "person.name", "scans", "tried"),
@@ -482,11 +485,11 @@ DECIDED = {EXAM: BATCHES[4:7], ACCEPTANCE: BATCHES[9:11], REVIEWER: BATCHES[11:1
     ],
     indirect=["system"],
 )
-def test_no_value_in_any_place_breaks_the_house(value, everybody, changsha):
-    """PostgreSQL takes no NUL and no number beyond its columns, Python reads no 5,000 digits."""
+def test_no_value_in_any_field_causes_an_error(value, everybody, changsha):
+    """PostgreSQL accepts no NUL and no number beyond its columns, Python parses no 5,000 digits."""
     typed, broken = dict.fromkeys(NAMES, value), []
-    doors = [(method, address, role) for (method, address), (_kind, gets) in DOORS.items() for role in gets]
-    tried = [(method, address.format(getattr(changsha, DOORS[method, address][0])), role) for method, address, role in doors]
+    cases = [(method, address, role) for (method, address), (_kind, gets) in ROUTES.items() for role in gets]
+    tried = [(method, address.format(getattr(changsha, ROUTES[method, address][0])), role) for method, address, role in cases]
     tried += [("GET", address, role) for role, addresses in LISTS.items() for address in addresses]
     tried += [("POST", address, role) for role, addresses in ADDED.items() for address in addresses]
     for method, address, role in sorted(tried, key=lambda one: one[0]):
@@ -500,27 +503,27 @@ def test_no_value_in_any_place_breaks_the_house(value, everybody, changsha):
 FORGED = ("9" * 5000, "%00", "-1", str(2**63), "..%2F..%2Fetc%2Fpasswd", "1%20OR%201=1")
 
 
-def test_no_forged_id_breaks_the_house_or_finds_anything(everybody):
-    for (method, address), (_kind, gets) in DOORS.items():
+def test_no_forged_id_causes_an_error_or_finds_anything(everybody):
+    for (method, address), (_kind, gets) in ROUTES.items():
         browser = everybody[next(iter(gets))]
         got = {forged: browser.open(address.format(forged), method=method).status_code for forged in FORGED}
         assert set(got.values()) <= {404, 405}, (method, address)
 
 
 @pytest.mark.parametrize("role", DECIDED, ids=lambda role: role.value)
-def test_a_reason_with_nul_is_kept_without_it(role, session, everybody, changsha):
+def test_a_reason_with_nul_is_stored_without_it(role, session, everybody, changsha):
     for address in DECIDED[role]:
         row = changsha.signup if role is EXAM else changsha.case
         assert everybody[role].post(address, data={"rowid": row, "reason": "照\0片模糊"}).status_code < 500, address
     everybody[ACCEPTANCE].post(f"/cases/{changsha.case}/decide", data={"decision": "return", "reason": "照\0片模糊"})
-    kept = set(session.scalars(select(Step.reason))) | set(session.scalars(select(ExamSignup.reason)))
+    stored = set(session.scalars(select(Step.reason))) | set(session.scalars(select(ExamSignup.reason)))
     session.rollback()
-    assert "照片模糊" in kept
-    assert not any("\0" in reason for reason in kept)
+    assert "照片模糊" in stored
+    assert not any("\0" in reason for reason in stored)
 
 
 @pytest.mark.parametrize("system", ["postgresql"], indirect=True)  # its driver takes 65,535 parameters
-def test_a_flood_of_rows_is_refused_before_the_store_is_asked(everybody, changsha):
+def test_too_many_rows_are_refused_before_the_database_is_asked(everybody, changsha):
     typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
     for address in BATCHES:
         role = next(role for role, starts in WHO.items() if address.startswith(starts))
@@ -543,7 +546,7 @@ def test_a_form_sent_as_json_is_read_as_an_empty_one(client, everybody):
             assert answer.status_code in (400, 422), (address, body)
 
 
-def test_a_line_end_in_a_title_reaches_neither_the_store_nor_a_header(session, everybody):
+def test_a_line_end_in_a_title_reaches_neither_the_database_nor_a_header(session, everybody):
     start, end, on = now(), now() + DAY, office_day(now()) + 9 * DAY
     form = {
         "title": "考核\r\nX-Evil: 1\u2028安管", "categories": "C1", "signup_start": f"{start:%Y-%m-%dT%H:%M}",
@@ -564,12 +567,12 @@ MARKUP = "<xss>\"'onxss=</script>{{7*7}}"
 
 @pytest.fixture
 def poisoned(session, system) -> Town:
-    """Changsha, with markup in every text that is kept as it is typed."""
+    """Changsha, with markup in every free text."""
     return town(session, Store(system.settings.blobs), "430100", MARKUP)
 
 
 def pages(app, session, signed_in, place: Town):
-    """Every page that opens, as everybody who may, with rows of the place in the address."""
+    """Every page as every role that may, with rows of the town in the address."""
     readers = [(None, app.test_client())]
     for role in Role:
         account = session.get(Account, place.account) if role is CLERK else None
@@ -577,7 +580,7 @@ def pages(app, session, signed_in, place: Town):
         readers.append((role, signed_in(account)))
     session.rollback()
     open_to_all = [(rule.rule, None) for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
-    rows = [(path.format(getattr(place, kind)), gets) for (verb, path), (kind, gets) in DOORS.items() if verb == "GET"]
+    rows = [(path.format(getattr(place, kind)), gets) for (verb, path), (kind, gets) in ROUTES.items() if verb == "GET"]
     more = [
         (f"/exam-notices/{place.notice}", None),
         (f"/v/430100{place.enterprise:026d}", None),
@@ -594,19 +597,19 @@ def pages(app, session, signed_in, place: Town):
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # a page looks the same over either database
-def test_stored_markup_is_shown_as_text_on_every_page_in_full_armour(app, session, signed_in, poisoned):
+def test_stored_markup_is_shown_as_text_on_every_page_with_all_security_headers(app, session, signed_in, poisoned):
     number = session.get_one(Person, poisoned.person).id_number
     session.rollback()
     shown, faults = 0, []
     for role, address, answer in pages(app, session, signed_in, poisoned):
-        text, wears = answer.get_data(as_text=True) if answer.mimetype == "text/html" else "", answer.headers
+        text, headers = answer.get_data(as_text=True) if answer.mimetype == "text/html" else "", answer.headers
         shown += "&lt;xss&gt;" in text
         checks = {
             "markup": "<xss" not in text and "\"'onxss" not in text and ">49<" not in text,
-            "host": "evil.example" not in text + wears.get("Location", ""),
+            "host": "evil.example" not in text + headers.get("Location", ""),
             "id number": number not in text or address.startswith("/archive/"),
-            "policy": "default-src" in wears["Content-Security-Policy"] and wears["X-Content-Type-Options"] == "nosniff",
-            "kept": role is None or wears.get("Cache-Control") == "no-store" or address in ("/healthz", "/readyz"),
+            "policy": "default-src" in headers["Content-Security-Policy"] and headers["X-Content-Type-Options"] == "nosniff",
+            "cached": role is None or headers.get("Cache-Control") == "no-store" or address in ("/healthz", "/readyz"),
             "fault": answer.status_code < 500,
         }
         faults += [f"{fault}: {address} as {role}" for fault, sound in checks.items() if not sound]
@@ -614,48 +617,48 @@ def test_stored_markup_is_shown_as_text_on_every_page_in_full_armour(app, sessio
     assert shown > 20
 
 
-# --- the same deed twice, at once -----------------------------------------------------------------------------
+# --- concurrent requests -----------------------------------------------------------------------------
 
 
-def at_once(*deeds):
-    """What became of deeds that begin at the same moment."""
-    barrier = Barrier(len(deeds))
+def at_once(*calls):
+    """The results of calls started at the same moment."""
+    barrier = Barrier(len(calls))
 
-    def begin(deed):
+    def begin(call):
         barrier.wait(10)
-        return deed()
+        return call()
 
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return [future.result(60) for future in [pool.submit(begin, deed) for deed in deeds]]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(60) for future in [pool.submit(begin, call) for call in calls]]
 
 
-def asked(session, query):
-    found = session.scalar(query)
+def scalar(session, query):
+    value = session.scalar(query)
     session.rollback()
-    return found
+    return value
 
 
-def test_of_two_officers_deciding_at_once_one_wins_and_the_other_is_told(session, signed_in, changsha):
+def test_of_two_concurrent_decisions_one_wins_and_the_other_is_a_conflict(session, signed_in, changsha):
     officers = [make.account(session, f"officer{n}", ACCEPTANCE) for n in (1, 2)]
     browsers = [signed_in(officer) for officer in officers]
     session.rollback()
     case, results = f"/cases/{changsha.case}/decide", ("return", "decline")
-    deeds = zip(browsers, results, strict=True)
+    requests = zip(browsers, results, strict=True)
     answers = at_once(
         *(
             lambda browser=one, result=two: browser.post(case, data={"decision": result, "reason": "不清楚"})
-            for one, two in deeds
+            for one, two in requests
         )
     )
     assert sorted(answer.status_code for answer in answers) == [302, 409]
-    assert asked(session, select(func.count(Step.id)).where(Step.application_id == changsha.case)) == 2  # handed in, decided
+    assert scalar(session, select(func.count(Step.id)).where(Step.application_id == changsha.case)) == 2  # submitted, decided
 
 
-def test_a_double_submission_is_one(session, signed_in, changsha):
+def test_a_concurrent_double_submission_counts_once(session, signed_in, changsha):
     account = session.get_one(Account, changsha.account)
     browsers = [signed_in(account), signed_in(account)]
     session.rollback()
-    row = changsha.signup + 1  # rejected, so back in the enterprise's hands
+    row = changsha.signup + 1  # rejected, so the enterprise may submit it again
     at_once(*(lambda browser=one: browser.post("/exam/signups/submit", data={"rowid": row}) for one in browsers))
     lines = select(AuditEntry.change).where(AuditEntry.table == "exam_signup", AuditEntry.row == str(row))
     moves = [change for change in session.scalars(lines) if change.get("state") == ["rejected", "submitted"]]
@@ -673,37 +676,37 @@ def test_six_enterprises_signing_up_at_once_get_no_more_places_than_there_are(se
     browsers = [signed_in(make.account(session, f"firm{firm.id}", CLERK, enterprise_id=firm.id)) for firm in firms]
     forms = [{"rowid": [person.id], f"category-{person.id}": "C1", "then": "submit"} for person in people]
     session.commit()
-    door, deeds = f"/exam/notices/{changsha.notice}/signup", zip(browsers, forms, strict=True)
-    answers = at_once(*(lambda browser=one, form=two: browser.post(door, data=form) for one, two in deeds))
+    address, requests = f"/exam/notices/{changsha.notice}/signup", zip(browsers, forms, strict=True)
+    answers = at_once(*(lambda browser=one, form=two: browser.post(address, data=form) for one, two in requests))
     assert sorted(answer.status_code for answer in answers) == [302, 302, 422, 422, 422, 422]
     taken = ExamSignup.state.in_((SignupState.SUBMITTED, SignupState.ADMITTED))
-    assert asked(session, select(func.count(ExamSignup.id)).where(taken)) == 3
+    assert scalar(session, select(func.count(ExamSignup.id)).where(taken)) == 3
 
 
-# --- who is asking --------------------------------------------------------------------------------------------
+# --- CSRF, addresses, audit log --------------------------------------------------------------------------------------------
 
 
-def test_a_token_of_another_session_or_none_opens_no_deed(strict, session, everybody, client, changsha):
+def test_a_csrf_token_of_another_session_or_none_is_refused(strict, session, everybody, client, changsha):
     token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/lookup").text)[1]
-    before = everything(session)
-    for (method, address), (kind, gets) in DOORS.items():
+    before = all_rows(session)
+    for (method, address), (kind, gets) in ROUTES.items():
         if method == "POST":
             browser, place = everybody[next(iter(gets))], address.format(getattr(changsha, kind))
             answers = [browser.post(place, data={"csrf_token": forged}) for forged in (token, "")]
             answers.append(browser.post(place, data="{}", content_type="application/json"))
             answers.append(browser.post(place, data="x", content_type="text/plain"))
             assert {answer.status_code for answer in answers} == {400}, address
-    assert everything(session) == before
+    assert all_rows(session) == before
 
 
-def test_an_invented_forwarding_address_buys_no_further_guesses(client):
+def test_a_forged_forwarding_address_does_not_raise_the_rate_limit(client):
     typed = {"name": "李雷", "number": "430102199001011234"}
     answers = [client.post("/lookup", data=typed, headers={"X-Forwarded-For": f"10.0.0.{n}"}) for n in range(62)]
-    assert 429 in {answer.status_code for answer in answers}  # 62: the minute may turn meanwhile
+    assert 429 in {answer.status_code for answer in answers}  # 62: a new minute may begin meanwhile
 
 
-def test_every_reading_in_full_is_one_line_in_the_diary(session, everybody, changsha):
-    deeds = {
+def test_every_reading_in_full_is_one_line_in_the_audit_log(session, everybody, changsha):
+    readings = {
         ("POST", f"/people/reveal/{changsha.person}"): (EXAM, AuditAction.READ),
         ("POST", f"/cases/{changsha.case}/id-number"): (REVIEWER, AuditAction.READ),
         ("GET", f"/archive/{changsha.closed}"): (VIEWER, AuditAction.READ),
@@ -713,17 +716,17 @@ def test_every_reading_in_full_is_one_line_in_the_diary(session, everybody, chan
         ("GET", f"/papers/{changsha.paper}"): (ACCEPTANCE, AuditAction.READ),
         ("POST", f"/exam/notices/{changsha.notice}/export"): (EXAM, AuditAction.EXPORT),
     }
-    for (method, address), (role, deed) in deeds.items():
-        last = asked(session, select(func.max(AuditEntry.id)))
+    for (method, address), (role, action) in readings.items():
+        last = scalar(session, select(func.max(AuditEntry.id)))
         assert everybody[role].open(address, method=method, data={"why": "核对"}).status_code == 200
         lines = session.execute(
             select(AuditEntry.actor, AuditEntry.deed, AuditEntry.address).where(AuditEntry.id > last)
         ).all()
         session.rollback()
-        assert lines == [(f"the-{role.value}", deed, "127.0.0.1")], address
+        assert lines == [(f"the-{role.value}", action, "127.0.0.1")], address
 
 
-def test_a_checked_roster_is_a_ticket_for_nothing_else_and_does_not_stay(app, session, system, everybody, changsha):
+def test_the_ticket_of_a_checked_people_sheet_is_valid_there_only_and_once(app, session, system, everybody, changsha):
     with app.test_request_context():
         row = {
             "name": "张三",
@@ -740,21 +743,21 @@ def test_a_checked_roster_is_a_ticket_for_nothing_else_and_does_not_stay(app, se
     assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 422
 
 
-def test_a_statement_that_fails_tells_the_log_no_values(app):
+def test_the_error_of_a_failed_statement_holds_no_values(app):
     with app.app_context(), db.engine.connect() as connection, pytest.raises(DBAPIError) as fault:
         connection.execute(text("SELECT :name FROM nowhere"), {"name": "李雷430102199001011234"})
     assert "430102199001011234" not in str(fault.value)
 
 
-def test_the_diary_holds_nothing_to_put_an_id_number_together_from(session, everybody, changsha):
+def test_the_audit_log_does_not_hold_the_parts_of_an_id_number(session, everybody, changsha):
     number = session.get_one(Person, changsha.person).id_number
     change = session.scalar(
         select(AuditEntry.change).where(AuditEntry.table == "person", AuditEntry.row == str(changsha.person))
     )
     session.rollback()
-    kept = str(change)
-    assert number[:6] in kept  # it is masked, not left out
-    assert not any(born in kept for born in (number[6:14], f"{number[6:10]}-{number[10:12]}-{number[12:14]}"))
+    logged = str(change)
+    assert number[:6] in logged  # masked, not left out
+    assert not any(born in logged for born in (number[6:14], f"{number[6:10]}-{number[10:12]}-{number[12:14]}"))
 
 
 def test_a_number_that_no_column_holds_is_refused_with_a_sentence(everybody, changsha):

@@ -1,6 +1,6 @@
 """A certificate's life in any order: issued, renewed, moved, replaced, cancelled, suspended, reinstated, run out.
 
-A plain model says beforehand what is allowed and what comes of it; house and model must agree at every step.
+A plain model says beforehand what is allowed and what comes of it; system and model must agree at every step.
 """
 
 import re
@@ -151,14 +151,14 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         certificate_id=certificates,
-        deed=st.sampled_from(
+        change=st.sampled_from(
             [status_changes.suspend, status_changes.reinstate, status_changes.revoke, status_changes.withdraw]
         ),
         sure=st.integers(0, 2),
     )
-    def the_administrator_steps_in(self, certificate_id, deed, sure):
-        if deed in (status_changes.revoke, status_changes.withdraw) and sure:
-            return  # ends are dull: let them be rare
+    def the_administrator_steps_in(self, certificate_id, change, sure):
+        if change in (status_changes.revoke, status_changes.withdraw) and sure:
+            return  # keep final states rare
         was = self.expected[certificate_id]
         shown = was.shown(self.on)
         target = {
@@ -166,14 +166,14 @@ class Life(RuleBasedStateMachine):
             status_changes.reinstate: {SUSPENDED: VALID},
             status_changes.withdraw: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
             status_changes.revoke: dict.fromkeys((VALID, SUSPENDED, CertificateStatus.EXPIRED), CertificateStatus.REVOKED),
-        }[deed].get(shown)
+        }[change].get(shown)
         given = {"reason": "事故", "at": self._noon(), "office": OFFICE}
         if target is None:
             with pytest.raises(Stale):
-                deed(self.session, certificate_id, make.officer(Role.ADMIN), **given)
+                change(self.session, certificate_id, make.officer(Role.ADMIN), **given)
             self.session.rollback()
             return
-        deed(self.session, certificate_id, make.officer(Role.ADMIN), **given)
+        change(self.session, certificate_id, make.officer(Role.ADMIN), **given)
         self.session.commit()
         self.expected[certificate_id] = replace(was, status=target)
 
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
         assert all(OURS.fullmatch(number) for number, *_ in found.values())
 
     @invariant()
-    def there_is_one_current_print_and_no_gap(self):
+    def there_is_one_current_version_and_no_gap(self):
         if not hasattr(self, "session"):
             return
         for certificate_id, expected in self.expected.items():
@@ -231,11 +231,11 @@ class Life(RuleBasedStateMachine):
                     assert scanned.is_outdated == (version.version < expected.versions)
 
     @invariant()
-    def whoever_is_off_line_is_told_the_truth_as_well(self):
-        """Every code ever printed against the list of today: an end, a newer print, a suspension, and otherwise nothing."""
+    def the_offline_check_tells_the_truth_as_well(self):
+        """Every QR code against the status list of the day: ended, updated, suspended, or valid."""
         if not hasattr(self, "session") or not self.expected:
             return
-        token = status_list.signed(status_list.packed(self.session), ring.newest, uri="-", at=self._noon(), hours=72)
+        token = status_list.sign_list(status_list.pack_entries(self.session), ring.newest, uri="-", at=self._noon(), hours=72)
         listed = status_list.opened(token, ring.public)
         for certificate_id, expected in self.expected.items():
             for version in self._versions(certificate_id):
@@ -254,7 +254,7 @@ class Life(RuleBasedStateMachine):
         return StatusMark.SUSPENDED if expected.status is SUSPENDED else StatusMark.VALID
 
     @invariant()
-    def every_print_has_a_place_and_an_identifier_of_its_own(self):
+    def every_version_has_its_own_status_index_and_identifier(self):
         if not hasattr(self, "session"):
             return
         versions = self.session.scalars(select(CertificateVersion)).all()

@@ -108,7 +108,9 @@ def sends(function: ast.FunctionDef) -> bool:
     return False
 
 
-def called_by(module: Module, function: ast.FunctionDef, known: Mapping[str, Module]) -> Iterator[tuple[Module, ast.FunctionDef]]:
+def called_by(
+    module: Module, function: ast.FunctionDef, known: Mapping[str, Module]
+) -> Iterator[tuple[Module, ast.FunctionDef]]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call):
             whole = ast.unparse(node.func).split(".")
@@ -246,7 +248,7 @@ def legacy(place: Town, world: "World", what: str, change: Mapping[str, object])
 def bundle(place: Town, world: "World") -> Export:
     viewer = make.officer(VIEWER, region="430100", account_id=world.account(VIEWER))
     ids = list(world.session.scalars(select(CertificateVersion.certificate_id)))
-    leaves = zip_download.gather(world.session, ids, viewer, Office())
+    leaves = zip_download.current_entries(world.session, ids, viewer, Office())
     number = zip_download.prepare(world.session, leaves, viewer, at=now())
     world.session.commit()
     return Export(VIEWER, "GET", f"/bundles/{number}.zip", AuditAction.READ, "job", {"certificates": 1})
@@ -288,7 +290,9 @@ LOGGED = {
     "DiaryScreen.export": simple(AUDITOR, "/diary/export", AuditAction.EXPORT, "entry", "POST", list="diary"),
     "CalendarView.export": calendar,
     "EnterpriseAdminScreen.licence": licence,
-    "NoticeScreen.export": simple(EXAM, "/exam/notices/{of.notice}/export", AuditAction.EXPORT, "exam_notice", "POST", rows=2),
+    "NoticeScreen.export": simple(
+        EXAM, "/exam/notices/{of.notice}/export", AuditAction.EXPORT, "exam_notice", "POST", rows=2
+    ),
     "ScoreView.errors": score_errors,
     "MeasuresView.result": measures,
     "LegacyView.report": lambda place, world: legacy(place, world, "report", {"rows": 4}),

@@ -1,4 +1,4 @@
-"""What people read when something breaks underneath: a number for the administrator, and nothing of the machinery."""
+"""Error pages: a request number for the administrator, and no internals."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ MACHINERY = re.compile(
 PAGES = ("/", "/login/", "/lookup", "/notices", "/help", "/v/x", "/verify", "/status-list", "/work/", "/nowhere")
 
 
-def says_no_in_words(answer, caplog, status: int = 500) -> None:
+def assert_error_page(answer, caplog, status: int = 500) -> None:
     """A page of this status with the request's number, which the log knows, too; nothing else of the inside."""
     number = answer.headers["X-Request-ID"]
     assert answer.status_code == status
@@ -36,7 +36,7 @@ def says_no_in_words(answer, caplog, status: int = 500) -> None:
 
 @ON_SQLITE
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "postgresql+psycopg://x:secret@127.0.0.1:1/nothing"])
-def test_without_its_database_the_house_says_so_on_every_page(system, caplog, url):
+def test_without_its_database_every_page_is_an_error_page(system, caplog, url):
     client = create_app(replace(system.settings, database_url=url)).test_client()
     for path in PAGES:
         answer = client.get(path)
@@ -45,7 +45,7 @@ def test_without_its_database_the_house_says_so_on_every_page(system, caplog, ur
             assert path in ("/login/", "/lookup", "/help", "/verify", "/nowhere", "/work/"), path  # asks the database nothing
             assert not MACHINERY.search(re.sub(r'(href|src|action)="[^"]*"', "", answer.text)), path
             continue
-        says_no_in_words(answer, caplog)
+        assert_error_page(answer, caplog)
     machine = client.get("/notices", headers={"Accept": "application/json"})
     assert (machine.status_code, machine.json["request"]) == (500, machine.headers["X-Request-ID"])
     assert client.get("/healthz").status_code == 200
@@ -64,13 +64,13 @@ def no_store(system):
 
 
 @ON_SQLITE
-def test_a_file_that_cannot_be_kept_leaves_nothing_half_done(session, signed_in, holder, no_store, caplog):
+def test_a_file_that_cannot_be_stored_leaves_nothing_half_done(session, signed_in, holder, no_store, caplog):
     clerk = signed_in(holder(Role.ENTERPRISE_CLERK))
     before = session.scalar(select(func.count(AuditEntry.id)))
     session.rollback()
     typed = {"name": "李雷", "id_number": make.id_number(), "education": "bachelor", "position": "safety_officer"}
     answer = clerk.post("/people/add", data={**typed, "paper_id_card": (BytesIO(pdf()), "x.pdf")})
-    says_no_in_words(answer, caplog)
+    assert_error_page(answer, caplog)
     assert [session.scalar(select(func.count()).select_from(model)) for model in (Person, Paper)] == [0, 0]
     assert session.scalar(select(func.count(AuditEntry.id))) == before
 
@@ -87,5 +87,5 @@ def test_a_file_that_is_gone_from_the_store_is_named_as_such(session, system, si
     session.commit()
     shutil.rmtree(system.settings.blobs / paper.digest[:2])
     answer = signed_in(account).get(f"/papers/{paper.id}")
-    says_no_in_words(answer, caplog, 404)
+    assert_error_page(answer, caplog, 404)
     assert paper.digest not in answer.text

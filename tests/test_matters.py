@@ -1,4 +1,4 @@
-"""Renewal, transfer, replacement, cancellation: each condition at its boundary, each road to its end."""
+"""Renewal, transfer, replacement, cancellation: each rule at its boundary, each procedure to its end."""
 
 from datetime import date, datetime, timedelta
 
@@ -51,7 +51,7 @@ RENEWAL, TRANSFER, REPLACEMENT, CANCELLATION = (
     MatterKind.CANCELLATION,
 )
 REASON = ReplacementReason
-ROAD = (
+PROCEDURE = (
     (Action.SUBMIT, Role.ENTERPRISE_CLERK, Side.FILER),
     (Action.RELEASE, Role.ENTERPRISE_CLERK, Side.RELEASER),
     (Action.ACCEPT, Role.ACCEPTANCE_OFFICER, Side.FILER),
@@ -77,7 +77,7 @@ def do(firm, applications, action, role=Role.ENTERPRISE_CLERK, side=Side.FILER, 
 
 
 def codes(planned):
-    return {no.code for refusals in planned.refused.values() for no in refusals}
+    return {refusal.code for refusals in planned.refused.values() for refusal in refusals}
 
 
 def submitted(firm, application, on=make.TODAY, **given):
@@ -85,8 +85,8 @@ def submitted(firm, application, on=make.TODAY, **given):
 
 
 def approved(firm, application, at=make.NOON):
-    """The whole road from draft to decision; the certificate that comes of it."""
-    for action, role, side in ROAD:
+    """Run the procedure from draft to approval; the resulting certificate."""
+    for action, role, side in PROCEDURE:
         if action is not Action.RELEASE or application.matter is TRANSFER:
             assert codes(do(firm, application, action, role, side, at=at)) == set(), action
     return firm.session.get_one(Certificate, firm.session.get_one(Application, application.id).certificate_id)
@@ -147,7 +147,7 @@ def test_a_renewed_term_follows_on_the_old_one(old, new):
     assert extended(date.fromisoformat(old), 3) == date.fromisoformat(new)
 
 
-def test_a_renewal_keeps_the_number_adds_three_years_and_prints_anew(firm, session):
+def test_a_renewal_keeps_the_number_adds_three_years_and_makes_a_new_version(firm, session):
     certificate = firm.certificate(valid_to=date(2026, 4, 30), is_electronic=False)
     number = certificate.number
     renewed = approved(firm, firm.on(certificate, RENEWAL))
@@ -189,7 +189,7 @@ def test_age_is_only_a_warning_for_principals(firm, session, position, born, war
     person = firm.person(position=position, id_number=make.id_number(date.fromisoformat(born), sequence=1))
     application = firm.on(firm.certificate(person, category=Category.A), RENEWAL)
     case = of_applications(session, [application.id])[application.id]
-    assert [no.code for no in warnings_of(case, make.TODAY, Office())] == warned
+    assert [refusal.code for refusal in warnings_of(case, make.TODAY, Office())] == warned
     assert submitted(firm, application) == set()
 
 
@@ -310,7 +310,7 @@ def test_certificates_left_behind_are_a_warning(firm, session):
     assert submitted(firm, application) == set()
 
 
-def test_the_scans_of_the_old_enterprise_do_not_speak_for_the_new_one(firm, session):
+def test_scans_of_the_old_enterprise_do_not_count_for_the_new_one(firm, session):
     application = firm.on(firm.old.certificate(), TRANSFER)
     for paper in session.scalars(select(Paper).where(Paper.application_id == application.id)):
         paper.replaced_at = make.NOON
@@ -319,7 +319,7 @@ def test_the_scans_of_the_old_enterprise_do_not_speak_for_the_new_one(firm, sess
     assert of_applications(session, [application.id])[application.id].record()["papers"] == {}
 
 
-def test_without_a_photo_nothing_is_filed_that_ends_in_a_print(firm, session):
+def test_without_a_photo_nothing_is_filed_that_ends_in_a_new_version(firm, session):
     person = firm.person(without=(PaperKind.PHOTO,))
     certificate = firm.certificate(person, printed_enterprise="旧名称建设有限公司")
     renamed = firm.on(certificate, REPLACEMENT, reason_code=ReplacementReason.ENTERPRISE_RENAMED.value, details={})
@@ -350,7 +350,7 @@ def replacement(firm, reason, details=None, **facts):
         (REASON.WRONG_INFORMATION, {}, None, {"nothing-corrected"}),
         (REASON.WRONG_INFORMATION, {}, {"name": "李雷"}, {"nothing-corrected"}),
         (REASON.WRONG_INFORMATION, {}, {"name": "李磊"}, set()),
-        (REASON.WRONG_INFORMATION, {"holder": "李蕾"}, None, set()),  # the books were right all along
+        (REASON.WRONG_INFORMATION, {"holder": "李蕾"}, None, set()),  # the record was right
     ],
 )
 def test_each_reason_has_its_own_conditions(firm, reason, facts, details, refused):
@@ -380,7 +380,7 @@ def test_a_correction_reaches_the_person_on_approval_and_no_earlier(firm, sessio
     number = make.id_number(date(1990, 2, 3), sequence=8)
     application = replacement(firm, REASON.WRONG_INFORMATION, {"name": "李磊", "id_number": number})
     person = application.person
-    for action, role, side in ROAD[:1] + ROAD[2:4]:
+    for action, role, side in PROCEDURE[:1] + PROCEDURE[2:4]:
         do(firm, application, action, role, side)
         assert session.get(Person, person.id).name == "李雷"
     do(firm, application, Action.APPROVE, Role.APPROVER)
@@ -404,7 +404,7 @@ def test_a_corrected_id_number_belongs_to_nobody_else_then_or_later(firm, sessio
     assert submitted(firm, application) == {"id-taken"}
     other.id_number = make.id_number()
     session.commit()
-    for action, role, side in ROAD[:1] + ROAD[2:4]:
+    for action, role, side in PROCEDURE[:1] + PROCEDURE[2:4]:
         do(firm, application, action, role, side)
     firm.person(id_number=number)
     session.commit()
@@ -507,7 +507,7 @@ def test_a_certificate_has_one_matter_under_way(firm, state):
 
 
 @pytest.mark.parametrize("state", [State.DRAFT, State.RELEASE_REFUSED])
-def test_a_stranger_s_wish_holds_nobody_up(firm, state):
+def test_another_enterprise_s_transfer_blocks_nobody(firm, state):
     certificate = firm.certificate()
     Firm(firm.session, name="第三家建设有限公司").on(certificate, TRANSFER, state)
     assert submitted(firm, firm.on(certificate, RENEWAL)) == set()
@@ -636,9 +636,9 @@ def test_without_marks_everything_is_open(firm, session):
 )
 def test_a_mark_is_of_something_says_why_and_goes_with_a_return(firm, action, mark):
     application = firm.application(State.AWAITING_ACCEPTANCE, matter=RENEWAL)
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         do(firm, application, action, Role.ACCEPTANCE_OFFICER, marks=[mark], reason="原因")
-    assert no.value.refusals[0].code == "bad-mark"
+    assert error.value.refusals[0].code == "bad-mark"
 
 
 # --- many at once -----------------------------------------------------------------------------------
@@ -659,12 +659,12 @@ def test_three_hundred_are_decided_in_as_many_queries_as_one(firm, system, matte
     assert len(lots) == len(few), sorted({statement[:60] for statement in lots})
 
 
-def test_every_deed_leaves_one_line_of_history(firm, session):
+def test_every_change_leaves_one_line_of_history(firm, session):
     certificate = approved(firm, firm.on(firm.old.certificate(), TRANSFER))
     approved(firm, firm.on(certificate, REPLACEMENT))
     approved(firm, firm.on(certificate, CANCELLATION))
-    deeds = session.scalars(select(CertificateEvent.deed).order_by(CertificateEvent.id)).all()
-    assert deeds == [CertificateEventKind.MOVED, CertificateEventKind.REPLACED, CertificateEventKind.CANCELLED]
+    kinds = session.scalars(select(CertificateEvent.deed).order_by(CertificateEvent.id)).all()
+    assert kinds == [CertificateEventKind.MOVED, CertificateEventKind.REPLACED, CertificateEventKind.CANCELLED]
     assert session.scalar(select(func.count()).where(CertificateVersion.replaced_at.is_(None))) == 1
 
 

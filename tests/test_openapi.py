@@ -11,7 +11,7 @@ from schemathesis.generation import GenerationMode
 
 from app.core.vocabulary import Role
 
-pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no statement is what is tested
+pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # does not depend on the database
 BLANK = re.compile(r"<[^>]+>")
 FEW = settings(
     max_examples=8, deadline=None, database=None, derandomize=True,
@@ -30,31 +30,32 @@ def browsers(client, signed_in, holder):
 
 
 def addresses(app) -> dict[str, str]:
-    """Each rule of the house as the description writes it, and the rule."""
+    """Each route as written in the description -> the rule."""
     return {re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule): rule.rule for rule in app.url_map.iter_rules()}
 
 
 def test_whatever_answers_in_json_is_described_and_whatever_is_described_is_there(app, browsers, described):
     known = addresses(app)
     assert described["paths"].keys() <= known.keys()
-    speak = set()
+    in_json = set()
     for address, rule in known.items():
         for browser in browsers:
             answer = browser.get(BLANK.sub("1", rule), headers={"Accept": "*/*"}) if "/static/" not in rule else None
             if answer is not None and answer.status_code == 200 and "json" in answer.mimetype:
-                speak.add(address)
-    assert speak <= described["paths"].keys(), "describe it in docs/openapi.yaml"
-    assert {"/healthz", "/.well-known/jwks.json", "/papers-drawn/progress"} <= speak
+                in_json.add(address)
+    assert in_json <= described["paths"].keys(), "describe it in docs/openapi.yaml"
+    assert {"/healthz", "/.well-known/jwks.json", "/papers-drawn/progress"} <= in_json
 
 
 def fits(got, described: dict, path: str) -> None:
     """The status, the kind and the shape of an answer are those that the description promises."""
     promised = described["paths"][path]["get"]["responses"]
     assert str(got.status_code) in promised, (path, got.status_code)
-    said = promised[str(got.status_code)]
-    said = described["components"]["responses"][said["$ref"].rpartition("/")[2]] if "$ref" in said else said
+    response = promised[str(got.status_code)]
+    if "$ref" in response:
+        response = described["components"]["responses"][response["$ref"].rpartition("/")[2]]
     body = got.json if "json" in got.mimetype else got.text
-    validate(body, {**said["content"][got.mimetype]["schema"], "components": described["components"]})
+    validate(body, {**response["content"][got.mimetype]["schema"], "components": described["components"]})
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)

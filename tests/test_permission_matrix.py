@@ -13,7 +13,7 @@ from app.models import Account, Application, Certificate, Enterprise, ExamPass, 
 from app.web.auth.permissions import ANONYMOUS, held_by
 from tests.test_attacks import BLANK, NOBODYS, changsha, everybody, zhuzhou  # noqa: F401 - fixtures
 
-pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # permissions are checked before any query of a view
+pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # permissions are checked before any query
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODYS_OWN = {"OwnPasswordView", "SessionsView"}  # need no permission, only a signed-in user
 LEAVE = {"SignInView.logout", "OwnPasswordView.change", "AppointmentScreen.end", "AppointmentScreen.reset",

@@ -43,7 +43,7 @@ def test_the_table_is_sound():
 
 
 def still(_case, _on, _office):
-    """A rule that stands in nobody's way."""
+    """A rule that refuses nothing."""
     return ()
 
 
@@ -66,13 +66,13 @@ def still(_case, _on, _office):
         ),
     ],
 )
-def test_a_flawed_table_is_noticed(broken, fault):
+def test_a_faulty_table_is_noticed(broken, fault):
     assert any(fault in flaw for flaw in table_errors(broken))
 
 
 OFFERED = {(kind, move.source, move.action, move.by, move.side) for move in MOVES for kind in move.matters}
 MADE = [(kind, move) for move in MOVES for kind in move.matters]
-HANDS = [*((role, Side.FILER) for role in Role), (Role.ENTERPRISE_CLERK, Side.RELEASER)]
+ACTORS_ON_SIDES = [*((role, Side.FILER) for role in Role), (Role.ENTERPRISE_CLERK, Side.RELEASER)]
 SEEN = {"seen": True}  # a draft that was submitted before
 
 
@@ -84,7 +84,7 @@ def named(value):
 @pytest.mark.parametrize("matter", MatterKind, ids=named)
 def test_whatever_is_not_in_the_table_is_refused_for_every_action_and_role(firm, session, matter, state):
     application = firm.application(state, matter=matter)
-    for action, (role, side) in product(Action, HANDS):
+    for action, (role, side) in product(Action, ACTORS_ON_SIDES):
         if (matter, state, action, role, side) in OFFERED:
             continue
         try:
@@ -133,12 +133,10 @@ def test_every_decision_owes_a_message_and_a_masked_public_notice(firm, session,
 
 def test_a_foreign_enterprise_meets_the_same_answer_as_for_nothing_at_all(firm, session):
     application = firm.application()
-    stranger = make.enterprise(name="别家")
-    session.add(stranger)
+    other = make.enterprise(name="别家")
+    session.add(other)
     session.commit()
-    planned = carry_out(
-        session, [application.id, 999_999], Action.SUBMIT, make.clerk(stranger), at=make.NOON, office=_office()
-    )
+    planned = carry_out(session, [application.id, 999_999], Action.SUBMIT, make.clerk(other), at=make.NOON, office=_office())
     assert codes(planned) == ["not-found", "not-found"]
 
 
@@ -151,17 +149,17 @@ def test_an_officer_of_another_prefecture_reaches_nothing(firm, session):
 @pytest.mark.parametrize("reason", ["", "   \n"])
 def test_a_refusal_needs_a_reason(firm, session, reason):
     application = firm.application(State.AWAITING_ACCEPTANCE)
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         do(session, application, Action.DECLINE, firm.actor(Role.ACCEPTANCE_OFFICER), reason=reason)
-    assert no.value.refusals[0].code == "reason-missing"
+    assert error.value.refusals[0].code == "reason-missing"
 
 
 def test_nothing_chosen_and_too_much_chosen_are_refused(firm, session):
     officer = firm.actor(Role.ACCEPTANCE_OFFICER)
     for ids, code in (([], "nothing-chosen"), (range(10_001), "batch-too-large")):
-        with pytest.raises(Unmet) as no:
+        with pytest.raises(Unmet) as error:
             carry_out(session, ids, Action.ACCEPT, officer, at=make.NOON, office=_office())
-        assert no.value.refusals[0].code == code
+        assert error.value.refusals[0].code == code
 
 
 def test_the_second_of_two_equal_decisions_is_told_that_it_is_too_late(firm, session):
@@ -197,7 +195,7 @@ def test_one_bad_row_never_spoils_a_batch(firm, session):
 # --- submission -----------------------------------------------------------------------------------------
 
 
-def test_submission_names_every_gap_at_once_and_where_to_mend_it(session):
+def test_submission_names_every_gap_at_once_and_where_to_fix_it(session):
     enterprise = make.enterprise()
     person = make.person(enterprise)
     application = make.application(person, category=Category.B)

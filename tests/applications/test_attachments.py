@@ -64,12 +64,12 @@ def test_a_file_that_is_not_what_its_name_says_leaves_nothing(session, store, pe
 
 
 def test_papers_belong_where_they_belong(session, store, person, office):
-    with pytest.raises(AppError) as no:
+    with pytest.raises(AppError) as error:
         hand_in(session, store, person, PaperKind.PLEDGE, office)
-    assert no.value.code == "wrong-paper"
+    assert error.value.code == "wrong-paper"
 
 
-def test_nobody_hands_in_for_a_stranger(session, store, person, office):
+def test_nobody_hands_in_for_another_enterprise_s_person(session, store, person, office):
     other = make.enterprise(name="别家")
     session.add(other)
     session.commit()
@@ -84,14 +84,14 @@ def test_who_may_open_a_paper(session, store, person, office):
     session.commit()
     assert may_open(session, paper.id, make.clerk(person.enterprise))
     assert may_open(session, paper.id, make.officer(Role.REVIEWER))
-    for stranger in (
+    for reader in (
         make.clerk(other),
         make.officer(Role.VIEWER),
         make.officer(Role.ADMIN),
         make.officer(Role.REVIEWER, region="430200"),
     ):
         with pytest.raises(NotFound):
-            may_open(session, paper.id, stranger)
+            may_open(session, paper.id, reader)
 
 
 def test_a_discarded_scan_no_longer_counts(session, store, person, office):

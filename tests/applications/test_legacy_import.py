@@ -1,4 +1,4 @@
-"""The old system's records: lenient about numbers, strict about people; twice, half or two at once makes nothing double."""
+"""The legacy import: lenient about formats, strict about identity, and idempotent, also interrupted or concurrent."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -58,13 +58,13 @@ USUAL = {
 }
 
 
-def row(kind: LegacyKind, **said) -> dict[str, object]:
+def row(kind: LegacyKind, **cells) -> dict[str, object]:
     usual = dict(USUAL[kind])
     if kind is not ACCOUNTS:
         usual["id_number"] = make.id_number()
-    if kind is CERTIFICATES and "number" not in said:
+    if kind is CERTIFICATES and "number" not in cells:
         usual["number"] = f"湘建安C1(2018){make.id_number()[-8:-1]}"
-    return usual | said
+    return usual | cells
 
 
 def sheet(kind: LegacyKind, *rows: dict[str, object], columns=None) -> bytes:
@@ -75,7 +75,7 @@ OPEN: list[Session] = []
 
 
 def let_go() -> None:
-    """SQLite has one writer: the test's own session must not be it while the house works."""
+    """SQLite has one writer: so the test's own session must be closed while the code writes."""
     OPEN[-1].rollback()
 
 
@@ -114,8 +114,8 @@ def course(means, import_id) -> LegacyImport:
         return session.get_one(LegacyImport, import_id)
 
 
-def told(means, import_id) -> list[tuple[str, str]]:
-    """Result and reason of each row, as the report says them."""
+def results(means, import_id) -> list[tuple[str, str]]:
+    """Result and reason of each row in the report."""
     let_go()
     with means.sessions.begin() as session:
         data = legacy_import.report_of(session, means.store, import_id, ADMIN, at=make.NOON)
@@ -124,7 +124,7 @@ def told(means, import_id) -> list[tuple[str, str]]:
 
 
 def outcomes(means, import_id) -> list[str]:
-    return [result for result, _reason in told(means, import_id)]
+    return [result for result, _reason in results(means, import_id)]
 
 
 def count(session, model) -> int:
@@ -184,7 +184,7 @@ def test_one_person_in_all_three_sheets_is_one_person_of_one_enterprise(session,
 def test_a_number_of_15_digits_is_the_person_of_18(session, means):
     take(means, PASSES, row(PASSES, id_number="110105491231002"), row(PASSES, id_number="11010519491231002X", category="B"))
     assert only(session, Person).id_number == "11010519491231002X"
-    assert "converted to 18" in told(means, 1)[0][1]
+    assert "converted to 18" in results(means, 1)[0][1]
 
 
 REFUSED = [
@@ -227,7 +227,7 @@ def test_bad_cells_refuse_their_own_row_and_no_other(session, means, app):
         good = [row(kind)] if kind is ACCOUNTS else [row(kind), row(kind)]
         firms = {"uscc": OTHER} if kind is ACCOUNTS else {}
         import_id = take(means, kind, *good, *(row(kind, **(firms | cell)) for cell, _sentence in bad))
-        found = told(means, import_id)
+        found = results(means, import_id)
         assert [result for result, _reason in found[: len(good)]] == ["added"] * len(good)
         for (result, reason), (cell, sentence) in zip(found[len(good) :], bad, strict=True):
             assert (result, sentence in reason) == ("refused", True), (kind, cell, reason)
@@ -316,7 +316,7 @@ def test_a_formula_is_not_taken_for_a_value(session, means):
     first = "".join(hostile_sheets.text_cell(f"{place}2", text) for place, text in zip("ABCD", sound, strict=True))
     formula = '<c r="A3" t="str"><f>"李"&amp;"四"</f><v>李四</v></c>'
     rows = f'<row r="1">{head}</row><row r="2">{first}</row><row r="3">{formula}</row>'
-    found = told(means, take(means, PASSES, data=hostile_sheets.workbook(rows)))
+    found = results(means, take(means, PASSES, data=hostile_sheets.workbook(rows)))
     assert (found[0][0], found[1][0], "formula" in found[1][1]) == ("added", "refused", True)
 
 
@@ -334,7 +334,7 @@ def test_an_id_number_under_another_name_is_refused_without_telling_that_name(se
         row(PASSES, id_number=person.id_number, name="王五", category="A"),
     )
     assert outcomes(means, import_id) == ["refused", "added"]
-    reason = told(means, import_id)[0][1]
+    reason = results(means, import_id)[0][1]
     assert "name differs" in reason
     assert "王五" not in reason
 
@@ -350,12 +350,12 @@ def test_two_names_for_one_new_id_number_within_a_sheet_are_seen_by_the_dry_run_
 def test_a_certificate_number_names_one_person_for_good(means):
     take(means, CERTIFICATES, row(CERTIFICATES, number="湘建安B(2018)1"))
     import_id = take(means, CERTIFICATES, row(CERTIFICATES, number="湘建安B（2018）1"))
-    assert "another person" in told(means, import_id)[0][1]
+    assert "another person" in results(means, import_id)[0][1]
 
 
 def test_the_same_record_twice_in_a_sheet_names_the_first_row(means):
     number = make.id_number()
-    found = told(
+    found = results(
         means, take(means, PASSES, row(PASSES, id_number=number), row(PASSES, id_number=number, passed_on="2025-01-01"))
     )
     assert found == [("added", ""), ("refused", "The same record stands in row 2 already. Please keep one.")]
@@ -367,7 +367,7 @@ def test_a_user_name_of_somebody_else_is_refused(session, means, app):
         {"uscc": make.uscc(), "enterprise": name, "username": user}
         for name, user in (("甲", "ZHOU"), ("乙", "li"), ("丙", "Li"))
     ]
-    found = told(
+    found = results(
         means, take(means, ACCOUNTS, *(row(ACCOUNTS, **firm | {"enterprise": f"{firm['enterprise']}公司"}) for firm in firms))
     )
     assert [result for result, _reason in found] == ["refused", "added", "refused"]
@@ -380,7 +380,7 @@ def test_who_is_employed_elsewhere_stays_there(session, means):
     session.add(person)
     session.commit()
     import_id = take(means, CERTIFICATES, row(CERTIFICATES, id_number=person.id_number))
-    assert "another employer" in told(means, import_id)[0][1]
+    assert "another employer" in results(means, import_id)[0][1]
     assert (only(session, Person).enterprise_id, only(session, Certificate).enterprise.uscc) == (theirs.id, USCC)
 
 
@@ -427,8 +427,8 @@ def test_what_changed_here_since_is_kept_and_said_so(session, means, app):
     only(session, Enterprise).contact = "吴迪"
     session.commit()
     for enterprise, certificate in (("周敏", "有效"), ("郑爽", "注销")):
-        kept = told(means, take(means, CERTIFICATES, first | {"status": certificate}))
-        kept += told(means, take(means, ACCOUNTS, row(ACCOUNTS, contact=enterprise)))
+        kept = results(means, take(means, CERTIFICATES, first | {"status": certificate}))
+        kept += results(means, take(means, ACCOUNTS, row(ACCOUNTS, contact=enterprise)))
         assert [result for result, _reason in kept] == ["unchanged", "unchanged"]
         assert ["Kept as it stands" in reason for _result, reason in kept] == [certificate == "注销"] * 2
     assert (only(session, Certificate).status, only(session, Enterprise).contact) == (CertificateStatus.SUSPENDED, "吴迪")
@@ -440,7 +440,7 @@ def test_a_certificate_that_was_printed_here_is_this_systems(session, means):
     found = only(session, Certificate)
     session.add(CertificateVersion(certificate=found, version=1, token="t", face={}, issued_at=make.NOON))
     session.commit()
-    kept = told(means, take(means, CERTIFICATES, first | {"first_issued_on": "2018-01-01", "valid_to": "2030-01-01"}))
+    kept = results(means, take(means, CERTIFICATES, first | {"first_issued_on": "2018-01-01", "valid_to": "2030-01-01"}))
     assert (kept[0][0], "Kept" in kept[0][1], only(session, Certificate).valid_to) == ("unchanged", True, date(2027, 4, 30))
 
 
@@ -456,7 +456,7 @@ def test_a_pass_whose_originals_were_seen_is_settled(session, means):
 def test_an_enterprise_that_registered_here_keeps_what_it_says_of_itself(session, means, app):
     session.add(make.enterprise(name="湘江（新名）有限公司", uscc=USCC, source=AccountSource.CLOUD))
     session.commit()
-    kept = told(means, take(means, ACCOUNTS, row(ACCOUNTS, contact="周敏")))
+    kept = results(means, take(means, ACCOUNTS, row(ACCOUNTS, contact="周敏")))
     assert (kept[0][0], "Kept" in kept[0][1]) == ("added", True)  # the account is new
     assert (only(session, Enterprise).name, only(session, Account).enterprise_id) == (
         "湘江（新名）有限公司",
@@ -477,12 +477,12 @@ def test_a_dry_run_writes_nothing_and_promises_what_the_import_keeps(session, me
     for kind in LegacyKind:
         rows = [row(kind), row(kind, uscc="1")] if kind is ACCOUNTS else [row(kind), row(kind, name="3"), row(kind)]
         import_id = hand_in(means, kind, sheet(kind, *rows))
-        promised, before = told(means, import_id), [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
+        promised, before = results(means, import_id), [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
         assert before == [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
         assert course(means, import_id).phase is LegacyPhase.CHECKED
         confirm(means, import_id)
         legacy_import.take_over(means, import_id, at=make.NOON)
-        assert told(means, import_id) == promised
+        assert results(means, import_id) == promised
         done = course(means, import_id)
         assert (done.phase, done.done, done.counts["refused"], done.sheet_object) == (LegacyPhase.DONE, len(rows), 1, None)
 
@@ -511,16 +511,16 @@ def test_nobody_but_the_administrator_imports_or_reads_a_report(session, means, 
     actor, at = make.officer(role), make.NOON
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     digest = course(means, import_id).sha256
-    deeds = (
+    actions = (
         lambda: legacy_import.receive(session, means.store, PASSES, sheet(PASSES), "x", actor, at=at, office=Office()),
         lambda: legacy_import.confirm(session, import_id, digest, actor, at=at),
         lambda: legacy_import.discard(session, import_id, actor, at=at),
         lambda: legacy_import.report_of(session, means.store, import_id, actor, at=at),
         lambda: legacy_import.fetch_passwords(session, means.store, import_id, actor, at=at),
     )
-    for deed in deeds:
+    for action in actions:
         with pytest.raises(NotAllowed):
-            deed()
+            action()
 
 
 HOSTILE = (
@@ -531,7 +531,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_no_honest_clerk_hands_in_is_refused_at_the_door(session, means, data):
+def test_malformed_files_are_refused_on_upload(session, means, data):
     with pytest.raises(SheetRefused):
         legacy_import.receive(session, means.store, PASSES, data, "x.xlsx", ADMIN, at=make.NOON, office=Office())
     assert not list(means.store.folder.glob("??/??/*"))
@@ -568,10 +568,10 @@ def test_files_lie_sealed_for_the_owner_only_and_go_when_their_time_has_come(ses
     assert course(means, import_id).report_object is None
 
 
-def test_who_imported_and_who_read_is_in_the_diary_without_an_id_number(session, means):
+def test_who_imported_and_who_downloaded_is_in_the_audit_log_without_id_numbers(session, means):
     number = make.id_number()
     import_id = take(means, PASSES, row(PASSES, id_number=number))
-    told(means, import_id)
+    results(means, import_id)
     lines = session.scalars(select(AuditEntry).where(AuditEntry.table == "legacy_import").order_by(AuditEntry.id)).all()
     assert [line.deed for line in lines][:2] == [AuditAction.CREATE, AuditAction.CHANGE]
     counts = {"added": 1, "updated": 0, "unchanged": 0, "refused": 0, "total": 1}
@@ -598,7 +598,7 @@ def test_whoever_is_killed_in_the_middle_goes_on_without_a_double(session, means
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        legacy_import.take_over(replace(means, told=dies), import_id, at=make.NOON)
+        legacy_import.take_over(replace(means, progress=dies), import_id, at=make.NOON)
     assert (count(session, ExamPass), course(means, import_id).done) == (12, 12)
     legacy_import.take_over(means, import_id, at=make.NOON)
     legacy_import.take_over(means, import_id, at=make.NOON)  # a job may run twice
@@ -652,7 +652,7 @@ def test_a_chunk_asks_as_much_for_four_hundred_rows_as_for_four(system, means, a
             with queries(system.engine) as seen:
                 legacy_import.take_over(means, import_id, at=make.NOON)
             asked.append(len(seen))
-        assert asked[0] == asked[1] <= 28  # of these, the chain of the diary asks four at each of two commits
+        assert asked[0] == asked[1] <= 28  # the hash chain of the audit log takes four at each of two commits
 
 
 NAMES = st.text(
@@ -728,9 +728,9 @@ def test_who_has_signed_in_or_chosen_a_password_is_left_out(session, means, app)
 def test_passwords_that_nobody_fetched_expire_within_a_day(session, means, app):
     import_id, words = take(means, ACCOUNTS, row(ACCOUNTS)), fresh_words()
     legacy_import.make_passwords(means, import_id, lambda: next(words), asked_at=make.NOON, at=make.NOON + SECOND)
-    sealed = course(means, import_id).passwords_object
-    assert not means.store.path(sealed).read_bytes().startswith(b"PK")
-    assert means.store.read(sealed).startswith(b"PK")
+    digest = course(means, import_id).passwords_object
+    assert not means.store.path(digest).read_bytes().startswith(b"PK")
+    assert means.store.read(digest).startswith(b"PK")
     with means.sessions.begin() as other:
         legacy_import.expire(other, at=make.NOON + timedelta(days=2))
     with pytest.raises(Stale):

@@ -1,4 +1,4 @@
-"""Nights: what expires is noted, what is near is told, each thing once, however often and by however many it is run."""
+"""Nightly work: expiry is recorded and reminders are sent once, however often and concurrently it runs."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -88,12 +88,12 @@ def test_what_was_ended_before_does_not_expire(session, hold):
     assert session.scalar(select(func.count(CertificateEvent.id))) == 0
 
 
-@pytest.mark.parametrize(("left", "told"), [(91, []), (90, [90]), (61, [90]), (60, [60]), (30, [30]), (0, [30]), (-1, [])])
-def test_an_enterprise_is_reminded_at_the_nearest_threshold_and_not_of_the_past(session, hold, left, told):
+@pytest.mark.parametrize(("left", "days"), [(91, []), (90, [90]), (61, [90]), (60, [60]), (30, [30]), (0, [30]), (-1, [])])
+def test_an_enterprise_is_reminded_at_the_nearest_limit_and_not_of_the_past(session, hold, left, days):
     hold(left)
     run(session, remind_of_expiry)
-    assert list(session.scalars(select(NightlyDone.days).where(NightlyDone.kind == NightlyTask.EXPIRING))) == told
-    assert len(texts(session)) == len(told)
+    assert list(session.scalars(select(NightlyDone.days).where(NightlyDone.kind == NightlyTask.EXPIRING))) == days
+    assert len(texts(session)) == len(days)
 
 
 def test_each_threshold_reminds_once_however_many_nights_go_by(session, hold):
@@ -140,7 +140,7 @@ def test_nobody_is_reminded_of_what_is_not_in_force_is_under_way_or_has_left(ses
     hold(10, silent)
     run(session, remind_of_expiry)
     assert texts(session) == []
-    silent.contact_mobile = "13900000002"  # told as soon as there is a number
+    silent.contact_mobile = "13900000002"  # reminded as soon as there is a number
     run(session, remind_of_expiry, on=make.TODAY + DAY)
     assert len(texts(session)) == 1
 
@@ -181,8 +181,8 @@ def test_five_thousand_certificates_take_as_many_statements_as_five(session, sys
 # --- drafts -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("days", "told"), [(2, 0), (3, 1), (40, 1)])
-def test_the_handler_is_told_once_of_what_was_never_submitted(session, enterprise, days, told):
+@pytest.mark.parametrize(("days", "reminded"), [(2, 0), (3, 1), (40, 1)])
+def test_the_handler_is_reminded_once_of_what_was_never_submitted(session, enterprise, days, reminded):
     person = make.person(enterprise)
     session.add(make.application(person, State.DRAFT, created_at=NIGHT - days * DAY))
     session.add(make.application(make.person(enterprise), State.DRAFT, round=1, created_at=NIGHT - 9 * DAY))  # withdrawn
@@ -190,7 +190,7 @@ def test_the_handler_is_told_once_of_what_was_never_submitted(session, enterpris
     session.commit()
     for _again in range(2):
         run(session, remind_of_drafts)
-    assert len(texts(session)) == told
+    assert len(texts(session)) == reminded
     assert all(person.name in text for text in texts(session))
 
 

@@ -1,4 +1,4 @@
-"""The calendar: what the State Council said, one day in or out, a year from a sheet, and running clocks."""
+"""The calendar: announced holidays, single days, import of a year, and running deadlines."""
 
 from datetime import date, timedelta
 
@@ -38,7 +38,7 @@ DAYS = st.dates(date(2025, 1, 1), date(2027, 12, 31))
 
 
 def plainly(start: date, days: int, off: set[date], on: set[date]) -> date:
-    """As somebody counts with a finger on a wall calendar."""
+    """A plain count of the days one by one."""
     day, counted = start, 0
     while counted < days:
         day += DAY
@@ -136,12 +136,12 @@ def test_only_the_administrator_changes_the_calendar(session, role):
     ],
 )
 def test_a_day_that_makes_no_sense_is_refused_at_its_field(session, one, field):
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         set_day(session, one, ADMIN)
-    assert no.value.refusals[0].field == field
+    assert error.value.refusals[0].field == field
 
 
-def test_a_day_is_written_changed_and_taken_out_and_the_diary_knows(session):
+def test_a_day_is_added_changed_and_deleted_and_logged(session):
     saturday = date(2026, 3, 7)
     set_day(session, DayEntry(saturday, True, "补班"), ADMIN)
     set_day(session, DayEntry(saturday, True, "调休"), ADMIN)

@@ -1,4 +1,4 @@
-"""What the administrator sets in the system: which word counts, and that no stored word breaks the house."""
+"""Office parameters: which value is in force, and that unreadable stored values cause no error."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -34,7 +34,7 @@ from tests.test_docs import chinese
 
 @pytest.fixture
 def stored(session):
-    """``stored(name=value)``: as the administrator left it."""
+    """``stored(name=value)``: stored parameters."""
 
     def store(**values: str) -> None:
         for name, value in values.items():
@@ -121,24 +121,24 @@ def put(session, wanted, seen=None, actor=ADMIN, base=OFFICE, at=make.NOON):
 
 
 def refused(session, wanted, **more):
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         put(session, wanted, **more)
-    return [(refusal.code, refusal.field) for refusal in no.value.refusals]
+    return [(refusal.code, refusal.field) for refusal in error.value.refusals]
 
 
-def diary(session):
+def audit_lines(session):
     lines = session.scalars(select(AuditEntry).where(AuditEntry.table == "parameter").order_by(AuditEntry.id))
     return [(line.row, line.change["value"], line.actor) for line in lines]
 
 
-def test_a_change_counts_from_the_next_question_on_and_stands_in_the_diary(session):
+def test_a_change_is_in_force_at_once_and_in_the_audit_log(session):
     assert [line.value for line in put(session, {"accept_days": 7})] == [5]
     assert office_of(session, Office()).accept_days == 7
     put(session, {"accept_days": 6, "two_pairs_of_eyes": False})
     row = session.get_one(Parameter, "accept_days")
     assert (row.value, row.changed_at, row.changed_by) == ("6", make.NOON, ADMIN.name)
-    told = [("accept_days", ["5", "7"]), ("accept_days", ["7", "6"]), ("two_pairs_of_eyes", ["1", "0"])]
-    assert diary(session) == [(*line, ADMIN.name) for line in told]
+    expected = [("accept_days", ["5", "7"]), ("accept_days", ["7", "6"]), ("two_pairs_of_eyes", ["1", "0"])]
+    assert audit_lines(session) == [(*line, ADMIN.name) for line in expected]
 
 
 def test_papers_of_an_earlier_day_know_the_office_as_it_stood_then(session):
@@ -153,7 +153,7 @@ def test_papers_of_an_earlier_day_know_the_office_as_it_stood_then(session):
 def test_what_is_set_to_what_it_is_leaves_no_trace(session):
     assert put(session, {"accept_days": 5}) == []
     assert session.scalars(select(Parameter)).all() == []
-    assert diary(session) == []
+    assert audit_lines(session) == []
 
 
 def test_the_default_is_restored_once(session):
@@ -162,7 +162,7 @@ def test_the_default_is_restored_once(session):
         restore(session, "review_level", ADMIN, base=Office(), at=make.NOON)
         session.commit()
     assert office_of(session, Office()) == Office()
-    assert [change for _row, change, _who in diary(session)] == [["province", "prefecture"], ["prefecture", "province"]]
+    assert [change for _row, change, _who in audit_lines(session)] == [["province", "prefecture"], ["prefecture", "province"]]
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
@@ -223,9 +223,9 @@ def test_every_parameter_has_bounds_that_are_kept_and_a_label_in_chinese(session
         assert refused(session, {one.name: value}, actor=make.officer(editor_of(one.section))) == [
             ("out-of-bounds", one.name)
         ]
-    said = chinese()
+    translated = chinese()
     for word in (one.label, one.source, one.unit):
-        assert str(word) in (*said, "", "MB", "KB")
+        assert str(word) in (*translated, "", "MB", "KB")
     assert str(bounds(one))
 
 
@@ -247,17 +247,17 @@ def test_what_cannot_go_together_is_refused(session, wanted, code, field):
 
 
 def test_ages_that_cross_are_named():
-    assert [no.code for no in contradictions(Office(least_age=60), ["least_age"])] == ["ages-cross"]
+    assert [refusal.code for refusal in contradictions(Office(least_age=60), ["least_age"])] == ["ages-cross"]
     assert list(contradictions(Office(least_age=60), ["accept_days"])) == []
 
 
 def test_whoever_comes_last_is_told_what_was_set_meanwhile(session):
     put(session, {"accept_days": 7}, actor=replace(ADMIN, name="早来的"))
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         put(session, {"accept_days": 9}, seen={"accept_days": 5})
-    assert [refusal.code for refusal in no.value.refusals] == ["set-meanwhile"]
-    assert "早来的" in str(no.value)
-    assert "7 working days" in str(no.value)
+    assert [refusal.code for refusal in error.value.refusals] == ["set-meanwhile"]
+    assert "早来的" in str(error.value)
+    assert "7 working days" in str(error.value)
     assert put(session, {"accept_days": 9}, seen={"accept_days": 7})
 
 
@@ -268,34 +268,34 @@ def test_all_is_set_or_nothing(session):
 
 def test_a_stored_word_that_says_nothing_is_shown_and_can_be_replaced(session, stored):
     stored(accept_days="many", swift_days="7")
-    told = lines(session, Office())
-    assert {name for name, line in told.items() if line.unreadable} == {"accept_days"}
-    assert (told["accept_days"].value, told["swift_days"].value) == (5, 7)
+    found = lines(session, Office())
+    assert {name for name, line in found.items() if line.unreadable} == {"accept_days"}
+    assert (found["accept_days"].value, found["swift_days"].value) == (5, 7)
     session.rollback()
     put(session, {"accept_days": 5})
     assert not lines(session, Office())["accept_days"].unreadable
-    assert diary(session)[-1][1] == ["many", "5"]
+    assert audit_lines(session)[-1][1] == ["many", "5"]
 
 
 def test_two_who_set_the_same_at_once_do_not_overwrite_each_other(system, session):
-    meet, told = Barrier(2), []
+    barrier, results = Barrier(2), []
 
     def set_to(days: int) -> None:
         with Session(system.engine) as own:
             own.info.update(actor="x", at=make.NOON)
-            meet.wait(20)
+            barrier.wait(20)
             try:
                 change(own, {"accept_days": days}, {"accept_days": 5}, ADMIN, base=Office(), at=make.NOON)
                 own.commit()
-                told.append(days)
-            except (Stale, Unmet) as no:
+                results.append(days)
+            except (Stale, Unmet) as error:
                 own.rollback()
-                told.append(no.code)
+                results.append(error.code)
 
     both = [Thread(target=set_to, args=(days,)) for days in (7, 9)]
     for one in both:
         one.start()
     for one in both:
         one.join(60)
-    assert len([word for word in told if isinstance(word, int)]) == 1
-    assert len(diary(session)) == 1
+    assert len([word for word in results if isinstance(word, int)]) == 1
+    assert len(audit_lines(session)) == 1

@@ -36,9 +36,9 @@ def test_the_three_originals_are_noted_with_name_and_time(session):
 @pytest.mark.parametrize("left", ORIGINALS)
 def test_every_original_that_was_not_seen_is_named(session, left):
     application = filed(session)
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         verify(session, application, [left])
-    assert [refusal.field for refusal in no.value.refusals] == [f"original-{k.value}" for k in ORIGINALS if k is not left]
+    assert [refusal.field for refusal in error.value.refusals] == [f"original-{k.value}" for k in ORIGINALS if k is not left]
     assert session.scalar(select(ExamPass.originals_verified_at)) is None
 
 
@@ -98,6 +98,6 @@ def test_who_passed_in_this_system_has_no_originals_to_show(session):
     passed.signup_id = signup.id
     session.add(passed)
     session.commit()
-    with pytest.raises(AppError) as no:
+    with pytest.raises(AppError) as error:
         verify(session, application)
-    assert no.value.code == "no-originals"
+    assert error.value.code == "no-originals"

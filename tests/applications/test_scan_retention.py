@@ -1,4 +1,4 @@
-"""Scans are kept as long as the parameters say, and longer where somebody needs them; what goes leaves its row."""
+"""Scans are removed after the periods of the parameters unless still needed; their rows stay."""
 
 import os
 from dataclasses import replace
@@ -44,7 +44,7 @@ def person(session):
 
 @pytest.fixture
 def scan(session, store):
-    """``scan(b"bytes", person_id=…)``: a stored scan of long ago, its object as old."""
+    """``scan(b"bytes", person_id=…)``: an old stored scan with an object as old."""
 
     def one(data=b"scan", **facts):
         paper = make.paper(facts.pop("kind", PaperKind.ID_CARD), **{k: v for k, v in facts.items() if k.endswith("_id")})
@@ -61,7 +61,7 @@ def scan(session, store):
 
 @pytest.fixture
 def night(system, session, store):
-    """``night(at)``: how many scans went at that moment."""
+    """``night(at)``: run the removal at that moment; how many scans it removed."""
 
     def run(at, office=OFFICE):
         session.rollback()
@@ -102,7 +102,7 @@ def test_scans_of_what_was_refused_or_given_up_go_years_after_and_not_the_day_be
     _application, paper = of_applicant(session, scan, person, state)
     assert night(DUE - DAY) == 0
     assert night(DUE) == 1
-    assert paper.replaced_at == paper.removed_at == DUE  # nothing counts as handed in that cannot be opened
+    assert paper.replaced_at == paper.removed_at == DUE  # no current paper without its bytes
 
 
 def test_what_was_closed_on_the_29th_of_february_is_kept_no_day_too_short(session, scan, person, night):
@@ -230,7 +230,7 @@ def test_what_was_handed_in_again_just_now_is_spared(scan, person, store, night)
 
 
 def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(system, session, scan, person, store):
-    """The clerk holds the row of an application that was not accepted; the night waits for it, and asks anew."""
+    """The removal waits for the lock on an application being resubmitted, and then checks again."""
     application, paper = of_applicant(session, scan, person, State.NOT_ACCEPTED)
     done = Event()
 
@@ -250,10 +250,10 @@ def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(system, sess
     assert (paper.removed_at, store.has(paper.digest)) == (None, True)
 
 
-# --- what is said of it -----------------------------------------------------------------------------
+# --- audit log and pages -----------------------------------------------------------------------------
 
 
-def test_the_diary_has_a_line_for_each_row_and_one_for_the_slice(session, scan, person, night):
+def test_the_audit_log_has_a_line_for_each_row_and_one_for_the_slice(session, scan, person, night):
     papers = [scan(b"%d" % n, person_id=person.id, replaced_at=make.NOON) for n in range(2)]
     before = session.scalar(select(func.max(AuditEntry.id)))
     night(DUE)
@@ -266,7 +266,7 @@ def test_the_diary_has_a_line_for_each_row_and_one_for_the_slice(session, scan, 
 
 def test_a_removed_paper_says_so_instead_of_opening(session, scan, person, store, night, signed_in, holder):
     paper = scan(picture(), person_id=person.id, enterprise_id=person.enterprise_id, replaced_at=make.NOON)
-    officer, stranger = signed_in(holder(Role.ACCEPTANCE_OFFICER)), signed_in(holder(Role.ENTERPRISE_CLERK))
+    officer, other = signed_in(holder(Role.ACCEPTANCE_OFFICER)), signed_in(holder(Role.ENTERPRISE_CLERK))
     pages = (f"/papers/{paper.id}", f"/papers/{paper.id}/small")
     session.rollback()
     assert [officer.get(page).status_code for page in pages] == [200, 200]
@@ -274,7 +274,7 @@ def test_a_removed_paper_says_so_instead_of_opening(session, scan, person, store
     for page in pages:
         answer = officer.get(page, headers={"Accept-Language": "zh"})
         assert (answer.status_code, "按保存期限规定，已于 2028-03-02 删除" in answer.text) == (410, True)
-        assert stranger.get(page).status_code == 404
+        assert other.get(page).status_code == 404
     with pytest.raises(PaperRemoved):
         bytes_of(paper, store)
     assert attachments.current(session, person) == {}

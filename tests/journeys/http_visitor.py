@@ -1,6 +1,6 @@
-"""Somebody at the doors without a script: opens a page, fills in a form that stands there, presses its button.
+"""A browser without scripts for tests: opens a page, fills in one of its forms, presses its button.
 
-Law: nothing is sent that no form on the page holds, and every form that writes carries its token.
+Only fields of a form on the page are sent, and every form that writes must have its CSRF token.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ PRESSED = ("submit", "button", "image", "reset")
 
 @dataclass
 class Form:
-    """One form of a page: where its buttons lead, its names, and what a browser would send if nothing were touched."""
+    """One form of a page: targets of its buttons, field names, and what a browser would send unchanged."""
 
     action: str
     method: str = "get"
@@ -80,7 +80,7 @@ class FormReader(HTMLParser):
 
 
 class Visitor:
-    """One person in one browser, from the first page on."""
+    """One person in one browser."""
 
     def __init__(self, app: Flask) -> None:
         self.client = app.test_client()

@@ -1,6 +1,6 @@
-"""The two chains of the manual in one walk over the counter: from an exam notice to a certificate that a stranger looks up.
+"""The two procedures of the manual in one journey: from an exam notice to a certificate looked up by an anonymous visitor.
 
-Law: everybody signs in with a password and presses what stands on the page, with the CSRF guard up; the only other deeds
+Everybody signs in with a password and uses the forms on the pages, with CSRF protection on; the only other actions
 are the days that pass (``the_exam_is_held``) and what everybody has before the walk begins (``Town``).
 """
 
@@ -55,7 +55,7 @@ class Town:
         session.commit()
         for name in CLERKS:
             setattr(self, name, Visitor(app).sign_in(name, PASSWORD))
-        self.passer_by = Visitor(app)
+        self.anonymous = Visitor(app)
 
     def hires(self, name: str, position: Position = Position.SAFETY_OFFICER) -> Person:
         person = make.person(self.firm, name=name, position=position)
@@ -68,7 +68,7 @@ class Town:
         return person
 
     def look(self, query) -> list:
-        """What the store holds now; no transaction stays open, for SQLite has one writer."""
+        """Query the database now; no transaction stays open, as SQLite has one writer."""
         with Session(self.engine, expire_on_commit=False) as session:
             return list(session.scalars(query))
 
@@ -170,7 +170,7 @@ def bring_in_scores(town, notice: int) -> None:
 
 
 def file(town) -> int:
-    """Two people in one filing; one lacks a scan, is named with the place to mend it, and is submitted once it is there."""
+    """Two people in one filing; one lacks a scan, is named with the place to fix it, and is submitted once it is there."""
     picks = [f"{town.manager.id}-B", f"{town.officer.id}-C2"]
     handler = {"handler_name": "韩梅梅", "handler_mobile": "13800000000"}
     answer = town.enterprise.press("/filings/add", "/filings/add", rowid=picks, then="submit", **handler)
@@ -183,7 +183,7 @@ def file(town) -> int:
 
 
 def send_back(town, case: int, decision: Action, reason: str, state: State) -> None:
-    """Acceptance says no in its own way; the enterprise reads why and hands it in again."""
+    """Acceptance declines; the enterprise reads the reason and submits again."""
     town.acceptance.press(f"/cases/{case}", f"/cases/{case}/decide", decision=decision.value, reason=reason)
     assert state in town.states().values()
     assert reason in town.enterprise.see(f"/cases/{case}/read")
@@ -224,7 +224,7 @@ def download(town, person: Person, number: str) -> bytes:
 
 
 def code_on(pdf: bytes) -> str:
-    """What a telephone reads from the printed certificate."""
+    """The content of the QR code on the certificate."""
     with pypdfium2.PdfDocument(pdf) as document:
         [code] = zxingcpp.read_barcodes(document[0].render(scale=150 / 72).to_pil())
     return code.text
@@ -234,32 +234,32 @@ def certificates_shown(page: str) -> list[str]:
     return re.findall(r'<section class="cert .*?</section>', page, re.DOTALL)
 
 
-def a_stranger_looks_it_up(town, person: Person, number: str, office) -> None:
-    """By the code on the paper, by name and ID number, by name and certificate number: one and the same page."""
+def an_anonymous_visitor_looks_it_up(town, person: Person, number: str, office) -> None:
+    """By QR code, by name and ID number, by name and certificate number: the same certificate."""
     address = code_on(download(town, person, number))
     assert address.startswith(f"{office.public_url}/v/")
-    [scanned] = certificates_shown(town.passer_by.see(urlsplit(address).path))
+    [scanned] = certificates_shown(town.anonymous.see(urlsplit(address).path))
     assert person.name in scanned
     assert number in scanned
     assert person.id_number not in scanned
     for known in (person.id_number, number, number.replace("(", "（").replace(")", "）").lower()):
-        answer = town.passer_by.press("/lookup", "/lookup", name=person.name, number=known)
+        answer = town.anonymous.press("/lookup", "/lookup", name=person.name, number=known)
         assert certificates_shown(answer.text) == [scanned]
 
 
 def everything_is_public_and_masked(town) -> None:
-    """Each result stands on the board, what was only sent back does not; nobody's number stands there in full."""
-    told = Counter((notice.stage, notice.agreed) for notice in town.look(select(PublicNotice)))
+    """Each result has a public notice, a return does not; no number is shown in full."""
+    published = Counter((notice.stage, notice.agreed) for notice in town.look(select(PublicNotice)))
     agreed = {(stage, True): 2 for stage in Stage}
-    assert told == {**agreed, (Stage.ACCEPTANCE, False): 1}
-    board = town.passer_by.see("/notices")
+    assert published == {**agreed, (Stage.ACCEPTANCE, False): 1}
+    board = town.anonymous.see("/notices")
     assert board.count("430*************") == 7
     assert not [person.name for person in town.look(select(Person)) if person.id_number in board]
     assert TURNED_DOWN not in board
 
 
-def every_decision_was_told_once(town) -> None:
-    """As many messages for a case as decisions, all to the handler; what the enterprise did itself is not told it."""
+def every_decision_was_messaged_once(town) -> None:
+    """One message per decision, all to the handler; none about the enterprise's own actions."""
     decided = Counter(step.application_id for step in town.look(select(Step)) if step.action is not Action.SUBMIT)
     messages = town.look(select(Message))
     assert Counter(message.application_id for message in messages) == decided == {1: 4, 2: 4}
@@ -268,7 +268,7 @@ def every_decision_was_told_once(town) -> None:
     assert not [person for person in town.look(select(Person)) if any(person.id_number in m.text for m in messages)]
 
 
-def test_from_an_exam_notice_to_a_certificate_that_a_stranger_looks_up(town, office):
+def test_from_an_exam_notice_to_a_certificate_that_an_anonymous_visitor_looks_up(town, office):
     notice = publish(town)
     review_signups(town, sign_up(town, notice))
     the_exam_is_held(town)
@@ -277,8 +277,8 @@ def test_from_an_exam_notice_to_a_certificate_that_a_stranger_looks_up(town, off
     accept(town)
     approve(town)
     year = office_day(now()).year
-    a_stranger_looks_it_up(town, town.manager, f"湘建安B({year})0000001", office)
-    a_stranger_looks_it_up(town, town.officer, f"湘建安C2({year})0000001", office)
+    an_anonymous_visitor_looks_it_up(town, town.manager, f"湘建安B({year})0000001", office)
+    an_anonymous_visitor_looks_it_up(town, town.officer, f"湘建安C2({year})0000001", office)
     everything_is_public_and_masked(town)
-    every_decision_was_told_once(town)
+    every_decision_was_messaged_once(town)
     assert "李靐" in town.viewer.see("/closed/")

@@ -1,6 +1,6 @@
-"""The road of each matter on a certificate, over the counter: from the enterprise's form to what a stranger looks up.
+"""The journey of each matter on a certificate: from the enterprise's form to the public lookup.
 
-Law: everybody signs in with a password and presses what stands on the page, with the CSRF guard up; what everybody has
+Everybody signs in with a password and uses the forms on the pages, with CSRF protection on; what everybody has
 before the walk begins is in ``Street``.
 """
 
@@ -45,7 +45,7 @@ class Journey:
             make.account(session, name, role, **own).password = quickly_hashed(PASSWORD)
         session.commit()
         self.at = {name: Visitor(app).sign_in(name, PASSWORD) for name in (*accounts, *OFFICERS)}
-        self.passer_by = Visitor(app)
+        self.anonymous = Visitor(app)
 
     def look(self, query):
         with Session(self.engine, expire_on_commit=False) as session:
@@ -55,9 +55,9 @@ class Journey:
         """The form with a scan for each kind, 保存并上报 at once."""
         path, key = f"/claims/{matter.value}/add", self.certificate.id
         scans = {f"paper_{kind.value}-{key}": (BytesIO(jpeg(600, 800)), "扫描件.jpg") for kind in kinds}
-        said = {f"{name}-{key}": text for name, text in typed.items()}
+        fields = {f"{name}-{key}": text for name, text in typed.items()}
         page = page or f"{path}?certificate={key}"
-        answer = self.at[who].press(page, path, then="submit", **HANDLER, **said, **scans)
+        answer = self.at[who].press(page, path, then="submit", **HANDLER, **fields, **scans)
         assert "已上报" in answer.text, answer.text
 
     def decides(self) -> None:
@@ -68,7 +68,7 @@ class Journey:
 
     def found(self) -> str:
         held = self.look(select(Certificate))
-        return self.passer_by.press("/lookup", "/lookup", name=self.holder.name, number=held.number).text
+        return self.anonymous.press("/lookup", "/lookup", name=self.holder.name, number=held.number).text
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_a_transfer_from_the_search_over_the_consent_to_the_lookup(journey):
 
 def test_a_replacement_from_the_form_to_the_lookup(journey):
     path = f"/claims/replacement/add?certificate={journey.certificate.id}&reason=lost"
-    said = {"declared_on": "2026-02-20", "medium": "湖南日报"}
-    journey.files("former", MatterKind.REPLACEMENT, PaperKind.LOSS_STATEMENT, page=path, **said)
+    fields = {"declared_on": "2026-02-20", "medium": "湖南日报"}
+    journey.files("former", MatterKind.REPLACEMENT, PaperKind.LOSS_STATEMENT, page=path, **fields)
     journey.decides()
     assert journey.certificate.valid_to.isoformat() in journey.found()
     assert journey.look(select(Certificate.is_electronic))

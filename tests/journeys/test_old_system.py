@@ -1,6 +1,6 @@
-"""The old system's records from sheet to deed: taken over, signed in with, renewed, applied with, looked up; page by page.
+"""Records of the old system in one journey: imported, signed in with, renewed, applied with, looked up.
 
-Law: everybody presses what stands on the page, with the CSRF guard up; the work behind a sheet is done by its jobs.
+Everybody uses the forms on the pages, with CSRF protection on; imports run as jobs.
 """
 
 from datetime import timedelta
@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 
 
 class Archive:
-    """An administrator with three sheets of the old system, and the worker behind the doors."""
+    """An administrator with three sheets of the old system, and a worker."""
 
     def __init__(self, app, session, system) -> None:
         self.app, self.engine, self.store = app, system.engine, Store(system.settings.blobs)
@@ -50,7 +50,7 @@ class Archive:
         assert set(runner.run_due(tools, HANDLERS, most=9)) <= {JobState.DONE}
 
     def take_over(self, kind: str, **cells: object) -> str:
-        """Hand in, have it checked, confirm, have it done; the address of the import."""
+        """Upload, check, confirm, import; the address of the import."""
         columns = [Column(title, title) for title in cells]
         data = BytesIO(write(columns, [cells], sheet_title="原系统"))
         answer = self.admin.press("/legacy/", f"/legacy/hand-in/{kind}", sheet=(data, f"{kind}.xlsx"))
@@ -85,7 +85,7 @@ def archive(strict, session, system) -> Archive:
 
 
 def complete(session, archive) -> Person:
-    """What the enterprise adds in 基本信息, as in every other walk."""
+    """What the enterprise adds in 基本信息, as in the other journeys."""
     person = session.scalars(select(Person)).one()
     person.education, person.position = Education.BACHELOR, Position.SAFETY_OFFICER
     digest = archive.store.put(jpeg(413, 579))

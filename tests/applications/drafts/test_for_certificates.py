@@ -1,4 +1,4 @@
-"""Filings on certificates: choosing, saving, changing, taking away; finding and asking for somebody else's."""
+"""Filings on certificates: choosing, saving, changing, removing; transfers of other enterprises' certificates."""
 
 from io import BytesIO
 
@@ -51,8 +51,8 @@ def file(firm, matter, certificates, **more):
     return filing
 
 
-def codes_of(no):
-    return [refusal.code for refusal in no.value.refusals]
+def codes_of(error):
+    return [refusal.code for refusal in error.value.refusals]
 
 
 # --- one's own --------------------------------------------------------------------------------------
@@ -67,8 +67,8 @@ def test_own_certificates_are_listed_with_what_stands_in_the_way(firm, session, 
     session.commit()
     listed = drafts.holdings(session, RENEWAL, clerk, **GIVEN)
     assert [(c.facts.name, c.ready) for c in listed] == [("可以延期", True), ("缺照片的", False), ("太早的人", False)]
-    assert [no.code for no in listed[1].gaps] == ["missing-photo"]
-    assert [no.code for no in listed[2].bars] == ["renewal-too-early"]
+    assert [refusal.code for refusal in listed[1].gaps] == ["missing-photo"]
+    assert [refusal.code for refusal in listed[2].bars] == ["renewal-too-early"]
 
 
 def test_what_a_reason_asks_is_judged_before_the_form(firm, session, clerk):
@@ -76,7 +76,7 @@ def test_what_a_reason_asks_is_judged_before_the_form(firm, session, clerk):
     firm.certificate()
     session.commit()
     listed = drafts.holdings(session, REPLACEMENT, clerk, reason_code="paper_to_electronic", **GIVEN)
-    assert [[no.code for no in c.bars] for c in listed] == [[], ["already-electronic"]]
+    assert [[refusal.code for refusal in c.bars] for c in listed] == [[], ["already-electronic"]]
 
 
 def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(firm, session, clerk, system):
@@ -111,9 +111,9 @@ def test_one_filing_takes_many_certificates_for_one_reason(firm, session):
     ],
 )
 def test_a_reason_is_one_of_the_matter_s_own(firm, matter, reason, code):
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         file(firm, matter, [firm.certificate()], reason_code=reason)
-    assert codes_of(no) == [code]
+    assert codes_of(error) == [code]
 
 
 def test_a_foreign_or_invented_certificate_is_not_found(firm, session, clerk):
@@ -126,7 +126,7 @@ def test_a_foreign_or_invented_certificate_is_not_found(firm, session, clerk):
 
 
 @pytest.mark.parametrize("matter", [MatterKind.NEW, MatterKind.TRANSFER])
-def test_other_matters_are_not_filed_through_this_door(firm, matter):
+def test_other_matters_cannot_be_filed_on_certificates(firm, matter):
     with pytest.raises(NotFound):
         file(firm, matter, [firm.certificate()])
 
@@ -134,11 +134,11 @@ def test_other_matters_are_not_filed_through_this_door(firm, matter):
 def test_a_certificate_stands_in_one_filing_of_the_enterprise(firm, session):
     certificate = firm.certificate()
     file(firm, RENEWAL, [certificate])
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         file(firm, CANCELLATION, [certificate], reason_code="left")
-    assert codes_of(no) == ["already-open"]
+    assert codes_of(error) == ["already-open"]
     session.rollback()
-    with pytest.raises(IntegrityError):  # and the database says so, too
+    with pytest.raises(IntegrityError):  # the database refuses it, too
         firm.on(certificate, CANCELLATION)
     session.rollback()
 
@@ -163,9 +163,9 @@ def test_particulars_are_read_all_at_once_and_unknown_ones_ignored(firm, details
     certificate = firm.certificate()
     given = {"reason_code": "lost", "details": {certificate.id: details}}
     if fields:
-        with pytest.raises(Unmet) as no:
+        with pytest.raises(Unmet) as error:
             file(firm, REPLACEMENT, [certificate], **given)
-        assert [refusal.field for refusal in no.value.refusals] == fields
+        assert [refusal.field for refusal in error.value.refusals] == fields
     else:
         (application,) = file(firm, REPLACEMENT, [certificate], **given).applications
         assert application.details == {"declared_on": "2026-02-20"}
@@ -174,9 +174,9 @@ def test_particulars_are_read_all_at_once_and_unknown_ones_ignored(firm, details
 def test_mistakes_are_told_by_certificate_where_there_are_several(firm, session):
     one, two = firm.certificate(), firm.certificate()
     details = {one.id: {"id_number": "1"}, two.id: {"name": "李磊"}}
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         file(firm, REPLACEMENT, [one, two], reason_code="wrong_information", details=details)
-    assert [refusal.field for refusal in no.value.refusals] == [f"id_number-{one.id}"]
+    assert [refusal.field for refusal in error.value.refusals] == [f"id_number-{one.id}"]
 
 
 def test_a_draft_is_amended_certificates_come_and_go(firm, session, clerk):
@@ -193,16 +193,16 @@ def test_a_draft_is_amended_certificates_come_and_go(firm, session, clerk):
 def test_the_reason_is_settled_once_something_was_submitted(firm, session, clerk):
     application = firm.application(State.RETURNED, matter=CANCELLATION)
     ids = [application.certificate_id]
-    with pytest.raises(AppError) as no:
+    with pytest.raises(AppError) as error:
         drafts.amend_claims(session, application.filing_id, ids, *HANDLER, clerk, reason_code="deceased", **GIVEN)
-    assert no.value.code == "reason-settled"
+    assert error.value.code == "reason-settled"
 
 
 def test_what_was_submitted_before_is_not_deleted(firm, session, clerk):
     application = firm.application(State.DRAFT, matter=RENEWAL, seen=True)
-    with pytest.raises(AppError) as no:
+    with pytest.raises(AppError) as error:
         drafts.discard(session, [application.id], clerk)
-    assert no.value.code == "submitted-before"
+    assert error.value.code == "submitted-before"
 
 
 def test_a_discarded_draft_takes_its_scans_along(firm, session, clerk):
@@ -229,9 +229,9 @@ def test_somebody_brings_a_certificate_along(firm, session, clerk):
         None,
         "广西",
     )
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         drafts.draft(session, MatterKind.NEW, [pick], *HANDLER, clerk, **GIVEN)
-    assert codes_of(no) == ["already-open"]
+    assert codes_of(error) == ["already-open"]
 
 
 def test_nobody_brings_along_an_undivided_c(firm, session, clerk):
@@ -257,7 +257,7 @@ def test_name_and_id_number_find_the_certificates_and_no_more_than_is_needed(fir
     session.commit()
     found = find(firm, " 欧阳娜仁・其其格 ", person.id_number.lower())
     assert found.masked_id_number.count("*") == 8
-    assert [(c.number == held.number, [no.code for no in c.bars]) for c in found.certificates] == [
+    assert [(c.number == held.number, [refusal.code for refusal in c.bars]) for c in found.certificates] == [
         (True, []),
         (False, ["certificate-expired"]),
     ]
@@ -267,27 +267,27 @@ def test_name_and_id_number_find_the_certificates_and_no_more_than_is_needed(fir
 def test_a_wrong_name_is_answered_like_nobody(firm, session):
     person = firm.old.certificate().person
     session.commit()
-    said = []
+    answers = []
     for name, number in (("李蕾", person.id_number), ("李雷", make.id_number()), ("李雷", firm.old.person().id_number)):
-        with pytest.raises(AppError) as no:
+        with pytest.raises(AppError) as error:
             find(firm, name, number)
-        said.append((no.value.code, str(no.value)))
-    assert set(said) == {("nobody-found", said[0][1])}
+        answers.append((error.value.code, str(error.value)))
+    assert set(answers) == {("nobody-found", answers[0][1])}
 
 
 def test_one_s_own_people_are_not_found_but_named(firm, session):
     person = firm.certificate().person
     session.commit()
-    with pytest.raises(AppError) as no:
+    with pytest.raises(AppError) as error:
         find(firm, person.name, person.id_number)
-    assert no.value.code == "already-yours"
+    assert error.value.code == "already-yours"
 
 
 @pytest.mark.parametrize(("name", "number", "count"), [("", "", 2), ("李", "11010519491231002X", 1), ("李雷", "110105", 1)])
 def test_what_cannot_be_a_name_or_number_is_said_field_by_field(firm, name, number, count):
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         find(firm, name, number)
-    assert len(no.value.refusals) == count
+    assert len(error.value.refusals) == count
 
 
 def test_only_a_clerk_searches(firm):

@@ -49,8 +49,8 @@ def file(session, picks, clerk, office, handler=HANDLER):
     return filing
 
 
-def code_of(no):
-    return [refusal.code for refusal in no.value.refusals]
+def code_of(error):
+    return [refusal.code for refusal in error.value.refusals]
 
 
 def test_one_filing_holds_one_draft_per_person_and_category(session, mine, clerk, office):
@@ -85,9 +85,9 @@ def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(session, mine, c
 
 
 def test_handler_and_people_are_asked_for_at_once(session, clerk, office):
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         file(session, [], clerk, office, handler=("", "12"))
-    assert code_of(no) == ["handler-name", "handler-mobile", "nobody-chosen"]
+    assert code_of(error) == ["handler-name", "handler-mobile", "nobody-chosen"]
 
 
 def test_a_foreign_or_invented_person_is_not_found_and_nothing_is_filed(session, mine, clerk, office):
@@ -102,9 +102,9 @@ def test_a_foreign_or_invented_person_is_not_found_and_nothing_is_filed(session,
 def test_nobody_is_filed_twice_for_the_same_category(session, mine, clerk, office):
     person = passer(session, mine)
     file(session, [(person.id, Category.C1)], clerk, office)
-    with pytest.raises(Unmet) as no:
+    with pytest.raises(Unmet) as error:
         file(session, [(person.id, Category.C1)], clerk, office)
-    assert code_of(no) == ["already-open"]
+    assert code_of(error) == ["already-open"]
 
 
 def test_an_undivided_c_cannot_be_applied_for(session, mine, clerk, office):
@@ -142,7 +142,7 @@ def test_a_discarded_draft_takes_its_empty_filing_along(session, mine, clerk, of
     assert session.scalar(select(func.count(Filing.id))) == 0
 
 
-def test_a_stranger_cannot_discard_or_amend(session, mine, clerk, office):
+def test_another_enterprise_cannot_discard_or_amend(session, mine, clerk, office):
     filing = file(session, [(passer(session, mine).id, Category.C1)], clerk, office)
     other = make.enterprise(name="别家")
     session.add(other)
