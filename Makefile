@@ -1,4 +1,4 @@
-# What one does with this house. `make` alone lists it.
+# Everyday commands. `make` alone lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,7 +46,7 @@ audit: $(VENV)/audit ## What is known against our own code (bandit) and our pack
 proof: $(VENV)/test ## The slow proofs: kills, faults, load
 	$(BIN)/python -m pytest -m proof -q
 
-messages: $(VENV)/test ## Collect the sentences of the house into the catalogues; then translate what is empty
+messages: $(VENV)/test ## Collect the texts into the catalogues; then translate what is empty
 	$(BIN)/pybabel --quiet extract -F pyproject.toml --add-location=file --sort-output --no-wrap --project=anguan \
 		--copyright-holder=anguan --omit-header -o translations/messages.pot app translations
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --no-wrap --omit-header \

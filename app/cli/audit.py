@@ -75,9 +75,7 @@ def verify(heads: Path | None = None) -> int:
         found = checkpoints.verify(sessions, checkpoints.read_published(heads))
         seconds = perf_counter() - began
     if not heads.exists():
-        print(
-            f"There is no {heads}: a cut at the end can only be noticed by the database's own checkpoints.", file=sys.stderr
-        )
+        print(f"There is no {heads}: a cut at the end shows by the database's own checkpoints only.", file=sys.stderr)
     print(f"{found.lines} lines hold ({found.lines / seconds:,.0f} a second).")
     if found.broken is not None:
         print(in_words(found.broken))

@@ -1,4 +1,4 @@
-"""The back stairs: each command as somebody types it, in a house of its own."""
+"""Each command as it is typed, in an installation of its own."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def place(request, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory) -> Path:
-    """Where ``init`` has made a house in a file once: it takes a second and a half, and a copy is as good."""
+    """An installation made by ``init`` once: it takes a second and a half, and a copy is as good."""
     return tmp_path_factory.mktemp("ready")
 
 
@@ -109,7 +109,7 @@ def test_init_again_keeps_keys_and_data(home):
     assert rows("SELECT id, permission_view_id, role_id FROM ab_permission_view_role ORDER BY id") == before
 
 
-def test_three_who_start_at_once_make_one_house(place):
+def test_three_inits_at_once_make_one_installation(place):
     with ThreadPoolExecutor() as pool:
         done = list(pool.map(lambda _: run("init"), range(3)))
     assert [one.returncode for one in done] == [0] * 3, [one.stderr for one in done]
@@ -145,7 +145,7 @@ def test_demonstration_data_is_refused_in_production(home, monkeypatch, capsys):
     assert rows("SELECT count(*) FROM ab_user") == [(0,)]
 
 
-def test_check_finds_nothing_in_a_house_that_is_ready(home, capsys):
+def test_check_finds_nothing_in_a_complete_installation(home, capsys):
     assert app.main(["check"]) == 0
 
 
@@ -239,9 +239,9 @@ def test_a_new_account_gets_a_password_that_must_be_changed(home, capsys):
         (["x", "--role", "reviewer"], "--region"),
         (["x", "--role", "reviewer", "--region", "999999"], "no region"),
         (["x", "--role", "enterprise_clerk"], "--enterprise"),
-        (["x", "--role", "enterprise_clerk", "--enterprise", "91430100MA4L000150"], "on the books"),
+        (["x", "--role", "enterprise_clerk", "--enterprise", "91430100MA4L000150"], "is known"),
         (["x", "--role", "enterprise_clerk", "--enterprise", "123"], "18"),
-        (["x", "--role", "viewer", "--region", "430000", "--enterprise", "91430100MA4L000150"], "books"),
+        (["x", "--role", "viewer", "--region", "430000", "--enterprise", "91430100MA4L000150"], "is known"),
     ],
 )
 def test_an_account_that_could_not_work_is_refused(home, capsys, arguments, says):
@@ -335,7 +335,7 @@ def test_the_three_administrators_are_made_once_each_with_a_word_of_their_own(ho
 def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home, capsys):
     both = ["account", "both", "--role", "admin", "--role", "auditor", "--region", "430000"]
     assert app.main(both) == 1
-    assert "one hand" in capsys.readouterr().err
+    assert "must not hold" in capsys.readouterr().err
     assert app.main([*both[:4], *both[6:]]) == 0
     with create_engine(read_settings().database_url).begin() as by_hand:
         second = "INSERT INTO ab_user_role (id, user_id, role_id) SELECT 900, 1, id FROM ab_role WHERE name = 'auditor'"
@@ -384,14 +384,14 @@ def test_a_new_key_of_the_index_goes_in_whole_or_is_gone_on_with(home, capsys):
     assert app.main(["rekey", "--check"]) == 0
 
 
-# --- the diary ---------------------------------------------------------------------------------------------------------
+# --- audit log ---------------------------------------------------------------------------------------------------------
 
 OLD, YOUNG = timedelta(days=200), timedelta(days=20)
 
 
 @pytest.fixture
 def books(home):
-    """``books(age, n)``: so many lines of that age are written down, as a deed of the house would."""
+    """``books(age, n)``: writes n lines of that age, as the system would."""
     engine = create_engine(os.environ["DATABASE_URL"])
     settings = read_settings()
     keyring.unlock(*settings.keys.ring)
@@ -416,7 +416,7 @@ def said(capsys, *arguments: str, ends: int = 0) -> str:
     return told.out + told.err
 
 
-def test_a_whole_diary_is_called_so_and_a_changed_line_is_named(home, books, capsys):
+def test_a_whole_audit_log_is_verified_and_a_changed_line_is_named(home, books, capsys):
     books(YOUNG)
     total = rows("SELECT count(*) FROM entry")[0][0]
     assert f"Signed up to line {total}" in said(capsys, "checkpoint")
@@ -432,7 +432,7 @@ def test_a_whole_diary_is_called_so_and_a_changed_line_is_named(home, books, cap
     assert "BROKEN. Line 2 (entry 2): it, or its link, was changed" in said(capsys, "verify", ends=1)
 
 
-def test_a_diary_restored_from_before_its_last_checkpoint_is_found_by_the_file(home, books, capsys):
+def test_an_audit_log_restored_from_before_its_last_checkpoint_is_found_by_the_file(home, books, capsys):
     said(capsys, "checkpoint")
     total = rows("SELECT count(*) FROM entry")[0][0]
     books(YOUNG)
@@ -443,7 +443,7 @@ def test_a_diary_restored_from_before_its_last_checkpoint_is_found_by_the_file(h
         connection.execute(text(f"DELETE FROM entry WHERE id > {total}"))  # noqa: S608
         connection.execute(text(f"DELETE FROM checkpoint WHERE seq > {total}"))  # noqa: S608
     engine.dispose()
-    cut = f"BROKEN. Line {total + 1}: the diary was cut off here, or written anew: the checkpoint at line {total + 3}"
+    cut = f"BROKEN. Line {total + 1}: the audit log was cut off here, or written anew: the checkpoint at line {total + 3}"
     assert cut in said(capsys, "verify", ends=1)
     kept = (home / "diary-heads.jsonl").rename(home / "elsewhere.jsonl")
     assert "There is no" in said(capsys, "verify")
@@ -473,7 +473,7 @@ def _empty(path: Path) -> Path:
 
 @pytest.fixture
 def aged(home, books, capsys):
-    """A house whose diary begins 200 days ago: three old lines, a checkpoint, three young ones, a checkpoint."""
+    """An audit log that begins 200 days ago: three old lines, a checkpoint, three young ones, a checkpoint."""
     engine = create_engine(os.environ["DATABASE_URL"])
     with tampering(SimpleNamespace(engine=engine, kind=engine.dialect.name)) as connection:
         connection.execute(text("DELETE FROM link"))
@@ -524,7 +524,7 @@ def test_no_character_of_a_line_breaks_an_exported_one(aged, tmp_path, capsys):
     assert records[-1]["checkpoint"]["seq"] == 6
 
 
-def test_a_role_of_its_own_works_and_only_adds_to_the_diary(home, books, monkeypatch, capsys):
+def test_a_granted_role_works_and_only_adds_to_the_audit_log(home, books, monkeypatch, capsys):
     if "postgresql" not in os.environ["DATABASE_URL"]:
         assert "SQLite knows no roles" in said(capsys, "grant", "anybody", ends=1)
         return
@@ -539,13 +539,13 @@ def test_a_role_of_its_own_works_and_only_adds_to_the_diary(home, books, monkeyp
     said(capsys, "grant", name)  # again, as after an update
     monkeypatch.setenv("ANGUAN_ENV", "production")
     app.main(["check"])
-    assert "may change the diary" in capsys.readouterr().out
+    assert "may change the audit log" in capsys.readouterr().out
     own = owner.set(username=name)
     monkeypatch.setenv("DATABASE_URL", own.render_as_string(hide_password=False))
     app.main(["check"])
-    assert "may change the diary" not in capsys.readouterr().out
+    assert "may change the audit log" not in capsys.readouterr().out
     engine = create_engine(own)
-    with Session(engine) as session:  # it works, and its deeds are linked
+    with Session(engine) as session:  # it works, and its changes are linked
         session.add(Region(code="439900", name="别处"))
         session.commit()
         session.execute(text("UPDATE region SET name = '某处' WHERE code = '439900'"))

@@ -1,7 +1,7 @@
 """Demonstration data: two enterprises, their people, an exam that is over and one that is open, cases at every stage.
 
-Law: everything is done the way people would do it, through the domain's own deeds at their own times, so what is shown here
-can be reached by hand. All names, numbers and scans are invented and say so. Refused in production.
+Everything is made through the domain functions at plausible times, so each state can be reached by hand. Names, numbers and
+scans are invented and say so. Refused in production.
 """
 
 from dataclasses import replace

@@ -1,7 +1,4 @@
-"""Who plays in the demonstration, and how far each story goes.
-
-Law: facts only; every name and number is invented, and so are the scans that go with them.
-"""
+"""People, enterprises and accounts of the demonstration, and how far each case goes. Everything is invented."""
 
 from dataclasses import dataclass
 from datetime import date

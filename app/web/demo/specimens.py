@@ -27,7 +27,7 @@ def id_number(born: date, name: str, *, woman: bool = False) -> str:
 
 
 def _lettering(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(Path(__file__).parent / "fonts" / "serif600-tgh.ttf", size)
+    return ImageFont.truetype(Path(__file__).parents[2] / "fonts" / "serif600-tgh.ttf", size)
 
 
 def scan(lines: tuple[str, ...]) -> bytes:

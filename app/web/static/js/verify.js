@@ -1,4 +1,4 @@
-/* Checks a certificate's square code in the browser alone: the signature (COSE_Sign1, ES256) with the published keys, the
+/* Checks a certificate's QR code in the browser alone: the signature (COSE_Sign1, ES256) with the published keys, the
    standing by the signed status list. The same as app/certificates/offline.py. No words of any language: they come from the
    page. */
 import { digitsIn, read } from './verify/code.js';
