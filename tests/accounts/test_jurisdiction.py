@@ -13,7 +13,7 @@ from app.core.vocabulary import Action, Level, MatterKind, Role, State
 from app.models import Application, Enterprise, Parameter, Region
 from app.workflow import MOVES, carry_out, moves_open_to
 from tests import make, workflow_fixture
-from tests.web.applications.review.test_case_page import Firm, decide, in_batch, letting_go
+from tests.web.applications.case_fixture import Firm, decide, in_batch, rolling_back
 
 DECISIONS = [move for move in MOVES if move.stage]
 LEVEL = {
@@ -182,7 +182,7 @@ def both(bench, session, signed_in):
     account = make.account(session, "both", Role.ACCEPTANCE_OFFICER)
     account.roles.append(session.scalars(select(RoleRow).where(RoleRow.name == Role.REVIEWER.value)).one())
     session.commit()
-    return letting_go(signed_in(account), session)
+    return rolling_back(signed_in(account), session)
 
 
 def accepted_by(client, bench, name) -> Application:

@@ -24,7 +24,7 @@ from app.web.auth.security_manager import set_password
 from app.web.auth.sign_in import objections
 from tests import make
 from tests.hostile_files import jpeg
-from tests.web.applications.review.test_case_page import letting_go
+from tests.web.applications.case_fixture import rolling_back
 
 LICENCE = InspectedFile(b"x", "image/jpeg", "jpg", 1, 1, 1, "0" * 64, "执照.jpg")
 PASSWORD, MOBILE = "Brisk-Walnut-Copper-71", "13812345678"
@@ -169,7 +169,7 @@ def test_same_name_is_counted_in_both_bracket_widths(session, pending):
 
 @pytest.fixture
 def browser(app, session):
-    return letting_go(app.test_client(), session, "zh")
+    return rolling_back(app.test_client(), session, "zh")
 
 
 def code_of(session) -> str:
@@ -230,7 +230,7 @@ def test_registration_from_form_to_approval(browser, session, signed_in):
     assert "正在审核" in browser.post("/login/", data={"username": "xinye", "password": PASSWORD}).text
     again = browser.post("/register/enterprise", data=filled(code, username="other"))
     assert (again.status_code, "请勿重复注册" in again.text) == (422, True)
-    admin = letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
+    admin = rolling_back(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
     number = session.scalar(select(Enterprise.id))
     assert "湖南新业建设有限公司" in admin.get("/enterprises/list/?registration=pending").text
     assert "营业执照扫描件" in admin.get(f"/enterprises/show/{number}").text
@@ -244,7 +244,7 @@ def test_registration_from_form_to_approval(browser, session, signed_in):
 def test_code_of_another_browser_or_number_is_refused(app, browser, session):
     ask_code(browser)
     code = code_of(session)
-    other = letting_go(app.test_client(), session, "zh")
+    other = rolling_back(app.test_client(), session, "zh")
     for thief, form in ((other, filled(code)), (browser, filled(code, mobile="13900000001"))):
         assert thief.post("/register/enterprise", data=form).status_code == 422
     assert count(session, Enterprise) == 0

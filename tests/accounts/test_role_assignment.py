@@ -22,7 +22,7 @@ from app.web.auth.permissions import PERMISSIONS, held_by
 from app.web.auth.sign_in import objections
 from app.workflow import MOVES
 from tests import make
-from tests.web.applications.review.test_case_page import letting_go
+from tests.web.applications.case_fixture import rolling_back
 
 SECURITY = Actor(None, "安全", frozenset({Role.SECURITY_ADMIN}))
 PAIRS = [pair for pair in combinations(Role, 2) if {*pair} & {*ADMINISTRATORS, Role.ENTERPRISE_CLERK}]
@@ -186,7 +186,7 @@ def test_missing_administrators_are_listed(session, roles):
 
 @pytest.fixture
 def security(session, signed_in):
-    return letting_go(signed_in(make.account(session, "secadmin", Role.SECURITY_ADMIN, region_code=None)), session, "zh")
+    return rolling_back(signed_in(make.account(session, "secadmin", Role.SECURITY_ADMIN, region_code=None)), session, "zh")
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_form_shows_errors_and_keeps_entered_values(security, newcomer, session)
 
 def test_security_administrator_ends_sessions_and_unlocks(security, session, signed_in, app):
     officer = make.account(session, "officer", Role.REVIEWER)
-    theirs, key, at, number = letting_go(signed_in(officer), session), guess_key("officer"), now(), officer.id
+    theirs, key, at, number = rolling_back(signed_in(officer), session), guess_key("officer"), now(), officer.id
     with app.app_context():
         for _guess in range(5):
             rate_limit.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)

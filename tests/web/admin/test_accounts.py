@@ -4,12 +4,12 @@ from sqlalchemy import select
 from app.core.vocabulary import MessageState, Registration, Role
 from app.models import Account, AuditEntry, Enterprise, Message
 from tests import make
-from tests.web.applications.review.test_case_page import letting_go
+from tests.web.applications.case_fixture import rolling_back
 
 
 @pytest.fixture
 def admin(session, signed_in):
-    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
+    return rolling_back(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
 
 
 FORM = {"username": "Reviewer2", "full_name": "罗二审", "active": "y"}
@@ -83,7 +83,7 @@ def test_what_cannot_be_is_explained_and_nothing_is_made(admin, session, change,
 
 def test_a_reset_password_ends_every_session(admin, session, holder, signed_in):
     other = holder(Role.ENTERPRISE_CLERK)
-    theirs, number = letting_go(signed_in(other), session), other.id
+    theirs, number = rolling_back(signed_in(other), session), other.id
     assert theirs.get("/work/").status_code == 200
     assert admin.post(f"/accounts/reset/{number}").status_code == 302
     assert theirs.get("/work/").status_code == 302

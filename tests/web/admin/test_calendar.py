@@ -13,12 +13,12 @@ from app.models import CalendarDay
 from app.web.admin.calendar import months_of
 from tests import make
 from tests.applications.test_office_calendar import sheet
-from tests.web.applications.review.test_case_page import Firm, letting_go, look
+from tests.web.applications.case_fixture import Firm, read_scalar, rolling_back
 
 
 @pytest.fixture
 def admin(session, signed_in):
-    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN)), session)
+    return rolling_back(signed_in(make.account(session, "admin", Role.ADMIN)), session)
 
 
 PLACES = (
@@ -38,7 +38,7 @@ def test_nobody_else_opens_the_calendar(session, signed_in, system, role):
     browser = Firm(session, signed_in, system).browser(role)
     for method, path, data in PLACES:
         assert getattr(browser, method)(path, data=data).status_code in (302, 403), path
-    assert look(session, select(func.count(CalendarDay.day))) == 72
+    assert read_scalar(session, select(func.count(CalendarDay.day))) == 72
 
 
 def test_a_year_is_a_picture_in_which_every_day_stands_once_and_is_named(built):
@@ -56,10 +56,10 @@ def test_a_day_is_picked_in_the_picture_written_down_and_taken_out(admin, sessio
     assert 'value="2026-03-07"' in page
     assert re.search(r'<option[^>]*selected[^>]*value="on"', page)  # a Saturday can only be a make-up day
     admin.post("/calendar/set", data={"day": "2026-03-07", "kind": "on", "name": "调休"})
-    assert look(session, select(CalendarDay.name)) == "调休"
+    assert read_scalar(session, select(CalendarDay.name)) == "调休"
     assert "data-confirm" in admin.get("/calendar/?year=2026&day=2026-03-07").text
     admin.post("/calendar/remove", data={"day": "2026-03-07"})
-    assert look(session, select(func.count(CalendarDay.day))) == 0
+    assert read_scalar(session, select(func.count(CalendarDay.day))) == 0
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_bad_day_is_said_at_its_field_and_what_was_typed_stays(admin, session,
     answer = admin.post("/calendar/set", data=data)
     assert answer.status_code == 422
     assert 'value="错"' in answer.text
-    assert look(session, select(func.count(CalendarDay.day))) == 0
+    assert read_scalar(session, select(func.count(CalendarDay.day))) == 0
 
 
 @pytest.mark.parametrize("query", ["year=x", "year=99999", "day=2026-02-31", "year=1&day=0001-01-01"])
@@ -84,10 +84,10 @@ def upload(admin, *rows):
 def test_a_sheet_is_checked_shown_and_then_imported_whole(admin, session):
     page = upload(admin, ("2027-01-01", "休", "元旦"), ("2027-02-06", "班", "春节"))
     assert "2 days are added, 0 changed, 0 removed." in page
-    assert look(session, select(func.count(CalendarDay.day))) == 0
+    assert read_scalar(session, select(func.count(CalendarDay.day))) == 0
     ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
     admin.post("/calendar/confirm", data={"ticket": ticket})
-    assert look(session, select(func.count(CalendarDay.day))) == 2
+    assert read_scalar(session, select(func.count(CalendarDay.day))) == 2
     again = admin.post("/calendar/confirm", data={"ticket": ticket})
     assert again.status_code == 422  # the calendar is another one by now
     assert admin.post("/calendar/confirm", data={"ticket": ticket[:-2]}).status_code == 422

@@ -12,12 +12,12 @@ from app.core.vocabulary import Role
 from app.models import AuditEntry, Parameter
 from tests import make
 from tests.query_counter import queries
-from tests.web.applications.review.test_case_page import letting_go
+from tests.web.applications.case_fixture import rolling_back
 
 
 @pytest.fixture
 def admin(session, signed_in):
-    return letting_go(signed_in(make.account(session, "admin", Role.ADMIN, first_name="管理员")), session)
+    return rolling_back(signed_in(make.account(session, "admin", Role.ADMIN, first_name="管理员")), session)
 
 
 def stands(session) -> dict[str, str]:
@@ -76,7 +76,7 @@ def as_shown(page: str) -> dict[str, str]:
 
 
 def test_every_section_has_a_form_that_saves_what_it_shows_as_nothing(admin, holder, signed_in, session):
-    security = letting_go(signed_in(holder(Role.SECURITY_ADMIN)), session)
+    security = rolling_back(signed_in(holder(Role.SECURITY_ADMIN)), session)
     for section in Section:
         keeper = security if section is Section.SECURITY else admin
         fields = as_shown(keeper.get(f"/parameters/{section.value}").text)
@@ -151,7 +151,7 @@ def test_there_is_no_such_section_and_no_such_parameter(admin):
 
 
 def test_the_security_administrator_sets_how_one_signs_in_and_only_looks_at_the_rest(holder, signed_in, session, admin):
-    client = letting_go(signed_in(holder(Role.SECURITY_ADMIN)), session)
+    client = rolling_back(signed_in(holder(Role.SECURITY_ADMIN)), session)
     assert re.findall(r'href="/parameters/(\w+)"', client.get("/parameters/").text) == ["security"]
     assert "security" not in re.findall(r'href="/parameters/(\w+)"', admin.get("/parameters/").text)
     form = as_shown(client.get("/parameters/security").text) | {"lock_after": "7"}
@@ -164,7 +164,7 @@ def test_the_security_administrator_sets_how_one_signs_in_and_only_looks_at_the_
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.ADMIN, Role.SECURITY_ADMIN)])
 def test_nobody_else_comes_in(holder, signed_in, session, role):
-    client = letting_go(signed_in(holder(role)), session)
+    client = rolling_back(signed_in(holder(role)), session)
     assert client.get("/parameters/").status_code == 403
     assert client.get("/parameters/deadlines").status_code == 403
     assert client.post("/parameters/deadlines", data={"accept_days": "9", "was_accept_days": "5"}).status_code == 403

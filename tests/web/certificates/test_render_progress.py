@@ -1,4 +1,4 @@
-"""The page that shows how far the papers are: after an approval of many, for those who may, and when one fails."""
+"""Progress of rendering after an approval of many: who sees it, failures and retries."""
 
 import re
 from dataclasses import replace
@@ -32,7 +32,7 @@ def tools(system, session) -> JobContext:
 
 @pytest.fixture
 def cases(session, system):
-    """``cases(n)``: so many that may be approved, with bytes behind every photo."""
+    """``cases(n)``: ids of so many applications that can be approved, with real photos."""
     firm = Firm(session)
 
     def fill(many: int) -> list[int]:
@@ -46,7 +46,7 @@ def cases(session, system):
 
 @pytest.fixture
 def browsers(session, signed_in, cases):
-    def enter(role: Role, region: str = "430000"):
+    def sign_in(role: Role, region: str = "430000"):
         facts = {} if role is Role.ENTERPRISE_CLERK else {"region_code": region}
         account: Account = make.account(session, f"{role.value}-{region}", role, **facts)
         client = signed_in(account)
@@ -55,7 +55,7 @@ def browsers(session, signed_in, cases):
         session.rollback()
         return client
 
-    return enter
+    return sign_in
 
 
 def test_many_are_watched_and_few_are_there_at_once(session, browsers, cases, tools):
@@ -70,8 +70,8 @@ def test_many_are_watched_and_few_are_there_at_once(session, browsers, cases, to
     page = approver.get(place).text
     assert "Drawing e-certificates: 0 / 6" in page
     assert 'http-equiv="refresh"' in page
-    far = approver.get(place.replace("/?", "/progress?")).json
-    assert (far["done"], far["total"], far["waiting"]) == (0, 6, 6)
+    progress = approver.get(place.replace("/?", "/progress?")).json
+    assert (progress["done"], progress["total"], progress["waiting"]) == (0, 6, 6)
     run_due(tools, HANDLERS, most=9)
     page = approver.get(place).text
     assert "All 6 e-certificates are ready." in page
@@ -111,7 +111,7 @@ def test_a_failed_one_is_named_with_its_reason_and_tried_again(session, browsers
     assert session.scalar(select(func.count(Job.id))) == 2
 
 
-def test_the_page_asks_as_much_for_many_as_for_few(session, browsers, cases, system):
+def test_the_page_needs_no_more_queries_for_more_certificates(session, browsers, cases, system):
     approver, asked = browsers(Role.APPROVER), []
     for many in (6, 20):
         ids = cases(many)
@@ -124,21 +124,21 @@ def test_the_page_asks_as_much_for_many_as_for_few(session, browsers, cases, sys
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.APPROVER], ids=lambda role: role.value)
-def test_others_do_not_get_in(browsers, role):
+def test_other_roles_are_refused(browsers, role):
     browser = browsers(role)
     assert [browser.get(f"/papers-drawn/{page}").status_code for page in ("", "progress")] == [403, 403]
     assert browser.post("/papers-drawn/again").status_code == 403
 
 
-def test_an_approver_elsewhere_sees_nothing_of_it(session, browsers, cases):
-    approver, stranger, ids = browsers(Role.APPROVER), browsers(Role.APPROVER, "430200"), cases(AT_ONCE + 1)
+def test_an_approver_of_another_region_sees_nothing(session, browsers, cases):
+    approver, other, ids = browsers(Role.APPROVER), browsers(Role.APPROVER, "430200"), cases(AT_ONCE + 1)
     session.rollback()
     place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
-    assert stranger.get(place).status_code == 404
-    assert stranger.get(place.replace("/?", "/progress?")).status_code == 404
-    assert "0 e-certificates are still to be drawn." in stranger.get("/papers-drawn/").text
+    assert other.get(place).status_code == 404
+    assert other.get(place.replace("/?", "/progress?")).status_code == 404
+    assert "0 e-certificates are still to be drawn." in other.get("/papers-drawn/").text
 
 
 @pytest.mark.parametrize("batch", ["0", "-1", "x", "9" * 50, "%00"])
-def test_a_batch_that_is_no_number_is_none(browsers, batch):
+def test_an_invalid_batch_number_shows_no_batch(browsers, batch):
     assert browsers(Role.APPROVER).get(f"/papers-drawn/?batch={batch}").status_code == 200

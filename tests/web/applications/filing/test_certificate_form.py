@@ -1,4 +1,4 @@
-"""延期, 变更, 换证, 注销 through the enterprise's doors: from 申报 to 上报, and every way in which it is refused."""
+"""延期, 变更, 换证, 注销 on the enterprise's pages: filing, submitting, the old enterprise's consent, and every refusal."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from app.models import Application, AuditEntry, Certificate, Filing
 from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
 from tests import make
 from tests.hostile_files import jpeg
-from tests.web.applications.review.test_case_page import Firm, look
+from tests.web.applications.case_fixture import Firm, read_scalar
 
 HANDLER = {"handler_name": "周敏", "handler_mobile": "13812345678"}
 TODAY = office_day(now())
@@ -22,7 +22,7 @@ P = PaperKind
 
 
 class Holder(Firm):
-    """An enterprise whose people hold certificates, and its browser."""
+    """An enterprise whose people hold certificates."""
 
     def held(self, **facts) -> Certificate:
         person = make.person(self.enterprise)
@@ -79,7 +79,7 @@ def test_a_cancellation_is_filed_with_its_reason(holder):
     answer = holder.file("cancellation", holder.held(), papers=(P.DISMISSAL_PROOF,), reason_code="left")
     assert answer.status_code == 302, answer.text
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
-    assert look(holder.session, select(Application.reason_code)) == "left"
+    assert read_scalar(holder.session, select(Application.reason_code)) == "left"
 
 
 def test_what_lacks_a_paper_stays_a_draft_and_the_form_links_to_the_card(holder):
@@ -101,12 +101,12 @@ def test_a_draft_is_completed_on_its_own_form(holder):
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
 
 
-def test_looking_at_the_forms_changes_nothing(holder):
+def test_opening_the_forms_changes_nothing(holder):
     certificate = holder.held()
     for matter in ("renewal", "transfer", "replacement", "cancellation"):
         assert holder.clerk.get(f"/claims/{matter}/add?certificate={certificate.id}").status_code == 200
         assert holder.clerk.get(f"/applications/{matter}/").status_code == 200
-    assert look(holder.session, select(func.count(Filing.id))) == 0
+    assert read_scalar(holder.session, select(func.count(Filing.id))) == 0
 
 
 def test_the_certificate_row_leads_to_what_can_be_filed_for_it(holder):
@@ -125,14 +125,14 @@ def test_the_form_shows_the_person_and_the_cards_of_a_chosen_certificate(holder)
 
 @pytest.mark.parametrize("matter", ["renewal", "cancellation"])
 def test_another_enterprises_certificate_is_not_found(holder, other, matter):
-    strange = other.held()
-    assert holder.file(matter, strange, reason_code="left" if matter == "cancellation" else "").status_code == 404
-    assert strange.number not in holder.clerk.get(f"/claims/{matter}/add?certificate={strange.id}").text
+    foreign = other.held()
+    assert holder.file(matter, foreign, reason_code="left" if matter == "cancellation" else "").status_code == 404
+    assert foreign.number not in holder.clerk.get(f"/claims/{matter}/add?certificate={foreign.id}").text
 
 
 def test_another_enterprises_filing_is_not_found(holder, other):
     other.file("renewal", other.held(), then="")
-    theirs = look(holder.session, select(Filing.id))
+    theirs = read_scalar(holder.session, select(Filing.id))
     assert holder.clerk.get(f"/claims/{theirs}/edit").status_code == 404
     assert holder.clerk.post(f"/claims/{theirs}/edit", data=HANDLER).status_code == 404
 
@@ -144,7 +144,7 @@ def test_a_bad_file_stores_nothing_and_keeps_what_was_typed(holder):
     assert answer.status_code == 422
     assert "欧阳修" in answer.text
     assert 'href="#paper-old_certificate"' in answer.text
-    assert look(holder.session, select(func.count(Filing.id))) == 0
+    assert read_scalar(holder.session, select(func.count(Filing.id))) == 0
 
 
 def test_nothing_chosen_no_handler_and_no_reason_are_all_named(holder):
@@ -162,15 +162,15 @@ def test_a_post_without_the_token_is_refused(holder):
     assert holder.states() == []
 
 
-def test_an_unknown_matter_and_ids_that_are_none_are_no_faults(holder):
+def test_unknown_matters_and_invalid_ids_cause_no_error(holder):
     assert holder.clerk.get("/claims/new/add").status_code == 404
     assert holder.clerk.get("/claims/renewal/add?certificate=%C2%B2&certificate=9999999999999999999999").status_code == 200
     assert holder.clerk.post("/claims/renewal/add", data={**HANDLER, "rowid": "x"}).status_code == 404
 
 
-def test_a_submitted_application_can_be_taken_back_and_a_strangers_cannot(holder, other):
+def test_a_submitted_application_is_withdrawn_by_its_enterprise_only(holder, other):
     holder.file("renewal", holder.held(), papers=RENEWAL)
-    mine = look(holder.session, select(Application.id))
+    mine = read_scalar(holder.session, select(Application.id))
     other.clerk.post("/applications/renewal/withdraw", data={"rowid": mine})
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
     assert holder.clerk.post("/applications/renewal/withdraw", data={"rowid": mine}).status_code == 302
@@ -186,22 +186,22 @@ REPLACEMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "said", "papers", "facts"), REPLACEMENTS)
-def test_each_reason_of_replacement_asks_for_its_own_and_is_submitted(holder, reason, said, papers, facts):
+@pytest.mark.parametrize(("reason", "details", "papers", "facts"), REPLACEMENTS)
+def test_each_reason_of_replacement_asks_for_its_own_and_is_submitted(holder, reason, details, papers, facts):
     certificate = holder.held(**facts)
     page = holder.clerk.get(f"/claims/replacement/add?certificate={certificate.id}&reason={reason}").text
-    assert all(f'name="{name}-{certificate.id}"' in page for name in said)
+    assert all(f'name="{name}-{certificate.id}"' in page for name in details)
     assert page.count('type="file"') == len(papers)
-    typed = {f"{name}-{certificate.id}": text for name, text in said.items()}
+    typed = {f"{name}-{certificate.id}": text for name, text in details.items()}
     answer = holder.file("replacement", certificate, papers=papers, reason_code=reason, **typed)
     assert answer.status_code == 302, answer.text
     assert holder.states() == [State.AWAITING_ACCEPTANCE], holder.clerk.get(answer.location).text
 
 
-def test_a_certificate_from_another_province_is_brought_along(holder):
+def test_a_certificate_of_another_province_is_filed_with_its_data(holder):
     person = holder.passer()
-    said = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
-    typed = {f"{name}-in": text for name, text in {**said, "valid_to": str(TODAY + timedelta(days=400))}.items()}
+    details = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
+    typed = {f"{name}-in": text for name, text in {**details, "valid_to": str(TODAY + timedelta(days=400))}.items()}
     papers = (P.OLD_CERTIFICATE, P.TRANSFER_PROOF)
     where = {"reason_code": "from_other_province", "person": person.id, "category": "C1", "keys": ["in"]}
     answer = holder.file("replacement", papers=papers, **where, **typed)
@@ -209,11 +209,11 @@ def test_a_certificate_from_another_province_is_brought_along(holder):
     assert holder.states() == [State.AWAITING_ACCEPTANCE], holder.clerk.get(answer.location).text
 
 
-def test_another_enterprises_person_brings_nothing_along(holder, other):
-    strange = other.passer()
-    asked = {"reason_code": "from_other_province", "person": strange.id, "category": "C1"}
+def test_an_incoming_certificate_needs_an_own_person(holder, other):
+    foreign = other.passer()
+    asked = {"reason_code": "from_other_province", "person": foreign.id, "category": "C1"}
     shown = holder.file("replacement", then="choose", **asked).text
-    assert strange.name not in shown.partition("<main")[2]
+    assert foreign.name not in shown.partition("<main")[2]
     assert holder.file("replacement", **asked).status_code == 404
 
 
@@ -246,25 +246,23 @@ def test_an_undivided_certificate_may_choose_its_new_category(holder):
     certificate = holder.held(category=Category.C)
     typed = {f"{name}-{certificate.id}": text for name, text in {**LOST, "category": "C2"}.items()}
     holder.file("replacement", certificate, papers=(P.LOSS_STATEMENT,), reason_code="lost", **typed)
-    assert look(holder.session, select(Application.details))["category"] == "C2"
+    assert read_scalar(holder.session, select(Application.details))["category"] == "C2"
 
-
-# --- transfer and release ---------------------------------------------------------------------------------------
 
 TRANSFER = (P.PHOTO, P.ID_CARD, P.EDUCATION, P.TITLE, P.END_OF_EMPLOYMENT, P.EMPLOYMENT_CONTRACT)
 
 
-def who(certificate) -> dict[str, str]:
+def person_fields(certificate) -> dict[str, str]:
     return {"name": certificate.person.name, "id_number": certificate.person.id_number}
 
 
-def asked_over(holder, other, **facts) -> tuple[Certificate, dict[str, str]]:
+def certificate_to_transfer(holder, other, **facts) -> tuple[Certificate, dict[str, str]]:
     certificate = other.held(**facts)
-    return certificate, who(certificate)
+    return certificate, person_fields(certificate)
 
 
 def test_one_search_finds_the_person_and_lays_out_the_form(holder, other):
-    certificate, person = asked_over(holder, other)
+    certificate, person = certificate_to_transfer(holder, other)
     page = holder.file("transfer", then="search", **person).text
     assert certificate.number in page
     assert f"paper_employment_contract-{certificate.id}" in page
@@ -272,11 +270,11 @@ def test_one_search_finds_the_person_and_lays_out_the_form(holder, other):
 
 
 def test_a_transfer_goes_to_the_old_enterprise_and_from_there_to_acceptance(holder, other):
-    certificate, person = asked_over(holder, other)
+    certificate, person = certificate_to_transfer(holder, other)
     answer = holder.file("transfer", certificate, papers=TRANSFER, **person)
     assert answer.status_code == 302, answer.text
     assert holder.states() == [State.AWAITING_RELEASE], holder.clerk.get(answer.location).text
-    mine = look(holder.session, select(Application.id))
+    mine = read_scalar(holder.session, select(Application.id))
     page = other.clerk.get("/releases/").text
     assert certificate.number in page
     assert person["id_number"] not in page
@@ -285,19 +283,19 @@ def test_a_transfer_goes_to_the_old_enterprise_and_from_there_to_acceptance(hold
 
 
 def test_the_old_enterprise_refuses_only_with_a_reason(holder, other):
-    certificate, person = asked_over(holder, other)
+    certificate, person = certificate_to_transfer(holder, other)
     holder.file("transfer", certificate, papers=TRANSFER, **person)
-    mine = look(holder.session, select(Application.id))
+    mine = read_scalar(holder.session, select(Application.id))
     other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine})
     assert holder.states() == [State.AWAITING_RELEASE]
     other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine, "reason": "The contract runs on."})
     assert holder.states() == [State.RELEASE_REFUSED]
 
 
-def test_nobody_else_lets_a_certificate_go(holder, other):
-    certificate, person = asked_over(holder, other)
+def test_only_the_old_enterprise_releases_a_certificate(holder, other):
+    certificate, person = certificate_to_transfer(holder, other)
     holder.file("transfer", certificate, papers=TRANSFER, **person)
-    mine = look(holder.session, select(Application.id))
+    mine = read_scalar(holder.session, select(Application.id))
     holder.clerk.post("/releases/decide/release", data={"rowid": mine})
     assert holder.states() == [State.AWAITING_RELEASE]
     assert certificate.number not in holder.clerk.get("/releases/").text
@@ -305,7 +303,7 @@ def test_nobody_else_lets_a_certificate_go(holder, other):
 
 
 def test_a_wrong_name_and_an_unknown_number_get_the_same_answer(holder, other):
-    _certificate, person = asked_over(holder, other)
+    _certificate, person = certificate_to_transfer(holder, other)
     for wrong in ({**person, "name": "李不对"}, {**person, "id_number": make.id_number(sequence=777)}):
         answer = holder.file("transfer", then="search", **wrong)
         assert answer.status_code == 422
@@ -313,39 +311,39 @@ def test_a_wrong_name_and_an_unknown_number_get_the_same_answer(holder, other):
 
 
 def test_own_people_are_not_asked_for(holder):
-    answer = holder.file("transfer", then="search", **who(holder.held()))
+    answer = holder.file("transfer", then="search", **person_fields(holder.held()))
     assert answer.status_code == 422
     assert "with your enterprise already" in answer.text
 
 
 def test_certificates_cannot_be_asked_for_without_knowing_the_person(holder, other):
-    mine, strange = other.held(), other.held()
-    assert holder.file("transfer", strange, **who(mine)).status_code == 404
-    assert holder.file("transfer", strange).status_code == 422
+    mine, foreign = other.held(), other.held()
+    assert holder.file("transfer", foreign, **person_fields(mine)).status_code == 404
+    assert holder.file("transfer", foreign).status_code == 422
     assert holder.states() == []
 
 
 def test_every_search_is_noted_and_too_many_are_refused(holder, other):
-    _certificate, person = asked_over(holder, other)
+    _certificate, person = certificate_to_transfer(holder, other)
     answers = [holder.file("transfer", then="search", **person).status_code for _n in range(SEARCHES_PER_HOUR + 1)]
     assert answers == [200] * SEARCHES_PER_HOUR + [429]
     notes = select(func.count(AuditEntry.id)).where(AuditEntry.table == "enterprise", AuditEntry.deed == AuditAction.READ)
-    assert look(holder.session, notes) == SEARCHES_PER_HOUR
+    assert read_scalar(holder.session, notes) == SEARCHES_PER_HOUR
 
 
-def test_what_stays_behind_is_warned_about(holder, other):
+def test_certificates_that_stay_behind_are_warned_about(holder, other):
     certificate = other.held()
     second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
     other.session.add(second)
     other.session.commit()
-    person, number = who(certificate), second.number
+    person, number = person_fields(certificate), second.number
     page = holder.file("transfer", certificate, then="choose", **person).text
     assert "stay behind" in page
     assert number in page.partition("stay behind")[2]
 
 
 def test_the_workbench_leads_to_what_waits_in_each_matter(holder, other):
-    certificate, person = asked_over(holder, other)
+    certificate, person = certificate_to_transfer(holder, other)
     holder.file("transfer", certificate, papers=TRANSFER, **person)
     holder.file("renewal", holder.held(), then="")
     work = holder.clerk.get("/work/").text
@@ -354,7 +352,7 @@ def test_the_workbench_leads_to_what_waits_in_each_matter(holder, other):
     assert "/releases/" in other.clerk.get("/work/").text.partition("<main")[2]
 
 
-def test_the_expiring_tile_lists_exactly_what_it_counts(holder):
+def test_the_expiring_tile_links_to_exactly_what_it_counts(holder):
     soon, late = holder.held().number, holder.held(valid_to=TODAY + timedelta(days=300)).number
     work = holder.clerk.get("/work/").text
     url = re.search(r'href="(/certificates/[^"]*valid_to_to[^"]*)"', work).group(1).replace("&amp;", "&")
@@ -370,7 +368,7 @@ def completed(holder, where, *kinds, keys, **typed):
 
 
 def test_a_transfer_draft_is_completed_without_searching_again(holder, other):
-    certificate, person = asked_over(holder, other)
+    certificate, person = certificate_to_transfer(holder, other)
     key = certificate.id
     where = holder.file("transfer", certificate, papers=TRANSFER[:-1], **person).location
     page = holder.clerk.get(where).text
@@ -385,7 +383,7 @@ def test_two_certificates_of_one_person_share_their_scans(holder, other):
     second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
     other.session.add(second)
     other.session.commit()
-    person = who(certificate)
+    person = person_fields(certificate)
     answer = holder.file("transfer", certificate, second, papers=TRANSFER, keys=["all"], **person)
     assert answer.status_code == 302, answer.text
     assert holder.states() == [State.AWAITING_RELEASE] * 2, holder.clerk.get(answer.location).text
@@ -395,29 +393,29 @@ def test_a_draft_may_change_its_reason_and_is_asked_for_other_papers(holder):
     certificate = holder.held()
     key = certificate.id
     holder.file("cancellation", certificate, then="", reason_code="left")
-    where = f"/claims/{look(holder.session, select(Filing.id))}/edit"
+    where = f"/claims/{read_scalar(holder.session, select(Filing.id))}/edit"
     typed = {"rowid": key, "reason_code": "other", f"note-{key}": "已调任其他岗位"}
     assert completed(holder, where, P.DISMISSAL_PROOF, keys=[key], **typed).status_code == 302
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
-    assert look(holder.session, select(Application.reason_code)) == "other"
+    assert read_scalar(holder.session, select(Application.reason_code)) == "other"
 
 
-def test_what_was_brought_along_is_completed_on_its_form(holder):
+def test_an_incoming_certificate_is_completed_on_its_form(holder):
     person = holder.passer()
     where = {"reason_code": "from_other_province", "person": person.id, "category": "C1"}
     answer = holder.file("replacement", then="", **where)
     assert answer.status_code == 302, answer.text
-    page = f"/claims/{look(holder.session, select(Filing.id))}/edit"
+    page = f"/claims/{read_scalar(holder.session, select(Filing.id))}/edit"
     assert "old_number-in" in holder.clerk.get(page).text
-    said = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
-    typed = {f"{name}-in": text for name, text in {**said, "valid_to": str(TODAY + timedelta(days=400))}.items()}
+    details = {"old_number": "粤建安C1(2024)0000007", "old_province": "广东", "first_issued_on": "2024-05-01"}
+    typed = {f"{name}-in": text for name, text in {**details, "valid_to": str(TODAY + timedelta(days=400))}.items()}
     assert completed(holder, page, P.OLD_CERTIFICATE, P.TRANSFER_PROOF, keys=["in"], **typed).status_code == 302
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
 
 
 def test_the_place_of_a_missing_paper_leads_to_the_matters_own_form(holder):
     holder.file("renewal", holder.held(), then="")
-    mine = look(holder.session, select(Filing.id))
+    mine = read_scalar(holder.session, select(Filing.id))
     answer = holder.clerk.get(f"/filings/{mine}/edit")
     assert answer.status_code == 302
     assert f"/claims/{mine}/edit" in answer.location

@@ -1,4 +1,4 @@
-"""到期办理 through its doors: the list, what is taken away from it, more time, and the numbers."""
+"""到期办理: the list of due cases, its export, extensions, and the board of deadlines."""
 
 import re
 from datetime import date, timedelta
@@ -12,11 +12,11 @@ from app.core.clock import now, office_day
 from app.core.vocabulary import AuditAction, Role, State
 from app.models import Application, AuditEntry, Step
 from tests.query_counter import queries
-from tests.web.applications.review.test_case_page import Firm, look
+from tests.web.applications.case_fixture import read_scalar
 
 
 def today() -> date:
-    """Asked by each test: a run may cross the office's midnight."""
+    """Called by each test, as a run may cross midnight of the office."""
     return office_day(now())
 
 
@@ -24,63 +24,52 @@ OFFICERS = (Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
 STAGES = (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW, State.AWAITING_APPROVAL)
 
 
-@pytest.fixture
-def firm(session, signed_in, system) -> Firm:
-    return Firm(session, signed_in, system)
-
-
 def due(firm, state, days, **facts):
-    """A case that is due in so many days, its clock started early enough."""
+    """A case that is due in ``days``."""
     clock = {"due_on": today() + timedelta(days=days), "due_from": today() - timedelta(days=30), "due_days": 20}
     return firm.case(state, **{**clock, **facts})
 
 
 @pytest.fixture
-def world(firm):
+def due_cases(firm):
     return {(state, days): due(firm, state, days) for state in STAGES for days in (-3, 0, 60)}
 
 
-# --- who may not --------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("role", [role for role in Role if role not in OFFICERS])
-def test_whoever_decides_nothing_opens_no_list_and_takes_nothing_away(firm, world, session, role):
+def test_roles_that_decide_nothing_neither_list_nor_export_nor_extend(firm, due_cases, session, role):
     browser = firm.browser(role)
-    case = world[State.AWAITING_REVIEW, 0]
+    case = due_cases[State.AWAITING_REVIEW, 0]
     for method, path in (("get", "/due/"), ("post", "/due/export"), ("post", "/due/extend")):
         answer = getattr(browser, method)(path, **({"data": {"rowid": case.id, "reason": "x"}} if method == "post" else {}))
         assert answer.status_code in (302, 403)
         assert case.number not in answer.text
-    assert look(session, select(Step.id)) is None
+    assert read_scalar(session, select(Step.id)) is None
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.APPROVER])
-def test_only_the_approver_gives_more_time_by_whatever_door(firm, session, role):
+def test_only_the_approver_extends_on_every_page(firm, session, role):
     case = due(firm, State.AWAITING_REVIEW, 5)
     browser = firm.browser(role)
     browser.post("/due/extend", data={"rowid": case.id, "reason": "须核实"})
     browser.post(f"/cases/{case.id}/decide", data={"decision": "extend", "reason": "须核实"})
     browser.post("/review/batch/extend", data={"rowid": case.id, "reason": "须核实"})
-    assert look(session, select(Application.extended_to).where(Application.id == case.id)) is None
+    assert read_scalar(session, select(Application.extended_to).where(Application.id == case.id)) is None
 
 
-def test_another_region_is_not_counted_nor_listed(firm, world):
+def test_another_region_is_not_counted_nor_listed(firm, due_cases):
     browser = firm.browser(Role.REVIEWER, "430200")
-    assert world[State.AWAITING_REVIEW, 0].number not in browser.get("/due/?state=all").text
+    assert due_cases[State.AWAITING_REVIEW, 0].number not in browser.get("/due/?state=all").text
     assert re.findall(r"<b>(\d+)</b>\s*</div>", firm.browser(Role.VIEWER, "430200").get("/limits/").text)[0] == "0"
 
 
-# --- the list -----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("role", "state"), [*zip(OFFICERS, STAGES, strict=True)])
-def test_the_own_stage_comes_first_the_most_overdue_on_top_and_the_others_are_a_tab_away(firm, world, role, state):
+def test_the_own_stage_comes_first_the_most_overdue_on_top_and_the_others_are_a_tab_away(firm, due_cases, role, state):
     browser = firm.browser(role)
     page = browser.get("/due/").text
-    own = [world[state, days].number for days in (-3, 0, 60)]
+    own = [due_cases[state, days].number for days in (-3, 0, 60)]
     assert [page.index(number) for number in own] == sorted(page.index(number) for number in own)
     assert "3 days overdue" in page
-    others = [case.number for (stage, _days), case in world.items() if stage is not state]
+    others = [case.number for (stage, _days), case in due_cases.items() if stage is not state]
     assert not [number for number in others if number in page]
     every = browser.get("/due/?state=all").text
     assert all(number in every for number in others)
@@ -89,16 +78,16 @@ def test_the_own_stage_comes_first_the_most_overdue_on_top_and_the_others_are_a_
 @pytest.mark.parametrize(
     ("code", "days"), [("overdue", [-3]), ("today", [0]), ("later", [60]), ("extended", []), ("x", [-3, 0, 60])]
 )
-def test_a_chip_lists_as_many_as_it_says(firm, world, code, days):
+def test_an_urgency_filter_lists_as_many_as_it_counts(firm, due_cases, code, days):
     page = firm.browser(Role.REVIEWER).get(f"/due/?urgency={code}").text
-    listed = [left for (stage, left), case in world.items() if stage is State.AWAITING_REVIEW and case.number in page]
+    listed = [left for (stage, left), case in due_cases.items() if stage is State.AWAITING_REVIEW and case.number in page]
     assert listed == days
     if code != "x":
         assert re.search(rf'urgency={code}|aria-current="true"', page)
         assert re.search(rf'aria-current="true">[^<]*<b>{len(days)}</b>', page)
 
 
-def test_the_list_asks_as_much_for_thirty_rows_as_for_three(firm, world, system):
+def test_the_list_needs_no_more_queries_for_more_rows(firm, due_cases, system):
     browser = firm.browser(Role.REVIEWER)
 
     def cost():
@@ -114,59 +103,53 @@ def test_the_list_asks_as_much_for_thirty_rows_as_for_three(firm, world, system)
     assert cost() == few
 
 
-def test_what_is_listed_is_taken_away_as_a_sheet_and_that_is_written_down(firm, world, session):
+def test_the_list_is_exported_and_the_export_is_audited(firm, due_cases, session):
     browser = firm.browser(Role.REVIEWER)
     answer = browser.post("/due/export?urgency=overdue")
     rows = list(load_workbook(BytesIO(answer.data)).active.values)
     assert len(rows) == 2
-    assert world[State.AWAITING_REVIEW, -3].number in rows[1]
+    assert due_cases[State.AWAITING_REVIEW, -3].number in rows[1]
     assert not any(re.fullmatch(r"\d{17}[\dX]", str(cell)) for cell in rows[1])
-    entry = look(session, select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT))
+    entry = read_scalar(session, select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT))
     assert entry.change == {"list": "due", "rows": 1}
 
 
-# --- more time ----------------------------------------------------------------------------------------------
-
-
-def test_more_time_in_a_batch_needs_a_reason_and_names_who_is_too_late(firm, world, session):
+def test_a_batch_extension_needs_a_reason_and_names_overdue_cases(firm, due_cases, session):
     browser = firm.browser(Role.APPROVER)
-    ids = [world[State.AWAITING_APPROVAL, days].id for days in (-3, 0)]
+    ids = [due_cases[State.AWAITING_APPROVAL, days].id for days in (-3, 0)]
     browser.post("/due/extend", data={"rowid": ids})
-    assert look(session, select(Step.id)) is None
+    assert read_scalar(session, select(Step.id)) is None
     answer = browser.post("/due/extend", data={"rowid": ids, "reason": "须向外省核实"})
     assert "can no longer be extended" in answer.text
     extended = session.scalars(select(Application.id).where(Application.extended_to.is_not(None))).all()
     assert extended == [ids[1]]
 
 
-def test_more_time_from_the_page_stays_with_the_case_and_is_seen_everywhere(firm, session):
+def test_an_extension_from_the_case_page_returns_there_and_is_shown_everywhere(firm, session):
     case = due(firm, State.AWAITING_REVIEW, 5)
     browser = firm.browser(Role.APPROVER)
     page = browser.get(f"/cases/{case.id}").text
     seen = re.search(r'id="more".*?name="seen" value="(\d*)"', page, re.DOTALL)[1]
-    told = {"decision": "extend", "seen": seen}
-    refused = browser.post(f"/cases/{case.id}/decide", data=told)
+    form = {"decision": "extend", "seen": seen}
+    refused = browser.post(f"/cases/{case.id}/decide", data=form)
     assert refused.status_code == 422
     assert "#more-reason" in refused.text
-    answer = browser.post(f"/cases/{case.id}/decide", data={**told, "reason": "须核实"}, follow_redirects=True)
+    answer = browser.post(f"/cases/{case.id}/decide", data={**form, "reason": "须核实"}, follow_redirects=True)
     assert "extended" in answer.text
     assert "须核实" in answer.text
-    assert 'id="more"' not in answer.text  # once
+    assert 'id="more"' not in answer.text  # only one extension is possible
     clerk = firm.browser(Role.ENTERPRISE_CLERK)
     assert "须核实" in clerk.get(f"/cases/{case.id}/read").text
     assert "Notice of extension" in clerk.get(f"/archive/{case.id}").text
 
 
-# --- the numbers --------------------------------------------------------------------------------------------
-
-
-def test_who_leads_sees_who_holds_it_up_and_no_names(firm, world):
+def test_a_viewer_sees_the_backlog_of_each_stage_and_no_names(firm, due_cases):
     page = firm.browser(Role.VIEWER).get("/limits/").text
     assert len(re.findall(r'<tr role="row">\s*<td role="cell" class="head"', page)) == 3
-    assert not [case for case in world.values() if case.person.name in page or case.number in page]
+    assert not [case for case in due_cases.values() if case.person.name in page or case.number in page]
 
 
-def test_the_workbench_counts_what_the_list_shows(firm, world):
+def test_the_workbench_counts_what_the_list_shows(firm, due_cases):
     browser = firm.browser(Role.REVIEWER)
     home = browser.get("/work/").text
     for code, n in (("overdue", 1), ("today", 1)):

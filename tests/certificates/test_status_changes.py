@@ -1,4 +1,4 @@
-"""What the administrator does to certificates: suspension, its lifting, revocation, withdrawal."""
+"""Status changes by the administrator: suspension, reinstatement, revocation, withdrawal."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from app.core.vocabulary import CertificateEventKind, CertificateStatus, Role
 from app.models import CertificateEvent
 from tests import make
 
-DEEDS = {
+ACTIONS = {
     CertificateEventKind.SUSPENDED: status_changes.suspend,
     CertificateEventKind.REINSTATED: status_changes.reinstate,
     CertificateEventKind.REVOKED: status_changes.revoke,
@@ -38,34 +38,34 @@ def held(session):
     return hold
 
 
-def do(session, certificate, deed, actor=None, reason="发生生产安全事故", at=make.NOON):
-    done = DEEDS[deed](session, certificate.id, actor or make.officer(Role.ADMIN), reason=reason, at=at, office=Office())
+def do(session, certificate, action, actor=None, reason="发生生产安全事故", at=make.NOON):
+    done = ACTIONS[action](session, certificate.id, actor or make.officer(Role.ADMIN), reason=reason, at=at, office=Office())
     session.commit()
     return done
 
 
-@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.value)
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.value)
 @pytest.mark.parametrize("status", CertificateStatus, ids=lambda status: status.name)
-def test_each_deed_starts_from_certain_statuses_only(session, held, deed, status):
+def test_each_action_starts_from_certain_statuses_only(session, held, action, status):
     certificate = held(status=status)
-    target = ALLOWED[deed].get(status)
-    assert (deed in status_changes.deeds_open_to(certificate, make.TODAY)) == (target is not None)
+    target = ALLOWED[action].get(status)
+    assert (action in status_changes.possible_actions(certificate, make.TODAY)) == (target is not None)
     if target is None:
         with pytest.raises(Stale):
-            do(session, certificate, deed)
+            do(session, certificate, action)
         return
-    assert do(session, certificate, deed).status is target
+    assert do(session, certificate, action).status is target
     event = session.scalars(select(CertificateEvent)).one()
-    assert (event.deed, event.status, event.reason) == (deed, target, "发生生产安全事故")
+    assert (event.deed, event.status, event.reason) == (action, target, "发生生产安全事故")
 
 
 @pytest.mark.parametrize(("late", "open_"), [(-1, True), (0, True), (1, False)])
 def test_what_has_run_out_is_not_suspended(session, held, late, open_):
     certificate = held(valid_to=make.TODAY - timedelta(days=late))
-    assert (CertificateEventKind.SUSPENDED in status_changes.deeds_open_to(certificate, make.TODAY)) is open_
+    assert (CertificateEventKind.SUSPENDED in status_changes.possible_actions(certificate, make.TODAY)) is open_
 
 
-def test_a_lifted_suspension_leaves_what_the_calendar_left(session, held):
+def test_a_certificate_that_expired_while_suspended_is_expired(session, held):
     certificate = held(status=SUSPENDED, valid_to=make.TODAY - timedelta(days=1))
     do(session, certificate, CertificateEventKind.REINSTATED)
     assert certificate.status_on(make.TODAY) is EXPIRED
@@ -93,6 +93,6 @@ def test_an_administrator_stays_within_the_region(session, held, region, found):
 
 
 @pytest.mark.parametrize("reason", ["", "  \n", "长" * 501])
-def test_a_reason_is_given_and_not_a_novel(session, held, reason):
+def test_a_reason_is_required_and_limited_in_length(session, held, reason):
     with pytest.raises(Unmet):
         do(session, held(), CertificateEventKind.REVOKED, reason=reason)

@@ -1,0 +1,55 @@
+"""Only the moves of the table are possible, through the page of a case and through batches."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.core.vocabulary import Action, MatterKind, Role, State
+from app.workflow import MOVES
+from tests.web.applications.case_fixture import decide, in_batch, traces
+
+OFFERED = {(move.source, move.action, move.by) for move in MOVES if MatterKind.NEW in move.matters}
+
+
+def forbidden(state: State) -> Iterator[tuple[Action, Role]]:
+    return ((action, role) for action in Action for role in Role if (state, action, role) not in OFFERED)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_move_outside_the_table_is_refused_on_the_case_page(firm, session, state):
+    application = firm.case(state)
+    before = traces(session)
+    for action, role in forbidden(state):
+        answer = decide(firm.browser(role), application, action, "原因")
+        assert answer.status_code in (403, 404, 409, 422), (action, role)
+    assert firm.state(application) is state
+    assert traces(session) == before
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_move_outside_the_table_is_refused_in_a_batch(firm, session, state):
+    application = firm.case(state)
+    before = traces(session)
+    for action, role in forbidden(state):
+        if action is Action.SUBMIT:
+            answer = firm.browser(role).post("/applications/new/submit", data={"rowid": application.id})
+        else:
+            answer = in_batch(firm.browser(role), [application], action, "原因")
+        assert answer.status_code in (403, 404, 422), (action, role)
+    assert firm.state(application) is state
+    assert traces(session) == before
+
+
+@pytest.mark.parametrize("move", [move for move in MOVES if move.stage], ids=lambda move: move.action.name)
+def test_a_move_of_the_table_is_possible_singly_and_in_a_batch(firm, move):
+    alone, among = firm.case(move.source), firm.case(move.source)
+    assert decide(firm.browser(move.by), alone, move.action, "原因").status_code == 302
+    assert in_batch(firm.browser(move.by), [among], move.action, "原因").status_code == 302
+    assert {firm.state(alone), firm.state(among)} == {move.target}
+
+
+def test_a_queue_offers_only_the_decisions_of_its_stage(firm, acceptance):
+    application = firm.case(State.AWAITING_REVIEW)
+    assert acceptance.post("/acceptance/batch/endorse", data={"rowid": application.id}).status_code == 404
+    assert acceptance.post("/acceptance/batch/nonsense", data={"rowid": application.id}).status_code == 404
+    assert firm.state(application) is State.AWAITING_REVIEW

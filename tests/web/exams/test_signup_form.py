@@ -1,0 +1,113 @@
+"""The page on which an enterprise signs its people up."""
+
+import re
+
+import pytest
+from sqlalchemy import update
+
+from app.core.clock import now, office_day
+from app.core.vocabulary import PaperKind, Position
+from app.models import ExamNotice
+from tests.web.exams.exam_steps import C1, DAY, SELECTED, SUBMITTED, end_sign_up, pick, row_of, states
+
+
+def test_everybody_is_listed_with_what_they_lack_and_a_link_to_fix_it(own, notice, hire):
+    hire(name="齐全人")
+    [lacking] = hire(name="缺件人", without=(PaperKind.PHOTO, PaperKind.TITLE))
+    hire(name="禁考人", banned_until=office_day(now()) + 30 * DAY)
+    text = own.get(f"/exam/notices/{notice.id}/signup").text
+    assert "Can be signed up" in row_of(text, "齐全人")
+    assert "2 scans missing" in row_of(text, "缺件人")
+    assert f"/people/edit/{lacking.id}?next=/exam/notices/{notice.id}/signup#paper-photo" in row_of(text, "缺件人")
+    assert "Cannot be signed up" in row_of(text, "禁考人")
+    assert 'name="rowid"' not in row_of(text, "缺件人") + row_of(text, "禁考人")
+
+
+def test_the_tabs_count_and_filter(own, notice, hire):
+    hire(2, name="齐全人")
+    hire(3, name="缺件人", without=(PaperKind.PHOTO,))
+    text = own.get(f"/exam/notices/{notice.id}/signup?show=lacks").text
+    assert re.findall(r"<b>(\d)</b></a>", text) == ["5", "2", "3", "0", "0"]
+    assert "缺件人" in text
+    assert "齐全人" not in text
+
+
+@pytest.mark.parametrize(
+    ("position", "category"),
+    [(Position.PROJECT_MANAGER, "B"), (Position.SAFETY_OFFICER, "C3"), (Position.GENERAL_MANAGER, "A"), (None, "A")],
+)
+def test_the_usual_category_of_a_post_is_chosen_already(position, category, own, notice, hire):
+    hire(position=position)
+    assert re.search(r'<option value="(\w+)"\s+selected', own.get(f"/exam/notices/{notice.id}/signup").text)[1] == category
+
+
+def test_saving_is_not_signing_up_and_the_page_warns_of_it(session, own, notice, hire):
+    answer = own.post(f"/exam/notices/{notice.id}/signup", data=pick(*hire(2)), follow_redirects=True)
+    assert "NOT signed up yet" in answer.text
+    assert "Submit these 2 people" in answer.text
+    assert states(session) == [SELECTED] * 2
+    assert "not signed up yet" in own.get("/exam/signups/").text
+
+
+def test_save_and_submit_is_one_request(session, own, notice, hire):
+    answer = own.post(f"/exam/notices/{notice.id}/signup", data=pick(*hire(2), then="submit"), follow_redirects=True)
+    assert "done for 2 (" in answer.text
+    assert states(session) == [SUBMITTED] * 2
+
+
+def test_every_refusal_is_shown_and_the_choice_stays(session, own, notice, hire):
+    [fit], [lacking] = hire(name="齐全人"), hire(name="缺件人", without=(PaperKind.PHOTO, PaperKind.ID_CARD))
+    form = pick(fit, lacking, then="submit", **{f"c{fit.id}": "B"})
+    answer = own.post(f"/exam/notices/{notice.id}/signup", data=form)
+    assert answer.status_code == 422
+    assert answer.text.count("缺件人: the scan") == 2
+    assert "checked" in row_of(answer.text, "齐全人")
+    assert re.search(r'<option value="B"\s+selected', row_of(answer.text, "齐全人"))
+    assert states(session) == []
+
+
+@pytest.mark.parametrize("category", ["", "C", "Z", "9" * 50])
+def test_an_unknown_category_is_refused(category, session, own, notice, hire):
+    [person] = hire()
+    answer = own.post(f"/exam/notices/{notice.id}/signup", data=pick(person, **{f"c{person.id}": category}))
+    assert answer.status_code == 422
+    assert "choose a category" in answer.text
+    assert states(session) == []
+
+
+def test_who_is_on_the_list_is_not_ticked_with_the_others_but_may_sit_a_further_category(session, own, notice, sign, hire):
+    [signup] = sign(SUBMITTED, names=["已报人"], category=C1)
+    hire(name="未报人")
+    page = f"/exam/notices/{notice.id}/signup"
+    assert 'name="rowid"' not in row_of(own.get(page).text, "已报人")
+    further = row_of(own.get(f"{page}?show=listed").text, "已报人")
+    assert 'name="rowid"' in further
+    assert re.findall(r'option value="(\w*)"', further) == ["", "A", "B"]
+    person = signup.person
+    own.post(page, data=pick(person, **{f"c{person.id}": "A"}))
+    assert states(session) == [SUBMITTED, SELECTED]
+
+
+def test_a_post_with_nobody_ticked_is_refused(own, notice, hire):
+    hire()
+    answer = own.post(f"/exam/notices/{notice.id}/signup", data={"then": "save"})
+    assert (answer.status_code, "choose at least one" in answer.text) == (422, True)
+
+
+def test_when_sign_up_is_closed_nobody_can_be_ticked(session, own, notice, hire):
+    people = hire(2, name="未报人")
+    end_sign_up(session, notice)
+    page = own.get(f"/exam/notices/{notice.id}/signup").text
+    assert "it is closed" in page
+    assert "未报人" not in page
+    assert 'name="rowid"' not in page
+    assert own.post(f"/exam/notices/{notice.id}/signup", data=pick(*people)).status_code == 422
+    assert states(session) == []
+
+
+def test_too_few_places_refuse_all(session, own, notice, hire):
+    session.execute(update(ExamNotice).values(quota=1))
+    session.commit()
+    answer = own.post(f"/exam/notices/{notice.id}/signup", data=pick(*hire(2), then="submit"))
+    assert "1 places left" in answer.text
+    assert states(session) == []
