@@ -15,6 +15,7 @@ from werkzeug.security import check_password_hash
 from app.accounts import challenges
 from app.accounts.role_assignment import role_conflict
 from app.core.clock import now
+from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound
 from app.core.vocabulary import ADMINISTRATORS, AuditAction, ChallengeKind, ChallengeState, Role, SignInMethod
 from app.files import captcha_image
@@ -53,7 +54,7 @@ class Browser:
     @property
     def digest(self):
         cookie = self.client.get_cookie("anguan-pre")
-        return captcha.presession.keyring.digest(cookie.value, "challenge.browser")
+        return keyring.digest(cookie.value, "challenge.browser")
 
     def seen(self, path=SMS, **form):
         """A fresh picture of the page, answered: the fields that go with it."""
