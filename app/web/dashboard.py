@@ -1,7 +1,4 @@
-"""The workbench: what needs doing today, for whoever signs in.
-
-Law: shows counts and leads to the lists that hold them; a tile and its list always count the same rows.
-"""
+"""The dashboard after sign-in: tiles with counts, each linked to a list that shows exactly the counted rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +25,6 @@ QUEUE_SCREENS = {
     Role.REVIEWER: "ReviewScreen.list",
     Role.APPROVER: "ApprovalScreen.list",
 }
-
-
 MATTER_SCREENS = {
     MatterKind.NEW: "NewApplicationScreen",
     MatterKind.RENEWAL: "RenewalScreen",
@@ -41,7 +36,7 @@ MATTER_SCREENS = {
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number that wants attention, and the list behind it."""
+    """A count and the list of what it counts."""
 
     label: str
     count: int
@@ -51,7 +46,7 @@ class Tile:
 
 
 class WorkView(BaseView):
-    """工作台, the first page after signing in."""
+    """工作台, the first page after sign-in."""
 
     route_base = "/work"
     class_permission_name = "Work"
@@ -93,7 +88,7 @@ def greeting(name: str) -> str:
 
 
 def tiles(on: date) -> list[Tile]:
-    """The tiles of every role the reader holds."""
+    """The tiles of all roles of the signed-in user."""
     actor = request_context.current_actor()
     found: list[Tile] = []
     if Role.ENTERPRISE_CLERK in actor.roles:
@@ -154,19 +149,19 @@ def _clerk_tiles(on: date) -> list[Tile]:
 
 
 def _matter_tiles(ours: dashboard_counts.EnterpriseWork, on: date) -> list[Tile]:
-    """What was filed, matter by matter; a matter in which nothing is open has no tile, unless none has."""
+    """Open applications by matter; one tile of zero if nothing is open."""
     found = []
     for matter, endpoint in MATTER_SCREENS.items():
         for state in (State.DRAFT, State.RETURNED, State.RELEASE_REFUSED):
             if count := ours.filed.get((matter, state), 0):
                 label = f"{matter.label} · {state.label}"
-                hint = _lying(ours.saved_at[matter], on) if state is State.DRAFT else ""
+                hint = _draft_hint(ours.saved_at[matter], on) if state is State.DRAFT else ""
                 found.append(Tile(label, count, optional_url(f"{endpoint}.list", state=state.value), "bad", hint))
     return found or [Tile(gettext("Not yet submitted"), 0, optional_url("NewApplicationScreen.list"))]
 
 
-def _lying(since: datetime, on: date) -> str:
-    """Loud: saving is not submitting, and too many think it is."""
+def _draft_hint(since: datetime, on: date) -> str:
+    """Warning beside drafts, as saving is often taken for submitting."""
     days = (on - office_day(since)).days
     if days < 1:
         return str(gettext("Saved only: the authority sees nothing until you submit."))
@@ -175,7 +170,8 @@ def _lying(since: datetime, on: date) -> str:
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
     waiting = dashboard_counts.open_by_state(db.session, request_context.current_actor()).get(state, 0)
-    here = [lot for lot in dashboard_counts.due_counts(db.session, request_context.current_actor()) if lot.state is state]
+    due_counts = dashboard_counts.due_counts(db.session, request_context.current_actor())
+    here = [due_count for due_count in due_counts if due_count.state is state]
     limits = dashboard_counts.count_by_urgency(
         here,
         on,
@@ -225,7 +221,7 @@ def _admin_tiles(on: date) -> list[Tile]:
 
 
 def _calendar_tile(on: date) -> list[Tile]:
-    """Loud, once the State Council has spoken and the office has not listened."""
+    """Warning when the holidays of the coming year are published but not entered."""
     year = office_calendar.unknown_year(db.session, on, request_context.current_office().calendar_month)
     if year is None:
         return []
@@ -241,24 +237,24 @@ def _calendar_tile(on: date) -> list[Tile]:
     ]
 
 
-_MONTHS: dict[tuple[object, ...], tuple[datetime, dashboard_counts.MonthlySubmissions]] = {}
-STAYS = timedelta(minutes=10)
+_MONTHS_CACHE: dict[tuple[object, ...], tuple[datetime, dashboard_counts.MonthlySubmissions]] = {}
+CACHE_TIME = timedelta(minutes=10)
 
 
 def _months(actor: Actor) -> dashboard_counts.MonthlySubmissions:
-    """The months' picture as it was within the last ten minutes: it walks through half a year of cases."""
+    """Monthly submissions, cached for ten minutes, as the query reads half a year of cases."""
     key = (db.engine, actor.region, actor.roles, actor.enterprise_id)
-    kept = _MONTHS.get(key)
-    if kept is None or not request_context.now() - STAYS < kept[0] <= request_context.now():
-        kept = _MONTHS[key] = (
+    cached = _MONTHS_CACHE.get(key)
+    if cached is None or not request_context.now() - CACHE_TIME < cached[0] <= request_context.now():
+        cached = _MONTHS_CACHE[key] = (
             request_context.now(),
             dashboard_counts.by_month(db.session, actor, request_context.now()),
         )
-    return kept[1]
+    return cached[1]
 
 
 def charts() -> list[tuple[str, object]]:
-    """Pictures for those who lead and those who decide: months and where cases lie."""
+    """Charts for deciding and viewing roles: submissions by month, open cases by state."""
     actor = request_context.current_actor()
     if not actor.roles & {Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER}:
         return []

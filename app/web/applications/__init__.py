@@ -1,7 +1,4 @@
-"""Casework: where enterprises file and officers decide.
-
-Law: these are doors. They show, ask and commit; who may do what is the domain's to say.
-"""
+"""Registers the views of applications and certificates. Permissions and rules are checked in the domain, not here."""
 
 from typing import Any
 
@@ -23,7 +20,7 @@ from app.web.certificates.history import CertificateHistoryView
 from app.web.certificates.listing import CertificateScreen
 from app.web.certificates.render_progress import PapersView
 
-# Screen, its ASCII name in the menu (which is its permission), its label, its icon; in the menu's order.
+# Screen, menu name (ASCII; also its permission), label, icon; in the order of the menu.
 ENTRIES = (
     (NewApplicationScreen, "NewApplication", _("New applications of safety personnel"), "file-plus"),
     (RenewalScreen, "Renewals", _("Renewal of safety personnel certificates"), "refresh"),
@@ -53,7 +50,7 @@ PAGES = (
 
 
 def register(appbuilder: Any) -> None:
-    """Hang the screens on the menu and open the pages behind them."""
+    """Add the screens to the menu, and the pages they link to."""
     for page in PAGES:
         appbuilder.add_view_no_menu(page)
     for screen, name, label, icon in ENTRIES:

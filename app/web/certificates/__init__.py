@@ -1,1 +1,1 @@
-"""Certificates on screen: list, files, history, status changes, bulk download."""
+"""Views of certificates: list, files, history, status changes, bulk download."""

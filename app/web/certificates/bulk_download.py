@@ -1,7 +1,7 @@
-"""证书打包下载: the certificates that are ticked, or all that match the query, as one zip.
+"""证书打包下载: the selected certificates, or all that match the query, as one zip.
 
-Law: asked for by POST and noted in the diary as an export; what must be drawn first is drawn by a job, and the download is
-open to whoever asked, for a short time.
+Requested by POST and audited as an export. If many PDFs are missing, a job renders them first; the finished download is open
+to the requesting account for a limited time.
 """
 
 from urllib.parse import quote
@@ -25,27 +25,27 @@ from app.web.certificates.render_progress import AT_ONCE, draw_these
 
 
 def pack(certificate_ids: list[int], home: str) -> Response:
-    """The zip at once if (nearly) all papers are there, else the page that shows how far they are."""
+    """The zip if at most ``AT_ONCE`` PDFs must be rendered first, else a redirect to the progress page."""
     at, actor = request_context.now(), request_context.current_actor()
     try:
-        leaves = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
-        zip_download.log_download(db.session(), leaves, actor, at=at, address=request_context.address())
-        undrawn = [leaf.version_id for leaf in leaves if not leaf.digest]
-        number = zip_download.prepare(db.session(), leaves, actor, at=at) if len(undrawn) > AT_ONCE else 0
+        entries = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
+        zip_download.log_download(db.session(), entries, actor, at=at, address=request_context.address())
+        undrawn = [entry.version_id for entry in entries if not entry.digest]
+        number = zip_download.prepare(db.session(), entries, actor, at=at) if len(undrawn) > AT_ONCE else 0
         db.session.commit()
-    except AppError as no:
-        flash_refusals(no)
+    except AppError as error:
+        flash_refusals(error)
         return redirect(safe_next(home))
     if number:
         return redirect(url_for("BundleView.watch", number=number, next=safe_next(home)))
     if undrawn:
         draw_these(undrawn)
-        leaves = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
-    return _sent(leaves)
+        entries = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
+    return _sent(entries)
 
 
 class BundleView(BaseView):
-    """A bundle that is being prepared, and its download."""
+    """Progress and download of a prepared zip."""
 
     route_base = "/bundles"
     class_permission_name = "Bundle"
@@ -85,7 +85,7 @@ class BundleView(BaseView):
     @route(f"/{ROW}number>.zip")
     @permission_name("watch")
     def fetch(self, number: int) -> Response:
-        leaves = zip_download.prepared_entries(
+        entries = zip_download.prepared_entries(
             db.session(),
             number,
             request_context.current_actor(),
@@ -93,7 +93,7 @@ class BundleView(BaseView):
             office=request_context.current_office(),
         )
         with request_context.side_session() as session:
-            what = {"shown": KIND, "certificates": len(leaves)}
+            what = {"shown": KIND, "certificates": len(entries)}
             audit.log(
                 session,
                 request_context.current_actor().name,
@@ -104,7 +104,7 @@ class BundleView(BaseView):
                 at=request_context.now(),
                 address=request_context.address(),
             )
-        return _sent(leaves)
+        return _sent(entries)
 
 
 def _sentence(found: zip_download.Prepared) -> str:
@@ -113,12 +113,12 @@ def _sentence(found: zip_download.Prepared) -> str:
     return str(gettext("Preparing the certificates: %(done)s / %(total)s", done=found.done, total=found.total))
 
 
-def _sent(leaves: list[ZipEntry]) -> Response:
-    """The archive as it is made. Nothing but the store is asked meanwhile."""
+def _sent(entries: list[ZipEntry]) -> Response:
+    """The zip, streamed while it is built; only the file store is read meanwhile, not the database."""
     at, store = request_context.now(), request_context.store()
     db.session.rollback()
     name = gettext("Certificates %(day)s", day=request_context.today())
-    kept_as = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII
-    headers = {"Cache-Control": "no-store", "Content-Disposition": kept_as}
-    body = zip_download.archive(store, leaves, at=at, left_out=str(zip_download.LEFT_OUT), why=str(zip_download.WHY))
+    disposition = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII
+    headers = {"Cache-Control": "no-store", "Content-Disposition": disposition}
+    body = zip_download.archive(store, entries, at=at, left_out=str(zip_download.LEFT_OUT), why=str(zip_download.WHY))
     return current_app.response_class(body, mimetype="application/zip", headers=headers)

@@ -1,4 +1,4 @@
-"""What can be filed for a certificate, as links beside it."""
+"""Links to the applications that can be filed for a certificate."""
 
 from flask import url_for
 from flask_babel import lazy_gettext as _
@@ -11,7 +11,7 @@ from app.web.base.layout import this_page
 
 
 def certificate_links(certificate: Certificate) -> list[Link]:
-    """What can plausibly be filed for a certificate, from its own row; the form says what stands in the way."""
+    """Links to the forms that may apply to the certificate now; the form itself checks every rule."""
     actor, status = request_context.current_actor(), certificate.status_on(request_context.today())
     mine = Role.ENTERPRISE_CLERK in actor.roles and certificate.enterprise_id == actor.enterprise_id
     if not mine or status not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):

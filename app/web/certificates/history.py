@@ -1,7 +1,4 @@
-"""What was printed and what happened: the history of a certificate, and the administrator's hand on its standing.
-
-Law: a certificate is found by its exact number or not at all; every deed asks for a reason and leaves a line of history.
-"""
+"""The page with the versions and events of a certificate, and the parts of it that the status page shows too."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +21,7 @@ from app.web.base import Link, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 
-DEEDS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
+STATUS_ACTIONS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
     CertificateEventKind.SUSPENDED: (
         _("Suspend"),
         suspend,
@@ -59,8 +56,8 @@ FINAL = {CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN}
 
 
 @dataclass(frozen=True, slots=True)
-class Print:
-    """One version as the history shows it."""
+class VersionRow:
+    """One version as the history page shows it."""
 
     version: int
     identifier: str
@@ -89,11 +86,11 @@ def facts_of(certificate: Certificate) -> list[tuple[object, object]]:
     ]
 
 
-def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
-    """Every version, the current one first."""
+def version_rows(certificate: Certificate, *, open_pdf: bool) -> list[VersionRow]:
+    """Every version, newest first; ``open_pdf`` adds links to the files."""
     cases = _cases(certificate)
     return [
-        Print(
+        VersionRow(
             version.version,
             version.face.get("licence_identifier", ""),
             version.issued_at,
@@ -112,7 +109,7 @@ def prints_of(certificate: Certificate, *, open_pdf: bool) -> list[Print]:
 
 
 def events_of(certificate: Certificate) -> list[dict[str, Any]]:
-    """Every line of history for ``ui.timeline``, the newest on top."""
+    """Every event, newest first, for ``ui.timeline``."""
     numbers = _numbers(certificate)
     bad = (*ENDED, CertificateStatus.SUSPENDED)
     return [
@@ -129,21 +126,21 @@ def events_of(certificate: Certificate) -> list[dict[str, Any]]:
 
 
 def _numbers(certificate: Certificate) -> dict[int, str]:
-    """The numbers of the applications behind the events."""
+    """Matter and number of the applications behind the events, by id."""
     ids = {event.application_id for event in certificate.events} - {None}
     rows = db.session.execute(select(Application.id, Application.number, Application.matter).where(Application.id.in_(ids)))
     return {row.id: f"{row.matter.label} {row.number}" for row in rows}
 
 
 def _cases(certificate: Certificate) -> dict[int, str]:
-    """The pages of the applications behind the prints, as far as the reader reaches them."""
+    """URLs of the applications behind the versions, by id, within the reader's access scope."""
     ids = {version.application_id for version in certificate.versions} - {None}
     mine = select(Application.id).where(Application.id.in_(ids), reach(request_context.current_actor(), Application))
     return {key: url_for("CaseView.read", application_id=key) for key in db.session.scalars(mine)}
 
 
 class CertificateHistoryView(BaseView):
-    """The certificate's own page: how it stands, every print, every change and its cause."""
+    """Status, versions and events of one certificate."""
 
     route_base = "/certificates"
     class_permission_name = "CertificateHistory"
@@ -163,9 +160,9 @@ class CertificateHistoryView(BaseView):
             certificate=certificate,
             status=certificate.status_on(request_context.today()),
             facts=facts_of(certificate),
-            prints=prints_of(certificate, open_pdf=True),
+            versions=version_rows(certificate, open_pdf=True),
             events=events_of(certificate),
-            deeds=[],
+            actions=[],
             back=safe_next(url_for("CertificateScreen.list")),
         )
 
@@ -173,12 +170,12 @@ class CertificateHistoryView(BaseView):
 def status_links(certificate: Certificate) -> Sequence[Link]:
     return [
         Link(
-            DEEDS[deed][0],
-            url_for("StandingView.change", certificate_id=certificate.id, code=deed.value),
-            danger=deed is not CertificateEventKind.REINSTATED,
+            STATUS_ACTIONS[action][0],
+            url_for("StandingView.change", certificate_id=certificate.id, code=action.value),
+            danger=action is not CertificateEventKind.REINSTATED,
             post=True,
-            confirm=gettext("This ends the certificate for good. It cannot be undone.") if deed in FINAL else "",
-            reason=DEEDS[deed][2],
+            confirm=gettext("This ends the certificate for good. It cannot be undone.") if action in FINAL else "",
+            reason=STATUS_ACTIONS[action][2],
         )
-        for deed in possible_actions(certificate, request_context.today())
+        for action in possible_actions(certificate, request_context.today())
     ]

@@ -1,4 +1,4 @@
-"""安管人员证书: the list of certificates."""
+"""安管人员证书: the list of certificates within the reader's access scope."""
 
 import builtins
 from typing import Any
@@ -23,8 +23,6 @@ from app.web.certificates.filing_links import certificate_links
 
 
 class CertificateScreen(ModelScreen):
-    """安管人员证书."""
-
     datamodel = SelInterface(Certificate)
     route_base = "/certificates"
     class_permission_name = "Certificate"
@@ -57,12 +55,12 @@ class CertificateScreen(ModelScreen):
 
     @route("/pack", "POST")
     def pack(self) -> Response:
-        """The ticked ones as a zip, or all that match the query (``?every=1``)."""
+        """The selected certificates as a zip, or all that match the query (``?every=1``)."""
         home = url_for("CertificateScreen.list")
         return bulk_download.pack(self._matching() if "every" in request.args else asked_ids(), home)
 
     def _matching(self) -> builtins.list[int]:
-        """One more than may be packed, so that too many are refused and not cut off in silence."""
+        """Reads one id more than the limit, so that too many are refused instead of cut off."""
         query = self.datamodel.within_reach(*self.asked().conditions.values())
         rows: Any = query.with_entities(Certificate.id).limit(request_context.current_office().largest_bundle + 1)
         return [row[0] for row in rows]
@@ -103,14 +101,14 @@ class CertificateScreen(ModelScreen):
 
 
 def _as_ofd(version: CertificateVersion) -> list[Link]:
-    """The file of the national carrier's format, where there is a seal for it."""
+    """Link to the OFD file, if the seal service signs with SM2."""
     if not request_context.seal().offers(Suite.SM2):
         return []
     return [Link(gettext("Download OFD"), url_for("CertificateFileView.ofd", version_id=version.id))]
 
 
 def _until(item: Certificate) -> object:
-    """The last day, and how near it is."""
+    """The last day of validity, marked if it is near."""
     today = request_context.today()
     soon = item.valid_to <= request_context.current_office().expiring_until(today)
     if item.status_on(today) is not CertificateStatus.VALID or not soon:

@@ -1,6 +1,6 @@
-"""Certificates as files: a few drawn at once, many by jobs that are watched here, each handed out by permission.
+"""Rendering of certificate files: a few within the request, many by jobs whose progress is shown here.
 
-Law: a paper that cannot be drawn never undoes the approval; it is named here, and tried again when somebody asks for it.
+A file that cannot be rendered never undoes the approval; it is listed with the reason and can be retried.
 """
 
 import io
@@ -27,8 +27,8 @@ from app.web.base.layout import may_open
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 5  # as many as are drawn while the officer waits
-LISTED = 100  # papers named on one page
+AT_ONCE = 5  # rendered within the request
+LISTED = 100  # failures shown on the page
 
 FAULTS: Mapping[str, object] = {
     "unprintable": _("The name or the enterprise has a character that no font of the system has."),
@@ -37,11 +37,11 @@ FAULTS: Mapping[str, object] = {
     "file-missing": _("The photo is missing from the store. Have it restored from the backup, then try again."),
     "seal-away": _("The seal service did not answer. The file is made by itself within the hour after it does."),
 }
-MACHINES = _("The system could not write the file (%(fault)s). It is tried again by itself for some minutes.")
+OTHER_FAULT = _("The system could not write the file (%(fault)s). It is tried again by itself for some minutes.")
 
 
 def draw_at_once(application_ids: Sequence[int]) -> str:
-    """Draw a few; of more, the address where one sees how far the jobs are. The approval has asked for all of them."""
+    """Renders up to ``AT_ONCE`` files; of more, the URL of the progress page (the approval has queued their jobs)."""
     if not application_ids:
         return ""
     issued = select(CertificateVersion.id).where(CertificateVersion.application_id.in_(application_ids))
@@ -54,23 +54,23 @@ def draw_at_once(application_ids: Sequence[int]) -> str:
 
 
 def draw_these(version_ids: Sequence[int]) -> None:
-    """Draw each in a transaction of its own; one that cannot be drawn is left, and said so in the log."""
+    """Renders each version in its own transaction; failures are logged and skipped."""
     for version_id in version_ids:
         try:
-            _drawn(version_id)
-        except AppError as no:
-            log.warning("the certificate of version %s could not be drawn: %s", version_id, no.code)
+            _render(version_id)
+        except AppError as error:
+            log.warning("the certificate of version %s could not be drawn: %s", version_id, error.code)
 
 
-def opened(version: CertificateVersion) -> io.BytesIO:
-    """The PDF of a version that the reader may see, drawn now if it never was."""
+def pdf_file(version: CertificateVersion) -> io.BytesIO:
+    """The PDF of a version, rendered now if it is missing. The caller checks access."""
     store = request_context.store()
     there = version.digest and store.has(version.digest)
-    return io.BytesIO(store.read(str(version.digest)) if there else _drawn(version.id))
+    return io.BytesIO(store.read(str(version.digest)) if there else _render(version.id))
 
 
-def opened_ofd(version: CertificateVersion) -> io.BytesIO:
-    """The same as OFD; ``NoSuchSeal`` where there is no seal for it."""
+def ofd_file(version: CertificateVersion) -> io.BytesIO:
+    """The OFD of a version; ``NoSuchSeal`` if the seal service does not sign with SM2."""
     with request_context.side_session() as session:
         mine = session.get_one(CertificateVersion, version.id)
         return io.BytesIO(
@@ -85,7 +85,7 @@ def opened_ofd(version: CertificateVersion) -> io.BytesIO:
         )
 
 
-def _drawn(version_id: int) -> bytes:
+def _render(version_id: int) -> bytes:
     with request_context.side_session() as session:
         version = session.get_one(CertificateVersion, version_id)
         return paper_of(
@@ -99,7 +99,7 @@ def _drawn(version_id: int) -> bytes:
 
 
 class PapersView(BaseView):
-    """How far the papers are: of one approval, or all that are not there yet."""
+    """Progress of rendering: of one batch of approvals, or all missing files."""
 
     route_base = "/papers-drawn"
     class_permission_name = "Papers"
@@ -114,10 +114,10 @@ class PapersView(BaseView):
             title=gettext("Drawing of e-certificates"),
             batch=batch,
             progress=progress,
-            sentence=sentence_of(progress, batch),
+            sentence=progress_sentence(progress, batch),
             faults=[
-                (one, _fault(one.fault))
-                for one in failed_papers(db.session, request_context.current_actor(), batch, most=LISTED)
+                (failure, _fault(failure.fault))
+                for failure in failed_papers(db.session, request_context.current_actor(), batch, most=LISTED)
             ],
             missed=bool(progress.waiting) and jobs.worker_is_missing(db.session, at=request_context.now()),
             jobs_page=url_for("JobScreen.list") if may_open("can_list", "Job") else "",
@@ -127,10 +127,12 @@ class PapersView(BaseView):
     @route("/progress")
     @permission_name("watch")
     def progress(self) -> Response:
-        """The same for the page's script."""
+        """The same as JSON for the script of the page."""
         batch = _batch()
         found = progress_of(db.session, request_context.current_actor(), batch)
-        answer = jsonify(done=found.done, total=found.total, waiting=found.waiting, sentence=str(sentence_of(found, batch)))
+        answer = jsonify(
+            done=found.done, total=found.total, waiting=found.waiting, sentence=str(progress_sentence(found, batch))
+        )
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
@@ -139,10 +141,10 @@ class PapersView(BaseView):
         batch = _batch()
         asked = try_again(db.session(), request_context.current_actor(), at=request_context.now(), batch=batch)
         db.session.commit()
-        told = (
+        message = (
             gettext("%(n)s e-certificates are drawn anew.", n=asked) if asked else gettext("There is nothing to try again.")
         )
-        flash(told, "success" if asked else "info")
+        flash(message, "success" if asked else "info")
         return redirect(url_for("PapersView.watch", batch=batch or None))
 
 
@@ -151,11 +153,11 @@ def _batch() -> int:
 
 
 def _fault(code: str) -> object:
-    return FAULTS.get(code) or gettext(str(MACHINES), fault=code)
+    return FAULTS.get(code) or gettext(str(OTHER_FAULT), fault=code)
 
 
-def sentence_of(progress: RenderProgress, batch: int) -> object:
-    """How far it is, in one sentence."""
+def progress_sentence(progress: RenderProgress, batch: int) -> object:
+    """The progress as one sentence."""
     if not batch:
         return gettext("%(n)s e-certificates are still to be drawn.", n=f"{progress.waiting:,}")
     if progress.waiting:

@@ -1,4 +1,4 @@
-"""Suspension, reinstatement, revocation and withdrawal of one certificate."""
+"""Suspension, reinstatement, revocation and withdrawal of one certificate by the administrator."""
 
 from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
@@ -14,11 +14,11 @@ from app.web.base.access_filter import ROW
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, route
 from app.web.base.private_urls import decode_param, redirect_if_personal
-from app.web.certificates.history import DEEDS, events_of, facts_of, prints_of, status_links
+from app.web.certificates.history import STATUS_ACTIONS, events_of, facts_of, status_links, version_rows
 
 
 class StandingView(BaseView):
-    """暂扣, 暂扣发还, 撤销, 吊销: look one up by its number, then act with a reason."""
+    """暂扣, 暂扣发还, 撤销, 吊销: found by the exact number only; every change needs a reason and is recorded."""
 
     route_base = "/standing"
     class_permission_name = "Standing"
@@ -40,11 +40,11 @@ class StandingView(BaseView):
 
     @route(f"/{ROW}certificate_id>/<code>", "POST")
     def change(self, certificate_id: int, code: str) -> Response:
-        deed = next((deed for deed in DEEDS if deed.value == code), None) or abort(404)
-        _verb, carry, _reasons = DEEDS[deed]
+        action = next((action for action in STATUS_ACTIONS if action.value == code), None) or abort(404)
+        _verb, change, _reasons = STATUS_ACTIONS[action]
         reason, at, office = request.form.get("reason", ""), request_context.now(), request_context.current_office()
         try:
-            certificate = carry(
+            certificate = change(
                 db.session, certificate_id, request_context.current_actor(), reason=reason, at=at, office=office
             )
             number = certificate.number
@@ -53,10 +53,10 @@ class StandingView(BaseView):
             db.session.rollback()
             flash(gettext("Nothing was changed: the certificate no longer stands as you saw it."), "danger")
             return redirect(safe_next(url_for("StandingView.find")))
-        except AppError as no:
-            flash_refusals(no)
+        except AppError as error:
+            flash_refusals(error)
             return redirect(safe_next(url_for("StandingView.find")))
-        flash(gettext("%(number)s: %(deed)s.", number=number, deed=deed.label), "success")
+        flash(gettext("%(number)s: %(action)s.", number=number, action=action.label), "success")
         return redirect(url_for("StandingView.find", number=number))
 
     def _page(self, found: Certificate | None, missed: object = "", status: int = 200) -> Response:
@@ -69,8 +69,8 @@ class StandingView(BaseView):
             certificate=found,
             status=found and found.status_on(request_context.today()),
             facts=facts_of(found) if found else [],
-            prints=prints_of(found, open_pdf=False) if found else [],
+            versions=version_rows(found, open_pdf=False) if found else [],
             events=events_of(found) if found else [],
-            deeds=status_links(found) if found else [],
+            actions=status_links(found) if found else [],
         )
         return Response(page, status, mimetype="text/html")

@@ -1,7 +1,4 @@
-"""培训考试: notices, sign-ups, their review and the scores, for exam clerks and for enterprises (R44–R62).
-
-Law: every deed is one of ``app.exams`` and a commit; these pages show, ask, and tell what became of each row.
-"""
+"""Views of exams (R44–R62): notices, sign-ups, their review and the scores. Every change is an operation of ``app.exams``."""
 
 from typing import Any
 
@@ -16,7 +13,7 @@ __all__ = ["NoticeScreen", "ScoreView", "SignupReviewScreen", "SignupScreen", "r
 
 
 def register(appbuilder: Any) -> None:
-    """Hang the screens on the menu, in the order of the exam chain."""
+    """Add the screens to the menu, in the order of the exam process."""
     exams = {"category": "Exams", "category_label": _("Training and exams"), "category_icon": "school"}
     appbuilder.add_view(NoticeScreen, "Notices", label=_("Training and exam notices"), icon="speakerphone", **exams)
     appbuilder.add_view(SignupScreen, "Signup", label=_("My sign-ups"), icon="list-check", **exams)

@@ -1,7 +1,4 @@
-"""What the pages of an exam ask first: which rows are within the reader's reach, and which were ticked.
-
-Law: the same question as the domain's, asked as SQL; what cannot be an id names nothing.
-"""
+"""Notices and sign-up counts within the reader's access scope, and the notice filter of the query bar."""
 
 from collections.abc import Iterator
 
@@ -17,13 +14,13 @@ from app.web import request_context
 from app.web.base.datamodel import as_id
 from app.web.base.query import Box
 
-MOST_NOTICES = 50  # offered in the query bar: exams of about four years
+MOST_NOTICES = 50  # in the filter: about four years of exams
 
-Counts = dict[SignupState, int]
+SignupCounts = dict[SignupState, int]
 
 
 def notice_of(notice_id: int) -> ExamNotice:
-    """The notice, if the reader reaches it; ``NotFound`` otherwise."""
+    """The notice; ``NotFound`` if missing or outside the reader's scope."""
     query = select(ExamNotice).where(ExamNotice.id == notice_id, reach(request_context.current_actor(), ExamNotice))
     notice: ExamNotice | None = db.session.scalars(query).one_or_none()
     if notice is None:
@@ -31,9 +28,9 @@ def notice_of(notice_id: int) -> ExamNotice:
     return notice
 
 
-def counts_of(notice_ids: list[int]) -> dict[int, Counts]:
-    """How many sign-ups within reach stand where, for each notice; one query."""
-    found: dict[int, Counts] = {notice_id: {} for notice_id in notice_ids}
+def counts_of(notice_ids: list[int]) -> dict[int, SignupCounts]:
+    """Sign-ups within scope by state, for each notice; one query."""
+    found: dict[int, SignupCounts] = {notice_id: {} for notice_id in notice_ids}
     rows = db.session.execute(
         select(ExamSignup.notice_id, ExamSignup.state, func.count())
         .where(ExamSignup.notice_id.in_(notice_ids), reach(request_context.current_actor(), ExamSignup))
@@ -44,8 +41,8 @@ def counts_of(notice_ids: list[int]) -> dict[int, Counts]:
     return found
 
 
-class Newest:
-    """The newest notices within reach as ``(id, title)``, asked anew for each page that lists them."""
+class NoticeOptions:
+    """Iterable of ``(id, title)``: the notices the reader has sign-ups for, newest first; queried on each iteration."""
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         asked = request.args.get("notice", "")
@@ -62,5 +59,5 @@ def _of_notice(text: str) -> ColumnElement[bool] | None:
 
 
 def notice_box(label: object) -> Box:
-    """A select over the notices that the reader has sign-ups for."""
-    return Box("notice", label, "select", _of_notice, options=Newest())  # type: ignore[arg-type]
+    """The filter by notice, for lists of sign-ups."""
+    return Box("notice", label, "select", _of_notice, options=NoticeOptions())  # type: ignore[arg-type]

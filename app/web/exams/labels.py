@@ -1,7 +1,4 @@
-"""The words of the exam pages: how a sign-up window stands today, and the reasons clerks give most.
-
-Law: a stock reason is complete enough for the enterprise to act on.
-"""
+"""Texts of the exam pages: state of the sign-up window, stock reasons complete enough for the enterprise to act on."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -24,8 +21,8 @@ REASONS: tuple[object, ...] = (
 _USUAL = {Position.PROJECT_MANAGER: (Category.B,), Position.SAFETY_OFFICER: (Category.C3, Category.C2, Category.C1)}
 
 
-def window(notice: ExamNotice, at: datetime) -> tuple[str, str, str]:
-    """How sign-up stands at this moment: tone, word, and how long it stays so."""
+def window_state(notice: ExamNotice, at: datetime) -> tuple[str, str, str]:
+    """State of the sign-up window at this moment: tone, label, and how long it stays so."""
     on = office_day(at)
     if at < notice.signup_start:
         days = (office_day(notice.signup_start) - on).days
@@ -52,13 +49,13 @@ def codes(categories: Sequence[Category]) -> str:
     return "、".join(category.value for category in categories)
 
 
-def usual(position: Position | None, offered: Sequence[Category]) -> Category | None:
-    """The category somebody in this post most likely needs, among those that are open to them."""
+def usual_category(position: Position | None, offered: Sequence[Category]) -> Category | None:
+    """The category most likely needed in this position, among those offered."""
     likely = _USUAL.get(position, (Category.A,)) if position else ()
     return next((category for category in (*likely, *CURRENT_CATEGORIES) if category in offered), None)
 
 
-def points(score: Decimal) -> str:
+def score_text(score: Decimal) -> str:
     """``87.50`` as ``87.5``."""
     return f"{score.normalize():f}"
 

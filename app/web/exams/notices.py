@@ -1,7 +1,4 @@
-"""培训考试通知: publishing and changing notices, reading them as official papers, and the way to everything about one exam.
-
-Law: saving publishes (R47); which button a reader sees follows from their permissions, what it does is the domain's.
-"""
+"""培训考试通知: the list, form and page of exam notices, with links to the sign-ups and scores. Saving publishes (R47)."""
 
 import builtins
 from io import BytesIO
@@ -24,8 +21,8 @@ from app.web.base import Link, ModelScreen, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.fab import route
 from app.web.exams import signup_form
-from app.web.exams.access import Counts, counts_of
-from app.web.exams.labels import codes, long_day, window
+from app.web.exams.access import SignupCounts, counts_of
+from app.web.exams.labels import codes, long_day, window_state
 from app.web.forms import (
     AppForm,
     DayField,
@@ -64,7 +61,7 @@ class NoticeForm(AppForm):
 
 
 class NoticeScreen(ModelScreen):
-    """The list of notices, each with what can be done about its exam now."""
+    """The list of notices, each with the actions now possible on its exam."""
 
     datamodel = SelInterface(ExamNotice)
     route_base = "/exam/notices"
@@ -102,16 +99,14 @@ class NoticeScreen(ModelScreen):
     def list(self) -> Response | str:
         return super().list()
 
-    # --- the list ------------------------------------------------------------------------------------
-
     def render_template(self, template: str, **context: Any) -> str:
-        """Counts the sign-ups of all notices of the page at once, before its cells ask one by one."""
+        """Counts the sign-ups of all notices of the page in one query, for its cells."""
         rows = [*context.get("rows", ()), *filter(None, [context.get("item")])]
         g.signup_counts = counts_of([row.id for row in rows])
         return str(super().render_template(template, **context))
 
-    def counts(self, item: ExamNotice) -> Counts:
-        found: dict[int, Counts] = g.signup_counts
+    def counts(self, item: ExamNotice) -> SignupCounts:
+        found: dict[int, SignupCounts] = g.signup_counts
         return found[item.id]
 
     def walk(self, item: ExamNotice, column: str) -> Any:
@@ -119,7 +114,7 @@ class NoticeScreen(ModelScreen):
 
     def cell(self, column: str, item: ExamNotice) -> object | None:
         if column == "window":
-            tone, word, left = window(item, request_context.now())
+            tone, word, left = window_state(item, request_context.now())
             left = left or gettext("ended on %(day)s", day=office_day(item.signup_end))
             return Markup('<span class="tag {}">{}</span><br><span class="muted small nowrap">{}</span>').format(
                 tone, word, left
@@ -196,8 +191,6 @@ class NoticeScreen(ModelScreen):
             links.append(Link(gettext("Submit scores"), url_for("ScoreView.submit", notice_id=item.id)))
         return links
 
-    # --- the form ------------------------------------------------------------------------------------
-
     def prepare_form(self, form: Any, item: ExamNotice, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         if new and request.method == "GET":
             form.pass_mark.data = request_context.current_office().pass_mark
@@ -206,7 +199,7 @@ class NoticeScreen(ModelScreen):
         ends = {name: getattr(item, name) for name in ("signup_start", "signup_end")}
         with db.session.no_autoflush:
             form.populate_obj(item)
-            for name, moment in ends.items():  # the form shows minutes: what was not touched keeps its seconds
+            for name, moment in ends.items():  # the form has minutes only: an unchanged time keeps its seconds
                 if moment and getattr(item, name) == moment.replace(second=0, microsecond=0):
                     setattr(item, name, moment)
         (exams.publish if new else exams.amend)(db.session(), item, request_context.current_actor(), at=request_context.now())
@@ -223,8 +216,6 @@ class NoticeScreen(ModelScreen):
     def delete_item(self, item: ExamNotice) -> None:
         exams.withdraw(db.session(), item.id, request_context.current_actor())
 
-    # --- one notice ----------------------------------------------------------------------------------
-
     def show_links(self, item: ExamNotice) -> builtins.list[Link]:
         return [link for link in super().show_links(item) if not link.post]
 
@@ -235,7 +226,7 @@ class NoticeScreen(ModelScreen):
         return long_day(office_day(item.published_at))
 
     def standing(self, item: ExamNotice) -> tuple[str, str, str]:
-        return window(item, request_context.now())
+        return window_state(item, request_context.now())
 
     @route(f"/{ROW}notice_id>/signup", "GET", "POST")
     def signup(self, notice_id: int) -> Response | str:
@@ -244,7 +235,7 @@ class NoticeScreen(ModelScreen):
 
     @route(f"/{ROW}notice_id>/export", "POST")
     def export(self, notice_id: int) -> Response:
-        """导出报名明细 (R58): by POST, because the diary keeps who took so many ID numbers away."""
+        """导出报名明细 (R58); POST, because each export of ID numbers is written to the audit log."""
         name, data = exams.signup_sheet(db.session(), notice_id, request_context.current_actor(), at=request_context.now())
         db.session.commit()
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)

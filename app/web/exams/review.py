@@ -1,6 +1,6 @@
-"""报名审核: what enterprises sent in, decided one by one beside the scans, or in batch (R54–R57).
+"""报名审核: submitted sign-ups, decided singly beside their scans or in batch (R54–R57).
 
-Law: every decision is ``exams.review`` and a commit; what somebody else decided meanwhile is told, never overwritten.
+Every decision is ``exams.review`` and a commit; a sign-up that another clerk has decided meanwhile is refused.
 """
 
 import builtins
@@ -39,7 +39,7 @@ ANSWERS = {"yes": True, "no": False}
 
 
 class SignupReviewScreen(ModelScreen):
-    """Sign-ups by state, the longest waiting first. Without a state in its address it shows what waits."""
+    """Sign-ups by state, the longest waiting first; without a state in the URL the waiting ones."""
 
     datamodel = SelInterface(ExamSignup)
     route_base = "/exam/review"
@@ -77,7 +77,7 @@ class SignupReviewScreen(ModelScreen):
         return super().list()
 
     def ids(self, source: MultiDict[str, str]) -> builtins.list[int]:
-        """The sign-ups of a list in its order, up to the cap of all lists."""
+        """The ids of the list that the query describes, in its order, at most ``COUNT_CAP``."""
         asked = self.asked(source)
         column = getattr(ExamSignup, asked.sort)
         order = (column.desc(), ExamSignup.id.desc()) if asked.descending else (column.asc(), ExamSignup.id.asc())
@@ -85,15 +85,13 @@ class SignupReviewScreen(ModelScreen):
         rows: Sequence[Any] = query.with_entities(ExamSignup.id).order_by(*order).limit(COUNT_CAP).all()
         return [row[0] for row in rows]
 
-    # --- what can be done ------------------------------------------------------------------------------
-
     def row_links(self, item: ExamSignup) -> builtins.list[Link]:
         here = request.full_path.rstrip("?")
         look = gettext("Review") if item.state is WAITS else gettext("View")
         return [Link(look, self.url("examine", signup_id=item.id, next=here)), *self.decisions(item)]
 
     def decisions(self, item: ExamSignup) -> builtins.list[Link]:
-        """The first decision, or taking it back; none once the scores are final."""
+        """Links for the first decision, or for reversing it; none once the scores are final."""
         if item.state is WAITS:
             return [_decision(True, only=item.id), _decision(False, only=item.id)]
         if item.state in DECIDED and not item.notice.scores_submitted_at:
@@ -116,11 +114,9 @@ class SignupReviewScreen(ModelScreen):
         verb = gettext("Admit") if admit else gettext("Reject")
         return carry(lambda: _review(asked_ids(), admit), verb, url_for("SignupReviewScreen.list"))
 
-    # --- one beside the scans ----------------------------------------------------------------------------
-
     @route(f"/{ROW}signup_id>", "GET", "POST")
     def examine(self, signup_id: int) -> Response:
-        """The page of one sign-up; posting it decides and opens the next one."""
+        """The page of one sign-up; a post decides it and opens the next one."""
         signup = self.get_or_404(signup_id)
         if request.method == "GET":
             return self._page(signup)
@@ -160,7 +156,7 @@ class SignupReviewScreen(ModelScreen):
         return Response(text, 422 if refusals else 200, mimetype="text/html")
 
     def _place(self, signup: ExamSignup) -> QueuePosition:
-        """Where the sign-up stands in the list it was opened from."""
+        """The position of the sign-up in the list it was opened from."""
         home = url_for("SignupReviewScreen.list")
         address = safe_next(home)
         parts = urlsplit(address)
@@ -181,7 +177,7 @@ def _review(ids: Sequence[int], admit: bool) -> SignupOutcome:
 
 
 def _decision(admit: bool, **args: Any) -> Link:
-    """审核通过 asks nothing of a row; in batch, and when it undoes a decision, it asks once more."""
+    """Admitting one row needs no confirmation; a batch and a reversal do. Rejecting asks for a reason."""
     again = "again" in args
     label = (
         (gettext("Admit after all") if admit else gettext("Reject after all"))
@@ -197,15 +193,12 @@ def _decision(admit: bool, **args: Any) -> Link:
     return Link(label, url, primary=admit, danger=not admit, post=True, confirm=sure, reason=() if admit else REASONS)
 
 
-# --- where one stands, and what there is to look at ----------------------------------------------------------
-
-
 def _page(signup_id: int, address: str) -> str:
     return url_for("SignupReviewScreen.examine", signup_id=signup_id, next=address)
 
 
 def scans_of(person: Person) -> list[Scan]:
-    """The person's scans as they count now: those that a sign-up asks for, and whatever else there is."""
+    """The person's current scans: the kinds a sign-up requires, and the others that exist."""
     papers = attachments.current(db.session(), person)
     kinds = [kind for kind in PERSON_PAPERS if kind in SIGNUP_PAPERS or kind in papers]
     return [_scan(kind, papers.get(kind)) for kind in kinds]

@@ -21,9 +21,9 @@ from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 from app.web.base.staged_upload import StagedUpload, remove
 from app.web.base.workbook import send_workbook
-from app.web.exams.access import Counts, counts_of, notice_of
+from app.web.exams.access import SignupCounts, counts_of, notice_of
 from app.web.exams.batch_result import gaps_of
-from app.web.exams.labels import points
+from app.web.exams.labels import score_text
 from app.web.forms import MEGABYTE, AppForm, UploadField
 
 LARGEST = SheetLimits().file
@@ -188,14 +188,14 @@ def _crumbs(notice: ExamNotice) -> list[tuple[object, str]]:
 
 def mark(value: object) -> object:
     """A mark without trailing zeros; a dash for none."""
-    return "—" if value is None else points(value) if isinstance(value, Decimal) else value
+    return "—" if value is None else score_text(value) if isinstance(value, Decimal) else value
 
 
 class ExamSummary:
     """How many are admitted, marked and missing, and how many pass by the present marks."""
 
     def __init__(self, notice: ExamNotice) -> None:
-        self.counts: Counts = counts_of([notice.id])[notice.id]
+        self.counts: SignupCounts = counts_of([notice.id])[notice.id]
         self.is_final = notice.scores_submitted_at is not None
         self.too_early = request_context.today() < notice.exam_on
         self.waiting = self.counts.get(SignupState.SUBMITTED, 0)

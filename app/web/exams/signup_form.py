@@ -1,6 +1,6 @@
-"""在线报名: one list of all own people, each with what they may be signed up for or what stands in the way.
+"""在线报名: the page that lists all own people, each with the categories open to them or every reason against.
 
-Law: what was ticked and chosen stands there again after a no, and every no is named; saving is not signing up, and says so.
+A refused post shows all refusals and keeps the choice. Saving is not submitting (R53), and the page says so.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from app.web import request_context
 from app.web.base.access_filter import asked_ids
 from app.web.exams.access import notice_of
 from app.web.exams.batch_result import Gap, done, gaps_of
-from app.web.exams.labels import usual, window
+from app.web.exams.labels import usual_category, window_state
 from app.web.fix_links import url_of
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
@@ -38,7 +38,7 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class SignupChoice:
-    """What was ticked, and the category chosen for each; empty when the page is opened."""
+    """The people ticked and the category chosen for each; empty when the page is opened."""
 
     people: frozenset[int] = frozenset()
     categories: dict[int, str] = field(default_factory=dict)
@@ -46,15 +46,15 @@ class SignupChoice:
 
 @dataclass(frozen=True, slots=True)
 class SignupFormLine:
-    """One of the enterprise's people as the page shows them."""
+    """One row of the page: a person of the enterprise."""
 
     candidate: SignupCandidate
     group: str
     ticked: bool
     chosen: str
     tickable: bool
-    gaps: list[Gap]  # what is missing, each with the way to mend it
-    why: list[Gap]  # what else stands in the way
+    gaps: list[Gap]  # missing scans, each with the link to fix it
+    why: list[Gap]  # the other refusals
 
     @property
     def listed(self) -> list[tuple[Category, SignupState]]:
@@ -62,14 +62,14 @@ class SignupFormLine:
 
 
 def page(notice_id: int) -> Response:
-    """The page, and what is posted from it."""
+    """Shows the page (GET) or saves and submits what is posted from it."""
     request_context.current_actor().demand(Role.ENTERPRISE_CLERK)
     notice = notice_of(notice_id)
     if request.method == "GET":
         return _shown(notice)
     choice = _choice()
     try:
-        return _taken(notice_id, choice)
+        return _save_choice(notice_id, choice)
     except AppError as no:
         db.session.rollback()
         if no.status != AppError.status:
@@ -77,23 +77,20 @@ def page(notice_id: int) -> Response:
         return _shown(notice_of(notice_id), choice, no.refusals)
 
 
-# --- what was posted -------------------------------------------------------------------------------------
-
-
 def _choice() -> SignupChoice:
     people = asked_ids()
     return SignupChoice(frozenset(people), {person: request.form.get(f"category-{person}", "") for person in people})
 
 
-def _taken(notice_id: int, choice: SignupChoice) -> Response:
-    """保存, or 保存并上报 in one transaction: either all of them are signed up, or nobody is put on the list."""
+def _save_choice(notice_id: int, choice: SignupChoice) -> Response:
+    """保存, or 保存并上报 in one transaction; all of the ticked people or none."""
     actor, at, office, session = (
         request_context.current_actor(),
         request_context.now(),
         request_context.current_office(),
         db.session(),
     )
-    signups = exams.select(session, notice_id, _picks(choice), actor, at=at, office=office)
+    signups = exams.select(session, notice_id, _chosen_categories(choice), actor, at=at, office=office)
     here = url_for("NoticeScreen.signup", notice_id=notice_id)
     if request.form.get("then") != "submit":
         session.commit()
@@ -113,14 +110,11 @@ def _taken(notice_id: int, choice: SignupChoice) -> Response:
     return redirect(here)
 
 
-def _picks(choice: SignupChoice) -> list[tuple[int, Category]]:
+def _chosen_categories(choice: SignupChoice) -> list[tuple[int, Category]]:
     known = {category.value: category for category in CURRENT_CATEGORIES}
     if any(code not in known for code in choice.categories.values()):
         raise Unmet.because(Refusal("category-missing", _("Please choose a category for each person you ticked.")))
     return [(person, known[choice.categories[person]]) for person in sorted(choice.people)]
-
-
-# --- what is shown -------------------------------------------------------------------------------------------
 
 
 def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Sequence[Refusal] = ()) -> Response:
@@ -144,7 +138,7 @@ def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Seq
         title=gettext("Sign up online"),
         crumbs=[(gettext("Training and exam notices"), url_for("NoticeScreen.list"))],
         notice=notice,
-        standing=window(notice, at),
+        standing=window_state(notice, at),
         free=free_places(session, [notice]).get(notice.id),
         shut=shut,
         lines=[line for line in lines if _is_in(line, asked)],
@@ -172,9 +166,9 @@ def _tabs(lines: Sequence[SignupFormLine], asked: str, here: str) -> list[tuple[
 
 
 def _line(candidate: SignupCandidate, choice: SignupChoice, here: str, *, again: bool) -> SignupFormLine:
-    """``again`` offers a further category to those on the list: apart, so that “tick all” signs nobody up twice."""
+    """``again`` offers a further category to those already listed; off by default, so that “tick all” adds nobody twice."""
     group, offered = _group(candidate), candidate.open_categories
-    likely = usual(candidate.position, offered) if group == OPEN else None
+    likely = usual_category(candidate.position, offered) if group == OPEN else None
     chosen = choice.categories.get(candidate.person_id) or (likely.value if likely else "")
     return SignupFormLine(
         candidate,
@@ -198,14 +192,14 @@ def _group(candidate: SignupCandidate) -> str:
 
 
 def _gap(refusal: Refusal, here: str) -> Gap:
-    """A missing scan by its short name: the row says already whose it is."""
+    """A refusal with its link; a missing scan by the name of its kind only, as the row names the person."""
     part = refusal.place.part if refusal.place else ""
     kind = next((kind for kind in PaperKind if kind.value == part), None)
     return (kind.label if kind else refusal.sentence, url_of(refusal.place, back=here))
 
 
 def _why(candidate: SignupCandidate) -> list[Gap]:
-    """What no scan mends. Of somebody on the list, only what keeps the whole person back."""
+    """The refusals that no scan fixes; for people on the list only those that bar the person."""
     refusals = list(candidate.bars)
     if not candidate.signed_up and not candidate.open_categories and not candidate.lacks:
         refusals += [refusal for theirs in candidate.per_category.values() for refusal in theirs]
@@ -213,7 +207,7 @@ def _why(candidate: SignupCandidate) -> list[Gap]:
 
 
 def _unsent(notice_id: int) -> list[int]:
-    """Own people on the list who are not signed up yet."""
+    """Ids of the own sign-ups that are saved but not submitted."""
     query = select(ExamSignup.id).where(
         ExamSignup.notice_id == notice_id,
         ExamSignup.state == SignupState.SELECTED,

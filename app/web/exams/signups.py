@@ -1,7 +1,4 @@
-"""我的报名: the enterprise's own sign-ups, from selected to scored, with what is still to do.
-
-Law: a score is shown once it is final; what is not yet submitted is said loudly, because saving is no sign-up (R53).
-"""
+"""我的报名: the enterprise's own sign-ups. Scores are shown once final; unsubmitted ones are marked (R53)."""
 
 import builtins
 from typing import Any
@@ -23,13 +20,13 @@ from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.fab import route
 from app.web.exams.access import notice_box
 from app.web.exams.batch_result import carry
-from app.web.exams.labels import points
+from app.web.exams.labels import score_text
 
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
 
 
 class SignupScreen(ModelScreen):
-    """Own sign-ups by state; what is in the enterprise's hands can be submitted or taken off."""
+    """Own sign-ups by state; selected and rejected ones can be submitted or removed."""
 
     datamodel = SelInterface(ExamSignup)
     route_base = "/exam/signups"
@@ -118,11 +115,11 @@ class SignupScreen(ModelScreen):
 
 
 def result(item: ExamSignup) -> object | None:
-    """What the enterprise has to know of a sign-up besides its state."""
+    """What is shown besides the state: not submitted yet, the reason of a rejection, or the score."""
     if item.state is SignupState.SELECTED:
         return Markup('<span class="err">{}</span>').format(gettext("Not signed up until you submit"))
     if item.state is SignupState.REJECTED:
         return str(gettext("Reason: %(reason)s", reason=item.reason))
     if item.state in SCORED and item.score is not None:
-        return str(gettext("%(score)s points", score=points(item.score)))
+        return str(gettext("%(score)s points", score=score_text(item.score)))
     return None

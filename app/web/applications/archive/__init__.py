@@ -1,1 +1,1 @@
-"""What is kept of a case: its documents, letters and the zip of all of them."""
+"""The archive of a case: its page, official letters and the zip of all documents."""

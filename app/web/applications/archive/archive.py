@@ -1,6 +1,6 @@
-"""电子档案: the application form, the slip or notice, the certificate, the papers and the steps, as they were (R89–R91).
+"""电子档案: application form, letters, certificate, papers and steps of a case (R89–R91).
 
-Law: shown from what was kept, never from what stands there today; every opening leaves a line in the diary.
+Shown from the submitted snapshot, not from present data; every opening is written to the audit log.
 """
 
 import io
@@ -21,7 +21,7 @@ from app.web import request_context
 from app.web.applications.archive import case_zip
 from app.web.applications.archive.letters import FORMS, letters_of, long_day, may_see_numbers, opening, printed
 from app.web.applications.review.access import case_of
-from app.web.applications.review.case_page import home
+from app.web.applications.review.case_page import default_list_url
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import about_case, about_person, scans_of
 from app.web.applications.review.progress import history
@@ -31,7 +31,7 @@ from app.web.base.layout import safe_next
 
 
 class ArchiveView(BaseView):
-    """One page with everything that is kept of a case, fit for A4."""
+    """Everything stored of a case on one page, laid out for A4."""
 
     route_base = "/archive"
     class_permission_name = "Archive"
@@ -39,7 +39,7 @@ class ArchiveView(BaseView):
 
     @route(f"/{ROW}application_id>")
     def show(self, application_id: int) -> str:
-        case, facts = _kept(application_id)
+        case, facts = _submitted_case(application_id)
         version = _version_of(case)
         request_context.note_reading(case, shown="archive")
         return self.render_template(
@@ -58,13 +58,13 @@ class ArchiveView(BaseView):
             version=version,
             scans=scans_of(facts),
             history=history(case),
-            back=safe_next(home()),
+            back=safe_next(default_list_url()),
         )
 
     @route(f"/{ROW}application_id>/<part>.pdf")
     def letter(self, application_id: int, part: str) -> Response:
-        """One of its documents by itself, as it was sent or handed over: the form, a letter, the record."""
-        case, facts = _kept(application_id)
+        """One document as PDF: the form, a letter or the record of the steps."""
+        case, facts = _submitted_case(application_id)
         documents = printed(case, facts, part)
         if not documents:
             raise NotFound
@@ -74,28 +74,28 @@ class ArchiveView(BaseView):
             io.BytesIO(data),
             mimetype="application/pdf",
             as_attachment="download" in request.args,
-            download_name=case_zip.file_name(f"{case.number}-{name}"),
+            download_name=case_zip.safe_file_name(f"{case.number}-{name}"),
         )
 
     @route(f"/{ROW}application_id>.zip")
     def bundle(self, application_id: int) -> Response:
         """Everything the reader may see of the case, in one file."""
-        case, facts = _kept(application_id)
+        case, facts = _submitted_case(application_id)
         request_context.note_reading(case, AuditAction.EXPORT, shown="archive")
         name = f"{facts.submitted['person']['name']}-{case.number}.zip"
         packed = case_zip.pack(case, facts, _version_of(case))
-        return send_file(packed, mimetype="application/zip", as_attachment=True, download_name=case_zip.file_name(name))
+        return send_file(packed, mimetype="application/zip", as_attachment=True, download_name=case_zip.safe_file_name(name))
 
 
-def _kept(application_id: int) -> tuple[Application, Facts]:
+def _submitted_case(application_id: int) -> tuple[Application, Facts]:
     case = case_of(application_id)
     if case.state is State.DRAFT:
-        raise NotFound  # nothing was submitted, so nothing is kept
+        raise NotFound  # never submitted: there is no archive
     return case, of_applications(db.session, [case.id])[case.id]
 
 
 def _version_of(case: Application) -> CertificateVersion | None:
-    """The certificate that came of this case, whether or not a later one has replaced it."""
+    """The certificate version issued by this case, even if a later one has replaced it."""
     mine = select(CertificateVersion).where(CertificateVersion.application_id == case.id)
     brief = mine.options(load_only(CertificateVersion.id, CertificateVersion.token))
     found: CertificateVersion | None = db.session.scalars(brief).first()

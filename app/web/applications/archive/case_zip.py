@@ -1,6 +1,6 @@
-"""The archive of one case as one file: every document, the certificate, the papers as submitted, and a list of them.
+"""The archive of one case as a zip: documents, certificate, submitted papers and a list of files with their SHA-256.
 
-Law: it holds what the reader may open page by page, nothing more; what is missing is named in the list, not passed over.
+Holds only what the reader may also open singly; what cannot be read is named in the list with the reason.
 """
 
 import hashlib
@@ -22,29 +22,29 @@ from app.models import Application, CertificateVersion
 from app.web import request_context
 from app.web.applications.archive.letters import printed
 from app.web.applications.review.presentation import papers_of
-from app.web.certificates.render_progress import opened
+from app.web.certificates.render_progress import pdf_file
 
-IN_MEMORY = 16 * 1024 * 1024  # bytes; a larger file is put together on the disk
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')  # what one of the common systems takes in no file name
+IN_MEMORY = 16 * 1024 * 1024  # bytes; a larger zip is built on disk
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')  # not allowed in file names on Windows, macOS or Linux
 
-Entry = tuple[str, Callable[[], bytes]]
+ArchiveEntry = tuple[str, Callable[[], bytes]]
 
 
-def file_name(name: str) -> str:
-    """A name that every system takes."""
+def safe_file_name(name: str) -> str:
+    """The name with characters replaced that some systems do not allow."""
     return _UNSAFE.sub("_", name).strip(" .") or "_"
 
 
 def pack(case: Application, facts: Facts, version: CertificateVersion | None) -> IO[bytes]:
-    """The file, at its beginning. Scans and certificates are stored as they are: they are compressed already."""
+    """The zip as an open file at position 0; stored without compression, as scans and PDFs are compressed already."""
     packed = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - handed out, closed by whoever reads it
     lines, at = [], office_time(request_context.now())
     with zipfile.ZipFile(packed, "w") as archive, force_locale("zh"):
         for name, read in _entries(case, facts, version):
             try:
                 data = read()
-            except AppError as no:
-                lines.append(f"{name}\t{no}")
+            except AppError as error:
+                lines.append(f"{name}\t{error}")
                 continue
             archive.writestr(_stamped(name, at), data)
             lines.append(f"{name}\t{len(data)}\t{hashlib.sha256(data).hexdigest()}")
@@ -56,18 +56,18 @@ def pack(case: Application, facts: Facts, version: CertificateVersion | None) ->
     return packed
 
 
-def _entries(case: Application, facts: Facts, version: CertificateVersion | None) -> Iterator[Entry]:
-    documents: list[Entry] = [(name, partial(bytes, data)) for name, data in printed(case, facts)]
+def _entries(case: Application, facts: Facts, version: CertificateVersion | None) -> Iterator[ArchiveEntry]:
+    documents: list[ArchiveEntry] = [(name, partial(bytes, data)) for name, data in printed(case, facts)]
     if version is not None:
         name = gettext("E-certificate")
-        documents.append((f"{name}-{version.face['number']}.pdf", lambda: opened(version).getvalue()))
+        documents.append((f"{name}-{version.face['number']}.pdf", lambda: pdf_file(version).getvalue()))
     for n, (name, read) in enumerate(documents, 1):
-        yield file_name(f"{n:02}-{name}"), read
+        yield safe_file_name(f"{n:02}-{name}"), read
     folder = gettext("Papers")
     for n, (kind, paper) in enumerate(papers_of(facts), 1):
         if paper is not None:
             extension = "pdf" if paper.mime == "application/pdf" else "jpg"
-            name = file_name(f"{n:02}-{kind.label}.{extension}")
+            name = safe_file_name(f"{n:02}-{kind.label}.{extension}")
             yield f"{folder}/{name}", partial(bytes_of, paper, request_context.store())
 
 

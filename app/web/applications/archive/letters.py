@@ -1,7 +1,6 @@
-"""What the office writes in a case: slips, notices and decisions, one for each step that asks for one, on screen and paper.
+"""The official letters of a case (slips, notices, decisions), one per step that requires one, on screen and as PDF.
 
-Law: told from the steps and from what was submitted, never from what stands there today; what is printed is Chinese, as the
-office's letters are, whatever language the reader has chosen.
+Built from the steps and the submitted snapshot, not from present data. PDFs are always in Chinese.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,9 +49,9 @@ REFUSED: Mapping[MatterKind, object] = {
 
 @dataclass(frozen=True, slots=True)
 class CaseLetter:
-    """An official page besides the form: a slip or a notice."""
+    """A slip, notice or decision."""
 
-    part: str  # its anchor on the page, and its address
+    part: str  # anchor on the page and part of the URL
     title: object
     number: str
     sentences: Sequence[object]
@@ -64,7 +63,7 @@ class CaseLetter:
 
 
 def letters_of(case: Application) -> list[CaseLetter]:
-    """The slips and notices that this case was answered with, in the order of the procedure."""
+    """The letters of this case in the order of its steps."""
     return [LETTERS[step.action](case, step) for step in case.steps if step.action in LETTERS]
 
 
@@ -88,31 +87,31 @@ def _slip(case: Application, step: Step) -> CaseLetter:
 
 
 def _promised(case: Application, step: Step) -> tuple[int, date]:
-    """What was promised when it was accepted, whatever numbers have been set since."""
+    """Working days and due date promised on acceptance, whatever the office has set since."""
     if case.promised_days is not None and case.promised_on is not None:
         return case.promised_days, case.promised_on
-    office = request_context.current_office()  # accepted before promises were kept
+    office = request_context.current_office()  # accepted before the promise was stored
     days = MATTERS[case.matter].days(office)
     return days, office.calendar.add_working_days(office_day(step.at), days)
 
 
 def _returned(case: Application, step: Step) -> CaseLetter:
-    said = gettext("The following must be corrected or added; it is all named at once.")
-    return _letter(case, step, gettext("Notice of correction"), said)
+    sentence = gettext("The following must be corrected or added; it is all named at once.")
+    return _letter(case, step, gettext("Notice of correction"), sentence)
 
 
 def _declined(case: Application, step: Step) -> CaseLetter:
-    said = gettext("After examination your application is not accepted, for the following reason.")
-    return _letter(case, step, gettext("Notice of non-acceptance"), said, legal_paths=True)
+    sentence = gettext("After examination your application is not accepted, for the following reason.")
+    return _letter(case, step, gettext("Notice of non-acceptance"), sentence, legal_paths=True)
 
 
 def _extended(case: Application, step: Step) -> CaseLetter:
-    said = gettext(
+    sentence = gettext(
         "The decision cannot be made within the time set. With the approval of the head of this authority the limit is "
         "extended to %(day)s (Administrative Licensing Law, article 42), for the following reason.",
         day=long_day(case.extended_to or office_day(step.at)),
     )
-    return _letter(case, step, gettext("Notice of extension"), said)
+    return _letter(case, step, gettext("Notice of extension"), sentence)
 
 
 def _refused(case: Application, step: Step) -> CaseLetter:
@@ -121,7 +120,7 @@ def _refused(case: Application, step: Step) -> CaseLetter:
 
 def _approved(case: Application, step: Step) -> CaseLetter:
     number = [case.certificate.number] if case.certificate else []
-    numbered = (gettext("Certificate number: %(number)s", number=one) for one in number)
+    numbered = (gettext("Certificate number: %(number)s", number=certificate_number) for certificate_number in number)
     return _letter(case, step, gettext("Decision of approval"), GRANTED[case.matter], *numbered)
 
 
@@ -141,29 +140,26 @@ def long_day(day: date) -> str:
 
 
 def opening(case: Application, submitted: Mapping[str, Any]) -> str:
-    """The sentence every letter begins with: when what was asked for, and for whom."""
+    """The first sentence of every letter: day of receipt, matter, category and name."""
     assert case.submitted_at is not None or case.steps  # noqa: S101 - drafts have no letters
-    said: str = gettext(
+    sentence: str = gettext(
         "On %(day)s we received your application: %(matter)s, %(category)s, for %(name)s.",
         day=long_day(office_day(case.submitted_at or case.steps[0].at)),
         matter=case.matter,
         category=case.category,
         name=submitted["person"]["name"],
     )
-    return said
+    return sentence
 
 
 def may_see_numbers(case: Application) -> bool:
-    """The enterprise that filed typed them itself; of a transfer the old one is not told anew."""
+    """Whether ID numbers are shown in full: only to the filing enterprise, not to the old one of a transfer."""
     actor = request_context.current_actor()
     return Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id == case.enterprise_id
 
 
-# --- on paper ----------------------------------------------------------------------------------------------
-
-
 def printed(case: Application, facts: Facts, part: str | None = None) -> list[tuple[str, bytes]]:
-    """The form, every letter and the record of the steps as PDF with their file names, in this order; or one ``part``."""
+    """``(file name, PDF)`` of the form, every letter and the record of the steps, in this order; or of one ``part``."""
     with force_locale("zh"):
         pages = {"form": _form(case, facts)}
         pages |= {letter.part: _on_paper(letter, case, facts) for letter in letters_of(case)}
@@ -176,13 +172,13 @@ def _head(title: object, number: str, office: Office) -> dict[str, Any]:
 
 
 def _on_paper(letter: CaseLetter, case: Application, facts: Facts) -> paper.Page:
-    kept = facts.submitted
+    submitted = facts.submitted
     labels = (gettext("Officer"), gettext("Handler"), gettext("Filing"))
-    foot = zip(labels, (letter.officer, kept["handler"]["name"], case.filing.number), strict=True)
+    foot = zip(labels, (letter.officer, submitted["handler"]["name"], case.filing.number), strict=True)
     return paper.LetterText(
         **_head(letter.title, letter.number, letter.office),
-        addressee=kept["enterprise"]["name"],
-        sentences=(opening(case, kept), *map(str, letter.sentences)),
+        addressee=submitted["enterprise"]["name"],
+        sentences=(opening(case, submitted), *map(str, letter.sentences)),
         reasons=tuple(letter.reason.splitlines()),
         closing=(letter.office.legal_paths,) if letter.legal_paths else (),
         signed_on=long_day(office_day(letter.at)),
@@ -195,7 +191,7 @@ def _form(case: Application, facts: Facts) -> paper.Page:
     claim = details_of(facts, in_full=in_full, today=False)
     asked: Pairs = [
         *(pair[:2] for pair in claim.reason),
-        *((turn.label, f"{shown(turn.before)} → {shown(turn.after)}") for turn in claim.turns),
+        *((change.label, f"{shown(change.before)} → {shown(change.after)}") for change in claim.changes),
     ]
     opinions: Pairs = [(step["label"], _in_lines(step["text"], step["who"], step["at"])) for step in reversed(history(case))]
     tables = (
@@ -206,8 +202,8 @@ def _form(case: Application, facts: Facts) -> paper.Page:
     )
     return paper.Form(
         **_head(FORMS[case.matter], case.number, request_context.current_office()),
-        tables=tuple((caption, _said(pairs)) for caption, pairs in tables),
-        wide=((gettext("Opinions of the authority"), _said(opinions)),),
+        tables=tuple((caption, _as_text(pairs)) for caption, pairs in tables),
+        wide=((gettext("Opinions of the authority"), _as_text(opinions)),),
     )
 
 
@@ -218,7 +214,9 @@ def _steps(case: Application) -> paper.Page:
     ]
     title = gettext("Record of the procedure")
     return paper.Form(
-        **_head(title, case.number, request_context.current_office()), tables=(), wide=((gettext("History"), _said(lines)),)
+        **_head(title, case.number, request_context.current_office()),
+        tables=(),
+        wide=((gettext("History"), _as_text(lines)),),
     )
 
 
@@ -226,5 +224,5 @@ def _in_lines(*parts: object) -> str:
     return "\n".join(str(shown(part)) for part in parts if part)
 
 
-def _said(pairs: Pairs) -> tuple[tuple[str, str], ...]:
+def _as_text(pairs: Pairs) -> tuple[tuple[str, str], ...]:
     return tuple((str(label), str(shown(value))) for label, value in pairs)

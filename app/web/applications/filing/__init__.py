@@ -1,1 +1,1 @@
-"""Where an enterprise files: lists and forms."""
+"""Views of enterprises: lists and forms of applications."""

@@ -1,7 +1,4 @@
-"""延期, 变更, 换证, 注销: the enterprise's lists, and what the old enterprise is asked to let go.
-
-Law: one list for all matters; a matter differs by its name and its form, and by nothing else here.
-"""
+"""延期, 变更, 换证, 注销: the enterprise's lists of applications on certificates, one screen per matter."""
 
 from collections.abc import Mapping
 
@@ -16,8 +13,8 @@ from app.web.base import Link
 from app.web.base.layout import this_page
 
 
-class ClaimList(FilingList):
-    """The enterprise's applications on certificates, in one matter."""
+class CertificateApplicationList(FilingList):
+    """Base: the enterprise's applications on certificates in one matter."""
 
     list_columns = ["person.name", "certificate.number", "filing.handler_name", "submitted_at", "due_on", "state"]
     sub_columns = {"person.name": "person.masked_id_number", "certificate.number": "category"}
@@ -33,7 +30,7 @@ class ClaimList(FilingList):
         return gettext("Nothing was filed here yet."), next(iter(self.head_links()), None)
 
 
-class RenewalScreen(ClaimList):
+class RenewalScreen(CertificateApplicationList):
     """安管人员延期申报 (R92–R102)."""
 
     matter = MatterKind.RENEWAL
@@ -43,7 +40,7 @@ class RenewalScreen(ClaimList):
     list_title = _("Renewal of safety personnel certificates")
 
 
-class TransferScreen(ClaimList):
+class TransferScreen(CertificateApplicationList):
     """安管人员变更申报 (R103–R114)."""
 
     matter = MatterKind.TRANSFER
@@ -53,7 +50,7 @@ class TransferScreen(ClaimList):
     list_title = _("Transfer of safety personnel")
 
 
-class ReplacementScreen(ClaimList):
+class ReplacementScreen(CertificateApplicationList):
     """安管人员换证申报 (R115–R123)."""
 
     matter = MatterKind.REPLACEMENT
@@ -63,7 +60,7 @@ class ReplacementScreen(ClaimList):
     list_title = _("Replacement of safety personnel certificates")
 
 
-class CancellationScreen(ClaimList):
+class CancellationScreen(CertificateApplicationList):
     """安管人员注销申报 (R124–R127)."""
 
     matter = MatterKind.CANCELLATION

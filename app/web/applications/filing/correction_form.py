@@ -1,7 +1,6 @@
-"""补正: the enterprise's page of one returned application. What was marked is open there; all else is shown as submitted.
+"""补正: the form on which an enterprise corrects a returned application, with a field for each marked item only.
 
-Law: a page of one application, for what an officer marked on it; saving is all or nothing, and the books are changed by
-their own deeds. What is not marked has no field here, and whatever is sent for it is ignored.
+Other posted values are ignored. Saving is all or nothing, through the domain operations of person, details and scans.
 """
 
 from collections.abc import Sequence
@@ -33,8 +32,8 @@ from app.web.applications.filing.certificate_form import control
 from app.web.applications.filing.certificate_lists import LISTS
 from app.web.applications.filing.lists import NewApplicationScreen
 from app.web.applications.filing.new_form import CLASH
-from app.web.applications.review.matter_details import plain
-from app.web.applications.review.presentation import WORDS, Pairs, about_case, about_person, scans_of
+from app.web.applications.review.matter_details import readable
+from app.web.applications.review.presentation import CODED_FIELDS, Pairs, about_case, about_person, scans_of
 from app.web.base.access_filter import ROW, without_controls
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next
@@ -58,7 +57,7 @@ SCANS = {f"papers.{kind.value}": kind for kind in PaperKind} | {"pledge": PaperK
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What is not open, as it was submitted."""
+    """What cannot be changed, as submitted."""
 
     facts: Pairs
     scans: list[Scan]
@@ -77,27 +76,27 @@ class CorrectionView(BaseView):
         if request.method == "GET":
             return self._form(application)
         try:
-            _keep(application)
+            _save(application)
             db.session.flush()
             submitted = request.form.get("then") == "submit"
             if submitted:
                 _submit(application_id)
             db.session.commit()
-        except (AppError, IntegrityError) as no:
+        except (AppError, IntegrityError) as error:
             db.session.rollback()
-            if isinstance(no, AppError) and no.status != AppError.status:
+            if isinstance(error, AppError) and error.status != AppError.status:
                 raise
             again = drafts.to_correct(db.session, application_id, request_context.current_actor())
-            return self._form(again, no.refusals if isinstance(no, AppError) else (CLASH,))
-        return redirect(_after(application_id, application.matter, submitted=submitted))
+            return self._form(again, error.refusals if isinstance(error, AppError) else (CLASH,))
+        return redirect(_next_url(application_id, application.matter, submitted=submitted))
 
     def _form(self, application: Application, refusals: Sequence[Refusal] = ()) -> Response | str:
         case = of_applications(db.session, [application.id])[application.id]
         marks = corrections.parse_marks(application.marks)
-        form = _drawn(application, case, marks)
-        for no in refusals:
-            if (name := _field_of(no, form)) is not None:
-                form[name].errors = [*form[name].errors, no.sentence]
+        form = _build_form(application, case, marks)
+        for refusal in refusals:
+            if (name := _field_of(refusal, form)) is not None:
+                form[name].errors = [*form[name].errors, refusal.sentence]
         screen = LISTS.get(application.matter, NewApplicationScreen)
         page = self.render_template(
             "applications/correction_form.html",
@@ -113,7 +112,7 @@ class CorrectionView(BaseView):
             fields=[field_name(mark.item) for mark in marks if field_name(mark.item) in form],
             qualifications=_qualifications(application) if any(mark.item == "qualifications" for mark in marks) else None,
             locked=_locked(application, case, marks),
-            loose=[no.sentence for no in refusals if _field_of(no, form) is None],
+            loose=[refusal.sentence for refusal in refusals if _field_of(refusal, form) is None],
             back=safe_next(url_for(f"{screen.__name__}.list")),
         )
         return Response(page, 422 if refusals else 200, mimetype="text/html")
@@ -124,32 +123,29 @@ def field_name(item: str) -> str:
 
 
 def anchor(item: str) -> str:
-    """Where an item stands on this page."""
+    """Fragment of an item's field on this page."""
     return f"#f-{field_name(item)}"
 
 
 def _done(case: Facts, marks: Sequence[CorrectionMark]) -> set[str]:
-    """What of the marked is otherwise by now than it was submitted."""
+    """The marked items that differ by now from what was submitted."""
     asked = {mark.item for mark in marks}
     return asked - set(corrections.unchanged_items(case.submitted, case.record(), asked))
 
 
-# --- what is shown ----------------------------------------------------------------------------------------------
-
-
-def _typed(item: str, application: Application, case: Facts) -> Any:
-    """The field of one marked item that is typed or chosen; what was submitted stands below it."""
+def _value_field(item: str, application: Application, case: Facts) -> Any:
+    """The text or select field of one marked item, with the submitted value as its hint."""
     section, _dot, name = item.partition(".")
     label = corrections.ITEMS[item]
-    before = plain(name, str((case.submitted.get(section) or {}).get(name) or ""))
+    before = readable(name, str((case.submitted.get(section) or {}).get(name) or ""))
     hint = {"description": gettext("As submitted: %(value)s", value=before or gettext("nothing"))}
     if section == "details":
-        said = fields_of(application.matter, application.reason_code, application.category)
-        made = control(next(field for field in said if field.name == name), field_name(item), case)
-        made.kwargs |= hint
-        return made
-    if name in WORDS:
-        return WordField(WORDS[name], label, [] if name == "technical_title" else [Required()], **hint)
+        fields = fields_of(application.matter, application.reason_code, application.category)
+        detail = control(next(field for field in fields if field.name == name), field_name(item), case)
+        detail.kwargs |= hint
+        return detail
+    if name in CODED_FIELDS:
+        return WordField(CODED_FIELDS[name], label, [] if name == "technical_title" else [Required()], **hint)
     if name == "name":
         return NameField(label, [Required(), TextLength(50)], **hint)
     if name == "id_number":  # never sent to the page; left empty, it stays as it is
@@ -157,8 +153,8 @@ def _typed(item: str, application: Application, case: Facts) -> Any:
     return MobileField(label, **hint) if name == "mobile" else TextField(label, [TextLength(60)], **hint)
 
 
-def _drawn(application: Application, case: Facts, marks: Sequence[CorrectionMark]) -> Any:
-    """A form with one field for each marked item, filled in as the books are now."""
+def _build_form(application: Application, case: Facts, marks: Sequence[CorrectionMark]) -> Any:
+    """A form with one field for each marked item, filled with the present values."""
     controls: dict[str, Any] = {}
     known: dict[str, Any] = {}
     for mark in marks:
@@ -168,7 +164,7 @@ def _drawn(application: Application, case: Facts, marks: Sequence[CorrectionMark
             controls[field] = scan_field(SCANS[mark.item], mark.why)
             controls[field].kwargs |= {"id": field, "removable": False}
         elif section in ("person", "details"):
-            controls[field] = _typed(mark.item, application, case)
+            controls[field] = _value_field(mark.item, application, case)
             now = (application.details or {}) if section == "details" else case.person
             known[field] = "" if mark.item == "person.id_number" else now.get(name, "")
     controls["word"] = LongTextField(
@@ -188,10 +184,10 @@ def _drawn(application: Application, case: Facts, marks: Sequence[CorrectionMark
     return form
 
 
-def _field_of(no: Refusal, form: Any) -> str | None:
-    """The field that a refusal belongs to: by its place on this page, by its own name, or as the domain names it."""
-    part = no.place.part if no.place else ""
-    names = (field_name(part), no.field, f"person-{no.field}", f"details-{no.field}")
+def _field_of(refusal: Refusal, form: Any) -> str | None:
+    """The field that a refusal belongs to: by its place, its name on this page, or its name in the domain."""
+    part = refusal.place.part if refusal.place else ""
+    names = (field_name(part), refusal.field, f"person-{refusal.field}", f"details-{refusal.field}")
     return next((name for name in names if name and name in form), None)
 
 
@@ -209,11 +205,8 @@ def _qualifications(application: Application) -> list[Qualification]:
     return list(db.session.scalars(mine.order_by(Qualification.valid_to.desc(), Qualification.id)))
 
 
-# --- what is kept -----------------------------------------------------------------------------------------------
-
-
 def _owner(application: Application, kind: PaperKind) -> Owner:
-    """Whose scan it is: the enterprise's, the application's, else the person's."""
+    """The owner of the scan: enterprise, application or person."""
     if kind is PaperKind.PLEDGE:
         enterprise: Enterprise = application.enterprise
         return enterprise
@@ -221,43 +214,43 @@ def _owner(application: Application, kind: PaperKind) -> Owner:
     return application if own else application.person
 
 
-def _keep(application: Application) -> None:
-    """Take in everything that was typed and chosen for what is marked; ``Unmet`` with every mistake."""
+def _save(application: Application) -> None:
+    """Save every posted value of the marked items; ``Unmet`` with every mistake."""
     case = of_applications(db.session, [application.id])[application.id]
     marks = corrections.parse_marks(application.marks)
-    form = _drawn(application, case, marks)
+    form = _build_form(application, case, marks)
     form.validate()
     wrong = [Refusal("bad-field", sentence, name) for name, sentences in form.errors.items() for sentence in sentences]
     items = {mark.item for mark in marks}
-    for deed in (_keep_person, _keep_details, _keep_scans) if not wrong else (_keep_scans,):
+    for save in (_save_person, _save_details, _save_scans) if not wrong else (_save_scans,):
         try:
-            deed(application, form, items)
-        except Unmet as no:
-            wrong += no.refusals
+            save(application, form, items)
+        except Unmet as error:
+            wrong += error.refusals
     if wrong:
         raise Unmet(wrong)
 
 
-def _keep_person(application: Application, form: Any, items: set[str]) -> None:
+def _save_person(application: Application, form: Any, items: set[str]) -> None:
     names = [item.partition(".")[2] for item in corrections.ITEMS if item in items and item.startswith("person.")]
     if not names:
         return
     person = application.person
     with db.session.no_autoflush:
         for name in names:
-            said = form[f"person-{name}"].data
-            if name == "id_number" and not said:
+            value = form[f"person-{name}"].data
+            if name == "id_number" and not value:
                 continue
-            setattr(person, name, said or (None if name in ("mobile", "technical_title") else ""))
+            setattr(person, name, value or (None if name in ("mobile", "technical_title") else ""))
         registry.update_person(db.session(), person, request_context.current_actor())
 
 
-def _keep_details(application: Application, form: Any, _items: set[str]) -> None:
-    said = {name.removeprefix("details-"): form[name].data or "" for name in form.data if name.startswith("details-")}
-    drafts.correct_details(db.session(), application, said)
+def _save_details(application: Application, form: Any, _items: set[str]) -> None:
+    values = {name.removeprefix("details-"): form[name].data or "" for name in form.data if name.startswith("details-")}
+    drafts.correct_details(db.session(), application, values)
 
 
-def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
+def _save_scans(application: Application, form: Any, items: set[str]) -> None:
     actor, at, office, store = (
         request_context.current_actor(),
         request_context.now(),
@@ -274,8 +267,8 @@ def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
         data, name = field.data.stream.read(), str(field.data.filename)
         try:
             after = attach(db.session, store, owner, kind, data, name, actor, at=at, office=office)
-        except FileRefused as no:
-            wrong.append(Refusal(no.code, no.sentence, field.name))
+        except FileRefused as error:
+            wrong.append(Refusal(error.code, error.sentence, field.name))
             continue
         if before and before.digest == after.digest:
             sentence = _("This is the very scan that was sent back. Please choose the corrected one.")
@@ -285,7 +278,7 @@ def _keep_scans(application: Application, form: Any, items: set[str]) -> None:
 
 
 def _submit(application_id: int) -> None:
-    """Hand it in again; everything that stands in the way is told here, at its field."""
+    """Submit again; ``Unmet`` with every refusal, each with its field."""
     word, office = without_controls(request.form.get("word", "")).strip(), request_context.current_office()
     planned = carry_out(
         db.session,
@@ -299,7 +292,7 @@ def _submit(application_id: int) -> None:
     must_all_pass(planned)
 
 
-def _after(application_id: int, matter: MatterKind, *, submitted: bool) -> str:
+def _next_url(application_id: int, matter: MatterKind, *, submitted: bool) -> str:
     if not submitted:
         flash(gettext("Saved. Not submitted yet: the authority sees nothing until you press Submit."), "warning")
         return url_for("CorrectionView.edit", application_id=application_id)

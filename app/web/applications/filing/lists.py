@@ -1,7 +1,4 @@
-"""安管人员新申报: the enterprise's own applications, and the form on which a filing is put together, changed and submitted.
-
-Law: saving is all or nothing; what cannot be submitted stays a draft, and the page says so with every gap and its place.
-"""
+"""The base list of an enterprise's own applications in one matter, and the list of new applications (安管人员新申报)."""
 
 import builtins
 from typing import Any, ClassVar
@@ -33,7 +30,7 @@ WITHDRAWABLE = frozenset(move.source for move in MOVES if move.action is Action.
 
 
 class OwnOfMatter(WithinReach):
-    """What the enterprise itself filed in one matter; an old enterprise reaches more, and it stands on a list of its own."""
+    """What the enterprise itself filed in one matter; transfers that await its consent are in ``transfer_release``."""
 
     name = "Own, of one matter"
 
@@ -69,12 +66,12 @@ class FilingList(CaseList):
 
     @route("/submit", "POST")
     def submit(self) -> Response | str:
-        """上报 for the ticked rows, or for the one whose button was pressed."""
+        """上报 of the selected rows, or of the row whose button was pressed."""
         return batch_result.batch(asked_ids(), Action.SUBMIT, self.home())
 
     @route("/withdraw", "POST")
     def withdraw(self) -> Response | str:
-        """撤回: back into the enterprise's own hands, until it is accepted."""
+        """撤回: turns applications that are not yet accepted back into drafts."""
         return batch_result.batch(asked_ids(), Action.WITHDRAW, self.home())
 
     @route(f"/{ROW}application_id>/discard", "POST")
@@ -85,14 +82,14 @@ class FilingList(CaseList):
         return redirect(safe_next(self.home()))
 
     def cell(self, column: str, item: Application) -> object | None:
-        if column == "state" and item.state is State.DRAFT:  # nothing is done yet, and too many think it is
+        if column == "state" and item.state is State.DRAFT:  # shown in red: saving is often taken for submitting
             days = (request_context.today() - office_day(item.created_at)).days
             word = gettext("Not submitted for %(n)s days", n=days) if days else gettext("Not submitted yet")
             return Markup('<span class="tag bad">{}</span>').format(word)
         return super().cell(column, item)
 
     def waiting(self) -> dict[State, int]:
-        """How many are still in the enterprise's own hands, for the loud line above the list."""
+        """Counts of drafts and returned applications, for the warning above the list."""
         rows = self.datamodel.within_reach(Application.state.in_((State.DRAFT, State.RETURNED)))
         return dict(rows.with_entities(Application.state, func.count(Application.id)).group_by(Application.state).all())
 
@@ -100,7 +97,7 @@ class FilingList(CaseList):
         return [Link(str(self.add_word), self.form_url(None), icon="plus", primary=True)]
 
     def form_url(self, item: Application | None) -> str:
-        """The form: anew, or of the filing that a row belongs to."""
+        """URL of an empty form, or of the form of the filing that ``item`` belongs to."""
         if item is None:
             return url_for("FilingView.add")
         return url_for("FilingView.edit", filing_id=item.filing_id, next=this_page())

@@ -21,7 +21,7 @@ from app.models import Application, Enterprise, Filing
 from app.web import request_context
 from app.web.applications.filing.lists import CHANGEABLE
 from app.web.applications.review.batch_result import Gap, Left, gaps_of, left_of
-from app.web.applications.review.presentation import exam_words
+from app.web.applications.review.presentation import exam_label
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next, this_page
@@ -168,7 +168,7 @@ def _line(candidate: FilingCandidate, filing: Filing | None) -> PersonLine:
         candidate.facts.name,
         mask_id(candidate.facts.person["id_number"]),
         candidate.category,
-        exam_words(candidate.facts.record()["exam"]),
+        exam_label(candidate.facts.record()["exam"]),
         tone,
         word,
         gaps_of([*bars, *own], this_page()),

@@ -1,4 +1,4 @@
-"""变更: what the old enterprise agrees to or refuses."""
+"""转出确认: the list of transfers that await the consent of the old enterprise."""
 
 import builtins
 from typing import Any
@@ -19,8 +19,8 @@ from app.web.base.access_filter import WithinReach, asked_ids
 from app.web.base.fab import route
 
 
-class AwaitsUs(WithinReach):
-    """Transfers that wait for the reader's enterprise as the old one."""
+class AwaitsOwnConsent(WithinReach):
+    """Transfers whose old enterprise is the reader's, awaiting its consent."""
 
     name = "Awaits our consent"
 
@@ -30,12 +30,12 @@ class AwaitsUs(WithinReach):
 
 
 class ReleaseScreen(CaseList):
-    """转出确认: the old enterprise agrees to a transfer, or refuses it with a reason; silence is never consent."""
+    """The old enterprise agrees to a transfer, or refuses it with a reason; silence is never consent."""
 
     route_base = "/releases"
     class_permission_name = "Releases"
     base_permissions = ["can_list", "can_decide"]
-    base_filters = [["id", AwaitsUs, None]]
+    base_filters = [["id", AwaitsOwnConsent, None]]
     list_title = _("Transfers out to be agreed")
     tabs_column = ""
     list_columns = ["person.name", "certificate.number", "enterprise.name", "submitted_at"]

@@ -1,1 +1,1 @@
-"""Where officers decide: queues, the page of a case, deadlines."""
+"""Views of officers: queues, the page of a case, deadlines."""

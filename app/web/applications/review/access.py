@@ -1,7 +1,4 @@
-"""What every page of one case asks first: is it within the reader's reach, and all that its pages show of it.
-
-Law: out of reach and not there are one and the same answer.
-"""
+"""Loads one application for its pages. Outside the access scope and missing give the same answer."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -13,7 +10,7 @@ from app.web import request_context
 
 
 def case_of(application_id: int) -> Application:
-    """The application with all that its pages show, if the reader reaches it; ``NotFound`` otherwise."""
+    """The application with the relations its pages show; ``NotFound`` if missing or outside the reader's scope."""
     case: Application | None = db.session.scalars(
         select(Application)
         .where(Application.id == application_id)

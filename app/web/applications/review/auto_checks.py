@@ -1,7 +1,7 @@
-"""What the house has checked by itself, for the officer's eye: each rule as a line that says what was found.
+"""The automatic checks shown to the officer, one line per rule.
 
-Law: a red line stands in the way of the favourable decision (``workflow.plan`` says so); an amber one held on submission and
-does not now, which the officer weighs; nothing is judged here.
+Red: a refusal of ``workflow.plan``, so the favourable decision is impossible. Amber: a rule that held on submission and fails
+now, or a warning; the officer weighs it. Green: the rule holds. Nothing is decided here.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -69,8 +69,8 @@ def _nothing(_case: Facts, _on: date) -> object:
     return ""
 
 
-# The rules that are shown when they hold; any rule that does not hold is shown anyway, in its own words.
-LINES: Mapping[Rule, tuple[object, Detail]] = {
+# Rules shown when they hold. A rule that fails is always shown, with the sentence of its refusal.
+CHECK_LINES: Mapping[Rule, tuple[object, Detail]] = {
     rules.has_passed_the_exam: (_("Exam passed"), _exam),
     rules.originals_were_seen: (_("Originals verified"), _originals),
     rules.has_qualification_scan: (_("Qualification certificate on file"), _qualifications),
@@ -106,7 +106,7 @@ _ON_A_CERTIFICATE = {
 
 
 def _applies(rule: Rule, case: Facts) -> bool:
-    """A rule that has nothing to ask of this case holds, and is not worth a line."""
+    """Whether the rule checks anything in this case; if not, it is not listed."""
     if rule is rules.divided_category_is_free:
         return case.target_category is not case.category
     if rule is rules.corrected_id_number_is_free:
@@ -115,25 +115,26 @@ def _applies(rule: Rule, case: Facts) -> bool:
 
 
 def checks_of(case: Facts, blocking: tuple[Refusal, ...], on: date, office: Office) -> list[Check]:
-    """The lines for one case: what blocks, what has changed since, what holds."""
+    """The lines for one case: refusals first, then what changed since submission and warnings, then what holds."""
     matter = MATTERS[case.matter]
-    red: dict[str, Check] = {str(no.sentence): (False, no.sentence, "", "") for no in blocking}
+    red: dict[str, Check] = {str(refusal.sentence): (False, refusal.sentence, "", "") for refusal in blocking}
     amber: dict[str, Check] = {}
     green: list[Check] = []
     for rule in _asked(matter, case):
-        standing = [no for no in rule(case, on, office) if str(no.sentence) not in red]
-        amber |= {str(no.sentence): (None, no.sentence, gettext("Changed since it was submitted."), "") for no in standing}
-        if not standing:
-            green += _held(rule, case, on, blocked=any(True for _no in rule(case, on, office)))
+        failed = [refusal for refusal in rule(case, on, office) if str(refusal.sentence) not in red]
+        changed = gettext("Changed since it was submitted.")
+        amber |= {str(refusal.sentence): (None, refusal.sentence, changed, "") for refusal in failed}
+        if not failed:
+            green += _held(rule, case, on, blocked=any(True for _refusal in rule(case, on, office)))
     known = {
-        str(no.sentence): (None, no.sentence, gettext("To be weighed; it may go on."), "")
-        for no in warnings_of(case, on, office)
+        str(refusal.sentence): (None, refusal.sentence, gettext("To be weighed; it may go on."), "")
+        for refusal in warnings_of(case, on, office)
     }
     return [*red.values(), *(amber | known).values(), *green]
 
 
 def _asked(matter: Matter, case: Facts) -> dict[Rule, None]:
-    """Every rule of the matter once, whenever it is asked."""
+    """Every rule of the matter once, of all stages."""
     by_reason = matter.by_reason.get(case.reason_code, ())
     return dict.fromkeys((*matter.rules, *by_reason, *matter.on_acceptance, *matter.on_approval, rules.papers_are_complete))
 
@@ -143,8 +144,8 @@ def _held(rule: Rule, case: Facts, on: date, *, blocked: bool) -> Iterator[Check
         return
     if rule == rules.papers_are_complete:
         yield True, gettext("Scans complete"), _labels(case.required_papers(on)), ""
-    elif rule in LINES and _applies(rule, case):
-        title, detail = LINES[rule]
+    elif rule in CHECK_LINES and _applies(rule, case):
+        title, detail = CHECK_LINES[rule]
         yield True, title, detail(case, on), ""
 
 

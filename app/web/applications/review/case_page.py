@@ -1,6 +1,6 @@
-"""One case on one page: scans, facts and decision side by side, and the next case opens by itself.
+"""The page of one case: scans, facts and decision side by side; after a decision the next case of the queue opens.
 
-Law: a decision is ``workflow.carry_out`` and a commit; what somebody else decided meanwhile is told, never overwritten.
+A decision is ``workflow.carry_out`` and a commit. If another officer was faster, the page says so (409) and changes nothing.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from app.web.applications.review.labels import REASONS, VERBS
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.web.applications.review.progress import history, last_step, progress
-from app.web.applications.review.queues import standing_of
+from app.web.applications.review.queues import queue_position_of
 from app.web.base import due, shown
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.fab import BaseView, route
@@ -43,21 +43,21 @@ from app.workflow import Move, carry_out, moves_open_to, plan
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """How a page came about, where it is not simply opened."""
+class PageState:
+    """What the page shows after a post that did not redirect; the default is a page that was simply opened."""
 
     status: int = 200
     refusals: Sequence[Refusal] = ()
     stale: bool = False
     revealed: bool = False
-    unexplained: object = ""  # why the number is not shown: no reason was given
+    unexplained: object = ""  # why the ID number is not shown, e.g. no reason was given
 
 
-OPENED = Said()
+OPENED = PageState()
 
 
 class CaseView(BaseView):
-    """The reviewing page, and the same page for reading."""
+    """The review page, and the same page without a decision form."""
 
     route_base = "/cases"
     class_permission_name = "Case"
@@ -75,9 +75,9 @@ class CaseView(BaseView):
     def decide(self, application_id: int) -> Response:
         case = case_of(application_id)
         action = _chosen_action()
-        place = standing_of(case, request.form.get("next", ""))
+        place = queue_position_of(case, request.form.get("next", ""))
         follow = place.following if place else safe_next("/")
-        if action is Action.EXTEND:  # decides nothing: one stays with the case
+        if action is Action.EXTEND:  # decides nothing, so the case stays open
             follow = url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None)
         if request.form.get("then") == "look":
             return self._page(case)
@@ -88,86 +88,85 @@ class CaseView(BaseView):
             db.session.commit()
         except Stale:
             db.session.rollback()
-            return self._page(case_of(application_id), Said(status=409, stale=True))
-        except AppError as no:
+            return self._page(case_of(application_id), PageState(status=409, stale=True))
+        except AppError as error:
             db.session.rollback()
-            if no.status != AppError.status:
+            if error.status != AppError.status:
                 raise
-            return self._page(case_of(application_id), Said(status=422, refusals=no.refusals))
+            return self._page(case_of(application_id), PageState(status=422, refusals=error.refusals))
         if action is Action.APPROVE:
             draw_at_once([application_id])
-        flash(str(_told(case_of(application_id), action)), "success")
+        flash(str(_decision_message(case_of(application_id), action)), "success")
         return redirect(follow)
 
     @route(f"/{ROW}application_id>/originals", "POST")
     def verify(self, application_id: int) -> Response:
-        """R68: the three originals were shown at the counter."""
+        """Record that the three originals were shown at the counter (R68)."""
         case = case_of(application_id)
         try:
             at, office = request_context.now(), request_context.current_office()
-            verify_originals(db.session, application_id, _ticks(), request_context.current_actor(), at=at, office=office)
+            verify_originals(
+                db.session, application_id, _ticked_originals(), request_context.current_actor(), at=at, office=office
+            )
             db.session.commit()
-        except Unmet as no:
+        except Unmet as error:
             db.session.rollback()
-            return self._page(case_of(application_id), Said(status=422, refusals=no.refusals))
+            return self._page(case_of(application_id), PageState(status=422, refusals=error.refusals))
         flash(gettext("The originals of %(name)s are noted as verified.", name=case.person.name), "success")
         return redirect(url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None))
 
     @route(f"/{ROW}application_id>/id-number", "POST")
     def reveal(self, application_id: int) -> Response:
-        """Show the ID number in full, once, and write down that it was shown."""
+        """Show the ID number in full in this response only; the reason given goes into the audit log."""
         request_context.current_actor().demand(*CASE_OFFICERS)
         case = case_of(application_id)
         try:
             audit.log_reveal(db.session(), case, "id_number", request.form.get("why", ""), at=request_context.now())
             db.session.commit()
-            said = Said(revealed=True)
-        except AppError as no:
+            page_state = PageState(revealed=True)
+        except AppError as error:
             db.session.rollback()
-            said = Said(status=no.status, unexplained=no.sentence)
-        return self._page(case_of(application_id), said, reading=bool(request.form.get("reading")))
+            page_state = PageState(status=error.status, unexplained=error.sentence)
+        return self._page(case_of(application_id), page_state, reading=bool(request.form.get("reading")))
 
-    def _page(self, case: Application, said: Said = OPENED, *, reading: bool = False) -> Response:
+    def _page(self, case: Application, page_state: PageState = OPENED, *, reading: bool = False) -> Response:
         facts = of_applications(db.session, [case.id])[case.id]
         moves = (
             []
-            if reading or said.stale
+            if reading or page_state.stale
             else [
                 m for m in moves_open_to(request_context.current_actor(), case, request_context.current_office()) if m.stage
             ]
         )
         address = request.values.get("next", "")
-        place = None if reading else standing_of(case, address)
+        place = None if reading else queue_position_of(case, address)
         page = self.render_template(
             "applications/case.html",
             title=case.person.name,
             crumbs=_crumbs(place),
             case=case,
-            said=said,
-            stale=_moved_by(case) if said.stale else "",
+            page_state=page_state,
+            stale=_stale_message(case) if page_state.stale else "",
             reading=reading or not moves,
             progress=progress(case),
             history=history(case),
-            facts=_told_of(case, facts, moves, in_full=said.revealed),
-            claim=details_of(facts, in_full=said.revealed),
+            facts=_shown_facts(case, facts, moves, in_full=page_state.revealed),
+            claim=details_of(facts, in_full=page_state.revealed),
             items=ITEMS,
             remark_of=remark_of,
-            corrected=corrected_since(case, facts, in_full=said.revealed),
+            corrected=corrected_since(case, facts, in_full=page_state.revealed),
             due=due(case.due_on, extended=case.extended_to is not None) if case.due_on else None,
-            more=None if reading or said.stale else _more_time(case, said),
+            more=None if reading or page_state.stale else _extension_form(case, page_state),
             scans=scans_of(facts, case.snapshot_before),
             place=place,
-            back=safe_next(place.address if place else home()),
-            may_reveal=bool(request_context.current_actor().roles & CASE_OFFICERS) and not said.revealed,
-            edit=_edit_address(case),
-            against=_against(case),
+            back=safe_next(place.address if place else default_list_url()),
+            may_reveal=bool(request_context.current_actor().roles & CASE_OFFICERS) and not page_state.revealed,
+            edit=_edit_url(case),
+            against=_unfavourable_step(case),
             archive=case.state is not State.DRAFT and optional_url("ArchiveView.show", application_id=case.id),
-            **(_decision(case, facts, moves, said) if moves else {"moves": [], "marking": None}),
+            **(_decision(case, facts, moves, page_state) if moves else {"moves": [], "marking": None}),
         )
-        return Response(page, said.status, mimetype="text/html")
-
-
-# --- deciding ------------------------------------------------------------------------------------------
+        return Response(page, page_state.status, mimetype="text/html")
 
 
 def _chosen_action() -> Action | None:
@@ -175,30 +174,30 @@ def _chosen_action() -> Action | None:
     return next((action for action in Action if action.value == code), None) or (abort(400) if code else None)
 
 
-def _ticks() -> list[PaperKind]:
+def _ticked_originals() -> list[PaperKind]:
     given = request.form.getlist("original")
     return [kind for kind in ORIGINALS if kind.value in given]
 
 
 def _decide(case: Application, action: Action) -> None:
-    """Decide one case, or raise with everything that stands in the way."""
+    """Decide one case; ``Unmet`` with every refusal, ``Stale``, ``NotFound`` or ``NotAllowed``."""
     actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
-    _must_be_as_seen(case.id)
-    ticks = _ticks()
-    if ticks and action is Action.ACCEPT:  # one deed for whoever ticks and accepts at once
+    _check_last_step(case.id)
+    ticks = _ticked_originals()
+    if ticks and action is Action.ACCEPT:  # ticked and accepted in one request
         verify_originals(db.session, case.id, ticks, actor, at=at, office=office)
     reason, marks = asked_reason(), asked_marks() if action is Action.RETURN else ()
     planned = carry_out(db.session, [case.id], action, actor, reason=reason, marks=marks, at=at, office=office)
     refused = planned.refused.get(case.id, ())
-    for no in (Stale, NotFound, NotAllowed):
-        if any(refusal.code == no.code for refusal in refused):
-            raise no
+    for error in (Stale, NotFound, NotAllowed):
+        if any(refusal.code == error.code for refusal in refused):
+            raise error
     if refused:
         raise Unmet(refused)
 
 
-def _must_be_as_seen(application_id: int) -> None:
-    """A page knows after which step it was drawn: a second round is not decided on the look of the first."""
+def _check_last_step(application_id: int) -> None:
+    """``Stale`` unless the step that the page was rendered after (form field ``seen``) is still the last one."""
     seen = request.form.get("seen")
     if seen is None:
         return
@@ -208,12 +207,12 @@ def _must_be_as_seen(application_id: int) -> None:
         raise Stale
 
 
-def _told(case: Application, action: Action) -> object:
+def _decision_message(case: Application, action: Action) -> object:
     return gettext("%(name)s: %(verb)s. Now “%(state)s”.", name=case.person.name, verb=VERBS[action], state=case.state.label)
 
 
-def _moved_by(case: Application) -> object:
-    """Who was quicker, when, and what came of it."""
+def _stale_message(case: Application) -> object:
+    """Who moved the case meanwhile, when and how."""
     step = last_step(case)
     if step is None:
         return gettext("Nothing was changed: this case is not at the stage you saw.")
@@ -227,11 +226,8 @@ def _moved_by(case: Application) -> object:
     )
 
 
-# --- what the deciding page shows besides ---------------------------------------------------------------
-
-
-def _told_of(case: Application, facts: Facts, moves: Sequence[Move], *, in_full: bool) -> Pairs:
-    """All there is for reading; what matters for deciding; item by item for marking."""
+def _shown_facts(case: Application, facts: Facts, moves: Sequence[Move], *, in_full: bool) -> Pairs:
+    """All facts for reading, a short list for deciding, one line per item where items can be marked."""
     if not moves:
         return [*about_person(facts, in_full=in_full), *about_case(case, facts)]
     return (item_by_item if _may_return(moves) else brief)(case, facts, in_full=in_full)
@@ -241,9 +237,9 @@ def _may_return(moves: Sequence[Move]) -> bool:
     return any(move.action is Action.RETURN for move in moves)
 
 
-def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said) -> dict[str, Any]:
+def _decision(case: Application, facts: Facts, moves: Sequence[Move], page_state: PageState) -> dict[str, Any]:
     moves = sorted(moves, key=lambda move: not move.agreed)
-    blocking = _blocking(case.id, moves[0].action)
+    blocking = _refusals_now(case.id, moves[0].action)
     at, office = request_context.now(), request_context.current_office()
     chosen = request.form.get("decision", "")
     return {
@@ -253,19 +249,19 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], said: Said
         "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
         "reason": "" if chosen == Action.EXTEND.value else asked_reason(),
         "seen": getattr(last_step(case), "id", ""),
-        "marking": marking_of(facts, said.refusals) if _may_return(moves) else None,
+        "marking": marking_of(facts, page_state.refusals) if _may_return(moves) else None,
         "checks": checks_of(facts, blocking, office_day(at), office),
         "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,
-        "originals": [(kind, kind in _ticks()) for kind in ORIGINALS]
+        "originals": [(kind, kind in _ticked_originals()) for kind in ORIGINALS]
         if moves[0].stage is Stage.ACCEPTANCE and asks_for_originals(facts)
         else [],
-        "told_to": mask_mobile(facts.submitted["handler"]["mobile"]),
-        "wrong": {refusal.field: refusal.sentence for refusal in said.refusals if refusal.field},
+        "notified_mobile": mask_mobile(facts.submitted["handler"]["mobile"]),
+        "wrong": {refusal.field: refusal.sentence for refusal in page_state.refusals if refusal.field},
     }
 
 
-def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
-    """What would stand in the way of the favourable decision at this moment."""
+def _refusals_now(application_id: int, action: Action) -> tuple[Refusal, ...]:
+    """The refusals that the favourable decision would meet now."""
     office = request_context.current_office()
     planned = plan(
         db.session,
@@ -279,8 +275,8 @@ def _blocking(application_id: int, action: Action) -> tuple[Refusal, ...]:
     return planned.refused.get(application_id, ())
 
 
-def _more_time(case: Application, said: Said) -> dict[str, Any] | None:
-    """What the form for an extension shows, where one may be given; ``carry_out`` asks again."""
+def _extension_form(case: Application, page_state: PageState) -> dict[str, Any] | None:
+    """Context of the extension form, None where no extension is possible; ``carry_out`` checks again."""
     may = any(
         move.action is Action.EXTEND
         for move in moves_open_to(request_context.current_actor(), case, request_context.current_office())
@@ -296,12 +292,12 @@ def _more_time(case: Application, said: Said) -> dict[str, Any] | None:
         "seen": getattr(last_step(case), "id", ""),
         "mine": mine,
         "reason": asked_reason() if mine else "",
-        "wrong": next((no.sentence for no in said.refusals if mine and no.field == "reason"), ""),
+        "wrong": next((refusal.sentence for refusal in page_state.refusals if mine and refusal.field == "reason"), ""),
     }
 
 
-def _edit_address(case: Application) -> str:
-    """Where the enterprise corrects it, while it is in its own hands."""
+def _edit_url(case: Application) -> str:
+    """URL of the form on which the enterprise may change the case now, or an empty string."""
     mine = any(
         move.action is Action.SUBMIT
         for move in moves_open_to(request_context.current_actor(), case, request_context.current_office())
@@ -311,8 +307,8 @@ def _edit_address(case: Application) -> str:
     return optional_url("FilingView.edit", filing_id=case.filing_id) if mine else ""
 
 
-def _against(case: Application) -> Step | None:
-    """The step that went against it, if it still stands there."""
+def _unfavourable_step(case: Application) -> Step | None:
+    """The last step with its reason, if it returned or refused the case."""
     step = last_step(case)
     return step if step and step.reason and step.target in (State.RETURNED, *CLOSED) else None
 
@@ -320,11 +316,11 @@ def _against(case: Application) -> Step | None:
 def _crumbs(place: QueuePosition | None) -> list[tuple[object, str]]:
     if place is not None:
         return [(place.title, place.address)]
-    return [(gettext("Applications"), safe_next(home()))]
+    return [(gettext("Applications"), safe_next(default_list_url()))]
 
 
-def home() -> str:
-    """The list a reader comes from when the address does not say."""
+def default_list_url() -> str:
+    """URL of the list to go back to when the request names none."""
     roles = request_context.current_actor().roles
     if Role.ENTERPRISE_CLERK in roles:
         return optional_url("NewApplicationScreen.list") or "/"

@@ -1,6 +1,6 @@
-"""补正 on the officer's page: what can be marked and in which words, the notice made of it, and what came of the last.
+"""补正 on the officer's page: the items that can be marked, the preview of the notice, and the result of the last correction.
 
-Law: the notice is ``corrections.notice``, whether it is looked at first or sent; a mark without words is never dropped.
+Preview and sent notice come from the same ``corrections.notice``. A tick without a reason is refused, never dropped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ from app.eligibility.facts import Facts
 from app.matters import correctable
 from app.models import Application, Step
 from app.web import request_context
-from app.web.applications.review.matter_details import Turn, plain
+from app.web.applications.review.matter_details import BeforeAfter, readable
 from app.web.base.access_filter import asked_reason, without_controls
 
 
 @dataclass(frozen=True, slots=True)
 class MarkLine:
-    """One item that can be marked, as it stands on the form."""
+    """One item that can be marked, with what was ticked and typed for it."""
 
     item: str
     label: object
@@ -37,14 +37,14 @@ class MarkLine:
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """All of the form that is about marks."""
+    """The part of the decision form that is about marks."""
 
     lines: Mapping[str, MarkLine]
     notice: str  # as it would be sent now
 
 
 def marking_of(case: Facts, refusals: Sequence[Refusal] = ()) -> Marking:
-    """What can be marked on this case, with what was ticked and typed so far."""
+    """The items that can be marked on this case, with the posted ticks, reasons and refusals."""
     asked = {mark.item: mark.why for mark in asked_marks()}
     wrong = {refusal.field: refusal.sentence for refusal in refusals}
     lines = {
@@ -63,65 +63,62 @@ def marking_of(case: Facts, refusals: Sequence[Refusal] = ()) -> Marking:
 
 
 def asked_marks() -> list[CorrectionMark]:
-    """What was ticked, or explained: without a script there is nothing that ticks for whoever types."""
+    """The items ticked or given a reason; without JavaScript typing a reason does not tick the box."""
     ticked = set(request.form.getlist("mark"))
-    typed = {name.removeprefix("why-"): _line(text) for name, text in request.form.items() if name.startswith("why-")}
+    typed = {name.removeprefix("why-"): _one_line(text) for name, text in request.form.items() if name.startswith("why-")}
     known = [item for item in corrections.ITEMS if item in ticked or typed.get(item)]
     return [CorrectionMark(item, typed.get(item, "")) for item in [*known, *sorted(ticked - set(corrections.ITEMS))]]
 
 
-def _line(text: str) -> str:
-    """Several stock reasons, each on its own line of the field, are one line of the notice."""
+def _one_line(text: str) -> str:
+    """Joins the lines of a field (one stock reason each) into one line of the notice."""
     return str(gettext("; ")).join(
         part.strip().rstrip("。.；;") for part in without_controls(text).splitlines() if part.strip()
     )
 
 
-# --- what came of it ------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """A resubmitted case beside the submission before: what was marked first, then whatever else is otherwise."""
+    """A resubmitted case compared with the submission before: marked items first, then the other differences."""
 
-    turns: list[Turn]
-    untouched: list[MarkLine]  # marked, and left as it was
-    word: str  # what the enterprise wrote about it
+    changes: list[BeforeAfter]
+    unchanged: list[MarkLine]  # marked and not changed
+    note: str  # note of the enterprise
 
 
 def corrected_since(application: Application, case: Facts, *, in_full: bool = False) -> Corrected | None:
-    """What an officer looks at again; none for a first submission."""
+    """The comparison with the submission before; None for a first submission."""
     before = application.snapshot_before
     if not before or not case.snapshot:
         return None
     returned = _step(application, Action.RETURN, application.round - 1)
     marks = corrections.parse_marks(returned.marks if returned else None)
     asked = [mark.item for mark in marks]
-    found = sorted(corrections.changes(before, case.snapshot), key=lambda change: change.item not in asked)
-    turns = [
-        Turn(
+    differences = sorted(corrections.changes(before, case.snapshot), key=lambda change: change.item not in asked)
+    changes = [
+        BeforeAfter(
             change.label,
-            _said(change.item, change.before, gettext("Old scan"), in_full=in_full),
-            _said(change.item, change.after, gettext("New scan"), in_full=in_full),
+            _readable(change.item, change.before, gettext("Old scan"), in_full=in_full),
+            _readable(change.item, change.after, gettext("New scan"), in_full=in_full),
             item=change.item,
         )
-        for change in found
+        for change in differences
     ]
-    changed = {change.item for change in found}
+    changed = {change.item for change in differences}
     left = [MarkLine(mark.item, corrections.ITEMS[mark.item], (), why=mark.why) for mark in marks if mark.item not in changed]
     submitted = _step(application, Action.SUBMIT, application.round)
-    return Corrected(turns, left, submitted.reason if submitted else "")
+    return Corrected(changes, left, submitted.reason if submitted else "")
 
 
 def _step(application: Application, action: Action, of_round: int) -> Step | None:
     return next((step for step in application.steps if step.action is action and step.round == of_round), None)
 
 
-def _said(item: str, value: Any, word: object, *, in_full: bool) -> object:
-    """A value in words; a scan as a link to it, for it is looked at, not read."""
+def _readable(item: str, value: Any, word: object, *, in_full: bool) -> object:
+    """A value as text; scans as links."""
     section, _dot, name = item.partition(".")
     if section not in ("papers", "pledge", "qualifications"):
-        return plain(name, str(value or ""), in_full)
+        return readable(name, str(value or ""), in_full)
     link = Markup('<a href="{}" target="_blank" rel="noopener">{}</a>')
     papers = value if isinstance(value, list) else [value] if value else []
     links = [link.format(url_for("PaperView.open", paper_id=paper_id), word) for paper_id in papers]

@@ -1,6 +1,6 @@
-"""到期办理: what is due at all stages, the nearest first, and who holds it up.
+"""到期办理: the list of due cases of all stages with its export, and the board of deadlines by stage and region.
 
-Law: counts what it lists; whoever decides nothing sees numbers only. A list that is taken away is written down.
+Counts and lists use the same conditions. Roles that decide nothing see numbers only; every export is audited.
 """
 
 import builtins
@@ -38,7 +38,7 @@ from app.web.base.query import Box
 from app.workflow import moves_open_to
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-AHEAD = 10  # working days in the picture
+CHART_DAYS = 10  # working days in the chart
 STAGES = tuple(dashboard_counts.QUEUES.values())
 EXTENDED = "extended"
 
@@ -58,22 +58,22 @@ COLUMNS = (
 )
 
 
-def horizon() -> tuple[date, date]:
-    """Today, and the last day that counts as soon."""
+def due_soon_window() -> tuple[date, date]:
+    """Today, and the last day that counts as due soon."""
     today, office = request_context.today(), request_context.current_office()
     return today, office.calendar.add_working_days(today, office.due_soon_days)
 
 
-def is_so(code: str) -> ColumnElement[bool] | None:
-    """The condition of one answer in the query bar; None for an answer there is not."""
+def urgency_condition(code: str) -> ColumnElement[bool] | None:
+    """The condition of one option of the urgency filter; None for an unknown option."""
     if code == EXTENDED:
         return Application.extended_to.is_not(None)
     urgency = next((one for one in Urgency if one.value == code), None)
-    return None if urgency is None else dashboard_counts.is_due(urgency, *horizon())
+    return None if urgency is None else dashboard_counts.is_due(urgency, *due_soon_window())
 
 
-class HasALimit(WithinReach):
-    """Cases whose clock runs."""
+class HasDueDate(WithinReach):
+    """Cases with a due date, within the reader's access scope."""
 
     name = "Has a limit"
 
@@ -82,12 +82,12 @@ class HasALimit(WithinReach):
 
 
 class DueScreen(CaseList):
-    """Every case that is due, the reader's own stage first."""
+    """Every case with a due date; opens on the reader's own stage."""
 
     route_base = "/due"
     class_permission_name = "Due"
     base_permissions = ["can_list", "can_export", "can_extend"]
-    base_filters = [["id", HasALimit, None]]
+    base_filters = [["id", HasDueDate, None]]
     list_template = "applications/deadlines.html"
     list_title = _("Due cases")
     tabs = STAGES
@@ -100,7 +100,7 @@ class DueScreen(CaseList):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         answers = (*((one.value, one.label) for one in Urgency), (EXTENDED, _("Limit extended")))
-        self.boxes.append(Box("urgency", _("Urgency"), "select", is_so, options=answers))
+        self.boxes.append(Box("urgency", _("Urgency"), "select", urgency_condition, options=answers))
 
     def first_tab(self) -> Term | None:
         return next(
@@ -113,16 +113,16 @@ class DueScreen(CaseList):
 
     @route("/extend", "POST")
     def extend(self) -> Response | str:
-        """More time for the ticked ones, with one reason for all."""
+        """Extend the time limit of the selected cases, with one reason for all."""
         return batch_result.batch(asked_ids(), Action.EXTEND, url_for("DueScreen.list"))
 
     @route("/export", "POST")
     def export(self) -> Response:
-        """What is listed, as a sheet: by POST, because the diary keeps who took it away."""
+        """The listed cases as .xlsx; POST, because each export is written to the audit log."""
         actor, today = request_context.current_actor(), request_context.today()
         actor.demand(*CASE_OFFICERS)
         rows, places = self._rows(), region_names()
-        lines = [_line(row) | {"region": places.get(row.region_code, row.region_code)} for row in rows]
+        lines = [_export_row(row) | {"region": places.get(row.region_code, row.region_code)} for row in rows]
         data = write(COLUMNS, lines, sheet_title=self.list_title)
         request_context.note_export(Application, list="due", rows=len(rows))
         name = gettext("Due cases %(day)s", day=f"{today:%Y%m%d}")
@@ -133,14 +133,14 @@ class DueScreen(CaseList):
         query = query.options(joinedload(Application.person), joinedload(Application.enterprise))
         return builtins.list(query.order_by(Application.due_on, Application.id).limit(COUNT_CAP))
 
-    # --- what is shown and offered ----------------------------------------------------------------------
-
     def chips(self) -> builtins.list[tuple[object, int, str, bool]]:
-        """``(label, count, address, current)``: how urgent, within the stage that is shown."""
+        """``(label, count, URL, is current)`` for each urgency, within the selected stage."""
         asked, lots = self.asked(), dashboard_counts.due_counts(db.session, request_context.current_actor())
         stage = self._chosen(asked)
         found = [lot for lot in lots if stage in ("all", lot.state.value)]
-        counts: dict[str, int] = {one.value: n for one, n in dashboard_counts.count_by_urgency(found, *horizon()).items()}
+        counts: dict[str, int] = {
+            one.value: n for one, n in dashboard_counts.count_by_urgency(found, *due_soon_window()).items()
+        }
         counts[EXTENDED] = sum(lot.count for lot in found if lot.extended)
         labels = {one.value: one.label for one in Urgency} | {EXTENDED: _("Limit extended")}
         now = asked.values.get("urgency", "")
@@ -151,10 +151,10 @@ class DueScreen(CaseList):
 
         return [chip(code) for code in counts]
 
-    def picture(self) -> object:
-        """The stage that is shown, day by day."""
+    def chart(self) -> object:
+        """Chart of the selected stage, day by day."""
         stage = self._chosen(self.asked())
-        return ahead(
+        return due_chart(
             [
                 lot
                 for lot in dashboard_counts.due_counts(db.session, request_context.current_actor())
@@ -185,7 +185,7 @@ class DueScreen(CaseList):
         return gettext("Nothing is due here."), None
 
 
-def _line(case: Application) -> dict[str, object]:
+def _export_row(case: Application) -> dict[str, object]:
     lot = DueCount(case.state, case.region_code, case.due_on or date.max, extended=False, count=1)
     return {
         "number": case.number,
@@ -197,37 +197,34 @@ def _line(case: Application) -> dict[str, object]:
         "submitted_at": case.submitted_at,
         "accepted_at": case.accepted_at,
         "due_on": case.due_on,
-        "urgency": lot.urgency(*horizon()),
+        "urgency": lot.urgency(*due_soon_window()),
         "extended_to": case.extended_to,
     }
 
 
-def ahead(lots: Iterable[DueCount]) -> object:
+def due_chart(lots: Iterable[DueCount]) -> object:
     """How many cases are due on each of the next working days, and how many are overdue."""
     today, calendar = request_context.today(), request_context.current_office().calendar
-    days = [today, *(calendar.add_working_days(today, n) for n in range(1, AHEAD))]
+    days = [today, *(calendar.add_working_days(today, n) for n in range(1, CHART_DAYS))]
     counts: dict[date | None, int] = defaultdict(int)
     for lot in lots:
         counts[None if lot.due_on < today else next((day for day in days if lot.due_on <= day), date.max)] += lot.count
-    title = gettext("Due in the next %(n)s working days", n=AHEAD)
+    title = gettext("Due in the next %(n)s working days", n=CHART_DAYS)
     labels = [gettext("Overdue"), *(f"{day:%m-%d}" for day in days)]
     late, coming = [counts[None], *(0 for _day in days)], [0, *(counts[day] for day in days)]
     unit = gettext("cases")
     return stacked_columns(title, labels, ((gettext("In time"), coming), (gettext("Overdue"), late)), unit=unit)
 
 
-# --- who holds it up --------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """A stage in a region, and how its cases stand to their limits."""
+class StageBacklog:
+    """The open cases of one stage in one region, counted by urgency."""
 
     stage: State
     region: str
     counts: dict[Urgency, int]
     extended: int
-    url: str  # the list behind it, for those who may open it
+    url: str  # of the list of these cases
 
     @property
     def total(self) -> int:
@@ -235,7 +232,7 @@ class Holder:
 
 
 class DueBoardView(BaseView):
-    """期限总览: numbers for those who lead, by stage and region; the cases themselves stay with those who decide."""
+    """期限总览: numbers by stage and region, without names, also for roles that decide nothing."""
 
     route_base = "/limits"
     class_permission_name = "DueBoard"
@@ -247,24 +244,24 @@ class DueBoardView(BaseView):
         return self.render_template(
             "applications/deadlines_board.html",
             title=gettext("Deadlines at a glance"),
-            counts=dashboard_counts.count_by_urgency(lots, *horizon()),
+            counts=dashboard_counts.count_by_urgency(lots, *due_soon_window()),
             extended=sum(lot.count for lot in lots if lot.extended),
-            picture=ahead(lots),
-            holders=holders(lots),
+            chart=due_chart(lots),
+            backlogs=stage_backlogs(lots),
             urgencies=Urgency,
             soon=request_context.current_office().due_soon_days,
             may_list=not request_context.current_actor().roles.isdisjoint(CASE_OFFICERS),
         )
 
 
-def holders(lots: Iterable[DueCount]) -> list[Holder]:
-    """Each stage in each region where anything lies, whoever is most behind first."""
+def stage_backlogs(lots: Iterable[DueCount]) -> list[StageBacklog]:
+    """Every stage and region with open cases, the most overdue first."""
     groups: dict[tuple[State, str], list[DueCount]] = defaultdict(list)
     for lot in lots:
         groups[lot.state, lot.region_code].append(lot)
-    names, edge = region_names(), horizon()
+    names, edge = region_names(), due_soon_window()
     found = [
-        Holder(
+        StageBacklog(
             state,
             names.get(region, region),
             dashboard_counts.count_by_urgency(own, *edge),

@@ -1,7 +1,4 @@
-"""The words on the buttons of casework, and the reasons that officers give most.
-
-Law: a button is named as in the manual; a stock reason is complete enough for the applicant to act on.
-"""
+"""Button labels of the actions (as in the user manual) and stock reasons, complete enough for the applicant to act on."""
 
 from collections.abc import Mapping
 
@@ -78,5 +75,5 @@ REASONS: Mapping[Action, tuple[object, ...]] = {
 
 
 def moves_of(stage: Stage) -> tuple[Move, ...]:
-    """What can be decided at a stage; the favourable decision comes first."""
+    """The decisions of a stage, the favourable one first."""
     return tuple(sorted((move for move in MOVES if move.stage is stage), key=lambda move: not move.agreed))

@@ -1,7 +1,4 @@
-"""What a case is about besides the person: the certificate acted upon, the reason, and what is to be otherwise afterwards.
-
-Law: before and after stand side by side, both as they were submitted; numbers of persons are masked unless asked for.
-"""
+"""What the matter adds to a case: the certificate acted upon, the reason, and values before and after, all as submitted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,58 +13,56 @@ from app.eligibility import corrections
 from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import fields_of
 from app.web import request_context
-from app.web.applications.review.presentation import WORDS, Pairs, word
+from app.web.applications.review.presentation import CODED_FIELDS, Pairs, code_label
 
 CORRECTED = ("name", "id_number")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One thing as it is and as it will be."""
+class BeforeAfter:
+    """One value before and after."""
 
     label: object
     before: object
     after: object
-    masked: bool = False  # differs in what is not shown
-    item: str = ""  # what it is marked by
+    masked: bool = False  # shown even if the masked texts are equal
+    item: str = ""  # key for marking it
 
 
 @dataclass(frozen=True, slots=True)
 class MatterDetails:
     certificate: Pairs
     reason: Pairs
-    turns: list[Turn]
+    changes: list[BeforeAfter]
 
 
 def details_of(case: Facts, *, in_full: bool = False, today: bool = True) -> MatterDetails:
-    """Everything about one case that its matter adds.
-
-    Without ``today`` nothing is said of how the certificate stands by now: the archive tells what was.
-    """
-    turns = [turn for turn in _turns(case, in_full=in_full) if turn.masked or str(turn.before) != str(turn.after)]
-    return MatterDetails(_certificate(case, today=today), _reason(case), turns)
+    """Everything the matter adds; ``today=False`` leaves out the present status of the certificate (for the archive)."""
+    values = _before_after(case, in_full=in_full)
+    changes = [change for change in values if change.masked or str(change.before) != str(change.after)]
+    return MatterDetails(_certificate(case, today=today), _reason(case), changes)
 
 
-def plain(name: str, text: str, in_full: bool = False) -> object:
-    """A stored value as people read it."""
-    if name in WORDS:
-        return word(WORDS[name], text)
+def readable(name: str, text: str, in_full: bool = False) -> object:
+    """A stored value as text for people: codes as labels, numbers masked unless ``in_full``."""
+    if name in CODED_FIELDS:
+        return code_label(CODED_FIELDS[name], text)
     if name == "id_number" and text and not in_full:
         return mask_id(text)
     return mask_mobile(text) if name == "mobile" and text else text
 
 
 def _certificate(case: Facts, *, today: bool) -> Pairs:
-    """As it was submitted, and how it stands today."""
-    kept, held = case.submitted.get("certificate"), case.certificate
-    if not kept:
+    """The certificate as submitted and, with ``today``, its present status."""
+    submitted, held = case.submitted.get("certificate"), case.certificate
+    if not submitted:
         return []
     pairs: Pairs = [
-        (gettext("Certificate number"), kept["number"]),
-        (gettext("Personnel category"), word(Category, kept["category"])),
-        (gettext("Enterprise as printed"), kept["enterprise"]),
-        (gettext("First issued on"), kept["first_issued_on"]),
-        (gettext("Validity"), gettext("%(start)s to %(end)s", start=kept["valid_from"], end=kept["valid_to"])),
+        (gettext("Certificate number"), submitted["number"]),
+        (gettext("Personnel category"), code_label(Category, submitted["category"])),
+        (gettext("Enterprise as printed"), submitted["enterprise"]),
+        (gettext("First issued on"), submitted["first_issued_on"]),
+        (gettext("Validity"), gettext("%(start)s to %(end)s", start=submitted["valid_from"], end=submitted["valid_to"])),
     ]
     if held and today:
         pairs.append((gettext("Certificate status"), held.status_on(request_context.today()).label))
@@ -82,34 +77,34 @@ def _reason(case: Facts) -> Pairs:
     reason = reason_of(case.matter, case.reason_code)
     if reason is None:
         return []
-    told: Pairs = [(gettext("Reason"), reason.label)]
+    pairs: Pairs = [(gettext("Reason"), reason.label)]
     for field in fields_of(case.matter, case.reason_code, case.category):
         if field.name not in (*CORRECTED, "category"):
-            told.append((field.label, case.submitted_details.get(field.name, ""), f"details.{field.name}"))
-    return told
+            pairs.append((field.label, case.submitted_details.get(field.name, ""), f"details.{field.name}"))
+    return pairs
 
 
-def _turns(case: Facts, *, in_full: bool) -> Iterator[Turn]:
-    kept, details = case.submitted.get("certificate"), case.submitted_details
+def _before_after(case: Facts, *, in_full: bool) -> Iterator[BeforeAfter]:
+    submitted, details = case.submitted.get("certificate"), case.submitted_details
     if case.reason_code == ReplacementReason.WRONG_INFORMATION.value:
         yield from _corrections(case, in_full=in_full)
-    if not kept:
+    if not submitted:
         return
     if case.matter is MatterKind.CANCELLATION:
-        yield Turn(gettext("Certificate status"), CertificateStatus.VALID.label, CertificateStatus.CANCELLED.label)
+        yield BeforeAfter(gettext("Certificate status"), CertificateStatus.VALID.label, CertificateStatus.CANCELLED.label)
         return
     enterprise = case.submitted["enterprise"]["name"]
-    yield Turn(gettext("Enterprise"), kept["enterprise"], enterprise)
+    yield BeforeAfter(gettext("Enterprise"), submitted["enterprise"], enterprise)
     if case.matter is MatterKind.RENEWAL:
-        last_day = extended(date.fromisoformat(kept["valid_to"]), request_context.current_office().validity_years)
-        yield Turn(gettext("Valid until"), kept["valid_to"], last_day.isoformat())
+        last_day = extended(date.fromisoformat(submitted["valid_to"]), request_context.current_office().validity_years)
+        yield BeforeAfter(gettext("Valid until"), submitted["valid_to"], last_day.isoformat())
     if case.matter is MatterKind.REPLACEMENT and case.category is Category.C:
         after = details.get("category", Category.C3.value)
-        yield Turn(gettext("Personnel category"), Category.C.label, word(Category, after))
+        yield BeforeAfter(gettext("Personnel category"), Category.C.label, code_label(Category, after))
 
 
-def _corrections(case: Facts, *, in_full: bool) -> Iterator[Turn]:
-    """What is printed today against what is asked for; once it is decided, against the books as they were then."""
+def _corrections(case: Facts, *, in_full: bool) -> Iterator[BeforeAfter]:
+    """Requested corrections against the printed certificate; for closed cases against the submitted person."""
     person = case.submitted["person"]
     printed = case.face if case.face and case.state not in CLOSED else person
     wanted = {**person, **{name: case.submitted_details[name] for name in CORRECTED if name in case.submitted_details}}
@@ -118,5 +113,7 @@ def _corrections(case: Facts, *, in_full: bool) -> Iterator[Turn]:
         if section == "person" and name in printed and name != "mobile":
             before, after = str(printed[name] or ""), str(wanted[name] or "")
             if before != after:
-                said = f"details.{name}" if name in CORRECTED else ""
-                yield Turn(label, plain(name, before, in_full), plain(name, after, in_full), masked=True, item=said)
+                mark_item = f"details.{name}" if name in CORRECTED else ""
+                yield BeforeAfter(
+                    label, readable(name, before, in_full), readable(name, after, in_full), masked=True, item=mark_item
+                )

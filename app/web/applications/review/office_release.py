@@ -1,6 +1,6 @@
-"""转出 in place of the old enterprise: the administrator's list of transfers that await consent.
+"""Transfers that await the old enterprise's consent, released by the administrator on stated evidence.
 
-Law: silence is never consent; whoever releases says on which evidence, and reaches nothing of the case but this.
+Silence is never consent, and this list gives no access to the rest of the case.
 """
 
 import builtins
@@ -25,8 +25,8 @@ from app.web.base.fab import route
 from app.workflow import carry_out, must_all_pass
 
 
-class Waiting(WithinReach):
-    """What the old enterprise has not answered, within reach."""
+class AwaitsRelease(WithinReach):
+    """Transfers the old enterprise has not answered, within the access scope."""
 
     name = "Awaiting release"
 
@@ -41,7 +41,7 @@ class OfficeReleaseScreen(ModelScreen):
     route_base = "/office-releases"
     class_permission_name = "OfficeRelease"
     base_permissions = ["can_list", "can_release"]
-    base_filters = [["id", Waiting, None]]
+    base_filters = [["id", AwaitsRelease, None]]
     exclude_route_methods = {"show", "add", "edit", "delete"}
     list_title = _("Transfers awaiting release")
     list_columns = ["person.name", "certificate.number", "releasing_enterprise.name", "enterprise.name", "submitted_at"]
@@ -94,12 +94,12 @@ class OfficeReleaseScreen(ModelScreen):
         reason, at, office = request.form.get("reason", ""), request_context.now(), request_context.current_office()
         try:
             planned = carry_out(db.session, [application_id], action, actor, reason=reason, at=at, office=office)
-            if any(no.code == NotFound.code for no in planned.refused.get(application_id, ())):
+            if any(refusal.code == NotFound.code for refusal in planned.refused.get(application_id, ())):
                 raise NotFound
             must_all_pass(planned)
             db.session.commit()
-        except AppError as no:
-            flash_refusals(no)
+        except AppError as error:
+            flash_refusals(error)
         else:
             name = planned.names[application_id]
             flash(gettext("%(name)s: released. The application now awaits acceptance.", name=name), "success")

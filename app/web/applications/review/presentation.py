@@ -1,7 +1,4 @@
-"""What a case says, in pairs of a label and a value, and the scans it was submitted with.
-
-Law: read from what was submitted, not from what stands there today; numbers of persons are masked unless asked for.
-"""
+"""The submitted facts of a case as label/value pairs, and its scans; read from the snapshot, personal numbers masked."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,18 +19,17 @@ from app.web import request_context
 from app.web.base import shown
 from app.web.base.review_queue import Scan
 
-Pairs = list[tuple[object, ...]]  # label, value, and where it can be marked for correction the item
+Pairs = list[tuple[object, ...]]  # label, value and, if it can be marked for correction, the item
+
+CODED_FIELDS: Mapping[str, type[Term]] = {"position": Position, "education": Education, "technical_title": TechnicalTitle}
 
 
-WORDS: Mapping[str, type[Term]] = {"position": Position, "education": Education, "technical_title": TechnicalTitle}
-
-
-def word(terms: type[Term], code: str) -> str:
-    """The label of a stored code; nothing for nothing."""
+def code_label(terms: type[Term], code: str) -> str:
+    """The label of a stored code; empty for an unknown or empty code."""
     return next((str(term) for term in terms if term.value == code), "")
 
 
-def _born(person: Mapping[str, str], *, in_full: bool) -> str:
+def _birth_date(person: Mapping[str, str], *, in_full: bool) -> str:
     return person["birth_date"] if in_full else mask_birth_date(person["birth_date"])
 
 
@@ -42,23 +38,23 @@ def about_person(case: Facts, *, in_full: bool = False) -> Pairs:
     return [
         (gettext("Full name"), person["name"]),
         (gettext("ID number"), person["id_number"] if in_full else mask_id(person["id_number"])),
-        (gettext("Sex"), word(Sex, person["sex"])),
-        (gettext("Birth date"), _born(person, in_full=in_full)),
-        (gettext("Position"), word(Position, person["position"])),
-        (gettext("Education"), _joined(word(Education, person["education"]), person["major"])),
-        (gettext("Technical title"), word(TechnicalTitle, person["technical_title"])),
+        (gettext("Sex"), code_label(Sex, person["sex"])),
+        (gettext("Birth date"), _birth_date(person, in_full=in_full)),
+        (gettext("Position"), code_label(Position, person["position"])),
+        (gettext("Education"), _joined(code_label(Education, person["education"]), person["major"])),
+        (gettext("Technical title"), code_label(TechnicalTitle, person["technical_title"])),
         (gettext("Mobile"), mask_mobile(person["mobile"]) if person["mobile"] else ""),
     ]
 
 
 def about_case(application: Application, case: Facts) -> Pairs:
-    kept = case.submitted
-    handler = kept["handler"]
+    submitted = case.submitted
+    handler = submitted["handler"]
     return [
         (gettext("Personnel category"), str(application.category)),
-        *([(gettext("Exam passed on"), exam_words(kept.get("exam")))] if case.matter is MatterKind.NEW else []),
-        (gettext("Enterprise"), kept["enterprise"]["name"]),
-        (gettext("Unified social credit code"), kept["enterprise"]["uscc"]),
+        *([(gettext("Exam passed on"), exam_label(submitted.get("exam")))] if case.matter is MatterKind.NEW else []),
+        (gettext("Enterprise"), submitted["enterprise"]["name"]),
+        (gettext("Unified social credit code"), submitted["enterprise"]["uscc"]),
         (gettext("Handler"), handler["name"]),
         (gettext("Handler's mobile"), mask_mobile(handler["mobile"])),
         (gettext("Application number"), application.number),
@@ -69,38 +65,38 @@ def about_case(application: Application, case: Facts) -> Pairs:
 
 
 def brief(application: Application, case: Facts, *, in_full: bool = False) -> Pairs:
-    """What an officer looks at while deciding; name, category and number stand above it already."""
+    """The facts an officer decides on, without the name, category and number in the page header."""
     person = case.submitted["person"]
     pairs: Pairs = [
         (gettext("ID number"), person["id_number"] if in_full else mask_id(person["id_number"])),
         _sex_and_birth(person, in_full=in_full),
-        (gettext("Position"), word(Position, person["position"])),
-        (gettext("Education"), _joined(word(Education, person["education"]), person["major"])),
-        (gettext("Technical title"), word(TechnicalTitle, person["technical_title"])),
+        (gettext("Position"), code_label(Position, person["position"])),
+        (gettext("Education"), _joined(code_label(Education, person["education"]), person["major"])),
+        (gettext("Technical title"), code_label(TechnicalTitle, person["technical_title"])),
         *about_filing(application, case),
     ]
     return [pair for pair in pairs if pair[1]]
 
 
 def item_by_item(application: Application, case: Facts, *, in_full: bool = False) -> Pairs:
-    """The same with one line for each item that can be marked, empty ones, too: what is missing can be marked as well."""
+    """Like ``brief``, with one line for every item that can be marked, empty items included."""
     person = case.submitted["person"]
-    said = {"id_number": person["id_number"] if in_full else mask_id(person["id_number"])}
-    said |= {name: word(terms, person[name]) for name, terms in WORDS.items()}
-    said["mobile"] = mask_mobile(person["mobile"]) if person["mobile"] else ""
-    lines: Pairs = [(label, said.get(name, person[name]), f"person.{name}") for name, label in corrections.PERSON.items()]
+    texts = {"id_number": person["id_number"] if in_full else mask_id(person["id_number"])}
+    texts |= {name: code_label(terms, person[name]) for name, terms in CODED_FIELDS.items()}
+    texts["mobile"] = mask_mobile(person["mobile"]) if person["mobile"] else ""
+    lines: Pairs = [(label, texts.get(name, person[name]), f"person.{name}") for name, label in corrections.PERSON.items()]
     return [*lines, _sex_and_birth(person, in_full=in_full), *(pair for pair in about_filing(application, case) if pair[1])]
 
 
 def _sex_and_birth(person: Mapping[str, str], *, in_full: bool) -> tuple[object, ...]:
-    return gettext("Sex"), _joined(word(Sex, person["sex"]), _born(person, in_full=in_full))
+    return gettext("Sex"), _joined(code_label(Sex, person["sex"]), _birth_date(person, in_full=in_full))
 
 
 def about_filing(application: Application, case: Facts) -> Pairs:
-    kept = case.submitted
-    enterprise, handler = kept["enterprise"], kept["handler"]
+    submitted = case.submitted
+    enterprise, handler = submitted["enterprise"], submitted["handler"]
     return [
-        (gettext("Exam passed on"), exam_words(kept.get("exam"))),
+        (gettext("Exam passed on"), exam_label(submitted.get("exam"))),
         (gettext("Enterprise"), enterprise["name"]),
         (gettext("Unified social credit code"), enterprise["uscc"]),
         (gettext("Handler"), _joined(handler["name"], mask_mobile(handler["mobile"]))),
@@ -109,10 +105,10 @@ def about_filing(application: Application, case: Facts) -> Pairs:
     ]
 
 
-def exam_words(exam: Mapping[str, Any] | None) -> str:
+def exam_label(exam: Mapping[str, Any] | None) -> str:
     if not exam:
         return ""
-    return str(gettext("%(day)s, %(source)s", day=exam["passed_on"], source=word(PassSource, exam["source"])))
+    return str(gettext("%(day)s, %(source)s", day=exam["passed_on"], source=code_label(PassSource, exam["source"])))
 
 
 def _joined(*parts: object) -> str:
@@ -156,15 +152,15 @@ def _replaced(case: Facts, before: Mapping[str, Any] | None) -> dict[PaperKind, 
 
 
 def _wanted(case: Facts) -> list[tuple[PaperKind, int | None]]:
-    kept = case.submitted
+    submitted = case.submitted
     company = (PaperKind.QUALIFICATION, PaperKind.PLEDGE)
     asked = case.required_papers(request_context.today())
-    own = dict.fromkeys((*(kind for kind in asked if kind not in company), *map(PaperKind, kept["papers"])))  # type: ignore[arg-type]
-    wanted: list[tuple[PaperKind, int | None]] = [(kind, kept["papers"].get(kind.value)) for kind in own]
-    if PaperKind.QUALIFICATION in asked or kept["qualifications"]:
-        wanted += [(PaperKind.QUALIFICATION, paper_id) for paper_id in kept["qualifications"] or [None]]
-    if PaperKind.PLEDGE in asked or kept["pledge"]:
-        wanted.append((PaperKind.PLEDGE, kept["pledge"]))
+    own = dict.fromkeys((*(kind for kind in asked if kind not in company), *map(PaperKind, submitted["papers"])))  # type: ignore[arg-type]
+    wanted: list[tuple[PaperKind, int | None]] = [(kind, submitted["papers"].get(kind.value)) for kind in own]
+    if PaperKind.QUALIFICATION in asked or submitted["qualifications"]:
+        wanted += [(PaperKind.QUALIFICATION, paper_id) for paper_id in submitted["qualifications"] or [None]]
+    if PaperKind.PLEDGE in asked or submitted["pledge"]:
+        wanted.append((PaperKind.PLEDGE, submitted["pledge"]))
     return wanted
 
 

@@ -1,7 +1,4 @@
-"""How far a case has come: the step bar and the history, read from its steps.
-
-Law: drawn from the table of moves, so that the picture cannot differ from the procedure.
-"""
+"""The progress bar and the history of a case, derived from its steps and the table of moves in ``workflow``."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,18 +28,18 @@ AGAINST = frozenset({*CLOSED, State.RELEASE_REFUSED}) - {State.APPROVED}
 @dataclass(frozen=True, slots=True)
 class CaseProgress:
     nodes: list[Node]
-    at: int  # the node where the case is; all of them: done
-    stopped: bool  # it will not go on from there
+    at: int  # index of the current node; the number of nodes when done
+    stopped: bool  # ended at that node
 
 
 def progress(case: Application) -> CaseProgress:
-    """Submission, the three stages, the certificate: who and when, as far as this round has come."""
+    """Submission, consent of the old enterprise, the three stages, the certificate: who and when in this round."""
     stages = list(Stage)
     marks: list[object] = ["submitted", *(["released"] if case.matter in MOVING else []), *stages]
     last = {_mark_of(step): step for step in case.steps if step.round == case.round}
-    said = {"submitted": gettext("Submitted by the enterprise"), "released": gettext("Consent of the old enterprise")}
+    labels = {"submitted": gettext("Submitted by the enterprise"), "released": gettext("Consent of the old enterprise")}
     longer: dict[object, Step] = {_AT.get(step.source): step for step in case.steps if step.action is Action.EXTEND}
-    nodes = [_node(said[mark] if isinstance(mark, str) else mark, last.get(mark), longer.get(mark)) for mark in marks]
+    nodes = [_node(labels[mark] if isinstance(mark, str) else mark, last.get(mark), longer.get(mark)) for mark in marks]
     number = case.certificate.number if case.certificate and case.state is State.APPROVED else ""
     nodes.append((gettext("Certificate"), number, _short(case.closed_at) if number else ""))
     if case.state is State.APPROVED:
@@ -53,12 +50,12 @@ def progress(case: Application) -> CaseProgress:
 
 
 def _mark_of(step: Step) -> object:
-    """The node a step belongs to; none for what takes the case off the road."""
+    """The node a step belongs to; None for returns, withdrawals and the like."""
     return _STAGES.get(step.action) or _OWN_MARKS.get(step.action)
 
 
 def _node(label: object, step: Step | None, longer: Step | None) -> Node:
-    """Who and when; of a stage that was given more time and is not decided yet, that."""
+    """Actor and time of the step; for an undecided stage whose time limit was extended, the extension."""
     if step is None and longer is not None:
         return (label, gettext("time limit extended"), _short(longer.at))
     return (label, step.actor, _short(step.at)) if step else (label, "", "")
@@ -69,7 +66,7 @@ def _short(at: datetime | None) -> str:
 
 
 def history(case: Application) -> list[dict[str, object]]:
-    """Every step, the newest on top, for ``ui.timeline``."""
+    """Every step, newest first, for ``ui.timeline``."""
     return [
         {
             "label": step.action.label,

@@ -1,6 +1,6 @@
-"""The officers' lists: what waits at each stage, the longest waiting first, and what is closed.
+"""The officers' lists: the queue of each stage, the longest waiting first, and closed cases.
 
-Law: one screen for all stages; which cases wait, who decides and how is read from the table of moves.
+Which cases wait, who decides and how is read from the table of moves in ``workflow``.
 """
 
 import builtins
@@ -34,7 +34,7 @@ from app.workflow import Plan
 
 
 def by_number(text: str) -> ColumnElement[bool]:
-    """Any of the numbers people have at hand: of the application, of the slip, of the certificate."""
+    """Matches part of the application, acceptance or certificate number."""
     number = fold_certificate_number(text)
     return or_(
         contains(Application.number, number),
@@ -44,7 +44,7 @@ def by_number(text: str) -> ColumnElement[bool]:
 
 
 class CaseList(ModelScreen):
-    """What all lists of applications have in common."""
+    """Base of all lists of applications."""
 
     datamodel = SelInterface(Application)
     base_filters = [["id", WithinReach, None]]
@@ -79,14 +79,14 @@ class CaseList(ModelScreen):
         return Link(gettext("View"), url_for("CaseView.read", application_id=item.id, next=this_page()))
 
     def archive_links(self, item: Application) -> builtins.list[Link]:
-        """电子档案, once there is one."""
+        """Link to the e-archive (电子档案) of a closed case."""
         if item.state not in CLOSED:
             return []
         return [Link(gettext("E-archive"), url_for("ArchiveView.show", application_id=item.id, next=this_page()))]
 
 
 class QueueScreen(CaseList):
-    """The cases of one stage. Without a state in its address it shows what waits."""
+    """The cases of one stage; without a state in the URL the waiting ones."""
 
     stage: ClassVar[Stage]
     base_permissions = ["can_list", "can_batch"]
@@ -112,10 +112,8 @@ class QueueScreen(CaseList):
         draw = _draw if action is Action.APPROVE else None
         return batch_result.batch(asked_ids(), action, home, draw)
 
-    # --- what can be done -------------------------------------------------------------------------------
-
     def decides(self) -> bool:
-        """Whether this stage is left to officers of the reader's region."""
+        """Whether the reader decides this stage, at the level the office has set."""
         return decides(request_context.current_actor(), self.moves[0].by, request_context.current_office())
 
     def note(self) -> object:
@@ -152,10 +150,8 @@ class QueueScreen(CaseList):
     def empty(self) -> tuple[object, Link | None]:
         return gettext("Nothing waits for you here."), None
 
-    # --- one after the other --------------------------------------------------------------------------------
-
     def ids(self, source: MultiDict[str, str]) -> builtins.list[int]:
-        """The ids of a list in its order, up to the cap of all lists."""
+        """The ids of the list that the query describes, in its order, at most ``COUNT_CAP``."""
         asked = self.asked(source)
         column = getattr(Application, asked.sort)
         query = self.datamodel.within_reach(*asked.conditions.values())
@@ -192,7 +188,7 @@ class ApprovalScreen(QueueScreen):
 
 
 class IsClosed(WithinReach):
-    """Cases that are closed, within reach: an officer's list of results shows no open ones."""
+    """Closed cases within the access scope."""
 
     name = "Closed"
 
@@ -201,7 +197,7 @@ class IsClosed(WithinReach):
 
 
 class ClosedScreen(CaseList):
-    """办结查阅 (R88–R90): closed cases, to look at only."""
+    """办结查阅: closed cases, read-only (R88–R90)."""
 
     route_base = "/closed"
     class_permission_name = "Closed"
@@ -226,15 +222,12 @@ def _draw(planned: Plan) -> str:
     return draw_at_once([*planned.passes])
 
 
-# --- where one stands in a queue --------------------------------------------------------------------------
-
-
 def _page(application_id: int, address: str) -> str:
     return url_for("CaseView.show", application_id=application_id, next=address)
 
 
-def standing_of(case: Application, address: str) -> QueuePosition | None:
-    """The case's place in the queue at ``address`` (a list with its query), or else in the queue of its own stage."""
+def queue_position_of(case: Application, address: str) -> QueuePosition | None:
+    """The case's position in the queue at ``address`` (a list URL with query), else in the queue of its stage."""
     if request_context.current_actor().roles.isdisjoint(CASE_OFFICERS):
         return None
     parts = urlsplit(address)
