@@ -125,8 +125,8 @@ def _hand_over_papers(decision: Decision, cases: Sequence[Facts]) -> None:
 
 
 def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
-    """By reason (domain.md 3.5): a new version under the old number; only a certificate of another province and an undivided C
-    get a new one. Corrections are applied to the person's record here.
+    """By reason (domain.md 3.5): a new version under the old number. Only a certificate of another province and
+    an undivided C get a new one. Corrections are applied to the person's record here.
     """
     incoming = [case for case in cases if case.certificate is None]
     undivided = [case for case in cases if case.certificate and case.category is Category.C]
