@@ -255,4 +255,4 @@ def test_the_template_is_read_as_it_was_written():
 
 def test_an_expired_certificate_is_revoked_but_not_suspended(session, held):
     (number,) = held(valid_to=make.TODAY - timedelta(days=1))
-    assert [bool(check(session, sheet((number, deed))).orders) for deed in ("暂扣", "吊销", "撤销")] == [False, False, True]
+    assert [bool(check(session, sheet((number, word))).orders) for word in ("暂扣", "吊销", "撤销")] == [False, False, True]

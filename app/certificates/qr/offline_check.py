@@ -1,7 +1,6 @@
-"""Checking a code without this system: the published keys prove who signed it, the status list says how the print stands.
+"""Checks a code without this system, by the published keys and a status list. ``verify.js`` does the same in browsers.
 
-Law: reads nothing but what it is given. What is not known is never called good; a list that is too old may still say that
-something is over, because an end is final, and nothing else. ``app/web/static/js/verify.js`` does the same in a browser.
+An expired list still proves that a certificate has ended, because an end is final; nothing else.
 """
 
 from dataclasses import dataclass
