@@ -229,7 +229,8 @@ def measures(place: Town, world: "World") -> Export:
 
 
 def score_errors(place: Town, world: "World") -> Export:
-    stored = ["errors", world.store.put(b"bad cells"), 3, place.notice, world.account(EXAM)]
+    file = [world.store.put(b"bad cells"), 3]
+    stored = [file, world.account(EXAM), None, "430100", "errors", place.notice]  # see ``StagedUpload``
     ticket = URLSafeTimedSerializer(world.settings.keys.session, salt="scores").dumps(stored)
     change = {"list": "score errors", "rows": 3}
     address = f"/exam/notices/{place.notice}/scores/errors"

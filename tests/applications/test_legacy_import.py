@@ -624,11 +624,11 @@ def test_two_imports_at_once_make_each_record_once(session, means, small_chunks)
     assert sorted(outcomes(means, ids[0]) + outcomes(means, ids[1])) == ["added"] * 20 + ["unchanged"] * 20
 
 
-def test_somebody_put_on_the_books_at_the_same_moment_is_found_on_a_second_look(session, means, monkeypatch):
-    wanted, look, tries = row(PASSES), import_run.RecordMerge.look, []
+def test_a_person_added_at_the_same_moment_is_found_when_the_chunk_is_tried_again(session, means, monkeypatch):
+    wanted, check, tries = row(PASSES), import_run.RecordMerge.check, []
 
-    def slow_look(self, inner, lines):
-        verdicts = look(self, inner, lines)
+    def slow_check(self, inner, lines):
+        verdicts = check(self, inner, lines)
         if not tries and inner.get_bind().dialect.name == "postgresql":
             with means.sessions.begin() as other:
                 other.add(make.person(id_number=wanted["id_number"]))
@@ -637,7 +637,7 @@ def test_somebody_put_on_the_books_at_the_same_moment_is_found_on_a_second_look(
 
     import_id = hand_in(means, PASSES, sheet(PASSES, wanted))
     confirm(means, import_id)
-    monkeypatch.setattr(import_run.RecordMerge, "look", slow_look)
+    monkeypatch.setattr(import_run.RecordMerge, "check", slow_check)
     legacy_import.take_over(means, import_id, at=make.NOON)
     assert (count(session, Person), count(session, ExamPass)) == (1, 1)
 

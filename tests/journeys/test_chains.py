@@ -1,7 +1,7 @@
 """The two procedures of the manual in one journey: from an exam notice to a certificate looked up by an anonymous visitor.
 
 Everybody signs in with a password and uses the forms on the pages, with CSRF protection on; the only other actions
-are the days that pass (``the_exam_is_held``) and what everybody has before the walk begins (``Town``).
+are the days that pass (``the_exam_is_held``) and what everybody has before the journey begins (``Town``).
 """
 
 import re

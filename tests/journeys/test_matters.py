@@ -1,7 +1,7 @@
 """The journey of each matter on a certificate: from the enterprise's form to the public lookup.
 
 Everybody signs in with a password and uses the forms on the pages, with CSRF protection on; what everybody has
-before the walk begins is in ``Street``.
+before the journey begins is in ``Journey``.
 """
 
 from datetime import timedelta

@@ -43,13 +43,13 @@ class CertificateMerge(RecordMerge):
         return str(line.values["number"])
 
     def load(self, session: Session, lines: Sequence[SheetLine]) -> None:
-        printed = exists().where(CertificateVersion.certificate_id == Certificate.id)
+        has_version = exists().where(CertificateVersion.certificate_id == Certificate.id)
         query = (
             select(
                 *(getattr(Certificate, name) for name in ("id", "number", *_COLUMNS, "is_electronic")),
                 Person.id_number,
                 Enterprise.uscc,
-                printed.label("printed"),
+                has_version.label("has_version"),
             )
             .join(Person, Person.id == Certificate.person_id)
             .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
@@ -68,7 +68,7 @@ class CertificateMerge(RecordMerge):
                 **{day: getattr(row, day).isoformat() for day in _DAYS},
             }
             self.existing[row.number] = LegacyCertificateStatus(
-                row.id, row.id_number, row.enterprise_id, now, row.is_electronic or row.printed
+                row.id, row.id_number, row.enterprise_id, now, row.is_electronic or row.has_version
             )
 
     # --- checking -------------------------------------------------------------------------------------------
