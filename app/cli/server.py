@@ -23,7 +23,7 @@ from app.core.vocabulary import Role
 from app.db.session import db
 from app.models import Account
 from app.outbox import sms
-from app.web.middleware import fit_to_serve
+from app.web.middleware import check_settings
 from app.worker.process import ChildProcess, run_worker
 from app.worker.providers import gateway_of
 
@@ -76,7 +76,7 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
       anguan serve --host 0.0.0.0 --port 8080 --workers 4
     """
     os.environ.update(HOST=host, PORT=str(port))  # what the addresses in QR codes start from
-    settings = fit_to_serve(settings_in_use())
+    settings = check_settings(settings_in_use())
     log_to_stderr()
     i18n.compile_all()
     greeting = _greeting(settings, host, port)

@@ -1,7 +1,4 @@
-"""Where a refusal's ``Place`` is: the address of the page, and on it the field or card, that puts things right.
-
-Law: a page that this house is built without has no address, and the sentence stands alone.
-"""
+"""Links from a refusal (its ``FixPlace``) to the page and the field or card where the user can put it right."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +33,7 @@ PAGES: dict[str, Callable[[int | None], Target]] = {
 
 
 def url_of(place: FixPlace | None, *, back: str = "") -> str:
-    """The address of a place, with the way ``back`` (a path of ours) if given; ``""`` where there is no such page."""
+    """The URL of a place, with ``back`` (a local path) as its ``next``; ``""`` where the view is not registered."""
     if place is None or place.page not in PAGES:
         return ""
     endpoint, values = PAGES[place.page](place.row)
@@ -49,5 +46,5 @@ def url_of(place: FixPlace | None, *, back: str = "") -> str:
 
 
 def anchor_of(part: str) -> str:
-    """Where on its page a part stands: a scan's card as ``paper-photo``, a field under its own name."""
+    """The element id of a part: ``paper-photo`` for a scan, the field's name otherwise."""
     return f"paper-{part}" if part in {kind.value for kind in PaperKind} else part

@@ -1,6 +1,6 @@
-"""Fields and validators of all forms, in our own words: numbers of persons and firms, words, days and moments, files.
+"""Fields and validators of all forms: identifiers, text, vocabularies, dates and times, uploads.
 
-Law: a field gives the domain's value or a sentence that says what to put right; what files hold is judged elsewhere.
+A field's data is the domain's value or None; contents of files are checked in ``app.files``.
 """
 
 # WTForms brings no types.
@@ -52,12 +52,12 @@ LARGEST = 2**31 - 1  # a whole number, as columns hold it
 MEGABYTE = 1024 * 1024
 
 
-class _Wording:
-    """WTForms' own sentences, in our words where we have some and in WTForms' translation where not."""
+class _Translations:
+    """WTForms' messages by our translations; its own translation where we have none."""
 
     def gettext(self, string: str) -> str:
-        ours = str(gettext(string)) if string else ""
-        return ours if ours != string else str(stock.gettext(string))
+        translated = str(gettext(string)) if string else ""
+        return translated if translated != string else str(stock.gettext(string))
 
     def ngettext(self, singular: str, plural: str, n: int) -> str:
         return str(stock.ngettext(singular, plural, n))
@@ -68,10 +68,10 @@ class AppForm(FlaskForm):
 
     class Meta(FlaskForm.Meta):
         def get_translations(self, form: Any) -> Any:  # noqa: ARG002 - WTForms' own signature
-            return _Wording()
+            return _Translations()
 
         def wrap_formdata(self, form: Any, formdata: Any) -> Any:
-            """Forms only: Flask-WTF would hand numbers and lists of JSON to fields that expect text, and files, too."""
+            """Only form data: Flask-WTF would pass JSON values and files to fields that expect text."""
             if formdata is not None and request.is_json:
                 return ImmutableMultiDict()
             given = super().wrap_formdata(form, formdata)
@@ -97,13 +97,13 @@ def place_refusals(form: FlaskForm, error: AppError | None) -> list[Refusal]:
 
 
 class Required(DataRequired):
-    """Something other than blanks must be there."""
+    """Blanks alone do not count as a value."""
 
     def __init__(self, message: object | None = None) -> None:
         super().__init__(message or _("Please fill this in."))
 
     def __call__(self, form: Any, field: Any) -> None:
-        if not field.process_errors:  # what was typed could not be read: that sentence says more than "missing"
+        if not field.process_errors:  # "cannot be parsed" is more exact than "missing"
             super().__call__(form, field)
 
 
@@ -116,7 +116,7 @@ class TextLength(Length):
 
 
 class TextField(StringField):
-    """One line; blanks around it do not count, and neither a line end nor a control reaches the store or a header."""
+    """One line, stripped; control characters and line ends become blanks, so that none reaches a column or a header."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([re.sub(ODD_MARKS, " ", value.replace("\0", "")).strip() for value in valuelist])
@@ -137,21 +137,21 @@ class WholeNumberField(IntegerField):
         except ValueError:
             self.data = None
             raise ValueError(gettext("Please enter a whole number.")) from None
-        if not -LARGEST <= self.data <= LARGEST:  # PostgreSQL answers with an error, SQLite keeps it
+        if not -LARGEST <= self.data <= LARGEST:  # PostgreSQL raises an error, SQLite stores it
             self.data = None
             raise ValueError(gettext("Please enter a number from %(least)s to %(most)s.", least=0, most=LARGEST))
 
 
 class TickField(BooleanField):
-    """A single box to tick; its label stands behind it."""
+    """One checkbox, labelled behind."""
 
 
 class SecretTextField(PasswordField):
-    """A password; never sent back to the page."""
+    """A password; never rendered back."""
 
 
 class _ParsedField(TextField):
-    """Text that the domain parses. What was typed is shown again when it is refused."""
+    """Text parsed by ``parse``; when that raises, the page shows the text as typed."""
 
     parse: Callable[[str], str]
     entry_mode = ""
@@ -163,15 +163,15 @@ class _ParsedField(TextField):
             return
         try:
             self.data = type(self).parse(self.data)
-        except AppError as no:
-            raise ValueError(str(no)) from None
+        except AppError as error:
+            raise ValueError(str(error)) from None
 
     def _value(self) -> str:
         return str(self.raw_data[0]) if self.raw_data else str(self.data or "")
 
 
 class IdNumberField(_ParsedField):
-    """A resident ID number; data is its 18 characters in the canonical form."""
+    """A resident ID number; data is its canonical 18 characters."""
 
     parse = staticmethod(identifiers.parse_id_number)
 
@@ -191,7 +191,7 @@ class MobileField(_ParsedField):
 
 
 class NameField(_ParsedField):
-    """A person's name, with ``·`` in its one form."""
+    """A person's name, with the canonical ``·``."""
 
     parse = staticmethod(identifiers.parse_name)
 
@@ -203,11 +203,11 @@ Choices = Iterable[SelectChoice | tuple[Any, object]]
 
 
 def _choices(given: Choices) -> list[SelectChoice]:
-    return [one if isinstance(one, SelectChoice) else SelectChoice(*one) for one in given]
+    return [choice if isinstance(choice, SelectChoice) else SelectChoice(*choice) for choice in given]
 
 
 class ChoiceField(SelectField):
-    """A select. ``blank`` puts an empty first line; data is the chosen value or None."""
+    """A select, with an empty first option if ``blank``; data is the chosen value or None."""
 
     def __init__(
         self, label: object = None, validators: Any = None, *, choices: Choices = (), blank: bool = True, **kwargs: Any
@@ -233,7 +233,7 @@ class ChoiceField(SelectField):
 
 
 class WordField(ChoiceField):
-    """A select over a vocabulary, or over ``only`` some of its words; data is the Term or None."""
+    """A select over a vocabulary, or ``only`` some of its terms; data is the Term or None."""
 
     def __init__(
         self,
@@ -263,11 +263,11 @@ class WordField(ChoiceField):
             raise ValueError(gettext("Please choose from the list."))
 
     def pre_validate(self, form: Any) -> None:
-        """Checked on reading already."""
+        """``process_formdata`` has checked it."""
 
 
 class TicksField(SelectMultipleField):
-    """Several boxes to tick; data is the list of chosen values."""
+    """Checkboxes; data is the list of chosen values."""
 
     widget = widgets.ListWidget(prefix_label=False)
     option_widget = widgets.CheckboxInput()
@@ -277,7 +277,7 @@ class TicksField(SelectMultipleField):
 
 
 class WordsField(TicksField):
-    """Several words of a vocabulary; data is a tuple of Terms."""
+    """Checkboxes over a vocabulary; data is the list of codes, ``populate_obj`` stores a tuple of Terms."""
 
     def __init__(self, words: type[Term], label: object = None, validators: Any = None, **kwargs: Any) -> None:
         self.words = tuple(kwargs.pop("only", None) or words)
@@ -294,7 +294,7 @@ class WordsField(TicksField):
 
 
 class DayField(DateField):
-    """A day, by the browser's own picker."""
+    """A date, by the browser's date picker."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         text = valuelist[0].strip() if valuelist else ""
@@ -310,7 +310,7 @@ class DayField(DateField):
 
 
 class MomentField(DateTimeLocalField):
-    """A moment, typed and shown in office time (Asia/Shanghai); data is aware and in UTC."""
+    """A date and time, entered and shown in office time (Asia/Shanghai); data is aware and in UTC."""
 
     def _value(self) -> str:
         if self.raw_data:
@@ -336,17 +336,17 @@ class MomentField(DateTimeLocalField):
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A file that is there already, for the card that shows it."""
+    """A stored file, as its upload card shows it."""
 
     name: str
     size: int = 0
     url: str = ""
     image: bool = False
-    small: str = ""  # a picture of it for the card; without one ``url`` is shown
+    small: str = ""  # URL of a thumbnail; without one ``url`` is shown
 
 
 class UploadField(FileField):
-    """A file, in a card. ``data`` is werkzeug's FileStorage or None; storing it is ``deposit``'s business."""
+    """An upload card. ``data`` is werkzeug's FileStorage or None; the view stores it."""
 
     def __init__(
         self,
@@ -376,7 +376,7 @@ class UploadField(FileField):
         return f"{self.limit_bytes / MEGABYTE:g} MB" if large else f"{self.limit_bytes // 1024} KB"
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:  # noqa: ARG002
-        super().process(formdata, None, extra_filters)  # an object's column is no file; ``current`` shows what is there
+        super().process(formdata, None, extra_filters)  # a column is no file; ``current`` shows what is stored
         self.removed = bool(formdata and formdata.get(f"{self.name}-remove"))
 
     def process_formdata(self, valuelist: list[Any]) -> None:
@@ -397,7 +397,7 @@ class UploadField(FileField):
             raise ValidationError(gettext("The file is larger than %(size)s.", size=self.limit))
 
     def populate_obj(self, obj: Any, name: str) -> None:
-        """Files are stored by digest, never as a column's text."""
+        """Does nothing: the view stores the file."""
 
 
 # --- from columns to fields, from fields to controls ----------------------------------------------------
@@ -410,55 +410,53 @@ def fields_for(
     hints: Mapping[str, object],
     validators: Mapping[str, Sequence[Any]],
 ) -> dict[str, Any]:
-    """A field for each plain column; relations are left to FAB's selects."""
+    """A field for each column of the table itself; relations are left to FAB's selects."""
     made = {}
     for name in columns:
         column = datamodel.list_columns.get(name)
         if column is not None:
-            words = {"label": labels.get(name, name), "description": hints.get(name, "")}
-            made[name] = _field_for(column, words, list(validators.get(name, ())))
+            texts = {"label": labels.get(name, name), "description": hints.get(name, "")}
+            made[name] = _field_for(column, texts, list(validators.get(name, ())))
     return made
 
 
-def _field_for(column: Any, words: dict[str, Any], checks: list[Any]) -> Any:
+def _field_for(column: Any, texts: dict[str, Any], checks: list[Any]) -> Any:
     kind = column.type
     if isinstance(kind, Boolean):
-        return TickField(**words, validators=checks)
+        return TickField(**texts, validators=checks)
     required = not column.nullable and column.default is None and column.server_default is None
     zero_counts = InputRequired(_("Please fill this in.")) if isinstance(kind, Integer) else Required()
     checks.insert(0, zero_counts if required else Optional())
     longest = getattr(kind, "length", None) or (LONG if isinstance(kind, Text) else SHORT)
     if isinstance(kind, ChoiceColumn):
-        return WordField(kind.term, **words, validators=checks)
+        return WordField(kind.term, **texts, validators=checks)
     if isinstance(kind, ChoicesColumn):
-        return WordsField(kind.term, **words, validators=checks)
+        return WordsField(kind.term, **texts, validators=checks)
     if isinstance(kind, (UtcDateTime, DateTime)):
-        return MomentField(**words, validators=checks)
+        return MomentField(**texts, validators=checks)
     if isinstance(kind, Date):
-        return DayField(**words, validators=checks)
+        return DayField(**texts, validators=checks)
     if isinstance(kind, Integer):
-        return WholeNumberField(**words, validators=checks)
+        return WholeNumberField(**texts, validators=checks)
     if isinstance(kind, Text):
-        return LongTextField(**words, validators=[*checks, TextLength(longest)])
+        return LongTextField(**texts, validators=[*checks, TextLength(longest)])
     if isinstance(kind, (String, Encrypted)):
-        return TextField(**words, validators=[*checks, TextLength(longest)])
-    return TextField(**words, validators=checks)
+        return TextField(**texts, validators=[*checks, TextLength(longest)])
+    return TextField(**texts, validators=checks)
 
 
 def control(field: Field, **attributes: Any) -> Markup:
-    """The native control of any field, ours or FAB's: no placeholder for a label, no script, no inline style."""
+    """The native control of any field, ours or FAB's, without script or inline style."""
     attributes = {"class_": "form-control", **(field.render_kw or {}), **attributes}
-    if isinstance(field, TicksField):
-        return _ticks(field, attributes)
-    if isinstance(field, RadioField):
+    if isinstance(field, TicksField | RadioField):
         return _ticks(field, attributes)
     for kind, widget in _CONTROLS:
         if isinstance(field, kind):
             return _completed(widget, field, attributes)
     many = isinstance(getattr(field, "widget", None), widgets.Select) and type(field).__name__.endswith("MultipleField")
     if hasattr(field, "iter_choices"):
-        return _drawn(widgets.Select(multiple=many), field, attributes)
-    return _drawn(widgets.TextInput(), field, attributes)
+        return _rendered(widgets.Select(multiple=many), field, attributes)
+    return _rendered(widgets.TextInput(), field, attributes)
 
 
 _CONTROLS: tuple[tuple[Any, Any], ...] = (
@@ -478,15 +476,15 @@ def _completed(widget: Any, field: Field, attributes: dict[str, Any]) -> Markup:
         attributes.setdefault("rows", 4)
     if isinstance(field, PasswordField):
         attributes.setdefault("autocomplete", "new-password")
-    return _drawn(widget, field, attributes)
+    return _rendered(widget, field, attributes)
 
 
-def _drawn(widget: Any, field: Field, attributes: dict[str, Any]) -> Markup:
-    return Markup(widget(field, **attributes))  # noqa: S704 - WTForms escapes what it draws
+def _rendered(widget: Any, field: Field, attributes: dict[str, Any]) -> Markup:
+    return Markup(widget(field, **attributes))  # noqa: S704 - WTForms escapes what it renders
 
 
 def _ticks(field: Any, attributes: dict[str, Any]) -> Markup:
-    """Boxes or rounds in one line each; the group is described as a whole."""
+    """Checkboxes or radio buttons, one a line, in one group."""
     described = attributes.get("aria-describedby")
     group = Markup(' aria-describedby="{}"').format(described) if described else Markup("")
     parts = [Markup("<label>{}<span>{}</span></label>").format(option(), option.label.text) for option in field]

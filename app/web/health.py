@@ -1,7 +1,4 @@
-"""For the machines that watch the house: is it alive, is it ready.
-
-Law: reads only, needs no account, and names what is wrong without telling why to strangers.
-"""
+"""``/healthz`` and ``/readyz`` for monitoring. Public: they name what is missing, never why."""
 
 import os
 from collections.abc import Callable
@@ -27,10 +24,10 @@ def healthz() -> Response:
 
 @ops.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """This process can do its work. 503 with the names of what is missing."""
+    """503 with the names of what is missing for this process to serve pages."""
     missing = [name for name, sound in CHECKS.items() if not sound()]
-    # Not a 503: pages are answered without a worker, and taking the web away would help nobody.
-    warned = {"warnings": ["worker"]} if not missing and work_is_left_lying() else {}
+    # Not a 503: pages work without a worker, and taking the web process out of rotation would not help.
+    warned = {"warnings": ["worker"]} if not missing and worker_is_missing() else {}
     return jsonify(status="missing" if missing else "ok", missing=missing, **warned), 503 if missing else 200
 
 
@@ -51,8 +48,8 @@ def schema_is_current() -> bool:
         return False
 
 
-def work_is_left_lying() -> bool:
-    """Jobs or text messages are due, and no worker gave a sign of life for a minute."""
+def worker_is_missing() -> bool:
+    """Jobs or text messages are due, and no worker has reported for a minute."""
     try:
         return jobs.worker_is_missing(db.session(), at=request_context.now())
     except SQLAlchemyError:

@@ -1,7 +1,4 @@
-"""What a door finds on its desk in one request: who is there, whose office it is, and what time it is.
-
-Law: doors and joinery ask here; below them the same things are handed in as arguments.
-"""
+"""Per-request context for views: current user, office settings, time, providers. Below ``web`` these are arguments."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,9 +32,9 @@ def settings() -> Settings:
 
 
 def current_office() -> Office:
-    """The office as it stands in this request: defaults, what the administrator set, what the operator pinned.
+    """The office settings, read once a request: defaults, the administrator's, those fixed by the operator.
 
-    Read beside a writing request's own transaction, which this must not open: doors that count attempts come first.
+    A writing request reads them on a side connection: views that count attempts need its transaction unopened.
     """
     if "office" not in g:
         if reading.get():
@@ -49,7 +46,7 @@ def current_office() -> Office:
 
 
 def office_then(at: datetime) -> Office:
-    """The office as it stood at this moment, for papers that bear its date."""
+    """The office settings of that moment, for documents that bear its date."""
     if "pasts" not in g:
         g.pasts = past_values(db.session())
     return office_at(current_office(), g.pasts, at)
@@ -60,14 +57,14 @@ def store() -> Store:
 
 
 def uploaded_bytes(file: FileStorage) -> bytes:
-    """The bytes of a file that was sent along, if whoever looks for viruses has nothing against them."""
+    """The bytes of an uploaded file; raises what the virus scan refuses."""
     data = file.stream.read()
     store().screen(data, file.filename or "")
     return data
 
 
 def seal() -> SealProvider:
-    """Whoever keeps the seal; one for the whole process, as it remembers when it was not answered."""
+    """One per process, because it remembers failures of the seal service."""
     kept = current_app.extensions
     if "anguan.seal" not in kept:
         kept["anguan.seal"] = providers.seal_of(settings())
@@ -75,7 +72,7 @@ def seal() -> SealProvider:
 
 
 def licences() -> LicenceProvider | None:
-    """The platform of business licences, if that way in is open; one for the whole process, as for the seal."""
+    """The business licence platform, if configured; one per process, as for the seal."""
     kept = current_app.extensions
     if "anguan.licences" not in kept:
         kept["anguan.licences"] = providers.licences_of(settings())
@@ -83,7 +80,7 @@ def licences() -> LicenceProvider | None:
 
 
 def now() -> datetime:
-    """One moment for the whole request, so that everything done in it bears the same time."""
+    """One moment for the whole request, so that all its records bear the same time."""
     if "moment" not in g:
         g.moment = clock.now()
     return cast(datetime, g.moment)
@@ -94,7 +91,7 @@ def today() -> date:
 
 
 def current_actor() -> Actor:
-    """Whoever is signed in, as the domain knows them; ``NOBODY`` for a passer-by."""
+    """The signed-in user as the domain's ``Actor``; ``NOBODY`` for an anonymous visitor."""
     if "actor" not in g:
         g.actor = actor_of(current_user) if current_user and current_user.is_authenticated else NOBODY
     return cast(Actor, g.actor)
@@ -112,12 +109,12 @@ def actor_of(account: Account) -> Actor:
 
 
 def address() -> str:
-    """Where the request comes from, as far as trusted proxies tell (``ANGUAN_TRUSTED_PROXIES``)."""
+    """The client's IP address, by trusted proxies (``ANGUAN_TRUSTED_PROXIES``)."""
     return request.remote_addr or ""
 
 
 def require_second_factor() -> None:
-    """Before the riskiest deeds: demand that the second factor was shown a short while ago, where one is asked for."""
+    """Raises ``SecondFactorRequired`` before a risky action, unless a required second factor was shown recently."""
     if sessions.needs_second_factor(current_user, current_office()) and not sessions.has_fresh_second_factor(
         g.visit, at=now()
     ):
@@ -126,7 +123,7 @@ def require_second_factor() -> None:
 
 @contextmanager
 def side_session() -> Iterator[Session]:
-    """A short writing transaction beside the request's own, which may be one for reading only."""
+    """A short writing transaction beside the request's own, which may be read-only."""
     token = reading.set(False)
     try:
         with Session(db.engine) as session, session.begin():
@@ -137,13 +134,13 @@ def side_session() -> Iterator[Session]:
 
 
 def note_export(thing: Any, **what: Any) -> None:
-    """One line in the diary, kept before the sheet goes out; for doors that are asked by POST, whose session may write."""
+    """Log an export before the file is sent; commits. For POST requests, whose session may write."""
     session = db.session()
     audit.log(session, current_actor().name, AuditAction.EXPORT, thing, change=what, at=now(), address=address())
     session.commit()
 
 
-def note_reading(thing: Any, deed: AuditAction = AuditAction.READ, **what: Any) -> None:
-    """One line in the diary: the reader has opened this row in full, or taken it along."""
+def note_reading(thing: Any, action: AuditAction = AuditAction.READ, **what: Any) -> None:
+    """Log that the user opened this row in full or downloaded it; in a transaction of its own."""
     with side_session() as session:
-        audit.log(session, current_actor().name, deed, thing, change=what, at=now(), address=address())
+        audit.log(session, current_actor().name, action, thing, change=what, at=now(), address=address())

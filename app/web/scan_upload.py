@@ -1,7 +1,4 @@
-"""Scans on a form: a card for each, taking in what was chosen, and what is still missing.
-
-Law: a form with one bad file stores nothing at all, and every bad file is named.
-"""
+"""Scans on a form: upload cards, storing what was chosen, and what is still missing."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -31,7 +28,7 @@ _BY_CATEGORY = {category: standard_papers(MatterKind.NEW, category) for category
 
 
 def scan_field(kind: PaperKind, hint: object = "") -> Any:
-    """The upload card of one scan; links of other pages land on its id."""
+    """The upload card of one scan; its id is the target of ``fix_links``."""
     accept = PICTURES if kind is PaperKind.PHOTO else SCANS
     return UploadField(kind.label, id=anchor_of(kind.value), accept=accept, description=hint, removable=True)
 
@@ -45,7 +42,7 @@ def categories_needing(kind: PaperKind) -> str:
 
 
 def card(paper: Paper) -> Uploaded:
-    """A scan as its card shows it; what a former employer handed in has a name, and nothing to open."""
+    """A scan as its card shows it; one that a former employer handed in is named but cannot be opened."""
     if not reaches(request_context.current_actor(), paper):
         return Uploaded(paper.filename, paper.size)
     image = paper.mime == "image/jpeg"
@@ -59,7 +56,7 @@ def card(paper: Paper) -> Uploaded:
 
 
 def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind, Paper]) -> None:
-    """Show on each card what is there already, and how large a file may be."""
+    """Show on each card the stored scan and the size limit."""
     limit = request_context.current_office().scan_bytes
     for kind in kinds:
         field = form[field_name(kind)]
@@ -69,8 +66,8 @@ def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind,
         field.removable = field.current is not None and bool(field.current.url)
 
 
-def take_in(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
-    """Attach what was chosen and discard what was ticked off; raises ``Unmet`` with every file that cannot be kept."""
+def store_scans(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
+    """Attach the chosen files, discard the ticked ones. Raises ``Unmet`` naming every bad file."""
     actor, at, office, store = (
         request_context.current_actor(),
         request_context.now(),
@@ -78,7 +75,7 @@ def take_in(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind
         request_context.store(),
     )
     there = current(session, owner)
-    wrong: list[Refusal] = []
+    refusals: list[Refusal] = []
     for kind in kinds:
         field = form[field_name(kind)]
         if field.data is None:
@@ -88,10 +85,10 @@ def take_in(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind
         data, name = field.data.stream.read(), str(field.data.filename)
         try:
             attach(session, store, owner, kind, data, name, actor, at=at, office=office)
-        except FileRefused as no:
-            wrong.append(Refusal(no.code, no.sentence, field.name))
-    if wrong:
-        raise Unmet(wrong)
+        except FileRefused as error:
+            refusals.append(Refusal(error.code, error.sentence, field.name))
+    if refusals:
+        raise Unmet(refusals)
 
 
 def current_kinds(session: Session, people: Collection[int]) -> dict[int, frozenset[PaperKind]]:
@@ -104,7 +101,7 @@ def current_kinds(session: Session, people: Collection[int]) -> dict[int, frozen
 
 
 def person_checks(kinds: Collection[PaperKind]) -> list[tuple[bool | None, object, object, str]]:
-    """The scans of a person as a checklist; one that only some categories need is no gap."""
+    """A person's scans as ``(present, label, note, link)``; ``None`` for one that only some categories need."""
     checks: list[tuple[bool | None, object, object, str]] = []
     for kind in PERSON_PAPERS:
         there, url = kind in kinds, f"#{anchor_of(kind.value)}"

@@ -1,13 +1,9 @@
 """The headers of every response: content policy, caching, framing."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from flask import current_app, g, request, session
 from werkzeug.wrappers import Response
-
-if TYPE_CHECKING:
-    pass
 
 STATIC = frozenset({"static", "appbuilder.static"})
 ICON = "/favicon.ico"
@@ -16,12 +12,12 @@ PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; script-src 'self'; style-src 'self'; object-src 'none'; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
-# A PDF is shown in a frame of our own page; browsers draw it with a viewer that brings its own styles.
+# A PDF is shown in a frame of our own page, by a browser viewer with inline styles.
 PAPER_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'none'; base-uri 'none'; frame-ancestors 'self'; "
     "form-action 'none'"
 )
-UNUSED = (  # what a browser can do and no page of ours asks for
+UNUSED = (  # browser features that no page uses
     "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope",
     "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock",
     "serial", "usb", "xr-spatial-tracking",
@@ -39,34 +35,34 @@ ALWAYS: Mapping[str, str] = {
 
 
 def after_request(answer: Response) -> Response:
-    wears = answer.headers.setdefault
+    default = answer.headers.setdefault
     paper = answer.mimetype == "application/pdf"
-    wears("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY + g.get("more_policy", ""))
-    wears("X-Frame-Options", "SAMEORIGIN" if paper else "DENY")
+    default("Content-Security-Policy", PAPER_POLICY if paper else PAGE_POLICY + g.get("more_policy", ""))
+    default("X-Frame-Options", "SAMEORIGIN" if paper else "DENY")
     for name, value in ALWAYS.items():
-        wears(name, value)
-    # What other sites may read, they may embed. A scan in its sandbox, too, is another site, and its tab asks for an icon.
+        default(name, value)
+    # What other sites may read, they may embed. A sandboxed scan counts as another site, and its tab asks for an icon.
     others = "Access-Control-Allow-Origin" in answer.headers or request.path == ICON
-    wears("Cross-Origin-Resource-Policy", "cross-origin" if others else "same-origin")
+    default("Cross-Origin-Resource-Policy", "cross-origin" if others else "same-origin")
     if current_app.config["SESSION_COOKIE_SECURE"]:
-        wears("Strict-Transport-Security", "max-age=31536000")
+        default("Strict-Transport-Security", "max-age=31536000")
     if "request_id" in g:
-        wears("X-Request-ID", g.request_id)
-    _keep(answer)
+        default("X-Request-ID", g.request_id)
+    _set_caching(answer)
     return answer
 
 
-def _keep(answer: Response) -> None:
-    """Who may keep the answer, and how long: a file with a fingerprint all, a public one as its door says, a page nobody."""
+def _set_caching(answer: Response) -> None:
+    """Fingerprinted files for ever, public answers as their view says, pages never."""
     if request.endpoint in STATIC:
         # The address carries a fingerprint, so what is found there never changes.
         if "v" in request.args or request.path.startswith("/static/v-"):
             answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return
     answer.vary.add("Cookie")
-    inside = "_user_id" in session
-    if inside or session.modified:
+    signed_in = "_user_id" in session
+    if signed_in or session.modified:
         answer.headers["Cache-Control"] = "no-store"
     answer.headers.setdefault("Cache-Control", "no-store")
-    if g.get("came_signed_in") and not inside:  # whoever leaves takes along what the browser still holds
+    if g.get("came_signed_in") and not signed_in:  # after signing out
         answer.headers["Clear-Site-Data"] = '"cache", "storage"'

@@ -1,6 +1,6 @@
-"""Joinery of the generated screens: what every list, form and page of the house does alike.
+"""Generated screens (list, form, page of one row) and what all pages share.
 
-Law: a screen shows and stores what it is told to; it hides buttons, and only the domain forbids.
+Screens hide buttons by permission; actions are refused by the domain.
 """
 
 from app.web.base.charts import bars, stacked_columns

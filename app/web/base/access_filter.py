@@ -1,7 +1,4 @@
-"""Rows: which are within the reader's reach, asked anew for every request, and which ones were ticked.
-
-Law: the same question as the domain's; a screen that forgets it shows nothing more, because the domain asks again.
-"""
+"""Row access of the current user as a base filter; ids and reasons sent by batch actions."""
 
 import re
 from typing import Any
@@ -13,7 +10,7 @@ from app.web import request_context
 from app.web.base.datamodel import LARGEST_ID, as_id
 from app.web.base.fab import BaseFilter
 
-ROW = f"<int(max={LARGEST_ID}):"  # an id in an address: what no column can hold is no address of ours
+ROW = f"<int(max={LARGEST_ID}):"  # an id in a route; larger than any column: 404
 
 
 class WithinReach(BaseFilter):
@@ -27,13 +24,13 @@ class WithinReach(BaseFilter):
 
 
 def asked_ids() -> list[int]:
-    """The row whose own button was pressed (``?only=``), else the ticked rows; 0 for what cannot be an id."""
+    """The row whose button was pressed (``?only=``), else the ticked rows; 0 for an invalid id."""
     given = [request.args["only"]] if "only" in request.args else request.form.getlist("rowid")
     return [as_id(text) or 0 for text in given]
 
 
 def asked_reason() -> str:
-    """The reason that was typed, without marks that no paper shows and PostgreSQL does not take."""
+    """The reason typed, without control characters, which PostgreSQL refuses."""
     return without_controls(request.form.get("reason", ""))
 
 

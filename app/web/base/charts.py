@@ -1,7 +1,4 @@
-"""Bar charts as plain SVG with the numbers beside them: they print, need no script, and hold under any content policy.
-
-Law: a picture never carries a number that the hidden table does not.
-"""
+"""Bar charts as SVG without script or inline style, each with a table of its numbers for screen readers."""
 
 from collections.abc import Sequence
 
@@ -14,7 +11,7 @@ ROUND = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 1
 def stacked_columns(
     caption: object, labels: Sequence[object], series: Sequence[tuple[object, Sequence[int]]], unit: object = ""
 ) -> Markup:
-    """Columns over ``labels``, each stacked from the ``(name, numbers)`` of ``series``."""
+    """A column for each label, stacked from the ``(name, numbers)`` of ``series``."""
     top, step = _scale(max((sum(column) for column in zip(*(n for _, n in series), strict=True)), default=0))
     drawn = [_grid_line(value, top) for value in range(0, top + 1, step)]
     for place, label in enumerate(labels):
@@ -32,7 +29,7 @@ def stacked_columns(
 
 
 def bars(caption: object, rows: Sequence[tuple[object, ...]], unit: object = "") -> Markup:
-    """Horizontal bars, one for each ``(label, number)`` or ``(label, number, tone)``."""
+    """A horizontal bar for each ``(label, number)`` or ``(label, number, tone)``."""
     most = max((int(str(row[1])) for row in rows), default=0) or 1
     drawn = Markup("").join(
         Markup(
@@ -45,7 +42,7 @@ def bars(caption: object, rows: Sequence[tuple[object, ...]], unit: object = "")
 
 
 def _scale(most: int) -> tuple[int, int]:
-    """A round top not below the highest column, and the step of the grid: four lines at most."""
+    """The top of the axis and the step of the grid, at most four lines."""
     step = next((step for step in ROUND if most / step <= 4), most)
     return max(-(-most // step), 1) * step, step
 

@@ -1,7 +1,4 @@
-"""A legal limit as people read it: the day, and in words how near it is.
-
-Law: days are counted as the law counts them, in working days by the office's calendar; colour never says it alone.
-"""
+"""A deadline as a badge: the day, and in words how near it is, in working days of the office's calendar."""
 
 from datetime import date
 
@@ -13,10 +10,10 @@ from app.web.base.links import shown
 
 
 def due(on: date | None, *, extended: bool = False) -> object:
-    """A limit, and what it means today."""
+    """A deadline, and what it means today."""
     if on is None:
         return shown(None)
-    word, tone = standing(on)
+    word, tone = urgency(on)
     if extended:
         word = gettext("%(word)s, extended", word=word) if word else gettext("extended")
     if not word:
@@ -24,8 +21,8 @@ def due(on: date | None, *, extended: bool = False) -> object:
     return Markup('<span class="due {}">{} <b>{}</b></span>').format(tone, on.isoformat(), word)
 
 
-def standing(on: date) -> tuple[str, str]:
-    """What is to be said of a limit today, and its tone; nothing while it is far."""
+def urgency(on: date) -> tuple[str, str]:
+    """The words for a deadline today and their tone; empty while it is far."""
     today, office = request_context.today(), request_context.current_office()
     if on < today:
         return gettext("%(n)s days overdue", n=(today - on).days), "over"

@@ -1,4 +1,4 @@
-"""What the diary keeps of a no: that somebody who is signed in asked for a door or a row that is not theirs."""
+"""Audit log of denied requests: a signed-in user asked for a view or a row they may not open."""
 
 import logging
 
@@ -13,21 +13,21 @@ from app.db import audit
 from app.db.session import db, reading
 from app.web import request_context
 
-KEPT = (403, 404)
-AN_HOUR = 60  # lines for one account: whoever tries every number must not fill the diary
+LOGGED = (403, 404)
+AN_HOUR = 60  # entries of one account: trying every id must not flood the audit log
 STATIC = frozenset({"static", "appbuilder.static"})
 
 log = logging.getLogger(__name__)
 
 
-def keep(status: int) -> None:
-    """One line in a transaction of its own: who, by which door, which row. Never what was typed or asked.
+def log_denied(status: int) -> None:
+    """One entry in a transaction of its own: user, endpoint, row; nothing that was typed.
 
-    An address that leads nowhere is a slip, not an attempt. A diary that cannot be written must not take the page that
-    says no away: nothing was done that would have to be undone.
+    An unknown address is not logged. A failure to log is only reported: the error page must still be shown.
     """
-    actor, door = request_context.current_actor(), request.endpoint
-    if status not in KEPT or not actor.id or door is None or door in STATIC or (status == 404 and not request.view_args):
+    actor, endpoint = request_context.current_actor(), request.endpoint
+    unknown = status == 404 and not request.view_args
+    if endpoint is None or unknown or endpoint in STATIC or status not in LOGGED or not actor.id:
         return
     at, key = request_context.now(), f"refusal:{actor.id}"
     if not reading.get():
@@ -36,23 +36,22 @@ def keep(status: int) -> None:
         if rate_limit.peek(db.engine, key, seconds=3600, at=at) >= AN_HOUR:
             return
         rate_limit.hit(db.engine, key, limit=AN_HOUR, seconds=3600, at=at)
-        told = {"door": door, "method": request.method, "status": status}
+        change = {"door": endpoint, "method": request.method, "status": status}
         with request_context.side_session() as session:
-            audit.log(
-                session, actor.name, AuditAction.REFUSED, _table(door), _row(), told, at=at, address=request_context.address()
-            )
+            address = request_context.address()
+            audit.log(session, actor.name, AuditAction.REFUSED, _table(endpoint), _row(), change, at=at, address=address)
     except TooMany:
         return
     except SQLAlchemyError:
-        log.exception("a refusal could not be kept: %s", door)
+        log.exception("a denied request could not be logged: %s", endpoint)
 
 
-def _table(door: str) -> str:
-    """The table behind the screen, so that what was tried on a row is found beside what was done to it; else the door."""
+def _table(endpoint: str) -> str:
+    """The table of the screen, so that attempts on a row are listed with its changes; else the endpoint."""
     views = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
     view = next((view for view in views if view.endpoint == request.blueprint), None)
     datamodel = getattr(view, "datamodel", None)
-    return str(datamodel.obj.__tablename__ if datamodel is not None else door)[:40]
+    return str(datamodel.obj.__tablename__ if datamodel is not None else endpoint)[:40]
 
 
 def _row() -> str:

@@ -18,16 +18,16 @@ from app.web.fix_links import url_of
 log = logging.getLogger(__name__)
 
 
-def flash_refusals(no: AppError) -> None:
-    """Undo what was begun and say why on the page that comes next; a no that is a page of its own goes on as it is."""
+def flash_refusals(error: AppError) -> None:
+    """Roll back and flash the refusals; an error with a status of its own (403, 404 …) is raised again."""
     db.session.rollback()
-    if no.status != AppError.status:
-        raise no
-    for refusal in no.refusals:
+    if error.status != AppError.status:
+        raise error
+    for refusal in error.refusals:
         flash(str(refusal.sentence), "danger")
 
 
-# --- the pages that say no ---------------------------------------------------------------------------------
+# --- error pages ---------------------------------------------------------------------------------
 
 ERROR_TEXTS: dict[int, tuple[object, object]] = {
     400: (_("The request could not be understood"), _("Please go back, check what you entered, and try again.")),
@@ -53,17 +53,17 @@ ERROR_TEXTS: dict[int, tuple[object, object]] = {
 
 
 def wants_json() -> bool:
-    """Whether a machine is asking that would rather not read a page."""
+    """Whether the client prefers JSON to HTML."""
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
 def error_page(
     status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True, cure: str = ""
 ) -> Response:
-    """The page of a refusal, in the frame of whoever reads it; JSON for machines that ask for it."""
+    """An error page in the frame of the user or the public one; JSON for clients that prefer it."""
     if wants_json():
-        said = [str(sentence) for sentence in sentences]
-        answer = jsonify(code=code or str(status), sentences=said, request=g.get("request_id", ""))
+        texts = [str(sentence) for sentence in sentences]
+        answer = jsonify(code=code or str(status), sentences=texts, request=g.get("request_id", ""))
         answer.status_code = status
         return answer
     layout = "base/frame.html" if reader() else "base/public_frame.html"
@@ -81,23 +81,25 @@ def on_csrf_error(_error: CSRFError) -> Response:
     return error_page(400, _("This page has expired"), sentences, code="csrf")
 
 
-def on_app_error(no: AppError) -> Response:
+def on_app_error(error: AppError) -> Response:
     _undo()
-    denied_log.keep(no.status)
-    title = ERROR_TEXTS.get(no.status, (_("This cannot be done"), ""))[0]
+    denied_log.log_denied(error.status)
+    title = ERROR_TEXTS.get(error.status, (_("This cannot be done"), ""))[0]
     here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
-    cure = next(filter(None, (url_of(refusal.place, back=private_urls.safe_local_url(here)) for refusal in no.refusals)), "")
-    answer = error_page(no.status, title, [refusal.sentence for refusal in no.refusals], code=no.code, cure=cure)
-    if isinstance(no, TooMany):
-        answer.headers["Retry-After"] = str(no.retry_after)
+    cure = next(
+        filter(None, (url_of(refusal.place, back=private_urls.safe_local_url(here)) for refusal in error.refusals)), ""
+    )
+    answer = error_page(error.status, title, [refusal.sentence for refusal in error.refusals], code=error.code, cure=cure)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
 
 def on_http_error(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400 or error.response is not None:
-        return error  # a redirect, or an answer that somebody made on purpose
-    denied_log.keep(status)
+        return error  # a redirect, or a response made on purpose
+    denied_log.log_denied(status)
     title, sentence = ERROR_TEXTS.get(status, ERROR_TEXTS[500 if status >= 500 else 400])
     answer = error_page(status, title, [sentence])
     for name, value in error.get_headers():
@@ -107,18 +109,18 @@ def on_http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def on_unhandled(error: Exception) -> Response:
-    log.error("unforeseen: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
+    log.error("unhandled: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
     _undo()
     title, sentence = ERROR_TEXTS[500]
     try:
         return error_page(500, title, [sentence])
     except Exception:
-        log.exception("the page that says no failed, too")
+        log.exception("the error page failed, too")
         return make_response(render_template("base/error_bare.html", title=title, sentence=sentence), 500)
 
 
 def _undo() -> None:
-    """Leave nothing half done behind: the frame's own questions need a working transaction."""
+    """Roll back: the frame's own queries need a working transaction."""
     builder = getattr(current_app, "appbuilder", None)
     if builder is not None:
         builder.session.rollback()

@@ -1,7 +1,4 @@
-"""What stands in every room: the menu, the switches for language and sight, and the pages that say no.
-
-Law: a page that says no also says what to do next; it never needs more than what may have just broken.
-"""
+"""What every page shares: menu, switches for language and accessibility, URLs of static files and of the page before."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +17,7 @@ YEAR = 365 * 24 * 3600
 SIGHT = {"size": "large", "contrast": "high"}  # the switches, and the only value each may have besides off
 
 
-WHYS = (  # the usual reasons to see a number in full
+WHYS = (  # usual reasons to reveal a full number
     _("To compare it with the scan of the ID card"),
     _("To find the record in another system"),
     _("To answer the person's own question"),
@@ -41,7 +38,7 @@ class MenuEntry:
 
 
 def this_page() -> str:
-    """The address of this page with its query, to come back to."""
+    """The URL of this page with its query, as a ``next``."""
     return request.full_path.rstrip("?") if request.method == "GET" else request.path
 
 
@@ -51,7 +48,7 @@ def safe_next(default: str) -> str:
 
 
 def asset(name: str) -> str:
-    """A static file's address with a fingerprint, so that browsers may keep it and still see the next version."""
+    """A static file's URL with a fingerprint, so that browsers may cache it for ever."""
     folder = str(current_app.static_folder)
     if name.startswith("js/"):  # modules import one another by relative addresses, which a query would not reach
         return url_for("static", version=_fingerprint(folder, "js"), filename=name)
@@ -67,23 +64,23 @@ def _fingerprint(folder: str, name: str) -> str:
 
 
 def drop_version(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The version in the address of a module is for browsers; the file is the same without it."""
+    """The version in a script's URL only serves caching; the file is found without it."""
     if endpoint == "static" and values:
         values.pop("version", None)
 
 
 def optional_url(endpoint: str, **values: Any) -> str:
-    """The address of an endpoint, or nothing where the house is built without it."""
+    """The URL of an endpoint, or "" where it is not registered."""
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""
 
 
 def may_open(permission: str, view: str) -> bool:
-    """Whether the reader holds this permission: a link that leads to a no is not shown."""
+    """Whether the user holds this permission, for hiding links."""
     return bool(getattr(current_app, "appbuilder").sm.has_access(permission, view))  # noqa: B009 - Flask's type does not know it
 
 
 def reader() -> Any:
-    """The account that is logged in, or None."""
+    """The signed-in account, or None."""
     user = g.get("user")
     return user if user is not None and user.is_authenticated else None
 
@@ -94,13 +91,13 @@ def html_lang() -> str:
 
 
 def accessibility_switch(switch: str) -> str:
-    """``large``, ``high`` or nothing, from the reader's cookie."""
+    """``large``, ``high`` or "", from a cookie."""
     value = request.cookies.get(f"ag_{switch}", "")
     return value if value == SIGHT[switch] else ""
 
 
 def side_menu() -> list[MenuEntry]:
-    """FAB's menu as far as the reader may see it; headings without entries are left out."""
+    """FAB's menu entries that the user may open; empty headings are left out."""
     builder = getattr(current_app, "appbuilder", None)
     return _entries(builder.menu.get_list(), builder.sm) if builder and reader() else []
 
@@ -126,7 +123,7 @@ def _stands_on(url: str) -> bool:
 
 
 def preference() -> Response:
-    """Language, large type, high contrast: kept for the reader, by POST so that no link can switch them."""
+    """Store language, large type, high contrast; by POST, so that no link can switch them."""
     locale = request.form.get("locale", "")
     if locale in current_app.config.get("LANGUAGES", {}):
         session["locale"] = locale

@@ -1,7 +1,4 @@
-"""Small things that every page shows alike: a thing to press, the tone of a state, a value in words.
-
-Law: a state is told by its word first; its tone only repeats it.
-"""
+"""How every page shows links and buttons, states and values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +17,7 @@ NOTHING = Markup('<span class="muted">—</span>')
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A thing to press in a row, a head or a bar. ``post`` makes it a button: a GET never changes anything."""
+    """A link, or with ``post`` a button: a GET never changes anything."""
 
     label: object
     url: str
@@ -33,7 +30,7 @@ class Link:
     external: bool = False  # opens in a new tab (a PDF)
 
 
-# The tone repeats what the word says (never colour alone): todo somebody must act, run under way, ok, bad, off.
+# The tone only repeats the word (never colour alone): todo = somebody must act, run = under way.
 TONES = {
     "draft": "off",
     "ready": "todo",
@@ -84,13 +81,13 @@ TONES = {
 
 
 def tone(word: object) -> str:
-    """The tone of a state, by its code; nothing for words that are not states."""
+    """The tone of a state, by its code; "" for anything else."""
     code = word.value if isinstance(word, Term) else word
     return TONES.get(str(code), "")
 
 
 def shown(value: object) -> object:
-    """A value as people read it: office time, words instead of codes, a dash for nothing."""
+    """A value for display: office time, labels instead of codes, a dash for nothing."""
     if value is None or value == "":
         return NOTHING
     if isinstance(value, bool):

@@ -1,6 +1,6 @@
-"""The screen: one generated list, form and page over a table, in the house's own look.
+"""``ModelScreen``: the generated list, form and page over a table.
 
-Law: every row it touches is fetched inside its base filters; every store goes through ``deposit``; no GET changes anything.
+Every row is fetched inside the base filters; everything is stored by ``save``; no GET changes anything.
 """
 
 import builtins
@@ -18,23 +18,23 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.core.errors import AppError, Refusal
+from app.core.errors import AppError
 from app.core.vocabulary import Term
 from app.web.base.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
 from app.web.base.fab import ModelView, route
 from app.web.base.layout import safe_next
 from app.web.base.links import Link, shown
 from app.web.base.private_urls import has_personal_data
-from app.web.base.query import Box, ListQuery, ask, boxes_for, crooked
-from app.web.forms import AppForm, fields_for
+from app.web.base.query import Box, ListQuery, ask, boxes_for, has_empty_fields
+from app.web.forms import AppForm, fields_for, place_refusals
 
 log = logging.getLogger(__name__)
 
-# FAB's stock doors that are never opened here: actions run by any row id, downloads by any file name (fab.md 2.1, 2.3).
-SHUT = frozenset({"action", "action_post", "download", "userinfo"})
+# FAB's routes that are never registered: actions on any row id, downloads of any file name.
+UNUSED_ROUTES = frozenset({"action", "action_post", "download", "userinfo"})
 
 
-EVERY = "all"  # the tab 全部, where another one is the usual
+EVERY = "all"  # the tab 全部, where another one is the default
 
 
 class ModelScreen(ModelView):
@@ -46,7 +46,7 @@ class ModelScreen(ModelView):
     edit_template = "base/form.html"
     page_size = 20
 
-    # What FAB reads and fills in, with the types it leaves open.
+    # FAB's attributes, which it leaves untyped.
     datamodel: Any
     actions: Any
     base_permissions: Any
@@ -60,15 +60,15 @@ class ModelScreen(ModelView):
     tag_columns: Sequence[str] = ()
     tabs_column = ""
     tabs: Sequence[Term] = ()
-    tab_first: Term | None = None  # shown when none is asked for: what waits; 全部 then comes last and must be asked for
+    tab_first: Term | None = None  # the default tab; 全部 then comes last
     sub_columns: ClassVar[Mapping[str, str]] = {}
     search_by: ClassVar[Mapping[str, Callable[[str], ColumnElement[bool] | None]]] = {}
     form_buttons: Sequence[tuple[str, object]] = ()
 
     def __init__(self, **kwargs: Any) -> None:
-        self.exclude_route_methods = set(self.exclude_route_methods) | SHUT
+        self.exclude_route_methods = set(self.exclude_route_methods) | UNUSED_ROUTES
         super().__init__(**kwargs)
-        # FAB made a permission of every inherited @action; without a route it would only mislead.
+        # FAB makes a permission of every inherited @action; none has a route here.
         self.base_permissions = [name for name in self.base_permissions if name not in self.actions]
         self.actions = {}
 
@@ -89,8 +89,8 @@ class ModelScreen(ModelView):
         self.add_form = self.add_form or self._form_of(self.add_columns, self.add_form_extra_fields, "add")
         self.edit_form = self.edit_form or self._form_of(self.edit_columns, self.edit_form_extra_fields, "edit")
 
-    def _form_of(self, columns: Sequence[str], own: Mapping[str, Any], deed: str) -> type[AppForm]:
-        """A form over columns: our fields for plain ones, FAB's selects for relations, the screen's own before both."""
+    def _form_of(self, columns: Sequence[str], own: Mapping[str, Any], action: str) -> type[AppForm]:
+        """A form over columns: the screen's own fields, ours for plain columns, FAB's selects for relations."""
         fields = fields_for(self.datamodel, columns, self.label_columns, self.description_columns, self.validators_columns)
         made = GeneralModelConverter(self.datamodel).create_form(
             self.label_columns,
@@ -98,18 +98,18 @@ class ModelScreen(ModelView):
             self.description_columns,
             self.validators_columns,
             {**fields, **own},
-            getattr(self, f"{deed}_form_query_rel_fields"),
+            getattr(self, f"{action}_form_query_rel_fields"),
         )
         return type(f"{type(self).__name__}Form", (AppForm, made), {})
 
-    # --- what a screen says and offers; override these -------------------------------------------------
+    # --- to be overridden -------------------------------------------------
 
     def head_links(self) -> builtins.list[Link]:
-        """Top right of the list."""
+        """Buttons at the top right of the list."""
         return [Link(gettext("Add"), self.url("add"), icon="plus", primary=True)] if self.may("add") else []
 
     def row_links(self, item: Any) -> builtins.list[Link]:
-        """The last column of a row; the first one opens the row."""
+        """The last column; the first link opens the row."""
         pk = self.datamodel.get_pk_value(item)
         links = [Link(gettext("View"), self.url("show", pk=pk))] if self.may("show") else []
         if self.may("edit"):
@@ -120,11 +120,11 @@ class ModelScreen(ModelView):
         return links
 
     def batch_links(self) -> builtins.list[Link]:
-        """Above the table; each posts the ticked rows as ``rowid`` (and ``reason``) to its address."""
+        """Buttons above the table; each posts the ticked rows as ``rowid``, and ``reason`` if it asks for one."""
         return []
 
     def show_links(self, item: Any) -> builtins.list[Link]:
-        """Top right of the page of one row."""
+        """Buttons at the top right of the page of one row."""
         here = url_for(f"{self.endpoint}.show", pk=self.datamodel.get_pk_value(item))
         return [link for link in self.row_links(item) if link.url.partition("?")[0] != here]
 
@@ -133,7 +133,7 @@ class ModelScreen(ModelView):
         return ""
 
     def empty(self) -> tuple[object, Link | None]:
-        """What an empty list says, and the next thing to do."""
+        """The text of an empty list, and the next thing to do."""
         return gettext("There is nothing here yet."), next(iter(self.head_links()), None)
 
     def cell(self, column: str, item: Any) -> object | None:
@@ -144,10 +144,10 @@ class ModelScreen(ModelView):
         return self.datamodel.obj()
 
     def prepare_form(self, form: Any, item: Any, *, new: bool) -> None:
-        """Completes a form before it is shown or checked: choices, the files there are."""
+        """Complete a form before it is shown or validated: choices, stored files."""
 
     def save(self, item: Any, form: Any, *, new: bool) -> None:  # noqa: ARG002
-        """Store what was typed. A ``AppError`` raised here is shown in the form; nothing is stored then."""
+        """Store the form. An ``AppError`` raised here is shown in the form, and nothing is stored."""
         form.populate_obj(item)
         self.datamodel.session.add(item)
 
@@ -156,31 +156,35 @@ class ModelScreen(ModelView):
         self.datamodel.session.delete(item)
 
     def redirect_after(self, item: Any, *, new: bool) -> str | None:
-        """Where to go after a deposit; None is back to where one came from."""
+        """Where to go after saving; None: back to the page before."""
 
     def extra_template(self, item: Any) -> str | None:
-        """The name of a template shown below the facts of one row."""
+        """A template shown below the fields of one row."""
 
-    # --- addresses and permissions ---------------------------------------------------------------------
+    # --- URLs and permissions ---------------------------------------------------------------------
 
-    def may(self, deed: str) -> bool:
-        """Whether the reader holds the permission and the screen has the door. Hides buttons; forbids nothing."""
-        name = f"can_{deed}"
-        open_here = deed not in self.exclude_route_methods and name in self.base_permissions
-        return open_here and self.appbuilder.sm.has_access(name, self.class_permission_name)
+    def may(self, action: str) -> bool:
+        """Whether the user holds the permission and the route is registered. For hiding buttons only."""
+        name = f"can_{action}"
+        registered = action not in self.exclude_route_methods and name in self.base_permissions
+        return registered and self.appbuilder.sm.has_access(name, self.class_permission_name)
 
-    def url(self, deed: str, **args: Any) -> str:
-        """An address of this screen; the way back to the list as it stands goes with it."""
+    def url(self, action: str, **args: Any) -> str:
+        """A URL of this screen, with the present list as its ``next``."""
         back = request.full_path.rstrip("?")
-        if deed in ("show", "edit", "add", "delete") and request.query_string and request.endpoint == f"{self.endpoint}.list":
+        if (
+            action in ("show", "edit", "add", "delete")
+            and request.query_string
+            and request.endpoint == f"{self.endpoint}.list"
+        ):
             args.setdefault("next", back)
-        return url_for(f"{self.endpoint}.{deed}", **args)
+        return url_for(f"{self.endpoint}.{action}", **args)
 
     def label(self, column: str) -> str:
         return str(self.label_columns.get(column) or column)
 
     def value(self, column: str, item: Any) -> object:
-        """A column of a row as shown: by ``cell``, by a formatter, or in the usual way; dotted names are walked."""
+        """A column of a row as shown: by ``cell``, else by its formatter, else by ``shown``."""
         own = self.cell(column, item)
         if own is not None:
             return own
@@ -189,7 +193,7 @@ class ModelScreen(ModelView):
         return formatter(raw) if formatter else shown(raw)
 
     def walk(self, item: Any, column: str) -> Any:
-        """A column's own value, unadorned; a column that only ``cell`` knows has none but that."""
+        """A column's raw value; ``cell``'s for a column that only ``cell`` knows."""
         own = self.cell(column, item)
         return walk(item, column) if own is None else own
 
@@ -198,7 +202,7 @@ class ModelScreen(ModelView):
     @route("/list/")
     def list(self) -> Response | str:
         asked = self.asked()
-        if crooked(request.args) or has_personal_data(request.args):
+        if has_empty_fields(request.args) or has_personal_data(request.args):
             return redirect(url_for(f"{self.endpoint}.list", **asked.args()))
         query = self.datamodel.within_reach(*(c for name, c in asked.conditions.items() if name != self.tabs_column))
         tally = self.datamodel.tally(query, self.tabs_column, self._words()) if self.tabs_column else {}
@@ -221,7 +225,7 @@ class ModelScreen(ModelView):
         )
 
     def asked(self, source: MultiDict[str, str] | None = None) -> ListQuery:
-        """What this request asks of the list; the same reading serves an export of what is filtered."""
+        """The list query of this request, also used by exports."""
         sort, direction = self.base_order or (self.datamodel.get_pk_name(), "desc")
         usual = (sort, direction == "desc", self.page_size)
         given = request.args if source is None else source
@@ -235,14 +239,14 @@ class ModelScreen(ModelView):
         return replace(asked, conditions={**asked.conditions, self.tabs_column: first})
 
     def first_tab(self) -> Term | None:
-        """The tab shown when none is asked for; a screen may choose it by its reader."""
+        """The default tab; a screen may choose it by the user."""
         return self.tab_first
 
     def _words(self) -> Sequence[Term]:
         return self.tabs or tuple(getattr(self.datamodel.obj, self.tabs_column).type.term)
 
     def _tabs(self, tally: Mapping[Term, int], asked: ListQuery) -> builtins.list[tuple[object, str, str, bool]]:
-        """``(label, count, address, current)`` for each word and for 全部."""
+        """``(label, count, url, current)`` for each term and for 全部."""
         if not self.tabs_column:
             return []
         first_tab = self.first_tab()
@@ -283,11 +287,11 @@ class ModelScreen(ModelView):
         )
 
     def _fact(self, column: str, item: Any) -> tuple[str, object]:
-        """How a fact is shown, ``tag`` or plain, and what."""
+        """``"tag"`` or ``""``, and the value."""
         return ("tag", walk(item, column)) if column in self.tag_columns else ("", self.value(column, item))
 
     def get_or_404(self, pk: Any) -> Any:
-        """The row within reach, or 404."""
+        """The accessible row, or 404."""
         item = self.datamodel.get(pk)
         return item if item is not None else abort(404)
 
@@ -309,9 +313,9 @@ class ModelScreen(ModelView):
             self.delete_item(item)
             session.commit()
             flash(gettext("Deleted."), "success")
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            for refusal in no.refusals:
+            for refusal in error.refusals:
                 flash(str(refusal.sentence), "danger")
         except IntegrityError:
             session.rollback()
@@ -320,7 +324,7 @@ class ModelScreen(ModelView):
 
     def _form_page(self, item: Any, *, new: bool) -> Response | str:
         form = (self.add_form if new else self.edit_form)(obj=None if new else item)
-        form._id = None if new else self.datamodel.get_pk_value(item)  # FAB's Unique must not stumble over the row itself
+        form._id = None if new else self.datamodel.get_pk_value(item)  # for FAB's Unique validator to ignore the row itself
         self.prepare_form(form, item, new=new)
         home = url_for(f"{self.endpoint}.list") if self.may("list") else "/"
         loose: builtins.list[object] = []
@@ -348,36 +352,27 @@ class ModelScreen(ModelView):
         return builtins.list(declared or [("", {"fields": [c for c in columns if c in form] or [*form._fields]})])
 
     def _try(self, item: Any, form: Any, *, new: bool) -> builtins.list[object]:
-        """Deposit and commit, or roll back and say why: beside the field it belongs to, else returned."""
+        """Save and commit; on an error roll back, put it at its field, and return what has none."""
         session = self.datamodel.session
         try:
             self.save(item, form, new=new)
             session.commit()
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            return self._explained(form, no.refusals)
+            rest = [refusal.sentence for refusal in place_refusals(form, error)]
+            return rest or ([] if form.errors else [gettext("This could not be saved.")])
         except IntegrityError:
             session.rollback()
-            log.exception("a form of %s clashes with the store", self.endpoint)
+            log.exception("a form of %s violates a constraint", self.endpoint)
             return [gettext("This clashes with a record that exists already. Please check numbers and names.")]
         except BaseException:
             session.rollback()
             raise
         return []
 
-    @staticmethod
-    def _explained(form: Any, refusals: Sequence[Refusal]) -> builtins.list[object]:
-        loose: builtins.list[object] = []
-        for refusal in refusals:
-            if refusal.field and refusal.field in form:
-                form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
-            else:
-                loose.append(refusal.sentence)
-        return loose or ([] if form.errors else [gettext("This could not be saved.")])
-
 
 def walk(item: Any, column: str) -> Any:
-    """The value a dotted name ends at; None as soon as nothing is there. Methods are called."""
+    """The value of a dotted name; None as soon as a part is None. Methods are called."""
     for part in column.split("."):
         if item is None:
             return None
@@ -387,7 +382,7 @@ def walk(item: Any, column: str) -> Any:
 
 
 class Pager:
-    """The pages of a list: where one is, and the addresses of the others."""
+    """The pages of a list and their URLs."""
 
     def __init__(self, screen: ModelScreen, asked: ListQuery, page: int, pages: int, count: int) -> None:
         self.screen, self.asked, self.page, self.pages, self.count = screen, asked, page, pages, count
@@ -404,7 +399,7 @@ class Pager:
         return url_for(f"{self.screen.endpoint}.list", **self.asked.args(size=None if size == self.asked.usual[2] else size))
 
     def sorted_by(self, column: str) -> str:
-        """The address of the same list by this column; by it already: the other way round."""
+        """The URL of the list sorted by this column, or reversed if it is already."""
         turn = "-" if self.asked.sort == column and not self.asked.descending else ""
         return url_for(f"{self.screen.endpoint}.list", **self.asked.args(sort=f"{turn}{column}"))
 

@@ -1,7 +1,6 @@
-"""Queries on their way through an address: what may be somebody's number travels sealed, everything else as it was typed.
+"""Encrypts personal data in URL query strings, because browsers, proxies and logs store URLs.
 
-Law: no ID number and no mobile stands in an address of the house, for addresses are kept by browsers, proxies and logs. A
-sealed value opens for the reader who asked, and for nobody else.
+A value that may be an ID number or a mobile is encrypted for the user who asked; only that user's requests can decrypt it.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -20,52 +19,52 @@ from app.core.redaction import may_hold_number
 
 SIGN = "~"
 LONGEST = 100  # characters of one query field
-TO = "_to"  # the field that says whose query it is
-NO_PAGES = frozenset({"SignInView.login", "static", "appbuilder.static"})  # nothing to go back to
-LONGEST_WISH = 2_000  # what every proxy still takes in one header
+TO = "_to"  # field with the path that the query is for
+NO_PAGES = frozenset({"SignInView.login", "static", "appbuilder.static"})  # no pages to return to
+LONGEST_URL = 2_000  # accepted by every proxy in one header
 NOT_ASKED = frozenset({TO, "csrf_token"})
 
 
 def encode_param(value: Any) -> Any:
-    """A value as it may stand in an address."""
+    """A value for a URL: encrypted if it may be personal data."""
     if not isinstance(value, str) or not may_hold_number(value):
         return value
-    return SIGN + urlsafe_b64encode(keyring.encrypt(value[:LONGEST], _whose())).decode().rstrip("=")
+    return SIGN + urlsafe_b64encode(keyring.encrypt(value[:LONGEST], _context())).decode().rstrip("=")
 
 
 def decode_param(value: str) -> str:
-    """What was asked for, from an address; nothing where a sealed value is not this reader's."""
+    """The plain value; "" where it was encrypted for another user."""
     if not value.startswith(SIGN):
         return value
     try:
-        return keyring.decrypt(urlsafe_b64decode(value[1:] + "=" * (-len(value[1:]) % 4)), _whose())
+        return keyring.decrypt(urlsafe_b64decode(value[1:] + "=" * (-len(value[1:]) % 4)), _context())
     except (*DECRYPTION_ERRORS, Error, ValueError):
         return ""
 
 
 def ask() -> Response:
-    """``POST /query``: where every query form of the house goes; it leads to the address that looks."""
+    """``POST /query``: every query form posts here and is redirected to the URL with its values encrypted."""
     home = request.form.get(TO, "/")
     return redirect(_address(safe_local_url(home).partition("?")[0] or "/", request.form), 303)
 
 
 def redirect_if_personal() -> Response | None:
-    """An address that holds somebody's number leads at once to the one that does not."""
+    """A redirect to the encrypted URL if this one holds personal data."""
     return redirect(_address(request.path, request.args)) if has_personal_data(request.args) else None
 
 
 def has_personal_data(source: MultiDict[str, str]) -> bool:
-    """Whether somebody's number stands in an address: typed there by hand, or kept from an old house."""
+    """Whether query parameters hold an ID number or a mobile in plain, as in a URL typed by hand."""
     return any(may_hold_number(value) for value in source.values())
 
 
-def safe_local_url(wish: str) -> str:
-    """The path of a wished-for address, if it is a page of this house that opens by GET; else nothing."""
-    # Browsers read "\\" as "/" and drop tabs and line ends, so "/\\evil" and "/\t/evil" lead away as "//evil" does.
-    if len(wish) > LONGEST_WISH or any(mark < " " or mark in "\\\x7f" for mark in wish):
+def safe_local_url(url: str) -> str:
+    """The local path of a URL if it is a page of this application that opens by GET, else ""."""
+    # Browsers read "\\" as "/" and drop tabs and line ends, so "/\\evil" and "/\t/evil" are as foreign as "//evil".
+    if len(url) > LONGEST_URL or any(mark < " " or mark in "\\\x7f" for mark in url):
         return ""
     try:
-        parts = urlsplit(wish)
+        parts = urlsplit(url)
         foreign = bool(parts.scheme or parts.netloc) and f"{parts.scheme}://{parts.netloc}/" != request.host_url
         if foreign or not parts.path.startswith("/") or parts.path.startswith("//"):
             return ""
@@ -81,5 +80,5 @@ def _address(home: str, source: MultiDict[str, str]) -> str:
     return f"{home}?{urlencode(asked)}" if asked else home
 
 
-def _whose() -> str:
+def _context() -> str:
     return f"address/{current_user.get_id() if current_user else ''}"

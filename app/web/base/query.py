@@ -1,13 +1,10 @@
-"""The query bar: what a list is asked for by its address, and the fields that ask.
-
-Law: nothing of a request is kept on the screen; an address that makes no sense is read as if that part were not there.
-"""
+"""The query bar of a list: its fields, and parsing the query string. Invalid parts are ignored."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import Boolean, ColumnElement, Date, DateTime, Integer, String
@@ -38,7 +35,7 @@ class Box:
         return (f"{self.name}_from", f"{self.name}_to") if self.kind == "range" else (self.name,)
 
     def conditions(self, values: Mapping[str, str]) -> dict[str, ColumnElement[bool]]:
-        """The conditions for the values that make sense, by parameter name."""
+        """The conditions of the valid values, by parameter name."""
         asks = (self.holds, self.until or self.holds)
         found = {name: ask(values[name]) for name, ask in zip(self.names, asks, strict=False) if values.get(name)}
         return {name: condition for name, condition in found.items() if condition is not None}
@@ -46,7 +43,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What one request asks of a list, already cleaned: every value here is in force."""
+    """The parsed query of one request; every value here is applied."""
 
     values: dict[str, str]
     conditions: dict[str, ColumnElement[bool]] = field(repr=False)
@@ -54,10 +51,10 @@ class ListQuery:
     descending: bool
     page: int  # from 1
     size: int
-    usual: tuple[str, bool, int]  # sort, descending and size when nothing is said
+    usual: tuple[str, bool, int]  # default sort, descending, size
 
     def args(self, **changes: Any) -> dict[str, Any]:
-        """Parameters of the same list with changes; None leaves a parameter out, and a new question starts at page 1."""
+        """Parameters of the same list with changes; None removes one, and any change starts at page 1."""
         args: dict[str, Any] = {name: encode_param(value) for name, value in self.values.items()}
         if (self.sort, self.descending) != self.usual[:2]:
             args["sort"] = f"{'-' if self.descending else ''}{self.sort}"
@@ -72,7 +69,7 @@ class ListQuery:
 def ask(
     source: MultiDict[str, str], boxes: Sequence[Box], sortable: Sequence[str], usual: tuple[str, bool, int]
 ) -> ListQuery:
-    """Read an address. Unknown, empty and senseless parts are left out, numbers are clamped."""
+    """Parse a query string: unknown, empty and invalid parts are left out, numbers are clamped."""
     given = {name: _UNPRINTABLE.sub("", decode_param(value)).strip()[:LONGEST] for name, value in source.items()}
     conditions: dict[str, ColumnElement[bool]] = {}
     for box in boxes:
@@ -92,8 +89,8 @@ def ask(
     )
 
 
-def crooked(source: MultiDict[str, str]) -> bool:
-    """Whether an address carries empty fields, as a form without script sends them: straightened before it is shared."""
+def has_empty_fields(source: MultiDict[str, str]) -> bool:
+    """Whether the query has empty fields, as forms without script send them; redirected to a URL without them."""
     return any(value == "" for value in source.values())
 
 
@@ -103,7 +100,7 @@ def boxes_for(
     labels: Mapping[str, object],
     own: Mapping[str, Callable[[str], ColumnElement[bool] | None]],
 ) -> list[Box]:
-    """A field for each column that can be asked for. Relations cannot: a select of all their rows would tell their names."""
+    """A field for each column. Not for relations: a select of all their rows would disclose their names."""
     found = []
     for name in dict.fromkeys((*columns, *own)):
         label = labels.get(name, name)
@@ -115,7 +112,7 @@ def boxes_for(
 
 
 def _reach(datamodel: SelInterface, name: str) -> tuple[Any, Callable[[Any], ColumnElement[bool]]] | None:
-    """The column a dotted name ends at, and how a condition on it becomes one on the row."""
+    """The column of a dotted name, and a function that lifts a condition on it to the row."""
     steps, model = [], datamodel.obj
     for part in datamodel.relations_on(name):
         steps.append(getattr(model, part))
@@ -127,7 +124,7 @@ def _reach(datamodel: SelInterface, name: str) -> tuple[Any, Callable[[Any], Col
     def wrap(condition: Any) -> ColumnElement[bool]:
         for step in reversed(steps):
             condition = step.any(condition) if step.property.uselist else step.has(condition)
-        return condition  # type: ignore[no-any-return]
+        return cast("ColumnElement[bool]", condition)
 
     return getattr(model, leaf), wrap
 
@@ -164,9 +161,9 @@ def _box(name: str, label: object, column: Any, wrap: Callable[[Any], ColumnElem
 
 
 def contains(column: Any, text: str) -> ColumnElement[bool]:
-    """The column holds this text, whatever the case; ``%`` and ``_`` are themselves."""
+    """Case-insensitive substring match; ``%`` and ``_`` are literal."""
     literal = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
-    return column.ilike(f"%{literal}%", escape="/")  # type: ignore[no-any-return]
+    return cast("ColumnElement[bool]", column.ilike(f"%{literal}%", escape="/"))
 
 
 def _parse(text: str) -> date | None:

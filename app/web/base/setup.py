@@ -1,4 +1,4 @@
-"""What an application needs for our pages: globals of the templates, the switches, the error pages."""
+"""Installs template globals, the routes of ``layout`` and the error handlers."""
 
 from types import SimpleNamespace
 
@@ -26,7 +26,7 @@ from app.web.forms import control
 
 
 def init_app(app: Flask) -> None:
-    """Give an application the frame's globals, the switches and the error pages. What is set already is left alone."""
+    """Globals that are already set are kept."""
     app.jinja_env.finalize = _as_text
     app.add_url_rule("/static/v-<version>/<path:filename>", endpoint="static")
     app.url_value_preprocessor(drop_version)
@@ -50,5 +50,5 @@ def init_app(app: Flask) -> None:
 
 
 def _as_text(value: object) -> object:
-    """A lazy sentence says that it is safe markup, but what people typed may stand in it: it is escaped like any other."""
+    """Lazy strings count as safe markup but may contain user input: as ``str`` they are escaped."""
     return str(value) if isinstance(value, LazyString) else value

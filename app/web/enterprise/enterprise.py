@@ -24,7 +24,7 @@ from app.web.base import ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
 from app.web.forms import AppForm, MobileField, NameField, TextField, TextLength, Uploaded
-from app.web.scan_upload import card, field_name, fill_cards, scan_field, take_in
+from app.web.scan_upload import card, field_name, fill_cards, scan_field, store_scans
 
 PLEDGE = field_name(PaperKind.PLEDGE)
 TYPED = ("address", "legal_representative", "contact", "contact_mobile")
@@ -97,7 +97,7 @@ class EnterpriseView(ModelScreen):
             setattr(item, column, getattr(item, column) or "")
         item.contact_mobile = item.contact_mobile or None
         save_enterprise(session, item, request_context.current_actor())
-        take_in(session, item, form, (PaperKind.PLEDGE,))
+        store_scans(session, item, form, (PaperKind.PLEDGE,))
 
     def redirect_after(self, item: Enterprise, *, new: bool) -> str | None:  # noqa: ARG002 - the screen's signature
         """Back to the page that sent the clerk here to put something right; without one, this page."""

@@ -38,7 +38,7 @@ from app.web.scan_upload import (
     fill_cards,
     person_checks,
     scan_field,
-    take_in,
+    store_scans,
 )
 
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
@@ -252,7 +252,7 @@ class PersonScreen(ModelScreen):
             form.populate_obj(item)
             item.major, item.mobile = item.major or "", item.mobile or None
             person = registry.add_person(session, item, actor) if new else registry.update_person(session, item, actor)
-        take_in(session, person, form, PERSON_PAPERS)
+        store_scans(session, person, form, PERSON_PAPERS)
 
     def checks(self, item: Person | None) -> list[Any]:
         return person_checks(current_kinds(db.session(), [item.id])[item.id] if item else ())

@@ -20,7 +20,7 @@ from app.web.base import ModelScreen, SelInterface
 from app.web.base.access_filter import WithinReach
 from app.web.enterprise.enterprise import scans_of
 from app.web.forms import AppForm, DayField, Required, TextField, TextLength, Uploaded
-from app.web.scan_upload import field_name, fill_cards, scan_field, take_in
+from app.web.scan_upload import field_name, fill_cards, scan_field, store_scans
 
 SCAN = field_name(PaperKind.QUALIFICATION)
 TYPED = ("number", "kind_and_grade", "valid_from", "valid_to")
@@ -101,7 +101,7 @@ class QualificationScreen(ModelScreen):
         session = db.session()
         form.populate_obj(item)
         save_qualification(session, item, request_context.current_actor())
-        take_in(session, item, form, (PaperKind.QUALIFICATION,))
+        store_scans(session, item, form, (PaperKind.QUALIFICATION,))
 
     def delete_item(self, item: Qualification) -> None:
         delete_qualification(db.session(), item, request_context.current_actor())
