@@ -91,13 +91,15 @@ def test_the_other_files_of_a_form_do_not_wait_for_one_silence_each(session, gua
     assert len(guarded.asked) == 1
 
 
-def test_no_door_reads_a_file_past_the_checker(root):
-    """Scans go through ``attachments``, which asks; everything else through ``desk.handed_in``."""
-    read = {path.relative_to(root / "app") for path in (root / "app").rglob("*.py") if "stream.read()" in path.read_text()}
-    scans = {Path("scans.py"), Path("casework/claimform.py"), Path("casework/correction.py")}
-    legacy = Path("takeover/sheets.py")  # ``legacy.receive`` asks the store that it is handed
-    assert read == scans | {Path("desk.py"), legacy}
-    assert all("attach(" in (root / "app" / path).read_text() for path in scans)
+def test_no_view_reads_an_upload_without_the_virus_check(root):
+    """Scans go through ``attachments``, which checks; everything else through ``request_context.uploaded_bytes``."""
+    web = root / "app" / "web"
+    read = {path.relative_to(web) for path in web.rglob("*.py") if "stream.read()" in path.read_text()}
+    filing = Path("applications/filing")
+    scans = {Path("scan_upload.py"), filing / "certificate_form.py", filing / "correction_form.py"}
+    legacy = Path("admin/legacy_import/imports.py")  # ``legacy_import.receive`` checks with its store
+    assert read == scans | {Path("request_context.py"), legacy}
+    assert all("attach(" in (web / path).read_text() for path in scans)
     assert "store.screen(" in (root / "app/applications/attachments.py").read_text()
     assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
 
@@ -119,7 +121,7 @@ SHEETS = {
 }
 PAPERS = {
     46: ("file-two-in-one", lambda: hostile_files.jpeg() + BOOK, "x.jpg"),
-    48: ("file-kind", lambda: hostile_files.strangers()["GIF"] * 1000, "x.gif"),
+    48: ("file-kind", lambda: hostile_files.other_formats()["GIF"] * 1000, "x.gif"),
     58: ("file-unknown", lambda: EICAR, "x.jpg"),
     63: ("file-kind", lambda: hostile_files.HTML + hostile_files.pdf(), "x.pdf"),
     64: ("pdf-", lambda: hostile_files.pdf_bomb(60, 2), "x.pdf"),
