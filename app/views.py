@@ -1,7 +1,4 @@
-"""The screens and the menu: which door hangs where, in the order people see them.
-
-Law: nothing is decided here. A screen shows and asks; ``login.roles`` says who may open it, the domain who may do what.
-"""
+"""Registers all views and the menu, in the order that users see."""
 
 from typing import Any
 
@@ -43,20 +40,20 @@ from app.web.public.offline_verification import register_verification
 
 
 def register_views(appbuilder: Any) -> None:
-    """Hang every screen on the menu, in the order the menu shows them."""
+    """The order of the calls is the order of the menu."""
     add = appbuilder.add_view
     register_public(appbuilder)
     registration.register(appbuilder)
     register_verification(appbuilder)
     list_check.register(appbuilder)
-    for gate in (CertificateView, CertificateSecondView, OwnCertificateView):
-        appbuilder.add_view_no_menu(gate)
+    for view in (CertificateView, CertificateSecondView, OwnCertificateView):
+        appbuilder.add_view_no_menu(view)
     offer(second_factor_certificate.SECOND)
-    open_sms_gate(appbuilder)
-    open_licence_gate(appbuilder)
+    register_text_messages(appbuilder)
+    register_business_licence(appbuilder)
     add(WorkView, "Work", label=_("Workbench"), icon="home")
-    for room in (exams, applications, legacy_import, enterprise):
-        room.register(appbuilder)
+    for package in (exams, applications, legacy_import, enterprise):
+        package.register(appbuilder)
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(AwaitingScreen, "Awaiting", label=_("Awaiting a role"), icon="flag", **system)
@@ -78,8 +75,8 @@ def register_views(appbuilder: Any) -> None:
     current_app.jinja_env.globals["menu_counts"] = menu_counts
 
 
-def open_sms_gate(appbuilder: Any) -> None:
-    """What is proved by a telephone, where text messages reach one; on the screen, where the house only pretends."""
+def register_text_messages(appbuilder: Any) -> None:
+    """Sign-in and password reset by text message, where these are sent; where simulated, also the page that shows them."""
     if request_context.settings().sends_codes:
         for view in (SmsView, SmsSecondView, ForgottenView):
             appbuilder.add_view_no_menu(view)
@@ -88,18 +85,18 @@ def open_sms_gate(appbuilder: Any) -> None:
         appbuilder.add_view_no_menu(OwnCodeView)
 
 
-def open_licence_gate(appbuilder: Any) -> None:
-    """The way in by business licence, where there is a platform; and the telephone, where that is simulated."""
+def register_business_licence(appbuilder: Any) -> None:
+    """Sign-in by business licence, where a platform is configured; its simulated telephone, where that is simulated."""
     licences = request_context.licences()
     if licences is None:
         return
     appbuilder.add_view_no_menu(LicenceView)
-    # The platform has no cookie of ours and so no token; its message is believed for its signature.
+    # The platform has no cookie and so no CSRF token; it is authenticated by its signature.
     current_app.extensions["csrf"].exempt(f"{LicenceView.callback.__module__}.{LicenceView.callback.__name__}")
     if isinstance(licences, SimulatedPlatform):
         appbuilder.add_view_no_menu(PhoneView)
 
 
 def menu_counts() -> dict[str, int]:
-    """To-do counts beside the menu's entries."""
+    """To-do counts beside menu entries."""
     return dashboard_counts.menu_counts(db.session, request_context.current_actor(), request_context.current_office())

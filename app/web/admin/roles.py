@@ -17,7 +17,7 @@ from app.core.vocabulary import AUTHORITY, Role
 from app.db.session import db
 from app.models import Account, Region
 from app.web import request_context
-from app.web.auth.account_actions import deed_links, end_sessions, hand_out_password, reset_password, unlock
+from app.web.auth.account_actions import action_links, end_sessions, hand_out_password, reset_password, unlock
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseFilter, route
@@ -103,7 +103,7 @@ class AppointmentScreen(ModelScreen):
         if item.id == request_context.current_actor().id:
             return [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
         if item.roles:
-            links += deed_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
+            links += action_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
         return links
 
     @route(f"/reset/{ROW}pk>", "POST")

@@ -1,7 +1,4 @@
-"""What an administrator does to an account at the gate: a new one-time word, no more rest, every session ended.
-
-Law: whose account it is to do so, ``appointments.may_reset`` says; each deed stands in the diary and commits.
-"""
+"""Actions on an account: one-time password, unlock, end sessions. Logged and committed; ``may_reset`` decides who may."""
 
 from flask import flash
 from flask_babel import gettext
@@ -19,22 +16,22 @@ from app.web.base import Link
 
 
 def hand_out_password(account: Account) -> None:
-    """Shown once, to the administrator who hands it over; the holder must change it. The caller commits."""
-    word = one_time_password()
-    set_password(account, word, must_change=True)
-    flash(gettext("One-time password of %(name)s: %(word)s", name=account.username, word=word), "warning")
+    """Flash a new one-time password, which the holder must change. The caller commits."""
+    password = one_time_password()
+    set_password(account, password, must_change=True)
+    flash(gettext("One-time password of %(name)s: %(word)s", name=account.username, word=password), "warning")
 
 
 def reset_password(account: Account) -> None:
-    """A new word, no more rest after wrong guesses; commits."""
+    """A one-time password, and unlock; commits."""
     hand_out_password(account)  # which ends its sessions
-    guesses = guess_key(account.username)  # read before the commit: after it, reading would take the writer's place
+    guesses = guess_key(account.username)  # before the commit: afterwards, reading would begin a writing transaction
     db.session.commit()
-    rate_limit.clear(db.engine, guesses)  # whoever forgot the password has guessed, too
+    rate_limit.clear(db.engine, guesses)  # the holder has probably guessed, too
 
 
 def unlock(account: Account) -> None:
-    """After too many wrong passwords: it may be tried again at once; commits."""
+    """End the lock after too many wrong passwords; commits."""
     name, guesses = account.get_full_name(), guess_key(account.username)
     _note(account, "lock")
     db.session.commit()
@@ -43,7 +40,7 @@ def unlock(account: Account) -> None:
 
 
 def end_sessions(account: Account) -> None:
-    """Everywhere at once; the account may sign in again; commits."""
+    """End all sessions of the account; commits."""
     name = account.get_full_name()
     sessions.end_all(db.session(), account.id, SessionEndReason.ENDED_BY_ADMIN, at=request_context.now())
     _note(account, "sessions")
@@ -52,7 +49,7 @@ def end_sessions(account: Account) -> None:
 
 
 def _note(account: Account, what: str) -> None:
-    """Neither counts of wrong passwords nor sessions are rows that the diary watches."""
+    """Log by hand: neither attempt counters nor sessions are audited tables."""
     change = {what: ["there", "ended"]}
     audit.log(
         db.session(),
@@ -65,8 +62,8 @@ def _note(account: Account, what: str) -> None:
     )
 
 
-def deed_links(account: Account, reset: str, unlock: str, end: str) -> list[Link]:
-    """The three buttons; what cannot be undone asks first."""
+def action_links(account: Account, reset: str, unlock: str, end: str) -> list[Link]:
+    """The buttons for the three actions."""
     name = account.get_full_name()
     anew = gettext("Give %(name)s a new one-time password? Every session of the account ends.", name=name)
     ended = gettext("End every session of %(name)s? What was typed there and not saved is lost.", name=name)

@@ -1,7 +1,7 @@
-"""The second way in: a code on the page, an electronic business licence on the telephone (manual R32–R34).
+"""Sign-in by electronic business licence (manual R32–R34): a QR code on the page, confirmed on the telephone.
 
-The page belongs to the browser that asked for the code, by a cookie of its own; whoever knows the code's number and not the
-cookie is told that there is nothing. Who comes in is read from what the platform signed, and from nothing else.
+A ticket belongs to the browser that asked for it (``pre_login_cookie``); for any other browser it does not exist. The
+enterprise is taken from the platform's signed assertion only.
 """
 
 import logging
@@ -36,8 +36,8 @@ from app.web.base.fab import BaseView, expose, no_cache
 log = logging.getLogger(__name__)
 
 TICKETS_PER_ADDRESS, TICKET_WINDOW = 30, 15 * 60
-MISSES_PER_MINUTE = 60  # tickets asked for that are not there: 128 bits are not guessed, and need not be tried
-CALLBACKS_PER_MINUTE = 120  # refused ones of one address; what is taken does not count
+MISSES_PER_MINUTE = 60  # requests for unknown tickets
+CALLBACKS_PER_MINUTE = 120  # refused ones, of one address
 OPEN = (TicketState.WAITING, TicketState.SCANNED)
 
 
@@ -45,11 +45,11 @@ class LicenceView(BaseView):
     """``/login/licence/``. Registered where a platform is configured, or simulated."""
 
     route_base = "/login/licence"
-    default_view = "gate"
+    default_view = "form"
 
     @expose("/", methods=["GET"])
     @no_cache
-    def gate(self) -> Response:
+    def form(self) -> Response:
         return redirect(landing(_wish())) if current_user.is_authenticated else self._page()
 
     @expose("/start", methods=["POST"])
@@ -58,25 +58,25 @@ class LicenceView(BaseView):
         session.rollback()  # the count is written beside this session
         try:
             _count("licence-start", TICKETS_PER_ADDRESS, TICKET_WINDOW)
-            cid = self._begun(session, at)
-        except (TooMany, LicencePlatformUnavailable) as no:
+            cid = self._begin(session, at)
+        except (TooMany, LicencePlatformUnavailable) as error:
             session.rollback()
-            return self._page(no=no.refusals, status=no.status)
+            return self._page(refusals=error.refusals, status=error.status)
         return redirect(url_for(".ticket", cid=cid, next=_wish() or None), 303)
 
-    def _begun(self, session: Session, at: datetime) -> str:
-        """A ticket of this browser, announced to the platform. No lock of ours is held while the platform is asked."""
+    def _begin(self, session: Session, at: datetime) -> str:
+        """The id of a new ticket, announced to the platform; no lock is held meanwhile."""
         office, place = request_context.current_office(), request_context.address()
         browser = pre_login_cookie.open_browser()
         begun = tickets.begin(session, browser, at=at, seconds=office.licence_seconds, address=place)
         site = f"{office.system_name} {office.public_url}"
-        told = Ticket(begun.id, begun.nonce, site, place, begun.made_at, begun.expires_at)
+        ticket = Ticket(begun.id, begun.nonce, site, place, begun.made_at, begun.expires_at)
         session.commit()
-        code = platform().start(told, at=at)
-        begun = tickets.get_own(session, told.cid, browser)
+        code = platform().start(ticket, at=at)
+        begun = tickets.get_own(session, ticket.cid, browser)
         begun.evidence = {**(begun.evidence or {}), "code": code}
         session.commit()
-        return told.cid
+        return ticket.cid
 
     @expose("/<cid>", methods=["GET"])
     @no_cache
@@ -86,27 +86,27 @@ class LicenceView(BaseView):
     @expose("/<cid>/state", methods=["GET"])
     @no_cache
     def state(self, cid: str) -> Response:
-        """What the page polls for: one word, and how long it may go on."""
-        return _told(_own(cid))
+        """What the page polls: the state, and the seconds left."""
+        return _state_json(_own(cid))
 
     @expose("/<cid>/ask", methods=["POST"])
     def ask(self, cid: str) -> Response:
-        """The page asks now and then whether the platform knows more than it told us: not every platform reaches us."""
+        """Query the platform, since not every platform can reach our callback."""
         try:
-            return _told(_asked(_own(cid)))
-        except (BadAssertion, LicencePlatformUnavailable, Stale) as no:
-            log.warning("licence platform asked: %s", getattr(no, "why", no.code))
-            return _told(_own(cid))
+            return _state_json(_queried(_own(cid)))
+        except (BadAssertion, LicencePlatformUnavailable, Stale) as error:
+            log.warning("licence platform asked: %s", getattr(error, "why", error.code))
+            return _state_json(_own(cid))
 
     @expose("/<cid>/finish", methods=["POST"])
     def finish(self, cid: str) -> Response:
-        """Sign in with a confirmed ticket, once. Pressed too early, it asks the platform and says what is missing."""
+        """Sign in with a confirmed ticket, once; queries the platform first."""
         ticket = _own(cid)
         try:
-            ticket = _asked(ticket)
-        except (BadAssertion, LicencePlatformUnavailable, Stale) as no:
-            log.warning("licence platform asked: %s", getattr(no, "why", no.code))
-            return self._page(_own(cid), no.refusals, status=no.status)
+            ticket = _queried(ticket)
+        except (BadAssertion, LicencePlatformUnavailable, Stale) as error:
+            log.warning("licence platform asked: %s", getattr(error, "why", error.code))
+            return self._page(_own(cid), error.refusals, status=error.status)
         if tickets.state_of(ticket, request_context.now()) is not TicketState.CONFIRMED:
             return self._page(ticket, status=409, early=True)
         return self._finished(db.session(), ticket)
@@ -120,9 +120,9 @@ class LicenceView(BaseView):
             return self._choice(ticket, clerks)
         try:
             shown = tickets.use_ticket(session, ticket, pre_login_cookie.browser(), at=at)
-        except Stale as no:
+        except Stale as error:
             session.rollback()
-            return self._page(_own(ticket.id), no.refusals, status=no.status)
+            return self._page(_own(ticket.id), error.refusals, status=error.status)
         if enterprise is None or clerk is None:
             session.commit()
             return self._nobody(enterprise, shown)
@@ -130,15 +130,15 @@ class LicenceView(BaseView):
         proof = Proof(clerk, SignInMethod.LICENCE, {"holder": shown["holder"], "licence": shown["serial"]})
         try:
             admit(session, proof, at=at, address=request_context.address())
-        except NotAdmitted as no:
-            _note(session, enterprise, no.refusals, at)
+        except NotAdmitted as error:
+            _note(session, enterprise, error.refusals, at)
             session.commit()  # the ticket is used up all the same
-            return self._page(no=no.refusals, status=no.status)
+            return self._page(refusals=error.refusals, status=error.status)
         session.commit()
         return redirect(landing(_wish()))
 
     def _choice(self, ticket: Challenge, clerks: Sequence[Account]) -> Response:
-        """Several act for this enterprise: as whom? The ticket is used up by the answer."""
+        """Several accounts of the enterprise: the user chooses one. The answer uses the ticket up."""
         choices = [(clerk.id, mask_name(clerk.get_full_name()), mask_name(clerk.username)) for clerk in clerks]
         page = self.render_template(
             "auth/business_licence_choice.html", title=gettext("Sign in"), cid=ticket.id, choices=choices, wish=_wish()
@@ -146,7 +146,7 @@ class LicenceView(BaseView):
         return make_response(page)
 
     def _nobody(self, enterprise: Enterprise | None, shown: Mapping[str, Any]) -> Response:
-        """A sound licence with which nobody can come in: of an enterprise that is not here, or has no account in use."""
+        """A valid licence of an enterprise that is unknown here or has no usable account."""
         refusals = list(objections_of(enterprise)) if enterprise is not None else []
         page = self.render_template(
             "auth/business_licence_nobody.html", title=gettext("Sign in"), name=shown["name"], uscc=shown["uscc"],
@@ -156,35 +156,36 @@ class LicenceView(BaseView):
 
     @expose("/callback", methods=["POST"])
     def callback(self) -> Response:
-        """What the platform sends by itself. No cookie and no CSRF token: its signature is what is believed."""
+        """Called by the platform, without cookie or CSRF token; authenticated by its signature."""
         at, place = request_context.now(), f"licence-callback:{rate_limit.client_network(request_context.address())}"
         db.session().rollback()
         try:
             rate_limit.hit(db.engine, place, limit=CALLBACKS_PER_MINUTE, seconds=60, at=at)
             request.max_content_length = MOST_BYTES
             body = request.get_data(cache=False)
-            if len(body) >= MOST_BYTES:  # what does not say how large it is, is cut off there
+            if len(body) >= MOST_BYTES:  # a body without Content-Length is cut off there
                 raise RequestEntityTooLarge
             receive(dict(request.headers), body, at=at)
             rate_limit.refund(db.engine, place, seconds=60, at=at)
         except RequestEntityTooLarge:
-            return _machine_no("too-large", 413)
-        except AppError as no:
+            return _json_error("too-large", 413)
+        except AppError as error:
             db.session().rollback()
-            log.warning("licence callback refused: %s", getattr(no, "why", no.code))
-            return _machine_no(no.code, no.status)
+            log.warning("licence callback refused: %s", getattr(error, "why", error.code))
+            return _json_error(error.code, error.status)
         return make_response("", 204)
 
     def _page(
-        self, ticket: Challenge | None = None, no: Sequence[Refusal] = (), *, status: int = 200, early: bool = False
+        self, ticket: Challenge | None = None, refusals: Sequence[Refusal] = (), *, status: int = 200, early: bool = False
     ) -> Response:
         at = request_context.now()
         evidence: Mapping[str, Any] = (ticket.evidence or {}) if ticket is not None else {}
         state = tickets.state_of(ticket, at) if ticket is not None else None
         refused = tickets.refusal(ticket) if ticket is not None else None
         page = self.render_template(
-            "auth/business_licence.html", title=gettext("Sign in"), wish=_wish(), refusals=[*no, *([refused] if refused else [])],
-            ticket=ticket, state=state, states=TicketState, number=evidence.get("number"), early=early,
+            "auth/business_licence.html", title=gettext("Sign in"), wish=_wish(),
+            refusals=[*refusals, *([refused] if refused else [])], ticket=ticket, state=state,
+            states=TicketState, number=evidence.get("number"), early=early,
             code=svg(evidence["code"]) if state in OPEN and "code" in evidence else "",
             left=_left(ticket, at) if ticket is not None else 0,
             simulated=request_context.settings().simulators and not request_context.settings().licence_url,
@@ -193,17 +194,17 @@ class LicenceView(BaseView):
 
 
 def receive(headers: Mapping[str, str], body: bytes, *, at: datetime) -> ChallengeState:
-    """Take in what the platform sent, and write it down where it turns somebody away; commits. Raises what it refuses."""
-    return _taken(platform().parse_callback(headers, body, at=at), at)
+    """Apply what the platform sent, log a refusal; commits. Raises ``AppError`` for an invalid message."""
+    return _apply(platform().parse_callback(headers, body, at=at), at)
 
 
-def _taken(told: Assertion, at: datetime) -> ChallengeState:
+def _apply(assertion: Assertion, at: datetime) -> ChallengeState:
     session = db.session()
-    state = tickets.apply_assertion(session, told, at=at, seconds=request_context.current_office().licence_seconds)
-    ticket = session.get_one(Challenge, told.cid)
-    no, enterprise = tickets.refusal(ticket), tickets.enterprise_of(session, ticket)
-    if no is not None and enterprise is not None:
-        _note(session, enterprise, [no], at)
+    state = tickets.apply_assertion(session, assertion, at=at, seconds=request_context.current_office().licence_seconds)
+    ticket = session.get_one(Challenge, assertion.cid)
+    refusal, enterprise = tickets.refusal(ticket), tickets.enterprise_of(session, ticket)
+    if refusal is not None and enterprise is not None:
+        _note(session, enterprise, [refusal], at)
     session.commit()
     return state
 
@@ -216,7 +217,7 @@ def platform() -> LicenceProvider:
 
 
 def _own(cid: str) -> Challenge:
-    """This browser's ticket; asking for others' is counted."""
+    """This browser's ticket; requests for others are counted. Raises ``NotFound``."""
     try:
         return tickets.get_own(db.session(), cid, pre_login_cookie.browser())
     except NotFound:
@@ -225,19 +226,19 @@ def _own(cid: str) -> Challenge:
         raise
 
 
-def _asked(ticket: Challenge) -> Challenge:
-    """The ticket as it stands once the platform was asked, if it was still open. No lock is held meanwhile."""
+def _queried(ticket: Challenge) -> Challenge:
+    """The ticket, after querying the platform if it was still open; no lock is held meanwhile."""
     session, at, cid = db.session(), request_context.now(), ticket.id
     if tickets.state_of(ticket, at) not in OPEN:
         return ticket
     session.rollback()
-    told = platform().query(cid, at=at)
-    if told is not None:
-        _taken(told, at)
+    assertion = platform().query(cid, at=at)
+    if assertion is not None:
+        _apply(assertion, at)
     return _own(cid)
 
 
-def _told(ticket: Challenge) -> Response:
+def _state_json(ticket: Challenge) -> Response:
     at = request_context.now()
     return make_response(jsonify(state=tickets.state_of(ticket, at).value, seconds=_left(ticket, at)))
 
@@ -247,7 +248,7 @@ def _left(ticket: Challenge, at: datetime) -> int:
 
 
 def _chosen(clerks: Sequence[Account]) -> Account | None:
-    """The one there is, or the one of them that was chosen."""
+    """The only clerk, or the one chosen on the form."""
     if len(clerks) == 1:
         return clerks[0]
     return next((clerk for clerk in clerks if str(clerk.id) == request.form.get("account")), None)
@@ -271,7 +272,7 @@ def _note(session: Session, enterprise: Enterprise, refusals: Sequence[Refusal],
     )
 
 
-def _machine_no(code: str, status: int) -> Response:
+def _json_error(code: str, status: int) -> Response:
     answer = make_response(jsonify(code=code))
     answer.status_code = status
     return answer

@@ -1,7 +1,7 @@
-"""The picture code (图形验证码) before a text message is paid for, and a question in words for those who do not see it.
+"""The picture code (图形验证码), and a question in words for those who cannot see it.
 
-Nothing is written down when a picture is handed out: page and picture come from a sealed ticket, good for three minutes in
-the browser that got it. Any answer, right or wrong, uses the ticket up.
+Issuing one stores nothing: page and picture hold an encrypted ticket, valid for three minutes in the browser that got it.
+Any answer, right or wrong, uses the ticket up.
 """
 
 import json
@@ -44,7 +44,7 @@ class WrongPicture(AppError):
 
 @dataclass(frozen=True, slots=True)
 class CaptchaChallenge:
-    """What is to be read off a picture; or, with ``sum``, worked out: the one plus the other."""
+    """The characters of a picture; or, with ``sum``, an addition to solve."""
 
     number: str
     answer: str
@@ -54,9 +54,9 @@ class CaptchaChallenge:
 
     @property
     def ticket(self) -> str:
-        """Sealed, so that the page may hold it without saying what is on the picture."""
-        told = json.dumps([self.number, self.answer, self.sum, self.browser, self.until])
-        return urlsafe_b64encode(keyring.encrypt(told, PURPOSE)).decode()
+        """The challenge, encrypted."""
+        fields = json.dumps([self.number, self.answer, self.sum, self.browser, self.until])
+        return urlsafe_b64encode(keyring.encrypt(fields, PURPOSE)).decode()
 
     @property
     def question(self) -> str:
@@ -64,7 +64,7 @@ class CaptchaChallenge:
 
 
 class PictureForm(AppForm):
-    """Base of a form with a picture code; the page draws it by ``login/picture.html``."""
+    """Base of a form with a picture code; rendered by ``auth/code.html``."""
 
     picture = TextField(
         _("Picture code"),
@@ -83,7 +83,7 @@ def new_captcha(browser: str, *, at: datetime, words: bool = False) -> CaptchaCh
 
 
 def open_ticket(ticket: str, browser: str, *, at: datetime) -> CaptchaChallenge:
-    """The picture of a ticket that this browser got and that is still good; raises ``NotFound``."""
+    """The challenge of a valid ticket of this browser; raises ``NotFound``."""
     try:
         number, answer, terms, whose, until = json.loads(keyring.decrypt(urlsafe_b64decode(ticket), PURPOSE))
     except (*DECRYPTION_ERRORS, ValueError):
@@ -94,7 +94,7 @@ def open_ticket(ticket: str, browser: str, *, at: datetime) -> CaptchaChallenge:
 
 
 def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetime, address: str) -> None:
-    """Use the ticket up by this answer; raises ``WrongPicture`` or ``TooMany``. Call it before the request writes."""
+    """Use the ticket up by this answer; raises ``WrongPicture`` or ``TooMany``. To be called before the request writes."""
     rate_limit.hit(
         engine, f"pictures-from:{rate_limit.client_network(address)}", limit=ANSWERS_AN_HOUR, seconds=60 * 60, at=at
     )
@@ -107,23 +107,23 @@ def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetim
         raise WrongPicture
 
 
-# --- for the doors whose pages have one ---------------------------------------------------------------------
+# --- for views ---------------------------------------------------------------------
 
 
 def captcha_for_page() -> CaptchaChallenge:
-    """A new one for this page, of the kind that was asked for, or else of the kind it had."""
+    """A new challenge, of the kind requested, else of the kind that the page had."""
     asked = request.form.get("do")
     kind = asked if asked in KINDS else request.values.get("picture_kind")
     return new_captcha(pre_login_cookie.open_browser(), at=request_context.now(), words=kind == WORDS)
 
 
 def another_requested() -> bool:
-    """Whether the form was sent only for another picture, or for the other kind of it."""
+    """Whether the form was only submitted for another picture or question."""
     return request.form.get("do") in (ANOTHER, *KINDS)
 
 
 def check_form(form: PictureForm) -> None:
-    """Check what was answered on this form. Rolls the request's session back, as tries are counted beside it."""
+    """``check`` for this form; rolls the request's session back, as attempts are counted on another connection."""
     db.session().rollback()
     ticket, browser = request.form.get("ticket", ""), pre_login_cookie.browser()
     check(db.engine, ticket, form.picture.data or "", browser, at=request_context.now(), address=request_context.address())
@@ -135,10 +135,10 @@ class PictureView(BaseView):
 
     @expose("/", methods=["GET"])
     def another(self) -> Response:
-        """A new one, for the script of the page: 换一张 without losing what was typed."""
+        """For the page's script: 换一张 without a reload."""
         picture = captcha_for_page()
         src = "" if picture.sum else url_for("PictureView.drawn", ticket=picture.ticket)
-        return _unkept(make_response(jsonify(ticket=picture.ticket, src=src, question=picture.question)))
+        return _no_store(make_response(jsonify(ticket=picture.ticket, src=src, question=picture.question)))
 
     @expose("/drawn.png", methods=["GET"])
     def drawn(self) -> Response:
@@ -147,9 +147,9 @@ class PictureView(BaseView):
             raise NotFound
         answer = make_response(captcha_image.png(picture.answer, picture.number))
         answer.mimetype = "image/png"
-        return _unkept(answer)
+        return _no_store(answer)
 
 
-def _unkept(answer: Response) -> Response:
+def _no_store(answer: Response) -> Response:
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -1,7 +1,6 @@
-"""数字证书登录: the key of a certificate signs what we gave out, by an agent on the desk or in the TLS of the proxy.
+"""Sign-in by digital certificate (数字证书登录): a signed challenge, from a local agent or by TLS at the proxy.
 
-Law: a challenge is used up before its answer is looked at; what is checked is ``ukey.proof``'s business, who it is
-``ukey.keeping``'s. A PIN goes from the page to the agent and never here.
+A challenge is used up before its answer is checked. The PIN goes from the page to the agent, never to this server.
 """
 
 from base64 import b64decode, b64encode
@@ -40,14 +39,14 @@ SECRET_HEADER = "X-UKey-Proxy-Secret"  # noqa: S105 - a header's name
 # --- one signature ------------------------------------------------------------------------------------------
 
 
-def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
-    """A fresh challenge for this browser, as the page's script wants it: its number, and the words to be signed. Commits."""
+def issue_challenge(kind: ChallengeKind, account_id: int | None = None) -> Response:
+    """A new challenge as JSON: its ``number``, and in ``words`` the statement to sign, base64. Commits."""
     session, at = db.session(), request_context.now()
     session.rollback()
     try:
         _count()
-    except TooMany as no:
-        return make_response(jsonify(sentence=str(no)), no.status)
+    except TooMany as error:
+        return make_response(jsonify(sentence=str(error)), error.status)
     browser = pre_login_cookie.open_browser()
     made = challenges.begin(
         session, kind, browser, at=at, lasts=LASTS, account_id=account_id, address=request_context.address()
@@ -59,7 +58,7 @@ def give_out(kind: ChallengeKind, account_id: int | None = None) -> Response:
 
 
 def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
-    """Who has signed the challenge whose answer was posted. It is used up, and that is committed, whatever comes of it."""
+    """Who signed the posted challenge, which is used up and committed in any case. Raises ``NotProved``."""
     session, at, browser = db.session(), request_context.now(), pre_login_cookie.browser()
     session.rollback()
     _count()
@@ -82,14 +81,14 @@ def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
 
 
 def shown_by_proxy() -> CertIdentity:
-    """Whose certificate the proxy saw in its TLS. Believed only with the secret that it shares with us."""
+    """The certificate that the proxy verified by TLS; requires the secret shared with it."""
     db.session().rollback()
     _count()
     return verify.check_chain(_from_proxy(), trust(), at=request_context.now())
 
 
 def by_proxy() -> bool:
-    """Whether certificates are taken from a proxy here."""
+    """Whether a proxy is configured to pass certificates on."""
     return bool(request_context.settings().ukey_tls_secret and request_context.settings().trusted_proxies)
 
 
@@ -97,8 +96,8 @@ def trust() -> PkiTrust:
     return load_trust(request_context.settings().ukeys, required=request_context.current_office().crl_required)
 
 
-def connects() -> str:
-    """The agent's address. The page on which it is asked may connect to it, and to nothing else that is not ours."""
+def agent_url() -> str:
+    """The agent's URL, which the content policy of this response then allows."""
     agent = request_context.settings().ukey_agent
     g.more_policy = f"; connect-src 'self' {agent}"
     return agent
@@ -128,38 +127,38 @@ def _decoded(text: str) -> bytes:
 
 def _from_proxy() -> Sequence[bytes]:
     settings = request_context.settings()
-    said, given = request.headers.get(SECRET_HEADER, ""), request.headers.get(settings.ukey_tls_header, "")
+    secret, certificate = request.headers.get(SECRET_HEADER, ""), request.headers.get(settings.ukey_tls_header, "")
     none = NotProved(_("The proxy has seen no certificate of yours."), code="no-certificate")
-    if not by_proxy() or not compare_digest(said.encode(), settings.ukey_tls_secret.encode()):
+    if not by_proxy() or not compare_digest(secret.encode(), settings.ukey_tls_secret.encode()):
         raise none
     try:
-        return [PEM_cert_to_DER_cert(unquote(given).strip())]
+        return [PEM_cert_to_DER_cert(unquote(certificate).strip())]
     except ValueError:
         raise none from None
 
 
-# --- the gate -----------------------------------------------------------------------------------------------
+# --- views -----------------------------------------------------------------------------------------------
 
 
 class CertificateView(BaseView):
-    """The way in by a certificate. What was signed comes back as an ordinary form, so a refusal is an ordinary page."""
+    """The signature comes back as an ordinary form, so a refusal is an ordinary page."""
 
     route_base = "/login/certificate"
-    default_view = "gate"
+    default_view = "form"
 
     @expose("/", methods=["GET", "POST"])
-    def gate(self) -> Response:
+    def form(self) -> Response:
         if request.method == "POST":
-            return self._way_in(lambda: proved(ChallengeKind.CERTIFICATE))
+            return self._respond(lambda: proved(ChallengeKind.CERTIFICATE))
         return redirect(landing(request.args.get("next", ""))) if current_user.is_authenticated else self._page()
 
     @expose("/start", methods=["POST"])
     def start(self) -> Response:
-        return give_out(ChallengeKind.CERTIFICATE)
+        return issue_challenge(ChallengeKind.CERTIFICATE)
 
     @expose("/tls", methods=["POST"])
     def tls(self) -> Response:
-        return self._way_in(shown_by_proxy)
+        return self._respond(shown_by_proxy)
 
     @expose("/driver", methods=["GET"])
     def driver(self) -> Response:
@@ -170,11 +169,11 @@ class CertificateView(BaseView):
         )  # fmt: skip
         return make_response(page)
 
-    def _way_in(self, shown: Callable[[], CertIdentity]) -> Response:
+    def _respond(self, shown: Callable[[], CertIdentity]) -> Response:
         try:
             self._sign_in(shown)
-        except AppError as no:
-            return self._page(no, status=no.status)
+        except AppError as error:
+            return self._page(error, status=error.status)
         return redirect(landing(request.args.get("next", "")))
 
     def _sign_in(self, shown: Callable[[], CertIdentity]) -> None:
@@ -184,33 +183,33 @@ class CertificateView(BaseView):
             known = shown()
             account = bindings.account_of(session, known)
             admit(session, Proof(account, SignInMethod.CERTIFICATE), at=at, address=address)
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            if not isinstance(no, TooMany):
-                note_failure(account, known, no)
+            if not isinstance(error, TooMany):
+                note_failure(account, known, error)
             raise
         session.commit()
 
-    def _page(self, no: AppError | None = None, *, status: int = 200) -> Response:
+    def _page(self, error: AppError | None = None, *, status: int = 200) -> Response:
         page = self.render_template(
             "auth/certificate.html",
             title=gettext("Sign in"),
-            refusals=no.refusals if no is not None else (),
+            refusals=error.refusals if error is not None else (),
             sent_here="next" in request.args and request.method == "GET",
-            agent=connects(), driver=request_context.settings().ukey_driver_url, by_proxy=by_proxy(),
+            agent=agent_url(), driver=request_context.settings().ukey_driver_url, by_proxy=by_proxy(),
         )  # fmt: skip
         answer = make_response(page, status)
         answer.headers["Cache-Control"] = "no-store"
-        if isinstance(no, TooMany):
-            answer.headers["Retry-After"] = str(no.retry_after)
+        if isinstance(error, TooMany):
+            answer.headers["Retry-After"] = str(error.retry_after)
         return answer
 
 
-def note_failure(account: Account | None, known: CertIdentity | None, no: AppError) -> None:
-    """One line: why, and which certificate, where one was proved. Names on it are not written down."""
+def note_failure(account: Account | None, known: CertIdentity | None, error: AppError) -> None:
+    """Log why, and which certificate if one was proved, without the names in it; commits."""
     session = db.session()
     name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
-    change = {"way": SignInMethod.CERTIFICATE.value, "why": [refusal.code for refusal in no.refusals]}
+    change = {"way": SignInMethod.CERTIFICATE.value, "why": [refusal.code for refusal in error.refusals]}
     if known is not None:
         change["certificate"] = f"{known.issuer[:16]}:{known.subject}"
     audit.log(

@@ -1,6 +1,6 @@
-"""A forgotten password: user name and the mobile that the administrator entered with it, proved by a code; then a new one.
+"""A forgotten password: user name and recorded mobile, a code by text message, then a new password.
 
-Whether there is such an account, and whether that is its number, is told to nobody but the telephone.
+Pages never disclose whether the account exists or the mobile is its own.
 """
 
 from flask import flash, make_response, redirect, request, url_for
@@ -24,7 +24,7 @@ from app.web import request_context
 from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
 from app.web.auth.security_manager import had_before, judge, landing, set_password
 from app.web.auth.sign_in import objections
-from app.web.auth.sms import SmsForm, code_parts, send_code, with_patience
+from app.web.auth.sms import SmsForm, code_parts, send_code, with_retry_after
 from app.web.base.fab import BaseView, expose, no_cache
 from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength, place_refusals
 
@@ -46,32 +46,32 @@ class NewPasswordForm(AppForm):
 
 
 def may_reset(account: Account) -> bool:
-    """Whoever administers the system asks another administrator: one telephone must not open every account."""
+    """Not for administrators: a stolen telephone must not open every account."""
     return roles_of(account).isdisjoint(ADMINISTRATORS) and not list(objections(account))
 
 
 def account_for(session: Session, username: str, mobile: str) -> Account | None:
     """The account with this name and this mobile, if its password may be reset by text message."""
     named = select(Account).where(Account.username == password_form.normal(username), Account.mobile_key == mobile)
-    # In one statement, whoever is found: how many it takes must not tell.
+    # Always one statement, so that timing discloses nothing.
     found = session.scalars(named.options(joinedload(Account.roles), joinedload(Account.enterprise)))
     account = found.unique().one_or_none()
     return account if account is not None and may_reset(account) else None
 
 
 def confirmed(session: Session, browser: str) -> Challenge | None:
-    """What this browser has shown a code for and not used yet."""
+    """The unused challenge for which this browser has entered the code."""
     wanted = select(Challenge).where(Challenge.kind == PURPOSE, Challenge.state == CONFIRMED, Challenge.browser == browser)
     return session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
 
 
 class ForgottenView(BaseView):
     route_base = "/login/forgotten"
-    default_view = "gate"
+    default_view = "form"
 
     @expose("/", methods=["GET", "POST"])
     @no_cache
-    def gate(self) -> Response:
+    def form(self) -> Response:
         if current_user.is_authenticated:
             return redirect(landing(""))
         form = ForgottenForm()
@@ -87,9 +87,9 @@ class ForgottenView(BaseView):
                 db.session(), db.engine, PURPOSE, form.mobile.data or "", pre_login_cookie.browser(), form.code.data,
                 at=request_context.now(), to=CONFIRMED, lasts=2 * sms_codes.LASTS,
             )  # fmt: skip
-        except AppError as no:
+        except AppError as error:
             db.session().rollback()
-            return self._page(form, no, status=no.status)
+            return self._page(form, error, status=error.status)
         return redirect(url_for("ForgottenView.renew"), 303)
 
     def _send(self, form: ForgottenForm) -> None:
@@ -98,21 +98,21 @@ class ForgottenView(BaseView):
         number = account.id if account is not None else None
         send_code(form.mobile.data or "", PURPOSE, account_id=number, reaches=account is not None)
 
-    def _page(self, form: ForgottenForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
+    def _page(self, form: ForgottenForm, error: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
             "auth/forgotten.html", title=gettext("Set a new password"), form=form,
-            refusals=place_refusals(form, no), **code_parts(no, sent=sent),
+            refusals=place_refusals(form, error), **code_parts(error, sent=sent),
         )  # fmt: skip
-        return with_patience(make_response(page, status), no)
+        return with_retry_after(make_response(page, status), error)
 
     @expose("/new", methods=["GET", "POST"])
     @no_cache
     def renew(self) -> Response:
-        """The second step, for the browser that showed the code, within ten minutes, once."""
+        """The second step: once, within ten minutes, for the browser that entered the code."""
         asked = confirmed(db.session(), pre_login_cookie.browser())
         if asked is None or not challenges.is_alive(asked, request_context.now()):
             flash(gettext("Please show first that the account is yours."), "warning")
-            return redirect(url_for("ForgottenView.gate"), 303)
+            return redirect(url_for("ForgottenView.form"), 303)
         form, account = NewPasswordForm(), db.session().get_one(Account, asked.account_id)
         if form.validate_on_submit() and not self._weak(form, account):
             self._renew(asked, account, form.password.data)
@@ -128,7 +128,7 @@ class ForgottenView(BaseView):
         return bool(form.errors) or had_before(db.session(), account.id, form, request_context.current_office())
 
     def _renew(self, asked: Challenge, account: Account, plain: str) -> None:
-        """Set it, end every session, write it down, tell the telephone: all or nothing, and once."""
+        """Set the password, end all sessions, log, and notify by text message, in one transaction, once per challenge."""
         session, at = db.session(), request_context.now()
         number, account_id, browser, name = asked.id, account.id, pre_login_cookie.browser(), account.username
         mobile = (asked.evidence or {})["mobile"]
@@ -150,9 +150,9 @@ class ForgottenView(BaseView):
             at=at,
             address=request_context.address(),
         )
-        said = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
-        told = sms_texts.system_message(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **said)
-        sms.queue_messages(session, [told], at=at)
+        facts = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
+        message = sms_texts.system_message(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **facts)
+        sms.queue_messages(session, [message], at=at)
         session.commit()
-        rate_limit.clear(db.engine, password_form.guess_key(name))  # whoever forgot it has guessed, too
+        rate_limit.clear(db.engine, password_form.guess_key(name))  # the user has probably guessed, too
         pre_login_cookie.close()

@@ -1,7 +1,7 @@
-"""Which certificate opens which account: everybody's own page, and the administrator's screen.
+"""Binding certificates to accounts: the user's own page and the security administrator's screen.
 
-Law: an enterprise's clerk binds with a signature and the account's password; officers' certificates are bound by whoever
-manages accounts, from a file. What is removed ends the sessions of the account.
+A clerk binds with a signature and the account's password; officers' certificates are bound from a file by the
+administrator. Removing a certificate ends the account's sessions.
 """
 
 from base64 import b64decode, b64encode
@@ -24,7 +24,7 @@ from app.db.session import db
 from app.models import Account, ExternalIdentity
 from app.web import request_context
 from app.web.auth import password_form
-from app.web.auth.certificate import connects, give_out, proved, trust
+from app.web.auth.certificate import agent_url, issue_challenge, proved, trust
 from app.web.base import ModelScreen, SelInterface
 from app.web.base.datamodel import as_id
 from app.web.base.fab import BaseView, route
@@ -44,7 +44,7 @@ class OwnCertificateView(BaseView):
 
     @route("/start", "POST")
     def start(self) -> Response:
-        return give_out(ChallengeKind.CERTIFICATE_BIND, request_context.current_actor().id)
+        return issue_challenge(ChallengeKind.CERTIFICATE_BIND, request_context.current_actor().id)
 
     @route("/bind", "POST")
     def bind(self) -> Response:
@@ -55,12 +55,12 @@ class OwnCertificateView(BaseView):
             known = proved(ChallengeKind.CERTIFICATE_BIND, who.id)
             bindings.bind(session, current_user.id, known, by=who.name, at=at)
             session.commit()
-        except IntegrityError:  # somebody bound it in the meantime
+        except IntegrityError:  # bound concurrently
             session.rollback()
             return self._page(AppError(TAKEN, code="certificate-taken"))
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            return self._page(no)
+            return self._page(error)
         flash(gettext("The certificate is bound. From now on you can sign in with it."), "success")
         return redirect(url_for("OwnCertificateView.mine"))
 
@@ -78,7 +78,7 @@ class OwnCertificateView(BaseView):
         return redirect(url_for("SignInView.login"))
 
     def _demand_password(self) -> None:
-        """Whoever found a screen unlocked shall not make a way in of their own."""
+        """An unlocked screen must not be enough to bind a certificate."""
         session, me = db.session(), current_user
         name, stored = me.username, me.password
         session.rollback()
@@ -88,16 +88,16 @@ class OwnCertificateView(BaseView):
         ):
             raise AppError(_("The present password is wrong, or was wrong too often."), code="wrong-password")
 
-    def _page(self, no: AppError | None = None) -> Response:
+    def _page(self, error: AppError | None = None) -> Response:
         who = request_context.current_actor()
         page = self.render_template(
             "auth/own_certificates.html",
             title=gettext("My certificates"),
             held=bindings.bindings_of(db.session(), current_user.id), today=request_context.today(),
-            may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=connects(), username=current_user.username,
-            refusals=no.refusals if no is not None else (),
+            may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=agent_url(), username=current_user.username,
+            refusals=error.refusals if error is not None else (),
         )  # fmt: skip
-        return make_response(page, no.status if no is not None else 200)
+        return make_response(page, error.status if error is not None else 200)
 
 
 class BindForm(AppForm):
@@ -106,7 +106,7 @@ class BindForm(AppForm):
 
 
 class IdentityScreen(ModelScreen):
-    """By what else than a password accounts are known; the administrator binds certificates here, and takes them away."""
+    """All bound certificates; the security administrator binds and removes them."""
 
     datamodel = SelInterface(ExternalIdentity, eager=(ExternalIdentity.account,))
     route_base = "/certificates-of-accounts"
@@ -155,10 +155,10 @@ class IdentityScreen(ModelScreen):
             db.session().rollback()
             form.file.errors = [str(TAKEN)]
             return self._add_page(form)
-        except AppError as no:
+        except AppError as error:
             db.session().rollback()
-            field = form.username if no.refusals[0].field == "username" else form.file
-            field.errors = [*field.errors, *(str(refusal.sentence) for refusal in no.refusals)]
+            field = form.username if error.refusals[0].field == "username" else form.file
+            field.errors = [*field.errors, *(str(refusal.sentence) for refusal in error.refusals)]
             return self._add_page(form)
         flash(gettext("The certificate is bound to %(name)s.", name=account.get_full_name()), "success")
         return redirect(url_for("IdentityScreen.list"))
@@ -172,7 +172,7 @@ class IdentityScreen(ModelScreen):
 
     @staticmethod
     def _chain(form: BindForm) -> list[bytes]:
-        """Of the file; at the second step, when it has been looked at, of the page."""
+        """From the file; at the second step from the page."""
         if request.form.get("confirm"):
             try:
                 return [b64decode(one, validate=True) for one in request.form.getlist("chain")]

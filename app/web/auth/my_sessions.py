@@ -1,7 +1,4 @@
-"""我的会话: where one's own account is signed in, and ending what is not oneself.
-
-Law: everybody sees and ends their own sessions only; one that is another's is not there.
-"""
+"""我的会话: users see and end the sessions of their own account."""
 
 from flask import flash, g, make_response, redirect, url_for
 from flask_babel import gettext
@@ -17,7 +14,7 @@ from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, expose, no_cache
 
-# What a browser calls itself, in the order in which one hides behind another.
+# Marks in user agents; the first that occurs counts, as later ones are imitated.
 BROWSERS = (
     *(("MicroMessenger", "WeChat"), ("360SE", "360"), ("QIHU", "360"), ("QQBrowser", "QQ"), ("Edg", "Edge")),
     *(("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari")),
@@ -27,14 +24,12 @@ SYSTEMS = tuple((mark, "macOS" if mark == "Mac OS" else mark) for mark in SYSTEM
 
 
 def in_words(agent: str) -> str:
-    """``Chrome · Windows``; nothing that the browser says is repeated."""
+    """``Chrome · Windows``; never the user agent itself."""
     known = [next((name for mark, name in marks if mark in agent), "") for marks in (BROWSERS, SYSTEMS)]
     return " · ".join(filter(None, known)) or gettext("unknown browser")
 
 
 class SessionsView(BaseView):
-    """One's own sessions."""
-
     route_base = "/sessions"
     default_view = "mine"
 

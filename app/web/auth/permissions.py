@@ -1,8 +1,7 @@
-"""Which role may open what: declared once, here, and made true in the database by ``sync_roles``; and what needs no account.
+"""Permissions of the roles (``PERMISSIONS``), and the endpoints that need no account (``ANONYMOUS``).
 
-Law: a role holds exactly what stands in ``PERMISSIONS``; what is taken out of it is revoked at the next ``anguan init``.
-Whoever is not signed in reaches what stands in ``ANONYMOUS`` and nothing else: the ``threshold`` turns them to the gate.
-Opening a page is all that is granted here. Which rows it shows is ``scope``'s, what may be done to them ``workflow``'s.
+``sync_roles`` makes the database equal to ``PERMISSIONS``; what was removed here is revoked. Permissions only open pages:
+rows are limited by ``accounts.access``, actions by ``workflow``.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import AppError
 from app.core.vocabulary import ADMINISTRATORS, Role
 
-PUBLIC = "public"  # FAB wants one for passers-by; it holds nothing
+PUBLIC = "public"  # FAB requires a role for anonymous visitors; it holds nothing
 MENU = "menu_access"
 
 Pair = tuple[str, str]  # (permission, view or menu)
@@ -29,12 +28,12 @@ READERS = (*CLERK, Role.EXAM_CLERK, *OFFICERS)
 
 
 def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ...]]:
-    """These permissions of one view, to the same holders; ``to(A, …) | to(B, …)`` for different ones."""
+    """These permissions of one view for these roles; ``to(A, …) | to(B, …)`` for different roles."""
     return dict.fromkeys(permissions, holders)
 
 
 # A view by its class_permission_name, or a menu heading or entry by its name -> permission -> who holds it.
-# A heading must be granted as well as its entries; ``held_by_nobody`` finds what is forgotten here.
+# A heading must be granted as well as its entries; ``held_by_nobody`` finds what was forgotten.
 PERMISSIONS: Declaration = {
     "Work": to(EVERYBODY, MENU, "can_home"),
     "System": to(ADMINISTRATORS, MENU),
@@ -57,7 +56,7 @@ PERMISSIONS: Declaration = {
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
     "Diary": to(AUDIT, MENU, "can_list", "can_show", "can_export", "can_verify"),
-    "Help": to(EVERYBODY, MENU),  # the page itself is open to passers-by
+    "Help": to(EVERYBODY, MENU),  # the page itself is public
     # training and exams
     "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),
     "Notices": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU, "can_list", "can_show")
@@ -94,12 +93,12 @@ PERMISSIONS: Declaration = {
     "Bundle": to(PARTIES, "can_watch"),
     "CertificateFile": to(PARTIES, "can_open"),
     "CertificateHistory": to(PARTIES, "can_show"),
-    # the administrator's hand on the matters: releases only, never a decision
+    # the administrator on matters: releases only, never a decision
     "OfficeReleases": to(ADMIN, MENU),
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
     "Standing": to(ADMIN, MENU, "can_find", "can_change"),
     "StandingSheet": to(ADMIN, "can_mass"),
-    "Parameters": to((*ADMIN, *SECURITY), MENU),  # each its own sections; see ``parameters.keeper``
+    "Parameters": to((*ADMIN, *SECURITY), MENU),  # each its own sections
     "Parameter": to((*ADMIN, *SECURITY), "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
@@ -123,45 +122,45 @@ PERMISSIONS: Declaration = {
     "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_errors", "can_submit"),
 }
 
-# What a passer-by may reach, and why. What is not here is shut to them before any door is asked, however new it is.
+# Endpoints open to anonymous visitors, and why. All others redirect to the sign-in page before the view runs.
 ANONYMOUS: Mapping[str, str] = {
     "static": "styles, scripts and pictures of the pages themselves; nothing that was handed in",
     "appbuilder.static": "as static",
     "preference": "language and large type are wanted before signing in",
     "query": "leads from a query form to the address that looks; looks nothing up itself",
-    "ops.healthz": "asked by machines that watch the house; names no data",
-    "ops.readyz": "asked by machines that watch the house; says what is missing, not why",
-    # the gate
-    "SignInView.login": "the gate itself",
-    "SecondView.choose": "between password and second factor nobody is inside yet; only the browser that showed one",
+    "ops.healthz": "monitoring; discloses no data",
+    "ops.readyz": "monitoring; says what is missing, not why",
+    # sign-in
+    "SignInView.login": "the sign-in page itself",
+    "SecondView.choose": "between password and second factor there is no session; for the browser that has shown a password",
     "SignInView.logout": "a session that has ended meanwhile is signed out all the same; by POST, with a token",
     "EnrolmentView.telephone": "an enterprise that has no account yet registers here",
     "EnrolmentView.send": "as the page; a code to a telephone, counted by number, by address and by day",
     "EnrolmentView.enrol": "as the page; counted by address, a code by text message must be known",
-    "SmsView.gate": "a way in; a picture is answered and tries are counted before anything is sent",
-    "SmsSecondView.gate": "as SecondView.choose: for the browser that has shown a password",
-    "ForgottenView.gate": "whoever forgot the password is not signed in; as SmsView.gate",
-    "ForgottenView.renew": "as the gate, for the browser that has shown the code",
-    "PictureView.another": "the picture before a text message; nothing is written down",
+    "SmsView.form": "signing in; a picture code is answered and attempts are counted before anything is sent",
+    "SmsSecondView.form": "as SecondView.choose: for the browser that has shown a password",
+    "ForgottenView.form": "whoever forgot the password is not signed in; as SmsView.form",
+    "ForgottenView.renew": "as its form, for the browser that has shown the code",
+    "PictureView.another": "the picture code of the forms above; nothing is stored",
     "PictureView.drawn": "the picture itself, for the browser that was given its ticket",
     "OwnCodeView.phone": "demonstration only: the message with the code that this browser asked for",
-    "LicenceView.gate": "a way in",
-    "LicenceView.start": "as the gate; counted per address, by POST with a token",
-    "LicenceView.ticket": "a code for one browser, which shows its own cookie; others are told that there is nothing",
-    "LicenceView.state": "as the ticket; says one word",
+    "LicenceView.form": "signing in",
+    "LicenceView.start": "as its form; counted per address, by POST with a token",
+    "LicenceView.ticket": "a code for one browser, known by its cookie; 404 for others",
+    "LicenceView.state": "as the ticket; its state only",
     "LicenceView.ask": "as the ticket; by POST with a token",
-    "LicenceView.finish": "as the ticket; lets in once, on what the platform signed",
-    "LicenceView.callback": "the licence platform has no account; its signature is what is believed",
+    "LicenceView.finish": "as the ticket; signs in once, by the platform's signature",
+    "LicenceView.callback": "the licence platform has no account; authenticated by its signature",
     "PhoneView.code": "the simulated telephone, which production does not have",
     "PhoneView.home": "as its code",
     "PhoneView.scan": "as its code",
     "PhoneView.confirm": "as its code",
-    # the public counter
+    # public pages
     "FrontPage.index": "the office's front page",
     "HelpView.guide": "the procedure and its deadlines are owed to the public",
     "LookupView.form": "anybody may check a certificate",
     "LookupView.find": "as the form; counted per address, name and number must both be known",
-    "LookupView.scanned": "what a square code leads to; the address holds 128 random bits",
+    "LookupView.scanned": "the URL in a QR code; the address holds 128 random bits",
     "SealView.form": "anybody may check a sealed file",
     "SealView.check": "as the form; the file is looked at and not kept",
     "SealView.part": "certificates and list of the seal, as their checkers fetch them",
@@ -171,21 +170,21 @@ ANONYMOUS: Mapping[str, str] = {
     "ListCheckView.check": "as the form; counted per address",
     "ListCheckView.answer": "as the form; gives back what was handed in",
     "ListCheckView.template": "an empty sheet",
-    "CertificateView.gate": "the way in by a certificate; its POST is an answer to a challenge, used once",
-    "CertificateView.start": "gives that challenge to the browser that asks; counted by address",
-    "CertificateView.tls": "the same with the proxy's word, believed by its secret",
-    "CertificateSecondView.gate": "as SecondView.choose: for the browser that has shown a password",
-    "CertificateSecondView.start": "gives out what is to be signed for that",
+    "CertificateView.form": "signing in by a certificate; its POST is an answer to a challenge, used once",
+    "CertificateView.start": "issues that challenge; counted by address",
+    "CertificateView.tls": "the same by the proxy, authenticated by its secret",
+    "CertificateSecondView.form": "as SecondView.choose: for the browser that has shown a password",
+    "CertificateSecondView.start": "issues the challenge for that",
     "CertificateView.driver": "how to get a UKey to work, before anybody is signed in",
-    "VerifyView.page": "square codes are checked in the browser alone",
-    "VerifyView.worker": "keeps that page at hand without a network; a script",
+    "VerifyView.page": "QR codes are checked in the browser",
+    "VerifyView.worker": "the service worker of that page",
     "VerifyView.keys": "the public keys of the codes",
-    "VerifyView.status_list": "how prints stand, by numbers that name nobody",
+    "VerifyView.status_list": "statuses of certificate versions, by numbers that name nobody",
 }
 
 
 class Undeclarable(AppError):
-    """The table grants what no view or menu offers: a misspelling, or a view that is gone."""
+    """``PERMISSIONS`` grants what no view or menu offers."""
 
     status = 500
     code = "unknown-permission"
@@ -195,14 +194,14 @@ def held_by(role: Role, declaration: Declaration | None = None) -> frozenset[Pai
     """Every (permission, view) of one role."""
     return frozenset(
         (permission, view)
-        for view, grants in _or_ours(declaration).items()
+        for view, grants in _or_default(declaration).items()
         for permission, roles in grants.items()
         if role in roles
     )
 
 
 def offered(appbuilder: Any) -> frozenset[Pair]:
-    """Every (permission, view) that the registered views and the menu ask for."""
+    """Every (permission, view) that the registered views and the menu require."""
     views = {
         (permission, view.class_permission_name) for view in appbuilder.baseviews for permission in view.base_permissions
     }
@@ -210,35 +209,35 @@ def offered(appbuilder: Any) -> frozenset[Pair]:
 
 
 def held_by_nobody(appbuilder: Any, declaration: Declaration | None = None) -> frozenset[Pair]:
-    """What is offered and never granted: a page that nobody can open. A guard test wants this empty."""
+    """What is offered and granted to nobody: pages that nobody can open."""
     return offered(appbuilder) - {pair for role in Role for pair in held_by(role, declaration)}
 
 
 def sync_roles(appbuilder: Any, declaration: Declaration | None = None) -> None:
-    """Make the roles, and what they hold, exactly the declared ones; commits. Running it again changes nothing.
+    """Make roles and grants exactly the declared ones; idempotent, in a fixed number of queries; commits.
 
-    A fixed number of queries, however many permissions. Raises ``Undeclarable``, before anything is written.
+    Raises ``Undeclarable`` before anything is written.
     """
     wanted = {role.value: held_by(role, declaration) for role in Role} | {PUBLIC: frozenset()}
     pairs = frozenset(pair for held in wanted.values() for pair in held)
-    if strangers := sorted(pairs - offered(appbuilder)):
-        raise Undeclarable(", ".join(f"{permission} on {view}" for permission, view in strangers))
+    if unknown := sorted(pairs - offered(appbuilder)):
+        raise Undeclarable(", ".join(f"{permission} on {view}" for permission, view in unknown))
     sm, session = appbuilder.sm, appbuilder.session()
     try:
-        permissions = _named(session, sm.permission_model.__table__, {permission for permission, _view in pairs})
-        views = _named(session, sm.viewmenu_model.__table__, {view for _permission, view in pairs})
-        roles = _named(session, sm.role_model.__table__, wanted)
-        kept = _paired(session, sm.permissionview_model.__table__, permissions, views, pairs)
+        permissions = _ids_by_name(session, sm.permission_model.__table__, {permission for permission, _view in pairs})
+        views = _ids_by_name(session, sm.viewmenu_model.__table__, {view for _permission, view in pairs})
+        roles = _ids_by_name(session, sm.role_model.__table__, wanted)
+        kept = _pair_ids(session, sm.permissionview_model.__table__, permissions, views, pairs)
         grants = {(kept[pair], roles[role]) for role, held in wanted.items() for pair in held}
-        _grant(session, sm.role_model.permissions.property.secondary, grants)
-        _forget_the_rest(session, sm.permissionview_model.__table__, set(kept.values()))
+        _set_grants(session, sm.role_model.permissions.property.secondary, grants)
+        _delete_others(session, sm.permissionview_model.__table__, set(kept.values()))
         session.commit()
     except BaseException:
         session.rollback()
         raise
 
 
-def _or_ours(declaration: Declaration | None) -> Declaration:
+def _or_default(declaration: Declaration | None) -> Declaration:
     return PERMISSIONS if declaration is None else declaration
 
 
@@ -246,8 +245,8 @@ def _menu_names(items: Iterable[Any]) -> set[str]:
     return {name for item in items if item.name != "-" for name in {item.name} | _menu_names(item.childs)}
 
 
-def _named(session: Session, table: Table, names: Collection[str]) -> dict[str, int]:
-    """The ids of these names, made where they are missing."""
+def _ids_by_name(session: Session, table: Table, names: Collection[str]) -> dict[str, int]:
+    """The ids of these names; missing ones are inserted."""
     there = {name: key for key, name in session.execute(select(table.c.id, table.c.name))}
     if missing := sorted(set(names) - there.keys()):
         made = insert(table).returning(table.c.id, table.c.name)
@@ -255,10 +254,10 @@ def _named(session: Session, table: Table, names: Collection[str]) -> dict[str, 
     return there
 
 
-def _paired(
+def _pair_ids(
     session: Session, table: Table, permissions: Mapping[str, int], views: Mapping[str, int], pairs: Collection[Pair]
 ) -> dict[Pair, int]:
-    """The ids of these pairs, made where they are missing."""
+    """The ids of these pairs; missing ones are inserted."""
     wanted = {(permissions[permission], views[view]): (permission, view) for permission, view in pairs}
     columns = (table.c.id, table.c.permission_id, table.c.view_menu_id)
     there = {(permission, view): key for key, permission, view in session.execute(select(*columns))}
@@ -269,8 +268,8 @@ def _paired(
     return {pair: there[ids] for ids, pair in wanted.items()}
 
 
-def _grant(session: Session, table: Table, grants: Collection[tuple[int, int]]) -> None:
-    """Exactly these (pair, role), whoever held what before."""
+def _set_grants(session: Session, table: Table, grants: Collection[tuple[int, int]]) -> None:
+    """Make the grants exactly these (pair, role)."""
     columns = (table.c.id, table.c.permission_view_id, table.c.role_id)
     there = {(pair, role): key for key, pair, role in session.execute(select(*columns))}
     if revoked := [key for grant, key in there.items() if grant not in grants]:
@@ -279,6 +278,6 @@ def _grant(session: Session, table: Table, grants: Collection[tuple[int, int]]) 
         session.execute(insert(table), [{"permission_view_id": pair, "role_id": role} for pair, role in missing])
 
 
-def _forget_the_rest(session: Session, table: Table, kept: Collection[int]) -> None:
-    """Pairs that nobody holds any more; their grants are gone already."""
+def _delete_others(session: Session, table: Table, kept: Collection[int]) -> None:
+    """Delete the other pairs, whose grants are deleted already."""
     session.execute(delete(table).where(table.c.id.not_in(kept)))

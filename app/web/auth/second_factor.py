@@ -1,7 +1,7 @@
-"""The second factor: what is shown besides the password, at the gate and again before the riskiest deeds.
+"""The second factor, required after the password and again before risky actions.
 
-Law: after the password alone there is no session, only a challenge that this browser owes; it is used up once, while the
-password is still the same. A second way registers itself here (``offer``), proves whose it is, and says so (``shown``).
+After the password there is no session, only a challenge of this browser, used once and only while the password is unchanged.
+Methods register by ``offer`` and report success by ``shown``.
 """
 
 from collections.abc import Callable
@@ -30,8 +30,8 @@ from app.web.base.private_urls import safe_local_url
 
 
 @dataclass(frozen=True, slots=True)
-class SecondWay:
-    """One way to show a second factor: its page, and whether this account has what it takes."""
+class SecondFactorMethod:
+    """A method: its page, and whether an account can use it."""
 
     way: SignInMethod
     label: object
@@ -40,23 +40,23 @@ class SecondWay:
     offered: Callable[[Account], bool]
 
 
-WAYS: dict[SignInMethod, SecondWay] = {}
+METHODS: dict[SignInMethod, SecondFactorMethod] = {}
 
 
-def offer(way: SecondWay) -> None:
-    """Called by the room of a second way as it hangs its door."""
-    WAYS[way.way] = way
+def offer(way: SecondFactorMethod) -> None:
+    """Register a method; called where its view is registered."""
+    METHODS[way.way] = way
 
 
 class NothingOwed(NotAllowed):
-    """The second factor came too late, or nobody had shown a password."""
+    """No second factor is due in this browser: too late, or no password was shown."""
 
     code = "no-second-owed"
     sentence = _("The first step of the sign-in has expired. Please sign in with your password again.")
 
 
 def ower(session: Session, *, at: datetime) -> Account:
-    """Who owes a second factor in this browser: the one inside, or who has shown the password just now."""
+    """The signed-in account, or the one whose password this browser has shown. Raises ``NothingOwed``."""
     if current_user.is_authenticated:
         return session.get_one(Account, current_user.id)
     owed = _owed(session, at)
@@ -67,9 +67,9 @@ def ower(session: Session, *, at: datetime) -> Account:
 
 
 def shown(session: Session, account: Account, way: SignInMethod, *, at: datetime, address: str) -> None:
-    """This account's second factor was shown in this browser: it is let in, or its session counts as strong anew.
+    """Record a shown second factor: opens the session, or renews it in an open one. The caller commits.
 
-    Raises ``NothingOwed`` for an account that owes none here, and for whoever comes second. The caller commits.
+    Raises ``NothingOwed`` for another account than ``ower`` and for a repetition.
     """
     if ower(session, at=at).id != account.id:
         raise NothingOwed
@@ -96,7 +96,7 @@ def _owed(session: Session, at: datetime) -> Challenge | None:
 
 
 class SecondView(BaseView):
-    """Which second factor is to be shown."""
+    """The choice between the methods."""
 
     route_base = "/login/second"
     default_view = "choose"
@@ -109,7 +109,7 @@ class SecondView(BaseView):
             account = ower(session, at=request_context.now())
         except NothingOwed:
             return redirect(url_for("SignInView.login", next=wish or None))
-        ways = [way for way in WAYS.values() if way.offered(account)]
+        ways = [way for way in METHODS.values() if way.offered(account)]
         page = self.render_template(
             "auth/second_factor.html",
             title=gettext("Second factor"),

@@ -1,7 +1,4 @@
-"""A certificate as the second factor, at the gate and again before the riskiest deeds.
-
-Law: as for every second factor (``second``); what is signed here says that it is one, so that it opens nothing else.
-"""
+"""A certificate as the second factor. The signed statement names this purpose, so it cannot be used to sign in."""
 
 from flask import jsonify, make_response, redirect, request, url_for
 from flask_babel import gettext
@@ -15,8 +12,8 @@ from app.core.vocabulary import ChallengeKind, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth.certificate import connects, give_out, note_failure, proved
-from app.web.auth.second_factor import NothingOwed, SecondWay, ower, shown
+from app.web.auth.certificate import agent_url, issue_challenge, note_failure, proved
+from app.web.auth.second_factor import NothingOwed, SecondFactorMethod, ower, shown
 from app.web.auth.security_manager import landing
 from app.web.base.fab import BaseView, expose, no_cache
 
@@ -25,11 +22,11 @@ KIND = ChallengeKind.CERTIFICATE_SECOND
 
 class CertificateSecondView(BaseView):
     route_base = "/login/second/certificate"
-    default_view = "gate"
+    default_view = "form"
 
     @expose("/", methods=["GET", "POST"])
     @no_cache
-    def gate(self) -> Response:
+    def form(self) -> Response:
         wish = request.args.get("next", "")
         try:
             owes = ower(db.session(), at=request_context.now()).id
@@ -39,19 +36,19 @@ class CertificateSecondView(BaseView):
         except NothingOwed:
             db.session().rollback()
             return redirect(url_for("SecondView.choose", next=wish or None))
-        except AppError as no:
+        except AppError as error:
             db.session().rollback()
-            if not isinstance(no, TooMany):
-                note_failure(db.session().get(Account, owes), None, no)
-            return self._page(no)
+            if not isinstance(error, TooMany):
+                note_failure(db.session().get(Account, owes), None, error)
+            return self._page(error)
         return redirect(landing(wish))
 
     @expose("/start", methods=["POST"])
     def start(self) -> Response:
         try:
-            return give_out(KIND, ower(db.session(), at=request_context.now()).id)
-        except NothingOwed as no:
-            return make_response(jsonify(sentence=str(no)), no.status)
+            return issue_challenge(KIND, ower(db.session(), at=request_context.now()).id)
+        except NothingOwed as error:
+            return make_response(jsonify(sentence=str(error)), error.status)
 
     def _show(self, owes: int) -> None:
         session, at = db.session(), request_context.now()
@@ -61,16 +58,18 @@ class CertificateSecondView(BaseView):
         shown(session, account, SignInMethod.CERTIFICATE, at=at, address=request_context.address())
         session.commit()
 
-    def _page(self, no: AppError | None = None) -> Response:
+    def _page(self, error: AppError | None = None) -> Response:
         page = self.render_template(
-            "auth/second_factor_certificate.html", title=gettext("Second factor"), agent=connects(),
-            refusals=no.refusals if no is not None else (), wish=request.args.get("next") or None,
+            "auth/second_factor_certificate.html", title=gettext("Second factor"), agent=agent_url(),
+            refusals=error.refusals if error is not None else (), wish=request.args.get("next") or None,
         )  # fmt: skip
-        return make_response(page, no.status if no is not None else 200)
+        return make_response(page, error.status if error is not None else 200)
 
 
 def _has_one(account: Account) -> bool:
     return bool(bindings.bindings_of(db.session(), account.id))
 
 
-SECOND = SecondWay(SignInMethod.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.gate", _has_one)
+SECOND = SecondFactorMethod(
+    SignInMethod.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.form", _has_one
+)

@@ -1,7 +1,7 @@
-"""The security kernel: Flask-AppBuilder's, with our accounts, our doors, one permission query a request, sessions that end.
+"""Flask-AppBuilder's security manager with our accounts, views, sessions, and one permission query per request.
 
-Law: nothing is public by permission and nothing is granted here (see ``roles``); a cookie opens what its row in ``visits``
-says now, and nothing else; signing in and out is done by POST with a CSRF token.
+Nothing is public by permission and nothing is granted here (see ``permissions``). A cookie only opens the session that its
+row allows now. Signing in and out are POSTs with a CSRF token.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ from app.web.auth import captcha, password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
-from app.web.auth.sign_in import KEY, NotAdmitted, admit, end_session, lately, open_session
+from app.web.auth.sign_in import KEY, NotAdmitted, admit, end_session, open_session, recent_hashes
 from app.web.base.fab import AuthDBView, BaseView, expose, no_cache
 from app.web.base.private_urls import safe_local_url
 from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength, place_refusals
@@ -40,11 +40,11 @@ READER_POSTS = ANONYMOUS.keys() | {
     "query",
     "SessionsView.end",
     "SessionsView.end_others",
-}  # a session by text message: what passers-by may, and leaving
+}  # POSTs of a session by text message
 
 
 class OnlyReads(NotAllowed):
-    """One weak factor was shown: enough to read, and for nothing else (R43)."""
+    """A session by text message only reads (R43)."""
 
     code = "only-reads"
     sentence = _("You signed in by text message: that is for reading only. To do this, please sign in another way.")
@@ -72,7 +72,7 @@ class OwnPasswordForm(AppForm):
 
 
 class SignInView(AuthDBView):
-    """The gate. Each way in is a form of its own on one page (``login/login.html``)."""
+    """The sign-in page. Each method has a page of its own, linked by tabs (``auth/method.html``)."""
 
     login_template = "auth/login.html"
 
@@ -82,7 +82,7 @@ class SignInView(AuthDBView):
         if current_user.is_authenticated:
             return redirect(landing(request.args.get("next", "")))
         if request.method == "GET" and "next" in request.args:
-            cookie.pop("_flashes", None)  # FAB calls it "access denied" when somebody is merely not signed in
+            cookie.pop("_flashes", None)  # FAB flashes "access denied" when merely not signed in
         guarded = password_form.too_many_failures(db.engine, at=request_context.now())
         form = CaptchaSignInForm() if guarded else SignInForm()
         if not form.is_submitted() or captcha.another_requested():
@@ -92,11 +92,11 @@ class SignInView(AuthDBView):
         try:
             if isinstance(form, CaptchaSignInForm):
                 captcha.check_form(form)
-            inside = self._sign_in(form)
-        except (password_form.WrongPassword, NotAdmitted, captcha.WrongPicture, TooMany) as no:
-            return self._page(form, no, status=no.status)
+            signed_in = self._sign_in(form)
+        except (password_form.WrongPassword, NotAdmitted, captcha.WrongPicture, TooMany) as error:
+            return self._page(form, error, status=error.status)
         wish = landing(request.args.get("next", ""))
-        return redirect(wish if inside else url_for("SecondView.choose", next=wish))
+        return redirect(wish if signed_in else url_for("SecondView.choose", next=wish))
 
     @expose("/logout/", methods=["POST"])
     def logout(self) -> Response:
@@ -108,49 +108,49 @@ class SignInView(AuthDBView):
             session.commit()
             flash(gettext("You have signed out."), "info")
             if others:
-                said = gettext(
+                message = gettext(
                     "Your account is still signed in elsewhere (%(n)s). If that is not you, sign in, end those sessions "
                     "under “My sessions” and change the password.", n=others,
                 )  # fmt: skip
-                flash(said, "warning")
+                flash(message, "warning")
         return redirect(url_for("SignInView.login"))
 
     def _sign_in(self, form: SignInForm) -> bool:
-        """True if the account is inside now, False if it owes a second factor."""
+        """True if a session was opened, False if a second factor is due."""
         session, at, address = db.session(), request_context.now(), request_context.address()
-        session.rollback()  # guesses are charged beside this session, which must hold no lock meanwhile
+        session.rollback()  # attempts are counted on another connection; hold no lock
         try:
             proof = password_form.prove(
                 session, db.engine, form.username.data, form.password.data,
                 office=request_context.current_office(), at=at, address=address,
             )  # fmt: skip
-            inside = admit(session, proof, at=at, address=address)
-        except AppError as no:
+            signed_in = admit(session, proof, at=at, address=address)
+        except AppError as error:
             session.rollback()
-            if not isinstance(no, TooMany):  # an address that floods shall not flood the diary as well
-                _note_failure(session, form.username.data, no)
+            if not isinstance(error, TooMany):  # a flood of attempts must not flood the audit log
+                _note_failure(session, form.username.data, error)
             raise
         session.commit()
-        return inside
+        return signed_in
 
-    def _page(self, form: SignInForm, no: AppError | None = None, *, status: int = 200) -> Response:
+    def _page(self, form: SignInForm, error: AppError | None = None, *, status: int = 200) -> Response:
         page = self.render_template(
             self.login_template,
             title=gettext("Sign in"),
             form=form,
-            refusals=place_refusals(form, no),
+            refusals=place_refusals(form, error),
             picture=captcha.captcha_for_page() if isinstance(form, CaptchaSignInForm) else None,
-            ended=_told_once() if request.method == "GET" else None,
+            ended=_end_reason_once() if request.method == "GET" else None,
             sent_here="next" in request.args and request.method == "GET",
         )
         answer = make_response(page, status)
-        if isinstance(no, TooMany):
-            answer.headers["Retry-After"] = str(no.retry_after)
+        if isinstance(error, TooMany):
+            answer.headers["Retry-After"] = str(error.retry_after)
         return answer
 
 
 class OwnPasswordView(BaseView):
-    """Everybody's own password. Whoever signs in with one that somebody else chose is led here first."""
+    """Changing one's own password; required first after signing in with one that somebody else chose."""
 
     route_base = "/password"
     default_view = "change"
@@ -182,7 +182,7 @@ class OwnPasswordView(BaseView):
         return make_response(page, status)
 
     def _change(self, form: OwnPasswordForm) -> bool:
-        """True if the password is a new one now. Otherwise the form says what stands against it."""
+        """True if the password was changed; otherwise the form holds the errors."""
         session, at, office = db.session(), request_context.now(), request_context.current_office()
         account_id, name, stored = current_user.id, current_user.username, current_user.password
         way, strong_at = g.visit.way, g.visit.strong_at
@@ -191,7 +191,7 @@ class OwnPasswordView(BaseView):
             form.password.errors = [*form.password.errors, gettext("The new password must differ from the present one.")]
         if form.errors:
             return False
-        session.rollback()  # as at the gate: the guess is charged beside this session
+        session.rollback()  # as at sign-in: attempts are counted on another connection
         if not password_form.confirm(db.engine, name, stored, form.old.data, office=office, at=at):
             form.old.errors = [gettext("The present password is wrong, or was wrong too often.")]
             return False
@@ -206,7 +206,7 @@ class OwnPasswordView(BaseView):
 
 
 def judge(form: Any, account: Account, office: Office) -> None:
-    """Put at its fields what speaks against the new password that was typed twice."""
+    """Add errors of the new password, and of its repetition, to the form."""
     faults = passwords.weaknesses(form.password.data, account.username, office, also=names_of(account))
     form.password.errors = [*form.password.errors, *(str(fault.sentence) for fault in faults)]
     if form.password.data != form.again.data:
@@ -214,18 +214,18 @@ def judge(form: Any, account: Account, office: Office) -> None:
 
 
 def had_before(session: Session, account_id: int, form: Any, office: Office) -> bool:
-    """Whether the account has, or lately had, this password; the form says so then. Asked where the office minds.
+    """Whether the account has or recently had this password (profile MLPS3 only), with an error in the form.
 
-    Rolls the session back: nobody shall wait for a lock of ours while we hash.
+    Rolls the session back, to hold no lock while hashing.
     """
     if office.password_profile is not PasswordProfile.MLPS3:
         return False
-    stored = lately(session, account_id)
+    stored = recent_hashes(session, account_id)
     session.rollback()
     if not password_form.is_one_of(stored, form.password.data):
         return False
-    said = gettext("You have had this password before. Please choose another one.")
-    form.password.errors = [*form.password.errors, said]
+    message = gettext("You have had this password before. Please choose another one.")
+    form.password.errors = [*form.password.errors, message]
     return True
 
 
@@ -238,7 +238,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
     userstatschartview = None
 
     def register_views(self) -> None:
-        """Our own doors only: no API login, no registration, no stock pages for users and roles."""
+        """Our own views only: none of FAB's for the API, registration, users and roles."""
         self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
         self.appbuilder.add_view_no_menu(captcha.PictureView)
         self.appbuilder.add_view_no_menu(OwnPasswordView)
@@ -249,10 +249,10 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
         )
 
-    # --- who is there -----------------------------------------------------------------------------
+    # --- authentication -----------------------------------------------------------------------------
 
     def load_user(self, pk: object) -> Account | None:
-        """Whose session this key opens, if it is not over. ``g.visit`` is the session, ``g.ended`` why it is over."""
+        """The account of an open session; sets ``g.visit`` to the session, or ``g.ended`` to why it ended."""
         session, at, wanted = db.session(), request_context.now(), sessions.session_query(str(pk))
         visit = session.scalars(wanted).unique().one_or_none()
         if visit is None:
@@ -260,12 +260,12 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         why = sessions.end_reason(visit, request_context.current_office(), at=at)
         if visit.ended_at is None and (why is not None or at - visit.seen_at >= sessions.TOUCH_INTERVAL):
             number = visit.id
-            session.rollback()  # SQLite has one writer, and in a POST that is this transaction already
+            session.rollback()  # SQLite has one writer: in a POST this transaction
             if why is None:
                 sessions.touch(db.engine, number, at=at)
             else:
                 sessions.mark_ended(db.engine, number, why, at=at)
-            visit = session.scalars(wanted).unique().one()  # as it stands now; somebody may have been quicker
+            visit = session.scalars(wanted).unique().one()  # a concurrent request may have ended it
         if visit.ended_at is not None:
             g.ended = visit.ended_why
             return None
@@ -274,10 +274,10 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         return account
 
     def load_user_jwt(self, _jwt_header: object, jwt_data: object) -> None:
-        """Tokens open nothing in this house."""
+        """JWTs are not accepted."""
 
     def before_request(self) -> Response | None:
-        """Whoever must change the password does that before anything else; whoever came in by text message only reads."""
+        """Sessions by text message only read; an expired or assigned password must be changed first."""
         g.user = current_user
         if not current_user.is_authenticated:
             return None
@@ -296,28 +296,28 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         return redirect(url_for("OwnPasswordView.change", next=wish), 303)
 
     def find_user(self, username: str | None = None, email: str | None = None) -> Account | None:
-        """By user name in its one spelling. By e-mail only where FAB's own screens ask for it, never at the gate."""
+        """By canonical user name; by e-mail only for FAB's own screens, never for signing in."""
         if username:
             return password_form.find(self.session, username)
         return self.session.scalars(select(Account).where(Account.email == email)).one_or_none() if email else None
 
     def auth_user_db(self, username: str, password: str) -> None:  # noqa: ARG002 - FAB's own signature
-        """FAB's way in neither counts nor locks, so it is shut; ours is ``login.password``."""
+        """Never: FAB's check neither counts nor locks; ours is ``password_form.prove``."""
         return
 
     def reset_password(self, userid: object, password: str) -> None:
-        """Set somebody's password (FAB's name for it). Unless it is one's own, it must be changed at the next sign-in."""
+        """Set a password; somebody else's must be changed at the next sign-in."""
         account = self.session.get_one(Account, int(str(userid)))
         set_password(account, password, must_change=request_context.current_actor().id != account.id)
         self.session.commit()
 
-    # --- what may they ----------------------------------------------------------------------------
+    # --- authorization ----------------------------------------------------------------------------
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
         return (permission_name, view_name) in self.permissions()
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:  # noqa: ARG002 - FAB's own signature
-        """Nothing is: the public counter has doors of its own, without permissions."""
+        """Never: public views require no permission."""
         return False
 
     def get_user_menu_access(self, menu_names: list[str] | None = None) -> set[str]:  # noqa: ARG002 - FAB's own signature
@@ -328,7 +328,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         return list(user.roles) if user.is_authenticated else []
 
     def permissions(self) -> frozenset[tuple[str, str]]:
-        """Every (permission, view) the reader holds: one query a request, whatever is asked how often."""
+        """Every (permission, view) of the user; one query per request."""
         if not current_user.is_authenticated:
             return frozenset()
         if "permissions" not in g:
@@ -351,46 +351,46 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         )
         return frozenset((row[0], row[1]) for row in self.session.execute(held))
 
-    # --- what FAB would grant by itself -----------------------------------------------------------
+    # --- grants FAB would make itself -----------------------------------------------------------
 
     def create_db(self) -> None:
-        """Tables come from migrations, roles from ``roles.sync_roles``."""
+        """Tables come from migrations, roles from ``permissions.sync_roles``."""
 
     def add_permissions_view(self, base_permissions: object, view_menu: object) -> None:
-        """FAB would give its admin role everything; ``roles.sync_roles`` gives each role what is declared."""
+        """FAB would give its admin role everything; ``permissions.sync_roles`` gives each role what is declared."""
 
     def add_permissions_menu(self, view_menu_name: object) -> None:
         """As for views."""
 
     def security_cleanup(self, baseviews: object, menus: object) -> None:
-        """``roles.sync_roles`` leaves nothing to clean."""
+        """``permissions.sync_roles`` leaves nothing to clean."""
 
 
 def set_password(account: Account, plain: str, *, must_change: bool) -> None:
-    """Give an account a password. It ends its sessions; whoever did not choose it must change it. The caller commits."""
+    """Set a password, which ends the account's sessions. The caller commits."""
     account.password, account.must_change_password = password_form.hashed(plain), must_change
 
 
 def landing(wish: str) -> str:
-    """Where to go after signing in: the page that was asked for, if it is one of this house that opens by GET."""
+    """Where to go after signing in: the page asked for, if it is a local one, else the front page."""
     return safe_local_url(wish) or "/"
 
 
 def names_of(account: Account) -> tuple[str, ...]:
-    """Whoever guesses begins with these."""
+    """Names that a password must not contain."""
     firm = account.enterprise
     return (account.get_full_name(), *((firm.name, firm.uscc) if firm is not None else ()))
 
 
-def _told_once() -> SessionEndReason | None:
-    """Why the session of this cookie ended, for whoever did not end it; the cookie forgets it then."""
+def _end_reason_once() -> SessionEndReason | None:
+    """Why the session of this cookie ended, unless by signing out; removes it from the cookie."""
     why: SessionEndReason | None = g.get("ended")
     cookie.pop(KEY, None)
     return why if why is not SessionEndReason.SIGNED_OUT else None
 
 
-def _note_failure(session: Session, username: str, no: AppError) -> None:
-    """One line of its own. A name that nobody has is not written down: people type passwords into that field."""
+def _note_failure(session: Session, username: str, error: AppError) -> None:
+    """Log the failure; commits. An unknown user name is not logged: people type passwords into that field."""
     account = password_form.find(session, username)
     audit.log(
         session,
@@ -398,7 +398,7 @@ def _note_failure(session: Session, username: str, no: AppError) -> None:
         AuditAction.SIGN_IN_FAILED,
         Account,
         account.id if account is not None else "",
-        {"why": [refusal.code for refusal in no.refusals]},
+        {"why": [refusal.code for refusal in error.refusals]},
         at=request_context.now(),
         address=request_context.address(),
     )

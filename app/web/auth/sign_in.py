@@ -1,7 +1,7 @@
-"""Where every way in ends, and where a session's right to go on ends. A method proves who is there; ``admit`` lets in.
+"""Where every sign-in method ends: admitting a proved account, opening and ending its session.
 
-Law: no method opens a session itself. What an account was admitted on (password, activity, roles, reach) cannot change
-without ending its sessions in the same flush (``visits``); bulk statements on accounts say so themselves.
+No method opens a session itself. Whatever an account was admitted on (password, activity, roles, region, enterprise)
+cannot change without ending its sessions in the same flush; bulk statements on accounts must do so themselves.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,11 +29,11 @@ from app.models import Account, Enterprise, PastPassword
 from app.web import request_context
 from app.web.auth import pre_login_cookie
 
-KEPT = ("locale",)  # what a cookie may carry across a sign-in; all else in it may have been planted
-KEY = "_user_id"  # where flask-login keeps whom it asks ``load_user`` for: the key of the session
-STRONG = (SignInMethod.CERTIFICATE, SignInMethod.LICENCE)  # something one holds and something one knows, at once
+KEPT = ("locale",)  # what survives a sign-in in the cookie; all else may have been planted
+KEY = "_user_id"  # flask-login passes it to ``load_user``: the session key
+STRONG = (SignInMethod.CERTIFICATE, SignInMethod.LICENCE)  # two factors in one
 SECOND_WITHIN = timedelta(minutes=10)
-ENDING: Mapping[SessionEndReason, tuple[str, ...]] = {  # the first that fits is why
+ENDING: Mapping[SessionEndReason, tuple[str, ...]] = {  # the first match counts
     SessionEndReason.SWITCHED_OFF: ("active",),
     SessionEndReason.PASSWORD_CHANGED: ("password",),
     SessionEndReason.ROLE_CHANGED: ("roles",),
@@ -43,21 +43,21 @@ ENDING: Mapping[SessionEndReason, tuple[str, ...]] = {  # the first that fits is
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The outcome of one method: the account it points at, and how that was shown."""
+    """The outcome of a sign-in method."""
 
     account: Account
     way: SignInMethod
-    shown: Mapping[str, str] = field(default_factory=dict)  # what else was shown, for the diary
+    shown: Mapping[str, str] = field(default_factory=dict)  # further facts for the audit log
 
 
 class NotAdmitted(NotAllowed, Unmet):
-    """Somebody proved who they are, and may not come in all the same. Carries every reason."""
+    """The account was proved but may not sign in; carries every reason."""
 
 
 def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool:
-    """Let the proved account in; False if it owes a second factor first (``second``). Raises ``NotAdmitted``.
+    """Open a session; False if a second factor is due first. Raises ``NotAdmitted``. The caller commits.
 
-    A lock after wrong passwords is no matter of this place: it bars guessing, not the other ways in. The caller commits.
+    A lock after wrong passwords does not count here: it stops guessing, not other methods.
     """
     if refusals := tuple(objections(proof.account)):
         raise NotAdmitted(refusals)
@@ -77,14 +77,14 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
 
 
 def let_in(session: Session, proof: Proof, *, second: SignInMethod | None = None, at: datetime, address: str) -> None:
-    """Open a fresh session and write it down, with the ``second`` factor if one was shown. Raises ``NotAdmitted``."""
+    """Open a new session and log it, with the ``second`` factor if one was shown. Raises ``NotAdmitted``."""
     account = proof.account
-    refusals = (*objections(account), *_objections_to_the_way(proof))  # once more: minutes may lie between two factors
+    refusals = (*objections(account), *_method_objections(proof))  # again: minutes may lie between two factors
     if refusals:
         raise NotAdmitted(refusals)
     account.login_count = (account.login_count or 0) + 1
     account.fail_login_count = 0
-    account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column knows no zone, and is shown as it is
+    account.last_login = office_time(at).replace(tzinfo=None)  # FAB's column is naive and shown unconverted
     how = {"way": proof.way.value, **proof.shown} | ({"second": second.value} if second else {})
     audit.log(session, account.get_full_name(), AuditAction.SIGN_IN, account, change=how, at=at, address=address)
     strong_at = at if second is not None or proof.way in STRONG else None
@@ -92,7 +92,7 @@ def let_in(session: Session, proof: Proof, *, second: SignInMethod | None = None
 
 
 def password_mark(account: Account) -> str:
-    """By which it is seen that a password has not changed since it was shown."""
+    """A digest for noticing that the password has changed since it was shown."""
     return str(keyring.digest(account.password or "", "challenge.password"))
 
 
@@ -106,12 +106,12 @@ OPERATES = Refusal(
 
 
 def reads_only(account: Account) -> bool:
-    """Whether all that the account may do is read (R43)."""
+    """Whether the account only reads (R43)."""
     return {role.name for role in account.roles} & {role.value for role in Role} == {Role.VIEWER.value}
 
 
-def _objections_to_the_way(proof: Proof) -> Iterator[Refusal]:
-    """A code by text message is one weak factor: enough to read, and for nothing else."""
+def _method_objections(proof: Proof) -> Iterator[Refusal]:
+    """A code by text message is one weak factor, enough for reading only."""
     if proof.way is SignInMethod.SMS_CODE and not reads_only(proof.account):
         yield OPERATES
 
@@ -119,7 +119,7 @@ def _objections_to_the_way(proof: Proof) -> Iterator[Refusal]:
 def open_session(
     session: Session, account: Account, way: SignInMethod, *, at: datetime, address: str, strong_at: datetime | None = None
 ) -> None:
-    """Give the browser a new cookie; nothing of the old one survives but ``KEPT``. The caller commits."""
+    """Begin a session with a new cookie, of the old one only ``KEPT`` survives. The caller commits."""
     agent = request.user_agent.string
     key, replaced = sessions.begin(
         session,
@@ -137,12 +137,12 @@ def open_session(
     cookie[KEY] = key
     pre_login_cookie.close()
     if replaced:
-        said = gettext("Your account was signed in elsewhere for the longest: that session has ended. See “My sessions”.")
-        flash(said, "warning")
+        message = gettext("Your account was signed in elsewhere for the longest: that session has ended. See “My sessions”.")
+        flash(message, "warning")
 
 
 def end_session(session: Session, account: Account, number: int, *, at: datetime, address: str) -> None:
-    """Sign out: this session ends, and a copy of its cookie with it. The caller commits."""
+    """Sign out; copies of the cookie become invalid, too. The caller commits."""
     audit.log(session, account.get_full_name(), AuditAction.SIGN_OUT, account, at=at, address=address)
     sessions.end(session, account.id, number, SessionEndReason.SIGNED_OUT, at=at)
     logout_user()
@@ -156,22 +156,20 @@ def close_cookie() -> None:
 
 
 def objections(account: Account) -> Iterator[Refusal]:
-    """What stands against letting a proved account in; nothing is consent."""
+    """Every reason why this account may not sign in."""
     if not account.is_active:
         yield Refusal("account-inactive", _("This account has been switched off. Please ask the system administrator."))
     held = {role.name for role in account.roles}
     if held.isdisjoint(role.value for role in Role):
         yield Refusal("no-role", _("This account has no role yet. Please ask the security administrator."))
-    if (
-        refusal := role_conflict(roles_of(account))
-    ) is not None:  # put in by a back door: everything else refuses to store it
+    if (refusal := role_conflict(roles_of(account))) is not None:  # only by SQL: everything else refuses to store it
         yield refusal
     if Role.ENTERPRISE_CLERK.value in held:
         yield from objections_of(account.enterprise)
 
 
 def objections_of(enterprise: Enterprise | None) -> Iterator[Refusal]:
-    """What stands against letting anybody in for an enterprise."""
+    """Every reason why no account of this enterprise may sign in."""
     if enterprise is None:
         yield Refusal("no-enterprise", _("This account belongs to no enterprise. Please ask the system administrator."))
     elif enterprise.registration is Registration.PENDING:
@@ -203,35 +201,35 @@ def _end_sessions_of_the_changed(session: Session, *_: object) -> None:
         if isinstance(thing, Account):
             why = next((why for why, names in ENDING.items() if _has_changed(thing, names)), None)
             if why is not None:
-                sessions.end_all(session, thing.id, why, at=_moment_of(session))
+                sessions.end_all(session, thing.id, why, at=_time_of(session))
         elif isinstance(thing, Enterprise) and _has_changed(thing, ("registration",)):
-            sessions.end_of_enterprise(session, thing.id, SessionEndReason.ENTERPRISE, at=_moment_of(session))
+            sessions.end_of_enterprise(session, thing.id, SessionEndReason.ENTERPRISE, at=_time_of(session))
 
 
 def _remember_password(session: Session, account: Account) -> None:
-    """Since when it has been this one, and which one it was before; whoever wrote it."""
-    at, state = _moment_of(session), cast(InstanceState[Any], inspect(account))
+    """Store the replaced hash as a ``PastPassword``, and since when the new one is valid."""
+    at, state = _time_of(session), cast(InstanceState[Any], inspect(account))
     before = state.attrs["password"].history.deleted
     if account.id is not None and before and before[0]:
         old = PastPassword(account_id=account.id, hash=before[0], set_at=account.password_set_at or at)
         session.add(old)
         newest = select(PastPassword.id).where(PastPassword.account_id == account.id)
         newest = newest.order_by(PastPassword.set_at.desc(), PastPassword.id.desc())
-        newest = newest.limit(passwords.REMEMBERED - 2)  # beside the present one, and the one that becomes a past one now
+        newest = newest.limit(passwords.REMEMBERED - 2)  # besides the present one and the one just replaced
         gone = delete(PastPassword).where(PastPassword.account_id == account.id, PastPassword.id.not_in(newest))
         session.execute(gone.execution_options(synchronize_session=False))
     account.password_set_at = at
 
 
-def lately(session: Session, account_id: int) -> list[str]:
-    """The hashes of the passwords that an account has and lately had, the present one first."""
+def recent_hashes(session: Session, account_id: int) -> list[str]:
+    """The hashes of the present and the remembered passwords, the present one first."""
     present = session.scalar(select(Account.password).where(Account.id == account_id))
     kept = select(PastPassword.hash).where(PastPassword.account_id == account_id).order_by(PastPassword.set_at.desc())
     return [*filter(None, [present]), *session.scalars(kept.limit(passwords.REMEMBERED - 1))]
 
 
-def _moment_of(session: Session) -> datetime:
-    """As the diary has it: a job or a command that forgot to say when must not leave a session open."""
+def _time_of(session: Session) -> datetime:
+    """The audit log's time; without one the clock, as a session must never stay open for lack of it."""
     return session.info.get("at") or clock.now()
 
 

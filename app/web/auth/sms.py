@@ -1,7 +1,6 @@
-"""短信登录 (manual R41–R43): mobile, picture code, code by text message; for accounts of the authority that only read.
+"""Sign-in by text message (短信登录, manual R41–R43) for accounts of the authority that only read; and as a second factor.
 
-What came in this way stays weak: it reads, and posts nothing but its own leaving (``security.READER_POSTS``). Beside a
-password the same code is a second factor (``second``), for whoever has a mobile on record.
+Such a session only reads: of POSTs it may send ``security_manager.READER_POSTS``.
 """
 
 from flask import make_response, redirect, request, url_for
@@ -35,12 +34,12 @@ class SmsForm(captcha.PictureForm):
 
 class SmsView(BaseView):
     route_base = "/login/sms"
-    default_view = "gate"
+    default_view = "form"
 
     @expose("/", methods=["GET", "POST"])
     @no_cache
-    def gate(self) -> Response:
-        """One form: without a code one is sent, with it one signs in. What was typed stays."""
+    def form(self) -> Response:
+        """Without a code one is sent, with it one signs in."""
         if current_user.is_authenticated:
             return redirect(landing(_wish()))
         form = SmsForm()
@@ -55,9 +54,9 @@ class SmsView(BaseView):
                 send_code(mobile, PURPOSE, reaches=bool(sms_codes.known_by(db.session(), mobile)))
                 return self._page(form, sent=True)
             self._sign_in(form)
-        except AppError as no:
+        except AppError as error:
             db.session().rollback()
-            return self._page(form, no, status=no.status)
+            return self._page(form, error, status=error.status)
         return redirect(landing(_wish()))
 
     def _sign_in(self, form: SmsForm) -> None:
@@ -70,19 +69,19 @@ class SmsView(BaseView):
         try:
             sms_codes.right(session, db.engine, PURPOSE, mobile, pre_login_cookie.browser(), form.code.data or "", at=at)
             admit(session, Proof(sms_codes.reader_by(session, mobile), SignInMethod.SMS_CODE), at=at, address=address)
-        except (sms_codes.WrongCode, NotAdmitted) as no:
+        except (sms_codes.WrongCode, NotAdmitted) as error:
             session.rollback()
             known = sms_codes.known_by(session, mobile)
-            note_failure(session, known[0] if len(known) == 1 else None, no)
+            note_failure(session, known[0] if len(known) == 1 else None, error)
             raise
         session.commit()
 
-    def _page(self, form: SmsForm, no: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
+    def _page(self, form: SmsForm, error: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
         page = self.render_template(
             "auth/sms.html", title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
-            refusals=place_refusals(form, no), wish=_wish(), **code_parts(no, sent=sent),
+            refusals=place_refusals(form, error), wish=_wish(), **code_parts(error, sent=sent),
         )  # fmt: skip
-        return with_patience(make_response(page, status), no)
+        return with_retry_after(make_response(page, status), error)
 
 
 class SecondForm(AppForm):
@@ -90,14 +89,14 @@ class SecondForm(AppForm):
 
 
 class SmsSecondView(BaseView):
-    """A code to the account's own mobile as a second factor, at the gate and again before the riskiest deeds."""
+    """A code to the account's recorded mobile as the second factor."""
 
     route_base = "/login/second/sms"
-    default_view = "gate"
+    default_view = "form"
 
     @expose("/", methods=["GET", "POST"])
     @no_cache
-    def gate(self) -> Response:
+    def form(self) -> Response:
         form, sent = SecondForm(), False
         try:
             account = second_factor.ower(db.session(), at=request_context.now())
@@ -111,13 +110,13 @@ class SmsSecondView(BaseView):
                 sent = self._answered(form, number, mobile)
                 if not sent:
                     return redirect(landing(_wish()))
-        except AppError as no:
+        except AppError as error:
             db.session().rollback()
-            return self._page(form, mobile, no, status=no.status)
+            return self._page(form, mobile, error, status=error.status)
         return self._page(form, mobile, sent=sent)
 
     def _answered(self, form: SecondForm, number: int, mobile: str) -> bool:
-        """True if a code was sent; False once the right one was shown."""
+        """True if a code was sent, False if the right one was entered."""
         if not form.validate():
             raise sms_codes.WrongCode
         pre_login_cookie.open_browser()
@@ -128,9 +127,9 @@ class SmsSecondView(BaseView):
         kind, browser = ChallengeKind.SMS_SECOND, pre_login_cookie.browser()
         try:
             asked = sms_codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
-        except sms_codes.WrongCode as no:
+        except sms_codes.WrongCode as error:
             session.rollback()
-            note_failure(session, session.get_one(Account, number), no)
+            note_failure(session, session.get_one(Account, number), error)
             raise
         if asked.account_id != number:
             raise sms_codes.WrongCode
@@ -139,29 +138,30 @@ class SmsSecondView(BaseView):
         return False
 
     def _page(
-        self, form: SecondForm, mobile: str, no: AppError | None = None, *, sent: bool = False, status: int = 200
+        self, form: SecondForm, mobile: str, error: AppError | None = None, *, sent: bool = False, status: int = 200
     ) -> Response:
         page = self.render_template(
-            "auth/second_factor_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile), wish=_wish(),
-            refusals=place_refusals(form, no), sent=sent, wait=seconds_to_wait(no, sent=sent),
+            "auth/second_factor_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile),
+            wish=_wish(),
+            refusals=place_refusals(form, error), sent=sent, wait=seconds_to_wait(error, sent=sent),
         )  # fmt: skip
-        return with_patience(make_response(page, status), no)
+        return with_retry_after(make_response(page, status), error)
 
 
-SECOND = second_factor.SecondWay(
+SECOND = second_factor.SecondFactorMethod(
     SignInMethod.SMS_CODE,
     _("Code by text message"),
     "device-mobile",
-    "SmsSecondView.gate",
+    "SmsSecondView.form",
     lambda account: bool(account.mobile),
 )
 
 
-# --- for every page that has a code sent ---------------------------------------------------------------------
+# --- for every page that sends a code ---------------------------------------------------------------------
 
 
 def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = None, reaches: bool = True) -> None:
-    """Have a code sent to this number; as ``codes.send``, for this request. Commits."""
+    """``sms_codes.send`` for this request; commits."""
     session = db.session()
     sms_codes.send(
         session, db.engine, purpose, mobile, pre_login_cookie.browser(), account_id=account_id, reaches=reaches,
@@ -170,20 +170,20 @@ def send_code(mobile: str, purpose: ChallengeKind, *, account_id: int | None = N
     session.commit()
 
 
-def code_parts(no: AppError | None = None, *, sent: bool = False) -> dict[str, object]:
-    """What ``login/code.html`` needs: a fresh picture, whether a code was sent, and how many seconds to wait for another."""
-    return {"picture": captcha.captcha_for_page(), "sent": sent, "wait": seconds_to_wait(no, sent=sent)}
+def code_parts(error: AppError | None = None, *, sent: bool = False) -> dict[str, object]:
+    """The context of ``auth/code.html``: a new captcha, whether a code was sent, seconds until the next."""
+    return {"picture": captcha.captcha_for_page(), "sent": sent, "wait": seconds_to_wait(error, sent=sent)}
 
 
-def seconds_to_wait(no: AppError | None = None, *, sent: bool = False) -> int:
-    """Until another code may be asked for, as the button counts them."""
+def seconds_to_wait(error: AppError | None = None, *, sent: bool = False) -> int:
+    """Seconds until another code may be requested."""
     pause = int(sms_codes.PAUSE.total_seconds())
-    return pause if sent else min(no.retry_after, pause) if isinstance(no, TooMany) else 0
+    return pause if sent else min(error.retry_after, pause) if isinstance(error, TooMany) else 0
 
 
-def with_patience(answer: Response, no: AppError | None) -> Response:
-    if isinstance(no, TooMany):
-        answer.headers["Retry-After"] = str(no.retry_after)
+def with_retry_after(answer: Response, error: AppError | None) -> Response:
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
 
@@ -191,10 +191,10 @@ def _wish() -> str:
     return request.args.get("next", "")
 
 
-def note_failure(session: Session, account: Account | None, no: AppError) -> None:
-    """One line, with the account where there is one; number and code are not written down. Commits."""
+def note_failure(session: Session, account: Account | None, error: AppError) -> None:
+    """Log the failure, without number and code; commits."""
     name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
-    what = {"way": SignInMethod.SMS_CODE.value, "why": [refusal.code for refusal in no.refusals]}
+    what = {"way": SignInMethod.SMS_CODE.value, "why": [refusal.code for refusal in error.refusals]}
     audit.log(
         session,
         name,

@@ -1,8 +1,7 @@
-"""Codes by text message: six digits that show that whoever sits before this browser holds that telephone.
+"""Codes by text message: six digits, good once, for five minutes and five guesses, for one purpose in one browser.
 
-Law: asked for, sent and answered are counted the same whether anybody is known by the number, so no answer tells whether
-one is. A code counts once, for five minutes, for five guesses, for one purpose, in the browser that asked; it lies nowhere
-in the open (``messages``).
+Requests and answers are counted the same whether or not the number is known, so that no answer discloses it. Codes are
+stored encrypted only (``outbox.sms``).
 """
 
 import secrets
@@ -25,7 +24,7 @@ from app.web.auth.sign_in import OPERATES, NotAdmitted, reads_only
 
 LASTS = timedelta(minutes=5)
 GUESSES = 5  # at one code
-WRONG_A_DAY, REST = 10, timedelta(minutes=30)  # at the codes of one number, whoever guesses
+WRONG_A_DAY, REST = 10, timedelta(minutes=30)  # wrong codes of one number
 PAUSE = timedelta(seconds=60)  # between two codes to one number
 AN_HOUR, A_DAY = 5, 10  # to one number
 FROM_ONE_ADDRESS = 20  # an hour
@@ -34,7 +33,7 @@ LARGEST = 2**31 - 1
 
 
 class WrongCode(AppError):
-    """Not the code, or not any longer. Says the same whether it was mistyped, is too old, or was never sent."""
+    """One sentence for a mistyped, an expired and a never sent code."""
 
     status = 401
     code = "wrong-code"
@@ -59,10 +58,10 @@ def send(
     at: datetime,
     address: str,
 ) -> None:
-    """Have a code sent to ``mobile``, in place of any that this browser asked for before. Raises ``TooMany``.
+    """Send a code to ``mobile``, replacing any earlier one of this browser. Raises ``TooMany``.
 
-    ``reaches`` False: nobody is known by that number, so all is done but the message. ``session`` is rolled back first,
-    as tries are counted beside it; the caller commits.
+    ``reaches`` False: the number is unknown, so all is done but the message. ``session`` is rolled back first, because
+    attempts are counted on another connection; the caller commits.
     """
     session.rollback()
     _count(engine, mobile, reaches=reaches, office=office, at=at, address=address)
@@ -91,9 +90,9 @@ def right(
     to: ChallengeState = ChallengeState.CONSUMED,
     lasts: timedelta | None = None,
 ) -> Challenge:
-    """The challenge that this code answers, used up by it; raises ``WrongCode``, or ``TooMany`` while the number rests.
+    """The challenge that this code answers, used up by it; raises ``WrongCode``, or ``TooMany`` while the number is locked.
 
-    ``to`` and ``lasts``: where it has a next step, and how long for that. ``session`` is rolled back on the way.
+    ``to`` and ``lasts``: its next state and how long that lasts, if not used up. Rolls ``session`` back.
     """
     session.rollback()
     key = f"code:{mobile}"
@@ -107,7 +106,7 @@ def right(
 
 
 def sent_to(session: Session, browser: str) -> int | None:
-    """The message in which this browser's newest code went out; None if none did. For the demonstration's telephone."""
+    """The id of the message with this browser's newest code, None if none was sent. For the demonstration's telephone."""
     wanted = select(Challenge).where(Challenge.browser == browser, Challenge.kind.in_(CODES))
     newest = session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
     if newest is None or newest.evidence is None:
@@ -117,14 +116,14 @@ def sent_to(session: Session, browser: str) -> int | None:
 
 
 def known_by(session: Session, mobile: str) -> list[Account]:
-    """The accounts whose mobile the administrator entered as this one."""
+    """The accounts with this recorded mobile."""
     return list(session.scalars(select(Account).where(Account.mobile_key == mobile).order_by(Account.id)))
 
 
 def reader_by(session: Session, mobile: str) -> Account:
-    """Who signs in by this number alone: the one account with it that may only read (R43). Raises ``NotAdmitted``.
+    """The one account with this number that only reads (R43). Raises ``NotAdmitted``.
 
-    Asked once the code was right, so that the sentence is told to nobody but the telephone's holder.
+    To be called after the code was right, so that only the telephone's holder learns why.
     """
     known = known_by(session, mobile)
     readers = [account for account in known if reads_only(account)]
@@ -136,11 +135,11 @@ def reader_by(session: Session, mobile: str) -> Account:
         raise NotAdmitted([Refusal("mobile-shared", why)])
     if known:
         raise NotAdmitted([OPERATES])
-    raise WrongCode  # taken off the account since the code was sent
+    raise WrongCode  # removed from the account since the code was sent
 
 
 def _answer(mobile: str, code: str) -> str:
-    """The number is part of what is proved: a code sent to one's own telephone shows nothing about another's."""
+    """With the number, so that a code sent to one number proves nothing about another."""
     return f"{mobile}:{code}"
 
 
@@ -150,12 +149,12 @@ def _count(engine: Engine, mobile: str, *, reaches: bool, office: Office, at: da
         raise TooMany(_("No more codes can be sent today. Please sign in another way, or ask the system administrator."))
     try:
         rate_limit.attempt(engine, f"code-pause:{mobile}", limit=1, rest=PAUSE, at=at)
-    except TooMany as no:
-        sentence = _("A code was asked for this number a moment ago. Please wait %(n)s seconds.", n=no.retry_after)
-        raise TooMany(sentence, retry_after=no.retry_after) from None
+    except TooMany as error:
+        sentence = _("A code was asked for this number a moment ago. Please wait %(n)s seconds.", n=error.retry_after)
+        raise TooMany(sentence, retry_after=error.retry_after) from None
     rate_limit.hit(engine, f"codes-an-hour:{mobile}", limit=AN_HOUR, seconds=HOUR, at=at)
     rate_limit.hit(engine, f"codes-a-day:{mobile}", limit=A_DAY, seconds=DAY, at=at)
     if reaches:
         rate_limit.hit(engine, "codes:sent", limit=office.codes_per_day, seconds=DAY, at=at)
-    else:  # costs nothing and bars nobody, but takes as long
+    else:  # no cost and no limit, but as slow
         rate_limit.hit(engine, "codes:unsent", limit=LARGEST, seconds=DAY, at=at)

@@ -1,7 +1,7 @@
-"""企业注册: the public page on which an enterprise puts itself on the books; the answer comes by text message.
+"""企业注册: the public page where an enterprise registers; the result comes by text message.
 
-Law: two steps for one browser: a telephone that answers, then the particulars. What the telephone was shown for is checked
-last, so that a mistake elsewhere costs no code. Nothing here signs anybody in.
+Two steps in one browser: a code by text message, then the enterprise's data. The code is checked last, so that other
+mistakes do not use it up. Registering signs nobody in.
 """
 
 from typing import Any
@@ -67,7 +67,7 @@ class EnrolmentForm(AppForm):
 
 
 class EnrolmentView(BaseView):
-    """``/register``: the telephone; ``/register/enterprise``: everything else."""
+    """``/register``: the mobile; ``/register/enterprise``: everything else."""
 
     route_base = "/register"
     default_view = "telephone"
@@ -91,16 +91,16 @@ class EnrolmentView(BaseView):
                 office=request_context.current_office(), at=request_context.now(), address=request_context.address(),
             )  # fmt: skip
             session.commit()
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            return self._telephone(form, place_refusals(form, no), status=no.status)
+            return self._telephone(form, place_refusals(form, error), status=error.status)
         flash(gettext("A code is on its way to %(mobile)s. It is good for five minutes.", mobile=mask_mobile(mobile)), "info")
         return self._particulars(_particulars_form(mobile))
 
     @expose("/enterprise", methods=["POST"])
     def enrol(self) -> Response:
         session = db.session()
-        session.rollback()  # tries are counted beside it
+        session.rollback()  # attempts are counted on another connection
         counted, at = f"register:{rate_limit.client_network(request_context.address())}", request_context.now()
         rate_limit.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
         form = _particulars_form()
@@ -108,15 +108,15 @@ class EnrolmentView(BaseView):
             return self._particulars(form, status=422)
         try:
             _enrol(form)
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            return self._particulars(form, _place_refusals(form, no), status=no.status if no.status != 401 else 422)
-        told = gettext(
+            return self._particulars(form, _place_refusals(form, error), status=error.status if error.status != 401 else 422)
+        message = gettext(
             "The registration has been sent. The office looks at it; you are told the result by text message to %(mobile)s, "
             "and can sign in once it is approved.",
             mobile=mask_mobile(str(form.mobile.data)),
         )
-        flash(told, "success")
+        flash(message, "success")
         return redirect(url_for("SignInView.login"), 303)
 
     def _telephone(self, form: MobileForm, refusals: Any = (), *, status: int = 200) -> Response:
@@ -146,21 +146,21 @@ def _particulars_form(mobile: str = "") -> EnrolmentForm:
 
 
 def _enrol(form: EnrolmentForm) -> None:
-    """Everything is looked at before the code is used up; what only the tables can say comes after it."""
+    """Checks everything else before the code is used up; constraints of the database come after it."""
     session, at, office = db.session(), request_context.now(), request_context.current_office()
     claim = RegistrationRequest(**{name: str(form[name].data) for name in RegistrationRequest.__dataclass_fields__})
-    username, word = str(form.username.data), str(form.password.data)
-    if word != form.again.data:
+    username, password = str(form.username.data), str(form.password.data)
+    if password != form.again.data:
         raise Unmet.because(Refusal("password-differs", _("The two passwords differ."), "again"))
     there = registration.enterprise_by_code(session, claim.uscc)
-    mine = _proved(claim, username, word) if there is not None and there.registration is Registration.REJECTED else None
+    mine = _proved(claim, username, password) if there is not None and there.registration is Registration.REJECTED else None
     if mine is None:
-        wrong = [
+        refusals = [
             *registration.registration_refusals(session, claim, username),
-            *passwords.weaknesses(word, username, office, also=(claim.name,)),
+            *passwords.weaknesses(password, username, office, also=(claim.name,)),
         ]
-        if wrong:
-            raise Unmet(wrong)
+        if refusals:
+            raise Unmet(refusals)
     licence = _licence(form)
     sms_codes.right(
         session, db.engine, ChallengeKind.SMS_REGISTER, claim.mobile, pre_login_cookie.browser(), str(form.code.data), at=at
@@ -170,15 +170,15 @@ def _enrol(form: EnrolmentForm) -> None:
         registration.resubmit(session, claim, licence, session.get_one(Account, mine), at=at)
     else:
         account = registration.register(session, claim, licence, username=username, at=at)
-        set_password(account, word, must_change=False)
+        set_password(account, password, must_change=False)
     session.commit()
 
 
-def _proved(claim: RegistrationRequest, username: str, word: str) -> int:
-    """Whoever corrects a rejected registration shows that it is theirs, as they would at the gate."""
+def _proved(claim: RegistrationRequest, username: str, password: str) -> int:
+    """The account id of the rejected enterprise, proved by its password as at sign-in. Raises ``WrongPassword``."""
     office, at, address = request_context.current_office(), request_context.now(), request_context.address()
-    db.session().rollback()  # guesses are charged beside it
-    proof = password_form.prove(db.session(), db.engine, username, word, office=office, at=at, address=address)
+    db.session().rollback()  # attempts are counted on another connection
+    proof = password_form.prove(db.session(), db.engine, username, password, office=office, at=at, address=address)
     enterprise = registration.enterprise_by_code(db.session(), claim.uscc)
     if enterprise is None or proof.account.enterprise_id != enterprise.id:
         raise password_form.WrongPassword(office)
@@ -186,7 +186,7 @@ def _proved(claim: RegistrationRequest, username: str, word: str) -> int:
 
 
 def _licence(form: EnrolmentForm) -> InspectedFile:
-    """The scan, drawn anew and in the store; its row is committed afterwards, never before."""
+    """The scan, redrawn and stored; its row is committed later, never before."""
     file: Any = form.licence.data
     limits = ImageLimits(bytes=request_context.current_office().scan_bytes)
     sound = inspect(request_context.uploaded_bytes(file), str(file.filename), photo=False, limits=limits)

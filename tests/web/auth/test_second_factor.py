@@ -165,7 +165,7 @@ def test_role_and_way_decide_who_owes_a_second(shop, sign_in_app, setting):
 
 
 def test_whoever_has_nothing_to_show_is_told_what_to_do(visitor, shop, asked, monkeypatch):
-    monkeypatch.setattr(second_factor, "WAYS", {})
+    monkeypatch.setattr(second_factor, "METHODS", {})
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     assert "alert-warning" in visitor.get("/login/second/").text
@@ -174,8 +174,10 @@ def test_whoever_has_nothing_to_show_is_told_what_to_do(visitor, shop, asked, mo
 def test_only_the_ways_an_account_has_are_offered(visitor, shop, asked, monkeypatch):
     ways = {}
     for way, has in ((SignInMethod.SMS_CODE, True), (SignInMethod.CERTIFICATE, False)):
-        ways[way] = second_factor.SecondWay(way, lazy_gettext("Help"), "lock", "SignInView.login", lambda _who, has=has: has)
-    monkeypatch.setattr(second_factor, "WAYS", ways)
+        ways[way] = second_factor.SecondFactorMethod(
+            way, lazy_gettext("Help"), "lock", "SignInView.login", lambda _who, has=has: has
+        )
+    monkeypatch.setattr(second_factor, "METHODS", ways)
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief", to="/login/?next=/scratch/")
     assert visitor.get("/login/second/?next=/scratch/").text.count("btn-block") == 1

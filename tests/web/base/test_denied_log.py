@@ -83,5 +83,5 @@ def test_the_page_that_says_no_stands_when_the_diary_cannot_be_written(session, 
     finally:
         with system.engine.begin() as connection:
             connection.execute(text("DROP TRIGGER full"))
-    assert "could not be kept" in caplog.text
+    assert "could not be logged" in caplog.text
     assert session.scalar(select(Account.id).limit(1))

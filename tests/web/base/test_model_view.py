@@ -438,7 +438,7 @@ def test_a_refused_deposit_keeps_the_typed_form_and_stores_nothing(client: Flask
 
 
 def test_a_clash_in_the_store_is_told_and_keeps_the_typed_form(client: FlaskClient, store: Session, monkeypatch: Any) -> None:
-    monkeypatch.setattr(CaseScreen, "make", lambda _self: Case(id=5))
+    monkeypatch.setattr(CaseScreen, "new_item", lambda _self: Case(id=5))
     keep(store, Case(id=5, name="first"))
     answer = send(client, "/cases/add", name="second")
     assert (answer.status_code, "second" in answer.text, cases(store)) == (422, True, ["first"])
@@ -469,7 +469,7 @@ def test_without_the_permission_there_is_no_button_and_no_door(client: FlaskClie
 
 def test_what_other_rows_depend_on_is_not_deleted(app: Flask, client: FlaskClient, store: Session, monkeypatch: Any) -> None:
     keep(store, Case(id=1, name="kept"))
-    monkeypatch.setattr(CaseScreen, "remove", lambda self, item: self.datamodel.session.delete(item.desk))
+    monkeypatch.setattr(CaseScreen, "delete_item", lambda self, item: self.datamodel.session.delete(item.desk))
     answer = client.post("/cases/delete/1", data={"csrf_token": token(client)}, follow_redirects=True)
     assert "Other records depend on this one" in answer.text
     assert cases(store) == ["kept"]
