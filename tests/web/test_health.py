@@ -1,14 +1,14 @@
-"""What the machines that watch the house are told."""
+"""``/healthz`` and ``/readyz``."""
 
 import pytest
 from sqlalchemy import text
 
 
-def test_alive_is_said_without_asking_anybody(client):
+def test_healthz_answers_ok(client):
     assert client.get("/healthz").json == {"status": "ok"}
 
 
-def test_a_house_that_can_work_says_so(client):
+def test_readyz_answers_ok_when_nothing_is_missing(client):
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok", "missing": []})
 
@@ -25,7 +25,7 @@ def test_a_database_of_another_version_is_not_ready(client, system):
     assert (answer.status_code, answer.json["missing"]) == (503, ["schema"])
 
 
-def test_a_store_that_is_gone_is_named_and_nothing_more_is_told(client, system):
+def test_a_missing_store_is_named_without_details(client, system):
     aside = system.settings.blobs.with_name("aside")
     system.settings.blobs.rename(aside)
     try:
@@ -37,5 +37,5 @@ def test_a_store_that_is_gone_is_named_and_nothing_more_is_told(client, system):
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])
-def test_nothing_is_changed_through_them(client, address):
+def test_health_checks_accept_no_post(client, address):
     assert client.post(address).status_code == 405

@@ -1,4 +1,4 @@
-"""What every request passes on its way in, and what every answer wears on its way out."""
+"""Middleware: headers, body limits, redirects, host names, denial by default."""
 
 import re
 from dataclasses import replace
@@ -22,7 +22,7 @@ BLANK = re.compile(r"<[^>]+>")
 
 @pytest.fixture(scope="module")
 def guarded(system):
-    """The house as it stands in earnest: behind TLS and one proxy, under one name."""
+    """The application as in production: behind TLS and one proxy, under one host name."""
     return create_app(replace(system.settings, https=True, trusted_proxies=1, hosts=("ag.example",)))
 
 
@@ -34,38 +34,38 @@ PUBLIC = {  # what anybody may keep for a while
 }  # fmt: skip
 
 
-def armour_lacks(answer, *, inside: bool):
-    """What this answer should wear and does not."""
-    wears, static = answer.headers, answer.request.path.startswith("/static/")
-    kept = wears.get("Cache-Control", "")
-    policy = wears.get("Content-Security-Policy", "")
-    yield from (name for name, value in security_headers.ALWAYS.items() if wears.get(name) != value)
+def missing_headers(answer, *, inside: bool):
+    """The required headers that this response lacks."""
+    headers, static = answer.headers, answer.request.path.startswith("/static/")
+    kept = headers.get("Cache-Control", "")
+    policy = headers.get("Content-Security-Policy", "")
+    yield from (name for name, value in security_headers.ALWAYS.items() if headers.get(name) != value)
     if "default-src" not in policy or "frame-ancestors" not in policy or "unsafe-eval" in policy:
         yield f"policy: {policy}"
-    # Only a page that asks a UKey may connect to its agent, and to nothing else besides.
+    # Only pages that use a UKey may connect to its agent.
     allowed = {security_headers.PAGE_POLICY, f"{security_headers.PAGE_POLICY}; connect-src 'self' {AGENT}"}
-    if answer.mimetype != "application/pdf" and (policy not in allowed or wears.get("X-Frame-Options") != "DENY"):
+    if answer.mimetype != "application/pdf" and (policy not in allowed or headers.get("X-Frame-Options") != "DENY"):
         yield f"page policy: {policy}"
-    if wears.get("Cross-Origin-Resource-Policy") != (
-        "cross-origin" if "Access-Control-Allow-Origin" in wears else "same-origin"
+    if headers.get("Cross-Origin-Resource-Policy") != (
+        "cross-origin" if "Access-Control-Allow-Origin" in headers else "same-origin"
     ):
         yield "resource policy"
     if not static and answer.data.lstrip().startswith(b"<!DOCTYPE html") and answer.mimetype != "text/html":
         yield f"a page that browsers show as {answer.mimetype}"
-    if not re.fullmatch(r"[0-9a-f]{16}", wears.get("X-Request-ID", "")):
+    if not re.fullmatch(r"[0-9a-f]{16}", headers.get("X-Request-ID", "")):
         yield "number"
-    if not static and "Cookie" not in wears.get("Vary", ""):
+    if not static and "Cookie" not in headers.get("Vary", ""):
         yield "vary"
     if not static and "no-store" not in kept and (inside or (answer.request.path, kept) not in PUBLIC):
         yield f"kept: {kept}"
-    if "Strict-Transport-Security" in wears or "Server" in wears or "X-Powered-By" in wears:
+    if "Strict-Transport-Security" in headers or "Server" in headers or "X-Powered-By" in headers:
         yield "too much"
 
 
 @ON_SQLITE
 @pytest.mark.parametrize("role", [None, Role.ENTERPRISE_CLERK, Role.ADMIN])
-def test_every_answer_of_every_door_wears_its_armour(strict, signed_in, holder, role):
-    """Asked by GET, and by POST without a token, so that nothing is changed: the refusals wear it, too."""
+def test_every_response_of_every_route_has_the_security_headers(strict, signed_in, holder, role):
+    """By GET and by POST without a token, so that nothing changes; refusals included."""
     browser = signed_in(holder(role)) if role else strict.test_client()
     wrong, seen = [], set()
     for rule in sorted(strict.url_map.iter_rules(), key=str):
@@ -73,16 +73,18 @@ def test_every_answer_of_every_door_wears_its_armour(strict, signed_in, holder, 
         for method in sorted(rule.methods & {"GET", "POST"}):
             answer = browser.open(address, method=method)
             seen.add(answer.status_code)
-            wrong += [f"{method} {address} {answer.status_code}: {lack}" for lack in armour_lacks(answer, inside=bool(role))]
+            wrong += [
+                f"{method} {address} {answer.status_code}: {lack}" for lack in missing_headers(answer, inside=bool(role))
+            ]
             answer.close()
     assert browser.get(security_headers.ICON).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     for answer in (browser.get("/no/such/page"), browser.open("/", method="TRACE")):
-        wrong += list(armour_lacks(answer, inside=bool(role)))
+        wrong += list(missing_headers(answer, inside=bool(role)))
     assert not wrong, "\n".join(wrong)
     assert {200, 302, 400} <= seen
 
 
-def test_the_policy_lets_no_foreign_or_inline_thing_in():
+def test_the_content_policy_allows_nothing_foreign_or_inline():
     for policy in (security_headers.PAGE_POLICY, security_headers.PAPER_POLICY):
         said = dict(part.strip().split(" ", 1) for part in policy.split(";"))
         assert {"base-uri", "form-action", "frame-ancestors", "default-src", "script-src"} <= said.keys()
@@ -92,7 +94,7 @@ def test_the_policy_lets_no_foreign_or_inline_thing_in():
 
 
 @ON_SQLITE
-def test_whoever_leaves_takes_along_what_the_browser_holds(client, signed_in, holder):
+def test_signing_out_clears_the_browser_cache(client, signed_in, holder):
     browser = signed_in(holder(Role.VIEWER))
     assert "Clear-Site-Data" not in browser.get("/work/").headers
     assert browser.post("/logout/").headers["Clear-Site-Data"] == '"cache", "storage"'
@@ -101,7 +103,7 @@ def test_whoever_leaves_takes_along_what_the_browser_holds(client, signed_in, ho
 
 
 @ON_SQLITE
-def test_what_a_door_declares_public_is_no_longer_so_for_somebody_signed_in(client, signed_in, holder):
+def test_public_caching_does_not_apply_to_signed_in_users(client, signed_in, holder):
     assert client.get("/status-list").headers["Cache-Control"] == "public, max-age=60"
     assert signed_in(holder(Role.VIEWER)).get("/status-list").headers["Cache-Control"] == "no-store"
 
@@ -116,7 +118,7 @@ def test_no_cookie_is_sent_along_from_another_site(client, cookie):
     assert all("HttpOnly" in value for value in made if value.startswith("anguan"))
 
 
-# --- how much may be sent -----------------------------------------------------------------------------------------
+# --- body limits -----------------------------------------------------------------------------------------
 
 KIB, MIB = 1024, 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -164,32 +166,32 @@ CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.inpu
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("told", [True, False], ids=["length", "chunked"])
+@pytest.mark.parametrize("announced", [True, False], ids=["length", "chunked"])
 @pytest.mark.parametrize("case", TOO_MUCH)
-def test_too_much_is_refused_with_a_sentence(client, signed_in, holder, case, told):
+def test_too_large_a_body_is_refused_with_a_sentence(client, signed_in, holder, case, announced):
     role, address, kind, body = TOO_MUCH[case]
     browser = signed_in(holder(role)) if role else client
-    answer = browser.post(address, content_type=kind, data=body, environ_overrides={} if told else CHUNKED)
-    if not told and kind != FORM and "multipart" not in kind:
+    answer = browser.post(address, content_type=kind, data=body, environ_overrides={} if announced else CHUNKED)
+    if not announced and kind != FORM and "multipart" not in kind:
         assert answer.status_code in (400, 422)  # a body that nobody reads
         return
     assert (answer.status_code, "太大" in answer.text or "too large" in answer.text) == (413, True)
 
 
 @ON_SQLITE
-def test_what_is_too_large_is_not_even_read(client):
+def test_too_large_a_body_is_not_read(client):
     class Flood(BytesIO):
         def read(self, *_size):
             raise AssertionError("somebody reads")
 
     for kind in (FORM, PARTS, "application/json", "text/plain"):
-        told = {"CONTENT_LENGTH": str(10**12), "wsgi.input": Flood()}
-        answer = client.post("/login/", data=b"x", content_type=kind, environ_overrides=told)
+        sentence = {"CONTENT_LENGTH": str(10**12), "wsgi.input": Flood()}
+        answer = client.post("/login/", data=b"x", content_type=kind, environ_overrides=sentence)
         assert answer.status_code == 413, kind
 
 
 @ON_SQLITE
-def test_the_largest_batch_and_every_field_of_it_come_through(signed_in, holder):
+def test_the_largest_batch_is_accepted_with_every_field(signed_in, holder):
     rows = [str(10**9 + n) for n in range(20_000)]  # as many as the administrator may allow
     answer = signed_in(holder(Role.ENTERPRISE_CLERK)).post("/applications/new/submit", data={"rowid": rows})
     assert answer.status_code in (302, 422)
@@ -222,7 +224,7 @@ BROKEN = {
 
 @ON_SQLITE
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_form_that_is_built_wrongly_breaks_nothing(signed_in, holder, client, case):
+def test_a_malformed_form_causes_no_server_error(signed_in, holder, client, case):
     kind, body = BROKEN[case]
     clerk = signed_in(holder(Role.ENTERPRISE_CLERK))
     for browser, address in ((clerk, "/people/add"), (clerk, "/enterprise/"), (clerk, "/people/import/"),
@@ -233,7 +235,7 @@ def test_a_form_that_is_built_wrongly_breaks_nothing(signed_in, holder, client, 
 @ON_SQLITE
 @pytest.mark.parametrize("ended", [{}, {"wsgi.input_terminated": True}], ids=["", "as gunicorn tells it"])
 @pytest.mark.parametrize("kind", [FORM, PARTS])
-def test_whoever_hangs_up_half_way_changes_nothing(session, signed_in, holder, kind, ended):
+def test_a_truncated_request_changes_nothing(session, signed_in, holder, kind, ended):
     clerk = signed_in(holder(Role.ENTERPRISE_CLERK))
     before = session.scalars(select(AuditEntry.id)).all()
     session.rollback()
@@ -243,16 +245,16 @@ def test_whoever_hangs_up_half_way_changes_nothing(session, signed_in, holder, k
     assert session.scalars(select(AuditEntry.id)).all() == before
 
 
-def test_every_door_that_takes_files_is_there_and_every_form_with_files_is_in_the_list(built, root):
+def test_every_form_with_files_has_a_body_limit_of_its_own(built, root):
     assert body_limits.FILES.keys() <= built.view_functions.keys()
     pages = [page.read_text() for page in (root / "app/web/templates").rglob("*.html")]
     forms = [form for page in pages for form in re.findall(r"<form[^>]*multipart/form-data[^>]*>", page)]
-    doors = {door for form in forms for door in re.findall(r"url_for\('([\w.]+)'", form)}
-    assert len(doors) > 5
-    assert doors <= body_limits.FILES.keys()
+    endpoints = {endpoint for form in forms for endpoint in re.findall(r"url_for\('([\w.]+)'", form)}
+    assert len(endpoints) > 5
+    assert endpoints <= body_limits.FILES.keys()
 
 
-# --- where one is sent ---------------------------------------------------------------------------------------------
+# --- redirects ---------------------------------------------------------------------------------------------
 
 ELSEWHERE = (
     *("https://evil.example/", "//evil.example/", "///evil.example/", "////evil.example", "http:evil.example", "https:/evil"),
@@ -284,16 +286,16 @@ HERE = ("/lookup", "/lookup?name=张三&page=2", "/exam-notices/1#top", "http://
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("door", ["/login/", "/preference"])
-def test_nobody_is_sent_away_from_this_house(client, signed_in, holder, door):
-    """Whoever comes to the gate signed in, or changes the language, goes on to ``next``; both ask the same question."""
+@pytest.mark.parametrize("path", ["/login/", "/preference"])
+def test_no_redirect_leads_to_another_site(client, signed_in, holder, path):
+    """``next`` of the sign-in page, for signed-in users, and of ``/preference``."""
     reader = signed_in(holder(Role.VIEWER))
     for wish in ELSEWHERE + HERE:
         asked, typed = {"query_string": {"next": wish}}, {"data": {"next": wish}}
-        answers = [reader.get(door, **asked)] if door == "/login/" else [client.post(door, **how) for how in (asked, typed)]
+        answers = [reader.get(path, **asked)] if path == "/login/" else [client.post(path, **how) for how in (asked, typed)]
         expected = "/" if wish in ELSEWHERE else wish.removeprefix("http://localhost").replace("张三", "%E5%BC%A0%E4%B8%89")
         for answer in answers:
-            assert (answer.status_code, answer.location) == (302, expected), (door, wish)
+            assert (answer.status_code, answer.location) == (302, expected), (path, wish)
             assert "X-Evil" not in answer.headers
 
 
@@ -301,21 +303,21 @@ def test_nobody_is_sent_away_from_this_house(client, signed_in, holder, door):
 
 
 @pytest.mark.parametrize("path", ["/login/", "/nothing/here"])
-def test_what_is_meant_for_one_reader_is_kept_by_nobody(client, path):
+def test_pages_are_never_cached(client, path):
     assert "no-store" in client.get(path).headers["Cache-Control"]
 
 
-def test_a_stranger_who_only_asks_gets_no_cookie(client):
+def test_a_get_sets_no_cookie_for_anonymous_visitors(client):
     assert "Set-Cookie" not in client.get("/healthz").headers
 
 
-def test_a_changed_file_has_a_new_address_and_may_be_kept_for_ever(client):
+def test_static_files_have_a_fingerprint_and_are_cached_for_ever(client):
     address = re.search(r'href="(/static/[^"]+\?v=\w+)"', client.get("/login/").text)[1]
     assert "immutable" in client.get(address).headers["Cache-Control"]
     assert "immutable" not in client.get(address.partition("?")[0]).headers["Cache-Control"]
 
 
-def test_a_paper_may_stand_in_a_frame_of_our_own_and_runs_nothing(built):
+def test_a_pdf_may_be_framed_by_our_pages_and_runs_no_script(built):
     with built.test_request_context("/"):
         answer = built.process_response(built.response_class(b"%PDF-", mimetype="application/pdf"))
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
@@ -324,7 +326,7 @@ def test_a_paper_may_stand_in_a_frame_of_our_own_and_runs_nothing(built):
 
 
 @pytest.mark.parametrize("locale", ["tlh", "", "zh_CN", "../../etc"])
-def test_a_language_that_is_not_spoken_here_counts_as_none(client, locale):
+def test_an_unknown_language_counts_as_none(client, locale):
     with client.session_transaction() as cookie:
         cookie["locale"] = locale
     answer = client.get("/login/")
@@ -332,14 +334,14 @@ def test_a_language_that_is_not_spoken_here_counts_as_none(client, locale):
     assert 'lang="zh-CN"' in answer.text
 
 
-def test_reading_a_page_chooses_no_language_for_the_reader(client):
+def test_a_get_does_not_choose_a_language(client):
     client.get("/")
     with client.session_transaction() as cookie:
         assert "locale" not in cookie
 
 
 @pytest.mark.parametrize(("method", "reads"), [("GET", True), ("HEAD", True), ("OPTIONS", True), ("POST", False)])
-def test_a_transaction_is_for_reading_exactly_when_the_request_is(built, method, reads):
+def test_a_transaction_is_read_only_exactly_when_the_request_is(built, method, reads):
     with built.test_request_context("/healthz", method=method):
         built.preprocess_request()
         assert reading.get() is reads
@@ -350,7 +352,7 @@ def test_after_a_request_the_next_transaction_may_write(client):
     assert reading.get() is False
 
 
-def test_the_diary_knows_who_acts_when_and_from_where(built, session):
+def test_the_audit_log_knows_who_acts_when_and_from_where(built, session):
     with built.test_request_context("/healthz", environ_base={"REMOTE_ADDR": "192.0.2.7"}):
         built.preprocess_request()
         info = db.session().info
@@ -359,13 +361,13 @@ def test_the_diary_knows_who_acts_when_and_from_where(built, session):
         db.session.remove()
 
 
-def test_only_our_own_names_are_answered_to(guarded):
+def test_only_configured_host_names_are_answered(guarded):
     client = guarded.test_client()
     assert client.get("/healthz", headers={"Host": "ag.example"}).status_code == 200
     assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_behind_tls_the_browser_is_told_to_stay_there(guarded, client):
+def test_behind_tls_the_response_sets_hsts_and_secure_cookies(guarded, client):
     answer = guarded.test_client().get("/login/", base_url="https://ag.example")
     assert "max-age=" in answer.headers["Strict-Transport-Security"]
     assert answer.headers["Set-Cookie"].startswith("__Host-")
@@ -373,7 +375,7 @@ def test_behind_tls_the_browser_is_told_to_stay_there(guarded, client):
 
 
 @pytest.mark.parametrize(("proxied", "believed"), [(True, "203.0.113.9"), (False, "127.0.0.1")])
-def test_a_forwarded_address_is_believed_of_our_own_proxies_only(guarded, built, proxied, believed):
+def test_a_forwarded_address_is_accepted_from_trusted_proxies_only(guarded, built, proxied, believed):
     app, seen = guarded if proxied else built, []
     with request_started.connected_to(lambda _app: seen.append(request_context.address()), app):
         app.test_client().get("/healthz", headers={"Host": "ag.example", "X-Forwarded-For": "10.0.0.1, 203.0.113.9"})
@@ -382,8 +384,8 @@ def test_a_forwarded_address_is_believed_of_our_own_proxies_only(guarded, built,
 
 @ON_SQLITE
 @pytest.mark.parametrize(("proxied", "address"), [(True, "203.0.113.9"), (False, "127.0.0.1")])
-def test_an_invented_address_changes_neither_a_count_nor_the_diary(guarded, app, session, proxied, address):
-    """Behind one proxy the last name counts, and without one none: whoever writes a longer list is the same visitor."""
+def test_a_forged_address_changes_neither_rate_limit_nor_audit_log(guarded, app, session, proxied, address):
+    """Behind one proxy only the last entry of the header counts, without a proxy none."""
     system, host = (guarded, "ag.example") if proxied else (app, "localhost")
     system.config["WTF_CSRF_ENABLED"] = False
     client = system.test_client()
@@ -401,7 +403,7 @@ FORGED_HOSTS = {"X-Forwarded-Host": "evil.example", "X-Host": "evil.example", "F
 
 
 @pytest.mark.parametrize("header", FORGED_HOSTS)
-def test_nobody_is_told_by_a_header_where_this_house_stands(built, client, header):
+def test_a_forwarded_host_header_is_ignored(built, client, header):
     answer = client.get("/work/", headers={header: FORGED_HOSTS[header]})
     assert (answer.status_code, "evil" in answer.location) == (302, False)
     assert "evil" not in client.get("/lookup", headers={header: FORGED_HOSTS[header]}).text
@@ -411,14 +413,14 @@ def test_nobody_is_told_by_a_header_where_this_house_stands(built, client, heade
     "host", ["evil.example", "ag.example.evil", "ag.example@evil", "ag.example:80@evil", "evil/ag.example", "", "[::1]", "..",
              "AG.EXAMPLE.", "ag.example, evil.example", "ag.example%00"],
 )  # fmt: skip
-def test_a_foreign_name_gets_no_page_whichever_way_it_comes(guarded, host):
+def test_a_foreign_host_name_gets_no_page(guarded, host):
     for headers in ({"Host": host}, {"Host": "ag.example", "X-Forwarded-Host": host} if host else {"Host": host}):
         answer = guarded.test_client().get("/login/", headers=headers)
         assert answer.status_code == 400
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_moments_and_days_are_shown_by_the_offices_clock():
+def test_times_and_dates_are_shown_in_office_time():
     assert middleware.moment(NOON) == "2026-03-02 12:00"
     assert middleware.day(NOON.replace(hour=17)) == "2026-03-03"
     assert middleware.day(TODAY) == "2026-03-02"
@@ -429,8 +431,8 @@ def test_moments_and_days_are_shown_by_the_offices_clock():
 
 
 @pytest.fixture
-def forgetful(system):
-    """The house with doors that somebody hung and forgot to lock."""
+def unguarded(system):
+    """An application with routes that check no permission."""
     app = create_app(system.settings)
     app.config["WTF_CSRF_ENABLED"] = False
     for path, endpoint in (("/forgotten", "forgotten"), ("/api/v1/security/login", "SecurityApi.login")):
@@ -440,17 +442,17 @@ def forgetful(system):
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("path", ["/forgotten", "/api/v1/security/login"])
-def test_a_door_that_was_hung_without_a_lock_is_shut_to_passers_by_in_every_method(forgetful, session, path):
+def test_a_route_without_permission_check_still_requires_signing_in(unguarded, session, path):
     for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
-        answer = forgetful.open(path, method=method)
+        answer = unguarded.open(path, method=method)
         assert (answer.status_code, answer.headers["Location"]) == (302, f"/login/?next={path}"), method
         assert "nobody should read" not in answer.text
-    asked_by_a_machine = forgetful.get(path, headers={"Accept": "application/json"})
-    assert (asked_by_a_machine.status_code, asked_by_a_machine.json["code"]) == (401, "sign-in")
+    as_json = unguarded.get(path, headers={"Accept": "application/json"})
+    assert (as_json.status_code, as_json.json["code"]) == (401, "sign-in")
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_what_is_no_address_is_answered_as_such(forgetful, session):
-    assert forgetful.get("/nowhere").status_code == 404
-    assert forgetful.patch("/forgotten").status_code == 405
-    assert forgetful.get("/logout/").status_code == 405
+def test_an_unknown_address_is_answered_404_or_405(unguarded, session):
+    assert unguarded.get("/nowhere").status_code == 404
+    assert unguarded.patch("/forgotten").status_code == 405
+    assert unguarded.get("/logout/").status_code == 405

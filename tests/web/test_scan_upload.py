@@ -1,4 +1,4 @@
-"""Files through the doors: whoever looks for viruses is asked at each of them, and what is hostile in a way of its own."""
+"""Uploads: virus scan on every route, hostile files, file names."""
 
 import re
 from dataclasses import replace
@@ -23,8 +23,8 @@ ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no s
 PERSON = {"name": "李雷", "id_number": make.id_number(), "education": "bachelor", "position": "safety_officer"}
 GRADE = {"number": "D343000009", "kind_and_grade": "市政二级", "valid_from": "2024-01-01", "valid_to": "2029-01-01"}
 BOOK = hostile_sheets.workbook()
-# door -> who comes, in which field, what else is typed, and a file that it takes
-DOORS = {
+# path -> (role, file field, other fields, file name, valid file)
+UPLOADS = {
     "/people/add": (CLERK, "paper_id_card", PERSON, "身份证.pdf", hostile_files.pdf()),
     "/qualifications/add": (CLERK, "paper_qualification", GRADE, "资质.pdf", hostile_files.pdf()),
     "/enterprise/": (CLERK, "paper_pledge", {"address": "芙蓉路"}, "承诺书.pdf", hostile_files.pdf()),
@@ -39,7 +39,7 @@ DOORS = {
 
 @pytest.fixture
 def guarded(app):
-    """The house with a ClamAV behind it."""
+    """The application with a ClamAV daemon."""
     usual: Settings = app.extensions["anguan"]
     with clamd() as daemon:
         app.extensions["anguan"] = replace(usual, clamd=daemon.address)
@@ -64,12 +64,12 @@ def kept(session) -> int:
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_asks_before_it_takes_a_file(session, guarded, browsers, door):
-    role, field, typed, name, data = DOORS[door]
+@pytest.mark.parametrize("path", UPLOADS)
+def test_every_upload_is_scanned_for_viruses(session, guarded, browsers, path):
+    role, field, typed, name, data = UPLOADS[path]
 
     def sent(data: bytes):
-        return browsers[role].post(door, data={**typed, field: (BytesIO(data), name)})
+        return browsers[role].post(path, data={**typed, field: (BytesIO(data), name)})
 
     for wrong, sentence in ((data + EICAR, "found Eicar-Signature"), (data, "checked for viruses at the moment")):
         guarded.reply = b"stream: OOM ERROR\0" if wrong == data else None
@@ -83,7 +83,7 @@ def test_every_door_asks_before_it_takes_a_file(session, guarded, browsers, door
 
 
 @ON_SQLITE
-def test_the_other_files_of_a_form_do_not_wait_for_one_silence_each(session, guarded, browsers):
+def test_a_silent_virus_scanner_is_waited_for_once_per_form(session, guarded, browsers):
     guarded.reply = b""
     files = {f"paper_{kind}": (BytesIO(hostile_files.pdf()), f"{kind}.pdf") for kind in ("id_card", "title", "education")}
     answer = browsers[CLERK].post("/people/add", data={**PERSON, **files})
@@ -129,20 +129,20 @@ PAPERS = {
 
 
 @pytest.mark.parametrize("number", SHEETS)
-def test_a_hostile_sheet_is_refused_for_what_it_is(number):
+def test_a_hostile_spreadsheet_is_refused_with_its_reason(number):
     code, made = SHEETS[number]
-    with pytest.raises(SheetRefused) as no:
+    with pytest.raises(SheetRefused) as error:
         read(made(), TABLE, limits=SheetLimits(part=8 << 20))
-    assert no.value.code == code
+    assert error.value.code == code
 
 
 @ON_SQLITE
 @pytest.mark.parametrize("number", PAPERS)
-def test_a_hostile_paper_is_refused_for_what_it_is(app, number):
+def test_a_hostile_scan_is_refused_with_its_reason(app, number):
     code, made, name = PAPERS[number]
-    with app.app_context(), pytest.raises(FileRefused) as no:
+    with app.app_context(), pytest.raises(FileRefused) as error:
         inspect(made(), name, photo=False)
-    assert no.value.code.startswith(code)
+    assert error.value.code.startswith(code)
 
 
 # --- names and disks ------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ NAMES = (
 
 @ON_SQLITE
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_may_be_called_anything_and_is_offered_under_a_harmless_name(session, browsers, name):
+def test_any_file_name_is_accepted_and_offered_sanitized(session, browsers, name):
     clerk, given = browsers[CLERK], {**PERSON, "paper_id_card": (BytesIO(hostile_files.pdf()), name)}
     answer = clerk.post("/people/add", data=given)
     paper = session.scalars(select(Paper)).one_or_none()

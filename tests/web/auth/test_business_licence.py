@@ -1,5 +1,4 @@
-"""The way in by business licence through its doors: the page, the telephone, the platform's messages; and who tries to
-come in another way. The five attacks of the 2025 USENIX study of sign-in by code are named where they are refused."""
+"""Sign-in by business licence: page, telephone, callback; the five attacks of the 2025 USENIX study of sign-in by code."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -25,12 +24,12 @@ from tests.test_docs import chinese
 
 SAID = chinese()
 LEGAL = LicenceHolder.LEGAL_REPRESENTATIVE
-GATE, CALLBACK = "/login/licence/", "/login/licence/callback"
+PAGE, CALLBACK = "/login/licence/", "/login/licence/callback"
 
 
 @pytest.fixture
 def clerk(session):
-    """The one clerk of an enterprise."""
+    """The only clerk of an enterprise."""
     firm = make.enterprise()
     session.add(firm)
     session.flush()
@@ -49,9 +48,9 @@ def phone(app):
     return app.test_client()
 
 
-def started(browser, to: str = GATE) -> str:
-    """The address of a fresh ticket's page."""
-    answer = browser.post(f"{GATE}start", query_string={"next": to} if to != GATE else {})
+def started(browser, to: str = PAGE) -> str:
+    """The URL of a new ticket's page."""
+    answer = browser.post(f"{PAGE}start", query_string={"next": to} if to != PAGE else {})
     assert answer.status_code == 303
     return answer.headers["Location"].partition("?")[0]
 
@@ -65,7 +64,7 @@ def number_on(browser, page: str) -> str:
 
 
 def licence_in(phone, name: str = "", holder=LicenceHolder.STAFF, standing=LicenceStanding.NORMAL) -> str:
-    """The code of a licence in the telephone's wallet, by what stands on it."""
+    """The code of a licence in the telephone's wallet, by its texts."""
     label = re.compile(r'value="(\w{12})".*?<b>(.*?)</b>.*?· (.*?)</span>.*?<span class="tag \w+">(.*?)</span>', re.DOTALL)
     wanted = SAID[str(holder)], SAID[str(standing)]
     found = label.findall(phone.get("/phone/licence/").text)
@@ -83,7 +82,7 @@ def confirm(phone, page: str, licence: str, number: str, fault: SimulatedFault =
 
 
 def confirmed(browser, phone, fault: SimulatedFault = SimulatedFault.NONE, licence: str = "") -> str:
-    """A ticket that a telephone has scanned and confirmed."""
+    """The page of a ticket that was scanned and confirmed."""
     page, licence = started(browser), licence or licence_in(phone)
     assert scan(phone, page, licence, fault).status_code == 303
     assert confirm(phone, page, licence, number_on(browser, page), fault).status_code == 200
@@ -103,12 +102,12 @@ def inside(browser) -> bool:
     return browser.get("/work/").status_code == 200
 
 
-# --- the way in -----------------------------------------------------------------------------------------------
+# --- signing in -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("clerk")
 def test_a_licence_on_the_telephone_opens_the_browser(browser, phone, session):
-    assert "电子营业执照登录" in browser.get(GATE).text
+    assert "电子营业执照登录" in browser.get(PAGE).text
     page, licence = started(browser), licence_in(phone)
     assert "<svg" in browser.get(page).text
     assert state(browser, page) == "waiting"
@@ -135,7 +134,7 @@ def test_the_page_that_was_asked_for_opens_and_none_elsewhere(browser, phone, ap
 
 
 @pytest.mark.usefixtures("clerk")
-def test_pressed_too_early_the_button_says_what_is_missing(browser):
+def test_finishing_before_confirmation_says_what_is_missing(browser):
     answer = finish(browser, started(browser))
     assert answer.status_code == 409
     assert "还没有收到手机上的确认" in answer.text
@@ -143,8 +142,8 @@ def test_pressed_too_early_the_button_says_what_is_missing(browser):
 
 
 @pytest.mark.usefixtures("clerk")
-def test_a_platform_that_cannot_reach_us_is_asked(browser, phone, app):
-    """Its message never came; the browser's own button fetches it."""
+def test_a_platform_that_cannot_reach_us_is_queried(browser, phone, app):
+    """The callback never came; the page's button queries the platform."""
     page, licence = started(browser), licence_in(phone)
     number = number_on(browser, page)
     with app.app_context():
@@ -162,7 +161,7 @@ def wallet_of(app):
         return wallet()
 
 
-def test_several_clerks_are_asked_as_whom_and_only_they(browser, phone, session, clerk):
+def test_of_several_clerks_the_user_chooses_one_of_the_enterprise(browser, phone, session, clerk):
     make.account(session, "wu", Role.ENTERPRISE_CLERK, enterprise_id=clerk.enterprise_id, first_name="吴经办")
     make.account(session, "gone", Role.ENTERPRISE_CLERK, enterprise_id=clerk.enterprise_id, active=False)
     firm = make.enterprise()
@@ -186,7 +185,7 @@ def test_several_clerks_are_asked_as_whom_and_only_they(browser, phone, session,
     assert inside(browser)
 
 
-def test_another_name_on_the_licence_lets_in_and_is_said_aloud(browser, phone, session, clerk):
+def test_a_changed_enterprise_name_signs_in_and_is_reported(browser, phone, session, clerk):
     firm_id, name = clerk.enterprise_id, session.get_one(Enterprise, clerk.enterprise_id).name
     session.rollback()
     confirmed_page = confirmed(browser, phone, licence=licence_in(phone, "更名", holder=LEGAL))
@@ -202,7 +201,7 @@ def test_another_name_on_the_licence_lets_in_and_is_said_aloud(browser, phone, s
     assert "企业名称与营业执照不一致" not in browser.get("/work/").text
 
 
-def test_an_enterprise_that_is_not_here_is_led_to_its_registration(browser, phone, session):
+def test_an_unknown_enterprise_is_led_to_registration(browser, phone, session):
     answer = finish(browser, confirmed(browser, phone, licence=licence_in(phone, "无名", holder=LEGAL)))
     assert answer.status_code == 403
     assert "尚未在本系统注册" in answer.text
@@ -218,7 +217,7 @@ def test_an_enterprise_that_is_not_here_is_led_to_its_registration(browser, phon
     ],
     ids=["pending", "rejected", "switched off"],
 )
-def test_who_may_not_come_in_may_not_with_a_licence_either(how, says, browser, phone, session, clerk):
+def test_an_account_that_may_not_sign_in_may_not_by_licence_either(how, says, browser, phone, session, clerk):
     row = session.get_one(Enterprise, clerk.enterprise_id) if "registration" in how else session.get_one(Account, clerk.id)
     for name, value in how.items():
         setattr(row, name, value)
@@ -233,7 +232,7 @@ def test_who_may_not_come_in_may_not_with_a_licence_either(how, says, browser, p
 
 @pytest.mark.usefixtures("clerk")
 @pytest.mark.parametrize("standing", [LicenceStanding.CANCELLED, LicenceStanding.ABNORMAL])
-def test_a_licence_that_is_not_in_force_opens_nothing(standing, browser, phone, session):
+def test_a_licence_that_is_not_in_force_signs_nobody_in(standing, browser, phone, session):
     licence = licence_in(phone, standing=standing, holder=LEGAL)
     page = confirmed(browser, phone, licence=licence)
     assert state(browser, page) == "rejected"
@@ -247,8 +246,8 @@ def test_a_licence_that_is_not_in_force_opens_nothing(standing, browser, phone, 
 
 
 @pytest.mark.usefixtures("clerk")
-def test_attack_1_authorization_hijacking_a_code_is_worth_nothing_in_another_browser(browser, phone, app):
-    """The attacker knows the ticket's number, has the code and even the victim's confirmation, and not the cookie."""
+def test_attack_1_authorization_hijacking_a_code_is_useless_in_another_browser(browser, phone, app):
+    """The attacker has number, code and the victim's confirmation, but not the cookie."""
     page = confirmed(browser, phone)
     for thief in (app.test_client(), started_elsewhere(app)):
         for address, method in ((page, "GET"), (f"{page}/state", "GET"), (f"{page}/ask", "POST"), (f"{page}/finish", "POST")):
@@ -291,7 +290,7 @@ def test_attack_2_double_login_a_ticket_opens_one_session(browser, phone, app):
 
 
 def copied(browser, app):
-    """The same browser once more: both cookies."""
+    """A copy of the browser with both cookies."""
     twin = app.test_client()
     for name in ("anguan", "anguan-pre"):
         if (cookie := browser.get_cookie(name)) is not None:
@@ -302,10 +301,10 @@ def copied(browser, app):
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_attack_3_brute_force_numbers_of_tickets_are_not_guessed(browser, phone):
     started(browser)
-    got = [browser.get(f"{GATE}{n:032x}/state").status_code for n in range(62)]
+    got = [browser.get(f"{PAGE}{n:032x}/state").status_code for n in range(62)]
     assert got == [*[404] * 60, 429, 429]
-    assert {browser.post(f"{GATE}start").status_code for _each in range(29)} == {303}
-    assert browser.post(f"{GATE}start").status_code == 429
+    assert {browser.post(f"{PAGE}start").status_code for _each in range(29)} == {303}
+    assert browser.post(f"{PAGE}start").status_code == 429
 
 
 CLAIMED = {
@@ -319,7 +318,7 @@ CLAIMED = {
 
 
 @pytest.mark.usefixtures("clerk")
-def test_attack_4_account_takeover_no_field_of_a_form_says_who_comes_in(browser):
+def test_attack_4_account_takeover_no_form_field_decides_who_signs_in(browser):
     page = started(browser)
     for address in (f"{page}/finish", f"{page}/ask"):
         answer = browser.post(address, data=CLAIMED, query_string=CLAIMED)
@@ -331,7 +330,7 @@ def test_attack_4_account_takeover_no_field_of_a_form_says_who_comes_in(browser)
 
 
 @pytest.mark.usefixtures("clerk")
-def test_attack_5_privacy_abuse_the_status_tells_one_word_and_a_time(browser, phone):
+def test_attack_5_privacy_abuse_the_status_is_one_word_and_a_time(browser, phone):
     page = confirmed(browser, phone)
     answer = browser.get(f"{page}/state")
     assert answer.json.keys() == {"state", "seconds"}
@@ -342,7 +341,7 @@ def test_attack_5_privacy_abuse_the_status_tells_one_word_and_a_time(browser, ph
 
 
 @pytest.mark.usefixtures("clerk")
-def test_signing_in_takes_the_gates_cookie_back_and_gives_a_new_session(browser, phone):
+def test_signing_in_deletes_the_pre_login_cookie_and_opens_a_new_session(browser, phone):
     page = confirmed(browser, phone)
     before = browser.get_cookie("anguan")
     finish(browser, page)
@@ -352,7 +351,7 @@ def test_signing_in_takes_the_gates_cookie_back_and_gives_a_new_session(browser,
 
 
 @pytest.mark.usefixtures("clerk")
-def test_a_ticket_that_has_expired_or_was_replaced_is_dead(browser, phone, session):
+def test_an_expired_or_replaced_ticket_is_refused(browser, phone, session):
     late, licence = started(browser), licence_in(phone)
     session.execute(update(Challenge).values(expires_at=now() - timedelta(seconds=1)))
     session.commit()
@@ -369,7 +368,7 @@ def test_a_ticket_that_has_expired_or_was_replaced_is_dead(browser, phone, sessi
 
 
 @pytest.mark.usefixtures("clerk")
-def test_a_telephone_that_declines_ends_it(browser, phone):
+def test_declining_on_the_telephone_ends_the_ticket(browser, phone):
     page, licence = started(browser), licence_in(phone)
     scan(phone, page, licence)
     phone.post(f"/phone/licence/{cid_of(page)}", data={"licence": licence, "decline": "1"})
@@ -384,7 +383,7 @@ HARMLESS = {SimulatedFault.NONE, SimulatedFault.DUPLICATE}
 
 @pytest.mark.usefixtures("clerk")
 @pytest.mark.parametrize("fault", SimulatedFault, ids=lambda fault: fault.value)
-def test_a_platform_that_misbehaves_lets_nobody_in(fault, browser, phone, app, session):
+def test_an_invalid_platform_message_signs_nobody_in(fault, browser, phone, app, session):
     earlier = app.test_client()
     finish(earlier, confirmed(earlier, phone))  # something to be replayed, and another ticket
     bystander = app.test_client()
@@ -401,7 +400,7 @@ def test_a_platform_that_misbehaves_lets_nobody_in(fault, browser, phone, app, s
     session.rollback()
 
 
-# --- the platform's own door ----------------------------------------------------------------------------------
+# --- the platform's callback ----------------------------------------------------------------------------------
 
 
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -413,8 +412,8 @@ def message(app, page: str, step: str = "scan") -> bytes:
         return sim.scan(cid_of(page), at=now()).body if step == "scan" else sim.decline(cid_of(page), at=now()).body
 
 
-def test_the_platform_needs_no_cookie_and_no_token_and_gets_none(strict, browser, phone):
-    page = f"{GATE}{ticket_with_token(browser)}"
+def test_the_platform_callback_needs_and_gets_no_cookie_and_no_token(strict, browser, phone):
+    page = f"{PAGE}{ticket_with_token(browser)}"
     body = message(strict, page)
     for _again in range(3):
         answer = phone.post(CALLBACK, data=body, content_type="application/jwt")
@@ -423,21 +422,21 @@ def test_the_platform_needs_no_cookie_and_no_token_and_gets_none(strict, browser
 
 
 def ticket_with_token(browser) -> str:
-    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(GATE).text)[1]
-    answer = browser.post(f"{GATE}start", data={"csrf_token": token})
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(PAGE).text)[1]
+    answer = browser.post(f"{PAGE}start", data={"csrf_token": token})
     return cid_of(answer.headers["Location"])
 
 
-def test_every_other_door_wants_the_token(strict, browser, phone, session):
-    page = f"{GATE}{ticket_with_token(browser)}"
-    for address in (f"{GATE}start", f"{page}/ask", f"{page}/finish", "/phone/licence/scan", f"/phone/licence/{cid_of(page)}"):
+def test_every_other_post_requires_the_csrf_token(strict, browser, phone, session):
+    page = f"{PAGE}{ticket_with_token(browser)}"
+    for address in (f"{PAGE}start", f"{page}/ask", f"{page}/finish", "/phone/licence/scan", f"/phone/licence/{cid_of(page)}"):
         assert browser.post(address).status_code == 400, address
     assert session.scalar(select(Challenge.state)) is ChallengeState.NEW
     session.rollback()
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_what_the_platform_did_not_sign_is_refused_shortly_and_not_for_ever(browser, phone, app):
+def test_unsigned_callbacks_are_refused_and_rate_limited(browser, phone, app):
     page = started(browser)
     body = message(app, page)
     for bad, status in ((b"", 400), (b"x", 400), (body[:-9], 400), (b"x" * 16_385, 413), (b"\xff" * 999, 400)):
@@ -452,7 +451,7 @@ def test_what_the_platform_did_not_sign_is_refused_shortly_and_not_for_ever(brow
     assert phone.get(CALLBACK).status_code == 404
 
 
-def test_a_message_about_no_ticket_of_ours_does_nothing(browser, phone, app, session):
+def test_a_callback_about_an_unknown_ticket_does_nothing(browser, phone, app, session):
     page = started(browser)
     body = message(app, page)
     session.execute(update(Challenge).values(nonce="0" * 64))
@@ -467,20 +466,20 @@ def test_a_message_about_no_ticket_of_ours_does_nothing(browser, phone, app, ses
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_where_nothing_is_configured_there_is_neither_page_nor_tab_nor_telephone(system, tmp_path):
+def test_without_configuration_there_is_no_page_no_tab_and_no_telephone(system, tmp_path):
     plain = create_app(Settings(home=system.settings.home, database_url=system.settings.database_url, keys=KEYS))
     with plain.app_context():
         sync_roles(plain.extensions["appbuilder"])
     passer_by = plain.test_client()
-    for address in (GATE, CALLBACK, "/phone/licence/", "/q/" + "a" * 32):
+    for address in (PAGE, CALLBACK, "/phone/licence/", "/q/" + "a" * 32):
         assert passer_by.get(address).status_code == 404, address
     assert "licence" not in passer_by.get("/login/").text
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_with_a_true_platform_there_is_no_telephone(app, phone, monkeypatch):
+def test_with_a_real_platform_there_is_no_simulated_telephone(app, phone, monkeypatch):
     monkeypatch.setitem(app.extensions, "anguan.licences", RemoteLicences("http://127.0.0.1:9", TRUST, ""))
     assert phone.get("/phone/licence/").status_code == 404
-    answer = phone.post(f"{GATE}start")
+    answer = phone.post(f"{PAGE}start")
     assert answer.status_code == 503
     assert "电子营业执照平台暂时没有应答" in answer.text

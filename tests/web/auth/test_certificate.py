@@ -1,4 +1,4 @@
-"""Signing in with a certificate, through the door: one good way, and everything that is no way at all."""
+"""Signing in with a certificate: success, attacks, the proxy, binding, the second factor."""
 
 import base64
 import re
@@ -20,7 +20,7 @@ from tests.certs import YEAR, issued
 from tests.sign_in_fixture import quickly_hashed
 
 AT = now()
-GATE, SITE = "/login/certificate/", b"http://localhost"
+PAGE, SITE = "/login/certificate/", b"http://localhost"
 PASSWORD = "Correct-Horse-7"
 MINUTE = timedelta(minutes=1)
 
@@ -36,7 +36,7 @@ def root():
 
 @pytest.fixture
 def folder(system, root):
-    """The house's own folder, in which this root is believed and has a list."""
+    """The PKI folder, with this root trusted and its revocation list installed."""
     folder = system.settings.ukeys
     for path in folder.glob("*/*"):
         path.unlink()
@@ -51,7 +51,7 @@ def put_list(folder, data):
 
 @pytest.fixture
 def officer(holder, session, folder, root):
-    """An officer with a key, as the administrator bound it."""
+    """An officer, and the key bound to the account."""
     account = holder(Role.REVIEWER)
     return account, bound(session, account, fresh("罗初审", by=root), folder)
 
@@ -63,15 +63,15 @@ def bound(session, account, key, folder):
     return key
 
 
-def begin(browser, door=GATE):
-    said = browser.post(f"{door}start").get_json()
-    return said["number"], base64.b64decode(said["words"])
+def begin(browser, path=PAGE):
+    given = browser.post(f"{path}start").get_json()
+    return given["number"], base64.b64decode(given["words"])
 
 
-def answer(browser, key, number, words, /, *, door=GATE, signature=None, chain=None, **more):
+def answer(browser, key, number, words, /, *, path=PAGE, signature=None, chain=None, **more):
     text = [base64.b64encode(one).decode() for one in (chain or key.chain)]
     signed = base64.b64encode(key.sign(words) if signature is None else signature).decode()
-    return browser.post(door, data={"number": number, "signature": signed, "chain": text, **more})
+    return browser.post(path, data={"number": number, "signature": signed, "chain": text, **more})
 
 
 def inside(browser):
@@ -86,7 +86,7 @@ def whys(session):
     return [line["why"][0] for line in lines]
 
 
-# --- the good way ---------------------------------------------------------------------------------------
+# --- success ---------------------------------------------------------------------------------------
 
 
 def test_a_signature_opens_the_account_the_certificate_is_bound_to(client, session, officer):
@@ -100,19 +100,19 @@ def test_a_signature_opens_the_account_the_certificate_is_bound_to(client, sessi
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_the_page_offers_both_buttons_and_may_reach_the_agent_and_nothing_else(client, officer):
-    page = client.get(GATE)
+    page = client.get(PAGE)
     assert page.text.count("data-ukey-start") == 2
     assert "主管部门--使用数字证登录" in page.text
     assert page.headers["Content-Security-Policy"].endswith("connect-src 'self' http://127.0.0.1:18765")
     assert "connect-src" not in client.get("/login/").headers["Content-Security-Policy"]
-    assert client.get(f"{GATE}driver").status_code == 200
+    assert client.get(f"{PAGE}driver").status_code == 200
 
 
 # --- attacks --------------------------------------------------------------------------------------------
 
 
 def statement(number, words, /, *, kind=b"anguan-cert-login", site=SITE, **parts):
-    """The words of a challenge with something changed in them."""
+    """The statement of a challenge, altered."""
     own = words.split(b"\0")
     own[0], own[2] = kind, site
     for place, value in parts.items():
@@ -131,7 +131,7 @@ SIGNED_WRONG = {
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_other_words_than_ours_open_nothing_even_if_they_are_sent_along(client, session, officer):
+def test_a_signature_of_another_statement_opens_nothing(client, session, officer):
     _account, key = officer
     for case, changed in SIGNED_WRONG.items():
         number, words = begin(client)
@@ -172,7 +172,7 @@ def test_a_failed_answer_uses_the_challenge_up(client, officer):
     assert answer(client, key, number, words).status_code == 401
 
 
-def test_of_fifty_answers_at_once_one_comes_in(app, client, session, officer):
+def test_of_fifty_concurrent_answers_one_signs_in(app, client, session, officer):
     account, key = officer
     number, words = begin(client)
     cookies = {name: client.get_cookie(name).value for name in ("anguan", "anguan-pre") if client.get_cookie(name)}
@@ -209,19 +209,19 @@ def test_another_key_opens_nothing(client, session, officer, root, case):
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_what_is_no_certificate_is_refused_with_a_page(client, session, officer):
+def test_an_unreadable_certificate_is_refused_with_a_page(client, session, officer):
     _account, key = officer
     for chain in (key.chain * 4, [b"\x30" * 20_000], [b"junk"], [b""]):
         assert answer(client, key, *begin(client), chain=chain).status_code == 401
     number, _words = begin(client)
-    assert client.post(GATE, data={"number": number, "signature": "§", "chain": "§"}).status_code == 401
-    assert client.post(GATE, data={}).status_code == 401
-    assert client.post(GATE, data={"number": "\0" * 40}).status_code == 401
+    assert client.post(PAGE, data={"number": number, "signature": "§", "chain": "§"}).status_code == 401
+    assert client.post(PAGE, data={}).status_code == 401
+    assert client.post(PAGE, data={"number": "\0" * 40}).status_code == 401
     assert set(whys(session)) == {"chain-size", "certificate-unreadable", "challenge-over"}
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_revoked_switched_off_or_removed_opens_nothing(client, session, officer, folder, root):
+def test_a_revoked_or_removed_certificate_or_inactive_account_opens_nothing(client, session, officer, folder, root):
     account, key = officer
     put_list(folder, root.crl(key.serial, number=2, at=AT - MINUTE))
     assert answer(client, key, *begin(client)).status_code == 401
@@ -237,7 +237,7 @@ def test_revoked_switched_off_or_removed_opens_nothing(client, session, officer,
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_without_a_list_the_door_stays_shut_unless_the_office_says_otherwise(client, session, officer, folder):
+def test_without_a_revocation_list_nobody_signs_in_unless_the_office_allows_it(client, session, officer, folder):
     _account, key = officer
     for path in (folder / "lists").iterdir():
         path.unlink()
@@ -248,18 +248,18 @@ def test_without_a_list_the_door_stays_shut_unless_the_office_says_otherwise(cli
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_an_address_that_asks_too_often_waits(client, officer):
-    got = [client.post(f"{GATE}start") for _n in range(121)]  # a window may end meanwhile
+def test_challenges_are_rate_limited_by_address(client, officer):
+    got = [client.post(f"{PAGE}start") for _n in range(121)]  # a window may end meanwhile
     assert got[-1].status_code == 429 or got[-60].status_code == 429
     refused = next(one for one in got if one.status_code == 429)
     assert refused.get_json()["sentence"]
-    assert client.post(GATE, data={}).status_code == 429
+    assert client.post(PAGE, data={}).status_code == 429
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_a_stranger_without_a_token_starts_and_answers_nothing(strict, client, officer):
-    for door in (GATE, f"{GATE}start", f"{GATE}tls"):
-        assert client.post(door).status_code == 400
+def test_without_a_csrf_token_nothing_is_started_or_answered(strict, client, officer):
+    for path in (PAGE, f"{PAGE}start", f"{PAGE}tls"):
+        assert client.post(path).status_code == 400
 
 
 def test_a_newly_revoked_certificate_ends_the_sessions_it_opened(client, session, officer, folder, root):
@@ -278,7 +278,7 @@ def test_a_newly_revoked_certificate_ends_the_sessions_it_opened(client, session
 
 @pytest.fixture
 def proxied(app):
-    """The house behind a proxy that shows certificates."""
+    """The application behind a proxy that passes certificates on."""
     plain = app.extensions["anguan"]
     app.extensions["anguan"] = replace(plain, ukey_tls_secret="between us", trusted_proxies=1)
     yield app
@@ -288,11 +288,11 @@ def proxied(app):
 def by_proxy(browser, key, **headers):
     pem = quote(key.certificate.public_bytes(Encoding.PEM).decode())
     given = {"X-SSL-Client-Cert": pem, "X-UKey-Proxy-Secret": "between us", **headers}
-    return browser.post(f"{GATE}tls", headers=given)
+    return browser.post(f"{PAGE}tls", headers=given)
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_a_proxy_is_believed_by_its_secret_only(proxied, client, session, officer, root):
+def test_a_proxy_is_accepted_only_with_its_secret(proxied, client, session, officer, root):
     _account, key = officer
     for forged in ({"X-UKey-Proxy-Secret": ""}, {"X-UKey-Proxy-Secret": "guessed"}, {"X-SSL-Client-Cert": ""},
                    {"X-SSL-Client-Cert": "-----BEGIN CERTIFICATE-----"}):  # fmt: skip
@@ -320,10 +320,10 @@ def clerk(holder, session, folder, signed_in):
 
 
 def bind(browser, key, number, words, password=PASSWORD, **more):
-    return answer(browser, key, number, words, door=f"{OWN}bind", password=password, **more)
+    return answer(browser, key, number, words, path=f"{OWN}bind", password=password, **more)
 
 
-def test_a_clerk_binds_a_certificate_and_comes_in_with_it_until_it_is_removed(app, client, session, clerk, root):
+def test_a_clerk_binds_a_certificate_and_signs_in_until_it_is_removed(app, client, session, clerk, root):
     account, browser = clerk
     key = fresh("湘江建设", by=root)
     assert bind(browser, key, *begin(browser, OWN)).status_code == 302
@@ -343,7 +343,7 @@ def test_nothing_is_bound_without_password_own_challenge_and_own_key(app, client
     _account, browser = clerk
     key = fresh("湘江建设", by=root)
     assert bind(browser, key, *begin(browser, OWN), password="wrong").status_code == 422
-    assert bind(browser, key, *begin(browser, GATE)).status_code == 401  # a challenge for signing in
+    assert bind(browser, key, *begin(browser, PAGE)).status_code == 401  # a challenge for signing in
     other = signed_in(holder(Role.ENTERPRISE_CLERK, password=quickly_hashed(PASSWORD)))
     assert bind(browser, key, *begin(other, OWN)).status_code == 401  # another's
     number, words = begin(browser, OWN)
@@ -365,12 +365,12 @@ def test_nothing_is_bound_without_password_own_challenge_and_own_key(app, client
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_officers_bind_nothing_themselves(session, signed_in, officer):
+def test_officers_may_not_bind_their_own_certificates(session, signed_in, officer):
     account, _key = officer
     browser = signed_in(account)
     assert "罗初审" in browser.get(OWN).text
-    for door in ("start", "bind", "remove"):
-        assert browser.post(f"{OWN}{door}").status_code == 403
+    for path in ("start", "bind", "remove"):
+        assert browser.post(f"{OWN}{path}").status_code == 403
 
 
 # --- binding: by the administrator ------------------------------------------------------------------------
@@ -408,7 +408,7 @@ def test_the_administrator_sees_a_certificate_before_it_is_bound(client, session
     assert not inside(client)
 
 
-def test_the_workbench_tells_a_month_before_a_certificate_runs_out(session, signed_in, holder, folder, root):
+def test_the_dashboard_warns_a_month_before_a_certificate_expires(session, signed_in, holder, folder, root):
     account = holder(Role.REVIEWER)
     bound(session, account, issued("罗", by=root, start=AT - YEAR, end=AT + timedelta(days=20)), folder)
     assert "数字证书将于" in signed_in(account).get("/work/").text
@@ -416,7 +416,7 @@ def test_the_workbench_tells_a_month_before_a_certificate_runs_out(session, sign
     assert "数字证书将于" not in signed_in(account).get("/work/").text
 
 
-def test_three_kinds_of_challenge_have_words_of_their_own():
+def test_the_three_kinds_of_challenge_have_different_statements():
     assert set(verify.STATEMENT_LABELS) == {
         ChallengeKind.CERTIFICATE, ChallengeKind.CERTIFICATE_SECOND, ChallengeKind.CERTIFICATE_BIND
     }  # fmt: skip
@@ -429,7 +429,7 @@ SECOND = "/login/second/certificate/"
 
 @pytest.fixture
 def owing(client, session, officer):
-    """A browser in which the officer has shown the password, where the office asks officers for a second factor."""
+    """A browser in which the officer has shown the password, with the second factor required."""
     account, key = officer
     account.password = quickly_hashed(PASSWORD)
     session.add(Parameter(name="second_factor", value="operating", changed_at=AT, changed_by="x"))
@@ -444,24 +444,24 @@ def test_after_the_password_the_certificate_opens_the_account(owing):
     browser, key = owing
     assert SECOND in browser.get("/login/second/").text
     assert not inside(browser)
-    assert answer(browser, key, *begin(browser, SECOND), door=SECOND).status_code == 302
+    assert answer(browser, key, *begin(browser, SECOND), path=SECOND).status_code == 302
     assert inside(browser)
 
 
-def test_a_signature_for_the_gate_is_no_second_factor_nor_the_other_way_round(owing):
+def test_signatures_for_signing_in_and_for_the_second_factor_are_not_interchangeable(owing):
     browser, key = owing
-    assert answer(browser, key, *begin(browser), door=SECOND).status_code == 401
+    assert answer(browser, key, *begin(browser), path=SECOND).status_code == 401
     assert answer(browser, key, *begin(browser, SECOND)).status_code == 401
     assert not inside(browser)
 
 
-def test_somebody_else_s_certificate_is_no_second_factor(owing, session, holder, folder, root):
+def test_another_accounts_certificate_is_no_second_factor(owing, session, holder, folder, root):
     browser, _key = owing
     other = bound(session, holder(Role.APPROVER), fresh("欧审批", by=root), folder)
-    assert answer(browser, other, *begin(browser, SECOND), door=SECOND).status_code == 401
+    assert answer(browser, other, *begin(browser, SECOND), path=SECOND).status_code == 401
     assert not inside(browser)
 
 
-def test_without_a_password_shown_there_is_nothing_to_sign(client, officer):
+def test_before_the_password_no_second_factor_challenge_is_issued(client, officer):
     assert client.get(SECOND).location.startswith("/login/second")
     assert client.post(f"{SECOND}start").status_code == 403

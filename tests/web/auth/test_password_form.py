@@ -39,10 +39,10 @@ def refusal(answer) -> str:
     return " ".join(re.findall(r'alert-danger"[^>]*>.*?<div>(.*?)</div>', answer.text, re.DOTALL))
 
 
-# --- in and out -------------------------------------------------------------------------------------
+# --- signing in and out -------------------------------------------------------------------------------------
 
 
-def test_the_right_password_opens_and_is_written_down(visitor, shop):
+def test_the_right_password_signs_in_and_is_logged(visitor, shop):
     account(shop)
     assert sign_in(visitor).location == "/"
     assert is_inside(visitor)
@@ -50,7 +50,7 @@ def test_the_right_password_opens_and_is_written_down(visitor, shop):
     assert (line.actor, line.table, line.change, line.address) == ("张三", "ab_user", {"way": "password"}, "127.0.0.1")
 
 
-def test_the_gate_shows_the_labels_of_the_manual_and_no_way_that_does_not_exist(visitor):
+def test_the_sign_in_page_shows_the_labels_of_the_manual_and_only_available_methods(visitor):
     page = visitor.get("/login/").text
     assert all(word in page for word in ("username", "password", 'autocomplete="current-password"'))
     assert 'role="tab"' not in page
@@ -74,13 +74,13 @@ def test_an_email_address_is_no_user_name(visitor, shop):
 
 
 @pytest.mark.parametrize("typed", ["", "\0", "\0" * 8, "x" * 5000])
-def test_no_strange_password_opens_an_account_without_one(visitor, shop, typed):
+def test_an_account_without_a_password_cannot_sign_in_by_password(visitor, shop, typed):
     shop.execute(update(Account).where(Account.id == account(shop).id).values(password=None))
     shop.commit()
     assert sign_in(visitor, password=typed).status_code in (401, 422)
 
 
-def test_a_wrong_password_keeps_the_name_and_forgets_the_password(visitor, shop):
+def test_a_wrong_password_keeps_the_user_name_in_the_form(visitor, shop):
     account(shop)
     answer = sign_in(visitor, password="Wrong-Horse-7")
     assert answer.status_code == 401
@@ -115,7 +115,7 @@ STOCK_WAYS_IN = (
 )
 
 
-def test_the_house_has_no_way_in_but_those_that_are_declared(sign_in_system):
+def test_only_the_declared_endpoints_are_public(sign_in_system):
     """ASVS 6.3.4: whatever sounds like a way in stands in the one list of what needs no account, with its reason."""
     app = create_app(sign_in_system.settings)
     sounds_like_one = re.compile(
@@ -126,7 +126,7 @@ def test_the_house_has_no_way_in_but_those_that_are_declared(sign_in_system):
 
 
 @pytest.mark.parametrize("path", STOCK_WAYS_IN)
-def test_what_fab_would_open_by_itself_is_not_there(visitor, shop, path):
+def test_views_of_fab_are_not_registered(visitor, shop, path):
     account(shop, "viewer", Role.ADMIN)
     outside = {visitor.open(path, method=method).status_code for method in ("GET", "PUT", "DELETE")}
     sign_in(visitor)
@@ -137,7 +137,7 @@ def test_what_fab_would_open_by_itself_is_not_there(visitor, shop, path):
 # --- sessions that end ------------------------------------------------------------------------------
 
 
-def test_signing_out_is_written_down(visitor, shop):
+def test_signing_out_is_logged(visitor, shop):
     account(shop)
     sign_in(visitor)
     sign_out(visitor)
@@ -153,7 +153,7 @@ def test_a_changed_password_ends_every_other_session_but_not_this_one(visitor, s
     assert not is_inside(thief)
 
 
-def test_an_account_switched_off_behind_the_sessions_back_is_out_as_well(visitor, shop):
+def test_an_account_deactivated_by_sql_is_signed_out(visitor, shop):
     made = account(shop)
     sign_in(visitor)
     shop.execute(update(Account.__table__).where(Account.__table__.c.id == made.id).values(active=False))
@@ -170,7 +170,7 @@ def test_a_new_name_ends_no_session(visitor, shop):
 
 
 @pytest.mark.parametrize("forged", ["", "1", "1:1", "\0", "x" * 43, "²", 1, None, ["1"], {"key": "1"}])
-def test_a_cookie_that_holds_no_key_of_a_session_opens_nothing(visitor, shop, forged):
+def test_a_cookie_without_a_session_key_opens_nothing(visitor, shop, forged):
     account(shop)
     sign_in(visitor)
     with visitor.session_transaction() as cookie:
@@ -178,7 +178,7 @@ def test_a_cookie_that_holds_no_key_of_a_session_opens_nothing(visitor, shop, fo
     assert not is_inside(visitor)
 
 
-def test_signing_in_throws_away_what_the_cookie_held_except_the_language(visitor, shop):
+def test_signing_in_clears_the_cookie_except_the_language(visitor, shop):
     account(shop)
     with visitor.session_transaction() as cookie:
         cookie.update(planted="by an attacker", locale="en")
@@ -191,7 +191,7 @@ def test_signing_in_throws_away_what_the_cookie_held_except_the_language(visitor
     assert token(visitor, "/password/") != before
 
 
-def test_a_planted_cookie_stays_worthless_after_the_victim_signs_in(visitor, shop, sign_in_app):
+def test_a_planted_cookie_is_useless_after_the_victim_signs_in(visitor, shop, sign_in_app):
     account(shop)
     token(visitor)
     thief = copied_cookie(visitor, sign_in_app)
@@ -209,7 +209,7 @@ def test_an_idle_session_ends(visitor, shop):
     assert not is_inside(visitor)
 
 
-def test_how_long_a_session_may_lie_idle_is_the_administrators_to_say(visitor, shop):
+def test_the_administrator_sets_how_long_a_session_may_be_idle(visitor, shop):
     account(shop)
     shop.add(Parameter(name="idle_minutes", value="60", changed_at=make.NOON, changed_by="管理员"))
     shop.commit()
@@ -237,7 +237,7 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_too(visitor, shop):
     assert len(shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).all()) == 6
 
 
-def test_four_wrong_passwords_are_forgiven_by_the_right_one(visitor, shop):
+def test_the_right_password_resets_the_count_of_wrong_ones(visitor, shop):
     account(shop)
     for _round in range(2):
         for n in range(4):
@@ -262,7 +262,7 @@ def test_the_lock_opens_after_its_fifteen_minutes_and_not_before(sign_in_system,
         assert [opens(PASSWORD, minutes) for minutes in (1, 14, 15)] == [False, False, True]
 
 
-def test_unknown_name_wrong_password_and_locked_account_are_told_alike(visitor, shop):
+def test_unknown_name_wrong_password_and_locked_account_get_the_same_answer(visitor, shop):
     account(shop)
     account(shop, "locked")
     for _ in range(5):
@@ -274,7 +274,7 @@ def test_unknown_name_wrong_password_and_locked_account_are_told_alike(visitor, 
 
 
 @pytest.mark.parametrize("name", ["nobody", "viewer", "locked"])
-def test_every_refusal_costs_one_hash_so_that_time_tells_nothing(visitor, shop, monkeypatch, name):
+def test_every_refusal_costs_one_hash(visitor, shop, monkeypatch, name):
     account(shop)
     account(shop, "locked")
     for _ in range(5):
@@ -285,7 +285,7 @@ def test_every_refusal_costs_one_hash_so_that_time_tells_nothing(visitor, shop, 
     assert len(computed) == 1
 
 
-def test_a_stored_hash_costs_as_much_as_the_one_of_nobody(sign_in_app, monkeypatch):
+def test_a_stored_hash_costs_as_much_as_the_dummy_hash(sign_in_app, monkeypatch):
     monkeypatch.delitem(sign_in_app.config, "FAB_PASSWORD_HASH_METHOD")
     monkeypatch.setitem(sign_in_app.config, "AUTH_DB_FAKE_PASSWORD_HASH_CHECK", sign_in_app.config["FAB_FAKE_HASH"])
     with sign_in_app.app_context():
@@ -293,7 +293,7 @@ def test_a_stored_hash_costs_as_much_as_the_one_of_nobody(sign_in_app, monkeypat
     assert costs == {"scrypt:32768:8:1"}
 
 
-def test_of_forty_guesses_at_once_every_one_counts(sign_in_system, sign_in_app, shop):
+def test_of_forty_concurrent_attempts_every_one_counts(sign_in_system, sign_in_app, shop):
     account(shop)
     key, office = password_form.guess_key("viewer"), Office(lock_after=50)
 
@@ -308,7 +308,7 @@ def test_of_forty_guesses_at_once_every_one_counts(sign_in_system, sign_in_app, 
     assert rate_limit.peek(sign_in_system.engine, key, at=make.NOON) == 40
 
 
-def test_an_address_that_keeps_guessing_is_turned_away_whatever_name_it_tries(visitor, shop):
+def test_attempts_are_limited_by_address_for_all_user_names(visitor, shop):
     account(shop)
     for n in range(30):
         assert sign_in(visitor, f"nobody-{n}").status_code == 401
@@ -326,7 +326,7 @@ def test_changing_the_last_half_of_an_ipv6_address_does_not_help(visitor, shop):
     assert answer.status_code == 429
 
 
-def test_signing_in_rightly_does_not_use_up_the_address(sign_in_system, sign_in_app, shop):
+def test_successful_sign_ins_do_not_count_against_the_address(sign_in_system, sign_in_app, shop):
     account(shop)
     given = {"office": Office(), "at": make.NOON, "address": "10.1.1.1"}
     with sign_in_app.app_context():
@@ -340,7 +340,7 @@ def test_signing_in_rightly_does_not_use_up_the_address(sign_in_system, sign_in_
             password_form.prove(shop, sign_in_system.engine, "viewer", PASSWORD, **given)
 
 
-def test_a_failed_sign_in_is_written_down_without_what_was_typed(visitor, shop):
+def test_a_failed_sign_in_is_logged_without_what_was_typed(visitor, shop):
     account(shop)
     sign_in(visitor, "My-Password-in-the-wrong-field", "x")
     sign_in(visitor, "viewer", "another-secret")
@@ -366,7 +366,7 @@ def test_a_failed_sign_in_is_written_down_without_what_was_typed(visitor, shop):
         ({}, (Role.ENTERPRISE_CLERK,), Registration.REJECTED),
     ],
 )
-def test_the_right_password_alone_lets_nobody_in(visitor, shop, facts, roles, registration):
+def test_the_right_password_is_refused_for_accounts_that_may_not_sign_in(visitor, shop, facts, roles, registration):
     enterprise = make.enterprise(registration=registration) if registration else None
     account(shop, "viewer", *roles, enterprise=enterprise, **facts)
     answer = sign_in(visitor)
@@ -375,13 +375,13 @@ def test_the_right_password_alone_lets_nobody_in(visitor, shop, facts, roles, re
     assert not is_inside(visitor)
 
 
-def test_an_account_without_any_role_is_told_so(visitor, shop):
+def test_an_account_without_a_role_is_told_so(visitor, shop):
     account(shop).roles = []
     shop.commit()
     assert sign_in(visitor).status_code == 403
 
 
-def test_a_clerk_of_an_approved_enterprise_comes_in(visitor, shop):
+def test_a_clerk_of_an_approved_enterprise_signs_in(visitor, shop):
     account(shop, "clerk", Role.ENTERPRISE_CLERK, enterprise=make.enterprise())
     assert sign_in(visitor, "clerk").status_code == 302
 
@@ -410,27 +410,27 @@ def test_a_clerk_of_an_approved_enterprise_comes_in(visitor, shop):
         "scratch/",
     ],
 )
-def test_nobody_is_sent_where_they_did_not_mean_to_go(visitor, shop, wish):
+def test_signing_in_redirects_to_no_other_site(visitor, shop, wish):
     account(shop)
     data = {"username": "viewer", "password": PASSWORD, "csrf_token": token(visitor)}
     assert visitor.post("/login/", query_string={"next": wish}, data=data).location == "/"
 
 
 @pytest.mark.parametrize("wish", ["/scratch/", "http://localhost/scratch/", "/scratch/?name=%E5%BC%A0&page=2"])
-def test_whoever_was_sent_to_the_gate_gets_back(visitor, shop, wish):
+def test_signing_in_leads_back_to_the_page_asked_for(visitor, shop, wish):
     account(shop)
     answer = sign_in(visitor, to=f"/login/?next={wish.replace('?', '%3F').replace('&', '%26')}")
     assert answer.location == wish.removeprefix("http://localhost")
 
 
-def test_a_stranger_is_sent_to_the_gate_with_a_word_of_what_to_do(visitor):
+def test_an_anonymous_visitor_is_redirected_to_sign_in_with_an_explanation(visitor):
     answer = visitor.get("/scratch/", follow_redirects=True)
     assert answer.request.path == "/login/"
     assert "alert-danger" not in answer.text
     assert "alert-info" in answer.text
 
 
-def test_landing_knows_the_house_by_its_own_name_only(sign_in_app):
+def test_landing_accepts_only_the_own_host_name(sign_in_app):
     with sign_in_app.test_request_context("/", base_url="https://anguan.example"):
         assert landing("http://anguan.example/scratch/") == "/"
         assert landing("https://anguan.example/scratch/") == "/scratch/"
@@ -471,7 +471,7 @@ def test_the_new_password_works_and_the_old_one_does_not(visitor, shop):
         (PASSWORD, None),
     ],
 )
-def test_a_poor_password_is_refused_and_nothing_changes(visitor, shop, new, again):
+def test_a_weak_new_password_is_refused_and_nothing_changes(visitor, shop, new, again):
     account(shop)
     sign_in(visitor)
     answer = change_own(visitor, new=new, again=again)
@@ -482,7 +482,7 @@ def test_a_poor_password_is_refused_and_nothing_changes(visitor, shop, new, agai
     assert sign_in(visitor).status_code == 302
 
 
-def test_a_stolen_session_cannot_guess_the_password_for_ever(visitor, shop):
+def test_attempts_at_the_present_password_are_limited(visitor, shop):
     account(shop)
     sign_in(visitor)
     for n in range(5):
@@ -492,11 +492,11 @@ def test_a_stolen_session_cannot_guess_the_password_for_ever(visitor, shop):
     assert sign_in(visitor).status_code == 302
 
 
-def test_a_stranger_has_no_password_to_change(visitor):
+def test_changing_a_password_requires_signing_in(visitor):
     assert visitor.get("/password/").location.startswith("/login/")
 
 
-def test_the_diary_knows_of_the_change_and_not_of_the_password(visitor, shop):
+def test_a_password_change_is_logged_without_the_password(visitor, shop):
     account(shop)
     sign_in(visitor)
     change_own(visitor)
@@ -515,7 +515,7 @@ def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(visitor,
     assert visitor.get("/scratch/").location.startswith("/password/")
 
 
-# --- what they may ----------------------------------------------------------------------------------
+# --- permissions ----------------------------------------------------------------------------------
 
 
 def test_a_request_asks_for_permissions_once_however_long_the_menu(visitor, shop, sign_in_app):
@@ -531,7 +531,7 @@ def test_a_request_asks_for_permissions_once_however_long_the_menu(visitor, shop
     assert len([statement for statement in asked if statement.startswith("SELECT")]) == 4  # the account, the office twice
 
 
-def test_the_role_decides_what_opens(visitor, shop, sign_in_app):
+def test_the_role_decides_which_views_open(visitor, shop, sign_in_app):
     account(shop, "viewer", Role.VIEWER)
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor)
@@ -542,7 +542,7 @@ def test_the_role_decides_what_opens(visitor, shop, sign_in_app):
     assert chief.post("/scratch/touch", data={"csrf_token": token(chief, "/password/")}).text == "touched"
 
 
-def test_a_stranger_holds_nothing(sign_in_app, shop):
+def test_an_anonymous_visitor_holds_no_permission(sign_in_app, shop):
     with sign_in_app.test_request_context("/"):
         assert not sign_in_app.appbuilder.sm.has_access("can_look", "Scratch")
         assert sign_in_app.appbuilder.sm.get_user_menu_access(["Scratch entry"]) == set()
@@ -551,7 +551,7 @@ def test_a_stranger_holds_nothing(sign_in_app, shop):
 # --- floods -----------------------------------------------------------------------------------------
 
 
-def test_a_neighbourhood_that_guesses_from_many_addresses_is_turned_away(visitor, shop):
+def test_attempts_are_limited_by_network(visitor, shop):
     account(shop)
     for n in range(100):
         visitor.environ_base["REMOTE_ADDR"] = f"203.0.113.{n}"
@@ -562,8 +562,8 @@ def test_a_neighbourhood_that_guesses_from_many_addresses_is_turned_away(visitor
     assert sign_in(visitor).status_code == 302
 
 
-def test_brute_force_from_many_places_has_its_five_guesses_looked_at(sign_in_system, sign_in_app, shop, monkeypatch):
-    """T10 in small: 300 guesses from 60 addresses in 20 neighbourhoods, at once; `make proof` has the ten thousand."""
+def test_distributed_brute_force_gets_five_passwords_checked(sign_in_system, sign_in_app, shop, monkeypatch):
+    """T10 with 300 concurrent guesses from 60 addresses in 20 networks; `make proof` has ten thousand."""
     stored = account(shop).password
     looked, look = [], password_form.check_password_hash
     monkeypatch.setattr(password_form, "check_password_hash", lambda kept, word: looked.append(kept) or look(kept, word))
@@ -583,7 +583,7 @@ def test_brute_force_from_many_places_has_its_five_guesses_looked_at(sign_in_sys
     assert len(looked) <= 300
 
 
-def test_no_more_than_the_cores_hash_at_once(sign_in_app, monkeypatch):
+def test_at_most_one_hash_per_spare_core_is_computed_at_once(sign_in_app, monkeypatch):
     inside, most, lock = [], [], Lock()
 
     def hashing(_kept, _word):

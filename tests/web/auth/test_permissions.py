@@ -13,7 +13,7 @@ pytest_plugins = ("tests.sign_in_fixture",)  # its fixtures
 
 @pytest.fixture
 def synced(sign_in_app, shop):
-    """``synced(declaration)`` makes it so; afterwards the lodge's own declaration holds again."""
+    """``synced(declaration)`` applies it; afterwards the fixture's declaration is restored."""
 
     def sync(declaration):
         shop.rollback()  # SQLite has one writer
@@ -39,7 +39,7 @@ def test_every_role_holds_exactly_what_is_declared(shop):
     assert declared["reviewer"] == set()
 
 
-def test_what_is_taken_out_of_the_declaration_is_revoked(synced, shop, visitor):
+def test_a_grant_removed_from_the_declaration_is_revoked(synced, shop, visitor):
     account(shop)
     sign_in(visitor)
     assert is_inside(visitor)
@@ -64,7 +64,7 @@ def test_what_was_granted_by_hand_is_revoked(synced, shop):
     shop.commit()
 
 
-def test_a_second_run_changes_nothing_and_asks_little(synced, shop, sign_in_app):
+def test_a_second_run_changes_nothing_in_few_queries(synced, shop, sign_in_app):
     before = {(pair.id, str(pair)) for pair in shop.scalars(select(PermissionView))}
     shop.rollback()
     asked: list[str] = []
@@ -110,7 +110,7 @@ def test_headings_entries_and_pages_all_have_to_be_declared(sign_in_app):
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_the_operators_table_is_the_one_that_counts(app, root):
+def test_the_documented_permissions_are_current(app, root):
     with app.app_context():
         assert (root / "docs/ROLES.md").read_text() == permissions_table(app.extensions["appbuilder"]), (
             "run 'anguan roles --write'"

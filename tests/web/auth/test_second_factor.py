@@ -1,4 +1,4 @@
-"""Whoever owes a second factor is not inside after the password; and before the riskiest deeds it is asked for again."""
+"""The second factor after the password, and again before risky actions."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -35,7 +35,7 @@ def asked(shop):
 
 
 def show(client, app, number=None):
-    """What the page of a second way does once the right code was typed: in this browser, for this account."""
+    """What a method's page does after the right code: in this browser, for this account."""
     names = ("anguan", "anguan-pre")
     cookies = "; ".join(f"{name}={client.get_cookie(name).value}" for name in names if client.get_cookie(name))
     with app.test_request_context("/", method="POST", headers={"Cookie": cookies}):
@@ -44,8 +44,8 @@ def show(client, app, number=None):
         try:
             who = session.get(Account, number) if number else second_factor.ower(session, at=at)
             second_factor.shown(session, who, SignInMethod.SMS_CODE, at=at, address=request.remote_addr or "")
-        except AppError as no:
-            return no.refusals[0].code
+        except AppError as error:
+            return error.refusals[0].code
         session.commit()
         answer = app.process_response(app.make_response(""))
     for line in answer.headers.getlist("Set-Cookie"):
@@ -63,7 +63,7 @@ def test_the_password_alone_opens_no_session(visitor, shop, asked):
     assert visitor.get("/login/second/").status_code == 200
 
 
-def test_after_the_second_the_session_is_there_and_written_down(visitor, shop, asked, sign_in_app):
+def test_after_the_second_factor_the_session_is_open_and_logged(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     assert show(visitor, sign_in_app) == "shown"
@@ -109,7 +109,7 @@ def switched_off(visitor, shop, who, _app):
         (used_already, "no-second-owed"), (new_password, "no-second-owed"), (switched_off, "account-inactive"),
     ],
 )  # fmt: skip
-def test_a_second_factor_lets_nobody_in(visitor, shop, asked, sign_in_app, attack, code):
+def test_a_misused_second_factor_signs_nobody_in(visitor, shop, asked, sign_in_app, attack, code):
     who = account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     browser = attack(visitor, shop, who, sign_in_app)
@@ -120,7 +120,7 @@ def test_a_second_factor_lets_nobody_in(visitor, shop, asked, sign_in_app, attac
     assert shop.scalar(select(func.count()).select_from(UserSession)) == 0
 
 
-def test_somebody_elses_second_factor_is_not_ones_own(visitor, shop, asked, sign_in_app):
+def test_another_accounts_second_factor_is_refused(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
     other = account(shop, "other", Role.ADMIN)
     sign_in(visitor, "chief")
@@ -128,7 +128,7 @@ def test_somebody_elses_second_factor_is_not_ones_own(visitor, shop, asked, sign
     assert not is_inside(visitor)
 
 
-def test_of_ten_who_show_it_at_once_one_comes_in(visitor, shop, asked, sign_in_app):
+def test_of_ten_concurrent_second_factors_one_signs_in(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     browsers = [sign_in_app.test_client() for _browser in range(10)]
@@ -141,8 +141,8 @@ def test_of_ten_who_show_it_at_once_one_comes_in(visitor, shop, asked, sign_in_a
 
 
 @pytest.mark.parametrize("setting", SecondFactor)
-def test_role_and_way_decide_who_owes_a_second(shop, sign_in_app, setting):
-    """Every role by every way: inside at once or not."""
+def test_role_and_method_decide_who_needs_a_second_factor(shop, sign_in_app, setting):
+    """Every role by every method: signed in at once or not."""
     ask(shop, setting)
     told = {}
     for role in Role:
@@ -164,14 +164,14 @@ def test_role_and_way_decide_who_owes_a_second(shop, sign_in_app, setting):
     assert told == expected
 
 
-def test_whoever_has_nothing_to_show_is_told_what_to_do(visitor, shop, asked, monkeypatch):
+def test_an_account_without_any_method_is_told_what_to_do(visitor, shop, asked, monkeypatch):
     monkeypatch.setattr(second_factor, "METHODS", {})
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     assert "alert-warning" in visitor.get("/login/second/").text
 
 
-def test_only_the_ways_an_account_has_are_offered(visitor, shop, asked, monkeypatch):
+def test_only_the_methods_of_an_account_are_offered(visitor, shop, asked, monkeypatch):
     ways = {}
     for way, has in ((SignInMethod.SMS_CODE, True), (SignInMethod.CERTIFICATE, False)):
         ways[way] = second_factor.SecondFactorMethod(
@@ -183,17 +183,17 @@ def test_only_the_ways_an_account_has_are_offered(visitor, shop, asked, monkeypa
     assert visitor.get("/login/second/?next=/scratch/").text.count("btn-block") == 1
 
 
-def test_nobody_who_owes_nothing_sees_the_page(visitor, shop, asked):
+def test_without_a_due_second_factor_the_page_redirects(visitor, shop, asked):
     assert visitor.get("/login/second/").location.startswith("/login/")
     account(shop)
     assert sign_in(visitor).location == "/"  # a viewer
 
 
-# --- the riskiest deeds ------------------------------------------------------------------------------------
+# --- risky actions ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("minutes", [None, 14, 16])
-def test_risky_deeds_ask_again_after_a_quarter_of_an_hour(session, signed_in, holder, minutes):
+def test_risky_actions_require_the_second_factor_again_after_a_quarter_of_an_hour(session, signed_in, holder, minutes):
     admin = signed_in(holder(Role.ADMIN), strong=minutes is not None)
     if minutes is not None:
         session.execute(update(UserSession).values(strong_at=now() - timedelta(minutes=minutes)))
@@ -209,7 +209,7 @@ def test_risky_deeds_ask_again_after_a_quarter_of_an_hour(session, signed_in, ho
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_a_role_is_given_with_a_second_factor_only(session, signed_in, holder):
+def test_assigning_a_role_requires_a_second_factor(session, signed_in, holder):
     ask(session, SecondFactor.OPERATING)
     number = holder(Role.VIEWER).id
     session.rollback()
@@ -242,7 +242,7 @@ def test_a_certificate_counts_as_strong(visitor, shop, sign_in_app):
     assert sessions.needs_second_factor(who, Office(second_factor=SecondFactor.OPERATING))
 
 
-def test_shown_again_a_session_is_strong_anew(visitor, shop, asked, sign_in_app):
+def test_a_repeated_second_factor_renews_the_session(visitor, shop, asked, sign_in_app):
     account(shop, "chief", Role.ADMIN)
     sign_in(visitor, "chief")
     show(visitor, sign_in_app)

@@ -1,4 +1,4 @@
-"""短信登录, the picture code and the forgotten password, by attack, through the doors of the house."""
+"""短信登录, the picture code and the forgotten password, through their pages, under attack."""
 
 import json
 import re
@@ -37,7 +37,7 @@ _addresses = count(1)
 
 
 class Browser:
-    """Somebody at the gate, who sees what is on a picture."""
+    """A visitor of the sign-in pages who can read the picture."""
 
     def __init__(self, app):
         self.client = app.test_client()
@@ -57,13 +57,13 @@ class Browser:
         return keyring.digest(cookie.value, "challenge.browser")
 
     def seen(self, path=SMS, **form):
-        """A fresh picture of the page, answered: the fields that go with it."""
+        """The form fields of a new, correctly answered picture code."""
         page = self.post(path, do="another", **form).text if form else self.get(path).text
         ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
         return {"ticket": ticket, "picture": captcha.open_ticket(ticket, self.digest, at=now()).answer}
 
     def ask(self, mobile=MOBILE, path=SMS, **form):
-        """Have a code sent."""
+        """Request a code."""
         return self.post(path, mobile=mobile, do="send", **self.seen(path), **form)
 
     def enter(self, code, mobile=MOBILE, path=SMS, **form):
@@ -98,7 +98,7 @@ def engine(system, session):
 
 @pytest.fixture
 def post(system, session):
-    """The courier of the demonstration: carries what waits, and says the newest code."""
+    """Delivers queued messages as in a demonstration, and returns the newest code."""
     home, carrier = system.settings.home / "messages.jsonl", gateway_of(system.settings)
     home.unlink(missing_ok=True)
 
@@ -111,7 +111,7 @@ def post(system, session):
 
 
 def later(session, **ages):
-    """Let the time of all limits pass, without waiting for it."""
+    """Reset all rate limits."""
     session.execute(RateLimitCounter.__table__.delete())
     session.commit()
 
@@ -132,14 +132,14 @@ def answers(engine, ticket, answer, *, browser="b", at=NOON):
 
 
 @pytest.mark.parametrize("typed", [str, str.lower, lambda word: f" {word[:2]} {word[2:]} "])
-def test_a_picture_is_answered_in_any_case_once(engine, typed):
+def test_a_picture_code_is_case_insensitive_and_counts_once(engine, typed):
     shown = fresh()
     assert answers(engine, shown.ticket, typed(shown.answer))
     assert not answers(engine, shown.ticket, shown.answer)
 
 
 @pytest.mark.parametrize("wrong", ["", "XXXXX", "\0", "A" * 5000])
-def test_any_answer_uses_it_up(engine, wrong):
+def test_any_answer_uses_the_picture_code_up(engine, wrong):
     shown = fresh()
     assert not answers(engine, shown.ticket, wrong)
     assert not answers(engine, shown.ticket, shown.answer)
@@ -148,33 +148,33 @@ def test_any_answer_uses_it_up(engine, wrong):
 @pytest.mark.parametrize(
     "other", [{"browser": "c"}, {"browser": ""}, {"at": NOON + captcha.LASTS}, {"at": NOON + timedelta(minutes=10)}], ids=str
 )
-def test_it_is_for_the_browser_that_got_it_and_for_three_minutes(engine, other):
+def test_a_picture_code_is_bound_to_its_browser_and_three_minutes(engine, other):
     shown = fresh()
     assert not answers(engine, shown.ticket, shown.answer, **other)
     assert answers(engine, shown.ticket, shown.answer)
 
 
 @pytest.mark.parametrize("bad", ["", "x", "AAAA", "=", "é", "A" * 300])
-def test_what_we_did_not_seal_is_no_ticket(engine, bad):
+def test_a_forged_ticket_is_refused(engine, bad):
     assert not answers(engine, bad, "ACDE")
     with pytest.raises(NotFound):
         captcha.open_ticket(bad, "b", at=NOON)
 
 
-def test_a_ticket_that_was_tampered_with_is_none(engine):
+def test_a_tampered_ticket_is_refused(engine):
     ticket = fresh().ticket
     for place in (0, 10, 40, len(ticket) // 2, len(ticket) - 6):
         forged = ticket[:place] + ("A" if ticket[place] != "A" else "B") + ticket[place + 1 :]
         assert not answers(engine, forged, "ACDE")
 
 
-def test_of_twenty_right_answers_at_once_one_counts(engine):
+def test_of_twenty_concurrent_right_answers_one_counts(engine):
     shown = fresh()
     with ThreadPoolExecutor(20) as crowd:
         assert list(crowd.map(lambda _: answers(engine, shown.ticket, shown.answer), range(20))).count(True) == 1
 
 
-def test_a_ticket_says_nothing_and_a_picture_looks_the_same_twice():
+def test_a_ticket_hides_the_answer_and_a_picture_is_reproducible():
     shown = fresh()
     assert shown.answer not in shown.ticket
     assert len({fresh().ticket for _n in range(20)}) == 20
@@ -183,7 +183,7 @@ def test_a_ticket_says_nothing_and_a_picture_looks_the_same_twice():
     assert not set(captcha_image.MARKS) & set("0OQ1ILl2Z5S6G8B")
 
 
-def test_who_sees_no_pictures_answers_in_words(engine, browser):
+def test_a_question_in_words_replaces_the_picture(engine, browser):
     shown = fresh(words=True)
     assert answers(engine, shown.ticket, str(sum(shown.sum)))
     page = browser.post(SMS, mobile=MOBILE, do="words").text
@@ -196,7 +196,7 @@ def test_who_sees_no_pictures_answers_in_words(engine, browser):
     assert "How much is" in sent.text  # the kind stays
 
 
-def test_the_picture_is_drawn_for_its_browser_only_and_kept_nowhere(browser, another):
+def test_the_picture_is_served_to_its_browser_only_and_not_cached(browser, another):
     ticket = browser.seen()["ticket"]
     address = f"{PICTURE}drawn.png?ticket={ticket}"
     drawn = browser.get(address)
@@ -207,7 +207,7 @@ def test_the_picture_is_drawn_for_its_browser_only_and_kept_nowhere(browser, ano
     assert browser.get(f"{PICTURE}drawn.png").status_code == 404
 
 
-def test_another_picture_comes_with_and_without_a_script_and_writes_nothing(browser, system):
+def test_another_picture_works_with_and_without_script_and_stores_nothing(browser, system):
     browser.get(SMS)
     with queries(system.engine) as statements:
         told = browser.get(PICTURE).get_json()
@@ -217,7 +217,7 @@ def test_another_picture_comes_with_and_without_a_script_and_writes_nothing(brow
     assert not [statement for statement in statements if "INSERT" in statement]
 
 
-def test_an_address_answers_a_hundred_pictures_an_hour(browser):
+def test_picture_codes_are_limited_to_a_hundred_an_hour_per_address(browser):
     first = [browser.post(SMS, mobile=MOBILE, do="send", ticket="x", picture="x").status_code for _n in range(102)]
     assert first == [422] * 100 + [429] * 2
 
@@ -225,7 +225,7 @@ def test_an_address_answers_a_hundred_pictures_an_hour(browser):
 # --- 短信登录 ---------------------------------------------------------------------------------------------------
 
 
-def test_a_reader_comes_in_by_picture_and_code(browser, viewer, post, session):
+def test_a_viewer_signs_in_by_picture_and_code(browser, viewer, post, session):
     asked = browser.ask()
     assert asked.status_code == 200
     assert "If this number is known here" in asked.text
@@ -242,12 +242,12 @@ def test_enter_sends_a_code_first_and_signs_in_with_it_then(browser, viewer, pos
     assert browser.post(SMS, mobile=MOBILE, code=post(), do="go").status_code == 302
 
 
-def test_after_signing_in_one_goes_where_one_wanted(browser, viewer, post):
+def test_signing_in_by_code_leads_to_the_page_asked_for(browser, viewer, post):
     browser.ask()
     assert browser.enter(post(), path=f"{SMS}?next=/password/").location == "/password/"
 
 
-def test_after_signing_in_one_is_not_led_away(browser, viewer, post):
+def test_signing_in_by_code_redirects_to_no_other_site(browser, viewer, post):
     browser.ask()
     assert browser.enter(post(), path=f"{SMS}?next=https://evil.example/").location == "/"
 
@@ -259,11 +259,11 @@ def test_a_number_may_be_typed_as_people_type_it(browser, viewer, post, spelling
 
 
 @pytest.mark.parametrize("typed", ["", "123", "23812345678", "x' OR 1=1"])
-def test_what_is_no_number_is_said_at_its_field(browser, typed):
+def test_an_invalid_mobile_is_reported_at_its_field(browser, typed):
     assert browser.ask(typed).status_code == 422
 
 
-def test_without_the_picture_nothing_is_sent(browser, viewer, session):
+def test_without_the_picture_code_nothing_is_sent(browser, viewer, session):
     browser.get(SMS)
     for form in ({}, {"ticket": "x", "picture": "ACDE"}, {**browser.seen(), "picture": "no"}):
         assert browser.post(SMS, mobile=MOBILE, do="send", **form).status_code == 422
@@ -274,7 +274,7 @@ def test_without_the_picture_nothing_is_sent(browser, viewer, session):
     assert session.scalar(select(func.count()).select_from(Message)) == 1
 
 
-def test_another_browser_has_nothing_of_the_code(browser, another, viewer, post):
+def test_a_code_is_useless_in_another_browser(browser, another, viewer, post):
     browser.ask()
     another.get(SMS)
     code = post()
@@ -282,7 +282,7 @@ def test_another_browser_has_nothing_of_the_code(browser, another, viewer, post)
     assert browser.enter(code).status_code == 302
 
 
-def test_a_code_comes_in_once(browser, viewer, post, app):
+def test_a_code_signs_in_once(browser, viewer, post, app):
     browser.ask()
     code, cookie = post(), browser.client.get_cookie("anguan-pre").value
     assert browser.enter(code).status_code == 302
@@ -291,7 +291,7 @@ def test_a_code_comes_in_once(browser, viewer, post, app):
     assert thief.enter(code).status_code == 401
 
 
-def test_wrong_codes_are_written_down_without_number_and_code(browser, viewer, post, session):
+def test_wrong_codes_are_logged_without_number_and_code(browser, viewer, post, session):
     browser.ask()
     right = post()
     wrong = f"{(int(right) + 1) % 10**6:06}"
@@ -309,7 +309,7 @@ def test_wrong_codes_are_written_down_without_number_and_code(browser, viewer, p
 
 
 @pytest.mark.parametrize("role", OPERATING, ids=lambda role: role.value)
-def test_no_operating_role_comes_in_this_way(browser, holder, post, role):
+def test_no_operating_role_signs_in_by_text_message(browser, holder, post, role):
     holder(role, mobile=MOBILE)
     browser.ask()
     answer = browser.enter(post())
@@ -318,31 +318,31 @@ def test_no_operating_role_comes_in_this_way(browser, holder, post, role):
     assert not browser.inside
 
 
-# The others cannot be held beside it at all (``appointments.conflict``).
+# The other roles cannot be combined with it (``role_conflict``).
 @pytest.mark.parametrize(
     "role", [role for role in OPERATING if not role_conflict({role, Role.VIEWER})], ids=lambda role: role.value
 )
-def test_a_reader_who_also_operates_does_not_either(browser, holder, post, role):
+def test_a_viewer_with_an_operating_role_does_not_sign_in_by_text_message(browser, holder, post, role):
     holder(role, Role.VIEWER, mobile=MOBILE)
     browser.ask()
     assert browser.enter(post()).status_code == 403
 
 
-def test_the_law_stands_behind_the_door(app, session, holder):
+def test_admit_itself_refuses_operating_roles_by_text_message(app, session, holder):
     clerk = holder(Role.REVIEWER)
-    with app.test_request_context(), pytest.raises(NotAdmitted) as no:
+    with app.test_request_context(), pytest.raises(NotAdmitted) as error:
         admit(session, Proof(clerk, SignInMethod.SMS_CODE), at=now(), address="")
-    assert [refusal.code for refusal in no.value.refusals] == ["operating-role"]
+    assert [refusal.code for refusal in error.value.refusals] == ["operating-role"]
 
 
-def test_of_two_with_one_number_the_reader_comes_in(browser, holder, viewer, post, session):
+def test_of_two_accounts_with_one_number_the_viewer_signs_in(browser, holder, viewer, post, session):
     holder(Role.REVIEWER, mobile=MOBILE)
     browser.ask()
     assert browser.enter(post()).status_code == 302
     assert session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN)).one().row == str(viewer.id)
 
 
-def test_two_readers_with_one_number_are_told_so(browser, holder, viewer, post):
+def test_two_viewers_with_one_number_are_refused_with_the_reason(browser, holder, viewer, post):
     holder(Role.VIEWER, mobile=MOBILE)
     browser.ask()
     answer = browser.enter(post())
@@ -350,13 +350,13 @@ def test_two_readers_with_one_number_are_told_so(browser, holder, viewer, post):
     assert "Several accounts" in answer.text
 
 
-def test_who_was_switched_off_is_told_so_and_stays_out(browser, holder, post):
+def test_an_inactive_account_is_refused_with_the_reason(browser, holder, post):
     holder(Role.VIEWER, mobile=MOBILE, active=False)
     browser.ask()
     assert browser.enter(post()).status_code == 403
 
 
-def test_a_number_taken_off_the_account_meanwhile_opens_nothing(browser, viewer, post, session):
+def test_a_number_removed_from_the_account_meanwhile_signs_nobody_in(browser, viewer, post, session):
     browser.ask()
     code = post()
     session.get_one(Account, viewer.id).mobile = "13900000000"
@@ -365,7 +365,7 @@ def test_a_number_taken_off_the_account_meanwhile_opens_nothing(browser, viewer,
 
 
 def scrubbed(page: str) -> str:
-    """A page without what differs every time."""
+    """A page without what differs in every response."""
     return re.sub(r"ticket=[^\"]+|name=\"(ticket|csrf_token)\" value=\"[^\"]+\"|1[3-9]\d{9}", "", page)
 
 
@@ -398,7 +398,7 @@ def test_a_second_code_within_a_minute_is_refused_for_known_and_unknown_alike(ap
         assert "data-wait" in again.text
 
 
-def test_whoever_is_inside_is_sent_on(signed_in, viewer):
+def test_a_signed_in_user_is_redirected(signed_in, viewer):
     assert signed_in(viewer).get(SMS).location == "/"
     assert signed_in(viewer).get(FORGOTTEN).location == "/"
 
@@ -411,8 +411,8 @@ def test_no_post_without_a_token(strict, browser):
 MAY_POST = {"/logout/", "/preference", "/query"}
 
 
-def test_what_came_in_by_text_message_posts_nothing_whatever_the_role_may(browser, viewer, post, app, session):
-    """Every address that takes a POST and is not for passers-by: refused before the door is asked."""
+def test_a_session_by_text_message_may_not_post(browser, viewer, post, app, session):
+    """Every POST route that is not public refuses before its view runs."""
     browser.ask()
     assert browser.enter(post()).status_code == 302
     told = {}
@@ -435,14 +435,14 @@ def test_the_same_account_by_password_posts_what_its_role_may(viewer, signed_in)
     assert signed_in(viewer).post("/password/", data={}).status_code == 422
 
 
-def test_a_reader_with_a_first_password_reads_all_the_same(browser, holder, post):
+def test_an_assigned_password_does_not_stop_reading_by_text_message(browser, holder, post):
     holder(Role.VIEWER, mobile=MOBILE, must_change_password=True)
     browser.ask()
     browser.enter(post())
     assert browser.get("/work/").status_code == 200
 
 
-# --- what is seen of it -------------------------------------------------------------------------------------------
+# --- what others can see -------------------------------------------------------------------------------------------
 
 
 def test_the_administrators_lists_show_the_mark_and_nobody_the_code(browser, viewer, post, holder, signed_in, session):
@@ -484,7 +484,7 @@ EARNEST = [{"production": True, "simulators": False}, {"sms_url": "https://sms.e
 
 
 @pytest.mark.parametrize("settings", EARNEST, ids=str)
-def test_where_it_is_earnest_there_is_no_such_telephone(app, browser, viewer, post, monkeypatch, settings):
+def test_production_has_no_simulated_telephone(app, browser, viewer, post, monkeypatch, settings):
     browser.ask()
     post()
     monkeypatch.setitem(app.extensions, "anguan", replace(app.extensions["anguan"], **settings))
@@ -501,7 +501,7 @@ def test_where_it_is_earnest_there_is_no_such_telephone(app, browser, viewer, po
     ],
     ids=str,
 )
-def test_codes_are_offered_where_they_reach_somebody(system, settings, sends, pretends):
+def test_settings_decide_whether_codes_are_sent_and_shown(system, settings, sends, pretends):
     asked = replace(system.settings, **settings)
     assert (asked.sends_codes, asked.pretends_messages) == (sends, pretends)
     assert asked.shows_codes == pretends
@@ -514,7 +514,7 @@ RESETTING = [role for role in Role if role not in ADMINISTRATORS]
 
 
 def forget(browser, account, post, **form):
-    """Both steps of showing that the account is one's own."""
+    """Request a code and enter it."""
     assert browser.ask(path=FORGOTTEN, username=account.username).status_code == 200
     return browser.enter(post(), path=FORGOTTEN, username=account.username, **form)
 
@@ -551,7 +551,7 @@ def test_an_administrators_password_is_not_reset_by_a_telephone(browser, holder,
 
 
 @pytest.mark.parametrize("facts", [{"mobile": None}, {"mobile": "13900000000"}, {"mobile": MOBILE, "active": False}], ids=str)
-def test_where_no_code_is_owed_none_is_sent_and_the_answer_is_the_same(browser, holder, session, facts):
+def test_for_unknown_accounts_no_code_is_sent_and_the_answer_is_the_same(browser, holder, session, facts):
     account = holder(Role.REVIEWER, **facts)
     assert "If this number is known here" in browser.ask(path=FORGOTTEN, username=account.username).text
     assert session.scalar(select(func.count()).select_from(Message)) == 0
@@ -566,7 +566,7 @@ def test_a_code_for_signing_in_sets_no_password_and_the_other_way_round(browser,
     assert browser.enter(post()).status_code == 401
 
 
-def test_the_second_step_belongs_to_the_browser_that_took_the_first(browser, another, viewer, post):
+def test_the_second_step_is_bound_to_the_browser_of_the_first(browser, another, viewer, post):
     another.get(FORGOTTEN)
     assert renew(another).location == FORGOTTEN
     assert renew(browser).location == FORGOTTEN
@@ -592,7 +592,7 @@ def test_a_weak_password_is_refused_and_the_code_is_not_lost(browser, viewer, po
     assert renew(browser).location == "/login/"
 
 
-def test_the_second_step_has_an_end(browser, viewer, post, session):
+def test_the_second_step_expires(browser, viewer, post, session):
     forget(browser, viewer, post)
     session.execute(update(Challenge).values(expires_at=now() - timedelta(seconds=1)))
     session.commit()
@@ -610,7 +610,7 @@ def test_what_the_administrator_changed_meanwhile_counts(browser, viewer, post, 
     assert not session.get_one(Account, viewer.id).password
 
 
-def test_of_ten_second_steps_at_once_one_sets_the_password(browser, viewer, post, engine, session):
+def test_of_ten_concurrent_second_steps_one_sets_the_password(browser, viewer, post, engine, session):
     forget(browser, viewer, post)
     number, digest = (
         session.scalars(select(Challenge.id).where(Challenge.kind == ChallengeKind.SMS_RESET)).one(),
@@ -637,7 +637,7 @@ STEP = "/login/second/sms/"
 
 @pytest.fixture
 def chief(holder, session):
-    """An officer of whom a second factor is asked, with a mobile on record."""
+    """An officer with a recorded mobile who needs a second factor."""
     session.add(Parameter(name="second_factor", value="operating", changed_at=NOON, changed_by="管理员"))
     return holder(Role.APPROVER, mobile=MOBILE, password=quickly_hashed(PASSWORD))
 
@@ -646,7 +646,7 @@ def by_password(browser, account):
     return browser.post("/login/", username=account.username, password=PASSWORD)
 
 
-def test_password_and_code_open_and_neither_does_alone(browser, another, chief, post, session):
+def test_password_and_code_together_sign_in(browser, another, chief, post, session):
     assert by_password(browser, chief).location.startswith("/login/second/")
     assert STEP in browser.get("/login/second/").text
     assert not browser.inside
@@ -679,8 +679,8 @@ def test_a_second_factor_sets_no_password_and_signs_nobody_else_in(browser, chie
     assert browser.enter(code, path=FORGOTTEN, username=chief.username).status_code == 401
 
 
-def test_another_accounts_second_factor_does_not_fit(browser, chief, holder, post, session):
-    """Two accounts with one telephone: the code that was sent for the one does not let the other in."""
+def test_a_code_for_another_account_with_the_same_mobile_is_refused(browser, chief, holder, post, session):
+    """Two accounts share a mobile."""
     other = holder(Role.REVIEWER, mobile=MOBILE, password=quickly_hashed(PASSWORD))
     by_password(browser, other)
     browser.post(STEP, do="send")
@@ -702,20 +702,20 @@ def test_wrong_second_factors_end_after_five(browser, chief, post, session):
     assert {line.row for line in lines} == {str(chief.id)}
 
 
-def test_without_a_mobile_this_way_is_not_offered(browser, holder, chief, session):
+def test_without_a_mobile_the_code_is_not_offered(browser, holder, chief, session):
     bare = holder(Role.REVIEWER, password=quickly_hashed(PASSWORD))
     by_password(browser, bare)
     assert STEP not in browser.get("/login/second/").text
     assert browser.get(STEP).location == "/login/second/"
 
 
-def test_whoever_shows_no_password_is_sent_to_the_gate(browser):
+def test_the_code_page_requires_the_password_first(browser):
     browser.get(SMS)
     for answer in (browser.get(STEP), browser.post(STEP, do="send")):
         assert answer.location == "/login/second/"
 
 
-def test_a_session_by_text_message_gets_no_stronger(browser, viewer, post, session):
+def test_a_second_factor_does_not_let_a_session_by_text_message_post(browser, viewer, post, session):
     browser.ask()
     browser.enter(post())
     later(session)

@@ -1,4 +1,4 @@
-"""Codes by text message, by attack: guessed, raced, replayed, carried elsewhere, asked for by the thousand, sent too late."""
+"""Codes by text message under attack: guessed, raced, replayed, in other browsers, by the thousand, sent too late."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 @dataclass
 class Carrier:
-    """A gateway that remembers what it was told, or fails and quotes it all."""
+    """A provider that records messages, or fails quoting them."""
 
     fails: int = 0
     told: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ def send(engine, *, mobile=MOBILE, browser="b", purpose=IN, at=NOON, address="20
 
 
 def asked(engine, sessions, **more) -> str:
-    """The code of a message that was sent and carried."""
+    """The code of the message just sent."""
     send(engine, **more)
     carrier = Carrier()
     deliver(sessions, carrier, at=more.get("at", NOON))
@@ -72,12 +72,12 @@ def asked(engine, sessions, **more) -> str:
 
 
 def right(engine, code, *, mobile=MOBILE, browser="b", purpose=IN, at=NOON, **more):
-    """What became of one guess: True, or the refusal's code."""
+    """The result of one guess: True, or the refusal's code."""
     with Session(engine) as session:
         try:
             sms_codes.right(session, engine, purpose, mobile, browser, code, at=at, **more)
-        except (sms_codes.WrongCode, TooMany) as no:
-            return no.code
+        except (sms_codes.WrongCode, TooMany) as error:
+            return error.code
         session.commit()
     return True
 
@@ -112,7 +112,7 @@ def test_it_counts_only_for_this_browser_purpose_and_number_and_in_time(engine, 
     assert right(engine, code) is True
 
 
-def test_a_clock_that_was_set_back_gives_no_more_guesses(engine, sessions):
+def test_a_clock_set_back_allows_no_more_guesses(engine, sessions):
     code = asked(engine, sessions)
     assert [right(engine, wrong(code, n), at=NOON - timedelta(minutes=10)) for n in range(1, 6)] == ["wrong-code"] * 5
     assert right(engine, code, at=NOON - timedelta(minutes=10)) == "wrong-code"
@@ -136,13 +136,13 @@ def test_a_new_code_takes_the_place_of_the_old_one(engine, sessions):
     assert right(engine, new, at=NOON + MINUTE) is True
 
 
-def test_after_five_wrong_ones_the_right_one_comes_too_late(engine, sessions):
+def test_after_five_wrong_codes_the_right_one_is_refused(engine, sessions):
     code = asked(engine, sessions)
     assert {right(engine, wrong(code, n)) for n in range(1, 6)} == {"wrong-code"}
     assert right(engine, code) == "wrong-code"
 
 
-def test_of_fifty_guesses_at_once_five_are_looked_at(engine, sessions):
+def test_of_fifty_concurrent_guesses_five_are_checked(engine, sessions):
     code = asked(engine, sessions)
     with ThreadPoolExecutor(25) as crowd:
         became = list(crowd.map(lambda n: right(engine, wrong(code, n)), range(1, 51)))
@@ -152,13 +152,13 @@ def test_of_fifty_guesses_at_once_five_are_looked_at(engine, sessions):
         assert session.scalars(select(Challenge.tries)).one() == sms_codes.GUESSES
 
 
-def test_of_twenty_right_ones_at_once_one_counts(engine, sessions):
+def test_of_twenty_concurrent_right_codes_one_counts(engine, sessions):
     code = asked(engine, sessions)
     with ThreadPoolExecutor(20) as crowd:
         assert list(crowd.map(lambda _: right(engine, code), range(20))).count(True) == 1
 
 
-def test_ten_wrong_codes_in_a_day_and_the_number_rests_in_every_browser(engine, sessions):
+def test_ten_wrong_codes_in_a_day_lock_the_number_in_every_browser(engine, sessions):
     at = NOON
     for browser in "bc":
         code = asked(engine, sessions, browser=browser, at=at)
@@ -172,7 +172,7 @@ def test_ten_wrong_codes_in_a_day_and_the_number_rests_in_every_browser(engine, 
 
 
 def test_ten_thousand_guesses_from_a_hundred_browsers_find_nothing(engine, sessions):
-    """What a guesser gets at one number in a day: no more looks than the limits leave, of a million codes."""
+    """A day of guessing at one number: only as many codes are checked as the limits allow."""
     looked, at = 0, NOON
     for turn in range(14):  # as many codes as the day gives, and some
         try:
@@ -186,7 +186,7 @@ def test_ten_thousand_guesses_from_a_hundred_browsers_find_nothing(engine, sessi
     assert looked <= sms_codes.A_DAY * sms_codes.GUESSES
 
 
-def test_where_there_is_a_next_step_it_has_its_own_time(engine, sessions):
+def test_a_next_step_has_its_own_expiry(engine, sessions):
     code = asked(engine, sessions, purpose=RESET)
     assert right(engine, code, purpose=RESET, to=ChallengeState.CONFIRMED, lasts=10 * MINUTE, at=NOON + 4 * MINUTE) is True
     assert right(engine, code, purpose=RESET, to=ChallengeState.CONFIRMED, at=NOON + 4 * MINUTE) == "wrong-code"
@@ -211,12 +211,12 @@ def refused(engine, times, **more) -> list[bool]:
 
 def test_one_number_gets_one_code_a_minute(engine):
     assert refused(engine, [NOON, NOON + SECOND, NOON + 59 * SECOND, NOON + MINUTE]) == [False, True, True, False]
-    with pytest.raises(TooMany) as no:
+    with pytest.raises(TooMany) as error:
         send(engine, at=NOON + MINUTE + 20 * SECOND)
-    assert no.value.retry_after == 40
+    assert error.value.retry_after == 40
 
 
-def test_and_five_an_hour_and_ten_a_day(engine):
+def test_one_number_gets_five_codes_an_hour_and_ten_a_day(engine):
     hour = [NOON + n * MINUTE for n in range(6)]
     assert refused(engine, hour) == [False] * 5 + [True]
     day = [NOON + timedelta(hours=1, minutes=n) for n in range(5)] + [NOON + timedelta(hours=n) for n in (2, 3)]
@@ -229,7 +229,7 @@ def test_one_address_asks_twenty_times_an_hour_whoever_it_asks_for(engine):
     assert refused(engine, [NOON], mobile="13900000000", address="198.51.100.1") == [False]
 
 
-def test_of_twenty_who_ask_for_the_same_number_at_once_one_is_heard(engine):
+def test_of_twenty_concurrent_requests_for_a_number_one_is_served(engine):
     def ask(n):
         return refused(engine, [NOON], address=f"203.0.113.{n}", browser=f"b{n}")
 
@@ -239,7 +239,7 @@ def test_of_twenty_who_ask_for_the_same_number_at_once_one_is_heard(engine):
         assert len(session.scalars(select(Message)).all()) == 1
 
 
-def test_all_together_the_day_has_an_end_and_the_unknown_do_not_use_it_up(engine):
+def test_codes_a_day_are_limited_and_unknown_numbers_do_not_count(engine):
     office = replace(Office(), codes_per_day=2)
     for n in range(4):
         send(engine, mobile=f"137{n:08}", browser=f"u{n}", reaches=False, office=office)
@@ -250,7 +250,7 @@ def test_all_together_the_day_has_an_end_and_the_unknown_do_not_use_it_up(engine
             send(engine, mobile=f"1390000000{reaches:d}", browser="z", office=office, reaches=reaches)
 
 
-def test_for_the_unknown_everything_is_done_but_the_message(engine):
+def test_for_unknown_numbers_everything_is_done_but_the_message(engine):
     seen = []
     for reaches, mobile in ((True, MOBILE), (False, OTHER)):
         with queries(engine) as statements:
@@ -268,17 +268,17 @@ def test_no_guess_answers_a_code_that_was_never_sent(engine):
     assert right(engine, "") == "wrong-code"
 
 
-# --- on its way -------------------------------------------------------------------------------------------------
+# --- delivery -------------------------------------------------------------------------------------------------
 
 
 def everything(engine) -> str:
-    """All that lies in the tables of the gate and the outbox, as the reports, lists and backups would show it."""
+    """All rows of the sign-in and outbox tables, as a backup would show them."""
     with engine.connect() as connection:
         return "\n".join(str(row) for table in (Message, Challenge, RateLimitCounter, Job)
                          for row in connection.exec_driver_sql(f"SELECT * FROM {table.__tablename__}"))  # noqa: S608  # fmt: skip
 
 
-def test_the_code_lies_nowhere_in_the_open_and_is_gone_once_sent(engine, sessions, caplog):
+def test_a_code_is_stored_encrypted_only_and_deleted_once_sent(engine, sessions, caplog):
     caplog.set_level(logging.DEBUG)
     send(engine)
     before = everything(engine)
@@ -292,7 +292,7 @@ def test_the_code_lies_nowhere_in_the_open_and_is_gone_once_sent(engine, session
         assert message.code is None
 
 
-def test_what_a_carrier_quotes_in_anger_is_not_written_down(engine, sessions, caplog):
+def test_a_code_quoted_in_a_provider_error_is_not_logged(engine, sessions, caplog):
     send(engine)
     with Session(engine) as session:
         code = session.scalars(select(Message.code)).one()
@@ -321,7 +321,7 @@ def test_a_code_that_is_too_late_is_dropped_and_never_sent(engine, sessions, lat
         assert (message.state, message.fault, message.code) == (MessageState.FAILED, "too late", None)
 
 
-def test_a_code_given_up_is_gone_too(engine, sessions):
+def test_a_code_that_was_given_up_is_deleted(engine, sessions):
     send(engine)
     with Session(engine) as session:
         session.execute(update(Message).values(tries=MAX_TRIES - 1))
@@ -331,7 +331,7 @@ def test_a_code_given_up_is_gone_too(engine, sessions):
         assert session.scalars(select(Message.code)).one() is None
 
 
-def test_codes_go_before_whatever_waits(engine, sessions):
+def test_codes_are_sent_before_other_messages(engine, sessions):
     with Session(engine) as session:
         queue_messages(session, [OutgoingMessage(OTHER, f"第{n}条") for n in range(50)], at=NOON - MINUTE)
         session.commit()
@@ -342,7 +342,7 @@ def test_codes_go_before_whatever_waits(engine, sessions):
     assert deliver(sessions, carrier, at=NOON, codes_only=True) == DeliveryCounts()
 
 
-def test_of_many_couriers_one_carries_it(engine, sessions):
+def test_of_many_concurrent_senders_one_sends_the_code(engine, sessions):
     send(engine)
     carrier = Carrier()
     with ThreadPoolExecutor(8) as crowd:

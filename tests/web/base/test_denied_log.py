@@ -1,4 +1,4 @@
-"""What the diary keeps of a no, and that nobody can fill it with noes."""
+"""Denied requests in the audit log, and their limit."""
 
 import logging
 
@@ -25,7 +25,7 @@ def clerk(holder, signed_in, session):
     return client
 
 
-def test_an_attempt_on_somebody_elses_row_is_one_line_and_tells_nothing_that_was_typed(session, clerk):
+def test_a_request_for_another_enterprises_row_is_logged_without_what_was_typed(session, clerk):
     person = make.person(make.enterprise())
     session.add(person)
     session.commit()
@@ -40,25 +40,25 @@ def test_an_attempt_on_somebody_elses_row_is_one_line_and_tells_nothing_that_was
     assert "4301" not in f"{first.change}{second.change}{first.row}"
 
 
-def test_a_door_that_is_not_theirs_is_a_line(session, clerk):
+def test_a_request_for_a_forbidden_view_is_logged(session, clerk):
     assert clerk.get("/accounts/list/").status_code == 403
     assert clerk.post("/parameters/restore").status_code in (403, 404, 405)
     assert [(line.table, line.row, line.change["status"]) for line in kept(session)][:1] == [("ab_user", "", 403)]
 
 
 @pytest.mark.parametrize("address", ["/nowhere", "/people/list/?page=9", "/static/none.css", "/people/show/"])
-def test_a_slip_is_no_attempt(session, clerk, address):
+def test_an_unknown_address_is_not_logged(session, clerk, address):
     clerk.get(address)
     assert kept(session) == []
 
 
-def test_passers_by_are_not_written_down(session, client):
+def test_requests_of_anonymous_visitors_are_not_logged(session, client):
     client.get("/people/show/1")
     client.get("/v/nothing")
     assert kept(session) == []
 
 
-def test_so_many_lines_an_hour_for_one_account_and_no_less_for_another(session, clerk, holder, signed_in):
+def test_denied_requests_are_logged_up_to_a_limit_per_account(session, clerk, holder, signed_in):
     for number in range(AN_HOUR + 5):
         assert clerk.get(f"/people/show/{10_000 + number}").status_code == 404
     assert len(kept(session)) == AN_HOUR
@@ -68,13 +68,13 @@ def test_so_many_lines_an_hour_for_one_account_and_no_less_for_another(session, 
     assert len(kept(session)) == AN_HOUR + 1
 
 
-def test_marks_that_break_lines_are_not_kept(session, clerk):
+def test_line_breaks_are_not_stored_in_the_audit_log(session, clerk):
     assert clerk.get("/people/show/1%0A2%1B%5B31m%00%E2%80%AE").status_code == 404
     assert [line.row for line in kept(session)] == ["1?2?[31m??"]
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_the_page_that_says_no_stands_when_the_diary_cannot_be_written(session, clerk, system, caplog):
+def test_the_error_page_is_shown_even_if_logging_fails(session, clerk, system, caplog):
     with system.engine.begin() as connection:
         connection.execute(text("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no room'); END"))
     try:

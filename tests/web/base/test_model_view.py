@@ -1,4 +1,4 @@
-"""The joinery, on a small application of its own: a table of cases at two desks, and no house around it."""
+"""Generated screens on a small application of its own: cases of two teams."""
 
 import re
 from collections.abc import Iterator
@@ -46,10 +46,10 @@ MINE, OTHERS = 900_001, 900_002  # above what the store numbers itself
 
 
 class Base(DeclarativeBase):
-    """A metadata of its own, so that the house's tables and these never meet."""
+    """With a metadata of its own, apart from the application's tables."""
 
 
-class Desk(Base):
+class Team(Base):
     __tablename__ = "small_desk"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
@@ -64,8 +64,8 @@ class Case(Base):
     name: Mapped[str]
     state: Mapped[State] = mapped_column(Choice(State), default=State.DRAFT)
     source: Mapped[PassSource | None] = mapped_column(Choice(PassSource))
-    desk_id: Mapped[int] = mapped_column(ForeignKey("small_desk.id"), default=MINE)
-    desk: Mapped[Desk] = relationship()
+    team_id: Mapped[int] = mapped_column(ForeignKey("small_desk.id"), default=MINE)
+    team: Mapped[Team] = relationship()
     opened_on: Mapped[date | None]
     filed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     places: Mapped[int | None]
@@ -80,14 +80,14 @@ class Reader(UserMixin):
         (),
         "",
         None,
-    )  # 0: no account, so the diary is not asked for
+    )  # 0: no account, so nothing is logged
 
     def get_full_name(self) -> str:
         return "谭受理"
 
 
 class Porter(SecurityManager):
-    """Lets one reader in everywhere but to what is forbidden; knows no users table."""
+    """One user with every permission but the forbidden ones; no users table."""
 
     forbidden: set[str] = set()
 
@@ -102,12 +102,12 @@ class CaseScreen(ModelScreen):
     datamodel = SelInterface(Case)
     route_base = "/cases"
     list_title, add_title, edit_title, show_title = "Cases", "Add case", "Edit case", "Case"
-    label_columns = {"name": "Name", "state": "State", "desk.name": "Desk", "filed_at": "Filed", "places": "Places"}
-    list_columns = ["name", "desk.name", "opened_on", "filed_at", "state"]
+    label_columns = {"name": "Name", "state": "State", "team.name": "Team", "filed_at": "Filed", "places": "Places"}
+    list_columns = ["name", "team.name", "opened_on", "filed_at", "state"]
     sub_columns = {"name": "places"}
     tag_columns, tabs_column = ("state",), "state"
-    search_columns = ["name", "source", "opened_on", "filed_at", "places", "desk.name", "urgent", "desk"]
-    base_filters = [["desk_id", FilterEqual, MINE]]
+    search_columns = ["name", "source", "opened_on", "filed_at", "places", "team.name", "urgent", "team"]
+    base_filters = [["team_id", FilterEqual, MINE]]
     add_columns = edit_columns = ["name", "source", "opened_on", "filed_at", "places", "urgent", "remark"]
 
     def save(self, item: Case, form: Any, *, new: bool) -> None:
@@ -134,11 +134,11 @@ class CaseScreen(ModelScreen):
         return redirect(safe_next("/home"))
 
 
-class DeskScreen(ModelScreen):
-    """No tabs: counts by itself."""
+class TeamScreen(ModelScreen):
+    """Without tabs."""
 
-    datamodel = SelInterface(Desk)
-    route_base = "/desks"
+    datamodel = SelInterface(Team)
+    route_base = "/teams"
     list_columns = ["name"]
     search_columns = ["name"]
     base_permissions = ["can_list"]
@@ -161,7 +161,7 @@ def small_app(url: str) -> Flask:
     with app.app_context():
         builder = AppBuilder(app, db.session, security_manager_class=Porter)
         builder.add_view(CaseScreen, "Cases", category="Work")
-        builder.add_view(DeskScreen, "Desks", category="Work")
+        builder.add_view(TeamScreen, "Desks", category="Work")
         init_app(app)
     return app
 
@@ -178,11 +178,11 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(autouse=True)
 def store(app: Flask) -> Iterator[Session]:
-    """Two desks, and a store that is empty again afterwards."""
+    """Two teams; the tables are emptied afterwards."""
     with app.app_context():
         engine = app.appbuilder.session.get_bind()
     with Session(engine, expire_on_commit=False) as session:
-        session.add_all([Desk(id=MINE, name="mine"), Desk(id=OTHERS, name="others")])
+        session.add_all([Team(id=MINE, name="mine"), Team(id=OTHERS, name="others")])
         session.commit()
         yield session
     with engine.begin() as connection:
@@ -246,7 +246,7 @@ def counted(store: Session) -> Iterator[list[str]]:
 # --- reading ---------------------------------------------------------------------------------------------
 
 
-def test_a_list_page_asks_the_store_as_often_for_fifty_rows_as_for_one(client: FlaskClient, store: Session) -> None:
+def test_a_list_page_takes_as_many_queries_for_fifty_rows_as_for_one(client: FlaskClient, store: Session) -> None:
     asked = []
     for rows in (1, 49):
         keep(store, *(Case(name=f"case {n}") for n in range(rows)))
@@ -256,16 +256,16 @@ def test_a_list_page_asks_the_store_as_often_for_fifty_rows_as_for_one(client: F
     assert asked[0] == asked[1] <= 4
 
 
-def test_a_row_outside_the_base_filters_does_not_exist_for_any_door(client: FlaskClient, store: Session) -> None:
-    keep(store, Case(id=7, name="theirs", desk_id=OTHERS))
+def test_a_row_outside_the_base_filters_is_not_found_by_any_route(client: FlaskClient, store: Session) -> None:
+    keep(store, Case(id=7, name="theirs", team_id=OTHERS))
     assert "theirs" not in client.get("/cases/list/").text
     assert client.get("/cases/show/7").status_code == client.get("/cases/edit/7").status_code == 404
     assert send(client, "/cases/edit/7", name="mine now").status_code == send(client, "/cases/delete/7").status_code == 404
     assert cases(store) == ["theirs"]
 
 
-def test_the_datamodel_hands_out_only_rows_within_reach(app: Flask, store: Session) -> None:
-    keep(store, Case(id=7, name="theirs", desk_id=OTHERS), Case(id=8, name="ours"))
+def test_the_datamodel_returns_only_accessible_rows(app: Flask, store: Session) -> None:
+    keep(store, Case(id=7, name="theirs", team_id=OTHERS), Case(id=8, name="ours"))
     screen = next(view for view in app.appbuilder.baseviews if isinstance(view, CaseScreen))
     with app.app_context():
         assert [case.name for case in screen.datamodel.get_many(["7", "8", "x"])] == ["ours"]
@@ -273,11 +273,11 @@ def test_the_datamodel_hands_out_only_rows_within_reach(app: Flask, store: Sessi
 
 
 @pytest.mark.parametrize("pk", ["x", "-1", "0", "1.0", "99999999999999999999999", "１", "%00", "a'b"])
-def test_an_id_that_cannot_be_one_is_not_found(client: FlaskClient, pk: str) -> None:
+def test_an_invalid_id_is_not_found(client: FlaskClient, pk: str) -> None:
     assert client.get(f"/cases/show/{pk}").status_code == 404
 
 
-def test_percent_and_underscore_are_looked_for_as_themselves(client: FlaskClient, store: Session) -> None:
+def test_percent_and_underscore_are_searched_literally(client: FlaskClient, store: Session) -> None:
     keep(store, *(Case(name=name) for name in ("100%", "1000", "a_b", "axb", "a/b", "Axx")))
     assert names(client.get("/cases/list/?name=0%25").text) == ["100%"]
     assert names(client.get("/cases/list/?name=a_b").text) == ["a_b"]
@@ -285,7 +285,7 @@ def test_percent_and_underscore_are_looked_for_as_themselves(client: FlaskClient
     assert names(client.get("/cases/list/?name=AX&sort=name").text) == ["Axx", "axb"]
 
 
-def test_a_range_of_days_holds_both_ends_by_the_office_clock(client: FlaskClient, store: Session) -> None:
+def test_a_range_of_days_includes_both_ends_in_office_time(client: FlaskClient, store: Session) -> None:
     first, last = datetime(2026, 3, 1, 16, 0, tzinfo=UTC), datetime(2026, 3, 2, 15, 59, tzinfo=UTC)  # 2 March in Shanghai
     keep(
         store,
@@ -297,21 +297,21 @@ def test_a_range_of_days_holds_both_ends_by_the_office_clock(client: FlaskClient
     assert names(page) == ["first", "last"]
 
 
-def test_words_numbers_truths_and_related_names_can_be_asked_for(client: FlaskClient, store: Session) -> None:
+def test_terms_numbers_booleans_and_related_names_can_be_queried(client: FlaskClient, store: Session) -> None:
     keep(store, Case(name="a", source=PassSource.LEGACY, places=3, urgent=True), Case(name="b", opened_on=date(2026, 5, 1)))
-    for query in ("source=legacy", "places=3", "urgent=yes", "desk.name=MIN&places=3"):
+    for query in ("source=legacy", "places=3", "urgent=yes", "team.name=MIN&places=3"):
         assert names(client.get(f"/cases/list/?{query}").text) == ["a"], query
     assert names(client.get("/cases/list/?opened_on_from=2026-05-01&opened_on_to=2026-05-01").text) == ["b"]
 
 
 def test_a_relation_is_never_a_field_of_the_query_bar(client: FlaskClient) -> None:
     page = client.get("/cases/list/").text
-    assert 'name="desk.name"' in page
-    assert 'name="desk"' not in page
+    assert 'name="team.name"' in page
+    assert 'name="team"' not in page
     assert "others" not in page
 
 
-def test_tabs_count_every_word_within_reach_and_keep_the_query(client: FlaskClient, store: Session) -> None:
+def test_tabs_count_the_accessible_rows_of_every_term_and_keep_the_query(client: FlaskClient, store: Session) -> None:
     draft, approved = State.DRAFT, State.APPROVED
     keep(
         store,
@@ -319,7 +319,7 @@ def test_tabs_count_every_word_within_reach_and_keep_the_query(client: FlaskClie
         Case(name="x9", state=approved),
         Case(name="y", state=draft),
     )
-    keep(store, Case(name="x-theirs", state=draft, desk_id=OTHERS))
+    keep(store, Case(name="x-theirs", state=draft, team_id=OTHERS))
     page = client.get("/cases/list/?name=x&state=draft").text
     tabs = re.findall(r'<a href="([^"]*)"( aria-current="page")?>([^<]*)<b>(\d+)</b>', page)
     assert [(label, n) for _url, _now, label, n in tabs if n != "0"] == [
@@ -332,19 +332,19 @@ def test_tabs_count_every_word_within_reach_and_keep_the_query(client: FlaskClie
     assert names(page) == ["x2", "x1", "x0"]
 
 
-def test_empty_fields_are_taken_out_of_the_address(client: FlaskClient) -> None:
+def test_empty_fields_are_removed_from_the_url(client: FlaskClient) -> None:
     answer = client.get("/cases/list/?name=x&source=&opened_on_from=&page=")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/cases/list/?name=x")
 
 
 @pytest.mark.parametrize(
     "query",
-    ["page=abc", "page=-4", "page=99999999", "size=abc", "size=1000000", "size=-1", "sort=password", "sort=desk",
+    ["page=abc", "page=-4", "page=99999999", "size=abc", "size=1000000", "size=-1", "sort=password", "sort=team",
      "sort=__class__", "state=nonsense", "urgent=2", "opened_on_from=tomorrow", "opened_on_from=0001-01-01", "places=1e9",
      "filed_at_to=9999-12-31", "places=99999999999999999999", "unknown=1", "name=%00%0a", "_flt_0_name=",
      "name=" + "x" * 5000],
 )  # fmt: skip
-def test_an_address_that_makes_no_sense_still_gives_the_list(client: FlaskClient, store: Session, query: str) -> None:
+def test_an_invalid_query_string_still_gives_the_list(client: FlaskClient, store: Session, query: str) -> None:
     keep(store, Case(name="there"))
     assert client.get(f"/cases/list/?{query}", follow_redirects=True).status_code == 200
 
@@ -364,11 +364,11 @@ def test_rows_are_sorted_by_declared_columns_either_way(client: FlaskClient, sto
 
 
 def test_counting_stops_above_the_cap(client: FlaskClient, store: Session) -> None:
-    store.bulk_insert_mappings(Desk.__mapper__, [{"name": f"d{n}"} for n in range(10_050)])
+    store.bulk_insert_mappings(Team.__mapper__, [{"name": f"d{n}"} for n in range(10_050)])
     store.commit()
-    page = client.get("/desks/list/?page=999999").text
+    page = client.get("/teams/list/?page=999999").text
     assert "10000+" in page
-    assert client.get("/desks/list/?name=d100").text.count('role="row"') == 20 + 1
+    assert client.get("/teams/list/?name=d100").text.count('role="row"') == 20 + 1
 
 
 def test_eight_threads_on_one_screen_never_see_each_others_query(app: Flask, store: Session) -> None:
@@ -401,7 +401,7 @@ def test_stock_actions_and_downloads_do_not_exist(client: FlaskClient, path: str
     assert send(client, path, action="wipe", rowid="1").status_code == 404
 
 
-def test_what_is_typed_is_stored_and_one_is_back_in_the_list(client: FlaskClient, store: Session) -> None:
+def test_a_saved_form_is_stored_and_leads_back_to_the_list(client: FlaskClient, store: Session) -> None:
     answer = send(
         client, "/cases/add", name="  new ", source="system", filed_at="2026-03-02T00:00", urgent="y", remark="a\r\nb"
     )
@@ -411,7 +411,7 @@ def test_what_is_typed_is_stored_and_one_is_back_in_the_list(client: FlaskClient
     assert case.filed_at == datetime(2026, 3, 1, 16, 0, tzinfo=UTC)
 
 
-def test_an_edit_shows_what_is_there_and_changes_only_what_was_typed(client: FlaskClient, store: Session) -> None:
+def test_an_edit_shows_the_stored_values_and_changes_only_what_was_typed(client: FlaskClient, store: Session) -> None:
     keep(
         store,
         Case(
@@ -427,7 +427,7 @@ def test_an_edit_shows_what_is_there_and_changes_only_what_was_typed(client: Fla
     assert (case.name, case.source, case.state) == ("new", PassSource.LEGACY, State.APPROVED)
 
 
-def test_a_refused_deposit_keeps_the_typed_form_and_stores_nothing(client: FlaskClient, store: Session) -> None:
+def test_a_refused_form_keeps_what_was_typed_and_stores_nothing(client: FlaskClient, store: Session) -> None:
     answer = send(client, "/cases/add", name="refused", remark="typed with care")
     assert answer.status_code == 422
     assert "typed with care" in answer.text
@@ -437,14 +437,14 @@ def test_a_refused_deposit_keeps_the_typed_form_and_stores_nothing(client: Flask
     assert cases(store) == []
 
 
-def test_a_clash_in_the_store_is_told_and_keeps_the_typed_form(client: FlaskClient, store: Session, monkeypatch: Any) -> None:
+def test_a_constraint_violation_keeps_the_typed_form(client: FlaskClient, store: Session, monkeypatch: Any) -> None:
     monkeypatch.setattr(CaseScreen, "new_item", lambda _self: Case(id=5))
     keep(store, Case(id=5, name="first"))
     answer = send(client, "/cases/add", name="second")
     assert (answer.status_code, "second" in answer.text, cases(store)) == (422, True, ["first"])
 
 
-def test_every_gap_of_a_form_is_named_at_once(client: FlaskClient) -> None:
+def test_every_missing_field_is_named_at_once(client: FlaskClient) -> None:
     page = send(client, "/cases/add", name=" ", source="x", opened_on="2026-02-30", filed_at="soon", places="many").text
     assert "5 things need your attention" in page
     assert [f'href="#{name}"' in page for name in ("name", "source", "opened_on", "filed_at", "places")] == [True] * 5
@@ -457,7 +457,7 @@ def test_a_form_without_its_token_changes_nothing_and_says_how_to_go_on(client: 
     assert "Go back: what you typed is still in the form." in answer.text
 
 
-def test_without_the_permission_there_is_no_button_and_no_door(client: FlaskClient, store: Session) -> None:
+def test_without_the_permission_the_button_is_hidden_and_the_route_forbidden(client: FlaskClient, store: Session) -> None:
     keep(store, Case(id=1, name="kept"))
     Porter.forbidden = {"can_delete", "can_add"}
     page = client.get("/cases/list/").text
@@ -467,9 +467,9 @@ def test_without_the_permission_there_is_no_button_and_no_door(client: FlaskClie
     assert cases(store) == ["kept"]
 
 
-def test_what_other_rows_depend_on_is_not_deleted(app: Flask, client: FlaskClient, store: Session, monkeypatch: Any) -> None:
+def test_a_row_others_depend_on_is_not_deleted(app: Flask, client: FlaskClient, store: Session, monkeypatch: Any) -> None:
     keep(store, Case(id=1, name="kept"))
-    monkeypatch.setattr(CaseScreen, "delete_item", lambda self, item: self.datamodel.session.delete(item.desk))
+    monkeypatch.setattr(CaseScreen, "delete_item", lambda self, item: self.datamodel.session.delete(item.team))
     answer = client.post("/cases/delete/1", data={"csrf_token": token(client)}, follow_redirects=True)
     assert "Other records depend on this one" in answer.text
     assert cases(store) == ["kept"]
@@ -494,7 +494,7 @@ def test_next_leads_only_to_a_path_of_this_site(client: FlaskClient, wish: str) 
     assert send(client, "/cases/onward", next=wish).headers["Location"] == "/home"
 
 
-def test_next_brings_one_back_to_the_list_as_it_was(client: FlaskClient, store: Session) -> None:
+def test_next_leads_back_to_the_list_with_its_query(client: FlaskClient, store: Session) -> None:
     keep(store, Case(id=1, name="x"))
     page = client.get("/cases/list/?name=x").text
     assert "/cases/edit/1?next=/cases/list/?name%3Dx" in page
@@ -511,7 +511,7 @@ PAGES = (
     "/cases/show/1",
     "/cases/add",
     "/cases/edit/1",
-    "/desks/list/",
+    "/teams/list/",
     "/nowhere",
     "/cases/no",
 )
@@ -533,18 +533,18 @@ def test_a_post_link_is_a_button_and_its_reasons_survive_the_attribute(client: F
     assert '<a class="lnk" href="/cases/show/1" data-open>' in page
 
 
-def test_the_menu_shows_what_the_reader_may_see_with_its_counts(app: Flask, client: FlaskClient) -> None:
+def test_the_menu_shows_what_the_user_may_open_with_its_counts(app: Flask, client: FlaskClient) -> None:
     app.jinja_env.globals["menu_counts"] = lambda: {"Cases": 32}
     page = client.get("/cases/list/").text
     assert re.search(r'href="/cases/list/" aria-current="page">.*?<span>Cases</span><span class="count">32<', page)
     Porter.forbidden = {"menu_access"}
-    assert "/desks/list/" not in client.get("/cases/list/").text
+    assert "/teams/list/" not in client.get("/cases/list/").text
 
 
 @pytest.mark.parametrize(
     ("path", "status"), [("/nowhere", 404), ("/cases/no", 429), ("/cases/fault", 500), ("/cases/delete/1", 405)]
 )
-def test_a_page_that_says_no_says_what_to_do_next(app: Flask, client: FlaskClient, path: str, status: int) -> None:
+def test_an_error_page_says_what_to_do_next(app: Flask, client: FlaskClient, path: str, status: int) -> None:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     for reader in (client, app.test_client()):
         answer = reader.get(path)
@@ -553,18 +553,18 @@ def test_a_page_that_says_no_says_what_to_do_next(app: Flask, client: FlaskClien
     assert "RuntimeError" not in answer.text
 
 
-def test_a_wait_is_told_in_the_header_and_machines_get_a_code(client: FlaskClient) -> None:
+def test_too_many_attempts_send_retry_after_and_a_code_as_json(client: FlaskClient) -> None:
     answer = client.get("/cases/no", headers={"Accept": "application/json"})
     assert (answer.headers["Retry-After"], answer.json["code"]) == ("7", "too-many")
 
 
-def test_too_large_a_request_is_answered_in_words(client: FlaskClient) -> None:
+def test_too_large_a_request_is_answered_with_a_page(client: FlaskClient) -> None:
     answer = client.post("/cases/add", data={"csrf_token": token(client), "file": (BytesIO(b"x" * 300_000), "a.jpg")})
     assert answer.status_code == 413
     assert "choose smaller files" in answer.text
 
 
-def test_language_and_sight_are_switched_by_post_and_one_stays_where_one_was(client: FlaskClient) -> None:
+def test_preferences_are_set_by_post_and_return_to_the_page(client: FlaskClient) -> None:
     answer = send(client, "/preference", size="large", contrast="<x>", locale="zh", next="/cases/list/?name=x")
     assert answer.headers["Location"] == "/cases/list/?name=x"
     page = client.get("/cases/list/").text
@@ -599,7 +599,7 @@ def filled(app: Flask, **given: Any) -> Everything:
         return form
 
 
-def test_fields_give_the_domains_values(app: Flask) -> None:
+def test_fields_give_the_values_of_the_domain(app: Flask) -> None:
     form = filled(app, number="11010519491231002x", mobile="138 0013 8000", state="approved", pick="1",
                   day="2026-01-31", moment="2026-01-31T09:00", places=" １２ ", text=" a\0b ")  # fmt: skip
     assert form.errors == {}
@@ -625,7 +625,7 @@ def test_a_file_of_the_wrong_kind_or_size_is_refused(app: Flask, name: str, size
     assert "scan" in filled(app, scan=FileStorage(BytesIO(b"x" * size), name)).errors
 
 
-def test_a_file_is_handed_on_whole_and_never_copied_into_a_column(app: Flask) -> None:
+def test_an_upload_field_gives_the_file_and_never_fills_a_column(app: Flask) -> None:
     form = filled(app, scan=FileStorage(BytesIO(b"x" * 10), "扫描.JPG"))
     item = type("Item", (), {"scan": "there"})()
     form.scan.populate_obj(item, "scan")
@@ -643,18 +643,18 @@ def test_a_chart_carries_its_numbers_in_a_table_and_escapes_its_labels() -> None
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [1], [10**7]])
-def test_a_chart_of_nothing_or_of_very_much_can_be_drawn(numbers: list[int]) -> None:
+def test_a_chart_of_zero_or_very_large_numbers_can_be_drawn(numbers: list[int]) -> None:
     assert "<svg" in stacked_columns("x", [str(n) for n in numbers], [("a", numbers)])
 
 
-def test_values_are_shown_by_the_office_clock_and_in_words(app: Flask) -> None:
+def test_values_are_shown_in_office_time_and_as_labels(app: Flask) -> None:
     with app.test_request_context():
         assert shown(datetime(2026, 3, 1, 16, 0, tzinfo=UTC)) == "2026-03-02 00:00"
         assert [shown(value) for value in (True, State.DRAFT, [1, None, "b"])] == ["Yes", str(State.DRAFT), "1, b"]
         assert "—" in str(shown([]))
 
 
-def test_a_house_error_without_refusals_of_its_own_still_speaks() -> None:
+def test_an_error_without_refusals_still_has_a_sentence() -> None:
     assert AppError("Not today.", field="day").refusals[0].field == "day"
 
 

@@ -1,4 +1,4 @@
-"""No ID number and no mobile travels in an address, whichever query form it was typed into."""
+"""No query form puts an ID number or a mobile into a URL."""
 
 import re
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,7 +18,7 @@ TO = re.compile(r'name="_to" value="([^"]+)"')
 
 
 def typed_into_every_field(browser, address: str, number: str) -> list[str]:
-    """Where each text field of the query form of a page leads when this number is typed into it."""
+    """The redirects of a page's query form, with this number in each of its text fields in turn."""
     page = browser.get(address).text
     form = FORM.search(page)
     assert form, address
@@ -30,7 +30,7 @@ def typed_into_every_field(browser, address: str, number: str) -> list[str]:
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_every_query_form_seals_what_names_somebody(signed_in, holder, session):
+def test_every_query_form_encrypts_personal_numbers(signed_in, holder, session):
     person = make.person(make.enterprise())
     walked = 0
     for role, addresses in LISTS.items():
@@ -46,7 +46,7 @@ def test_every_query_form_seals_what_names_somebody(signed_in, holder, session):
     assert walked > 100
 
 
-def test_a_sealed_query_finds_and_is_shown_to_who_asked_and_to_nobody_else(signed_in, holder, session):
+def test_an_encrypted_query_works_only_for_the_user_who_asked(signed_in, holder, session):
     mine = holder(Role.ENTERPRISE_CLERK)
     sought, other = make.person(mine.enterprise, name="李雷"), make.person(mine.enterprise, name="韩梅梅")
     session.add_all([sought, other])
@@ -67,7 +67,7 @@ def test_a_sealed_query_finds_and_is_shown_to_who_asked_and_to_nobody_else(signe
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_an_address_with_a_number_leads_at_once_to_one_without(signed_in, holder, client):
+def test_a_url_with_a_plain_number_redirects_to_the_encrypted_one(signed_in, holder, client):
     browser = signed_in(holder(Role.ENTERPRISE_CLERK))
     person = make.person(make.enterprise())
     for number in (person.id_number, MOBILE):
@@ -79,12 +79,12 @@ def test_an_address_with_a_number_leads_at_once_to_one_without(signed_in, holder
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_a_query_leads_nowhere_but_to_a_page_of_this_site(client):
+def test_a_query_redirects_only_to_a_page_of_this_site(client):
     for away in ("//evil.example/", "https://evil.example/", "/\\evil", "/x?y=1"):
         assert client.post("/query", data={"_to": away, "q": "李"}).headers["Location"].startswith("/?q=")
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_a_broken_seal_asks_for_nothing(client):
+def test_a_tampered_query_value_is_ignored(client):
     for broken in ("~", "~~~~", "~AAAA", "~" + "A" * 80, "~é"):
         assert client.get("/notices", query_string={"q": broken}).status_code == 200
