@@ -26,11 +26,11 @@ from app.models import ExamSignup, Paper, Person
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
+from app.web.base.batch_result import run_batch
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import route
 from app.web.base.review_queue import QueuePosition, Scan
 from app.web.exams.access import notice_box
-from app.web.exams.batch_result import carry
 from app.web.exams.labels import REASONS
 
 WAITS = SignupState.SUBMITTED
@@ -112,7 +112,7 @@ class SignupReviewScreen(ModelScreen):
         """审核通过 or 审核不通过, for one row or many."""
         admit = _answer(request.args.get("admit", ""))
         verb = gettext("Admit") if admit else gettext("Reject")
-        return carry(lambda: _review(asked_ids(), admit), verb, url_for("SignupReviewScreen.list"))
+        return run_batch(lambda: _review(asked_ids(), admit), verb, url_for("SignupReviewScreen.list"))
 
     @route(f"/{ROW}signup_id>", "GET", "POST")
     def examine(self, signup_id: int) -> Response:
@@ -126,11 +126,11 @@ class SignupReviewScreen(ModelScreen):
             if outcome.refused:
                 raise Unmet(outcome.refused[signup_id])
             db.session.commit()
-        except AppError as no:
+        except AppError as error:
             db.session.rollback()
-            if no.status != AppError.status:
+            if error.status != AppError.status:
                 raise
-            return self._page(self.get_or_404(signup_id), no.refusals)
+            return self._page(self.get_or_404(signup_id), error.refusals)
         signup = self.get_or_404(signup_id)
         flash(gettext("%(name)s: now “%(state)s”.", name=signup.person.name, state=signup.state.label), "success")
         return redirect(follow)

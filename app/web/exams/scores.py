@@ -18,11 +18,11 @@ from app.files.spreadsheets import CellError, Column, SheetLimits, write
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
+from app.web.base.batch_result import gaps_of
 from app.web.base.fab import BaseView, route
 from app.web.base.staged_upload import StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.exams.access import SignupCounts, counts_of, notice_of
-from app.web.exams.batch_result import gaps_of
 from app.web.exams.labels import score_text
 from app.web.forms import MEGABYTE, AppForm, UploadField
 

@@ -22,8 +22,8 @@ from app.exams.locking import free_places
 from app.models import Enterprise, ExamNotice, ExamSignup
 from app.web import request_context
 from app.web.base.access_filter import asked_ids
+from app.web.base.batch_result import Gap, done_message, gaps_of
 from app.web.exams.access import notice_of
-from app.web.exams.batch_result import Gap, done, gaps_of
 from app.web.exams.labels import usual_category, window_state
 from app.web.fix_links import url_of
 
@@ -70,11 +70,11 @@ def page(notice_id: int) -> Response:
     choice = _choice()
     try:
         return _save_choice(notice_id, choice)
-    except AppError as no:
+    except AppError as error:
         db.session.rollback()
-        if no.status != AppError.status:
+        if error.status != AppError.status:
             raise
-        return _shown(notice_of(notice_id), choice, no.refusals)
+        return _shown(notice_of(notice_id), choice, error.refusals)
 
 
 def _choice() -> SignupChoice:
@@ -105,8 +105,8 @@ def _save_choice(notice_id: int, choice: SignupChoice) -> Response:
         raise Unmet([refusal for refusals in outcome.refused.values() for refusal in refusals])
     session.commit()
     more = gettext("The authority will review them.")
-    told = done(outcome, gettext("Submit"))
-    flash(f"{told} {more}", "success")
+    message = done_message(outcome, gettext("Submit"))
+    flash(f"{message} {more}", "success")
     return redirect(here)
 
 

@@ -17,9 +17,9 @@ from app.models import ExamSignup
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, shown
 from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.batch_result import run_batch
 from app.web.base.fab import route
 from app.web.exams.access import notice_box
-from app.web.exams.batch_result import carry
 from app.web.exams.labels import score_text
 
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
@@ -100,7 +100,7 @@ class SignupScreen(ModelScreen):
     def submit(self) -> Response:
         """上报 (R53)."""
         ids, office = asked_ids(), request_context.current_office()
-        return carry(
+        return run_batch(
             lambda: exams.submit(db.session(), ids, request_context.current_actor(), at=request_context.now(), office=office),
             gettext("Submit"),
             url_for("SignupScreen.list"),
@@ -111,7 +111,9 @@ class SignupScreen(ModelScreen):
     def cancel(self) -> Response:
         ids = asked_ids()
         home = url_for("SignupScreen.list")
-        return carry(lambda: exams.deselect(db.session(), ids, request_context.current_actor()), gettext("Take off"), home)
+        return run_batch(
+            lambda: exams.deselect(db.session(), ids, request_context.current_actor()), gettext("Take off"), home
+        )
 
 
 def result(item: ExamSignup) -> object | None:

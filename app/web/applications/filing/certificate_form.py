@@ -1,7 +1,6 @@
-"""The form of 延期, 变更, 换证 and 注销: certificates, what the matter asks for them, their papers, 保存 or 保存并上报.
+"""The form of 延期, 变更, 换证 and 注销: certificates, the fields and papers of the matter, 保存 or 保存并上报.
 
-Law: driven by the matter's record: fields by ``particulars``, cards by the table of required papers. Nothing is stored
-unless everything that was typed and chosen can be kept.
+Fields come from ``matter_fields``, upload cards from the table of required papers. Everything is stored or nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,9 +45,20 @@ from app.models import Application, Enterprise, Filing, Person
 from app.web import request_context
 from app.web.applications.filing.certificate_lists import LISTS
 from app.web.applications.filing.lists import CHANGEABLE
-from app.web.applications.filing.new_form import CLASH, ENTERPRISE_WIDE, FilingForm, after, handler_of, left_in, sent
-from app.web.applications.review.batch_result import Gap, gaps_of
+from app.web.applications.filing.new_form import (
+    CLASH,
+    ENTERPRISE_WIDE,
+    CandidateLine,
+    FilingForm,
+    candidate_line,
+    handler_of,
+    is_filed,
+    page_after_saving,
+    skipped_in,
+    submit,
+)
 from app.web.base.access_filter import ROW
+from app.web.base.batch_result import gaps_of
 from app.web.base.datamodel import LARGEST_ID
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next, this_page
@@ -59,23 +69,6 @@ from app.web.scan_upload import card, scan_field
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing
 TRANSFER = MatterKind.TRANSFER
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateLine:
-    """A certificate that can be chosen, or why it cannot."""
-
-    value: str
-    name: str
-    masked_id_number: str
-    number: str
-    category: Category
-    until: str
-    tone: str
-    word: str
-    gaps: list[Gap]
-    ticked: bool
-    open: bool
 
 
 @dataclass(slots=True)
@@ -165,21 +158,21 @@ class ClaimView(BaseView):
             kept = _stored(asked)
             _take_in(kept, _parts(_asked_again(asked, kept)))
             db.session.flush()
-            left, n = sent(kept) if request.form.get("then") == "submit" else ([], 0)
+            left, n = submit(kept) if request.form.get("then") == "submit" else ([], 0)
             kept_id = kept.id
             db.session.commit()
-        except (AppError, IntegrityError) as no:
+        except (AppError, IntegrityError) as error:
             db.session.rollback()
-            if isinstance(no, AppError) and no.status != AppError.status:
+            if isinstance(error, AppError) and error.status != AppError.status:
                 raise
             asked.filing = db.session.get(Filing, filing_id) if filing_id else None
-            return self._form(asked, no.refusals if isinstance(no, AppError) else (CLASH,))
-        return redirect(after(kept_id, left, n, LISTS[asked.matter].__name__, "ClaimView.edit"))
+            return self._form(asked, error.refusals if isinstance(error, AppError) else (CLASH,))
+        return redirect(page_after_saving(kept_id, left, n, LISTS[asked.matter].__name__, "ClaimView.edit"))
 
     def _form(self, asked: CertificateRequest, refusals: Sequence[Refusal] = ()) -> Response | str:
         screen = LISTS[asked.matter]
         candidates, refused = _candidates(asked)
-        refusals = [*refusals, *(no for no in refused if no.code not in {one.code for one in refusals})]
+        refusals = [*refusals, *(refusal for refusal in refused if refusal.code not in {one.code for one in refusals})]
         parts = _parts(asked)
         form = _drawn(asked, parts, refusals)
         lines = [_line(one, asked) for one in candidates]
@@ -199,18 +192,15 @@ class ClaimView(BaseView):
             categories=CURRENT_CATEGORIES,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             behind=[line for line in lines if not line.ticked] if asked.matter is TRANSFER else [],
-            loose=[_led(no) for no in refusals if _field_of(no, form, parts) is None],
-            left=left_in(asked.filing) if asked.filing and request.method == "GET" and "tried" in request.args else [],
+            loose=[_linked(refusal) for refusal in refusals if _field_of(refusal, form, parts) is None],
+            left=skipped_in(asked.filing) if asked.filing and request.method == "GET" and "tried" in request.args else [],
             back=safe_next(url_for(f"{screen.__name__}.list")),
         )
         return Response(page, 422 if refusals else 200, mimetype="text/html")
 
 
-# --- what was asked -------------------------------------------------------------------------------------------
-
-
 def _numbers(texts: Sequence[str]) -> list[int]:
-    """Ids; 0, which is nobody's, for what cannot be one."""
+    """Ids; 0, which no row has, for malformed ones."""
     return [int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else 0 for text in texts]
 
 
@@ -262,9 +252,6 @@ def _count_search(searched: tuple[str, str]) -> None:
         )  # fmt: skip
 
 
-# --- what is shown ----------------------------------------------------------------------------------------------
-
-
 def _people() -> list[Person]:
     mine = select(Person).where(Person.enterprise_id == request_context.current_actor().enterprise_id)
     return list(db.session.scalars(mine.order_by(Person.id)))
@@ -282,9 +269,9 @@ def _candidates(asked: CertificateRequest) -> tuple[list[FilingCandidate], Seque
         return [], ()
     try:
         person = drafts.find_for_transfer(db.session, *asked.searched, actor, at=at, office=office)
-    except AppError as no:
+    except AppError as error:
         asked.ticked = []
-        return [], no.refusals
+        return [], error.refusals
     bars = {one.certificate_id: one.bars for one in person.certificates}
     if request.form.get("then") == "search":
         asked.ticked = [key for key, against in bars.items() if not against]
@@ -293,28 +280,13 @@ def _candidates(asked: CertificateRequest) -> tuple[list[FilingCandidate], Seque
     return [FilingCandidate(facts[key], (), against) for key, against in bars.items()], ()
 
 
-def _line(candidate: FilingCandidate, asked: CertificateRequest) -> CertificateLine:
+def _line(candidate: FilingCandidate, asked: CertificateRequest) -> CandidateLine:
     held = candidate.facts.certificate
     assert held is not None  # noqa: S101 - these are certificates
-    mine = {a.id for a in asked.filing.applications} if asked.filing else set()
-    kept = bool(mine & set(candidate.facts.open_applications))
-    bars = [bar for bar in candidate.bars if not (kept and bar.code == "already-open")]
-    own = [gap for gap in candidate.gaps if gap.code not in ENTERPRISE_WIDE]
-    tone, word = ("ok", gettext("Ready")) if not own else ("todo", gettext("%(n)s missing", n=len(own)))
-    if bars:
-        tone, word = "off", gettext("Cannot be filed for")
-    return CertificateLine(
-        str(held.id),
-        candidate.facts.name,
-        mask_id(candidate.facts.person["id_number"]),
-        held.number,
-        held.category,
-        held.valid_to.isoformat(),
-        tone,
-        word,
-        gaps_of([*bars, *own], this_page()),
-        ticked=held.id in asked.ticked and (not bars or kept),
-        open=not bars or kept,
+    filed = is_filed(candidate, asked.filing.applications if asked.filing else ())
+    ticked, until = held.id in asked.ticked, held.valid_to.isoformat()
+    return candidate_line(
+        candidate, str(held.id), filed=filed, ticked=ticked, removable=filed, number=held.number, until=until
     )
 
 
@@ -350,7 +322,7 @@ def _parts(asked: CertificateRequest) -> list[Part]:
                 there.get(key),
                 fields_of(asked.matter, asked.reason, case.category),
                 _kinds(asked, case),
-                [no.sentence for no in warnings_of(case, on, office)] if asked.matter is not TRANSFER else [],
+                [warning.sentence for warning in warnings_of(case, on, office)] if asked.matter is not TRANSFER else [],
             )
         )
     return _shared(asked, parts)
@@ -366,7 +338,7 @@ def _is_own(case: Facts, enterprise_id: int) -> bool:
 
 
 def _kinds(asked: CertificateRequest, case: Facts) -> tuple[PaperKind, ...]:
-    """The papers handed in with the application itself: of a transfer the person's, too, as their page is another's."""
+    """The papers uploaded with the application; of a transfer also the person's, whose page belongs to another enterprise."""
     ours = (*PERSON_PAPERS, *MATTER_PAPERS) if asked.matter is TRANSFER else MATTER_PAPERS
     wanted = set(_required(asked, case))
     return tuple(kind for kind in ours if kind in wanted)
@@ -402,9 +374,9 @@ def _card_name(kind: PaperKind, key: str) -> str:
 
 
 def control(field: MatterField, name: str, case: Facts) -> Any:
-    """What stands on the certificate now is said below the field that corrects it."""
+    """The hint shows the present value."""
     now = case.person.get(field.name, "")
-    hint = gettext("Now: %(value)s", value=now) if now else ""  # lazy words would be shown as markup
+    hint = gettext("Now: %(value)s", value=now) if now else ""  # not lazy: it would be escaped twice
     checks = [Required()] if field.required else []
     if field.name == "category":
         return ChoiceField(field.label, choices=[("", "—"), *((one.value, str(one.label)) for one in DIVIDED)])
@@ -429,38 +401,35 @@ def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refu
     typed: Any = CombinedMultiDict(both) if request.method == "POST" else None
     known: dict[str, str] = {}
     for part in parts:
-        said = (part.application.details or {}) if part.application else {}
-        known |= {name: said.get(field.name, "") for field, name in zip(part.fields, part.field_names, strict=True)}
-    form = type("ClaimForm", (FilingForm,), controls)(formdata=typed, data={**handler_of(asked.filing), **known})
+        details = (part.application.details or {}) if part.application else {}
+        known |= {name: details.get(field.name, "") for field, name in zip(part.fields, part.field_names, strict=True)}
+    form = type("CertificateForm", (FilingForm,), controls)(formdata=typed, data={**handler_of(asked.filing), **known})
     limit = request_context.current_office().scan_bytes
     for part in parts:
         papers = current(db.session, part.application) if part.application else {}
         for kind, name in zip(part.kinds, part.card_names, strict=True):
             form[name].limit_bytes = limit
             form[name].current = card(papers[kind]) if kind in papers else None
-    for no in refusals:
-        if at := _field_of(no, form, parts):
-            form[at].errors = [*form[at].errors, no.sentence]
+    for refusal in refusals:
+        if at := _field_of(refusal, form, parts):
+            form[at].errors = [*form[at].errors, refusal.sentence]
     return form
 
 
 _ANCHORS = {"picks": "h-held", **{name: name for name in ("reason_code", "person", "name", "id_number")}}
 
 
-def _led(no: Refusal) -> object:
-    """A sentence that belongs to a part of the page which is no field of the form, with the way there."""
-    if no.field not in _ANCHORS:
-        return no.sentence
-    return Markup('<a href="#{}">{}</a>').format(_ANCHORS[no.field], no.sentence)
+def _linked(refusal: Refusal) -> object:
+    """The sentence, linked to the part of the page it is about, if that is no field of the form."""
+    if refusal.field not in _ANCHORS:
+        return refusal.sentence
+    return Markup('<a href="#{}">{}</a>').format(_ANCHORS[refusal.field], refusal.sentence)
 
 
-def _field_of(no: Refusal, form: Any, parts: list[Part]) -> str | None:
+def _field_of(refusal: Refusal, form: Any, parts: list[Part]) -> str | None:
     """The field a refusal belongs to: the domain names one field where there is one certificate, else ``name-id``."""
-    names = [no.field, *(f"{no.field}-{part.key}" for part in parts if len(parts) == 1)]
+    names = [refusal.field, *(f"{refusal.field}-{part.key}" for part in parts if len(parts) == 1)]
     return next((name for name in names if name and name in form), None)
-
-
-# --- what is kept -----------------------------------------------------------------------------------------------
 
 
 def _stored(asked: CertificateRequest) -> Filing:
@@ -472,20 +441,20 @@ def _stored(asked: CertificateRequest) -> Filing:
             return drafts.amend_transfer(session, filing.id, *handler, actor)
         return drafts.draft_transfer(session, *asked.searched, asked.ticked, *handler, actor, **when)
     if asked.is_incoming:
-        said = _said("in")
+        details = _typed_details("in")
         if filing is not None:
-            return drafts.amend_incoming(session, filing.id, said, *handler, actor)
+            return drafts.amend_incoming(session, filing.id, details, *handler, actor)
         if asked.incoming is None:
             raise Unmet.because(Refusal("nobody-chosen", _("Please choose a person and a category."), "person"))
-        return drafts.draft_incoming(session, asked.incoming, said, *handler, actor, **when)
-    more = {"reason_code": asked.reason, "details": {key: _said(str(key)) for key in asked.ticked}, **when}
+        return drafts.draft_incoming(session, asked.incoming, details, *handler, actor, **when)
+    more = {"reason_code": asked.reason, "details": {key: _typed_details(str(key)) for key in asked.ticked}, **when}
     if filing is not None:
         return drafts.amend_claims(session, filing.id, asked.ticked, *handler, actor, **more)
     return drafts.draft_on_certificates(session, asked.matter, asked.ticked, *handler, actor, **more)
 
 
-def _said(key: str) -> dict[str, str]:
-    """What was typed into the fields of one certificate."""
+def _typed_details(key: str) -> dict[str, str]:
+    """The input of the fields of one certificate."""
     end = f"-{key}"
     return {name.removesuffix(end): text for name, text in request.form.items() if name.endswith(end)}
 
@@ -513,8 +482,8 @@ def _take_in(filing: Filing, parts: list[Part]) -> None:
                     continue
                 try:
                     attach(db.session, store, owner, kind, data, str(chosen.filename), actor, at=at, office=office)  # type: ignore[union-attr]
-                except FileRefused as no:
-                    wrong.append(Refusal(no.code, no.sentence, name))
+                except FileRefused as error:
+                    wrong.append(Refusal(error.code, error.sentence, name))
                     break
     if wrong:
         raise Unmet(wrong)

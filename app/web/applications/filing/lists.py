@@ -16,11 +16,10 @@ from app.core.vocabulary import Action, MatterKind, State
 from app.db.session import db
 from app.models import Application
 from app.web import request_context
-from app.web.applications.review import batch_result
 from app.web.applications.review.labels import BATCH_VERBS, VERBS
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link, SelInterface
-from app.web.base.access_filter import ROW, WithinReach, asked_ids
+from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.fab import route
 from app.web.base.layout import safe_next, this_page
 from app.workflow import MOVES
@@ -67,12 +66,12 @@ class FilingList(CaseList):
     @route("/submit", "POST")
     def submit(self) -> Response | str:
         """上报 of the selected rows, or of the row whose button was pressed."""
-        return batch_result.batch(asked_ids(), Action.SUBMIT, self.home())
+        return self.run_batch(Action.SUBMIT)
 
     @route("/withdraw", "POST")
     def withdraw(self) -> Response | str:
         """撤回: turns applications that are not yet accepted back into drafts."""
-        return batch_result.batch(asked_ids(), Action.WITHDRAW, self.home())
+        return self.run_batch(Action.WITHDRAW)
 
     @route(f"/{ROW}application_id>/discard", "POST")
     def discard(self, application_id: int) -> Response:

@@ -1,6 +1,6 @@
-"""安管人员新申报: the form on which an enterprise picks its people and hands in their papers."""
+"""安管人员新申报: the form on which an enterprise picks people; and what it shares with the form for certificates."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from flask import flash, redirect, request, url_for
@@ -20,9 +20,10 @@ from app.eligibility.corrections import ITEMS
 from app.models import Application, Enterprise, Filing
 from app.web import request_context
 from app.web.applications.filing.lists import CHANGEABLE
-from app.web.applications.review.batch_result import Gap, Left, gaps_of, left_of
 from app.web.applications.review.presentation import exam_label
+from app.web.applications.review.queues import skipped_cases
 from app.web.base.access_filter import ROW
+from app.web.base.batch_result import Gap, SkippedRow, gaps_of
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next, this_page
 from app.web.forms import AppForm, Required, TextField
@@ -31,11 +32,8 @@ from app.workflow import carry_out, plan
 ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
 
 
-# --- the form ---------------------------------------------------------------------------------------------
-
-
 class FilingForm(AppForm):
-    """Drawn only: what is typed is judged by ``filings``, all mistakes at once."""
+    """For display only: the domain validates the input, all mistakes at once."""
 
     handler_name = TextField(
         _("Handler's name"), validators=[Required()], render_kw={"maxlength": 50, "autocomplete": "name"}
@@ -49,19 +47,21 @@ class FilingForm(AppForm):
 
 
 @dataclass(frozen=True, slots=True)
-class PersonLine:
-    """One person in one category on the form."""
+class CandidateLine:
+    """A person in a category, or a certificate, that can be chosen on the form, or why it cannot."""
 
     value: str
     name: str
     masked_id_number: str
     category: Category
-    exam: str
     tone: str
     word: str
     gaps: list[Gap]
     ticked: bool
     open: bool  # may be ticked and unticked
+    exam: str = ""
+    number: str = ""
+    until: str = ""
 
 
 class FilingView(BaseView):
@@ -80,27 +80,27 @@ class FilingView(BaseView):
     @route(f"/{ROW}filing_id>/edit", "GET", "POST")
     def edit(self, filing_id: int) -> Response | str:
         filing = drafts.own_filing(db.session, filing_id, request_context.current_actor())
-        if filing.matter is not MatterKind.NEW:  # every place that names a filing leads here first
+        if filing.matter is not MatterKind.NEW:  # links to any filing lead here first
             return redirect(url_for("ClaimView.edit", filing_id=filing_id, next=request.args.get("next")))
         if request.method == "GET" or request.form.get("then") == "tick":
             return self._form(filing)
         return self._keep(filing)
 
     def _keep(self, filing: Filing | None) -> Response | str:
-        """Save, and submit where that was asked for; a failure shows the form again as it was typed."""
+        """Save, and submit if asked to; an error shows the form again with the input."""
         filing_id = filing.id if filing else None
         try:
             kept = _stored(filing)
-            left, n = sent(kept) if request.form.get("then") == "submit" else ([], 0)
+            left, n = submit(kept) if request.form.get("then") == "submit" else ([], 0)
             kept_id = kept.id
             db.session.commit()
-        except (AppError, IntegrityError) as no:
+        except (AppError, IntegrityError) as error:
             db.session.rollback()
-            if isinstance(no, AppError) and no.status != AppError.status:
+            if isinstance(error, AppError) and error.status != AppError.status:
                 raise
             again = db.session.get(Filing, filing_id) if filing_id else None
-            return self._form(again, refusals=no.refusals if isinstance(no, AppError) else (CLASH,))
-        return redirect(after(kept_id, left, n))
+            return self._form(again, refusals=error.refusals if isinstance(error, AppError) else (CLASH,))
+        return redirect(page_after_saving(kept_id, left, n))
 
     def _form(self, filing: Filing | None, refusals: Sequence[Refusal] = ()) -> Response | str:
         form = FilingForm(formdata=request.form if request.method == "POST" else None, **handler_of(filing))
@@ -129,7 +129,7 @@ class FilingView(BaseView):
             changeable=CHANGEABLE,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             loose=[refusal.sentence for refusal in refusals if refusal.field not in form],
-            left=left_in(filing) if tried and filing else [],
+            left=skipped_in(filing) if tried and filing else [],
             back=safe_next(url_for("NewApplicationScreen.list")),
         )
         return Response(page, 422 if refusals else 200, mimetype="text/html")
@@ -149,42 +149,54 @@ def handler_of(filing: Filing | None) -> dict[str, str]:
     return {"handler_name": enterprise.contact, "handler_mobile": enterprise.contact_mobile or ""} if enterprise else {}
 
 
-def _line(candidate: FilingCandidate, filing: Filing | None) -> PersonLine:
-    mine = {a.id for a in filing.applications if a.state is State.DRAFT} if filing else set()
-    kept = bool(mine & set(candidate.facts.open_applications))
-    bars = [bar for bar in candidate.bars if not (kept and bar.code == "already-open")]
+def is_filed(candidate: FilingCandidate, applications: Iterable[Application]) -> bool:
+    return not {a.id for a in applications}.isdisjoint(candidate.facts.open_applications)
+
+
+def candidate_line(
+    candidate: FilingCandidate, value: str, *, filed: bool, ticked: bool, removable: bool = False, **columns: str
+) -> CandidateLine:
+    """``filed``: in this very filing, which then is no bar. ``removable``: can be unticked in spite of bars."""
+    bars = [bar for bar in candidate.bars if not (filed and bar.code == "already-open")]
     own = [gap for gap in candidate.gaps if gap.code not in ENTERPRISE_WIDE]
-    value = f"{candidate.person_id}-{candidate.category.value}"
     if bars:
         tone, word = "off", gettext("Cannot be filed for")
     elif own:
         tone, word = "todo", gettext("%(n)s missing", n=len(own))
+    elif candidate.gaps and not candidate.ready:
+        tone, word = "todo", gettext("Enterprise papers")
     else:
-        tone, word = (
-            ("ok", gettext("Ready")) if candidate.ready or not candidate.gaps else ("todo", gettext("Enterprise papers"))
-        )
-    return PersonLine(
+        tone, word = "ok", gettext("Ready")
+    is_open = not bars or removable
+    return CandidateLine(
         value,
         candidate.facts.name,
         mask_id(candidate.facts.person["id_number"]),
         candidate.category,
-        exam_label(candidate.facts.record()["exam"]),
         tone,
         word,
         gaps_of([*bars, *own], this_page()),
-        ticked=not bars and _ticked(value, kept=kept, ready=candidate.ready),
-        open=not bars,
+        ticked=ticked and is_open,
+        open=is_open,
+        **columns,
     )
 
 
-def _ticked(value: str, *, kept: bool, ready: bool) -> bool:
+def _line(candidate: FilingCandidate, filing: Filing | None) -> CandidateLine:
+    drafted = [a for a in filing.applications if a.state is State.DRAFT] if filing else []
+    filed, value = is_filed(candidate, drafted), f"{candidate.person_id}-{candidate.category.value}"
+    ticked = _ticked(value, filed=filed, ready=candidate.ready)
+    return candidate_line(candidate, value, filed=filed, ticked=ticked, exam=exam_label(candidate.facts.record()["exam"]))
+
+
+def _ticked(value: str, *, filed: bool, ready: bool) -> bool:
     if request.method == "POST":
         return value in request.form.getlist("rowid") or (ready and request.form.get("then") == "tick")
-    return kept
+    return filed
 
 
 def _picks() -> list[Pick]:
-    """The ticked people; a value that no box of ours has names nobody, as whom the domain refuses it."""
+    """The ticked people. Raises ``Unmet`` for a malformed value and for too many."""
     found = []
     for value in request.form.getlist("rowid"):
         number, _dash, code = value.partition("-")
@@ -207,23 +219,23 @@ def _stored(filing: Filing | None) -> Filing:
     return drafts.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
 
 
-def in_hand(filing: Filing) -> list[int]:
-    """What of a filing can be submitted."""
+def submittable(filing: Filing) -> list[int]:
+    """Ids of the applications of a filing that can be submitted."""
     mine = select(Application.id).where(Application.filing_id == filing.id, Application.state.in_(CHANGEABLE))
     return list(db.session.scalars(mine.order_by(Application.id)))
 
 
-def sent(filing: Filing) -> tuple[Collection[int], int]:
-    """Submit what the filing holds: those left as drafts, and how many were sent."""
+def submit(filing: Filing) -> tuple[Collection[int], int]:
+    """Submit what the filing holds: the ids left as drafts, and how many were submitted."""
     office, at = request_context.current_office(), request_context.now()
-    planned = carry_out(db.session, in_hand(filing), Action.SUBMIT, request_context.current_actor(), at=at, office=office)
+    planned = carry_out(db.session, submittable(filing), Action.SUBMIT, request_context.current_actor(), at=at, office=office)
     return list(planned.refused), len(planned.passes)
 
 
-def after(
+def page_after_saving(
     filing_id: int, left: Collection[int], sent: int, endpoint: str = "NewApplicationScreen", edit: str = "FilingView.edit"
 ) -> str:
-    """Where to go after saving, with a word on what was sent and what was only saved."""
+    """The page to go to after saving; flashes what was submitted and what was only saved."""
     home = url_for(f"{endpoint}.list")
     if sent:
         flash(gettext("%(n)s applications were submitted.", n=sent), "success")
@@ -241,10 +253,12 @@ def after(
     return safe_next(home)
 
 
-def left_in(filing: Filing) -> list[Left]:
-    """Everything that stands in the way of submitting this filing, person by person."""
-    ids = in_hand(filing)
+def skipped_in(filing: Filing) -> list[SkippedRow]:
+    """What prevents submitting this filing, person by person."""
+    ids = submittable(filing)
     if not ids:
         return []
     office, at = request_context.current_office(), request_context.now()
-    return left_of(plan(db.session, ids, Action.SUBMIT, request_context.current_actor(), at=at, office=office), this_page())
+    return skipped_cases(
+        plan(db.session, ids, Action.SUBMIT, request_context.current_actor(), at=at, office=office), this_page()
+    )

@@ -11,11 +11,10 @@ from werkzeug.wrappers import Response
 from app.core.vocabulary import Action, State
 from app.models import Application
 from app.web import request_context
-from app.web.applications.review import batch_result
 from app.web.applications.review.labels import REASONS, VERBS
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link
-from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
 
 
@@ -57,7 +56,7 @@ class ReleaseScreen(CaseList):
     def decide(self, code: str) -> Response | str:
         ours = (Action.RELEASE, Action.REFUSE_RELEASE)
         action = next((action for action in ours if action.value == code), None) or abort(404)
-        return batch_result.batch(asked_ids(), action, url_for("ReleaseScreen.list"))
+        return self.run_batch(action)
 
     def batch_links(self) -> builtins.list[Link]:
         return self._links()
@@ -67,11 +66,11 @@ class ReleaseScreen(CaseList):
 
     def _links(self, **which: Any) -> builtins.list[Link]:
         sure = gettext("The certificate goes to the new enterprise once the authority approves. Agree to the transfer out?")
-        yes = url_for("ReleaseScreen.decide", code=Action.RELEASE.value, **which)
-        no = url_for("ReleaseScreen.decide", code=Action.REFUSE_RELEASE.value, **which)
+        agree = url_for("ReleaseScreen.decide", code=Action.RELEASE.value, **which)
+        refuse = url_for("ReleaseScreen.decide", code=Action.REFUSE_RELEASE.value, **which)
         return [
-            Link(VERBS[Action.RELEASE], yes, primary=True, post=True, confirm=sure),
-            Link(VERBS[Action.REFUSE_RELEASE], no, danger=True, post=True, reason=REASONS[Action.REFUSE_RELEASE]),
+            Link(VERBS[Action.RELEASE], agree, primary=True, post=True, confirm=sure),
+            Link(VERBS[Action.REFUSE_RELEASE], refuse, danger=True, post=True, reason=REASONS[Action.REFUSE_RELEASE]),
         ]
 
     def empty(self) -> tuple[object, Link | None]:

@@ -26,11 +26,10 @@ from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region
 from app.web import request_context
-from app.web.applications.review import batch_result
 from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link, stacked_columns
-from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.access_filter import WithinReach
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import this_page
@@ -68,7 +67,7 @@ def urgency_condition(code: str) -> ColumnElement[bool] | None:
     """The condition of one option of the urgency filter; None for an unknown option."""
     if code == EXTENDED:
         return Application.extended_to.is_not(None)
-    urgency = next((one for one in Urgency if one.value == code), None)
+    urgency = next((level for level in Urgency if level.value == code), None)
     return None if urgency is None else dashboard_counts.is_due(urgency, *due_soon_window())
 
 
@@ -99,7 +98,7 @@ class DueScreen(CaseList):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        answers = (*((one.value, one.label) for one in Urgency), (EXTENDED, _("Limit extended")))
+        answers = (*((level.value, level.label) for level in Urgency), (EXTENDED, _("Limit extended")))
         self.boxes.append(Box("urgency", _("Urgency"), "select", urgency_condition, options=answers))
 
     def first_tab(self) -> Term | None:
@@ -114,7 +113,7 @@ class DueScreen(CaseList):
     @route("/extend", "POST")
     def extend(self) -> Response | str:
         """Extend the time limit of the selected cases, with one reason for all."""
-        return batch_result.batch(asked_ids(), Action.EXTEND, url_for("DueScreen.list"))
+        return self.run_batch(Action.EXTEND)
 
     @route("/export", "POST")
     def export(self) -> Response:
@@ -135,14 +134,14 @@ class DueScreen(CaseList):
 
     def chips(self) -> builtins.list[tuple[object, int, str, bool]]:
         """``(label, count, URL, is current)`` for each urgency, within the selected stage."""
-        asked, lots = self.asked(), dashboard_counts.due_counts(db.session, request_context.current_actor())
+        asked, due_counts = self.asked(), dashboard_counts.due_counts(db.session, request_context.current_actor())
         stage = self._chosen(asked)
-        found = [lot for lot in lots if stage in ("all", lot.state.value)]
+        found = [due_count for due_count in due_counts if stage in ("all", due_count.state.value)]
         counts: dict[str, int] = {
-            one.value: n for one, n in dashboard_counts.count_by_urgency(found, *due_soon_window()).items()
+            level.value: n for level, n in dashboard_counts.count_by_urgency(found, *due_soon_window()).items()
         }
-        counts[EXTENDED] = sum(lot.count for lot in found if lot.extended)
-        labels = {one.value: one.label for one in Urgency} | {EXTENDED: _("Limit extended")}
+        counts[EXTENDED] = sum(due_count.count for due_count in found if due_count.extended)
+        labels = {level.value: level.label for level in Urgency} | {EXTENDED: _("Limit extended")}
         now = asked.values.get("urgency", "")
 
         def chip(code: str) -> tuple[object, int, str, bool]:
@@ -156,9 +155,9 @@ class DueScreen(CaseList):
         stage = self._chosen(self.asked())
         return due_chart(
             [
-                lot
-                for lot in dashboard_counts.due_counts(db.session, request_context.current_actor())
-                if stage in ("all", lot.state.value)
+                due_count
+                for due_count in dashboard_counts.due_counts(db.session, request_context.current_actor())
+                if stage in ("all", due_count.state.value)
             ]
         )
 
@@ -186,7 +185,7 @@ class DueScreen(CaseList):
 
 
 def _export_row(case: Application) -> dict[str, object]:
-    lot = DueCount(case.state, case.region_code, case.due_on or date.max, extended=False, count=1)
+    due_count = DueCount(case.state, case.region_code, case.due_on or date.max, extended=False, count=1)
     return {
         "number": case.number,
         "name": case.person.name,
@@ -197,18 +196,19 @@ def _export_row(case: Application) -> dict[str, object]:
         "submitted_at": case.submitted_at,
         "accepted_at": case.accepted_at,
         "due_on": case.due_on,
-        "urgency": lot.urgency(*due_soon_window()),
+        "urgency": due_count.urgency(*due_soon_window()),
         "extended_to": case.extended_to,
     }
 
 
-def due_chart(lots: Iterable[DueCount]) -> object:
+def due_chart(due_counts: Iterable[DueCount]) -> object:
     """How many cases are due on each of the next working days, and how many are overdue."""
     today, calendar = request_context.today(), request_context.current_office().calendar
     days = [today, *(calendar.add_working_days(today, n) for n in range(1, CHART_DAYS))]
     counts: dict[date | None, int] = defaultdict(int)
-    for lot in lots:
-        counts[None if lot.due_on < today else next((day for day in days if lot.due_on <= day), date.max)] += lot.count
+    for due_count in due_counts:
+        day = None if due_count.due_on < today else next((day for day in days if due_count.due_on <= day), date.max)
+        counts[day] += due_count.count
     title = gettext("Due in the next %(n)s working days", n=CHART_DAYS)
     labels = [gettext("Overdue"), *(f"{day:%m-%d}" for day in days)]
     late, coming = [counts[None], *(0 for _day in days)], [0, *(counts[day] for day in days)]
@@ -240,37 +240,37 @@ class DueBoardView(BaseView):
 
     @route("/")
     def show(self) -> str:
-        lots = dashboard_counts.due_counts(db.session, request_context.current_actor())
+        due_counts = dashboard_counts.due_counts(db.session, request_context.current_actor())
         return self.render_template(
             "applications/deadlines_board.html",
             title=gettext("Deadlines at a glance"),
-            counts=dashboard_counts.count_by_urgency(lots, *due_soon_window()),
-            extended=sum(lot.count for lot in lots if lot.extended),
-            chart=due_chart(lots),
-            backlogs=stage_backlogs(lots),
+            counts=dashboard_counts.count_by_urgency(due_counts, *due_soon_window()),
+            extended=sum(due_count.count for due_count in due_counts if due_count.extended),
+            chart=due_chart(due_counts),
+            backlogs=stage_backlogs(due_counts),
             urgencies=Urgency,
             soon=request_context.current_office().due_soon_days,
             may_list=not request_context.current_actor().roles.isdisjoint(CASE_OFFICERS),
         )
 
 
-def stage_backlogs(lots: Iterable[DueCount]) -> list[StageBacklog]:
+def stage_backlogs(due_counts: Iterable[DueCount]) -> list[StageBacklog]:
     """Every stage and region with open cases, the most overdue first."""
     groups: dict[tuple[State, str], list[DueCount]] = defaultdict(list)
-    for lot in lots:
-        groups[lot.state, lot.region_code].append(lot)
+    for due_count in due_counts:
+        groups[due_count.state, due_count.region_code].append(due_count)
     names, edge = region_names(), due_soon_window()
     found = [
         StageBacklog(
             state,
             names.get(region, region),
             dashboard_counts.count_by_urgency(own, *edge),
-            sum(lot.count for lot in own if lot.extended),
+            sum(due_count.count for due_count in own if due_count.extended),
             url_for("DueScreen.list", state=state.value, region_code=region),
         )
         for (state, region), own in groups.items()
     ]
-    return sorted(found, key=lambda one: [-one.counts[word] for word in Urgency])
+    return sorted(found, key=lambda backlog: [-backlog.counts[level] for level in Urgency])
 
 
 def region_names() -> dict[str, str]:

@@ -4,33 +4,35 @@ Which cases wait, who decides and how is read from the table of moves in ``workf
 """
 
 import builtins
+from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import abort, current_app, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, or_, select
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.accounts.access import CASE_OFFICERS, decides, level_of
+from app.accounts.access import CASE_OFFICERS, decides, level_of, reach
 from app.core.clock import office_day
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CLOSED, Action, Stage
+from app.db.session import db
 from app.models import Application, Certificate
 from app.web import request_context
-from app.web.applications.review import batch_result
 from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS, moves_of
 from app.web.base import Link, ModelScreen, SelInterface, due, shown
-from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base.access_filter import WithinReach, asked_ids, asked_reason
+from app.web.base.batch_result import SkippedRow, gaps_of, name_of, run_batch
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import route
 from app.web.base.layout import this_page
 from app.web.base.query import contains
 from app.web.base.review_queue import QueuePosition
 from app.web.certificates.render_progress import draw_at_once
-from app.workflow import Plan
+from app.workflow import Plan, carry_out
 
 
 def by_number(text: str) -> ColumnElement[bool]:
@@ -41,6 +43,22 @@ def by_number(text: str) -> ColumnElement[bool]:
         contains(Application.acceptance_number, number),
         Application.certificate.has(contains(Certificate.number, number)),
     )
+
+
+def skipped_cases(planned: Plan, back: str) -> list[SkippedRow]:
+    """The refused applications of a plan, in its order; those within reach with number and address."""
+    within = reach(request_context.current_actor(), Application)
+    query = select(Application.id, Application.number).where(Application.id.in_(planned.refused), within)
+    numbers = {row.id: row.number for row in db.session.execute(query)}
+    return [
+        SkippedRow(
+            name_of(planned, key),
+            gaps_of(refusals, back),
+            numbers.get(key, ""),
+            url_for("CaseView.show", application_id=key, next=back) if numbers.get(key) else "",
+        )
+        for key, refusals in planned.refused.items()
+    ]
 
 
 class CaseList(ModelScreen):
@@ -84,6 +102,19 @@ class CaseList(ModelScreen):
             return []
         return [Link(gettext("E-archive"), url_for("ArchiveView.show", application_id=item.id, next=this_page()))]
 
+    def run_batch(self, action: Action, afterwards: Callable[[Plan], str] | None = None) -> Response:
+        """Carry out the action on the ticked rows."""
+        actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
+        ids, reason = asked_ids(), asked_reason()
+        return run_batch(
+            lambda: carry_out(db.session, ids, action, actor, reason=reason, at=at, office=office),
+            VERBS[action],
+            url_for(f"{self.endpoint}.list"),
+            title_verb=BATCH_VERBS.get(action),
+            skipped=skipped_cases,
+            afterwards=afterwards,
+        )
+
 
 class QueueScreen(CaseList):
     """The cases of one stage; without a state in the URL the waiting ones."""
@@ -108,9 +139,7 @@ class QueueScreen(CaseList):
     @route("/batch/<code>", "POST")
     def batch(self, code: str) -> Response | str:
         action = next((move.action for move in self.moves if move.action.value == code), None) or abort(404)
-        home = url_for(f"{self.endpoint}.list")
-        draw = _draw if action is Action.APPROVE else None
-        return batch_result.batch(asked_ids(), action, home, draw)
+        return self.run_batch(action, _draw if action is Action.APPROVE else None)
 
     def decides(self) -> bool:
         """Whether the reader decides this stage, at the level the office has set."""
