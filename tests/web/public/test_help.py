@@ -84,7 +84,9 @@ def test_every_button_it_names_stands_on_a_screen():
         for path in [*APP.rglob("*.py"), *APP.rglob("*.html")]
         if "help" not in path.relative_to(APP).as_posix()
     )
-    calls = (node for node in ast.walk(ast.parse((APP / "web" / "public" / "help.py").read_text())) if isinstance(node, ast.Call))
+    calls = (
+        node for node in ast.walk(ast.parse((APP / "web" / "public" / "help.py").read_text())) if isinstance(node, ast.Call)
+    )
     named = {keyword.value.args[0].value for call in calls for keyword in call.keywords if is_label(keyword)}
     assert len(named) > 20
     assert not {label for label in named if not re.search(rf"(_|gettext)\(\s*['\"]{re.escape(label)}['\"]", said_elsewhere)}
