@@ -11,7 +11,7 @@ from app.db.session import db
 from app.web import applications, enterprise, exams, request_context
 from app.web.admin import legacy_import
 from app.web.admin.accounts import AccountScreen
-from app.web.admin.audit_log import DiaryScreen
+from app.web.admin.audit_log import AuditLogScreen
 from app.web.admin.calendar import CalendarView
 from app.web.admin.enterprises import EnterpriseAdminScreen
 from app.web.admin.jobs import JobScreen
@@ -70,7 +70,7 @@ def register_views(appbuilder: Any) -> None:
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     appbuilder.add_view_no_menu(SimulatorView)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
-    add(DiaryScreen, "Diary", label=_("Diary"), icon="history", **system)
+    add(AuditLogScreen, "Diary", label=_("Audit log"), icon="history", **system)
     register_help(appbuilder)
     current_app.jinja_env.globals["menu_counts"] = menu_counts
 

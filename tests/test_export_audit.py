@@ -288,7 +288,7 @@ LOGGED = {
     "CertificateScreen.pack": pack,
     "BundleView.fetch": bundle,
     "DueScreen.export": simple(REVIEWER, "/due/export", AuditAction.EXPORT, "application", "POST", list="due", rows=0),
-    "DiaryScreen.export": simple(AUDITOR, "/diary/export", AuditAction.EXPORT, "entry", "POST", list="diary"),
+    "AuditLogScreen.export": simple(AUDITOR, "/diary/export", AuditAction.EXPORT, "entry", "POST", list="diary"),
     "CalendarView.export": calendar,
     "EnterpriseAdminScreen.licence": licence,
     "NoticeScreen.export": simple(

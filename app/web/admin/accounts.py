@@ -82,7 +82,7 @@ class AccountScreen(ModelScreen):
     def save(self, item: Account, form: Any, *, new: bool) -> None:
         enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
         if new:
-            set_password(item, one_time_password(), must_change=True)  # until it is given one, nobody knows it
+            set_password(item, one_time_password(), must_change=True)  # unknown to anybody until one is handed out
         role_assignment.save_account(
             db.session(), item, request_context.current_actor(),
             username=form.username.data, full_name=form.full_name.data,
@@ -95,7 +95,7 @@ class AccountScreen(ModelScreen):
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
         if self.may("reset") and item.enterprise_id is not None:
-            links += action_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
+            links += action_links(item, *(self.url(name, pk=item.id) for name in ("reset", "unlock", "end")))
         return links
 
     @route("/reset/<int:pk>", "POST")

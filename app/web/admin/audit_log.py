@@ -1,16 +1,12 @@
-"""操作日志: where the auditor looks up who did what, sees whether the chain holds, and takes lines along.
-
-Law: nothing here changes a line. Taking lines along is a deed, and is a line itself.
-"""
+"""操作日志: search, verification and export of the audit log, for the auditor. Read-only; an export is itself logged."""
 
 import builtins
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from io import BytesIO
 from typing import Any
 
-from flask import current_app, flash, redirect, send_file, url_for
+from flask import current_app, flash, redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
@@ -28,23 +24,23 @@ from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, shown
 from app.web.base.fab import route
 from app.web.base.query import Box
+from app.web.base.workbook import send_workbook
 
-MOST = 5_000  # lines in one sheet
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MOST_EXPORTED = 5_000  # lines in one sheet
 
 TABLES: dict[str, object] = {
     "ab_user": _("Account"),
     "application": _("Application"),
     "calendar_day": _("Holidays"),
     "certificate": _("Certificate"),
-    "certificate_version": _("Print of a certificate"),
+    "certificate_version": _("Version of a certificate"),
     "enterprise": _("Enterprise"),
-    "entry": _("Diary"),
+    "entry": _("Audit log"),
     "exam_notice": _("Exam notice"),
     "exam_pass": _("Exam pass"),
     "exam_signup": _("Exam sign-up"),
     "filing": _("Filing"),
-    "identity": _("Way to be known at the gate"),
+    "identity": _("Identity for signing in"),
     "job": _("Background jobs"),
     "legacy_import": _("Import from the old system"),
     "message": _("Text message"),
@@ -55,8 +51,8 @@ TABLES: dict[str, object] = {
     "qualification": _("Qualification"),
     "region": _("Region"),
 }
-# What lines tell besides columns.
-WORDS: dict[str, object] = {
+# Keys of a logged change that are no columns.
+DETAILS: dict[str, object] = {
     "door": _("Page"),
     "method": _("Method"),
     "status": _("Answer"),
@@ -79,21 +75,21 @@ COLUMNS = (
 )
 
 
-class DiaryScreen(ModelScreen):
-    """The diary: who did what, when, from where. Read-only."""
+class AuditLogScreen(ModelScreen):
+    """Who did what, when, from where."""
 
     datamodel = SelInterface(AuditEntry)
     route_base = "/diary"
     class_permission_name = "Diary"
     base_permissions = ["can_list", "can_show", "can_export", "can_verify"]
     list_template, show_template = "admin/audit_log.html", "admin/audit_log_line.html"
-    list_title, show_title = _("Diary"), _("Line of the diary")
+    list_title, show_title = _("Audit log"), _("Line of the audit log")
     list_columns = ["at", "actor", "deed", "table", "row", "address"]
     show_columns = ["at", "actor", "deed", "table", "row", "address", "place"]
     search_columns = ["at", "actor", "deed", "table", "row", "address"]
     order_columns = ["at"]
     base_order = ("at", "desc")
-    # Asked for whole: an index finds them among any number of lines.
+    # Compared whole, so that an index is used.
     search_by = {"row": lambda text: AuditEntry.row == text, "address": lambda text: AuditEntry.address == text}
     label_columns = {
         "at": _("Time"),
@@ -113,47 +109,41 @@ class DiaryScreen(ModelScreen):
         )
         self.boxes = [kinds if box.name == "table" else box for box in self.boxes]
 
-    # --- doors ------------------------------------------------------------------------------------------
-
     @route("/verify", "POST")
     def verify(self) -> Response:
-        """Ask for a walk along the whole chain; once a minute, however often it is pressed."""
+        """Enqueue the verification of the whole chain, at most once a minute."""
         at = request_context.now()
         enqueue(
             db.session(), checkpoints.VERIFY_JOB, f"{checkpoints.VERIFY_JOB}:{at.astimezone(UTC):%Y-%m-%dT%H:%M}", {}, at=at
         )
         db.session.commit()
-        flash(gettext("The diary is being verified. The result stands here in a moment: load the page again."), "info")
-        return redirect(url_for("DiaryScreen.list"))
+        flash(gettext("The audit log is being verified. The result stands here in a moment: load the page again."), "info")
+        return redirect(url_for("AuditLogScreen.list"))
 
     @route("/export", "POST")
     def export(self) -> Response:
-        """What is listed, as a sheet: by POST, because the diary keeps who took it away."""
+        """What is listed, as a sheet; by POST, because the export is logged."""
         asked = self.asked()
         query = self.datamodel.within_reach(*asked.conditions.values()).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
-        rows = query.limit(MOST).all()
-        data = write(COLUMNS, map(self._line, rows), sheet_title=self.list_title)
+        rows = query.limit(MOST_EXPORTED).all()
+        data = write(COLUMNS, map(self._sheet_row, rows), sheet_title=self.list_title)
         request_context.note_export(AuditEntry, list="diary", rows=len(rows), query=asked.values)
-        file = gettext("Diary %(day)s", day=f"{request_context.today():%Y%m%d}")
-        return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{file}.xlsx")
+        return send_workbook(data, gettext("Audit log %(day)s", day=f"{request_context.today():%Y%m%d}"))
 
-    def _line(self, entry: AuditEntry) -> dict[str, object]:
-        told = "\n".join(f"{label}: {before} → {after}" for label, before, after in self.changes(entry))
-        moment = f"{shown(entry.at)}"
+    def _sheet_row(self, entry: AuditEntry) -> dict[str, object]:
+        changes = "\n".join(f"{label}: {before} → {after}" for label, before, after in self.changes(entry))
         return {
             **{name: getattr(entry, name) for name in ("actor", "row", "address")},
-            "at": moment,
+            "at": str(shown(entry.at)),
             "deed": str(entry.deed),
             "table": str(TABLES.get(entry.table, entry.table)),
-            "change": told,
+            "change": changes,
         }
-
-    # --- what is shown and offered ------------------------------------------------------------------------
 
     def head_links(self) -> builtins.list[Link]:
         return [
-            Link(gettext("Verify"), url_for("DiaryScreen.verify"), icon="shield-check", post=True),
-            Link(gettext("Export"), url_for("DiaryScreen.export", **self.asked().args()), icon="download", post=True),
+            Link(gettext("Verify"), url_for("AuditLogScreen.verify"), icon="shield-check", post=True),
+            Link(gettext("Export"), url_for("AuditLogScreen.export", **self.asked().args()), icon="download", post=True),
         ]
 
     def empty(self) -> tuple[object, Link | None]:
@@ -175,7 +165,7 @@ class DiaryScreen(ModelScreen):
         return gettext("line %(seq)s, seal %(hash)s…", seq=found.seq, hash=found.hash[:16])
 
     def state(self) -> tuple[str, str]:
-        """How the chain stood when it was last walked: a tone, and a sentence."""
+        """The result of the last verification: a tone and a sentence."""
         last = db.session.scalars(select(AuditInspection).order_by(AuditInspection.id.desc()).limit(1)).first()
         if last is None:
             return "warning", gettext("The chain has not been verified yet.")
@@ -189,24 +179,21 @@ class DiaryScreen(ModelScreen):
         )  # fmt: skip
 
     def signed(self) -> str:
-        """How far the chain is signed."""
+        """Up to where the chain is signed; "" if nowhere."""
         last = checkpoints.newest(db.session())
         if last is None:
             return ""
         return str(gettext("Signed up to line %(seq)s at %(at)s.", seq=last.seq, at=shown(last.at)))
 
     def changes(self, item: AuditEntry) -> builtins.list[tuple[object, object, object]]:
-        """``(field, before, after)`` in people's words; what is no change has no before."""
-        return [*_told(item.table, item.change)]
+        """``(field, before, after)`` for display; a detail that is no change has no before."""
+        return [*_displayed(item.table, item.change)]
 
 
-# --- in people's words ----------------------------------------------------------------------------------
-
-
-def _told(table: str, change: Mapping[str, Any]) -> Iterator[tuple[object, object, object]]:
+def _displayed(table: str, change: Mapping[str, Any]) -> Iterator[tuple[object, object, object]]:
     types, labels = _types(table), field_labels(table)
     for name, value in change.items():
-        label = labels.get(name) or WORDS.get(name) or name
+        label = labels.get(name) or DETAILS.get(name) or name
         kind = types.get(name)
         if kind is not None or name == "roles":
             before, after = value if isinstance(value, list) and len(value) == 2 else (None, value)
@@ -216,11 +203,11 @@ def _told(table: str, change: Mapping[str, Any]) -> Iterator[tuple[object, objec
 
 
 def _value(kind: Any, value: Any) -> object:
-    """A stored value as people read it: words instead of codes, office time."""
+    """A stored value for display: labels instead of codes, office time."""
     if isinstance(kind, Choice | Choices) and value is not None:
-        words = {term.value: term for term in kind.term}
+        terms = {term.value: term for term in kind.term}
         codes = value if isinstance(value, list) else [value]
-        return shown([words.get(code, code) for code in codes])
+        return shown([terms.get(code, code) for code in codes])
     if isinstance(kind, Boolean) and value is not None:
         return shown(bool(value))
     if isinstance(kind, UtcDateTime) and isinstance(value, str):
@@ -240,11 +227,11 @@ def _types(table: str) -> Mapping[str, Any]:
 
 
 def field_labels(table: str) -> Mapping[str, object]:
-    """What the screens and forms of the house call the columns of a table; the first to name one wins."""
-    kept = current_app.extensions.setdefault("anguan.labels", {})
-    if table not in kept:
-        kept[table] = dict(reversed([*_labels(table)]))
-    return kept[table]  # type: ignore[no-any-return]
+    """The labels that screens and forms give to the columns of a table; the first to name one wins."""
+    labels = current_app.extensions.setdefault("anguan.labels", {})
+    if table not in labels:
+        labels[table] = dict(reversed([*_labels(table)]))
+    return labels[table]  # type: ignore[no-any-return]
 
 
 def _labels(table: str) -> Iterator[tuple[str, object]]:
@@ -255,6 +242,6 @@ def _labels(table: str) -> Iterator[tuple[str, object]]:
         yield from ((name, label) for name, label in view.label_columns.items() if isinstance(label, LazyString))
         for form in (view.edit_form, view.add_form):
             for name in dir(form):
-                said = getattr(getattr(form, name, None), "args", ())  # WTForms keeps a field unbound until a form is made
-                if said and isinstance(said[0], LazyString):
-                    yield name, said[0]
+                args = getattr(getattr(form, name, None), "args", ())  # an unbound WTForms field
+                if args and isinstance(args[0], LazyString):
+                    yield name, args[0]

@@ -30,7 +30,7 @@ class EnterpriseForm(AppForm):
 
 
 class EnterpriseAdminScreen(ModelScreen):
-    """Enterprises as the authority keeps them: name, credit code, region, whether their registration was approved."""
+    """Enterprises with name, credit code, region and the state of their registration."""
 
     datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
     route_base = "/enterprises"
@@ -69,8 +69,8 @@ class EnterpriseAdminScreen(ModelScreen):
             return mask_mobile(item.contact_mobile) if item.contact_mobile else "—"
         if column == "known":
             others, certificates = account_registration.same_name_counts(db.session(), item)
-            told = gettext("%(n)s other enterprises, %(m)s certificates", n=others, m=certificates)
-            return str(told if others or certificates else gettext("nothing"))
+            counted = gettext("%(n)s other enterprises, %(m)s certificates", n=others, m=certificates)
+            return str(counted if others or certificates else gettext("nothing"))
         return None
 
     def extra_template(self, item: Enterprise) -> str | None:
@@ -95,7 +95,7 @@ class EnterpriseAdminScreen(ModelScreen):
 
     @route(f"/licence/{ROW}pk>")
     def licence(self, pk: int) -> Response:
-        """The scan as it was handed in (drawn anew by us)."""
+        """The uploaded scan, as re-encoded on upload."""
         item = self.get_or_404(pk)
         if not item.licence_digest:
             raise NotFound
@@ -118,8 +118,8 @@ class EnterpriseAdminScreen(ModelScreen):
                 office=request_context.current_office(),
             )
             db.session.commit()
-        except AppError as no:
-            flash_refusals(no)
+        except AppError as error:
+            flash_refusals(error)
             return redirect(safe_next(url_for("EnterpriseAdminScreen.list")))
         flash(gettext("%(name)s: %(state)s", name=done.name, state=done.registration), "success")
         return redirect(safe_next(url_for("EnterpriseAdminScreen.list", registration="pending")))

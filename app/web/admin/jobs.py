@@ -16,7 +16,7 @@ from app.worker import handlers, runner
 
 
 class JobScreen(ModelScreen):
-    """What is done in the background: what waits, what runs and how far, what was given up and why."""
+    """Background jobs: waiting, running with progress, and failed with the reason."""
 
     datamodel = SelInterface(Job)
     route_base = "/jobs"
@@ -24,7 +24,7 @@ class JobScreen(ModelScreen):
     base_permissions = ["can_list", "can_again"]
     list_title = _("Background jobs")
     list_columns = ["kind", "state", "progress", "due_at", "finished_at", "attempts"]
-    sub_columns = {"kind": "key", "progress": "result", "attempts": "fault"}  # a tag has no second line
+    sub_columns = {"kind": "key", "progress": "result", "attempts": "fault"}  # not "state": a tag has no second line
     tag_columns = ("state",)
     tabs_column = "state"
     search_columns = ["kind", "key", "due_at"]

@@ -16,7 +16,7 @@ from app.web.base.fab import route
 
 
 class MessageScreen(ModelScreen):
-    """The outbox of text messages: what was told to whom, and what could not be sent."""
+    """The outbox of text messages: sent, waiting and failed."""
 
     datamodel = SelInterface(Message)
     route_base = "/messages"
@@ -41,13 +41,13 @@ class MessageScreen(ModelScreen):
     }
 
     def head_links(self) -> list[Link]:
-        """The telephone on the screen, where no provider carries messages."""
+        """The telephone simulator, if no SMS provider is configured."""
         if not request_context.settings().pretends_messages:
             return []
         return [Link(gettext("Telephone simulator"), url_for("SimulatorView.phones"), icon="device-mobile")]
 
     def row_links(self, item: Message) -> list[Link]:
-        if item.state is not MessageState.FAILED or item.good_until is not None:  # a code is gone; a new one is asked for
+        if item.state is not MessageState.FAILED or item.good_until is not None:  # a code that has expired is not sent again
             return []
         return [Link(gettext("Send again"), self.url("again", pk=item.id), post=True)]
 

@@ -1,7 +1,6 @@
-"""Required papers on a screen: which matter asks for which scan, in which category, for which reason, and from when on.
+"""The table of required scans by matter, category and reason.
 
-Law: a change counts for what is submitted from its day on, never for what was submitted before; the lines of the standard
-list are switched off, not deleted.
+A change applies to what is submitted from its day on. Lines of the standard list are switched off, not deleted.
 """
 
 from typing import Any
@@ -78,11 +77,11 @@ class PaperRuleScreen(ModelScreen):
     def save(self, item: PaperRule, form: Any, *, new: bool) -> None:
         request_context.current_actor().demand(Role.ADMIN)
         matter, category, reason = form.matter.data, form.category.data or "", form.reason_code.data or ""
-        wrong: list[Refusal] = []
+        errors: list[Refusal] = []
         if reason and reason_of(matter, reason) is None:
-            wrong.append(Refusal("reason-unknown", _("This reason belongs to another kind of application."), "reason_code"))
-        if self._asks_back_in_time(item, form, new=new):
-            wrong.append(
+            errors.append(Refusal("reason-unknown", _("This reason belongs to another kind of application."), "reason_code"))
+        if self._is_retroactive(item, form, new=new):
+            errors.append(
                 Refusal("too-early", _("A paper can be asked for from today on, not for days gone by."), "required_from")
             )
         twin = select(PaperRule.id).where(
@@ -93,21 +92,21 @@ class PaperRuleScreen(ModelScreen):
             PaperRule.id != (item.id or 0),
         )
         if db.session.scalar(twin) is not None:
-            wrong.append(Refusal("twin", _("There is such a line already: edit that one."), "paper"))
-        if wrong:
-            raise Unmet(wrong)
+            errors.append(Refusal("twin", _("There is such a line already: edit that one."), "paper"))
+        if errors:
+            raise Unmet(errors)
         item.matter, item.category, item.reason_code, item.paper = matter, category, reason, form.paper.data
         item.required, item.required_from = bool(form.required.data), form.required_from.data
         db.session.add(item)
 
     @staticmethod
-    def _asks_back_in_time(item: PaperRule, form: Any, *, new: bool) -> bool:
-        """Whether what is newly asked for would be asked of what was submitted already."""
+    def _is_retroactive(item: PaperRule, form: Any, *, new: bool) -> bool:
+        """Whether a new requirement would apply to what has been submitted already."""
         if not form.required.data or form.required_from.data >= request_context.today():
             return False
         typed = (form.matter.data, form.category.data or "", form.reason_code.data or "", form.paper.data)
-        there = (item.matter, item.category, item.reason_code, item.paper)
-        same = not new and item.required and item.required_from == form.required_from.data and there == typed
+        stored = (item.matter, item.category, item.reason_code, item.paper)
+        same = not new and item.required and item.required_from == form.required_from.data and stored == typed
         return not same
 
     def delete_item(self, item: PaperRule) -> None:

@@ -1,7 +1,4 @@
-"""角色授权: the security administrator's screens: who awaits a role, who holds which and how far, who is locked out.
-
-Law: nothing is decided here (see ``appointments``); an enterprise's account is not to be found here.
-"""
+"""角色授权: roles and regions of the authority's accounts, for the security administrator. Rules: ``role_assignment``."""
 
 from typing import Any
 
@@ -49,7 +46,7 @@ class AppointmentForm(AppForm):
 
 
 class AppointmentScreen(ModelScreen):
-    """Roles and reach of the authority's people, and what locks them out."""
+    """Roles, regions and locks of the authority's accounts."""
 
     datamodel = SelInterface(Account, eager=(Account.roles, Account.region))
     route_base = "/appointments"
@@ -95,7 +92,7 @@ class AppointmentScreen(ModelScreen):
         awaited = not item.roles
         given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
         account = role_assignment.assign_role(db.session(), item.id, form.role.data, request_context.current_actor(), **given)
-        if awaited and account.roles:  # whoever made the account must not be the one who can open it now
+        if awaited and account.roles:  # a new password: the account's creator must not be able to use it
             hand_out_password(account)
 
     def row_links(self, item: Account) -> list[Link]:
@@ -103,7 +100,7 @@ class AppointmentScreen(ModelScreen):
         if item.id == request_context.current_actor().id:
             return [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
         if item.roles:
-            links += action_links(item, *(self.url(deed, pk=item.id) for deed in ("reset", "unlock", "end")))
+            links += action_links(item, *(self.url(name, pk=item.id) for name in ("reset", "unlock", "end")))
         return links
 
     @route(f"/reset/{ROW}pk>", "POST")
@@ -128,7 +125,7 @@ class AppointmentScreen(ModelScreen):
 
 
 class AwaitingScreen(AppointmentScreen):
-    """The queue: accounts that the system administrator made, and that hold no role yet."""
+    """Accounts that the system administrator created and that have no role yet."""
 
     route_base = "/appointments/awaiting"
     base_permissions = ["can_list"]

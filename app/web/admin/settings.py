@@ -1,7 +1,4 @@
-"""参数设置: the page on which the administrator sees every parameter, and one form for each section of them.
-
-Law: what a page says of a parameter is read from its declaration; whether it may be set is the domain's.
-"""
+"""参数设置: the page of all parameters, and one form for each section; both are built from the parameters' declarations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +42,7 @@ class ParameterView(BaseView):
             sections=_by_section(office_settings.lines(db.session(), base)),
             keeps=lambda section: office_settings.editor_of(section) in request_context.current_actor().roles,
             identity=_identity(base),
-            diary=optional_url("DiaryScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
+            log=optional_url("AuditLogScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
         )
 
     @route("/<code>", "GET", "POST")
@@ -71,25 +68,23 @@ class ParameterView(BaseView):
     @route("/<name>/restore", "POST")
     def restore(self, name: str) -> Response:
         try:
-            line = office_settings.restore(db.session(), name, request_context.current_actor(), **_told_to_the_domain())
+            line = office_settings.restore(db.session(), name, request_context.current_actor(), **_context())
             db.session.commit()
-        except AppError as no:
-            flash_refusals(no)
+        except AppError as error:
+            flash_refusals(error)
             return redirect(url_for("ParameterView.show"))
         flash(gettext("%(label)s: the default counts again.", label=line.one.label), "success")
         return redirect(url_for("ParameterView.show", _anchor=line.one.section.value))
 
     def _save(self, form: Any, mine: Sequence[SettingLine]) -> bool:
-        """True once it is saved. Otherwise the form says what stands against it, and knows what counts by now."""
+        """Whether it was saved. Otherwise the form has the errors and the values now in effect."""
         wanted, seen = _typed(form, mine)
         try:
-            changed = office_settings.change(
-                db.session(), wanted, seen, request_context.current_actor(), **_told_to_the_domain()
-            )
+            changed = office_settings.change(db.session(), wanted, seen, request_context.current_actor(), **_context())
             db.session.commit()
-        except (Unmet, Stale) as no:
+        except (Unmet, Stale) as error:
             db.session.rollback()
-            for refusal in no.refusals:
+            for refusal in error.refusals:
                 errors = form[refusal.field].errors if refusal.field in form else form.form_errors
                 errors.append(str(refusal.sentence))
             _bring_up_to_date(form, wanted)
@@ -98,16 +93,13 @@ class ParameterView(BaseView):
         return True
 
 
-def _told_to_the_domain() -> dict[str, Any]:
+def _context() -> dict[str, Any]:
     return {"base": request_context.settings().office, "at": request_context.now(), "address": request_context.address()}
-
-
-# --- the page of all --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One parameter as the page of all shows it."""
+    """One parameter on the page of all."""
 
     label: object
     source: object
@@ -154,7 +146,7 @@ def _by_section(lines: Mapping[str, SettingLine]) -> list[tuple[Section, list[Se
 
 
 def _identity(base: Office) -> list[tuple[object, object]]:
-    """What the office is: set where the system is installed, and shown here."""
+    """The identity of the office, set by the operator and only shown here."""
     return [
         (gettext("Province"), base.province),
         (gettext("Short name in certificate numbers"), base.short_name),
@@ -165,11 +157,8 @@ def _identity(base: Office) -> list[tuple[object, object]]:
     ]
 
 
-# --- the form of a section --------------------------------------------------------------------------
-
-
 def form_for(mine: Sequence[SettingLine]) -> type[AppForm]:
-    """A form with a field for each parameter that may be set here, beside it what the page showed when it was opened."""
+    """A form with a field for each parameter that is not pinned, and a hidden one with the value the page showed."""
     fields: dict[str, Any] = {}
     for line in mine:
         if not line.pinned:
@@ -198,14 +187,14 @@ def _hint(one: Adjustable) -> str:
 
 
 def _in_field(one: Adjustable, value: Value) -> Any:
-    """A value as its field holds it."""
+    """A value as its field has it."""
     if isinstance(value, tuple):
         return stored_text(value)
     return value // one.scale if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _meant(one: Adjustable, typed: Any) -> Any:
-    """What a field holds as a value; None where it is none."""
+def _value_of(one: Adjustable, typed: Any) -> Any:
+    """The value of a field's input; None for an invalid one."""
     if isinstance(one.default, tuple):
         try:
             return one.read(typed or "")
@@ -217,7 +206,7 @@ def _meant(one: Adjustable, typed: Any) -> Any:
 
 
 def _typed(form: Any, mine: Sequence[SettingLine]) -> tuple[dict[str, Value], dict[str, Value]]:
-    """What was typed anew, and what the page had shown in its place."""
+    """The values that the user changed, and all values as the page had shown them."""
     wanted: dict[str, Value] = {}
     seen: dict[str, Value] = {}
     for one in (line.one for line in mine if line.one.name in form):
@@ -226,12 +215,12 @@ def _typed(form: Any, mine: Sequence[SettingLine]) -> tuple[dict[str, Value], di
         except ValueError:
             seen[one.name] = one.default
         if form[one.name].data != _in_field(one, seen[one.name]):
-            wanted[one.name] = _meant(one, form[one.name].data)
+            wanted[one.name] = _value_of(one, form[one.name].data)
     return wanted, seen
 
 
 def _bring_up_to_date(form: Any, wanted: Mapping[str, Value]) -> None:
-    """Whoever saves once more knows what counts now; a field in which nothing was typed shows it."""
+    """The next submission starts from the values in effect; fields the user left alone show them."""
     for name, line in office_settings.lines(db.session(), request_context.settings().office).items():
         if name in form:
             form[f"was_{name}"].data = stored_text(line.value)

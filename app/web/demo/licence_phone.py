@@ -1,7 +1,7 @@
-"""A telephone with an electronic business licence, as a page: whoever tries the demonstration goes the whole way in.
+"""A simulated telephone with an electronic business licence, to try signing in with it in the demonstration.
 
-Law: hung up only where simulators are on and no platform is configured, never in production. What it signs reaches the
-house through the same function as the true platform's messages; it has no other way in.
+Registered only with simulators on and no platform configured, never in production. Its messages go through the same
+function as the platform's.
 """
 
 import re
@@ -38,14 +38,14 @@ OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class SimulatedOutcome:
-    """What became of one message."""
+    """The result of one message."""
 
     taken: bool
     sentence: object
 
 
 def wallet() -> list[Licence]:
-    """Licences to try: of every enterprise here a sound one; of the first, others as well; of one that nobody knows."""
+    """Licences to try: a valid one of each enterprise, faulty ones of the first, and one of an unknown enterprise."""
     chosen = select(Enterprise.uscc, Enterprise.name).order_by(Enterprise.id).limit(MOST_LICENCES)
     found = [Licence(uscc, name) for uscc, name in db.session().execute(chosen)]
     odd: list[Licence] = []
@@ -67,7 +67,7 @@ class PhoneView(BaseView):
 
     @expose("/q/<cid>", methods=["GET"])
     def code(self, cid: str) -> Response:
-        """As if the telephone's camera had read the code."""
+        """As after scanning the code."""
         return redirect(url_for(".home", ticket=cid))
 
     @expose("/phone/licence/", methods=["GET"])
@@ -82,16 +82,16 @@ class PhoneView(BaseView):
         try:
             licence = _licence()
             outcomes = _delivered([_simulator().scan(cid, at=request_context.now())])
-        except AppError as no:
-            sentence = no.sentence if no.status != 404 else _("The code is unknown. Refresh it on the sign-in page.")
-            return self._home(written, sentence, no.status)
+        except AppError as error:
+            sentence = error.sentence if error.status != 404 else _("The code is unknown. Refresh it on the sign-in page.")
+            return self._home(written, sentence, error.status)
         if not outcomes[0].taken:
             return self._home(written, outcomes[0].sentence, 409)
         return redirect(url_for(".confirm", cid=cid, licence=licence.code, fault=_fault().value), 303)
 
     @expose("/phone/licence/<cid>", methods=["GET", "POST"])
     def confirm(self, cid: str) -> Response:
-        """Where somebody wants to come in, from where, and when; and the number on that page, to be typed here."""
+        """Shows who asks to sign in, and takes the number shown on the sign-in page."""
         simulator, licence, at = _simulator(), _licence(), request_context.now()
         known = simulator.known(cid)
         if request.method == "GET":
@@ -104,7 +104,7 @@ class PhoneView(BaseView):
         fault = _fault()
         outcomes = _delivered(simulator.confirm(cid, licence, number, fault, at=at))
         if fault is SimulatedFault.DOWN:
-            outcomes = [SimulatedOutcome(False, _("The platform answered with HTTP 500; the house was told nothing."))]
+            outcomes = [SimulatedOutcome(False, _("The platform answered with HTTP 500; the system was told nothing."))]
         return self._done(outcomes)
 
     def _home(self, ticket: str, no: object = "", status: int = 200) -> Response:
@@ -147,13 +147,13 @@ def _fault() -> SimulatedFault:
 
 
 def _delivered(deliveries: Iterable[Delivery]) -> list[SimulatedOutcome]:
-    """Hand each message to the house, as the platform would."""
+    """Delivers each message as the platform would."""
     outcomes = []
-    for one in deliveries:
+    for delivery in deliveries:
         try:
-            state = receive(one.headers, one.body, at=one.at)
+            state = receive(delivery.headers, delivery.body, at=delivery.at)
             outcomes.append(SimulatedOutcome(True, OUTCOMES[state]))
-        except AppError as no:
+        except AppError as error:
             db.session().rollback()
-            outcomes.append(SimulatedOutcome(False, no.sentence))
+            outcomes.append(SimulatedOutcome(False, error.sentence))
     return outcomes

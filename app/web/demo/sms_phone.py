@@ -1,7 +1,6 @@
-"""A telephone on the screen: what handlers get, for whoever tries the demonstration.
+"""A simulated telephone that shows text messages in the demonstration, with masked numbers; never in production.
 
-Law: only where messages are written to a file, and never in production; mobile numbers are masked here as everywhere. All
-of it is the administrator's, without the codes; a browser at the gate sees the one message with its own code, as it went out.
+The administrator sees all messages, without codes; a browser that is signing in sees the message with its own code.
 """
 
 import json
@@ -30,12 +29,12 @@ class Bubble:
     id: int
     text: str
     at: datetime
-    waiting: bool  # written, and not yet carried
+    waiting: bool  # not yet sent
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """What one mobile number got, the oldest on top. ``id`` is its newest message's: numbers are no addresses."""
+    """The messages of one number, oldest first. ``id`` is its newest message's: numbers must not appear in URLs."""
 
     id: int
     mobile: str
@@ -46,12 +45,12 @@ class Phone:
 
 
 def phones() -> list[Phone]:
-    """The mobile numbers of the newest messages, whoever was told last first."""
+    """The numbers of the newest messages, the latest first."""
     request_context.current_actor().demand(Role.ADMIN)
     found: dict[str, list[Message]] = defaultdict(list)
     for message in db.session.scalars(select(Message).order_by(Message.id.desc()).limit(NEWEST)):
         found[message.mobile].append(message)
-    return [Phone(told[0].id, told[0].masked_mobile, tuple(map(_bubble, told[::-1]))) for told in found.values()]
+    return [Phone(sent[0].id, sent[0].masked_mobile, tuple(map(_bubble, sent[::-1]))) for sent in found.values()]
 
 
 def _bubble(message: Message) -> Bubble:
@@ -77,11 +76,11 @@ class SimulatorView(BaseView):
         )
 
 
-TAIL = 64 * 1024  # bytes looked through: the newest messages
+TAIL = 64 * 1024  # bytes read: the newest messages
 
 
-def carried(number: int) -> str:
-    """A message as the file has it, where the code was set in; "" before it was carried."""
+def sent_text(number: int) -> str:
+    """The text in the file of sent messages, with its code; "" before it is sent."""
     path = request_context.settings().home / MESSAGES
     if not path.exists():
         return ""
@@ -95,7 +94,7 @@ def carried(number: int) -> str:
 
 
 class OwnCodeView(BaseView):
-    """The telephone of whoever tries the gate: the newest code that this very browser asked for."""
+    """The newest code that this browser has requested while signing in."""
 
     route_base = "/login/telephone"
     default_view = "phone"
@@ -109,5 +108,5 @@ class OwnCodeView(BaseView):
         message = db.session.get(Message, number) if number is not None else None
         return self.render_template(
             "auth/mobile.html", title=gettext("Telephone simulator"), message=message,
-            text=carried(message.id) if message is not None else "",
+            text=sent_text(message.id) if message is not None else "",
         )  # fmt: skip

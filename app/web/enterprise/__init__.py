@@ -1,7 +1,4 @@
-"""基本信息: what an enterprise keeps about itself, its qualifications and its people, and the papers behind them.
-
-Law: a clerk reaches the books of one enterprise; officers read what is in their region, and change nothing here.
-"""
+"""基本信息: an enterprise's own data, qualifications, people and scans. Clerks edit their own; officers read their region."""
 
 from typing import Any
 
@@ -17,7 +14,7 @@ __all__ = ["EnterpriseView", "PaperView", "PersonScreen", "QualificationScreen",
 
 
 def register(appbuilder: Any) -> None:
-    """Hang the doors of 基本信息 on the menu, in the manual's order."""
+    """Add the views of 基本信息 to the menu, in the manual's order."""
     basics = {"category": "Basics", "category_label": _("Basic information"), "category_icon": "building"}
     add = appbuilder.add_view
     add(EnterpriseView, "Own enterprise", label=_("Enterprise basic information"), icon="building", **basics)

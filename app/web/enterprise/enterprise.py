@@ -1,7 +1,6 @@
-"""企业基本信息: the clerk's own enterprise, and any enterprise within reach for officers to read.
+"""企业基本信息: the clerk's own enterprise to edit, and any enterprise within reach for officers to read.
 
-Law: what the registry says (name, credit code, region) is shown and never typed here; which enterprise is changed follows
-from who is signed in, never from the form.
+Name, credit code and region are shown only; which enterprise is changed follows from the signed-in user, not from the form.
 """
 
 from typing import Any
@@ -43,7 +42,7 @@ class OwnEnterpriseForm(AppForm):
 
 
 class EnterpriseView(ModelScreen):
-    """One page to keep for clerks, one to read for officers; there is no list here."""
+    """One page to edit for clerks, one to read for officers; no list."""
 
     datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
     route_base = "/enterprise"
@@ -105,15 +104,15 @@ class EnterpriseView(ModelScreen):
         return safe_next(home) if "next" in request.args else home
 
     def registered(self, item: Enterprise) -> list[tuple[str, object]]:
-        """What stands in the registry and cannot be typed here."""
+        """What cannot be edited here."""
         return [(self.label(column), self.value(column, item)) for column in ("name", "uscc", "region")]
 
     def licensed_as(self, item: Enterprise) -> str:
-        """What the business licence calls the enterprise, where our books call it otherwise."""
+        """The name on the business licence, if it differs from the registered one."""
         return item.licence_name if name_differs(item) else ""
 
     def checks(self, item: Enterprise) -> list[Check]:
-        """What an application will ask of the enterprise, and whether it is there."""
+        """What applications require of the enterprise, and whether it is there."""
         lines: list[Check] = [
             (bool(getattr(item, column)), self.label_columns[column], "", "" if getattr(item, column) else f"#{column}")
             for column in TYPED

@@ -1,6 +1,6 @@
-"""人员信息: the people an enterprise employs, their papers, and the one way to see an ID number in full.
+"""人员信息: the people an enterprise employs and their scans.
 
-Law: an ID number is masked wherever it is shown; whoever asks for all of it does so by a deed that the diary keeps.
+ID numbers are masked; ``reveal`` is the only way to see one in full, and is logged with its reason.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ SCANS: dict[str, ColumnElement[bool]] = {"incomplete": LACKS_PAPERS, "complete":
 
 
 class KeptIdNumberField(IdNumberField):
-    """The ID number of somebody who has one: never sent to the page; left empty, it stays as it is."""
+    """The ID number of a stored person: never sent to the page; left empty, it is not changed."""
 
     def process_data(self, value: object) -> None:  # noqa: ARG002 - WTForms' own signature
         self.data = ""
@@ -87,19 +87,19 @@ class KnownPersonForm(PersonForm):
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """What lies around the people of one page: asked in two questions, however many they are."""
+class PeopleDetails:
+    """Scans and certificates of the people of one page, loaded in two queries."""
 
     scans: dict[int, frozenset[PaperKind]]
     certificates: dict[int, list[Certificate]]
 
 
-def around(session: Session, people: list[int]) -> Around:
+def details_of(session: Session, people: list[int]) -> PeopleDetails:
     certificates: dict[int, list[Certificate]] = {person_id: [] for person_id in people}
     held = select(Certificate).where(Certificate.person_id.in_(people)).order_by(Certificate.category, Certificate.id)
     for certificate in session.scalars(held):
         certificates[certificate.person_id].append(certificate)
-    return Around(current_kinds(session, people), certificates)
+    return PeopleDetails(current_kinds(session, people), certificates)
 
 
 class PersonScreen(ModelScreen):
@@ -165,12 +165,9 @@ class PersonScreen(ModelScreen):
         options = (("incomplete", _("Scans missing")), ("complete", _("Scans complete")))
         self.boxes.append(Box("scans", _("Scans"), "select", SCANS.get, options=options))
 
-    # --- the list ----------------------------------------------------------------------------------
-
     def render_template(self, template: str, **context: Any) -> str:
-        """Looks around all people of the page at once, before its cells ask one by one."""
         people = [*context.get("rows", ()), *filter(None, [context.get("item")])]
-        g.around = around(db.session(), [person.id for person in people])
+        g.people_details = details_of(db.session(), [person.id for person in people])
         return str(super().render_template(template, **context))
 
     def head_links(self) -> list[Link]:
@@ -208,10 +205,10 @@ class PersonScreen(ModelScreen):
         ), super().empty()[1]
 
     def walk(self, item: Person, column: str) -> Any:
-        looked: Around = g.around
+        details: PeopleDetails = g.people_details
         if column == "scans":
-            return looked.scans[item.id]
-        return looked.certificates[item.id] if column == "certificates" else super().walk(item, column)
+            return details.scans[item.id]
+        return details.certificates[item.id] if column == "certificates" else super().walk(item, column)
 
     def cell(self, column: str, item: Person) -> object | None:
         if column == "scans":
@@ -223,7 +220,7 @@ class PersonScreen(ModelScreen):
         return item.id_number if column == "masked_id_number" and g.get("revealed") == item.id else None
 
     def birth(self, item: Person) -> str:
-        """The year only, beside a masked number: with month and day it would be whole again."""
+        """The year only: month and day would complete the masked ID number."""
         born = f"{item.birth_date:%Y-%m-%d}"
         return born if g.get("revealed") == item.id else mask_birth_date(born)
 
@@ -238,8 +235,6 @@ class PersonScreen(ModelScreen):
             (label, str(count), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
             for (label, code), count in zip(tabs, counts, strict=True)
         ]
-
-    # --- the form ----------------------------------------------------------------------------------
 
     def prepare_form(self, form: Any, item: Person, *, new: bool) -> None:
         fill_cards(form, PERSON_PAPERS, {} if new else current(db.session(), item))
@@ -258,17 +253,19 @@ class PersonScreen(ModelScreen):
         return person_checks(current_kinds(db.session(), [item.id])[item.id] if item else ())
 
     def sent_back(self, item: Person | None) -> list[Application]:
-        """This person's applications that were returned with marks: what is put right here counts for them."""
+        """This person's applications returned with correction marks, which may concern data edited here."""
         if item is None:
             return []
         mine = (Application.person_id == item.id, Application.enterprise_id == request_context.current_actor().enterprise_id)
         returned = select(Application).where(*mine, Application.state == State.RETURNED).order_by(Application.id)
-        return [one for one in db.session.scalars(returned.options(selectinload(Application.steps))) if one.marks]
-
-    # --- one person --------------------------------------------------------------------------------
+        return [
+            application
+            for application in db.session.scalars(returned.options(selectinload(Application.steps)))
+            if application.marks
+        ]
 
     def show_links(self, item: Person) -> list[Link]:
-        """To change something, the person must be one's own."""
+        """Only the person's own enterprise may edit."""
         if self.may("edit") and item.enterprise_id == request_context.current_actor().enterprise_id:
             return [Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True)]
         return []
@@ -282,41 +279,41 @@ class PersonScreen(ModelScreen):
 
     @route("/reveal/<pk>", "POST")
     def reveal(self, pk: str) -> Response | str:
-        """查看完整号码: the same page with the whole number, and a line in the diary that it was read."""
+        """查看完整号码: the same page with the whole number; logged."""
         person = self.get_or_404(pk)
         session = db.session()
         try:
             audit.log_reveal(session, person, "id_number", request.form.get("why", ""), at=request_context.now())
             session.commit()
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            g.why_missing = no.sentence
-            return Response(self.show(pk), no.status, mimetype="text/html")
+            g.why_missing = error.sentence
+            return Response(self.show(pk), error.status, mimetype="text/html")
         g.revealed = person.id
         return self.show(pk)
 
     @route("/release/<pk>", "POST")
     def release(self, pk: str) -> Response:
-        """移出本企业: the person has left; the domain says what stands in the way."""
+        """移出本企业: the person has left the enterprise."""
         person, session = self.get_or_404(pk), db.session()
         try:
             registry.remove_person(session, person.id, request_context.current_actor(), at=request_context.now())
             session.commit()
             flash(gettext("%(name)s is no longer on your list.", name=person.name), "success")
-        except AppError as no:
+        except AppError as error:
             session.rollback()
-            if no.status in (403, 404):
+            if error.status in (403, 404):
                 raise
-            for refusal in no.refusals:
+            for refusal in error.refusals:
                 flash(str(refusal.sentence), "danger")
         return redirect(_back_to_list())
 
 
 def _back_to_list() -> str:
-    """Where the button stood, unless that was the page of the person who is gone now."""
+    """The page the user came from, unless it was that of the person just removed."""
     home = url_for("PersonScreen.list")
-    wish = safe_next(home)
-    return wish if wish.startswith(home) else home
+    target = safe_next(home)
+    return target if target.startswith(home) else home
 
 
 def _completeness(kinds: frozenset[PaperKind]) -> Markup:
@@ -328,7 +325,7 @@ def _completeness(kinds: frozenset[PaperKind]) -> Markup:
 
 
 def _held(certificates: list[Certificate]) -> object:
-    """Categories in force; the others are named with how they stand."""
+    """Categories; those not in force with their status."""
     if not certificates:
         return shown(None)
     today, parts = request_context.today(), []

@@ -1,7 +1,4 @@
-"""资质信息: the qualification certificates of the clerk's own enterprise, each with its scan.
-
-Law: what a submitted application rests on is never struck off the list; it expires, and stays.
-"""
+"""资质信息: the enterprise's qualification certificates, each with its scan."""
 
 from typing import Any
 
@@ -63,7 +60,7 @@ class QualificationScreen(ModelScreen):
     add_template = edit_template = "enterprise/scan_form.html"
 
     def render_template(self, template: str, **context: Any) -> str:
-        """Looks up the scans of the whole page at once, before its cells ask one by one."""
+        """Loads the scans of the whole page in one query."""
         g.qualification_scans = scans_of([row.id for row in context.get("rows", ())])
         return str(super().render_template(template, **context))
 

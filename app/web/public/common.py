@@ -1,4 +1,4 @@
-"""What several public pages share: how often one may ask, which pages search engines leave out, words of results."""
+"""Shared by the public pages: rate limit, headers against indexing, labels of results, cleaning of query parameters."""
 
 import re
 from datetime import datetime
@@ -17,18 +17,15 @@ from app.workflow import MOVES, publish_result
 
 CodeList = TypeVar("CodeList", MatterKind, Stage)
 
-# What a published result is called: the very word that the officer pressed.
+# The label of a published result is that of the officer's button.
 RESULTS: dict[tuple[Stage, bool], Action] = {
     (move.stage, move.agreed): move.action for move in MOVES if move.stage is not None and publish_result in move.then
 }
 
 
-# --- small things of the doors -----------------------------------------------------------------------
-
-
 def count_a_try(kind: str) -> None:
-    """One more from this address, whatever comes of it; then the rest of the request only reads."""
-    db.session.rollback()  # SQLite has one writer, and the count is written beside this session
+    """Counts an attempt from this address; the rest of the request is read-only. Raises ``TooMany``."""
+    db.session.rollback()  # SQLite admits one writer, and the count uses another connection
     office, at = request_context.current_office(), request_context.now()
     rate_limit.hit(
         db.engine,
@@ -41,11 +38,11 @@ def count_a_try(kind: str) -> None:
 
 
 def not_indexed(page: str, status: int = 200) -> Response:
-    """A page that names people: no search engine and no cache keeps it."""
-    answer = make_response(page, status)
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    """A page that names people: not for search engines and caches."""
+    response = make_response(page, status)
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def result_label(notice: Any) -> Action:
@@ -53,7 +50,7 @@ def result_label(notice: Any) -> Action:
 
 
 def signup_label(notice: ExamNotice, at: datetime) -> tuple[str, object]:
-    """Whether one can sign up at this moment: the tone and the word."""
+    """Tone and label of whether sign-up is open."""
     if at < notice.signup_start:
         return "run", _("Sign-up not yet open")
     if at <= notice.signup_end:
@@ -66,7 +63,7 @@ def term(kind: type[CodeList], code: str | None) -> CodeList | None:
 
 
 def plain(text: str) -> str:
-    """What was typed into a search field, without marks that no database takes."""
+    """The input of a search field without control characters, at most 100 characters."""
     return re.sub("[\x00-\x1f\x7f]", "", text).strip()[:100]
 
 

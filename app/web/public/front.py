@@ -18,7 +18,7 @@ from app.web.base.fab import BaseView, expose
 from app.web.public.common import result_label, signup_label
 from app.workflow import MOVES
 
-# What each status means for whoever stands before the holder.
+# What each status means for whoever checks the certificate.
 MEANS: Mapping[CertificateStatus, object] = {
     CertificateStatus.VALID: _("The certificate is in force."),
     CertificateStatus.SUSPENDED: _("It must not be used until the suspension is lifted."),
@@ -31,12 +31,9 @@ MEANS: Mapping[CertificateStatus, object] = {
 }
 
 
-# --- the procedure as a picture (R22) ----------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One box of the flow diagram: what is done, by whom, and what else may come of it."""
+    """One box of the flow diagram (R22): what is done, by whom, and its outcomes."""
 
     label: object
     by: object
@@ -45,13 +42,13 @@ class Node:
 
 
 def stages() -> list[Node]:
-    """The deciding stages, drawn from the table of moves, so that the picture cannot differ from the procedure."""
-    found = []
+    """The deciding stages, from the table of moves, so that the diagram cannot differ from the procedure."""
+    nodes = []
     for stage in Stage:
         moves = [move for move in MOVES if move.stage is stage]
         onward = tuple(move.action for move in moves if move.agreed)
-        found.append(Node(stage, moves[0].by, onward, tuple(move.action for move in moves if not move.agreed)))
-    return found
+        nodes.append(Node(stage, moves[0].by, onward, tuple(move.action for move in moves if not move.agreed)))
+    return nodes
 
 
 EXAM_FLOW = (
@@ -63,11 +60,8 @@ EXAM_FLOW = (
 )
 
 
-# --- doors -------------------------------------------------------------------------------------------
-
-
 class FrontPage(BaseView):
-    """``/``: the way in for those who work here (R27), the way to the counter for everybody else."""
+    """``/``: sign-in for users (R27), public services for everybody else."""
 
     route_base = ""
     default_view = "index"

@@ -1,7 +1,7 @@
-"""使用帮助: the whole handling process in the manual's words, role by role, with the procedure drawn (R22, R23).
+"""使用帮助: the procedure in the manual's words, role by role, with a diagram (R22, R23).
 
-Law: it holds no data and tells nobody's, so everybody may read it; the procedure is read from the table of moves, and every
-button is named by the very word that stands on it, so that the page cannot tell of a house that is not there.
+It contains no data, so everybody may read it. The procedure comes from the table of moves, and buttons are named by their
+own labels, so that the text cannot go out of date.
 """
 
 from collections.abc import Iterator
@@ -301,7 +301,7 @@ _ADMIN = Chapter(
             standing=_("Standing of certificates"),
             sheet=_("Measures by sheet"),
         ),
-        _("The system administrator decides no case, gives no role and does not see the diary."),
+        _("The system administrator decides no case, gives no role and does not see the audit log."),
     ),
     (
         (_("Accounts"), "AccountScreen.list"),
@@ -342,10 +342,10 @@ _SECURITY_ADMIN = Chapter(
 _AUDITOR = Chapter(
     Role.AUDITOR,
     (
-        _("“%(diary)s”: who did what, when and from where. Lines are never changed.", diary=_("Diary")),
-        _("This role reads the diary and nothing else."),
+        _("“%(log)s”: who did what, when and from where. Lines are never changed.", log=_("Audit log")),
+        _("This role reads the audit log and nothing else."),
     ),
-    ((_("Diary"), "DiaryScreen.list"),),
+    ((_("Audit log"), "AuditLogScreen.list"),),
 )
 
 CHAPTERS = (
@@ -353,7 +353,7 @@ CHAPTERS = (
     *(_ADMIN, _SECURITY_ADMIN, _AUDITOR),
 )
 
-# The keys that static/js/keys.js listens to, in the words of the dialog that "?" opens.
+# The keys that static/js/keys.js listens to, with the texts of the dialog that "?" opens.
 KEYS = (
     (("J", "K"), _("next and previous record")),
     (("X",), _("tick the current row")),
@@ -368,7 +368,7 @@ KEYS = (
 
 
 def follows(move: Move) -> Iterator[object]:
-    """What a move asks for and brings about besides the new state, as a reader needs to know it."""
+    """What a move requires and causes besides the new state."""
     if move.reason:
         yield _("reason required")
     if publish_result in move.then:
@@ -383,7 +383,7 @@ def chapters_for(roles: frozenset[Role]) -> list[Chapter]:
 
 
 class HelpView(BaseView):
-    """``/help``: open to everybody, in the frame for whoever has signed in and on a public page for passers-by."""
+    """``/help``: open to everybody, with the menu for signed-in users."""
 
     route_base = ""
     class_permission_name = "Help"
@@ -408,5 +408,5 @@ class HelpView(BaseView):
 
 
 def register(appbuilder: Any) -> None:
-    """Hang the help at the end of the menu; the page itself asks for no permission."""
+    """Add the help as the last entry of the menu; the page needs no permission."""
     appbuilder.add_view(HelpView, "Help", label=_("Help"), icon="info-circle")

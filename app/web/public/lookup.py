@@ -31,14 +31,14 @@ class LookupForm(AppForm):
 
 
 class LookupView(BaseView):
-    """``/lookup`` and ``/v/…``: is this certificate real, and does it hold?"""
+    """``/lookup`` and ``/v/…``: whether a certificate is genuine and in force."""
 
     route_base = ""
     default_view = "form"
 
     @expose("/lookup", methods=["GET"])
     def form(self) -> Response:
-        """The empty form. What stands in the address is not looked at, and does not stay there: it might be an ID number."""
+        """The empty form. A query string is ignored and removed from the URL: it might be an ID number."""
         if request.query_string:
             return redirect(url_for(".form"))
         return self._form(LookupForm(formdata=None))
@@ -47,10 +47,10 @@ class LookupView(BaseView):
     def find(self) -> Response:
         try:
             count_a_try("lookup")
-        except TooMany as no:
-            answer = self._form(LookupForm(formdata=None), refusal=str(no), status=no.status)
-            answer.headers["Retry-After"] = str(no.retry_after)
-            return answer
+        except TooMany as error:
+            response = self._form(LookupForm(formdata=None), refusal=str(error), status=error.status)
+            response.headers["Retry-After"] = str(error.retry_after)
+            return response
         form = LookupForm()
         if not form.validate_on_submit():
             return self._form(form, status=422)
@@ -59,25 +59,25 @@ class LookupView(BaseView):
 
     @expose("/v/<token>", methods=["GET"])
     def scanned(self, token: str) -> Response:
-        """The page behind a code. Only what leads nowhere is counted: a real print is never refused."""
+        """The page of a QR code. Only unknown codes are counted: a genuine certificate is never refused."""
         try:
             scanned = certificate_scanned(db.session, token, on=request_context.today())
-        except NotFound as no:
-            return self._not_ours(no)
+        except NotFound as error:
+            return self._unknown_code(error)
         return self._result((scanned.certificate,), scanned)
 
-    def _not_ours(self, no: AppError) -> Response:
+    def _unknown_code(self, error: AppError) -> Response:
         try:
             count_a_try("code")
         except TooMany as too_many:
-            no = too_many
-        answer = not_indexed(self.render_template("public/not_ours.html", no=no), no.status)
-        if isinstance(no, TooMany):
-            answer.headers["Retry-After"] = str(no.retry_after)
-        return answer
+            error = too_many
+        response = not_indexed(self.render_template("public/not_ours.html", no=error), error.status)
+        if isinstance(error, TooMany):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     def _form(self, form: LookupForm, *, refusal: str = "", missed: bool = False, status: int = 200) -> Response:
-        form.number.data = ""  # whoever stands behind the reader need not see it twice
+        form.number.data = ""  # not shown again: it may be an ID number
         office = request_context.current_office()
         form.number.description = gettext(
             "18 characters, or a number like %(number)s; brackets of either width, capital or small letters.",
@@ -91,7 +91,6 @@ class LookupView(BaseView):
 
 
 def register_public(appbuilder: Any) -> None:
-    """Open the counter."""
     appbuilder.add_view_no_menu(FrontPage)
     appbuilder.add_view_no_menu(LookupView)
     appbuilder.add_view_no_menu(SealView)

@@ -18,16 +18,16 @@ from app.web.public.common import not_indexed, page_number, plain, result_label,
 
 
 class NoticeView(BaseView):
-    """``/notices`` and ``/exam-notices/…``: results of decisions, and exams to come."""
+    """``/notices`` and ``/exam-notices/…``: results of decisions, and exam notices."""
 
     route_base = ""
     default_view = "board"
 
     @expose("/notices", methods=["GET"])
     def board(self) -> Response:
-        """Results on the board. A part of the address that makes no sense is read as if it were not there."""
-        if (elsewhere := redirect_if_personal()) is not None:
-            return make_response(elsewhere)
+        """Published results. Invalid query parameters are ignored."""
+        if (redirection := redirect_if_personal()) is not None:
+            return make_response(redirection)
         asked = {"q": plain(decode_param(request.args.get("q", "")))}
         matter, stage = term(MatterKind, request.args.get("matter")), term(Stage, request.args.get("stage"))
         asked |= {"matter": matter.value if matter else "", "stage": stage.value if stage else ""}
@@ -45,8 +45,8 @@ class NoticeView(BaseView):
             request_context.current_office().publicity_days,
             {name: encode_param(value) for name, value in asked.items()},
         )
-        words = {"matters": MatterKind, "stages": Stage, "word_of": result_label, "asked": asked, "address": address}
-        return not_indexed(self.render_template("public/notices.html", wide=True, page=page, days=days, **words))
+        more = {"matters": MatterKind, "stages": Stage, "word_of": result_label, "asked": asked, "address": address}
+        return not_indexed(self.render_template("public/notices.html", wide=True, page=page, days=days, **more))
 
     @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])
     def exam(self, notice_id: int) -> Response:

@@ -24,7 +24,7 @@ class SealForm(AppForm):
 
 
 class SealView(BaseView):
-    """``/verify-file`` and ``/seal/…``: was this file sealed here, and is it as it was? What is handed in is not kept."""
+    """``/verify-file`` and ``/seal/…``: whether a file was sealed here and is unchanged. Uploads are not stored."""
 
     route_base = ""
     default_view = "form"
@@ -37,25 +37,25 @@ class SealView(BaseView):
     def check(self) -> Response:
         try:
             count_a_try("lookup")
-        except TooMany as no:
-            answer = self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
-            answer.headers["Retry-After"] = str(no.retry_after)
-            return answer
+        except TooMany as error:
+            response = self._page(SealForm(formdata=None), refusal=str(error), status=error.status)
+            response.headers["Retry-After"] = str(error.retry_after)
+            return response
         form = SealForm()
         if not form.validate_on_submit():
             return self._page(form, status=422)
         assert form.paper.data is not None  # noqa: S101 - the field is needed
         try:
             data = request_context.uploaded_bytes(form.paper.data)
-        except AppError as no:
-            return self._page(SealForm(formdata=None), refusal=str(no), status=no.status)
+        except AppError as error:
+            return self._page(SealForm(formdata=None), refusal=str(error), status=error.status)
         verdict = verify(data, trusted_roots(request_context.settings().seals), at=request_context.now())
         kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=request_context.today())
         return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
 
     @expose("/seal/<name>", methods=["GET"])
     def part(self, name: str) -> Response:
-        """Our root, and the lists of revoked seals where the certificates say that they are."""
+        """The root certificate and the revocation lists, at the URLs named in the seal certificates."""
         data = published_file(request_context.settings().seals, name)
         if data is None:
             raise NotFound

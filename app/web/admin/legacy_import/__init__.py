@@ -1,7 +1,4 @@
-"""历史数据导入: where the administrator takes the old system's records over, and where officers look them up afterwards.
-
-Law: these are doors. They show, ask and commit; what may be taken over, and by whom, is the domain's to say.
-"""
+"""历史数据导入: import of the old system's records, for the administrator, and lists of them, for officers."""
 
 from typing import Any
 
@@ -14,7 +11,6 @@ __all__ = ["LegacyView", "register"]
 
 
 def register(appbuilder: Any) -> None:
-    """Hang the lists among the pages of casework."""
     place = {"category": "Casework", "category_label": _("Safety personnel"), "category_icon": "certificate"}
     add = appbuilder.add_view
     add(LegacyPassScreen, "LegacyPasses", label=_("Passed in the old system"), icon="school", **place)

@@ -1,14 +1,12 @@
-"""【系统】历史数据导入: sheets to take home, to hand in, to look at and to confirm; what became of each; first passwords.
+"""【系统】历史数据导入: templates, upload, preview and confirmation of sheets; result of each; first passwords.
 
-Law: a sheet is checked and taken over by jobs, so no page waits for it; whatever leaves the house with ID numbers or
-passwords in it is fetched by POST and written down.
+Jobs check and import. Downloads with ID numbers or passwords are by POST and are logged.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
-from io import BytesIO
 
-from flask import flash, redirect, request, send_file, url_for
+from flask import flash, redirect, request, url_for
 from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -23,11 +21,11 @@ from app.outbox import jobs
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
+from app.web.base.workbook import send_workbook
 from app.web.forms import MEGABYTE, AppForm, UploadField
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LISTED = 50  # past imports shown
-SAYINGS: dict[LegacyKind, object] = {
+DESCRIPTIONS: dict[LegacyKind, object] = {
     LegacyKind.ACCOUNTS: _("Enterprises and the accounts they signed in with. They come in with a first password made here."),
     LegacyKind.PASSES: _("Who passed an exam in the old system, for new applications within two years."),
     LegacyKind.CERTIFICATES: _(
@@ -42,7 +40,7 @@ class LegacySheetForm(AppForm):
 
 
 class LegacyView(BaseView):
-    """The administrator's page of the old system's records, and the page of each import."""
+    """The administrator's page of all imports, and the page of each."""
 
     route_base = "/legacy"
     default_view = "home"
@@ -56,11 +54,11 @@ class LegacyView(BaseView):
     @route("/template/<code>.xlsx")
     def template(self, code: str) -> Response:
         kind = _kind(code)
-        return _file(legacy_import.template(kind), gettext("Template of %(records)s", records=kind))
+        return send_workbook(legacy_import.template(kind), gettext("Template of %(records)s", records=kind))
 
     @route("/hand-in/<code>", "POST")
     def hand_in(self, code: str) -> Response:
-        """导入: the sheet is kept and its check asked for."""
+        """导入: stores the sheet and enqueues its check."""
         request_context.current_actor().demand(Role.ADMIN)
         kind, form = _kind(code), LegacySheetForm()
         file = form.sheet.data if form.validate() else None
@@ -68,15 +66,15 @@ class LegacyView(BaseView):
             return self._home(kind, form, 413 if (request.content_length or 0) > legacy_import.LARGEST else 422)
         try:
             course = _received(kind, file.stream.read(), file.filename or "")
-        except AppError as no:
+        except AppError as error:
             db.session.rollback()
-            form.sheet.errors = [refusal.sentence for refusal in no.refusals]
-            return self._home(kind, form, no.status)
+            form.sheet.errors = [refusal.sentence for refusal in error.refusals]
+            return self._home(kind, form, error.status)
         return redirect(url_for("LegacyView.course", import_id=course))
 
     @route(f"/{ROW}import_id>")
     def course(self, import_id: int) -> Response:
-        """One import: how far it is, what it would do or did, and what can be done next."""
+        """One import: progress, preview or result, and the next steps."""
         course = _course(import_id)
         page = self.render_template(
             "admin/legacy_import/progress.html",
@@ -85,26 +83,26 @@ class LegacyView(BaseView):
             course=course,
             counts=[(outcome, course.counts.get(outcome.value, 0)) for outcome in LegacyOutcome],
             job=_job(course),
-            passwords=Passwords(course),
+            passwords=FirstPasswords(course),
             phases=LegacyPhase,
         )
-        answer = Response(page, mimetype="text/html")
+        response = Response(page, mimetype="text/html")
         if course.phase in RUNNING or _passwords_under_way(course):
-            answer.headers["Refresh"] = "3"  # the browser asks again by itself, without a script
-        return answer
+            response.headers["Refresh"] = "3"  # works without a script
+        return response
 
-    @route(f"/{ROW}import_id>/<deed>", "POST")
-    def step(self, import_id: int, deed: str) -> Response:
+    @route(f"/{ROW}import_id>/<code>", "POST")
+    def step(self, import_id: int, code: str) -> Response:
         """确认导入, 放弃, 生成首次登录密码."""
         course = _course(import_id)
-        carry = STEPS.get(deed)
-        if carry is None:
+        take_step = STEPS.get(code)
+        if take_step is None:
             raise NotFound
         try:
-            carry(course)
+            take_step(course)
             db.session.commit()
-        except AppError as no:
-            _say(no)
+        except AppError as error:
+            _roll_back(error)
         return redirect(url_for("LegacyView.course", import_id=import_id))
 
     @route(f"/{ROW}import_id>/report.xlsx", "POST")
@@ -113,23 +111,23 @@ class LegacyView(BaseView):
         name = gettext("Results of %(records)s", records=course.kind)
         data = legacy_import.report_of(db.session(), request_context.store(), import_id, actor, at=request_context.now())
         db.session.commit()
-        return _file(data, f"{name}-{import_id}")
+        return send_workbook(data, f"{name}-{import_id}")
 
     @route(f"/{ROW}import_id>/passwords.xlsx", "POST")
     def passwords(self, import_id: int) -> Response:
-        """领取: once. Afterwards only the enterprises know them."""
+        """领取: only once; then the file is removed."""
         _course(import_id)
         request_context.require_second_factor()
         session, store, at = db.session(), request_context.store(), request_context.now()
         try:
             data, gone = legacy_import.fetch_passwords(session, store, import_id, request_context.current_actor(), at=at)
             session.commit()
-        except Stale as no:
-            _say(no)
+        except Stale as error:
+            _roll_back(error)
             return redirect(url_for("LegacyView.course", import_id=import_id))
         store.remove(gone, at + timedelta(days=1))
-        what = gettext("First passwords")
-        return _file(data, f"{what}-{import_id}")
+        title = gettext("First passwords")
+        return send_workbook(data, f"{title}-{import_id}")
 
     def _home(self, kind: LegacyKind | None = None, form: LegacySheetForm | None = None, status: int = 200) -> Response:
         request_context.current_actor().demand(Role.ADMIN)
@@ -138,7 +136,8 @@ class LegacyView(BaseView):
             "admin/legacy_import/home.html",
             title=gettext("Import from the old system"),
             cards=[
-                (one, SAYINGS[one], form if one is kind and form else LegacySheetForm(formdata=None)) for one in LegacyKind
+                (one, DESCRIPTIONS[one], form if one is kind and form else LegacySheetForm(formdata=None))
+                for one in LegacyKind
             ],
             failed=form,
             past=db.session.scalars(past).all(),
@@ -149,8 +148,8 @@ class LegacyView(BaseView):
         return Response(page, status, mimetype="text/html")
 
 
-class Passwords:
-    """How the first passwords of an import stand, for its page."""
+class FirstPasswords:
+    """The state of the first passwords of an import, for its page."""
 
     def __init__(self, course: LegacyImport) -> None:
         done = course.kind is LegacyKind.ACCOUNTS and course.phase is LegacyPhase.DONE
@@ -171,22 +170,19 @@ def _passwords_under_way(course: LegacyImport) -> bool:
     return job is not None and job.state in (JobState.READY, JobState.RUNNING)
 
 
-# --- what the steps do ----------------------------------------------------------------------------------------
-
-
 def _received(kind: LegacyKind, data: bytes, name: str) -> int:
     session, at = db.session(), request_context.now()
     office = request_context.current_office()
     course = legacy_import.receive(
         session, request_context.store(), kind, data, name, request_context.current_actor(), at=at, office=office
     )
-    _ask("legacy_check", course.id)
+    _enqueue("legacy_check", course.id)
     number = course.id
     session.commit()
     return number
 
 
-def _ask(kind: str, import_id: int, **more: str) -> None:
+def _enqueue(kind: str, import_id: int, **more: str) -> None:
     locale, key = get_locale(), ":".join((kind, str(import_id), *more.values()))
     payload = {"import": import_id, "locale": str(locale) if locale else "zh", **more}
     jobs.enqueue(db.session(), kind, key, payload, at=request_context.now())
@@ -196,7 +192,7 @@ def _confirm(course: LegacyImport) -> None:
     legacy_import.confirm(
         db.session(), course.id, request.form.get("digest", ""), request_context.current_actor(), at=request_context.now()
     )
-    _ask("legacy_import", course.id)
+    _enqueue("legacy_import", course.id)
 
 
 def _discard(course: LegacyImport) -> None:
@@ -207,7 +203,7 @@ def _make_passwords(course: LegacyImport) -> None:
     if course.phase is not LegacyPhase.DONE or not legacy_import.without_password(db.session(), course.id):
         raise Stale
     if not _passwords_under_way(course):
-        _ask("legacy_passwords", course.id, asked_at=request_context.now().isoformat())
+        _enqueue("legacy_passwords", course.id, asked_at=request_context.now().isoformat())
 
 
 STEPS: dict[str, Callable[[LegacyImport], None]] = {
@@ -215,9 +211,6 @@ STEPS: dict[str, Callable[[LegacyImport], None]] = {
     "discard": _discard,
     "make-passwords": _make_passwords,
 }
-
-
-# --- small things ---------------------------------------------------------------------------------------------
 
 
 def _kind(code: str) -> LegacyKind:
@@ -235,19 +228,14 @@ def _course(import_id: int) -> LegacyImport:
     return found
 
 
-def _say(no: AppError) -> None:
-    """Undo what was begun, and say why on the import's page, which shows how it stands by now."""
+def _roll_back(error: AppError) -> None:
     db.session.rollback()
-    for refusal in no.refusals:
+    for refusal in error.refusals:
         flash(str(refusal.sentence), "danger")
 
 
 def _job(course: LegacyImport) -> Job | None:
-    """The work that this import waits for, if any."""
+    """The job that this import waits for, if any."""
     kind = {LegacyPhase.CHECKING: "legacy_check", LegacyPhase.IMPORTING: "legacy_import"}.get(course.phase)
     found: Job | None = db.session.scalars(select(Job).where(Job.key == f"{kind}:{course.id}")).one_or_none()
     return found
-
-
-def _file(data: bytes, name: str) -> Response:
-    return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")

@@ -1,7 +1,4 @@
-"""历史考试通过人员 and 历史合格人员: what came from the old system, for whoever files or decides on it.
-
-Law: read-only, masked, and within the reader's reach; what a row says is what stands here now, not what the sheet said.
-"""
+"""历史考试通过人员 and 历史合格人员: read-only lists of what was imported, in its present state."""
 
 import builtins
 from typing import Any
@@ -23,7 +20,7 @@ from app.web.base.query import contains
 
 
 class FromOldSystem(BaseFilter):
-    """``base_filters = [["id", FromOldSystem, None]]``: rows that an import brought, or passes that are of the old system."""
+    """``base_filters = [["id", FromOldSystem, None]]``: imported certificates, or exam passes of the old system."""
 
     name = "From the old system"
     arg_name = "legacy"
@@ -52,7 +49,7 @@ class LegacyPassScreen(ModelScreen):
     list_columns = ["person.name", "category", "passed_on", "person.enterprise.name", "originals_verified_at"]
     sub_columns = {"person.name": "person.masked_id_number"}
     head_column = "person.name"
-    search_columns = ["person.name", "category", "passed_on"]  # no ID number: it would stand in the address
+    search_columns = ["person.name", "category", "passed_on"]  # no ID number: it would be in the URL
     search_by = {"person.name": by_name}
     order_columns = ["passed_on"]
     base_order = ("passed_on", "desc")
@@ -69,7 +66,7 @@ class LegacyPassScreen(ModelScreen):
         if column == "person.enterprise.name":
             return str(item.person.enterprise.name) if item.person.enterprise else "—"
         if column == "originals_verified_at":
-            return _standing(item)
+            return _originals(item)
         return None
 
     def row_links(self, item: ExamPass) -> builtins.list[Link]:  # noqa: ARG002
@@ -79,8 +76,8 @@ class LegacyPassScreen(ModelScreen):
         return gettext("Nobody who passed in the old system is within your area. The administrator imports them."), None
 
 
-def _standing(item: ExamPass) -> str:
-    """Whether its originals were seen (R68), and whether a certificate has come of it."""
+def _originals(item: ExamPass) -> str:
+    """Whether the originals were verified (R68), and whether a certificate was issued for it."""
     if item.used_by_application_id:
         return str(gettext("Used for a certificate"))
     return str(gettext("Verified") if item.originals_verified_at else gettext("To be shown at the counter"))
