@@ -10,10 +10,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types audit proof messages migration lock clean
+.PHONY: help run demo test test-quick lint types audit proof messages migration lock clean
 
 help: ## List these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 # Telephones and keys on the screen for the demonstration; production refuses them.
 run: export ANGUAN_SIMULATORS := $(or $(ANGUAN_SIMULATORS),$(if $(filter production,$(ANGUAN_ENV)),0,1))
@@ -25,6 +25,9 @@ run: $(VENV)/runtime ## Start the demonstration on http://127.0.0.1:8000 (HOST, 
 demo: $(VENV)/runtime ## Fill the database with demonstration data (again: adds what is missing)
 	@$(BIN)/anguan init
 	@$(BIN)/anguan demo
+
+test-quick: lint types ## For every save: what needs no PostgreSQL, browser or process of its own
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q --quick
 
 test: lint types ## Everything that must hold: style, floors, types, tests on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q

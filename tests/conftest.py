@@ -277,7 +277,19 @@ def page(chromium: Browser, served: str) -> Iterator[Page]:
 PROGRAMS = {"browser": (CHROMIUM, "chromium"), "poppler": (shutil.which("pdfsig"), "poppler-utils")}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="SQLite only, and nothing marked slow, browser or poppler")
+
+
+def is_quick(item: pytest.Item) -> bool:
+    asks = {"postgres", "new_postgres"} & set(getattr(item, "fixturenames", ()))
+    return not (asks or "postgresql" in item.nodeid or any(item.get_closest_marker(name) for name in ("slow", *PROGRAMS)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+        items[:] = [item for item in items if is_quick(item)]
     for marker, (program, package) in PROGRAMS.items():
         if program is not None:
             continue

@@ -513,7 +513,7 @@ def test_another_enterprise_s_transfer_blocks_nobody(firm, state):
     assert submitted(firm, firm.on(certificate, RENEWAL)) == set()
 
 
-def test_a_closed_matter_makes_room_for_the_next(firm):
+def test_a_closed_matter_allows_the_next(firm):
     certificate = firm.certificate()
     firm.on(certificate, CANCELLATION, State.REVIEW_REFUSED)
     assert submitted(firm, firm.on(certificate, RENEWAL)) == set()

@@ -239,7 +239,7 @@ def consumer(system, home, context) -> JobConsumer:
     return JobConsumer(queue(settings), replace(context, now=clock.now))
 
 
-NIGHTLY_JOBS = 5  # sweep, nightly, retention, checkpoint, diary
+NIGHTLY_JOBS = 5  # clean-up, nightly, retention, checkpoint, verification of the audit log
 
 
 def work_through(consumer: JobConsumer) -> int:

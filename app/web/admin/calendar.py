@@ -54,7 +54,7 @@ class Cell:
 class Month:
     name: str
     weeks: list[list[Cell | None]]  # None: a day of the month before or after
-    said: list[tuple[str, str, str]]  # (tone, days, holiday), for reading
+    runs: list[tuple[str, str, str]]  # (tone, days, holiday), as text
 
 
 class CalendarView(BaseView):

@@ -20,7 +20,7 @@ def made(session, username):
     return session.scalars(select(Account).where(Account.username == username)).one()
 
 
-def test_an_account_of_the_authority_is_made_without_role_and_without_a_password_that_anybody_knows(admin, session):
+def test_a_new_account_of_the_authority_has_no_role_and_no_known_password(admin, session):
     page = admin.post("/accounts/add", data=FORM, follow_redirects=True)
     account = made(session, "reviewer2")
     assert (account.first_name, account.region_code, account.roles) == ("罗二审", None, [])
@@ -29,7 +29,7 @@ def test_an_account_of_the_authority_is_made_without_role_and_without_a_password
     assert "待授权" in page.text
 
 
-def test_an_enterprise_clerk_is_made_with_a_one_time_password(admin, session):
+def test_a_new_enterprise_clerk_gets_a_one_time_password(admin, session):
     enterprise = make.enterprise()
     session.add(enterprise)
     session.commit()
@@ -73,7 +73,7 @@ def test_the_system_administrator_touches_neither_role_nor_mobile_nor_password_o
         ({"enterprise": "91430100MA4L000151"}, "校验不通过"),
     ],
 )
-def test_what_cannot_be_is_explained_and_nothing_is_made(admin, session, change, sentence):
+def test_an_invalid_account_is_explained_and_not_created(admin, session, change, sentence):
     page = admin.post("/accounts/add", data={"username": "new", "full_name": "新人", "active": "y"} | change)
     assert page.status_code == 422
     assert sentence in page.text
@@ -126,7 +126,7 @@ def test_lists_show_masked_numbers_only(admin, session):
     assert "13812345678" not in page
 
 
-def test_the_diary_cannot_be_written_on_a_page(signed_in, holder):
+def test_no_page_writes_the_audit_log(signed_in, holder):
     admin = signed_in(holder(Role.AUDITOR))
     assert admin.get("/diary/list/").status_code == 200
     for method, url in (

@@ -1,4 +1,4 @@
-"""The auditor's pages: what was done is found, read in words, taken along, and the state of the chain stands above it."""
+"""The auditor's pages: search, display, export and verification of the audit log."""
 
 from io import BytesIO
 from time import perf_counter
@@ -24,9 +24,9 @@ def auditor(holder, signed_in, session):
 
 
 def note(
-    session, actor="李四", deed=AuditAction.READ, table="person", row=7, change=None, *, at=make.NOON, address="203.0.113.7"
+    session, actor="李四", action=AuditAction.READ, table="person", row=7, change=None, *, at=make.NOON, address="203.0.113.7"
 ):
-    audit.log(session, actor, deed, table, row, change or {}, at=at, address=address)
+    audit.log(session, actor, action, table, row, change or {}, at=at, address=address)
     session.commit()
 
 
@@ -45,18 +45,18 @@ def some(session):
         ("table=application", {"王五"}),
         ("row=7&table=person", {"李四"}),
         ("address=198.51.100.1", {"王五"}),
-        ("address=198.51.100", set()),  # whole
+        ("address=198.51.100", set()),  # compared whole
         ("at_to=2026-03-02", {"李四", "赵六"}),
         ("at_from=2026-03-02&at_to=2026-03-02&deed=read", {"李四"}),
     ],
 )
-def test_lines_are_found_by_what_is_known_of_them(auditor, some, question, finds):
+def test_entries_are_found_by_each_criterion(auditor, some, question, finds):
     page = auditor.get(f"/diary/list/?{question}").text
     body = page[page.find("<tbody") :] if "<tbody" in page else ""
     assert {name for name in ("李四", "王五", "赵六") if name in body} == finds
 
 
-def test_a_line_is_read_in_words_before_and_after(auditor, session):
+def test_a_change_shows_labels_before_and_after(auditor, session):
     person = make.person(make.enterprise(), education=Education.BACHELOR)
     session.add(person)
     session.commit()
@@ -77,7 +77,7 @@ def test_a_line_is_read_in_words_before_and_after(auditor, session):
     ("deed", "words"),
     [(AuditAction.REFUSED, ("拒绝访问", "证书", "请求方式", "404")), (AuditAction.EXPORT, ("导出", "行数", ">3<"))],
 )
-def test_what_is_no_change_is_read_in_words_too(auditor, session, some, deed, words):
+def test_details_that_are_no_change_show_labels_too(auditor, session, some, deed, words):
     number = session.scalars(select(AuditEntry.id).where(AuditEntry.deed == deed)).one()
     session.rollback()
     page = auditor.get(f"/diary/show/{number}").text
@@ -85,7 +85,7 @@ def test_what_is_no_change_is_read_in_words_too(auditor, session, some, deed, wo
         assert word in page, word
 
 
-def test_the_state_of_the_chain_stands_above(auditor, session, some):
+def test_the_list_shows_the_state_of_the_chain(auditor, session, some):
     assert "尚未核对" in auditor.get("/diary/list/").text
     checkpoints.record_inspection(
         session, checkpoints.Verification(12, checkpoints.ChainHead(12, "a" * 64), None), at=make.NOON
@@ -104,14 +104,14 @@ def test_the_state_of_the_chain_stands_above(auditor, session, some):
     assert 'class="alert alert-danger"' in page
 
 
-def test_the_button_asks_for_one_walk_by_post_only(auditor, session):
+def test_verification_is_enqueued_once_by_post_only(auditor, session):
     assert auditor.get("/diary/verify").status_code == 405
     for _press in range(3):
         assert auditor.post("/diary/verify").status_code == 302
     assert session.scalars(select(Job.kind).where(Job.kind == checkpoints.VERIFY_JOB)).all() == ["diary"]
 
 
-def test_a_sheet_of_what_is_listed_is_safe_and_noted(auditor, session):
+def test_an_export_is_safe_and_logged(auditor, session):
     note(session, "=HYPERLINK(1)", row="+7", change={"what": "@SUM(A1)"})
     note(session, "别人", row="8")
     answer = auditor.post("/diary/export?actor=HYPER")
@@ -124,7 +124,7 @@ def test_a_sheet_of_what_is_listed_is_safe_and_noted(auditor, session):
     assert line.change["query"] == {"actor": "HYPER"}
 
 
-def test_nobody_else_reads_or_takes_it(session, holder, signed_in):
+def test_nobody_else_reads_or_exports_it(session, holder, signed_in):
     for role in set(Role) - {Role.AUDITOR}:
         client = signed_in(holder(role))
         session.rollback()
@@ -138,7 +138,7 @@ def test_every_kind_of_record_has_a_name(auditor):
     assert {kind.__tablename__ for kind in audit.AUDITED} - TABLES.keys() <= {"worker"}
 
 
-def test_forty_thousand_lines_are_searched_quickly(auditor, session, system):
+def test_forty_thousand_entries_are_searched_quickly(auditor, session, system):
     line = {
         "at": make.NOON,
         "actor": "李四",

@@ -1,4 +1,4 @@
-"""节假日 through its doors: the picture, one day in and out, a year from a sheet; the administrator's alone."""
+"""节假日: the year, single days, import of a year; only for the administrator."""
 
 import re
 from datetime import date
@@ -41,17 +41,17 @@ def test_nobody_else_opens_the_calendar(session, signed_in, system, role):
     assert read_scalar(session, select(func.count(CalendarDay.day))) == 72
 
 
-def test_a_year_is_a_picture_in_which_every_day_stands_once_and_is_named(built):
+def test_a_year_shows_every_day_once(built):
     with built.test_request_context():
         months = months_of(2026, announced(2026), date(2026, 3, 2))
     cells = [cell for month in months for week in month.weeks for cell in week if cell]
     assert len(cells) == len({cell.day for cell in cells}) == 365
     assert [cell.day for cell in cells if cell.today] == [date(2026, 3, 2)]
     assert {cell.tone for cell in cells} == {"off", "on", "rest", ""}
-    assert months[1].said == [("on", "14", "春节"), ("off", "15–23", "春节"), ("on", "28", "春节")]
+    assert months[1].runs == [("on", "14", "春节"), ("off", "15–23", "春节"), ("on", "28", "春节")]
 
 
-def test_a_day_is_picked_in_the_picture_written_down_and_taken_out(admin, session):
+def test_a_day_is_picked_saved_and_removed(admin, session):
     page = admin.get("/calendar/?year=2026&day=2026-03-07").text
     assert 'value="2026-03-07"' in page
     assert re.search(r'<option[^>]*selected[^>]*value="on"', page)  # a Saturday can only be a make-up day
@@ -65,7 +65,7 @@ def test_a_day_is_picked_in_the_picture_written_down_and_taken_out(admin, sessio
 @pytest.mark.parametrize(
     "data", [{"day": "2026-03-03", "kind": "on", "name": "错"}, {"day": "", "kind": "off", "name": "错"}]
 )
-def test_a_bad_day_is_said_at_its_field_and_what_was_typed_stays(admin, session, data):
+def test_an_invalid_day_is_shown_at_its_field_and_the_input_stays(admin, session, data):
     answer = admin.post("/calendar/set", data=data)
     assert answer.status_code == 422
     assert 'value="错"' in answer.text
@@ -73,7 +73,7 @@ def test_a_bad_day_is_said_at_its_field_and_what_was_typed_stays(admin, session,
 
 
 @pytest.mark.parametrize("query", ["year=x", "year=99999", "day=2026-02-31", "year=1&day=0001-01-01"])
-def test_a_senseless_address_shows_some_year(admin, query):
+def test_an_invalid_query_shows_some_year(admin, query):
     assert admin.get(f"/calendar/?{query}").status_code == 200
 
 
@@ -81,7 +81,7 @@ def upload(admin, *rows):
     return admin.post("/calendar/sheet", data={"sheet": (BytesIO(sheet(*rows)), "2027.xlsx")}).text
 
 
-def test_a_sheet_is_checked_shown_and_then_imported_whole(admin, session):
+def test_a_sheet_is_previewed_and_then_imported_whole(admin, session):
     page = upload(admin, ("2027-01-01", "休", "元旦"), ("2027-02-06", "班", "春节"))
     assert "2 days are added, 0 changed, 0 removed." in page
     assert read_scalar(session, select(func.count(CalendarDay.day))) == 0
@@ -89,31 +89,31 @@ def test_a_sheet_is_checked_shown_and_then_imported_whole(admin, session):
     admin.post("/calendar/confirm", data={"ticket": ticket})
     assert read_scalar(session, select(func.count(CalendarDay.day))) == 2
     again = admin.post("/calendar/confirm", data={"ticket": ticket})
-    assert again.status_code == 422  # the calendar is another one by now
+    assert again.status_code == 422  # the calendar has changed meanwhile
     assert admin.post("/calendar/confirm", data={"ticket": ticket[:-2]}).status_code == 422
 
 
-def test_a_bad_sheet_is_named_by_cell_and_cannot_be_imported(admin):
+def test_errors_of_a_sheet_are_named_by_cell_and_prevent_the_import(admin):
     page = upload(admin, ("2027-01-01", "不知道", "元旦"))
     assert "1 cells have to be put right" in page
     assert 'name="ticket"' not in page
 
 
-def test_a_year_goes_out_as_it_comes_in(admin, session):
+def test_an_exported_year_can_be_imported(admin, session):
     seed_calendar(session)
     session.commit()
     answer = admin.get("/calendar/export.xlsx?year=2026")
     assert answer.data[:2] == admin.get("/calendar/template.xlsx").data[:2] == b"PK"
 
 
-def test_the_workbench_is_loud_while_a_year_is_missing(admin, session):
+def test_the_dashboard_warns_while_a_year_is_missing(admin, session):
     assert "tile hot" in admin.get("/work/").text
     session.add_all(CalendarDay(day=date(year, 10, 1), working=False) for year in range(2020, 2040))
     session.commit()
     assert "tile hot" not in admin.get("/work/").text
 
 
-def test_days_are_marked_in_the_words_of_the_state_council(session, admin):
+def test_days_have_the_terms_of_the_state_council(session, admin):
     seed_calendar(session)
     session.commit()
     with admin.session_transaction() as cookie:

@@ -1,4 +1,4 @@
-"""参数设置 through its doors: what the administrator sees and sets, and that nobody else does."""
+"""参数设置: what the administrator sees and sets, and that nobody else does."""
 
 import re
 from dataclasses import replace
@@ -26,13 +26,13 @@ def stands(session) -> dict[str, str]:
 
 
 def typed(admin, **values: str) -> dict[str, str]:
-    """What the browser sends of the deadlines: every field as the page showed it, but for these."""
+    """The form of the deadlines as the browser sends it, with these values changed."""
     return as_shown(admin.get("/parameters/deadlines").text) | values
 
 
 @pytest.fixture
 def pinned(app):
-    """``pinned(accept_days=6)``: as the operator's environment says it."""
+    """``pinned(accept_days=6)``: set by the operator's environment."""
     settings = app.extensions["anguan"]
 
     def pin(**values) -> None:
@@ -51,7 +51,7 @@ def test_the_page_shows_every_parameter_with_default_and_source_and_the_office(a
         assert words in page
 
 
-def test_a_change_is_saved_shown_with_its_author_and_taken_back(admin, session):
+def test_a_change_is_saved_shown_with_its_author_and_restored(admin, session):
     answer = admin.post("/parameters/deadlines", data=typed(admin, accept_days="７"), follow_redirects=True)
     assert "Saved, and in effect from now on: Acceptance is owed within." in answer.text
     assert stands(session) == {"accept_days": "7"}
@@ -75,7 +75,7 @@ def as_shown(page: str) -> dict[str, str]:
     return fields
 
 
-def test_every_section_has_a_form_that_saves_what_it_shows_as_nothing(admin, holder, signed_in, session):
+def test_saving_an_unchanged_section_changes_nothing(admin, holder, signed_in, session):
     security = rolling_back(signed_in(holder(Role.SECURITY_ADMIN)), session)
     for section in Section:
         keeper = security if section is Section.SECURITY else admin
@@ -93,7 +93,7 @@ def test_every_section_has_a_form_that_saves_what_it_shows_as_nothing(admin, hol
         ({"accept_days": "five"}, "Please enter a whole number."),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(admin, session, values, sentence):
+def test_an_error_is_shown_at_its_field_and_the_input_stays(admin, session, values, sentence):
     answer = admin.post("/parameters/deadlines", data=typed(admin, swift_days="8", **values))
     assert answer.status_code == 422
     assert sentence in answer.text
@@ -112,7 +112,7 @@ def test_sizes_are_typed_in_megabytes_and_switches_ticked(admin, session):
     }  # fmt: skip
 
 
-def test_whoever_saves_last_is_told_and_may_insist(admin, session):
+def test_a_concurrent_change_is_reported_and_may_be_overwritten(admin, session):
     mine = typed(admin, accept_days="8")
     session.add(Parameter(name="accept_days", value="7", changed_at=make.NOON, changed_by="另一位"))
     session.add(Parameter(name="swift_days", value="9", changed_at=make.NOON, changed_by="另一位"))
@@ -126,7 +126,7 @@ def test_whoever_saves_last_is_told_and_may_insist(admin, session):
     assert stands(session) == {"accept_days": "8", "swift_days": "9"}
 
 
-def test_what_the_operator_pinned_has_no_field_and_is_not_set_by_force(admin, session, pinned):
+def test_a_pinned_parameter_has_no_field_and_cannot_be_set(admin, session, pinned):
     pinned(accept_days=6)
     page = admin.get("/parameters/deadlines").text
     assert 'name="accept_days"' not in page
@@ -137,7 +137,7 @@ def test_what_the_operator_pinned_has_no_field_and_is_not_set_by_force(admin, se
     assert stands(session) == {"swift_days": "8"}
 
 
-def test_a_stored_word_that_says_nothing_is_told_of_and_breaks_no_page(admin, client, session):
+def test_an_unreadable_stored_value_is_reported_and_breaks_no_page(admin, client, session):
     session.add(Parameter(name="publicity_days", value="<b>ever</b>", changed_at=make.NOON, changed_by="x"))
     session.commit()
     assert client.get("/").status_code == 200
@@ -145,12 +145,12 @@ def test_a_stored_word_that_says_nothing_is_told_of_and_breaks_no_page(admin, cl
     assert "“&lt;b&gt;ever&lt;/b&gt;” is stored, which says nothing: the default counts" in page
 
 
-def test_there_is_no_such_section_and_no_such_parameter(admin):
+def test_unknown_sections_and_parameters_are_not_found(admin):
     assert admin.get("/parameters/nonsense").status_code == 404
     assert admin.post("/parameters/province/restore").status_code == 404
 
 
-def test_the_security_administrator_sets_how_one_signs_in_and_only_looks_at_the_rest(holder, signed_in, session, admin):
+def test_the_security_administrator_edits_the_sign_in_section_only(holder, signed_in, session, admin):
     client = rolling_back(signed_in(holder(Role.SECURITY_ADMIN)), session)
     assert re.findall(r'href="/parameters/(\w+)"', client.get("/parameters/").text) == ["security"]
     assert "security" not in re.findall(r'href="/parameters/(\w+)"', admin.get("/parameters/").text)
@@ -163,7 +163,7 @@ def test_the_security_administrator_sets_how_one_signs_in_and_only_looks_at_the_
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.ADMIN, Role.SECURITY_ADMIN)])
-def test_nobody_else_comes_in(holder, signed_in, session, role):
+def test_nobody_else_may_open_it(holder, signed_in, session, role):
     client = rolling_back(signed_in(holder(role)), session)
     assert client.get("/parameters/").status_code == 403
     assert client.get("/parameters/deadlines").status_code == 403
@@ -172,7 +172,7 @@ def test_nobody_else_comes_in(holder, signed_in, session, role):
     assert stands(session) == {}
 
 
-def test_the_page_asks_one_question_for_all_parameters(admin, app):
+def test_the_page_loads_all_parameters_in_one_query(admin, app):
     with app.app_context():
         engine = app.extensions["sqlalchemy"].engine
     with queries(engine) as asked:
@@ -180,7 +180,7 @@ def test_the_page_asks_one_question_for_all_parameters(admin, app):
     assert len([one for one in asked if "FROM parameter" in one]) == 2  # the office of the frame, and the page's own
 
 
-def test_the_diary_tells_from_what_to_what(admin, session):
+def test_a_change_is_logged_with_old_and_new_value(admin, session):
     admin.post("/parameters/deadlines", data=typed(admin, accept_days="7"))
     session.rollback()
     line = session.scalars(select(AuditEntry).where(AuditEntry.table == "parameter")).one()

@@ -1,4 +1,4 @@
-"""The telephone on the screen: for the administrator of a demonstration, and masked."""
+"""The telephone simulator: only for the administrator of a demonstration, with masked numbers."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def enter(session, signed_in):
 
 
 @pytest.fixture
-def told(session):
+def messages(session):
     queue_messages(
         session,
         [
@@ -41,8 +41,8 @@ def told(session):
     session.commit()
 
 
-@pytest.mark.usefixtures("told")
-def test_each_number_shows_what_it_got_and_no_number_is_shown(enter):
+@pytest.mark.usefixtures("messages")
+def test_messages_are_grouped_by_masked_number(enter):
     browser = enter()
     page = browser.get("/telephone/").text
     assert "138****5678 · 2 messages" in page
@@ -52,12 +52,12 @@ def test_each_number_shows_what_it_got_and_no_number_is_shown(enter):
     assert "【厅】乙</p>" in browser.get("/telephone/?of=2").text
 
 
-def test_before_the_first_message_it_says_how_one_comes_about(enter):
+def test_without_messages_the_page_explains_how_to_cause_one(enter):
     assert "Accept or decide an application" in enter().get("/telephone/").text
 
 
 @pytest.mark.parametrize("settings", [{"production": True, "simulators": False}, {"sms_url": "https://sms.example"}], ids=str)
-def test_where_messages_are_carried_there_is_no_telephone(app, enter, monkeypatch, settings):
+def test_there_is_no_simulator_with_a_provider_or_in_production(app, enter, monkeypatch, settings):
     browser = enter()
     monkeypatch.setitem(app.extensions, "anguan", replace(app.extensions["anguan"], **settings))
     assert browser.get("/telephone/").status_code == 404
@@ -65,11 +65,11 @@ def test_where_messages_are_carried_there_is_no_telephone(app, enter, monkeypatc
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
-def test_it_is_the_administrators(enter, role):
+def test_only_the_administrator_may_open_it(enter, role):
     assert enter(role).get("/telephone/").status_code == 403
 
 
-def test_as_many_questions_for_many_messages_as_for_few(session, system, enter):
+def test_the_number_of_queries_does_not_grow_with_messages(session, system, enter):
     browser, asked = enter(), []
     for many in (1, 40):
         queue_messages(session, [OutgoingMessage(f"138{n:08d}", "【厅】") for n in range(many)], at=now())

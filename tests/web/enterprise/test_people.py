@@ -1,4 +1,4 @@
-"""基本信息 through its doors: what a clerk may keep, what others may read, and what nobody may do."""
+"""基本信息: what a clerk may edit, what others may read, and what nobody may do."""
 
 import io
 import re
@@ -103,7 +103,7 @@ def count(session: Session, model) -> int:
 def handed_in(
     session: Session, system, owner, kind: PaperKind = PaperKind.PHOTO, data: bytes | None = None, name: str = "扫描件.jpg"
 ):
-    """A scan as the enterprise of its owner has handed it in, bytes and all."""
+    """A scan uploaded by the enterprise of its owner, with its bytes."""
     enterprise_id = owner.id if isinstance(owner, Enterprise) else owner.enterprise_id
     actor = make.clerk(session.get_one(Enterprise, enterprise_id))
     store = Store(system.settings.blobs)
@@ -115,9 +115,6 @@ def handed_in(
 def reads(session: Session) -> list[AuditEntry]:
     session.rollback()
     return list(session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.READ)))
-
-
-# --- reach -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -137,7 +134,7 @@ def reads(session: Session) -> list[AuditEntry]:
         ("GET", "/enterprise/{enterprise}"),
     ],
 )
-def test_what_belongs_to_another_enterprise_does_not_exist(clerk, session, system, theirs, method, path):
+def test_records_of_another_enterprise_are_not_found(clerk, session, system, theirs, method, path):
     person, qualification = kept(session, make.person(theirs)), kept(session, a_qualification(theirs))
     paper = handed_in(session, system, person)
     before = audit_entries(session)
@@ -192,7 +189,7 @@ def test_viewers_and_administrators_open_no_papers(enter, session, system, ours,
     assert reads(session) == []
 
 
-def test_a_passer_by_is_sent_to_the_gate(client, session, system, ours):
+def test_an_anonymous_visitor_is_redirected_to_sign_in(client, session, system, ours):
     paper = handed_in(session, system, kept(session, make.person(ours)))
     for path in ("/people/list/", "/enterprise/", "/qualifications/list/", f"/papers/{paper.id}", "/people/import/"):
         answer = client.get(path)
@@ -221,7 +218,7 @@ def test_a_form_without_its_token_is_refused(strict, clerk, session, ours, path)
     assert audit_entries(session) == before
 
 
-def test_only_what_stands_in_the_form_is_stored(clerk, session, ours, theirs):
+def test_only_fields_of_the_form_are_stored(clerk, session, ours, theirs):
     stowaways = {"enterprise_id": theirs.id, "banned_until": "", "id": 4711, "sex": "2", "uscc": "X", "region_code": "430000"}
     person = kept(session, make.person(ours, banned_until=make.TODAY))
     clerk.post(f"/people/edit/{person.id}", data=typed(id_number="", name="李大雷") | stowaways)
@@ -233,9 +230,6 @@ def test_only_what_stands_in_the_form_is_stored(clerk, session, ours, theirs):
     assert (new.enterprise_id, new.banned_until) == (ours.id, None)
     assert (ours.name, ours.region_code, ours.address) == ("湖南湘江建设有限公司", "430100", "芙蓉路")
     assert theirs.address == ""
-
-
-# --- people ------------------------------------------------------------------------------------------
 
 
 def test_a_person_is_entered_with_papers_and_sex_and_birth_date_follow(clerk, session, ours):
@@ -273,7 +267,7 @@ def test_full_width_digits_a_small_x_and_every_middle_dot_are_understood(clerk, 
         ({"major": "土" * 61}, "At most 60 characters"),
     ],
 )
-def test_bad_words_are_named_and_what_was_typed_stays(clerk, session, words, sentence):
+def test_invalid_input_is_named_and_stays_in_the_form(clerk, session, words, sentence):
     answer = clerk.post("/people/add", data=typed(name="王小明", major="土木工程") | words)
     assert answer.status_code == 422
     assert sentence in answer.text
@@ -292,7 +286,7 @@ def test_bad_words_are_named_and_what_was_typed_stays(clerk, session, words, sen
         (b"", "空.jpg", "The file is empty"),
     ],
 )
-def test_one_bad_file_stores_nothing_and_keeps_the_words(clerk, session, data, name, sentence):
+def test_one_bad_file_stores_nothing_and_keeps_the_input(clerk, session, data, name, sentence):
     files = {"paper_photo": file(data, name), "paper_id_card": file(jpeg(), "身份证.jpg")}
     answer = clerk.post("/people/add", data=typed(name="王小明") | files)
     assert answer.status_code == 422
@@ -381,7 +375,7 @@ def test_a_scan_is_replaced_and_taken_back(clerk, session, system, ours):
     assert attachments.current(session, person) == {}
 
 
-def test_who_left_is_taken_off_the_list(clerk, session, ours):
+def test_a_person_who_left_is_removed(clerk, session, ours):
     person = kept(session, make.person(ours))
     answer = clerk.post(f"/people/release/{person.id}", data={"next": f"/people/show/{person.id}"})
     assert answer.location == "/people/list/"
@@ -389,7 +383,7 @@ def test_who_left_is_taken_off_the_list(clerk, session, ours):
     assert person.enterprise_id is None
 
 
-def test_who_has_something_open_stays_and_the_page_says_why(clerk, session, ours):
+def test_a_person_with_an_open_case_is_not_removed_and_the_page_shows_why(clerk, session, ours):
     person = kept(session, make.person(ours))
     kept(session, make.application(person, State.AWAITING_REVIEW))
     kept(session, make.signup(notice := make.notice(), person, state=SignupState.SUBMITTED))
@@ -399,9 +393,6 @@ def test_who_has_something_open_stays_and_the_page_says_why(clerk, session, ours
     assert "signed up for an exam" in page
     session.expire_all()
     assert person.enterprise_id == ours.id
-
-
-# --- the list of people ------------------------------------------------------------------------------
 
 
 def test_the_list_says_which_scans_are_missing_and_masks_the_id_number(clerk, session, ours):
@@ -446,7 +437,7 @@ def test_people_are_found_by_the_whole_id_number_only(clerk, session, ours):
     assert "李四" not in clerk.get("/people/list/?name=王").text
 
 
-def test_the_list_asks_as_much_for_fifty_people_as_for_three(clerk, session, system, app, ours):
+def test_the_number_of_queries_does_not_grow_with_people(clerk, session, system, app, ours):
     asked = []
     for more in (3, 47):
         people = [make.person(ours, name=f"人{number:c}") for number in range(0x4E00, 0x4E00 + more)]
@@ -465,10 +456,7 @@ def test_the_list_asks_as_much_for_fifty_people_as_for_three(clerk, session, sys
     assert asked[0] <= 14
 
 
-# --- the whole number --------------------------------------------------------------------------------
-
-
-def test_the_whole_id_number_is_shown_by_a_deed_that_the_diary_keeps(enter, session, ours):
+def test_revealing_an_id_number_needs_a_reason_and_is_logged(enter, session, ours):
     officer, person = enter(Role.REVIEWER), kept(session, make.person(ours))
     assert person.id_number not in officer.get(f"/people/show/{person.id}").text
     assert reads(session) == []
@@ -498,10 +486,7 @@ def test_a_masked_number_cannot_be_put_together_from_the_birth_date_beside_it(cl
     assert person.id_number not in page
 
 
-# --- papers ------------------------------------------------------------------------------------------
-
-
-def test_a_paper_is_shown_with_its_own_kind_and_nothing_to_run(clerk, session, system, ours):
+def test_a_scan_is_sent_with_its_type_and_a_policy_without_scripts(clerk, session, system, ours):
     person = kept(session, make.person(ours))
     paper = handed_in(session, system, person)
     answer = clerk.get(f"/papers/{paper.id}")
@@ -519,12 +504,12 @@ def test_a_download_keeps_its_chinese_name(clerk, session, system, ours):
     paper = handed_in(session, system, kept(session, make.person(ours)), PaperKind.ID_CARD, pdf(1), "李雷 身份证.pdf")
     answer = clerk.get(f"/papers/{paper.id}?download=1")
     assert answer.mimetype == "application/pdf"
-    said = answer.headers["Content-Disposition"]
-    assert said.startswith("attachment")
-    assert "filename*=UTF-8''%E6%9D%8E%E9%9B%B7%20%E8%BA%AB%E4%BB%BD%E8%AF%81.pdf" in said
+    disposition = answer.headers["Content-Disposition"]
+    assert disposition.startswith("attachment")
+    assert "filename*=UTF-8''%E6%9D%8E%E9%9B%B7%20%E8%BA%AB%E4%BB%BD%E8%AF%81.pdf" in disposition
 
 
-def test_a_pdf_is_shown_in_a_frame_of_our_own_pages_and_runs_nothing(clerk, session, system, ours):
+def test_a_pdf_is_framed_by_own_pages_only_and_runs_nothing(clerk, session, system, ours):
     paper = handed_in(session, system, kept(session, make.person(ours)), PaperKind.ID_CARD, pdf(1), "身份证.pdf")
     answer = clerk.get(f"/papers/{paper.id}")
     policy = answer.headers["Content-Security-Policy"]
@@ -542,7 +527,7 @@ def test_a_small_picture_is_small_and_a_pdf_has_none(clerk, session, system, our
     assert clerk.get(f"/papers/{scan.id}/small").status_code == 404
 
 
-def test_an_officers_look_at_a_persons_paper_is_written_down_and_a_clerks_own_is_not(enter, clerk, session, system, ours):
+def test_an_officers_view_of_a_persons_scan_is_logged_and_a_clerks_own_is_not(enter, clerk, session, system, ours):
     paper = handed_in(session, system, kept(session, make.person(ours)))
     clerk.get(f"/papers/{paper.id}")
     assert reads(session) == []
@@ -561,11 +546,11 @@ def test_a_replaced_scan_can_still_be_looked_at(clerk, session, system, ours):
 @pytest.mark.parametrize(
     "path", ["/papers/999999", "/papers/0", "/papers/99999999999999999999", "/papers/x", "/papers/1/big"]
 )
-def test_a_paper_that_is_none_is_not_found(clerk, path):
+def test_an_invalid_scan_id_is_not_found(clerk, path):
     assert clerk.get(path).status_code == 404
 
 
-def test_what_a_former_employer_handed_in_has_a_name_and_no_address(clerk, session, system, ours, theirs):
+def test_a_scan_of_a_former_employer_has_a_name_and_no_url(clerk, session, system, ours, theirs):
     person = kept(session, make.person(theirs))
     paper = handed_in(session, system, person, name="前单位.jpg")
     person.enterprise = ours
@@ -574,9 +559,6 @@ def test_what_a_former_employer_handed_in_has_a_name_and_no_address(clerk, sessi
     assert "前单位.jpg" in page
     assert f"/papers/{paper.id}" not in page
     assert clerk.get(f"/papers/{paper.id}").status_code == 404
-
-
-# --- the enterprise ----------------------------------------------------------------------------------
 
 
 def test_an_enterprise_keeps_its_particulars_and_its_pledge(clerk, session, ours):
@@ -594,7 +576,7 @@ def test_an_enterprise_keeps_its_particulars_and_its_pledge(clerk, session, ours
     assert "承诺书.pdf" in clerk.get("/enterprise/").text
 
 
-def test_a_clerk_sent_here_to_put_something_right_goes_back_afterwards(clerk):
+def test_saving_returns_to_the_page_that_asked_for_the_correction(clerk):
     assert clerk.post("/enterprise/?next=/people/list/", data={"next": "/people/list/"}).location == "/people/list/"
     assert clerk.post("/enterprise/?next=//evil.example", data={"next": "//evil.example"}).location == "/enterprise/"
 
@@ -626,9 +608,6 @@ def test_an_officer_reads_an_enterprise_and_changes_nothing(enter, session, syst
     assert f"/papers/{paper.id}" in page
     assert "138****5678" in page
     assert officer.post(f"/enterprise/{ours.id}").status_code == 405
-
-
-# --- qualifications ----------------------------------------------------------------------------------
 
 
 def a_qualification(enterprise: Enterprise, **facts) -> Qualification:
@@ -700,9 +679,6 @@ def test_a_qualification_that_an_application_was_submitted_with_stays(clerk, ses
     assert (count(session, Qualification), count(session, Paper)) == (1, 2)
 
 
-# --- many at once ------------------------------------------------------------------------------------
-
-
 def roster(*rows: dict[str, object]) -> bytes:
     given = {"education": "Bachelor", "position": str(Position.SAFETY_OFFICER.value), "technical_title": "工程师"}
     return write(ROSTER_COLUMNS, [{**given, **row} for row in rows], sheet_title="人员")
@@ -755,7 +731,7 @@ def test_what_is_no_workbook_is_refused_with_a_sentence(clerk, session, data, na
     assert (answer.status_code, "err-sum" in answer.text, count(session, Person)) == (422, True, 0)
 
 
-def test_nobody_imports_what_somebody_else_has_had_checked(app, enter, clerk, session, theirs):
+def test_a_sheet_is_imported_only_by_the_user_who_previewed_it(app, enter, clerk, session, theirs):
     data = english(app, lambda: roster({"name": "张三", "id_number": make.id_number()}))
     page = clerk.post("/people/import/", data={"sheet": file(data, "人员.xlsx")}).text
     other = enter(Role.ENTERPRISE_CLERK, enterprise_id=theirs.id)
@@ -765,7 +741,7 @@ def test_nobody_imports_what_somebody_else_has_had_checked(app, enter, clerk, se
     assert count(session, Person) == 0
 
 
-def test_an_import_twice_takes_nobody_in_twice(app, clerk, session):
+def test_importing_twice_adds_nobody_twice(app, clerk, session):
     data = english(app, lambda: roster({"name": "张三", "id_number": make.id_number()}))
     page = clerk.post("/people/import/", data={"sheet": file(data, "人员.xlsx")}).text
     for _time in range(2):
@@ -780,10 +756,7 @@ def test_the_template_can_be_filled_in_and_handed_back(app, clerk):
     assert (page.status_code, "nobody in this sheet" in page.text) == (422, True)
 
 
-# --- places ------------------------------------------------------------------------------------------
-
-
-def test_a_place_leads_to_its_card_and_the_card_is_there(app, clerk, session, ours):
+def test_a_fix_link_leads_to_an_existing_card(app, clerk, session, ours):
     person = kept(session, make.person(ours))
     with app.test_request_context():
         leads = {
@@ -798,7 +771,7 @@ def test_a_place_leads_to_its_card_and_the_card_is_there(app, clerk, session, ou
         assert mark in clerk.get(url).text
 
 
-def test_a_place_without_a_page_has_no_address_and_a_way_back_is_kept(app, session):
+def test_a_place_without_a_page_has_no_url_and_next_is_passed_on(app, session):
     with app.test_request_context():
         assert url_of(None) == url_of(FixPlace("moon")) == url_of(FixPlace("filing")) == ""
         assert url_of(FixPlace("person", 7, "title"), back="/filings/3") == "/people/edit/7?next=/filings/3#paper-title"

@@ -1,4 +1,4 @@
-"""The help page: open to everybody, and never out of step with the procedure, the buttons and the keys it tells of."""
+"""The help page: open to everybody, and in step with the procedure, buttons and keys it describes."""
 
 import ast
 import html
@@ -29,7 +29,7 @@ def table_of(page: str) -> list[list[str]]:
     return [[re.sub(r"<[^>]+>", "", cell).strip() for cell in row] for row in cells]
 
 
-def test_a_passer_by_may_read_it_and_sees_no_menu(client):
+def test_an_anonymous_visitor_reads_it_without_a_menu(client):
     answer = client.get("/help")
     assert answer.status_code == 200
     assert 'id="side"' not in answer.text
@@ -77,8 +77,8 @@ def is_label(keyword: ast.keyword) -> bool:
     return keyword.arg != "label" and isinstance(keyword.value, ast.Call) and ast.unparse(keyword.value.func) == "_"
 
 
-def test_every_button_it_names_stands_on_a_screen():
-    """A label is looked up by its English words: what is no label elsewhere would be a word that no reader can find."""
+def test_every_button_it_names_exists():
+    """Labels are compared by their English text."""
     said_elsewhere = "\n".join(
         path.read_text()
         for path in [*APP.rglob("*.py"), *APP.rglob("*.html")]
@@ -99,7 +99,7 @@ def test_no_sentence_has_a_blank_left_open(page):
 
 def test_the_keys_are_those_of_the_dialog():
     dialog = (APP / "web" / "templates" / "base" / "dialogs.html").read_text()
-    assert re.findall(r"<kbd>(.+?)</kbd>", dialog) == [key for pressed, _deed in guide.KEYS for key in pressed]
+    assert re.findall(r"<kbd>(.+?)</kbd>", dialog) == [key for pressed, _action in guide.KEYS for key in pressed]
 
 
 def test_the_periods_are_the_offices_own(app, page):
@@ -108,8 +108,8 @@ def test_the_periods_are_the_offices_own(app, page):
     assert f"valid for {office.validity_years} years" in page
 
 
-def test_it_asks_the_database_for_the_office_and_nothing_else(app, client):
-    """It holds no data, so there is none to leak, and a crowd of readers costs next to nothing."""
+def test_the_only_query_is_for_the_office(app, client):
+    """It contains no data, so none can leak, and many readers cost little."""
     with app.app_context():
         engine = db.engine
     with queries(engine) as asked:

@@ -1,4 +1,4 @@
-"""Employers' lists: each pair is answered, no half of one is; as many as are allowed and no more; nothing of them stays."""
+"""List check: every pair gets an answer, part of one none; pairs are limited; nothing is stored."""
 
 import re
 from datetime import timedelta
@@ -74,7 +74,7 @@ def test_an_unknown_number_and_another_name_get_the_very_same_answer(held, ask):
 
 
 @pytest.mark.parametrize("typed", ["李", "李雷雷", "%", "李_", "雷"])
-def test_no_part_of_a_name_opens_anything(session, held, typed):
+def test_a_part_of_a_name_finds_nothing(session, held, typed):
     held()
     for number in (FIT, FIT[:-1], "%", "湘建安C1(2024)000000_"):
         (found,) = check(session, [(typed, number)], on=TODAY)
@@ -86,7 +86,7 @@ def test_the_name_as_printed_and_the_name_of_today_both_fit(session, held):
     assert [one.status for one in check(session, [("李雷", FIT), ("李雷鸣", FIT)], on=TODAY)] == [CertificateStatus.VALID] * 2
 
 
-def test_one_question_whatever_the_list(session, system, held):
+def test_a_list_costs_one_query(session, system, held):
     held()
     for pairs in ([("李雷", FIT)], [(f"第{n}", f"X{n}") for n in range(500)]):
         with queries(system.engine) as seen:
@@ -115,7 +115,7 @@ def test_a_workbook_is_read_and_its_answer_comes_back_as_one(app, held, ask, cli
     assert [(row["name"], row["status"]) for row in rows] == [("=1+1", "Valid"), ("李雷", NOTHING)]
 
 
-def test_an_answer_that_was_not_given_is_not_written(client, session):
+def test_a_forged_result_is_not_downloaded(client, session):
     for forged in ("", "x", "W1tdXQ.aaaa.bbbb"):
         assert client.post("/lookup/list/answer.xlsx", data={"answer": forged}).status_code == 409
 
@@ -168,7 +168,7 @@ def test_pairs_are_counted_for_an_address_and_not_only_lists(ask):
     assert int(answers[-1].headers["Retry-After"]) > 0
 
 
-def test_nothing_of_a_list_is_kept(session, held, ask, caplog):
+def test_nothing_of_a_list_is_stored_or_logged(session, held, ask, caplog):
     held()
     before = session.scalar(select(func.count(AuditEntry.id)))
     ask(f"李雷 {FIT}")
@@ -177,7 +177,7 @@ def test_nothing_of_a_list_is_kept(session, held, ask, caplog):
     assert "李雷" not in caplog.text + str(session.execute(select(RateLimitCounter.key)).all())
 
 
-def test_the_page_is_for_no_cache_and_no_search_engine(client):
+def test_the_page_is_not_cached_or_indexed(client):
     headers = client.get("/lookup/list/").headers
     assert (headers["Cache-Control"], headers["X-Robots-Tag"]) == ("no-store", "noindex, nofollow")
     assert client.get("/lookup/list/template.xlsx").data.startswith(b"PK")

@@ -1,4 +1,4 @@
-"""The public counter, through its doors: who is told what, and that nobody is told more."""
+"""The public pages: lookups, notices, the front page, and that nobody learns more than they may."""
 
 import re
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ PER_REQUEST = {"Set-Cookie", "X-Request-ID"}
 
 
 class WorkView(BaseView):
-    """Stands for the workbench."""
+    """In place of the dashboard."""
 
     route_base = "/work"
     default_view = "home"
@@ -51,8 +51,8 @@ class WorkView(BaseView):
         return "the workbench"
 
 
-class Visit:
-    """What the tests decide about every request: when it comes, and who has signed in."""
+class RequestFacts:
+    """Time and signed-in user of every request."""
 
     at: datetime = make.NOON
     actor = None
@@ -71,17 +71,17 @@ def two_words(home: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def counter(system: System) -> Flask:
-    """The threshold, the furniture and the public doors, without the rooms behind them."""
+    """An application of the middleware, the layout and the public views alone."""
     app = Flask("app", template_folder="web/templates", static_folder="web/static")
     app.config.from_mapping(system.settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(two_words(system.settings.home)))
     app.config.update(TESTING=True, FAB_BASE_TEMPLATE="base/frame.html")
     app.extensions["anguan"] = system.settings
 
     @app.before_request
-    def visit():
-        g.moment = Visit.at
-        if Visit.actor:
-            g.actor = Visit.actor
+    def set_facts():
+        g.moment = RequestFacts.at
+        if RequestFacts.actor:
+            g.actor = RequestFacts.actor
 
     db.init_app(app)
     guard(app, system.settings)
@@ -97,7 +97,7 @@ def counter(system: System) -> Flask:
 @pytest.fixture
 def client(counter: Flask, session: Session) -> Iterator[FlaskClient]:
     yield counter.test_client()
-    Visit.at, Visit.actor = make.NOON, None
+    RequestFacts.at, RequestFacts.actor = make.NOON, None
 
 
 @pytest.fixture
@@ -123,9 +123,6 @@ def without_tokens(page: str) -> str:
 
 def content(page: str) -> str:
     return re.search(r"<main.*</main>", page, re.DOTALL)[0]
-
-
-# --- three ways, one answer ---------------------------------------------------------------------------
 
 
 def test_the_three_ways_show_the_same_result(client, holder):
@@ -173,12 +170,12 @@ def test_every_certificate_of_the_person_is_shown_and_nobody_elses(client, holde
     assert "湘建安A(2025)0000007" not in page
 
 
-def test_a_lookup_asks_the_database_a_handful_of_questions(client, holder, system):
+def test_a_lookup_takes_four_queries(client, holder, system):
     form = client.get("/lookup").text
     csrf = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', form)[1]
     with queries(system.engine), queries(db_engine(client)) as asked:
         client.post("/lookup", data={"name": "李雷", "number": ID_NUMBER, "csrf_token": csrf})
-    assert len(asked) == 4  # the office, its calendar, the count of tries, and the lookup
+    assert len(asked) == 4  # the office, its calendar, the rate limit, and the lookup
     with queries(db_engine(client)) as asked:
         client.get(f"/v/{TOKEN}")
     assert len(asked) == 3
@@ -201,9 +198,6 @@ def test_a_lookup_goes_by_indexes_alone(system, session, holder):
         return
     steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
     assert not [step for step in steps if re.match("SCAN (person|certificate|enterprise)", step)]
-
-
-# --- what is not told ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [ID_NUMBER, NUMBER])
@@ -245,7 +239,7 @@ def test_a_lookup_without_a_token_of_the_form_is_refused(client, holder):
     assert NUMBER not in answer.text
 
 
-def test_results_are_kept_by_no_cache_and_no_search_engine(client, holder):
+def test_results_are_not_cached_or_indexed(client, holder):
     for answer in (look_up(client), client.get(f"/v/{TOKEN}"), look_up(client, "韩梅梅"), client.get("/v/unknown")):
         assert answer.headers["Cache-Control"] == "no-store"
         assert "noindex" in answer.headers["X-Robots-Tag"]
@@ -260,7 +254,7 @@ def test_a_name_that_is_markup_is_shown_as_text(client, holder):
 @pytest.mark.parametrize(
     ("name", "number"), [("", ID_NUMBER), ("李雷", ""), (" ", " "), ("李" * 51, ID_NUMBER), ("李雷", "1" * 61)]
 )
-def test_what_is_missing_or_too_long_is_said_and_the_name_kept(client, holder, name, number):
+def test_missing_or_too_long_input_is_reported_and_the_name_stays(client, holder, name, number):
     answer = look_up(client, name, number)
     assert answer.status_code == 422
     assert "err-sum" in answer.text
@@ -270,7 +264,7 @@ def test_what_is_missing_or_too_long_is_said_and_the_name_kept(client, holder, n
 @pytest.mark.parametrize(
     "odd", ["\0", "李\0雷", "%", "' OR 1=1 --", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "\u200b"]
 )
-def test_odd_marks_find_nothing_and_break_nothing(client, holder, odd):
+def test_odd_characters_find_nothing_and_break_nothing(client, holder, odd):
     assert look_up(client, odd, odd).status_code in (200, 422)
 
 
@@ -279,14 +273,11 @@ def test_the_31st_lookup_of_a_minute_is_refused_and_the_next_minute_is_free(clie
     assert [answer.status_code for answer in answers] == [200] * 30 + [429]
     assert NUMBER not in answers[-1].text
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
-    Visit.at = make.NOON + timedelta(minutes=1)
+    RequestFacts.at = make.NOON + timedelta(minutes=1)
     assert look_up(client).status_code == 200
 
 
-# --- the code on the print -----------------------------------------------------------------------------
-
-
-def test_a_certificate_taken_over_on_paper_is_found_by_name_and_not_by_code(client, holder, session):
+def test_an_imported_paper_certificate_is_found_by_name_and_not_by_code(client, holder, session):
     holder.is_electronic = False
     session.commit()
     assert client.get(f"/v/{TOKEN}").status_code == 404
@@ -294,13 +285,13 @@ def test_a_certificate_taken_over_on_paper_is_found_by_name_and_not_by_code(clie
 
 
 @pytest.mark.parametrize("token", ["unknown", "q" * 23, "Q" * 22, "%00", "%F0%9F%98%80", "q" * 5000, "..%2f", "' OR 1=1"])
-def test_a_code_nobody_gave_out_is_a_clear_page(client, holder, token):
+def test_an_unknown_code_gets_a_clear_page(client, holder, token):
     answer = client.get(f"/v/{token}")
     assert answer.status_code == 404
     assert NUMBER not in answer.text
 
 
-def test_an_older_print_shows_the_present_certificate_and_says_so(client, holder, session):
+def test_an_older_version_shows_the_present_certificate_and_says_so(client, holder, session):
     holder.versions[0].replaced_at = datetime(2026, 2, 3, 16, 30, tzinfo=make.NOON.tzinfo)  # the 4th in the office
     holder.versions.append(CertificateVersion(version=2, token="r" * 22, face={}, issued_at=make.NOON))
     session.commit()
@@ -314,7 +305,7 @@ def test_an_older_print_shows_the_present_certificate_and_says_so(client, holder
 
 @pytest.mark.parametrize(("day", "tone"), [(date(2027, 4, 30), "ok"), (date(2027, 5, 1), "bad")])
 def test_a_certificate_is_expired_the_day_after_its_last_without_any_job(client, holder, day, tone):
-    Visit.at = datetime.combine(day, datetime.min.time(), tzinfo=make.NOON.tzinfo) + timedelta(hours=4)
+    RequestFacts.at = datetime.combine(day, datetime.min.time(), tzinfo=make.NOON.tzinfo) + timedelta(hours=4)
     assert f'<section class="cert {tone}"' in client.get(f"/v/{TOKEN}").text
 
 
@@ -333,7 +324,7 @@ FACE = {"number": NUMBER, "name": "李雷", "valid_to": "2027-04-30", "licence_i
 
 @pytest.fixture
 def coded(holder, session, office):
-    """The address of a print whose code is signed."""
+    """The URL in a signed code."""
     holder.versions[0].face, holder.versions[0].status_index = FACE, 7
     session.commit()
     return address_of(holder.versions[0], office).removeprefix(office.public_url)
@@ -343,10 +334,10 @@ def test_a_signed_code_opens_the_same_page_and_says_that_it_is_genuine(client, c
     page = client.get(coded).text
     for part in ("110*************2X", NUMBER, "cert ok", 'class="signed"', "1.2.156.3005.2.X"):
         assert part in page
-    assert 'class="signed"' not in client.get(f"/v/{TOKEN}").text  # an older print proves nothing by itself
+    assert 'class="signed"' not in client.get(f"/v/{TOKEN}").text  # an older code is not signed
 
 
-def test_a_signed_code_costs_one_question(client, coded):
+def test_a_signed_code_costs_one_query(client, coded):
     with queries(db_engine(client)) as asked:
         client.get(coded)
     assert len([statement for statement in asked if "certificate" in statement]) == 1
@@ -374,7 +365,7 @@ def test_a_forged_code_is_called_so_and_shows_nothing(client, coded, holder, ses
 
 
 def test_a_code_with_our_signature_but_without_a_record_shows_nothing(client, coded, session):
-    """Signed with a key that was stolen, or lost from the records: our own book has the last word."""
+    """Signed with a stolen key, or lost from the records: the database decides."""
     claims = payload.read(payload.digits_in(coded), ring.public)
     for other in (
         replace(claims, name="韩梅梅"),
@@ -388,7 +379,7 @@ def test_a_code_with_our_signature_but_without_a_record_shows_nothing(client, co
         assert NUMBER not in answer.text
 
 
-def test_ids_cannot_be_tried_out_and_a_real_code_is_never_kept_waiting(client, coded):
+def test_guessing_codes_is_limited_and_a_genuine_code_never_is(client, coded):
     answers = [client.get(f"/v/{n}{'0' * 300}") for n in range(1, 32)]
     assert [answer.status_code for answer in answers] == [404] * 30 + [429]
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
@@ -404,7 +395,7 @@ def test_codes_of_a_key_that_was_rotated_out_still_open(client, coded, tmp_path)
     assert client.get(coded).status_code == 200
 
 
-def test_an_older_print_names_the_date_the_number_and_the_version_that_replaced_it(client, coded, holder, session):
+def test_an_older_version_names_the_date_the_number_and_the_version_that_replaced_it(client, coded, holder, session):
     holder.versions[0].replaced_at = datetime(2026, 2, 3, 16, 30, tzinfo=make.NOON.tzinfo)
     holder.versions.append(CertificateVersion(version=2, token="r" * 22, face={**FACE, "name": "李磊"}, issued_at=make.NOON))
     session.commit()
@@ -413,7 +404,7 @@ def test_an_older_print_names_the_date_the_number_and_the_version_that_replaced_
         assert part in block
 
 
-def test_a_certificate_in_whose_place_another_came_names_it(client, coded, holder, session):
+def test_a_replaced_certificate_names_its_successor(client, coded, holder, session):
     holder.status, holder.status_reason = CertificateStatus.CANCELLED, "→ 湘建安C3(2026)0000009"
     holder.events.append(
         CertificateEvent(deed=CertificateEventKind.SUPERSEDED, status=CertificateStatus.CANCELLED, actor="审批", at=make.NOON)
@@ -426,9 +417,6 @@ def test_a_certificate_in_whose_place_another_came_names_it(client, coded, holde
 
 def test_every_status_is_explained():
     assert set(MEANS) == set(CertificateStatus)
-
-
-# --- front page, board, exam notices ---------------------------------------------------------------------
 
 
 def published(session: Session, **facts) -> None:
@@ -450,7 +438,7 @@ def published(session: Session, **facts) -> None:
     session.commit()
 
 
-def test_the_front_page_leads_in_and_to_the_counter(client):
+def test_the_front_page_links_to_sign_in_and_public_services(client):
     page = client.get("/").text
     assert 'href="/login/"' in page
     assert 'href="/lookup"' in page
@@ -466,17 +454,17 @@ def test_the_front_page_shows_the_newest_notices_masked(client, session):
     assert "0519491231" not in page
 
 
-def test_whoever_has_signed_in_is_led_to_the_workbench(client):
-    Visit.actor = make.officer(Role.VIEWER)
+def test_a_signed_in_user_is_redirected_to_the_dashboard(client):
+    RequestFacts.actor = make.officer(Role.VIEWER)
     answer = client.get("/")
     assert (answer.status_code, answer.location) == (302, "/work/")
 
 
-def test_the_picture_of_the_procedure_names_every_deciding_stage():
+def test_the_diagram_of_the_procedure_has_every_deciding_stage():
     assert [(node.label, len(node.onward)) for node in stages()] == [(stage, 1) for stage in Stage]
 
 
-def test_the_board_masks_and_can_be_searched(client, session):
+def test_notices_are_masked_and_can_be_searched(client, session):
     published(session)
     published(session, enterprise_name="株洲二建", name="韩梅梅", matter=MatterKind.RENEWAL)
     assert "110*************2X" in client.get("/notices").text
@@ -488,7 +476,7 @@ def test_the_board_masks_and_can_be_searched(client, session):
 @pytest.mark.parametrize(
     "asked", ["q=%00", "matter=nonsense", "stage=%F0%9F", "page=-1", "page=99999999999999999999", "page=x", "q=" + "长" * 500]
 )
-def test_an_address_that_makes_no_sense_still_shows_the_board(client, session, asked):
+def test_invalid_query_parameters_are_ignored(client, session, asked):
     published(session)
     assert client.get(f"/notices?{asked}").status_code == 200
 
@@ -497,7 +485,7 @@ def test_a_search_is_shown_back_as_text(client):
     assert "<script>alert" not in client.get("/notices", query_string={"q": '"><script>alert(1)</script>'}).text
 
 
-def test_the_board_has_pages_that_keep_the_query(client, session):
+def test_pages_of_notices_keep_the_query(client, session):
     for n in range(21):
         published(session, name=f"甲{n}")
     page = client.get("/notices?q=湘江").text
@@ -520,12 +508,12 @@ def test_an_exam_notice_that_does_not_exist_is_a_clear_page(client, address):
 
 
 @pytest.mark.parametrize("address", ["/", "/notices", "/exam-notices/1", f"/v/{TOKEN}"])
-def test_the_counter_takes_nothing_in_but_lookups(client, address):
+def test_public_pages_accept_no_post_but_lookups(client, address):
     assert client.post(address).status_code in (400, 405)
 
 
 @pytest.mark.parametrize("address", ["/", "/lookup", "/notices"])
-def test_every_page_speaks_both_languages(client, session, address):
+def test_every_page_exists_in_both_languages(client, session, address):
     published(session)
     chinese = client.get(address).text
     with client.session_transaction() as cookie:
@@ -538,7 +526,7 @@ def test_every_page_speaks_both_languages(client, session, address):
 
 
 @pytest.mark.parametrize("address", ["/", "/lookup", "/notices"])
-def test_the_counter_stands_open_in_the_whole_house(app, session, address):
+def test_public_pages_need_no_account_in_the_whole_application(app, session, address):
     published(session)
     answer = app.test_client().get(address)
     assert answer.status_code == 200

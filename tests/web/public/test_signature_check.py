@@ -1,4 +1,4 @@
-"""电子证照验真 at the public counter: anybody hands in a file and is told what it is; nothing of it stays."""
+"""文件验真: anybody may upload a file and learns whether it is genuine; it is not stored."""
 
 import io
 
@@ -31,15 +31,15 @@ def sealed(system) -> bytes:
     return stamped(EmbeddedSeal(system.settings.seals))
 
 
-def stamped(keeper: EmbeddedSeal) -> bytes:
-    return pades.sign_pdf(draw(FACE), keeper.seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=AT)
+def stamped(seal: EmbeddedSeal) -> bytes:
+    return pades.sign_pdf(draw(FACE), seal.seal(Suite.P256, at=AT), WORDS, SEAL_BOX, at=AT)
 
 
 def hand_in(client, data: bytes, name: str = "证书.pdf"):
     return client.post("/verify-file", data={"paper": (io.BytesIO(data), name)}, content_type="multipart/form-data")
 
 
-def test_a_genuine_file_is_told_so_and_that_the_seal_is_a_show(client, sealed):
+def test_a_genuine_file_is_reported_as_such_with_the_demonstration_seal_named(client, sealed):
     answer = hand_in(client, sealed)
     assert answer.status_code == 200
     assert "演示" in answer.text
@@ -50,13 +50,13 @@ def test_a_genuine_file_is_told_so_and_that_the_seal_is_a_show(client, sealed):
 @pytest.mark.parametrize(
     "meddle", [lambda pdf: pdf.replace(b"/Lang", b"/Long"), lambda pdf: pdf + b"x", lambda pdf: pdf[:900]]
 )
-def test_a_file_that_was_meddled_with_is_red(client, sealed, meddle):
+def test_a_changed_file_is_red(client, sealed, meddle):
     answer = hand_in(client, meddle(sealed))
     assert answer.status_code == 200
     assert "cert bad" in answer.text
 
 
-def test_a_stranger_s_seal_is_red(client, tmp_path):
+def test_a_seal_of_an_unknown_authority_is_red(client, tmp_path):
     embedded(tmp_path / "seal")
     assert "cert bad" in hand_in(client, stamped(EmbeddedSeal(tmp_path / "seal"))).text
 
@@ -76,7 +76,7 @@ def test_no_file_at_all_is_refused_too(client):
     assert client.post("/verify-file", data={}).status_code == 422
 
 
-def test_a_file_on_record_tells_how_its_certificate_stands_now(client, session, system):
+def test_a_file_on_record_shows_the_present_status_of_its_certificate(client, session, system):
     store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
     pdf = paper_of(session, store, version, Office(), EmbeddedSeal(system.settings.seals), at=AT)
     session.commit()
@@ -89,7 +89,7 @@ def test_a_file_on_record_tells_how_its_certificate_stands_now(client, session, 
     assert "cert bad" in answer
 
 
-def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, system, sealed):
+def test_the_file_is_not_stored_and_nothing_is_logged(client, session, system, sealed):
     def there():
         files = sorted(path for path in system.settings.home.rglob("*") if "anguan.db" not in path.name)
         return files, session.scalars(select(AuditEntry.id)).all(), session.scalars(select(CertificateVersion.id)).all()
@@ -100,7 +100,7 @@ def test_nothing_of_it_is_kept_and_no_line_is_written(client, session, system, s
     assert there() == before
 
 
-def test_whoever_asks_too_often_waits(client, sealed, app):
+def test_too_many_checks_are_refused(client, sealed, app):
     with app.test_request_context():
         most = request_context.current_office().lookups_per_minute
     answers = [hand_in(client, b"%PDF", "a.pdf").status_code for _n in range(most + 1)]
@@ -108,7 +108,7 @@ def test_whoever_asks_too_often_waits(client, sealed, app):
     assert set(answers[:-1]) == {200}
 
 
-def test_the_root_and_the_lists_are_to_be_had_and_no_key_is(client, system):
+def test_root_and_revocation_lists_are_published_and_no_key_is(client, system):
     root = x509.load_pem_x509_certificate(client.get("/seal/root.pem").data)
     for name in ("root.crl", "issuing.crl"):
         x509.load_der_x509_crl(client.get(f"/seal/{name}").data)
