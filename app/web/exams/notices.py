@@ -20,6 +20,7 @@ from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.fab import route
+from app.web.base.workbook import XLSX
 from app.web.exams import signup_form
 from app.web.exams.access import SignupCounts, counts_of
 from app.web.exams.labels import codes, long_day, window_state
@@ -34,8 +35,6 @@ from app.web.forms import (
     WholeNumberField,
     WordsField,
 )
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 ALL_FIELDS = ["title", "number", "categories", "signup_start", "signup_end", "exam_on", "place", "quota", "pass_mark", "body"]
 

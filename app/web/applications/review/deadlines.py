@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from io import BytesIO
 from typing import Any
 
-from flask import send_file, url_for
+from flask import url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, select
@@ -34,9 +33,9 @@ from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import this_page
 from app.web.base.query import Box
+from app.web.base.workbook import send_workbook
 from app.workflow import moves_open_to
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CHART_DAYS = 10  # working days in the chart
 STAGES = tuple(dashboard_counts.QUEUES.values())
 EXTENDED = "extended"
@@ -125,7 +124,7 @@ class DueScreen(CaseList):
         data = write(COLUMNS, lines, sheet_title=self.list_title)
         request_context.note_export(Application, list="due", rows=len(rows))
         name = gettext("Due cases %(day)s", day=f"{today:%Y%m%d}")
-        return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=f"{name}.xlsx")
+        return send_workbook(data, name)
 
     def _rows(self) -> builtins.list[Application]:
         query = self.datamodel.within_reach(*self.asked().conditions.values())
