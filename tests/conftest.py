@@ -278,12 +278,23 @@ PROGRAMS = {"browser": (CHROMIUM, "chromium"), "poppler": (shutil.which("pdfsig"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="SQLite only, and nothing marked slow, browser or poppler")
+    parser.addoption("--quick", action="store_true", help="SQLite only, no browser, and nothing of SLOW")
+
+
+# They start processes, ask every route as everybody, or search at random.
+SLOW = tuple(
+    f"tests/{name}.py"
+    for name in (
+        *("cli/test_app", "worker/test_process", "test_attacks", "test_permission_matrix", "test_personal_data_leaks"),
+        *("test_architecture", "test_certificate_state_machine", "exams/test_scores", "certificates/pdf/test_fonts"),
+    )
+)
 
 
 def is_quick(item: pytest.Item) -> bool:
     asks = {"postgres", "new_postgres"} & set(getattr(item, "fixturenames", ()))
-    return not (asks or "postgresql" in item.nodeid or any(item.get_closest_marker(name) for name in ("slow", *PROGRAMS)))
+    slow = item.nodeid.startswith(SLOW) or any(item.get_closest_marker(name) for name in PROGRAMS)
+    return not (asks or slow or "postgresql" in item.nodeid)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

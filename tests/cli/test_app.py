@@ -449,7 +449,7 @@ def test_an_audit_log_restored_from_before_its_last_checkpoint_is_found_by_the_f
     assert "There is no" in said(capsys, "verify")
     assert cut in said(capsys, "verify", "--heads", str(kept), ends=1)
     kept.write_text(kept.read_text() + "{}\n")
-    assert "not signed by this house" in said(capsys, "verify", "--heads", str(kept), ends=1)
+    assert "not signed by this system" in said(capsys, "verify", "--heads", str(kept), ends=1)
 
 
 def test_old_lines_go_once_they_are_exported_and_the_chain_holds_on(home, books, tmp_path, capsys):
