@@ -191,12 +191,7 @@ def application(person: Person, state: State = State.DRAFT, **facts) -> Applicat
 def transfer(person: Person, by: Enterprise, state: State = State.DRAFT, **facts) -> Application:
     """Another enterprise's request for somebody's certificate."""
     held = facts.pop("certificate", None) or certificate(person)
-    between = {
-        "matter": MatterKind.TRANSFER,
-        "enterprise": by,
-        "releasing_enterprise": held.enterprise,
-        "certificate": held,
-    }
+    between = {"matter": MatterKind.TRANSFER, "enterprise": by, "releasing_enterprise": held.enterprise, "certificate": held}
     return application(person, state, **{**between, "category": held.category, **facts})
 
 

@@ -131,10 +131,7 @@ def resubmit(
 
 def _fill(enterprise: Enterprise, data: RegistrationRequest, licence: InspectedFile, at: datetime) -> None:
     enterprise.name, enterprise.region_code = data.name, data.region_code
-    enterprise.legal_representative, enterprise.contact = (
-        parse_name(data.legal_representative),
-        parse_name(data.contact),
-    )
+    enterprise.legal_representative, enterprise.contact = (parse_name(data.legal_representative), parse_name(data.contact))
     enterprise.contact_mobile = data.mobile
     enterprise.licence_digest, enterprise.licence_mime = licence.digest, licence.mime
     enterprise.registration, enterprise.registration_note, enterprise.registered_at = Registration.PENDING, "", at

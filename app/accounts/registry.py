@@ -43,9 +43,7 @@ def add_person(session: Session, person: Person, actor: Actor) -> Person:
         )
     if known.name != person.name:
         raise AppError(
-            _("This ID number is on record with another name. Please check both."),
-            code="name-differs",
-            field="name",
+            _("This ID number is on record with another name. Please check both."), code="name-differs", field="name"
         )
     known.major = person.major or ""
     for column in ("mobile", "education", "technical_title", "position"):

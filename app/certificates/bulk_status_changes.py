@@ -56,11 +56,7 @@ COLUMNS = (
     Column("reason", _("Grounds"), parse=at_most(LONGEST_REASON), width=44),
     Column("evidence", _("Document number"), parse=at_most(LONGEST_EVIDENCE), width=24),
 )
-RESULT_COLUMNS = (
-    Column("row", _("Row"), text=False, width=8),
-    *COLUMNS[:3],
-    Column("result", _("Result"), width=50),
-)
+RESULT_COLUMNS = (Column("row", _("Row"), text=False, width=8), *COLUMNS[:3], Column("result", _("Result"), width=50))
 
 
 @dataclass(frozen=True, slots=True)

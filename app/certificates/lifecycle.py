@@ -60,9 +60,7 @@ def issue(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     """New certificates with new numbers, valid ``office.validity_years`` from today, the last day included."""
     on, years = decision.on, decision.office.validity_years
     issued = _issue(
-        decision,
-        cases,
-        [{"first_issued_on": on, "valid_to": add_years(on, years) - timedelta(days=1)} for _case in cases],
+        decision, cases, [{"first_issued_on": on, "valid_to": add_years(on, years) - timedelta(days=1)} for _case in cases]
     )
     _use_up_passes(decision.session, cases)
     _end(decision, _covered_by_c3(cases, issued, on))
@@ -164,10 +162,7 @@ _WRONG = ReplacementReason.WRONG_INFORMATION.value
 
 
 def _issue(
-    decision: Decision,
-    cases: Sequence[Facts],
-    terms: Sequence[Row],
-    kind: CertificateEventKind = CertificateEventKind.ISSUED,
+    decision: Decision, cases: Sequence[Facts], terms: Sequence[Row], kind: CertificateEventKind = CertificateEventKind.ISSUED
 ) -> dict[int, Issued]:
     """Certificates with new numbers; ``terms`` has first and last day of each."""
     session, on = decision.session, decision.on

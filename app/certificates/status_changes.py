@@ -125,13 +125,7 @@ def apply_orders(session: Session, orders: Sequence[StatusOrder], actor: Actor, 
 
 
 def _step(
-    session: Session,
-    certificate_id: int,
-    kind: CertificateEventKind,
-    actor: Actor,
-    reason: str,
-    at: datetime,
-    office: Office,
+    session: Session, certificate_id: int, kind: CertificateEventKind, actor: Actor, reason: str, at: datetime, office: Office
 ) -> Certificate:
     actor.demand(Role.ADMIN)
     reason = _checked(reason)

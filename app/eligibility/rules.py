@@ -212,10 +212,7 @@ def holds_no_such_certificate(case: Facts, on: date, office: Office) -> Iterator
     covering = {category, Category.C3} if category in (Category.C1, Category.C2) else {category}
     for held in case.certificates:
         if held.id != case.certificate_id and held.category in covering and held.in_force(on):
-            yield Refusal(
-                "already-certified",
-                _("%(name)s already holds %(number)s.", name=case.name, number=held.number),
-            )
+            yield Refusal("already-certified", _("%(name)s already holds %(number)s.", name=case.name, number=held.number))
 
 
 def keeps_certificates_in_one_enterprise(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
@@ -430,8 +427,7 @@ def shows_another_enterprise_name(case: Facts, on: date, office: Office) -> Iter
     held = case.certificate
     if held and fold_enterprise_name(held.printed_enterprise) == fold_enterprise_name(case.enterprise["name"]):
         yield Refusal(
-            "name-not-changed",
-            _("%(number)s shows the present name of your enterprise already.", number=held.number),
+            "name-not-changed", _("%(number)s shows the present name of your enterprise already.", number=held.number)
         )
 
 

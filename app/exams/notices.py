@@ -80,10 +80,7 @@ def withdraw(session: Session, notice_id: int, actor: Actor) -> None:
         raise Unmet.because(
             Refusal(
                 "notice-in-use",
-                _(
-                    "%(n)s sign-ups belong to this notice, so it can no longer be deleted. Change it instead.",
-                    n=count,
-                ),
+                _("%(n)s sign-ups belong to this notice, so it can no longer be deleted. Change it instead.", n=count),
             )
         )
     session.delete(notice)
@@ -169,9 +166,7 @@ def _strands_people(notice: ExamNotice, stored: Any, signed: list[tuple[Category
     if lost:
         names = "、".join(category.value for category in Category if category in lost)
         yield Refusal(
-            "category-in-use",
-            _("People have signed up for %(names)s; it must stay on offer.", names=names),
-            "categories",
+            "category-in-use", _("People have signed up for %(names)s; it must stay on offer.", names=names), "categories"
         )
     seated = sum(n for _category, state, n in signed if state in SEATED)
     if notice.quota is not None and 0 < notice.quota < seated:

@@ -39,10 +39,7 @@ def parse_mark(text: str) -> Decimal | SignupState:
         return SignupState.ABSENT
     if not re.fullmatch(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?", text):
         raise ValueError(
-            _(
-                "“%(text)s” is not a score. Please type a number from 0 to 100, or 缺考 (absent).",
-                text=text[:20],
-            )
+            _("“%(text)s” is not a score. Please type a number from 0 to 100, or 缺考 (absent).", text=text[:20])
         )
     score = Decimal(text)
     if not 0 <= score <= 100:
@@ -58,22 +55,10 @@ def parse_verdict(text: str) -> bool:
     if word in {"合格", "是", "passed", "pass", "yes", str(SignupState.PASSED).casefold()}:
         return True
     failed = (SignupState.FAILED, SignupState.ABSENT)
-    if word in {
-        "不合格",
-        "否",
-        "缺考",
-        "failed",
-        "fail",
-        "no",
-        "absent",
-        *(str(state).casefold() for state in failed),
-    }:
+    if word in {"不合格", "否", "缺考", "failed", "fail", "no", "absent", *(str(state).casefold() for state in failed)}:
         return False
     raise ValueError(
-        _(
-            "“%(text)s” is neither 合格 (passed) nor 不合格 (failed). You may leave this cell empty.",
-            text=text[:20],
-        )
+        _("“%(text)s” is neither 合格 (passed) nor 不合格 (failed). You may leave this cell empty.", text=text[:20])
     )
 
 
@@ -299,12 +284,7 @@ class _Check:
             return
         if first != row.number:
             yield _at(
-                row,
-                "number",
-                _(
-                    "This sign-up number stands in row %(row)s already. Please keep one of the two.",
-                    row=first,
-                ),
+                row, "number", _("This sign-up number stands in row %(row)s already. Please keep one of the two.", row=first)
             )
         entrant = self.entrants.get(number)
         if entrant is None:
@@ -330,8 +310,7 @@ class _Check:
         if number in self.elsewhere:
             return _("The sign-up number %(number)s belongs to another exam notice.", number=number[:30])
         return _(
-            "There is no sign-up with the number %(number)s. Please copy it from the exported sheet.",
-            number=number[:30],
+            "There is no sign-up with the number %(number)s. Please copy it from the exported sheet.", number=number[:30]
         )
 
     def _mismatches(self, row: SheetRow, entrant: _Entrant) -> Iterator[CellError]:
@@ -340,9 +319,7 @@ class _Check:
             yield _at(row, "name", sentence)
         if row.values["id_number"] != entrant.id_number:
             yield _at(
-                row,
-                "id_number",
-                _("This is not the ID number of the person with this sign-up number. Has the row slipped?"),
+                row, "id_number", _("This is not the ID number of the person with this sign-up number. Has the row slipped?")
             )
 
 
@@ -474,18 +451,13 @@ def _write_pass_list(session: Session, notice: ExamNotice) -> int:
 
 def _still_open(session: Session, notice: ExamNotice, at: datetime) -> Iterator[Refusal]:
     if office_day(at) < notice.exam_on:
-        sentence = _(
-            "The exam is on %(day)s; scores can be submitted from that day on.",
-            day=f"{notice.exam_on:%Y-%m-%d}",
-        )
+        sentence = _("The exam is on %(day)s; scores can be submitted from that day on.", day=f"{notice.exam_on:%Y-%m-%d}")
         yield Refusal("before-exam", sentence)
     entrants = list(_entrants(session, notice.id).values())
     waiting = [entrant.name for entrant in entrants if entrant.state is SignupState.SUBMITTED]
     if waiting:
         sentence = _(
-            "%(n)s sign-ups still await review (%(names)s). Please review them first.",
-            n=len(waiting),
-            names=_names(waiting),
+            "%(n)s sign-ups still await review (%(names)s). Please review them first.", n=len(waiting), names=_names(waiting)
         )
         yield Refusal("signups-await-review", sentence)
     admitted = [entrant for entrant in entrants if entrant.state is SignupState.ADMITTED]

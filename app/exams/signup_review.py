@@ -18,14 +18,7 @@ MOST_REASON = 500  # characters, as the column holds
 
 
 def review(
-    session: Session,
-    ids: Iterable[int],
-    admit: bool,
-    actor: Actor,
-    *,
-    reason: str = "",
-    again: bool = False,
-    at: datetime,
+    session: Session, ids: Iterable[int], admit: bool, actor: Actor, *, reason: str = "", again: bool = False, at: datetime
 ) -> SignupOutcome:
     """审核通过 (``admit``) or 审核不通过, the latter with a reason.
 
@@ -43,10 +36,7 @@ def review(
     fit = []
     for row in rows:
         if notices[row.notice_id].scores_submitted_at:
-            sentence = _(
-                "%(name)s: the scores of this exam are final, so the review can no longer change.",
-                name=row.name,
-            )
+            sentence = _("%(name)s: the scores of this exam are final, so the review can no longer change.", name=row.name)
             outcome.refused[row.id] = (Refusal("scores-final", sentence, place=FixPlace("signup", row.notice_id)),)
         else:
             fit.append(row)

@@ -126,13 +126,7 @@ def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, 
 
 
 def select(
-    session: Session,
-    notice_id: int,
-    picks: Iterable[tuple[int, Category]],
-    actor: Actor,
-    *,
-    at: datetime,
-    office: Office,
+    session: Session, notice_id: int, picks: Iterable[tuple[int, Category]], actor: Actor, *, at: datetime, office: Office
 ) -> list[ExamSignup]:
     """保存 (R52): put people, each with a category, on the enterprise's list. All or nothing; not yet a sign-up (R53)."""
     enterprise = _own_enterprise(session, actor)
@@ -153,12 +147,7 @@ def select(
 
 
 def _put_on_list(
-    session: Session,
-    notice_id: int,
-    enterprise: Enterprise,
-    wanted: list[tuple[int, Category]],
-    actor: Actor,
-    at: datetime,
+    session: Session, notice_id: int, enterprise: Enterprise, wanted: list[tuple[int, Category]], actor: Actor, at: datetime
 ) -> list[ExamSignup]:
     """In bulk: on SQLite the session would write row by row."""
     given = sequences.daily_numbers(session, enterprise.region_code, "BM", office_day(at), len(wanted))
@@ -215,22 +204,13 @@ def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, 
     on, fit = office_day(at), []
     for row in rows:
         case, theirs = cases[row.person_id, row.category], entered[row.notice_id, row.person_id]
-        refusals = [
-            *not_open(notices[row.notice_id], enterprise, at=at),
-            *_keeps_back(case, theirs, on, office),
-        ]
+        refusals = [*not_open(notices[row.notice_id], enterprise, at=at), *_keeps_back(case, theirs, on, office)]
         if refusals:
             outcome.refused[row.id] = tuple(refusals)
         else:
             fit.append(row)
     fit = with_free_places(session, notices, fit, outcome)
-    new = {
-        "state": SignupState.SUBMITTED,
-        "submitted_at": at,
-        "reviewed_at": None,
-        "reviewed_by": "",
-        "reason": "",
-    }
+    new = {"state": SignupState.SUBMITTED, "submitted_at": at, "reviewed_at": None, "reviewed_by": "", "reason": ""}
     return change_state(session, outcome, fit, UNSENT, new, actor, at)
 
 
@@ -249,10 +229,7 @@ def not_open(notice: ExamNotice, enterprise: Enterprise, *, at: datetime) -> Ite
     elif at > notice.signup_end:
         yield Refusal("signup-closed", _("Sign-up for this exam was from %(start)s to %(end)s; it is closed.", **span))
     if not enterprise.region_code.startswith(region_prefix(notice.region_code)):
-        yield Refusal(
-            "other-region",
-            _("This exam is for enterprises of another region. Please choose an exam of your own."),
-        )
+        yield Refusal("other-region", _("This exam is for enterprises of another region. Please choose an exam of your own."))
     if enterprise.registration is not Registration.APPROVED:
         yield Refusal("enterprise-not-registered", _("The registration of your enterprise has not been approved yet."))
 
@@ -263,12 +240,7 @@ def split_by_state(
     """The rows within reach and in one of these states; the others are refused. Unknown and foreign ids look alike."""
     query = (
         sa.select(
-            ExamSignup.id,
-            ExamSignup.notice_id,
-            ExamSignup.person_id,
-            ExamSignup.category,
-            ExamSignup.state,
-            Person.name,
+            ExamSignup.id, ExamSignup.notice_id, ExamSignup.person_id, ExamSignup.category, ExamSignup.state, Person.name
         )
         .join(Person, Person.id == ExamSignup.person_id)
         .where(ExamSignup.id.in_(valid_ids(ids)), within)
@@ -364,12 +336,7 @@ def _entered(
 
 
 def _wrong_picks(
-    session: Session,
-    notice: ExamNotice,
-    enterprise: Enterprise,
-    picks: list[tuple[int, Category]],
-    on: date,
-    office: Office,
+    session: Session, notice: ExamNotice, enterprise: Enterprise, picks: list[tuple[int, Category]], on: date, office: Office
 ) -> Iterator[Refusal]:
     """All refusals for these picks, person by person."""
     known = set(valid_ids(person_id for person_id, _category in picks))
@@ -387,11 +354,7 @@ def _wrong_picks(
         yield from is_not_banned(theirs[0], on, office)
         for case in theirs:
             if case.category not in notice.categories:
-                offered = _(
-                    "%(name)s: this exam is not held for %(category)s.",
-                    name=case.name,
-                    category=case.category.value,
-                )
+                offered = _("%(name)s: this exam is not held for %(category)s.", name=case.name, category=case.category.value)
                 yield Refusal("category-not-offered", offered)
             yield from _fits_category(case, on, office)
             yield from _is_new(case, before)
@@ -471,9 +434,5 @@ def _is_one_first_c(case: Facts, chosen: Iterable[Category], on: date) -> Iterat
 
 def _too_many(free: int | None, wanted: int) -> Iterator[Refusal]:
     if free is not None and wanted > free:
-        sentence = _(
-            "This exam has %(free)s places left; you chose %(n)s people. Please choose fewer.",
-            free=free,
-            n=wanted,
-        )
+        sentence = _("This exam has %(free)s places left; you chose %(n)s people. Please choose fewer.", free=free, n=wanted)
         yield Refusal("no-places", sentence)

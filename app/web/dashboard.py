@@ -197,7 +197,7 @@ def _exam_tiles() -> list[Tile]:
             dashboard_counts.signups_to_review(db.session, request_context.current_actor()),
             optional_url("SignupReviewScreen.list", state="submitted"),
             "todo",
-        ),
+        )
     ]
 
 

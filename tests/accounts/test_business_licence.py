@@ -174,10 +174,7 @@ def test_repeated_assertion_changes_nothing(session, ticket):
     assert take(session, confirmed) is ChallengeState.CONSUMED
 
 
-ATTACKS = {
-    "another ticket's nonce": ({"nonce": "c" * 64}, BadAssertion),
-    "nobody's ticket": ({"cid": "d" * 32}, NotFound),
-}
+ATTACKS = {"another ticket's nonce": ({"nonce": "c" * 64}, BadAssertion), "nobody's ticket": ({"cid": "d" * 32}, NotFound)}
 
 
 @pytest.mark.parametrize(("changed", "error"), ATTACKS.values(), ids=ATTACKS)

@@ -16,11 +16,7 @@ from tests import make, workflow_fixture
 from tests.web.applications.case_fixture import Firm, decide, in_batch, rolling_back
 
 DECISIONS = [move for move in MOVES if move.stage]
-LEVEL = {
-    Role.ACCEPTANCE_OFFICER: "acceptance_level",
-    Role.REVIEWER: "review_level",
-    Role.APPROVER: "approval_level",
-}
+LEVEL = {Role.ACCEPTANCE_OFFICER: "acceptance_level", Role.REVIEWER: "review_level", Role.APPROVER: "approval_level"}
 OPENED = {State.AWAITING_ACCEPTANCE: "/acceptance/", State.AWAITING_REVIEW: "/review/", State.AWAITING_APPROVAL: "/approval/"}
 
 

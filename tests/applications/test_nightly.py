@@ -242,8 +242,7 @@ def test_no_officer_is_told_of_what_others_decide(session, due):
 
 
 @pytest.mark.parametrize(
-    "office",
-    [replace(LOCAL, deadline_messages=False), replace(LOCAL, calendar=Calendar(days_off=frozenset({make.TODAY})))],
+    "office", [replace(LOCAL, deadline_messages=False), replace(LOCAL, calendar=Calendar(days_off=frozenset({make.TODAY})))]
 )
 def test_no_officer_is_told_on_a_day_off_or_where_it_is_switched_off(session, due, office):
     run(session, remind_of_deadlines, office=office)

@@ -72,8 +72,7 @@ def test_parameters_from_the_environment_are_pinned():
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [("VALIDITY_YEARS", "0"), ("LOCK_AFTER", "2"), ("SEAL_TEXT", "章" * 21), ("REVIEW_LEVEL", "county")],
+    ("name", "text"), [("VALIDITY_YEARS", "0"), ("LOCK_AFTER", "2"), ("SEAL_TEXT", "章" * 21), ("REVIEW_LEVEL", "county")]
 )
 def test_parameters_from_the_environment_keep_their_limits(name, text):
     with pytest.raises(BadSetting, match=f"ANGUAN_{name}"):

@@ -758,8 +758,7 @@ def test_two_enterprises_at_once_do_not_get_the_same_last_place(system, session,
     notice.quota = 1
     first, second = signups(SELECTED, 2)
     outcomes = at_once(
-        system,
-        *(lambda session, n=s.id: exams.submit(session, [n], clerk, at=NOON, office=office) for s in (first, second)),
+        system, *(lambda session, n=s.id: exams.submit(session, [n], clerk, at=NOON, office=office) for s in (first, second))
     )
     assert sorted(len(outcome.moved) for outcome in outcomes) == [0, 1]
 

@@ -167,11 +167,7 @@ def test_ten_thousand_rows_are_read_without_loss() -> None:
 
 def test_all_missing_columns_are_reported_at_once() -> None:
     reading = read(made(["姓名", "分数"], ["张三", 90]), (*PEOPLE, SCORE))
-    assert [(row, title) for row, title, _ in complaints(reading)] == [
-        (1, "身份证号"),
-        (1, "备注"),
-        (1, "成绩"),
-    ]
+    assert [(row, title) for row, title, _ in complaints(reading)] == [(1, "身份证号"), (1, "备注"), (1, "成绩")]
     assert reading.rows == []
 
 
@@ -251,11 +247,7 @@ def test_the_other_cells_of_an_array_formula_are_formulas_too() -> None:
     first = f'<row r="2">{text_cell("A2", "x")}<c r="B2"><f t="array" ref="B2:B4">C2:C4</f><v>9</v></c></row>'
     assert [
         row for row, _, sentence in complaints(read(workbook(HEADER + first + rows), TABLE)) if "formula" in sentence
-    ] == [
-        2,
-        3,
-        4,
-    ]
+    ] == [2, 3, 4]
 
 
 def test_merged_cells_are_reported_once_per_range() -> None:
@@ -377,54 +369,13 @@ def test_damaged_sheet_xml_is_read_or_refused_and_raises_nothing_else(data: st.D
         read(hostile.pack({**hostile.parts(), hostile.SHEET: bytes(body)}), TABLE)
 
 
-SPLINTERS = [
-    b"",
-    b"0",
-    b"9999999",
-    b"-1",
-    b"<",
-    b"/>",
-    b'"',
-    b"&#0;",
-    b"&lt;",
-    b"s",
-    b"d",
-    b"e",
-    b"A1",
-    b"XFE",
-    b"\xff",
-]
+SPLINTERS = [b"", b"0", b"9999999", b"-1", b"<", b"/>", b'"', b"&#0;", b"&lt;", b"s", b"d", b"e", b"A1", b"XFE", b"\xff"]
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
 
-PREFIXES = [
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(A1)",
-    "\t=1",
-    "\n=1",
-    "\r=1",
-    "＝1",
-    "＋1",
-    "－1",
-    "＠x",
-    "#N/A",
-    "|cmd",
-    "'=1",
-]
-TRAPS = [
-    *PREFIXES,
-    "http://a.cn",
-    "TRUE",
-    "2024-01-31",
-    "0012",
-    "430102199001010011",
-    "_x0041_",
-    "&amp;<b>",
-    "1E5",
-]
+PREFIXES = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "\r=1", "＝1", "＋1", "－1", "＠x", "#N/A", "|cmd", "'=1"]
+TRAPS = [*PREFIXES, "http://a.cn", "TRUE", "2024-01-31", "0012", "430102199001010011", "_x0041_", "&amp;<b>", "1E5"]
 
 
 @pytest.mark.parametrize("text", TRAPS)
@@ -454,12 +405,7 @@ def test_folding_is_idempotent(text: str) -> None:
 
 
 def test_dates_are_dates_and_numbers_are_numbers() -> None:
-    columns = (
-        Column("on", "日期"),
-        Column("at", "时间"),
-        Column("n", "成绩", text=False),
-        Column("t", "编号"),
-    )
+    columns = (Column("on", "日期"), Column("at", "时间"), Column("n", "成绩", text=False), Column("t", "编号"))
     moment = datetime(2024, 1, 31, 20, 30, tzinfo=UTC)
     row = {"on": date(2024, 2, 29), "at": moment, "n": Decimal("88.5"), "t": 12}
     data = write(columns, [row], sheet_title="x")

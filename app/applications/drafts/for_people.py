@@ -120,12 +120,7 @@ def draft_incoming(
 
 
 def amend_incoming(
-    session: Session,
-    filing_id: int,
-    details: Mapping[str, str],
-    handler_name: str,
-    handler_mobile: str,
-    actor: Actor,
+    session: Session, filing_id: int, details: Mapping[str, str], handler_name: str, handler_mobile: str, actor: Actor
 ) -> Filing:
     """修改 of the same: handler and details; another person needs a new filing."""
     filing = own_filing(session, filing_id, actor)

@@ -102,10 +102,7 @@ def sheet_of(sheet: BackgroundPage) -> tuple[Shape, ...]:
 
 
 def _watermark() -> tuple[Shape, ...]:
-    return (
-        background.watermark("样张", -2, 112, space=10),
-        background.watermark("演示用 不具有法律效力", -18, 27, space=2),
-    )
+    return (background.watermark("样张", -2, 112, space=10), background.watermark("演示用 不具有法律效力", -18, 27, space=2))
 
 
 def _headings(sheet: BackgroundPage, accent: Color) -> tuple[Shape, ...]:

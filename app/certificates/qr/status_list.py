@@ -95,8 +95,7 @@ def pack_entries(session: Session) -> bytes:
         select(index, Certificate.status, CertificateVersion.replaced_at)
         .join(Certificate, Certificate.id == CertificateVersion.certificate_id)
         .where(
-            index.is_not(None),
-            (Certificate.status != CertificateStatus.VALID) | CertificateVersion.replaced_at.is_not(None),
+            index.is_not(None), (Certificate.status != CertificateStatus.VALID) | CertificateVersion.replaced_at.is_not(None)
         )
     )
     for row in rows:

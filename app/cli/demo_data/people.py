@@ -153,15 +153,8 @@ ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
         (Action.SUBMIT, "enterprise", ""),
         (Action.REFUSE_RELEASE, "old", "该人员现任在建项目专职安全员，项目竣工后再办理转出。"),
     ),
-    "abandoned": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.WITHDRAW, "enterprise", ""),
-        (Action.ABANDON, "enterprise", ""),
-    ),
-    "returned": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.RETURN, "acceptance", "请在十日内补正。"),
-    ),
+    "abandoned": ((Action.SUBMIT, "enterprise", ""), (Action.WITHDRAW, "enterprise", ""), (Action.ABANDON, "enterprise", "")),
+    "returned": ((Action.SUBMIT, "enterprise", ""), (Action.RETURN, "acceptance", "请在十日内补正。")),
     "not_accepted": ((Action.SUBMIT, "enterprise", ""), (Action.DECLINE, "acceptance", "学历证扫描件不清晰，无法核对。")),
     "awaiting_review": ((Action.SUBMIT, "enterprise", ""), (Action.ACCEPT, "acceptance", "")),
     "review_refused": (

@@ -59,14 +59,7 @@ AUDITED: tuple[type[Any], ...] = tuple(
 )
 COLLECTIONS = {Account: ("roles",)}
 IGNORED_COLUMNS = {
-    "ab_user": {
-        "login_count",
-        "last_login",
-        "fail_login_count",
-        "password_set_at",
-        "created_on",
-        "changed_on",
-    }
+    "ab_user": {"login_count", "last_login", "fail_login_count", "password_set_at", "created_on", "changed_on"}
 }
 
 Change = dict[str, list[Any]]

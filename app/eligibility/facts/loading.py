@@ -98,12 +98,7 @@ def of_applications(session: Session, ids: Collection[int], *, lock: bool = Fals
 
 
 def of_candidates(
-    session: Session,
-    enterprise_id: int,
-    matter: MatterKind,
-    pairs: Iterable[tuple[int, Category]],
-    *,
-    reason_code: str = "",
+    session: Session, enterprise_id: int, matter: MatterKind, pairs: Iterable[tuple[int, Category]], *, reason_code: str = ""
 ) -> dict[tuple[int, Category], Facts]:
     """Facts of new applications for these people of an enterprise, as if filed now; by (person id, category)."""
     pairs = list(pairs)

@@ -85,10 +85,7 @@ class CellScan:
             raise too_many_rows(self.most_rows)
         self.reach = self.row
         if self.column > self.limits.columns:
-            sentence = _(
-                "The sheet has more than %(n)s columns. Please delete the surplus ones.",
-                n=self.limits.columns,
-            )
+            sentence = _("The sheet has more than %(n)s columns. Please delete the surplus ones.", n=self.limits.columns)
             raise SheetRefused(sentence, code="too-many-columns")
         if local == "f":
             self._fault(FORMULA)

@@ -97,10 +97,7 @@ def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[i
     wanted = [{title_of(column.title), *column.also} for column in columns]
     known = set().union(*wanted)
     heads = [[title_of(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
-    at = max(
-        range(len(heads)),
-        key=lambda index: len(known.intersection(heads[index])),
-    )
+    at = max(range(len(heads)), key=lambda index: len(known.intersection(heads[index])))
     errors, places = [], []
     for column, titles in zip(columns, wanted, strict=True):
         found = [place for place, head in enumerate(heads[at], start=1) if head in titles]
@@ -132,10 +129,7 @@ def _faults_below(header: int, last: int, places: list[int], scan: CellScan) -> 
 
 
 def read_row(
-    reading: Reading,
-    number: int,
-    cells: list[tuple[Column, int, object]],
-    faults: Mapping[tuple[int, int], object],
+    reading: Reading, number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]
 ) -> None:
     """Add a non-empty row to the valid ones, or its cell errors to the errors."""
     line = line_of(number, cells, faults)

@@ -26,11 +26,7 @@ _FORMATS = {"text": "@", "number": "General", "day": "yyyy-mm-dd", "moment": "yy
 
 
 def write(
-    columns: Sequence[Column],
-    rows: Iterable[Mapping[str, object]],
-    *,
-    sheet_title: object,
-    note: object = "",
+    columns: Sequence[Column], rows: Iterable[Mapping[str, object]], *, sheet_title: object, note: object = ""
 ) -> bytes:
     """An .xlsx workbook with one sheet: the note if any, a frozen header with filters, the rows.
 

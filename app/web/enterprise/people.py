@@ -68,10 +68,7 @@ class PersonForm(AppForm):
     major = TextField(_("Major"), validators=[TextLength(60)])
     technical_title = WordField(TechnicalTitle, _("Technical title"))
     position = WordField(
-        Position,
-        _("Position"),
-        validators=[Required()],
-        description=_("The category of a certificate depends on it."),
+        Position, _("Position"), validators=[Required()], description=_("The category of a certificate depends on it.")
     )
     paper_photo = scan_field(
         PaperKind.PHOTO, _("Bareheaded, facing the camera, plain background; printed on the certificate.")

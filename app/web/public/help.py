@@ -139,10 +139,7 @@ _EXAM_CLERK = Chapter(
             admit=_("Admit"),
             reject=_("Reject"),
         ),
-        _(
-            "At the notice press “%(export)s” for the workbook of those who signed up.",
-            export=_("Export sign-up details"),
-        ),
+        _("At the notice press “%(export)s” for the workbook of those who signed up.", export=_("Export sign-up details")),
         _(
             "After the exam fill in the score column of that very workbook and press “%(bring_in)s”. It is checked "
             "first, and every cell that cannot be read is named. Nothing is stored before you confirm; then all of it or "
@@ -348,10 +345,7 @@ _AUDITOR = Chapter(
     ((_("Audit log"), "AuditLogScreen.list"),),
 )
 
-CHAPTERS = (
-    *(_CLERK, _EXAM_CLERK, _ACCEPTANCE, _REVIEWER, _APPROVER, _VIEWER),
-    *(_ADMIN, _SECURITY_ADMIN, _AUDITOR),
-)
+CHAPTERS = (*(_CLERK, _EXAM_CLERK, _ACCEPTANCE, _REVIEWER, _APPROVER, _VIEWER), *(_ADMIN, _SECURITY_ADMIN, _AUDITOR))
 
 # The keys that static/js/keys.js listens to, with the texts of the dialog that "?" opens.
 KEYS = (

@@ -46,8 +46,7 @@ ANSWERS = (
 
 class ListForm(AppForm):
     pairs = LongTextField(
-        _("Names and certificate numbers"),
-        render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"},
+        _("Names and certificate numbers"), render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"}
     )
     sheet = UploadField(_("Or a table"), accept=(".xlsx", ".csv"), limit_mb=2)
 

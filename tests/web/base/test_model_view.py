@@ -74,13 +74,7 @@ class Case(Base):
 
 
 class Reader(UserMixin):
-    id, username, roles, region_code, enterprise_id = (
-        0,
-        "window",
-        (),
-        "",
-        None,
-    )  # 0: no account, so nothing is logged
+    id, username, roles, region_code, enterprise_id = (0, "window", (), "", None)  # 0: no account, so nothing is logged
 
     def get_full_name(self) -> str:
         return "谭受理"

@@ -75,11 +75,7 @@ def test_a_notice_without_sign_ups_is_deleted(session, clerk, notice):
 
 @pytest.mark.parametrize(
     ("start", "end", "word"),
-    [
-        (timedelta(days=2), 5 * DAY, "begins in 2 days"),
-        (-DAY, 3 * DAY, "3 days left"),
-        (-5 * DAY, -DAY, "Sign-up closed"),
-    ],
+    [(timedelta(days=2), 5 * DAY, "begins in 2 days"), (-DAY, 3 * DAY, "3 days left"), (-5 * DAY, -DAY, "Sign-up closed")],
 )
 def test_the_list_tells_how_sign_up_stands(start, end, word, session, own, notice):
     session.execute(update(ExamNotice).values(signup_start=now() + start, signup_end=now() + end))

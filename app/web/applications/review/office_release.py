@@ -45,11 +45,7 @@ class OfficeReleaseScreen(ModelScreen):
     exclude_route_methods = {"show", "add", "edit", "delete"}
     list_title = _("Transfers awaiting release")
     list_columns = ["person.name", "certificate.number", "releasing_enterprise.name", "enterprise.name", "submitted_at"]
-    sub_columns = {
-        "person.name": "person.masked_id_number",
-        "certificate.number": "category",
-        "enterprise.name": "number",
-    }
+    sub_columns = {"person.name": "person.masked_id_number", "certificate.number": "category", "enterprise.name": "number"}
     head_column = "person.name"
     search_columns = ["person.name", "certificate.number", "releasing_enterprise.name", "enterprise.name", "submitted_at"]
     order_columns = ["submitted_at"]

@@ -38,11 +38,7 @@ RENEWAL, TRANSFER, REPLACEMENT, CANCELLATION = (
     MatterKind.REPLACEMENT,
     MatterKind.CANCELLATION,
 )
-DECISIONS = (
-    (Role.ACCEPTANCE_OFFICER, Action.ACCEPT),
-    (Role.REVIEWER, Action.ENDORSE),
-    (Role.APPROVER, Action.APPROVE),
-)
+DECISIONS = ((Role.ACCEPTANCE_OFFICER, Action.ACCEPT), (Role.REVIEWER, Action.ENDORSE), (Role.APPROVER, Action.APPROVE))
 WRONG = {"reason_code": ReplacementReason.WRONG_INFORMATION.value, "details": {"name": "李蕾"}}
 
 
