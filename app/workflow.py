@@ -4,20 +4,22 @@ One application is a batch of one. Only ``carry_out`` writes ``Application.state
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, Case, decides, level_of, reaches_case
-from app.certificates.lifecycle import Decision, Issued
+from app.certificates import lifecycle
+from app.certificates.lifecycle import Issued
 from app.certificates.pdf import render_jobs
 from app.core.clock import office_day
-from app.core.errors import FixPlace, NotAllowed, NotFound, Refusal, Stale, Unmet
+from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
@@ -151,7 +153,7 @@ def apply_outcome(batch: Batch) -> None:
     groups: dict[MatterKind, list[Facts]] = defaultdict(list)
     for case in batch.cases:
         groups[case.matter].append(case)
-    decision = Decision(batch.session, batch.actor, batch.at, batch.office)
+    decision = lifecycle.decide(batch.session, batch.actor, batch.at, batch.office, batch.cases)
     for kind in MatterKind:  # fixed order, so that concurrent batches cannot deadlock
         if cases := groups.get(kind):
             batch.issued |= MATTERS[kind].outcome(decision, cases)
@@ -357,6 +359,12 @@ class Plan:
     refused: dict[int, tuple[Refusal, ...]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # shown with results; only of cases within reach
 
+    def add(self, other: "Plan") -> None:
+        """The outcome of a further part of the same batch."""
+        self.passes |= other.passes
+        self.refused |= other.refused
+        self.names |= other.names
+
 
 def plan(
     session: Session, ids: Iterable[int], action: Action, actor: Actor, *, reason: str = "", at: datetime, office: Office
@@ -366,7 +374,8 @@ def plan(
     Raises ``NotAllowed`` if none of the actor's roles may do this at all, ``Unmet`` for a missing or overlong reason and
     for an empty or too large batch.
     """
-    return _plan(session, ids, action, actor, reason=reason, at=at, office=office, lock=False)
+    ids = _check_request(ids, action, actor, reason, office)
+    return _plan(ids, of_applications(session, ids), action, actor, reason=reason, on=office_day(at), office=office)
 
 
 def carry_out(
@@ -382,41 +391,78 @@ def carry_out(
 ) -> Plan:
     """Lock, plan again, then write states, steps, certificates, notices and messages in bulk.
 
+    A batch does what its members would do one after the other, in the order of ``ids``: it is cut where a person or an ID
+    number occurs again, and each part is planned on what the parts before it have written.
+
     The caller owns the transaction. What does not pass is refused and left unchanged, also rows that somebody else moved
     meanwhile. ``marks`` belong to a return for correction: the notice is built from them, with ``reason`` as its last line.
     Raises as ``plan`` does, and ``Stale`` if a row changed in spite of the lock.
     """
-    marks = [replace(mark, why=mask_numbers(mark.why)) for mark in marks]
-    reason = mask_numbers(_correction_notice(action, marks, reason))  # stored, printed and sent as plain text
-    planned = _plan(session, ids, action, actor, reason=reason, marks=marks, at=at, office=office, lock=True)
-    groups: dict[Move, list[Facts]] = defaultdict(list)
-    for case, move in planned.passes.values():
-        groups[move].append(case)
-    for move, cases in groups.items():
-        _write(Batch(session, move, cases, actor, reason.strip(), at, office, marks=tuple(marks)))
-    session.expire_all()  # bulk statements bypass the identity map
-    return planned
+    marks = tuple(replace(mark, why=mask_numbers(mark.why)) for mark in marks)
+    reason = mask_numbers(corrections.checked_notice(action, marks, reason))  # stored, printed and sent as plain text
+    ids = _check_request(ids, action, actor, reason, office)
+    locked = of_applications(session, ids, lock=True)
+
+    def act(part: Sequence[int], cases: Mapping[int, Facts]) -> Plan:
+        planned = _plan(part, cases, action, actor, reason=reason, marks=marks, on=office_day(at), office=office)
+        groups: dict[Move, list[Facts]] = defaultdict(list)
+        for case, move in planned.passes.values():
+            groups[move].append(case)
+        for move, moving in groups.items():
+            _write(Batch(session, move, moving, actor, reason.strip(), at, office, marks=marks))
+        session.expire_all()  # bulk statements bypass the identity map
+        return planned
+
+    done = Plan()
+    for part in _parts(ids, locked):
+        done.add(_act(session, part, locked if len(part) == len(ids) else of_applications(session, part), act))
+    return done
+
+
+def _parts(ids: Iterable[int], cases: Mapping[int, Facts]) -> Iterator[list[int]]:
+    """The ids in order, cut wherever a person or an ID number occurs for the second time."""
+    part: list[int] = []
+    seen: set[int | str] = set()
+    for application_id in ids:
+        keys: set[int | str] = set()
+        if case := cases.get(application_id):
+            keys = {case.person_id, case.person["id_number"], case.submitted_details.get("id_number", case.person_id)}
+        if seen & keys:
+            yield part
+            part, seen = [], set()
+        part.append(application_id)
+        seen |= keys
+    yield part
+
+
+def _act(
+    session: Session, part: list[int], cases: Mapping[int, Facts], act: Callable[[Sequence[int], Mapping[int, Facts]], Plan]
+) -> Plan:
+    """Act on a part of a batch. If it breaks a constraint, its members are done singly, and the one that breaks it is refused."""
+    try:
+        with session.begin_nested():
+            return act(part, cases)
+    except IntegrityError:
+        if len(part) == 1:
+            return Plan(refused=dict.fromkeys(part, Stale().refusals))
+    done = Plan()
+    for application_id in part:
+        done.add(_act(session, [application_id], of_applications(session, [application_id]), act))
+    return done
 
 
 def _plan(
-    session: Session,
     ids: Iterable[int],
+    cases: Mapping[int, Facts],
     action: Action,
     actor: Actor,
     *,
     reason: str,
     marks: Sequence[CorrectionMark] = (),
-    at: datetime,
+    on: date,
     office: Office,
-    lock: bool,
 ) -> Plan:
-    if actor.roles.isdisjoint(ACTORS[action]):
-        raise NotAllowed
-    ids = list(dict.fromkeys(ids))
-    _check_request(ids, action, reason, office)
-    cases = of_applications(session, ids, lock=lock)
-    on = office_day(at)
-    planned = Plan()
+    planned, corrected = Plan(), set[str]()  # ID numbers that an earlier member takes
     for application_id in ids:
         case = cases.get(application_id)
         if case is None or not reaches_case(actor, case):
@@ -424,35 +470,16 @@ def _plan(
             continue
         planned.names[application_id] = case.name
         move = _BY_KEY.get((case.state, action, case.matter))
+        number = case.submitted_details.get("id_number", "") if action is Action.APPROVE else ""
+        if number in corrected:
+            case = replace(case, id_number_taken=True)
         refused = _refusals_of(case, move, actor, on, office) or _uncorrected(case, action, marks, reason, on)
         if refused or move is None:
             planned.refused[application_id] = tuple(refused)
         else:
             planned.passes[application_id] = (case, move)
+            corrected |= {number} - {""}
     return planned
-
-
-def _correction_notice(action: Action, marks: Sequence[CorrectionMark], reason: str) -> str:
-    if not marks:
-        return reason
-    unknown = action is not Action.RETURN or any(mark.item not in corrections.ITEMS for mark in marks)
-    invalid = [
-        _unexplained(mark) for mark in marks if not unknown and not 0 < len(mark.why.strip()) <= corrections.LONGEST_WHY
-    ]
-    if unknown:
-        invalid = [Refusal("bad-mark", _("Only what belongs to the application can be marked for correction."), "marks")]
-    if invalid:
-        raise Unmet(invalid)
-    return corrections.notice(marks, reason)
-
-
-def _unexplained(mark: CorrectionMark) -> Refusal:
-    sentence = _(
-        "%(item)s: please say in at most %(n)s characters what is to be corrected.",
-        item=corrections.ITEMS[mark.item],
-        n=corrections.LONGEST_WHY,
-    )
-    return Refusal("bad-mark", sentence, f"why-{mark.item}")
 
 
 def _uncorrected(case: Facts, action: Action, marks: Sequence[CorrectionMark], reason: str, on: date) -> list[Refusal]:
@@ -462,45 +489,36 @@ def _uncorrected(case: Facts, action: Action, marks: Sequence[CorrectionMark], r
         return [Refusal("bad-mark", sentence, "marks")]
     if action is not Action.SUBMIT or not case.marked or not case.snapshot or reason.strip():
         return []
-    return [
-        Refusal(
-            "not-corrected",
-            _(
-                "%(name)s: “%(item)s” was marked and is still as it was. Correct it, or write to the officer why it stays.",
-                name=case.name,
-                item=corrections.ITEMS[item],
-            ),
-            place=FixPlace("correction", case.application_id, item),
-        )
-        for item in corrections.unchanged_items(case.snapshot, case.record(), case.marked)
-    ]
+    unchanged = corrections.unchanged_items(case.snapshot, case.record(), case.marked)
+    return [corrections.not_corrected(case.name, case.application_id, item) for item in unchanged]
 
 
-def _check_request(ids: Collection[int], action: Action, reason: str, office: Office) -> None:
+def _check_request(ids: Iterable[int], action: Action, actor: Actor, reason: str, office: Office) -> list[int]:
+    """The ids, each once; raises what ``plan`` promises."""
+    if actor.roles.isdisjoint(ACTORS[action]):
+        raise NotAllowed
+    ids = list(dict.fromkeys(ids))
+    wrong = None
     if not ids:
-        raise Unmet.because(Refusal("nothing-chosen", _("Please choose at least one record first.")))
-    if len(ids) > office.largest_batch:
-        raise Unmet.because(
-            Refusal("batch-too-large", _("At most %(n)s records can be handled at once.", n=office.largest_batch))
-        )
-    if len(reason.strip()) > MAX_REASON_LENGTH:
-        raise Unmet.because(
-            Refusal(
-                "reason-too-long", _("The reason may have at most %(n)s characters.", n=MAX_REASON_LENGTH), field="reason"
-            )
-        )
-    if not reason.strip() and any(move.reason for move in MOVES if move.action is action):
-        raise Unmet.because(Refusal("reason-missing", _("Please give the reason in detail."), field="reason"))
+        wrong = Refusal("nothing-chosen", _("Please choose at least one record first."))
+    elif len(ids) > office.largest_batch:
+        sentence = _("At most %(n)s records can be handled at once.", n=office.largest_batch)
+        wrong = Refusal("batch-too-large", sentence)
+    elif len(reason.strip()) > MAX_REASON_LENGTH:
+        sentence = _("The reason may have at most %(n)s characters.", n=MAX_REASON_LENGTH)
+        wrong = Refusal("reason-too-long", sentence, field="reason")
+    elif not reason.strip() and any(move.reason for move in MOVES if move.action is action):
+        wrong = Refusal("reason-missing", _("Please give the reason in detail."), field="reason")
+    if wrong:
+        raise Unmet.because(wrong)
+    return ids
 
 
 def _refusals_of(case: Facts, move: Move | None, actor: Actor, on: date, office: Office) -> list[Refusal]:
     """Everything that stands in the way of one case."""
     if move is None:
-        return [
-            Refusal(
-                "stale", _("%(name)s: now “%(state)s”; this can no longer be done.", name=case.name, state=case.state.label)
-            )
-        ]
+        sentence = _("%(name)s: now “%(state)s”; this can no longer be done.", name=case.name, state=case.state.label)
+        return [Refusal("stale", sentence)]
     if not _may(actor, move, case):
         return list(NotAllowed().refusals)
     if not decides(actor, move.by, office):
@@ -511,12 +529,8 @@ def _refusals_of(case: Facts, move: Move | None, actor: Actor, on: date, office:
     if office.two_pairs_of_eyes and move.stage and actor.id is not None and case.last_officer_id == actor.id:
         decided = _STAGE_OF.get(case.last_officer_action) if case.last_officer_action else None
         if decided is not move.stage:
-            refused.append(
-                Refusal(
-                    "two-pairs-of-eyes",
-                    _("%(name)s: you decided the stage before; the next one needs a second pair of eyes.", name=case.name),
-                )
-            )
+            sentence = _("%(name)s: you decided the stage before; the next one needs a second pair of eyes.", name=case.name)
+            refused.append(Refusal("two-pairs-of-eyes", sentence))
     return refused
 
 

@@ -52,6 +52,7 @@ MAY_END_TRANSACTIONS = {
     "db/migrate.py": "migrations are transactions of their own",
     "db/session.py": "opens the connection beside the session",
     "outbox/sms.py": "a job: each message is marked in a transaction of its own",
+    "workflow.py": "a savepoint, so that one member of a batch cannot spoil the others",
     "worker/": "a job has no caller who could commit",
 }
 

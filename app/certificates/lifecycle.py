@@ -6,8 +6,8 @@ here. Numbers never change and are never reused; a version is never deleted but 
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,14 @@ from app.core.clock import add_years, office_day
 from app.core.crypto.signing_keys import ring
 from app.core.identifiers import birth_date, sex
 from app.core.office import Office
-from app.core.vocabulary import PERSON_PAPERS, Category, CertificateEventKind, CertificateStatus, ReplacementReason
+from app.core.vocabulary import (
+    PERSON_PAPERS,
+    Category,
+    CertificateEventKind,
+    CertificateStatus,
+    MatterKind,
+    ReplacementReason,
+)
 from app.db import sequences
 from app.eligibility.facts import CertificateFacts, Facts
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
@@ -37,12 +44,14 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The context of an approval: transaction, actor, time, office settings."""
+    """The context of an approval: transaction, actor, time, office settings, and what the cases were given."""
 
     session: Session
     actor: Actor
     at: datetime
     office: Office
+    numbers: Mapping[int, str] = field(default_factory=dict)  # application id -> number of its new certificate
+    indexes: Mapping[int, int] = field(default_factory=dict)  # application id -> place of its version in the status list
 
     @property
     def on(self) -> date:
@@ -51,6 +60,29 @@ class Decision:
 
 Row = dict[str, Any]
 ApprovalEffect = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
+
+
+def decide(session: Session, actor: Actor, at: datetime, office: Office, cases: Sequence[Facts]) -> Decision:
+    """The context of approving these cases: numbers are given in their order, whatever their matters.
+
+    The series of the status list comes first and makes concurrent approvals wait there, so that they cannot deadlock.
+    """
+    ids = [_id(case) for case in cases if case.matter is not MatterKind.CANCELLATION]
+    indexes = dict(zip(ids, status_list.take_indexes(session, len(ids)), strict=True)) if ids else {}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for case in cases:
+        if case.certificate is None or _is_divided(case):
+            groups[case.target_category.value].append(_id(case))
+    numbers: dict[int, str] = {}
+    for category, given in sorted(groups.items()):
+        taken = sequences.certificate_numbers(session, office.short_name, category, office_day(at).year, len(given))
+        numbers |= zip(given, taken, strict=True)
+    return Decision(session, actor, at, office, numbers, indexes)
+
+
+def _is_divided(case: Facts) -> bool:
+    """An undivided C that is replaced becomes C1, C2 or C3, under a new number."""
+    return case.matter is MatterKind.REPLACEMENT and case.category is Category.C
 
 
 # --- the five effects ------------------------------------------------------------------------------
@@ -127,8 +159,8 @@ def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     an undivided C get a new one. Corrections are applied to the person's record here.
     """
     incoming = [case for case in cases if case.certificate is None]
-    undivided = [case for case in cases if case.certificate and case.category is Category.C]
-    others = [case for case in cases if case.certificate and case.category is not Category.C]
+    undivided = [case for case in cases if case.certificate and _is_divided(case)]
+    others = [case for case in cases if case.certificate and not _is_divided(case)]
     _correct_people(decision.session, [case for case in cases if case.reason_code == _WRONG])
     issued: dict[int, Issued] = {}
     if incoming:
@@ -166,10 +198,7 @@ def _issue(
 ) -> dict[int, Issued]:
     """Certificates with new numbers; ``terms`` has first and last day of each."""
     session, on = decision.session, decision.on
-    indexes = status_list.take_indexes(
-        session, len(cases)
-    )  # before the numbers: whoever waits here holds no lock on another series
-    numbered = _give_numbers(decision, cases)
+    numbered = {_id(case): decision.numbers[_id(case)] for case in cases}
     rows = [_certificate(case, on) | term | {"number": numbered[_id(case)]} for case, term in zip(cases, terms, strict=True)]
     session.execute(insert(Certificate), rows)
     given = list(numbered.values())  # read back by number: SQLite's RETURNING guarantees no order
@@ -179,8 +208,8 @@ def _issue(
     }
     issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
     prints = [
-        _version(case, row | {"id": issued[_id(case)].certificate_id}, 1, index, decision)
-        for case, row, index in zip(cases, rows, indexes, strict=True)
+        _version(case, row | {"id": issued[_id(case)].certificate_id}, 1, decision.indexes[_id(case)], decision)
+        for case, row in zip(cases, rows, strict=True)
     ]
     session.execute(insert(CertificateVersion), prints)
     record(
@@ -190,23 +219,6 @@ def _issue(
         [_event(case) | {"certificate_id": issued[_id(case)].certificate_id} for case in cases],
     )
     return issued
-
-
-def _give_numbers(decision: Decision, cases: Sequence[Facts]) -> dict[int, str]:
-    """Numbers per category in the order of the cases; categories in a fixed order, so that concurrent batches cannot
-    deadlock.
-    """
-    groups: dict[str, list[int]] = defaultdict(list)
-    for case in cases:
-        groups[case.target_category.value].append(_id(case))
-    given: dict[int, str] = {}
-    for category in sorted(groups):
-        ids = groups[category]
-        taken = sequences.certificate_numbers(
-            decision.session, decision.office.short_name, category, decision.on.year, len(ids)
-        )
-        given |= dict(zip(ids, taken, strict=True))
-    return given
 
 
 def _certificate(case: Facts, on: date) -> Row:
@@ -276,7 +288,6 @@ def _new_version(
 ) -> dict[int, Issued]:
     """The next version of each certificate, with the changed columns; the version before it is marked as replaced."""
     session, ids = decision.session, [_held(case).id for case in cases]
-    indexes = status_list.take_indexes(session, len(cases))
     last = dict.fromkeys(ids, 0)
     for row in session.execute(
         select(CertificateVersion.certificate_id, func.max(CertificateVersion.version).label("version"))
@@ -295,8 +306,8 @@ def _new_version(
     session.execute(
         insert(CertificateVersion),
         [
-            _version(case, row, last[row["id"]] + 1, index, decision)
-            for case, row, index in zip(cases, rows, indexes, strict=True)
+            _version(case, row, last[row["id"]] + 1, decision.indexes[_id(case)], decision)
+            for case, row in zip(cases, rows, strict=True)
         ],
     )
     record(decision, kind, CertificateStatus.VALID, [_event(case) for case in cases])

@@ -11,7 +11,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
-from app.core.vocabulary import MATTER_PAPERS, PERSON_PAPERS, PaperKind
+from app.core.errors import FixPlace, Refusal, Unmet
+from app.core.vocabulary import MATTER_PAPERS, PERSON_PAPERS, Action, PaperKind
 
 PERSON: Mapping[str, object] = {
     "name": _("Full name"),
@@ -123,6 +124,34 @@ def notice(marks: Sequence[CorrectionMark], remark: str = "") -> str:
     """The notice: one numbered line per mark, then the remark."""
     lines = [f"{n}. {ITEMS[mark.item]}：{' '.join(mark.why.split())}" for n, mark in enumerate(marks, 1)]
     return "\n".join([*lines, *([remark.strip()] if remark.strip() else [])])
+
+
+def checked_notice(action: Action, marks: Sequence[CorrectionMark], reason: str) -> str:
+    """The notice of a return with marks, else ``reason``. Raises ``Unmet`` for unknown and unexplained marks."""
+    if not marks:
+        return reason
+    if action is not Action.RETURN or any(mark.item not in ITEMS for mark in marks):
+        sentence = _("Only what belongs to the application can be marked for correction.")
+        raise Unmet.because(Refusal("bad-mark", sentence, "marks"))
+    if invalid := [_unexplained(mark) for mark in marks if not 0 < len(mark.why.strip()) <= LONGEST_WHY]:
+        raise Unmet(invalid)
+    return notice(marks, reason)
+
+
+def _unexplained(mark: CorrectionMark) -> Refusal:
+    sentence = _(
+        "%(item)s: please say in at most %(n)s characters what is to be corrected.", item=ITEMS[mark.item], n=LONGEST_WHY
+    )
+    return Refusal("bad-mark", sentence, f"why-{mark.item}")
+
+
+def not_corrected(name: str, application_id: int | None, item: str) -> Refusal:
+    """Told on submission for a marked item that is as it was."""
+    sentence = _(
+        "%(name)s: “%(item)s” was marked and is still as it was. Correct it, or write to the officer why it stays.",
+        name=name, item=ITEMS[item],
+    )  # fmt: skip
+    return Refusal("not-corrected", sentence, place=FixPlace("correction", application_id, item))
 
 
 def remark_of(reason: str, marks: Sequence[object]) -> str:
