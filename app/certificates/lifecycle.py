@@ -65,10 +65,12 @@ ApprovalEffect = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
 def decide(session: Session, actor: Actor, at: datetime, office: Office, cases: Sequence[Facts]) -> Decision:
     """The context of approving these cases: numbers are given in their order, whatever their matters.
 
-    The series of the status list comes first and makes concurrent approvals wait there, so that they cannot deadlock.
+    The counters of the status list come first, even if none is needed: concurrent approvals wait there, before they lock
+    people or series, and so do not deadlock.
     """
     ids = [_id(case) for case in cases if case.matter is not MatterKind.CANCELLATION]
-    indexes = dict(zip(ids, status_list.take_indexes(session, len(ids)), strict=True)) if ids else {}
+    indexes = dict(zip(ids, status_list.take_indexes(session, len(ids)), strict=True))
+    status_list.note_change(session)
     groups: dict[str, list[int]] = defaultdict(list)
     for case in cases:
         if case.certificate is None or _is_divided(case):
@@ -412,9 +414,13 @@ def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
 
 
 def record(decision: Decision, kind: CertificateEventKind, status: CertificateStatus, events: Sequence[Row]) -> None:
-    """Add events to the history; each has ``certificate_id``, and ``application_id`` or ``reason``."""
+    """Add events to the history; each has ``certificate_id``, and ``application_id`` or ``reason``.
+
+    Every change of a certificate comes here; whoever changes the person, too, comes here first.
+    """
     session = decision.session
     who = {"actor_id": decision.actor.id, "actor": decision.actor.name, "at": decision.at, "deed": kind, "status": status}
+    status_list.note_change(session)
     session.execute(insert(CertificateEvent), [{"application_id": None, "reason": "", **event, **who} for event in events])
 
 

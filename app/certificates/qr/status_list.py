@@ -13,7 +13,7 @@ from threading import Lock
 
 import jwt
 from flask_babel import lazy_gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.crypto import base64url
@@ -22,9 +22,10 @@ from app.core.crypto.signing_keys import CodeKey, PublicKeys, Ring
 from app.core.errors import AppError
 from app.core.vocabulary import CertificateStatus
 from app.db import sequences
-from app.models import Certificate, CertificateEvent, CertificateVersion, NumberSequence
+from app.models import Certificate, CertificateVersion, NumberSequence
 
 SERIES = "status-list"
+CHANGES = "status-list-changes"
 BITS = 2
 BLOCK = 1 << 16  # indexes are shuffled within blocks of this size
 MOST_BYTES = 1 << 26  # of an unpacked list from elsewhere: 268 million versions
@@ -166,7 +167,7 @@ def opened(token: str, keys: PublicKeys) -> StatusList:
 @dataclass(frozen=True, slots=True)
 class _Kept:
     entries: bytes
-    stamp: tuple[int, int]
+    stamp: tuple[int, ...]
     made_at: datetime
     token: str
     kid: str
@@ -175,7 +176,8 @@ class _Kept:
 class StatusListCache:
     """The newest list, cached per process. A request costs two look-ups by key unless something has changed.
 
-    Every change of a certificate adds an event (``lifecycle``), so the newest event id shows whether anything changed.
+    Every change of a certificate moves a counter in its own transaction (``lifecycle.record``), so whoever changes one later
+    also commits later, and the counter shows every change that a reader can see.
     """
 
     def __init__(self) -> None:
@@ -195,9 +197,13 @@ class StatusListCache:
             return token
 
 
-def _stamp(session: Session) -> tuple[int, int]:
+def note_change(session: Session) -> None:
+    """A certificate changes in the caller's transaction; others who change one wait for its end."""
+    sequences.next_numbers(session, CHANGES)
+
+
+def _stamp(session: Session) -> tuple[int, ...]:
     """Changes whenever the list does."""
-    newest = select(func.max(CertificateEvent.id)).scalar_subquery()
-    given = select(NumberSequence.last).where(NumberSequence.key == SERIES).scalar_subquery()
-    event, last = session.execute(select(newest, given)).one()
-    return event or 0, last or 0
+    counters = select(NumberSequence.key, NumberSequence.last).where(NumberSequence.key.in_((CHANGES, SERIES)))
+    moved = {row.key: row.last for row in session.execute(counters)}
+    return moved.get(CHANGES, 0), moved.get(SERIES, 0)

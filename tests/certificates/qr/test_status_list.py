@@ -1,6 +1,7 @@
 """The status list: size, signature, entries, and shuffled indexes."""
 
 import json
+import threading
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
@@ -10,13 +11,16 @@ from itertools import pairwise
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy.orm import Session
 
+from app.certificates.lifecycle import Decision, record
 from app.certificates.qr import status_list
 from app.certificates.qr.status_list import BLOCK, BadStatusList, StatusListCache, StatusMark
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
-from app.core.vocabulary import CertificateEventKind, CertificateStatus
-from app.models import CertificateEvent, CertificateVersion
+from app.core.office import Office
+from app.core.vocabulary import CertificateEventKind, CertificateStatus, Role
+from app.models import Certificate, CertificateVersion
 from tests import make
 from tests.query_counter import queries
 
@@ -208,17 +212,37 @@ def test_a_request_for_an_unchanged_list_is_one_small_question(system, session, 
     assert status_list.opened(first, ring.public).mark(place) is StatusMark.VALID
 
 
+def suspend(session, certificate_id=1):
+    session.get_one(Certificate, certificate_id).status = SUSPENDED
+    session.flush()
+    decision = Decision(session, make.officer(Role.ADMIN), make.NOON, Office())
+    record(decision, CertificateEventKind.SUSPENDED, SUSPENDED, [{"certificate_id": certificate_id}])
+
+
 def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
     place, shelf = printed(), StatusListCache()
     first = handed(shelf, session)
-    version = session.query(CertificateVersion).one()
-    version.certificate.status = SUSPENDED
-    version.certificate.events.append(
-        CertificateEvent(deed=CertificateEventKind.SUSPENDED, status=SUSPENDED, actor="-", at=make.NOON)
-    )
+    suspend(session)
     session.commit()
     assert handed(shelf, session, 0.4) == first
     assert status_list.opened(handed(shelf, session, 0.5), ring.public).mark(place) is StatusMark.SUSPENDED
+
+
+@pytest.mark.parametrize("system", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_a_change_that_commits_after_a_later_one_is_in_the_list(system, session, printed):
+    places, shelf = [printed(), printed()], StatusListCache()
+    handed(shelf, session)
+    suspend(session, 1)
+    with Session(system.engine) as other:
+        later = threading.Thread(target=lambda: (suspend(other, 2), other.commit()))
+        later.start()
+        later.join(1)
+        with Session(system.engine) as reader:
+            handed(shelf, reader, 1)  # whatever is committed by now
+        session.commit()
+        later.join()
+    marks = [status_list.opened(handed(shelf, session, 2), ring.public).mark(place) for place in places]
+    assert marks == [StatusMark.SUSPENDED] * 2
 
 
 def test_an_unchanged_list_is_signed_anew_each_hour_and_under_a_new_key_at_once(system, session, printed, tmp_path):
