@@ -249,7 +249,7 @@ def legacy(place: Town, world: "World", what: str, change: Mapping[str, object])
 def bundle(place: Town, world: "World") -> Export:
     viewer = make.officer(VIEWER, region="430100", account_id=world.account(VIEWER))
     ids = list(world.session.scalars(select(CertificateVersion.certificate_id)))
-    leaves = zip_download.current_entries(world.session, ids, viewer, Office())
+    leaves = zip_download.current_entries(world.session, ids, viewer, on=make.TODAY, office=Office())
     number = zip_download.prepare(world.session, leaves, viewer, at=now())
     world.session.commit()
     return Export(VIEWER, "GET", f"/bundles/{number}.zip", AuditAction.READ, "job", {"certificates": 1})

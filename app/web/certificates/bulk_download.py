@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from app.certificates.pdf import zip_download
 from app.certificates.pdf.zip_download import KIND, ZipEntry
+from app.core.clock import office_day
 from app.core.errors import AppError
 from app.core.vocabulary import AuditAction
 from app.db import audit
@@ -26,11 +27,12 @@ from app.web.certificates.render_progress import AT_ONCE, draw_these
 
 def pack(certificate_ids: list[int], home: str) -> Response:
     """The zip if at most ``AT_ONCE`` PDFs must be rendered first, else a redirect to the progress page."""
-    at, actor = request_context.now(), request_context.current_actor()
+    at, actor, office = request_context.now(), request_context.current_actor(), request_context.current_office()
+    on = office_day(at)
     try:
-        entries = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
+        entries = zip_download.current_entries(db.session(), certificate_ids, actor, on=on, office=office)
         zip_download.log_download(db.session(), entries, actor, at=at, address=request_context.address())
-        undrawn = [entry.version_id for entry in entries if not entry.digest]
+        undrawn = [entry.version_id for entry in entries if entry.version_id and not entry.digest and not entry.absent]
         number = zip_download.prepare(db.session(), entries, actor, at=at) if len(undrawn) > AT_ONCE else 0
         db.session.commit()
     except AppError as error:
@@ -40,7 +42,7 @@ def pack(certificate_ids: list[int], home: str) -> Response:
         return redirect(url_for("BundleView.watch", number=number, next=safe_next(home)))
     if undrawn:
         draw_these(undrawn)
-        entries = zip_download.current_entries(db.session(), certificate_ids, actor, request_context.current_office())
+        entries = zip_download.current_entries(db.session(), certificate_ids, actor, on=on, office=office)
     return _sent(entries)
 
 
@@ -93,7 +95,7 @@ class BundleView(BaseView):
             office=request_context.current_office(),
         )
         with request_context.side_session() as session:
-            what = {"shown": KIND, "certificates": len(entries)}
+            what = {"shown": KIND, "certificates": sum(not entry.absent for entry in entries)}
             audit.log(
                 session,
                 request_context.current_actor().name,
@@ -120,5 +122,7 @@ def _sent(entries: list[ZipEntry]) -> Response:
     name = gettext("Certificates %(day)s", day=request_context.today())
     disposition = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII
     headers = {"Cache-Control": "no-store", "Content-Disposition": disposition}
-    body = zip_download.archive(store, entries, at=at, left_out=str(zip_download.LEFT_OUT), why=str(zip_download.WHY))
+    body = zip_download.archive(
+        store, entries, at=at, left_out=str(zip_download.LEFT_OUT), not_drawn=str(zip_download.NOT_DRAWN)
+    )
     return current_app.response_class(body, mimetype="application/zip", headers=headers)

@@ -17,7 +17,7 @@ from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotFound, Unmet
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, Role
+from app.core.vocabulary import AuditAction, CertificateStatus, Role
 from app.files.storage import Store
 from app.models import Account, AuditEntry, Certificate, CertificateVersion
 from app.worker.handlers import HANDLERS
@@ -58,6 +58,10 @@ def certificates(session) -> list[int]:
     return found
 
 
+def chosen(session, ids, actor=VIEWER, on=make.TODAY, **office):
+    return zip_download.current_entries(session, ids, actor, on=on, office=Office(**office))
+
+
 def opened(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as made:
         assert made.testzip() is None
@@ -68,7 +72,7 @@ def opened(data: bytes) -> dict[str, bytes]:
 
 
 def packed(store, leaves):
-    return archive(store, leaves, at=make.NOON, left_out="没有的", why="因为")
+    return archive(store, leaves, at=make.NOON, left_out="没有的", not_drawn="因为")
 
 
 def test_an_archive_is_read_by_other_programs_and_declares_utf8_names(store, tmp_path):
@@ -104,7 +108,7 @@ def test_what_is_lost_is_named_inside(store):
 def test_a_name_is_safe_for_every_disk(session, store, name):
     stored_versions(session, store, 1)
     session.execute(update(Certificate).values(holder=name))
-    (leaf,) = zip_download.current_entries(session, certificates(session), VIEWER, Office())
+    (leaf,) = chosen(session, certificates(session))
     assert not re.search(r'[<>:"/\\|?*\n]', leaf.name)
     assert leaf.name.endswith(".pdf")
 
@@ -117,20 +121,67 @@ def test_only_what_is_reached_and_current_is_packed(session, store):
     stored_versions(session, store, 2, owner=ours)
     stored_versions(session, store, 2, owner=theirs)
     every = certificates(session)
-    assert len(zip_download.current_entries(session, every, make.officer(Role.VIEWER, region="430100"), Office())) == 2
-    assert len(zip_download.current_entries(session, every, make.clerk(theirs), Office())) == 2
+    assert (
+        len(
+            zip_download.current_entries(
+                session, every, make.officer(Role.VIEWER, region="430100"), on=make.TODAY, office=Office()
+            )
+        )
+        == 2
+    )
+    assert len(chosen(session, every, make.clerk(theirs))) == 2
     for other in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
         with pytest.raises(Unmet):
-            zip_download.current_entries(session, every, other, Office())
+            chosen(session, every, other)
     session.execute(update(CertificateVersion).values(replaced_at=make.NOON))
     with pytest.raises(Unmet):
-        zip_download.current_entries(session, every, VIEWER, Office())
+        chosen(session, every)
+
+
+@pytest.mark.parametrize("status", [status for status in CertificateStatus if status is not CertificateStatus.VALID])
+def test_what_is_not_in_force_is_left_out_and_says_why(session, store, status):
+    stored_versions(session, store, 2)
+    first, second = certificates(session)
+    session.execute(update(Certificate).where(Certificate.id == first).values(status=status))
+    left, taken = sorted(chosen(session, [first, second]), key=lambda entry: entry.certificate_id)
+    assert (left.absent, taken.absent) == (str(status.label), "")
+    found = opened(b"".join(packed(store, [left, replace(taken, digest=store.put(b"x"))])))
+    assert sorted(found) == sorted([taken.name, "没有的.txt"])
+    assert f"{left.name.removesuffix('.pdf')}：{status.label}" in found["没有的.txt"].decode("utf-8-sig")
+
+
+def test_the_last_day_is_in_force_and_the_next_is_not(session, store):
+    stored_versions(session, store, 1)
+    last = session.scalar(select(Certificate.valid_to))
+    assert [entry.absent for entry in chosen(session, certificates(session), on=last)] == [""]
+    with pytest.raises(Unmet, match="in force"):
+        chosen(session, certificates(session), on=last + timedelta(days=1))
+
+
+def test_a_paper_certificate_of_the_selection_is_named(session, store):
+    stored_versions(session, store, 2)
+    session.execute(update(CertificateVersion).where(CertificateVersion.certificate_id == 1).values(replaced_at=make.NOON))
+    assert [entry.absent for entry in chosen(session, [1, 2])].count("has no electronic version") == 1
+
+
+def test_a_version_that_came_while_it_was_prepared_is_the_one_that_is_sent(session, store):
+    (version_id,) = stored_versions(session, store, 1)
+    number = zip_download.prepare(session, chosen(session, [1]), VIEWER, at=make.NOON)
+    old = session.get_one(CertificateVersion, version_id)
+    facts = {"version": 2, "token": "t" * 22, "face": old.face, "issued_at": make.NOON, "digest": store.put(b"new")}
+    old.replaced_at = make.NOON
+    session.add(CertificateVersion(certificate_id=1, **facts))
+    session.commit()
+    (entry,) = zip_download.prepared_entries(session, number, VIEWER, at=make.NOON, office=Office())
+    assert entry.digest == facts["digest"]
 
 
 def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
     stored_versions(session, store, 3)
     with pytest.raises(Unmet, match="At most 2 certificates"):
-        zip_download.current_entries(session, certificates(session), VIEWER, replace(Office(), largest_bundle=2))
+        zip_download.current_entries(
+            session, certificates(session), VIEWER, on=make.TODAY, office=replace(Office(), largest_bundle=2)
+        )
 
 
 def test_as_many_questions_for_many_as_for_few(session, system, store):
@@ -139,7 +190,7 @@ def test_as_many_questions_for_many_as_for_few(session, system, store):
         stored_versions(session, store, many)
         ids = certificates(session)
         with queries(system.engine) as seen:
-            zip_download.current_entries(session, ids, VIEWER, Office())
+            chosen(session, ids)
         asked.append(len(seen))
     assert asked == [1, 1]
 
@@ -208,7 +259,7 @@ def test_a_bundle_is_not_there_for_anybody_else(session, store, browsers, tools,
 
 def test_a_bundle_is_gone_after_its_time_and_with_the_reach(session, store):
     ids = stored_versions(session, store, 1)
-    number = zip_download.prepare(session, [ZipEntry(ids[0], "a.pdf", None)], VIEWER, at=make.NOON)
+    number = zip_download.prepare(session, [ZipEntry(ids[0], "a.pdf", None, 1)], VIEWER, at=make.NOON)
     late = make.NOON + timedelta(minutes=60, seconds=1)
     assert zip_download.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1
     for actor, at in ((VIEWER, late), (replace(VIEWER, region="430100"), make.NOON), (replace(VIEWER, id=2), make.NOON)):
@@ -223,4 +274,4 @@ def test_who_has_no_business_with_certificates_packs_none(browsers, role):
 
 def test_an_empty_selection_is_reported(browsers):
     page = browsers(Role.VIEWER).post("/certificates/pack", follow_redirects=True).text
-    assert "None of these certificates has an electronic version." in page
+    assert "None of these certificates is in force and has an electronic version." in page
