@@ -287,7 +287,7 @@ SLOW = tuple(
     f"tests/{name}.py"
     for name in (
         *("cli/test_app", "worker/test_process", "test_attacks", "test_permission_matrix", "test_personal_data_leaks"),
-        *("test_architecture", "test_certificate_state_machine", "exams/test_scores", "certificates/pdf/test_fonts"),
+        *("test_architecture", "test_certificate_state_machine", "exams/test_scores", "files/test_fonts"),
     )
 )
 

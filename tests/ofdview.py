@@ -8,7 +8,7 @@ from html import escape
 
 from lxml import etree
 
-from app.certificates.pdf.truetype import Font
+from app.files.truetype import Font
 
 NS = {"o": "http://www.ofdspec.org/2016"}
 ORDERS = {"M": "M", "L": "L", "B": "C", "C": "Z"}

@@ -6,7 +6,6 @@ All of it is the same for every holder, and made of few shapes that are repeated
 import math
 from collections.abc import Iterator
 
-from app.certificates.pdf import fonts
 from app.certificates.pdf.shapes import (
     POINT,
     Color,
@@ -22,6 +21,7 @@ from app.certificates.pdf.shapes import (
     line,
     rectangle,
 )
+from app.files import fonts
 
 WIDTH, HEIGHT = 210.0, 297.0
 CENTRE = WIDTH / 2

@@ -8,13 +8,14 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.certificates.pdf import background, fonts
+from app.certificates.pdf import background
 from app.certificates.pdf import photo as photo_file
 from app.certificates.pdf.background import CENTRE, GOLD, HEIGHT, INK, INNER, PALE_GOLD, PAPER, RED, WHITE, WIDTH, set_line
 from app.certificates.pdf.content import Face
-from app.certificates.pdf.fonts import BOLD, PLAIN, VALUE
 from app.certificates.pdf.shapes import POINT, CodeShape, Color, ImageShape, LinkShape, Path, Shape, circle, line, rectangle
 from app.certificates.qr import symbol
+from app.files import fonts
+from app.files.fonts import BOLD, PLAIN, VALUE
 
 TITLE = "安全生产考核合格证书"
 ACCENTS = {"A": Color.of("#8C1C20"), "B": Color.of("#0E5440"), "C": Color.of("#17457E")}

@@ -17,10 +17,11 @@ from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Flowable, HRFlowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from app.certificates.pdf import background, fonts, reportlab_page
+from app.certificates.pdf import background, reportlab_page
 from app.certificates.pdf.render import Unprintable
 from app.certificates.pdf.reportlab_page import MM
 from app.certificates.pdf.shapes import POINT
+from app.files import fonts
 
 LEFT, TOP, BREADTH, HEIGHT = 28.0, 37.0, 156.0, 225.0  # mm
 PADDING = 6.0  # reportlab pads its frames by so many points

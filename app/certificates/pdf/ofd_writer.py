@@ -13,10 +13,11 @@ from hashlib import blake2b
 from html import escape
 from itertools import count
 
-from app.certificates.pdf import fonts, layout
+from app.certificates.pdf import layout
 from app.certificates.pdf.background import HEIGHT, WIDTH
 from app.certificates.pdf.shapes import CodeShape, Color, Group, ImageShape, LinkShape, Matrix, Path, Shape, Text
 from app.certificates.qr.symbol import bars
+from app.files import fonts
 
 SPACE = 'xmlns:ofd="http://www.ofdspec.org/2016"'
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -9,9 +9,10 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from app.certificates.pdf import fonts, layout
+from app.certificates.pdf import layout
 from app.certificates.pdf.shapes import POINT, CodeShape, Color, Group, ImageShape, LinkShape, Matrix, Path, Shape, Text, walk
-from app.certificates.pdf.truetype import Subset
+from app.files import fonts
+from app.files.truetype import Subset
 
 HEAD = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 _UNIT = 1 / POINT  # points of a millimetre

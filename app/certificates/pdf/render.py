@@ -7,9 +7,9 @@ from flask_babel import lazy_gettext as _
 
 from app.certificates.pdf import layout, pdf_writer
 from app.certificates.pdf.content import Face
-from app.certificates.pdf.fonts import unprintable
 from app.certificates.pdf.shapes import POINT
 from app.core.errors import AppError
+from app.files.fonts import unprintable
 
 __all__ = ["SEAL_BOX", "Face", "Unprintable", "draw", "page_of", "unprintable"]
 

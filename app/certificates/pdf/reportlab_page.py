@@ -13,8 +13,8 @@ from reportlab.lib.colors import Color as Ink
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
-from app.certificates.pdf import fonts
 from app.certificates.pdf.shapes import POINT, Color, Path, Shape, Text, walk
+from app.files import fonts
 
 MM = 1 / POINT  # points of a millimetre
 lock = RLock()  # reportlab keeps a reading position in each font

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.certificates.pdf.fonts import TextRun
+from app.files.fonts import TextRun
 
 POINT = 25.4 / 72  # mm
 _ROUND = 0.5522847498  # how far the handles of a quarter of a circle reach, as a share of its radius

@@ -11,7 +11,7 @@ from itertools import groupby
 from mmap import ACCESS_READ, mmap
 from typing import NamedTuple
 
-from app.certificates.pdf.truetype import Font
+from app.files.truetype import Font
 
 FONTS = {"kai": "kai-tgh.ttf", "song": "serif-L2.ttf", "semi": "serif600-tgh.ttf"}
 NAMES = {"kai": "AnguanKai", "song": "AnguanSong", "semi": "AnguanSong-SemiBold"}

@@ -12,8 +12,9 @@ import pypdfium2
 import pytest
 from pypdf import PdfReader
 
-from app.certificates.pdf import fonts, reportlab_page
+from app.certificates.pdf import reportlab_page
 from app.certificates.pdf.render import draw
+from app.files import fonts
 from tests.certificates.pdf.test_render import FACE, page, part
 
 # GB 18030-2022, from the ranges of Unicode that its levels are made of (certificates.md 1); the standard counts 87 887.
@@ -96,7 +97,7 @@ def test_a_text_is_whole_in_one_font_if_one_has_it_all() -> None:
 
 
 def test_a_rare_font_is_opened_only_when_a_name_needs_it() -> None:
-    asked = "from app.certificates.pdf import fonts; fonts.unprintable('欧阳䶮㛃'); print(fonts._rare.cache_info().currsize)"
+    asked = "from app.files import fonts; fonts.unprintable('欧阳䶮㛃'); print(fonts._rare.cache_info().currsize)"
     result = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, text=True)
     assert result.stdout.strip() == "0"
 
