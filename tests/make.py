@@ -49,7 +49,7 @@ def id_number(born: date = date(1985, 6, 15), sequence: int | None = None, regio
     """A new resident ID number with a valid check digit."""
     n = next(_serial) if sequence is None else sequence
     born = born + timedelta(days=n // 999)
-    body = f"{region}{born:%Y%m%d}{n % 999 + 1:03d}"
+    body = f"{region}{born.isoformat().replace('-', '')}{n % 999 + 1:03d}"
     return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
 
 

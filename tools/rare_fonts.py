@@ -1,4 +1,4 @@
-"""Extracts rare characters from their source fonts, in blocks of 4096, for `app/certificates/pdf/fonts.py`.
+"""Extracts rare characters from their source fonts, in blocks of 4096, for `app/files/fonts.py`.
 
     apt-get download fonts-babelstone-han fonts-hanazono        # and unpack with dpkg -x
     pip install -c constraints.txt -e '.[fonts]'

@@ -4,8 +4,9 @@ The file is parsed again on import and must have the digest of the preview. Impo
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -15,10 +16,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
-from app.core.identifiers import mask_id, parse_id_number, parse_mobile, parse_name
+from app.core.identifiers import mask_id, parse_id_number, parse_mobile
+from app.core.office import Office
 from app.core.vocabulary import AuditAction, Education, Position, Role, TechnicalTitle, Term
 from app.db import audit
+from app.files.fonts import parse_printable_name
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Person
 
@@ -81,7 +85,7 @@ _POSITIONS = {
 }  # fmt: skip
 
 ROSTER_COLUMNS = (
-    Column("name", _("Full name"), parse=parse_name, width=14),
+    Column("name", _("Full name"), parse=parse_printable_name, width=14),
     Column("id_number", _("Resident ID no."), parse=parse_id_number, width=24),
     Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, width=16),
     Column("education", _("Education"), parse=term_parser(Education, _EDUCATION), width=14),
@@ -89,6 +93,14 @@ ROSTER_COLUMNS = (
     Column("technical_title", _("Technical title"), parse=term_parser(TechnicalTitle, _TITLES), required=False, width=14),
     Column("position", _("Position"), parse=term_parser(Position, _POSITIONS), width=26),
 )
+
+
+def _columns(on: date, office: Office) -> tuple[Column, ...]:
+    """The columns as they are read on a day: by then a person must be old enough."""
+    parse = partial(parse_id_number, on=on, least_age=office.least_age)
+    return tuple(replace(column, parse=parse) if column.key == "id_number" else column for column in ROSTER_COLUMNS)
+
+
 _TITLE = {column.key: column.title for column in ROSTER_COLUMNS}
 
 
@@ -114,19 +126,19 @@ def roster_template() -> bytes:
     return write(ROSTER_COLUMNS, (), sheet_title=_("People"), note=note)
 
 
-def read_people(session: Session, data: bytes, actor: Actor) -> RosterPreview:
+def read_people(session: Session, data: bytes, actor: Actor, *, on: date, office: Office) -> RosterPreview:
     """The preview: every bad cell by row and column, and who would be added. Raises ``SheetRefused``. Writes nothing."""
     actor.demand(Role.ENTERPRISE_CLERK)
-    return _preview(session, data, actor)[0]
+    return _preview(session, data, actor, on, office)[0]
 
 
-def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, digest: str) -> RosterPreview:
+def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str) -> RosterPreview:
     """Add everybody, or raise ``Unmet`` with every bad cell; ``Stale`` if ``digest`` is not that of the preview.
 
     A fixed number of queries. The caller commits.
     """
     actor.demand(Role.ENTERPRISE_CLERK)
-    preview, known = _preview(session, data, actor, lock=True)
+    preview, known = _preview(session, data, actor, office_day(at), office, lock=True)
     if preview.digest != digest:
         raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
     if preview.errors:
@@ -158,9 +170,11 @@ def _reemploy(person: Person, row: SheetRow, actor: Actor) -> None:
     person.enterprise_id = actor.enterprise_id
 
 
-def _preview(session: Session, data: bytes, actor: Actor, *, lock: bool = False) -> tuple[RosterPreview, dict[str, Person]]:
+def _preview(
+    session: Session, data: bytes, actor: Actor, on: date, office: Office, *, lock: bool = False
+) -> tuple[RosterPreview, dict[str, Person]]:
     preview = RosterPreview(sha256(data).hexdigest())
-    reading = read(data, ROSTER_COLUMNS, most_rows=MOST_PEOPLE)
+    reading = read(data, _columns(on, office), most_rows=MOST_PEOPLE)
     preview.errors += reading.errors
     rows = _without_duplicates(reading.rows, preview.errors)
     known = _known(session, [row.values["id_number"] for row in rows], lock=lock)

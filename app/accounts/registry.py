@@ -3,7 +3,8 @@
 An enterprise changes its own records only; a person has at most one employer at a time.
 """
 
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, exists, func, select
@@ -12,21 +13,23 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, must_reach
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
-from app.core.identifiers import BadNumber, parse_id_number, parse_mobile, parse_name
+from app.core.identifiers import BadNumber, parse_id_number, parse_mobile
+from app.core.office import Office
 from app.core.vocabulary import OPEN, UNDER_WAY, CertificateStatus, Role, SignupState
+from app.files.fonts import parse_printable_name
 from app.models import Application, Certificate, Enterprise, ExamSignup, Paper, Person, Qualification
 
 _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 
 
-def add_person(session: Session, person: Person, actor: Actor) -> Person:
+def add_person(session: Session, person: Person, actor: Actor, *, on: date, office: Office) -> Person:
     """Add a person to the actor's enterprise: a new one, or a known one without an employer.
 
     ``person`` is a filled, unsaved row; the returned row may be the known one. Raises ``Unmet`` with a refusal per field,
     ``AppError`` if the ID number belongs to an employed person or to another name.
     """
     actor.demand(Role.ENTERPRISE_CLERK)
-    _check_fields(person)
+    _check_fields(person, on, office)
     known = session.scalars(select(Person).where(Person.id_number_key == person.id_number).with_for_update()).one_or_none()
     if known is None:
         person.enterprise_id = actor.enterprise_id
@@ -53,11 +56,11 @@ def add_person(session: Session, person: Person, actor: Actor) -> Person:
     return known
 
 
-def update_person(session: Session, person: Person, actor: Actor) -> Person:
+def update_person(session: Session, person: Person, actor: Actor, *, on: date, office: Office) -> Person:
     """Check a changed person of the actor's enterprise. Name and ID number are fixed once a certificate shows them."""
     actor.demand(Role.ENTERPRISE_CLERK)
     with session.no_autoflush:
-        _check_fields(person)
+        _check_fields(person, on, office)
         known = session.execute(
             select(Person.id, Person.enterprise_id, Person.name, Person.id_number).where(Person.id == person.id)
         ).one()
@@ -123,10 +126,11 @@ def _open_business(session: Session, person: Person, at: datetime) -> list[Refus
     return reasons
 
 
-def _check_fields(person: Person) -> None:
+def _check_fields(person: Person, on: date, office: Office) -> None:
     """Normalise and check the fields; raises ``Unmet`` with all faults."""
     wrong: list[Refusal] = []
-    for field, parse in (("name", parse_name), ("id_number", parse_id_number), ("mobile", parse_mobile)):
+    parse_number = partial(parse_id_number, on=on, least_age=office.least_age)
+    for field, parse in (("name", parse_printable_name), ("id_number", parse_number), ("mobile", parse_mobile)):
         typed = getattr(person, field) or ""
         if field == "mobile" and not typed:
             person.mobile = None

@@ -16,7 +16,20 @@ from app.core.vocabulary import Sex
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # ISO 7064 MOD 11-2, GB 11643-1999
 ID_CHECKS = "10X98765432"
 CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015: no I, O, Z, S, V
-_INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD))
+PROVINCES = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")  # GB/T 2260
+OLDEST_BIRTH = 1900  # year
+INVISIBLE = dict.fromkeys((0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
+_DOTS = "[\u2022\u2027\u30fb\uff65\u2219\u22c5.]"
+
+
+def _private_use() -> dict[int, str]:
+    """The 80 characters that GBK kept in the private use area (U+E815–E864, GB 18030 FE50–FEA0), at their Unicode place."""
+    places = {0xE815 + n: bytes((0xFE, 0x50 + n + (n > 0x2E))).decode("gb18030") for n in range(80)}
+    later = "E816𠂇 E817𠂉 E818𠃌 E81E龴 E826龵 E82B龶 E82C龷 E831𡗗 E832龸 E83B𢦏 E843龹 E854龺 E855𤇾 E864龻"
+    return places | {int(pair[:4], 16): pair[4:] for pair in later.split()}
+
+
+_PRIVATE_USE = _private_use()
 
 
 class BadNumber(AppError):
@@ -25,15 +38,19 @@ class BadNumber(AppError):
     code = "bad-number"
 
 
+def visible(text: str) -> str:
+    """NFKC (full width to half width), without invisible characters, GBK's private characters at their Unicode place."""
+    return unicodedata.normalize("NFKC", text.translate(INVISIBLE).translate(_PRIVATE_USE)).translate(INVISIBLE)
+
+
 def fold(text: str) -> str:
-    """NFKC (full width to half width), no spaces or invisible characters, upper case."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_INVISIBLE)).upper()
+    """As ``visible``, without spaces, upper case."""
+    return re.sub(r"\s+", "", visible(text)).upper()
 
 
 def fold_name(text: str) -> str:
-    """A name as stored: NFKC, no spaces, the middle dot of many shapes as ``·``."""
-    folded = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_INVISIBLE))
-    return re.sub("[\u2022\u2027\u30fb\uff65\u2219\u22c5.]", "·", folded)
+    """A name as stored: as ``visible``, without spaces, the middle dot of many shapes as ``·``."""
+    return re.sub(_DOTS, "·", re.sub(r"\s+", "", visible(text)))
 
 
 def name_key(text: str) -> str:
@@ -43,7 +60,7 @@ def name_key(text: str) -> str:
 
 def fold_user_name(text: str) -> str:
     """The one spelling of a user name: full-width and half-width, large and small letters are the same."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
+    return visible(visible(text).casefold()).strip()
 
 
 def fold_enterprise_name(text: str) -> str:
@@ -52,11 +69,14 @@ def fold_enterprise_name(text: str) -> str:
 
 
 def parse_name(text: str) -> str:
-    """A person's name, 2–50 characters: Chinese characters and ``·``, or Latin letters for foreign names."""
+    """A person's name, 2–50 characters: Chinese characters (〇 among them) or Latin letters, with ``·`` between parts."""
     name = fold_name(text)
     if not 2 <= len(name) <= 50:
         raise BadNumber(_("The name must have 2 to 50 characters."), code="bad-name", field="name")
-    invalid = [mark for mark in name if not (mark == "·" or mark.isalpha())]
+    invalid = [mark for mark in name if not (mark in "·〇" or mark.isalpha())]
+    if "" in name.split("·"):
+        sentence = _("A dot stands between two parts of a name, not at its beginning or end.")
+        raise BadNumber(sentence, code="bad-name", field="name")
     if invalid:
         raise BadNumber(
             _("The name holds a character that does not belong there: %(mark)s", mark=invalid[0]),
@@ -66,8 +86,11 @@ def parse_name(text: str) -> str:
     return name
 
 
-def parse_id_number(text: str) -> str:
-    """A resident ID number (GB 11643-1999), 18 characters, with valid check digit and birth date."""
+def parse_id_number(text: str, *, on: date | None = None, least_age: int = 0) -> str:
+    """A resident ID number (GB 11643-1999), 18 characters: region of a province, birth date since 1900, check digit.
+
+    With a day, the person must have been born by then, and be ``least_age`` years old.
+    """
     number = fold(text)
     if not number:
         raise BadNumber(_("Please enter the ID number."), code="id-missing", field="id_number")
@@ -79,16 +102,33 @@ def parse_id_number(text: str) -> str:
         raise BadNumber(
             _("An ID number consists of digits; only the last place may be X."), code="id-characters", field="id_number"
         )
+    if not PROVINCES.match(number):
+        raise BadNumber(
+            _("No region of China has the number %(region)s, with which this ID number begins.", region=number[:6]),
+            code="id-region",
+            field="id_number",
+        )
     if ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, number, strict=False)) % 11] != number[17]:
         raise BadNumber(
             _("The ID number's check digit is wrong: one of the digits must be mistyped."), code="id-check", field="id_number"
         )
     try:
-        birth_date(number)
+        born = birth_date(number)
     except ValueError:
         raise BadNumber(
             _("The birth date in the ID number does not exist."), code="id-birth-date", field="id_number"
         ) from None
+    if born.year < OLDEST_BIRTH:
+        sentence = _("By this ID number the person was born in %(year)s. Please check it.", year=born.year)
+        raise BadNumber(sentence, code="id-birth-date", field="id_number")
+    if on is not None and born > on:
+        sentence = _("By this ID number the person is born on %(day)s, which is yet to come.", day=f"{born:%Y-%m-%d}")
+        raise BadNumber(sentence, code="id-birth-date", field="id_number")
+    if on is not None and (years := age(born, on)) < least_age:
+        sentence = _(
+            "By this ID number the person is %(years)s; nobody under %(n)s can be entered.", years=years, n=least_age
+        )
+        raise BadNumber(sentence, code="too-young", field="id_number")
     return number
 
 

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import Refusal
-from app.core.identifiers import BadNumber, mask_id, mask_mobile, parse_old_id_number
+from app.core.identifiers import INVISIBLE, PROVINCES, BadNumber, mask_id, mask_mobile, parse_old_id_number
 
 ID_NUMBER, MOBILE, BANK_CARD = _("ID number"), _("Mobile"), _("Bank card number")
-PROVINCES = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")  # GB/T 2260
-
-_INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD))
 _RUN = re.compile(r"\d+[Xx]?(?:[ \t\-‐-―_.·/]{1,2}\d+[Xx]?)*", re.ASCII)
 _GROUP = re.compile(r"\d+[Xx]?", re.ASCII)
 _TOKEN = re.compile(r"[0-9A-Za-z]*[0-9][A-Za-z]+$")  # letters and digits mixed: part of a code
@@ -38,7 +35,7 @@ class FoundNumber:
 
 def normalised(text: str) -> str:
     """NFKC (full width to half width) without invisible characters."""
-    return unicodedata.normalize("NFKC", text.translate(_INVISIBLE))
+    return unicodedata.normalize("NFKC", text.translate(INVISIBLE))
 
 
 def may_hold_number(text: str) -> bool:

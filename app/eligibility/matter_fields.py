@@ -10,8 +10,9 @@ from datetime import date
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError, Refusal, Unmet
-from app.core.identifiers import fold, fold_certificate_number, parse_id_number, parse_name
+from app.core.identifiers import fold, fold_certificate_number, parse_id_number
 from app.core.vocabulary import CancellationReason, Category, MatterKind, ReplacementReason
+from app.files.fonts import parse_printable_name
 
 DIVIDED = (Category.C1, Category.C2, Category.C3)  # what an undivided C becomes
 
@@ -57,7 +58,7 @@ _FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
         MatterField("valid_to", _("Valid until"), _day),
     ),
     (MatterKind.REPLACEMENT, ReplacementReason.WRONG_INFORMATION.value): (
-        MatterField("name", _("Correct name"), parse_name, required=False),
+        MatterField("name", _("Correct name"), parse_printable_name, required=False),
         MatterField("id_number", _("Correct ID number"), parse_id_number, required=False),
     ),
     (MatterKind.REPLACEMENT, ReplacementReason.LOST.value): (

@@ -11,6 +11,9 @@ from itertools import groupby
 from mmap import ACCESS_READ, mmap
 from typing import NamedTuple
 
+from flask_babel import lazy_gettext as _
+
+from app.core.identifiers import BadNumber, parse_name
 from app.files.truetype import Font
 
 FONTS = {"kai": "kai-tgh.ttf", "song": "serif-L2.ttf", "semi": "serif600-tgh.ttf"}
@@ -71,6 +74,15 @@ def font_for(c: str, chain: Chain) -> str | None:
 def unprintable(text: str) -> list[str]:
     """The characters of ``text`` that no vendored font has, or that are invisible; each once, in order."""
     return [c for c in dict.fromkeys(text) if not _prints(c)]
+
+
+def parse_printable_name(text: str) -> str:
+    """As ``identifiers.parse_name``; refused, too, if no font has one of its characters, as a certificate must show it."""
+    name = parse_name(text)
+    if missing := unprintable(name):
+        sentence = _("The name has a character that cannot be printed: %(marks)s", marks="".join(missing))
+        raise BadNumber(sentence, code="unprintable-name", field="name")
+    return name
 
 
 def _prints(c: str) -> bool:

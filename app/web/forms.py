@@ -47,6 +47,7 @@ from app.db.session import Choices as ChoicesColumn
 from app.db.session import Encrypted, UtcDateTime
 
 ODD_MARKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"
+DROPPED = {0: None, **identifiers.INVISIBLE}
 SHORT, LONG = 200, 4000  # characters where a column sets no bound
 LARGEST = 2**31 - 1  # a whole number, as columns hold it
 MEGABYTE = 1024 * 1024
@@ -116,15 +117,17 @@ class TextLength(Length):
 
 
 class TextField(StringField):
-    """One line, stripped; control characters and line ends become blanks, so that none reaches a column or a header."""
+    """One line, stripped, without invisible characters; control characters and line ends become blanks, so that none
+    reaches a column or a header.
+    """
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        super().process_formdata([re.sub(ODD_MARKS, " ", value.replace("\0", "")).strip() for value in valuelist])
+        super().process_formdata([re.sub(ODD_MARKS, " ", value.translate(DROPPED)).strip() for value in valuelist])
 
 
 class LongTextField(TextAreaField):
     def process_formdata(self, valuelist: list[str]) -> None:
-        super().process_formdata([value.replace("\0", "").replace("\r\n", "\n").strip() for value in valuelist])
+        super().process_formdata([value.translate(DROPPED).replace("\r\n", "\n").strip() for value in valuelist])
 
 
 class WholeNumberField(IntegerField):

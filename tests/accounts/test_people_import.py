@@ -6,11 +6,14 @@ from sqlalchemy import func, select
 from app.accounts.access import NOBODY
 from app.accounts.people_import import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked_row, read_people, roster_template
 from app.core.errors import NotAllowed, Stale, Unmet
+from app.core.office import Office
 from app.core.vocabulary import Education, Position, Role, TechnicalTitle
 from app.files.spreadsheets import SheetRefused, read, write
 from app.models import AuditEntry, Person
 from tests import make
 from tests.query_counter import queries
+
+TODAY = {"on": make.TODAY, "office": Office()}
 
 
 def sheet(*rows: dict[str, object], columns=ROSTER_COLUMNS) -> bytes:
@@ -35,12 +38,12 @@ def count(session) -> int:
 
 
 def run_import(session, data: bytes, actor):
-    digest = read_people(session, data, actor).digest
-    return import_people(session, data, actor, at=make.NOON, digest=digest)
+    digest = read_people(session, data, actor, **TODAY).digest
+    return import_people(session, data, actor, at=make.NOON, office=Office(), digest=digest)
 
 
 def errors(session, data: bytes, actor) -> list[tuple[int, str]]:
-    return [(error.row, str(error.sentence)) for error in read_people(session, data, actor).errors]
+    return [(error.row, str(error.sentence)) for error in read_people(session, data, actor, **TODAY).errors]
 
 
 def test_people_of_a_valid_sheet_are_added(session, ours):
@@ -138,9 +141,9 @@ def test_person_without_employer_returns_and_empty_cells_change_nothing(session,
 
 
 def test_file_other_than_the_previewed_is_refused(session, ours):
-    digest = read_people(session, sheet({}), make.clerk(ours)).digest
+    digest = read_people(session, sheet({}), make.clerk(ours), **TODAY).digest
     with pytest.raises(Stale):
-        import_people(session, sheet({}), make.clerk(ours), at=make.NOON, digest=digest)
+        import_people(session, sheet({}), make.clerk(ours), at=make.NOON, office=Office(), digest=digest)
     assert count(session) == 0
 
 
@@ -166,18 +169,24 @@ def test_template_has_every_column():
 
 def test_invalid_or_too_long_workbook_is_refused(session, ours):
     with pytest.raises(SheetRefused):
-        read_people(session, b"%PDF-1.4", make.clerk(ours))
+        read_people(session, b"%PDF-1.4", make.clerk(ours), **TODAY)
     with pytest.raises(SheetRefused):
-        read_people(session, sheet(*({"id_number": "1"} for _ in range(MOST_PEOPLE + 1))), make.clerk(ours))
+        read_people(
+            session,
+            sheet(*({"id_number": "1"} for _ in range(MOST_PEOPLE + 1))),
+            make.clerk(ours),
+            on=make.TODAY,
+            office=Office(),
+        )
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ENTERPRISE_CLERK])
 def test_only_enterprise_clerks_import(session, role):
     for actor in (make.officer(role), NOBODY):
         with pytest.raises(NotAllowed):
-            read_people(session, sheet({}), actor)
+            read_people(session, sheet({}), actor, **TODAY)
         with pytest.raises(NotAllowed):
-            import_people(session, sheet({}), actor, at=make.NOON, digest="")
+            import_people(session, sheet({}), actor, at=make.NOON, office=Office(), digest="")
 
 
 def test_import_of_any_size_uses_the_same_number_of_queries(session, system, ours):
@@ -195,5 +204,5 @@ def test_import_of_any_size_uses_the_same_number_of_queries(session, system, our
 
 
 def test_preview_row_shows_masked_id_number(session, ours):
-    row = read_people(session, sheet({"id_number": "11010519491231002X"}), make.clerk(ours)).people[0]
+    row = read_people(session, sheet({"id_number": "11010519491231002X"}), make.clerk(ours), **TODAY).people[0]
     assert (masked_row(row)["id_number"], masked_row(row)["number"]) == ("110105********002X", 2)

@@ -165,7 +165,7 @@ class DemoBuilder:
             technical_title=TechnicalTitle.INTERMEDIATE,
             position=member.position,
         )
-        person = registry.add_person(self.session, person, clerk)
+        person = registry.add_person(self.session, person, clerk, on=office_day(self.at), office=self.office)
         kinds = [*SCANS, *([PaperKind.REGISTRATION] if member.category is B else [])]
         for kind in kinds:
             lines = (_TITLES[kind], member.name, enterprise.name)

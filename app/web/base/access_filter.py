@@ -6,6 +6,7 @@ from typing import Any
 from flask import request
 
 from app.accounts.access import reach
+from app.core.identifiers import INVISIBLE
 from app.web import request_context
 from app.web.base.datamodel import LARGEST_ID, as_id
 from app.web.base.fab import BaseFilter
@@ -35,4 +36,4 @@ def asked_reason() -> str:
 
 
 def without_controls(text: str) -> str:
-    return re.sub("[\x00-\x08\x0b-\x1f\x7f]", "", text.replace("\r\n", "\n"))
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f]", "", text.replace("\r\n", "\n")).translate(INVISIBLE)

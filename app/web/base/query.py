@@ -11,6 +11,7 @@ from sqlalchemy import Boolean, ColumnElement, Date, DateTime, Integer, String
 from werkzeug.datastructures import MultiDict
 
 from app.core.clock import OFFICE_ZONE
+from app.core.identifiers import INVISIBLE
 from app.db.session import Choice, Choices, UtcDateTime
 from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
 from app.web.base.private_urls import decode_param, encode_param
@@ -70,7 +71,10 @@ def ask(
     source: MultiDict[str, str], boxes: Sequence[Box], sortable: Sequence[str], usual: tuple[str, bool, int]
 ) -> ListQuery:
     """Parse a query string: unknown, empty and invalid parts are left out, numbers are clamped."""
-    given = {name: _UNPRINTABLE.sub("", decode_param(value)).strip()[:LONGEST] for name, value in source.items()}
+    given = {
+        name: _UNPRINTABLE.sub("", decode_param(value)).translate(INVISIBLE).strip()[:LONGEST]
+        for name, value in source.items()
+    }
     conditions: dict[str, ColumnElement[bool]] = {}
     for box in boxes:
         conditions |= box.conditions(given)

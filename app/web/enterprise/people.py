@@ -243,7 +243,8 @@ class PersonScreen(ModelScreen):
         with session.no_autoflush:
             form.populate_obj(item)
             item.major, item.mobile = item.major or "", item.mobile or None
-            person = registry.add_person(session, item, actor) if new else registry.update_person(session, item, actor)
+            save = registry.add_person if new else registry.update_person
+            person = save(session, item, actor, on=request_context.today(), office=request_context.current_office())
         store_scans(session, person, form, PERSON_PAPERS)
 
     def checks(self, item: Person | None) -> list[Any]:

@@ -35,7 +35,13 @@ class RosterView(BaseView):
         if form.validate_on_submit() and form.sheet.data is not None:
             try:
                 data = request_context.uploaded_bytes(form.sheet.data)
-                preview = read_people(db.session(), data, request_context.current_actor())
+                preview = read_people(
+                    db.session(),
+                    data,
+                    request_context.current_actor(),
+                    on=request_context.today(),
+                    office=request_context.current_office(),
+                )
             except AppError as error:
                 form.sheet.errors = [refusal.sentence for refusal in error.refusals]
             else:
@@ -52,7 +58,9 @@ class RosterView(BaseView):
         try:
             file = UPLOAD.staged()
             actor, at = request_context.current_actor(), request_context.now()
-            preview = import_people(session, file.data, actor, at=at, digest=file.digest)
+            preview = import_people(
+                session, file.data, actor, at=at, office=request_context.current_office(), digest=file.digest
+            )
             session.commit()
         except AppError as error:
             session.rollback()

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
+from app.core.identifiers import INVISIBLE
 from app.core.vocabulary import Action, MatterKind, Stage
 from app.db.session import db, reading
 from app.models import ExamNotice
@@ -63,8 +64,8 @@ def term(kind: type[CodeList], code: str | None) -> CodeList | None:
 
 
 def plain(text: str) -> str:
-    """The input of a search field without control characters, at most 100 characters."""
-    return re.sub("[\x00-\x1f\x7f]", "", text).strip()[:100]
+    """The input of a search field without control and invisible characters, at most 100 characters."""
+    return re.sub("[\x00-\x1f\x7f]", "", text).translate(INVISIBLE).strip()[:100]
 
 
 def page_number(text: str) -> int:

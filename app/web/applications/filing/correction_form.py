@@ -242,7 +242,8 @@ def _save_person(application: Application, form: Any, items: set[str]) -> None:
             if name == "id_number" and not value:
                 continue
             setattr(person, name, value or (None if name in ("mobile", "technical_title") else ""))
-        registry.update_person(db.session(), person, request_context.current_actor())
+        on, office = request_context.today(), request_context.current_office()
+        registry.update_person(db.session(), person, request_context.current_actor(), on=on, office=office)
 
 
 def _save_details(application: Application, form: Any, _items: set[str]) -> None:
