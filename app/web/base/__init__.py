@@ -8,13 +8,14 @@ from app.web.base.datamodel import SelInterface
 from app.web.base.deadline_badge import due
 from app.web.base.layout import safe_next
 from app.web.base.links import TONES, Link, shown, tone
-from app.web.base.model_view import ModelScreen
+from app.web.base.model_view import ModelScreen, OpenList
 from app.web.base.setup import init_app
 
 __all__ = [
     "TONES",
     "Link",
     "ModelScreen",
+    "OpenList",
     "SelInterface",
     "bars",
     "due",

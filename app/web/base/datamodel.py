@@ -89,12 +89,15 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         return dict(zip(words, self.session.execute(select(*counts)).one(), strict=True)) if words else {}
 
     def page(self, query: Query[Any], sort: str, descending: bool, page: int, size: int) -> list[Any]:
-        """One page of rows with their relations; the id breaks ties, so that no row is on two pages."""
+        """One page of rows with their relations."""
+        query = self.in_order(query, sort, descending)
+        return list(self.apply_pagination(query, page, size).options(*self._loads()).all())
+
+    def in_order(self, query: Query[Any], sort: str, descending: bool) -> Query[Any]:
+        """The id breaks ties, so that no row is on two pages."""
         pk = self.get_pk()
         columns = [pk] if not sort or sort == self.get_pk_name() else [getattr(self.obj, sort), pk]
-        query = query.order_by(*(column.desc() if descending else column.asc() for column in columns))
-        query = self.apply_pagination(query, page, size).options(*self._loads())
-        return list(query.all())
+        return query.order_by(*(column.desc() if descending else column.asc() for column in columns))
 
     def query_count(self, query: Query[Any], filters: Any = None, select_columns: Any = None) -> int:  # noqa: ARG002
         return self.count(self._apply_inner_all(query, filters, aliases_mapping={}))

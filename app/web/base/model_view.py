@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response
 
 from app.core.errors import AppError
 from app.core.vocabulary import Term
+from app.web.base.access_filter import WithinReach
 from app.web.base.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
 from app.web.base.fab import ModelView, route
 from app.web.base.layout import safe_next
@@ -369,6 +370,17 @@ class ModelScreen(ModelView):
             session.rollback()
             raise
         return []
+
+
+class OpenList(ModelScreen):
+    """A list alone, at the root of its URL, of the rows within reach."""
+
+    base_filters: Any = [["id", WithinReach, None]]
+    exclude_route_methods: Any = {"show", "add", "edit", "delete"}
+
+    @route("/")
+    def list(self) -> Response | str:
+        return super().list()
 
 
 def walk(item: Any, column: str) -> Any:

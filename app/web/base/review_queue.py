@@ -2,6 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import url_for
+from werkzeug.datastructures import MultiDict
+
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.model_view import ModelScreen
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,17 @@ class QueuePosition:
         """Where to go after deciding: the next row, else the first remaining one, else the list."""
         rest = [key for key in self.ids if key != self.row]
         return self.after or (self.page(rest[0], self.address) if rest else self.address)
+
+
+def position_in(screen: ModelScreen, address: str, row: int, page: Callable[[int, str], str]) -> QueuePosition:
+    """The row's position in the screen's list at ``address`` (with query), or in its usual list if that is no URL of it."""
+    home, parts = url_for(f"{screen.endpoint}.list"), urlsplit(address)
+    if parts.path != home:
+        address, parts = home, urlsplit(home)
+    asked = screen.asked(MultiDict(parse_qsl(parts.query)))
+    query = screen.datamodel.within_reach(*asked.conditions.values())
+    ids = screen.datamodel.in_order(query, asked.sort, asked.descending).with_entities(screen.datamodel.get_pk())
+    return QueuePosition(screen.list_title, address, tuple(key for (key,) in ids.limit(COUNT_CAP)), row, page)
 
 
 @dataclass(frozen=True, slots=True)

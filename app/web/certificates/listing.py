@@ -1,6 +1,5 @@
 """安管人员证书: the list of certificates within the reader's access scope."""
 
-import builtins
 from typing import Any
 
 from flask import request, url_for
@@ -14,21 +13,19 @@ from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CertificateStatus
 from app.models import Certificate, CertificateVersion
 from app.web import request_context
-from app.web.base import Link, ModelScreen, SelInterface, tone
-from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base import Link, OpenList, SelInterface, tone
+from app.web.base.access_filter import asked_ids
 from app.web.base.fab import route
 from app.web.base.query import contains
 from app.web.certificates import bulk_download
 from app.web.certificates.filing_links import certificate_links
 
 
-class CertificateScreen(ModelScreen):
+class CertificateScreen(OpenList):
     datamodel = SelInterface(Certificate)
     route_base = "/certificates"
     class_permission_name = "Certificate"
     base_permissions = ["can_list", "can_pack"]
-    base_filters = [["id", WithinReach, None]]
-    exclude_route_methods = {"show", "add", "edit", "delete"}
     list_template = "applications/list.html"
     list_title = _("Safety personnel certificates")
     list_columns = ["holder", "number", "enterprise.name", "valid_to", "status"]
@@ -49,27 +46,23 @@ class CertificateScreen(ModelScreen):
         "status": _("Certificate status"),
     }
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
     @route("/pack", "POST")
     def pack(self) -> Response:
         """The selected certificates as a zip, or all that match the query (``?every=1``)."""
         home = url_for("CertificateScreen.list")
         return bulk_download.pack(self._matching() if "every" in request.args else asked_ids(), home)
 
-    def _matching(self) -> builtins.list[int]:
+    def _matching(self) -> list[int]:
         """Reads one id more than the limit, so that too many are refused instead of cut off."""
         query = self.datamodel.within_reach(*self.asked().conditions.values())
         rows: Any = query.with_entities(Certificate.id).limit(request_context.current_office().largest_bundle + 1)
         return [row[0] for row in rows]
 
-    def batch_links(self) -> builtins.list[Link]:
+    def batch_links(self) -> list[Link]:
         pack = url_for("CertificateScreen.pack")
         return [Link(gettext("Download the ticked as zip"), pack, icon="download", post=True)] if self.may("pack") else []
 
-    def head_links(self) -> builtins.list[Link]:
+    def head_links(self) -> list[Link]:
         if not self.may("pack"):
             return []
         asked = {name: value for name, value in self.asked().args().items() if name not in ("page", "size", "sort")}
@@ -83,7 +76,7 @@ class CertificateScreen(ModelScreen):
             return Markup('<span class="tag {}">{}</span>').format(tone(word), word)
         return _until(item) if column == "valid_to" else None
 
-    def row_links(self, item: Certificate) -> builtins.list[Link]:
+    def row_links(self, item: Certificate) -> list[Link]:
         claims = certificate_links(item)
         past = Link(gettext("Certificate history"), url_for("CertificateHistoryView.show", certificate_id=item.id))
         version = item.versions[-1] if item.versions else None

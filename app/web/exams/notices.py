@@ -1,6 +1,5 @@
 """培训考试通知: the list, form and page of exam notices, with links to the sign-ups and scores. Saving publishes (R47)."""
 
-import builtins
 from io import BytesIO
 from typing import Any
 
@@ -17,8 +16,8 @@ from app.core.vocabulary import CURRENT_CATEGORIES, Category, Role, SignupState
 from app.db.session import db
 from app.models import ExamNotice
 from app.web import request_context
-from app.web.base import Link, ModelScreen, SelInterface
-from app.web.base.access_filter import ROW, WithinReach
+from app.web.base import Link, OpenList, SelInterface
+from app.web.base.access_filter import ROW
 from app.web.base.fab import route
 from app.web.base.workbook import XLSX
 from app.web.exams import signup_form
@@ -59,14 +58,14 @@ class NoticeForm(AppForm):
     body = LongTextField(_("Text of the notice"), validators=[TextLength(20_000)], render_kw={"rows": 12})
 
 
-class NoticeScreen(ModelScreen):
+class NoticeScreen(OpenList):
     """The list of notices, each with the actions now possible on its exam."""
 
     datamodel = SelInterface(ExamNotice)
     route_base = "/exam/notices"
     class_permission_name = "Notices"
     base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_delete", "can_signup", "can_export"]
-    base_filters = [["id", WithinReach, None]]
+    exclude_route_methods = set()
     list_title, show_title = _("Training and exam notices"), _("View the notice")
     add_title, edit_title = _("Publish an exam notice"), _("Change the exam notice")
     list_columns = ["title", "window", "exam_on", "categories", "signups"]
@@ -93,10 +92,6 @@ class NoticeScreen(ModelScreen):
     ]
     show_template = "exams/notice.html"
     add_template = edit_template = "exams/notice_form.html"
-
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
 
     def render_template(self, template: str, **context: Any) -> str:
         """Counts the sign-ups of all notices of the page in one query, for its cells."""
@@ -144,10 +139,10 @@ class NoticeScreen(ModelScreen):
             return gettext("Sign your people up online; after saving, you still have to submit them.")
         return gettext("A notice is published as soon as it is saved.")
 
-    def head_links(self) -> builtins.list[Link]:
+    def head_links(self) -> list[Link]:
         return [Link(link.label, link.url, icon="plus", primary=True) for link in super().head_links()]
 
-    def row_links(self, item: ExamNotice) -> builtins.list[Link]:
+    def row_links(self, item: ExamNotice) -> list[Link]:
         links = [Link(gettext("View"), self.url("show", pk=item.id))]
         if self.may("signup"):
             return links + self._enterprise_links(item)
@@ -155,7 +150,7 @@ class NoticeScreen(ModelScreen):
             links.append(Link(gettext("Edit"), self.url("edit", pk=item.id)))
         return links + self._clerk_links(item)
 
-    def _enterprise_links(self, item: ExamNotice) -> builtins.list[Link]:
+    def _enterprise_links(self, item: ExamNotice) -> list[Link]:
         links = []
         if item.signup_start <= request_context.now() <= item.signup_end:
             links.append(Link(gettext("Sign up online"), self.url("signup", notice_id=item.id), primary=True))
@@ -163,7 +158,7 @@ class NoticeScreen(ModelScreen):
             links.append(Link(gettext("My sign-ups"), url_for("SignupScreen.list", notice=item.id)))
         return links
 
-    def _clerk_links(self, item: ExamNotice) -> builtins.list[Link]:
+    def _clerk_links(self, item: ExamNotice) -> list[Link]:
         counts, has_access = self.counts(item), self.appbuilder.sm.has_access
         if not counts:
             sure = gettext("Delete this notice? Enterprises will no longer see it.")
@@ -182,7 +177,7 @@ class NoticeScreen(ModelScreen):
         return links
 
     @staticmethod
-    def _score_links(item: ExamNotice) -> builtins.list[Link]:
+    def _score_links(item: ExamNotice) -> list[Link]:
         if item.scores_submitted_at:
             return [Link(gettext("Scores"), url_for("ScoreView.scores", notice_id=item.id))]
         links = [Link(gettext("Import scores"), url_for("ScoreView.scores", notice_id=item.id))]
@@ -215,7 +210,7 @@ class NoticeScreen(ModelScreen):
     def delete_item(self, item: ExamNotice) -> None:
         exams.withdraw(db.session(), item.id, request_context.current_actor())
 
-    def show_links(self, item: ExamNotice) -> builtins.list[Link]:
+    def show_links(self, item: ExamNotice) -> list[Link]:
         return [link for link in super().show_links(item) if not link.post]
 
     def long_day(self, item: ExamNotice) -> str:

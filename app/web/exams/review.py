@@ -3,15 +3,12 @@
 Every decision is ``exams.review`` and a commit; a sign-up that another clerk has decided meanwhile is refused.
 """
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app import exams
@@ -24,12 +21,11 @@ from app.db.session import db
 from app.exams import SIGNUP_PAPERS, SignupOutcome
 from app.models import ExamSignup, Paper, Person
 from app.web import request_context
-from app.web.base import Link, ModelScreen, SelInterface, safe_next
-from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
+from app.web.base import Link, OpenList, SelInterface, safe_next
+from app.web.base.access_filter import ROW, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch
-from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import route
-from app.web.base.review_queue import QueuePosition, Scan
+from app.web.base.review_queue import QueuePosition, Scan, position_in
 from app.web.exams.access import notice_box
 from app.web.exams.labels import REASONS
 
@@ -38,15 +34,13 @@ DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
 ANSWERS = {"yes": True, "no": False}
 
 
-class SignupReviewScreen(ModelScreen):
+class SignupReviewScreen(OpenList):
     """Sign-ups by state, the longest waiting first; without a state in the URL the waiting ones."""
 
     datamodel = SelInterface(ExamSignup)
     route_base = "/exam/review"
     class_permission_name = "SignupReview"
     base_permissions = ["can_list", "can_decide", "can_examine"]
-    base_filters = [["id", WithinReach, None]]
-    exclude_route_methods = {"show", "add", "edit", "delete"}
     list_title = _("Review of sign-ups")
     head_column = "person.name"
     list_columns = ["person.name", "category", "enterprise.name", "notice.title", "submitted_at", "state"]
@@ -72,25 +66,12 @@ class SignupReviewScreen(ModelScreen):
         super()._init_properties()
         self.boxes.insert(0, notice_box(_("Exam notice")))
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
-    def ids(self, source: MultiDict[str, str]) -> builtins.list[int]:
-        """The ids of the list that the query describes, in its order, at most ``COUNT_CAP``."""
-        asked = self.asked(source)
-        column = getattr(ExamSignup, asked.sort)
-        order = (column.desc(), ExamSignup.id.desc()) if asked.descending else (column.asc(), ExamSignup.id.asc())
-        query = self.datamodel.within_reach(*asked.conditions.values())
-        rows: Sequence[Any] = query.with_entities(ExamSignup.id).order_by(*order).limit(COUNT_CAP).all()
-        return [row[0] for row in rows]
-
-    def row_links(self, item: ExamSignup) -> builtins.list[Link]:
+    def row_links(self, item: ExamSignup) -> list[Link]:
         here = request.full_path.rstrip("?")
         look = gettext("Review") if item.state is WAITS else gettext("View")
         return [Link(look, self.url("examine", signup_id=item.id, next=here)), *self.decisions(item)]
 
-    def decisions(self, item: ExamSignup) -> builtins.list[Link]:
+    def decisions(self, item: ExamSignup) -> list[Link]:
         """Links for the first decision, or for reversing it; none once the scores are final."""
         if item.state is WAITS:
             return [_decision(True, only=item.id), _decision(False, only=item.id)]
@@ -98,7 +79,7 @@ class SignupReviewScreen(ModelScreen):
             return [_decision(item.state is SignupState.REJECTED, only=item.id, again=1)]
         return []
 
-    def batch_links(self) -> builtins.list[Link]:
+    def batch_links(self) -> list[Link]:
         if request.args.get(self.tabs_column, WAITS.value) != WAITS.value or not self.may("decide"):
             return []
         return [_decision(True), _decision(False)]
@@ -157,12 +138,7 @@ class SignupReviewScreen(ModelScreen):
 
     def _place(self, signup: ExamSignup) -> QueuePosition:
         """The position of the sign-up in the list it was opened from."""
-        home = url_for("SignupReviewScreen.list")
-        address = safe_next(home)
-        parts = urlsplit(address)
-        if parts.path != home:
-            return QueuePosition(self.list_title, home, tuple(self.ids(MultiDict())), signup.id, _page)
-        return QueuePosition(self.list_title, address, tuple(self.ids(MultiDict(parse_qsl(parts.query)))), signup.id, _page)
+        return position_in(self, safe_next(""), signup.id, _page)
 
 
 def _answer(code: str) -> bool:

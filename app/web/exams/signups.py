@@ -1,6 +1,5 @@
 """我的报名: the enterprise's own sign-ups. Scores are shown once final; unsubmitted ones are marked (R53)."""
 
-import builtins
 from typing import Any
 
 from flask import url_for
@@ -15,8 +14,8 @@ from app.core.vocabulary import SCORED, SignupState
 from app.db.session import db
 from app.models import ExamSignup
 from app.web import request_context
-from app.web.base import Link, ModelScreen, SelInterface, shown
-from app.web.base.access_filter import WithinReach, asked_ids
+from app.web.base import Link, OpenList, SelInterface, shown
+from app.web.base.access_filter import asked_ids
 from app.web.base.batch_result import run_batch
 from app.web.base.fab import route
 from app.web.exams.access import notice_box
@@ -25,15 +24,13 @@ from app.web.exams.labels import score_text
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
 
 
-class SignupScreen(ModelScreen):
+class SignupScreen(OpenList):
     """Own sign-ups by state; selected and rejected ones can be submitted or removed."""
 
     datamodel = SelInterface(ExamSignup)
     route_base = "/exam/signups"
     class_permission_name = "Signup"
     base_permissions = ["can_list", "can_submit", "can_cancel"]
-    base_filters = [["id", WithinReach, None]]
-    exclude_route_methods = {"show", "add", "edit", "delete"}
     list_title = _("My sign-ups")
     list_template = "exams/signups.html"
     head_column = "person.name"
@@ -57,10 +54,6 @@ class SignupScreen(ModelScreen):
         super()._init_properties()
         self.boxes.insert(1, notice_box(_("Exam notice")))
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
     def walk(self, item: ExamSignup, column: str) -> Any:
         return result(item) if column == "result" else super().walk(item, column)
 
@@ -70,7 +63,7 @@ class SignupScreen(ModelScreen):
     def unsent(self) -> int:
         return signups_not_submitted(db.session(), request_context.current_actor())
 
-    def row_links(self, item: ExamSignup) -> builtins.list[Link]:
+    def row_links(self, item: ExamSignup) -> list[Link]:
         links = []
         if item.state in UNSENT:
             links = [
@@ -85,7 +78,7 @@ class SignupScreen(ModelScreen):
             ]
         return [*links, Link(gettext("View the notice"), url_for("NoticeScreen.show", pk=item.notice_id))]
 
-    def batch_links(self) -> builtins.list[Link]:
+    def batch_links(self) -> list[Link]:
         sure = gettext("Those who are not submitted yet come off the list; the others stay.")
         return [
             Link(gettext("Submit"), self.url("submit"), icon="send", primary=True, post=True),

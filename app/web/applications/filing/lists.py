@@ -1,6 +1,5 @@
 """The base list of an enterprise's own applications in one matter, and the list of new applications (安管人员新申报)."""
 
-import builtins
 from typing import Any, ClassVar
 
 from flask import flash, redirect, url_for
@@ -59,10 +58,6 @@ class FilingList(CaseList):
     def home(self) -> str:
         return url_for(f"{self.endpoint}.list")
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
     @route("/submit", "POST")
     def submit(self) -> Response | str:
         """上报 of the selected rows, or of the row whose button was pressed."""
@@ -92,7 +87,7 @@ class FilingList(CaseList):
         rows = self.datamodel.within_reach(Application.state.in_((State.DRAFT, State.RETURNED)))
         return dict(rows.with_entities(Application.state, func.count(Application.id)).group_by(Application.state).all())
 
-    def head_links(self) -> builtins.list[Link]:
+    def head_links(self) -> list[Link]:
         return [Link(str(self.add_word), self.form_url(None), icon="plus", primary=True)]
 
     def form_url(self, item: Application | None) -> str:
@@ -101,12 +96,12 @@ class FilingList(CaseList):
             return url_for("FilingView.add")
         return url_for("FilingView.edit", filing_id=item.filing_id, next=this_page())
 
-    def batch_links(self) -> builtins.list[Link]:
+    def batch_links(self) -> list[Link]:
         url = url_for(f"{self.endpoint}.submit")
         sure = gettext("The authority can see them from then on. Whoever lacks something is left and named.")
         return [Link(BATCH_VERBS[Action.SUBMIT], url, icon="send", primary=True, post=True, confirm=sure)]
 
-    def row_links(self, item: Application) -> builtins.list[Link]:
+    def row_links(self, item: Application) -> list[Link]:
         links = []
         if item.state in CHANGEABLE:
             links.append(Link(VERBS[Action.SUBMIT], url_for(f"{self.endpoint}.submit", only=item.id), post=True))

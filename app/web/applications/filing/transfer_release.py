@@ -1,6 +1,5 @@
 """转出确认: the list of transfers that await the consent of the old enterprise."""
 
-import builtins
 from typing import Any
 
 from flask import abort, url_for
@@ -48,23 +47,19 @@ class ReleaseScreen(CaseList):
         "enterprise.name": _("New enterprise"),
     }
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
     @route("/decide/<code>", "POST")
     def decide(self, code: str) -> Response | str:
         ours = (Action.RELEASE, Action.REFUSE_RELEASE)
         action = next((action for action in ours if action.value == code), None) or abort(404)
         return self.run_batch(action)
 
-    def batch_links(self) -> builtins.list[Link]:
+    def batch_links(self) -> list[Link]:
         return self._links()
 
-    def row_links(self, item: Application) -> builtins.list[Link]:
+    def row_links(self, item: Application) -> list[Link]:
         return self._links(only=item.id)
 
-    def _links(self, **which: Any) -> builtins.list[Link]:
+    def _links(self, **which: Any) -> list[Link]:
         sure = gettext("The certificate goes to the new enterprise once the authority approves. Agree to the transfer out?")
         agree = url_for("ReleaseScreen.decide", code=Action.RELEASE.value, **which)
         refuse = url_for("ReleaseScreen.decide", code=Action.REFUSE_RELEASE.value, **which)

@@ -3,7 +3,6 @@
 Counts and lists use the same conditions. Roles that decide nothing see numbers only; every export is audited.
 """
 
-import builtins
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -105,10 +104,6 @@ class DueScreen(CaseList):
             iter(dashboard_counts.queues_of(request_context.current_actor(), request_context.current_office()).values()), None
         )
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
     @route("/extend", "POST")
     def extend(self) -> Response | str:
         """Extend the time limit of the selected cases, with one reason for all."""
@@ -126,12 +121,12 @@ class DueScreen(CaseList):
         name = gettext("Due cases %(day)s", day=f"{today:%Y%m%d}")
         return send_workbook(data, name)
 
-    def _rows(self) -> builtins.list[Application]:
+    def _rows(self) -> list[Application]:
         query = self.datamodel.within_reach(*self.asked().conditions.values())
         query = query.options(joinedload(Application.person), joinedload(Application.enterprise))
-        return builtins.list(query.order_by(Application.due_on, Application.id).limit(COUNT_CAP))
+        return list(query.order_by(Application.due_on, Application.id).limit(COUNT_CAP))
 
-    def chips(self) -> builtins.list[tuple[object, int, str, bool]]:
+    def chips(self) -> list[tuple[object, int, str, bool]]:
         """``(label, count, URL, is current)`` for each urgency, within the selected stage."""
         asked, due_counts = self.asked(), dashboard_counts.due_counts(db.session, request_context.current_actor())
         stage = self._chosen(asked)
@@ -160,19 +155,19 @@ class DueScreen(CaseList):
             ]
         )
 
-    def head_links(self) -> builtins.list[Link]:
+    def head_links(self) -> list[Link]:
         url = url_for("DueScreen.export", **self.asked().args())
         board = Link(gettext("Who holds it up"), url_for("DueBoardView.show"), icon="search")
         return [board, Link(gettext("Export"), url, icon="download", post=True)]
 
-    def row_links(self, item: Application) -> builtins.list[Link]:
+    def row_links(self, item: Application) -> list[Link]:
         mine = any(
             move.stage for move in moves_open_to(request_context.current_actor(), item, request_context.current_office())
         )
         word = VERBS[Action.ACCEPT] if item.state is State.AWAITING_ACCEPTANCE else gettext("Review")
         return [Link(word if mine else gettext("View"), url_for("CaseView.show", application_id=item.id, next=this_page()))]
 
-    def batch_links(self) -> builtins.list[Link]:
+    def batch_links(self) -> list[Link]:
         stage = self._chosen(self.asked())
         if not self.may("extend") or stage == State.AWAITING_ACCEPTANCE.value:
             return []

@@ -3,7 +3,6 @@
 Silence is never consent, and this list gives no access to the rest of the case.
 """
 
-import builtins
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -18,7 +17,7 @@ from app.db.session import db
 from app.models import Application
 from app.web import request_context
 from app.web.applications.review.labels import REASONS, VERBS
-from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
+from app.web.base import Link, OpenList, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
@@ -34,7 +33,7 @@ class AwaitsRelease(WithinReach):
         return super().apply(query, value).filter(Application.state == State.AWAITING_RELEASE)
 
 
-class OfficeReleaseScreen(ModelScreen):
+class OfficeReleaseScreen(OpenList):
     """Transfers that await the consent of the old enterprise."""
 
     datamodel = SelInterface(Application)
@@ -42,7 +41,6 @@ class OfficeReleaseScreen(ModelScreen):
     class_permission_name = "OfficeRelease"
     base_permissions = ["can_list", "can_release"]
     base_filters = [["id", AwaitsRelease, None]]
-    exclude_route_methods = {"show", "add", "edit", "delete"}
     list_title = _("Transfers awaiting release")
     list_columns = ["person.name", "certificate.number", "releasing_enterprise.name", "enterprise.name", "submitted_at"]
     sub_columns = {"person.name": "person.masked_id_number", "certificate.number": "category", "enterprise.name": "number"}
@@ -61,10 +59,6 @@ class OfficeReleaseScreen(ModelScreen):
         "submitted_at": _("Asked on"),
     }
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
     def note(self) -> object:
         return gettext("Release only on evidence: the reason you give is kept in the archive and both enterprises are told.")
 
@@ -77,7 +71,7 @@ class OfficeReleaseScreen(ModelScreen):
         on = office_day(item.submitted_at)
         return str(gettext("%(day)s (%(n)s days ago)", day=shown(on), n=(request_context.today() - on).days))
 
-    def row_links(self, item: Application) -> builtins.list[Link]:
+    def row_links(self, item: Application) -> list[Link]:
         if not self.may("release"):
             return []
         action = Action.RELEASE_BY_OFFICE

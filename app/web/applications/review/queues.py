@@ -3,16 +3,14 @@
 Which cases wait, who decides and how is read from the table of moves in ``workflow``.
 """
 
-import builtins
 from collections.abc import Callable
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from flask import abort, current_app, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, or_, select
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app.accounts.access import CASE_OFFICERS, decides, level_of, reach
@@ -23,14 +21,13 @@ from app.db.session import db
 from app.models import Application, Certificate
 from app.web import request_context
 from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS, moves_of
-from app.web.base import Link, ModelScreen, SelInterface, due, shown
+from app.web.base import Link, OpenList, SelInterface, due, shown
 from app.web.base.access_filter import WithinReach, asked_ids, asked_reason
 from app.web.base.batch_result import SkippedRow, gaps_of, name_of, run_batch
-from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import route
 from app.web.base.layout import this_page
 from app.web.base.query import contains
-from app.web.base.review_queue import QueuePosition
+from app.web.base.review_queue import QueuePosition, position_in
 from app.web.certificates.render_progress import draw_at_once
 from app.workflow import Plan, carry_out
 
@@ -61,12 +58,10 @@ def skipped_cases(planned: Plan, back: str) -> list[SkippedRow]:
     ]
 
 
-class CaseList(ModelScreen):
+class CaseList(OpenList):
     """Base of all lists of applications."""
 
     datamodel = SelInterface(Application)
-    base_filters = [["id", WithinReach, None]]
-    exclude_route_methods = {"show", "add", "edit", "delete"}
     list_template = "applications/list.html"
     head_column = "person.name"
     sub_columns = {"person.name": "person.masked_id_number", "matter": "category", "enterprise.name": "number"}
@@ -96,7 +91,7 @@ class CaseList(ModelScreen):
     def read_link(self, item: Application) -> Link:
         return Link(gettext("View"), url_for("CaseView.read", application_id=item.id, next=this_page()))
 
-    def archive_links(self, item: Application) -> builtins.list[Link]:
+    def archive_links(self, item: Application) -> list[Link]:
         """Link to the e-archive (电子档案) of a closed case."""
         if item.state not in CLOSED:
             return []
@@ -132,10 +127,6 @@ class QueueScreen(CaseList):
         self.tabs = (self.waits, *(move.target for move in self.moves))
         super().__init__(**kwargs)
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
     @route("/batch/<code>", "POST")
     def batch(self, code: str) -> Response | str:
         action = next((move.action for move in self.moves if move.action.value == code), None) or abort(404)
@@ -151,13 +142,13 @@ class QueueScreen(CaseList):
         level = level_of(self.moves[0].by, request_context.current_office())
         return gettext("This stage is decided by %(level)s; you may read what your region has filed.", level=level)
 
-    def row_links(self, item: Application) -> builtins.list[Link]:
+    def row_links(self, item: Application) -> list[Link]:
         if item.state is not self.waits or not self.decides():
             return [self.read_link(item), *self.archive_links(item)]
         word = VERBS[Action.ACCEPT] if self.stage is Stage.ACCEPTANCE else gettext("Review")
         return [Link(word, url_for("CaseView.show", application_id=item.id, next=this_page())), self.read_link(item)]
 
-    def batch_links(self) -> builtins.list[Link]:
+    def batch_links(self) -> list[Link]:
         waits = request.args.get(self.tabs_column, self.waits.value) == self.waits.value
         if not (waits and self.may("batch") and self.decides()):
             return []
@@ -178,15 +169,6 @@ class QueueScreen(CaseList):
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("Nothing waits for you here."), None
-
-    def ids(self, source: MultiDict[str, str]) -> builtins.list[int]:
-        """The ids of the list that the query describes, in its order, at most ``COUNT_CAP``."""
-        asked = self.asked(source)
-        column = getattr(Application, asked.sort)
-        query = self.datamodel.within_reach(*asked.conditions.values())
-        order = (column.desc(), Application.id.desc()) if asked.descending else (column.asc(), Application.id.asc())
-        rows: Any = query.with_entities(Application.id).order_by(*order).limit(COUNT_CAP)
-        return [row[0] for row in rows]
 
 
 class AcceptanceScreen(QueueScreen):
@@ -239,11 +221,7 @@ class ClosedScreen(CaseList):
     base_order = ("closed_at", "desc")
     search_columns = [*CaseList.search_columns, "closed_at"]
 
-    @route("/")
-    def list(self) -> Response | str:
-        return super().list()
-
-    def row_links(self, item: Application) -> builtins.list[Link]:
+    def row_links(self, item: Application) -> list[Link]:
         return [self.read_link(item), *self.archive_links(item)]
 
 
@@ -259,17 +237,9 @@ def queue_position_of(case: Application, address: str) -> QueuePosition | None:
     """The case's position in the queue at ``address`` (a list URL with query), else in the queue of its stage."""
     if request_context.current_actor().roles.isdisjoint(CASE_OFFICERS):
         return None
-    parts = urlsplit(address)
+    path = urlsplit(address).path
     views: Any = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
     screens = [view for view in views if isinstance(view, QueueScreen) and view.may("list")]
-    for screen in screens:
-        home = url_for(f"{screen.endpoint}.list")
-        if parts.path == home:
-            return QueuePosition(
-                screen.list_title, address, tuple(screen.ids(MultiDict(parse_qsl(parts.query)))), case.id, _page
-            )
-    for screen in screens:
-        if screen.waits is case.state:
-            home = url_for(f"{screen.endpoint}.list")
-            return QueuePosition(screen.list_title, home, tuple(screen.ids(MultiDict())), case.id, _page)
-    return None
+    here = [screen for screen in screens if url_for(f"{screen.endpoint}.list") == path]
+    screen = next(iter([*here, *(screen for screen in screens if screen.waits is case.state)]), None)
+    return screen and position_in(screen, address, case.id, _page)
