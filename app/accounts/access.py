@@ -5,7 +5,7 @@ asserts that both agree.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
@@ -24,6 +24,8 @@ from app.models import (
     Person,
     Qualification,
 )
+
+Thing = TypeVar("Thing")
 
 CASE_OFFICERS = frozenset({Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER})
 BETWEEN_ENTERPRISES = (State.DRAFT, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # not yet submitted to the office
@@ -139,10 +141,11 @@ def _is_officers_case(actor: Actor, case: Case) -> bool:
     return Role.VIEWER in actor.roles and case.state in DECIDED
 
 
-def must_reach(actor: Actor, thing: Any) -> None:
-    """Raise ``NotFound`` for a row out of reach, so that its existence is not revealed."""
+def must_reach(actor: Actor, thing: Thing | None) -> Thing:
+    """The row; ``NotFound`` for one out of reach, so that its existence is not revealed."""
     if thing is None or not reaches(actor, thing):
         raise NotFound
+    return thing
 
 
 # --- own rows -------------------------------------------------------------------------------------

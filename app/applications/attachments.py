@@ -138,10 +138,7 @@ def current(session: Session, owner: Owner) -> dict[PaperKind, Paper]:
 
 def may_open(session: Session, paper_id: int, actor: Actor) -> Paper:
     """The paper, if this actor may read it; ``NotFound`` otherwise."""
-    paper = session.get(Paper, paper_id)
-    must_reach(actor, paper)
-    assert paper is not None  # noqa: S101 - must_reach has refused None
-    return paper
+    return must_reach(actor, session.get(Paper, paper_id))
 
 
 def bytes_of(paper: Paper, store: Store) -> bytes:

@@ -41,12 +41,7 @@ def queues_of(actor: Actor, office: Office) -> dict[Role, State]:
 
 def open_by_state(session: Session, actor: Actor) -> dict[State, int]:
     """Open applications within reach, by state."""
-    rows = session.execute(
-        select(Application.state, func.count())
-        .where(Application.state.in_((*OPEN, State.NOT_ACCEPTED)), reach(actor, Application))
-        .group_by(Application.state)
-    )
-    return dict(rows.all())
+    return _by_state(session, Application.state.in_((*OPEN, State.NOT_ACCEPTED)), reach(actor, Application))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +72,12 @@ def enterprise_work(session: Session, actor: Actor) -> EnterpriseWork:
 
 def backlog(session: Session, actor: Actor) -> dict[State, int]:
     """Number of cases in the officer's region by state, whoever handles them."""
-    rows = session.execute(
-        select(Application.state, func.count())
-        .where(Application.state.in_(BACKLOG), in_region(actor))
-        .group_by(Application.state)
-    )
-    return dict(rows.all())
+    return _by_state(session, Application.state.in_(BACKLOG), in_region(actor))
+
+
+def _by_state(session: Session, *conditions: ColumnElement[bool]) -> dict[State, int]:
+    rows = select(Application.state, func.count()).where(*conditions).group_by(Application.state)
+    return dict(session.execute(rows).all())
 
 
 def in_region(actor: Actor) -> ColumnElement[bool]:
@@ -92,32 +87,26 @@ def in_region(actor: Actor) -> ColumnElement[bool]:
 
 
 def signups_to_review(session: Session, actor: Actor) -> int:
-    return _count(
-        session, select(func.count(ExamSignup.id)).where(ExamSignup.state == SignupState.SUBMITTED, reach(actor, ExamSignup))
-    )
+    return _count(session, ExamSignup, ExamSignup.state == SignupState.SUBMITTED, reach(actor, ExamSignup))
 
 
 def signups_not_submitted(session: Session, actor: Actor) -> int:
-    return _count(
-        session, select(func.count(ExamSignup.id)).where(ExamSignup.state == SignupState.SELECTED, reach(actor, ExamSignup))
-    )
+    return _count(session, ExamSignup, ExamSignup.state == SignupState.SELECTED, reach(actor, ExamSignup))
 
 
 def people_with_gaps(session: Session, actor: Actor) -> int:
     """People of the enterprise who lack one of the four scans required for every sign-up (R49)."""
-    return _count(session, select(func.count(Person.id)).where(Person.enterprise_id == actor.enterprise_id, LACKS_PAPERS))
+    return _count(session, Person, Person.enterprise_id == actor.enterprise_id, LACKS_PAPERS)
 
 
 def expiring(session: Session, actor: Actor, on: date, office: Office) -> int:
     """Valid certificates within reach whose last day is near (``Office.expiring_until``)."""
-    return _count(
-        session,
-        select(func.count(Certificate.id)).where(
-            Certificate.status == CertificateStatus.VALID,
-            Certificate.valid_to.between(on, office.expiring_until(on)),
-            reach(actor, Certificate),
-        ),
-    )
+    return _count(session, Certificate, *_expires_soon(on, office), reach(actor, Certificate))
+
+
+def _expires_soon(on: date, office: Office) -> tuple[ColumnElement[bool], ...]:
+    near = Certificate.valid_to.between(on, office.expiring_until(on))
+    return Certificate.status == CertificateStatus.VALID, near
 
 
 def next_expiring(session: Session, actor: Actor, on: date, office: Office) -> Sequence[Row[Certificate, bool]]:
@@ -129,11 +118,7 @@ def next_expiring(session: Session, actor: Actor, on: date, office: Office) -> S
     )
     return session.execute(
         select(Certificate, renewal)
-        .where(
-            Certificate.status == CertificateStatus.VALID,
-            Certificate.valid_to.between(on, office.expiring_until(on)),
-            Certificate.enterprise_id == actor.enterprise_id,
-        )
+        .where(*_expires_soon(on, office), Certificate.enterprise_id == actor.enterprise_id)
         .order_by(Certificate.valid_to, Certificate.id)
         .limit(6)
     ).all()
@@ -228,9 +213,7 @@ def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> M
 
 def closed_this_month(session: Session, actor: Actor, on: date) -> int:
     first = datetime.combine(on.replace(day=1), time(), OFFICE_ZONE)
-    return _count(
-        session, select(func.count(Application.id)).where(Application.closed_at >= first, reach(actor, Application))
-    )
+    return _count(session, Application, Application.closed_at >= first, reach(actor, Application))
 
 
 def has_people(session: Session, actor: Actor) -> bool:
@@ -238,15 +221,15 @@ def has_people(session: Session, actor: Actor) -> bool:
 
 
 def accounts(session: Session) -> int:
-    return _count(session, select(func.count(Account.id)))
+    return _count(session, Account)
 
 
 def awaiting_a_role(session: Session) -> int:
-    return _count(session, select(func.count(Account.id)).where(role_assignment.awaits_role()))
+    return _count(session, Account, role_assignment.awaits_role())
 
 
 def failed_messages(session: Session) -> int:
-    return _count(session, select(func.count(Message.id)).where(Message.state == MessageState.FAILED))
+    return _count(session, Message, Message.state == MessageState.FAILED)
 
 
 def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int]:
@@ -283,5 +266,5 @@ MENU_OF_MATTER = {
 MENU_OF_QUEUE = {Role.ACCEPTANCE_OFFICER: "Acceptance", Role.REVIEWER: "Review", Role.APPROVER: "Approval"}
 
 
-def _count(session: Session, query: Any) -> int:
-    return int(session.scalar(query) or 0)
+def _count(session: Session, table: Any, *conditions: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count(table.id)).where(*conditions)) or 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, region_prefix
@@ -24,53 +24,51 @@ MOST_REASON = 500  # characters
 VALID, SUSPENDED, EXPIRED = CertificateStatus.VALID, CertificateStatus.SUSPENDED, CertificateStatus.EXPIRED
 # kind of event: possible statuses before (as on the day), status after
 _STEPS = {
-    CertificateEventKind.SUSPENDED: ((VALID,), SUSPENDED),
-    CertificateEventKind.REINSTATED: ((SUSPENDED,), VALID),
+    CertificateEventKind.SUSPENDED: ((VALID,), SUSPENDED),  # 暂扣: blocks every matter until it is lifted
+    CertificateEventKind.REINSTATED: ((SUSPENDED,), VALID),  # 暂扣发还: or expired, if its last day has passed
+    # 撤销: it was wrongly granted; permanent, possible after expiry, too
     CertificateEventKind.REVOKED: ((VALID, SUSPENDED, EXPIRED), CertificateStatus.REVOKED),
-    CertificateEventKind.WITHDRAWN: ((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
+    CertificateEventKind.WITHDRAWN: ((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),  # 吊销: a penalty; permanent
 }
 
 
 def by_number(session: Session, number: str, actor: Actor) -> Certificate:
     """The certificate with exactly this number, within the administrator's region; ``NotFound`` otherwise."""
-    actor.demand(Role.ADMIN)
-    found = session.scalars(
-        select(Certificate)
-        .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
-        .where(Certificate.number == fold_certificate_number(number), _within(actor))
-    ).one_or_none()
-    if found is None:
+    found = by_numbers(session, [number], actor)
+    if not found:
         raise NotFound
-    return found
+    return found[fold_certificate_number(number)]
 
 
 def possible_actions(certificate: Certificate, on: date) -> tuple[CertificateEventKind, ...]:
-    """What can be done to a certificate now, for the screen; each function checks again."""
-    return tuple(kind for kind, (sources, _target) in _STEPS.items() if certificate.status_on(on) in sources)
+    """What can be done to a certificate now, for the screen; ``change_status`` checks again."""
+    return tuple(kind for kind in _STEPS if is_possible(certificate, kind, on))
 
 
-def suspend(session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office) -> Certificate:
-    """暂扣: blocks every matter until it is lifted."""
-    return _step(session, certificate_id, CertificateEventKind.SUSPENDED, actor, reason, at, office)
-
-
-def reinstate(
-    session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office
+def change_status(
+    session: Session,
+    certificate_id: int,
+    kind: CertificateEventKind,
+    actor: Actor,
+    *,
+    reason: str,
+    at: datetime,
+    office: Office,
 ) -> Certificate:
-    """暂扣发还: valid again, or expired if its last day has passed."""
-    return _step(session, certificate_id, CertificateEventKind.REINSTATED, actor, reason, at, office)
-
-
-def revoke(session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office) -> Certificate:
-    """撤销: it was wrongly granted. Permanent; possible after expiry, too."""
-    return _step(session, certificate_id, CertificateEventKind.REVOKED, actor, reason, at, office)
-
-
-def withdraw(
-    session: Session, certificate_id: int, actor: Actor, *, reason: str, at: datetime, office: Office
-) -> Certificate:
-    """吊销: a penalty. Permanent."""
-    return _step(session, certificate_id, CertificateEventKind.WITHDRAWN, actor, reason, at, office)
+    """One of ``_STEPS``; ``Stale`` if the status of the certificate does not allow it."""
+    actor.demand(Role.ADMIN)
+    reason = _checked(reason)
+    certificate = session.scalars(_locked(_within(actor).where(Certificate.id == certificate_id))).one_or_none()
+    if certificate is None:
+        raise NotFound
+    if not is_possible(certificate, kind, office_day(at)):
+        raise Stale
+    target = _STEPS[kind][1]
+    certificate.status = target
+    certificate.status_reason = "" if target is VALID else reason
+    session.flush()
+    record(Decision(session, actor, at, office), kind, target, [{"certificate_id": certificate.id, "reason": reason}])
+    return certificate
 
 
 # --- many at once ---------------------------------------------------------------------------------------
@@ -88,15 +86,9 @@ class StatusOrder:
 def by_numbers(session: Session, numbers: Collection[str], actor: Actor, *, lock: bool = False) -> dict[str, Certificate]:
     """The certificates with exactly these numbers within the administrator's region, in one query."""
     actor.demand(Role.ADMIN)
-    asked = (
-        select(Certificate)
-        .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
-        .where(Certificate.number.in_([fold_certificate_number(number) for number in numbers]), _within(actor))
-        .order_by(Certificate.id)  # fixed order, so that concurrent sheets cannot deadlock
-    )
-    if lock:
-        asked = asked.with_for_update(of=Certificate).execution_options(populate_existing=True)
-    return {certificate.number: certificate for certificate in session.scalars(asked)}
+    known = Certificate.number.in_([fold_certificate_number(number) for number in numbers])
+    asked = _within(actor).where(known).order_by(Certificate.id)  # fixed order, so that concurrent sheets cannot deadlock
+    return {certificate.number: certificate for certificate in session.scalars(_locked(asked) if lock else asked)}
 
 
 def is_possible(certificate: Certificate, kind: CertificateEventKind, on: date) -> bool:
@@ -124,30 +116,6 @@ def apply_orders(session: Session, orders: Sequence[StatusOrder], actor: Actor, 
     session.expire_all()  # bulk statements went past the session's own copies
 
 
-def _step(
-    session: Session, certificate_id: int, kind: CertificateEventKind, actor: Actor, reason: str, at: datetime, office: Office
-) -> Certificate:
-    actor.demand(Role.ADMIN)
-    reason = _checked(reason)
-    certificate = session.scalars(
-        select(Certificate)
-        .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
-        .where(Certificate.id == certificate_id, _within(actor))
-        .with_for_update(of=Certificate)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if certificate is None:
-        raise NotFound
-    sources, target = _STEPS[kind]
-    if certificate.status_on(office_day(at)) not in sources:
-        raise Stale
-    certificate.status = target
-    certificate.status_reason = "" if target is VALID else reason
-    session.flush()
-    record(Decision(session, actor, at, office), kind, target, [{"certificate_id": certificate.id, "reason": reason}])
-    return certificate
-
-
 def _checked(reason: str) -> str:
     reason = reason.strip()
     if not reason:
@@ -159,6 +127,12 @@ def _checked(reason: str) -> str:
     return reason
 
 
-def _within(actor: Actor) -> ColumnElement[bool]:
+def _within(actor: Actor) -> Select[Certificate]:
+    """The certificates of the administrator's region."""
     prefix = region_prefix(actor.region) if actor.region else "-"
-    return Enterprise.region_code.startswith(prefix, autoescape=True)
+    theirs = select(Certificate).join(Enterprise, Enterprise.id == Certificate.enterprise_id)
+    return theirs.where(Enterprise.region_code.startswith(prefix, autoescape=True))
+
+
+def _locked(asked: Select[Certificate]) -> Select[Certificate]:
+    return asked.with_for_update(of=Certificate).execution_options(populate_existing=True)

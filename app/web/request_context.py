@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from flask import current_app, g, request
 from flask_login import current_user
@@ -95,6 +95,18 @@ def current_actor() -> Actor:
     if "actor" not in g:
         g.actor = actor_of(current_user) if current_user and current_user.is_authenticated else NOBODY
     return cast(Actor, g.actor)
+
+
+class Acting(TypedDict):
+    """Who acts, when, and under which settings: as the operations of the domain take them."""
+
+    actor: Actor
+    at: datetime
+    office: Office
+
+
+def acting() -> Acting:
+    return {"actor": current_actor(), "at": now(), "office": current_office()}
 
 
 def actor_of(account: Account) -> Actor:

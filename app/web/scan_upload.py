@@ -68,23 +68,18 @@ def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind,
 
 def store_scans(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
     """Attach the chosen files, discard the ticked ones. Raises ``Unmet`` naming every bad file."""
-    actor, at, office, store = (
-        request_context.current_actor(),
-        request_context.now(),
-        request_context.current_office(),
-        request_context.store(),
-    )
+    store, acting = request_context.store(), request_context.acting()
     there = current(session, owner)
     refusals: list[Refusal] = []
     for kind in kinds:
         field = form[field_name(kind)]
         if field.data is None:
             if field.removed and kind in there:
-                discard(session, there[kind].id, actor, at=at)
+                discard(session, there[kind].id, acting["actor"], at=acting["at"])
             continue
         data, name = field.data.stream.read(), str(field.data.filename)
         try:
-            attach(session, store, owner, kind, data, name, actor, at=at, office=office)
+            attach(session, store, owner, kind, data, name, **acting)
         except FileRefused as error:
             refusals.append(Refusal(error.code, error.sentence, field.name))
     if refusals:

@@ -6,7 +6,7 @@ import pytest
 
 from app.certificates.national_record import OPERATIONS, national_record
 from app.certificates.pdf.seal_and_store import EDUCATIONS
-from app.certificates.status_changes import suspend
+from app.certificates.status_changes import change_status
 from app.core.errors import NotFound
 from app.core.vocabulary import Action, Category, CertificateEventKind, Education, MatterKind, ReplacementReason, Role
 from app.files.storage import Store
@@ -99,7 +99,8 @@ def test_a_new_version_has_its_own_id_and_refers_to_the_previous_one(session, st
 
 def test_it_follows_how_the_certificate_stands(session, store, office, issued):
     _firm, certificate = issued
-    suspend(session, certificate.id, make.officer(Role.ADMIN), reason="事故", at=make.NOON, office=office)
+    kind, admin = CertificateEventKind.SUSPENDED, make.officer(Role.ADMIN)
+    change_status(session, certificate.id, kind, admin, reason="事故", at=make.NOON, office=office)
     session.commit()
     record = national_record(session, store, certificate, office, on=make.TODAY)
     assert (record["certState"], record["operateType"], record["certStatusDescription"]) == ("02", "03", "事故")

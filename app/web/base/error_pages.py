@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from app.core.errors import AppError, TooMany
+from app.core.errors import AppError, Refusal, TooMany
 from app.db.session import db
 from app.web.base import denied_log, private_urls
 from app.web.base.layout import reader
@@ -18,12 +18,17 @@ from app.web.fix_links import url_of
 log = logging.getLogger(__name__)
 
 
-def flash_refusals(error: AppError) -> None:
-    """Roll back and flash the refusals; an error with a status of its own (403, 404 …) is raised again."""
+def refusals_after(error: AppError) -> tuple[Refusal, ...]:
+    """Roll back and return the refusals; an error with a status of its own (403, 404 …) is raised again."""
     db.session.rollback()
     if error.status != AppError.status:
         raise error
-    for refusal in error.refusals:
+    return error.refusals
+
+
+def flash_refusals(error: AppError) -> None:
+    """As ``refusals_after``, shown on the next page."""
+    for refusal in refusals_after(error):
         flash(str(refusal.sentence), "danger")
 
 

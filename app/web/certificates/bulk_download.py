@@ -55,13 +55,7 @@ class BundleView(BaseView):
 
     @route(f"/{ROW}number>")
     def watch(self, number: int) -> str:
-        found = zip_download.prepared(
-            db.session(),
-            number,
-            request_context.current_actor(),
-            at=request_context.now(),
-            office=request_context.current_office(),
-        )
+        found = zip_download.prepared(db.session(), number, **request_context.acting())
         return self.render_template(
             "certificates/bulk_download.html",
             title=gettext("Download of certificates"),
@@ -74,38 +68,18 @@ class BundleView(BaseView):
     @route(f"/{ROW}number>/progress")
     @permission_name("watch")
     def progress(self, number: int) -> dict[str, object]:
-        found = zip_download.prepared(
-            db.session(),
-            number,
-            request_context.current_actor(),
-            at=request_context.now(),
-            office=request_context.current_office(),
-        )
+        found = zip_download.prepared(db.session(), number, **request_context.acting())
         waiting = 0 if found.ready else 1
         return {"done": found.done, "total": found.total, "waiting": waiting, "sentence": _sentence(found)}
 
     @route(f"/{ROW}number>.zip")
     @permission_name("watch")
     def fetch(self, number: int) -> Response:
-        entries = zip_download.prepared_entries(
-            db.session(),
-            number,
-            request_context.current_actor(),
-            at=request_context.now(),
-            office=request_context.current_office(),
-        )
+        entries = zip_download.prepared_entries(db.session(), number, **request_context.acting())
         with request_context.side_session() as session:
+            who, at, address = request_context.current_actor().name, request_context.now(), request_context.address()
             what = {"shown": KIND, "certificates": sum(not entry.absent for entry in entries)}
-            audit.log(
-                session,
-                request_context.current_actor().name,
-                AuditAction.READ,
-                "job",
-                number,
-                what,
-                at=request_context.now(),
-                address=request_context.address(),
-            )
+            audit.log(session, who, AuditAction.READ, "job", number, what, at=at, address=address)
         return _sent(entries)
 
 

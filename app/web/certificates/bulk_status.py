@@ -38,13 +38,8 @@ class MeasuresView(BaseView):
             return self._page(form)
         try:
             data = request_context.uploaded_bytes(form.sheet.data)
-            planned = plan(
-                db.session(),
-                data,
-                request_context.current_actor(),
-                on=request_context.today(),
-                office=request_context.current_office(),
-            )
+            actor, office = request_context.current_actor(), request_context.current_office()
+            planned = plan(db.session(), data, actor, on=request_context.today(), office=office)
         except AppError as error:
             return self._refused(form, error)
         finally:
@@ -60,8 +55,7 @@ class MeasuresView(BaseView):
         form = StatusSheetForm(formdata=None)
         try:
             file = UPLOAD.staged(SHEET)
-            actor, office = request_context.current_actor(), request_context.current_office()
-            planned = carry_out(db.session(), file.data, actor, at=request_context.now(), office=office, digest=file.note)
+            planned = carry_out(db.session(), file.data, digest=file.note, **request_context.acting())
             db.session.commit()
         except AppError as error:
             db.session.rollback()

@@ -1,6 +1,6 @@
 """The page with the versions and events of a certificate, and the parts of it that the status page shows too."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.accounts.access import must_reach, reach
-from app.certificates.status_changes import possible_actions, reinstate, revoke, suspend, withdraw
+from app.certificates.bulk_status_changes import FINAL
+from app.certificates.status_changes import possible_actions
 from app.core.crypto.seal_provider import Suite
 from app.core.vocabulary import ENDED, CertificateEventKind, CertificateStatus
 from app.db.session import db
@@ -21,10 +22,9 @@ from app.web.base import Link, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 
-STATUS_ACTIONS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certificate], tuple[object, ...]]] = {
+STATUS_ACTIONS: Mapping[CertificateEventKind, tuple[object, tuple[object, ...]]] = {
     CertificateEventKind.SUSPENDED: (
         _("Suspend"),
-        suspend,
         (
             _("A production safety accident is under investigation."),
             _("Safety duties were not performed; to be set right within a term."),
@@ -32,7 +32,6 @@ STATUS_ACTIONS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certif
     ),
     CertificateEventKind.REINSTATED: (
         _("Lift the suspension"),
-        reinstate,
         (
             _("The term of the suspension is over and the faults are set right."),
             _("The investigation has found no responsibility."),
@@ -40,7 +39,6 @@ STATUS_ACTIONS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certif
     ),
     CertificateEventKind.REVOKED: (
         _("Revoke"),
-        revoke,
         (
             _("The certificate was obtained by deception or bribery."),
             _("It was granted although the conditions were not met."),
@@ -48,11 +46,9 @@ STATUS_ACTIONS: Mapping[CertificateEventKind, tuple[object, Callable[..., Certif
     ),
     CertificateEventKind.WITHDRAWN: (
         _("Withdraw as a penalty"),
-        withdraw,
         (_("Safety duties were not performed and a serious accident was the consequence."),),
     ),
 }
-FINAL = {CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +144,9 @@ class CertificateHistoryView(BaseView):
 
     @route(f"/{ROW}certificate_id>/history")
     def show(self, certificate_id: int) -> str:
-        certificate = db.session.get(
-            Certificate, certificate_id, options=(selectinload(Certificate.versions), selectinload(Certificate.events))
-        )
-        must_reach(request_context.current_actor(), certificate)
-        assert certificate is not None  # noqa: S101 - must_reach has refused None
+        parts = (selectinload(Certificate.versions), selectinload(Certificate.events))
+        found = db.session.get(Certificate, certificate_id, options=parts)
+        certificate: Certificate = must_reach(request_context.current_actor(), found)
         return self.render_template(
             "certificates/history.html",
             title=certificate.number,
@@ -175,7 +169,7 @@ def status_links(certificate: Certificate) -> Sequence[Link]:
             danger=action is not CertificateEventKind.REINSTATED,
             post=True,
             confirm=gettext("This ends the certificate for good. It cannot be undone.") if action in FINAL else "",
-            reason=STATUS_ACTIONS[action][2],
+            reason=STATUS_ACTIONS[action][1],
         )
         for action in possible_actions(certificate, request_context.today())
     ]

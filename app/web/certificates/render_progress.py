@@ -5,7 +5,7 @@ A file that cannot be rendered never undoes the approval; it is listed with the 
 
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flask import flash, jsonify, redirect, request, url_for
 from flask_babel import gettext
@@ -57,7 +57,7 @@ def draw_these(version_ids: Sequence[int]) -> None:
     """Renders each version in its own transaction; failures are logged and skipped."""
     for version_id in version_ids:
         try:
-            _render(version_id)
+            _made(paper_of, version_id)
         except AppError as error:
             log.warning("the certificate of version %s could not be drawn: %s", version_id, error.code)
 
@@ -66,36 +66,20 @@ def pdf_file(version: CertificateVersion) -> io.BytesIO:
     """The PDF of a version, rendered now if it is missing. The caller checks access."""
     store = request_context.store()
     there = version.digest and store.has(version.digest)
-    return io.BytesIO(store.read(str(version.digest)) if there else _render(version.id))
+    return io.BytesIO(store.read(str(version.digest)) if there else _made(paper_of, version.id))
 
 
 def ofd_file(version: CertificateVersion) -> io.BytesIO:
     """The OFD of a version; ``NoSuchSeal`` if the seal service does not sign with SM2."""
-    with request_context.side_session() as session:
-        mine = session.get_one(CertificateVersion, version.id)
-        return io.BytesIO(
-            ofd_of(
-                session,
-                request_context.store(),
-                mine,
-                request_context.current_office(),
-                request_context.seal(),
-                at=request_context.now(),
-            )
-        )
+    return io.BytesIO(_made(ofd_of, version.id))
 
 
-def _render(version_id: int) -> bytes:
+def _made(make: Callable[..., bytes], version_id: int) -> bytes:
+    """``paper_of`` or ``ofd_of`` this version, in a transaction of its own."""
+    store, office, seal = request_context.store(), request_context.current_office(), request_context.seal()
     with request_context.side_session() as session:
         version = session.get_one(CertificateVersion, version_id)
-        return paper_of(
-            session,
-            request_context.store(),
-            version,
-            request_context.current_office(),
-            request_context.seal(),
-            at=request_context.now(),
-        )
+        return make(session, store, version, office, seal, at=request_context.now())
 
 
 class PapersView(BaseView):

@@ -4,7 +4,7 @@ from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from app.certificates.status_changes import by_number
+from app.certificates.status_changes import by_number, change_status
 from app.core.errors import AppError, NotFound, Stale
 from app.db.session import db
 from app.models import Certificate
@@ -41,12 +41,9 @@ class StandingView(BaseView):
     @route(f"/{ROW}certificate_id>/<code>", "POST")
     def change(self, certificate_id: int, code: str) -> Response:
         action = next((action for action in STATUS_ACTIONS if action.value == code), None) or abort(404)
-        _verb, change, _reasons = STATUS_ACTIONS[action]
-        reason, at, office = request.form.get("reason", ""), request_context.now(), request_context.current_office()
+        reason = request.form.get("reason", "")
         try:
-            certificate = change(
-                db.session, certificate_id, request_context.current_actor(), reason=reason, at=at, office=office
-            )
+            certificate = change_status(db.session, certificate_id, action, reason=reason, **request_context.acting())
             number = certificate.number
             db.session.commit()
         except Stale:

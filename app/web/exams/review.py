@@ -24,6 +24,7 @@ from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, safe_next
 from app.web.base.access_filter import ROW, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch
+from app.web.base.error_pages import refusals_after
 from app.web.base.fab import route
 from app.web.base.review_queue import QueuePosition, Scan, position_in
 from app.web.exams.access import notice_box
@@ -108,10 +109,8 @@ class SignupReviewScreen(OpenList):
                 raise Unmet(outcome.refused[signup_id])
             db.session.commit()
         except AppError as error:
-            db.session.rollback()
-            if error.status != AppError.status:
-                raise
-            return self._page(self.get_or_404(signup_id), error.refusals)
+            refusals = refusals_after(error)
+            return self._page(self.get_or_404(signup_id), refusals)
         signup = self.get_or_404(signup_id)
         flash(gettext("%(name)s: now “%(state)s”.", name=signup.person.name, state=signup.state.label), "success")
         return redirect(follow)

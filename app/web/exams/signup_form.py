@@ -23,6 +23,7 @@ from app.models import Enterprise, ExamNotice, ExamSignup
 from app.web import request_context
 from app.web.base.access_filter import asked_ids
 from app.web.base.batch_result import Gap, done_message, gaps_of
+from app.web.base.error_pages import refusals_after
 from app.web.exams.access import notice_of
 from app.web.exams.labels import usual_category, window_state
 from app.web.fix_links import url_of
@@ -71,10 +72,8 @@ def page(notice_id: int) -> Response:
     try:
         return _save_choice(notice_id, choice)
     except AppError as error:
-        db.session.rollback()
-        if error.status != AppError.status:
-            raise
-        return _shown(notice_of(notice_id), choice, error.refusals)
+        refusals = refusals_after(error)
+        return _shown(notice_of(notice_id), choice, refusals)
 
 
 def _choice() -> SignupChoice:
@@ -84,13 +83,8 @@ def _choice() -> SignupChoice:
 
 def _save_choice(notice_id: int, choice: SignupChoice) -> Response:
     """保存, or 保存并上报 in one transaction; all of the ticked people or none."""
-    actor, at, office, session = (
-        request_context.current_actor(),
-        request_context.now(),
-        request_context.current_office(),
-        db.session(),
-    )
-    signups = exams.select(session, notice_id, _chosen_categories(choice), actor, at=at, office=office)
+    session, acting = db.session(), request_context.acting()
+    signups = exams.select(session, notice_id, _chosen_categories(choice), **acting)
     here = url_for("NoticeScreen.signup", notice_id=notice_id)
     if request.form.get("then") != "submit":
         session.commit()
@@ -100,7 +94,7 @@ def _save_choice(notice_id: int, choice: SignupChoice) -> Response:
         )
         flash(sentence, "warning")
         return redirect(here)
-    outcome = exams.submit(session, [signup.id for signup in signups], actor, at=at, office=office)
+    outcome = exams.submit(session, [signup.id for signup in signups], **acting)
     if outcome.refused:
         raise Unmet([refusal for refusals in outcome.refused.values() for refusal in refusals])
     session.commit()
@@ -118,17 +112,12 @@ def _chosen_categories(choice: SignupChoice) -> list[tuple[int, Category]]:
 
 
 def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Sequence[Refusal] = ()) -> Response:
-    actor, at, office, session = (
-        request_context.current_actor(),
-        request_context.now(),
-        request_context.current_office(),
-        db.session(),
-    )
-    enterprise = session.get_one(Enterprise, actor.enterprise_id)
+    session, acting = db.session(), request_context.acting()
+    enterprise = session.get_one(Enterprise, acting["actor"].enterprise_id)
     here = url_for("NoticeScreen.signup", notice_id=notice.id)
-    candidates = exams.candidates(session, notice.id, actor, at=at, office=office)
-    shut = [refusal.sentence for refusal in exams.not_open(notice, enterprise, at=at)]
-    over = at > notice.signup_end
+    candidates = exams.candidates(session, notice.id, **acting)
+    shut = [refusal.sentence for refusal in exams.not_open(notice, enterprise, at=acting["at"])]
+    over = acting["at"] > notice.signup_end
     asked = LISTED if over else request.args.get("show", "")
     asked = asked if asked in GROUPS else ""
     lines = [_line(candidate, choice or SignupChoice(), here, again=asked == LISTED) for candidate in candidates]
@@ -138,7 +127,7 @@ def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Seq
         title=gettext("Sign up online"),
         crumbs=[(gettext("Training and exam notices"), url_for("NoticeScreen.list"))],
         notice=notice,
-        standing=window_state(notice, at),
+        standing=window_state(notice, acting["at"]),
         free=free_places(session, [notice]).get(notice.id),
         shut=shut,
         lines=[line for line in lines if _is_in(line, asked)],

@@ -92,9 +92,9 @@ class SignupScreen(OpenList):
     @route("/submit", "POST")
     def submit(self) -> Response:
         """上报 (R53)."""
-        ids, office = asked_ids(), request_context.current_office()
+        ids, acting = asked_ids(), request_context.acting()
         return run_batch(
-            lambda: exams.submit(db.session(), ids, request_context.current_actor(), at=request_context.now(), office=office),
+            lambda: exams.submit(db.session(), ids, **acting),
             gettext("Submit"),
             url_for("SignupScreen.list"),
             more=gettext("The authority will review them."),

@@ -3,7 +3,7 @@
 Fields come from ``matter_fields``, upload cards from the table of required papers. Everything is stored or nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,6 @@ from app.web import request_context
 from app.web.applications.filing.certificate_lists import LISTS
 from app.web.applications.filing.lists import CHANGEABLE
 from app.web.applications.filing.new_form import (
-    CLASH,
     ENTERPRISE_WIDE,
     CandidateLine,
     FilingForm,
@@ -54,6 +53,7 @@ from app.web.applications.filing.new_form import (
     handler_of,
     is_filed,
     page_after_saving,
+    refusals_or_clash,
     skipped_in,
     submit,
 )
@@ -162,11 +162,9 @@ class ClaimView(BaseView):
             kept_id = kept.id
             db.session.commit()
         except (AppError, IntegrityError) as error:
-            db.session.rollback()
-            if isinstance(error, AppError) and error.status != AppError.status:
-                raise
+            refusals = refusals_or_clash(error)
             asked.filing = db.session.get(Filing, filing_id) if filing_id else None
-            return self._form(asked, error.refusals if isinstance(error, AppError) else (CLASH,))
+            return self._form(asked, refusals)
         return redirect(page_after_saving(kept_id, left, n, LISTS[asked.matter].__name__, "ClaimView.edit"))
 
     def _form(self, asked: CertificateRequest, refusals: Sequence[Refusal] = ()) -> Response | str:
@@ -246,10 +244,10 @@ def _count_search(searched: tuple[str, str]) -> None:
     rate_limit.hit(db.engine, f"transfer:{actor.id}", limit=SEARCHES_PER_HOUR, seconds=3600, at=request_context.now())
     with request_context.side_session() as session:
         change = {"search": "transfer", "id_number": mask_id(searched[1].strip())}
+        at, address = request_context.now(), request_context.address()
         audit.log(
-            session, actor.name, AuditAction.READ, Enterprise, actor.enterprise_id or "", change,
-            at=request_context.now(), address=request_context.address(),
-        )  # fmt: skip
+            session, actor.name, AuditAction.READ, Enterprise, actor.enterprise_id or "", change, at=at, address=address
+        )
 
 
 def _people() -> list[Person]:
@@ -261,14 +259,13 @@ def _candidates(asked: CertificateRequest) -> tuple[list[FilingCandidate], Seque
     """The certificates to choose from, and what the search for a transfer was answered with."""
     if asked.is_incoming:
         return [], ()
-    actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
+    acting = request_context.acting()
     if asked.matter is not TRANSFER:
-        found = drafts.holdings(db.session, asked.matter, actor, reason_code=asked.reason, at=at, office=office)
-        return found, ()
+        return drafts.holdings(db.session, asked.matter, reason_code=asked.reason, **acting), ()
     if asked.filing is not None or request.method == "GET":
         return [], ()
     try:
-        person = drafts.find_for_transfer(db.session, *asked.searched, actor, at=at, office=office)
+        person = drafts.find_for_transfer(db.session, *asked.searched, **acting)
     except AppError as error:
         asked.ticked = []
         return [], error.refusals
@@ -276,7 +273,7 @@ def _candidates(asked: CertificateRequest) -> tuple[list[FilingCandidate], Seque
     if request.form.get("then") == "search":
         asked.ticked = [key for key, against in bars.items() if not against]
     asked.ticked = [key for key in asked.ticked if key in bars]
-    facts = of_certificates(db.session, actor.enterprise_id or 0, TRANSFER, list(bars))
+    facts = of_certificates(db.session, acting["actor"].enterprise_id or 0, TRANSFER, list(bars))
     return [FilingCandidate(facts[key], (), against) for key, against in bars.items()], ()
 
 
@@ -294,11 +291,8 @@ def _parts(asked: CertificateRequest) -> list[Part]:
     """What the form asks for, certificate by certificate; for one that is filed, as it stands."""
     if asked.matter in REASONS and asked.reason not in {reason.value for reason in REASONS[asked.matter]}:
         return []
-    enterprise_id, on, office = (
-        request_context.current_actor().enterprise_id or 0,
-        request_context.today(),
-        request_context.current_office(),
-    )
+    enterprise_id = request_context.current_actor().enterprise_id or 0
+    on, office = request_context.today(), request_context.current_office()
     there = {a.certificate_id: a for a in asked.filing.applications if _is_open(a)} if asked.filing else {}
     locked = {a.certificate_id for a in asked.filing.applications if a.marks} if asked.filing else set()
     filed = of_applications(db.session, [a.id for a in there.values()])
@@ -434,23 +428,22 @@ def _field_of(refusal: Refusal, form: Any, parts: list[Part]) -> str | None:
 
 def _stored(asked: CertificateRequest) -> Filing:
     handler = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
-    when: Mapping[str, Any] = {"at": request_context.now(), "office": request_context.current_office()}
-    actor, session, filing = request_context.current_actor(), db.session, asked.filing
+    session, filing, acting = db.session, asked.filing, request_context.acting()
     if asked.matter is TRANSFER:
         if filing is not None:
-            return drafts.amend_transfer(session, filing.id, *handler, actor)
-        return drafts.draft_transfer(session, *asked.searched, asked.ticked, *handler, actor, **when)
+            return drafts.amend_transfer(session, filing.id, *handler, acting["actor"])
+        return drafts.draft_transfer(session, *asked.searched, asked.ticked, *handler, **acting)
     if asked.is_incoming:
         details = _typed_details("in")
         if filing is not None:
-            return drafts.amend_incoming(session, filing.id, details, *handler, actor)
+            return drafts.amend_incoming(session, filing.id, details, *handler, acting["actor"])
         if asked.incoming is None:
             raise Unmet.because(Refusal("nobody-chosen", _("Please choose a person and a category."), "person"))
-        return drafts.draft_incoming(session, asked.incoming, details, *handler, actor, **when)
-    more = {"reason_code": asked.reason, "details": {key: _typed_details(str(key)) for key in asked.ticked}, **when}
+        return drafts.draft_incoming(session, asked.incoming, details, *handler, **acting)
+    more: Any = {"reason_code": asked.reason, "details": {key: _typed_details(str(key)) for key in asked.ticked}, **acting}
     if filing is not None:
-        return drafts.amend_claims(session, filing.id, asked.ticked, *handler, actor, **more)
-    return drafts.draft_on_certificates(session, asked.matter, asked.ticked, *handler, actor, **more)
+        return drafts.amend_claims(session, filing.id, asked.ticked, *handler, **more)
+    return drafts.draft_on_certificates(session, asked.matter, asked.ticked, *handler, **more)
 
 
 def _typed_details(key: str) -> dict[str, str]:
@@ -461,12 +454,7 @@ def _typed_details(key: str) -> dict[str, str]:
 
 def _take_in(filing: Filing, parts: list[Part]) -> None:
     """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
-    actor, at, office, store = (
-        request_context.current_actor(),
-        request_context.now(),
-        request_context.current_office(),
-        request_context.store(),
-    )
+    store, acting = request_context.store(), request_context.acting()
     own = [application for application in filing.applications if _is_open(application)]
     wrong: list[Refusal] = []
     for part in parts:
@@ -478,10 +466,10 @@ def _take_in(filing: Filing, parts: list[Part]) -> None:
                 if data is None:
                     there = current(db.session, owner) if removed else {}
                     if kind in there:
-                        discard(db.session, there[kind].id, actor, at=at)
+                        discard(db.session, there[kind].id, acting["actor"], at=acting["at"])
                     continue
                 try:
-                    attach(db.session, store, owner, kind, data, str(chosen.filename), actor, at=at, office=office)  # type: ignore[union-attr]
+                    attach(db.session, store, owner, kind, data, str(chosen.filename), **acting)  # type: ignore[union-attr]
                 except FileRefused as error:
                     wrong.append(Refusal(error.code, error.sentence, name))
                     break

@@ -31,7 +31,7 @@ from app.web import request_context
 from app.web.applications.filing.certificate_form import control
 from app.web.applications.filing.certificate_lists import LISTS
 from app.web.applications.filing.lists import NewApplicationScreen
-from app.web.applications.filing.new_form import CLASH
+from app.web.applications.filing.new_form import refusals_or_clash
 from app.web.applications.review.matter_details import readable
 from app.web.applications.review.presentation import CODED_FIELDS, Pairs, about_case, about_person, scans_of
 from app.web.base.access_filter import ROW, without_controls
@@ -83,11 +83,8 @@ class CorrectionView(BaseView):
                 _submit(application_id)
             db.session.commit()
         except (AppError, IntegrityError) as error:
-            db.session.rollback()
-            if isinstance(error, AppError) and error.status != AppError.status:
-                raise
-            again = drafts.to_correct(db.session, application_id, request_context.current_actor())
-            return self._form(again, error.refusals if isinstance(error, AppError) else (CLASH,))
+            refusals = refusals_or_clash(error)
+            return self._form(drafts.to_correct(db.session, application_id, request_context.current_actor()), refusals)
         return redirect(_next_url(application_id, application.matter, submitted=submitted))
 
     def _form(self, application: Application, refusals: Sequence[Refusal] = ()) -> Response | str:
@@ -252,12 +249,7 @@ def _save_details(application: Application, form: Any, _items: set[str]) -> None
 
 
 def _save_scans(application: Application, form: Any, items: set[str]) -> None:
-    actor, at, office, store = (
-        request_context.current_actor(),
-        request_context.now(),
-        request_context.current_office(),
-        request_context.store(),
-    )
+    store, acting = request_context.store(), request_context.acting()
     wrong: list[Refusal] = []
     for item in corrections.ITEMS:
         if item not in items or item not in SCANS or form[field_name(item)].data is None:
@@ -267,7 +259,7 @@ def _save_scans(application: Application, form: Any, items: set[str]) -> None:
         before = current(db.session, owner).get(kind)
         data, name = field.data.stream.read(), str(field.data.filename)
         try:
-            after = attach(db.session, store, owner, kind, data, name, actor, at=at, office=office)
+            after = attach(db.session, store, owner, kind, data, name, **acting)
         except FileRefused as error:
             wrong.append(Refusal(error.code, error.sentence, field.name))
             continue
@@ -280,17 +272,8 @@ def _save_scans(application: Application, form: Any, items: set[str]) -> None:
 
 def _submit(application_id: int) -> None:
     """Submit again; ``Unmet`` with every refusal, each with its field."""
-    word, office = without_controls(request.form.get("word", "")).strip(), request_context.current_office()
-    planned = carry_out(
-        db.session,
-        [application_id],
-        Action.SUBMIT,
-        request_context.current_actor(),
-        reason=word,
-        at=request_context.now(),
-        office=office,
-    )
-    must_all_pass(planned)
+    word = without_controls(request.form.get("word", "")).strip()
+    must_all_pass(carry_out(db.session, [application_id], Action.SUBMIT, reason=word, **request_context.acting()))
 
 
 def _next_url(application_id: int, matter: MatterKind, *, submitted: bool) -> str:

@@ -24,6 +24,7 @@ from app.web.applications.review.presentation import exam_label
 from app.web.applications.review.queues import skipped_cases
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import Gap, SkippedRow, gaps_of
+from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next, this_page
 from app.web.forms import AppForm, Required, TextField
@@ -95,11 +96,8 @@ class FilingView(BaseView):
             kept_id = kept.id
             db.session.commit()
         except (AppError, IntegrityError) as error:
-            db.session.rollback()
-            if isinstance(error, AppError) and error.status != AppError.status:
-                raise
-            again = db.session.get(Filing, filing_id) if filing_id else None
-            return self._form(again, refusals=error.refusals if isinstance(error, AppError) else (CLASH,))
+            refusals = refusals_or_clash(error)
+            return self._form(db.session.get(Filing, filing_id) if filing_id else None, refusals)
         return redirect(page_after_saving(kept_id, left, n))
 
     def _form(self, filing: Filing | None, refusals: Sequence[Refusal] = ()) -> Response | str:
@@ -107,13 +105,7 @@ class FilingView(BaseView):
         for refusal in refusals:
             if refusal.field in form:
                 form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
-        candidates = drafts.candidates(
-            db.session,
-            MatterKind.NEW,
-            request_context.current_actor(),
-            at=request_context.now(),
-            office=request_context.current_office(),
-        )
+        candidates = drafts.candidates(db.session, MatterKind.NEW, **request_context.acting())
         lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
         page = self.render_template(
@@ -135,7 +127,13 @@ class FilingView(BaseView):
         return Response(page, 422 if refusals else 200, mimetype="text/html")
 
 
-CLASH = Refusal("clash", _("Somebody else has just filed for one of these people. Please look at the list again."))
+def refusals_or_clash(error: AppError | IntegrityError) -> Sequence[Refusal]:
+    """As ``refusals_after``, also if somebody else was faster."""
+    if isinstance(error, AppError):
+        return refusals_after(error)
+    db.session.rollback()
+    sentence = _("Somebody else has just filed for one of these people. Please look at the list again.")
+    return (Refusal("clash", sentence),)
 
 
 def handler_of(filing: Filing | None) -> dict[str, str]:
@@ -213,10 +211,9 @@ def _picks() -> list[Pick]:
 
 def _stored(filing: Filing | None) -> Filing:
     typed = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
-    actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
     if filing is None:
-        return drafts.draft(db.session, MatterKind.NEW, _picks(), *typed, actor, at=at, office=office)
-    return drafts.amend(db.session, filing.id, *typed, _picks(), actor, at=at, office=office)
+        return drafts.draft(db.session, MatterKind.NEW, _picks(), *typed, **request_context.acting())
+    return drafts.amend(db.session, filing.id, *typed, _picks(), **request_context.acting())
 
 
 def submittable(filing: Filing) -> list[int]:
@@ -227,8 +224,7 @@ def submittable(filing: Filing) -> list[int]:
 
 def submit(filing: Filing) -> tuple[Collection[int], int]:
     """Submit what the filing holds: the ids left as drafts, and how many were submitted."""
-    office, at = request_context.current_office(), request_context.now()
-    planned = carry_out(db.session, submittable(filing), Action.SUBMIT, request_context.current_actor(), at=at, office=office)
+    planned = carry_out(db.session, submittable(filing), Action.SUBMIT, **request_context.acting())
     return list(planned.refused), len(planned.passes)
 
 
@@ -256,9 +252,4 @@ def page_after_saving(
 def skipped_in(filing: Filing) -> list[SkippedRow]:
     """What prevents submitting this filing, person by person."""
     ids = submittable(filing)
-    if not ids:
-        return []
-    office, at = request_context.current_office(), request_context.now()
-    return skipped_cases(
-        plan(db.session, ids, Action.SUBMIT, request_context.current_actor(), at=at, office=office), this_page()
-    )
+    return skipped_cases(plan(db.session, ids, Action.SUBMIT, **request_context.acting()), this_page()) if ids else []

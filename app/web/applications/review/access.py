@@ -21,6 +21,4 @@ def case_of(application_id: int) -> Application:
             selectinload(Application.steps),
         )
     ).one_or_none()
-    must_reach(request_context.current_actor(), case)
-    assert case is not None  # noqa: S101 - must_reach has refused None
-    return case
+    return must_reach(request_context.current_actor(), case)

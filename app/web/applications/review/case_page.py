@@ -35,6 +35,7 @@ from app.web.applications.review.progress import history, last_step, progress
 from app.web.applications.review.queues import queue_position_of
 from app.web.base import due, shown
 from app.web.base.access_filter import ROW, asked_reason
+from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url, safe_next
 from app.web.base.review_queue import QueuePosition
@@ -90,10 +91,8 @@ class CaseView(BaseView):
             db.session.rollback()
             return self._page(case_of(application_id), PageState(status=409, stale=True))
         except AppError as error:
-            db.session.rollback()
-            if error.status != AppError.status:
-                raise
-            return self._page(case_of(application_id), PageState(status=422, refusals=error.refusals))
+            page_state = PageState(status=422, refusals=refusals_after(error))
+            return self._page(case_of(application_id), page_state)
         if action is Action.APPROVE:
             draw_at_once([application_id])
         flash(str(_decision_message(case_of(application_id), action)), "success")
@@ -104,10 +103,7 @@ class CaseView(BaseView):
         """Record that the three originals were shown at the counter (R68)."""
         case = case_of(application_id)
         try:
-            at, office = request_context.now(), request_context.current_office()
-            verify_originals(
-                db.session, application_id, _ticked_originals(), request_context.current_actor(), at=at, office=office
-            )
+            verify_originals(db.session, application_id, _ticked_originals(), **request_context.acting())
             db.session.commit()
         except Unmet as error:
             db.session.rollback()
@@ -181,13 +177,13 @@ def _ticked_originals() -> list[PaperKind]:
 
 def _decide(case: Application, action: Action) -> None:
     """Decide one case; ``Unmet`` with every refusal, ``Stale``, ``NotFound`` or ``NotAllowed``."""
-    actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
+    acting = request_context.acting()
     _check_last_step(case.id)
     ticks = _ticked_originals()
     if ticks and action is Action.ACCEPT:  # ticked and accepted in one request
-        verify_originals(db.session, case.id, ticks, actor, at=at, office=office)
+        verify_originals(db.session, case.id, ticks, **acting)
     reason, marks = asked_reason(), asked_marks() if action is Action.RETURN else ()
-    planned = carry_out(db.session, [case.id], action, actor, reason=reason, marks=marks, at=at, office=office)
+    planned = carry_out(db.session, [case.id], action, reason=reason, marks=marks, **acting)
     refused = planned.refused.get(case.id, ())
     for error in (Stale, NotFound, NotAllowed):
         if any(refusal.code == error.code for refusal in refused):
@@ -262,16 +258,7 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], page_state
 
 def _refusals_now(application_id: int, action: Action) -> tuple[Refusal, ...]:
     """The refusals that the favourable decision would meet now."""
-    office = request_context.current_office()
-    planned = plan(
-        db.session,
-        [application_id],
-        action,
-        request_context.current_actor(),
-        reason="-",
-        at=request_context.now(),
-        office=office,
-    )
+    planned = plan(db.session, [application_id], action, reason="-", **request_context.acting())
     return planned.refused.get(application_id, ())
 
 

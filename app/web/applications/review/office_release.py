@@ -80,10 +80,9 @@ class OfficeReleaseScreen(OpenList):
 
     @route(f"/{ROW}application_id>/release", "POST")
     def release(self, application_id: int) -> Response:
-        actor, action = request_context.current_actor(), Action.RELEASE_BY_OFFICE
-        reason, at, office = request.form.get("reason", ""), request_context.now(), request_context.current_office()
+        reason, acting = request.form.get("reason", ""), request_context.acting()
         try:
-            planned = carry_out(db.session, [application_id], action, actor, reason=reason, at=at, office=office)
+            planned = carry_out(db.session, [application_id], Action.RELEASE_BY_OFFICE, reason=reason, **acting)
             if any(refusal.code == NotFound.code for refusal in planned.refused.get(application_id, ())):
                 raise NotFound
             must_all_pass(planned)

@@ -99,10 +99,9 @@ class CaseList(OpenList):
 
     def run_batch(self, action: Action, afterwards: Callable[[Plan], str] | None = None) -> Response:
         """Carry out the action on the ticked rows."""
-        actor, at, office = request_context.current_actor(), request_context.now(), request_context.current_office()
-        ids, reason = asked_ids(), asked_reason()
+        ids, reason, acting = asked_ids(), asked_reason(), request_context.acting()
         return run_batch(
-            lambda: carry_out(db.session, ids, action, actor, reason=reason, at=at, office=office),
+            lambda: carry_out(db.session, ids, action, reason=reason, **acting),
             VERBS[action],
             url_for(f"{self.endpoint}.list"),
             title_verb=BATCH_VERBS.get(action),
