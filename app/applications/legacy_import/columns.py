@@ -1,6 +1,7 @@
 """The columns of the three sheets, and parsers of their cells: lenient where the meaning is clear."""
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 
@@ -137,42 +138,31 @@ def variants(name: str) -> set[str]:
     return {name, folded, folded.replace("(", "（").replace(")", "）")}
 
 
+def _may_lack(key: str, title: object, parse: Callable[[str], object], *also: str, width: int = 14) -> Column:
+    """A column that a sheet need not have, and a row need not fill in."""
+    return Column(key, title, parse=parse, required=False, width=width, also=also, may_lack=True)
+
+
 _NAME = Column("name", _("Full name"), parse=parse_name, width=12, also=("姓名", "人员姓名", "持证人", "持证人姓名"))
 _ID = Column(
-    *("id_number", _("ID number")),
+    "id_number",
+    _("ID number"),
     parse=parse_old_id_number,
     width=24,
     also=("身份证号", "身份证号码", "证件号码", "证件号", "公民身份号码", "居民身份证号码", "身份证"),
 )
 _FIRM_TITLES = ("企业名称", "单位名称", "工作单位", "受聘企业", "聘用单位", "所在企业", "企业", "单位")
-_FIRM = Column(
-    "enterprise",
-    _("Enterprise name"),
-    parse=parse_enterprise_name,
-    required=False,
-    width=34,
-    also=_FIRM_TITLES,
-    may_lack=True,
-)
+_FIRM = _may_lack("enterprise", _("Enterprise name"), parse_enterprise_name, *_FIRM_TITLES, width=34)
 _CODE_TITLES = ("统一社会信用代码", "社会信用代码", "信用代码", "企业信用代码", "统一信用代码")
-_USCC = Column(
-    *("uscc", _("Unified social credit code")),
-    parse=parse_credit_code,
-    required=False,
-    width=24,
-    also=_CODE_TITLES,
-    may_lack=True,
-)
+_USCC = _may_lack("uscc", _("Unified social credit code"), parse_credit_code, *_CODE_TITLES, width=24)
+_MOBILE_TITLES = ("手机", "手机号", "手机号码", "联系电话", "经办人手机号", "联系人手机")
+_PASSED_TITLES = ("考试通过时间", "通过时间", "考试时间", "考试日期", "合格日期", "合格时间")
+_UNTIL_TITLES = ("有效期至", "有效期止", "有效期截止", "有效期", "到期日期")
 _CATEGORY_TITLES = ("人员类别", "类别", "证书类别", "考核类别", "考试类别", "报考类别", "岗位类别")
 
 
-def _day(key: str, title: object, *also: str, required: bool = False) -> Column:
-    return Column(key, title, parse=parse_day, required=required, width=14, also=also, may_lack=not required)
-
-
 def _free(key: str, title: object, most: int, *also: str, width: int = 14) -> Column:
-    parse = partial(_short, most=most)
-    return Column(key, title, parse=parse, required=False, width=width, also=also, may_lack=True)
+    return _may_lack(key, title, partial(_short, most=most), *also, width=width)
 
 
 COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
@@ -180,23 +170,9 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         Column("enterprise", _("Enterprise name"), parse=parse_enterprise_name, width=34, also=_FIRM_TITLES),
         Column("uscc", _("Unified social credit code"), parse=parse_credit_code, width=24, also=_CODE_TITLES),
         _free("region", _("Region"), 60, "地区", "注册地", "所在地区", "行政区划", "行政区划代码", "市州", "所属地区"),
-        Column(
-            *("username", _("User name")),
-            parse=parse_user_name,
-            required=False,
-            width=24,
-            also=("用户名", "账号", "登录名", "登录账号", "用户账号"),
-            may_lack=True,
-        ),
+        _may_lack("username", _("User name"), parse_user_name, "用户名", "账号", "登录名", "登录账号", "用户账号", width=24),
         _free("contact", _("Contact"), 50, "联系人", "经办人", "经办人姓名", "联系人姓名"),
-        Column(
-            *("mobile", _("Mobile no.")),
-            parse=parse_mobile,
-            required=False,
-            width=16,
-            also=("手机", "手机号", "手机号码", "联系电话", "经办人手机号", "联系人手机"),
-            may_lack=True,
-        ),
+        _may_lack("mobile", _("Mobile no."), parse_mobile, *_MOBILE_TITLES, width=16),
         _free("legal_representative", _("Legal representative"), 50, "法定代表人", "法人代表", "法人", "法人姓名"),
         _free("address", _("Address"), 200, "地址", "注册地址", "企业地址", "单位地址", width=40),
     ),
@@ -204,17 +180,7 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         _NAME,
         _ID,
         Column("category", _("Personnel category"), parse=parse_exam_category, width=10, also=_CATEGORY_TITLES),
-        _day(
-            "passed_on",
-            _("Passed on"),
-            "考试通过时间",
-            "通过时间",
-            "考试时间",
-            "考试日期",
-            "合格日期",
-            "合格时间",
-            required=True,
-        ),
+        Column("passed_on", _("Passed on"), parse=parse_day, width=14, also=_PASSED_TITLES),
         _FIRM,
         _USCC,
     ),
@@ -225,30 +191,18 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
             width=26,
             also=("证书编号", "证书号", "证号", "合格证编号", "合格证号", "安全生产考核合格证书编号"),
         ),
-        Column(
-            *("category", _("Personnel category")),
-            parse=parse_category,
-            required=False,
-            width=10,
-            also=_CATEGORY_TITLES,
-            may_lack=True,
-        ),
+        _may_lack("category", _("Personnel category"), parse_category, *_CATEGORY_TITLES, width=10),
         _NAME,
         _ID,
         _FIRM,
         _USCC,
-        _day("first_issued_on", _("First issued on"), "初次领证日期", "初领日期", "首次发证日期", "初次发证日期"),
-        _day("issued_on", _("Issued on"), "发证日期", "发证时间", "签发日期"),
-        _day("valid_from", _("Valid from"), "有效期起", "有效期开始", "有效期自", "有效起始日期", "生效日期"),
-        _day("valid_to", _("Valid until"), "有效期至", "有效期止", "有效期截止", "有效期", "到期日期", required=True),
-        Column(
-            *("status", _("Certificate status")),
-            parse=parse_status,
-            required=False,
-            width=10,
-            also=("证书状态", "状态", "证书状态代码", "状态代码"),
-            may_lack=True,
+        _may_lack(
+            "first_issued_on", _("First issued on"), parse_day, "初次领证日期", "初领日期", "首次发证日期", "初次发证日期"
         ),
+        _may_lack("issued_on", _("Issued on"), parse_day, "发证日期", "发证时间", "签发日期"),
+        _may_lack("valid_from", _("Valid from"), parse_day, "有效期起", "有效期开始", "有效期自", "有效起始日期", "生效日期"),
+        Column("valid_to", _("Valid until"), parse=parse_day, width=14, also=_UNTIL_TITLES),
+        _may_lack("status", _("Certificate status"), parse_status, "证书状态", "状态", "证书状态代码", "状态代码", width=10),
         _free("status_reason", _("Note on the status"), 500, "状态说明", "备注", "说明", width=24),
     ),
 }

@@ -20,7 +20,7 @@ from app.core.errors import NotFound
 from app.core.vocabulary import AuditAction, LegacyOutcome, LegacyPhase
 from app.db import audit, sequences
 from app.db.session import read_only
-from app.files.spreadsheets import SheetLine, SheetRefused
+from app.files.spreadsheets import SheetRefused
 from app.files.storage import Store
 from app.models import LegacyChunk, LegacyImport, Region
 
@@ -53,9 +53,9 @@ def check(context: ImportContext, import_id: int, *, at: datetime) -> None:
         return
     outcomes: Outcomes = {}
     merge = sheet.merge(office_day(at), _province(context))
-    for chunk in _chunks(sheet.lines):
+    for start in range(0, len(sheet.lines), CHUNK):
         with read_only(), context.sessions() as session:
-            outcomes |= _outcomes(merge.check(session, chunk))
+            outcomes |= _outcomes(merge.check(session, sheet.lines[start : start + CHUNK]))
         context.progress(len(outcomes), len(sheet.lines))
     _close(context, batch, _reported(context, sheet, outcomes) | {"phase": LegacyPhase.CHECKED})
 
@@ -126,10 +126,6 @@ def _province(context: ImportContext) -> str:
     """The code of the province, for enterprises without a known region."""
     with read_only(), context.sessions() as session:
         return str(session.scalar(select(Region.code).order_by(Region.code).limit(1)))
-
-
-def _chunks(lines: Sequence[SheetLine]) -> list[Sequence[SheetLine]]:
-    return [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
 
 
 def _outcomes(verdicts: Sequence[MergeVerdict]) -> Outcomes:
