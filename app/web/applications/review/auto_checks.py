@@ -14,9 +14,9 @@ from app.applications.originals_check import ORIGINALS
 from app.core.errors import Refusal
 from app.core.identifiers import age
 from app.core.office import Office
-from app.core.vocabulary import PaperKind, PassSource
+from app.core.vocabulary import PassSource
 from app.eligibility import rules
-from app.eligibility.facts import Facts
+from app.eligibility.facts import CertificateFacts, Facts
 from app.eligibility.rules import Rule
 from app.matters import MATTERS, Matter, can_be_printed, warnings_of
 
@@ -36,64 +36,55 @@ def _originals(case: Facts, _on: date) -> object:
     return gettext(", ").join(str(kind.label) for kind in ORIGINALS)
 
 
-def _qualifications(case: Facts, _on: date) -> object:
-    return gettext("%(n)s scans", n=len(case.qualification_papers))
-
-
-def _age(case: Facts, on: date) -> object:
-    return gettext("%(years)s years old", years=age(case.birth_date, on))
-
-
 def _certificates(case: Facts, on: date) -> object:
     held = [certificate.number for certificate in case.certificates if certificate.in_force(on)]
     return gettext(", ").join(held) if held else gettext("Holds no certificate in force.")
 
 
-def _number(case: Facts, _on: date) -> object:
-    return case.certificate.number if case.certificate else ""
+def _held_with(show: Callable[[CertificateFacts], object]) -> Detail:
+    """A detail of the certificate acted upon."""
+    return lambda case, _on: show(case.certificate) if case.certificate else ""
 
 
-def _until(case: Facts, _on: date) -> object:
-    return case.certificate.valid_to.isoformat() if case.certificate else ""
-
-
-def _holder(case: Facts, _on: date) -> object:
-    return case.certificate.enterprise_name if case.certificate else ""
-
-
-def _target(case: Facts, _on: date) -> object:
-    return case.target_category.label if case.target_category is not case.category else ""
-
-
-def _nothing(_case: Facts, _on: date) -> object:
-    return ""
-
+_number, _until = _held_with(lambda held: held.number), _held_with(lambda held: held.valid_to.isoformat())
 
 # Rules shown when they hold. A rule that fails is always shown, with the sentence of its refusal.
-CHECK_LINES: Mapping[Rule, tuple[object, Detail]] = {
+CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
     rules.has_passed_the_exam: (_("Exam passed"), _exam),
     rules.originals_were_seen: (_("Originals verified"), _originals),
-    rules.has_qualification_scan: (_("Qualification certificate on file"), _qualifications),
-    rules.has_integrity_pledge: (_("Integrity pledge on file"), _nothing),
-    rules.works_for_the_filing_enterprise: (_("Employed by the filing enterprise"), _nothing),
-    rules.is_of_age: (_("Within the age limits"), _age),
-    rules.is_not_banned: (_("Not barred from applying"), _nothing),
+    rules.has_qualification_scan: (
+        _("Qualification certificate on file"),
+        lambda case, _on: gettext("%(n)s scans", n=len(case.qualification_papers)),
+    ),
+    rules.has_integrity_pledge: (_("Integrity pledge on file"), None),
+    rules.works_for_the_filing_enterprise: (_("Employed by the filing enterprise"), None),
+    rules.is_of_age: (
+        _("Within the age limits"),
+        lambda case, on: gettext("%(years)s years old", years=age(case.birth_date, on)),
+    ),
+    rules.is_not_banned: (_("Not barred from applying"), None),
     rules.holds_no_such_certificate: (_("No certificate of this category yet"), _certificates),
-    can_be_printed: (_("All characters can be printed"), _nothing),
-    rules.enterprise_is_registered: (_("Registration of the enterprise approved"), _nothing),
+    can_be_printed: (_("All characters can be printed"), None),
+    rules.enterprise_is_registered: (_("Registration of the enterprise approved"), None),
     rules.certificate_is_own: (_("Certificate held with the filing enterprise"), _number),
-    rules.certificate_is_with_another_enterprise: (_("Certificate held with the old enterprise"), _holder),
+    rules.certificate_is_with_another_enterprise: (
+        _("Certificate held with the old enterprise"),
+        _held_with(lambda held: held.enterprise_name),
+    ),
     rules.certificate_is_of_this_province: (_("Issued by this province"), _number),
     rules.certificate_stands: (_("Certificate neither suspended nor ended"), _number),
     rules.certificate_has_not_expired: (_("Certificate not expired"), _until),
     rules.asks_within_the_renewal_window: (_("Within the window of renewal"), _until),
-    rules.is_the_only_open_application: (_("No other open application on it"), _nothing),
-    rules.divided_category_is_free: (_("Category after the replacement is free"), _target),
-    rules.corrects_something: (_("Something is corrected"), _nothing),
-    rules.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), _nothing),
-    rules.shows_another_enterprise_name: (_("Enterprise name on the certificate is out of date"), _nothing),
-    rules.is_still_on_paper: (_("Certificate still on paper"), _nothing),
-    rules.comes_with_a_certificate_in_force: (_("Certificate of the other province in force"), _nothing),
+    rules.is_the_only_open_application: (_("No other open application on it"), None),
+    rules.divided_category_is_free: (
+        _("Category after the replacement is free"),
+        lambda case, _on: case.target_category.label if case.target_category is not case.category else "",
+    ),
+    rules.corrects_something: (_("Something is corrected"), None),
+    rules.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), None),
+    rules.shows_another_enterprise_name: (_("Enterprise name on the certificate is out of date"), None),
+    rules.is_still_on_paper: (_("Certificate still on paper"), None),
+    rules.comes_with_a_certificate_in_force: (_("Certificate of the other province in force"), None),
 }
 
 
@@ -143,11 +134,8 @@ def _held(rule: Rule, case: Facts, on: date, *, blocked: bool) -> Iterator[Check
     if blocked:
         return
     if rule == rules.papers_are_complete:
-        yield True, gettext("Scans complete"), _labels(case.required_papers(on)), ""
+        labels = gettext(", ").join(str(kind.label) for kind in case.required_papers(on))
+        yield True, gettext("Scans complete"), labels, ""
     elif rule in CHECK_LINES and _applies(rule, case):
         title, detail = CHECK_LINES[rule]
-        yield True, title, detail(case, on), ""
-
-
-def _labels(kinds: tuple[PaperKind, ...]) -> object:
-    return gettext(", ").join(str(kind.label) for kind in kinds)
+        yield True, title, detail(case, on) if detail else "", ""
