@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union
+from sqlalchemy import Row, Select, and_, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from app.certificates.qr import payload
@@ -96,6 +96,9 @@ def certificate_scanned(session: Session, text: str, *, on: date) -> ScannedCert
     if claims is None and not TOKEN.fullmatch(text):
         raise payload.Forged if text.isdigit() else NotFound(UNKNOWN_CODE)
     scanned = aliased(CertificateVersion)
+    is_asked = scanned.token == text
+    if claims:
+        is_asked = and_(scanned.certificate_id == claims.certificate_id, scanned.version == claims.version)
     later = select(func.max(CertificateVersion.version)).where(CertificateVersion.certificate_id == Certificate.id)
     row = session.execute(
         _as_it_stands(
@@ -105,7 +108,7 @@ def certificate_scanned(session: Session, text: str, *, on: date) -> ScannedCert
             later.correlate(Certificate).scalar_subquery().label("newest"),
         )
         .join(scanned, scanned.certificate_id == Certificate.id)
-        .where(_is_version(scanned, claims) if claims else scanned.token == text, Certificate.is_electronic)
+        .where(is_asked, Certificate.is_electronic)
     ).one_or_none()
     if row is None or (claims and not _matches_record(claims, row.printed)):
         raise NotFound(NOT_ON_RECORD if claims else UNKNOWN_CODE)
@@ -117,10 +120,6 @@ def certificate_sealed(session: Session, digest: str, *, on: date) -> ScannedCer
     mine = or_(CertificateVersion.digest == digest, CertificateVersion.ofd == digest)
     token = session.scalar(select(CertificateVersion.token).where(mine).limit(1))
     return certificate_scanned(session, token, on=on) if token else None
-
-
-def _is_version(scanned: type[CertificateVersion], claims: payload.Claims) -> ColumnElement[bool]:
-    return and_(scanned.certificate_id == claims.certificate_id, scanned.version == claims.version)
 
 
 def _matches_record(claims: payload.Claims, printed: Mapping[str, Any]) -> bool:

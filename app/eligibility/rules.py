@@ -167,10 +167,7 @@ def has_passed_the_exam(case: Facts, on: date, office: Office) -> Iterator[Refus
     """R65–R67: a passed exam of this category, at most two years old on the day of submission (that day included)."""
     passed = case.latest_pass
     if passed is None:
-        yield Refusal(
-            "no-exam-pass",
-            _("%(name)s has no passed exam for category %(category)s.", name=case.name, category=case.category.value),
-        )
+        yield from still_has_the_pass(case, on, office)
     elif on > add_years(passed.passed_on, office.pass_valid_years):
         yield Refusal(
             "exam-pass-too-old",

@@ -93,10 +93,7 @@ def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, 
     Does not check whether sign-up is open: see ``not_open``.
     """
     enterprise = _own_enterprise(session, actor)
-    notice = session.get(ExamNotice, notice_id) if valid_ids([notice_id]) else None
-    if notice is None:
-        raise NotFound
-    must_reach(actor, notice)
+    notice = must_reach(actor, session.get(ExamNotice, notice_id) if valid_ids([notice_id]) else None)
     people = session.execute(
         sa.select(Person.id, Person.name, Person.id_number, Person.position)
         .where(Person.enterprise_id == enterprise.id)
@@ -132,10 +129,8 @@ def select(
     enterprise = _own_enterprise(session, actor)
     wanted = list(dict.fromkeys(picks))
     check_batch_size(wanted)
-    notice = lock_notices(session, ExamNotice.id == notice_id).get(notice_id) if valid_ids([notice_id]) else None
-    if notice is None:
-        raise NotFound
-    must_reach(actor, notice)
+    locked = lock_notices(session, ExamNotice.id == notice_id) if valid_ids([notice_id]) else {}
+    notice = must_reach(actor, locked.get(notice_id))
     refusals = [
         *not_open(notice, enterprise, at=at),
         *_too_many(free_places(session, [notice]).get(notice_id), len(wanted)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from flask_babel import gettext
+from flask_babel import format_date, gettext
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
@@ -84,6 +84,10 @@ def tone(word: object) -> str:
     """The tone of a state, by its code; "" for anything else."""
     code = word.value if isinstance(word, Term) else word
     return TONES.get(str(code), "")
+
+
+def long_day(day: date) -> str:
+    return str(format_date(day, "long"))
 
 
 def shown(value: object) -> object:

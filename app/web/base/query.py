@@ -149,7 +149,11 @@ def _box(name: str, label: object, column: Any, wrap: Callable[[Any], ColumnElem
         options = (("yes", _("Yes")), ("no", _("No")))
         return Box(name, label, "select", lambda t: wrap(column.is_(answers[t])) if t in answers else None, options=options)
     if isinstance(kind, (Date, DateTime, UtcDateTime)):
-        bound = _day if isinstance(kind, Date) else _office_midnight if isinstance(kind, UtcDateTime) else _naive_midnight
+        zone = OFFICE_ZONE if isinstance(kind, UtcDateTime) else None
+
+        def bound(day: date) -> date:
+            return day if isinstance(kind, Date) else datetime.combine(day, time(), zone)
+
         return Box(
             name,
             label,
@@ -176,18 +180,6 @@ def _parse(text: str) -> date | None:
     except ValueError:
         return None
     return day if 1900 <= day.year <= 2999 else None
-
-
-def _day(day: date) -> date:
-    return day
-
-
-def _naive_midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
-
-
-def _office_midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), OFFICE_ZONE)
 
 
 def _whole(text: str) -> int | None:

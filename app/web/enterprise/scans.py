@@ -12,7 +12,6 @@ from app.accounts.access import OFFICERS
 from app.applications import attachments
 from app.db.session import db
 from app.files.images import thumbnail
-from app.models import Paper
 from app.web import request_context
 from app.web.base.datamodel import LARGEST_ID
 from app.web.base.fab import BaseView, expose, has_access, permission_name
@@ -39,7 +38,8 @@ class PaperView(BaseView):
         """Inline, or with ``?download=1`` as a file under its own name."""
         paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())
         data = attachments.bytes_of(paper, request_context.store())
-        _note_reading(paper)
+        if paper.person_id is not None and not request_context.current_actor().roles.isdisjoint(OFFICERS):
+            request_context.note_reading(paper, person=paper.person_id, kind=paper.kind.value)
         as_file = request.args.get("download") == "1" or paper.mime not in SHOWN
         return _secured(send_file(BytesIO(data), paper.mime, as_attachment=as_file, download_name=paper.filename, etag=False))
 
@@ -62,8 +62,3 @@ def _secured(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _note_reading(paper: Paper) -> None:
-    if paper.person_id is not None and not request_context.current_actor().roles.isdisjoint(OFFICERS):
-        request_context.note_reading(paper, person=paper.person_id, kind=paper.kind.value)

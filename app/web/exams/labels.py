@@ -1,10 +1,10 @@
 """Texts of the exam pages: state of the sign-up window, stock reasons complete enough for the enterprise to act on."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
-from flask_babel import format_date, gettext
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import office_day, office_time
@@ -58,7 +58,3 @@ def usual_category(position: Position | None, offered: Sequence[Category]) -> Ca
 def score_text(score: Decimal) -> str:
     """``87.50`` as ``87.5``."""
     return f"{score.normalize():f}"
-
-
-def long_day(day: date) -> str:
-    return str(format_date(day, "long"))

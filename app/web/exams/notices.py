@@ -19,10 +19,11 @@ from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface
 from app.web.base.access_filter import ROW
 from app.web.base.fab import route
+from app.web.base.links import long_day
 from app.web.base.workbook import XLSX
 from app.web.exams import signup_form
 from app.web.exams.access import SignupCounts, counts_of
-from app.web.exams.labels import codes, long_day, window_state
+from app.web.exams.labels import codes, window_state
 from app.web.forms import (
     AppForm,
     DayField,

@@ -12,6 +12,7 @@ from app import exams
 from app.applications.dashboard_counts import signups_not_submitted
 from app.core.vocabulary import SCORED, SignupState
 from app.db.session import db
+from app.exams.signups import UNSENT
 from app.models import ExamSignup
 from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, shown
@@ -20,8 +21,6 @@ from app.web.base.batch_result import run_batch
 from app.web.base.fab import route
 from app.web.exams.access import notice_box
 from app.web.exams.labels import score_text
-
-UNSENT = (SignupState.SELECTED, SignupState.REJECTED)
 
 
 class SignupScreen(OpenList):

@@ -19,7 +19,7 @@ from app.eligibility.facts import Facts, of_applications
 from app.models import Application, CertificateVersion
 from app.web import request_context
 from app.web.applications.archive import case_zip
-from app.web.applications.archive.letters import FORMS, letters_of, long_day, may_see_numbers, opening, printed
+from app.web.applications.archive.letters import FORMS, letters_of, may_see_numbers, opening, printed
 from app.web.applications.review.access import case_of
 from app.web.applications.review.case_page import default_list_url
 from app.web.applications.review.matter_details import details_of
@@ -28,6 +28,7 @@ from app.web.applications.review.progress import history
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next
+from app.web.base.links import long_day
 
 
 class ArchiveView(BaseView):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from flask_babel import force_locale, format_date, gettext
+from flask_babel import force_locale, gettext
 from flask_babel import lazy_gettext as _
 
 from app.certificates.pdf import letters as paper
@@ -23,6 +23,7 @@ from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person
 from app.web.applications.review.progress import history
 from app.web.base import shown
+from app.web.base.links import long_day
 
 FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
     MatterKind.NEW: _("Application form for the work safety assessment certificate"),
@@ -133,10 +134,6 @@ LETTERS = {
     Action.REFUSE_APPROVAL: _refused,
     Action.APPROVE: _approved,
 }
-
-
-def long_day(day: date) -> str:
-    return str(format_date(day, "long"))
 
 
 def opening(case: Application, submitted: Mapping[str, Any]) -> str:

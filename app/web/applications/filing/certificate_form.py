@@ -24,6 +24,7 @@ from app.applications.drafts.for_people import INCOMING
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
 from app.core.vocabulary import (
+    CHANGEABLE,
     CURRENT_CATEGORIES,
     MATTER_PAPERS,
     PERSON_PAPERS,
@@ -44,7 +45,6 @@ from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
 from app.web import request_context
 from app.web.applications.filing.certificate_lists import LISTS
-from app.web.applications.filing.lists import CHANGEABLE
 from app.web.applications.filing.new_form import (
     ENTERPRISE_WIDE,
     CandidateLine,

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from app.applications import drafts
 from app.core.clock import office_day
-from app.core.vocabulary import Action, MatterKind, State
+from app.core.vocabulary import CHANGEABLE, Action, MatterKind, State
 from app.db.session import db
 from app.models import Application
 from app.web import request_context
@@ -23,7 +23,6 @@ from app.web.base.fab import route
 from app.web.base.layout import safe_next, this_page
 from app.workflow import MOVES
 
-CHANGEABLE = tuple(dict.fromkeys(move.source for move in MOVES if move.action is Action.SUBMIT))
 WITHDRAWABLE = frozenset(move.source for move in MOVES if move.action is Action.WITHDRAW)
 
 
@@ -105,7 +104,8 @@ class FilingList(CaseList):
         links = []
         if item.state in CHANGEABLE:
             links.append(Link(VERBS[Action.SUBMIT], url_for(f"{self.endpoint}.submit", only=item.id), post=True))
-            links.append(self.correction_link(item) if item.marks else Link(gettext("Edit"), self.form_url(item)))
+            correct = url_for("CorrectionView.edit", application_id=item.id, next=this_page())
+            links.append(Link(gettext("Correct"), correct) if item.marks else Link(gettext("Edit"), self.form_url(item)))
         links.append(self.read_link(item))
         if item.state in WITHDRAWABLE:
             url = url_for(f"{self.endpoint}.withdraw", only=item.id)
@@ -116,9 +116,6 @@ class FilingList(CaseList):
             sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
             links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
         return [*links, *self.archive_links(item)]
-
-    def correction_link(self, item: Application) -> Link:
-        return Link(gettext("Correct"), url_for("CorrectionView.edit", application_id=item.id, next=this_page()))
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)

@@ -14,12 +14,11 @@ from app.applications import drafts
 from app.applications.drafts import FilingCandidate, Pick
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_id
-from app.core.vocabulary import Action, Category, MatterKind, State
+from app.core.vocabulary import CHANGEABLE, Action, Category, MatterKind, State
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.models import Application, Enterprise, Filing
 from app.web import request_context
-from app.web.applications.filing.lists import CHANGEABLE
 from app.web.applications.review.presentation import exam_label
 from app.web.applications.review.queues import skipped_cases
 from app.web.base.access_filter import ROW

@@ -28,7 +28,7 @@ from app.web import request_context
 from app.web.applications.review.access import case_of
 from app.web.applications.review.auto_checks import checks_of
 from app.web.applications.review.correction_marks import asked_marks, corrected_since, marking_of
-from app.web.applications.review.labels import REASONS, VERBS
+from app.web.applications.review.labels import REASONS, VERBS, open_moves
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.web.applications.review.progress import history, last_step, progress
@@ -40,7 +40,7 @@ from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url, safe_next
 from app.web.base.review_queue import QueuePosition
 from app.web.certificates.render_progress import draw_at_once
-from app.workflow import Move, carry_out, moves_open_to, plan
+from app.workflow import Move, carry_out, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ class CaseView(BaseView):
             return self._page(case_of(application_id), page_state)
         if action is Action.APPROVE:
             draw_at_once([application_id])
-        flash(str(_decision_message(case_of(application_id), action)), "success")
+        case = case_of(application_id)
+        done = {"name": case.person.name, "verb": VERBS[action], "state": case.state.label}
+        flash(gettext("%(name)s: %(verb)s. Now “%(state)s”.", **done), "success")
         return redirect(follow)
 
     @route(f"/{ROW}application_id>/originals", "POST")
@@ -127,13 +129,7 @@ class CaseView(BaseView):
 
     def _page(self, case: Application, page_state: PageState = OPENED, *, reading: bool = False) -> Response:
         facts = of_applications(db.session, [case.id])[case.id]
-        moves = (
-            []
-            if reading or page_state.stale
-            else [
-                m for m in moves_open_to(request_context.current_actor(), case, request_context.current_office()) if m.stage
-            ]
-        )
+        moves = [] if reading or page_state.stale else [move for move in open_moves(case) if move.stage]
         address = request.values.get("next", "")
         place = None if reading else queue_position_of(case, address)
         page = self.render_template(
@@ -203,10 +199,6 @@ def _check_last_step(application_id: int) -> None:
         raise Stale
 
 
-def _decision_message(case: Application, action: Action) -> object:
-    return gettext("%(name)s: %(verb)s. Now “%(state)s”.", name=case.person.name, verb=VERBS[action], state=case.state.label)
-
-
 def _stale_message(case: Application) -> object:
     """Who moved the case meanwhile, when and how."""
     step = last_step(case)
@@ -264,10 +256,7 @@ def _refusals_now(application_id: int, action: Action) -> tuple[Refusal, ...]:
 
 def _extension_form(case: Application, page_state: PageState) -> dict[str, Any] | None:
     """Context of the extension form, None where no extension is possible; ``carry_out`` checks again."""
-    may = any(
-        move.action is Action.EXTEND
-        for move in moves_open_to(request_context.current_actor(), case, request_context.current_office())
-    )
+    may = any(move.action is Action.EXTEND for move in open_moves(case))
     late = case.due_on is None or request_context.today() > case.due_on
     if not may or late or case.extended_to or case.due_from is None or case.due_days is None:
         return None
@@ -285,10 +274,7 @@ def _extension_form(case: Application, page_state: PageState) -> dict[str, Any] 
 
 def _edit_url(case: Application) -> str:
     """URL of the form on which the enterprise may change the case now, or an empty string."""
-    mine = any(
-        move.action is Action.SUBMIT
-        for move in moves_open_to(request_context.current_actor(), case, request_context.current_office())
-    )
+    mine = any(move.action is Action.SUBMIT for move in open_moves(case))
     if mine and case.marks:
         return optional_url("CorrectionView.edit", application_id=case.id)
     return optional_url("FilingView.edit", filing_id=case.filing_id) if mine else ""

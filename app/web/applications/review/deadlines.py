@@ -24,16 +24,16 @@ from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region
 from app.web import request_context
-from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS
+from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS, open_moves
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link, stacked_columns
 from app.web.base.access_filter import WithinReach
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import this_page
+from app.web.base.model_view import EVERY
 from app.web.base.query import Box
 from app.web.base.workbook import send_workbook
-from app.workflow import moves_open_to
 
 CHART_DAYS = 10  # working days in the chart
 STAGES = tuple(dashboard_counts.QUEUES.values())
@@ -112,14 +112,12 @@ class DueScreen(CaseList):
     @route("/export", "POST")
     def export(self) -> Response:
         """The listed cases as .xlsx; POST, because each export is written to the audit log."""
-        actor, today = request_context.current_actor(), request_context.today()
-        actor.demand(*CASE_OFFICERS)
+        request_context.current_actor().demand(*CASE_OFFICERS)
         rows, places = self._rows(), region_names()
         lines = [_export_row(row) | {"region": places.get(row.region_code, row.region_code)} for row in rows]
         data = write(COLUMNS, lines, sheet_title=self.list_title)
         request_context.note_export(Application, list="due", rows=len(rows))
-        name = gettext("Due cases %(day)s", day=f"{today:%Y%m%d}")
-        return send_workbook(data, name)
+        return send_workbook(data, gettext("Due cases %(day)s", day=f"{request_context.today():%Y%m%d}"))
 
     def _rows(self) -> list[Application]:
         query = self.datamodel.within_reach(*self.asked().conditions.values())
@@ -128,9 +126,8 @@ class DueScreen(CaseList):
 
     def chips(self) -> list[tuple[object, int, str, bool]]:
         """``(label, count, URL, is current)`` for each urgency, within the selected stage."""
-        asked, due_counts = self.asked(), dashboard_counts.due_counts(db.session, request_context.current_actor())
-        stage = self._chosen(asked)
-        found = [due_count for due_count in due_counts if stage in ("all", due_count.state.value)]
+        asked = self.asked()
+        found = self._counted(self._chosen(asked))
         counts: dict[str, int] = {
             level.value: n for level, n in dashboard_counts.count_by_urgency(found, *due_soon_window()).items()
         }
@@ -144,16 +141,13 @@ class DueScreen(CaseList):
 
         return [chip(code) for code in counts]
 
+    def _counted(self, stage: str) -> list[DueCount]:
+        counted = dashboard_counts.due_counts(db.session, request_context.current_actor())
+        return [due_count for due_count in counted if stage in (EVERY, due_count.state.value)]
+
     def chart(self) -> object:
         """Chart of the selected stage, day by day."""
-        stage = self._chosen(self.asked())
-        return due_chart(
-            [
-                due_count
-                for due_count in dashboard_counts.due_counts(db.session, request_context.current_actor())
-                if stage in ("all", due_count.state.value)
-            ]
-        )
+        return due_chart(self._counted(self._chosen(self.asked())))
 
     def head_links(self) -> list[Link]:
         url = url_for("DueScreen.export", **self.asked().args())
@@ -161,9 +155,7 @@ class DueScreen(CaseList):
         return [board, Link(gettext("Export"), url, icon="download", post=True)]
 
     def row_links(self, item: Application) -> list[Link]:
-        mine = any(
-            move.stage for move in moves_open_to(request_context.current_actor(), item, request_context.current_office())
-        )
+        mine = any(move.stage for move in open_moves(item))
         word = VERBS[Action.ACCEPT] if item.state is State.AWAITING_ACCEPTANCE else gettext("Review")
         return [Link(word if mine else gettext("View"), url_for("CaseView.show", application_id=item.id, next=this_page()))]
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from flask_babel import lazy_gettext as _
 
 from app.core.vocabulary import Action, Stage
-from app.workflow import MOVES, Move
+from app.models import Application
+from app.web import request_context
+from app.workflow import MOVES, Move, moves_open_to
 
 VERBS: Mapping[Action, object] = {
     Action.SUBMIT: _("Submit"),
@@ -77,3 +79,8 @@ REASONS: Mapping[Action, tuple[object, ...]] = {
 def moves_of(stage: Stage) -> tuple[Move, ...]:
     """The decisions of a stage, the favourable one first."""
     return tuple(sorted((move for move in MOVES if move.stage is stage), key=lambda move: not move.agreed))
+
+
+def open_moves(case: Application) -> list[Move]:
+    """What the reader may do with the case now; ``carry_out`` checks again."""
+    return moves_open_to(request_context.current_actor(), case, request_context.current_office())

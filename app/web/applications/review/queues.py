@@ -129,7 +129,7 @@ class QueueScreen(CaseList):
     @route("/batch/<code>", "POST")
     def batch(self, code: str) -> Response | str:
         action = next((move.action for move in self.moves if move.action.value == code), None) or abort(404)
-        return self.run_batch(action, _draw if action is Action.APPROVE else None)
+        return self.run_batch(action, (lambda planned: draw_at_once([*planned.passes])) if action is Action.APPROVE else None)
 
     def decides(self) -> bool:
         """Whether the reader decides this stage, at the level the office has set."""
@@ -222,10 +222,6 @@ class ClosedScreen(CaseList):
 
     def row_links(self, item: Application) -> list[Link]:
         return [self.read_link(item), *self.archive_links(item)]
-
-
-def _draw(planned: Plan) -> str:
-    return draw_at_once([*planned.passes])
 
 
 def _page(application_id: int, address: str) -> str:
