@@ -9,7 +9,7 @@ from app.accounts.people_import import ROSTER_COLUMNS, RosterPreview, import_peo
 from app.core.errors import AppError
 from app.db.session import db
 from app.web import request_context
-from app.web.base.fab import BaseView, expose, has_access, permission_name
+from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.staged_upload import StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.forms import AppForm, UploadField
@@ -27,8 +27,7 @@ class RosterView(BaseView):
     default_view = "roster"
     class_permission_name = "Roster"
 
-    @expose("/", methods=["GET", "POST"])
-    @has_access
+    @route("/", "GET", "POST")
     def roster(self) -> Response | str:
         """The upload form; after an upload, the preview."""
         form, preview, ticket = RosterForm(), None, ""
@@ -49,8 +48,7 @@ class RosterView(BaseView):
             db.session().rollback()  # a preview keeps no locks
         return self._page(form, preview, ticket)
 
-    @expose("/confirm", methods=["POST"])
-    @has_access
+    @route("/confirm", "POST")
     @permission_name("roster")
     def confirm(self) -> Response | str:
         """Imports everybody or nobody."""
@@ -68,18 +66,17 @@ class RosterView(BaseView):
                 raise
             form = RosterForm()
             form.sheet.errors = [refusal.sentence for refusal in error.refusals]
-            return self._page(form, None, "")
+            return self._page(form)
         remove(file)
         flash(gettext("%(n)s people were added. Their scans are still missing.", n=len(preview.people)), "success")
         return redirect(url_for("PersonScreen.list", scans="incomplete"))
 
-    @expose("/template.xlsx")
-    @has_access
+    @route("/template.xlsx")
     @permission_name("roster")
     def template(self) -> Response:
         return send_workbook(roster_template(), gettext("Template for importing people"))
 
-    def _page(self, form: RosterForm, preview: RosterPreview | None, ticket: str) -> Response:
+    def _page(self, form: RosterForm, preview: RosterPreview | None = None, ticket: str = "") -> Response:
         needed = gettext(", ").join(str(column.title) for column in ROSTER_COLUMNS if column.required)
         form.sheet.description = gettext("These columns must be filled in: %(titles)s.", titles=needed)
         has_errors = bool(form.errors) or (preview is not None and bool(preview.errors))

@@ -13,10 +13,9 @@ from app.applications import attachments
 from app.db.session import db
 from app.files.images import thumbnail
 from app.web import request_context
-from app.web.base.datamodel import LARGEST_ID
-from app.web.base.fab import BaseView, expose, has_access, permission_name
+from app.web.base.access_filter import ROW
+from app.web.base.fab import BaseView, permission_name, route
 
-ID = f"int(max={LARGEST_ID})"  # PostgreSQL raises an error for a larger one
 SMALL = 240  # pixels across
 SHOWN = frozenset({"image/jpeg", "image/png", "application/pdf"})  # anything else is only downloaded
 
@@ -32,8 +31,7 @@ class PaperView(BaseView):
     default_view = "open"
     class_permission_name = "Paper"
 
-    @expose(f"/<{ID}:paper_id>")
-    @has_access
+    @route(f"/{ROW}paper_id>")
     def open(self, paper_id: int) -> Response:
         """Inline, or with ``?download=1`` as a file under its own name."""
         paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())
@@ -43,8 +41,7 @@ class PaperView(BaseView):
         as_file = request.args.get("download") == "1" or paper.mime not in SHOWN
         return _secured(send_file(BytesIO(data), paper.mime, as_attachment=as_file, download_name=paper.filename, etag=False))
 
-    @expose(f"/<{ID}:paper_id>/small")
-    @has_access
+    @route(f"/{ROW}paper_id>/small")
     @permission_name("open")
     def small(self, paper_id: int) -> Response:
         """A thumbnail, too small to read; 404 for a PDF."""
