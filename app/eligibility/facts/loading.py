@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import func, select
@@ -50,7 +51,6 @@ _ENTERPRISE = (
     Enterprise.registration,
     Enterprise.region_code.label("enterprise_region"),
 )
-_DEADLINE = ("due_on", "due_from", "due_days", "extended_to")
 _Old = aliased(Enterprise)
 _CASE = (
     Application.id.label("application_id"),
@@ -62,7 +62,10 @@ _CASE = (
     Application.region_code,
     Application.snapshot,
     Application.submitted_at,
-    *(getattr(Application, column) for column in _DEADLINE),
+    Application.due_on,
+    Application.due_from,
+    Application.due_days,
+    Application.extended_to,
     Application.certificate_id,
     Application.reason_code,
     Application.details,
@@ -73,6 +76,9 @@ _CASE = (
     Filing.handler_name,
     Filing.handler_mobile,
 )
+
+# columns that are facts under their own names; ``details`` may be null
+_SAME = {column.key for column in (*_CASE, *_PERSON, *_ENTERPRISE)} & {fact.name for fact in fields(Facts)} - {"details"}
 
 
 def of_applications(session: Session, ids: Collection[int], *, lock: bool = False) -> dict[int, Facts]:
@@ -337,17 +343,7 @@ def _facts(row: Row, context: _Context) -> Facts:
     details = row["details"] or {}
     taken_by = context.taken.get(details.get("id_number", ""))
     return Facts(
-        application_id=row["application_id"],
-        number=row["number"],
-        state=row["state"],
-        round=row["round"],
-        matter=row["matter"],
-        category=row["category"],
-        filing_id=row["filing_id"],
-        handler_name=row["handler_name"],
-        handler_mobile=row["handler_mobile"],
-        region_code=row["region_code"],
-        enterprise_id=row["enterprise_id"],
+        **{name: row[name] for name in _SAME},
         enterprise={
             "name": row["enterprise_name"],
             "uscc": row["uscc"],
@@ -355,11 +351,7 @@ def _facts(row: Row, context: _Context) -> Facts:
             "legal_representative": row["legal_representative"],
         },
         enterprise_registration=row["registration"],
-        person_id=row["person_id"],
         person=_person(row),
-        birth_date=row["birth_date"],
-        employer_id=row["employer_id"],
-        banned_until=row["banned_until"],
         person_papers=context.papers.get(row["person_id"], {}),
         pledge_paper=context.pledges.get(row["enterprise_id"]),
         qualification_papers=tuple(context.qualifications.get(row["enterprise_id"], ())),
@@ -368,15 +360,9 @@ def _facts(row: Row, context: _Context) -> Facts:
         excluded_by=context.excluded_by(row),
         last_officer_id=officer_id,
         last_officer_action=officer_action,
-        snapshot=row["snapshot"],
-        submitted_at=row["submitted_at"],
-        **{column: row[column] for column in _DEADLINE},
-        certificate_id=row["certificate_id"],
-        reason_code=row["reason_code"],
         details=details,
         id_number_taken=taken_by not in (None, row["person_id"]),
         face=context.faces.get(row["certificate_id"]),
-        releasing_enterprise_id=row["releasing_enterprise_id"],
         releasing=_releasing(row),
         paper_requirements=context.paper_requirements(row["matter"], row["category"], row["reason_code"]),
         application_papers=context.own_papers.get(row["application_id"], {}),
