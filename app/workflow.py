@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, Case, decides, level_of, reaches_case
 from app.certificates import lifecycle
-from app.certificates.lifecycle import Issued
+from app.certificates.lifecycle import Issued, id_of
 from app.certificates.pdf import render_jobs
 from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
@@ -108,7 +108,7 @@ def keep_snapshot(batch: Batch) -> None:
         if case.marked and case.snapshot:
             now = corrections.corrected(case.snapshot, now, case.marked)
         before = case.snapshot if case.state is State.RETURNED else None
-        batch.columns[_id(case)] |= {"snapshot": now, "snapshot_before": before, "round": case.round + 1}
+        batch.columns[id_of(case)] |= {"snapshot": now, "snapshot_before": before, "round": case.round + 1}
 
 
 NO_CLOCK = {"due_on": None, "due_from": None, "due_days": None}
@@ -132,7 +132,7 @@ def number_acceptance(batch: Batch) -> None:
         days = MATTERS[case.matter].days(batch.office)
         clock = _clock(batch.office, on, days)
         promised = {"promised_days": days, "promised_on": clock["due_on"]}
-        batch.columns[_id(case)] |= {"acceptance_number": slip, "accepted_at": batch.at, **clock, **promised}
+        batch.columns[id_of(case)] |= {"acceptance_number": slip, "accepted_at": batch.at, **clock, **promised}
 
 
 def extend_deadline(batch: Batch) -> None:
@@ -140,7 +140,7 @@ def extend_deadline(batch: Batch) -> None:
     for case in batch.cases:
         assert case.due_from is not None and case.due_days is not None  # noqa: S101, PT018 - ``is_still_in_time``
         clock = _clock(batch.office, case.due_from, case.due_days + batch.office.extend_days)
-        batch.columns[_id(case)] |= {**clock, "extended_to": clock["due_on"]}
+        batch.columns[id_of(case)] |= {**clock, "extended_to": clock["due_on"]}
 
 
 def clear_submission(batch: Batch) -> None:
@@ -181,7 +181,7 @@ def publish_result(batch: Batch) -> None:
     assert stage is not None  # noqa: S101 - see ``table_errors``
     results = [
         public_notices.DecisionResult(
-            application_id=_id(case),
+            application_id=id_of(case),
             matter=case.matter,
             category=case.category,
             stage=stage,
@@ -189,7 +189,7 @@ def publish_result(batch: Batch) -> None:
             name=case.submitted["person"]["name"],
             id_number=case.submitted["person"]["id_number"],
             enterprise_name=case.submitted["enterprise"]["name"],
-            certificate_number=batch.issued[_id(case)].number if _id(case) in batch.issued else "",
+            certificate_number=batch.issued[id_of(case)].number if id_of(case) in batch.issued else "",
             region_code=case.region_code,
         )
         for case in batch.cases
@@ -201,19 +201,19 @@ def notify_handler(batch: Batch) -> None:
     """Queue an SMS to the handler in this transaction; a job sends it (R20, R78, R82, R85)."""
     owed = []
     for case in batch.cases:
-        issued = batch.issued.get(_id(case))
+        issued = batch.issued.get(id_of(case))
         owed.append(
             sms_texts.decision_message(
                 batch.move.action,
                 mobile=case.submitted["handler"]["mobile"],
-                application_id=_id(case),
+                application_id=id_of(case),
                 enterprise=case.submitted["enterprise"]["name"],
                 person=case.submitted["person"]["name"],
                 matter=case.matter,
                 reason=batch.reason,
-                acceptance_number=str(batch.columns[_id(case)].get("acceptance_number", "")),
+                acceptance_number=str(batch.columns[id_of(case)].get("acceptance_number", "")),
                 certificate_number=issued.number if issued else "",
-                due_on=batch.columns[_id(case)].get("due_on"),
+                due_on=batch.columns[id_of(case)].get("due_on"),
                 office=batch.office,
             )
         )
@@ -232,7 +232,7 @@ def _messages_to_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts
         yield sms_texts.release_message(
             batch.move.action,
             mobile=case.releasing["mobile"],
-            application_id=_id(case),
+            application_id=id_of(case),
             enterprise=case.enterprise["name"],
             old_enterprise=case.releasing["name"],
             person=case.person["name"],
@@ -541,7 +541,7 @@ def _write(batch: Batch) -> None:
     """Effects first (they number and issue), then columns per row, then the common columns and state, then the steps."""
     for effect in batch.move.then:
         effect(batch)
-    session, ids = batch.session, [_id(case) for case in batch.cases]
+    session, ids = batch.session, [id_of(case) for case in batch.cases]
     own = [{"id": application_id, **batch.columns[application_id]} for application_id in ids if batch.columns[application_id]]
     if own:
         session.execute(update(Application), own)
@@ -558,7 +558,7 @@ def _write(batch: Batch) -> None:
 
 def _step(batch: Batch, case: Facts) -> dict[str, Any]:
     return {
-        "application_id": _id(case),
+        "application_id": id_of(case),
         "round": case.round + (batch.move.action is Action.SUBMIT),
         "action": batch.move.action,
         "source": batch.move.source,
@@ -569,11 +569,6 @@ def _step(batch: Batch, case: Facts) -> dict[str, Any]:
         "marks": [mark.stored() for mark in batch.marks] or None,
         "at": batch.at,
     }
-
-
-def _id(case: Facts) -> int:
-    assert case.application_id is not None  # noqa: S101 - candidates are never moved
-    return case.application_id
 
 
 def _may(actor: Actor, move: Move, case: Case) -> bool:

@@ -68,13 +68,13 @@ def decide(session: Session, actor: Actor, at: datetime, office: Office, cases: 
     The counters of the status list come first, even if none is needed: concurrent approvals wait there, before they lock
     people or series, and so do not deadlock.
     """
-    ids = [_id(case) for case in cases if case.matter is not MatterKind.CANCELLATION]
+    ids = [id_of(case) for case in cases if case.matter is not MatterKind.CANCELLATION]
     indexes = dict(zip(ids, status_list.take_indexes(session, len(ids)), strict=True))
     status_list.note_change(session)
     groups: dict[str, list[int]] = defaultdict(list)
     for case in cases:
         if case.certificate is None or _is_divided(case):
-            groups[case.target_category.value].append(_id(case))
+            groups[case.target_category.value].append(id_of(case))
     numbers: dict[int, str] = {}
     for category, given in sorted(groups.items()):
         taken = sequences.certificate_numbers(session, office.short_name, category, office_day(at).year, len(given))
@@ -170,7 +170,7 @@ def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     if undivided:
         kept = [{"first_issued_on": _held(case).first_issued_on, "valid_to": _held(case).valid_to} for case in undivided]
         divided = _issue(decision, undivided, kept, CertificateEventKind.REPLACED)
-        _end(decision, [(_held(case).id, case.application_id, divided[_id(case)].number) for case in undivided])
+        _end(decision, [(_held(case).id, case.application_id, divided[id_of(case)].number) for case in undivided])
         issued |= divided
     if others:
         issued |= _new_version(decision, others, CertificateEventKind.REPLACED, [{} for _case in others])
@@ -186,7 +186,7 @@ def cancel(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
         .execution_options(synchronize_session=False)
     )
     record(decision, CertificateEventKind.CANCELLED, CertificateStatus.CANCELLED, [_event(case) for case in cases])
-    return {_id(case): Issued(_held(case).id, _held(case).number) for case in cases}
+    return {id_of(case): Issued(_held(case).id, _held(case).number) for case in cases}
 
 
 _WRONG = ReplacementReason.WRONG_INFORMATION.value
@@ -200,8 +200,10 @@ def _issue(
 ) -> dict[int, Issued]:
     """Certificates with new numbers; ``terms`` has first and last day of each."""
     session, on = decision.session, decision.on
-    numbered = {_id(case): decision.numbers[_id(case)] for case in cases}
-    rows = [_certificate(case, on) | term | {"number": numbered[_id(case)]} for case, term in zip(cases, terms, strict=True)]
+    numbered = {id_of(case): decision.numbers[id_of(case)] for case in cases}
+    rows = [
+        _certificate(case, on) | term | {"number": numbered[id_of(case)]} for case, term in zip(cases, terms, strict=True)
+    ]
     session.execute(insert(Certificate), rows)
     given = list(numbered.values())  # read back by number: SQLite's RETURNING guarantees no order
     ids: dict[str, int] = {
@@ -210,7 +212,7 @@ def _issue(
     }
     issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
     prints = [
-        _version(case, row | {"id": issued[_id(case)].certificate_id}, 1, decision.indexes[_id(case)], decision)
+        _version(case, row | {"id": issued[id_of(case)].certificate_id}, 1, decision.indexes[id_of(case)], decision)
         for case, row in zip(cases, rows, strict=True)
     ]
     session.execute(insert(CertificateVersion), prints)
@@ -218,7 +220,7 @@ def _issue(
         decision,
         kind,
         CertificateStatus.VALID,
-        [_event(case) | {"certificate_id": issued[_id(case)].certificate_id} for case in cases],
+        [_event(case) | {"certificate_id": issued[id_of(case)].certificate_id} for case in cases],
     )
     return issued
 
@@ -252,7 +254,7 @@ def _use_up_passes(session: Session, cases: Sequence[Facts]) -> None:
 def _covered_by_c3(cases: Sequence[Facts], issued: dict[int, Issued], on: date) -> list[tuple[int, int | None, str]]:
     """C3 replaces the C1 or C2 it was added to (206号; inference, see domain.md 3.2)."""
     return [
-        (held.id, case.application_id, issued[_id(case)].number)
+        (held.id, case.application_id, issued[id_of(case)].number)
         for case in cases
         if case.category is Category.C3
         for held in case.certificates
@@ -308,12 +310,12 @@ def _new_version(
     session.execute(
         insert(CertificateVersion),
         [
-            _version(case, row, last[row["id"]] + 1, decision.indexes[_id(case)], decision)
+            _version(case, row, last[row["id"]] + 1, decision.indexes[id_of(case)], decision)
             for case, row in zip(cases, rows, strict=True)
         ],
     )
     record(decision, kind, CertificateStatus.VALID, [_event(case) for case in cases])
-    return {_id(case): Issued(_held(case).id, _held(case).number) for case in cases}
+    return {id_of(case): Issued(_held(case).id, _held(case).number) for case in cases}
 
 
 def _reprinted(case: Facts, on: date) -> Row:
@@ -360,24 +362,20 @@ def certificate_person(case: Facts) -> dict[str, str]:
     return person
 
 
+_PRINTED = ("name", "sex", "birth_date", "id_number", "position", "technical_title", "education", "major")  # of the person
+_DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
+
+
 def face(case: Facts, row: Row, version: int, office: Office) -> Row:
     """The stored content of a version (the fields of ZWFW C0317-2022, domain.md 2.6), with the id of the key that signs its
     QR code, so that the code stays the same whenever it is drawn.
     """
     person, enterprise = certificate_person(case), case.submitted["enterprise"]
     named = [identifier(office.issuer_code, row["first_issued_on"], row["id"], n) for n in (version, version - 1)]
-    days = ("first_issued_on", "issued_on", "valid_from", "valid_to")
     return {
         "number": row["number"],
         "category": case.target_category.value,
-        "name": person["name"],
-        "sex": person["sex"],
-        "birth_date": person["birth_date"],
-        "id_number": person["id_number"],
-        "position": person["position"],
-        "technical_title": person["technical_title"],
-        "education": person["education"],
-        "major": person["major"],
+        **{name: person[name] for name in _PRINTED},
         "enterprise": enterprise["name"],
         "uscc": enterprise["uscc"],
         "photo": case.submitted["papers"].get("photo"),
@@ -387,7 +385,7 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
         "licence_identifier": named[0],
         "previous_identifier": named[1] if version > 1 else "",
         "code_key": ring.newest.kid,
-        **{day: f"{row[day]:%Y-%m-%d}" for day in days},
+        **{day: f"{row[day]:%Y-%m-%d}" for day in _DAYS},
     }
 
 
@@ -438,6 +436,6 @@ def _held(case: Facts) -> CertificateFacts:
     return case.certificate
 
 
-def _id(case: Facts) -> int:
-    assert case.application_id is not None  # noqa: S101 - an approval is always of an application
+def id_of(case: Facts) -> int:
+    assert case.application_id is not None  # noqa: S101 - what is decided is an application, no candidate
     return case.application_id

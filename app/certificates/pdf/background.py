@@ -51,9 +51,7 @@ def _phases(strands: int) -> Iterator[float]:
 def rosettes(accent: Color) -> Iterator[Shape]:
     """Guilloche rings about the middle of the page. One lobe is drawn, then turned: 60 KB, not 250."""
     hue, sand = accent.tint(0.12, PAPER), GOLD.tint(0.17, PAPER)
-    for radius, swing, lobes, color in (
-        (71.5, 3, 72, sand), (58, 9, 36, hue), (41, 7, 24, hue), (25, 8, 18, sand)
-    ):  # fmt: skip
+    for radius, swing, lobes, color in ((71.5, 3, 72, sand), (58, 9, 36, hue), (41, 7, 24, hue), (25, 8, 18, sand)):
         strands = []
         for phase in _phases(6):
 
@@ -99,9 +97,7 @@ def frame(accent: Color) -> Iterator[Shape]:
 
 def _corner(accent: Color) -> tuple[Shape, ...]:
     """A plate with a key pattern (回纹), for the lower left; the other three are its mirror images."""
-    key = (
-        (2.2, 2.2), (2.2, 11.8), (11.8, 11.8), (11.8, 4.6), (4.9, 4.6), (4.9, 9.2), (9.2, 9.2), (9.2, 7.1), (7.1, 7.1)
-    )  # fmt: skip
+    key = ((2.2, 2.2), (2.2, 11.8), (11.8, 11.8), (11.8, 4.6), (4.9, 4.6), (4.9, 9.2), (9.2, 9.2), (9.2, 7.1), (7.1, 7.1))
     return (
         Path(rectangle(OUTER, OUTER, CORNER, CORNER), fill=PAPER, stroke=accent, width=1.0 * POINT),
         Path(line(*((OUTER + x, OUTER + y) for x, y in key)), stroke=GOLD, width=1.6 * POINT),
@@ -183,10 +179,8 @@ def seal(x: float, y: float, text: str, specimen: bool, purpose: str = "电子�
         ring,
         Path(line(*points, closed=True), fill=None if specimen else color, stroke=color, width=0.6 * POINT),
         *_arc(text, color),
-        set_line(
-            0, -11, "演示·不具法律效力" if specimen else purpose, fonts.BOLD, 8.6, color, centred=True, weight=0.2
-        ),
-    )  # fmt: skip
+        set_line(0, -11, "演示·不具法律效力" if specimen else purpose, fonts.BOLD, 8.6, color, centred=True, weight=0.2),
+    )
     return Group(shapes, (Matrix.placed(x, y),))
 
 

@@ -58,6 +58,7 @@ EDUCATIONS: Mapping[str, str] = {
 }
 
 
+_DAYS = ("birth_date", "first_issued_on", "issued_on", "valid_from", "valid_to")
 REASON = "电子证照签发"
 DEMONSTRATION = "演示印章，不具有法律效力"
 
@@ -153,22 +154,14 @@ def face_of(
     """What is printed, as it was stored when the certificate was issued. Without a lawful seal it is a specimen."""
     kept = version.face
     category = Category(kept["category"])  # type: ignore[call-arg]
+    days: dict[str, Any] = {day: date.fromisoformat(kept[day]) for day in _DAYS}
     return render.Face(
         category=category.value,
         kind=KINDS[category],
-        number=kept["number"],
-        name=kept["name"],
+        **{name: kept[name] for name in ("number", "name", "id_number", "enterprise", "issuer", "seal_text")},
+        **days,
         sex=SEXES[kept["sex"]],
-        birth_date=date.fromisoformat(kept["birth_date"]),
-        id_number=kept["id_number"],
-        enterprise=kept["enterprise"],
         position=POSITIONS.get(kept["position"], ""),
-        first_issued_on=date.fromisoformat(kept["first_issued_on"]),
-        issued_on=date.fromisoformat(kept["issued_on"]),
-        valid_from=date.fromisoformat(kept["valid_from"]),
-        valid_to=date.fromisoformat(kept["valid_to"]),
-        issuer=kept["issuer"],
-        seal_text=kept["seal_text"],
         photo=photo_of(session, store, kept),
         address=address_of(version, office),
         licence_identifier=str(kept.get("licence_identifier", "")),

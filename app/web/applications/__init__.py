@@ -6,9 +6,14 @@ from flask_babel import lazy_gettext as _
 
 from app.web.applications.archive.archive import ArchiveView
 from app.web.applications.filing.certificate_form import ClaimView
-from app.web.applications.filing.certificate_lists import CancellationScreen, RenewalScreen, ReplacementScreen, TransferScreen
 from app.web.applications.filing.correction_form import CorrectionView
-from app.web.applications.filing.lists import NewApplicationScreen
+from app.web.applications.filing.lists import (
+    CancellationScreen,
+    NewApplicationScreen,
+    RenewalScreen,
+    ReplacementScreen,
+    TransferScreen,
+)
 from app.web.applications.filing.new_form import FilingView
 from app.web.applications.filing.transfer_release import ReleaseScreen
 from app.web.applications.review.case_page import CaseView

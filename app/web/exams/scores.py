@@ -30,10 +30,6 @@ LARGEST = SheetLimits().file
 UPLOAD = StagedUpload("scores", minutes=30)
 LISTED = 100  # changes and names shown
 SHEET, ERRORS = "sheet", "errors"  # purposes of a ticket
-_ADMITTED, _PASSED, _FAILED, _ABSENT = (
-    *(SignupState.ADMITTED, SignupState.PASSED),
-    *(SignupState.FAILED, SignupState.ABSENT),
-)
 
 ERROR_COLUMNS = (
     Column("row", _("Row"), width=8, text=False),
@@ -199,7 +195,7 @@ class ExamSummary:
         self.is_final = notice.scores_submitted_at is not None
         self.too_early = request_context.today() < notice.exam_on
         self.waiting = self.counts.get(SignupState.SUBMITTED, 0)
-        self.admitted = self.counts.get(_ADMITTED, 0) + sum(self.counts.get(state, 0) for state in SCORED)
+        self.admitted = self.counts.get(SignupState.ADMITTED, 0) + sum(self.counts.get(state, 0) for state in SCORED)
         self.passed, self.failed, self.absent = self._results(notice)
         self.missing = 0 if self.is_final else self.admitted - self.passed - self.failed - self.absent
         self.nameless = self._missing(notice) if self.missing else []
@@ -211,14 +207,15 @@ class ExamSummary:
 
     def _results(self, notice: ExamNotice) -> tuple[int, int, int]:
         if self.is_final:
-            return (self.counts.get(_PASSED, 0), self.counts.get(_FAILED, 0), self.counts.get(_ABSENT, 0))
+            passed, failed, absent = (self.counts.get(state, 0) for state in SCORED)
+            return passed, failed, absent
         good = ExamSignup.score >= notice.pass_mark
         row = db.session.execute(
             select(
                 func.count().filter(good),
                 func.count().filter(ExamSignup.score < notice.pass_mark),
                 func.count().filter(ExamSignup.absent),
-            ).where(ExamSignup.notice_id == notice.id, ExamSignup.state == _ADMITTED)
+            ).where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.ADMITTED)
         ).one()
         return (row[0], row[1], row[2])
 
@@ -228,7 +225,7 @@ class ExamSummary:
         query = (
             select(ExamSignup.number, Person.name)
             .join(Person, Person.id == ExamSignup.person_id)
-            .where(ExamSignup.notice_id == notice.id, ExamSignup.state == _ADMITTED)
+            .where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.ADMITTED)
             .where(ExamSignup.score.is_(None), ExamSignup.absent.is_(False))
         )
         return [(number, name) for number, name in db.session.execute(query.order_by(ExamSignup.id).limit(LISTED))]

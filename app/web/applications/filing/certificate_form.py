@@ -44,7 +44,7 @@ from app.files.inspect import FileRefused
 from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
 from app.web import request_context
-from app.web.applications.filing.certificate_lists import LISTS
+from app.web.applications.filing.lists import LISTS
 from app.web.applications.filing.new_form import (
     ENTERPRISE_WIDE,
     CandidateLine,

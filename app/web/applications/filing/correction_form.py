@@ -29,8 +29,7 @@ from app.files.inspect import FileRefused
 from app.models import Application, Enterprise, Qualification
 from app.web import request_context
 from app.web.applications.filing.certificate_form import control
-from app.web.applications.filing.certificate_lists import LISTS
-from app.web.applications.filing.lists import NewApplicationScreen
+from app.web.applications.filing.lists import LISTS, NewApplicationScreen
 from app.web.applications.filing.new_form import refusals_or_clash
 from app.web.applications.review.matter_details import readable
 from app.web.applications.review.presentation import CODED_FIELDS, Pairs, about_case, about_person, scans_of
