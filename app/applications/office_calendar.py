@@ -17,7 +17,7 @@ from app.applications.office_settings import calendar_of
 from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.vocabulary import AuditAction, Role
 from app.db import audit
-from app.files.spreadsheets import CellError, Column, read, write
+from app.files.spreadsheets import CellError, Column, at_most, read, write
 from app.models import Application, CalendarDay
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
@@ -208,16 +208,10 @@ def _parse_kind(text: str) -> bool:
     return _KINDS[text]
 
 
-def _parse_name(text: str) -> str:
-    if len(text) > LONGEST_NAME:
-        raise ValueError(_("At most %(n)s characters fit here.", n=LONGEST_NAME))
-    return text
-
-
 CALENDAR_COLUMNS = (
     Column("day", _("Date"), parse=_parse_day, width=14, text=False),
     Column("working", _("Kind"), parse=_parse_kind, width=8),
-    Column("name", _("Holiday"), parse=_parse_name, required=False, width=24),
+    Column("name", _("Holiday"), parse=at_most(LONGEST_NAME), required=False, width=24),
 )
 
 

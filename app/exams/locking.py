@@ -1,4 +1,4 @@
-"""Locks exam notices and writes changes of sign-ups to the audit log.
+"""Finds and locks exam notices and writes changes of sign-ups to the audit log.
 
 Sign-ups are written only while the row of their notice is locked, so that places, reviews and scores stay consistent.
 """
@@ -26,6 +26,15 @@ def as_exam_clerk(actor: Actor) -> Actor:
     """The actor as exam clerk only: their other roles must not give access to more rows here."""
     actor.demand(Role.EXAM_CLERK)
     return replace(actor, roles=frozenset({Role.EXAM_CLERK}))
+
+
+def notice_in_reach(session: Session, notice_id: int, actor: Actor) -> ExamNotice:
+    """The notice; ``NotFound`` if missing or outside the actor's reach."""
+    query = select(ExamNotice).where(ExamNotice.id == notice_id, reach(actor, ExamNotice))
+    found = session.scalars(query).one_or_none() if valid_ids([notice_id]) else None
+    if found is None:
+        raise NotFound
+    return found
 
 
 def lock_notices(session: Session, wanted: ColumnElement[bool]) -> dict[int, ExamNotice]:

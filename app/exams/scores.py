@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
 from app.core.clock import office_day
-from app.core.errors import NotFound, Refusal, Stale, Unmet
+from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold, fold_name
 from app.core.vocabulary import SCORED, AuditAction, PassSource, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
-from app.exams.locking import as_exam_clerk, lock_notice, log_signups, valid_ids
+from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
@@ -132,7 +132,7 @@ def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime
     是否合格 stays empty until the scores are final, so that a corrected score does not contradict an old result.
     """
     clerk = as_exam_clerk(actor)
-    notice = _notice(session, notice_id, clerk)
+    notice = notice_in_reach(session, notice_id, clerk)
     listed = (
         sa.select(ExamSignup, Person, Enterprise.name.label("enterprise"), Enterprise.uscc)
         .join(Person, Person.id == ExamSignup.person_id)
@@ -183,7 +183,7 @@ def read_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *, 
 
     Raises ``SheetRefused`` for a file that is no workbook, ``Stale`` once the scores are final.
     """
-    return _preview(session, _notice(session, notice_id, as_exam_clerk(actor)), data, at)
+    return _preview(session, notice_in_reach(session, notice_id, as_exam_clerk(actor)), data, at)
 
 
 def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime, digest: str) -> ScorePreview:
@@ -471,11 +471,3 @@ def _still_open(session: Session, notice: ExamNotice, at: datetime) -> Iterator[
         yield Refusal("scores-missing", sentence)
     if not admitted:
         yield Refusal("nobody-admitted", _("Nobody was admitted to this exam, so there are no scores to submit."))
-
-
-def _notice(session: Session, notice_id: int, clerk: Actor) -> ExamNotice:
-    query = sa.select(ExamNotice).where(ExamNotice.id == notice_id, reach(clerk, ExamNotice))
-    found = session.scalars(query).one_or_none() if valid_ids([notice_id]) else None
-    if found is None:
-        raise NotFound
-    return found

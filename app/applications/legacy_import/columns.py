@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from functools import partial
 
 from flask_babel import lazy_gettext as _
 
@@ -18,7 +17,7 @@ from app.core.identifiers import (
     parse_old_id_number,
 )
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, CertificateStatus, LegacyKind
-from app.files.spreadsheets import Column, write
+from app.files.spreadsheets import Column, at_most, write
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
 _EXCEL_ZERO = date(1899, 12, 30)
@@ -126,12 +125,6 @@ def category_in(number: str) -> Category | None:
     return Category(found[1]) if found else None  # type: ignore[call-arg]
 
 
-def _short(text: str, most: int) -> str:
-    if len(text) > most:
-        raise ValueError(_("At most %(n)s characters fit here.", n=most))
-    return " ".join(text.split())
-
-
 def variants(name: str) -> set[str]:
     """Spellings of an enterprise's name in the database: brackets of either width."""
     folded = fold_enterprise_name(name)
@@ -162,7 +155,8 @@ _CATEGORY_TITLES = ("人员类别", "类别", "证书类别", "考核类别", "�
 
 
 def _free(key: str, title: object, most: int, *also: str, width: int = 14) -> Column:
-    return _may_lack(key, title, partial(_short, most=most), *also, width=width)
+    fitting = at_most(most)
+    return _may_lack(key, title, lambda text: " ".join(fitting(text).split()), *also, width=width)
 
 
 COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {

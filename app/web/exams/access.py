@@ -6,9 +6,9 @@ from flask import request
 from sqlalchemy import ColumnElement, func, or_, select
 
 from app.accounts.access import reach
-from app.core.errors import NotFound
 from app.core.vocabulary import SignupState
 from app.db.session import db
+from app.exams.locking import notice_in_reach
 from app.models import ExamNotice, ExamSignup
 from app.web import request_context
 from app.web.base.datamodel import as_id
@@ -20,12 +20,8 @@ SignupCounts = dict[SignupState, int]
 
 
 def notice_of(notice_id: int) -> ExamNotice:
-    """The notice; ``NotFound`` if missing or outside the reader's scope."""
-    query = select(ExamNotice).where(ExamNotice.id == notice_id, reach(request_context.current_actor(), ExamNotice))
-    notice: ExamNotice | None = db.session.scalars(query).one_or_none()
-    if notice is None:
-        raise NotFound
-    return notice
+    """As ``notice_in_reach``, for the reader."""
+    return notice_in_reach(db.session(), notice_id, request_context.current_actor())
 
 
 def counts_of(notice_ids: list[int]) -> dict[int, SignupCounts]:
