@@ -41,7 +41,7 @@ REJECTION_TEXTS: Mapping[str, object] = {
     "bad-credit-code": _(
         "The platform named a credit code that cannot be one. Please sign in another way and tell the office."
     ),
-}  # fmt: skip
+}
 REPLACED = _("This code no longer counts: a newer one was asked for in this browser.")
 
 

@@ -27,9 +27,9 @@ LIST, INFO, VALUE, BODY = (
 NAMESPACE = 'xmlns:ofd="http://www.ofdspec.org/2016"'
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 LISTED = (
-    f'{HEAD}<ofd:Signatures {NAMESPACE}><ofd:MaxSignId>s1</ofd:MaxSignId>'
+    f"{HEAD}<ofd:Signatures {NAMESPACE}><ofd:MaxSignId>s1</ofd:MaxSignId>"
     '<ofd:Signature ID="s1" Type="Seal" BaseLoc="Sign_0/Signature.xml"/></ofd:Signatures>'
-).encode()  # fmt: skip
+).encode()
 SM3 = "1.2.156.10197.1.401"
 VERSION = 4  # of both structures, in the standard of 2020
 MOST_PARTS, LARGEST_PART, LARGEST = 64, 16 * 1024 * 1024, 32 * 1024 * 1024
@@ -114,8 +114,8 @@ def _time(at: datetime) -> asn1.GeneralizedTime:
 
 
 def seal_body(
-    number: str, name: str, picture: bytes, side: int, chain: tuple[bytes, bytes], maker: tuple[bytes, bytes], at: datetime,
-) -> bytes:  # fmt: skip
+    number: str, name: str, picture: bytes, side: int, chain: tuple[bytes, bytes], maker: tuple[bytes, bytes], at: datetime
+) -> bytes:
     """The electronic seal (SESeal): a picture (PNG, ``side`` mm) and a certificate, signed by the seal's maker.
 
     ``chain``: the seal's certificate and the maker's; ``maker``: private and public key.

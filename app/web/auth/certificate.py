@@ -50,7 +50,7 @@ def issue_challenge(kind: ChallengeKind, account_id: int | None = None) -> Respo
     browser = pre_login_cookie.open_browser()
     made = challenges.begin(
         session, kind, browser, at=at, lasts=LASTS, account_id=account_id, address=request_context.address()
-    )  # fmt: skip
+    )
     words = verify.statement(kind, _site(), made.id, made.nonce, made.expires_at)
     answer = jsonify(number=made.id, words=b64encode(words).decode())
     session.commit()
@@ -70,9 +70,7 @@ def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
         raise over from None
     words, whose = verify.statement(kind, _site(), number, challenge.nonce, challenge.expires_at), challenge.account_id
     session.rollback()
-    taken = challenges.advance(
-        session, number, kind, ChallengeState.NEW, ChallengeState.CONSUMED, at=at, browser=browser
-    )  # fmt: skip
+    taken = challenges.advance(session, number, kind, ChallengeState.NEW, ChallengeState.CONSUMED, at=at, browser=browser)
     session.commit()
     if not taken or whose != account_id:
         raise over
