@@ -10,7 +10,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from app.accounts import sessions
+from app.accounts import rate_limit, sessions
 from app.accounts.access import NOBODY, Actor
 from app.accounts.business_licence.provider import LicenceProvider
 from app.applications.office_settings import office_at, office_of, past_values
@@ -123,6 +123,16 @@ def actor_of(account: Account) -> Actor:
 def address() -> str:
     """The client's IP address, by trusted proxies (``ANGUAN_TRUSTED_PROXIES``)."""
     return request.remote_addr or ""
+
+
+def count_use(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
+    """Count an attempt from this address; raises ``TooMany``.
+
+    Rolls the session back first: SQLite admits one writer, and the count uses another connection.
+    """
+    db.session.rollback()
+    key = f"{kind}:{rate_limit.client_network(address())}"
+    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=now(), uses=uses)
 
 
 def require_second_factor() -> None:

@@ -51,15 +51,7 @@ def end_sessions(account: Account) -> None:
 def _note(account: Account, what: str) -> None:
     """Log by hand: neither attempt counters nor sessions are audited tables."""
     change = {what: ["there", "ended"]}
-    audit.log(
-        db.session(),
-        "",
-        AuditAction.CHANGE,
-        account,
-        change=change,
-        at=request_context.now(),
-        address=request_context.address(),
-    )
+    audit.log(db.session(), "", AuditAction.CHANGE, account, change=change, at=request_context.now())
 
 
 def action_links(account: Account, reset: str, unlock: str, end: str) -> list[Link]:

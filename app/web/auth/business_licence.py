@@ -55,9 +55,8 @@ class LicenceView(BaseView):
     @expose("/start", methods=["POST"])
     def start(self) -> Response:
         session, at = db.session(), request_context.now()
-        session.rollback()  # the count is written beside this session
         try:
-            _count("licence-start", TICKETS_PER_ADDRESS, TICKET_WINDOW)
+            request_context.count_use("licence-start", TICKETS_PER_ADDRESS, TICKET_WINDOW)
             cid = self._begin(session, at)
         except (TooMany, LicencePlatformUnavailable) as error:
             session.rollback()
@@ -140,19 +139,17 @@ class LicenceView(BaseView):
     def _choice(self, ticket: Challenge, clerks: Sequence[Account]) -> Response:
         """Several accounts of the enterprise: the user chooses one. The answer uses the ticket up."""
         choices = [(clerk.id, mask_name(clerk.get_full_name()), mask_name(clerk.username)) for clerk in clerks]
-        page = self.render_template(
+        return self.rendered(
             "auth/business_licence_choice.html", title=gettext("Sign in"), cid=ticket.id, choices=choices, wish=_wish()
         )
-        return make_response(page)
 
     def _nobody(self, enterprise: Enterprise | None, shown: Mapping[str, Any]) -> Response:
         """A valid licence of an enterprise that is unknown here or has no usable account."""
         refusals = list(objections_of(enterprise)) if enterprise is not None else []
-        page = self.render_template(
-            "auth/business_licence_nobody.html", title=gettext("Sign in"), name=shown["name"], uscc=shown["uscc"],
+        return self.rendered(
+            "auth/business_licence_nobody.html", 403, title=gettext("Sign in"), name=shown["name"], uscc=shown["uscc"],
             unknown=enterprise is None, refusals=refusals,
         )  # fmt: skip
-        return make_response(page, 403)
 
     @expose("/callback", methods=["POST"])
     def callback(self) -> Response:
@@ -182,15 +179,14 @@ class LicenceView(BaseView):
         evidence: Mapping[str, Any] = (ticket.evidence or {}) if ticket is not None else {}
         state = tickets.state_of(ticket, at) if ticket is not None else None
         refused = tickets.refusal(ticket) if ticket is not None else None
-        page = self.render_template(
-            "auth/business_licence.html", title=gettext("Sign in"), wish=_wish(),
+        return self.rendered(
+            "auth/business_licence.html", status, title=gettext("Sign in"), wish=_wish(),
             refusals=[*refusals, *([refused] if refused else [])], ticket=ticket, state=state,
             states=TicketState, number=evidence.get("number"), early=early,
             code=svg(evidence["code"]) if state in OPEN and "code" in evidence else "",
             left=_left(ticket, at) if ticket is not None else 0,
             simulated=request_context.settings().simulators and not request_context.settings().licence_url,
         )  # fmt: skip
-        return make_response(page, status)
 
 
 def receive(headers: Mapping[str, str], body: bytes, *, at: datetime) -> ChallengeState:
@@ -221,8 +217,7 @@ def _own(cid: str) -> Challenge:
     try:
         return tickets.get_own(db.session(), cid, pre_login_cookie.browser())
     except NotFound:
-        db.session().rollback()
-        _count("licence-miss", MISSES_PER_MINUTE, 60)
+        request_context.count_use("licence-miss", MISSES_PER_MINUTE, 60)
         raise
 
 
@@ -254,28 +249,13 @@ def _chosen(clerks: Sequence[Account]) -> Account | None:
     return next((clerk for clerk in clerks if str(clerk.id) == request.form.get("account")), None)
 
 
-def _count(kind: str, limit: int, seconds: int) -> None:
-    key = f"{kind}:{rate_limit.client_network(request_context.address())}"
-    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.now())
-
-
 def _note(session: Session, enterprise: Enterprise, refusals: Sequence[Refusal], at: datetime) -> None:
     what = {"way": SignInMethod.LICENCE.value, "why": [refusal.code for refusal in refusals]}
-    audit.log(
-        session,
-        enterprise.name[:60],
-        AuditAction.SIGN_IN_FAILED,
-        enterprise,
-        change=what,
-        at=at,
-        address=request_context.address(),
-    )
+    audit.log(session, enterprise.name[:60], AuditAction.SIGN_IN_FAILED, enterprise, change=what, at=at)
 
 
 def _json_error(code: str, status: int) -> Response:
-    answer = make_response(jsonify(code=code))
-    answer.status_code = status
-    return answer
+    return make_response(jsonify(code=code), status)
 
 
 def _wish() -> str:

@@ -16,19 +16,18 @@ from flask_babel import lazy_gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.accounts import challenges, rate_limit
+from app.accounts import challenges
 from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import PkiTrust, load_trust
 from app.accounts.pki.verify import CertIdentity, NotProved
 from app.core.errors import AppError, NotFound, TooMany
-from app.core.vocabulary import AuditAction, ChallengeKind, ChallengeState, SignInMethod
-from app.db import audit
+from app.core.vocabulary import ChallengeKind, ChallengeState, SignInMethod
 from app.db.session import db
-from app.models import Account
 from app.web import request_context
 from app.web.auth import pre_login_cookie
 from app.web.auth.security_manager import landing
-from app.web.auth.sign_in import Proof, admit
+from app.web.auth.sign_in import Proof, admit, note_failure
+from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose
 
 LASTS = timedelta(seconds=90)  # the PIN has been typed when it begins
@@ -42,9 +41,8 @@ SECRET_HEADER = "X-UKey-Proxy-Secret"  # noqa: S105 - a header's name
 def issue_challenge(kind: ChallengeKind, account_id: int | None = None) -> Response:
     """A new challenge as JSON: its ``number``, and in ``words`` the statement to sign, base64. Commits."""
     session, at = db.session(), request_context.now()
-    session.rollback()
     try:
-        _count()
+        request_context.count_use("certificate-from", TRIES, WINDOW)
     except TooMany as error:
         return make_response(jsonify(sentence=str(error)), error.status)
     browser = pre_login_cookie.open_browser()
@@ -60,8 +58,7 @@ def issue_challenge(kind: ChallengeKind, account_id: int | None = None) -> Respo
 def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
     """Who signed the posted challenge, which is used up and committed in any case. Raises ``NotProved``."""
     session, at, browser = db.session(), request_context.now(), pre_login_cookie.browser()
-    session.rollback()
-    _count()
+    request_context.count_use("certificate-from", TRIES, WINDOW)
     number = request.form.get("number", "")[:32]
     over = NotProved(_("The time for signing is over. Please press the button again."), code="challenge-over")
     try:
@@ -80,8 +77,7 @@ def proved(kind: ChallengeKind, account_id: int | None = None) -> CertIdentity:
 
 def shown_by_proxy() -> CertIdentity:
     """The certificate that the proxy verified by TLS; requires the secret shared with it."""
-    db.session().rollback()
-    _count()
+    request_context.count_use("certificate-from", TRIES, WINDOW)
     return verify.check_chain(_from_proxy(), trust(), at=request_context.now())
 
 
@@ -99,16 +95,6 @@ def agent_url() -> str:
     agent = request_context.settings().ukey_agent
     g.more_policy = f"; connect-src 'self' {agent}"
     return agent
-
-
-def _count() -> None:
-    rate_limit.hit(
-        db.engine,
-        f"certificate-from:{rate_limit.client_network(request_context.address())}",
-        limit=TRIES,
-        seconds=WINDOW,
-        at=request_context.now(),
-    )
 
 
 def _site() -> str:
@@ -161,11 +147,10 @@ class CertificateView(BaseView):
     @expose("/driver", methods=["GET"])
     def driver(self) -> Response:
         settings = request_context.settings()
-        page = self.render_template(
+        return self.rendered(
             "auth/ukey_help.html", title=gettext("How to sign in with a certificate"),
             driver=settings.ukey_driver_url, agent=settings.ukey_agent,
         )  # fmt: skip
-        return make_response(page)
 
     def _respond(self, shown: Callable[[], CertIdentity]) -> Response:
         try:
@@ -184,40 +169,19 @@ class CertificateView(BaseView):
         except AppError as error:
             session.rollback()
             if not isinstance(error, TooMany):
-                note_failure(account, known, error)
+                shown_one = {"certificate": f"{known.issuer[:16]}:{known.subject}"} if known is not None else {}
+                note_failure(session, account, error, SignInMethod.CERTIFICATE, **shown_one)
             raise
         session.commit()
 
     def _page(self, error: AppError | None = None, *, status: int = 200) -> Response:
-        page = self.render_template(
+        answer = self.rendered(
             "auth/certificate.html",
+            status,
             title=gettext("Sign in"),
             refusals=error.refusals if error is not None else (),
             sent_here="next" in request.args and request.method == "GET",
             agent=agent_url(), driver=request_context.settings().ukey_driver_url, by_proxy=by_proxy(),
         )  # fmt: skip
-        answer = make_response(page, status)
         answer.headers["Cache-Control"] = "no-store"
-        if isinstance(error, TooMany):
-            answer.headers["Retry-After"] = str(error.retry_after)
-        return answer
-
-
-def note_failure(account: Account | None, known: CertIdentity | None, error: AppError) -> None:
-    """Log why, and which certificate if one was proved, without the names in it; commits."""
-    session = db.session()
-    name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
-    change = {"way": SignInMethod.CERTIFICATE.value, "why": [refusal.code for refusal in error.refusals]}
-    if known is not None:
-        change["certificate"] = f"{known.issuer[:16]}:{known.subject}"
-    audit.log(
-        session,
-        name,
-        AuditAction.SIGN_IN_FAILED,
-        Account,
-        row,
-        change,
-        at=request_context.now(),
-        address=request_context.address(),
-    )
-    session.commit()
+        return with_retry_after(answer, error)

@@ -3,7 +3,7 @@
 Pages never disclose whether the account exists or the mobile is its own.
 """
 
-from flask import flash, make_response, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -24,7 +24,8 @@ from app.web import request_context
 from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
 from app.web.auth.security_manager import had_before, judge, landing, set_password
 from app.web.auth.sign_in import objections
-from app.web.auth.sms import SmsForm, code_parts, send_code, with_retry_after
+from app.web.auth.sms import SmsForm, code_parts, send_code
+from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose, no_cache
 from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength, place_refusals
 
@@ -54,8 +55,8 @@ def account_for(session: Session, username: str, mobile: str) -> Account | None:
     """The account with this name and this mobile, if its password may be reset by text message."""
     named = select(Account).where(Account.username == password_form.normal(username), Account.mobile_key == mobile)
     # Always one statement, so that timing discloses nothing.
-    found = session.scalars(named.options(joinedload(Account.roles), joinedload(Account.enterprise)))
-    account = found.unique().one_or_none()
+    named = named.options(joinedload(Account.roles), joinedload(Account.enterprise))
+    account = session.scalars(named).unique().one_or_none()
     return account if account is not None and may_reset(account) else None
 
 
@@ -95,15 +96,15 @@ class ForgottenView(BaseView):
     def _send(self, form: ForgottenForm) -> None:
         captcha.check_form(form)
         account = account_for(db.session(), form.username.data or "", form.mobile.data or "")
-        number = account.id if account is not None else None
-        send_code(form.mobile.data or "", PURPOSE, account_id=number, reaches=account is not None)
+        account_id = account.id if account is not None else None
+        send_code(form.mobile.data or "", PURPOSE, account_id=account_id, reaches=account is not None)
 
     def _page(self, form: ForgottenForm, error: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
-        page = self.render_template(
-            "auth/forgotten.html", title=gettext("Set a new password"), form=form,
+        answer = self.rendered(
+            "auth/forgotten.html", status, title=gettext("Set a new password"), form=form,
             refusals=place_refusals(form, error), **code_parts(error, sent=sent),
         )  # fmt: skip
-        return with_retry_after(make_response(page, status), error)
+        return with_retry_after(answer, error)
 
     @expose("/new", methods=["GET", "POST"])
     @no_cache
@@ -118,10 +119,8 @@ class ForgottenView(BaseView):
             self._renew(asked, account, form.password.data)
             flash(gettext("The password was set anew. Please sign in with it."), "success")
             return redirect(url_for("SignInView.login"), 303)
-        page = self.render_template(
-            "auth/new_password.html", title=gettext("Set a new password"), form=form, username=account.username
-        )
-        return make_response(page, 422 if form.is_submitted() else 200)
+        status, title = 422 if form.is_submitted() else 200, gettext("Set a new password")
+        return self.rendered("auth/new_password.html", status, title=title, form=form, username=account.username)
 
     def _weak(self, form: NewPasswordForm, account: Account) -> bool:
         judge(form, account, request_context.current_office())
@@ -140,16 +139,7 @@ class ForgottenView(BaseView):
             raise Stale
         set_password(account, plain, must_change=False)
         session.flush()  # which ends every session of the account
-        what = {"password": "sms"}
-        audit.log(
-            session,
-            account.get_full_name(),
-            AuditAction.CHANGE,
-            account,
-            change=what,
-            at=at,
-            address=request_context.address(),
-        )
+        audit.log(session, account.get_full_name(), AuditAction.CHANGE, account, change={"password": "sms"}, at=at)
         facts = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
         message = sms_texts.system_message(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **facts)
         sms.queue_messages(session, [message], at=at)

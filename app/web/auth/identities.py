@@ -7,7 +7,7 @@ administrator. Removing a certificate ends the account's sessions.
 from base64 import b64decode, b64encode
 from typing import Any
 
-from flask import flash, make_response, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -83,21 +83,20 @@ class OwnCertificateView(BaseView):
         name, stored = me.username, me.password
         session.rollback()
         typed = request.form.get("password", "")
-        if not password_form.confirm(
-            db.engine, name, stored, typed, office=request_context.current_office(), at=request_context.now()
-        ):
+        office, at = request_context.current_office(), request_context.now()
+        if not password_form.confirm(db.engine, name, stored, typed, office=office, at=at):
             raise AppError(_("The present password is wrong, or was wrong too often."), code="wrong-password")
 
     def _page(self, error: AppError | None = None) -> Response:
         who = request_context.current_actor()
-        page = self.render_template(
+        return self.rendered(
             "auth/own_certificates.html",
+            error.status if error is not None else 200,
             title=gettext("My certificates"),
             held=bindings.bindings_of(db.session(), current_user.id), today=request_context.today(),
             may_bind=Role.ENTERPRISE_CLERK in who.roles, agent=agent_url(), username=current_user.username,
             refusals=error.refusals if error is not None else (),
         )  # fmt: skip
-        return make_response(page, error.status if error is not None else 200)
 
 
 class BindForm(AppForm):
@@ -185,9 +184,8 @@ class IdentityScreen(ModelScreen):
     def _add_page(
         self, form: Any, account: Account | None = None, known: CertIdentity | None = None, chain: Any = ()
     ) -> Response:
-        page = self.render_template(
-            "auth/bind_certificate.html", title=self.add_title, form=form, account=account, known=known,
-            chain=[b64encode(one).decode() for one in chain], crumbs=self.crumbs(),
+        return self.rendered(
+            "auth/bind_certificate.html", 422 if form.errors else 200, title=self.add_title, form=form, account=account,
+            known=known, chain=[b64encode(one).decode() for one in chain], crumbs=self.crumbs(),
             suspicious=known is not None and account is not None and account.get_full_name() not in known.holder,
         )  # fmt: skip
-        return make_response(page, 422 if form.errors else 200)

@@ -1,6 +1,6 @@
 """我的会话: users see and end the sessions of their own account."""
 
-from flask import flash, g, make_response, redirect, url_for
+from flask import flash, g, redirect, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -37,41 +37,29 @@ class SessionsView(BaseView):
     @no_cache
     def mine(self) -> Response:
         account = current_user._get_current_object()
-        rows = sessions.open_sessions(db.session(), account, request_context.current_office(), at=request_context.now())
-        page = self.render_template(
-            "auth/my_sessions.html", title=gettext("My sessions"), visits=rows, here=g.visit.id, in_words=in_words,
-            most=request_context.current_office().most_sessions,
-        )  # fmt: skip
-        return make_response(page)
+        office = request_context.current_office()
+        rows = sessions.open_sessions(db.session(), account, office, at=request_context.now())
+        what = {"visits": rows, "here": g.visit.id, "in_words": in_words, "most": office.most_sessions}
+        return self.rendered("auth/my_sessions.html", title=gettext("My sessions"), **what)
 
     @expose(f"/{ROW}number>/end", methods=["POST"])
     def end(self, number: int) -> Response:
-        session, at, here = db.session(), request_context.now(), g.visit.id
-        if number == here:
+        if number == g.visit.id:
             return redirect(url_for("SignInView.logout"), 307)
-        if not sessions.end(session, current_user.id, number, SessionEndReason.ENDED_BY_SELF, at=at):
+        why, at = SessionEndReason.ENDED_BY_SELF, request_context.now()
+        if not sessions.end(db.session(), current_user.id, number, why, at=at):
             raise NotFound
         return self._ended(1)
 
     @expose("/end-others", methods=["POST"])
     def end_others(self) -> Response:
-        number = sessions.end_all(
-            db.session(), current_user.id, SessionEndReason.ENDED_BY_SELF, at=request_context.now(), but=[g.visit.id]
-        )
-        return self._ended(number)
+        why, at = SessionEndReason.ENDED_BY_SELF, request_context.now()
+        return self._ended(sessions.end_all(db.session(), current_user.id, why, at=at, but=[g.visit.id]))
 
     def _ended(self, number: int) -> Response:
         session, account = db.session(), current_user._get_current_object()
-        how = {"ended": number}
-        audit.log(
-            session,
-            account.get_full_name(),
-            AuditAction.SIGN_OUT,
-            account,
-            change=how,
-            at=request_context.now(),
-            address=request_context.address(),
-        )
+        how, at = {"ended": number}, request_context.now()
+        audit.log(session, account.get_full_name(), AuditAction.SIGN_OUT, account, change=how, at=at)
         session.commit()
         flash(gettext("Sessions ended: %(n)s.", n=number), "success")
         return redirect(url_for("SessionsView.mine"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import g, make_response, redirect, request, url_for
+from flask import g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -79,9 +79,8 @@ def shown(session: Session, account: Account, way: SignInMethod, *, at: datetime
         audit.log(session, name, AuditAction.SIGN_IN, account, change={"again": way.value}, at=at, address=address)
         return
     owed, browser = _owed(session, at), pre_login_cookie.browser()
-    steps = (ChallengeState.NEW, ChallengeState.CONSUMED)
-    kind = ChallengeKind.SECOND
-    if owed is None or not challenges.advance(session, owed.id, kind, *steps, at=at, browser=browser):
+    step = (ChallengeKind.SECOND, ChallengeState.NEW, ChallengeState.CONSUMED)
+    if owed is None or not challenges.advance(session, owed.id, *step, at=at, browser=browser):
         raise NothingOwed
     let_in(session, Proof(account, SignInMethod.PASSWORD), second=way, at=at, address=address)
 
@@ -110,11 +109,5 @@ class SecondView(BaseView):
         except NothingOwed:
             return redirect(url_for("SignInView.login", next=wish or None))
         ways = [way for way in METHODS.values() if way.offered(account)]
-        page = self.render_template(
-            "auth/second_factor.html",
-            title=gettext("Second factor"),
-            ways=ways,
-            wish=wish,
-            inside=current_user.is_authenticated,
-        )
-        return make_response(page)
+        what = {"ways": ways, "wish": wish, "inside": current_user.is_authenticated}
+        return self.rendered("auth/second_factor.html", title=gettext("Second factor"), **what)

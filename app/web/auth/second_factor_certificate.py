@@ -12,9 +12,10 @@ from app.core.vocabulary import ChallengeKind, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth.certificate import agent_url, issue_challenge, note_failure, proved
+from app.web.auth.certificate import agent_url, issue_challenge, proved
 from app.web.auth.second_factor import NothingOwed, SecondFactorMethod, ower, shown
 from app.web.auth.security_manager import landing
+from app.web.auth.sign_in import note_failure
 from app.web.base.fab import BaseView, expose, no_cache
 
 KIND = ChallengeKind.CERTIFICATE_SECOND
@@ -39,7 +40,8 @@ class CertificateSecondView(BaseView):
         except AppError as error:
             db.session().rollback()
             if not isinstance(error, TooMany):
-                note_failure(db.session().get(Account, owes), None, error)
+                session = db.session()
+                note_failure(session, session.get(Account, owes), error, SignInMethod.CERTIFICATE)
             return self._page(error)
         return redirect(landing(wish))
 
@@ -59,17 +61,16 @@ class CertificateSecondView(BaseView):
         session.commit()
 
     def _page(self, error: AppError | None = None) -> Response:
-        page = self.render_template(
-            "auth/second_factor_certificate.html", title=gettext("Second factor"), agent=agent_url(),
-            refusals=error.refusals if error is not None else (), wish=request.args.get("next") or None,
+        return self.rendered(
+            "auth/second_factor_certificate.html", error.status if error is not None else 200, title=gettext("Second factor"),
+            agent=agent_url(), refusals=error.refusals if error is not None else (), wish=request.args.get("next") or None,
         )  # fmt: skip
-        return make_response(page, error.status if error is not None else 200)
-
-
-def _has_one(account: Account) -> bool:
-    return bool(bindings.bindings_of(db.session(), account.id))
 
 
 SECOND = SecondFactorMethod(
-    SignInMethod.CERTIFICATE, _("Digital certificate (UKey)"), "key", "CertificateSecondView.form", _has_one
+    SignInMethod.CERTIFICATE,
+    _("Digital certificate (UKey)"),
+    "key",
+    "CertificateSecondView.form",
+    lambda account: bool(bindings.bindings_of(db.session(), account.id)),
 )

@@ -6,7 +6,7 @@ row allows now. Signing in and out are POSTs with a CSRF token.
 
 from typing import Any
 
-from flask import current_app, flash, g, make_response, redirect, request, url_for
+from flask import current_app, flash, g, redirect, request, url_for
 from flask import session as cookie
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_babel import gettext
@@ -19,8 +19,7 @@ from werkzeug.wrappers import Response
 from app.accounts import passwords, sessions
 from app.core.errors import AppError, NotAllowed, TooMany
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, PasswordProfile, SessionEndReason, SignInMethod
-from app.db import audit
+from app.core.vocabulary import PasswordProfile, SessionEndReason, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
@@ -28,7 +27,8 @@ from app.web.auth import captcha, password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
-from app.web.auth.sign_in import KEY, NotAdmitted, admit, end_session, open_session, recent_hashes
+from app.web.auth.sign_in import KEY, NotAdmitted, admit, end_session, note_failure, open_session, recent_hashes
+from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import AuthDBView, BaseView, expose, no_cache
 from app.web.base.private_urls import safe_local_url
 from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength, place_refusals
@@ -36,11 +36,7 @@ from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLen
 STATIC = frozenset({"static", "appbuilder.static"})
 OPEN_TO_ALL_STATES = STATIC | {"preference", "query", "SignInView.logout", "OwnPasswordView.change"}
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-READER_POSTS = ANONYMOUS.keys() | {
-    "query",
-    "SessionsView.end",
-    "SessionsView.end_others",
-}  # POSTs of a session by text message
+READER_POSTS = ANONYMOUS.keys() | {"query", "SessionsView.end", "SessionsView.end_others"}  # of a session by text message
 
 
 class OnlyReads(NotAllowed):
@@ -128,14 +124,15 @@ class SignInView(AuthDBView):
         except AppError as error:
             session.rollback()
             if not isinstance(error, TooMany):  # a flood of attempts must not flood the audit log
-                _note_failure(session, form.username.data, error)
+                note_failure(session, password_form.find(session, form.username.data), error)
             raise
         session.commit()
         return signed_in
 
     def _page(self, form: SignInForm, error: AppError | None = None, *, status: int = 200) -> Response:
-        page = self.render_template(
+        answer = self.rendered(
             self.login_template,
+            status,
             title=gettext("Sign in"),
             form=form,
             refusals=place_refusals(form, error),
@@ -143,10 +140,7 @@ class SignInView(AuthDBView):
             ended=_end_reason_once() if request.method == "GET" else None,
             sent_here="next" in request.args and request.method == "GET",
         )
-        answer = make_response(page, status)
-        if isinstance(error, TooMany):
-            answer.headers["Retry-After"] = str(error.retry_after)
-        return answer
+        return with_retry_after(answer, error)
 
 
 class OwnPasswordView(BaseView):
@@ -164,22 +158,16 @@ class OwnPasswordView(BaseView):
         if form.validate_on_submit() and self._change(form):
             flash(gettext("The password has been changed."), "success")
             return redirect(landing(request.args.get("next", "")))
-        status = 422 if form.is_submitted() else 200
-        forced = bool(current_user.must_change_password)
-        form.password.description = passwords.requirements(request_context.current_office())
-        if not forced and passwords.expired(current_user, request_context.current_office(), at=request_context.now()):
-            flash(
-                gettext(
-                    "Your password has been the same for %(n)s days. Please choose a new one.",
-                    n=request_context.current_office().password_days,
-                ),
-                "warning",
-            )
-        page = self.render_template(
+        status, forced = 422 if form.is_submitted() else 200, bool(current_user.must_change_password)
+        office = request_context.current_office()
+        form.password.description = passwords.requirements(office)
+        if not forced and passwords.expired(current_user, office, at=request_context.now()):
+            days = office.password_days
+            flash(gettext("Your password has been the same for %(n)s days. Please choose a new one.", n=days), "warning")
+        return self.rendered(
             "auth/first_password.html" if forced else "auth/password.html",
-            title=gettext("Change password"), form=form, forced=forced, username=current_user.username,
+            status, title=gettext("Change password"), form=form, forced=forced, username=current_user.username,
         )  # fmt: skip
-        return make_response(page, status)
 
     def _change(self, form: OwnPasswordForm) -> bool:
         """True if the password was changed; otherwise the form holds the errors."""
@@ -224,8 +212,7 @@ def had_before(session: Session, account_id: int, form: Any, office: Office) -> 
     session.rollback()
     if not password_form.is_one_of(stored, form.password.data):
         return False
-    message = gettext("You have had this password before. Please choose another one.")
-    form.password.errors = [*form.password.errors, message]
+    form.password.errors = [*form.password.errors, gettext("You have had this password before. Please choose another one.")]
     return True
 
 
@@ -240,10 +227,8 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
     def register_views(self) -> None:
         """Our own views only: none of FAB's for the API, registration, users and roles."""
         self.auth_view = self.appbuilder.add_view_no_menu(SignInView)
-        self.appbuilder.add_view_no_menu(captcha.PictureView)
-        self.appbuilder.add_view_no_menu(OwnPasswordView)
-        self.appbuilder.add_view_no_menu(SecondView)
-        self.appbuilder.add_view_no_menu(SessionsView)
+        for view in (captcha.PictureView, OwnPasswordView, SecondView, SessionsView):
+            self.appbuilder.add_view_no_menu(view)
         current_app.after_request(pre_login_cookie.write)
         current_app.jinja_env.globals.update(
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
@@ -292,8 +277,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         )
         if not current_user.must_change_password and not old:
             return None
-        wish = request.path if request.method == "GET" else None
-        return redirect(url_for("OwnPasswordView.change", next=wish), 303)
+        return redirect(url_for("OwnPasswordView.change", next=request.path if request.method == "GET" else None), 303)
 
     def find_user(self, username: str | None = None, email: str | None = None) -> Account | None:
         """By canonical user name; by e-mail only for FAB's own screens, never for signing in."""
@@ -331,9 +315,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         """Every (permission, view) of the user; one query per request."""
         if not current_user.is_authenticated:
             return frozenset()
-        if "permissions" not in g:
-            g.permissions = {}
-        cache: dict[int, frozenset[tuple[str, str]]] = g.permissions
+        cache: dict[int, frozenset[tuple[str, str]]] = g.setdefault("permissions", {})
         if current_user.id not in cache:
             cache[current_user.id] = self._permissions_of(current_user.id)
         return cache[current_user.id]
@@ -387,19 +369,3 @@ def _end_reason_once() -> SessionEndReason | None:
     why: SessionEndReason | None = g.get("ended")
     cookie.pop(KEY, None)
     return why if why is not SessionEndReason.SIGNED_OUT else None
-
-
-def _note_failure(session: Session, username: str, error: AppError) -> None:
-    """Log the failure; commits. An unknown user name is not logged: people type passwords into that field."""
-    account = password_form.find(session, username)
-    audit.log(
-        session,
-        account.get_full_name() if account is not None else "unknown",
-        AuditAction.SIGN_IN_FAILED,
-        Account,
-        account.id if account is not None else "",
-        {"why": [refusal.code for refusal in error.refusals]},
-        at=request_context.now(),
-        address=request_context.address(),
-    )
-    session.commit()

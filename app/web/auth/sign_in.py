@@ -22,7 +22,7 @@ from app.accounts.role_assignment import role_conflict, roles_of
 from app.core import clock
 from app.core.clock import office_day, office_time
 from app.core.crypto.encryption import keyring
-from app.core.errors import NotAllowed, Refusal, Unmet
+from app.core.errors import AppError, NotAllowed, Refusal, Unmet
 from app.core.vocabulary import AuditAction, ChallengeKind, Registration, Role, SessionEndReason, SignInMethod
 from app.db import audit
 from app.models import Account, Enterprise, PastPassword
@@ -61,12 +61,11 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
     """
     if refusals := tuple(objections(proof.account)):
         raise NotAdmitted(refusals)
-    if proof.way is SignInMethod.PASSWORD and passwords.one_time_expired(
-        proof.account, request_context.current_office(), at=at
-    ):
+    by_password, office = proof.way is SignInMethod.PASSWORD, request_context.current_office()
+    if by_password and passwords.one_time_expired(proof.account, office, at=at):
         sentence = _("This one-time password was not used in time and opens nothing any more. Please ask for a new one.")
         raise NotAdmitted([Refusal("one-time-lapsed", sentence)])
-    if proof.way is SignInMethod.PASSWORD and sessions.needs_second_factor(proof.account, request_context.current_office()):
+    if by_password and sessions.needs_second_factor(proof.account, office):
         browser, kind = pre_login_cookie.open_browser(), ChallengeKind.SECOND
         challenges.void(session, kind, browser=browser)
         given = {"account_id": proof.account.id, "evidence": {"password": password_mark(proof.account)}, "address": address}
@@ -79,7 +78,9 @@ def admit(session: Session, proof: Proof, *, at: datetime, address: str) -> bool
 def let_in(session: Session, proof: Proof, *, second: SignInMethod | None = None, at: datetime, address: str) -> None:
     """Open a new session and log it, with the ``second`` factor if one was shown. Raises ``NotAdmitted``."""
     account = proof.account
-    refusals = (*objections(account), *_method_objections(proof))  # again: minutes may lie between two factors
+    refusals = [*objections(account)]  # again: minutes may lie between two factors
+    if proof.way is SignInMethod.SMS_CODE and not reads_only(account):  # one weak factor, enough for reading only
+        refusals.append(OPERATES)
     if refusals:
         raise NotAdmitted(refusals)
     account.login_count = (account.login_count or 0) + 1
@@ -89,6 +90,17 @@ def let_in(session: Session, proof: Proof, *, second: SignInMethod | None = None
     audit.log(session, account.get_full_name(), AuditAction.SIGN_IN, account, change=how, at=at, address=address)
     strong_at = at if second is not None or proof.way in STRONG else None
     open_session(session, account, proof.way, at=at, address=address, strong_at=strong_at)
+
+
+def note_failure(
+    session: Session, account: Account | None, error: AppError, way: SignInMethod | None = None, **what: str
+) -> None:
+    """Log why, without what was typed; commits. Never an unknown user name: people type passwords into that field."""
+    name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
+    how: dict[str, Any] = {"way": way.value} if way is not None else {}
+    how |= {"why": [refusal.code for refusal in error.refusals], **what}
+    audit.log(session, name, AuditAction.SIGN_IN_FAILED, Account, row, how, at=request_context.now())
+    session.commit()
 
 
 def password_mark(account: Account) -> str:
@@ -107,29 +119,16 @@ OPERATES = Refusal(
 
 def reads_only(account: Account) -> bool:
     """Whether the account only reads (R43)."""
-    return {role.name for role in account.roles} & {role.value for role in Role} == {Role.VIEWER.value}
-
-
-def _method_objections(proof: Proof) -> Iterator[Refusal]:
-    """A code by text message is one weak factor, enough for reading only."""
-    if proof.way is SignInMethod.SMS_CODE and not reads_only(proof.account):
-        yield OPERATES
+    return roles_of(account) == {Role.VIEWER}
 
 
 def open_session(
     session: Session, account: Account, way: SignInMethod, *, at: datetime, address: str, strong_at: datetime | None = None
 ) -> None:
     """Begin a session with a new cookie, of the old one only ``KEPT`` survives. The caller commits."""
-    agent = request.user_agent.string
+    agent, office = request.user_agent.string, request_context.current_office()
     key, replaced = sessions.begin(
-        session,
-        account,
-        way,
-        at=at,
-        office=request_context.current_office(),
-        address=address,
-        agent=agent,
-        strong_at=strong_at,
+        session, account, way, at=at, office=office, address=address, agent=agent, strong_at=strong_at
     )
     close_cookie()
     cookie.permanent = True  # lives for PERMANENT_SESSION_LIFETIME after the last request
@@ -159,12 +158,12 @@ def objections(account: Account) -> Iterator[Refusal]:
     """Every reason why this account may not sign in."""
     if not account.is_active:
         yield Refusal("account-inactive", _("This account has been switched off. Please ask the system administrator."))
-    held = {role.name for role in account.roles}
-    if held.isdisjoint(role.value for role in Role):
+    held = roles_of(account)
+    if not held:
         yield Refusal("no-role", _("This account has no role yet. Please ask the security administrator."))
-    if (refusal := role_conflict(roles_of(account))) is not None:  # only by SQL: everything else refuses to store it
+    if (refusal := role_conflict(held)) is not None:  # only by SQL: everything else refuses to store it
         yield refusal
-    if Role.ENTERPRISE_CLERK.value in held:
+    if Role.ENTERPRISE_CLERK in held:
         yield from objections_of(account.enterprise)
 
 
@@ -211,8 +210,7 @@ def _remember_password(session: Session, account: Account) -> None:
     at, state = _time_of(session), cast(InstanceState[Any], inspect(account))
     before = state.attrs["password"].history.deleted
     if account.id is not None and before and before[0]:
-        old = PastPassword(account_id=account.id, hash=before[0], set_at=account.password_set_at or at)
-        session.add(old)
+        session.add(PastPassword(account_id=account.id, hash=before[0], set_at=account.password_set_at or at))
         newest = select(PastPassword.id).where(PastPassword.account_id == account.id)
         newest = newest.order_by(PastPassword.set_at.desc(), PastPassword.id.desc())
         newest = newest.limit(passwords.REMEMBERED - 2)  # besides the present one and the one just replaced
@@ -234,5 +232,4 @@ def _time_of(session: Session) -> datetime:
 
 
 def _has_changed(thing: Any, names: tuple[str, ...]) -> bool:
-    state = inspect(thing)
-    return any(state.attrs[name].history.has_changes() for name in names)
+    return any(inspect(thing).attrs[name].history.has_changes() for name in names)

@@ -3,23 +3,22 @@
 Such a session only reads: of POSTs it may send ``security_manager.READER_POSTS``.
 """
 
-from flask import make_response, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.core.errors import AppError, TooMany
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import AuditAction, ChallengeKind, SignInMethod
-from app.db import audit
+from app.core.vocabulary import ChallengeKind, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
 from app.web.auth import captcha, pre_login_cookie, second_factor, sms_codes
 from app.web.auth.security_manager import landing
-from app.web.auth.sign_in import NotAdmitted, Proof, admit
+from app.web.auth.sign_in import NotAdmitted, Proof, admit, note_failure
+from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose, no_cache
 from app.web.forms import AppForm, MobileField, Required, TextField, TextLength, place_refusals
 
@@ -60,28 +59,24 @@ class SmsView(BaseView):
         return redirect(landing(_wish()))
 
     def _sign_in(self, form: SmsForm) -> None:
-        session, at, address, mobile = (
-            db.session(),
-            request_context.now(),
-            request_context.address(),
-            form.mobile.data or "",
-        )
+        session, mobile = db.session(), form.mobile.data or ""
+        at, address = request_context.now(), request_context.address()
         try:
             sms_codes.right(session, db.engine, PURPOSE, mobile, pre_login_cookie.browser(), form.code.data or "", at=at)
             admit(session, Proof(sms_codes.reader_by(session, mobile), SignInMethod.SMS_CODE), at=at, address=address)
         except (sms_codes.WrongCode, NotAdmitted) as error:
             session.rollback()
             known = sms_codes.known_by(session, mobile)
-            note_failure(session, known[0] if len(known) == 1 else None, error)
+            note_failure(session, known[0] if len(known) == 1 else None, error, SignInMethod.SMS_CODE)
             raise
         session.commit()
 
     def _page(self, form: SmsForm, error: AppError | None = None, *, sent: bool = False, status: int = 200) -> Response:
-        page = self.render_template(
-            "auth/sms.html", title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
+        answer = self.rendered(
+            "auth/sms.html", status, title=gettext("Sign in"), form=form, sent_here="next" in request.args and status == 200,
             refusals=place_refusals(form, error), wish=_wish(), **code_parts(error, sent=sent),
         )  # fmt: skip
-        return with_retry_after(make_response(page, status), error)
+        return with_retry_after(answer, error)
 
 
 class SecondForm(AppForm):
@@ -129,7 +124,7 @@ class SmsSecondView(BaseView):
             asked = sms_codes.right(session, db.engine, kind, mobile, browser, form.code.data, at=at)
         except sms_codes.WrongCode as error:
             session.rollback()
-            note_failure(session, session.get_one(Account, number), error)
+            note_failure(session, session.get_one(Account, number), error, SignInMethod.SMS_CODE)
             raise
         if asked.account_id != number:
             raise sms_codes.WrongCode
@@ -140,12 +135,11 @@ class SmsSecondView(BaseView):
     def _page(
         self, form: SecondForm, mobile: str, error: AppError | None = None, *, sent: bool = False, status: int = 200
     ) -> Response:
-        page = self.render_template(
-            "auth/second_factor_sms.html", title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile),
-            wish=_wish(),
-            refusals=place_refusals(form, error), sent=sent, wait=seconds_to_wait(error, sent=sent),
+        answer = self.rendered(
+            "auth/second_factor_sms.html", status, title=gettext("Second factor"), form=form, mobile=mask_mobile(mobile),
+            wish=_wish(), refusals=place_refusals(form, error), sent=sent, wait=seconds_to_wait(error, sent=sent),
         )  # fmt: skip
-        return with_retry_after(make_response(page, status), error)
+        return with_retry_after(answer, error)
 
 
 SECOND = second_factor.SecondFactorMethod(
@@ -181,28 +175,5 @@ def seconds_to_wait(error: AppError | None = None, *, sent: bool = False) -> int
     return pause if sent else min(error.retry_after, pause) if isinstance(error, TooMany) else 0
 
 
-def with_retry_after(answer: Response, error: AppError | None) -> Response:
-    if isinstance(error, TooMany):
-        answer.headers["Retry-After"] = str(error.retry_after)
-    return answer
-
-
 def _wish() -> str:
     return request.args.get("next", "")
-
-
-def note_failure(session: Session, account: Account | None, error: AppError) -> None:
-    """Log the failure, without number and code; commits."""
-    name, row = (account.get_full_name(), account.id) if account is not None else ("unknown", "")
-    what = {"way": SignInMethod.SMS_CODE.value, "why": [refusal.code for refusal in error.refusals]}
-    audit.log(
-        session,
-        name,
-        AuditAction.SIGN_IN_FAILED,
-        Account,
-        row,
-        what,
-        at=request_context.now(),
-        address=request_context.address(),
-    )
-    session.commit()

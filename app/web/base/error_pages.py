@@ -95,6 +95,10 @@ def on_app_error(error: AppError) -> Response:
         filter(None, (url_of(refusal.place, back=private_urls.safe_local_url(here)) for refusal in error.refusals)), ""
     )
     answer = error_page(error.status, title, [refusal.sentence for refusal in error.refusals], code=error.code, cure=cure)
+    return with_retry_after(answer, error)
+
+
+def with_retry_after(answer: Response, error: AppError | None) -> Response:
     if isinstance(error, TooMany):
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import flask_appbuilder
+from flask import make_response
 from flask_appbuilder.models import filters
 from flask_appbuilder.security import decorators, views
 from werkzeug.wrappers import Response
@@ -13,16 +14,24 @@ from werkzeug.wrappers import Response
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
-class BaseView(flask_appbuilder.BaseView):
+class _Rendering:
     render_template: Callable[..., str]
 
+    def rendered(self, template: str, /, status: int = 200, **context: Any) -> Response:
+        """A page as the answer to the request."""
+        return make_response(self.render_template(template, **context), status)
 
-class ModelView(flask_appbuilder.ModelView):
-    render_template: Callable[..., str]
+
+class BaseView(_Rendering, flask_appbuilder.BaseView):
+    pass
 
 
-class AuthDBView(views.AuthDBView):
-    render_template: Callable[..., str]
+class ModelView(_Rendering, flask_appbuilder.ModelView):
+    pass
+
+
+class AuthDBView(_Rendering, views.AuthDBView):
+    pass
 
 
 class BaseFilter(filters.BaseFilter):
