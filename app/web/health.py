@@ -25,15 +25,16 @@ def healthz() -> Response:
 @ops.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """503 with the names of what is missing for this process to serve pages."""
-    missing = [name for name, sound in CHECKS.items() if not sound()]
+    missing = [name for name, sound in CHECKS.items() if not _passes(sound)]
     # Not a 503: pages work without a worker, and taking the web process out of rotation would not help.
-    warned = {"warnings": ["worker"]} if not missing and worker_is_missing() else {}
+    warned = {"warnings": ["worker"]} if not missing and not _passes(worker_is_there) else {}
     return jsonify(status="missing" if missing else "ok", missing=missing, **warned), 503 if missing else 200
 
 
-def database_answers() -> bool:
+def _passes(check: Callable[[], bool]) -> bool:
+    """False, too, if the database fails the check."""
     try:
-        return bool(db.session.scalar(text("SELECT 1")) == 1)
+        return check()
     except SQLAlchemyError:
         db.session.rollback()
         return False
@@ -41,28 +42,16 @@ def database_answers() -> bool:
 
 def schema_is_current() -> bool:
     """The database stands at the newest migration that this code knows."""
-    try:
-        return migrate.current_revision(db.session.connection()) == migrate.head_revision()
-    except SQLAlchemyError:
-        db.session.rollback()
-        return False
+    return migrate.current_revision(db.session.connection()) == migrate.head_revision()
 
 
-def worker_is_missing() -> bool:
-    """Jobs or text messages are due, and no worker has reported for a minute."""
-    try:
-        return jobs.worker_is_missing(db.session(), at=request_context.now())
-    except SQLAlchemyError:
-        db.session.rollback()
-        return True
-
-
-def blobs_are_writable() -> bool:
-    return os.access(request_context.settings().blobs, os.W_OK | os.X_OK)
+def worker_is_there() -> bool:
+    """Some worker has reported within a minute, or neither jobs nor text messages are due."""
+    return not jobs.worker_is_missing(db.session(), at=request_context.now())
 
 
 CHECKS: dict[str, Callable[[], bool]] = {
-    "database": database_answers,
+    "database": lambda: bool(db.session.scalar(text("SELECT 1")) == 1),
     "schema": schema_is_current,
-    "blobs": blobs_are_writable,
+    "blobs": lambda: os.access(request_context.settings().blobs, os.W_OK | os.X_OK),
 }

@@ -63,8 +63,7 @@ class AccountScreen(ModelScreen):
 
     def cell(self, column: str, item: Account) -> object | None:
         if column == "role":
-            held = roles_of(item)
-            return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
+            return role_cell(item)
         if column == "reach":
             return item.enterprise.name if item.enterprise else item.region.name if item.region else "—"
         return None
@@ -114,6 +113,11 @@ class AccountScreen(ModelScreen):
     def end(self, pk: int) -> Response:
         end_sessions(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()))
         return redirect(safe_next(url_for("AccountScreen.list")))
+
+
+def role_cell(account: Account) -> str:
+    held = roles_of(account)
+    return "、".join(str(role) for role in Role if role in held) or str(gettext("awaits its role"))
 
 
 def _enterprise_of(uscc: str) -> Enterprise:

@@ -146,27 +146,27 @@ class CalendarView(BaseView):
 
     def _page(self, year: int, form: DayForm, status: int = 200) -> Response:
         days = office_calendar.days_of(db.session, year)
-        known = {entry.day for entry in days}
-        page = self.render_template(
+        return self.rendered(
             "admin/calendar.html",
+            status,
             title=gettext("Holidays"),
             year=year,
             years=(year - 1 if year > FIRST else None, year + 1 if year < LAST else None),
             months=months_of(year, days, request_context.today()),
             counts=(sum(not entry.working for entry in days), sum(entry.working for entry in days)),
             form=form,
-            known=form.day.data in known,
+            known=form.day.data in {entry.day for entry in days},
             missing=office_calendar.unknown_year(
                 db.session, request_context.today(), request_context.current_office().calendar_month
             ),
             paper=office_calendar.OFFICIAL_HOLIDAYS.get(year, ("",))[0] if days else "",
         )
-        return Response(page, status, mimetype="text/html")
 
     def _sheet_page(self, form: CalendarSheetForm, preview: YearPreview | None, ticket: str) -> Response:
         has_errors = bool(form.errors) or (preview is not None and bool(preview.errors))
-        page = self.render_template(
+        return self.rendered(
             "admin/calendar_sheet.html",
+            422 if has_errors else 200,
             title=gettext("Import holidays"),
             crumbs=[(gettext("Holidays"), url_for("CalendarView.show"))],
             form=form,
@@ -175,7 +175,6 @@ class CalendarView(BaseView):
             kinds=f"{office_calendar.OFF} / {office_calendar.MADE_UP}",
             ticket=ticket,
         )
-        return Response(page, 422 if has_errors else 200, mimetype="text/html")
 
 
 def months_of(year: int, days: Iterable[DayEntry], today: date) -> list[Month]:

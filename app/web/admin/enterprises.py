@@ -108,15 +108,8 @@ class EnterpriseAdminScreen(ModelScreen):
         if agree not in ("yes", "no"):
             raise NotFound
         try:
-            done = account_registration.decide(
-                db.session(),
-                pk,
-                agree == "yes",
-                asked_reason(),
-                request_context.current_actor(),
-                at=request_context.now(),
-                office=request_context.current_office(),
-            )
+            actor, office, at = request_context.current_actor(), request_context.current_office(), request_context.now()
+            done = account_registration.decide(db.session(), pk, agree == "yes", asked_reason(), actor, at=at, office=office)
             db.session.commit()
         except AppError as error:
             flash_refusals(error)

@@ -14,6 +14,7 @@ from app.core.vocabulary import AUTHORITY, Role
 from app.db.session import db
 from app.models import Account, Region
 from app.web import request_context
+from app.web.admin.accounts import AccountScreen, role_cell
 from app.web.auth.account_actions import action_links, end_sessions, hand_out_password, reset_password, unlock
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW
@@ -60,15 +61,7 @@ class AppointmentScreen(ModelScreen):
     search_columns = ["username", "first_name", "active"]
     order_columns = ["username", "first_name", "last_login"]
     base_order = ("username", "asc")
-    label_columns = {
-        "username": _("User name"),
-        "first_name": _("Full name"),
-        "role": _("Role"),
-        "region": _("Region"),
-        "masked_mobile": _("Mobile"),
-        "active": _("May sign in"),
-        "last_login": _("Last sign-in"),
-    }
+    label_columns = AccountScreen.label_columns | {"region": _("Region")}
     edit_form = AppointmentForm
     edit_columns = ["role", "region_code", "mobile"]
 
@@ -76,10 +69,7 @@ class AppointmentScreen(ModelScreen):
         return []
 
     def cell(self, column: str, item: Account) -> object | None:
-        if column == "role":
-            held = roles_of(item)
-            return "、".join(str(role) for role in Role if role in held) or gettext("awaits its role")
-        return None
+        return role_cell(item) if column == "role" else None
 
     def prepare_form(self, form: Any, item: Account, *, new: bool) -> None:  # noqa: ARG002
         regions = db.session.scalars(select(Region).order_by(Region.code))

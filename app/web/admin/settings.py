@@ -54,8 +54,9 @@ class ParameterView(BaseView):
         form = form_for(mine)()
         if form.validate_on_submit() and self._save(form, mine):
             return redirect(url_for("ParameterView.show", _anchor=section.value))
-        page = self.render_template(
+        return self.rendered(
             "admin/settings_form.html",
+            422 if form.is_submitted() else 200,
             title=section.label,
             crumbs=[(gettext("Parameters"), url_for("ParameterView.show"))],
             form=form,
@@ -63,7 +64,6 @@ class ParameterView(BaseView):
             locked=[(line.one.label, office_settings.display_value(line.one, line.value)) for line in mine if line.pinned],
             back=url_for("ParameterView.show", _anchor=section.value),
         )
-        return Response(page, 422 if form.is_submitted() else 200, mimetype="text/html")
 
     @route("/<name>/restore", "POST")
     def restore(self, name: str) -> Response:
@@ -85,8 +85,7 @@ class ParameterView(BaseView):
         except (Unmet, Stale) as error:
             db.session.rollback()
             for refusal in error.refusals:
-                errors = form[refusal.field].errors if refusal.field in form else form.form_errors
-                errors.append(str(refusal.sentence))
+                (form[refusal.field].errors if refusal.field in form else form.form_errors).append(str(refusal.sentence))
             _bring_up_to_date(form, wanted)
             return False
         flash(_saved(changed), "success" if changed else "info")

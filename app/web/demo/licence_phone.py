@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import make_response, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -122,8 +122,7 @@ class PhoneView(BaseView):
         return self._page("demo/licence_done.html", 200, outcomes=outcomes)
 
     def _page(self, template: str, status: int, **what: Any) -> Response:
-        title = gettext("Electronic business licence (simulated)")
-        return make_response(self.render_template(template, title=title, **what), status)
+        return self.rendered(template, status, title=gettext("Electronic business licence (simulated)"), **what)
 
 
 def _simulator() -> SimulatedPlatform:

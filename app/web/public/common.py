@@ -8,10 +8,9 @@ from flask import make_response
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.accounts import rate_limit
 from app.core.identifiers import INVISIBLE
 from app.core.vocabulary import Action, MatterKind, Stage
-from app.db.session import db, reading
+from app.db.session import reading
 from app.models import ExamNotice
 from app.web import request_context
 from app.workflow import MOVES, publish_result
@@ -26,15 +25,7 @@ RESULTS: dict[tuple[Stage, bool], Action] = {
 
 def count_a_try(kind: str) -> None:
     """Counts an attempt from this address; the rest of the request is read-only. Raises ``TooMany``."""
-    db.session.rollback()  # SQLite admits one writer, and the count uses another connection
-    office, at = request_context.current_office(), request_context.now()
-    rate_limit.hit(
-        db.engine,
-        f"{kind}:{rate_limit.client_network(request_context.address())}",
-        limit=office.lookups_per_minute,
-        seconds=60,
-        at=at,
-    )
+    request_context.count_use(kind, request_context.current_office().lookups_per_minute, 60)
     reading.set(True)
 
 

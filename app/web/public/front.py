@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import make_response, redirect, url_for
+from flask import redirect, url_for
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -72,7 +72,7 @@ class FrontPage(BaseView):
             return redirect(url_for("WorkView.home"))
         at, on, office = request_context.now(), request_context.today(), request_context.current_office()
         newest = select(ExamNotice).order_by(ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(5)
-        page = self.render_template(
+        return self.rendered(
             "public/front.html",
             wide=True,
             exam_flow=EXAM_FLOW,
@@ -81,4 +81,3 @@ class FrontPage(BaseView):
             results=latest(db.session, on=on, office=office, most=6),
             word_of=result_label,
         )
-        return make_response(page)

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from flask import make_response, request
+from flask import request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.accounts import rate_limit
 from app.certificates.list_check import ListAnswer, check
 from app.core.errors import AppError, Refusal, TooMany, Unmet
 from app.core.vocabulary import CertificateStatus
@@ -22,10 +21,12 @@ from app.db.session import db, reading
 from app.files import spreadsheets
 from app.files.spreadsheets import Column, Reading, SheetLimits, at_most
 from app.web import request_context
+from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose
 from app.web.base.staged_upload import StagedUpload
 from app.web.base.workbook import send_workbook
 from app.web.forms import AppForm, LongTextField, UploadField
+from app.web.public.common import not_indexed
 
 RESULT = StagedUpload("list-check", expired=_("This answer is too old to be downloaded. Please check the list once more."))
 SMALL = SheetLimits(file=2 * 1024 * 1024, part=8 * 1024 * 1024, unpacked=16 * 1024 * 1024)
@@ -65,15 +66,14 @@ class ListCheckView(BaseView):
     def check(self) -> Response:
         form = ListForm()
         try:
-            _count("lookup", request_context.current_office().lookups_per_minute, 60)
+            office = request_context.current_office()
+            request_context.count_use("lookup", office.lookups_per_minute, 60)
             if not form.validate_on_submit():
                 return self._page(form, status=422)
             pairs = _pairs(_read(form))
-            _count("pairs", request_context.current_office().checks_per_hour, 60 * 60, len(pairs))
+            request_context.count_use("pairs", office.checks_per_hour, 60 * 60, len(pairs))
         except TooMany as error:
-            response = self._page(form, [Refusal(error.code, error.sentence)], status=error.status)
-            response.headers["Retry-After"] = str(error.retry_after)
-            return response
+            return with_retry_after(self._page(form, error.refusals, status=error.status), error)
         except AppError as error:
             return self._page(form, error.refusals, status=422)
         reading.set(True)
@@ -93,11 +93,11 @@ class ListCheckView(BaseView):
     def _page(
         self, form: ListForm, refusals: Sequence[Refusal] = (), *, found: Sequence[ListAnswer] = (), status: int = 200
     ) -> Response:
-        number = f"{request_context.current_office().short_name}建安C1({request_context.today().year})0000001"
+        office = request_context.current_office()
         form.pairs.description = gettext(
             "One person per line: the name, then the certificate number (like %(number)s), as copied from a table, or "
             "divided by a space or comma.",
-            number=number,
+            number=f"{office.short_name}建安C1({request_context.today().year})0000001",
         )
         page = self.render_template(
             "public/list.html",
@@ -107,13 +107,10 @@ class ListCheckView(BaseView):
             counts=Counter(result.status or NOT_FOUND for result in found).most_common(),
             answer=RESULT.sign([_plain(result) for result in found]) if found else "",
             not_found=NOT_FOUND,
-            most=request_context.current_office().largest_check,
+            most=office.largest_check,
             at=request_context.now(),
         )
-        response = make_response(page, status)
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return not_indexed(page, status)
 
 
 def register(appbuilder: Any) -> None:
@@ -123,13 +120,6 @@ def register(appbuilder: Any) -> None:
 def _workbook(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -> Response:
     name = gettext("List check")
     return send_workbook(spreadsheets.write(columns, rows, sheet_title=name), name)
-
-
-def _count(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
-    """Counts outside this session, which is rolled back first: SQLite admits one writer at a time."""
-    db.session.rollback()
-    key = f"{kind}:{rate_limit.client_network(request_context.address())}"
-    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=request_context.now(), uses=uses)
 
 
 def _read(form: ListForm) -> Reading:

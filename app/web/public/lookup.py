@@ -11,6 +11,7 @@ from app.certificates.lookup import PublicCertificate, ScannedCertificate, certi
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
+from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose
 from app.web.forms import AppForm, Required, TextField, TextLength
 from app.web.public.common import count_a_try, not_indexed
@@ -48,9 +49,7 @@ class LookupView(BaseView):
         try:
             count_a_try("lookup")
         except TooMany as error:
-            response = self._form(LookupForm(formdata=None), refusal=str(error), status=error.status)
-            response.headers["Retry-After"] = str(error.retry_after)
-            return response
+            return with_retry_after(self._form(LookupForm(formdata=None), refusal=str(error), status=error.status), error)
         form = LookupForm()
         if not form.validate_on_submit():
             return self._form(form, status=422)
@@ -71,10 +70,7 @@ class LookupView(BaseView):
             count_a_try("code")
         except TooMany as too_many:
             error = too_many
-        response = not_indexed(self.render_template("public/not_ours.html", no=error), error.status)
-        if isinstance(error, TooMany):
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
+        return with_retry_after(not_indexed(self.render_template("public/not_ours.html", no=error), error.status), error)
 
     def _form(self, form: LookupForm, *, refusal: str = "", missed: bool = False, status: int = 200) -> Response:
         form.number.data = ""  # not shown again: it may be an ID number
@@ -91,7 +87,5 @@ class LookupView(BaseView):
 
 
 def register_public(appbuilder: Any) -> None:
-    appbuilder.add_view_no_menu(FrontPage)
-    appbuilder.add_view_no_menu(LookupView)
-    appbuilder.add_view_no_menu(SealView)
-    appbuilder.add_view_no_menu(NoticeView)
+    for view in (FrontPage, LookupView, SealView, NoticeView):
+        appbuilder.add_view_no_menu(view)

@@ -31,20 +31,18 @@ class NoticeView(BaseView):
         asked = {"q": plain(decode_param(request.args.get("q", "")))}
         matter, stage = term(MatterKind, request.args.get("matter")), term(Stage, request.args.get("stage"))
         asked |= {"matter": matter.value if matter else "", "stage": stage.value if stage else ""}
+        office = request_context.current_office()
         page = notices_page(
             db.session,
             on=request_context.today(),
-            office=request_context.current_office(),
+            office=office,
             text=asked["q"],
             matter=matter,
             stage=stage,
             page=page_number(request.args.get("page", "")),
         )
         asked = {name: value for name, value in asked.items() if value}
-        days, address = (
-            request_context.current_office().publicity_days,
-            {name: encode_param(value) for name, value in asked.items()},
-        )
+        days, address = office.publicity_days, {name: encode_param(value) for name, value in asked.items()}
         more = {"matters": MatterKind, "stages": Stage, "word_of": result_label, "asked": asked, "address": address}
         return not_indexed(self.render_template("public/notices.html", wide=True, page=page, days=days, **more))
 
@@ -53,7 +51,7 @@ class NoticeView(BaseView):
         notice = db.session.get(ExamNotice, notice_id)
         if notice is None:
             raise NotFound
-        page = self.render_template(
+        return self.rendered(
             "public/exam_notice.html",
             wide=True,
             notice=notice,
@@ -61,4 +59,3 @@ class NoticeView(BaseView):
             signed_on=office_day(notice.published_at),
             long_day=lambda day: format_date(day, "long"),
         )
-        return make_response(page)

@@ -27,13 +27,13 @@ class VerifyView(BaseView):
 
     @expose("/verify", methods=["GET"])
     def page(self) -> Response:
-        return make_response(self.render_template("public/verify.html", keys=KEYS, list=LIST))
+        return self.rendered("public/verify.html", keys=KEYS, list=LIST)
 
     @expose("/verify-worker.js", methods=["GET"])
     def worker(self) -> Response:
         """The service worker. Not a static file: its URL decides its scope, and it names files with their fingerprints."""
         files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED), *_modules()]
-        response = make_response(self.render_template("public/verify-worker.js", files=files))
+        response = self.rendered("public/verify-worker.js", files=files)
         response.mimetype = "text/javascript"
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.accounts import passwords, rate_limit, registration
+from app.accounts import passwords, registration
 from app.accounts.registration import RegistrationRequest
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_mobile
@@ -99,17 +99,14 @@ class EnrolmentView(BaseView):
 
     @expose("/enterprise", methods=["POST"])
     def enrol(self) -> Response:
-        session = db.session()
-        session.rollback()  # attempts are counted on another connection
-        counted, at = f"register:{rate_limit.client_network(request_context.address())}", request_context.now()
-        rate_limit.hit(db.engine, counted, limit=AN_HOUR, seconds=HOUR, at=at)
+        request_context.count_use("register", AN_HOUR, HOUR)
         form = _particulars_form()
         if not form.validate():
             return self._particulars(form, status=422)
         try:
             _enrol(form)
         except AppError as error:
-            session.rollback()
+            db.session().rollback()
             return self._particulars(form, _place_refusals(form, error), status=error.status if error.status != 401 else 422)
         message = gettext(
             "The registration has been sent. The office looks at it; you are told the result by text message to %(mobile)s, "
@@ -120,22 +117,14 @@ class EnrolmentView(BaseView):
         return redirect(url_for("SignInView.login"), 303)
 
     def _telephone(self, form: MobileForm, refusals: Any = (), *, status: int = 200) -> Response:
-        page = self.render_template(
-            "public/register.html",
-            title=gettext("Register an enterprise"),
-            form=form,
-            refusals=refusals,
-            step=1,
-            picture=captcha.captcha_for_page(),
-        )
-        return Response(page, status, mimetype="text/html")
+        return self._page(status, form=form, refusals=refusals, step=1, picture=captcha.captcha_for_page())
 
     def _particulars(self, form: EnrolmentForm, refusals: Any = (), *, status: int = 200) -> Response:
         form.password.description = passwords.requirements(request_context.current_office())
-        page = self.render_template(
-            "public/register.html", title=gettext("Register an enterprise"), form=form, refusals=refusals, step=2
-        )
-        return Response(page, status, mimetype="text/html")
+        return self._page(status, form=form, refusals=refusals, step=2)
+
+    def _page(self, status: int, **what: Any) -> Response:
+        return self.rendered("public/register.html", status, title=gettext("Register an enterprise"), **what)
 
 
 def _particulars_form(mobile: str = "") -> EnrolmentForm:
@@ -155,10 +144,8 @@ def _enrol(form: EnrolmentForm) -> None:
     there = registration.enterprise_by_code(session, claim.uscc)
     mine = _proved(claim, username, password) if there is not None and there.registration is Registration.REJECTED else None
     if mine is None:
-        refusals = [
-            *registration.registration_refusals(session, claim, username),
-            *passwords.weaknesses(password, username, office, also=(claim.name,)),
-        ]
+        refusals = [*registration.registration_refusals(session, claim, username)]
+        refusals += passwords.weaknesses(password, username, office, also=(claim.name,))
         if refusals:
             raise Unmet(refusals)
     licence = _licence(form)

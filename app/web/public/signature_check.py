@@ -12,6 +12,7 @@ from app.core.crypto.verify_signature import trusted_roots, verify
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
+from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose
 from app.web.forms import AppForm, UploadField
 from app.web.public.common import count_a_try, not_indexed
@@ -38,9 +39,7 @@ class SealView(BaseView):
         try:
             count_a_try("lookup")
         except TooMany as error:
-            response = self._page(SealForm(formdata=None), refusal=str(error), status=error.status)
-            response.headers["Retry-After"] = str(error.retry_after)
-            return response
+            return with_retry_after(self._page(SealForm(formdata=None), refusal=str(error), status=error.status), error)
         form = SealForm()
         if not form.validate_on_submit():
             return self._page(form, status=422)

@@ -76,7 +76,7 @@ class LegacyView(BaseView):
     def course(self, import_id: int) -> Response:
         """One import: progress, preview or result, and the next steps."""
         course = _course(import_id)
-        page = self.render_template(
+        response = self.rendered(
             "admin/legacy_import/progress.html",
             title=gettext("Import of “%(name)s”", name=course.filename),
             crumbs=[(gettext("Import from the old system"), url_for("LegacyView.home"))],
@@ -86,7 +86,6 @@ class LegacyView(BaseView):
             passwords=FirstPasswords(course),
             phases=LegacyPhase,
         )
-        response = Response(page, mimetype="text/html")
         if course.phase in RUNNING or _passwords_under_way(course):
             response.headers["Refresh"] = "3"  # works without a script
         return response
@@ -126,14 +125,14 @@ class LegacyView(BaseView):
             _roll_back(error)
             return redirect(url_for("LegacyView.course", import_id=import_id))
         store.remove(gone, at + timedelta(days=1))
-        title = gettext("First passwords")
-        return send_workbook(data, f"{title}-{import_id}")
+        return send_workbook(data, f"{gettext('First passwords')}-{import_id}")
 
     def _home(self, kind: LegacyKind | None = None, form: LegacySheetForm | None = None, status: int = 200) -> Response:
         request_context.current_actor().demand(Role.ADMIN)
         past = select(LegacyImport).order_by(LegacyImport.id.desc()).limit(LISTED)
-        page = self.render_template(
+        return self.rendered(
             "admin/legacy_import/home.html",
+            status,
             title=gettext("Import from the old system"),
             cards=[
                 (one, DESCRIPTIONS[one], form if one is kind and form else LegacySheetForm(formdata=None))
@@ -145,7 +144,6 @@ class LegacyView(BaseView):
             limit=legacy_import.LARGEST // MEGABYTE,
             most=legacy_import.MOST_ROWS,
         )
-        return Response(page, status, mimetype="text/html")
 
 
 class FirstPasswords:
@@ -171,11 +169,9 @@ def _passwords_under_way(course: LegacyImport) -> bool:
 
 
 def _received(kind: LegacyKind, data: bytes, name: str) -> int:
-    session, at = db.session(), request_context.now()
-    office = request_context.current_office()
-    course = legacy_import.receive(
-        session, request_context.store(), kind, data, name, request_context.current_actor(), at=at, office=office
-    )
+    session, store, actor = db.session(), request_context.store(), request_context.current_actor()
+    office, at = request_context.current_office(), request_context.now()
+    course = legacy_import.receive(session, store, kind, data, name, actor, at=at, office=office)
     _enqueue("legacy_check", course.id)
     number = course.id
     session.commit()
@@ -189,9 +185,8 @@ def _enqueue(kind: str, import_id: int, **more: str) -> None:
 
 
 def _confirm(course: LegacyImport) -> None:
-    legacy_import.confirm(
-        db.session(), course.id, request.form.get("digest", ""), request_context.current_actor(), at=request_context.now()
-    )
+    digest, actor = request.form.get("digest", ""), request_context.current_actor()
+    legacy_import.confirm(db.session(), course.id, digest, actor, at=request_context.now())
     _enqueue("legacy_import", course.id)
 
 
