@@ -11,10 +11,9 @@ from time import perf_counter
 from typing import Any
 
 import click
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.cli.common import settings_in_use
+from app.cli.common import database, settings_in_use
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.settings import BadSetting, Settings
@@ -55,11 +54,8 @@ def _audit_sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
     """Sessions of this command, over the keys that the chain is made and signed with."""
     unlock(settings)
     ring.open(settings.code_keys)
-    engine = create_engine(settings.database_url, hide_parameters=True)
-    try:
+    with database(settings) as engine:
         yield sessionmaker(engine, info={"actor": BY, "at": clock.now()})
-    finally:
-        engine.dispose()
 
 
 @audit.command()
@@ -171,10 +167,6 @@ def grant(role: str) -> None:
 
     'anguan serve' and 'anguan worker' run with it; it is not the owner of the tables.
     """
-    engine = create_engine(settings_in_use().database_url)
-    try:
-        with engine.begin() as connection:
-            migrate.grant(connection, role)
-    finally:
-        engine.dispose()
+    with database(settings_in_use()) as engine, engine.begin() as connection:
+        migrate.grant(connection, role)
     print(f"{role} works with everything, and only reads and adds to the audit log. Repeat after each update.")

@@ -8,7 +8,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 import click
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.sansio.utils import host_is_trusted
 
@@ -16,7 +16,7 @@ from app import create_app
 from app.accounts import role_assignment
 from app.applications.office_settings import office_of
 from app.cli.certificates import licence_state, seal_state
-from app.cli.common import revision
+from app.cli.common import database, revision
 from app.cli.demo_data.people import DEMO_ACCOUNTS
 from app.core import clock
 from app.core.crypto.seal_provider import Suite
@@ -45,12 +45,8 @@ def faults(settings: Settings) -> Iterator[str]:
     yield from _store_faults(settings)
     if not settings.code_keys.exists():
         yield "There are no keys to sign QR codes with: run 'anguan init'."
-    for path, mode in (
-        (settings.home, 700),
-        (settings.home / "keys.json", 600),
-        (settings.code_keys, 600),
-        (settings.seals, 700),
-    ):
+    home = settings.home
+    for path, mode in ((home, 700), (home / "keys.json", 600), (settings.code_keys, 600), (settings.seals, 700)):
         if path.exists() and path.stat().st_mode & 0o077:
             yield f"{path} can be read by others: chmod {mode} it."
     if not os.access(settings.blobs, os.W_OK):
@@ -95,12 +91,8 @@ def _store_faults(settings: Settings) -> Iterator[str]:
 
 def _may_rewrite_the_audit_log(settings: Settings) -> bool:
     """On PostgreSQL; whoever holds SQLite's file holds it whole."""
-    engine = create_engine(settings.database_url)
-    try:
-        with engine.connect() as connection:
-            return engine.dialect.name == "postgresql" and migrate.may_rewrite_the_audit_log(connection)
-    finally:
-        engine.dispose()
+    with database(settings) as engine, engine.connect() as connection:
+        return engine.dialect.name == "postgresql" and migrate.may_rewrite_the_audit_log(connection)
 
 
 def _production_faults(settings: Settings) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask_babel import force_locale
 from gunicorn.glogging import Logger as GunicornLog
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 from app import create_app
 from app.core.redaction import MaskingFormatter
@@ -27,13 +27,28 @@ def alone(home: Path) -> Iterator[None]:
         yield
 
 
-def revision(settings: Settings) -> str | None:
-    engine = create_engine(settings.database_url)
+@contextmanager
+def database(settings: Settings) -> Iterator[Engine]:
+    """The database, for a command that needs no application."""
+    engine = create_engine(settings.database_url, hide_parameters=True)
     try:
-        with engine.connect() as connection:
-            return migrate.current_revision(connection)
+        yield engine
     finally:
         engine.dispose()
+
+
+def bytes_of(path: Path, most: int = -1) -> bytes:
+    """The file, or its first ``most`` bytes; raises ``BadSetting`` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as fault:
+        raise BadSetting(f"{path} cannot be read: {fault.strerror}.") from None
+
+
+def revision(settings: Settings) -> str | None:
+    with database(settings) as engine, engine.connect() as connection:
+        return migrate.current_revision(connection)
 
 
 def settings_in_use(*, mid_rotation: bool = False) -> Settings:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import click
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.cli.common import alone, settings_in_use
+from app.cli.common import alone, database, settings_in_use
 from app.core import clock
 from app.core.crypto.encryption import Keyring
 from app.core.settings import BadSetting, Settings, home_of, write_keys
@@ -41,15 +41,13 @@ def rekey(action: str | None) -> int:
     with alone(home_of()):
         settings = settings_in_use(mid_rotation=action == "index")
         unlock(settings)
-        engine, store = create_engine(settings.database_url, hide_parameters=True), Store(settings.blobs)
-        try:
+        store = Store(settings.blobs)
+        with database(settings) as engine:
             if action == "check":
                 return _check(engine)
             if action == "retire":
                 return _retire(engine, store, settings)
             return _index(engine, settings) if action == "index" else _rekey(engine, store, settings, new=action == "new")
-        finally:
-            engine.dispose()
 
 
 def _rekey(engine: Engine, store: Store, settings: Settings, *, new: bool) -> int:

@@ -1,16 +1,25 @@
-"""The command that takes a sheet of the old system over."""
+"""The command that takes a sheet of the old system over. A report gets mode 0600 and replaces no file."""
 
+import os
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import sessionmaker
 
+from app.accounts.access import Actor
+from app.applications import legacy_import
 from app.applications.office_settings import office_of
-from app.cli.common import language, settings_in_use
-from app.core.vocabulary import LegacyKind
+from app.cli.common import bytes_of, language, settings_in_use
+from app.core import clock
+from app.core.errors import AppError
+from app.core.settings import BadSetting
+from app.core.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
 from app.db.session import db
 from app.files.storage import Store
-from app.web.admin.legacy_import.command import CommandSheet, take_over
+from app.models import LegacyImport
 from app.worker.providers import scanner_of
+
+BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
 
 
 @click.command()
@@ -24,9 +33,44 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
     \b
       anguan import-legacy certificates old.xlsx --dry-run --report result.xlsx
     """
-    settings, sheet = settings_in_use(), CommandSheet(kind, file, dry_run, report)
+    settings = settings_in_use()
     with language(settings)("zh"):
-        office = office_of(db.session(), settings.office)
+        office, store = office_of(db.session(), settings.office), Store(settings.blobs, scanner_of(settings))
         db.session.remove()  # SQLite has one writer
-        for line in take_over(db.engine, Store(settings.blobs, scanner_of(settings)), sheet, office):
-            print(line)
+        data, at, which = bytes_of(file), clock.now(), LegacyKind(kind)  # type: ignore[call-arg]
+        context = legacy_import.ImportContext(
+            sessionmaker(db.engine, expire_on_commit=False), store, lambda _done, _all: None
+        )
+        with context.sessions.begin() as session:
+            session.info.update(actor=BY.name, at=at)
+            course = legacy_import.receive(session, store, which, data, file.name, BY, at=at, office=office)
+        legacy_import.check(context, course.id, at=at)
+        course = _reported(context, course.id)
+        if course.phase is LegacyPhase.CHECKED and not dry_run:
+            with context.sessions.begin() as session:
+                legacy_import.confirm(session, course.id, course.sha256, BY, at=clock.now())
+            legacy_import.take_over(context, course.id, at=clock.now())
+            _reported(context, course.id)
+        if report:
+            with context.sessions.begin() as session:
+                _write_privately(report, legacy_import.report_of(session, store, course.id, BY, at=clock.now()))
+
+
+def _reported(context: legacy_import.ImportContext, import_id: int) -> LegacyImport:
+    """The import as it stands, printed; raises ``AppError`` for an unreadable sheet."""
+    with context.sessions() as session:
+        course: LegacyImport = session.get_one(LegacyImport, import_id)
+    if course.phase is LegacyPhase.UNREADABLE:
+        raise AppError(course.fault)
+    counts = ", ".join(f"{course.counts.get(outcome.value, 0)} {outcome.value}" for outcome in LegacyOutcome)
+    print(f"{course.phase.value}: {course.total} rows, {counts}.")
+    return course
+
+
+def _write_privately(file: Path, data: bytes) -> None:
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise BadSetting(f"{file} cannot be written: {error.strerror}.") from None
+    with os.fdopen(handle, "wb") as out:
+        out.write(data)

@@ -9,12 +9,14 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.accounts.pki import bindings, demo_agent, demo_keys, trust, verify
-from app.cli.common import settings_in_use
+from app.cli.common import bytes_of, settings_in_use
 from app.core import clock
 from app.core.clock import office_day
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db.session import db
 from app.web.auth.password_form import find
+
+MOST = trust.LARGEST_LIST + 1  # bytes read, so that a longer list is refused for its size
 
 
 @click.group(invoke_without_command=True)
@@ -33,8 +35,7 @@ def ukey(context: click.Context) -> None:
 @ukey.command("list")
 def show() -> None:
     """List the trusted authorities and their lists of revoked certificates (the default)."""
-    settings = read_settings()
-    trusted = trust.load_trust(settings.ukeys, required=True)
+    trusted = trust.load_trust(read_settings().ukeys, required=True)
     for digest, authority in trusted.authorities.items():
         listed = trusted.lists.get(digest)
         until = listed.next_update_utc if listed is not None else None
@@ -50,7 +51,7 @@ def show() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def pin(file: Path) -> None:
     """Trust the authority whose certificate is in FILE."""
-    for digest in trust.pin(read_settings().ukeys, _bytes_of(file)):
+    for digest in trust.pin(read_settings().ukeys, bytes_of(file, MOST)):
         print(f"Trusted from now on: {digest[:16]}. Put its list of revoked certificates in force: 'anguan ukey crl FILE'.")
 
 
@@ -65,7 +66,7 @@ def unpin(digest: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def take_list(file: Path) -> None:
     """Put the list of revoked certificates in FILE into force."""
-    data, settings = _bytes_of(file), settings_in_use()
+    data, settings = bytes_of(file, MOST), settings_in_use()
     with create_app(settings).app_context():
         _put_in_force(db.session(), settings, data)
 
@@ -138,11 +139,3 @@ def _not_in_production(settings: Settings) -> Settings:
     if settings.production:
         raise BadSetting("Keys in files are for the demonstration: production wants UKeys of an authority.")
     return settings
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(trust.LARGEST_LIST + 1)
-    except OSError as fault:
-        raise BadSetting(f"{path} cannot be read: {fault.strerror}.") from None

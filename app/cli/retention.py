@@ -3,12 +3,11 @@
 import getpass
 
 import click
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications import scan_retention
 from app.applications.office_settings import office_of
-from app.cli.common import settings_in_use
+from app.cli.common import database, settings_in_use
 from app.core import clock
 from app.db.session import read_only, unlock
 from app.files.storage import Store
@@ -23,8 +22,8 @@ def retention(dry_run: bool) -> None:
     """Remove the scans whose retention has ended, as the parameters say; the worker does so each night."""
     settings = settings_in_use()
     unlock(settings)
-    engine, at = create_engine(settings.database_url, hide_parameters=True), clock.now()
-    try:
+    at = clock.now()
+    with database(settings) as engine:
         with read_only(), Session(engine) as session:
             office = office_of(session, settings.office)
             if dry_run:
@@ -34,5 +33,3 @@ def retention(dry_run: bool) -> None:
         sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})
         count = handlers.remove_due_scans(sessions, Store(settings.blobs), office, at=at)
         print(f"{count} scans were removed.")
-    finally:
-        engine.dispose()

@@ -40,10 +40,11 @@ def init() -> None:
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
             migrate.migrate_to(db.engine)
-            begin_chain(db.session())
+            hash_chain.link_existing(db.session())  # lines written before the audit log had a chain become its beginning
             fill_regions(db.session(), settings)
-            fill_paper_rules(db.session())
-            fill_calendar(db.session())
+            seed_papers(db.session())  # as far as lines are missing; what the administrator switched stays
+            seed_calendar(db.session())  # years of which the office knows none
+            db.session.commit()
             sync_roles(app.extensions["appbuilder"])
             nobody_yet = settings.production and role_assignment.missing_administrators(db.session())
     print(f"Ready: {settings.home}")
@@ -51,28 +52,10 @@ def init() -> None:
         print("Administrators are missing: run 'anguan create-admin'.")
 
 
-def begin_chain(session: Session) -> None:
-    """Lines written before the audit log had a chain become its beginning."""
-    hash_chain.link_existing(session)
-    session.commit()
-
-
 def fill_regions(session: Session, settings: Settings) -> None:
     """The office's province and its prefectures; names that changed are renamed."""
     for digits, name in regions_of(settings.office.region_code, settings.office.province).items():
         session.merge(Region(code=digits, name=name))
-    session.commit()
-
-
-def fill_paper_rules(session: Session) -> None:
-    """The table of required papers, as far as lines are missing; what the administrator switched stays."""
-    seed_papers(session)
-    session.commit()
-
-
-def fill_calendar(session: Session) -> None:
-    """The State Council's days for years of which the office knows none."""
-    seed_calendar(session)
     session.commit()
 
 

@@ -166,8 +166,7 @@ class DemoBuilder:
             position=member.position,
         )
         person = registry.add_person(self.session, person, clerk, on=office_day(self.at), office=self.office)
-        kinds = [*SCANS, *([PaperKind.REGISTRATION] if member.category is B else [])]
-        for kind in kinds:
+        for kind in (*SCANS, *([PaperKind.REGISTRATION] if member.category is B else [])):
             lines = (_TITLES[kind], member.name, enterprise.name)
             self._attach(person, kind, f"{member.name}{_TITLES[kind]}.jpg", lines, clerk)
         return person
@@ -242,8 +241,7 @@ class DemoBuilder:
         for clerk in (self.actors["enterprise1"], self.actors["enterprise2"]):
             mine = [pick for name, pick in picks.items() if people[name].enterprise_id == clerk.enterprise_id]
             at = self._before(days_ago)
-            chosen = exams.select(self.session, notice.id, mine, clerk, at=at, office=self.office)
-            ids = [signup.id for signup in chosen]
+            ids = [signup.id for signup in exams.select(self.session, notice.id, mine, clerk, at=at, office=self.office)]
             exams.submit(self.session, ids, clerk, at=at, office=self.office)
             found += ids
         return found
@@ -258,15 +256,9 @@ class DemoBuilder:
     def _file(self, person: Person, category: Category, story: str) -> None:
         """One filing, and then the steps of its story, one every other day, the last one yesterday."""
         clerk = self._clerk_of(person)
-        filing = drafts.draft(
-            self.session,
-            MatterKind.NEW,
-            [(person.id, category)],
-            *self._handler_of(clerk),
-            clerk,
-            at=self._before(_days_of(story, person.name)[0]),
-            office=self.office,
-        )
+        who, at = (*self._handler_of(clerk), clerk), self._before(_days_of(story, person.name)[0])
+        picks = [(person.id, category)]
+        filing = drafts.draft(self.session, MatterKind.NEW, picks, *who, at=at, office=self.office)
         self._walk(filing.applications[0].id, story, person.name, clerk)
 
     def _walk(self, application_id: int, story: str, name: str, clerk: Actor) -> None:
@@ -328,25 +320,17 @@ class DemoBuilder:
                 self.session, holder.name, holder.id_number, [certificate.id], handler, mobile, clerk, **told
             )
         else:
-            details = {certificate.id: dict(claim.details)}
+            told |= {"reason_code": claim.reason, "details": {certificate.id: dict(claim.details)}}
             filing = drafts.draft_on_certificates(
-                self.session,
-                claim.matter,
-                [certificate.id],
-                *self._handler_of(clerk),
-                clerk,
-                reason_code=claim.reason,
-                details=details,
-                **told,
+                self.session, claim.matter, [certificate.id], *self._handler_of(clerk), clerk, **told
             )
         application = filing.applications[0]
         self._bring_papers(application, holder, clerk, told["at"])
         self._walk(application.id, claim.story, claim.name, clerk)
 
     def _bring_papers(self, application: Application, holder: Person, clerk: Actor, at: datetime) -> None:
-        asked = standard_papers(application.matter, application.category, application.reason_code)
         own = (*MATTER_PAPERS, *(PERSON_PAPERS if application.matter is MatterKind.TRANSFER else ()))
-        for kind in asked:
+        for kind in standard_papers(application.matter, application.category, application.reason_code):
             if kind in own:
                 title = _TITLES[kind]
                 data = portrait(holder) if kind is PaperKind.PHOTO else scan((title, holder.name))
@@ -360,23 +344,8 @@ class DemoBuilder:
         self.session.add(ExamPass(person=person, category=A, passed_on=passed_on, source=PassSource.LEGACY))
         self.session.flush()
         self._file(person, A, "awaiting_acceptance")
-        holder, on = people["龙在天"], office_day(self.at)
-        self.session.add(
-            Certificate(
-                number=f"{self.office.short_name}建安A({on.year - 3})0001234",
-                category=A,
-                person=holder,
-                enterprise_id=holder.enterprise_id,
-                holder=holder.name,
-                printed_enterprise=ENTERPRISES[1][0],
-                first_issued_on=office_day(self._before(3 * 365 - 45)),
-                issued_on=office_day(self._before(3 * 365 - 45)),
-                valid_from=office_day(self._before(3 * 365 - 45)),
-                valid_to=office_day(self._before(-45)),
-                status=CertificateStatus.VALID,
-                is_electronic=False,
-            )
-        )
+        certificate = self._imported(people["龙在天"], A, 1234, 45)
+        certificate.number = f"{self.office.short_name}建安A({office_day(self.at).year - 3})0001234"
 
     def _take_away(self, people: dict[str, Person]) -> None:
         """Scans that somebody lacks today: so that there is something to mend."""

@@ -145,46 +145,23 @@ APPLICATIONS = (
     DemoApplication("何必问", MatterKind.TRANSFER, "release_refused"),
 )
 # how a story is told by the procedure: action, who does it, reason
+_SUBMITTED = ((Action.SUBMIT, "enterprise", ""),)
+_ACCEPTED = (*_SUBMITTED, (Action.ACCEPT, "acceptance", ""))
+_ENDORSED = (*_ACCEPTED, (Action.ENDORSE, "review", ""))
 ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
     "draft": (),
-    "awaiting_acceptance": ((Action.SUBMIT, "enterprise", ""),),
-    "awaiting_release": ((Action.SUBMIT, "enterprise", ""),),
-    "release_refused": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.REFUSE_RELEASE, "old", "该人员现任在建项目专职安全员，项目竣工后再办理转出。"),
-    ),
-    "abandoned": ((Action.SUBMIT, "enterprise", ""), (Action.WITHDRAW, "enterprise", ""), (Action.ABANDON, "enterprise", "")),
-    "returned": ((Action.SUBMIT, "enterprise", ""), (Action.RETURN, "acceptance", "请在十日内补正。")),
-    "not_accepted": ((Action.SUBMIT, "enterprise", ""), (Action.DECLINE, "acceptance", "学历证扫描件不清晰，无法核对。")),
-    "awaiting_review": ((Action.SUBMIT, "enterprise", ""), (Action.ACCEPT, "acceptance", "")),
-    "review_refused": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.ACCEPT, "acceptance", ""),
-        (Action.REFUSE_REVIEW, "review", "职称证与本人信息不一致。"),
-    ),
-    "awaiting_approval": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.ACCEPT, "acceptance", ""),
-        (Action.ENDORSE, "review", ""),
-    ),
-    "extended": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.ACCEPT, "acceptance", ""),
-        (Action.ENDORSE, "review", ""),
-        (Action.EXTEND, "approval", "申报人在外省的注册情况须向原考核机关核实。"),
-    ),
-    "approved": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.ACCEPT, "acceptance", ""),
-        (Action.ENDORSE, "review", ""),
-        (Action.APPROVE, "approval", ""),
-    ),
-    "approval_refused": (
-        (Action.SUBMIT, "enterprise", ""),
-        (Action.ACCEPT, "acceptance", ""),
-        (Action.ENDORSE, "review", ""),
-        (Action.REFUSE_APPROVAL, "approval", "经核查，该人员劳动关系不在本企业。"),
-    ),
+    "awaiting_acceptance": _SUBMITTED,
+    "awaiting_release": _SUBMITTED,
+    "release_refused": (*_SUBMITTED, (Action.REFUSE_RELEASE, "old", "该人员现任在建项目专职安全员，项目竣工后再办理转出。")),
+    "abandoned": (*_SUBMITTED, (Action.WITHDRAW, "enterprise", ""), (Action.ABANDON, "enterprise", "")),
+    "returned": (*_SUBMITTED, (Action.RETURN, "acceptance", "请在十日内补正。")),
+    "not_accepted": (*_SUBMITTED, (Action.DECLINE, "acceptance", "学历证扫描件不清晰，无法核对。")),
+    "awaiting_review": _ACCEPTED,
+    "review_refused": (*_ACCEPTED, (Action.REFUSE_REVIEW, "review", "职称证与本人信息不一致。")),
+    "awaiting_approval": _ENDORSED,
+    "extended": (*_ENDORSED, (Action.EXTEND, "approval", "申报人在外省的注册情况须向原考核机关核实。")),
+    "approved": (*_ENDORSED, (Action.APPROVE, "approval", "")),
+    "approval_refused": (*_ENDORSED, (Action.REFUSE_APPROVAL, "approval", "经核查，该人员劳动关系不在本企业。")),
 }
 
 # What is marked wherever something is returned for correction.
