@@ -133,7 +133,7 @@ class Adjustable:
 
     def read(self, text: str) -> Value:
         """A stored text as a value. ``ValueError`` if it is invalid or outside the limits."""
-        value = cast(Value, READERS[kind_of(self.default)](text))
+        value = cast(Value, READERS[type(self.default)](text))
         if not self.holds(value):
             raise ValueError(text)
         return value
@@ -227,10 +227,6 @@ def _term_of(terms: type[Term]) -> Callable[[str], Term]:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
-
-
-def kind_of(value: Value) -> type:
-    return type(value)
 
 
 _TERMS = (Level, PasswordProfile, SecondFactor)

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import secrets
-import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from app.core.atomic_file import put_file
 from app.core.errors import AppError
-from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTED, READERS, SETTABLE, Office, kind_of
+from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTED, READERS, SETTABLE, Office
 
 AGENT = "http://127.0.0.1:18765"  # where our UKey agent listens
 SIMULATED = "sim"  # issuer name of the simulated licence platform
@@ -257,9 +257,9 @@ def read_office(environment: Mapping[str, str]) -> Office:
             continue
         default = getattr(DEFAULT_OFFICE, name)
         try:
-            given[name] = _truth(text) if isinstance(default, bool) else READERS[kind_of(default)](text)
+            given[name] = _truth(text) if isinstance(default, bool) else READERS[type(default)](text)
         except ValueError:
-            raise BadSetting(f"ANGUAN_{name.upper()} must be {EXPECTED[kind_of(default)]}, not {text!r}.") from None
+            raise BadSetting(f"ANGUAN_{name.upper()} must be {EXPECTED[type(default)]}, not {text!r}.") from None
         if name in BY_NAME and not BY_NAME[name].holds(given[name]):
             limits = BY_NAME[name]
             raise BadSetting(f"ANGUAN_{name.upper()} must be within {limits.least} and {limits.most}, not {text!r}.")
@@ -281,26 +281,15 @@ def make_keys(home: Path) -> bool:
     """Make the keys, readable by the owner only. False if they exist already: they are not replaced."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        handle = os.open(home / "keys.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        put_file(home / "keys.json", Keys.fresh().dump().encode(), once=True)
     except FileExistsError:
         return False
-    with os.fdopen(handle, "w") as file:
-        file.write(Keys.fresh().dump())
     return True
 
 
 def write_keys(file: Path, keys: Keys) -> None:
     """Replace the keys atomically and durably, readable by the owner only."""
-    handle, pending = tempfile.mkstemp(dir=file.parent, prefix="keys.", suffix=".new")
-    try:
-        with os.fdopen(handle, "w") as new:
-            new.write(keys.dump())
-            new.flush()
-            os.fsync(handle)
-        Path(pending).replace(file)
-    except BaseException:
-        Path(pending).unlink(missing_ok=True)
-        raise
+    put_file(file, keys.dump().encode())
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -23,7 +22,9 @@ from app.core.crypto.demo_ca import (
     load_key,
     revoked_entries,
     revoked_entry,
+    signed_certificate,
     store_certificate,
+    usage,
     write_crl,
 )
 from app.core.errors import AppError
@@ -32,7 +33,7 @@ AUTHORITY = "authority"
 AUTHORITY_NAME = "演示数字证书机构 Demonstration only, no legal force"
 AUTHORITY_YEARS, KEY_YEARS = 20, 1
 DIGITS = "0123456789"
-SIGNATURE_HASH = hashes.SHA256()
+_FOR_SIGN_IN = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 
 
 class DemoKeyError(AppError):
@@ -83,9 +84,9 @@ def revoke(folder: Path, name: str, *, at: datetime) -> None:
     path = folder / "keys" / f"{name}.pem"
     if not re.fullmatch(r"[a-z0-9_.-]{1,40}", name) or not path.exists():
         raise DemoKeyError(_("There is no demonstration key %(name)s.", name=name))
-    serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
-    known = revoked_entries(folder / "demo", AUTHORITY)
-    _publish(folder, {serial: revoked_entry(serial, "key-compromise", at)} | known, at)
+    serial = load_certificate(folder / "keys", name).serial_number
+    entry = revoked_entry(serial, "key-compromise", at)
+    _publish(folder, {serial: entry} | revoked_entries(folder / "demo", AUTHORITY), at)
 
 
 def published_list(folder: Path) -> bytes:
@@ -109,31 +110,8 @@ def _certificate(
     days: int = 0,
 ) -> x509.Certificate:
     at, authority = at.replace(microsecond=0), issuer is None
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, AUTHORITY_NAME),
-            x509.NameAttribute(NameOID.COMMON_NAME, holder[:64]),
-        ]
-    )
-    usage = {
-        "digital_signature": not authority, "key_cert_sign": authority, "crl_sign": authority, "content_commitment": False,
-        "key_encipherment": False, "data_encipherment": False, "key_agreement": False, "encipher_only": False,
-        "decipher_only": False,
-    }  # fmt: skip
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.subject if issuer else subject)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(min(at, at + timedelta(days=days)) - timedelta(hours=1))
-        .not_valid_after(at + timedelta(days=365 * years + days))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
-        .add_extension(x509.KeyUsage(**usage), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-    )
-    if not authority:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    return builder.sign(signer, SIGNATURE_HASH)
+    names = {NameOID.COUNTRY_NAME: "CN", NameOID.ORGANIZATION_NAME: AUTHORITY_NAME, NameOID.COMMON_NAME: holder[:64]}
+    subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in names.items()])
+    span = (min(at, at + timedelta(days=days)) - timedelta(hours=1), at + timedelta(days=365 * years + days))
+    use, more = usage(authority=authority, commits=False), () if authority else (_FOR_SIGN_IN,)
+    return signed_certificate(subject, public, issuer, signer, span, 0 if authority else None, use, *more)

@@ -5,7 +5,6 @@ Keys are never overwritten, and readable by the owner only. Its certificates say
 
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -187,10 +186,7 @@ def _newest(folder: Path, _stamp: int) -> tuple[Seal, bool]:
     name = f"seal-{max(_numbers(folder))}"
     key, certificate = load_key(folder, name), load_certificate(folder, name)
     algorithm = ec.ECDSA(Prehashed(HASH), deterministic_signing=True)
-    chain = tuple(
-        element.public_bytes(Encoding.DER)
-        for element in (certificate, load_certificate(folder, "issuing"), load_certificate(folder, "root"))
-    )
+    chain = (_der(folder, name), _der(folder, "issuing"), _der(folder, "root"))
     revoked = certificate.serial_number in revoked_entries(folder, "issuing")
     return Seal(chain, lambda digest: key.sign(digest, algorithm)), revoked
 
@@ -205,13 +201,11 @@ def _make_sm2_seal(folder: Path, number: int, at: datetime) -> None:
         return
     maker, own = _pair(folder, "sm2-root"), _pair(folder, name)
     at = at.replace(microsecond=0)
-    for of, subject, years, pair in (
-        ("sm2-root", "Root SM2", ROOT_YEARS, maker),
-        (name, f"Seal {number} SM2", SEAL_YEARS, own),
-    ):
+    wanted = (("sm2-root", "Root SM2", ROOT_YEARS, maker), (name, f"Seal {number} SM2", SEAL_YEARS, own))
+    for of, subject, years, pair in wanted:
         if not (folder / f"{of}.pem").exists():
             end, basic = at + timedelta(days=365 * years), x509.BasicConstraints(ca=pair is maker, path_length=None)
-            more = ((basic, True), (_usage(authority=pair is maker), True))
+            more = ((basic, True), (usage(authority=pair is maker), True))
             start = at - timedelta(hours=1)
             made = sm2.certificate(_name(subject), pair[1], _name("Root SM2"), maker, start, end, more)
             store_certificate(folder, of, x509.load_der_x509_certificate(made))
@@ -283,8 +277,7 @@ def store_certificate(folder: Path, name: str, certificate: x509.Certificate) ->
 
 
 def _name(of: str) -> x509.Name:
-    titles = {"Root": "演示根证书", "Issuing": "演示签发机构"}
-    title = titles.get(of.partition(" ")[0], "电子证照演示印章")
+    title = {"Root": "演示根证书", "Issuing": "演示签发机构"}.get(of.partition(" ")[0], "电子证照演示印章")
     parts = {NameOID.COUNTRY_NAME: "CN", NameOID.ORGANIZATION_NAME: NOT_LEGAL, NameOID.COMMON_NAME: f"{title} {of}"}
     return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
 
@@ -305,32 +298,47 @@ def _certificate(
 ) -> x509.Certificate:
     """``Root``, ``Issuing`` or a seal's own; ``key`` is the issuer's."""
     at, depth = at.replace(microsecond=0), {"Root": 1, "Issuing": 0}.get(of)
-    authority = depth is not None
+    span = (at - timedelta(hours=1), at + timedelta(days=365 * years))
+    more: list[x509.ExtensionType] = [] if crl is None else [crl]
+    if depth is None:  # RFC 9336: for signing documents only
+        purposes = [x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"), ExtendedKeyUsageOID.EMAIL_PROTECTION]
+        more.append(x509.ExtendedKeyUsage(purposes))
+    return signed_certificate(_name(of), public, issuer, key, span, depth, usage(authority=depth is not None), *more)
+
+
+def signed_certificate(
+    subject: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    issuer: x509.Certificate | None,
+    key: ec.EllipticCurvePrivateKey,
+    span: tuple[datetime, datetime],
+    depth: int | None,
+    use: x509.KeyUsage,
+    *more: x509.ExtensionType,
+) -> x509.Certificate:
+    """A certificate by ``issuer`` (None: by itself), whose key is ``key``. ``depth``: of an authority's path; else None."""
     builder = (
         x509.CertificateBuilder()
-        .subject_name(_name(of))
-        .issuer_name(issuer.subject if issuer else _name(of))
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(at - timedelta(hours=1))
-        .not_valid_after(at + timedelta(days=365 * years))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=depth), critical=True)
-        .add_extension(_usage(authority=authority), critical=True)
+        .not_valid_before(span[0])
+        .not_valid_after(span[1])
+        .add_extension(x509.BasicConstraints(ca=depth is not None, path_length=depth), critical=True)
+        .add_extension(use, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
     )
-    if crl is not None:
-        builder = builder.add_extension(crl, critical=False)
-    if not authority:  # RFC 9336: for signing documents only
-        purpose = x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"), ExtendedKeyUsageOID.EMAIL_PROTECTION])
-        builder = builder.add_extension(purpose, critical=False)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, HASH)
 
 
-def _usage(*, authority: bool) -> x509.KeyUsage:
+def usage(*, authority: bool, commits: bool = True) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not authority,
-        content_commitment=not authority,
+        content_commitment=not authority and commits,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
@@ -351,10 +359,9 @@ def has_fresh_crl(folder: Path, name: str, at: datetime) -> bool:
 
 def revoked_entries(folder: Path, name: str) -> dict[int, x509.RevokedCertificate]:
     path = folder / f"{name}.crl"
-    entries: Iterator[x509.RevokedCertificate] = iter(())
-    if path.exists():
-        entries = iter(x509.load_pem_x509_crl(path.read_bytes()))
-    return {entry.serial_number: entry for entry in entries}
+    if not path.exists():
+        return {}
+    return {entry.serial_number: entry for entry in x509.load_pem_x509_crl(path.read_bytes())}
 
 
 def write_crl(

@@ -4,7 +4,6 @@ The newest key signs, all verify; a private key is never shown and never overwri
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from app.core.atomic_file import put_file
 from app.core.crypto import base64url
 from app.core.errors import AppError
 
@@ -116,11 +116,9 @@ ring = Ring()
 def make(path: Path, *, at: datetime) -> bool:
     """Make the first key, readable by the owner only. False if the file exists already: it is not replaced."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        put_file(path, _dump([_fresh(at)]).encode(), once=True)
     except FileExistsError:
         return False
-    with os.fdopen(handle, "w") as file:
-        file.write(_dump([_fresh(at)]))
     return True
 
 
@@ -130,13 +128,7 @@ def rotate(path: Path, *, at: datetime) -> CodeKey:
     fresh = _fresh(at)
     while fresh.kid in {key.kid for key in keys}:
         fresh = _fresh(at)
-    pending = path.with_suffix(".new")
-    handle = os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(_dump([*keys, fresh]))
-        file.flush()
-        os.fsync(file.fileno())
-    pending.replace(path)
+    put_file(path, _dump([*keys, fresh]).encode())
     return fresh
 
 
