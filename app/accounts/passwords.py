@@ -11,6 +11,7 @@ from unicodedata import normalize
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
+from app.accounts.role_assignment import roles_of
 from app.core.errors import Refusal
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
@@ -100,9 +101,7 @@ def expired(account: Account, office: Office, *, at: datetime) -> bool:
     days = office.password_days
     if office.password_profile is not PasswordProfile.MLPS3 or not days or account.password_set_at is None:
         return False
-    held = {role.name for role in account.roles}
-    officer = not held.isdisjoint(role.value for role in AUTHORITY)
-    return officer and at - account.password_set_at > timedelta(days=days)
+    return not roles_of(account).isdisjoint(AUTHORITY) and at - account.password_set_at > timedelta(days=days)
 
 
 def one_time_expired(account: Account, office: Office, *, at: datetime) -> bool:

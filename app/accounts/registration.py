@@ -104,12 +104,9 @@ def register(session: Session, data: RegistrationRequest, licence: InspectedFile
             session.add_all([enterprise, account])
             account.roles = list(roles)  # after the account is in the session, else SQLAlchemy warns
     except IntegrityError:  # a concurrent registration committed first
-        raise Unmet(list(registration_refusals(session, data, username)) or [_overtaken()]) from None
+        overtaken = Refusal("overtaken", _("Somebody registered the same at this moment. Please check and send once more."))
+        raise Unmet(list(registration_refusals(session, data, username)) or [overtaken]) from None
     return account
-
-
-def _overtaken() -> Refusal:
-    return Refusal("overtaken", _("Somebody registered the same at this moment. Please check and send once more."))
 
 
 def resubmit(
@@ -131,7 +128,7 @@ def resubmit(
 
 def _fill(enterprise: Enterprise, data: RegistrationRequest, licence: InspectedFile, at: datetime) -> None:
     enterprise.name, enterprise.region_code = data.name, data.region_code
-    enterprise.legal_representative, enterprise.contact = (parse_name(data.legal_representative), parse_name(data.contact))
+    enterprise.legal_representative, enterprise.contact = parse_name(data.legal_representative), parse_name(data.contact)
     enterprise.contact_mobile = data.mobile
     enterprise.licence_digest, enterprise.licence_mime = licence.digest, licence.mime
     enterprise.registration, enterprise.registration_note, enterprise.registered_at = Registration.PENDING, "", at

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, Select, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from app.accounts.role_assignment import roles_of
 from app.core.crypto.encryption import keyring
 from app.core.office import Office
 from app.core.vocabulary import OPERATING, SecondFactor, SessionEndReason, SignInMethod
@@ -46,8 +47,7 @@ def begin(
     session.flush()
     newest = select(UserSession.id).where(UserSession.account_id == account.id, UserSession.ended_at.is_(None))
     newest = newest.order_by(UserSession.began_at.desc(), UserSession.id.desc()).limit(office.most_sessions)
-    replaced = end_all(session, account.id, SessionEndReason.REPLACED, at=at, but=session.scalars(newest).all())
-    return key, replaced
+    return key, end_all(session, account.id, SessionEndReason.REPLACED, at=at, but=session.scalars(newest).all())
 
 
 def session_query(key: str) -> Select[tuple[UserSession]]:
@@ -76,8 +76,7 @@ def needs_second_factor(account: Account, office: Office) -> bool:
 
 def is_operating(account: Account) -> bool:
     """Whether the account holds a role that decides or administers."""
-    held = {role.name for role in account.roles}
-    return not held.isdisjoint(role.value for role in OPERATING)
+    return not roles_of(account).isdisjoint(OPERATING)
 
 
 def has_fresh_second_factor(user_session: UserSession, *, at: datetime) -> bool:

@@ -96,7 +96,9 @@ def tiles(on: date) -> list[Tile]:
     for role, state in dashboard_counts.queues_of(actor, request_context.current_office()).items():
         found += _queue_tiles(state, QUEUE_SCREENS[role], on)
     if Role.EXAM_CLERK in actor.roles:
-        found += _exam_tiles()
+        url = optional_url("SignupReviewScreen.list", state="submitted")
+        count = dashboard_counts.signups_to_review(db.session, actor)
+        found.append(Tile(gettext("Sign-ups to review"), count, url, "todo"))
     if Role.VIEWER in actor.roles:
         closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
@@ -113,10 +115,9 @@ def tiles(on: date) -> list[Tile]:
 
 
 def _clerk_tiles(on: date) -> list[Tile]:
-    actor = request_context.current_actor()
+    actor, office = request_context.current_actor(), request_context.current_office()
     ours = dashboard_counts.enterprise_work(db.session, actor)
-    office = request_context.current_office()
-    valid = CertificateStatus.VALID.value
+    days = {"valid_to_from": on.isoformat(), "valid_to_to": office.expiring_until(on).isoformat()}
     return [
         *_matter_tiles(ours, on),
         Tile(
@@ -135,13 +136,7 @@ def _clerk_tiles(on: date) -> list[Tile]:
         Tile(
             gettext("Certificates expiring within %(n)s months", n=office.expiring_months),
             dashboard_counts.expiring(db.session, actor, on, office),
-            optional_url(
-                "CertificateScreen.list",
-                valid_to_from=on.isoformat(),
-                valid_to_to=office.expiring_until(on).isoformat(),
-                status=valid,
-                sort="valid_to",
-            ),
+            optional_url("CertificateScreen.list", **days, status=CertificateStatus.VALID.value, sort="valid_to"),
             "todo",
             gettext("Apply for renewal from the row of the certificate."),
         ),
@@ -169,14 +164,11 @@ def _draft_hint(since: datetime, on: date) -> str:
 
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
-    waiting = dashboard_counts.open_by_state(db.session, request_context.current_actor()).get(state, 0)
-    due_counts = dashboard_counts.due_counts(db.session, request_context.current_actor())
-    here = [due_count for due_count in due_counts if due_count.state is state]
-    limits = dashboard_counts.count_by_urgency(
-        here,
-        on,
-        request_context.current_office().calendar.add_working_days(on, request_context.current_office().due_soon_days),
-    )
+    actor, office = request_context.current_actor(), request_context.current_office()
+    waiting = dashboard_counts.open_by_state(db.session, actor).get(state, 0)
+    here = [due_count for due_count in dashboard_counts.due_counts(db.session, actor) if due_count.state is state]
+    soon = office.calendar.add_working_days(on, office.due_soon_days)
+    limits = dashboard_counts.count_by_urgency(here, on, soon)
 
     def due(urgency: Urgency, tone: str) -> Tile:
         url = optional_url("DueScreen.list", state=state.value, urgency=urgency.value)
@@ -187,17 +179,6 @@ def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
         due(Urgency.OVERDUE, "bad"),
         due(Urgency.TODAY, "todo"),
         due(Urgency.SOON, "todo"),
-    ]
-
-
-def _exam_tiles() -> list[Tile]:
-    return [
-        Tile(
-            gettext("Sign-ups to review"),
-            dashboard_counts.signups_to_review(db.session, request_context.current_actor()),
-            optional_url("SignupReviewScreen.list", state="submitted"),
-            "todo",
-        )
     ]
 
 
@@ -226,15 +207,8 @@ def _calendar_tile(on: date) -> list[Tile]:
     if year is None:
         return []
     hint = gettext("Limits that reach into %(year)s would be counted wrongly.", year=year)
-    return [
-        Tile(
-            gettext("Holidays of %(year)s not entered", year=year),
-            1,
-            optional_url("CalendarView.show", year=year),
-            "bad",
-            hint,
-        )
-    ]
+    label, url = gettext("Holidays of %(year)s not entered", year=year), optional_url("CalendarView.show", year=year)
+    return [Tile(label, 1, url, "bad", hint)]
 
 
 _MONTHS_CACHE: dict[tuple[object, ...], tuple[datetime, dashboard_counts.MonthlySubmissions]] = {}
@@ -244,12 +218,9 @@ CACHE_TIME = timedelta(minutes=10)
 def _months(actor: Actor) -> dashboard_counts.MonthlySubmissions:
     """Monthly submissions, cached for ten minutes, as the query reads half a year of cases."""
     key = (db.engine, actor.region, actor.roles, actor.enterprise_id)
-    cached = _MONTHS_CACHE.get(key)
-    if cached is None or not request_context.now() - CACHE_TIME < cached[0] <= request_context.now():
-        cached = _MONTHS_CACHE[key] = (
-            request_context.now(),
-            dashboard_counts.by_month(db.session, actor, request_context.now()),
-        )
+    cached, at = _MONTHS_CACHE.get(key), request_context.now()
+    if cached is None or not at - CACHE_TIME < cached[0] <= at:
+        cached = _MONTHS_CACHE[key] = (at, dashboard_counts.by_month(db.session, actor, at))
     return cached[1]
 
 

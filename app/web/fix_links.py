@@ -11,20 +11,16 @@ from app.core.vocabulary import PaperKind
 Target = tuple[str, dict[str, Any]]  # endpoint and its arguments
 
 
-def _person(row: int | None) -> Target:
-    return ("PersonScreen.edit", {"pk": row}) if row else ("PersonScreen.list", {})
-
-
-def _qualification(row: int | None) -> Target:
-    return ("QualificationScreen.edit", {"pk": row}) if row else ("QualificationScreen.list", {})
+def _row_or_list(screen: str) -> Callable[[int | None], Target]:
+    return lambda row: (f"{screen}.edit", {"pk": row}) if row else (f"{screen}.list", {})
 
 
 # An enterprise has one page of basic information, its own, whatever row is named.
 PAGES: dict[str, Callable[[int | None], Target]] = {
-    "person": _person,
+    "person": _row_or_list("PersonScreen"),
     "people": lambda _row: ("PersonScreen.list", {}),
     "enterprise": lambda _row: ("EnterpriseView.mine", {}),
-    "qualification": _qualification,
+    "qualification": _row_or_list("QualificationScreen"),
     "filing": lambda row: ("FilingView.edit", {"filing_id": row}),
     "correction": lambda row: ("CorrectionView.edit", {"application_id": row}),
     "second": lambda _row: ("SecondView.choose", {}),

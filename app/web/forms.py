@@ -179,9 +179,6 @@ class IdNumberField(_ParsedField):
     parse = staticmethod(identifiers.parse_id_number)
 
 
-ResidentIdField = IdNumberField
-
-
 class CreditCodeField(_ParsedField):
     """A unified social credit code."""
 

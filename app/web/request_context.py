@@ -13,13 +13,14 @@ from werkzeug.datastructures import FileStorage
 from app.accounts import rate_limit, sessions
 from app.accounts.access import NOBODY, Actor
 from app.accounts.business_licence.provider import LicenceProvider
+from app.accounts.role_assignment import roles_of
 from app.applications.office_settings import office_at, office_of, past_values
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
 from app.core.errors import SecondFactorRequired
 from app.core.office import Office
 from app.core.settings import Settings
-from app.core.vocabulary import AuditAction, Role
+from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db, read_only, reading
 from app.files.storage import Store
@@ -110,14 +111,8 @@ def acting() -> Acting:
 
 
 def actor_of(account: Account) -> Actor:
-    held = {role.name for role in account.roles}
-    return Actor(
-        id=account.id,
-        name=account.get_full_name(),
-        roles=frozenset(role for role in Role if role.value in held),
-        region=account.region_code or "",
-        enterprise_id=account.enterprise_id,
-    )
+    region = account.region_code or ""
+    return Actor(account.id, account.get_full_name(), roles_of(account), region, account.enterprise_id)
 
 
 def address() -> str:

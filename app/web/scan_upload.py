@@ -45,14 +45,9 @@ def card(paper: Paper) -> Uploaded:
     """A scan as its card shows it; one that a former employer handed in is named but cannot be opened."""
     if not reaches(request_context.current_actor(), paper):
         return Uploaded(paper.filename, paper.size)
-    image = paper.mime == "image/jpeg"
-    return Uploaded(
-        paper.filename,
-        paper.size,
-        url_for("PaperView.open", paper_id=paper.id),
-        image,
-        url_for("PaperView.small", paper_id=paper.id) if image else "",
-    )
+    image, url = paper.mime == "image/jpeg", url_for("PaperView.open", paper_id=paper.id)
+    small = url_for("PaperView.small", paper_id=paper.id) if image else ""
+    return Uploaded(paper.filename, paper.size, url, image, small)
 
 
 def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind, Paper]) -> None:

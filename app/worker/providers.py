@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from typing import Any
 from urllib.error import HTTPError
@@ -40,6 +40,20 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
+def _asked(
+    url: str, body: Mapping[str, str] | None, token: str, seconds: float, kind: str = "application/json"
+) -> HTTPResponse:
+    """The answer to a request in JSON: a POST if it has a body. The caller closes it."""
+    headers = {"Content-Type": kind, "Accept": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+    method = "GET" if body is None else "POST"
+    request = Request(url, data, headers, method=method)  # noqa: S310 - only http and https pass the settings
+    answer: HTTPResponse = build_opener(_NoRedirects).open(request, timeout=seconds)
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class HttpGateway:
     """POSTs ``{"reference", "mobile", "text"}`` as JSON. Any 2xx is success; a ``reference`` in the answer is logged.
@@ -51,12 +65,9 @@ class HttpGateway:
     token: str = field(default="", repr=False)
 
     def send(self, message_id: int, mobile: str, text: str) -> str:
-        body = json.dumps({"reference": str(message_id), "mobile": mobile, "text": text}, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        request = Request(self.url, body, headers, method="POST")  # noqa: S310 - only http and https pass the settings
-        with build_opener(_NoRedirects).open(request, timeout=SEND_TIMEOUT.total_seconds()) as answer:
+        body = {"reference": str(message_id), "mobile": mobile, "text": text}
+        kind, seconds = "application/json; charset=utf-8", SEND_TIMEOUT.total_seconds()
+        with _asked(self.url, body, self.token, seconds, kind) as answer:
             return _reference(answer.read(LONGEST_ANSWER)) or f"http-{message_id}"
 
 
@@ -128,13 +139,8 @@ class RemoteSeal:
             raise self._failed(at, "the service's answer holds no signature") from None
 
     def _call(self, url: str, body: Mapping[str, str] | None, at: datetime) -> Any:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(url, data, headers, method="GET" if body is None else "POST")  # noqa: S310 - config: http, https
         try:
-            with build_opener(_NoRedirects).open(request, timeout=self.seconds) as answer:
+            with _asked(url, body, self.token, self.seconds) as answer:
                 return json.loads(answer.read(LONGEST_ANSWER))
         except HTTPError as error:
             if error.code == 404:
@@ -286,14 +292,8 @@ class RemoteLicences:
         """The parsed answer; None for 204, for an empty body, and for 404 on GET."""
         if self._paused_until is not None and at < self._paused_until:
             raise LicencePlatformUnavailable("the platform did not answer a moment ago")
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        method = "GET" if body is None else "POST"
-        request = Request(self.url + path, data, headers, method=method)  # noqa: S310 - config: http, https
         try:
-            with build_opener(_NoRedirects).open(request, timeout=LICENCE_SECONDS) as answer:
+            with _asked(self.url + path, body, self.token, LICENCE_SECONDS) as answer:
                 content = answer.read(2 * MOST_BYTES)
                 return json.loads(content) if content and answer.status != 204 else None
         except HTTPError as error:

@@ -39,20 +39,12 @@ def last_night_start(at: datetime) -> datetime:
     return datetime.combine(office_day(at - timedelta(hours=2)), time(2), OFFICE_ZONE)
 
 
-def _has_unsealed(session: Session, _at: datetime) -> bool:
-    return bool(render_jobs.waiting_for_seal(session, most=1))
-
-
-def _audit_log_grew(session: Session, _at: datetime) -> bool:
-    return checkpoints.has_uncovered_entries(session)
-
-
 SCHEDULES: dict[str, Schedule] = {
     "messages": Schedule(_minute, messages_due),
-    "seal": Schedule(_hour, _has_unsealed),
+    "seal": Schedule(_hour, lambda session, _at: bool(render_jobs.waiting_for_seal(session, most=1))),
     "sweep": Schedule(_night),
     "nightly": Schedule(_night),
-    "checkpoint": Schedule(_hour, _audit_log_grew),
+    "checkpoint": Schedule(_hour, lambda session, _at: checkpoints.has_uncovered_entries(session)),
     checkpoints.VERIFY_JOB: Schedule(_night),
     "retention": Schedule(_night),
 }

@@ -5,7 +5,7 @@ Key, algorithm, issuer and audience are fixed by the settings; what a token says
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -111,15 +111,15 @@ def _assertion(claims: Mapping[str, Any]) -> Assertion:
         assertion = Assertion(step, claims["cid"], claims["nonce"], claims["jti"])
         if step is not LicenceStep.CONFIRMED:
             return assertion
-        return Assertion(
-            step, assertion.cid, assertion.nonce, assertion.jti,
+        return replace(
+            assertion,
             number=_text(claims, "number", 8),
             uscc=_text(claims, "uscc", 40),
             name=_text(claims, "ent_name", 200),
             serial=_text(claims, "licence_sn", 64),
             holder=LicenceHolder(_text(claims, "holder_role", 30)),  # type: ignore[call-arg]
             standing=LicenceStanding(_text(claims, "licence_status", 30)),  # type: ignore[call-arg]
-        )  # fmt: skip
+        )
     except ValueError:
         raise BadAssertion("a word that is not in the list") from None
 

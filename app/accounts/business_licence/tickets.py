@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.accounts import challenges
 from app.accounts.business_licence.assertion import Assertion, BadAssertion
+from app.accounts.role_assignment import roles_of
 from app.core.errors import NotFound, Refusal, Stale
 from app.core.identifiers import BadNumber, fold_enterprise_name, parse_credit_code
 from app.core.vocabulary import ChallengeKind, ChallengeState, LicenceStanding, LicenceStep, Role, TicketState
@@ -139,7 +140,7 @@ def accounts_of(session: Session, enterprise: Enterprise) -> list[Account]:
     """The active clerks of an enterprise, who may sign in with its licence."""
     query = select(Account).where(Account.enterprise_id == enterprise.id, Account.active).options(joinedload(Account.roles))
     accounts = session.scalars(query.order_by(Account.id)).unique()
-    return [account for account in accounts if Role.ENTERPRISE_CLERK.value in {role.name for role in account.roles}]
+    return [account for account in accounts if Role.ENTERPRISE_CLERK in roles_of(account)]
 
 
 def use_ticket(session: Session, ticket: Challenge, browser: str, *, at: datetime) -> Mapping[str, Any]:
@@ -150,12 +151,7 @@ def use_ticket(session: Session, ticket: Challenge, browser: str, *, at: datetim
     return evidence
 
 
-def store_licence_name(enterprise: Enterprise, name: str) -> None:
-    """Store the name on the licence beside the registered one, which stays unchanged (see ``name_differs``)."""
-    enterprise.licence_name = name[:120]
-
-
 def name_differs(enterprise: Enterprise) -> bool:
-    """Whether the licence, when last shown, had another name than the registered one."""
+    """Whether the licence, when last shown, had another name than the registered one, which stays unchanged."""
     name = enterprise.licence_name
     return bool(name) and fold_enterprise_name(name) != fold_enterprise_name(enterprise.name[:120])

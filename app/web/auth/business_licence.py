@@ -125,7 +125,7 @@ class LicenceView(BaseView):
         if enterprise is None or clerk is None:
             session.commit()
             return self._nobody(enterprise, shown)
-        tickets.store_licence_name(enterprise, str(shown["name"]))
+        enterprise.licence_name = str(shown["name"])[:120]
         proof = Proof(clerk, SignInMethod.LICENCE, {"holder": shown["holder"], "licence": shown["serial"]})
         try:
             admit(session, proof, at=at, address=request_context.address())
