@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound
 from app.core.vocabulary import ChallengeKind, ChallengeState
-from app.db.session import side_connection
+from app.db.session import insert_into, side_connection
 from app.models import Challenge
 
 RETENTION = timedelta(days=1)  # after expiry, for inquiries
@@ -126,8 +125,7 @@ def use_once(engine: Engine, number: str, kind: ChallengeKind, browser: str, *, 
 
     Writes in a transaction of its own, as ``check_answer`` does.
     """
-    dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
-    used = dialect.insert(Challenge).values(
+    used = insert_into(engine, Challenge).values(
         id=number, kind=kind, state=ChallengeState.CONSUMED, browser=browser, nonce="", mark="", tries=1,
         address="", made_at=at, expires_at=at + lasts,
     )  # fmt: skip

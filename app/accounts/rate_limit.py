@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
-from app.db.session import side_connection
+from app.db.session import insert_into, side_connection
 from app.models import RateLimitCounter
 
 DAY = 24 * 60 * 60
@@ -113,8 +112,7 @@ def _window(at: datetime, seconds: int) -> int:
 
 
 def _count_one(connection: Connection, stored: str, window: int, uses: int = 1) -> int:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    row = dialect.insert(RateLimitCounter).values(key=stored, window=window, count=uses)
+    row = insert_into(connection, RateLimitCounter).values(key=stored, window=window, count=uses)
     counted = row.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateLimitCounter.count + uses})
     count: int = connection.execute(counted.returning(RateLimitCounter.count)).scalar_one()
     return count

@@ -21,3 +21,12 @@ def put_file(path: Path, data: bytes, *, once: bool = False) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def flush_folder(folder: Path) -> None:
+    """A rename is durable only once its folder is flushed, too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from app.core.atomic_file import put_file
+from app.core.atomic_file import flush_folder, put_file
 from app.core.errors import AppError
 from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTED, READERS, SETTABLE, Office
 
@@ -290,11 +290,7 @@ def make_keys(home: Path) -> bool:
 def write_keys(file: Path, keys: Keys) -> None:
     """Replace the keys atomically and durably, readable by the owner only."""
     put_file(file, keys.dump().encode())
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush_folder(file.parent)
 
 
 def _with_driver(url: str) -> str:

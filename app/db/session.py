@@ -11,6 +11,7 @@ from typing import Any
 from flask_appbuilder import Model
 from flask_appbuilder.models.sqla.base import SQLA
 from sqlalchemy import Connection, DateTime, Dialect, Engine, LargeBinary, String, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
 
 from app.core.crypto.encryption import Digest, keyring
@@ -53,6 +54,11 @@ def side_connection(engine: Engine, *, for_reading: bool = False) -> Iterator[Co
             yield connection
     finally:
         reading.reset(token)
+
+
+def insert_into(bind: Engine | Connection, model: type[Any]) -> Any:
+    """An INSERT that knows ON CONFLICT, in the dialect of the database."""
+    return (postgresql if bind.dialect.name == "postgresql" else sqlite).insert(model)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

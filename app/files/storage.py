@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from flask_babel import lazy_gettext as _
 
+from app.core.atomic_file import flush_folder
 from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
 from app.core.errors import AppError
 from app.files.inspect import refusal
@@ -92,7 +93,7 @@ class Store:
                     folder.mkdir(mode=0o700, exist_ok=True)
                 pending.replace(place)
                 for folder in (place.parent, place.parent.parent, self.folder):
-                    _flush_folder(folder)
+                    flush_folder(folder)
         except BaseException:
             pending.unlink(missing_ok=True)
             raise
@@ -175,7 +176,7 @@ class Store:
             except FileNotFoundError:  # removed meanwhile
                 pending.unlink(missing_ok=True)
                 return False
-        _flush_folder(place.parent)
+        flush_folder(place.parent)
         return True
 
     def orphans(self, known: set[str], older_than: datetime) -> Iterator[str]:
@@ -218,12 +219,3 @@ def _touched_before(place: Path, moment: float) -> bool:
         return place.stat().st_mtime < moment
     except FileNotFoundError:
         return False
-
-
-def _flush_folder(folder: Path) -> None:
-    """A rename is durable only once its folder is flushed, too."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core.vocabulary import JobState, MessageState
+from app.db.session import insert_into
 from app.models import Job, Message, Worker
 
 LEASE = timedelta(minutes=2)  # longer than a handler may run without calling JobRun.progress
@@ -63,7 +63,7 @@ def enqueue_all(session: Session, requests: Sequence[JobRequest], *, at: datetim
         return 0
     dates = {"due_at": due_at or at, "created_at": at}
     rows = [{"kind": job.kind, "key": job.key, "payload": dict(job.payload), "total": job.total, **dates} for job in requests]
-    new = _dialect(session).insert(Job).values(rows).on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)
+    new = insert_into(session.get_bind(), Job).values(rows).on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)
     return len(session.execute(new).all())
 
 
@@ -104,7 +104,7 @@ def messages_due(session: Session, at: datetime) -> bool:
 
 def heartbeat(session: Session, name: str, *, at: datetime) -> None:
     """Record that a worker is running. The caller commits."""
-    seen = _dialect(session).insert(Worker).values(name=name, seen_at=at)
+    seen = insert_into(session.get_bind(), Worker).values(name=name, seen_at=at)
     session.execute(seen.on_conflict_do_update(index_elements=["name"], set_={"seen_at": at}))
 
 
@@ -119,8 +119,3 @@ def worker_is_missing(session: Session, *, at: datetime) -> bool:
 def _is_due(at: datetime) -> ColumnElement[bool]:
     ready = and_(Job.state == JobState.READY, Job.due_at <= at)
     return or_(ready, and_(Job.state == JobState.RUNNING, Job.lease_until <= at))
-
-
-def _dialect(session: Session) -> Any:
-    """The dialect module whose ``insert`` knows ON CONFLICT."""
-    return postgresql if session.get_bind().dialect.name == "postgresql" else sqlite

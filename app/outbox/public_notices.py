@@ -4,7 +4,7 @@ The table holds no reasons and only masked ID numbers, so that no page can leak 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select
@@ -87,19 +87,9 @@ def latest(session: Session, *, on: date, office: Office, most: int) -> tuple[Pu
 
 
 def _row(result: DecisionResult, at: datetime) -> dict[str, object]:
-    return {
-        "application_id": result.application_id,
-        "matter": result.matter,
-        "category": result.category,
-        "stage": result.stage,
-        "agreed": result.agreed,
-        "name": result.name,
-        "masked_id_number": mask_id_publicly(result.id_number),
-        "enterprise_name": mask_numbers(result.enterprise_name),
-        "certificate_number": result.certificate_number,
-        "region_code": result.region_code,
-        "published_at": at,
-    }
+    row = asdict(result)
+    masked = mask_id_publicly(row.pop("id_number"))
+    return row | {"masked_id_number": masked, "enterprise_name": mask_numbers(result.enterprise_name), "published_at": at}
 
 
 def _is_public(on: date, office: Office) -> ColumnElement[bool]:

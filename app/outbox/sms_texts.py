@@ -151,7 +151,7 @@ def decision_message(
         "due_on": due_on,
         "reason": _shortened(reason),
     }
-    return OutgoingMessage(mobile, f"【{_short_issuer(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+    return _signed(office, mobile, text, application_id)
 
 
 def release_message(
@@ -173,14 +173,12 @@ def release_message(
         "person": person,
         "certificate_number": certificate_number,
     }
-    return OutgoingMessage(mobile, f"【{_short_issuer(office.issuer)}】{text}"[:LONGEST_TEXT], application_id)
+    return _signed(office, mobile, text, application_id)
 
 
 def system_message(sentence: object, mobile: str, office: Office, **values: object) -> OutgoingMessage:
     """A code, reminder or notification: one of the sentences above with its values."""
-    return OutgoingMessage(
-        mobile, f"【{_short_issuer(office.issuer)}】{in_province_language(sentence) % values}"[:LONGEST_TEXT]
-    )
+    return _signed(office, mobile, in_province_language(sentence) % values)
 
 
 def in_province_language(sentence: object) -> str:
@@ -204,10 +202,11 @@ def _translated(sentence: object, translations: NullTranslations) -> str:
     return translations.gettext(Context().run(str, sentence))
 
 
-def _short_issuer(issuer: str) -> str:
+def _signed(office: Office, mobile: str, text: str, application_id: int | None = None) -> OutgoingMessage:
+    issuer = office.issuer
     for long, short in _ABBREVIATIONS:
         issuer = issuer.replace(long, short, 1)
-    return issuer
+    return OutgoingMessage(mobile, f"【{issuer}】{text}"[:LONGEST_TEXT], application_id)
 
 
 def _shortened(reason: str) -> str:

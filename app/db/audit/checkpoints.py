@@ -205,17 +205,8 @@ def _follow_chain(
 
 def record_inspection(session: Session, result: Verification, *, at: datetime) -> None:
     """Store the result for the auditor's page. The caller commits."""
-    broken = result.broken
-    session.add(
-        AuditInspection(
-            at=at,
-            lines=result.lines,
-            fault=broken.fault if broken else None,
-            seq=broken.seq if broken else None,
-            entry_id=broken.entry_id if broken else None,
-            checkpoint=broken.checkpoint if broken else None,
-        )
-    )
+    broken = result.broken._asdict() if result.broken else {}
+    session.add(AuditInspection(at=at, lines=result.lines, **broken))
 
 
 def export(session: Session, since: date, until: date, *, at: datetime) -> Iterator[Mapping[str, Any]]:
@@ -224,13 +215,9 @@ def export(session: Session, since: date, until: date, *, at: datetime) -> Itera
     Entries are dated by their action but ordered by commit, so a few of other days may be among them. Creates a checkpoint if
     none covers the last entry, and logs the export; the caller commits before iterating.
     """
+    span = select(func.min(AuditLink.seq), func.max(AuditLink.seq)).join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
     days = (AuditEntry.at >= _midnight(since), AuditEntry.at < _midnight(until + timedelta(days=1)))
-    span = (
-        select(func.min(AuditLink.seq), func.max(AuditLink.seq))
-        .join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
-        .where(*days)
-    )
-    first, last = session.execute(span).one()
+    first, last = session.execute(span.where(*days)).one()
     if first is None:
         raise AuditLogFault(_("The audit log has no lines of these days."))
     covers = select(AuditCheckpoint).where(AuditCheckpoint.seq >= last).order_by(AuditCheckpoint.seq).limit(1)
@@ -297,14 +284,9 @@ def _cut(session: Session, before: date) -> tuple[int, ChainHead]:
     """The first stored seq, and the last that may be removed: that of a checkpoint before any entry of a later day."""
     last = newest(session)
     first = last.first if last else 1
-    later = (
-        select(func.min(AuditLink.seq))
-        .join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
-        .where(AuditEntry.at >= _midnight(before))
-    )
-    bound = (
-        session.scalar(later) or hash_chain.head(session).seq
-    )  # the last link stays, because the next one is computed from it
+    later = select(func.min(AuditLink.seq)).join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
+    later = later.where(AuditEntry.at >= _midnight(before))
+    bound = session.scalar(later) or hash_chain.head(session).seq  # that link stays: the next one is computed from it
     reached = (
         select(AuditCheckpoint)
         .where(AuditCheckpoint.seq >= first, AuditCheckpoint.seq < bound)

@@ -38,19 +38,9 @@ HIDDEN = "***"
 SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a number in full
 # Records of events, counters, and tables whose modules log their own changes.
 NOT_AUDITED = (
-    *(
-        AuditEntry,
-        RateLimitCounter,
-        NumberSequence,
-        Step,
-        Message,
-        PublicNotice,
-        CertificateEvent,
-        NightlyDone,
-        Parameter,
-        PastParameter,
-    ),
-    *(LegacyChunk, LegacyRecord, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession, PastPassword),
+    *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
+    *(PastParameter, LegacyChunk, LegacyRecord, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
+    PastPassword,
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

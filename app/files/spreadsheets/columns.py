@@ -79,6 +79,11 @@ class Reading:
     rows: list[SheetRow] = field(default_factory=list)
     errors: list[CellError] = field(default_factory=list)
 
+    def add(self, line: SheetLine) -> None:
+        self.errors.extend(line.errors)
+        if line.is_sound:
+            self.rows.append(SheetRow(line.number, line.values))
+
 
 @dataclass(frozen=True, slots=True)
 class SheetLimits:

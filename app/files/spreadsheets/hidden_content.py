@@ -48,4 +48,4 @@ def _tag(element: Element) -> str:
 
 
 def _local(name: str) -> str:
-    return name.rpartition("}")[2].lower() if name.rpartition("}")[2].islower() else name.rpartition("}")[2]
+    return name.rpartition("}")[2]

@@ -18,7 +18,7 @@ from python_calamine import CalamineError
 
 from app.core.errors import AppError
 from app.files.spreadsheets.cell_scan import CellScan, too_many_rows
-from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused, SheetRow
+from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused
 from app.files.spreadsheets.guard import first_visible_sheet, unpack
 
 HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table
@@ -36,9 +36,7 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
         return Reading([], errors)
     reading = Reading()
     for line in lines:
-        reading.errors.extend(line.errors)
-        if line.is_sound:
-            reading.rows.append(SheetRow(line.number, line.values))
+        reading.add(line)
     return Reading(reading.rows, limit_errors(reading.errors))
 
 
@@ -72,8 +70,7 @@ def _lines(
 ) -> Iterator[SheetLine]:
     for number, cells in enumerate(grid[header:], start=header + 1):
         wanted = [(column, place, cells[place - 1] if place else "") for column, place in zip(columns, places, strict=True)]
-        line = line_of(number, wanted, faults)
-        if line is not None:
+        if (line := line_of(number, wanted, faults)) is not None:
             yield line
 
 
@@ -126,17 +123,6 @@ def _faults_below(header: int, last: int, places: list[int], scan: CellScan) -> 
         for index, spot in enumerate((row, place) for row in rows for place in covered):
             faults[spot] = None if once and index else sentence
     return faults
-
-
-def read_row(
-    reading: Reading, number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]
-) -> None:
-    """Add a non-empty row to the valid ones, or its cell errors to the errors."""
-    line = line_of(number, cells, faults)
-    if line is not None:
-        reading.errors.extend(line.errors)
-        if line.is_sound:
-            reading.rows.append(SheetRow(number, line.values))
 
 
 def line_of(

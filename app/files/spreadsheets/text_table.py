@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from app.files.spreadsheets.cell_scan import too_many_rows
 from app.files.spreadsheets.columns import CellError, Column, Reading, SheetRefused
-from app.files.spreadsheets.reader import limit_errors, read_row, title_of
+from app.files.spreadsheets.reader import limit_errors, line_of, title_of
 
 ENCODINGS = ("utf-8-sig", "gb18030")  # Chinese Excel saves CSV in the second by default
 DIVIDERS = "\t,;，；"
@@ -44,7 +44,9 @@ def read_text(text: str | bytes, columns: Sequence[Column], *, most_rows: int) -
     reading = Reading()
     for number, cells in lines:
         padded: list[object] = [*cells, *[""] * max(places)]
-        read_row(reading, number, [(column, at, padded[at]) for column, at in zip(columns, places, strict=True)], {})
+        wanted_cells = [(column, at, padded[at]) for column, at in zip(columns, places, strict=True)]
+        if (line := line_of(number, wanted_cells, {})) is not None:
+            reading.add(line)
     return Reading(reading.rows, limit_errors(reading.errors))
 
 

@@ -91,16 +91,7 @@ class AuditLogScreen(ModelScreen):
     base_order = ("at", "desc")
     # Compared whole, so that an index is used.
     search_by = {"row": lambda text: AuditEntry.row == text, "address": lambda text: AuditEntry.address == text}
-    label_columns = {
-        "at": _("Time"),
-        "actor": _("By"),
-        "deed": _("What was done"),
-        "table": _("Kind of record"),
-        "row": _("Record number"),
-        "change": _("From and to"),
-        "address": _("Address"),
-        "place": _("Place in the chain"),
-    }
+    label_columns = {column.key: column.title for column in COLUMNS} | {"place": _("Place in the chain")}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

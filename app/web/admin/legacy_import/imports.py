@@ -125,7 +125,8 @@ class LegacyView(BaseView):
             _roll_back(error)
             return redirect(url_for("LegacyView.course", import_id=import_id))
         store.remove(gone, at + timedelta(days=1))
-        return send_workbook(data, f"{gettext('First passwords')}-{import_id}")
+        title = gettext("First passwords")
+        return send_workbook(data, f"{title}-{import_id}")
 
     def _home(self, kind: LegacyKind | None = None, form: LegacySheetForm | None = None, status: int = 200) -> Response:
         request_context.current_actor().demand(Role.ADMIN)
