@@ -34,6 +34,7 @@ from app.core.settings import Keys, Settings
 from app.core.vocabulary import Role, SignInMethod
 from app.db import migrate
 from app.db.session import db
+from app.files.storage import Store
 from app.matters import seed_papers
 from app.models import Account, Model
 from app.web.auth.permissions import sync_roles
@@ -214,6 +215,20 @@ def session(system: System) -> Iterator[Session]:
 
 
 @pytest.fixture
+def engine(system: System, session: Session) -> Iterator[Engine]:
+    """Connections enough for fifty threads."""
+    engine = create_engine(system.engine.url, pool_size=20, max_overflow=40)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(system: System) -> Store:
+    """The store of the system's files."""
+    return Store(system.settings.blobs)
+
+
+@pytest.fixture
 def office() -> Office:
     return Office()
 
@@ -286,7 +301,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 SLOW = tuple(
     f"tests/{name}.py"
     for name in (
-        *("cli/test_app", "worker/test_process", "test_attacks", "test_permission_matrix", "test_personal_data_leaks"),
+        *("cli/test_", "worker/test_process", "test_attacks", "test_permission_matrix", "test_personal_data_leaks"),
         *("test_architecture", "test_certificate_state_machine", "exams/test_scores", "files/test_fonts"),
     )
 )

@@ -109,6 +109,47 @@ def test_sessions_are_opened_by_sign_in_only():
     assert not opened
 
 
+# --- tests ------------------------------------------------------------------------------------------
+
+UNTESTED = {  # neither a test file of their name nor a test that imports them
+    "cli/__main__.py": "one call of app.cli.app",
+    "db/tables/": "tables are data: test_migrate compares them with the migrations, test_tables asks the database",
+    "views.py": "the menu: test_permission_matrix and test_translations ask every page of it",
+    "web/admin/legacy_import/": "journeys/test_old_system and cli/test_legacy drive its pages and its command",
+    "web/applications/review/auto_checks.py": "part of the case page: test_case_page",
+    "web/applications/review/presentation.py": "part of the case page: test_case_page, test_matter_details",
+    "web/applications/review/progress.py": "part of the case page: test_case_page, filing/test_correction_form",
+    "web/base/fab.py": "types for the framework",
+    "web/base/layout.py": "on every page: test_model_view",
+    "web/base/setup.py": "installs the others: test_model_view",
+    "web/base/workbook.py": "one call of the framework: test_export_audit",
+    "web/certificates/filing_links.py": "part of the page of a certificate: filing/test_certificate_lists",
+}
+
+
+def test_every_module_has_a_test_of_its_name_or_is_imported_by_one():
+    tests = {str(path.relative_to(ROOT / "tests")): ast.parse(path.read_text()) for path in (ROOT / "tests").rglob("*.py")}
+    imported = {
+        f"{node.module}.{alias.name}" if whole else node.module
+        for tree in tests.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        for whole in (True, False)
+    }
+    missing = {
+        name
+        for name in MODULES
+        if not name.endswith("__init__.py")
+        and str(Path(name).with_name(f"test_{Path(name).name}")) not in tests
+        and "app." + name.removesuffix(".py").replace("/", ".") not in imported
+    }
+    assert not {name for name in missing if not name.startswith(tuple(UNTESTED))}, (
+        "test it in tests/<package>/test_<module>.py"
+    )
+    assert not [place for place in UNTESTED if not any(name.startswith(place) for name in missing)], "take it off the list"
+
+
 # --- size and names -----------------------------------------------------------------------------------
 
 

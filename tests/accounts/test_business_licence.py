@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.business_licence import tickets
@@ -126,13 +126,6 @@ def test_only_p256_public_keys_are_accepted(key):
 
 
 # --- tickets -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def engine(system, session):
-    engine = create_engine(system.engine.url, pool_size=20, max_overflow=30)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import challenges
@@ -13,13 +13,6 @@ from tests.make import NOON
 
 CODE, PICTURE, NEW, USED = ChallengeKind.SMS_SIGN_IN, ChallengeKind.PICTURE, ChallengeState.NEW, ChallengeState.CONSUMED
 FIVE = timedelta(minutes=5)
-
-
-@pytest.fixture
-def engine(system, session):
-    engine = create_engine(system.engine.url, pool_size=20, max_overflow=30)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

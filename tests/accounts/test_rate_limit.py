@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import rate_limit
@@ -12,13 +12,6 @@ from app.models import RateLimitCounter, Region
 from tests.make import NOON
 
 QUARTER = timedelta(minutes=15)
-
-
-@pytest.fixture
-def engine(system, session):
-    engine = create_engine(system.engine.url, pool_size=20, max_overflow=30)
-    yield engine
-    engine.dispose()
 
 
 def refused(action, *args, **given) -> bool:

@@ -1,7 +1,6 @@
 """任命: exclusive roles, no role to oneself, and always one security administrator."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from itertools import combinations
 from threading import Barrier
 
@@ -10,19 +9,16 @@ from flask_appbuilder.security.sqla.models import Role as RoleRow
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.accounts import rate_limit, role_assignment
+from app.accounts import role_assignment
 from app.accounts.access import Actor
-from app.core.clock import now
-from app.core.errors import AppError, NotAllowed, NotFound, TooMany, Unmet
+from app.core.errors import AppError, NotAllowed, NotFound, Unmet
 from app.core.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
 from app.db.session import db
 from app.models import Account, AuditEntry
-from app.web.auth.password_form import guess_key
 from app.web.auth.permissions import PERMISSIONS, held_by
 from app.web.auth.sign_in import objections
 from app.workflow import MOVES
 from tests import make
-from tests.web.applications.case_fixture import rolling_back
 
 SECURITY = Actor(None, "安全", frozenset({Role.SECURITY_ADMIN}))
 PAIRS = [pair for pair in combinations(Role, 2) if {*pair} & {*ADMINISTRATORS, Role.ENTERPRISE_CLERK}]
@@ -179,71 +175,3 @@ def test_missing_administrators_are_listed(session, roles):
     make.account(session, "a", Role.ADMIN)
     make.account(session, "s", Role.SECURITY_ADMIN, active=False)
     assert role_assignment.missing_administrators(session) == [Role.SECURITY_ADMIN, Role.AUDITOR]
-
-
-# --- views ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def security(session, signed_in):
-    return rolling_back(signed_in(make.account(session, "secadmin", Role.SECURITY_ADMIN, region_code=None)), session, "zh")
-
-
-@pytest.fixture
-def newcomer(session, security) -> Account:
-    made = make.account(session, "newcomer", Role.VIEWER, region_code=None, first_name="罗二审")
-    made.roles = []
-    session.commit()
-    return made
-
-
-def test_account_without_role_is_queued_and_gets_role_and_one_time_password(security, newcomer, session):
-    number = newcomer.id
-    assert "罗二审" in security.get("/appointments/awaiting/list/").text
-    assert "待授权用户" in security.get("/work/").text
-    form = {"role": "reviewer", "region_code": "430100", "mobile": "13800000001"}
-    page = security.post(f"/appointments/edit/{number}", data=form, follow_redirects=True).text
-    assert "的一次性密码" in page
-    assert "罗二审" not in security.get("/appointments/awaiting/list/").text
-    session.refresh(newcomer)
-    assert (role_assignment.roles_of(newcomer), newcomer.region_code) == ({Role.REVIEWER}, "430100")
-    assert newcomer.must_change_password
-    page = security.post(f"/appointments/edit/{number}", data=form | {"role": "approver"}, follow_redirects=True).text
-    assert "的一次性密码" not in page
-
-
-def test_form_shows_errors_and_keeps_entered_values(security, newcomer, session):
-    number = newcomer.id
-    page = security.post(f"/appointments/edit/{number}", data={"role": "reviewer", "mobile": "13800000001"})
-    assert (page.status_code, "13800000001" in page.text, "必须选择地区" in page.text) == (422, True, True)
-    clerk = security.post(f"/appointments/edit/{number}", data={"role": "enterprise_clerk"})
-    assert clerk.status_code == 422
-    session.refresh(newcomer)
-    assert newcomer.roles == []
-
-
-def test_security_administrator_ends_sessions_and_unlocks(security, session, signed_in, app):
-    officer = make.account(session, "officer", Role.REVIEWER)
-    theirs, key, at, number = rolling_back(signed_in(officer), session), guess_key("officer"), now(), officer.id
-    with app.app_context():
-        for _guess in range(5):
-            rate_limit.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)
-        with pytest.raises(TooMany):
-            rate_limit.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)
-        assert security.post(f"/appointments/unlock/{number}").status_code == 302
-        rate_limit.attempt(db.engine, key, limit=5, rest=timedelta(minutes=15), at=at)
-    assert theirs.get("/work/").status_code == 200
-    assert security.post(f"/appointments/end/{number}").status_code == 302
-    assert theirs.get("/work/").status_code == 302
-    lines = session.scalars(
-        select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.actor == "secadmin").order_by(AuditEntry.id)
-    ).all()
-    assert lines == [{"lock": ["there", "ended"]}, {"sessions": ["there", "ended"]}]
-
-
-def test_own_account_cannot_be_changed(security, session):
-    own = session.scalar(select(Account.id).where(Account.username == "secadmin"))
-    assert f"/appointments/edit/{own}" not in security.get("/appointments/list/").text
-    page = security.post(f"/appointments/edit/{own}", data={"role": "approver", "region_code": "430000"})
-    assert (page.status_code, "不能给自己授予角色" in page.text) == (422, True)
-    assert security.post(f"/appointments/reset/{own}").status_code == 403

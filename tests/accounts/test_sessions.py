@@ -8,21 +8,16 @@ from flask_babel import gettext
 from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
-from app.accounts import rate_limit
 from app.accounts import sessions as user_sessions
 from app.core.clock import now
-from app.core.errors import TooMany
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, Registration, Role, SessionEndReason, SignInMethod
+from app.core.vocabulary import Registration, Role, SessionEndReason, SignInMethod
 from app.db.session import reading
-from app.models import Account, AuditEntry, Enterprise, Parameter, UserSession
-from app.web.auth import my_sessions
-from app.web.auth.password_form import guess_key
+from app.models import Account, Enterprise, Parameter, UserSession
 from tests import make
 from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 
 pytest_plugins = ("tests.sign_in_fixture",)
-
 NEW = "Other-Horse-88"
 
 
@@ -277,73 +272,3 @@ def test_sweep_deletes_sessions_that_ended_long_ago(shop):
             shop, who, SignInMethod.PASSWORD, at=at - timedelta(days=days), office=Office(), address="", agent=""
         )
     assert user_sessions.sweep(shop, at=at) == 1
-
-
-# --- own sessions, and ending those of others ----------------------------------------------------------------
-
-ONE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-
-
-@ONE
-def test_users_see_and_end_their_own_sessions_only(session, signed_in, holder):
-    mine, theirs = holder(Role.VIEWER), holder(Role.VIEWER)
-    here, elsewhere, other = signed_in(mine), signed_in(mine), signed_in(theirs)
-    numbers = list(session.scalars(select(UserSession.id).order_by(UserSession.id)))
-    session.rollback()
-    page = here.get("/sessions/").text
-    assert [f"/sessions/{number}/end" in page for number in numbers] == [False, True, False]  # this one signs out instead
-    assert here.post(f"/sessions/{numbers[2]}/end").status_code == 404
-    assert other.get("/work/").status_code == 200
-    assert here.post(f"/sessions/{numbers[1]}/end").status_code == 302
-    assert here.post(f"/sessions/{numbers[1]}/end").status_code == 404
-    assert [browser.get("/work/").status_code for browser in (here, elsewhere, other)] == [200, 302, 200]
-
-
-@ONE
-def test_ending_all_other_sessions_is_logged(session, signed_in, holder):
-    mine = holder(Role.VIEWER)
-    here, *others = [signed_in(mine) for _browser in range(3)]
-    assert here.post("/sessions/end-others").status_code == 302
-    assert [browser.get("/work/").status_code for browser in (here, *others)] == [200, 302, 302]
-    assert session.scalars(select(AuditEntry.change).where(AuditEntry.deed == AuditAction.SIGN_OUT)).one() == {"ended": 2}
-
-
-@ONE
-def test_anonymous_visitor_has_no_sessions(client):
-    assert client.get("/sessions/").location.startswith("/login/")
-    assert client.post("/sessions/end-others").location.startswith("/login/")
-
-
-@ONE
-def test_administrator_ends_sessions_of_an_account_and_unlocks_it(session, signed_in, holder, system):
-    who, admin = holder(Role.ENTERPRISE_CLERK), signed_in(holder(Role.ADMIN))
-    theirs = signed_in(who)
-    for _guess in range(5):
-        rate_limit.attempt(system.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
-    for role in set(Role) - {Role.ADMIN}:
-        assert signed_in(holder(role)).post(f"/accounts/end/{who.id}").status_code == 403, role
-    assert admin.post(f"/accounts/end/{2**31 - 1}").status_code == 404
-    assert theirs.get("/work/").status_code == 200
-    assert admin.post(f"/accounts/end/{who.id}").status_code == 302
-    assert theirs.get("/work/").status_code == 302
-    with pytest.raises(TooMany):
-        rate_limit.attempt(system.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
-    assert admin.post(f"/accounts/unlock/{who.id}").status_code == 302
-    rate_limit.attempt(system.engine, guess_key(who.username), limit=5, rest=timedelta(hours=1), at=now())
-    logged = session.scalars(
-        select(AuditEntry.change).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.row == str(who.id))
-    ).all()
-    assert {"lock": ["there", "ended"]} in logged
-    assert {"sessions": ["there", "ended"]} in logged
-
-
-@pytest.mark.parametrize(
-    ("agent", "words"),
-    [
-        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge · Windows"),
-        ("Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Safari/537.36 MicroMessenger/8.0", "WeChat · Android"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 15) Version/18 Safari/605", "Safari · macOS"),
-    ],
-)
-def test_browser_names(agent, words):
-    assert my_sessions.in_words(agent) == words

@@ -12,7 +12,6 @@ from sqlalchemy.orm import sessionmaker
 
 from app.applications import attachments, scan_retention
 from app.applications.attachments import PaperRemoved, bytes_of
-from app.cli.app import main
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, CertificateStatus, PaperKind, Role, State
 from app.files.storage import Store
@@ -20,43 +19,14 @@ from app.models import Application, AuditEntry, Paper, Qualification
 from app.outbox import jobs
 from app.worker import handlers, runner
 from tests import make
+from tests.applications.retention_steps import DAY
 from tests.applications.test_attachments import picture
 
-DAY = timedelta(days=1)
+pytest_plugins = ("tests.applications.retention_steps",)  # its fixtures
+
+
 OFFICE = Office(replaced_scan_days=10, closed_scan_years=2)
-OLD = datetime(2020, 1, 1, tzinfo=UTC)
-CLOSED_ON = make.TODAY  # ``make.application`` closes at noon
 DUE = datetime(2028, 3, 2, 4, tzinfo=UTC)  # two years later
-
-
-@pytest.fixture
-def store(system):
-    return Store(system.settings.blobs)
-
-
-@pytest.fixture
-def person(session):
-    person = make.person(make.enterprise())
-    session.add(person)
-    session.commit()
-    return person
-
-
-@pytest.fixture
-def scan(session, store):
-    """``scan(b"bytes", person_id=…)``: an old stored scan with an object as old."""
-
-    def one(data=b"scan", **facts):
-        paper = make.paper(facts.pop("kind", PaperKind.ID_CARD), **{k: v for k, v in facts.items() if k.endswith("_id")})
-        for name, value in {"uploaded_at": OLD, **facts}.items():
-            setattr(paper, name, value)
-        paper.digest = store.put(data)
-        os.utime(store.path(paper.digest), (0, 0))
-        session.add(paper)
-        session.commit()
-        return paper
-
-    return one
 
 
 @pytest.fixture
@@ -286,21 +256,3 @@ def test_the_dry_run_counts_by_cause_and_takes_nothing(session, scan, person, st
     of_applicant(session, scan, make.person(person.enterprise), State.ABANDONED)
     assert scan_retention.count_removable(session, DUE.date(), OFFICE) == {"replaced": (2, 42), "closed": (1, 1000)}
     assert session.scalar(select(func.count(Paper.id)).where(Paper.removed_at.is_not(None))) == 0
-
-
-def test_the_command_says_what_it_would_do_and_then_does_it(system, session, scan, person, store, monkeypatch, capsys):
-    (system.settings.home / "keys.json").write_text(system.settings.keys.dump())
-    monkeypatch.setenv("ANGUAN_HOME", str(system.settings.home))
-    monkeypatch.setenv("DATABASE_URL", system.settings.database_url)
-    gone = scan(person_id=person.id, replaced_at=OLD + DAY)
-    session.rollback()
-    assert main(["retention", "--dry-run"]) == 0
-    assert capsys.readouterr().out.startswith("1 scans, 1000 bytes: replaced")
-    assert store.has(gone.digest)
-    assert main(["retention"]) == 0
-    assert "1 scans were removed." in capsys.readouterr().out
-    assert not store.has(gone.digest)
-    actors = session.scalars(
-        select(AuditEntry.actor).where(AuditEntry.table == "paper", AuditEntry.deed == AuditAction.DELETE)
-    )
-    assert [actor.startswith("anguan retention") for actor in actors] == [True]

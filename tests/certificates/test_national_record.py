@@ -9,7 +9,6 @@ from app.certificates.pdf.seal_and_store import EDUCATIONS
 from app.certificates.status_changes import change_status
 from app.core.errors import NotFound
 from app.core.vocabulary import Action, Category, CertificateEventKind, Education, MatterKind, ReplacementReason, Role
-from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
 from app.workflow import carry_out
 from tests import make
@@ -23,11 +22,6 @@ FIELDS = [
     "creditCode", "appointment", "technicalTitle", "educationDegree", "major", "photo", "certState",
     "certStatusDescription", "associatedZzeCertID", "businessInformation", "operateType", "oldcertNum",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def store(system):
-    return Store(system.settings.blobs)
 
 
 @pytest.fixture

@@ -1,15 +1,10 @@
 """Personal numbers are found in any spelling, and other digits are not."""
 
 import logging
-from io import BytesIO
 
 import pytest
-from openpyxl import Workbook
-from openpyxl.comments import Comment
-from openpyxl.workbook.defined_name import DefinedName
 from sqlalchemy import select
 
-from app.cli import app as cli_app
 from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
 from app.core.redaction import MaskingFormatter, disclosure_refusals, find_numbers, mask_numbers, may_hold_number
 from app.core.vocabulary import Role
@@ -17,9 +12,8 @@ from app.files.spreadsheets.hidden_content import texts_in
 from app.files.storage import Store
 from app.models import CertificateVersion, ExamNotice
 from app.web.auth.permissions import ANONYMOUS
+from tests.core.redaction_steps import ID, MOBILE, OLD, workbook
 from tests.test_attacks import town
-
-ID, OLD, MOBILE = "430102198506150013", "430102850615001", "13873112345"
 
 
 def luhn(body: str) -> str:
@@ -115,47 +109,12 @@ def test_a_log_line_is_masked_with_its_traceback():
 # --- files and pages ------------------------------------------------------------------------------------------------
 
 
-def workbook(number: str) -> bytes:
-    """The same number in every place that a workbook can hide it."""
-    book = Workbook()
-    sheet = book.active
-    sheet["A1"], sheet["B2"], sheet["C3"] = "姓名", f"电话{number}", int(number)
-    sheet["D4"].comment = Comment(f"问 {number}", "x")
-    sheet.row_dimensions[2].hidden = True
-    sheet.column_dimensions["C"].hidden = True
-    sheet.oddHeader.center.text = f"印 {number}"
-    other = book.create_sheet("内部")
-    other.sheet_state = "veryHidden"
-    other["A1"] = number
-    book.defined_names["tel"] = DefinedName("tel", attr_text=f'"{number}"')
-    book.properties.description = f"制表 {number}"
-    kept = BytesIO()
-    book.save(kept)
-    return kept.getvalue()
-
-
 def test_a_workbook_is_searched_with_its_hidden_content():
     found = {place for place, text in texts_in(workbook(MOBILE)) for _one in find_numbers(text)}
     assert {"sheet1.xml B2", "sheet1.xml C3", "sheet2.xml A1", "docprops/core.xml", "xl/workbook.xml"} <= found
     assert any("comment" in place for place in found)
     assert "xl/worksheets/sheet1.xml" in found  # the page header
     assert not [place for place, text in texts_in(workbook("12345")) for _one in find_numbers(text)]
-
-
-def test_the_command_reports_file_place_and_masked_number(tmp_path, capsys):
-    good, bad, note = tmp_path / "good.xlsx", tmp_path / "bad.xlsx", tmp_path / "note.txt"
-    good.write_bytes(workbook("12345"))
-    bad.write_bytes(workbook(MOBILE))
-    note.write_text(f"联系人 {MOBILE}")
-    assert cli_app.main(["disclosure", str(good)]) == 0
-    assert cli_app.main(["disclosure", str(good), str(bad), str(note)]) == 1
-    output = capsys.readouterr().out
-    assert "bad.xlsx: sheet1.xml B2" in output
-    assert "note.txt" in output
-    assert "138****2345" in output
-    assert MOBILE not in output
-    (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.7 ...")
-    assert cli_app.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # an unreadable file fails
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)

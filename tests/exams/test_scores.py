@@ -18,7 +18,8 @@ from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.files.spreadsheets import SheetRefused
 from app.models import AuditEntry, ExamPass, ExamSignup, Person
 from tests import make
-from tests.exams.test_signups import CHANGSHA, CLERK, at_once, codes, counting
+from tests.exams.conftest import CHANGSHA, CLERK, codes
+from tests.exams.test_signups import at_once, counting
 from tests.make import NOON
 
 ABSENT, ADMITTED, FAILED, PASSED, REJECTED, SELECTED, SUBMITTED = (

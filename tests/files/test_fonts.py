@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from app.certificates.pdf import reportlab_page
 from app.certificates.pdf.render import draw
 from app.files import fonts
-from tests.certificates.pdf.test_render import FACE, page, part
+from tests.certificates.pdf.conftest import FACE, page, part
 
 # GB 18030-2022, from the ranges of Unicode that its levels are made of (certificates.md 1); the standard counts 87 887.
 LEVEL_3 = (

@@ -15,7 +15,7 @@ from app.files.spreadsheets import SheetLimits, SheetRefused, read
 from app.models import LegacyImport, Paper
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
-from tests.files.test_spreadsheets import TABLE
+from tests.files.spreadsheets.conftest import TABLE
 
 CLERK, ADMIN = Role.ENTERPRISE_CLERK, Role.ADMIN
 ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no statement is what is tested

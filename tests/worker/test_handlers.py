@@ -362,29 +362,6 @@ def test_only_an_administrator_may_retry_and_only_dead_jobs(session, dead, add_j
             retry(session, job_id, make.officer(Role.ADMIN), at=make.NOON)
 
 
-@pytest.fixture
-def admin(session, signed_in):
-    return signed_in(make.account(session, "admin", Role.ADMIN))
-
-
-def test_the_page_shows_dead_jobs_with_their_error_and_retries_by_post_only(admin, dead, stored_job):
-    page = admin.get("/jobs/list/?state=dead").text
-    assert f"/jobs/again/{dead}" in page
-    assert "worker lost" in page
-    assert admin.get(f"/jobs/again/{dead}").status_code == 405
-    assert admin.post(f"/jobs/again/{dead}").status_code == 302
-    assert (stored_job().state, stored_job().attempts) == (JobState.READY, 0)
-    assert admin.post(f"/jobs/again/{dead}").status_code == 404
-
-
-def test_nobody_else_sees_jobs(session, signed_in, dead, stored_job):
-    for n, role in enumerate(set(Role) - {Role.ADMIN, Role.ENTERPRISE_CLERK}):
-        client = signed_in(make.account(session, f"u{n}", role))
-        assert client.get("/jobs/list/").status_code == 403
-        assert client.post(f"/jobs/again/{dead}").status_code == 403
-    assert stored_job().state is JobState.DEAD
-
-
 def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
     queue_messages(session, [OutgoingMessage("13812345678", "字")], at=make.NOON)
     session.commit()

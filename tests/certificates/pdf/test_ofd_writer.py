@@ -25,7 +25,7 @@ from app.core.vocabulary import Role
 from app.files.storage import Store
 from app.models import AuditEntry, CertificateVersion
 from tests import make
-from tests.certificates.pdf.test_render import FACE
+from tests.certificates.pdf.conftest import FACE
 from tests.certificates.pdf.test_seal_and_store import issued
 from tests.ofdview import Reader
 from tests.seals import embedded

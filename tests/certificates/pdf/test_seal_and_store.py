@@ -19,18 +19,13 @@ from app.core.crypto.signing_keys import ring
 from app.core.crypto.verify_signature import Finding, trusted_roots, verify
 from app.core.office import Office
 from app.core.vocabulary import Category, Position, Sex
-from app.files.storage import FileMissing, Store
+from app.files.storage import FileMissing
 from app.models import AuditEntry, CertificateVersion
 from tests import make
 from tests.hostile_files import jpeg
 from tests.seals import embedded
 
 OFFICE = Office(public_url="https://ag.example.gov.cn")
-
-
-@pytest.fixture
-def store(system):
-    return Store(system.settings.blobs)
 
 
 def issued(session, store, **face):

@@ -6,66 +6,24 @@ import subprocess
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select, update
 
 from app.certificates.pdf import zip_download
 from app.certificates.pdf.zip_download import ZipEntry, archive
-from app.core.clock import now
-from app.core.crypto.demo_ca import EmbeddedSeal
-from app.core.errors import NotFound, Unmet
+from app.core.errors import Unmet
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, CertificateStatus, Role
-from app.files.storage import Store
-from app.models import Account, AuditEntry, Certificate, CertificateVersion
-from app.worker.handlers import HANDLERS
-from app.worker.runner import JobContext, run_due
+from app.core.vocabulary import CertificateStatus, Role
+from app.models import Certificate, CertificateVersion
 from tests import make
+from tests.certificates.pdf.conftest import VIEWER, certificates, opened
 from tests.pdf_text import stored_versions
 from tests.query_counter import queries
-
-VIEWER = make.officer(Role.VIEWER, account_id=1)
-
-
-@pytest.fixture
-def store(system) -> Store:
-    return Store(system.settings.blobs)
-
-
-@pytest.fixture
-def tools(system, session, store) -> JobContext:
-    return JobContext(system.engine, None, store, now, seal=EmbeddedSeal(system.settings.seals))
-
-
-@pytest.fixture
-def browsers(session, signed_in):
-    def enter(role: Role, name: str = "", **facts):
-        account: Account = make.account(session, name or role.value, role, **facts)
-        client = signed_in(account)
-        with client.session_transaction() as cookie:
-            cookie["locale"] = "en"
-        session.rollback()
-        return client
-
-    return enter
-
-
-def certificates(session) -> list[int]:
-    found = list(session.scalars(select(Certificate.id).order_by(Certificate.id)))
-    session.rollback()
-    return found
 
 
 def chosen(session, ids, actor=VIEWER, on=make.TODAY, **office):
     return zip_download.current_entries(session, ids, actor, on=on, office=Office(**office))
-
-
-def opened(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as made:
-        assert made.testzip() is None
-        return {name: made.read(name) for name in made.namelist()}
 
 
 # --- the archive ------------------------------------------------------------------------------------------
@@ -121,14 +79,7 @@ def test_only_what_is_reached_and_current_is_packed(session, store):
     stored_versions(session, store, 2, owner=ours)
     stored_versions(session, store, 2, owner=theirs)
     every = certificates(session)
-    assert (
-        len(
-            zip_download.current_entries(
-                session, every, make.officer(Role.VIEWER, region="430100"), on=make.TODAY, office=Office()
-            )
-        )
-        == 2
-    )
+    assert len(chosen(session, every, make.officer(Role.VIEWER, region="430100"))) == 2
     assert len(chosen(session, every, make.clerk(theirs))) == 2
     for other in (make.officer(Role.ADMIN), make.officer(Role.EXAM_CLERK), make.clerk(make.enterprise(id=999))):
         with pytest.raises(Unmet):
@@ -179,9 +130,7 @@ def test_a_version_that_came_while_it_was_prepared_is_the_one_that_is_sent(sessi
 def test_too_many_are_refused_with_the_number_that_is_allowed(session, store):
     stored_versions(session, store, 3)
     with pytest.raises(Unmet, match="At most 2 certificates"):
-        zip_download.current_entries(
-            session, certificates(session), VIEWER, on=make.TODAY, office=replace(Office(), largest_bundle=2)
-        )
+        chosen(session, certificates(session), largest_bundle=2)
 
 
 def test_as_many_questions_for_many_as_for_few(session, system, store):
@@ -193,85 +142,3 @@ def test_as_many_questions_for_many_as_for_few(session, system, store):
             chosen(session, ids)
         asked.append(len(seen))
     assert asked == [1, 1]
-
-
-# --- views ---------------------------------------------------------------------------------------
-
-
-def test_a_few_are_sent_at_once_and_audited(session, store, browsers):
-    ids = stored_versions(session, store, 3)
-    viewer = browsers(Role.VIEWER)
-    answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)[:2]})
-    assert (answer.status_code, answer.mimetype, answer.headers["Cache-Control"]) == (200, "application/zip", "no-store")
-    found = opened(answer.data)
-    assert len(found) == 2
-    assert all(name.startswith("古丽·买买提-C1-湘建安C1(2024)") and body[:4] == b"%PDF" for name, body in found.items())
-    (line,) = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT))
-    assert (line.actor, line.change["certificates"], line.change["versions"]) == ("viewer", 2, ids[:2])
-
-
-def test_all_that_match_the_query_and_nothing_else(session, store, browsers):
-    stored_versions(session, store, 2)
-    first = session.scalar(select(Certificate.number).order_by(Certificate.id))
-    session.rollback()
-    viewer = browsers(Role.VIEWER)
-    assert "pack?every=1&amp;number=" in viewer.get("/certificates/", query_string={"number": first}).text
-    assert len(opened(viewer.post("/certificates/pack", query_string={"every": 1, "number": first}).data)) == 1
-    assert len(opened(viewer.post("/certificates/pack?every=1").data)) == 2
-
-
-def test_the_file_is_named_in_chinese_within_a_header_of_ascii(session, store, browsers):
-    stored_versions(session, store, 1)
-    viewer = browsers(Role.VIEWER)
-    with viewer.session_transaction() as cookie:
-        cookie["locale"] = "zh"
-    header = viewer.post("/certificates/pack?every=1").headers["Content-Disposition"]
-    assert header.isascii()
-    assert unquote(header).endswith(".zip")
-    assert "安管人员证书" in unquote(header)
-
-
-def prepared(session, store, viewer) -> str:
-    stored_versions(session, store, 7)
-    answer = viewer.post("/certificates/pack", data={"rowid": certificates(session)})
-    assert answer.status_code == 302
-    return answer.headers["Location"].partition("?")[0]
-
-
-def test_many_are_prepared_and_then_fetched_by_who_asked(session, store, browsers, tools):
-    viewer = browsers(Role.VIEWER)
-    place = prepared(session, store, viewer)
-    assert "Preparing the certificates: 0 / 7" in viewer.get(place).text
-    assert viewer.get(f"{place}/progress").json["waiting"] == 1
-    run_due(tools, HANDLERS, most=9)
-    assert "7 certificates are ready for download." in viewer.get(place).text
-    assert len(opened(viewer.get(f"{place}.zip").data)) == 7
-
-
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.APPROVER, Role.ENTERPRISE_CLERK, Role.ADMIN], ids=lambda role: role.value)
-def test_a_bundle_is_not_there_for_anybody_else(session, store, browsers, tools, role):
-    place = prepared(session, store, browsers(Role.VIEWER))
-    run_due(tools, HANDLERS, most=9)
-    other = browsers(role, "other")
-    wanted = 403 if role is Role.ADMIN else 404
-    assert [other.get(place + end).status_code for end in ("", "/progress", ".zip")] == [wanted] * 3
-
-
-def test_a_bundle_is_gone_after_its_time_and_with_the_reach(session, store):
-    ids = stored_versions(session, store, 1)
-    number = zip_download.prepare(session, [ZipEntry(ids[0], "a.pdf", None, 1)], VIEWER, at=make.NOON)
-    late = make.NOON + timedelta(minutes=60, seconds=1)
-    assert zip_download.prepared(session, number, VIEWER, at=make.NOON, office=Office()).total == 1
-    for actor, at in ((VIEWER, late), (replace(VIEWER, region="430100"), make.NOON), (replace(VIEWER, id=2), make.NOON)):
-        with pytest.raises(NotFound):
-            zip_download.prepared_entries(session, number, actor, at=at, office=Office())
-
-
-@pytest.mark.parametrize("role", [Role.ADMIN, Role.EXAM_CLERK], ids=lambda role: role.value)
-def test_who_has_no_business_with_certificates_packs_none(browsers, role):
-    assert browsers(role).post("/certificates/pack", data={"rowid": [1]}).status_code == 403
-
-
-def test_an_empty_selection_is_reported(browsers):
-    page = browsers(Role.VIEWER).post("/certificates/pack", follow_redirects=True).text
-    assert "None of these certificates is in force and has an electronic version." in page

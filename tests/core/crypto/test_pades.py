@@ -28,7 +28,7 @@ from app.core.crypto.demo_ca import EmbeddedSeal, SealFolder, establish, renew, 
 from app.core.crypto.seal_provider import SealUnavailable, Suite
 from app.core.crypto.verify_signature import Finding, TrustedRoots, describe, trusted_roots, verify
 from tests import make
-from tests.certificates.pdf.test_render import FACE
+from tests.certificates.pdf.conftest import FACE
 from tests.seals import SITE, embedded
 
 AT = make.NOON

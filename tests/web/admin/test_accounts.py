@@ -1,16 +1,10 @@
 import pytest
 from sqlalchemy import select
 
-from app.core.vocabulary import MessageState, Registration, Role
-from app.models import Account, AuditEntry, Enterprise, Message
+from app.core.vocabulary import MessageState, Role
+from app.models import Account, Message
 from tests import make
 from tests.web.applications.case_fixture import rolling_back
-
-
-@pytest.fixture
-def admin(session, signed_in):
-    return rolling_back(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
-
 
 FORM = {"username": "Reviewer2", "full_name": "罗二审", "active": "y"}
 
@@ -95,27 +89,6 @@ def test_nobody_else_manages_accounts(session, signed_in):
         for url in ("/accounts/list/", "/accounts/add", "/messages/list/", "/enterprises/list/"):
             assert client.get(url).status_code == 403, (role, url)
         assert client.post("/accounts/add", data={}).status_code == 403
-
-
-def test_an_enterprise_is_listed_once(admin, session):
-    form = {"name": "湖南新建设有限公司", "uscc": make.uscc(8), "region_code": "430100", "registration": "pending"}
-    admin.post("/enterprises/add", data=form)
-    assert session.scalars(select(Enterprise)).one().registration is Registration.PENDING
-    session.rollback()
-    again = admin.post("/enterprises/add", data=form)
-    assert again.status_code == 422
-    assert "已存在" in again.text
-
-
-def test_a_failed_message_is_sent_again_by_post_only(admin, session):
-    message = Message(mobile="13800000000", text="短信", state=MessageState.FAILED, due_at=make.NOON, tries=8, fault="x")
-    session.add(message)
-    session.commit()
-    assert admin.get(f"/messages/again/{message.id}").status_code == 405
-    admin.post(f"/messages/again/{message.id}")
-    session.refresh(message)
-    assert (message.state, message.tries) == (MessageState.QUEUED, 0)
-    assert session.scalars(select(AuditEntry).where(AuditEntry.table == "message")).one().actor
 
 
 def test_lists_show_masked_numbers_only(admin, session):

@@ -8,8 +8,9 @@ from tests.web.applications.case_fixture import Firm
 
 
 @pytest.fixture
-def firm(session, signed_in, system) -> Firm:
-    return Firm(session, signed_in, system)
+def firm(request, session, signed_in, system) -> Firm:
+    """Of the kind that the module names as ``FIRM``."""
+    return getattr(request.module, "FIRM", Firm)(session, signed_in, system)
 
 
 @pytest.fixture
@@ -26,3 +27,8 @@ def clerk(firm) -> FlaskClient:
 @pytest.fixture
 def acceptance(firm) -> FlaskClient:
     return firm.browser(Role.ACCEPTANCE_OFFICER)
+
+
+@pytest.fixture
+def admin(firm) -> FlaskClient:
+    return firm.browser(Role.ADMIN)

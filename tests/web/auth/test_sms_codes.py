@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.errors import NotFound, TooMany
@@ -43,13 +43,6 @@ class Carrier:
     @property
     def code(self) -> str:
         return re.search(r"\d{6}", self.told[-1])[0]
-
-
-@pytest.fixture
-def engine(system, session):
-    engine = create_engine(system.engine.url, pool_size=20, max_overflow=40)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

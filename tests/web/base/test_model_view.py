@@ -27,7 +27,7 @@ from app.core.errors import AppError, Refusal, TooMany, Unmet
 from app.core.i18n import FOLDER
 from app.core.vocabulary import PassSource, State
 from app.db.session import Choice, UtcDateTime
-from app.web.base import Link, ModelScreen, SelInterface, bars, init_app, safe_next, shown, stacked_columns
+from app.web.base import Link, ModelScreen, SelInterface, init_app, safe_next
 from app.web.forms import (
     AppForm,
     ChoiceField,
@@ -627,25 +627,6 @@ def test_an_upload_field_gives_the_file_and_never_fills_a_column(app: Flask) -> 
 
 
 # --- charts and values -----------------------------------------------------------------------------------
-
-
-def test_a_chart_carries_its_numbers_in_a_table_and_escapes_its_labels() -> None:
-    chart = stacked_columns("By month", ["<1>", "2"], [("new", [3, 0]), ("other", [4, 5])])
-    assert '<th scope="row">&lt;1&gt;</th><td>3</td><td>4</td>' in chart
-    assert "style=" not in chart
-    assert 'width="100.0%"' in bars("Backlog", [("a", 10, "todo"), ("b", 5)])
-
-
-@pytest.mark.parametrize("numbers", [[], [0], [1], [10**7]])
-def test_a_chart_of_zero_or_very_large_numbers_can_be_drawn(numbers: list[int]) -> None:
-    assert "<svg" in stacked_columns("x", [str(n) for n in numbers], [("a", numbers)])
-
-
-def test_values_are_shown_in_office_time_and_as_labels(app: Flask) -> None:
-    with app.test_request_context():
-        assert shown(datetime(2026, 3, 1, 16, 0, tzinfo=UTC)) == "2026-03-02 00:00"
-        assert [shown(value) for value in (True, State.DRAFT, [1, None, "b"])] == ["Yes", str(State.DRAFT), "1, b"]
-        assert "—" in str(shown([]))
 
 
 def test_an_error_without_refusals_still_has_a_sentence() -> None:

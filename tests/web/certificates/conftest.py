@@ -1,5 +1,5 @@
 """Fixtures of the application pages, for certificates that an approval has issued."""
 
-from tests.web.applications.conftest import clerk, firm, other_firm
+from tests.web.applications.conftest import admin, clerk, firm, other_firm
 
-__all__ = ["clerk", "firm", "other_firm"]
+__all__ = ["admin", "clerk", "firm", "other_firm"]

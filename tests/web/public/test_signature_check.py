@@ -18,7 +18,7 @@ from app.files.storage import Store
 from app.models import AuditEntry, CertificateVersion
 from app.web import request_context
 from app.web.public.signature_check import LARGEST_PAPER
-from tests.certificates.pdf.test_render import FACE
+from tests.certificates.pdf.conftest import FACE
 from tests.certificates.pdf.test_seal_and_store import issued
 from tests.seals import embedded
 

@@ -1,72 +1,26 @@
 """延期, 变更, 换证, 注销 on the enterprise's pages: filing, submitting, the old enterprise's consent, and every refusal."""
 
 import io
-import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
-from app.core.clock import now, office_day
-from app.core.vocabulary import AuditAction, Category, PaperKind, Role, State
-from app.files.storage import Store
-from app.models import Application, AuditEntry, Certificate, Filing
+from app.core.vocabulary import AuditAction, Category, State
+from app.models import Application, AuditEntry, Filing
 from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
 from tests import make
 from tests.hostile_files import jpeg
-from tests.web.applications.case_fixture import Firm, read_scalar
-
-HANDLER = {"handler_name": "周敏", "handler_mobile": "13812345678"}
-TODAY = office_day(now())
-P = PaperKind
-
-
-class Holder(Firm):
-    """An enterprise whose people hold certificates."""
-
-    def held(self, **facts) -> Certificate:
-        person = make.person(self.enterprise)
-        self.session.add(person)
-        self.session.flush()
-        papers = make.complete_papers(person)
-        digest = Store(self.system.settings.blobs).put(jpeg(413, 579))
-        for paper in papers:
-            paper.digest = digest
-        certificate = make.certificate(person, **{"valid_to": TODAY + timedelta(days=60), **facts})
-        self.session.add_all([*papers, certificate])
-        self.session.commit()
-        return certificate
-
-    @property
-    def clerk(self):
-        return self.browser(Role.ENTERPRISE_CLERK)
-
-    def file(self, matter, *certificates, papers=(), then="submit", **typed):
-        """Post the form as a browser would, one scan for each kind and certificate."""
-        keys = typed.pop("keys", None) or [c.id for c in certificates]
-        scans = {f"paper_{kind.value}-{key}": (io.BytesIO(jpeg(600, 800)), "scan.jpg") for kind in papers for key in keys}
-        data = {**HANDLER, "then": then, "rowid": [c.id for c in certificates], **typed, **scans}
-        return self.clerk.post(f"/claims/{matter}/add", data=data, content_type="multipart/form-data")
-
-    def states(self) -> list[State]:
-        self.session.rollback()
-        mine = select(Application.state).where(Application.enterprise_id == self.enterprise.id)
-        found = list(self.session.scalars(mine.order_by(Application.id)))
-        self.session.rollback()
-        return found
-
-
-@pytest.fixture
-def holder(session, signed_in, system) -> Holder:
-    return Holder(session, signed_in, system)
-
-
-@pytest.fixture
-def other(session, signed_in, system) -> Holder:
-    return Holder(session, signed_in, system, name="湖南旧东家建设有限公司")
-
-
-RENEWAL = (P.OLD_CERTIFICATE, P.CONTINUING_EDUCATION)
+from tests.web.applications.case_fixture import read_scalar
+from tests.web.applications.filing.conftest import (
+    HANDLER,
+    RENEWAL,
+    TODAY,
+    TRANSFER,
+    P,
+    certificate_to_transfer,
+    person_fields,
+)
 
 
 def test_a_renewal_is_filed_and_submitted_in_one_go(holder):
@@ -99,28 +53,6 @@ def test_a_draft_is_completed_on_its_own_form(holder):
     answer = holder.clerk.post(where, data={**HANDLER, "then": "submit", "rowid": certificate.id, **scan})
     assert answer.status_code == 302, answer.text
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
-
-
-def test_opening_the_forms_changes_nothing(holder):
-    certificate = holder.held()
-    for matter in ("renewal", "transfer", "replacement", "cancellation"):
-        assert holder.clerk.get(f"/claims/{matter}/add?certificate={certificate.id}").status_code == 200
-        assert holder.clerk.get(f"/applications/{matter}/").status_code == 200
-    assert read_scalar(holder.session, select(func.count(Filing.id))) == 0
-
-
-def test_the_certificate_row_leads_to_what_can_be_filed_for_it(holder):
-    certificate = holder.held()
-    page = holder.clerk.get("/certificates/").text
-    for matter in ("renewal", "replacement", "cancellation"):
-        assert f"/claims/{matter}/add?certificate={certificate.id}" in page
-
-
-def test_the_form_shows_the_person_and_the_cards_of_a_chosen_certificate(holder):
-    certificate = holder.held()
-    page = holder.clerk.get(f"/claims/renewal/add?certificate={certificate.id}").text
-    assert certificate.number in page
-    assert f"paper_continuing_education-{certificate.id}" in page
 
 
 @pytest.mark.parametrize("matter", ["renewal", "cancellation"])
@@ -168,16 +100,9 @@ def test_unknown_matters_and_invalid_ids_cause_no_error(holder):
     assert holder.clerk.post("/claims/renewal/add", data={**HANDLER, "rowid": "x"}).status_code == 404
 
 
-def test_a_submitted_application_is_withdrawn_by_its_enterprise_only(holder, other):
-    holder.file("renewal", holder.held(), papers=RENEWAL)
-    mine = read_scalar(holder.session, select(Application.id))
-    other.clerk.post("/applications/renewal/withdraw", data={"rowid": mine})
-    assert holder.states() == [State.AWAITING_ACCEPTANCE]
-    assert holder.clerk.post("/applications/renewal/withdraw", data={"rowid": mine}).status_code == 302
-    assert holder.states() == [State.DRAFT]
-
-
 LOST = {"declared_on": "2026-02-20", "medium": "湖南日报"}
+
+
 REPLACEMENTS = [
     ("wrong_information", {"name": "李小明"}, (P.CORRECTION_PROOF,), {}),
     ("lost", LOST, (P.LOSS_STATEMENT,), {}),
@@ -249,57 +174,12 @@ def test_an_undivided_certificate_may_choose_its_new_category(holder):
     assert read_scalar(holder.session, select(Application.details))["category"] == "C2"
 
 
-TRANSFER = (P.PHOTO, P.ID_CARD, P.EDUCATION, P.TITLE, P.END_OF_EMPLOYMENT, P.EMPLOYMENT_CONTRACT)
-
-
-def person_fields(certificate) -> dict[str, str]:
-    return {"name": certificate.person.name, "id_number": certificate.person.id_number}
-
-
-def certificate_to_transfer(holder, other, **facts) -> tuple[Certificate, dict[str, str]]:
-    certificate = other.held(**facts)
-    return certificate, person_fields(certificate)
-
-
 def test_one_search_finds_the_person_and_lays_out_the_form(holder, other):
     certificate, person = certificate_to_transfer(holder, other)
     page = holder.file("transfer", then="search", **person).text
     assert certificate.number in page
     assert f"paper_employment_contract-{certificate.id}" in page
     assert holder.states() == []
-
-
-def test_a_transfer_goes_to_the_old_enterprise_and_from_there_to_acceptance(holder, other):
-    certificate, person = certificate_to_transfer(holder, other)
-    answer = holder.file("transfer", certificate, papers=TRANSFER, **person)
-    assert answer.status_code == 302, answer.text
-    assert holder.states() == [State.AWAITING_RELEASE], holder.clerk.get(answer.location).text
-    mine = read_scalar(holder.session, select(Application.id))
-    page = other.clerk.get("/releases/").text
-    assert certificate.number in page
-    assert person["id_number"] not in page
-    assert other.clerk.post("/releases/decide/release", data={"rowid": mine}).status_code == 302
-    assert holder.states() == [State.AWAITING_ACCEPTANCE]
-
-
-def test_the_old_enterprise_refuses_only_with_a_reason(holder, other):
-    certificate, person = certificate_to_transfer(holder, other)
-    holder.file("transfer", certificate, papers=TRANSFER, **person)
-    mine = read_scalar(holder.session, select(Application.id))
-    other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine})
-    assert holder.states() == [State.AWAITING_RELEASE]
-    other.clerk.post("/releases/decide/refuse_release", data={"rowid": mine, "reason": "The contract runs on."})
-    assert holder.states() == [State.RELEASE_REFUSED]
-
-
-def test_only_the_old_enterprise_releases_a_certificate(holder, other):
-    certificate, person = certificate_to_transfer(holder, other)
-    holder.file("transfer", certificate, papers=TRANSFER, **person)
-    mine = read_scalar(holder.session, select(Application.id))
-    holder.clerk.post("/releases/decide/release", data={"rowid": mine})
-    assert holder.states() == [State.AWAITING_RELEASE]
-    assert certificate.number not in holder.clerk.get("/releases/").text
-    assert other.clerk.post("/releases/decide/accept", data={"rowid": mine}).status_code == 404
 
 
 def test_a_wrong_name_and_an_unknown_number_get_the_same_answer(holder, other):
@@ -340,26 +220,6 @@ def test_certificates_that_stay_behind_are_warned_about(holder, other):
     page = holder.file("transfer", certificate, then="choose", **person).text
     assert "stay behind" in page
     assert number in page.partition("stay behind")[2]
-
-
-def test_the_workbench_leads_to_what_waits_in_each_matter(holder, other):
-    certificate, person = certificate_to_transfer(holder, other)
-    holder.file("transfer", certificate, papers=TRANSFER, **person)
-    holder.file("renewal", holder.held(), then="")
-    work = holder.clerk.get("/work/").text
-    assert "/applications/renewal/?state=draft" in work
-    assert "/applications/new/?state=draft" not in work
-    assert "/releases/" in other.clerk.get("/work/").text.partition("<main")[2]
-
-
-def test_the_expiring_tile_links_to_exactly_what_it_counts(holder):
-    soon, late = holder.held().number, holder.held(valid_to=TODAY + timedelta(days=300)).number
-    work = holder.clerk.get("/work/").text
-    url = re.search(r'href="(/certificates/[^"]*valid_to_to[^"]*)"', work).group(1).replace("&amp;", "&")
-    page = holder.clerk.get(url).text
-    assert soon in page
-    assert late not in page
-    assert "/claims/renewal/add" in page
 
 
 def completed(holder, where, *kinds, keys, **typed):

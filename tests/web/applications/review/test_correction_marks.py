@@ -1,61 +1,23 @@
 """补正 on the pages of officer and enterprise: marks, corrections, and the comparison of before and after."""
 
-import io
 import re
 
 import pytest
 from sqlalchemy import select
 
-from app.applications.attachments import attach, discard
-from app.core.errors import AppError
-from app.core.vocabulary import Action, MatterKind, PaperKind, Position, ReplacementReason, Role, State
+from app.core.vocabulary import Action, MatterKind, Role, State
 from app.eligibility import corrections
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import of_applications
-from app.files.storage import Store
 from app.matters import correctable
-from app.models import Application, Message, Paper, Step
+from app.models import Message, Step
 from tests import make
 from tests.hostile_files import jpeg
-from tests.web.applications.case_fixture import Firm, decide, read_scalar
+from tests.web.applications.case_fixture import decide, read_scalar
+from tests.web.applications.correction_steps import MAJOR, PHOTO, WHY, CorrectingFirm
 from tests.workflow_fixture import Firm as Matters
 
-PHOTO, MAJOR = "papers.photo", "person.major"
-WHY = {PHOTO: "照片不清晰", MAJOR: "与学历证不一致"}
-
-
-class CorrectingFirm(Firm):
-    """An enterprise with steps on a submitted application by its clerk and an officer."""
-
-    def __init__(self, *given) -> None:
-        super().__init__(*given)
-        self.clerk, self.officer = self.browser(Role.ENTERPRISE_CLERK), self.browser(Role.ACCEPTANCE_OFFICER)
-
-    def submitted(self, **facts) -> Application:
-        application = self.case(State.DRAFT, **facts)
-        self.clerk.post("/applications/new/submit", data={"rowid": application.id})
-        return application
-
-    def return_marked(self, application, reason="", **whys):
-        """Return with a mark and a reason for each item of ``whys``."""
-        marks = whys or WHY
-        data = {"mark": list(marks), **{f"why-{item}": why for item, why in marks.items()}}
-        return decide(self.officer, application, Action.RETURN, reason, **data)
-
-    def correct(self, application, then="submit", photo=None, **typed):
-        scan = {"papers-photo": (io.BytesIO(photo), "新照片.jpg")} if photo else {}
-        data = {"then": then, **typed, **scan}
-        return self.clerk.post(f"/corrections/{application.id}", data=data, content_type="multipart/form-data")
-
-    def again(self, application) -> Application:
-        self.session.rollback()
-        self.session.expire_all()
-        return self.session.get_one(Application, application.id)
-
-
-@pytest.fixture
-def firm(session, signed_in, system) -> CorrectingFirm:
-    return CorrectingFirm(session, signed_in, system)
+FIRM = CorrectingFirm
 
 
 def test_another_enterprise_and_another_role_correct_nothing(firm, other_firm):
@@ -85,12 +47,6 @@ def test_the_second_of_two_officers_is_refused_and_marks_nothing(firm):
     answer = decide(other, application, Action.RETURN, seen=seen, mark=[PHOTO], **{f"why-{PHOTO}": "又一处"})
     assert answer.status_code == 409
     assert "又一处" not in firm.again(application).asked_for
-
-
-@pytest.mark.parametrize("state", [state for state in State if state is not State.RETURNED])
-def test_only_what_is_returned_with_marks_has_a_page_of_corrections(firm, state):
-    application = firm.case(state)
-    assert firm.clerk.get(f"/corrections/{application.id}").status_code == 422
 
 
 def test_an_item_that_the_enterprise_cannot_change_is_not_marked(session):
@@ -170,117 +126,6 @@ def test_marks_of_another_decision_are_left_aside(firm):
     assert read_scalar(firm.session, select(Step.marks).order_by(Step.id.desc())) is None
 
 
-def test_only_what_is_marked_is_open_and_the_notice_leads_there(firm):
-    application = firm.submitted()
-    firm.return_marked(application)
-    assert f"/corrections/{application.id}" in firm.clerk.get("/applications/new/").text
-    page = firm.clerk.get(f"/corrections/{application.id}").text
-    for item in ("person-major", "papers-photo"):
-        assert f'href="#f-{item}"' in page
-        assert f'id="f-{item}"' in page
-    assert set(re.findall(r'name="(person-\w+|papers-\w+|pledge)"', page)) == {"person-major", "papers-photo"}
-    assert page.count("Not corrected yet") == 2
-
-
-def test_values_of_unmarked_items_are_ignored(firm):
-    application = firm.submitted()
-    before = firm.again(application).snapshot
-    firm.return_marked(application)
-    other = {
-        "papers-id_card": (io.BytesIO(jpeg(700, 900)), "x.jpg"),
-        "person-name": "张三",
-        "person-position": "safety_director",
-    }
-    assert firm.correct(application, photo=jpeg(500, 700), **{"person-major": "土木工程"}, **other).status_code == 302
-    after = firm.again(application)
-    assert (after.person.name, after.person.position) == ("李雷", Position.SAFETY_OFFICER)
-    found = [change.item for change in corrections.changes(before, after.snapshot)]
-    assert found == [MAJOR, PHOTO]
-
-
-def test_a_later_change_of_the_person_does_not_reach_the_application(firm):
-    application = firm.submitted()
-    firm.return_marked(application, **{MAJOR: "填错"})
-    person = firm.again(application).person
-    typed = {"name": "李雷", "education": "college", "position": "safety_director", "technical_title": "senior"}
-    assert firm.clerk.post(f"/people/edit/{person.id}", data=typed).status_code == 302
-    firm.correct(application, **{"person-major": "土木工程"})
-    stored = firm.again(application)
-    assert stored.person.position is Position.SAFETY_DIRECTOR
-    assert (stored.snapshot["person"]["position"], stored.snapshot["person"]["major"]) == ("safety_officer", "土木工程")
-
-
-def test_progress_is_shown_item_by_item(firm):
-    application = firm.submitted()
-    firm.return_marked(application)
-    assert firm.correct(application, "save", **{"person-major": "土木工程"}).location.endswith(
-        f"/corrections/{application.id}"
-    )
-    page = firm.clerk.get(f"/corrections/{application.id}").text
-    assert (len(re.findall(r">\s*Corrected\s*<", page)), page.count("Not corrected yet")) == (1, 1)
-    assert "1 of 2" in page
-    assert firm.state(application) is State.RETURNED
-
-
-def test_a_marked_item_left_unchanged_is_refused_at_its_field_on_every_page(firm):
-    application = firm.submitted()
-    firm.return_marked(application)
-    answer = firm.correct(application, **{"person-major": "土木工程"})
-    assert answer.status_code == 422
-    assert "“Photo” was marked and is still as it was" in answer.text
-    assert firm.again(application).person.major == ""  # not saved in part
-    page = firm.clerk.post("/applications/new/submit", data={"rowid": application.id}).text
-    assert f"/corrections/{application.id}?next=/applications/new/#f-papers-photo" in page.replace("%2F", "/")
-    assert firm.state(application) is State.RETURNED
-
-
-def test_an_unchanged_item_needs_a_note_that_the_officer_sees(firm):
-    application = firm.submitted()
-    firm.return_marked(application)
-    assert firm.correct(application, word="照片为上月拍摄", **{"person-major": "土木工程"}).status_code == 302
-    page = firm.officer.get(f"/cases/{application.id}").text
-    assert "照片为上月拍摄" in page
-    assert re.search(r"Marked, and left as it was:.*?Photo: 照片不清晰", page, re.DOTALL)
-
-
-def test_the_very_scan_that_was_sent_back_is_no_correction(firm):
-    application = firm.submitted()
-    firm.return_marked(application, **{PHOTO: "不清晰"})
-    first = firm.correct(application, "save", photo=jpeg(500, 700))
-    assert first.status_code == 302
-    answer = firm.correct(application, photo=jpeg(500, 700))
-    assert answer.status_code == 422
-    assert "This is the very scan" in answer.text
-
-
-def test_mistakes_are_all_named_and_nothing_is_saved(firm, session):
-    application = firm.submitted()
-    firm.return_marked(application, **{"person.mobile": "停机", PHOTO: "不清晰"})
-    answer = firm.correct(application, photo=b"no picture", **{"person-mobile": "123"})
-    assert answer.status_code == 422
-    for field in ("person-mobile", "papers-photo"):
-        assert f'href="#{field}"' in answer.text
-    assert 'value="123"' in answer.text
-    assert read_scalar(session, select(Paper.id).where(Paper.filename == "新照片.jpg")) is None
-
-
-def test_the_persons_page_says_what_is_marked_and_leads_to_the_fields(firm):
-    application = firm.submitted()
-    firm.return_marked(application)
-    page = firm.clerk.get(f"/people/edit/{application.person_id}").text
-    assert f"Application {application.number} was returned" in page
-    assert '<a href="#major">' in page
-    assert '<a href="#f-paper-photo">' in page
-
-
-def test_without_marks_the_usual_forms_are_open(firm):
-    application = firm.submitted()
-    decide(firm.officer, application, Action.RETURN, "请核对全部信息")
-    assert f"/filings/{application.filing_id}/edit" in firm.clerk.get("/applications/new/").text
-    assert firm.clerk.post("/applications/new/submit", data={"rowid": application.id}).status_code == 302
-    assert firm.state(application) is State.AWAITING_ACCEPTANCE
-
-
 def test_a_number_is_corrected_without_ever_being_shown(firm):
     application = firm.submitted()
     firm.return_marked(application, **{"person.id_number": "与身份证不一致"})
@@ -321,56 +166,6 @@ def test_every_round_has_its_own_marks_and_its_own_before(firm):
     assert firm.again(application).round == 3
     decide(firm.officer, application, Action.ACCEPT)
     assert firm.state(application) is State.AWAITING_REVIEW
-
-
-def returned(firm, matter, marks, **facts):
-    application = firm.on(firm.certificate(), matter, State.AWAITING_ACCEPTANCE, **facts)
-    step = Step(
-        application_id=application.id, round=1, action=Action.RETURN, source=State.AWAITING_ACCEPTANCE,
-        target=State.RETURNED, actor="受理", reason="-", marks=[{"item": item, "why": "错"} for item in marks], at=make.NOON,
-    )  # fmt: skip
-    record = of_applications(firm.session, [application.id])[application.id].record()
-    application.state, application.snapshot = State.RETURNED, record
-    firm.session.add(step)
-    firm.session.commit()
-    return application
-
-
-def test_particulars_open_one_by_one_and_the_filing_form_leaves_them_alone(session, signed_in):
-    firm = Matters(session)
-    application = returned(
-        firm, MatterKind.REPLACEMENT, ["details.medium"], reason_code=ReplacementReason.LOST.value,
-        details={"declared_on": "2026-02-20", "medium": "晚报"},
-    )  # fmt: skip
-    clerk = signed_in(make.account(session, "clerk", Role.ENTERPRISE_CLERK, enterprise_id=firm.enterprise.id))
-    form = {
-        "handler_name": "周敏",
-        "handler_mobile": "13812345678",
-        "rowid": application.certificate_id,
-        "reason_code": "lost",
-    }
-    typed = {f"medium-{application.certificate_id}": "x", f"declared_on-{application.certificate_id}": "2026-01-01"}
-    session.rollback()
-    assert clerk.post(f"/claims/{application.filing_id}/edit", data={**form, **typed}).status_code == 302
-    clerk.post(f"/corrections/{application.id}", data={"details-medium": "湖南日报", "details-declared_on": "2026-01-01"})
-    session.refresh(application)
-    assert application.details == {"declared_on": "2026-02-20", "medium": "湖南日报"}
-
-
-def test_a_paper_of_the_application_that_is_not_marked_is_locked_in_the_domain(session, system, office):
-    firm = Matters(session)
-    application = returned(firm, MatterKind.RENEWAL, ["papers.old_certificate"])
-    clerk, store = make.clerk(firm.enterprise), Store(system.settings.blobs)
-    given = {"at": make.NOON, "office": office}
-    attach(session, store, application, PaperKind.OLD_CERTIFICATE, jpeg(), "新.jpg", clerk, **given)
-    with pytest.raises(AppError) as refused:
-        attach(session, store, application, PaperKind.CONTINUING_EDUCATION, jpeg(), "新.jpg", clerk, **given)
-    assert refused.value.code == "not-marked"
-    stored = session.scalar(
-        select(Paper.id).where(Paper.application_id == application.id, Paper.kind == PaperKind.CONTINUING_EDUCATION)
-    )
-    with pytest.raises(AppError):
-        discard(session, stored, clerk, at=make.NOON)
 
 
 def test_every_item_has_stock_reasons_of_valid_length():

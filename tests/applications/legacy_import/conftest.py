@@ -1,0 +1,111 @@
+"""Sheets of the old system, and each step of their import."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.applications import legacy_import
+from app.applications.legacy_import.batches import RESULT_COLUMNS
+from app.applications.legacy_import.columns import COLUMNS
+from app.core.office import Office
+from app.core.vocabulary import LegacyKind, Role
+from app.files.spreadsheets import read, write
+from app.files.storage import Store
+from app.models import LegacyImport
+from tests import make
+
+ACCOUNTS, PASSES, CERTIFICATES = LegacyKind
+ADMIN = make.officer(Role.ADMIN)
+FIRM, USCC = "湖南湘江建设有限公司", "91430100MA4L000150"
+OTHER = make.uscc(777777)
+
+
+USUAL = {
+    ACCOUNTS: {"enterprise": FIRM, "uscc": USCC},
+    PASSES: {"name": "李雷", "category": "C1", "passed_on": "2025-10-01", "enterprise": FIRM, "uscc": USCC},
+    CERTIFICATES: {"name": "李雷", "enterprise": FIRM, "uscc": USCC, "issued_on": "2024-05-01", "valid_to": "2027-04-30"},
+}
+
+
+def row(kind: LegacyKind, **cells) -> dict[str, object]:
+    usual = dict(USUAL[kind])
+    if kind is not ACCOUNTS:
+        usual["id_number"] = make.id_number()
+    if kind is CERTIFICATES and "number" not in cells:
+        usual["number"] = f"湘建安C1(2018){make.id_number()[-8:-1]}"
+    return usual | cells
+
+
+def sheet(kind: LegacyKind, *rows: dict[str, object], columns=None) -> bytes:
+    return write(columns or COLUMNS[kind], rows, sheet_title="原系统")
+
+
+OPEN: list[Session] = []
+
+
+def let_go() -> None:
+    """SQLite has one writer: so the test's own session must be closed while the code writes."""
+    OPEN[-1].rollback()
+
+
+@pytest.fixture
+def means(system, session, tmp_path) -> legacy_import.ImportContext:
+    OPEN.append(session)
+    store = Store(tmp_path / "blobs")
+    return legacy_import.ImportContext(sessionmaker(system.engine, expire_on_commit=False), store, lambda _done, _all: None)
+
+
+def hand_in(means, kind, data, *, at=make.NOON) -> int:
+    let_go()
+    with means.sessions.begin() as session:
+        course = legacy_import.receive(session, means.store, kind, data, "旧数据.xlsx", ADMIN, at=at, office=Office())
+    legacy_import.check(means, course.id, at=at)
+    return course.id
+
+
+def confirm(means, import_id, *, at=make.NOON) -> None:
+    let_go()
+    with means.sessions.begin() as session:
+        digest = session.get_one(LegacyImport, import_id).sha256
+        legacy_import.confirm(session, import_id, digest, ADMIN, at=at)
+
+
+def take(means, kind, *rows, data=b"", at=make.NOON) -> int:
+    import_id = hand_in(means, kind, data or sheet(kind, *rows), at=at)
+    confirm(means, import_id, at=at)
+    legacy_import.take_over(means, import_id, at=at)
+    return import_id
+
+
+def course(means, import_id) -> LegacyImport:
+    let_go()
+    with means.sessions() as session:
+        return session.get_one(LegacyImport, import_id)
+
+
+def results(means, import_id) -> list[tuple[str, str]]:
+    """Result and reason of each row in the report."""
+    let_go()
+    with means.sessions.begin() as session:
+        data = legacy_import.report_of(session, means.store, import_id, ADMIN, at=make.NOON)
+    loose = [replace(column, required=False) for column in RESULT_COLUMNS]
+    return [(one.values["result"].removeprefix("Row "), one.values["reason"] or "") for one in read(data, loose).rows]
+
+
+def outcomes(means, import_id) -> list[str]:
+    return [result for result, _reason in results(means, import_id)]
+
+
+def count(session, model) -> int:
+    session.rollback()
+    found = session.scalar(select(func.count()).select_from(model))
+    session.rollback()
+    return found
+
+
+def only(session, model):
+    session.rollback()
+    session.expire_all()
+    return session.scalars(select(model)).one()

@@ -1,0 +1,135 @@
+"""The course of an import: who uploads, checks, confirms and reads its report."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.applications import legacy_import
+from app.applications.legacy_import.columns import template
+from app.core.errors import NotAllowed, Stale
+from app.core.office import Office
+from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
+from app.files.spreadsheets import Column, SheetRefused, write
+from app.models import Account, AuditEntry, Certificate, ExamPass, Person
+from tests import hostile_sheets, make
+from tests.applications.legacy_import.conftest import (
+    ACCOUNTS,
+    ADMIN,
+    PASSES,
+    confirm,
+    count,
+    course,
+    hand_in,
+    results,
+    row,
+    sheet,
+    take,
+)
+
+
+def test_a_dry_run_writes_nothing_and_promises_what_the_import_keeps(session, means, app):
+    for kind in LegacyKind:
+        rows = [row(kind), row(kind, uscc="1")] if kind is ACCOUNTS else [row(kind), row(kind, name="3"), row(kind)]
+        import_id = hand_in(means, kind, sheet(kind, *rows))
+        promised, before = results(means, import_id), [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
+        assert before == [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
+        assert course(means, import_id).phase is LegacyPhase.CHECKED
+        confirm(means, import_id)
+        legacy_import.take_over(means, import_id, at=make.NOON)
+        assert results(means, import_id) == promised
+        done = course(means, import_id)
+        assert (done.phase, done.done, done.counts["refused"], done.sheet_object) == (LegacyPhase.DONE, len(rows), 1, None)
+
+
+def test_only_what_was_checked_is_confirmed_and_only_once(session, means):
+    import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
+    with means.sessions() as other, pytest.raises(Stale):
+        legacy_import.confirm(other, import_id, "0" * 64, ADMIN, at=make.NOON)
+    confirm(means, import_id)
+    with pytest.raises(Stale):
+        confirm(means, import_id)
+
+
+def test_a_sheet_that_was_set_aside_is_not_imported(session, means):
+    import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
+    with means.sessions.begin() as other:
+        legacy_import.discard(other, import_id, ADMIN, at=make.NOON)
+    with pytest.raises(Stale):
+        confirm(means, import_id)
+    legacy_import.take_over(means, import_id, at=make.NOON)
+    assert count(session, Person) == 0
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+def test_nobody_but_the_administrator_imports_or_reads_a_report(session, means, role):
+    actor, at = make.officer(role), make.NOON
+    import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
+    digest = course(means, import_id).sha256
+    actions = (
+        lambda: legacy_import.receive(session, means.store, PASSES, sheet(PASSES), "x", actor, at=at, office=Office()),
+        lambda: legacy_import.confirm(session, import_id, digest, actor, at=at),
+        lambda: legacy_import.discard(session, import_id, actor, at=at),
+        lambda: legacy_import.report_of(session, means.store, import_id, actor, at=at),
+        lambda: legacy_import.fetch_passwords(session, means.store, import_id, actor, at=at),
+    )
+    for action in actions:
+        with pytest.raises(NotAllowed):
+            action()
+
+
+HOSTILE = (
+    *(hostile_sheets.zip_bomb(300 * 1024 * 1024), hostile_sheets.laughing_entities(), hostile_sheets.outside_entity()),
+    *(hostile_sheets.duplicate_part(), hostile_sheets.overlapping(), hostile_sheets.ole_file(), hostile_sheets.truncated()),
+    *(hostile_sheets.with_part("xl/vbaProject.bin"), b"", b"%PDF-1.4", b"<html>", hostile_sheets.bad_checksum()),
+)
+
+
+@pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
+def test_malformed_files_are_refused_on_upload(session, means, data):
+    with pytest.raises(SheetRefused):
+        legacy_import.receive(session, means.store, PASSES, data, "x.xlsx", ADMIN, at=make.NOON, office=Office())
+    assert not list(means.store.folder.glob("??/??/*"))
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (template(PASSES), "no row"),
+        (write([Column("a", "甲"), Column("b", "乙")], [{"a": 1}], sheet_title="x"), "This column is missing"),
+        (hostile_sheets.last_cell_only(), ""),
+        (hostile_sheets.tall(100_001), ""),
+    ],
+    ids=["template", "columns", "last-cell", "tall"],
+)
+def test_a_sheet_that_cannot_be_read_says_why(means, data, fault):
+    found = course(means, hand_in(means, PASSES, data))
+    assert (found.phase, found.sheet_object) == (LegacyPhase.UNREADABLE, None)
+    assert found.fault
+    assert fault in found.fault
+
+
+def test_files_lie_sealed_for_the_owner_only_and_go_when_their_time_has_come(session, means):
+    import_id, number = hand_in(means, PASSES, sheet(PASSES, row(PASSES))), b"PK\x03\x04"
+    lying = list(means.store.folder.glob("??/??/*"))
+    assert [(place.stat().st_mode & 0o777, number in place.read_bytes()) for place in lying] == [(0o600, False)] * 2
+    assert {place.name for place in lying} == legacy_import.stored_objects(session)
+    session.rollback()
+    for days, left in ((29, 2), (31, 0)):
+        with means.sessions.begin() as other:
+            legacy_import.expire(other, at=make.NOON + timedelta(days=days))
+        assert len(legacy_import.stored_objects(session)) == left
+        session.rollback()
+    assert course(means, import_id).report_object is None
+
+
+def test_who_imported_and_who_downloaded_is_in_the_audit_log_without_id_numbers(session, means):
+    number = make.id_number()
+    import_id = take(means, PASSES, row(PASSES, id_number=number))
+    results(means, import_id)
+    lines = session.scalars(select(AuditEntry).where(AuditEntry.table == "legacy_import").order_by(AuditEntry.id)).all()
+    assert [line.deed for line in lines][:2] == [AuditAction.CREATE, AuditAction.CHANGE]
+    counts = {"added": 1, "updated": 0, "unchanged": 0, "refused": 0, "total": 1}
+    assert counts | {"phase": "done"} in [line.change for line in lines]
+    assert any(line.deed is AuditAction.EXPORT for line in lines)
+    assert number not in str([line.change for line in lines])

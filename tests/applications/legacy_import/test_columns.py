@@ -1,0 +1,162 @@
+"""What is written in the cells of the old system, and how it is read."""
+
+from datetime import date
+
+import pytest
+
+from app.applications.legacy_import.columns import parse_category, parse_day, parse_status
+from app.core.vocabulary import LegacyKind
+from app.files.spreadsheets import Column
+from app.models import Account, Certificate, ExamPass, Person
+from tests import hostile_sheets, make
+from tests.applications.legacy_import.conftest import (
+    ACCOUNTS,
+    CERTIFICATES,
+    OTHER,
+    PASSES,
+    count,
+    only,
+    results,
+    row,
+    sheet,
+    take,
+)
+
+
+def test_a_number_of_15_digits_is_the_person_of_18(session, means):
+    take(means, PASSES, row(PASSES, id_number="110105491231002"), row(PASSES, id_number="11010519491231002X", category="B"))
+    assert only(session, Person).id_number == "11010519491231002X"
+    assert "converted to 18" in results(means, 1)[0][1]
+
+
+REFUSED = [
+    (PASSES, {"id_number": "110105194912310021"}, "check digit"),
+    (PASSES, {"id_number": "110105491331002"}, "does not exist"),
+    (PASSES, {"id_number": "11010519491231"}, "has 14"),
+    (PASSES, {"id_number": None}, "Please fill this in"),
+    (PASSES, {"name": "张3"}, "does not belong there"),
+    (PASSES, {"category": "C"}, "C1, C2 or C3"),
+    (PASSES, {"category": "D类"}, "is not a category"),
+    (PASSES, {"passed_on": "2026-03-03"}, "still to come"),
+    (PASSES, {"passed_on": "2025-02-29"}, "is not a date"),
+    (PASSES, {"passed_on": "去年"}, "is not a date"),
+    (PASSES, {"passed_on": "1899-01-01"}, "cannot be right"),
+    (PASSES, {"uscc": "91430100MA4L000151"}, "check character"),
+    (PASSES, {"uscc": None, "enterprise": "查无此企业"}, "add its credit code"),
+    (PASSES, {"uscc": OTHER, "enterprise": None}, "add its name"),
+    (CERTIFICATES, {"uscc": None, "enterprise": None}, "name the enterprise"),
+    (CERTIFICATES, {"valid_to": "2024-04-30"}, "lies before the first"),
+    (CERTIFICATES, {"issued_on": None}, "day of issue"),
+    (CERTIFICATES, {"issued_on": "2026-03-03", "valid_to": "2029-01-01"}, "still to come"),
+    (CERTIFICATES, {"first_issued_on": "2025-01-01"}, "the first one comes first"),
+    (CERTIFICATES, {"status": "99"}, "needs a note"),
+    (CERTIFICATES, {"status": "失效"}, "says expired"),
+    (CERTIFICATES, {"status": "挂失"}, "is not a status"),
+    (CERTIFICATES, {"number": "A-17"}, "does not tell the category"),
+    (CERTIFICATES, {"number": "湘" * 41}, "at most 40"),
+    (ACCOUNTS, {"uscc": "1234"}, "has 18 characters"),
+    (ACCOUNTS, {"uscc": None}, "Please fill this in"),
+    (ACCOUNTS, {"mobile": "123"}, "11 digits"),
+    (ACCOUNTS, {"region": "巴黎"}, "is not a region"),
+    (ACCOUNTS, {"username": "a b"}, "no spaces"),
+    (ACCOUNTS, {"address": "长" * 201}, "At most 200"),
+]
+
+
+def test_bad_cells_refuse_their_own_row_and_no_other(session, means, app):
+    for kind in LegacyKind:
+        bad = [(cell, sentence) for of, cell, sentence in REFUSED if of is kind]
+        good = [row(kind)] if kind is ACCOUNTS else [row(kind), row(kind)]
+        firms = {"uscc": OTHER} if kind is ACCOUNTS else {}
+        import_id = take(means, kind, *good, *(row(kind, **(firms | cell)) for cell, _sentence in bad))
+        found = results(means, import_id)
+        assert [result for result, _reason in found[: len(good)]] == ["added"] * len(good)
+        for (result, reason), (cell, sentence) in zip(found[len(good) :], bad, strict=True):
+            assert (result, sentence in reason) == ("refused", True), (kind, cell, reason)
+    assert (count(session, ExamPass), count(session, Certificate), count(session, Account)) == (2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        *(
+            (text, "2018-03-05")
+            for text in ("2018-03-05", "2018/3/5", "2018.3.5", "20180305", "2018年3月5日", "2018 年 3 月 5 日")
+        ),
+        *((text, "2018-03-05") for text in ("2018-03-05 00:00:00", "2018-03-05T08:30", "43164", "2018-3-05", "2018/03/5")),
+        *((text, None) for text in ("18-3-5", "2018-13-01", "2018", "3月5日", "99999", "2018-03-05至2021-03-04", "1/3/2018")),
+    ],
+)
+def test_days_are_read_as_people_write_them(cell, day):
+    if day:
+        assert parse_day(cell).isoformat() == day
+    else:
+        with pytest.raises(ValueError):
+            parse_day(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "category"),
+    [
+        *(
+            ("A", "A"),
+            ("a类", "A"),
+            ("建安A", "A"),
+            ("企业主要负责人", "A"),
+            ("A类 主要负责人", "A"),
+            ("B · 项目负责人", "B"),
+        ),
+        *(
+            ("项目经理", "B"),
+            ("C", "C"),
+            ("C类专职安全员", "C"),
+            ("专职安全生产管理人员", "C"),
+            ("Ｃ１", "C1"),
+            ("c2类", "C2"),
+        ),
+        *(("C3类 专职安全员（综合）", "C3"), ("综合类", "C3"), ("机械类", "C1"), ("湘建安B", "B")),
+    ],
+)
+def test_categories_are_read_however_they_are_dressed(cell, category):
+    assert parse_category(cell).value == category
+
+
+@pytest.mark.parametrize("cell", ["AB", "C4", "D", "特种作业", "1", "C10", "类别"])
+def test_what_is_no_category_is_none(cell):
+    with pytest.raises(ValueError):
+        parse_category(cell)
+
+
+def test_statuses_come_as_codes_numbers_and_words():
+    cells = ("01", "1", "有效", "正常", "2", "暂扣", "04", "已注销", "过期", "99")
+    codes = ("01", "01", "01", "01", "02", "02", "04", "04", "05", "99")
+    assert tuple(parse_status(cell).value for cell in cells) == codes
+
+
+def test_headings_of_other_offices_and_cells_as_excel_keeps_them_are_understood(session, means):
+    titles = {
+        "name": "持证人姓名",
+        "id_number": "身份证号*",
+        "number": "证书 编号",
+        "valid_to": "有效期止",
+        "issued_on": "发证时间",
+    }
+    titles |= {"uscc": "信用代码", "enterprise": "工作单位"}
+    columns = [Column(key, title, text=key not in ("valid_to", "issued_on")) for key, title in titles.items()]
+    days = {"issued_on": date(2024, 5, 1), "valid_to": 46507}
+    take(means, CERTIFICATES, data=sheet(CERTIFICATES, row(CERTIFICATES, **days), columns=[*columns, Column("x", "序号")]))
+    assert (only(session, Certificate).issued_on, only(session, Certificate).valid_to) == (
+        date(2024, 5, 1),
+        date(2027, 4, 30),
+    )
+
+
+def test_a_formula_is_not_taken_for_a_value(session, means):
+    cells = {"A": "姓名", "B": "身份证号", "C": "类别", "D": "考试通过时间"}
+    head = "".join(hostile_sheets.text_cell(f"{place}1", title) for place, title in cells.items())
+    sound = ("张三", make.id_number(), "A", "2025-10-01")
+    first = "".join(hostile_sheets.text_cell(f"{place}2", text) for place, text in zip("ABCD", sound, strict=True))
+    formula = '<c r="A3" t="str"><f>"李"&amp;"四"</f><v>李四</v></c>'
+    rows = f'<row r="1">{head}</row><row r="2">{first}</row><row r="3">{formula}</row>'
+    found = results(means, take(means, PASSES, data=hostile_sheets.workbook(rows)))
+    assert (found[0][0], found[1][0], "formula" in found[1][1]) == ("added", "refused", True)

@@ -1,0 +1,51 @@
+"""``anguan check``: what is unsafe is named."""
+
+import pytest
+
+from app.cli import app
+
+
+def test_check_finds_nothing_in_a_complete_installation(home, capsys):
+    assert app.main(["check"]) == 0
+
+
+def test_check_names_everything_that_is_unsafe_in_production(home, monkeypatch, capsys):
+    monkeypatch.setenv("ANGUAN_ENV", "production")
+    (home / "keys.json").chmod(0o644)
+    assert app.main(["check"]) == 1
+    said = capsys.readouterr().out
+    for setting in ("keys.json", "ANGUAN_HTTPS", "ANGUAN_HOSTS", "ANGUAN_PUBLIC_URL"):
+        assert setting in said
+
+
+@pytest.mark.parametrize("command", [["serve"], ["serve", "--no-worker"]])
+def test_production_without_names_of_its_own_does_not_start(home, monkeypatch, capsys, command):
+    monkeypatch.setenv("ANGUAN_ENV", "production")
+    assert app.main(command) == 1
+    assert "ANGUAN_HOSTS" in capsys.readouterr().err
+
+
+IN_EARNEST = {
+    "ANGUAN_ENV": "production", "ANGUAN_HTTPS": "1", "ANGUAN_TRUSTED_PROXIES": "1", "ANGUAN_HOSTS": "ag.example",
+    "ANGUAN_PUBLIC_URL": "https://ag.example", "ANGUAN_SMS_URL": "https://sms.example/",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [("*", "is none"), ("https://ag.example", "is none"), ("ag.example,a b", "is none"), ("other.example", "not answered to"),
+     ("ag.example", ""), (".example", ""), ("other.example, ag.example", "")],
+)  # fmt: skip
+def test_check_reads_the_names_as_the_threshold_does(home, monkeypatch, capsys, names, said):
+    for name, value in {**IN_EARNEST, "ANGUAN_HOSTS": names}.items():
+        monkeypatch.setenv(name, value)
+    app.main(["check"])
+    faults = [line for line in capsys.readouterr().out.splitlines() if "ANGUAN_HOSTS" in line]
+    assert (said in faults[0]) if said else not faults
+
+
+@pytest.mark.parametrize("path", ["", "keys.json", "codes.json", "seal"])
+def test_check_names_what_others_can_read(home, capsys, path):
+    (home / path).chmod(0o755)
+    assert app.main(["check"]) == 1
+    assert f"{home / path} can be read by others" in capsys.readouterr().out.replace("/ can", " can")

@@ -1,0 +1,86 @@
+"""Review of sign-ups: who decides, what, and how a decision is undone."""
+
+import pytest
+
+from app import exams
+from app.core.errors import NotAllowed, Unmet
+from app.core.vocabulary import Role, SignupState
+from tests import make
+from tests.exams.conftest import ADMITTED, CHANGSHA, CLERK, REJECTED, SELECTED, SUBMITTED, ZHUZHOU, codes, fields
+from tests.make import NOON
+
+
+def test_a_batch_is_admitted_and_another_rejected_with_a_reason(session, signups):
+    good, bad = signups(SUBMITTED, 2), signups(SUBMITTED, 2)
+    assert exams.review(session, [s.id for s in good], True, CLERK, at=NOON).moved == [s.id for s in good]
+    exams.review(session, [s.id for s in bad], False, CLERK, reason=" 照片不清楚 ", at=NOON)
+    assert {(s.state, s.reason) for s in good} == {(ADMITTED, "")}
+    assert {(s.state, s.reason, s.reviewed_at, s.reviewed_by) for s in bad} == {(REJECTED, "照片不清楚", NOON, CLERK.name)}
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [("", "reason-missing"), (" \n", "reason-missing"), ("长" * 501, "reason-too-long")]
+)
+def test_a_rejection_needs_a_reason_of_sensible_length(session, signups, reason, code):
+    [signup] = signups(SUBMITTED)
+    with pytest.raises(Unmet) as refused:
+        exams.review(session, [signup.id], False, CLERK, reason=reason, at=NOON)
+    assert fields(refused.value) == {(code, "reason")}
+    assert signup.state is SUBMITTED
+
+
+@pytest.mark.parametrize("state", [state for state in SignupState if state is not SUBMITTED])
+@pytest.mark.parametrize("admit", [True, False])
+def test_a_first_decision_meets_only_what_awaits_one(session, signups, state, admit):
+    [signup] = signups(
+        state, score=70 if state in (SignupState.PASSED, SignupState.FAILED) else None, absent=state.value == "absent"
+    )
+    outcome = exams.review(session, [signup.id], admit, CLERK, reason="不符合", at=NOON)
+    assert codes(outcome.refused[signup.id]) == ({"not-found"} if state is SELECTED else {"stale"})
+    session.refresh(signup)
+    assert signup.state is state
+
+
+def test_a_decision_is_undone_by_name_and_takes_an_imported_score_with_it(session, signups):
+    [wrong] = signups(ADMITTED, score=80)
+    [right] = signups(REJECTED)
+    assert exams.review(session, [wrong.id], False, CLERK, reason="冒名", again=True, at=NOON).moved == [wrong.id]
+    assert exams.review(session, [right.id], True, CLERK, again=True, at=NOON).moved == [right.id]
+    assert (wrong.state, wrong.score, right.state, right.reason) == (REJECTED, None, ADMITTED, "")
+
+
+def test_an_undone_rejection_needs_a_place(session, notice, signups):
+    notice.quota = 1
+    [rejected] = signups(REJECTED)
+    signups(SUBMITTED)
+    outcome = exams.review(session, [rejected.id], True, CLERK, again=True, at=NOON)
+    assert codes(outcome.refused[rejected.id]) == {"no-places"}
+
+
+def test_no_decision_is_made_or_undone_once_the_scores_are_final(session, notice, signups):
+    [late], [decided] = signups(SUBMITTED), signups(REJECTED)
+    notice.scores_submitted_at = NOON
+    session.commit()
+    assert codes(exams.review(session, [late.id], True, CLERK, at=NOON).refused[late.id]) == {"scores-final"}
+    assert codes(exams.review(session, [decided.id], True, CLERK, again=True, at=NOON).refused[decided.id]) == {
+        "scores-final"
+    }
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.EXAM_CLERK])
+def test_nobody_else_reviews(session, signups, role):
+    [signup] = signups(SUBMITTED)
+    with pytest.raises(NotAllowed):
+        exams.review(session, [signup.id], True, make.officer(role), at=NOON)
+
+
+def test_a_clerk_of_another_area_finds_nothing_to_review(session, signups):
+    [signup] = signups(SUBMITTED)
+    assert codes(exams.review(session, [signup.id], True, ZHUZHOU, at=NOON).refused[signup.id]) == {"not-found"}
+    assert exams.review(session, [signup.id], True, CHANGSHA, at=NOON).moved == [signup.id]
+
+
+def test_who_is_clerk_here_and_there_reviews_by_the_exam_clerks_reach_alone(session, enterprise, signups):
+    [signup] = signups(SUBMITTED)
+    both = make.Actor(None, "两职", frozenset({Role.EXAM_CLERK, Role.ENTERPRISE_CLERK}), "430200", enterprise.id)
+    assert codes(exams.review(session, [signup.id], True, both, at=NOON).refused[signup.id]) == {"not-found"}

@@ -1,0 +1,62 @@
+"""Formulas, errors and merged cells are found, wherever calamine would hide them."""
+
+import pytest
+
+from app.files.spreadsheets import read
+from tests.files.spreadsheets.conftest import TABLE, cell_below, complaints, values
+from tests.hostile_sheets import HEADER, ROW, text_cell, workbook
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        ('<c r="B2"><f>1+1</f></c>', "formula"),
+        ('<c r="B2"><f>1+1</f><v>2</v></c>', "formula"),
+        ('<c r="B2" t="str"><f>"9"&amp;"0"</f><v>90</v></c>', "formula"),
+        ('<c r="B2" t="e"><f>1/0</f><v>#DIV/0!</v></c>', "formula"),
+        ('<c r="B2" t="e"><v>#N/A</v></c>', "Excel error"),
+        ('<c r="B2" t="b"><v>1</v></c>', "TRUE or FALSE"),
+        ('<c r="B2"><v>NaN</v></c>', "number that can be read"),
+        ('<c r="B2"><v>inf</v></c>', "number that can be read"),
+        ('<c r="B2"><v>1e308</v></c>', "lost the last digits"),
+        ('<c r="B2"><v>ninety</v></c>', "Not a whole number"),
+    ],
+)
+def test_formulas_and_excel_errors_are_reported(cell: str, sentence: str) -> None:
+    [(row, title, complaint)] = complaints(read(cell_below(cell), TABLE))
+    assert (row, title) == (2, "成绩")
+    assert sentence in complaint
+
+
+def test_a_last_row_with_only_a_formula_is_reported() -> None:
+    data = workbook(HEADER + ROW + '<row r="9"><c r="B9"><f>AVERAGE(B2:B8)</f></c></row>')
+    assert [(row, title) for row, title, _ in complaints(read(data, TABLE))] == [(9, "姓名"), (9, "成绩")]
+
+
+def test_a_formula_in_another_column_is_ignored() -> None:
+    assert len(read(cell_below('<c r="C2"><f>ROW()-1</f><v>1</v></c>'), TABLE).rows) == 1
+
+
+def test_the_other_cells_of_an_array_formula_are_formulas_too() -> None:
+    rows = "".join(f'<row r="{n}">{text_cell(f"A{n}", "x")}<c r="B{n}"><v>9</v></c></row>' for n in (3, 4))
+    first = f'<row r="2">{text_cell("A2", "x")}<c r="B2"><f t="array" ref="B2:B4">C2:C4</f><v>9</v></c></row>'
+    assert [
+        row for row, _, sentence in complaints(read(workbook(HEADER + first + rows), TABLE)) if "formula" in sentence
+    ] == [2, 3, 4]
+
+
+def test_merged_cells_are_reported_once_per_range() -> None:
+    rows = "".join(f'<row r="{n}">{text_cell(f"A{n}", "x")}</row>' for n in range(2, 402))
+    ranges = "".join(f'<mergeCell ref="B{n}:B{n + 1}"/>' for n in range(2, 402, 2))
+    reading = read(workbook(HEADER + rows, tail=f"<mergeCells>{ranges}</mergeCells>"), TABLE)
+    assert len(reading.errors) == 200
+    assert complaints(reading)[0][:2] == (2, "成绩")
+    assert "B2:B3" in complaints(reading)[0][2]
+
+
+def test_a_merged_title_above_the_table_is_accepted() -> None:
+    title = f'<row r="1">{text_cell("A1", "2026")}</row>'
+    head = f'<row r="2">{text_cell("A2", "姓名")}{text_cell("B2", "成绩")}</row>'
+    rows = title + head + f'<row r="3">{text_cell("A3", "张三")}<c r="B3"><v>90</v></c></row>'
+    reading = read(workbook(rows, tail='<mergeCells><mergeCell ref="A1:F1"/></mergeCells>'), TABLE)
+    assert values(reading) == [{"name": "张三", "score": 90}]

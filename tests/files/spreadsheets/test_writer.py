@@ -1,0 +1,84 @@
+"""What is written is read back as it was."""
+
+import unicodedata
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl.worksheet.worksheet import Worksheet
+
+from app.files.spreadsheets import Column, read, write
+from app.files.spreadsheets.reader import fold
+from tests.files.spreadsheets.conftest import NAME, PEOPLE, SCORE, TABLE, values
+
+
+def opened(data: bytes) -> Worksheet:
+    return openpyxl.load_workbook(BytesIO(data)).worksheets[0]
+
+
+PREFIXES = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "\r=1", "＝1", "＋1", "－1", "＠x", "#N/A", "|cmd", "'=1"]
+TRAPS = [*PREFIXES, "http://a.cn", "TRUE", "2024-01-31", "0012", "430102199001010011", "_x0041_", "&amp;<b>", "1E5"]
+
+
+@pytest.mark.parametrize("text", TRAPS)
+def test_written_text_is_read_back_as_text(text: str) -> None:
+    data = write(PEOPLE, [{"name": text, "id_number": "x"}], sheet_title="报名")
+    assert values(read(data, PEOPLE))[0]["name"] == fold(text)
+    cell = opened(data)["A2"]
+    assert cell.data_type == "s"
+    assert cell.number_format == "@"
+
+
+@given(st.lists(st.text(), min_size=1, max_size=8))
+def test_any_written_text_is_read_back_folded(texts: list[str]) -> None:
+    data = write((NAME, SCORE), [{"name": text, "score": 1} for text in texts], sheet_title="x")
+    optional = (Column("name", "姓名", required=False), SCORE)
+    lost = dict.fromkeys((0xFFFE, 0xFFFF))
+    wanted = [fold(text.translate(lost)) or None for text in texts]
+    reading = read(data, optional)
+    assert [row.values["name"] for row in reading.rows] == wanted
+
+
+@given(st.text())
+def test_folding_is_idempotent(text: str) -> None:
+    once = fold(text)
+    assert fold(once) == once
+    assert unicodedata.is_normalized("NFKC", once)
+
+
+def test_dates_are_dates_and_numbers_are_numbers() -> None:
+    columns = (Column("on", "日期"), Column("at", "时间"), Column("n", "成绩", text=False), Column("t", "编号"))
+    moment = datetime(2024, 1, 31, 20, 30, tzinfo=UTC)
+    row = {"on": date(2024, 2, 29), "at": moment, "n": Decimal("88.5"), "t": 12}
+    data = write(columns, [row], sheet_title="x")
+    cells = [cell.value for cell in opened(data)[2]]
+    assert cells == [datetime(2024, 2, 29), datetime(2024, 2, 1, 4, 30), 88.5, "12"]  # noqa: DTZ001 Excel has no zones
+    assert values(read(data, columns)) == [{"on": "2024-02-29", "at": "2024-02-01T04:30:00", "n": "88.5", "t": "12"}]
+
+
+def test_a_date_before_march_1900_is_written_as_text() -> None:
+    data = write((NAME,), [{"name": date(1899, 12, 31)}], sheet_title="x")
+    assert values(read(data, (NAME,))) == [{"name": "1899-12-31"}]
+
+
+def test_the_sheet_has_a_frozen_header_filters_and_text_columns() -> None:
+    data = write(PEOPLE, [{"name": "张三"}], sheet_title="报名[2026]/1*?:" + "长" * 40, note="Fill in one column.")
+    sheet = opened(data)
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A3", "A2:C3")
+    assert sheet.column_dimensions["B"].width == 22
+    assert sheet["A2"].font.bold
+    assert sheet["B3"].number_format == "@"  # an ID number typed there keeps its digits
+    assert len(sheet.title) <= 31
+
+
+def test_a_sheet_without_rows_still_has_its_header() -> None:
+    assert values(read(write(TABLE, [], sheet_title=""), TABLE)) == []
+
+
+def test_row_order_and_empty_values_are_preserved() -> None:
+    rows: list[dict[str, object]] = [{"name": "乙", "score": None}, {"name": "甲", "score": 0}]
+    assert values(read(write(TABLE, rows, sheet_title="x", note="n"), TABLE)) == rows

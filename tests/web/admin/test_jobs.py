@@ -1,0 +1,50 @@
+"""The page of background jobs: what is dead, why, and its retry."""
+
+import pytest
+from sqlalchemy import select
+
+from app.core.vocabulary import JobState, Role
+from app.models import Job
+from app.outbox.jobs import enqueue
+from tests import make
+
+
+@pytest.fixture
+def stored_job(session):
+    """``stored_job()``: the only job, as the database has it."""
+
+    def read() -> Job:
+        session.rollback()
+        session.expire_all()
+        found = session.scalars(select(Job)).one()
+        session.rollback()
+        return found
+
+    return read
+
+
+@pytest.fixture
+def dead(session, stored_job) -> int:
+    enqueue(session, "test", "one", {}, at=make.NOON)
+    job = session.scalars(select(Job)).one()
+    job.state, job.finished_at, job.fault, job.attempts = JobState.DEAD, make.NOON, "worker lost", 5
+    session.commit()
+    return job.id
+
+
+def test_the_page_shows_dead_jobs_with_their_error_and_retries_by_post_only(admin, dead, stored_job):
+    page = admin.get("/jobs/list/?state=dead").text
+    assert f"/jobs/again/{dead}" in page
+    assert "worker lost" in page
+    assert admin.get(f"/jobs/again/{dead}").status_code == 405
+    assert admin.post(f"/jobs/again/{dead}").status_code == 302
+    assert (stored_job().state, stored_job().attempts) == (JobState.READY, 0)
+    assert admin.post(f"/jobs/again/{dead}").status_code == 404
+
+
+def test_nobody_else_sees_jobs(session, signed_in, dead, stored_job):
+    for n, role in enumerate(set(Role) - {Role.ADMIN, Role.ENTERPRISE_CLERK}):
+        client = signed_in(make.account(session, f"u{n}", role))
+        assert client.get("/jobs/list/").status_code == 403
+        assert client.post(f"/jobs/again/{dead}").status_code == 403
+    assert stored_job().state is JobState.DEAD

@@ -1,0 +1,88 @@
+"""Measures by sheet in the page: checked, confirmed, taken home, by the administrator alone."""
+
+import re
+from io import BytesIO
+
+import pytest
+from flask_babel import force_locale
+from sqlalchemy import select
+
+from app.certificates.bulk_status_changes import RESULT_COLUMNS
+from app.core.vocabulary import AuditAction, Role
+from app.files import spreadsheets
+from app.models import AuditEntry, CertificateEvent
+from tests import make
+from tests.certificates.measure_steps import VALID, sheet, statuses
+
+pytest_plugins = ("tests.certificates.measure_steps",)  # its fixtures
+
+
+@pytest.fixture
+def browser(session, signed_in):
+    client = signed_in(make.account(session, "the-admin", Role.ADMIN))
+    with client.session_transaction() as cookie:
+        cookie["locale"] = "en"
+    session.rollback()
+    return client
+
+
+def ticket(page: str, path: str) -> str:
+    return re.search(rf'action="/standing-sheet/{path}"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
+
+
+def hand_in(app, browser, rows) -> str:
+    with app.test_request_context(), force_locale("en"):
+        data = sheet(*rows)
+    return browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
+
+
+def test_checked_confirmed_and_the_result_of_every_row_taken_home(app, session, held, browser):
+    first, second = held(2, holder="=1+1")
+    session.rollback()
+    with app.test_request_context(), force_locale("en"):
+        data = sheet((first, "暂扣"), (second, "撤销"), ("无", "暂扣"), name="=1+1")
+    page = browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
+    assert "1 certificates end for good" in page
+    page = browser.post("/standing-sheet/confirm", data={"ticket": ticket(page, "confirm")}).text
+    assert "Result: 2 done, 1 left" in page
+    answer = browser.post("/standing-sheet/result.xlsx", data={"ticket": ticket(page, "result.xlsx")})
+    with app.test_request_context(), force_locale("en"):
+        columns = [spreadsheets.Column(column.key, column.title) for column in RESULT_COLUMNS]
+        rows = [row.values for row in spreadsheets.read(answer.data, columns).rows]
+    assert [(row["name"], row["result"][:4]) for row in rows] == [("=1+1", "Done"), ("=1+1", "Done"), ("=1+1", "No c")]
+    taken = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).one()
+    assert (taken.table, taken.change) == ("certificate", {"list": "measures", "rows": 3})
+
+
+def test_a_ticket_is_for_either_confirming_or_downloading_the_result(app, session, held, browser):
+    page = hand_in(app, browser, [(held()[0], "暂扣")])
+    for made_for, used_at in (("confirm", "result.xlsx"), ("result.xlsx", "confirm")):
+        assert browser.post(f"/standing-sheet/{used_at}", data={"ticket": ticket(page, made_for)}).status_code == 409
+    assert statuses(session) == [VALID]
+
+
+def test_a_second_confirmation_is_reported_and_changes_nothing(app, session, held, browser):
+    page = hand_in(app, browser, [(held()[0], "暂扣")])
+    given = {"ticket": ticket(page, "confirm")}
+    assert [browser.post("/standing-sheet/confirm", data=given).status_code for _time in range(2)] == [200, 409]
+    assert len(session.scalars(select(CertificateEvent)).all()) == 1
+
+
+def test_a_ticket_is_for_the_user_who_had_the_sheet_checked(app, session, held, browser, signed_in):
+    given = {"ticket": ticket(hand_in(app, browser, [(held()[0], "暂扣")]), "confirm")}
+    other = signed_in(make.account(session, "other-admin", Role.ADMIN))
+    session.rollback()
+    for path in ("confirm", "result.xlsx"):
+        assert other.post(f"/standing-sheet/{path}", data=given).status_code == 409
+        assert other.post(f"/standing-sheet/{path}", data={"ticket": "x"}).status_code == 409
+    assert statuses(session) == [VALID]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
+def test_others_do_not_get_in(session, signed_in, role):
+    client = signed_in(make.account(session, f"the-{role.value}", role))
+    session.rollback()
+    for path in ("", "template.xlsx"):
+        assert client.get(f"/standing-sheet/{path}").status_code == 403
+    for path in ("", "confirm", "result.xlsx"):
+        assert client.post(f"/standing-sheet/{path}").status_code == 403
